@@ -1,0 +1,39 @@
+/** What an error tells besides its sentence. */
+export interface ErrorDetails {
+  /** What the person who reads it can do about it: an imperative, without a full stop. */
+  readonly hint?: string;
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The base of every error that Hauberk throws on purpose. Each module has one subclass, whose codes
+ * are a union of strings: metrics, logs and gRPC trailers carry the code, people read the message.
+ *
+ * The message is one sentence that says what was expected and what came.
+ */
+export abstract class HauberkError<Code extends string = string> extends Error {
+  readonly code: Code;
+  readonly hint: string | undefined;
+
+  constructor(code: Code, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = details.hint;
+  }
+}
+
+/** The sentence to show for anything that was thrown: the message, and the hint where there is one. */
+export function describeError(error: unknown): string {
+  if (error instanceof HauberkError) {
+    return error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The system error code (`ECONNREFUSED`, `EADDRINUSE`, ...) of a Node.js error, if it has one. */
+export function systemErrorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

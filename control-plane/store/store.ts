@@ -1,0 +1,94 @@
+import type { Closeable } from '../../common/lifecycle.ts';
+
+/** A key with its value, as it was at some revision of the store. */
+export interface Entry {
+  readonly key: string;
+  readonly value: Buffer;
+  /** Revision at which the key was created. */
+  readonly createRevision: number;
+  /** Revision of the last change of this key; what compare-and-set compares. */
+  readonly modRevision: number;
+  /** The lease that the key lives on, if it is bound to one. */
+  readonly lease?: string;
+}
+
+/**
+ * A condition of a transaction: the key's last change is exactly this revision; 0 means that the key
+ * does not exist.
+ */
+export interface Compare {
+  readonly key: string;
+  readonly modRevision: number;
+}
+
+/** A change of a transaction. */
+export type Operation =
+  | { readonly kind: 'put'; readonly key: string; readonly value: Buffer; readonly lease?: string }
+  | { readonly kind: 'delete'; readonly key: string }
+  | { readonly kind: 'delete-prefix'; readonly prefix: string };
+
+/** The outcome of a transaction. */
+export interface TransactionResult {
+  /** False when a condition did not hold; then nothing was changed. */
+  readonly succeeded: boolean;
+  /** The store's revision after the transaction. All changes of one transaction share it. */
+  readonly revision: number;
+}
+
+/** What happened to one key. */
+export type StoreEvent =
+  | { readonly kind: 'put'; readonly entry: Entry }
+  | { readonly kind: 'delete'; readonly key: string; readonly revision: number };
+
+/** All events of one revision under the watched prefix, in the order of the transaction. */
+export interface WatchBatch {
+  readonly revision: number;
+  readonly events: readonly StoreEvent[];
+}
+
+/** A consistent read of a prefix. */
+export interface Range {
+  /** Sorted by key, byte order. */
+  readonly entries: readonly Entry[];
+  /** The store's revision at the time of the read. */
+  readonly revision: number;
+}
+
+/** Which part of a prefix to read. */
+export interface RangeOptions {
+  readonly limit?: number;
+  readonly order?: 'ascending' | 'descending';
+}
+
+/**
+ * All state of the control plane, in etcd's terms (etcd API v3: KV, Watch, Lease): one revision
+ * counter for the whole store, multi-key transactions, watches that miss nothing.
+ *
+ * A promise that resolves means that the change survives a crash of the process and of the machine.
+ * Every method throws StoreError.
+ */
+export interface Store extends Closeable {
+  get(key: string): Promise<Entry | undefined>;
+  range(prefix: string, options?: RangeOptions): Promise<Range>;
+  /** Applies all operations if all conditions hold; otherwise changes nothing. */
+  transact(
+    compares: readonly Compare[],
+    operations: readonly Operation[],
+  ): Promise<TransactionResult>;
+  /**
+   * Delivers every change under the prefix, from the given revision on, in order and without gaps.
+   * Throws `compacted` when that revision is no longer kept: read the range again and watch from
+   * its revision + 1.
+   */
+  watch(
+    prefix: string,
+    fromRevision: number,
+    listener: (batch: WatchBatch) => void,
+  ): Promise<Closeable>;
+  /** A new lease; the keys bound to it are deleted when it is not kept alive for `ttlMs`. */
+  grantLease(ttlMs: number): Promise<string>;
+  /** Starts the lease's time to live anew. Throws `lease-not-found` when it has already expired. */
+  keepLeaseAlive(lease: string): Promise<void>;
+  /** Ends the lease and deletes its keys. Does nothing when it has already expired. */
+  revokeLease(lease: string): Promise<void>;
+}

@@ -1,0 +1,29 @@
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+
+/** Everything that one handshake needs, at one moment; immutable, replaced as a whole. */
+export interface WorkloadIdentity {
+  readonly spiffeId: SpiffeId;
+  readonly privateKey: KeyObject;
+  /** Leaf first, then the issuers, without the root. */
+  readonly chain: readonly [X509Certificate, ...X509Certificate[]];
+  readonly bundle: TrustBundle;
+  /** When this process received the leaf, by its own clock: lifetimes are counted from here. */
+  readonly receivedMs: number;
+  /** Validity that was left on receipt, by the control plane's clock: immune to clock skew. */
+  readonly lifetimeMs: number;
+}
+
+/** What changed: a new leaf (with a new key), or only the roots to trust. */
+export type IdentityChange = 'leaf' | 'bundle';
+
+/**
+ * Nobody holds a certificate; they hold this and ask for each handshake.
+ */
+export interface IdentitySource {
+  /** The identity to use for a handshake now. */
+  current(): WorkloadIdentity;
+  /** Calls back after every change; returns the function that ends it. */
+  onChange(listener: (identity: WorkloadIdentity, change: IdentityChange) => void): () => void;
+}

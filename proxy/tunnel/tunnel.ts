@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { RelayCounters, RelayOutcome } from '../relay/relay.ts';
+
+/**
+ * The narrow waist of the data path: HBONE, as ztunnel speaks it (HTTP/2 CONNECT, RFC 9113 section
+ * 8.5, over mutual TLS 1.3). Everything outside this folder knows tunnels by these types only, so
+ * that the engine below them can be replaced.
+ */
+
+/** One TCP connection inside a tunnel. */
+export interface TunnelStream {
+  /**
+   * Carries bytes between the stream and a plaintext socket until both directions have ended: each
+   * FIN becomes END_STREAM and back, a reset becomes a reset. Takes over the socket, and closes it
+   * in every outcome but `untouched`. Never rejects.
+   */
+  relay(socket: Socket, counters: RelayCounters): Promise<RelayOutcome>;
+  /** Gives the stream up (RST_STREAM CANCEL). */
+  reset(): void;
+}
+
+/** Why a tunnel ended; a label of `hauberk_tunnels_closed_total`. */
+export type TunnelEnd =
+  | 'drained'
+  | 'idle'
+  | 'goaway'
+  | 'keepalive-timeout'
+  | 'peer-closed'
+  | 'expired'
+  | 'revoked'
+  | 'protocol-error'
+  | 'transport-error'
+  | 'forced';
+
+/** An authenticated HTTP/2 connection to one peer, seen from the side that dialled it. */
+export interface Tunnel {
+  /** The identity that the peer's certificate showed. */
+  readonly peer: SpiffeId;
+  /** When the earlier of both certificates expires, by our clock, in milliseconds since the epoch. */
+  readonly expiresMs: number;
+  readonly openStreams: number;
+  /** False once it takes no new streams: it drains, the peer sent GOAWAY, or it is full or closed. */
+  readonly accepting: boolean;
+  /**
+   * Opens a stream to `authority` (`ip:port`, RFC 9113 section 8.5) and resolves when the peer has
+   * answered 200. Throws TunnelError; no byte of the connection was taken then.
+   */
+  open(authority: string, signal?: AbortSignal): Promise<TunnelStream>;
+  /** Takes no new streams and closes when the last one has ended. */
+  drain(reason: TunnelEnd): void;
+  /** Closes at once; open streams are reset. */
+  destroy(reason: TunnelEnd): void;
+  /** Resolves when the connection is gone. */
+  readonly closed: Promise<TunnelEnd>;
+}
+
+/** Where to dial, and who must answer. */
+export interface DialTarget {
+  readonly address: string;
+  readonly port: number;
+  /** A certificate with any other identity is refused. */
+  readonly expect: SpiffeId;
+}
+
+/** Dials tunnels. Throws TunnelError. */
+export type Dial = (target: DialTarget, signal?: AbortSignal) => Promise<Tunnel>;
+
+/** How a stream is refused (HBONE as ztunnel answers it). The peer learns nothing but this status. */
+export type RefusalStatus = 400 | 401 | 503;
+
+/** A CONNECT that a peer sent; exactly one of `accept` and `refuse` must be called. */
+export interface IncomingStream {
+  /** The identity in the peer's certificate: authenticated, not yet authorised. */
+  readonly peer: SpiffeId;
+  /** The `:authority` as it came: not validated. */
+  readonly authority: string;
+  /** Aborted when the peer gives up before the decision. */
+  readonly signal: AbortSignal;
+  accept(): TunnelStream;
+  refuse(status: RefusalStatus): void;
+}
+
+/** The listening side of HBONE. */
+export interface TunnelListener extends Closeable, Drainable {
+  /** Where it listens: the real port, when it was asked for port 0. */
+  readonly port: number;
+  readonly openTunnels: number;
+}
