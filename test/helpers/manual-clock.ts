@@ -1,0 +1,41 @@
+import type { Clock, Timer } from '../../common/clock.ts';
+
+/** A clock that stands still until the test moves it. */
+export interface ManualClock extends Clock {
+  /** Moves time on, running each timer that falls due, in order, with promises settled in between. */
+  advance(ms: number): Promise<void>;
+  /** Moments, in milliseconds since the epoch, at which timers will run. */
+  readonly pending: readonly number[];
+}
+
+/** Creates a clock that starts at the given moment. */
+export function createManualClock(startMs = Date.UTC(2030, 0, 1)): ManualClock {
+  let nowMs = startMs;
+  const timers = new Set<{ atMs: number; callback: () => void }>();
+  const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return {
+    now: () => nowMs,
+    after(delayMs: number, callback: () => void): Timer {
+      const timer = { atMs: nowMs + Math.max(delayMs, 0), callback };
+      timers.add(timer);
+      return { cancel: () => void timers.delete(timer) };
+    },
+    async advance(ms: number): Promise<void> {
+      const targetMs = nowMs + ms;
+      await settle();
+      for (;;) {
+        const due = [...timers].filter((timer) => timer.atMs <= targetMs);
+        const next = due.sort((a, b) => a.atMs - b.atMs)[0];
+        if (next === undefined) break;
+        timers.delete(next);
+        nowMs = next.atMs;
+        next.callback();
+        await settle();
+      }
+      nowMs = targetMs;
+    },
+    get pending(): readonly number[] {
+      return [...timers].map((timer) => timer.atMs).sort((a, b) => a - b);
+    },
+  };
+}
