@@ -1,0 +1,144 @@
+import { X509Certificate, type KeyObject } from 'node:crypto';
+import { isIPv4, isIPv6 } from 'node:net';
+import { createSecureContext } from 'node:tls';
+import {
+  Channel,
+  credentials,
+  type ChannelCredentials,
+  type ChannelOptions,
+  type ClientOptions,
+} from '@grpc/grpc-js';
+import type { Closeable } from '../lifecycle.ts';
+import { peerSpiffeId } from '../pki/peer.ts';
+import { controlPlaneId } from '../pki/spiffe-id.ts';
+import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';
+import { toRpcError } from './grpc-failure.ts';
+import { RpcError } from './rpc-error.ts';
+
+/** Host name or IP address (IPv6 without brackets) and port. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function formatAddress({ host, port }: ServerAddress): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Where a control plane is, how it must prove itself, and how the caller does. */
+export interface ChannelSettings {
+  readonly address: ServerAddress;
+  /** The server must show the control-plane identity of this trust domain. */
+  readonly trustDomain: string;
+  readonly roots: readonly X509Certificate[];
+  /** Without it the caller is anonymous: for first contact only. */
+  readonly identity?: {
+    readonly privateKey: KeyObject;
+    /** Leaf first. */
+    readonly chain: readonly X509Certificate[];
+  };
+  /** Between two PINGs while a call is open; default 10 s. */
+  readonly keepaliveMs?: number;
+  /** Without an answer to a PING for so long the connection is given up; default 5 s. */
+  readonly keepaliveTimeoutMs?: number;
+}
+
+/** The class of a generated client. */
+type ClientClass<Client> = new (
+  address: string,
+  channelCredentials: ChannelCredentials,
+  options: Partial<ClientOptions>,
+) => Client;
+
+/** One connection to the control plane, made when it is first used. */
+export interface ControlPlaneChannel extends Closeable {
+  /** A client of a service on this connection. Its calls fail at once while there is none. */
+  client<Client>(constructor: ClientClass<Client>): Client;
+  /** Translates what a call on this connection failed with. */
+  explain(error: unknown): RpcError;
+  /** Ends the connection; open calls fail with `cancelled`. */
+  close(): void;
+}
+
+const KEEPALIVE_MS = 10_000;
+const KEEPALIVE_TIMEOUT_MS = 5_000;
+/** A snapshot of 50,000 endpoints has some 8 MB; grpc-js would stop at 4. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Opens a channel to a control plane: TLS 1.3, no resumption, and the server is known by the SPIFFE
+ * ID in its certificate, whatever name or address it was dialled by.
+ *
+ * A channel keeps the certificate that it was made with: make another one after a renewal.
+ */
+export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
+  const { address, identity, roots, trustDomain } = settings;
+  const target = `the control plane at ${formatAddress(address)}`;
+  let imposter: RpcError | undefined;
+  const secureContext = createSecureContext(
+    identity === undefined
+      ? { ...TLS_OPTIONS, ca: roots.map(String) }
+      : secureContextOptions({ ...identity, roots }),
+  );
+  const channelCredentials = credentials.createFromSecureContext(secureContext, {
+    // Node calls this only for a chain that it has verified, and never for a resumed session; there
+    // are none here, because neither side issues or keeps tickets.
+    checkServerIdentity: (_name, { raw }) => {
+      imposter = checkControlPlane(new X509Certificate(raw), trustDomain, target);
+      return imposter;
+    },
+  });
+  const authority = controlPlaneId(trustDomain).service;
+  const channel = new Channel(targetUri(address), channelCredentials, {
+    // An IP address is not a valid server name, and Node refuses to send one.
+    'grpc.ssl_target_name_override': authority,
+    'grpc.default_authority': authority,
+    'grpc.keepalive_time_ms': settings.keepaliveMs ?? KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': settings.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    ...FIXED_OPTIONS,
+  });
+  return {
+    client: (constructor) =>
+      new constructor(formatAddress(address), channelCredentials, { channelOverride: channel }),
+    explain: (error) => imposter ?? toRpcError(error, target),
+    close: () => channel.close(),
+  };
+}
+
+const FIXED_OPTIONS: ChannelOptions = {
+  // The process may have HTTP_PROXY set for its own purposes; the mesh does not go through it.
+  'grpc.enable_http_proxy': 0,
+  // A shared connection would outlive the channel, and with it the certificate.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.service_config_disable_resolution': 1,
+  // The callers retry by their own schedule.
+  'grpc.enable_retries': 0,
+};
+
+function targetUri({ host, port }: ServerAddress): string {
+  const address = formatAddress({ host, port });
+  if (isIPv4(host)) return `ipv4:${address}`;
+  return isIPv6(host) ? `ipv6:${address}` : `dns:${address}`;
+}
+
+function checkControlPlane(
+  certificate: X509Certificate,
+  trustDomain: string,
+  target: string,
+): RpcError | undefined {
+  const expected = controlPlaneId(trustDomain).uri;
+  let got: string;
+  try {
+    got = peerSpiffeId(certificate).uri;
+  } catch (cause) {
+    return new RpcError('server-identity', `${target} shows a certificate without one SPIFFE ID`, {
+      cause,
+    });
+  }
+  if (got === expected) return undefined;
+  return new RpcError('server-identity', `${target} must be ${expected}, but it is ${got}`, {
+    hint: 'check that it is the control plane of this mesh, and the trust domain',
+  });
+}

@@ -1,0 +1,77 @@
+import { status, type ServiceError } from '@grpc/grpc-js';
+import { reasonOf } from './reason.ts';
+import { RpcError, type ConnectionFailure } from './rpc-error.ts';
+
+/** What grpc-js says, as text only, when OpenSSL did not believe the server's certificate. */
+const UNTRUSTED =
+  /self-signed certificate|unable to (?:get|verify)|certificate (?:has expired|is not yet valid|signature|chain|revoked)|unsuitable certificate|invalid CA|UNABLE_TO_|CERT_/i;
+/** A port that is published for a server that is not up yet closes before the first byte of TLS. */
+const CLOSED_EARLY = /before secure TLS connection|ECONNRESET|Socket closed|EPIPE/i;
+const TLS = /ERR_SSL|SSL routines|wrong version number|handshake failure|alert/i;
+
+/** True for the errors that grpc-js produces. */
+export function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'metadata' in error && 'details' in error && 'code' in error;
+}
+
+/**
+ * Translates what a call of grpc-js failed with.
+ *
+ * @param target how to name the server in the sentence, e.g. `the control plane at cp:15012`
+ */
+export function toRpcError(error: unknown, target: string): RpcError {
+  if (error instanceof RpcError) return error;
+  if (!isServiceError(error)) {
+    return new RpcError('protocol', `${target} could not be called`, { cause: error });
+  }
+  const { reason, hint, serverTimeMs } = reasonOf(error);
+  if (reason !== undefined) {
+    const refused = new RpcError(reason, error.details || `${target} refused the call`, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    });
+    refused.serverTimeMs = serverTimeMs;
+    return refused;
+  }
+  const code = failureOf(error);
+  return new RpcError(code, `${target} ${SENTENCE[code]} (${error.details})`, {
+    cause: error,
+    ...(HINT[code] === undefined ? {} : { hint: HINT[code] }),
+  });
+}
+
+function failureOf({ code, details }: ServiceError): ConnectionFailure {
+  switch (code) {
+    case status.DEADLINE_EXCEEDED:
+      return 'timeout';
+    case status.CANCELLED:
+      return 'cancelled';
+    case status.UNAVAILABLE:
+      if (CLOSED_EARLY.test(details)) return 'unreachable';
+      if (UNTRUSTED.test(details)) return 'server-untrusted';
+      return TLS.test(details) ? 'tls' : 'unreachable';
+    // eslint-disable-next-line typescript/switch-exhaustiveness-check -- every other code without a reason is not ours
+    default:
+      return 'protocol';
+  }
+}
+
+const SENTENCE: Record<ConnectionFailure, string> = {
+  unreachable: 'cannot be reached',
+  tls: 'does not speak TLS 1.3 as expected',
+  'server-untrusted': 'shows a certificate that is not trusted',
+  'server-identity': 'shows the certificate of somebody else',
+  timeout: 'did not answer in time',
+  cancelled: 'was not waited for',
+  protocol: 'gave an answer that a Hauberk control plane would not give',
+  'credentials-invalid': 'cannot be called with these credentials',
+};
+
+const HINT: Partial<Record<ConnectionFailure, string>> = {
+  unreachable: 'check that it runs, and the address and the port',
+  tls: 'check that the port is the gRPC port of a control plane',
+  'server-untrusted':
+    'check that it is the control plane of this mesh, and the clocks of both hosts',
+  'server-identity': 'check that it is the control plane of this mesh',
+  protocol: 'check that the port is the gRPC port of a control plane',
+};

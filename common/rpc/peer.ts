@@ -1,0 +1,89 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Http2Session } from 'node:http2';
+import { TLSSocket } from 'node:tls';
+import { PkiError } from '../pki/pki-error.ts';
+import { peerSpiffeId } from '../pki/peer.ts';
+import type { SpiffeId } from '../pki/spiffe-id.ts';
+
+/** Why a client certificate proves nothing. */
+export type UntrustedReason =
+  'certificate-untrusted' | 'certificate-expired' | 'san-missing' | 'san-multiple' | 'spiffe-id';
+
+/** Who makes a call, as far as TLS has proved it. */
+export type Caller =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'untrusted'; readonly reason: UntrustedReason }
+  | {
+      readonly kind: 'workload';
+      readonly spiffeId: SpiffeId;
+      readonly certificate: X509Certificate;
+    };
+
+/** A call of any kind, as grpc-js hands it to a handler. */
+export interface ServerCall {
+  getPeer(): string;
+}
+
+const callers = new WeakMap<Http2Session, Caller>();
+
+/**
+ * Works out who makes a call. The proof is read once per connection; whether the certificate has
+ * expired meanwhile is looked at in every call.
+ *
+ * @param nowMs the server's clock
+ * @throws TypeError when the call did not come over TLS
+ */
+export function callerOf(call: ServerCall, nowMs: number): Caller {
+  const session = sessionOf(call);
+  let caller = callers.get(session);
+  if (caller === undefined) {
+    caller = proofOf(session);
+    callers.set(session, caller);
+  }
+  if (caller.kind === 'workload' && caller.certificate.validToDate.getTime() < nowMs) {
+    return { kind: 'untrusted', reason: 'certificate-expired' };
+  }
+  return caller;
+}
+
+function proofOf(session: Http2Session): Caller {
+  const { socket } = session;
+  if (!(socket instanceof TLSSocket)) throw new TypeError('expected a call over TLS');
+  // Node hands out certificates that it did not verify, too: `authorized` alone tells them apart.
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return { kind: 'anonymous' };
+  if (!socket.authorized) return { kind: 'untrusted', reason: reasonOf(socket.authorizationError) };
+  try {
+    return { kind: 'workload', spiffeId: peerSpiffeId(certificate), certificate };
+  } catch (error) {
+    if (!(error instanceof PkiError)) throw error;
+    const { code } = error;
+    const known = code === 'san-missing' || code === 'san-multiple' || code === 'spiffe-id';
+    return { kind: 'untrusted', reason: known ? code : 'certificate-untrusted' };
+  }
+}
+
+// On a server Node puts the code there, although it is typed as an Error.
+function reasonOf(authorizationError: unknown): UntrustedReason {
+  return String(authorizationError).includes('CERT_HAS_EXPIRED')
+    ? 'certificate-expired'
+    : 'certificate-untrusted';
+}
+
+// grpc-js offers the certificate of a verified client only (`getAuthContext`), so that a client with
+// a bad certificate could not be told from one with none. The session lies below its interceptors.
+function sessionOf(call: ServerCall): Http2Session {
+  let layer: unknown = property(call, 'call');
+  while (property(layer, 'nextCall') !== undefined) layer = property(layer, 'nextCall');
+  const session = property(property(layer, 'stream'), 'session');
+  if (!isSession(session)) throw new TypeError('expected a call with an HTTP/2 session');
+  return session;
+}
+
+function property(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+function isSession(value: unknown): value is Http2Session {
+  return typeof value === 'object' && value !== null && 'socket' in value;
+}

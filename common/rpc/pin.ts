@@ -1,0 +1,105 @@
+import type { X509Certificate } from 'node:crypto';
+import { connect, type TLSSocket } from 'node:tls';
+import { systemErrorCode } from '../errors.ts';
+import { rootDigest } from '../pki/digest.ts';
+import { TLS_OPTIONS } from '../pki/tls-options.ts';
+import { formatAddress, type ServerAddress } from './channel.ts';
+import { RpcError } from './rpc-error.ts';
+
+/** Which server to ask for its root, and what the root must be. */
+export interface PinSettings extends ServerAddress {
+  /** Digest of the root that is expected, as `rootDigest` writes it. */
+  readonly rootDigest: string;
+  /** For connecting, the handshake and everything. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Longer chains than leaf, issuer, root and one more (a root in rotation) are not walked. */
+const MAX_CHAIN = 5;
+
+/**
+ * First contact: connects without trusting anybody, sends nothing, takes the root certificate that
+ * the server shows and compares it with the digest in the join token. Only then anything secret may
+ * be sent, on another connection that trusts this root alone.
+ *
+ * @throws RpcError `token-wrong-root`, `unreachable`, `tls`, `timeout`, `cancelled`
+ */
+export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
+  const target = `the control plane at ${formatAddress(settings)}`;
+  const { promise, resolve, reject } = Promise.withResolvers<X509Certificate>();
+  const { host, port, signal } = settings;
+  const socket = connect({
+    host,
+    port,
+    ...TLS_OPTIONS,
+    ALPNProtocols: ['h2'],
+    // No name is sent: it would tell the wire what is dialled.
+    servername: '',
+    // The digest decides, and nothing but a certificate is taken from this connection.
+    rejectUnauthorized: false,
+  });
+  const fail = (code: 'timeout' | 'cancelled', sentence: string): void =>
+    reject(new RpcError(code, `${target} ${sentence}`));
+  const timeout = setTimeout(
+    () => fail('timeout', `did not answer within ${settings.timeoutMs} ms`),
+    settings.timeoutMs,
+  );
+  const onAbort = (): void => fail('cancelled', 'was not waited for');
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted === true) onAbort();
+  socket.once('secureConnect', () => resolve(pinned(socket, settings.rootDigest, target)));
+  socket.on('error', (error) => reject(translated(error, target)));
+  socket.once('close', () => reject(closedEarly(target)));
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timeout);
+    signal?.removeEventListener('abort', onAbort);
+    socket.destroy();
+  }
+}
+
+function pinned(
+  socket: TLSSocket,
+  expected: string,
+  target: string,
+): X509Certificate | Promise<never> {
+  const shown: X509Certificate[] = [];
+  let next = socket.getPeerX509Certificate();
+  while (next !== undefined && shown.length < MAX_CHAIN) {
+    if (rootDigest(next) === expected) return next;
+    shown.push(next);
+    next = next.checkIssued(next) ? undefined : next.issuerCertificate;
+  }
+  const root = shown.at(-1);
+  const got =
+    root !== undefined && root.checkIssued(root) ? rootDigest(root) : 'a chain without its root';
+  return Promise.reject(
+    new RpcError(
+      'token-wrong-root',
+      `the join token expects the root ${expected}, but ${target} shows ${got}`,
+      {
+        hint: 'make the join token at the control plane that the sidecar is pointed at; if that is the case, somebody is in between',
+      },
+    ),
+  );
+}
+
+function translated(error: Error, target: string): RpcError {
+  const code = systemErrorCode(error) ?? '';
+  if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) {
+    return new RpcError('tls', `${target} does not speak TLS 1.3 as expected (${error.message})`, {
+      cause: error,
+      hint: 'check that the port is the gRPC port of a control plane',
+    });
+  }
+  return new RpcError('unreachable', `${target} cannot be reached (${error.message})`, {
+    cause: error,
+    hint: 'check that it runs, and the address and the port',
+  });
+}
+
+function closedEarly(target: string): RpcError {
+  return new RpcError('unreachable', `${target} closed the connection before TLS was up`);
+}

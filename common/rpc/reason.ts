@@ -1,0 +1,82 @@
+import { Metadata, type ServiceError, type status } from '@grpc/grpc-js';
+import { REFUSALS, type Refusal } from './rpc-error.ts';
+
+/*
+ * A refusal on the wire, in the trailers of a gRPC call:
+ *
+ *   grpc-status             the status code, for generic clients
+ *   grpc-message            one sentence
+ *   hauberk-reason          one of REFUSALS
+ *   hauberk-hint            what to do about it (percent-encoded UTF-8), when there is something
+ *   hauberk-server-time-ms  the server's clock, so that the caller can name a clock skew
+ */
+const REASON = 'hauberk-reason';
+const HINT = 'hauberk-hint';
+const SERVER_TIME = 'hauberk-server-time-ms';
+
+const KNOWN: ReadonlySet<string> = new Set(REFUSALS);
+
+/** What a refusal carries besides its reason and its sentence. */
+export interface RefusalDetails {
+  /** What the caller can do about it: an imperative, without a full stop. */
+  readonly hint?: string | undefined;
+  /** The server's clock, in milliseconds since the epoch. */
+  readonly serverTimeMs?: number | undefined;
+}
+
+/** An error in the shape that grpc-js sends: pass it to the callback, or emit it on the stream. */
+export type StatusError = Error & {
+  readonly code: status;
+  readonly details: string;
+  readonly metadata: Metadata;
+};
+
+/** The error with which a server refuses a call. */
+export function rpcError(
+  code: status,
+  reason: Refusal,
+  sentence: string,
+  { hint, serverTimeMs }: RefusalDetails = {},
+): StatusError {
+  const metadata = new Metadata();
+  metadata.set(REASON, reason);
+  if (hint !== undefined) metadata.set(HINT, encodeURIComponent(hint));
+  if (serverTimeMs !== undefined) metadata.set(SERVER_TIME, String(serverTimeMs));
+  return Object.assign(new Error(sentence), { code, details: sentence, metadata });
+}
+
+/** A refusal as the caller reads it. */
+export interface ReadRefusal {
+  /** `undefined` when the server named none, or one that this version does not know. */
+  readonly reason: Refusal | undefined;
+  readonly hint: string | undefined;
+  readonly serverTimeMs: number | undefined;
+}
+
+/** Reads the trailers of a failed call. Nothing in them is trusted to be well-formed. */
+export function reasonOf(error: Pick<ServiceError, 'metadata'>): ReadRefusal {
+  const reason = first(error.metadata, REASON);
+  const serverTimeMs = Number(first(error.metadata, SERVER_TIME) ?? Number.NaN);
+  return {
+    reason: isRefusal(reason) ? reason : undefined,
+    hint: decoded(first(error.metadata, HINT)),
+    serverTimeMs: Number.isSafeInteger(serverTimeMs) ? serverTimeMs : undefined,
+  };
+}
+
+function isRefusal(reason: string | undefined): reason is Refusal {
+  return reason !== undefined && KNOWN.has(reason);
+}
+
+function first(metadata: Metadata | undefined, key: string): string | undefined {
+  return metadata?.get(key)[0]?.toString();
+}
+
+function decoded(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import { createSecureContext } from 'node:tls';
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import { ServerCredentials } from '@grpc/grpc-js';
+import { secureContextOptions } from '../pki/tls-options.ts';
+import { RpcError } from './rpc-error.ts';
+
+/** A client that has not finished its handshake by then is only holding a socket. */
+const HANDSHAKE_TIMEOUT_MS = 5_000;
+
+/** What a server proves itself with, and whom it believes. */
+export interface ServerIdentity {
+  readonly privateKey: KeyObject;
+  /**
+   * Leaf first, then the issuer, and **the root last**: a sidecar that enrols knows only the root's
+   * digest, so the server has to show it the root itself (`pinRoot` compares it).
+   */
+  readonly chain: readonly X509Certificate[];
+  /** Client certificates that lead to none of these are untrusted. */
+  readonly roots: readonly X509Certificate[];
+}
+
+/**
+ * gRPC server credentials whose certificate can be changed while the server runs: TLS 1.3 only, no
+ * tickets. A client certificate is asked for but not insisted on, so that first contact (one-way
+ * TLS) and renewal (mutual TLS) share a port: **handlers must look at `callerOf`**.
+ *
+ * New connections use what was loaded last; connections that are open live on.
+ */
+export class HotServerCredentials extends ServerCredentials {
+  /** @throws RpcError `credentials-invalid` */
+  constructor(identity: ServerIdentity) {
+    super(
+      {
+        requestCert: true,
+        rejectUnauthorized: false,
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      },
+      validated(identity),
+    );
+  }
+
+  /**
+   * Takes another certificate, or other roots, into use for new connections.
+   *
+   * @throws RpcError `credentials-invalid`; the one before stays in use then
+   */
+  reload(identity: ServerIdentity): void {
+    this.updateSecureContextOptions(validated(identity));
+  }
+
+  /** Two of them are never the same: each reloads by itself. */
+  override _equals(other: ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+// grpc-js drops every new connection after it was given options that OpenSSL does not take: whatever
+// goes in has to have been tried before.
+function validated(identity: ServerIdentity): ReturnType<typeof secureContextOptions> {
+  const [leaf] = identity.chain;
+  const root = identity.chain.at(-1);
+  if (leaf === undefined || root === undefined) throw invalid('a certificate chain', 'none');
+  if (!leaf.checkPrivateKey(identity.privateKey)) {
+    throw invalid('the private key of the certificate', 'another one');
+  }
+  for (const [index, certificate] of identity.chain.entries()) {
+    const issuer = identity.chain[index + 1] ?? certificate;
+    if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) {
+      throw invalid('a chain from the leaf up to the root', `a gap after ${certificate.subject}`);
+    }
+  }
+  const options = secureContextOptions(identity);
+  try {
+    createSecureContext(options);
+  } catch (cause) {
+    throw invalid('a certificate that OpenSSL takes', 'one that it refuses', cause);
+  }
+  return options;
+}
+
+function invalid(expected: string, got: string, cause?: unknown): RpcError {
+  return new RpcError(
+    'credentials-invalid',
+    `server credentials need ${expected}, got ${got}`,
+    cause === undefined ? {} : { cause },
+  );
+}
