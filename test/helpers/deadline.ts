@@ -1,0 +1,38 @@
+/**
+ * Waits for something that should happen, and says what did not when it takes too long. The deadline
+ * is there to end a broken test, not to measure: it is far longer than the event can take.
+ */
+export async function within<T>(
+  what: string,
+  promise: Promise<T>,
+  deadlineMs = 20_000,
+): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timeout = setTimeout(() => {
+    reject(new Error(`within ${deadlineMs / 1000} s this did not happen: ${what}`));
+  }, deadlineMs);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timeout);
+  }
+}
+
+/**
+ * Asks until the answer is there: for states of other processes that send no event, like a metric.
+ */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  deadlineMs = 20_000,
+): Promise<T> {
+  const endMs = Date.now() + deadlineMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > endMs) {
+      throw new Error(`within ${deadlineMs / 1000} s this did not happen: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

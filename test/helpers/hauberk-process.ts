@@ -1,0 +1,128 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { within } from './deadline.ts';
+
+/** A line of the JSON log. */
+export interface LogLine {
+  readonly level: number;
+  readonly event?: string;
+  readonly msg?: string;
+  readonly [field: string]: unknown;
+}
+
+/** A real `hauberk` process. */
+export interface HauberkProcess {
+  readonly pid: number;
+  /** Everything that it logged so far. */
+  readonly log: readonly LogLine[];
+  /** Everything that it wrote, as text. */
+  output(): string;
+  /** The first line of the log that matches, from the start or in the future. */
+  logged(event: string, matches?: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Sends the signal and resolves with the exit code, or the signal that ended it. */
+  end(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
+  signal(signal: NodeJS.Signals): void;
+  readonly exited: Promise<number | NodeJS.Signals>;
+}
+
+/** How a process is started. */
+export interface HauberkProcessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+const entryPoint = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const running = new Set<HauberkProcess>();
+
+// Nothing outlives the tests, not even when a test file crashes.
+process.on('exit', () => {
+  for (const { signal } of running) signal('SIGKILL');
+});
+
+/** Starts `hauberk` with the given arguments. */
+export function startHauberk(
+  args: readonly string[],
+  { env = {}, cwd }: HauberkProcessOptions = {},
+): HauberkProcess {
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', entryPoint, ...args],
+    { env: { PATH: process.env['PATH'], ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  const log: LogLine[] = [];
+  const waiting = new Set<(line: LogLine) => void>();
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      text += `${line}\n`;
+      if (!line.startsWith('{')) return;
+      const parsed = JSON.parse(line) as LogLine;
+      log.push(parsed);
+      for (const notify of waiting) notify(parsed);
+    });
+  }
+  const exited = once(child, 'close').then(([code, signal]) => {
+    running.delete(self);
+    return (signal ?? code) as number | NodeJS.Signals;
+  });
+
+  const self: HauberkProcess = {
+    pid: child.pid ?? 0,
+    log,
+    output: () => text,
+    async logged(event, matches = () => true) {
+      const isWanted = (line: LogLine): boolean => line.event === event && matches(line);
+      const past = log.find(isWanted);
+      if (past !== undefined) return past;
+      const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
+      const notify = (line: LogLine): void => {
+        if (isWanted(line)) resolve(line);
+      };
+      waiting.add(notify);
+      const what = `\`hauberk ${args.slice(0, 4).join(' ')}\` logs ${event}`;
+      void exited.then((code) => reject(new Error(`${what}: it ended with ${code}:\n${text}`)));
+      try {
+        return await within(what, promise);
+      } catch (error) {
+        throw new Error(`${(error as Error).message}\n${text}`, { cause: error });
+      } finally {
+        waiting.delete(notify);
+      }
+    },
+    async end(signal = 'SIGTERM') {
+      child.kill(signal);
+      return await within(`\`hauberk ${args[0]}\` ends after ${signal}`, exited, 45_000);
+    },
+    signal: (signal) => void child.kill(signal),
+    exited,
+  };
+  running.add(self);
+  return self;
+}
+
+/** Runs a `hauberk` command to its end. */
+export async function runHauberk(
+  args: readonly string[],
+  options: HauberkProcessOptions = {},
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', entryPoint, ...args],
+    {
+      env: { PATH: process.env['PATH'], ...options.env },
+      cwd: options.cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  const [stdout, stderr, [code]] = await within(
+    `\`hauberk ${args.join(' ')}\` ends`,
+    Promise.all([
+      child.stdout.setEncoding('utf8').toArray(),
+      child.stderr.setEncoding('utf8').toArray(),
+      once(child, 'close') as Promise<[number]>,
+    ]),
+  );
+  return { code, stdout: stdout.join(''), stderr: stderr.join('') };
+}
