@@ -9,6 +9,7 @@ export type PkiErrorCode =
   | 'csr-key-unsupported'
   | 'csr-signature'
   | 'certificate-malformed'
+  | 'authority-expired'
   | 'key-mismatch';
 
 /** Thrown by `common/pki`. */

@@ -1,0 +1,162 @@
+import forge from 'node-forge';
+
+const { asn1 } = forge;
+const { Class, Type } = asn1;
+
+/** A node of an ASN.1 tree. Primitive values are binary strings: one character a byte. */
+export type DerNode = forge.asn1.Asn1;
+
+/** What limits a decoder on input from outside; missing in the types of node-forge. */
+interface DecodeOptions {
+  readonly strict: true;
+  readonly parseAllBytes: true;
+  /** Guessing at the contents of bit strings would run the parser on signatures and keys. */
+  readonly decodeBitStrings: false;
+  readonly maxDepth: number;
+}
+type Decode = (bytes: string, options: DecodeOptions) => DerNode;
+const fromDer = asn1.fromDer as unknown as Decode;
+
+/** A request with extensions nests seven deep; a certificate six. */
+const MAX_DEPTH = 10;
+
+function primitive(type: forge.asn1.Type, bytes: string): DerNode {
+  return asn1.create(Class.UNIVERSAL, type, false, bytes);
+}
+
+function toBinary(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+/** SEQUENCE. */
+export function sequence(...children: DerNode[]): DerNode {
+  return asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, children);
+}
+
+/** SET; the caller orders the children. */
+export function set(...children: DerNode[]): DerNode {
+  return asn1.create(Class.UNIVERSAL, Type.SET, true, children);
+}
+
+/** A constructed, context-specific tag: EXPLICIT around one child, or an IMPLICIT SET or SEQUENCE. */
+export function tagged(tag: number, ...children: DerNode[]): DerNode {
+  return asn1.create(Class.CONTEXT_SPECIFIC, tag as forge.asn1.Type, true, children);
+}
+
+/** A primitive, context-specific tag: an IMPLICIT string. */
+export function taggedBytes(tag: number, bytes: Uint8Array): DerNode {
+  return asn1.create(Class.CONTEXT_SPECIFIC, tag as forge.asn1.Type, false, toBinary(bytes));
+}
+
+/** INTEGER from its big-endian two's complement bytes, which the caller keeps minimal. */
+export function integer(bytes: Uint8Array): DerNode {
+  return primitive(Type.INTEGER, toBinary(bytes));
+}
+
+/** BOOLEAN true; DER leaves out a false that is the default. */
+export function booleanTrue(): DerNode {
+  return primitive(Type.BOOLEAN, '\xff');
+}
+
+/** BIT STRING. */
+export function bitString(bytes: Uint8Array, unusedBits = 0): DerNode {
+  return primitive(Type.BITSTRING, String.fromCharCode(unusedBits) + toBinary(bytes));
+}
+
+/** OCTET STRING. */
+export function octetString(bytes: Uint8Array): DerNode {
+  return primitive(Type.OCTETSTRING, toBinary(bytes));
+}
+
+/** OBJECT IDENTIFIER from its dotted form. */
+export function objectIdentifier(dotted: string): DerNode {
+  return primitive(Type.OID, asn1.oidToDer(dotted).getBytes());
+}
+
+/** UTF8String. */
+export function utf8String(text: string): DerNode {
+  return primitive(Type.UTF8, toBinary(Buffer.from(text, 'utf8')));
+}
+
+/** Time of RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050; whole seconds. */
+export function time(epochMs: number): DerNode {
+  const digits = new Date(epochMs).toISOString().replace(/\.\d+Z$|[-:T]/g, '');
+  return new Date(epochMs).getUTCFullYear() < 2050
+    ? primitive(Type.UTCTIME, `${digits.slice(2)}Z`)
+    : primitive(Type.GENERALIZEDTIME, `${digits}Z`);
+}
+
+/** The bytes of a tree. */
+export function encode(node: DerNode): Buffer {
+  return Buffer.from(asn1.toDer(node).getBytes(), 'latin1');
+}
+
+/** Parses bytes of our own making, or that OpenSSL has parsed already. Throws a plain Error. */
+export function decode(der: Uint8Array): DerNode {
+  return fromDer(toBinary(der), {
+    strict: true,
+    parseAllBytes: true,
+    decodeBitStrings: false,
+    maxDepth: MAX_DEPTH,
+  });
+}
+
+/**
+ * Parses bytes from outside: they must be the one DER encoding of what they say, so BER forms (padded
+ * or indefinite lengths, redundant zeros) are refused.
+ *
+ * @throws Error, with a reason that is not meant for people
+ */
+export function decodeStrict(der: Uint8Array): DerNode {
+  const node = decode(der);
+  if (!encode(node).equals(der)) throw new Error('not DER: encoding it again gives other bytes');
+  return node;
+}
+
+/** The children of a SEQUENCE; undefined when the node is anything else. */
+export function sequenceChildren(node: DerNode | undefined): DerNode[] | undefined {
+  return isUniversal(node, Type.SEQUENCE) ? constructedChildren(node) : undefined;
+}
+
+/** The children of a constructed node with this context-specific tag; undefined for anything else. */
+export function taggedChildren(node: DerNode | undefined, tag: number): DerNode[] | undefined {
+  const matches = node?.tagClass === Class.CONTEXT_SPECIFIC && Number(node.type) === tag;
+  return matches ? constructedChildren(node) : undefined;
+}
+
+/** The value of an OBJECT IDENTIFIER in dotted form; undefined when the node is anything else. */
+export function objectIdentifierValue(node: DerNode | undefined): string | undefined {
+  const bytes = isUniversal(node, Type.OID) ? primitiveBytes(node) : undefined;
+  return bytes === undefined || bytes.length === 0
+    ? undefined
+    : asn1.derToOid(bytes.toString('latin1'));
+}
+
+/** The bytes of an INTEGER; undefined when the node is anything else. */
+export function integerBytes(node: DerNode | undefined): Buffer | undefined {
+  return isUniversal(node, Type.INTEGER) ? primitiveBytes(node) : undefined;
+}
+
+/** The bytes of an OCTET STRING; undefined when the node is anything else. */
+export function octetStringBytes(node: DerNode | undefined): Buffer | undefined {
+  return isUniversal(node, Type.OCTETSTRING) ? primitiveBytes(node) : undefined;
+}
+
+/** The bytes of a BIT STRING that is a whole number of them; undefined when the node is anything else. */
+export function bitStringBytes(node: DerNode | undefined): Buffer | undefined {
+  const bytes = isUniversal(node, Type.BITSTRING) ? primitiveBytes(node) : undefined;
+  return bytes?.[0] === 0 ? bytes.subarray(1) : undefined;
+}
+
+function isUniversal(node: DerNode | undefined, type: forge.asn1.Type): node is DerNode {
+  return node?.tagClass === Class.UNIVERSAL && node.type === type;
+}
+
+function constructedChildren(node: DerNode): DerNode[] | undefined {
+  return node.constructed && Array.isArray(node.value) ? node.value : undefined;
+}
+
+function primitiveBytes(node: DerNode): Buffer | undefined {
+  if (node.constructed || typeof node.value !== 'string') return undefined;
+  return Buffer.from(node.value, 'latin1');
+}

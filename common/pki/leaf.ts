@@ -1,0 +1,103 @@
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { clampToAuthority, type Authority } from './authority.ts';
+import { buildCertificate, subjectKeyOf } from './certificate-builder.ts';
+import { distinguishedName } from './distinguished-name.ts';
+import {
+  authorityKeyIdentifier,
+  leafConstraints,
+  leafExtKeyUsage,
+  leafKeyUsage,
+  subjectAltName,
+  subjectKeyIdentifier,
+  type AltName,
+} from './extensions.ts';
+import { CLOCK_SKEW_MS } from './lifetimes.ts';
+import { PkiError } from './pki-error.ts';
+import { signerOf } from './signer.ts';
+import type { SpiffeId } from './spiffe-id.ts';
+
+/** What a leaf says. */
+export interface LeafOptions {
+  readonly publicKey: KeyObject;
+  readonly spiffeId: SpiffeId;
+  /** Now, in milliseconds since the epoch; the lifetime counts from here. */
+  readonly nowMs: number;
+  /** At most so long: NotAfter is cut to whole seconds, and to the end of the issuer. */
+  readonly lifetimeMs: number;
+  /** By default `<service>` and `<service>.<namespace>`, where they are valid host names. */
+  readonly dnsNames?: readonly string[];
+  readonly ipAddresses?: readonly string[];
+  /** How far NotBefore lies before now. */
+  readonly backdateMs?: number;
+}
+
+/** RFC 1123 section 2.1: letters, digits and hyphens; the underscore of Compose is no host name. */
+const HOST_NAME =
+  /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)*$/;
+
+/**
+ * Issues a workload's certificate, an X509-SVID: exactly one URI SAN, no authority, server and client.
+ *
+ * @throws PkiError `csr-key-unsupported` for keys other than P-256, P-384 and Ed25519,
+ *   `authority-expired` when the issuer has expired,
+ *   `certificate-malformed` for a DNS name or an address that is none
+ */
+export function issueLeaf(issuer: Authority, options: LeafOptions): X509Certificate {
+  const { publicKey, spiffeId, nowMs, lifetimeMs, backdateMs = CLOCK_SKEW_MS } = options;
+  const signer = signerOf(issuer);
+  const subjectKey = subjectKeyOf(publicKey);
+  return buildCertificate({
+    signer,
+    subject: distinguishedName({
+      organization: spiffeId.trustDomain,
+      organizationalUnit: spiffeId.namespace,
+      commonName: spiffeId.service,
+    }),
+    subjectKey,
+    validity: {
+      notBeforeMs: nowMs - backdateMs,
+      notAfterMs: clampToAuthority(issuer, nowMs, lifetimeMs),
+    },
+    extensions: [
+      leafConstraints(),
+      leafKeyUsage(),
+      leafExtKeyUsage(),
+      subjectKeyIdentifier(subjectKey.keyId),
+      authorityKeyIdentifier(signer.keyId),
+      subjectAltName(altNames(options)),
+    ],
+  });
+}
+
+function altNames({ spiffeId, dnsNames, ipAddresses = [] }: LeafOptions): AltName[] {
+  return [
+    { kind: 'uri', value: spiffeId.uri },
+    ...(dnsNames?.map(requireHostName) ?? defaultDnsNames(spiffeId)).map((value): AltName => ({
+      kind: 'dns',
+      value,
+    })),
+    ...ipAddresses.map(requireAddress).map((value): AltName => ({ kind: 'ip', value })),
+  ];
+}
+
+function defaultDnsNames({ service, namespace }: SpiffeId): string[] {
+  return [service, `${service}.${namespace}`].filter((name) => HOST_NAME.test(name));
+}
+
+function requireHostName(name: string): string {
+  if (HOST_NAME.test(name)) return name;
+  throw new PkiError(
+    'certificate-malformed',
+    `expected a lower-case DNS name for the certificate, got ${JSON.stringify(name)}`,
+  );
+}
+
+function requireAddress(address: string): string {
+  // Node takes `fe80::1%eth0` for an address; a zone means nothing to another host.
+  if (isIP(address) !== 0 && !address.includes('%')) return address;
+  throw new PkiError(
+    'certificate-malformed',
+    `expected an IP address for the certificate, got ${JSON.stringify(address)}`,
+  );
+}

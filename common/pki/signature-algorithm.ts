@@ -1,0 +1,100 @@
+import { sign, verify, type KeyObject } from 'node:crypto';
+import { objectIdentifier, sequence, type DerNode } from './der.ts';
+import type { KeyAlgorithm } from './key.ts';
+import { PkiError } from './pki-error.ts';
+
+/** How one kind of key appears in certificates and how it signs. */
+export interface SignatureAlgorithm {
+  readonly name: KeyAlgorithm;
+  /** The signature's OBJECT IDENTIFIER; its parameters are absent (RFC 5758 3.2, RFC 8410 3). */
+  readonly oid: string;
+  /** What node:crypto hashes with; null where the scheme hashes by itself. */
+  readonly hash: 'sha256' | 'sha384' | null;
+  /** How every SubjectPublicKeyInfo of this kind begins: named curve, uncompressed point. */
+  readonly spkiPrefix: Buffer;
+  readonly spkiBytes: number;
+  /** The length of the public key itself, at the end of the SubjectPublicKeyInfo. */
+  readonly publicKeyBytes: number;
+}
+
+const ALGORITHMS: readonly SignatureAlgorithm[] = [
+  {
+    name: 'p256',
+    oid: '1.2.840.10045.4.3.2',
+    hash: 'sha256',
+    spkiPrefix: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
+    spkiBytes: 91,
+    publicKeyBytes: 65,
+  },
+  {
+    name: 'p384',
+    oid: '1.2.840.10045.4.3.3',
+    hash: 'sha384',
+    spkiPrefix: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
+    spkiBytes: 120,
+    publicKeyBytes: 97,
+  },
+  {
+    name: 'ed25519',
+    oid: '1.3.101.112',
+    hash: null,
+    spkiPrefix: Buffer.from('302a300506032b6570032100', 'hex'),
+    spkiBytes: 44,
+    publicKeyBytes: 32,
+  },
+];
+
+/**
+ * The algorithm of a SubjectPublicKeyInfo in DER, by exact prefix and length; undefined for all but
+ * the accepted keys in their one accepted encoding (no compressed points, no explicit curves).
+ */
+export function algorithmOfSpki(spki: Uint8Array): SignatureAlgorithm | undefined {
+  return ALGORITHMS.find(
+    ({ spkiPrefix, spkiBytes }) =>
+      spki.length === spkiBytes && spkiPrefix.equals(spki.subarray(0, spkiPrefix.length)),
+  );
+}
+
+const NAME_BY_KEY_TYPE: ReadonlyMap<string, KeyAlgorithm> = new Map([
+  ['prime256v1', 'p256'],
+  ['secp384r1', 'p384'],
+  ['ed25519', 'ed25519'],
+]);
+
+/** The algorithm of a key that is to sign. Throws PkiError `csr-key-unsupported` for other keys. */
+export function algorithmOfKey(key: KeyObject): SignatureAlgorithm {
+  const keyType = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? key.type;
+  const name = NAME_BY_KEY_TYPE.get(keyType);
+  const algorithm = ALGORITHMS.find((candidate) => candidate.name === name);
+  if (algorithm === undefined) {
+    throw new PkiError(
+      'csr-key-unsupported',
+      `expected a P-256, P-384 or Ed25519 key, got one of type ${keyType}`,
+    );
+  }
+  return algorithm;
+}
+
+/** AlgorithmIdentifier, as certificates and requests name the algorithm of their signature. */
+export function algorithmIdentifier({ oid }: SignatureAlgorithm): DerNode {
+  return sequence(objectIdentifier(oid));
+}
+
+/** Signs bytes with a private key of this algorithm. */
+export function signBytes(
+  algorithm: SignatureAlgorithm,
+  bytes: Uint8Array,
+  privateKey: KeyObject,
+): Buffer {
+  return sign(algorithm.hash, bytes, privateKey);
+}
+
+/** True when the signature over the bytes was made with the private half of this key. */
+export function verifyBytes(
+  algorithm: SignatureAlgorithm,
+  bytes: Uint8Array,
+  publicKey: KeyObject,
+  signature: Uint8Array,
+): boolean {
+  return verify(algorithm.hash, bytes, publicKey, signature);
+}
