@@ -1,0 +1,86 @@
+import { isatty } from 'node:tty';
+import { destination as openDestination, pino, stdTimeFunctions } from 'pino';
+import type { Logger } from 'pino';
+import pretty from 'pino-pretty';
+import { redact } from '../redact.ts';
+import { serialize } from './serialize.ts';
+
+/** The levels, most talkative first; `silent` writes nothing. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** How much is written. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Takes finished lines, each with its line end. */
+export interface LogDestination {
+  write(line: string): void;
+}
+
+/** What a logger is made of. */
+export interface LoggerOptions {
+  /** Which program speaks, e.g. `control-plane`. */
+  readonly name: string;
+  readonly level: LogLevel;
+  /** Coloured lines for people instead of JSON; by default when standard output is a terminal. */
+  readonly pretty?: boolean;
+  /** Where lines go instead of standard output. */
+  readonly destination?: LogDestination;
+}
+
+/** Standard output. */
+const STDOUT_FD = 1;
+
+/**
+ * Creates the process's logger: one JSON object a line with `level`, `time` (ISO 8601), `name`,
+ * `event`, fields and `msg`.
+ *
+ * Join tokens and private keys are taken out of the finished line, so it does not matter which field,
+ * message or error they were in. Writing is synchronous: no line is lost when the process ends, and
+ * nothing is logged for each request that would make this slow.
+ */
+export function createLogger(options: LoggerOptions): Logger {
+  const { name, level } = options;
+  const withStack = level === 'debug' || level === 'trace';
+  return pino(
+    {
+      level,
+      base: { name },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: {
+        level: (label) => ({ level: label }),
+        bindings: (bindings) => serialize(bindings, withStack) as Record<string, unknown>,
+        log: (fields) => serialize(fields, withStack) as Record<string, unknown>,
+      },
+      // The formatter above has already done it; pino's own would add the stack.
+      serializers: { err: (value: unknown) => value },
+    },
+    scrubbing(options),
+  );
+}
+
+function scrubbing({ destination, pretty: asked }: LoggerOptions): LogDestination {
+  const target = destination ?? openDestination({ dest: STDOUT_FD, sync: true });
+  const forPeople = asked ?? (destination === undefined && isatty(STDOUT_FD));
+  if (!forPeople) {
+    return {
+      write(line) {
+        target.write(redact(line));
+      },
+    };
+  }
+  const prettify = pretty.prettyFactory({ translateTime: 'SYS:HH:MM:ss.l', ignore: 'name' });
+  return {
+    write(line) {
+      const text: string | undefined = prettify(withoutControls(redact(line)));
+      if (text !== undefined) target.write(text);
+    },
+  };
+}
+
+/**
+ * Takes terminal control sequences out of a JSON line: what a peer sent may be in it. Line end and tab
+ * have escapes of their own in JSON (`\n`, `\t`) and stay.
+ */
+function withoutControls(line: string): string {
+  return line.replace(/\\u00[01][0-9a-f]/gi, '\\ufffd').replace(/[\u007f-\u009f]/g, '\ufffd');
+}
