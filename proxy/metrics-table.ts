@@ -1,0 +1,168 @@
+/** One row of the table: everything a scraper can know about a metric. */
+export interface MetricRow {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  readonly help: string;
+  /** Upper bounds of a histogram. */
+  readonly buckets?: readonly number[];
+}
+
+/** From a handshake on loopback to one that waits for a lost SYN. */
+const HANDSHAKE_BUCKETS_SECONDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+];
+
+/** From a request on a connection of its own to a database connection that lives for a day. */
+const DURATION_BUCKETS_SECONDS = [
+  0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 14400, 86400,
+];
+
+/** From a tunnel that was opened in vain to one that carried a busy hour. */
+const STREAMS_BUCKETS = [0, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+
+/**
+ * Every metric of a sidecar. The names are public API: dashboards and alerts stand on them.
+ *
+ * Labels stay bounded. `direction` is `inbound` or `outbound`, from the application's point of view;
+ * `peer` is the SPIFFE ID on the other side, `unknown` before it is known, or `other` beyond a fixed
+ * number of distinct peers; `reason` is a code from a closed list. An address is never a label.
+ */
+export const PROXY_METRICS = {
+  connectionsOpened: {
+    name: 'hauberk_connections_opened_total',
+    type: 'counter',
+    labels: ['direction', 'peer'],
+    help: 'Connections of the application that were carried to or from a peer.',
+  },
+  connectionsClosed: {
+    name: 'hauberk_connections_closed_total',
+    type: 'counter',
+    labels: ['direction', 'peer', 'reason'],
+    help: 'Carried connections that ended, by how they ended.',
+  },
+  connectionsFailed: {
+    name: 'hauberk_connections_failed_total',
+    type: 'counter',
+    labels: ['direction', 'peer', 'reason'],
+    help: 'Connections that were refused or could not be made.',
+  },
+  connectionsOpen: {
+    name: 'hauberk_connections_open',
+    type: 'gauge',
+    labels: ['direction', 'peer'],
+    help: 'Connections that are being carried now.',
+  },
+  bytesSent: {
+    name: 'hauberk_bytes_sent_total',
+    type: 'counter',
+    labels: ['direction', 'peer'],
+    help: "The application's bytes that were sent to the peer.",
+  },
+  bytesReceived: {
+    name: 'hauberk_bytes_received_total',
+    type: 'counter',
+    labels: ['direction', 'peer'],
+    help: "The application's bytes that were received from the peer.",
+  },
+  connectionDuration: {
+    name: 'hauberk_connection_duration_seconds',
+    type: 'histogram',
+    labels: ['direction'],
+    help: 'How long carried connections lived.',
+    buckets: DURATION_BUCKETS_SECONDS,
+  },
+  connectSeconds: {
+    name: 'hauberk_connect_seconds',
+    type: 'histogram',
+    labels: ['direction'],
+    help: 'From the acceptance of a connection until the other side had accepted it too.',
+    buckets: HANDSHAKE_BUCKETS_SECONDS,
+  },
+  tunnelsOpen: {
+    name: 'hauberk_tunnels_open',
+    type: 'gauge',
+    labels: ['direction'],
+    help: 'Mutual TLS tunnels that are open now.',
+  },
+  tunnelsOpened: {
+    name: 'hauberk_tunnels_opened_total',
+    type: 'counter',
+    labels: ['direction'],
+    help: 'Tunnels that were opened: both sides had proven their identity.',
+  },
+  tunnelsClosed: {
+    name: 'hauberk_tunnels_closed_total',
+    type: 'counter',
+    labels: ['direction', 'reason'],
+    help: 'Tunnels that ended, by why they ended.',
+  },
+  tunnelStreams: {
+    name: 'hauberk_tunnel_streams',
+    type: 'histogram',
+    labels: ['direction'],
+    help: 'Connections that a tunnel had carried when it ended.',
+    buckets: STREAMS_BUCKETS,
+  },
+  handshakeSeconds: {
+    name: 'hauberk_handshake_seconds',
+    type: 'histogram',
+    labels: ['direction'],
+    help: 'Time of the mutual TLS handshakes that succeeded.',
+    buckets: HANDSHAKE_BUCKETS_SECONDS,
+  },
+  handshakesRefused: {
+    name: 'hauberk_handshakes_refused_total',
+    type: 'counter',
+    labels: ['direction', 'reason'],
+    help: 'Handshakes that ended because the peer was refused, by reason.',
+  },
+  certificateNotBefore: {
+    name: 'hauberk_certificate_not_before_timestamp_seconds',
+    type: 'gauge',
+    labels: [],
+    help: 'When the certificate in use became valid, in Unix time.',
+  },
+  certificateNotAfter: {
+    name: 'hauberk_certificate_not_after_timestamp_seconds',
+    type: 'gauge',
+    labels: [],
+    help: 'When the certificate in use expires, in Unix time.',
+  },
+  certificateRenewals: {
+    name: 'hauberk_certificate_renewals_total',
+    type: 'counter',
+    labels: [],
+    help: 'Certificates that were renewed.',
+  },
+  certificateRenewalFailures: {
+    name: 'hauberk_certificate_renewal_failures_total',
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Tries to renew the certificate that failed; the certificate in use stays.',
+  },
+  trustBundleVersion: {
+    name: 'hauberk_trust_bundle_version',
+    type: 'gauge',
+    labels: [],
+    help: 'Version of the trust bundle in use.',
+  },
+  controlPlaneConnected: {
+    name: 'hauberk_control_plane_connected',
+    type: 'gauge',
+    labels: [],
+    help: '1 while the control plane is connected, 0 while it is away.',
+  },
+  viewVersion: {
+    name: 'hauberk_view_version',
+    type: 'gauge',
+    labels: [],
+    help: 'Version of the view of the mesh in use; 0 before the first.',
+  },
+  endpoints: {
+    name: 'hauberk_endpoints',
+    type: 'gauge',
+    labels: ['service'],
+    help: 'Endpoints known of each service, named <service>.<namespace>.',
+  },
+} as const satisfies Record<string, MetricRow>;

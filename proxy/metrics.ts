@@ -1,0 +1,236 @@
+import type { Registry } from 'prom-client';
+import type { RelayCounters, RelayOutcome } from './relay/relay.ts';
+import { counter, gauge, histogram } from './metrics-collectors.ts';
+import { closedCount, increment, MAX_PEER_LABELS, PeerTable } from './metrics-peers.ts';
+import type { Direction } from './metrics-peers.ts';
+import { PROXY_METRICS } from './metrics-table.ts';
+
+export type { Direction } from './metrics-peers.ts';
+
+/** The part of the metrics that one carried connection adds to. */
+export interface ConnectionMetrics {
+  /** Shared by all connections of this direction and peer; hand it to the relay. */
+  readonly counters: RelayCounters;
+  /** Call exactly once, when the connection has ended. */
+  closed(outcome: RelayOutcome, durationSeconds: number): void;
+}
+
+/** The certificate in use, for gauges. */
+export interface CertificateGauge {
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly bundleVersion: number;
+}
+
+/** The view of the mesh in use, for gauges. */
+export interface ViewGauge {
+  readonly version: number;
+  /** Number of endpoints by service, named `<service>.<namespace>`. */
+  readonly endpoints: ReadonlyMap<string, number>;
+}
+
+/** Sums for status reports. */
+export interface ProxyTotals {
+  readonly openConnections: number;
+  readonly openTunnels: number;
+  /** Connections carried since the start, open ones included. */
+  readonly totalConnections: number;
+}
+
+/** What tunnels report; the tunnel engine needs no more than this. */
+export interface TunnelMetrics {
+  tunnelOpened(direction: Direction): void;
+  /** `reason` is a TunnelEnd. */
+  tunnelClosed(direction: Direction, reason: string, streamsCarried: number): void;
+  /** A handshake that succeeded. */
+  handshake(direction: Direction, seconds: number): void;
+  handshakeRefused(direction: Direction, reason: string): void;
+}
+
+/** All metrics of a sidecar. Reasons must come from closed lists, peers must be identities. */
+export interface ProxyMetrics extends TunnelMetrics {
+  /** A connection is being carried from now on. `peerUri` is a SPIFFE ID or `unknown`. */
+  connectionOpened(direction: Direction, peerUri: string): ConnectionMetrics;
+  /** A connection was refused, or could not be made; it was not `connectionOpened`. */
+  connectionFailed(direction: Direction, peerUri: string, reason: string): void;
+  /** The time from the acceptance of a connection until the other side had accepted it too. */
+  connected(direction: Direction, seconds: number): void;
+  renewed(): void;
+  renewalFailed(reason: string): void;
+  /** Sets where the gauges of the certificate read from. */
+  certificate(source: () => CertificateGauge): void;
+  /** Sets where to read whether the control plane is connected. */
+  controlPlane(source: () => boolean): void;
+  /** Sets where the gauges of the view read from. */
+  view(source: () => ViewGauge): void;
+  totals(): ProxyTotals;
+}
+
+/** Bounds of the metrics. */
+export interface ProxyMetricsOptions {
+  /** Peers that get a label of their own. */
+  readonly maxPeerLabels?: number;
+}
+
+/**
+ * Registers every metric of `PROXY_METRICS`. The paths that run for each byte and connection add to
+ * plain numbers; those become samples only when somebody scrapes.
+ */
+export function createProxyMetrics(
+  registry: Registry,
+  { maxPeerLabels = MAX_PEER_LABELS }: ProxyMetricsOptions = {},
+): ProxyMetrics {
+  const peers = new PeerTable(maxPeerLabels);
+  const tunnels = { inbound: newTunnelCounts(), outbound: newTunnelCounts() };
+  const renewals = { count: 0, failures: new Map<string, number>() };
+  let certificate: (() => CertificateGauge) | undefined;
+  let controlPlane: (() => boolean) | undefined;
+  let view: (() => ViewGauge) | undefined;
+
+  registerPeerMetrics(registry, peers);
+  registerTunnelMetrics(registry, tunnels);
+  const durations = histogram(registry, PROXY_METRICS.connectionDuration);
+  const connects = histogram(registry, PROXY_METRICS.connectSeconds);
+  const handshakes = histogram(registry, PROXY_METRICS.handshakeSeconds);
+  const streams = histogram(registry, PROXY_METRICS.tunnelStreams);
+  counter(registry, PROXY_METRICS.certificateRenewals, (add) => add({}, renewals.count));
+  counter(registry, PROXY_METRICS.certificateRenewalFailures, (add) => {
+    for (const [reason, count] of renewals.failures) add({ reason }, count);
+  });
+  gauge(registry, PROXY_METRICS.certificateNotBefore, (set) => {
+    if (certificate !== undefined) set({}, certificate().notBeforeMs / 1000);
+  });
+  gauge(registry, PROXY_METRICS.certificateNotAfter, (set) => {
+    if (certificate !== undefined) set({}, certificate().notAfterMs / 1000);
+  });
+  gauge(registry, PROXY_METRICS.trustBundleVersion, (set) => {
+    if (certificate !== undefined) set({}, certificate().bundleVersion);
+  });
+  gauge(registry, PROXY_METRICS.controlPlaneConnected, (set) => {
+    set({}, controlPlane?.() === true ? 1 : 0);
+  });
+  gauge(registry, PROXY_METRICS.viewVersion, (set) => set({}, view?.().version ?? 0));
+  gauge(registry, PROXY_METRICS.endpoints, (set) => {
+    for (const [service, count] of view?.().endpoints ?? []) set({ service }, count);
+  });
+
+  return {
+    connectionOpened(direction, peerUri): ConnectionMetrics {
+      const row = peers.of(direction, peerUri);
+      row.opened += 1;
+      return {
+        counters: row.counters,
+        closed(outcome, durationSeconds) {
+          increment(row.closed, outcome);
+          durations.observe({ direction }, durationSeconds);
+        },
+      };
+    },
+    connectionFailed(direction, peerUri, reason) {
+      increment(peers.of(direction, peerUri).failed, reason);
+    },
+    connected: (direction, seconds) => connects.observe({ direction }, seconds),
+    tunnelOpened(direction) {
+      tunnels[direction].opened += 1;
+    },
+    tunnelClosed(direction, reason, streamsCarried) {
+      increment(tunnels[direction].closed, reason);
+      tunnels[direction].ended += 1;
+      streams.observe({ direction }, streamsCarried);
+    },
+    handshake: (direction, seconds) => handshakes.observe({ direction }, seconds),
+    handshakeRefused: (direction, reason) => increment(tunnels[direction].refused, reason),
+    renewed() {
+      renewals.count += 1;
+    },
+    renewalFailed: (reason) => increment(renewals.failures, reason),
+    certificate(source) {
+      certificate = source;
+    },
+    controlPlane(source) {
+      controlPlane = source;
+    },
+    view(source) {
+      view = source;
+    },
+    totals(): ProxyTotals {
+      let totalConnections = 0;
+      let openConnections = 0;
+      for (const row of peers.rows()) {
+        totalConnections += row.opened;
+        openConnections += row.opened - closedCount(row);
+      }
+      const openTunnels = openCount(tunnels.inbound) + openCount(tunnels.outbound);
+      return { openConnections, openTunnels, totalConnections };
+    },
+  };
+}
+
+interface TunnelCounts {
+  opened: number;
+  ended: number;
+  readonly closed: Map<string, number>;
+  readonly refused: Map<string, number>;
+}
+
+function newTunnelCounts(): TunnelCounts {
+  return { opened: 0, ended: 0, closed: new Map(), refused: new Map() };
+}
+
+function openCount({ opened, ended }: TunnelCounts): number {
+  return opened - ended;
+}
+
+function registerPeerMetrics(registry: Registry, peers: PeerTable): void {
+  counter(registry, PROXY_METRICS.connectionsOpened, (add) => {
+    for (const { direction, peer, opened } of peers.rows()) add({ direction, peer }, opened);
+  });
+  counter(registry, PROXY_METRICS.connectionsClosed, (add) => {
+    for (const { direction, peer, closed } of peers.rows()) {
+      for (const [reason, count] of closed) add({ direction, peer, reason }, count);
+    }
+  });
+  counter(registry, PROXY_METRICS.connectionsFailed, (add) => {
+    for (const { direction, peer, failed } of peers.rows()) {
+      for (const [reason, count] of failed) add({ direction, peer, reason }, count);
+    }
+  });
+  gauge(registry, PROXY_METRICS.connectionsOpen, (set) => {
+    for (const row of peers.rows()) {
+      set({ direction: row.direction, peer: row.peer }, row.opened - closedCount(row));
+    }
+  });
+  counter(registry, PROXY_METRICS.bytesSent, (add) => {
+    for (const { direction, peer, counters } of peers.rows()) {
+      add({ direction, peer }, counters.bytesFromApp);
+    }
+  });
+  counter(registry, PROXY_METRICS.bytesReceived, (add) => {
+    for (const { direction, peer, counters } of peers.rows()) {
+      add({ direction, peer }, counters.bytesToApp);
+    }
+  });
+}
+
+function registerTunnelMetrics(
+  registry: Registry,
+  tunnels: Readonly<Record<Direction, TunnelCounts>>,
+): void {
+  const rows = Object.entries(tunnels);
+  counter(registry, PROXY_METRICS.tunnelsOpened, (add) => {
+    for (const [direction, { opened }] of rows) add({ direction }, opened);
+  });
+  gauge(registry, PROXY_METRICS.tunnelsOpen, (set) => {
+    for (const [direction, counts] of rows) set({ direction }, openCount(counts));
+  });
+  counter(registry, PROXY_METRICS.tunnelsClosed, (add) => {
+    for (const [direction, { closed }] of rows) {
+      for (const [reason, count] of closed) add({ direction, reason }, count);
+    }
+  });
+  counter(registry, PROXY_METRICS.handshakesRefused, (add) => {
+    for (const [direction, { refused }] of rows) {
+      for (const [reason, count] of refused) add({ direction, reason }, count);
+    }
+  });
+}
