@@ -65,12 +65,19 @@ export interface RangeOptions {
  * counter for the whole store, multi-key transactions, watches that miss nothing.
  *
  * A promise that resolves means that the change survives a crash of the process and of the machine.
- * Every method throws StoreError.
+ * Every method throws StoreError: `closed` after `close()`, `invalid` when a request is outside of
+ * the limits of request-limits.ts. Values that it returns are shared: do not write into them.
  */
 export interface Store extends Closeable {
   get(key: string): Promise<Entry | undefined>;
   range(prefix: string, options?: RangeOptions): Promise<Range>;
-  /** Applies all operations if all conditions hold; otherwise changes nothing. */
+  /**
+   * Applies all operations if all conditions hold; otherwise changes nothing. A transaction that
+   * changes nothing (it only deletes keys that do not exist) uses up no revision. No key may be
+   * written twice. A put without a lease takes the key off the lease that it was bound to.
+   *
+   * Throws `lease-not-found` when a put names a lease that has ended, `full` when there is no space.
+   */
   transact(
     compares: readonly Compare[],
     operations: readonly Operation[],
@@ -78,14 +85,17 @@ export interface Store extends Closeable {
   /**
    * Delivers every change under the prefix, from the given revision on, in order and without gaps.
    * Throws `compacted` when that revision is no longer kept: read the range again and watch from
-   * its revision + 1.
+   * its revision + 1. A listener that throws is logged and keeps its watch.
    */
   watch(
     prefix: string,
     fromRevision: number,
     listener: (batch: WatchBatch) => void,
   ): Promise<Closeable>;
-  /** A new lease; the keys bound to it are deleted when it is not kept alive for `ttlMs`. */
+  /**
+   * A new lease; the keys bound to it are deleted, under one revision, when it is not kept alive for
+   * `ttlMs`. After a restart of the store it gets its full time anew.
+   */
   grantLease(ttlMs: number): Promise<string>;
   /** Starts the lease's time to live anew. Throws `lease-not-found` when it has already expired. */
   keepLeaseAlive(lease: string): Promise<void>;

@@ -1,0 +1,45 @@
+import { DatabaseSync } from 'node:sqlite';
+import { prepareDatabaseFile } from './database-file.ts';
+import { migrate } from './schema.ts';
+import { corruptError, toStoreError } from './sqlite-error.ts';
+
+/** Long enough for two processes that start at once to sort out who is first, short for a person. */
+const LOCK_TIMEOUT_MS = 250;
+
+/** A WAL file that a burst blew up is cut back to this. */
+const WAL_KEEP_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Opens the file, creating it if it is missing, locks it for this process alone, checks that it is
+ * sound and brings it to the current schema.
+ *
+ * The lock is SQLite's own exclusive lock on the file (fcntl), held until close: the kernel frees
+ * it however the process ends.
+ *
+ * @throws {StoreError} `locked`, `corrupt`, `incompatible`, `full` or `unavailable`
+ */
+export function openDatabase(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    prepareDatabaseFile(path);
+    database = new DatabaseSync(path, { timeout: LOCK_TIMEOUT_MS });
+    // Before the first read, or SQLite would share the file through an -shm file beside it.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE');
+    database.exec('PRAGMA journal_mode = WAL');
+    // Syncs the WAL at every commit: what was answered survives a power loss.
+    database.exec('PRAGMA synchronous = FULL');
+    database.exec(`PRAGMA journal_size_limit = ${WAL_KEEP_BYTES}`);
+    assertSound(database, path);
+    migrate(database, path);
+    return database;
+  } catch (error) {
+    if (database?.isOpen) database.close();
+    throw toStoreError(error, path);
+  }
+}
+
+/** Better not to start than to issue certificates from half of the state. */
+function assertSound(database: DatabaseSync, path: string): void {
+  const finding = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+  if (finding !== 'ok') throw corruptError(path, String(finding));
+}
