@@ -7,7 +7,6 @@ import {
   encode,
   integer,
   integerBytes,
-  objectIdentifierValue,
   sequence,
   sequenceChildren,
   tagged,
@@ -33,6 +32,8 @@ export interface OpenedCsr {
 
 /** Ours take 200 bytes; one of `openssl req` with a long subject and many SANs fits too. */
 const MAX_CSR_BYTES = 2048;
+/** RFC 2986 writes its version 1 as 0. */
+const VERSION_1 = Buffer.of(0);
 
 /**
  * Makes a PKCS#10 certification request (RFC 2986) in DER with an empty subject and no attributes: it
@@ -41,7 +42,7 @@ const MAX_CSR_BYTES = 2048;
 export function createCsr(privateKey: KeyObject): Buffer {
   const algorithm = algorithmOfKey(privateKey);
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  const info = sequence(integer(Uint8Array.of(0)), sequence(), decode(spki), tagged(0));
+  const info = sequence(integer(VERSION_1), sequence(), decode(spki), tagged(0));
   const signature = signBytes(algorithm, encode(info), privateKey);
   return encode(sequence(info, algorithmIdentifier(algorithm), bitString(signature)));
 }
@@ -59,29 +60,31 @@ export function createCsr(privateKey: KeyObject): Buffer {
  *   `csr-signature` when the signature is not the key's own
  */
 export function openCsr(der: Uint8Array): OpenedCsr {
-  const [info, algorithmNode, signatureNode] = fields(parse(der), 3, 'the request');
-  const [version, subject, spkiNode, attributes] = fields(info, 4, 'its information');
-  if (integerBytes(version)?.equals(Buffer.of(0)) !== true) throw malformed('version 0');
-  if (sequenceChildren(subject) === undefined) throw malformed('a subject');
-  if (taggedChildren(attributes, 0) === undefined) throw malformed('attributes');
-  if (info === undefined || spkiNode === undefined) throw malformed('a public key');
+  const request = fields('request', parse(der), ['info', 'algorithm', 'signature']);
+  const info = fields('info', request.info, ['version', 'subject', 'publicKey', 'attributes']);
+  if (integerBytes(info.version)?.equals(VERSION_1) !== true) throw malformed('version 1');
+  if (sequenceChildren(info.subject) === undefined) throw malformed('a subject');
+  if (taggedChildren(info.attributes, 0) === undefined) throw malformed('attributes');
 
-  const spki = encode(spkiNode);
+  const spki = encode(info.publicKey);
   const algorithm = algorithmOfSpki(spki);
   if (algorithm === undefined) {
     throw new PkiError(
       'csr-key-unsupported',
-      `expected a P-256, P-384 or Ed25519 key in the request, got ${describeSpki(spkiNode)}`,
+      `expected a P-256, P-384 or Ed25519 key in the request, got ${describeSpki(info.publicKey)}`,
+      { hint: 'make the request with a P-256 key' },
     );
   }
-  const [algorithmOid] = fields(algorithmNode, 1, 'its signature algorithm');
-  if (objectIdentifierValue(algorithmOid) !== algorithm.oid) {
-    throw badSignature(`expected the signature algorithm ${algorithm.oid} that goes with the key`);
+  // It stands outside of what is signed, so nothing but the one encoding will do.
+  if (!encode(request.algorithm).equals(encode(algorithmIdentifier(algorithm)))) {
+    throw badSignature(
+      `expected the request to be signed with ${algorithm.signatureName}, which goes with its key, got another algorithm`,
+    );
   }
-  const signature = bitStringBytes(signatureNode);
+  const signature = bitStringBytes(request.signature);
   if (signature === undefined) throw malformed('a signature of whole bytes');
   const publicKey = importKey(spki);
-  if (!verifyBytes(algorithm, encode(info), publicKey, signature)) {
+  if (!verifyBytes(algorithm, encode(request.info), publicKey, signature)) {
     throw badSignature('expected a signature by the private key of the request, got another');
   }
   return { publicKey, algorithm: algorithm.name };
@@ -114,16 +117,23 @@ function importKey(spki: Buffer): KeyObject {
   }
 }
 
-function fields(node: DerNode | undefined, count: number, what: string): DerNode[] {
+/** The children of a SEQUENCE that must have exactly these. */
+function fields<Name extends string>(
+  what: string,
+  node: DerNode,
+  names: readonly Name[],
+): Record<Name, DerNode> {
   const children = sequenceChildren(node);
-  if (children?.length === count) return children;
-  throw malformed(`${what} to be a sequence of ${count}`);
+  if (children?.length !== names.length) {
+    throw malformed(`${what} to be a sequence of ${names.join(', ')}`);
+  }
+  return Object.fromEntries(names.map((name, at) => [name, children[at]])) as Record<Name, DerNode>;
 }
 
 function malformed(expected: string): PkiError {
   return new PkiError(
     'csr-malformed',
-    `expected ${expected} in a PKCS#10 request, got another value`,
+    `expected ${expected} in a PKCS#10 request, got something else`,
   );
 }
 

@@ -124,12 +124,19 @@ export function taggedChildren(node: DerNode | undefined, tag: number): DerNode[
   return matches ? constructedChildren(node) : undefined;
 }
 
-/** The value of an OBJECT IDENTIFIER in dotted form; undefined when the node is anything else. */
+/**
+ * The value of an OBJECT IDENTIFIER in dotted form; undefined when the node is anything else, or an
+ * encoding that is not the shortest, which node-forge would read as if it were.
+ */
 export function objectIdentifierValue(node: DerNode | undefined): string | undefined {
-  const bytes = isUniversal(node, Type.OID) ? primitiveBytes(node) : undefined;
-  return bytes === undefined || bytes.length === 0
-    ? undefined
-    : asn1.derToOid(bytes.toString('latin1'));
+  const bytes = isUniversal(node, Type.OID) ? primitiveBytes(node)?.toString('latin1') : undefined;
+  if (bytes === undefined || bytes === '') return undefined;
+  try {
+    const dotted = asn1.derToOid(bytes);
+    return asn1.oidToDer(dotted).getBytes() === bytes ? dotted : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The bytes of an INTEGER; undefined when the node is anything else. */

@@ -6,6 +6,8 @@ import { PkiError } from './pki-error.ts';
 /** How one kind of key appears in certificates and how it signs. */
 export interface SignatureAlgorithm {
   readonly name: KeyAlgorithm;
+  /** The signature's name in RFC 5758 and RFC 8410. */
+  readonly signatureName: string;
   /** The signature's OBJECT IDENTIFIER; its parameters are absent (RFC 5758 3.2, RFC 8410 3). */
   readonly oid: string;
   /** What node:crypto hashes with; null where the scheme hashes by itself. */
@@ -20,6 +22,7 @@ export interface SignatureAlgorithm {
 const ALGORITHMS: readonly SignatureAlgorithm[] = [
   {
     name: 'p256',
+    signatureName: 'ecdsa-with-SHA256',
     oid: '1.2.840.10045.4.3.2',
     hash: 'sha256',
     spkiPrefix: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
@@ -28,6 +31,7 @@ const ALGORITHMS: readonly SignatureAlgorithm[] = [
   },
   {
     name: 'p384',
+    signatureName: 'ecdsa-with-SHA384',
     oid: '1.2.840.10045.4.3.3',
     hash: 'sha384',
     spkiPrefix: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
@@ -36,6 +40,7 @@ const ALGORITHMS: readonly SignatureAlgorithm[] = [
   },
   {
     name: 'ed25519',
+    signatureName: 'Ed25519',
     oid: '1.3.101.112',
     hash: null,
     spkiPrefix: Buffer.from('302a300506032b6570032100', 'hex'),

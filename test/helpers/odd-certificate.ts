@@ -1,0 +1,69 @@
+import { createPublicKey } from 'node:crypto';
+import type { Authority } from '../../common/pki/authority.ts';
+import { buildCertificate, subjectKeyOf } from '../../common/pki/certificate-builder.ts';
+import { sequence, tagged, taggedBytes, type DerNode } from '../../common/pki/der.ts';
+import {
+  distinguishedName,
+  type DistinguishedName,
+} from '../../common/pki/distinguished-name.ts';
+import {
+  authorityConstraints,
+  authorityKeyIdentifier,
+  EXTENSION_OIDS,
+  extension,
+  leafConstraints,
+  leafExtKeyUsage,
+  leafKeyUsage,
+  subjectKeyIdentifier,
+} from '../../common/pki/extensions.ts';
+import { generatePrivateKey } from '../../common/pki/key.ts';
+import { signerOf } from '../../common/pki/signer.ts';
+import type { TestWorkload } from './test-authority.ts';
+
+/** Names of a subjectAltName with any bytes in them: one character a byte. */
+export const oddName = {
+  email: (value: string): DerNode => taggedBytes(1, Buffer.from(value, 'latin1')),
+  dns: (value: string): DerNode => taggedBytes(2, Buffer.from(value, 'latin1')),
+  directory: (name: DistinguishedName): DerNode => tagged(4, distinguishedName(name)),
+  uri: (value: string): DerNode => taggedBytes(6, Buffer.from(value, 'latin1')),
+  ip: (...bytes: number[]): DerNode => taggedBytes(7, Uint8Array.from(bytes)),
+};
+
+/** What a certificate has that none of ours would have. */
+export interface OddContents {
+  /** The names, in this order; without any there is no subjectAltName. */
+  readonly altNames: readonly DerNode[];
+  readonly commonName?: string;
+  /** Claims to be an authority. */
+  readonly authority?: boolean;
+  readonly notBeforeMs?: number;
+  readonly notAfterMs?: number;
+}
+
+/** Signs a certificate that `issueLeaf` would never make, for the tests of those who must refuse it. */
+export function oddCertificate(
+  issuer: Authority,
+  contents: OddContents,
+): Omit<TestWorkload, 'spiffeId'> {
+  const { altNames, commonName = 'odd', authority = false } = contents;
+  const { notBeforeMs = Date.now() - 60_000, notAfterMs = Date.now() + 3_600_000 } = contents;
+  const privateKey = generatePrivateKey();
+  const signer = signerOf(issuer);
+  const subjectKey = subjectKeyOf(createPublicKey(privateKey));
+  const names = extension(EXTENSION_OIDS.subjectAltName, sequence(...altNames));
+  const leaf = buildCertificate({
+    signer,
+    subject: distinguishedName({ organization: 'odd', commonName }),
+    subjectKey,
+    validity: { notBeforeMs, notAfterMs },
+    extensions: [
+      authority ? authorityConstraints() : leafConstraints(),
+      leafKeyUsage(),
+      leafExtKeyUsage(),
+      subjectKeyIdentifier(subjectKey.keyId),
+      authorityKeyIdentifier(signer.keyId),
+      ...(altNames.length === 0 ? [] : [names]),
+    ],
+  });
+  return { privateKey, leaf, chain: [leaf, issuer.certificate] };
+}
