@@ -41,19 +41,12 @@ export function toRpcError(error: unknown, target: string): RpcError {
 }
 
 function failureOf({ code, details }: ServiceError): ConnectionFailure {
-  switch (code) {
-    case status.DEADLINE_EXCEEDED:
-      return 'timeout';
-    case status.CANCELLED:
-      return 'cancelled';
-    case status.UNAVAILABLE:
-      if (CLOSED_EARLY.test(details)) return 'unreachable';
-      if (UNTRUSTED.test(details)) return 'server-untrusted';
-      return TLS.test(details) ? 'tls' : 'unreachable';
-    // eslint-disable-next-line typescript/switch-exhaustiveness-check -- every other code without a reason is not ours
-    default:
-      return 'protocol';
-  }
+  if (code === status.DEADLINE_EXCEEDED) return 'timeout';
+  if (code === status.CANCELLED) return 'cancelled';
+  if (code !== status.UNAVAILABLE) return 'protocol';
+  if (CLOSED_EARLY.test(details)) return 'unreachable';
+  if (UNTRUSTED.test(details)) return 'server-untrusted';
+  return TLS.test(details) ? 'tls' : 'unreachable';
 }
 
 const SENTENCE: Record<ConnectionFailure, string> = {

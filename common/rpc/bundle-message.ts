@@ -1,0 +1,49 @@
+import { X509Certificate } from 'node:crypto';
+import type { TrustBundle } from '../pki/trust-bundle.ts';
+import { RpcError } from './rpc-error.ts';
+
+/** A trust bundle as it travels (`hauberk.v1.TrustBundle`). */
+export interface BundleMessage {
+  trustDomain: string;
+  version: number;
+  /** Root certificates in DER. */
+  roots: Buffer[];
+}
+
+/** The bundle in the form that travels. */
+export function toBundleMessage({ trustDomain, version, roots }: TrustBundle): BundleMessage {
+  return { trustDomain, version, roots: roots.map(({ raw }) => raw) };
+}
+
+/**
+ * Reads a bundle that came over a connection to the control plane.
+ *
+ * @throws RpcError `protocol` when it has no roots, or one that is not a self-signed CA certificate;
+ *   `wrong-trust-domain` when it is not that of the mesh
+ */
+export function fromBundleMessage(message: BundleMessage, trustDomain: string): TrustBundle {
+  if (message.trustDomain !== trustDomain) {
+    throw new RpcError(
+      'wrong-trust-domain',
+      `expected the trust bundle of ${trustDomain}, got that of ${JSON.stringify(message.trustDomain)}`,
+      { hint: 'give the sidecar the trust domain of its control plane' },
+    );
+  }
+  if (message.roots.length === 0) {
+    throw new RpcError('protocol', 'expected a trust bundle with at least one root, got none');
+  }
+  return { trustDomain, version: message.version, roots: message.roots.map(root) };
+}
+
+function root(der: Buffer): X509Certificate {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(der);
+  } catch (cause) {
+    throw new RpcError('protocol', 'expected roots in DER, got something else', { cause });
+  }
+  if (!certificate.ca || !certificate.verify(certificate.publicKey)) {
+    throw new RpcError('protocol', `expected a root, got the certificate ${certificate.subject}`);
+  }
+  return certificate;
+}

@@ -1,0 +1,119 @@
+import { X509Certificate, type KeyObject } from 'node:crypto';
+import { Metadata } from '@grpc/grpc-js';
+import type { Clock } from '../../common/clock.ts';
+import { createCsr } from '../../common/pki/csr.ts';
+import { generatePrivateKey } from '../../common/pki/key.ts';
+import { peerSpiffeId } from '../../common/pki/peer.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { fromBundleMessage } from '../../common/rpc/bundle-message.ts';
+import { createChannel, type ChannelSettings } from '../../common/rpc/channel.ts';
+import { RpcError } from '../../common/rpc/rpc-error.ts';
+import { IdentityClient, type IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
+import type { WorkloadIdentity } from './source.ts';
+
+/** What one certificate is asked for with. */
+export interface IssueSettings {
+  readonly spiffeId: SpiffeId;
+  /** Where to, whom to trust there, and the certificate to renew, if any. */
+  readonly channel: ChannelSettings;
+  /** For first contact. */
+  readonly token?: string;
+  /** Lifetime to ask for; the control plane decides. */
+  readonly lifetimeMs?: number;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** A fresh identity, and how far the local clock is from the control plane's. */
+export interface Issued {
+  readonly identity: WorkloadIdentity;
+  /** The control plane's clock minus ours, network latency included. */
+  readonly skewMs: number;
+}
+
+/**
+ * Makes a key, has it signed, and believes the answer only when it fits: our key, our identity, a
+ * chain that ends in the roots that came with it.
+ *
+ * @throws RpcError
+ */
+export async function issue(settings: IssueSettings): Promise<Issued> {
+  const privateKey = generatePrivateKey();
+  const response = await call(settings, privateKey);
+  const receivedMs = settings.clock.now();
+  const { spiffeId } = settings;
+  if (response.bundle === undefined) throw odd('no trust bundle');
+  const bundle = fromBundleMessage(response.bundle, spiffeId.trustDomain);
+  const chain = checkedChain(response, bundle);
+  const [leaf] = chain;
+  if (!leaf.checkPrivateKey(privateKey)) throw odd('a certificate for another key');
+  if (peerSpiffeId(leaf).uri !== spiffeId.uri) throw odd(`a certificate of ${leaf.subjectAltName}`);
+  // Counted by the control plane's clock, so that ours may be wrong.
+  const lifetimeMs = leaf.validToDate.getTime() - response.serverTimeMs;
+  if (!(lifetimeMs > 0)) throw odd('a certificate that has already expired');
+  return {
+    identity: { spiffeId, privateKey, chain, bundle, receivedMs, lifetimeMs },
+    skewMs: response.serverTimeMs - receivedMs,
+  };
+}
+
+async function call(settings: IssueSettings, privateKey: KeyObject): Promise<IssueResponse> {
+  const { signal, spiffeId, timeoutMs, token, lifetimeMs } = settings;
+  const channel = createChannel(settings.channel);
+  const { promise, resolve, reject } = Promise.withResolvers<IssueResponse>();
+  const request = {
+    csr: createCsr(privateKey),
+    joinToken: token ?? '',
+    spiffeId: spiffeId.uri,
+    lifetimeSeconds: Math.ceil((lifetimeMs ?? 0) / 1000),
+  };
+  // grpc-js counts by the machine's clock, whatever clock the schedule runs on.
+  const options = { deadline: Date.now() + timeoutMs };
+  const client = channel.client(IdentityClient);
+  const running = client.issue(request, new Metadata(), options, (error, response) => {
+    if (error === null) resolve(response);
+    else reject(channel.explain(error));
+  });
+  const onAbort = (): void => running.cancel();
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    channel.close();
+  }
+}
+
+function checkedChain(
+  { chain: ders }: IssueResponse,
+  bundle: TrustBundle,
+): [X509Certificate, ...X509Certificate[]] {
+  const [leaf, ...issuers] = ders.map(certificate);
+  if (leaf === undefined) throw odd('no certificate');
+  const chain: [X509Certificate, ...X509Certificate[]] = [leaf, ...issuers];
+  for (const [index, link] of chain.entries()) {
+    const candidates = index + 1 < chain.length ? [chain[index + 1]] : bundle.roots;
+    const issued = candidates.some(
+      (issuer) => issuer !== undefined && link.checkIssued(issuer) && link.verify(issuer.publicKey),
+    );
+    if (!issued) throw odd(`a chain with a gap after ${link.subject}`);
+  }
+  return chain;
+}
+
+function certificate(der: Buffer): X509Certificate {
+  try {
+    return new X509Certificate(der);
+  } catch (cause) {
+    throw new RpcError('protocol', 'expected certificates in DER, got something else', { cause });
+  }
+}
+
+function odd(got: string): RpcError {
+  return new RpcError('protocol', `expected a certificate as asked for, got ${got}`, {
+    hint: 'check that sidecar and control plane are of versions that fit',
+  });
+}

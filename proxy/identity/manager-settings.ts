@@ -1,0 +1,29 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { ServerAddress } from '../../common/rpc/channel.ts';
+
+/** What is counted here. */
+export interface IdentityMetrics {
+  renewed(): void;
+  /** @param reason the code of the error (`RpcErrorCode`), or `internal` */
+  renewalFailed(reason: string): void;
+}
+
+/** What the identity of a sidecar is made from. */
+export interface IdentityManagerSettings {
+  readonly spiffeId: SpiffeId;
+  readonly controlPlane: ServerAddress;
+  /** Join token; not needed while the state directory holds a valid certificate. */
+  readonly token?: string | undefined;
+  readonly stateDirectory: string;
+  /** Lifetime to ask for; the control plane has a default, and decides. */
+  readonly lifetimeMs?: number | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: IdentityMetrics;
+  /** In [0, 1); spreads renewals and retries. */
+  readonly random: () => number;
+  /** Gives up the wait for a control plane at the first start. */
+  readonly signal?: AbortSignal;
+}

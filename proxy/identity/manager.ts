@@ -1,0 +1,177 @@
+import { describeError, HauberkError } from '../../common/errors.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { enrolOnce } from './enrol.ts';
+import { firstIdentity } from './first-identity.ts';
+import { issue, type Issued } from './issue.ts';
+import type { IdentityManagerSettings } from './manager-settings.ts';
+import { createIdentitySource } from './mutable-source.ts';
+import { startRenewalLoop, type RenewalState } from './renewal-loop.ts';
+import { expiresMs, tryTimeoutMs } from './schedule.ts';
+import { warnOfSkew } from './skew.ts';
+import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
+import { openStateDirectory } from './state-directory.ts';
+
+/** Keeps a sidecar's certificate valid. */
+export interface IdentityManager extends Closeable {
+  readonly source: IdentitySource;
+  /** Tells the instances of one service apart; kept in the state directory. */
+  readonly instanceId: string;
+  /** What the renewal does now. */
+  readonly renewal: RenewalState['kind'];
+  /**
+   * Takes the roots of a newer version into use; an older one, or one of another trust domain, is
+   * left alone. Resolves when they are in use, and on disk where the disk takes them.
+   */
+  acceptBundle(bundle: TrustBundle): Promise<void>;
+  /** Ends the renewal; resolves when nothing is being written any more. */
+  close(): Promise<void>;
+}
+
+/**
+ * Takes up the identity in the state directory (without token and without control plane, while its
+ * certificate is valid), or enrols with the join token; then renews it until `close`, by mutual TLS
+ * with the certificate in use, each time with a new key. While that fails, the one in use stays.
+ *
+ * @throws IdentityError `token-missing` or one of the `state-...` codes
+ * @throws JoinTokenError, RpcError when enrolment was refused
+ */
+export async function createIdentityManager(
+  settings: IdentityManagerSettings,
+): Promise<IdentityManager> {
+  const { clock, logger, metrics, random } = settings;
+  const state = await openStateDirectory(settings.stateDirectory);
+  const { instanceId, identity } = await firstIdentity(state, settings);
+  const identities = createIdentitySource(identity);
+
+  // One change after the other, so that the file always holds what is in use, or what is about to be.
+  let lastChange: Promise<void> = Promise.resolve();
+  async function change(
+    kind: IdentityChange,
+    changed: (current: WorkloadIdentity) => WorkloadIdentity | undefined,
+  ): Promise<void> {
+    const before = lastChange;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    lastChange = promise;
+    await before;
+    try {
+      const next = changed(identities.current());
+      if (next === undefined) return;
+      await save(next);
+      identities.replace(next, kind);
+    } finally {
+      resolve();
+    }
+  }
+
+  async function save(next: WorkloadIdentity): Promise<void> {
+    try {
+      await state.save({ instanceId, identity: next });
+    } catch (error) {
+      // A full disk must not end a sidecar whose control plane answers. What was saved last stays
+      // whole on disk, and is valid until it expires.
+      logger.error(
+        { event: 'state-not-saved', reason: codeOf(error) },
+        `the new identity is used, but not saved: ${describeError(error)}`,
+      );
+    }
+  }
+
+  async function renew(signal: AbortSignal): Promise<void> {
+    const issued = await renewed(settings, identities.current(), signal);
+    warnOfSkew(logger, issued.skewMs);
+    await change('leaf', (current) => ({
+      ...issued.identity,
+      bundle: newer(current.bundle, issued.identity.bundle),
+    }));
+    metrics.renewed();
+    const notAfterMs = expiresMs(issued.identity);
+    const serial = issued.identity.chain[0].serialNumber.toLowerCase();
+    logger.info(
+      { event: 'renewed', serial, notAfterMs },
+      `certificate renewed, valid until ${new Date(notAfterMs).toISOString()}`,
+    );
+  }
+
+  const loop = startRenewalLoop({
+    clock,
+    random,
+    current: () => identities.current(),
+    renew,
+    onFailure(error, nextTryMs) {
+      metrics.renewalFailed(codeOf(error));
+      logFailure(settings, error, expiresMs(identities.current()), nextTryMs);
+    },
+  });
+  return {
+    source: identities,
+    instanceId,
+    get renewal() {
+      return loop.state.kind;
+    },
+    acceptBundle: (bundle) =>
+      change('bundle', (current) => {
+        const known = newer(current.bundle, bundle) === current.bundle;
+        const foreign = bundle.trustDomain !== current.bundle.trustDomain;
+        return known || foreign ? undefined : { ...current, bundle };
+      }),
+    async close() {
+      loop.stop();
+      await lastChange;
+    },
+  };
+}
+
+function renewed(
+  settings: IdentityManagerSettings,
+  current: WorkloadIdentity,
+  signal: AbortSignal,
+): Promise<Issued> {
+  const { clock, controlPlane, lifetimeMs, spiffeId, token } = settings;
+  const remainingMs = expiresMs(current) - clock.now();
+  // An expired certificate proves nothing any more; a token still may.
+  if (remainingMs <= 0 && token !== undefined) return enrolOnce({ ...settings, token, signal });
+  return issue({
+    spiffeId,
+    channel: {
+      address: controlPlane,
+      trustDomain: spiffeId.trustDomain,
+      roots: current.bundle.roots,
+      identity: current,
+    },
+    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+    timeoutMs: tryTimeoutMs(remainingMs),
+    clock,
+    signal,
+  });
+}
+
+function logFailure(
+  { clock, logger }: IdentityManagerSettings,
+  error: unknown,
+  notAfterMs: number,
+  nextTryMs: number,
+): void {
+  const fields = { event: 'renewal-failed', reason: codeOf(error), notAfterMs, nextTryMs };
+  const at = new Date(notAfterMs).toISOString();
+  const next = `next try in ${Math.round((nextTryMs - clock.now()) / 100) / 10} s`;
+  if (notAfterMs > clock.now()) {
+    logger.warn(
+      fields,
+      `certificate not renewed, it is valid until ${at}; ${next}: ${describeError(error)}`,
+    );
+  } else {
+    logger.error(
+      fields,
+      `certificate not renewed, it expired at ${at}; ${next}; if this goes on, start again with a new join token: ${describeError(error)}`,
+    );
+  }
+}
+
+function newer(current: TrustBundle, offered: TrustBundle): TrustBundle {
+  return offered.version > current.version ? offered : current;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof HauberkError ? error.code : 'internal';
+}

@@ -1,0 +1,89 @@
+import type { Clock, Timer } from '../../common/clock.ts';
+import type { WorkloadIdentity } from './source.ts';
+import { expiresMs, renewalDueMs, retryDelayMs } from './schedule.ts';
+
+/**
+ * What the loop does now.
+ *
+ *                      due                      failed
+ *     waiting ────────────────────> renewing ──────────> backing-off
+ *        ^                           │    ^                   │
+ *        └────────── renewed ────────┘    └──────── due ──────┘
+ *
+ *     any ── stop() ──> stopped
+ */
+export type RenewalState =
+  | { readonly kind: 'waiting'; readonly dueMs: number; readonly timer: Timer }
+  | { readonly kind: 'renewing'; readonly failures: number; readonly abort: AbortController }
+  | {
+      readonly kind: 'backing-off';
+      readonly failures: number;
+      readonly dueMs: number;
+      readonly timer: Timer;
+    }
+  | { readonly kind: 'stopped' };
+
+/** What the loop needs. */
+export interface RenewalLoopSettings {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** The identity in use. */
+  readonly current: () => WorkloadIdentity;
+  /** One try; when it resolves, `current` returns the new identity. */
+  readonly renew: (signal: AbortSignal) => Promise<void>;
+  readonly onFailure: (error: unknown, nextTryMs: number) => void;
+}
+
+/** A running schedule. */
+export interface RenewalLoop {
+  readonly state: RenewalState;
+  /** Ends the schedule and a try that is under way. */
+  stop(): void;
+}
+
+/** Renews for ever: see the picture above. Nothing that `renew` throws ends it. */
+export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
+  const { clock, current, onFailure, random } = settings;
+  let state: RenewalState = wait();
+
+  // The one place where the state changes.
+  function enter(next: RenewalState): void {
+    if (state.kind === 'waiting' || state.kind === 'backing-off') state.timer.cancel();
+    if (state.kind === 'renewing' && next.kind === 'stopped') state.abort.abort();
+    state = next;
+  }
+
+  function wait(): RenewalState {
+    const dueMs = renewalDueMs(current(), random);
+    const timer = clock.after(dueMs - clock.now(), () => renew(0));
+    return { kind: 'waiting', dueMs, timer };
+  }
+
+  function renew(failures: number): void {
+    const abort = new AbortController();
+    enter({ kind: 'renewing', failures, abort });
+    settings.renew(abort.signal).then(
+      () => {
+        if (!abort.signal.aborted) enter(wait());
+      },
+      (error: unknown) => {
+        if (!abort.signal.aborted) backOff(failures + 1, error);
+      },
+    );
+  }
+
+  function backOff(failures: number, error: unknown): void {
+    const delayMs = retryDelayMs(failures, expiresMs(current()) - clock.now(), random);
+    const timer = clock.after(delayMs, () => renew(failures));
+    const dueMs = clock.now() + delayMs;
+    enter({ kind: 'backing-off', failures, dueMs, timer });
+    onFailure(error, dueMs);
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    stop: () => enter({ kind: 'stopped' }),
+  };
+}

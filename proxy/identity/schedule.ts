@@ -1,0 +1,60 @@
+import { fullJitterMs } from '../../common/backoff.ts';
+import type { WorkloadIdentity } from './source.ts';
+
+/*
+ * received                 1/2        2/3                            expires
+ *    |----------------------|--renew---|--retry--retry-retry-rt-rt-rrr--|
+ *
+ * Each try and the pause before it take at most one part in PARTS of the time that is left then, so
+ * that at least FURTHER_TRIES tries always fit, however slowly each of them fails.
+ */
+const FURTHER_TRIES = 8;
+const PARTS = 2 * (FURTHER_TRIES + 1);
+
+/** Upper bound of the first pause. */
+const RETRY_BASE_MS = 1_000;
+/** A control plane that is back is noticed within this time, however long the certificate lives. */
+const RETRY_CAP_MS = 5 * 60_000;
+/** Full jitter may draw zero: a fleet must not spin. */
+const RETRY_FLOOR_MS = 50;
+/** After expiry nothing is left to divide, and the sidecar serves nobody: try steadily. */
+const EXPIRED_RETRY_CAP_MS = 15_000;
+
+/** A handshake on a busy machine takes longer than one part of a certificate of ten seconds. */
+const TRY_FLOOR_MS = 1_000;
+const TRY_CAP_MS = 5_000;
+
+/** When the certificate expires by this process's clock, in milliseconds since the epoch. */
+export function expiresMs({ receivedMs, lifetimeMs }: WorkloadIdentity): number {
+  return receivedMs + lifetimeMs;
+}
+
+/**
+ * When to renew, in milliseconds since the epoch: at a random point between one half and two thirds
+ * of the lifetime counted from receipt, so that a fleet that enrolled together spreads out.
+ */
+export function renewalDueMs(
+  { receivedMs, lifetimeMs }: Pick<WorkloadIdentity, 'receivedMs' | 'lifetimeMs'>,
+  random: () => number,
+): number {
+  return receivedMs + lifetimeMs * (1 / 2 + random() / 6);
+}
+
+/**
+ * The pause before the next try.
+ *
+ * @param failures how many tries have failed since the last success, from 1
+ * @param remainingMs validity that is left; zero or less when the certificate has expired
+ */
+export function retryDelayMs(failures: number, remainingMs: number, random: () => number): number {
+  const capMs =
+    remainingMs > 0 ? Math.min(RETRY_CAP_MS, remainingMs / PARTS) : EXPIRED_RETRY_CAP_MS;
+  const delayMs = fullJitterMs(failures, { baseMs: RETRY_BASE_MS, capMs }, random);
+  return Math.max(delayMs, RETRY_FLOOR_MS);
+}
+
+/** How long one try may take, with so much validity left. */
+export function tryTimeoutMs(remainingMs: number): number {
+  if (remainingMs <= 0) return TRY_CAP_MS;
+  return Math.min(Math.max(remainingMs / PARTS, TRY_FLOOR_MS), TRY_CAP_MS);
+}

@@ -1,0 +1,175 @@
+import { createPrivateKey } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { writeFileAtomically } from '../../common/atomic-file.ts';
+import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { peerSpiffeId } from '../../common/pki/peer.ts';
+import { parsePemChain, toPem } from '../../common/pki/pem.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { IdentityError } from './identity-error.ts';
+import type { WorkloadIdentity } from './source.ts';
+
+/** What a sidecar takes up again after a restart. */
+export interface StoredState {
+  /** Tells the instances of one service apart; made once, kept for ever. */
+  readonly instanceId: string;
+  readonly identity: WorkloadIdentity;
+}
+
+/** The file that holds key, chain, bundle and instance id: one, so that they always fit together. */
+export interface StateDirectory {
+  /**
+   * Reads the state; `undefined` when there is none yet.
+   *
+   * @param expected whose state it has to be
+   * @throws IdentityError `state-unreadable`, `state-mode`, `state-corrupt`, `state-foreign`
+   */
+  load(expected: SpiffeId): Promise<StoredState | undefined>;
+  /** Resolves when the state is on disk. Throws IdentityError `state-unwritable`. */
+  save(state: StoredState): Promise<void>;
+  /** Renames a state that cannot be used, and says to what. Throws IdentityError `state-unwritable`. */
+  setAside(nowMs: number): Promise<string>;
+}
+
+const FILE_NAME = 'identity.json';
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+const OTHERS = 0o077;
+
+const storedSchema = z.object({
+  format: z.literal(1),
+  instanceId: z.string().min(1),
+  privateKey: z.string(),
+  chain: z.string(),
+  bundle: z.object({ trustDomain: z.string(), version: z.int().nonnegative(), roots: z.string() }),
+  receivedMs: z.number(),
+  lifetimeMs: z.number().positive(),
+});
+
+/**
+ * Opens the state directory, making it (0700) when it is missing.
+ *
+ * @throws IdentityError `state-unwritable`: better before a join token is spent than after
+ */
+export async function openStateDirectory(path: string): Promise<StateDirectory> {
+  const file = join(path, FILE_NAME);
+  await writing(path, async () => {
+    await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    await writeFileAtomically(join(path, '.writable'), '', FILE_MODE);
+  });
+  return {
+    async load(expected) {
+      const text = await read(file);
+      if (text === undefined) return undefined;
+      const state = parsed(file, text);
+      const found = state.identity.spiffeId.uri;
+      if (found !== expected.uri) {
+        throw new IdentityError(
+          'state-foreign',
+          `expected the state of ${expected.uri} in ${file}, but it is that of ${found}`,
+          { hint: 'give each service a state directory of its own' },
+        );
+      }
+      return state;
+    },
+    save: (state) => writing(file, () => writeFileAtomically(file, serialized(state), FILE_MODE)),
+    async setAside(nowMs) {
+      const aside = `${file}.unusable-${nowMs}`;
+      await writing(file, () => rename(file, aside));
+      return aside;
+    },
+  };
+}
+
+function serialized({ instanceId, identity }: StoredState): string {
+  const { privateKey, chain, bundle, receivedMs, lifetimeMs } = identity;
+  const stored: z.infer<typeof storedSchema> = {
+    format: 1,
+    instanceId,
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    chain: toPem(chain),
+    bundle: {
+      trustDomain: bundle.trustDomain,
+      version: bundle.version,
+      roots: toPem(bundle.roots),
+    },
+    receivedMs,
+    lifetimeMs,
+  };
+  return `${JSON.stringify(stored, null, 2)}\n`;
+}
+
+function parsed(file: string, text: string): StoredState {
+  try {
+    const stored = storedSchema.parse(JSON.parse(text));
+    const [leaf, ...issuers] = parsePemChain(stored.chain);
+    const roots = parsePemChain(stored.bundle.roots);
+    const privateKey = createPrivateKey(stored.privateKey);
+    if (leaf === undefined || roots.length === 0) throw new Error('certificates are missing');
+    if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key is not that of the leaf');
+    const { trustDomain, version } = stored.bundle;
+    return {
+      instanceId: stored.instanceId,
+      identity: {
+        spiffeId: peerSpiffeId(leaf),
+        privateKey,
+        chain: [leaf, ...issuers],
+        bundle: { trustDomain, version, roots },
+        receivedMs: stored.receivedMs,
+        lifetimeMs: stored.lifetimeMs,
+      },
+    };
+  } catch (cause) {
+    // The cause is kept for debugging only: a parser's message may quote the key.
+    throw new IdentityError(
+      'state-corrupt',
+      `expected the state of a sidecar in ${file}, got something else`,
+      {
+        cause,
+        hint: 'start once with a join token, and the sidecar makes a new one',
+      },
+    );
+  }
+}
+
+async function read(file: string): Promise<string | undefined> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file, constants.O_RDONLY);
+    // On the open file, so that nobody can swap it in between.
+    const { mode } = await handle.stat();
+    if ((mode & OTHERS) !== 0) throw tooOpen(file, mode);
+    return await handle.readFile('utf8');
+  } catch (error) {
+    if (error instanceof IdentityError) throw error;
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw new IdentityError('state-unreadable', `cannot read ${file}: ${describeError(error)}`, {
+      cause: error,
+      hint: 'let the user that the sidecar runs as own its state directory',
+    });
+  } finally {
+    await handle?.close();
+  }
+}
+
+function tooOpen(file: string, mode: number): IdentityError {
+  const got = (mode & 0o777).toString(8).padStart(4, '0');
+  return new IdentityError(
+    'state-mode',
+    `expected mode 0600 on ${file}, which holds a private key, got ${got}`,
+    { hint: `run chmod 600 on it, or remove it and enrol again when others may have read it` },
+  );
+}
+
+async function writing(path: string, action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+  } catch (cause) {
+    throw new IdentityError('state-unwritable', `cannot write ${path}: ${describeError(cause)}`, {
+      cause,
+      hint: 'point the state directory at one that the sidecar may write to',
+    });
+  }
+}
