@@ -1,4 +1,7 @@
+import { LABEL, TRUST_DOMAIN } from '../names.ts';
 import { PkiError } from './pki-error.ts';
+
+export { isLabel, isTrustDomain } from '../names.ts';
 
 /**
  * A workload's name: `spiffe://<trust domain>/ns/<namespace>/sa/<service>`, the subset of SPIFFE IDs
@@ -16,21 +19,7 @@ export const SYSTEM_NAMESPACE = 'hauberk';
 
 /** SPIFFE-ID section 2.3 allows 2048 bytes; a URI SAN of this grammar is never longer than this. */
 const MAX_URI_LENGTH = 512;
-const LABEL = '[a-z0-9](?:[-a-z0-9_]{0,61}[a-z0-9])?';
-const TRUST_DOMAIN = '[a-z0-9](?:[-a-z0-9._]{0,253}[a-z0-9])?';
 const URI_PATTERN = new RegExp(`^spiffe://(${TRUST_DOMAIN})/ns/(${LABEL})/sa/(${LABEL})$`);
-const LABEL_PATTERN = new RegExp(`^${LABEL}$`);
-const TRUST_DOMAIN_PATTERN = new RegExp(`^${TRUST_DOMAIN}$`);
-
-/** True for a name that can be a namespace or a service: a DNS label, with `_` as Compose allows it. */
-export function isLabel(text: string): boolean {
-  return LABEL_PATTERN.test(text);
-}
-
-/** True for a name that can be a trust domain. */
-export function isTrustDomain(text: string): boolean {
-  return TRUST_DOMAIN_PATTERN.test(text);
-}
 
 /**
  * Parses a SPIFFE ID strictly.

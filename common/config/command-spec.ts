@@ -1,0 +1,23 @@
+import type { SettingsTable } from './settings.ts';
+
+/** A word after the command, e.g. the id in `hauberk token revoke ID`. */
+export interface Operand {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** What a command is called, takes and tells about itself. */
+export interface CommandSpec<Table extends SettingsTable = SettingsTable> {
+  /** As it is typed: `hauberk proxy`. */
+  readonly name: string;
+  /** What it does: one or a few sentences. */
+  readonly summary: string;
+  readonly settings: Table;
+  readonly operands?: readonly Operand[];
+  /** Whether `--config FILE` is taken. */
+  readonly readsFile?: boolean;
+  /** Command lines with what each is for; the help shows them. */
+  readonly examples?: readonly { readonly line: string; readonly purpose: string }[];
+  /** More paragraphs at the end of the help. */
+  readonly notes?: readonly string[];
+}

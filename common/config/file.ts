@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { describeError, systemErrorCode } from '../errors.ts';
+import { ConfigError } from './config-error.ts';
+
+/** A value of the configuration file and where it stands, as in `hauberk.yaml:3`. */
+export interface FileValue {
+  readonly value: unknown;
+  readonly place: string;
+}
+
+/** A configuration has some dozens of lines; what is larger is another file. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+/**
+ * Reads a YAML file whose top level is a mapping (an empty file has no keys).
+ *
+ * @throws ConfigError `file-missing`, `file-unreadable`, or `file-malformed` with the line
+ */
+export function readConfigFile(path: string): ReadonlyMap<string, FileValue> {
+  const lines = new LineCounter();
+  const document = parseDocument(readText(path), { lineCounter: lines, prettyErrors: false });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const { line } = lines.linePos(problem.pos[0]);
+    throw malformed(`${path}:${line} is not valid YAML: ${lowerFirst(problem.message)}`);
+  }
+  if (document.contents === null) return new Map();
+  if (!isMap(document.contents)) {
+    throw malformed(`${path} must be a list of settings such as "logLevel: info", one a line`);
+  }
+  const values = new Map<string, FileValue>();
+  for (const { key } of document.contents.items) {
+    if (!isScalar(key)) throw malformed(`${path} has a key that is not a word`);
+    const { line } = lines.linePos(key.range?.[0] ?? 0);
+    values.set(String(key.value), {
+      value: plainValue(document, key.value, path),
+      place: `${path}:${line}`,
+    });
+  }
+  return values;
+}
+
+function plainValue(
+  document: ReturnType<typeof parseDocument>,
+  key: unknown,
+  path: string,
+): unknown {
+  const node: unknown = document.get(key, true);
+  try {
+    return isScalar(node) ? node.value : (document.toJS() as Record<string, unknown>)[String(key)];
+  } catch (cause) {
+    // An alias that nests without end, for one.
+    throw malformed(`${path} cannot be read: ${describeError(cause)}`);
+  }
+}
+
+function readText(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'ENOENT') {
+      throw new ConfigError('file-missing', `there is no configuration file ${path}`, {
+        hint: 'check the path after --config or in HAUBERK_CONFIG',
+        cause,
+      });
+    }
+    const reason = systemErrorCode(cause) ?? 'unknown error';
+    throw new ConfigError(
+      'file-unreadable',
+      `the configuration file ${path} cannot be read (${reason})`,
+      { hint: 'check its permissions and that it is a file', cause },
+    );
+  }
+  if (text.length > MAX_FILE_BYTES) throw malformed(`${path} is larger than 1 MiB`);
+  return text;
+}
+
+function malformed(message: string): ConfigError {
+  return new ConfigError('file-malformed', message, { hint: 'correct the file and start again' });
+}
+
+function lowerFirst(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
+}

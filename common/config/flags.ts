@@ -1,0 +1,109 @@
+import { Command, CommanderError, Option } from 'commander';
+import type { CommandSpec } from './command-spec.ts';
+import { ConfigError } from './config-error.ts';
+import { helpNotes, optionHelp } from './help.ts';
+import { flagName, variableName } from './settings.ts';
+import { suggest } from './suggest.ts';
+
+/** What the command line says, nothing of it checked yet. */
+export type CommandLine =
+  | { readonly kind: 'help'; readonly text: string }
+  | {
+      readonly kind: 'values';
+      readonly values: ReadonlyMap<string, unknown>;
+      readonly operands: readonly string[];
+    };
+
+/** Reads flags and operands. @throws ConfigError for what the command does not know */
+export function parseCommandLine(spec: CommandSpec, argv: readonly string[]): CommandLine {
+  let help = '';
+  const command = build(spec).configureOutput({
+    writeOut: (text) => void (help += text),
+    writeErr: () => undefined,
+  });
+  try {
+    command.parse(argv, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: 'help', text: help };
+    throw translate(error, spec);
+  }
+  return {
+    kind: 'values',
+    values: new Map(Object.entries(command.opts<Record<string, unknown>>())),
+    operands: command.args,
+  };
+}
+
+function build(spec: CommandSpec): Command {
+  const command = new Command(spec.name)
+    .description(spec.summary)
+    .allowExcessArguments(false)
+    .configureHelp({ helpWidth: 100 })
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', helpNotes(spec))
+    .exitOverride();
+  for (const { name, description } of spec.operands ?? []) {
+    command.argument(`<${name}>`, description);
+  }
+  for (const [key, setting] of Object.entries(spec.settings)) {
+    if (setting.form === 'secret') continue;
+    const flag = flagName(key);
+    const taken = setting.form === 'switch' ? flag : `${flag} <${setting.placeholder}>`;
+    const option = new Option(taken, optionHelp(key, setting));
+    if (setting.form === 'list') {
+      option.argParser((value: string, previous: string[] | undefined) => [
+        ...(previous ?? []),
+        value,
+      ]);
+    }
+    command.addOption(option);
+    if (setting.form === 'switch') {
+      command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp());
+    }
+  }
+  if (spec.readsFile === true) {
+    command.option('--config <FILE>', `YAML file with settings [${variableName('config')}]`);
+  }
+  return command;
+}
+
+/** Commander's messages would repeat the value of an unknown flag, which may be a secret. */
+function translate(error: CommanderError, spec: CommandSpec): ConfigError {
+  const [, named = ''] = /'(-{0,2}[^'= ]*)/.exec(error.message) ?? [];
+  const hint = `see ${spec.name} --help`;
+  switch (error.code) {
+    case 'commander.unknownOption':
+      return unknownFlag(named, spec);
+    case 'commander.optionMissingArgument':
+      return new ConfigError('flag-value-missing', `${named} needs a value`, { hint });
+    case 'commander.missingArgument': {
+      const message = `the ${named.toUpperCase()} is missing`;
+      return new ConfigError('argument-missing', message, { hint });
+    }
+    default: {
+      const message = 'there is a word too many, which is neither a flag nor its value';
+      return new ConfigError('argument-unexpected', message, { hint });
+    }
+  }
+}
+
+function unknownFlag(flag: string, spec: CommandSpec): ConfigError {
+  const entries = Object.entries(spec.settings);
+  const secret = entries.find(([key, { form }]) => form === 'secret' && flagName(key) === flag);
+  if (secret !== undefined) {
+    const [key] = secret;
+    const file = `${key}File` in spec.settings ? ` or ${flagName(`${key}File`)}` : '';
+    return new ConfigError(
+      'flag-unknown',
+      `${flag} is not a flag, because everybody on the machine can see the values of flags`,
+      { hint: `give it as ${variableName(key)}${file}` },
+    );
+  }
+  const known = entries.filter(([, { form }]) => form !== 'secret').map(([key]) => flagName(key));
+  if (spec.readsFile === true) known.push('--config');
+  const near = suggest(flag, known);
+  return new ConfigError('flag-unknown', `there is no flag ${flag}`, {
+    hint: near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`,
+  });
+}

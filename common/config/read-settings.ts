@@ -1,0 +1,115 @@
+import type { CommandSpec } from './command-spec.ts';
+import { ConfigError } from './config-error.ts';
+import { readConfigFile } from './file.ts';
+import type { FileValue } from './file.ts';
+import { parseCommandLine } from './flags.ts';
+import { flagName, variableName } from './settings.ts';
+import type { Setting, SettingsOf, SettingsTable } from './settings.ts';
+import { suggest } from './suggest.ts';
+
+/** The environment; passed in, since only main files read the process's own. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a command was asked to do. */
+export type Request<Table extends SettingsTable> =
+  | { readonly kind: 'help'; readonly text: string }
+  | {
+      readonly kind: 'run';
+      readonly settings: SettingsOf<Table>;
+      readonly operands: readonly string[];
+    };
+
+/** A raw value and the name of where it came from, for messages. */
+interface Raw {
+  readonly value: unknown;
+  readonly origin: string;
+}
+
+/**
+ * Reads a command's settings from flags, then environment, then the file: the first that has a value
+ * wins.
+ *
+ * @throws ConfigError that names the setting, where it came from, and what was expected
+ */
+export function readSettings<Table extends SettingsTable>(
+  spec: CommandSpec<Table>,
+  argv: readonly string[],
+  env: Environment,
+): Request<Table> {
+  const line = parseCommandLine(spec, argv);
+  if (line.kind === 'help') return line;
+  const file = spec.readsFile === true ? openFile(spec, line.values, env) : new Map();
+  const settings = Object.fromEntries(
+    Object.entries(spec.settings).map(([key, setting]) => {
+      const raw =
+        fromFlags(key, line.values) ?? fromEnvironment(key, setting, env) ?? fromFile(key, file);
+      return [key, readOne(key, setting, raw, spec)];
+    }),
+  );
+  return { kind: 'run', settings: settings as SettingsOf<Table>, operands: line.operands };
+}
+
+function openFile(
+  spec: CommandSpec,
+  flags: ReadonlyMap<string, unknown>,
+  env: Environment,
+): ReadonlyMap<string, FileValue> {
+  const path = flags.get('config') ?? env[variableName('config')];
+  if (typeof path !== 'string' || path === '') return new Map();
+  const file = readConfigFile(path);
+  const known = Object.keys(spec.settings).filter((key) => spec.settings[key]?.form !== 'secret');
+  for (const [key, { place }] of file) {
+    if (known.includes(key)) continue;
+    const secret = spec.settings[key]?.form === 'secret';
+    const near = suggest(key, known);
+    const hint = near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`;
+    throw new ConfigError('key-unknown', `${place} has the unknown key ${JSON.stringify(key)}`, {
+      hint: secret ? `a secret is given as ${variableName(key)}` : hint,
+    });
+  }
+  return file;
+}
+
+function fromFlags(key: string, flags: ReadonlyMap<string, unknown>): Raw | undefined {
+  const value = flags.get(key);
+  return value === undefined ? undefined : { value, origin: flagName(key) };
+}
+
+function fromEnvironment(key: string, { form }: Setting, env: Environment): Raw | undefined {
+  const origin = variableName(key);
+  const value = env[origin];
+  // Compose passes variables on that are empty because nobody set them.
+  if (value === undefined || value === '') return undefined;
+  return { value: form === 'list' ? value.split(',') : value, origin };
+}
+
+function fromFile(key: string, file: ReadonlyMap<string, FileValue>): Raw | undefined {
+  const found = file.get(key);
+  if (found === undefined || found.value === null) return undefined;
+  return { value: found.value, origin: `${key} (${found.place})` };
+}
+
+function readOne(
+  key: string,
+  setting: Setting,
+  raw: Raw | undefined,
+  { readsFile }: CommandSpec,
+): unknown {
+  if (raw !== undefined && setting.form === 'list' && !Array.isArray(raw.value)) {
+    throw new ConfigError('setting-invalid', `${raw.origin}: expected a list`, {
+      hint: 'write each value on a line of its own that begins with "- "',
+    });
+  }
+  const result = setting.type.safeParse(raw?.value);
+  if (result.success) return result.data;
+  if (raw === undefined) {
+    const flag = setting.form === 'secret' ? '' : `${flagName(key)} ${setting.placeholder} or `;
+    const file = readsFile === true ? `, or ${key} in the file` : '';
+    throw new ConfigError('setting-missing', `the ${setting.description} is missing`, {
+      hint: `give it with ${flag}${variableName(key)}${file}`,
+    });
+  }
+  const [issue] = result.error.issues;
+  const detail = setting.form === 'secret' ? 'the value does not fit' : issue?.message;
+  throw new ConfigError('setting-invalid', `${raw.origin}: ${detail ?? 'the value does not fit'}`);
+}

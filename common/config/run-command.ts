@@ -1,0 +1,53 @@
+import { describeError, HauberkError } from '../errors.ts';
+import { redact } from '../redact.ts';
+import type { CommandSpec } from './command-spec.ts';
+import { EXIT_CODE, exitCodeOf } from './exit-code.ts';
+import { readSettings } from './read-settings.ts';
+import type { Environment } from './read-settings.ts';
+import type { SettingsOf, SettingsTable } from './settings.ts';
+
+/** Where text for people goes. */
+export interface TextOutput {
+  write(text: string): unknown;
+}
+
+/** What a command is run with. */
+export interface CommandContext {
+  /** The words after the command's name. */
+  readonly argv: readonly string[];
+  readonly env: Environment;
+  readonly stdout: TextOutput;
+  readonly stderr: TextOutput;
+}
+
+/** Does what was asked; resolves with the exit code. */
+export type CommandAction<Table extends SettingsTable> = (
+  settings: SettingsOf<Table>,
+  operands: readonly string[],
+) => Promise<number>;
+
+/**
+ * Runs a command from its arguments to its exit code. Whatever is thrown ends as one sentence on
+ * standard error, without secrets and without a stack trace.
+ */
+export async function runCommand<Table extends SettingsTable>(
+  spec: CommandSpec<Table>,
+  { argv, env, stdout, stderr }: CommandContext,
+  action: CommandAction<Table>,
+): Promise<number> {
+  try {
+    const request = readSettings(spec, argv, env);
+    if (request.kind === 'run') return await action(request.settings, request.operands);
+    stdout.write(request.text);
+    return EXIT_CODE.ok;
+  } catch (error) {
+    stderr.write(`${spec.name}: ${sentence(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+/** The one line that tells a person what went wrong. */
+function sentence(error: unknown): string {
+  const unexpected = error instanceof HauberkError ? '' : 'unexpected error: ';
+  return redact(`${unexpected}${describeError(error)}`).replace(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { flag } from './values.ts';
+import type { ValueType } from './values.ts';
+
+/**
+ * One setting of a command. Declared once, it is a flag, an environment variable and a key of the
+ * configuration file:
+ *
+ *     export const proxySettings = {
+ *       service: setting(label, { description: 'service that this sidecar stands for', placeholder: 'NAME' }),
+ *       drainSeconds: setting(durationSeconds({ min: 0, max: 3600 }).default(30), { … }),
+ *       stateDir: setting(filePath.optional(), { … }),
+ *       upstream: listSetting(upstream, { … }),
+ *       token: secretSetting(text.optional(), { … }),
+ *     };
+ *     type ProxySettings = SettingsOf<typeof proxySettings>;
+ *
+ * `drainSeconds` is the flag `--drain-seconds`, the variable `HAUBERK_DRAIN_SECONDS` and the key
+ * `drainSeconds`. A type with neither default nor `optional()` must be given.
+ */
+export interface Setting<Value = unknown> {
+  readonly type: z.ZodType<Value>;
+  /**
+   * - `value`: a flag with a value
+   * - `list`: a flag that may be repeated; a list in the file, separated by commas in the environment
+   * - `switch`: a flag without a value
+   * - `secret`: never a flag, whose value everybody on the machine could see, and never in the file
+   */
+  readonly form: 'value' | 'list' | 'switch' | 'secret';
+  /** What it is for: a phrase in lower case, without a full stop. */
+  readonly description: string;
+  /** Stands for the value in the help, e.g. `SECONDS`. */
+  readonly placeholder: string;
+  /** How the help writes the default, where that is not the value itself. */
+  readonly defaultText?: string;
+}
+
+/** How a setting is explained. */
+export type SettingDocs = Pick<Setting, 'description' | 'placeholder' | 'defaultText'>;
+
+/** The settings of a command by their key. */
+export type SettingsTable = Readonly<Record<string, Setting>>;
+
+/** What reading a table of settings gives. */
+export type SettingsOf<Table extends SettingsTable> = {
+  readonly [Key in keyof Table]: z.output<Table[Key]['type']>;
+};
+
+/** A setting with one value. */
+export function setting<Value>(type: ValueType<Value>, docs: SettingDocs): Setting<Value> {
+  return { ...docs, type, form: 'value' };
+}
+
+/** A setting with any number of values; empty when it is not given. */
+export function listSetting<Value>(
+  item: ValueType<Value>,
+  docs: SettingDocs,
+): Setting<readonly Value[]> {
+  return { ...docs, type: z.array(item).default([]), form: 'list' };
+}
+
+/** Something that is off unless it is asked for; `--no-…` takes back what the file says. */
+export function switchSetting(docs: Pick<SettingDocs, 'description'>): Setting<boolean> {
+  return { ...docs, placeholder: '', type: flag.default(false), form: 'switch' };
+}
+
+/** A secret, which comes from the environment alone. */
+export function secretSetting<Value>(
+  type: ValueType<Value>,
+  docs: Pick<SettingDocs, 'description'>,
+): Setting<Value> {
+  return { ...docs, placeholder: '', type, form: 'secret' };
+}
+
+/** `drainSeconds` as a flag: `--drain-seconds`. */
+export function flagName(key: string): string {
+  return `--${words(key).join('-').toLowerCase()}`;
+}
+
+/** `drainSeconds` in the environment: `HAUBERK_DRAIN_SECONDS`. */
+export function variableName(key: string): string {
+  return `HAUBERK_${words(key).join('_').toUpperCase()}`;
+}
+
+function words(key: string): string[] {
+  return key.replace(/[A-Z]/g, (letter) => ` ${letter}`).split(' ');
+}
