@@ -111,9 +111,13 @@ function importKey(spki: Buffer): KeyObject {
   try {
     return createPublicKey({ key: spki, format: 'der', type: 'spki' });
   } catch (cause) {
-    throw new PkiError('csr-malformed', 'expected a point on the curve for the public key', {
-      cause,
-    });
+    throw new PkiError(
+      'csr-malformed',
+      'expected a point on the curve for the public key, got something else',
+      {
+        cause,
+      },
+    );
   }
 }
 

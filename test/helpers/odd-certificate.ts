@@ -2,10 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import type { Authority } from '../../common/pki/authority.ts';
 import { buildCertificate, subjectKeyOf } from '../../common/pki/certificate-builder.ts';
 import { sequence, tagged, taggedBytes, type DerNode } from '../../common/pki/der.ts';
-import {
-  distinguishedName,
-  type DistinguishedName,
-} from '../../common/pki/distinguished-name.ts';
+import { distinguishedName, type DistinguishedName } from '../../common/pki/distinguished-name.ts';
 import {
   authorityConstraints,
   authorityKeyIdentifier,

@@ -28,17 +28,25 @@ export interface TestAuthority {
   workload(namespace: string, service: string, overrides?: WorkloadOverrides): TestWorkload;
 }
 
+/** What a test wants to be different about the authority. */
+export interface TestAuthorityOptions {
+  readonly trustDomain?: string;
+  readonly nowMs?: number;
+  /** A new root for a mesh that rotates has the version after the last one. */
+  readonly bundleVersion?: number;
+  /** Issue with this one instead of a new one below the root. */
+  readonly issuer?: Authority;
+}
+
 /** Makes a root, an issuer, and workloads on demand: valid for an hour from `nowMs`, unless told otherwise. */
-export function createTestAuthority(
-  options: { readonly trustDomain?: string; readonly nowMs?: number } = {},
-): TestAuthority {
-  const { trustDomain = 'mesh.local', nowMs = Date.now() } = options;
+export function createTestAuthority(options: TestAuthorityOptions = {}): TestAuthority {
+  const { trustDomain = 'mesh.local', nowMs = Date.now(), bundleVersion = 1 } = options;
   const root = createRoot({ trustDomain, nowMs });
-  const issuer = createIssuer(root, { trustDomain, nowMs });
+  const issuer = options.issuer ?? createIssuer(root, { trustDomain, nowMs });
   return {
     root,
     issuer,
-    bundle: { trustDomain, version: 1, roots: [root.certificate] },
+    bundle: { trustDomain, version: bundleVersion, roots: [root.certificate] },
     workload(namespace, service, { keyAlgorithm = 'p256', ...overrides } = {}) {
       const id = overrides.spiffeId ?? spiffeId({ trustDomain, namespace, service });
       const privateKey = generatePrivateKey(keyAlgorithm);
