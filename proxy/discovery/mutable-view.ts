@@ -1,0 +1,102 @@
+import { isSameEndpoint } from './endpoint-message.ts';
+import type { Endpoint, MeshChange, MeshView } from './mesh-view.ts';
+
+/** What the control plane says about the view: all of it, or what is different. */
+export type ViewUpdate =
+  | {
+      readonly kind: 'snapshot';
+      readonly version: number;
+      readonly endpoints: readonly Endpoint[];
+    }
+  | {
+      readonly kind: 'delta';
+      readonly version: number;
+      readonly upserted: readonly Endpoint[];
+      /** Instance ids. */
+      readonly removed: readonly string[];
+    };
+
+/** A view for its owner, who may change it. */
+export interface MutableMeshView extends MeshView {
+  /**
+   * Applies an update and tells the listeners what is really different. A delta that is not newer
+   * than the view is known already (two streams overlap while one replaces the other); a snapshot
+   * always counts, because a control plane may have gone back to an older store.
+   */
+  apply(update: ViewUpdate): void;
+}
+
+/**
+ * Creates an empty view.
+ *
+ * The lists that it hands out are never changed afterwards, only replaced: who holds one can walk
+ * it while updates arrive, and a delta costs what the services that it names cost.
+ */
+export function createMeshView(): MutableMeshView {
+  let version = 0;
+  const byInstance = new Map<string, Endpoint>();
+  const byService = new Map<string, readonly Endpoint[]>();
+  const listeners = new Set<(change: MeshChange) => void>();
+
+  function put(endpoint: Endpoint, change: { upserted: Endpoint[]; removed: Endpoint[] }): void {
+    const known = byInstance.get(endpoint.instanceId);
+    if (known !== undefined && isSameEndpoint(known, endpoint)) return;
+    if (known !== undefined) {
+      unlist(known);
+      if (known.spiffeId.uri !== endpoint.spiffeId.uri) change.removed.push(known);
+    }
+    byInstance.set(endpoint.instanceId, endpoint);
+    const key = serviceKey(endpoint.spiffeId);
+    byService.set(key, [...(byService.get(key) ?? []), endpoint]);
+    change.upserted.push(endpoint);
+  }
+
+  function remove(instanceId: string, change: { removed: Endpoint[] }): void {
+    const known = byInstance.get(instanceId);
+    if (known === undefined) return;
+    unlist(known);
+    byInstance.delete(instanceId);
+    change.removed.push(known);
+  }
+
+  function unlist(endpoint: Endpoint): void {
+    const key = serviceKey(endpoint.spiffeId);
+    const left = byService.get(key)?.filter((listed) => listed !== endpoint) ?? [];
+    if (left.length === 0) byService.delete(key);
+    else byService.set(key, left);
+  }
+
+  return {
+    get version() {
+      return version;
+    },
+    endpointsOf: (namespace, service) => byService.get(serviceKey({ namespace, service })) ?? [],
+    endpoints: () => [...byInstance.values()],
+    onChange(listener) {
+      const entry: typeof listener = (change) => listener(change);
+      listeners.add(entry);
+      return () => void listeners.delete(entry);
+    },
+    apply(update) {
+      if (update.kind === 'delta' && update.version <= version) return;
+      const change = { upserted: [], removed: [] };
+      const gone = update.kind === 'delta' ? update.removed : missingFrom(update.endpoints);
+      for (const instanceId of gone) remove(instanceId, change);
+      const present = update.kind === 'delta' ? update.upserted : update.endpoints;
+      for (const endpoint of present) put(endpoint, change);
+      version = update.version;
+      if (change.upserted.length + change.removed.length === 0) return;
+      for (const listener of listeners) listener(change);
+    },
+  };
+
+  function missingFrom(endpoints: readonly Endpoint[]): string[] {
+    const present = new Set(endpoints.map(({ instanceId }) => instanceId));
+    return [...byInstance.keys()].filter((instanceId) => !present.has(instanceId));
+  }
+}
+
+// Neither part can hold a slash.
+function serviceKey({ namespace, service }: { namespace: string; service: string }): string {
+  return `${namespace}/${service}`;
+}

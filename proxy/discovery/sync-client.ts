@@ -1,0 +1,168 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Timer } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { fromBundleMessage, type BundleMessage } from '../../common/rpc/bundle-message.ts';
+import { formatAddress } from '../../common/rpc/channel.ts';
+import type { RpcError } from '../../common/rpc/rpc-error.ts';
+import type { SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { MeshView } from './mesh-view.ts';
+import { openSavedView } from './saved-view.ts';
+import { createSyncConnection } from './sync-connection.ts';
+import {
+  acknowledgementMessage,
+  GOODBYE,
+  helloMessage,
+  readResponse,
+  reportMessage,
+} from './sync-messages.ts';
+import type { SidecarPlace, SidecarReport, SyncClientSettings } from './sync-settings.ts';
+import { openSyncStream, type SyncStream } from './sync-stream.ts';
+
+/** The sidecar's end of the Sync stream. */
+export interface SyncClient extends Closeable {
+  /** What is known of the mesh; stays as it is while the control plane is away. */
+  readonly view: MeshView;
+  /** True while a stream is open and has answered. */
+  readonly connected: boolean;
+  /**
+   * Withdraws this sidecar's endpoint, because it drains: peers stop to open tunnels to it. The
+   * stream goes on, and so does the view. Resolves when that was sent, or cannot be.
+   */
+  goodbye(): Promise<void>;
+  /** Ends the stream; resolves when the view is on disk. */
+  close(): Promise<void>;
+}
+
+const REPORT_INTERVAL_MS = 3_000;
+/** A sidecar that drains does not wait longer for a control plane that does not read. */
+const GOODBYE_TIMEOUT_MS = 1_000;
+/** While the control plane is away there is one line for each reason, and one every so often. */
+const LOST_LOG_INTERVAL_MS = 30_000;
+/** What a draining sidecar says when it has to connect again: it only calls. */
+const NOWHERE: SidecarPlace = { hbonePort: 0, ports: [] };
+
+/**
+ * Takes up the view of the last run and keeps one Sync stream open until `close`, whatever happens
+ * to the control plane. Rejects only when programmed wrongly.
+ */
+export async function createSyncClient(settings: SyncClientSettings): Promise<SyncClient> {
+  const { clock, controlPlane, identity, logger } = settings;
+  const { view, ...saved } = await openSavedView({
+    ...settings,
+    bundle: () => identity.current().bundle,
+  });
+  const trustDomain = identity.current().bundle.trustDomain;
+  const target = formatAddress(controlPlane);
+  let draining = false;
+  let lost: { reason: string; loggedMs: number } | undefined;
+  let lastReport: SidecarReport | undefined;
+
+  function open(): SyncStream {
+    const { bundle, chain, privateKey } = identity.current();
+    const place = draining ? NOWHERE : settings.hello();
+    return openSyncStream({
+      channel: {
+        address: controlPlane,
+        trustDomain,
+        roots: bundle.roots,
+        identity: { privateKey, chain },
+      },
+      hello: helloMessage(settings, place, view.version),
+      onResponse: handle,
+      onAnswered: (stream) => connection.answered(stream),
+      onEnded: (stream, error) => connection.ended(stream, error),
+      clock,
+    });
+  }
+
+  async function handle(response: SyncResponse, stream: SyncStream): Promise<void> {
+    const update = readResponse(response, { logger, trustDomain });
+    if (update === undefined) return;
+    // Roots first: the endpoints may have certificates from the new one.
+    if (update.bundle !== undefined) await takeBundle(update.bundle);
+    view.apply(update.view);
+    saved.touch();
+    const bundleVersion = identity.current().bundle.version;
+    void stream.send(acknowledgementMessage(response.version, bundleVersion));
+  }
+
+  async function takeBundle(message: BundleMessage): Promise<void> {
+    try {
+      await settings.onBundle(fromBundleMessage(message, trustDomain));
+    } catch (error) {
+      logger.error(
+        { event: 'bundle-refused', version: message.version },
+        `the trust bundle from the control plane is not used: ${describeError(error)}`,
+      );
+    }
+  }
+
+  function onLive(stream: SyncStream): void {
+    if (lost !== undefined || lastReport === undefined) {
+      logger.info(
+        { event: 'sync-connected', controlPlane: target, version: view.version },
+        'connected to the control plane',
+      );
+    }
+    lost = undefined;
+    lastReport = undefined;
+    // This one may have said hello before the drain began.
+    if (draining) void stream.send(GOODBYE);
+    report(stream);
+  }
+
+  function onLost(error: RpcError, nextTryMs: number): void {
+    const nowMs = clock.now();
+    const known = lost?.reason === error.code;
+    if (known && lost !== undefined && nowMs - lost.loggedMs < LOST_LOG_INTERVAL_MS) return;
+    lost = { reason: error.code, loggedMs: nowMs };
+    logger.warn(
+      { event: 'sync-lost', reason: error.code, controlPlane: target, nextTryMs },
+      `no Sync stream, the view of the mesh stays as it is: ${describeError(error)}`,
+    );
+  }
+
+  function report(stream: SyncStream): void {
+    const current = settings.report();
+    if (isDeepStrictEqual(current, lastReport)) return;
+    lastReport = current;
+    void stream.send(reportMessage(current));
+  }
+
+  let reportTimer: Timer;
+  function reportLater(): void {
+    reportTimer = clock.after(REPORT_INTERVAL_MS, () => {
+      if (connection.stream !== undefined) report(connection.stream);
+      reportLater();
+    });
+  }
+
+  const connection = createSyncConnection({ ...settings, open, onLive, onLost });
+  reportLater();
+  const stopListening = identity.onChange((_current, change) => {
+    if (change === 'leaf') connection.leafChanged();
+  });
+
+  return {
+    view,
+    get connected() {
+      return connection.stream !== undefined;
+    },
+    async goodbye() {
+      draining = true;
+      const sent = connection.stream?.send(GOODBYE);
+      if (sent === undefined) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = clock.after(GOODBYE_TIMEOUT_MS, resolve);
+      await Promise.race([sent, promise]);
+      timer.cancel();
+    },
+    async close() {
+      stopListening();
+      reportTimer.cancel();
+      connection.close();
+      await saved.close();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { Logger } from 'pino';
+import { describeError } from '../../common/errors.ts';
+import type { BundleMessage } from '../../common/rpc/bundle-message.ts';
+import type { SyncRequest, SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
+import { fromEndpointMessage, type EndpointMessage } from './endpoint-message.ts';
+import type { Endpoint } from './mesh-view.ts';
+import type { ViewUpdate } from './mutable-view.ts';
+import type { SidecarPlace, SidecarReport } from './sync-settings.ts';
+
+/** The first message of a stream. */
+export function helloMessage(
+  sidecar: { readonly instanceId: string; readonly softwareVersion: string },
+  { address = '', hbonePort, ports }: SidecarPlace,
+  resumeVersion: number,
+): SyncRequest {
+  const { instanceId, softwareVersion } = sidecar;
+  const place = { address, hbonePort, ports: [...ports] };
+  return {
+    message: {
+      $case: 'hello',
+      value: { instanceId, softwareVersion, resumeVersion, ...place },
+    },
+  };
+}
+
+/** Says which view and which roots are in use. */
+export function acknowledgementMessage(version: number, bundleVersion: number): SyncRequest {
+  return { message: { $case: 'acknowledgement', value: { version, bundleVersion } } };
+}
+
+/** What `hauberk status` shows. */
+export function reportMessage(report: SidecarReport): SyncRequest {
+  return { message: { $case: 'report', value: { ...report } } };
+}
+
+/** Withdraws the endpoint of this sidecar. */
+export const GOODBYE: SyncRequest = { message: { $case: 'goodbye', value: {} } };
+
+/** What a response says, as far as it can be understood. */
+export interface SyncUpdate {
+  readonly view: ViewUpdate;
+  readonly bundle: BundleMessage | undefined;
+}
+
+/**
+ * Reads a response. An endpoint that makes no sense is left out with a log line: it must not keep
+ * the others from being used. `undefined` when this version does not know the kind of change.
+ */
+export function readResponse(
+  { change, version }: SyncResponse,
+  { logger, trustDomain }: { readonly logger: Logger; readonly trustDomain: string },
+): SyncUpdate | undefined {
+  const read = (messages: readonly EndpointMessage[]): Endpoint[] =>
+    messages.flatMap((message) => {
+      try {
+        return [fromEndpointMessage(message, trustDomain)];
+      } catch (error) {
+        logger.warn(
+          { event: 'endpoint-skipped', instanceId: message.instanceId.slice(0, 128) },
+          `an endpoint from the control plane is not used: ${describeError(error)}`,
+        );
+        return [];
+      }
+    });
+  switch (change?.$case) {
+    case 'snapshot': {
+      const { bundle, endpoints } = change.value;
+      return { view: { kind: 'snapshot', version, endpoints: read(endpoints) }, bundle };
+    }
+    case 'delta': {
+      const { bundle, removed, upserted } = change.value;
+      return { view: { kind: 'delta', version, upserted: read(upserted), removed }, bundle };
+    }
+    case undefined:
+      return undefined;
+  }
+}

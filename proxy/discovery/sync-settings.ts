@@ -1,0 +1,59 @@
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import type { ServerAddress } from '../../common/rpc/channel.ts';
+
+/** What a connection to the control plane is made with. */
+export interface SyncCredentials {
+  readonly privateKey: KeyObject;
+  /** Leaf first. */
+  readonly chain: readonly X509Certificate[];
+  readonly bundle: TrustBundle;
+}
+
+/** Where the credentials come from; an `IdentitySource` is one. */
+export interface SyncIdentity {
+  current(): SyncCredentials;
+  onChange(listener: (current: SyncCredentials, change: 'leaf' | 'bundle') => void): () => void;
+}
+
+/** Where this sidecar can be reached. */
+export interface SidecarPlace {
+  /** IP address that peers dial; without it the control plane takes the one that it sees. */
+  readonly address?: string | undefined;
+  /** 0 for a sidecar that only calls. */
+  readonly hbonePort: number;
+  /** Ports that peers may reach. */
+  readonly ports: readonly number[];
+}
+
+/** What `hauberk status` shows of this sidecar. */
+export interface SidecarReport {
+  readonly certificateSerial: string;
+  readonly certificateNotAfterMs: number;
+  readonly openConnections: number;
+  readonly openTunnels: number;
+  /** Connections carried since the sidecar started, both directions. */
+  readonly totalConnections: number;
+}
+
+/** What the Sync stream needs. */
+export interface SyncClientSettings {
+  readonly identity: SyncIdentity;
+  readonly controlPlane: ServerAddress;
+  readonly instanceId: string;
+  readonly softwareVersion: string;
+  /** Asked at each connection. */
+  readonly hello: () => SidecarPlace;
+  /** Asked every few seconds; told to the control plane when it is different. */
+  readonly report: () => SidecarReport;
+  /** Takes new roots into use; what the view says is acknowledged after it has resolved. */
+  readonly onBundle: (bundle: TrustBundle) => void | Promise<void>;
+  /** Holds the view between runs. */
+  readonly stateDirectory: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** In [0, 1); spreads reconnects. */
+  readonly random: () => number;
+}

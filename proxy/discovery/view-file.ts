@@ -1,0 +1,78 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { writeFileAtomically } from '../../common/atomic-file.ts';
+import { systemErrorCode } from '../../common/errors.ts';
+import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { DiscoveryError } from './discovery-error.ts';
+import { fromEndpointMessage, toEndpointMessage } from './endpoint-message.ts';
+import type { Endpoint } from './mesh-view.ts';
+
+/** A view as it is saved. */
+export interface SavedView {
+  readonly version: number;
+  readonly endpoints: readonly Endpoint[];
+}
+
+const FILE_NAME = 'view.json';
+const FILE_MODE = 0o600;
+
+const savedSchema = z.object({
+  format: z.literal(1),
+  /** Digests of the roots of the mesh that the view is of: versions of another mesh mean nothing. */
+  roots: z.array(z.string()),
+  version: z.int().nonnegative(),
+  endpoints: z.array(
+    z.object({
+      instanceId: z.string(),
+      spiffeId: z.string(),
+      address: z.string(),
+      hbonePort: z.number(),
+      ports: z.array(z.number()),
+    }),
+  ),
+});
+
+/** Saves a view so that a crash leaves this one or the one before. Rejects with the system's error. */
+export async function saveView(
+  stateDirectory: string,
+  { version, endpoints }: SavedView,
+  bundle: TrustBundle,
+): Promise<void> {
+  const saved: z.infer<typeof savedSchema> = {
+    format: 1,
+    roots: digests(bundle),
+    version,
+    endpoints: endpoints.map(toEndpointMessage),
+  };
+  await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+  await writeFileAtomically(join(stateDirectory, FILE_NAME), JSON.stringify(saved), FILE_MODE);
+}
+
+/**
+ * Reads the view of the last run; `undefined` when there is none, or when it is of another mesh.
+ *
+ * @throws DiscoveryError `view-file` when it cannot be used; a snapshot replaces it
+ */
+export async function loadView(
+  stateDirectory: string,
+  bundle: TrustBundle,
+): Promise<SavedView | undefined> {
+  const path = join(stateDirectory, FILE_NAME);
+  try {
+    const saved = savedSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    if (new Set(saved.roots).isDisjointFrom(new Set(digests(bundle)))) return undefined;
+    const endpoints = saved.endpoints.map((one) => fromEndpointMessage(one, bundle.trustDomain));
+    return { version: saved.version, endpoints };
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'ENOENT') return undefined;
+    throw new DiscoveryError('view-file', `expected the view of the last run in ${path}`, {
+      cause,
+      hint: 'nothing needs to be done, the control plane sends a new one',
+    });
+  }
+}
+
+function digests({ roots }: TrustBundle): string[] {
+  return roots.map(({ fingerprint256 }) => fingerprint256);
+}
