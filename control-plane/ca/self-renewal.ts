@@ -1,0 +1,53 @@
+import type { Logger } from 'pino';
+import { fullJitterMs } from '../../common/backoff.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+
+/** What to make anew, and how often. */
+export interface SelfRenewalOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What it is, for logs: `server certificate`. */
+  readonly name: string;
+  readonly lifetimeMs: number;
+  /** Makes the next one and takes it into use. The one before stays in use when this fails. */
+  readonly renew: () => Promise<void>;
+}
+
+/** A failing disk is not helped by haste, and half of the life is left when the first try fails. */
+const RETRY = { baseMs: 1_000, capMs: 60_000 };
+
+/** Renews at half of the life, for ever, until it is closed. The first one is there already. */
+export function startSelfRenewal(options: SelfRenewalOptions): Closeable {
+  const { clock, logger, name, lifetimeMs, renew } = options;
+  let timer: Timer | undefined;
+  let failures = 0;
+  let closed = false;
+  const schedule = (delayMs: number): void => {
+    if (!closed) timer = clock.after(delayMs, () => void run());
+  };
+  const run = async (): Promise<void> => {
+    try {
+      await renew();
+      failures = 0;
+      logger.info({ event: 'own-certificate-renewed', name }, `the ${name} was renewed`);
+      schedule(lifetimeMs / 2);
+    } catch (error) {
+      failures += 1;
+      const nextTryMs = fullJitterMs(failures, RETRY);
+      logger.error(
+        { event: 'own-certificate-renewal-failed', name, nextTryMs, err: error },
+        `the ${name} could not be renewed, the present one stays: ${describeError(error)}`,
+      );
+      schedule(nextTryMs);
+    }
+  };
+  schedule(lifetimeMs / 2);
+  return {
+    close() {
+      closed = true;
+      timer?.cancel();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { JoinToken } from '../../common/pki/join-token.ts';
+import { SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { secretMatches } from '../../common/pki/token-secret.ts';
+import { tokenState, type TokenRecord } from './token.ts';
+import { TokenError } from './token-error.ts';
+
+/** What a token is judged by. */
+export interface RedemptionRequest {
+  readonly token: JoinToken;
+  /** The digest of the root that the token must have been made for. */
+  readonly rootDigest: string;
+  readonly spiffeId: SpiffeId;
+  readonly nowMs: number;
+}
+
+/** The hash of no secret at all. */
+const NO_HASH = '0'.repeat(64);
+
+/**
+ * Decides whether a token may be used for an identity now. What is stored about a token is told only
+ * to somebody who knows its secret; a wrong id and a wrong secret are the same answer.
+ *
+ * @param record the stored token of that id, if there is one
+ * @returns the stored token
+ * @throws TokenError with the reason
+ */
+export function judgeToken(
+  record: TokenRecord | undefined,
+  { token, rootDigest, spiffeId, nowMs }: RedemptionRequest,
+): TokenRecord {
+  if (token.rootDigest !== rootDigest) {
+    throw new TokenError(
+      'token-wrong-root',
+      'the join token was made by another control plane: it pins another root',
+      { hint: 'make a token on this control plane, or give the address of the other one' },
+    );
+  }
+  // The comparison happens in any case, so that an unknown id takes as long as a wrong secret.
+  const matches = secretMatches(token.secret, record?.secretHash ?? NO_HASH);
+  if (!matches || record === undefined) {
+    throw new TokenError('token-unknown', 'the join token is not known here', {
+      hint: 'check that the whole token was copied, or make a new one with `hauberk token create`',
+    });
+  }
+  requireActive(record, nowMs);
+  if (!isInScope(record, spiffeId)) {
+    const scope = `${record.namespace}/${record.service ?? '*'}`;
+    throw new TokenError(
+      'token-wrong-identity',
+      `the join token is for ${scope}, not for ${spiffeId.namespace}/${spiffeId.service}`,
+      { hint: 'check --namespace and --service, or make a token for this service' },
+    );
+  }
+  return record;
+}
+
+function requireActive(record: TokenRecord, nowMs: number): void {
+  const hint = 'make a new one with `hauberk token create`';
+  switch (tokenState(record, nowMs)) {
+    case 'active':
+      return;
+    case 'revoked':
+      throw new TokenError('token-revoked', `the join token ${record.id} was revoked`, { hint });
+    case 'expired':
+      throw new TokenError(
+        'token-expired',
+        `the join token ${record.id} expired at ${new Date(record.expiresMs).toISOString()}`,
+        { hint },
+      );
+    case 'used-up':
+      throw new TokenError(
+        'token-used-up',
+        `the join token ${record.id} was used ${record.uses} times, as often as it may be`,
+        { hint },
+      );
+  }
+}
+
+function isInScope(record: TokenRecord, { namespace, service }: SpiffeId): boolean {
+  // No stored token has this scope; if one got there by another way it would still be good for nothing.
+  if (namespace === SYSTEM_NAMESPACE) return false;
+  return (
+    record.namespace === namespace && (record.service === undefined || record.service === service)
+  );
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { Entry } from '../store/store.ts';
+import { StoreError } from '../store/store-error.ts';
+
+/** Keys of tokens in the store: this and the id. */
+export const TOKEN_PREFIX = 'tokens/';
+
+const tokenRecord = z.object({
+  id: z.string(),
+  namespace: z.string(),
+  service: z.string().optional(),
+  createdMs: z.number(),
+  expiresMs: z.number(),
+  usesAllowed: z.number().optional(),
+  uses: z.number(),
+  revokedMs: z.number().optional(),
+  secretHash: z.string(),
+});
+
+/** A token as it is stored: with the hash of its secret, never the secret. */
+export type TokenRecord = Readonly<z.infer<typeof tokenRecord>>;
+
+/** What may be told about a token. */
+export interface Token {
+  readonly id: string;
+  readonly namespace: string;
+  /** Undefined: any service of the namespace. */
+  readonly service?: string | undefined;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+  /** Undefined: without limit. */
+  readonly usesAllowed?: number | undefined;
+  readonly uses: number;
+  readonly revokedMs?: number | undefined;
+}
+
+/** What a token can be used for now; one of these at a time. */
+export type TokenState = 'active' | 'used-up' | 'expired' | 'revoked';
+
+/** The state of a token at a moment. A revoked token stays revoked, whatever else it is. */
+export function tokenState(token: Token, nowMs: number): TokenState {
+  if (token.revokedMs !== undefined) return 'revoked';
+  if (token.expiresMs <= nowMs) return 'expired';
+  if (token.usesAllowed !== undefined && token.uses >= token.usesAllowed) return 'used-up';
+  return 'active';
+}
+
+/** The key of a token. */
+export function tokenKey(id: string): string {
+  return TOKEN_PREFIX + id;
+}
+
+/** The token as bytes for the store. */
+export function encodeToken(record: TokenRecord): Buffer {
+  return Buffer.from(JSON.stringify(record));
+}
+
+/** Reads a token back. Throws StoreError `corrupt` when it is not one. */
+export function decodeToken({ key, value }: Entry): TokenRecord {
+  try {
+    return tokenRecord.parse(JSON.parse(value.toString()));
+  } catch (cause) {
+    throw new StoreError('corrupt', `the store holds something else than a token at ${key}`, {
+      cause,
+    });
+  }
+}
+
+/** The part of a token that may leave the control plane. */
+export function withoutHash(record: TokenRecord): Token {
+  const { secretHash: _, ...token } = record;
+  return token;
+}

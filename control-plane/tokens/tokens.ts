@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { encodeBase36 } from '../../common/pki/base36.ts';
+import { formatJoinToken, parseJoinToken, type JoinToken } from '../../common/pki/join-token.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { Compare, Operation, Store } from '../store/store.ts';
+import type { Turns } from '../turns.ts';
+import { judgeToken } from './redemption.ts';
+import {
+  decodeToken,
+  encodeToken,
+  TOKEN_PREFIX,
+  tokenKey,
+  withoutHash,
+  type Token,
+  type TokenRecord,
+} from './token.ts';
+import { TokenError } from './token-error.ts';
+import { requireScope, type TokenScope } from './token-scope.ts';
+
+/** What the tokens need. */
+export interface TokensOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly turns: Turns;
+  /** Of the root that new tokens pin. */
+  readonly rootDigest: string;
+}
+
+/** The use of a token, to be written in one transaction together with what it was used for. */
+export interface Redemption {
+  readonly tokenId: string;
+  readonly compares: readonly Compare[];
+  readonly operations: readonly Operation[];
+}
+
+/** Join tokens: made and revoked by operators, used by sidecars at first contact. */
+export interface Tokens {
+  /** Makes a token. Its text is in this answer only. Throws TokenError `token-invalid`. */
+  create(scope: TokenScope): Promise<{ readonly joinToken: string; readonly token: Token }>;
+  /** All tokens, newest first; those that cannot be used any more are kept for a while. */
+  list(): Promise<readonly Token[]>;
+  /** Revokes a token; once more does nothing. Throws TokenError `token-not-found`. */
+  revoke(id: string): Promise<Token>;
+  /**
+   * Uses a token for an identity. `commit` writes the redemption, and resolves with undefined when
+   * its conditions did not hold: then the token is judged anew, so that a token for one use is used
+   * once, however many come at the same time.
+   *
+   * @throws JoinTokenError `token-malformed`, TokenError with the reason, or what `commit` throws
+   */
+  redeem<T>(
+    joinToken: string,
+    spiffeId: SpiffeId,
+    commit: (redemption: Redemption) => Promise<T | undefined>,
+  ): Promise<T>;
+  /** Forgets tokens that have been useless for RETENTION_MS. */
+  prune(): Promise<void>;
+}
+
+/** How long a revoked or expired token is still listed: long enough to ask why a sidecar failed. */
+const RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Only other control planes on the same store can get between, and each try means that one did. */
+const MAX_TRIES = 16;
+
+/** Deletions in one transaction. */
+const PRUNE_BATCH = 100;
+
+/** An id only has to be short and not in use: 36^8 is the first power of 36 above 2^40. */
+const ID_BYTES = 5;
+const ID_LENGTH = 8;
+
+const generateId = (): string => encodeBase36(randomBytes(ID_BYTES), ID_LENGTH);
+
+/** Creates the room's one object. */
+export function createTokens({ store, clock, turns, rootDigest }: TokensOptions): Tokens {
+  const find = async (id: string): Promise<[TokenRecord, revision: number] | undefined> => {
+    const entry = await store.get(tokenKey(id));
+    return entry === undefined ? undefined : [decodeToken(entry), entry.modRevision];
+  };
+  const judge = async (token: JoinToken, spiffeId: SpiffeId): Promise<Redemption> => {
+    const [stored, revision] = (await find(token.id)) ?? [undefined, 0];
+    const record = judgeToken(stored, { token, rootDigest, spiffeId, nowMs: clock.now() });
+    const value = encodeToken({ ...record, uses: record.uses + 1 });
+    return {
+      tokenId: token.id,
+      compares: [{ key: tokenKey(token.id), modRevision: revision }],
+      operations: [{ kind: 'put', key: tokenKey(token.id), value }],
+    };
+  };
+
+  return {
+    async create(scope) {
+      requireScope(scope);
+      const { namespace, service, ttlMs, uses } = scope;
+      const [id, secret, createdMs] = [generateId(), generateSecret(), clock.now()];
+      const record: TokenRecord = {
+        id,
+        namespace,
+        service,
+        createdMs,
+        expiresMs: createdMs + ttlMs,
+        usesAllowed: uses,
+        uses: 0,
+        secretHash: hashSecret(secret),
+      };
+      const { succeeded } = await store.transact(
+        [{ key: tokenKey(id), modRevision: 0 }],
+        [{ kind: 'put', key: tokenKey(id), value: encodeToken(record) }],
+      );
+      if (!succeeded) throw busy(id);
+      return { joinToken: formatJoinToken({ rootDigest, id, secret }), token: withoutHash(record) };
+    },
+
+    async list() {
+      const { entries } = await store.range(TOKEN_PREFIX);
+      return entries
+        .map((entry) => withoutHash(decodeToken(entry)))
+        .sort((a, b) => b.createdMs - a.createdMs);
+    },
+
+    revoke: (id) =>
+      turns.take(tokenKey(id), async () => {
+        for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+          const [record, revision] = (await find(id)) ?? [];
+          if (record === undefined || revision === undefined) throw notFound(id);
+          if (record.revokedMs !== undefined) return withoutHash(record);
+          const revoked = { ...record, revokedMs: clock.now() };
+          const { succeeded } = await store.transact(
+            [{ key: tokenKey(id), modRevision: revision }],
+            [{ kind: 'put', key: tokenKey(id), value: encodeToken(revoked) }],
+          );
+          if (succeeded) return withoutHash(revoked);
+        }
+        throw busy(id);
+      }),
+
+    async redeem(joinToken, spiffeId, commit) {
+      const token = parseJoinToken(joinToken);
+      // Who does not know the secret is turned away before the queue, and cannot hold it up.
+      await judge(token, spiffeId);
+      return await turns.take(tokenKey(token.id), async () => {
+        for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+          const result = await commit(await judge(token, spiffeId));
+          if (result !== undefined) return result;
+        }
+        throw busy(token.id);
+      });
+    },
+
+    async prune() {
+      const { entries } = await store.range(TOKEN_PREFIX);
+      const uselessSince = clock.now() - RETENTION_MS;
+      const old = entries.filter((entry) => {
+        const { revokedMs, expiresMs } = decodeToken(entry);
+        return Math.min(revokedMs ?? Infinity, expiresMs) < uselessSince;
+      });
+      for (let at = 0; at < old.length; at += PRUNE_BATCH) {
+        const keys = old.slice(at, at + PRUNE_BATCH).map(({ key }) => key);
+        await store.transact(
+          [],
+          keys.map((key) => ({ kind: 'delete', key })),
+        );
+      }
+    },
+  };
+}
+
+function notFound(id: string): TokenError {
+  return new TokenError(
+    'token-not-found',
+    `there is no token with the id ${JSON.stringify(id.slice(0, 64))}`,
+    { hint: 'look it up with `hauberk token list`' },
+  );
+}
+
+function busy(id: string): TokenError {
+  return new TokenError('token-busy', `the token ${id} was changed by others all the time`, {
+    hint: 'try again',
+  });
+}
