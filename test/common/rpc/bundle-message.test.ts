@@ -1,0 +1,35 @@
+import test from 'ava';
+import { fromBundleMessage, toBundleMessage } from '../../../common/rpc/bundle-message.ts';
+import { RpcError } from '../../../common/rpc/rpc-error.ts';
+import { createTestAuthority } from '../../helpers/test-authority.ts';
+
+const authority = createTestAuthority();
+const message = toBundleMessage(authority.bundle);
+
+test('a bundle travels there and back', (t) => {
+  const read = fromBundleMessage(message, 'mesh.local');
+  t.deepEqual(
+    { ...read, roots: read.roots.map(String) },
+    { ...authority.bundle, roots: authority.bundle.roots.map(String) },
+  );
+});
+
+const leaf = authority.workload('shop', 'web').leaf.raw;
+const odd = {
+  'of another trust domain': [{ ...message, trustDomain: 'other.mesh' }, 'wrong-trust-domain'],
+  'without roots': [{ ...message, roots: [] }, 'protocol'],
+  'of garbage': [{ ...message, roots: [Buffer.from('garbage')] }, 'protocol'],
+  'with an issuer for a root': [
+    { ...message, roots: [authority.issuer.certificate.raw] },
+    'protocol',
+  ],
+  'with a leaf for a root': [{ ...message, roots: [...message.roots, leaf] }, 'protocol'],
+} as const;
+
+for (const [what, [bundle, code]] of Object.entries(odd)) {
+  test(`a bundle ${what} is refused`, (t) => {
+    const read = (): unknown =>
+      fromBundleMessage({ ...bundle, roots: [...bundle.roots] }, 'mesh.local');
+    t.is(t.throws(read, { instanceOf: RpcError }).code, code);
+  });
+}

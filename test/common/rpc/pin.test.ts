@@ -1,0 +1,92 @@
+import { createServer, type Socket } from 'node:net';
+import { once } from 'node:events';
+import test from 'ava';
+import { rootDigest } from '../../../common/pki/digest.ts';
+import { pinRoot } from '../../../common/rpc/pin.ts';
+import { RpcError, type RpcErrorCode } from '../../../common/rpc/rpc-error.ts';
+import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import type { ExecutionContext } from 'ava';
+
+const authority = createTestAuthority();
+const digest = rootDigest(authority.root.certificate);
+
+async function refused(
+  t: ExecutionContext,
+  port: number,
+  more: { rootDigest?: string; timeoutMs?: number; signal?: AbortSignal } = {},
+): Promise<RpcErrorCode> {
+  const pin = pinRoot({ host: '127.0.0.1', port, rootDigest: digest, timeoutMs: 5_000, ...more });
+  const error = await t.throwsAsync(pin, { instanceOf: RpcError });
+  return error.code;
+}
+
+async function listenRaw(onConnection: (socket: Socket) => void): Promise<{
+  port: number;
+  stop: () => void;
+}> {
+  const server = createServer(onConnection);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('expected a TCP port');
+  return { port: address.port, stop: () => server.close() };
+}
+
+test('takes the root that has the digest, whatever the name of the host', async (t) => {
+  await using controlPlane = await startTestControlPlane({ authority });
+  const { port } = controlPlane;
+  const root = await pinRoot({ host: 'localhost', port, rootDigest: digest, timeoutMs: 5_000 });
+  t.true(root.raw.equals(authority.root.certificate.raw));
+});
+
+test('refuses another root, and names both digests', async (t) => {
+  await using controlPlane = await startTestControlPlane();
+  const other = rootDigest(controlPlane.authority.root.certificate);
+  const { port } = controlPlane;
+  const pin = pinRoot({ host: '127.0.0.1', port, rootDigest: digest, timeoutMs: 5_000 });
+  const error = await t.throwsAsync(pin, { instanceOf: RpcError });
+  t.is(error.code, 'token-wrong-root');
+  t.true(error.message.includes(digest));
+  t.true(error.message.includes(other));
+});
+
+test('nobody listens: unreachable', async (t) => {
+  const { port, stop } = await listenRaw(() => {});
+  stop();
+  t.is(await refused(t, port), 'unreachable');
+});
+
+test('a port that closes before TLS, as a published one without a server does: unreachable', async (t) => {
+  const { port, stop } = await listenRaw((socket: Socket) => socket.destroy());
+  t.is(await refused(t, port), 'unreachable');
+  stop();
+});
+
+test('something that is not TLS: tls', async (t) => {
+  const { port, stop } = await listenRaw((socket: Socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'));
+  t.is(await refused(t, port), 'tls');
+  stop();
+});
+
+test('a server that says nothing: timeout, and the socket is let go', async (t) => {
+  const gone = Promise.withResolvers<void>();
+  const { port, stop } = await listenRaw((socket: Socket) => {
+    socket.resume();
+    socket.once('close', () => gone.resolve());
+  });
+  t.is(await refused(t, port, { timeoutMs: 50 }), 'timeout');
+  await gone.promise;
+  stop();
+});
+
+test('an aborted signal, before or while it runs: cancelled', async (t) => {
+  const { port, stop } = await listenRaw((socket: Socket) => {
+    socket.on('error', () => {});
+    abort.abort();
+  });
+  const abort = new AbortController();
+  t.is(await refused(t, port, { signal: AbortSignal.abort() }), 'cancelled');
+  t.is(await refused(t, port, { signal: abort.signal }), 'cancelled');
+  stop();
+});
