@@ -1,0 +1,22 @@
+import type { MeshView } from '../discovery/mesh-view.ts';
+import type { WorkloadIdentity } from '../identity/source.ts';
+import type { CertificateGauge, ViewGauge } from '../metrics.ts';
+
+/** The certificate in use, as the gauges show it. */
+export function certificateGauge(identity: WorkloadIdentity): CertificateGauge {
+  return {
+    notBeforeMs: identity.chain[0].validFromDate.getTime(),
+    notAfterMs: identity.chain[0].validToDate.getTime(),
+    bundleVersion: identity.bundle.version,
+  };
+}
+
+/** The view in use, as the gauges show it. */
+export function viewGauge(view: MeshView): ViewGauge {
+  const endpoints = new Map<string, number>();
+  for (const { spiffeId } of view.endpoints()) {
+    const name = `${spiffeId.service}.${spiffeId.namespace}`;
+    endpoints.set(name, (endpoints.get(name) ?? 0) + 1);
+  }
+  return { version: view.version, endpoints };
+}

@@ -1,0 +1,108 @@
+import { parseHostPort, type HostPort } from '../common/config/address.ts';
+import {
+  listSetting,
+  secretSetting,
+  setting,
+  type SettingsOf,
+  type SettingsTable,
+} from '../common/config/settings.ts';
+import {
+  choice,
+  durationSeconds,
+  expose,
+  filePath,
+  hostPort,
+  integer,
+  ipAddress,
+  label,
+  text,
+  trustDomain,
+  upstream,
+  valueType,
+  type ValueType,
+} from '../common/config/values.ts';
+import { LOG_LEVELS } from '../common/logging/logger.ts';
+
+const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));
+
+/** `IP` or `IP:PORT`: where peers reach this sidecar, when that is not where it listens. */
+const advertised: ValueType<{ readonly address: string; readonly port: number | undefined }> =
+  valueType('IP or IP:PORT', (raw) => {
+    const bare = ipAddress.safeParse(raw);
+    if (bare.success) return { address: bare.data, port: undefined };
+    const { host, port } = parseHostPort(raw);
+    return ipAddress.safeParse(host).success ? { address: host, port } : undefined;
+  });
+
+/** A day: a drain that takes longer is a restart that never happens. */
+const MAX_DRAIN_SECONDS = 86_400;
+
+/** Everything that `hauberk proxy` can be told. */
+export const PROXY_SETTINGS = {
+  service: setting(label, {
+    description: 'name of the service that this sidecar stands beside',
+    placeholder: 'NAME',
+  }),
+  namespace: setting(label.default('default'), {
+    description: 'namespace of the service; in Compose, the name of the project',
+    placeholder: 'NAME',
+  }),
+  trustDomain: setting(trustDomain.default('mesh.local'), {
+    description: 'trust domain of the mesh',
+    placeholder: 'DOMAIN',
+  }),
+  controlPlane: setting(hostPort.default({ host: '127.0.0.1', port: 15_012 }), {
+    description: 'where the control plane serves gRPC',
+    placeholder: 'HOST:PORT',
+    defaultText: '127.0.0.1:15012',
+  }),
+  tokenFile: setting(filePath.optional(), {
+    description: 'file with the join token; needed for the first start only',
+    placeholder: 'FILE',
+  }),
+  token: secretSetting(text.optional(), {
+    description: 'the join token itself, instead of a file',
+  }),
+  stateDir: setting(filePath.default('hauberk-state'), {
+    description: 'directory that keeps key, certificate and view of the mesh between starts',
+    placeholder: 'DIR',
+  }),
+  upstream: listSetting(upstream, {
+    description: 'a local port for a service of the mesh, as in 127.0.0.1:9000=api:8080',
+    placeholder: 'LISTEN=SERVICE[.NAMESPACE]:PORT',
+  }),
+  expose: listSetting(expose, {
+    description: 'a port that peers may reach, and where the application listens',
+    placeholder: 'PORT[=ADDRESS]',
+  }),
+  advertise: setting(advertised.optional(), {
+    description: 'where peers reach this sidecar; by default the address the control plane sees',
+    placeholder: 'IP[:PORT]',
+  }),
+  hboneListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_008 }), {
+    description: 'where to accept tunnels of peers',
+    placeholder: 'HOST:PORT',
+    defaultText: '0.0.0.0:15008',
+  }),
+  metricsListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_020 }), {
+    description: 'where to serve metrics and health',
+    placeholder: 'HOST:PORT',
+    defaultText: '0.0.0.0:15020',
+  }),
+  certificateLifetime: setting(durationSeconds({ min: 10, max: 604_800 }).optional(), {
+    description: 'lifetime to ask for; the control plane may give less',
+    placeholder: 'TIME',
+    defaultText: "the control plane's",
+  }),
+  drainSeconds: setting(integer({ min: 0, max: MAX_DRAIN_SECONDS }).default(30), {
+    description: 'how long open connections may go on after SIGTERM',
+    placeholder: 'SECONDS',
+  }),
+  logLevel: setting(choice(LOG_LEVELS).default('info'), {
+    description: `one of ${LOG_LEVELS.join(', ')}`,
+    placeholder: 'LEVEL',
+  }),
+} satisfies SettingsTable;
+
+/** The resolved settings of a sidecar. */
+export type ProxyConfig = SettingsOf<typeof PROXY_SETTINGS>;

@@ -1,0 +1,87 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { ProxyMetrics } from '../metrics.ts';
+import { authorize } from '../policy/authorize.ts';
+import { formatAuthority, parseAuthority, type Destination } from '../tunnel/authority.ts';
+import type { IncomingStream, RefusalStatus } from '../tunnel/tunnel.ts';
+import { appFailureReason, connectToApp } from './app-connection.ts';
+import type { ResolveExposure } from './exposure.ts';
+
+/** What handling an incoming stream needs. */
+export interface InboundDependencies {
+  /** Our own identity: the destination, as policy sees it. */
+  readonly self: SpiffeId;
+  readonly resolveExposure: ResolveExposure;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: ProxyMetrics;
+}
+
+/** Where an authorised stream goes, or how it is refused. */
+type Admission =
+  | { readonly kind: 'admitted'; readonly target: Destination }
+  | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly reason: string };
+
+/**
+ * Handles the streams that peers open: authorise, connect to the application, and only then answer
+ * 200, so that a peer's success means that the application has accepted. Every refusal has its
+ * reason in the log and in a metric; the peer sees the status alone.
+ */
+export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
+  return (stream) => void serve(stream, dependencies);
+}
+
+async function serve(stream: IncomingStream, dependencies: InboundDependencies): Promise<void> {
+  const { clock, metrics } = dependencies;
+  const peer = stream.peer.uri;
+  const refuse = (status: RefusalStatus, reason: string, detail?: string): void => {
+    metrics.connectionFailed('inbound', peer, reason);
+    const { authority } = stream;
+    const sentence = `refused a stream from ${peer}: ${detail ?? reason}`;
+    dependencies.logger.warn(
+      { event: 'stream-refused', peer, authority, reason, status },
+      sentence,
+    );
+    stream.refuse(status);
+  };
+
+  const admission = admit(stream, dependencies);
+  if (admission.kind === 'refused') {
+    refuse(admission.status, admission.reason);
+    return;
+  }
+  const { target } = admission;
+  const startedMs = clock.now();
+  let socket;
+  try {
+    socket = await connectToApp(target, stream.signal);
+  } catch (error) {
+    if (stream.signal.aborted) metrics.connectionFailed('inbound', peer, 'aborted');
+    else {
+      const place = formatAuthority(target);
+      const detail = `the application at ${place} did not accept: ${describeError(error)}`;
+      refuse(503, appFailureReason(error), detail);
+    }
+    return;
+  }
+  metrics.connected('inbound', (clock.now() - startedMs) / 1000);
+  const connection = metrics.connectionOpened('inbound', peer);
+  const outcome = await stream.accept().relay(socket, connection.counters);
+  connection.closed(outcome, (clock.now() - startedMs) / 1000);
+}
+
+function admit(stream: IncomingStream, { self, resolveExposure }: InboundDependencies): Admission {
+  const destination = parseAuthority(stream.authority);
+  if (destination === undefined) {
+    return { kind: 'refused', status: 400, reason: 'malformed-authority' };
+  }
+  const decision = authorize({ source: stream.peer, destination: self, port: destination.port });
+  if (!decision.allowed) return { kind: 'refused', status: 401, reason: decision.reason };
+  const exposure = resolveExposure(destination);
+  if (exposure.kind === 'refused') {
+    return { kind: 'refused', status: 400, reason: exposure.reason };
+  }
+  return { kind: 'admitted', target: exposure.target };
+}

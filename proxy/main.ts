@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { systemClock } from '../common/clock.ts';
+import type { CommandSpec } from '../common/config/command-spec.ts';
+import { ConfigError } from '../common/config/config-error.ts';
+import { EXIT_CODE } from '../common/config/exit-code.ts';
+import { runCommand } from '../common/config/run-command.ts';
+import { systemErrorCode } from '../common/errors.ts';
+import { createLogger } from '../common/logging/logger.ts';
+import { PROXY_SETTINGS, type ProxyConfig } from './config.ts';
+import { startProxy } from './proxy.ts';
+
+const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
+  name: 'hauberk proxy',
+  summary:
+    'Runs the sidecar of one application: it gives the application a local port for each service ' +
+    'that it calls, lets peers reach the ports that it exposes, and keeps its certificate fresh.',
+  settings: PROXY_SETTINGS,
+  readsFile: true,
+  examples: [
+    {
+      line: 'hauberk proxy --service api --token-file api.token --expose 8080',
+      purpose: 'peers may call port 8080 of the api that listens on this host',
+    },
+    {
+      line: 'hauberk proxy --service web --token-file web.token --upstream 127.0.0.1:9000=api:8080',
+      purpose: 'web reaches the api by calling 127.0.0.1:9000',
+    },
+  ],
+  notes: [
+    'The token is needed once. From then on the sidecar starts from its state directory, also while ' +
+      'the control plane is away.',
+  ],
+};
+
+/** Runs a sidecar until SIGTERM or SIGINT; resolves with the exit code. */
+export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { stdout, stderr } = process;
+  return await runCommand(SPEC, { argv, env, stdout, stderr }, runProxy);
+}
+
+async function runProxy(config: ProxyConfig): Promise<number> {
+  const logger = createLogger({ name: 'proxy', level: config.logLevel });
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const stop = new AbortController();
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals += 1;
+    // Whoever asks twice does not want to wait for open connections.
+    if (signals > 1) process.exit(EXIT_CODE.failed);
+    logger.info({ event: 'stopping', signal }, `${signal}: draining`);
+    stop.abort();
+    ask();
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  try {
+    const joinToken = config.token ?? (await readToken(config.tokenFile, logger));
+    const proxy = await startProxy(
+      { ...config, joinToken },
+      { clock: systemClock, logger, random: Math.random, signal: stop.signal },
+    );
+    await asked;
+    await proxy.drainAndClose();
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+  }
+  return EXIT_CODE.ok;
+}
+
+/** A token that is gone is no error: after the first start nothing needs it. */
+async function readToken(path: string | undefined, logger: Logger): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') {
+      const sentence = `there is no token file ${path}; going on with what the state directory has`;
+      logger.info({ event: 'token-file-missing', path }, sentence);
+      return undefined;
+    }
+    throw new ConfigError('file-unreadable', `the token file ${path} cannot be read`, {
+      hint: 'let the user of the sidecar read it',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,41 @@
+import type { Closeable } from '../../common/lifecycle.ts';
+import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
+import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
+import { dialTarget, type ServicePort } from './connector.ts';
+import type { EndpointHealth } from './endpoint-health.ts';
+
+/** What follows the view. */
+export interface WarmingDependencies {
+  readonly view: MeshView;
+  readonly pool: TunnelPool;
+  readonly health: EndpointHealth;
+}
+
+/**
+ * Opens a tunnel to each endpoint of the upstream services as soon as it appears, so that the first
+ * connection does not wait for a handshake, and drains it when the endpoint goes away.
+ */
+export function warmUpstreams(
+  upstreams: readonly { readonly target: ServicePort }[],
+  { view, pool, health }: WarmingDependencies,
+): Closeable {
+  const isUpstream = ({ spiffeId, ports }: Endpoint): boolean =>
+    upstreams.some(
+      ({ target }) =>
+        target.namespace === spiffeId.namespace &&
+        target.service === spiffeId.service &&
+        ports.includes(target.port),
+    );
+  const warm = (endpoints: readonly Endpoint[]): void => {
+    for (const endpoint of endpoints) if (isUpstream(endpoint)) pool.warm(dialTarget(endpoint));
+  };
+  warm(view.endpoints());
+  const stop = view.onChange(({ upserted, removed }) => {
+    warm(upserted);
+    for (const endpoint of removed) {
+      pool.forget(dialTarget(endpoint));
+      health.forget(endpoint.instanceId);
+    }
+  });
+  return { close: stop };
+}
