@@ -9,6 +9,12 @@ const LOCK_TIMEOUT_MS = 250;
 /** A WAL file that a burst blew up is cut back to this. */
 const WAL_KEEP_BYTES = 4 * 1024 * 1024;
 
+/** How the file may grow. */
+export interface OpenDatabaseOptions {
+  /** The file grows to about this and is then full; default: as long as the disk has space. */
+  readonly maxBytes?: number | undefined;
+}
+
 /**
  * Opens the file, creating it if it is missing, locks it for this process alone, checks that it is
  * sound and brings it to the current schema.
@@ -18,7 +24,7 @@ const WAL_KEEP_BYTES = 4 * 1024 * 1024;
  *
  * @throws {StoreError} `locked`, `corrupt`, `incompatible`, `full` or `unavailable`
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string, { maxBytes }: OpenDatabaseOptions = {}): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     prepareDatabaseFile(path);
@@ -29,6 +35,7 @@ export function openDatabase(path: string): DatabaseSync {
     // Syncs the WAL at every commit: what was answered survives a power loss.
     database.exec('PRAGMA synchronous = FULL');
     database.exec(`PRAGMA journal_size_limit = ${WAL_KEEP_BYTES}`);
+    if (maxBytes !== undefined) limitSize(database, maxBytes);
     assertSound(database, path);
     migrate(database, path);
     return database;
@@ -42,4 +49,9 @@ export function openDatabase(path: string): DatabaseSync {
 function assertSound(database: DatabaseSync, path: string): void {
   const finding = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
   if (finding !== 'ok') throw corruptError(path, String(finding));
+}
+
+function limitSize(database: DatabaseSync, maxBytes: number): void {
+  const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
+  database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
 }

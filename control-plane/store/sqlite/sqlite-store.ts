@@ -41,6 +41,8 @@ export interface SqliteStoreOptions {
   readonly logger: Logger;
   /** How much of the past is kept for watches; default CHANGE_LOG_LIMITS. */
   readonly changeLogLimits?: ChangeLogLimits;
+  /** The file grows to about this and is then `full`; default: as long as the disk has space. */
+  readonly maxBytes?: number;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface SqliteStoreOptions {
  * @throws {StoreError} `locked`, `corrupt`, `incompatible`, `full` or `unavailable`
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const database = openDatabase(options.path);
+  const database = openDatabase(options.path, { maxBytes: options.maxBytes });
   try {
     return new SqliteStore(database, options);
   } catch (error) {
