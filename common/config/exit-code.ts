@@ -13,9 +13,11 @@ export const EXIT_CODE = {
   unreachable: 3,
 } as const;
 
+const UNREACHABLE: ReadonlySet<string> = new Set(['unreachable', 'timeout', 'unavailable']);
+
 /** The exit code for an error that ends a program. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError || error instanceof ListenError) return EXIT_CODE.usage;
-  const unreachable = error instanceof HauberkError && error.code === 'unreachable';
+  const unreachable = error instanceof HauberkError && UNREACHABLE.has(error.code);
   return unreachable ? EXIT_CODE.unreachable : EXIT_CODE.failed;
 }

@@ -1,0 +1,202 @@
+import { type CallOptions, type ClientUnaryCall, Metadata, type ServiceError } from '@grpc/grpc-js';
+import type { Clock } from '../common/clock.ts';
+import type { HostPort } from '../common/config/address.ts';
+import type { Closeable } from '../common/lifecycle.ts';
+import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
+import { createChannel, type ControlPlaneChannel } from '../common/rpc/channel.ts';
+import { AdminClient as AdminStub } from '../proto/gen/hauberk/v1/admin.ts';
+import type * as wire from '../proto/gen/hauberk/v1/admin.ts';
+import type { AdminCredential } from './credential.ts';
+
+/** A join token without its secret. */
+export interface TokenInfo {
+  readonly id: string;
+  readonly namespace: string;
+  /** Undefined: any service of the namespace. */
+  readonly service: string | undefined;
+  readonly createdMs: number;
+  readonly expiresMs: number;
+  readonly uses: number;
+  /** Undefined: without limit. */
+  readonly usesAllowed: number | undefined;
+  readonly revokedMs: number | undefined;
+}
+
+/** What a token is to be good for. */
+export interface TokenRequest {
+  readonly namespace: string;
+  readonly service: string | undefined;
+  readonly ttlSeconds: number;
+  /** Undefined: without limit. */
+  readonly uses: number | undefined;
+}
+
+/** A sidecar that the control plane has seen. */
+export interface WorkloadInfo {
+  readonly namespace: string;
+  readonly service: string;
+  readonly instanceId: string;
+  readonly address: string;
+  readonly hbonePort: number;
+  readonly ports: readonly number[];
+  readonly connected: boolean;
+  readonly connectedSinceMs: number | undefined;
+  readonly certificateSerial: string | undefined;
+  readonly certificateNotAfterMs: number | undefined;
+  readonly openConnections: number;
+  readonly openTunnels: number;
+  readonly totalConnections: number;
+  readonly softwareVersion: string;
+}
+
+/** One line of the issuance log. */
+export interface CertificateInfo {
+  readonly serial: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly issuedMs: number;
+  readonly notAfterMs: number;
+  /** `token` or `renewal`. */
+  readonly proof: string;
+  readonly tokenId: string | undefined;
+}
+
+/** Which certificates are asked for. */
+export interface CertificateFilter {
+  /** At most this many, the newest. */
+  readonly limit: number;
+  readonly namespace: string | undefined;
+  readonly service: string | undefined;
+}
+
+/** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
+export interface AdminClient extends Closeable {
+  /** The only time that the token itself is to be had. */
+  createToken(request: TokenRequest): Promise<{ joinToken: string; token: TokenInfo }>;
+  listTokens(): Promise<TokenInfo[]>;
+  revokeToken(id: string): Promise<TokenInfo>;
+  listWorkloads(): Promise<WorkloadInfo[]>;
+  /** Newest first. */
+  listCertificates(filter: CertificateFilter): Promise<CertificateInfo[]>;
+}
+
+/** What a client is made of. */
+export interface AdminClientOptions {
+  readonly address: HostPort;
+  readonly credential: AdminCredential;
+  readonly clock: Clock;
+}
+
+/** A person is waiting: no answer by now is an answer too. */
+const DEADLINE_MS = 10_000;
+
+/** Starts a call of the generated client with what every call is given. */
+type StartCall<Response> = (
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  callback: (error: ServiceError | null, response: Response) => void,
+) => ClientUnaryCall;
+
+/** Connects with the first call; close it to let the process end. */
+export function connectAdmin({ address, credential, clock }: AdminClientOptions): AdminClient {
+  const { trustDomain, roots, privateKey, chain } = credential;
+  const channel = createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
+  const stub = channel.client(AdminStub);
+  const ask = asker(channel, clock);
+  return {
+    async createToken({ namespace, service = '', ttlSeconds, uses = 0 }) {
+      const request = { namespace, service, ttlSeconds, uses };
+      const { joinToken, token } = await ask<wire.CreateTokenResponse>((...rest) =>
+        stub.createToken(request, ...rest),
+      );
+      return { joinToken, token: toToken(token) };
+    },
+    async listTokens() {
+      const { tokens } = await ask<wire.ListTokensResponse>((...rest) =>
+        stub.listTokens({}, ...rest),
+      );
+      return tokens.map(toToken);
+    },
+    async revokeToken(id) {
+      const { token } = await ask<wire.RevokeTokenResponse>((...rest) =>
+        stub.revokeToken({ id }, ...rest),
+      );
+      return toToken(token);
+    },
+    async listWorkloads() {
+      const { workloads } = await ask<wire.ListWorkloadsResponse>((...rest) =>
+        stub.listWorkloads({}, ...rest),
+      );
+      return workloads.map(toWorkload);
+    },
+    async listCertificates({ limit, namespace, service }) {
+      const exact = namespace !== undefined && service !== undefined;
+      const partly = !exact && (namespace !== undefined || service !== undefined);
+      const request = {
+        // The control plane filters by whole identities only.
+        limit: partly ? 0 : limit,
+        spiffeId: exact ? spiffeId({ trustDomain, namespace, service }).uri : '',
+      };
+      const { certificates } = await ask<wire.ListCertificatesResponse>((...rest) =>
+        stub.listCertificates(request, ...rest),
+      );
+      return certificates
+        .map(toCertificate)
+        .filter((certificate) => namespace === undefined || certificate.namespace === namespace)
+        .filter((certificate) => service === undefined || certificate.service === service)
+        .slice(0, limit);
+    },
+    close: () => channel.close(),
+  };
+}
+
+function asker(channel: ControlPlaneChannel, clock: Clock) {
+  return <Response>(start: StartCall<Response>): Promise<Response> =>
+    new Promise((resolve, reject) => {
+      const options = { deadline: clock.now() + DEADLINE_MS };
+      start(new Metadata(), options, (error, response) => {
+        if (error === null) resolve(response);
+        else reject(channel.explain(error));
+      });
+    });
+}
+
+function toToken(token: wire.Token | undefined): TokenInfo {
+  const { id = '', namespace = '', service, createdMs = 0, expiresMs = 0, uses = 0 } = token ?? {};
+  return {
+    id,
+    namespace,
+    service: service || undefined,
+    createdMs,
+    expiresMs,
+    uses,
+    usesAllowed: token?.usesAllowed || undefined,
+    revokedMs: token?.revokedMs || undefined,
+  };
+}
+
+function toWorkload(workload: wire.Workload): WorkloadInfo {
+  const { namespace, service } = parseSpiffeId(workload.spiffeId);
+  return {
+    namespace,
+    service,
+    instanceId: workload.instanceId,
+    address: workload.address,
+    hbonePort: workload.hbonePort,
+    ports: workload.ports,
+    connected: workload.connected,
+    connectedSinceMs: workload.connectedSinceMs || undefined,
+    certificateSerial: workload.certificateSerial || undefined,
+    certificateNotAfterMs: workload.certificateNotAfterMs || undefined,
+    openConnections: workload.openConnections,
+    openTunnels: workload.openTunnels,
+    totalConnections: workload.totalConnections,
+    softwareVersion: workload.softwareVersion,
+  };
+}
+
+function toCertificate(certificate: wire.Certificate): CertificateInfo {
+  const { namespace, service } = parseSpiffeId(certificate.spiffeId);
+  const { serial, issuedMs, notAfterMs, proof, tokenId } = certificate;
+  return { serial, namespace, service, issuedMs, notAfterMs, proof, tokenId: tokenId || undefined };
+}

@@ -1,0 +1,44 @@
+import type { CliContext } from '../cli-context.ts';
+import { certs } from './certs.ts';
+import { status } from './status.ts';
+import { tokenCreate } from './token-create.ts';
+import { tokenList } from './token-list.ts';
+import { tokenRevoke } from './token-revoke.ts';
+import { version } from './version.ts';
+
+/** A command by the words that are typed for it. */
+export interface Command {
+  /** `token create` */
+  readonly words: string;
+  /** What it does, for the list of commands: a few words. */
+  readonly purpose: string;
+  /** Under which heading it is listed. */
+  readonly group: 'Run' | 'Operate';
+  /** Does it, with what follows the words; resolves with the exit code. */
+  run(context: CliContext): Promise<number>;
+}
+
+/** The commands that ask a running mesh. The ones that run it are the main file's business. */
+export const COMMANDS: readonly Command[] = [
+  {
+    words: 'token create',
+    purpose: 'make a join token for sidecars',
+    group: 'Operate',
+    run: tokenCreate,
+  },
+  { words: 'token list', purpose: 'list join tokens', group: 'Operate', run: tokenList },
+  {
+    words: 'token revoke',
+    purpose: 'take a join token out of use',
+    group: 'Operate',
+    run: tokenRevoke,
+  },
+  {
+    words: 'status',
+    purpose: 'list sidecars and their certificates',
+    group: 'Operate',
+    run: status,
+  },
+  { words: 'certs', purpose: 'show the issuance log', group: 'Operate', run: certs },
+  { words: 'version', purpose: 'print the version', group: 'Operate', run: version },
+];

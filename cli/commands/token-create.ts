@@ -1,0 +1,63 @@
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { setting } from '../../common/config/settings.ts';
+import { durationSeconds, integer, label } from '../../common/config/values.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import { formatJson } from '../output/json.ts';
+import { formatMoment } from '../output/relative-time.ts';
+import { runAdminCommand } from './admin-command.ts';
+import { tokenDocument } from './token-document.ts';
+
+const YEAR_SECONDS = 365 * 86_400;
+
+const settings = {
+  namespace: setting(label, {
+    description: 'namespace that the token is good for',
+    placeholder: 'NAME',
+  }),
+  service: setting(label.optional(), {
+    description: 'the one service that it is good for; any of the namespace when left out',
+    placeholder: 'NAME',
+  }),
+  ttl: setting(durationSeconds({ min: 1, max: YEAR_SECONDS }).default(3_600), {
+    description: 'how long it can be used, as in 30m, 1h, 7d',
+    placeholder: 'TIME',
+    defaultText: '1h',
+  }),
+  uses: setting(integer({ min: 0, max: 2 ** 31 - 1 }).default(1), {
+    description: 'how many sidecars may join with it; 0 is without limit',
+    placeholder: 'COUNT',
+  }),
+  ...ADMIN_SETTINGS,
+};
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk token create',
+  summary:
+    'Makes a join token, with which a sidecar gets its first certificate. The token is printed once and alone, so that it can go into a file; only a hash of it is kept.',
+  settings,
+  examples: [
+    {
+      purpose: 'a token for one sidecar of the service web',
+      line: 'hauberk token create --namespace shop --service web > web.token',
+    },
+    {
+      purpose: 'a token for all sidecars of a Compose project, good for a day',
+      line: 'hauberk token create --namespace shop --ttl 1d --uses 0 > shop.token',
+    },
+  ],
+};
+
+/** `hauberk token create` */
+export function tokenCreate(context: CliContext): Promise<number> {
+  return runAdminCommand(spec, context, async (client, { namespace, service, ttl, uses, json }) => {
+    const request = { namespace, service, ttlSeconds: ttl, uses: uses === 0 ? undefined : uses };
+    const { joinToken, token } = await client.createToken(request);
+    const nowMs = context.clock.now();
+    if (json) return formatJson({ joinToken, ...tokenDocument(token, nowMs) });
+    const scope = `${token.service ?? 'any service'} in ${token.namespace}`;
+    const expiry = formatMoment(token.expiresMs, nowMs);
+    context.stderr.write(`token ${token.id} for ${scope} expires ${expiry}\n`);
+    return `${joinToken}\n`;
+  });
+}

@@ -1,0 +1,27 @@
+import type { TokenInfo } from '../client.ts';
+import { toTimestamp } from '../output/relative-time.ts';
+
+/** What can become of a token. */
+export type TokenState = 'active' | 'expired' | 'revoked' | 'used-up';
+
+/** Whether a token still opens the door, and why not. */
+export function tokenState(token: TokenInfo, nowMs: number): TokenState {
+  if (token.revokedMs !== undefined) return 'revoked';
+  if (token.usesAllowed !== undefined && token.uses >= token.usesAllowed) return 'used-up';
+  return token.expiresMs <= nowMs ? 'expired' : 'active';
+}
+
+/** A token as `--json` prints it; docs/json-output.md describes it. */
+export function tokenDocument(token: TokenInfo, nowMs: number) {
+  return {
+    id: token.id,
+    namespace: token.namespace,
+    service: token.service ?? null,
+    state: tokenState(token, nowMs),
+    createdAt: toTimestamp(token.createdMs),
+    expiresAt: toTimestamp(token.expiresMs),
+    revokedAt: token.revokedMs === undefined ? null : toTimestamp(token.revokedMs),
+    uses: token.uses,
+    usesAllowed: token.usesAllowed ?? null,
+  };
+}

@@ -1,0 +1,36 @@
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import { formatJson } from '../output/json.ts';
+import { formatMoment } from '../output/relative-time.ts';
+import { formatTable } from '../output/table.ts';
+import { runAdminCommand } from './admin-command.ts';
+import { tokenDocument, tokenState } from './token-document.ts';
+
+const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
+  name: 'hauberk token list',
+  summary: 'Lists the join tokens, by their ids: the tokens themselves are not kept.',
+  settings: ADMIN_SETTINGS,
+  examples: [{ purpose: 'what is still good', line: 'hauberk token list | grep active' }],
+};
+
+const HEADER = ['ID', 'NAMESPACE', 'SERVICE', 'STATE', 'USES', 'CREATED', 'EXPIRES'];
+
+/** `hauberk token list` */
+export function tokenList(context: CliContext): Promise<number> {
+  return runAdminCommand(spec, context, async (client, { json }) => {
+    const tokens = await client.listTokens();
+    const nowMs = context.clock.now();
+    if (json) return formatJson({ tokens: tokens.map((token) => tokenDocument(token, nowMs)) });
+    const rows = tokens.map((token) => [
+      token.id,
+      token.namespace,
+      token.service ?? 'any',
+      tokenState(token, nowMs),
+      `${token.uses} of ${token.usesAllowed ?? 'any'}`,
+      formatMoment(token.createdMs, nowMs),
+      formatMoment(token.expiresMs, nowMs),
+    ]);
+    return formatTable(HEADER, rows);
+  });
+}

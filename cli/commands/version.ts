@@ -1,0 +1,26 @@
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { runCommand } from '../../common/config/run-command.ts';
+import { switchSetting } from '../../common/config/settings.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import type { CliContext } from '../cli-context.ts';
+import { formatJson } from '../output/json.ts';
+
+const settings = { json: switchSetting({ description: 'print JSON (docs/json-output.md)' }) };
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk version',
+  summary: 'Prints the version of Hauberk and of the Node.js that it runs on.',
+  settings,
+};
+
+/** `hauberk version` */
+export function version(context: CliContext): Promise<number> {
+  return runCommand(spec, context, async ({ json }) => {
+    const node = process.versions.node;
+    const text = json
+      ? formatJson({ version: manifest.version, node })
+      : `hauberk ${manifest.version} (Node.js ${node})\n`;
+    context.stdout.write(text);
+    return 0;
+  });
+}
