@@ -25,6 +25,8 @@ export const REFUSALS = [
   'wrong-trust-domain',
   'lifetime-out-of-range',
   'request-malformed',
+  'instance-taken',
+  'instance-replaced',
   'not-found',
   'rate-limited',
   'unavailable',
