@@ -1,0 +1,132 @@
+// The direction of imports: holds the table below against what the sources really import, types
+// included. Where a better layout shows itself, change it and this table together.
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { type Architecture, checkArchitecture } from './helpers/architecture-rules.ts';
+
+const ARCHITECTURE: Architecture = {
+  areas: {
+    // test/ and bench/ may import anything, and nothing but each other imports them.
+    cli: [
+      'common/',
+      'proto/gen/',
+      'package.json',
+      'dynamic:proxy/main.ts',
+      'dynamic:control-plane/main.ts',
+    ],
+    proxy: ['common/', 'proto/gen/', 'package.json'],
+    'control-plane': ['common/', 'proto/gen/', 'package.json'],
+    common: ['proto/gen/', 'package.json'],
+  },
+  // Top layer first. Rooms of one line do not know each other.
+  layers: {
+    common: [['rpc/'], ['config/', 'logging/', 'metrics/', 'pki/'], ['*']],
+    proxy: [
+      ['main.ts'],
+      ['proxy*'],
+      ['admin/'],
+      ['inbound/', 'outbound/'],
+      ['tunnel/'],
+      ['identity/', 'discovery/'],
+      ['policy/', 'interception/'],
+      ['config*', 'metrics*', 'own-addresses.ts'],
+      ['relay/'],
+    ],
+    'control-plane': [
+      ['main.ts'],
+      ['server*'],
+      ['api/', 'dashboard/', 'store/sqlite/'],
+      ['registry/'],
+      ['ca/', 'tokens/', 'policy/'],
+      ['config*', 'metrics*', 'store/', 'turns.ts'],
+    ],
+    cli: [
+      ['main.ts'],
+      ['dispatch.ts'],
+      ['commands/'],
+      ['demo/', 'compose/'],
+      ['client.ts', 'output/', 'admin-settings.ts'],
+      ['credential.ts', 'cli-context.ts'],
+    ],
+  },
+  reserved: {
+    'control-plane/store/sqlite/': ['control-plane/server*'],
+    // Generated types stop at the borders; inside are the project's own.
+    'proto/gen/': [
+      'control-plane/api/',
+      'proxy/discovery/',
+      'proxy/identity/',
+      'cli/client*',
+      'common/rpc/',
+    ],
+  },
+  maxLines: 400,
+};
+
+const ROOT = join(import.meta.dirname, '..');
+
+function readSources(): Map<string, string> {
+  const files = globSync('{common,proxy,control-plane,cli}/**/*.ts', { cwd: ROOT });
+  return new Map(files.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]));
+}
+
+test('the sources keep to the architecture', (t) => {
+  const sources = readSources();
+  t.true(sources.size > 50, 'the sources were found');
+  const violations = checkArchitecture(sources, ARCHITECTURE);
+  t.deepEqual(
+    violations.map(({ file, finding, rule }) => `${file}: ${finding} (${rule})`),
+    [],
+  );
+});
+
+/** What the checker says about one file, seen from its first rule on. */
+function rulesBroken(file: string, source: string): string[] {
+  return checkArchitecture(new Map([[file, source]]), ARCHITECTURE).map(({ rule }) => rule);
+}
+
+const BROKEN = [
+  ['proxy/relay/x.ts', "import { a } from '../tunnel/a.ts';", /lies below/],
+  ['proxy/relay/x.ts', "import type { A } from '../tunnel/a.ts';", /lies below/],
+  ['proxy/relay/x.ts', "type A = import('../tunnel/a.ts').A;", /lies below/],
+  ['proxy/relay/x.ts', "export { a } from '../tunnel/a.ts';", /lies below/],
+  ['proxy/relay/x.ts', "export * from '../tunnel/a.ts';", /lies below/],
+  ['proxy/relay/x.ts', "await import('../tunnel/a.ts');", /lies below/],
+  ['proxy/relay/x.ts', "const a = 'b'; await import(a);", /must stand in the source/],
+  ['proxy/inbound/x.ts', "import '../outbound/a.ts';", /side by side/],
+  ['proxy/inbound/x.ts', "import '../../control-plane/metrics.ts';", /may import only/],
+  ['cli/main.ts', "import '../proxy/main.ts';", /may import only/],
+  ['common/pki/x.ts', "import '../logging/logger.ts';", /side by side/],
+  ['common/clock.ts', "import '../test/helpers/manual-clock.ts';", /may import only/],
+  ['control-plane/api/x.ts', "import '../store/sqlite/a.ts';", /only control-plane\/server/],
+  ['proxy/tunnel/x.ts', "import type { A } from '../../proto/gen/a.ts';", /may import proto/],
+  ['proxy/cupboard/x.ts', '', /has a room/],
+  ['proxy/tunnel/x.ts', 'export default 1;', /named exports/],
+  ['proxy/tunnel/x.ts', 'const a = 1; export { a as default };', /named exports/],
+  ['proxy/tunnel/x.ts', 'process.env.A;', /only main\.ts/],
+  ['proxy/tunnel/x.ts', 'process.exit(1);', /only main\.ts/],
+  ['proxy/tunnel/x.ts', "import { argv } from 'node:process';", /only main\.ts/],
+  ['proxy/tunnel/x.ts', '\n'.repeat(401), /no file over 400/],
+] as const;
+
+for (const [file, source, rule] of BROKEN) {
+  test(`it would be noticed: ${source.trim().slice(0, 60) || rule.source} in ${file}`, (t) => {
+    const [broken = '', ...others] = rulesBroken(file, source);
+    t.regex(broken, rule);
+    t.deepEqual(others, []);
+  });
+}
+
+test('what is allowed passes', (t) => {
+  const allowed = [
+    ['proxy/tunnel/x.ts', "import '../relay/a.ts'; import '../../common/clock.ts'; import 'pino';"],
+    ['proxy/main.ts', "import '../common/rpc/a.ts'; process.exit(process.argv.length);"],
+    ['cli/main.ts', "await import('../proxy/main.ts');"],
+    ['control-plane/server.ts', "import './store/sqlite/a.ts';"],
+    ['control-plane/store/sqlite/a.ts', "import './b.ts'; import '../store.ts';"],
+    ['proxy/discovery/x.ts', "import type { A } from '../../proto/gen/a.ts';"],
+    ['proxy/tunnel/x.ts', '\n'.repeat(400)],
+  ] as const;
+  for (const [file, source] of allowed) t.deepEqual(rulesBroken(file, source), [], source);
+});

@@ -1,0 +1,61 @@
+import { parseSync, Visitor } from 'oxc-parser';
+
+/** How one module reaches another. */
+export type ImportKind = 'static' | 'dynamic' | 'type';
+
+/** What the architecture's rules look at in one file. */
+export interface SourceFacts {
+  readonly imports: readonly { readonly specifier: string; readonly kind: ImportKind }[];
+  readonly hasDefaultExport: boolean;
+  /** `env`, `argv`, `exit`, … of the process, as far as they are used. */
+  readonly processMembers: readonly string[];
+  readonly lines: number;
+}
+
+/** Parses a TypeScript file. Imports that are computed at run time have the specifier `?`. */
+export function readSourceFacts(path: string, source: string): SourceFacts {
+  const { program, errors } = parseSync(path, source);
+  if (errors.length > 0) throw new Error(`${path} does not parse: ${errors[0]?.message}`);
+  const imports: { specifier: string; kind: ImportKind }[] = [];
+  const processMembers: string[] = [];
+  let hasDefaultExport = false;
+  new Visitor({
+    ImportDeclaration({ source: { value }, importKind }) {
+      imports.push({ specifier: value, kind: importKind === 'type' ? 'type' : 'static' });
+      // `import { env } from 'node:process'` would hide what the rule looks for.
+      if (value === 'node:process' || value === 'process') processMembers.push('*');
+    },
+    ExportNamedDeclaration({ source: from, exportKind, specifiers }) {
+      if (from !== null) {
+        imports.push({ specifier: from.value, kind: exportKind === 'type' ? 'type' : 'static' });
+      }
+      hasDefaultExport ||= specifiers.some(
+        ({ exported }) => exported.type === 'Identifier' && exported.name === 'default',
+      );
+    },
+    ExportAllDeclaration({ source: { value } }) {
+      imports.push({ specifier: value, kind: 'static' });
+    },
+    ImportExpression({ source: from }) {
+      const literal = from.type === 'Literal' && typeof from.value === 'string';
+      imports.push({ specifier: literal ? String(from.value) : '?', kind: 'dynamic' });
+    },
+    TSImportType({ source: { value } }) {
+      imports.push({ specifier: value, kind: 'type' });
+    },
+    ExportDefaultDeclaration() {
+      hasDefaultExport = true;
+    },
+    MemberExpression({ object, property }) {
+      if (object.type !== 'Identifier' || object.name !== 'process') return;
+      if (property.type === 'Identifier') processMembers.push(property.name);
+      else processMembers.push('*');
+    },
+  }).visit(program);
+  return {
+    imports,
+    hasDefaultExport,
+    processMembers,
+    lines: source.replace(/\n$/, '').split('\n').length,
+  };
+}
