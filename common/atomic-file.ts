@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 /**
  * Replaces a file as a whole: whoever reads it, also after a crash or a power cut at any moment,
  * finds the old contents or the new ones, never a mixture. Resolves when the new ones are on disk.
+ * One file must not be written twice at the same time.
  *
  * @param mode permission bits that the new file has, also where an old one had others
  */
@@ -13,7 +14,7 @@ export async function writeFileAtomically(
   contents: string | Uint8Array,
   mode: number,
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.tmp`;
   try {
     // One that a crash left behind may have another mode, or be a link to somewhere: start anew.
     await rm(temporary, { force: true });

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
@@ -57,7 +57,9 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
   const file = join(path, FILE_NAME);
   await writing(path, async () => {
     await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
-    await writeFileAtomically(join(path, '.writable'), '', FILE_MODE);
+    const probe = join(path, '.probe');
+    await writeFileAtomically(probe, '', FILE_MODE);
+    await rm(probe);
   });
   return {
     async load(expected) {
