@@ -79,6 +79,8 @@ export async function createIdentityManager(
 
   async function renew(signal: AbortSignal): Promise<void> {
     const issued = await renewed(settings, identities.current(), signal);
+    // An answer that crosses with `close` must not be written after it.
+    signal.throwIfAborted();
     warnOfSkew(logger, issued.skewMs);
     await change('leaf', (current) => ({
       ...issued.identity,

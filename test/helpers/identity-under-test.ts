@@ -26,7 +26,7 @@ export interface IdentityUnderTest {
   readonly renewals: number;
   /** Resolves at the next renewal, or failure of one. */
   nextResult(): Promise<'renewed' | 'failed'>;
-  create(settings: Partial<IdentityManagerSettings>): Promise<IdentityManager>;
+  readonly create: (settings: Partial<IdentityManagerSettings>) => Promise<IdentityManager>;
 }
 
 /** Everything around a manager, with a clock that stands still and randomness that does not vary. */
