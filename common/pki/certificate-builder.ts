@@ -1,19 +1,13 @@
-import { createHash, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { bitString, decode, encode, integer, sequence, tagged, time, type DerNode } from './der.ts';
-import { PkiError } from './pki-error.ts';
-import { algorithmIdentifier, algorithmOfSpki, signBytes } from './signature-algorithm.ts';
+import { algorithmIdentifier, signBytes } from './signature-algorithm.ts';
 import type { Signer } from './signer.ts';
+import type { SubjectKey } from './subject-key.ts';
 
 /** When a certificate holds, in milliseconds since the epoch; both are cut to whole seconds. */
 export interface Validity {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-}
-
-/** The public half of a key, ready to stand in a certificate. */
-export interface SubjectKey {
-  readonly spki: Buffer;
-  readonly keyId: Buffer;
 }
 
 /** The contents of a certificate; the builder adds version, serial number and signature. */
@@ -27,27 +21,7 @@ export interface CertificateContents {
 
 /** RFC 5280 section 4.1.2.2 allows 20 bytes; 16 are 126 random bits, far from any collision. */
 const SERIAL_BYTES = 16;
-/** RFC 7093 section 2, method 1 keeps the leftmost 160 bits. */
-const KEY_ID_BYTES = 20;
 const VERSION_3 = 2;
-
-/**
- * Prepares a public key for a certificate; its identifier is method 1 of RFC 7093 section 2.
- *
- * @throws PkiError `csr-key-unsupported` when it is not a P-256, P-384 or Ed25519 key
- */
-export function subjectKeyOf(publicKey: KeyObject): SubjectKey {
-  const spki = publicKey.export({ type: 'spki', format: 'der' });
-  const algorithm = algorithmOfSpki(spki);
-  if (algorithm === undefined) {
-    throw new PkiError(
-      'csr-key-unsupported',
-      `expected a P-256, P-384 or Ed25519 key, got one of type ${publicKey.asymmetricKeyType ?? publicKey.type}`,
-    );
-  }
-  const bits = spki.subarray(-algorithm.publicKeyBytes);
-  return { spki, keyId: createHash('sha256').update(bits).digest().subarray(0, KEY_ID_BYTES) };
-}
 
 /**
  * Makes and signs a certificate (RFC 5280 section 4.1). It trusts its caller with what stands in it:

@@ -23,6 +23,7 @@ import {
   signBytes,
   verifyBytes,
 } from './signature-algorithm.ts';
+import { subjectKeyOf } from './subject-key.ts';
 
 /** All that is taken from a request; whatever name it asks for has no say. */
 export interface OpenedCsr {
@@ -41,7 +42,7 @@ const VERSION_1 = Buffer.of(0);
  */
 export function createCsr(privateKey: KeyObject): Buffer {
   const algorithm = algorithmOfKey(privateKey);
-  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const { spki } = subjectKeyOf(createPublicKey(privateKey));
   const info = sequence(integer(VERSION_1), sequence(), decode(spki), tagged(0));
   const signature = signBytes(algorithm, encode(info), privateKey);
   return encode(sequence(info, algorithmIdentifier(algorithm), bitString(signature)));

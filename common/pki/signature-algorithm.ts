@@ -12,11 +12,11 @@ export interface SignatureAlgorithm {
   readonly oid: string;
   /** What node:crypto hashes with; null where the scheme hashes by itself. */
   readonly hash: 'sha256' | 'sha384' | null;
-  /** How every SubjectPublicKeyInfo of this kind begins: named curve, uncompressed point. */
-  readonly spkiPrefix: Buffer;
-  readonly spkiBytes: number;
-  /** The length of the public key itself, at the end of the SubjectPublicKeyInfo. */
-  readonly publicKeyBytes: number;
+  /** How every SubjectPublicKeyInfo of this kind begins; after it come the bytes of the key. */
+  readonly spkiHeader: Buffer;
+  /** The first byte of the key: an uncompressed point begins with 4. */
+  readonly firstKeyByte?: number;
+  readonly keyBytes: number;
 }
 
 const ALGORITHMS: readonly SignatureAlgorithm[] = [
@@ -25,27 +25,26 @@ const ALGORITHMS: readonly SignatureAlgorithm[] = [
     signatureName: 'ecdsa-with-SHA256',
     oid: '1.2.840.10045.4.3.2',
     hash: 'sha256',
-    spkiPrefix: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
-    spkiBytes: 91,
-    publicKeyBytes: 65,
+    spkiHeader: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex'),
+    firstKeyByte: 4,
+    keyBytes: 65,
   },
   {
     name: 'p384',
     signatureName: 'ecdsa-with-SHA384',
     oid: '1.2.840.10045.4.3.3',
     hash: 'sha384',
-    spkiPrefix: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
-    spkiBytes: 120,
-    publicKeyBytes: 97,
+    spkiHeader: Buffer.from('3076301006072a8648ce3d020106052b81040022036200', 'hex'),
+    firstKeyByte: 4,
+    keyBytes: 97,
   },
   {
     name: 'ed25519',
     signatureName: 'Ed25519',
     oid: '1.3.101.112',
     hash: null,
-    spkiPrefix: Buffer.from('302a300506032b6570032100', 'hex'),
-    spkiBytes: 44,
-    publicKeyBytes: 32,
+    spkiHeader: Buffer.from('302a300506032b6570032100', 'hex'),
+    keyBytes: 32,
   },
 ];
 
@@ -55,8 +54,10 @@ const ALGORITHMS: readonly SignatureAlgorithm[] = [
  */
 export function algorithmOfSpki(spki: Uint8Array): SignatureAlgorithm | undefined {
   return ALGORITHMS.find(
-    ({ spkiPrefix, spkiBytes }) =>
-      spki.length === spkiBytes && spkiPrefix.equals(spki.subarray(0, spkiPrefix.length)),
+    ({ spkiHeader, firstKeyByte, keyBytes }) =>
+      spki.length === spkiHeader.length + keyBytes &&
+      spkiHeader.equals(spki.subarray(0, spkiHeader.length)) &&
+      (firstKeyByte === undefined || spki[spkiHeader.length] === firstKeyByte),
   );
 }
 
@@ -66,7 +67,7 @@ const NAME_BY_KEY_TYPE: ReadonlyMap<string, KeyAlgorithm> = new Map([
   ['ed25519', 'ed25519'],
 ]);
 
-/** The algorithm of a key that is to sign. Throws PkiError `csr-key-unsupported` for other keys. */
+/** The algorithm of a private or public key. Throws PkiError `csr-key-unsupported` for other keys. */
 export function algorithmOfKey(key: KeyObject): SignatureAlgorithm {
   const keyType = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? key.type;
   const name = NAME_BY_KEY_TYPE.get(keyType);

@@ -25,7 +25,11 @@ export interface TestAuthority {
   readonly root: Authority;
   readonly issuer: Authority;
   readonly bundle: TrustBundle;
-  workload(namespace: string, service: string, overrides?: WorkloadOverrides): TestWorkload;
+  readonly workload: (
+    namespace: string,
+    service: string,
+    overrides?: WorkloadOverrides,
+  ) => TestWorkload;
 }
 
 /** What a test wants to be different about the authority. */

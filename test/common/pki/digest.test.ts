@@ -8,7 +8,7 @@ import { requires } from '../../helpers/requirements.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 
 const valueOf = (text: string): bigint =>
-  [...text].reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
+  text.split('').reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
 
 test('a root digest is the SHA-256 of the DER in 50 characters of base36', (t) => {
   const { certificate } = createTestAuthority().root;

@@ -12,7 +12,7 @@ const SECRET = '0s3cr3tzzzzzzzzzzzzzzzzzz';
 const TOKEN = `hbk-1-${DIGEST}-${ID}-${SECRET}`;
 
 const base36 = (minLength: number, maxLength = minLength): fc.Arbitrary<string> => {
-  const unit = fc.constantFrom(...'0123456789abcdefghijklmnopqrstuvwxyz');
+  const unit = fc.constantFrom(...'0123456789abcdefghijklmnopqrstuvwxyz'.split(''));
   return fc.string({ unit, minLength, maxLength });
 };
 const anyToken: fc.Arbitrary<JoinToken> = fc.record({

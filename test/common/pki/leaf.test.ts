@@ -129,6 +129,16 @@ test('a leaf for any other kind of key is refused', (t) => {
   }
 });
 
+test('a key that came with a compressed point stands uncompressed in its leaf', (t) => {
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  const point = Buffer.concat([Buffer.of(2 + ((spki.at(-1) ?? 0) & 1)), spki.subarray(-64, -32)]);
+  const header = Buffer.from('3039301306072a8648ce3d020106082a8648ce3d030107032200', 'hex');
+  const der = Buffer.concat([header, point]);
+  const compressed = createPublicKey({ key: der, format: 'der', type: 'spki' });
+  t.true(compressed.equals(publicKey));
+  t.true(issue({ publicKey: compressed }).raw.includes(spki));
+});
+
 test('serial numbers are positive, 16 bytes, and use all of their random bits', (t) => {
   const serials = Array.from({ length: 256 }, () => BigInt(`0x${issue().serialNumber}`));
   t.is(new Set(serials).size, serials.length);

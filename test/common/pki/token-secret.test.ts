@@ -11,7 +11,7 @@ test('secrets use all of 128 bits', (t) => {
   const all = (1n << 128n) - 1n;
   let [everSet, everClear] = [0n, 0n];
   for (let round = 0; round < 256; round += 1) {
-    const secret = [...generateSecret()];
+    const secret = generateSecret().split('');
     const value = secret.reduce((sum, digit) => sum * 36n + BigInt(Number.parseInt(digit, 36)), 0n);
     everSet |= value;
     everClear |= ~value & all;
