@@ -94,7 +94,8 @@ export interface Store extends Closeable {
   ): Promise<Closeable>;
   /**
    * A new lease; the keys bound to it are deleted, under one revision, when it is not kept alive for
-   * `ttlMs`. After a restart of the store it gets its full time anew.
+   * `ttlMs` (an implementation may round that up to whole seconds). After a restart of the store it
+   * gets its full time anew.
    */
   grantLease(ttlMs: number): Promise<string>;
   /** Starts the lease's time to live anew. Throws `lease-not-found` when it has already expired. */

@@ -72,15 +72,14 @@ export class ChangeLog {
   constructor(database: DatabaseSync, limits: ChangeLogLimits) {
     this.#limits = limits;
     this.#append = database.prepare(
-      `INSERT INTO changes (revision, ordinal, key, value, create_revision, lease)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO changes (revision, key, value, create_revision, lease) VALUES (?, ?, ?, ?, ?)`,
     );
     this.#since = database.prepare(
       `SELECT revision, key, value, create_revision, lease FROM changes
-       WHERE revision >= ? AND key >= ? AND key < CAST(? AS TEXT) ORDER BY revision, ordinal`,
+       WHERE revision >= ? AND key >= ? AND key < CAST(? AS TEXT) ORDER BY revision, sequence`,
     );
     this.#sizes = database.prepare(
-      `SELECT revision, ${BYTES} AS bytes FROM changes ORDER BY revision, ordinal`,
+      `SELECT revision, ${BYTES} AS bytes FROM changes ORDER BY revision, sequence`,
     );
     this.#cut = database.prepare('DELETE FROM changes WHERE revision <= ?');
     const total = `SELECT COUNT(*) AS changes, IFNULL(SUM(${BYTES}), 0) AS bytes FROM changes`;
@@ -98,12 +97,12 @@ export class ChangeLog {
   }
 
   append({ revision, events }: WatchBatch): void {
-    for (const [ordinal, event] of events.entries()) {
+    for (const event of events) {
       if (event.kind === 'delete') {
-        this.#append.run(revision, ordinal, event.key, null, null, null);
+        this.#append.run(revision, event.key, null, null, null);
       } else {
         const { key, value, createRevision, lease = null } = event.entry;
-        this.#append.run(revision, ordinal, key, value, createRevision, lease);
+        this.#append.run(revision, key, value, createRevision, lease);
       }
       this.#grow(1, eventBytes(event));
     }

@@ -8,8 +8,7 @@ const DIRECTORY_MODE = 0o700;
 
 /**
  * Makes sure that the file exists (empty when it is new) with mode 0600, in a directory that is
- * created with mode 0700 if it is missing. Whoever may read the database may also read its `-wal`
- * file: SQLite gives that the same mode.
+ * created with mode 0700 if it is missing. SQLite gives the `-wal` file beside it the same mode.
  *
  * @throws the file system's error
  */
@@ -17,7 +16,9 @@ export function prepareDatabaseFile(path: string): void {
   const directory = dirname(resolve(path));
   const firstCreated = mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
   if (firstCreated !== undefined) syncDirectories(directory, dirname(firstCreated));
-  if (!createFile(path)) narrowMode(path);
+  if (createFile(path)) return;
+  narrowMode(path);
+  narrowMode(`${path}-wal`);
 }
 
 /**
@@ -35,8 +36,8 @@ function createFile(path: string): boolean {
 }
 
 function narrowMode(path: string): void {
-  const { mode } = statSync(path);
-  if ((mode & 0o077) !== 0) chmodSync(path, FILE_MODE);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isFile() && (stats.mode & 0o077) !== 0) chmodSync(path, FILE_MODE);
 }
 
 /** A new directory survives a power loss only when its parent was synced; SQLite does it for its own. */

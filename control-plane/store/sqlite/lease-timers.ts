@@ -104,8 +104,13 @@ export class LeaseTimers {
     } catch (error) {
       if (this.#closed) return;
       logger.error(
-        { event: 'lease-end-failed', lease: id, retryMs: RETRY_MS, err: error },
-        `the keys of an expired lease could not be deleted: ${describeError(error)}`,
+        {
+          event: 'lease-end-failed',
+          lease: id,
+          reason: describeError(error),
+          nextTryMs: clock.now() + RETRY_MS,
+        },
+        'the keys of an expired lease could not be deleted; they stay until the next try',
       );
       const timer = clock.after(RETRY_MS, () => {
         this.#retries.delete(timer);

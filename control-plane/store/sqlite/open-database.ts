@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { prepareDatabaseFile } from './database-file.ts';
-import { migrate } from './schema.ts';
+import { assertOurs, migrate } from './schema.ts';
 import { corruptError, toStoreError } from './sqlite-error.ts';
 
 /** Long enough for two processes that start at once to sort out who is first, short for a person. */
@@ -28,21 +29,30 @@ export function openDatabase(path: string, { maxBytes }: OpenDatabaseOptions = {
   let database: DatabaseSync | undefined;
   try {
     prepareDatabaseFile(path);
-    database = new DatabaseSync(path, { timeout: LOCK_TIMEOUT_MS });
-    // Before the first read, or SQLite would share the file through an -shm file beside it.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE');
+    // Absolute: to SQLite `:memory:` and `file:...` are no paths.
+    database = new DatabaseSync(resolve(path), { timeout: LOCK_TIMEOUT_MS });
+    lock(database);
+    assertOurs(database, path);
     database.exec('PRAGMA journal_mode = WAL');
     // Syncs the WAL at every commit: what was answered survives a power loss.
     database.exec('PRAGMA synchronous = FULL');
     database.exec(`PRAGMA journal_size_limit = ${WAL_KEEP_BYTES}`);
     if (maxBytes !== undefined) limitSize(database, maxBytes);
     assertSound(database, path);
-    migrate(database, path);
+    migrate(database);
     return database;
   } catch (error) {
     if (database?.isOpen) database.close();
     throw toStoreError(error, path);
   }
+}
+
+function lock(database: DatabaseSync): void {
+  // Before the first read, or SQLite would share the file through an -shm file beside it.
+  database.exec('PRAGMA locking_mode = EXCLUSIVE');
+  // At once: two processes that both began with a reader's lock would keep each other out.
+  database.exec('BEGIN EXCLUSIVE');
+  database.exec('COMMIT');
 }
 
 /** Better not to start than to issue certificates from half of the state. */

@@ -12,6 +12,9 @@ const APPLICATION_ID = 0x4842_524b;
  *     entries  the keys as they are now
  *     leases   id and time to live; deadlines live in memory (see lease-timers.ts)
  *     changes  the change log that watches replay; value is NULL for a delete
+ *
+ * Tables with values keep their rowid: without one, SQLite puts values above 1 kB on a page of their
+ * own each.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -28,7 +31,7 @@ const MIGRATIONS: readonly string[] = [
     create_revision INTEGER NOT NULL,
     mod_revision INTEGER NOT NULL,
     lease TEXT
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   CREATE INDEX entries_by_lease ON entries (lease) WHERE lease IS NOT NULL;
 
   CREATE TABLE leases (
@@ -37,14 +40,14 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE changes (
+    sequence INTEGER PRIMARY KEY,
     revision INTEGER NOT NULL,
-    ordinal INTEGER NOT NULL,
     key TEXT NOT NULL,
     value BLOB,
     create_revision INTEGER,
-    lease TEXT,
-    PRIMARY KEY (revision, ordinal)
-  ) STRICT, WITHOUT ROWID;
+    lease TEXT
+  ) STRICT;
+  CREATE INDEX changes_by_revision ON changes (revision);
   `,
 ];
 
@@ -53,31 +56,33 @@ function readPragma(database: DatabaseSync, name: 'user_version' | 'application_
 }
 
 /**
- * Brings the database to the current schema, in one transaction: after a crash it is at the old
- * version or at the new one.
+ * Looks, without changing anything, whether this Hauberk can use the database.
  *
- * @throws {StoreError} `incompatible` when a newer Hauberk, or another program, wrote the file
+ * @throws {StoreError} `incompatible` when a newer Hauberk, or another program, wrote it
  */
-export function migrate(
-  database: DatabaseSync,
-  path: string,
-  migrations: readonly string[] = MIGRATIONS,
-): void {
-  const version = readPragma(database, 'user_version');
-  const applicationId = readPragma(database, 'application_id');
+export function assertOurs(database: DatabaseSync, path: string): void {
   const isEmpty = database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
-  if (applicationId !== APPLICATION_ID && !isEmpty) {
+  if (!isEmpty && readPragma(database, 'application_id') !== APPLICATION_ID) {
     throw new StoreError('incompatible', `${path} is a SQLite database of another program`, {
       hint: 'choose another data directory',
     });
   }
-  if (version > migrations.length) {
+  const version = readPragma(database, 'user_version');
+  if (version > MIGRATIONS.length) {
     throw new StoreError(
       'incompatible',
-      `the store ${path} has schema version ${version}, but this Hauberk knows versions up to ${migrations.length}`,
+      `the store ${path} has schema version ${version}, but this Hauberk knows versions up to ${MIGRATIONS.length}`,
       { hint: 'run the newer Hauberk that wrote it, or restore a backup from before the upgrade' },
     );
   }
+}
+
+/**
+ * Brings the database to the current schema, in one transaction: after a crash it is at the old
+ * version or at the new one.
+ */
+export function migrate(database: DatabaseSync, migrations = MIGRATIONS): void {
+  const version = readPragma(database, 'user_version');
   if (version === migrations.length) return;
   database.exec('BEGIN IMMEDIATE');
   try {

@@ -84,7 +84,10 @@ class SqliteStore implements Store {
       onCommitted: (batches) => this.#watches.publish(batches),
     });
     this.#leases = new LeaseTimers({ clock, logger, end: (lease) => this.#endLease(lease) });
-    for (const lease of this.#tables.leases.all()) this.#leases.start(lease);
+    const leases = this.#tables.leases.all();
+    for (const lease of leases) this.#leases.start(lease);
+    const { revision } = this.#queue.state;
+    logger.info({ event: 'store-opened', path, revision, leases: leases.length }, 'store is open');
   }
 
   async get(key: string): Promise<Entry | undefined> {

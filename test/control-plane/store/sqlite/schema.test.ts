@@ -22,9 +22,9 @@ function openInMemory(t: { teardown: (end: () => void) => void }): DatabaseSync 
 
 test('an older database is brought up step by step, with its data', (t) => {
   const database = openInMemory(t);
-  migrate(database, 'store.db', [FIRST]);
+  migrate(database, [FIRST]);
   database.exec('INSERT INTO one VALUES (7)');
-  migrate(database, 'store.db', [FIRST, SECOND]);
+  migrate(database, [FIRST, SECOND]);
   t.deepEqual(
     database
       .prepare('SELECT id FROM two')
@@ -33,14 +33,14 @@ test('an older database is brought up step by step, with its data', (t) => {
     [7],
   );
   t.is(versionOf(database), 2);
-  migrate(database, 'store.db', [FIRST, SECOND]);
+  migrate(database, [FIRST, SECOND]);
   t.is(versionOf(database), 2);
 });
 
 test('a step that fails leaves the database at the version that it had', (t) => {
   const database = openInMemory(t);
-  migrate(database, 'store.db', [FIRST]);
-  t.throws(() => migrate(database, 'store.db', [FIRST, SECOND, 'CREATE TABLE one (again)']));
+  migrate(database, [FIRST]);
+  t.throws(() => migrate(database, [FIRST, SECOND, 'CREATE TABLE one (again)']));
   t.is(versionOf(database), 1);
   t.deepEqual(tablesOf(database), ['one']);
 });
