@@ -28,7 +28,9 @@ test('renews by mutual TLS between half and two thirds of its life, with a new k
   const before = manager.source.current();
   const changes: IdentityChange[] = [];
   let savedOnChange = '';
-  manager.source.onChange(() => {
+  manager.source.onChange((identity, change) => {
+    changes.push(change);
+    t.is(manager.source.current(), identity);
     savedOnChange = readFileSync(join(stateDirectory, 'identity.json'), 'utf8');
   });
 
