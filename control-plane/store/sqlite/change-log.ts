@@ -134,7 +134,7 @@ export class ChangeLog {
     let cutRevision: number | undefined;
     for (const row of this.#sizes.iterate()) {
       const revision = Number(row['revision']);
-      // Only whole revisions: half of a transaction must never be replayed.
+      // The delete takes whole revisions, or half of a transaction would be replayed: count them so.
       if (!isOver(1) && revision !== cutRevision) break;
       cutRevision = revision;
       this.#grow(-1, -Number(row['bytes']));

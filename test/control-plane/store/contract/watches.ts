@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { WatchBatch } from '../../../../control-plane/store/store.ts';
+import { within } from '../../../helpers/deadline.ts';
 import type { StoreFactory } from './store-under-test.ts';
 import { put, putKey } from './operations.ts';
 import { recordWatch } from './watch-recorder.ts';
@@ -138,6 +139,39 @@ export function registerWatchTests(createStore: StoreFactory): void {
       inner.map((batch) => batch.revision),
       [revision, later.revision],
     );
+  });
+
+  test('nothing is delivered before the caller has the watch', async (t) => {
+    const { store } = await createStore(t);
+    const { revision } = await putKey(store, 'k/1');
+    const { promise, resolve } = Promise.withResolvers<string>();
+    let handle = 'not there yet';
+    const watch = await store.watch('k/', revision, () => resolve(handle));
+    handle = 'there';
+    t.teardown(() => watch.close());
+    t.is(await within('the first batch', promise), 'there');
+  });
+
+  test('a watch that is closed by its listener hears nothing more, whatever is waiting', async (t) => {
+    const { store } = await createStore(t);
+    const from = (await store.range('')).revision + 1;
+    const closeAtFirst = async (): Promise<WatchBatch[]> => {
+      const heard: WatchBatch[] = [];
+      const watch = await store.watch('k/', from, (batch) => {
+        heard.push(batch);
+        void watch.close();
+      });
+      return heard;
+    };
+    const live = await closeAtFirst();
+    const other = await recordWatch(t, store, 'k/', from);
+    await Promise.all(['k/1', 'k/2', 'k/3'].map((key) => putKey(store, key)));
+    const late = await closeAtFirst();
+    await other.settled('k/end');
+    const end = await recordWatch(t, store, 'k/', from);
+    await end.until('the replay', ({ length }) => length === 4);
+    t.is(live.length, 1);
+    t.is(late.length, 1);
   });
 
   test('a closed watch hears nothing more, and closing it again does nothing', async (t) => {

@@ -70,6 +70,8 @@ test('only whole revisions are cut, even one that is larger than the log', async
   t.is(await firstKept(store), 1);
   await store.transact([], [put('after/2', ''), put('after/3', '')]);
   t.is(await firstKept(store), 3);
+  for (let more = 0; more < 7; more += 1) await putKey(store, `more/${more}`);
+  t.is(await firstKept(store), 3, 'what was cut is counted as a whole');
   await store.transact(
     [],
     Array.from({ length: 20 }, (_, index) => put(`k/${index}`, '')),
@@ -80,7 +82,7 @@ test('only whole revisions are cut, even one that is larger than the log', async
     revision + 1,
     'nothing of it is kept, but a watch can go on from it',
   );
-  t.is(entries.length, 24);
+  t.is(entries.length, 31);
 });
 
 test('writes that change no key cut nothing', async (t) => {
@@ -95,4 +97,18 @@ test('writes that change no key cut nothing', async (t) => {
   t.is(await firstKept(store), 1);
   await putKey(store, 'k');
   t.is(await firstKept(store), 22);
+});
+
+test('a transaction that was rolled back does not count', async (t) => {
+  const limits = { ...LIMITS, maxBytes: 10_000_000 };
+  const options = { changeLogLimits: limits, maxBytes: 512 * 1024 };
+  const { store } = await createSqliteUnderTest(t, options);
+  for (const key of ['k/1', 'k/2']) await putKey(store, key, 'v'.repeat(100 * 1024));
+  // The last value fits into the entries, and no longer into the log.
+  const changes = Array.from({ length: 14 }, (_, index) => put(`small/${index}`, ''));
+  const last = put('last', 'v'.repeat(50 * 1024));
+  const error = await t.throwsAsync(store.transact([], [...changes, last]));
+  t.true(error instanceof StoreError && error.code === 'full');
+  await putKey(store, 'k/3');
+  t.is(await firstKept(store), 1);
 });
