@@ -44,6 +44,15 @@ export const MUTATIONS = {
     const at = positions[random(positions.length)] ?? 0;
     return withByte(bytes, at, ((bytes[at] ?? 0) + random(7) - 3) & 0xff);
   },
+  /** Says the length of the whole in more bytes than it takes: BER, and no longer DER. */
+  padLength(bytes, { random }) {
+    const [tag = 0, form = 0] = bytes;
+    const digits = form < 0x80 ? 0 : form & 0x7f;
+    const length = digits === 0 ? Buffer.of(form) : bytes.subarray(2, 2 + digits);
+    const zeros = Buffer.alloc(random(3) + (digits === 0 ? 0 : 1));
+    const header = Buffer.of(tag, 0x80 | ((zeros.length + length.length) & 0x7f));
+    return Buffer.concat([header, zeros, length, bytes.subarray(2 + digits)]);
+  },
   splice(bytes, { random, other }) {
     const [from, to] = [random(other.length), random(bytes.length)];
     const length = random(MAX_PIECE_BYTES);

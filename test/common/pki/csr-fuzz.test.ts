@@ -7,7 +7,7 @@ import { createCsr, openCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey, type KeyAlgorithm } from '../../../common/pki/key.ts';
 import { PkiError } from '../../../common/pki/pki-error.ts';
 import { handMadeRequest } from '../../helpers/certification-request.ts';
-import { MUTATIONS, mutate } from '../../helpers/mutations.ts';
+import { mutate } from '../../helpers/mutations.ts';
 import { createRandom } from '../../helpers/random.ts';
 
 /** Split over the algorithms: more than 20,000 in sum. */
@@ -92,5 +92,4 @@ test('the mutations reach every kind of refusal, so they are no mere noise', (t)
     }
   }
   t.deepEqual([...codes].sort(), ['csr-key-unsupported', 'csr-malformed', 'csr-signature']);
-  t.is(Object.keys(MUTATIONS).length, 7);
 });

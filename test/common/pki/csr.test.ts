@@ -151,12 +151,15 @@ for (const [what, algorithm] of SIGNATURE_ALGORITHMS) {
   });
 }
 
-test('a request nested too deep is refused without a deep stack', (t) => {
+test('a request nested too deep is refused while it is parsed', (t) => {
   let nested = Buffer.of();
   while (nested.length < 1900) {
     nested = Buffer.concat([encode(sequence()).subarray(0, 1), lengthOf(nested), nested]);
   }
-  t.like(refusalOf(nested), { code: 'csr-malformed' });
+  t.deepEqual(refusalOf(nested), {
+    code: 'csr-malformed',
+    message: 'expected a PKCS#10 request in DER, got something else',
+  });
 });
 
 const lengthOf = ({ length }: Buffer): Buffer => {

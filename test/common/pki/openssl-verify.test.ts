@@ -85,6 +85,17 @@ test('openssl accepts a chain that ends beyond 2050', async (t) => {
   t.deepEqual(verdict, { accepted: true, complaint: '' });
 });
 
+test('openssl accepts a new leaf on a host whose clock is 5 minutes behind, and not on one far off', async (t) => {
+  const nowMs = Date.now();
+  const { root, workload } = createTestAuthority({ nowMs });
+  const leaf = workload('shop', 'web');
+  const openssl = await createOpenssl(t);
+  const onHostBehind = (minutes: number): ReturnType<typeof verify> =>
+    verify(openssl, root, leaf, '-attime', String(Math.floor(nowMs / 1000) - minutes * 60));
+  t.deepEqual(await onHostBehind(5), { accepted: true, complaint: '' });
+  t.regex((await onHostBehind(6)).complaint, /certificate is not yet valid/);
+});
+
 test('openssl refuses a leaf under another root, although that has the same trust domain', async (t) => {
   const { workload } = createTestAuthority();
   const verdict = await verify(
