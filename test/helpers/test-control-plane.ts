@@ -190,7 +190,8 @@ function seenStream(
     requests,
     ended,
     send: (response) => void call.write(response),
-    fail: () => void call.destroy(rpcError(status.UNAVAILABLE, 'unavailable', 'it goes away')),
+    fail: () =>
+      void call.emit('error', rpcError(status.UNAVAILABLE, 'unavailable', 'it goes away')),
     until: (what, wanted) =>
       within(
         what,

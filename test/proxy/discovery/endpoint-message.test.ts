@@ -1,0 +1,66 @@
+import test from 'ava';
+import { DiscoveryError } from '../../../proxy/discovery/discovery-error.ts';
+import {
+  fromEndpointMessage,
+  isSameEndpoint,
+  toEndpointMessage,
+  type EndpointMessage,
+} from '../../../proxy/discovery/endpoint-message.ts';
+
+const good: EndpointMessage = {
+  instanceId: '7f0c7ac6-21c5-4a52-8f0c-4e32e2a4f5a3',
+  spiffeId: 'spiffe://mesh.local/ns/shop/sa/api',
+  address: '10.0.0.7',
+  hbonePort: 15_008,
+  ports: [8080, 9090],
+};
+
+test('an endpoint travels there and back', (t) => {
+  const endpoint = fromEndpointMessage(good, 'mesh.local');
+  t.is(endpoint.spiffeId.service, 'api');
+  t.deepEqual(toEndpointMessage(endpoint), good);
+});
+
+for (const address of ['127.0.0.1', '10.0.0.7', '::1', 'fd00::7', '2001:db8::1']) {
+  test(`an endpoint can be at ${address}`, (t) => {
+    t.is(fromEndpointMessage({ ...good, address }, 'mesh.local').address, address);
+  });
+}
+
+const odd: Record<string, Partial<EndpointMessage>> = {
+  'a host name': { address: 'api' },
+  'no address': { address: '' },
+  'the unspecified address': { address: '0.0.0.0' },
+  'the unspecified IPv6 address': { address: '::' },
+  'a multicast address': { address: '224.0.0.1' },
+  'the broadcast address': { address: '255.255.255.255' },
+  'an address in brackets': { address: '[::1]' },
+  'an address with a zone': { address: 'fe80::1%eth0' },
+  'an address in another notation': { address: '0x7f.1' },
+  'no HBONE port': { hbonePort: 0 },
+  'too high a port': { hbonePort: 65_536 },
+  'a fraction of a port': { ports: [80.5] },
+  'port 0': { ports: [80, 0] },
+  'too many ports': { ports: Array.from({ length: 1_025 }, (_, index) => index + 1) },
+  'no instance id': { instanceId: '' },
+  'an instance id with a newline': { instanceId: 'a\nb' },
+  'an identity of another trust domain': { spiffeId: 'spiffe://other.mesh/ns/shop/sa/api' },
+  'an identity of the mesh itself': { spiffeId: 'spiffe://mesh.local/ns/hauberk/sa/control-plane' },
+  'no SPIFFE ID': { spiffeId: 'api' },
+};
+
+for (const [what, part] of Object.entries(odd)) {
+  test(`an endpoint with ${what} is refused`, (t) => {
+    const read = (): unknown => fromEndpointMessage({ ...good, ...part }, 'mesh.local');
+    t.is(t.throws(read, { instanceOf: DiscoveryError }).code, 'endpoint-malformed');
+  });
+}
+
+test('the order of the ports makes no difference, everything else does', (t) => {
+  const endpoint = fromEndpointMessage(good, 'mesh.local');
+  t.true(isSameEndpoint(endpoint, { ...endpoint, ports: [9090, 8080] }));
+  t.false(isSameEndpoint(endpoint, { ...endpoint, ports: [9090] }));
+  t.false(isSameEndpoint(endpoint, { ...endpoint, address: '10.0.0.8' }));
+  t.false(isSameEndpoint(endpoint, { ...endpoint, hbonePort: 1 }));
+  t.false(isSameEndpoint(endpoint, { ...endpoint, instanceId: 'other' }));
+});
