@@ -12,7 +12,20 @@ export function tokenState(token: TokenInfo, nowMs: number): TokenState {
 }
 
 /** A token as `--json` prints it; docs/json-output.md describes it. */
-export function tokenDocument(token: TokenInfo, nowMs: number) {
+export interface TokenDocument {
+  readonly id: string;
+  readonly namespace: string;
+  readonly service: string | null;
+  readonly state: TokenState;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+  readonly revokedAt: string | null;
+  readonly uses: number;
+  readonly usesAllowed: number | null;
+}
+
+/** Writes a token for programs. */
+export function tokenDocument(token: TokenInfo, nowMs: number): TokenDocument {
   return {
     id: token.id,
     namespace: token.namespace,

@@ -1,7 +1,7 @@
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { switchSetting } from '../../common/config/settings.ts';
-import manifest from '../../package.json' with { type: 'json' };
+import { SOFTWARE_VERSION } from '../../common/version.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 
@@ -18,8 +18,8 @@ export function version(context: CliContext): Promise<number> {
   return runCommand(spec, context, async ({ json }) => {
     const node = process.versions.node;
     const text = json
-      ? formatJson({ version: manifest.version, node })
-      : `hauberk ${manifest.version} (Node.js ${node})\n`;
+      ? formatJson({ version: SOFTWARE_VERSION, node })
+      : `hauberk ${SOFTWARE_VERSION} (Node.js ${node})\n`;
     context.stdout.write(text);
     return 0;
   });

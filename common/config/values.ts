@@ -76,8 +76,14 @@ export const upstream: ValueType<Upstream> = valueType('an upstream', parseUpstr
 /** `PORT[=ADDRESS]`. */
 export const expose: ValueType<Expose> = valueType('an exposed port', parseExpose);
 
+/** Both included. */
+export interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
 /** A whole number within bounds, both included. */
-export function integer({ min, max }: { readonly min: number; readonly max: number }) {
+export function integer({ min, max }: Bounds): ValueType<number> {
   return valueType(`a whole number from ${min} to ${max}`, (raw) => {
     const value = /^-?\d{1,15}$/.test(raw) ? Number(raw) : Number.NaN;
     return value >= min && value <= max ? value : undefined;
@@ -87,7 +93,7 @@ export function integer({ min, max }: { readonly min: number; readonly max: numb
 const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** A time span in seconds: a number of seconds, or a number with s, m, h or d. Bounds in seconds. */
-export function durationSeconds({ min, max }: { readonly min: number; readonly max: number }) {
+export function durationSeconds({ min, max }: Bounds): ValueType<number> {
   return valueType(
     `a time from ${formatSeconds(min)} to ${formatSeconds(max)} (as in 45, 30s, 15m, 1h, 7d)`,
     (raw) => {

@@ -1,0 +1,32 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** What brings a program to a Debian or Ubuntu machine. */
+export interface SystemPackage {
+  readonly package: string;
+  /** A service that the package would start with the machine, though only a program is wanted. */
+  readonly service?: string;
+}
+
+/** What tests may need of the machine. The one list: `npm run test:all` installs from it. */
+export const REQUIREMENTS = {
+  openssl: { package: 'openssl' },
+  promtool: { package: 'prometheus', service: 'prometheus' },
+  faketime: { package: 'faketime' },
+  curl: { package: 'curl' },
+} as const satisfies Readonly<Record<string, SystemPackage>>;
+
+/** A program that a test runs. */
+export type Requirement = keyof typeof REQUIREMENTS;
+
+/** Whether the program can be run here. */
+export function isPresent(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

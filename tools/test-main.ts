@@ -1,0 +1,48 @@
+// Runs the tests. `npm test`: what this machine can, and says what it left out and why.
+// `npm run test:all` (--all): installs what is missing, runs everything, fails if anything was left out.
+// Further arguments go to AVA.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { readSummary } from './ava-summary.ts';
+import { installPackages, missingPackages } from './system-packages.ts';
+
+const AVA = join(import.meta.dirname, '../node_modules/ava/entrypoints/cli.js');
+
+async function runAva(args: readonly string[], env: NodeJS.ProcessEnv) {
+  const colours = process.stdout.isTTY ? { FORCE_COLOR: '1' } : {};
+  const ava = spawn(process.execPath, [AVA, ...args], {
+    env: { ...env, ...colours },
+    stdio: ['inherit', 'pipe', 'inherit'],
+  });
+  let output = '';
+  ava.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk;
+    process.stdout.write(chunk);
+  });
+  const [exitCode] = (await once(ava, 'close')) as [number | null];
+  return readSummary(output, exitCode);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const everything = args.includes('--all');
+  if (everything) {
+    const missing = missingPackages();
+    const problem = missing.length > 0 ? installPackages(missing) : undefined;
+    if (problem !== undefined) {
+      console.error(problem);
+      return 1;
+    }
+  }
+  const { passed, failed, skipped } = await runAva(
+    args.filter((arg) => arg !== '--all'),
+    everything ? { ...process.env, HAUBERK_TEST_ALL: '1' } : process.env,
+  );
+  for (const title of skipped) console.log(`left out: ${title}`);
+  // Nothing may be left out of everything.
+  const failures = failed + (everything ? skipped.length : 0);
+  console.log(`${passed} passed, ${failures} failed`);
+  return failures === 0 ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
