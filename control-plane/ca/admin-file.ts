@@ -11,7 +11,7 @@ const PUBLIC = 0o644;
  * roots. Everything that `hauberk token`, `status` and `certs` need besides the address.
  */
 export async function writeAdminFile(path: string, credential: OwnCredential): Promise<void> {
-  const key = credential.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const key = credential.privateKey.export({ type: 'pkcs8', format: 'pem' });
   const certificates = toPem([...credential.chain, ...credential.roots]);
   await writeFileAtomically(path, key + certificates, PRIVATE);
 }

@@ -49,7 +49,7 @@ export async function openAuthorities(options: OpenAuthoritiesOptions): Promise<
       { hint: `start with --trust-domain ${stored}, or with another data directory` },
     );
   }
-  return await readAuthorities(store);
+  return readAuthorities(store);
 }
 
 async function makeAuthorities(store: Store, trustDomain: string, nowMs: number): Promise<void> {
@@ -95,5 +95,5 @@ export async function replaceIssuer(
     [{ key: ISSUER_KEY, modRevision: issuerRevision }],
     [{ kind: 'put', key: ISSUER_KEY, value: encodeAuthority(issuer) }],
   );
-  return await readAuthorities(store);
+  return readAuthorities(store);
 }

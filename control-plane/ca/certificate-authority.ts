@@ -61,6 +61,8 @@ export interface CertificateAuthority {
   /** Of the root that join tokens pin. */
   readonly rootDigest: string;
   bundle(): TrustBundle;
+  /** When the issuer ends that signs now. */
+  issuerNotAfterMs(): number;
   /**
    * Issues a certificate and writes it to the log before it resolves. It never outlives the issuer.
    * Undefined when a condition of `alongside` did not hold; nothing was written then.
@@ -106,6 +108,7 @@ export async function openCertificateAuthority(
     trustDomain,
     rootDigest: rootDigest(authorities.root.certificate),
     bundle: () => authorities.bundle,
+    issuerNotAfterMs: () => authorities.issuer.certificate.validToDate.getTime(),
 
     async issue({ publicKey, spiffeId, lifetimeMs, proof, backdateMs, alongside }) {
       const { issuer, bundle } = authorities;

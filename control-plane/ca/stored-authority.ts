@@ -13,7 +13,7 @@ const bundleRecord = z.object({ trustDomain: z.string(), version: z.number(), ro
 export function encodeAuthority({ certificate, privateKey }: Authority): Buffer {
   return encode({
     certificate: certificate.toString(),
-    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
   });
 }
 

@@ -141,7 +141,7 @@ export function createTokens({ store, clock, turns, rootDigest }: TokensOptions)
       const token = parseJoinToken(joinToken);
       // Who does not know the secret is turned away before the queue, and cannot hold it up.
       await judge(token, spiffeId);
-      return await turns.take(tokenKey(token.id), async () => {
+      return turns.take(tokenKey(token.id), async () => {
         for (let tries = 0; tries < MAX_TRIES; tries += 1) {
           const result = await commit(await judge(token, spiffeId));
           if (result !== undefined) return result;

@@ -1,0 +1,48 @@
+import type {
+  Certificate as CertificateMessage,
+  Token as TokenMessage,
+  Workload as WorkloadMessage,
+} from '../../proto/gen/hauberk/v1/admin.ts';
+import type { Issuance } from '../ca/issuance-log.ts';
+import type { KnownSidecar } from '../registry/known-sidecars.ts';
+import type { Token } from '../tokens/token.ts';
+
+/** A token as operators see it. */
+export function toTokenMessage(token: Token): TokenMessage {
+  const { id, namespace, createdMs, expiresMs, uses } = token;
+  return {
+    id,
+    namespace,
+    service: token.service ?? '',
+    createdMs,
+    expiresMs,
+    uses,
+    usesAllowed: token.usesAllowed ?? 0,
+    revokedMs: token.revokedMs ?? 0,
+  };
+}
+
+/** An entry of the issuance log as operators see it. */
+export function toCertificateMessage(issuance: Issuance): CertificateMessage {
+  const { serial, spiffeId, issuedMs, notAfterMs, proof, tokenId = '' } = issuance;
+  return { serial, spiffeId, issuedMs, notAfterMs, proof, tokenId };
+}
+
+/** A sidecar as operators see it. */
+export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
+  const { record, report, connected, connectedSinceMs } = sidecar;
+  const { instanceId, spiffeId, address, hbonePort, ports, softwareVersion } = record;
+  return {
+    instanceId,
+    spiffeId,
+    address,
+    hbonePort,
+    ports: [...ports],
+    connected,
+    connectedSinceMs: connected ? connectedSinceMs : 0,
+    ...report,
+    acknowledgedVersion: sidecar.acknowledgedVersion,
+    bundleVersion: sidecar.bundleVersion,
+    softwareVersion,
+  };
+}

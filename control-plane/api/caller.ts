@@ -1,0 +1,62 @@
+import type { X509Certificate } from 'node:crypto';
+import { adminId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Caller, UntrustedReason } from '../../common/rpc/peer.ts';
+import { RequestError } from './request-error.ts';
+
+/** A caller whose certificate has been believed. */
+export interface ProvenCaller {
+  readonly spiffeId: SpiffeId;
+  readonly certificate: X509Certificate;
+}
+
+const UNTRUSTED: Record<UntrustedReason, string> = {
+  'certificate-untrusted': 'the client certificate was not issued by this mesh',
+  'certificate-expired': 'the client certificate has expired',
+  'san-missing': 'the client certificate has no SPIFFE ID',
+  'san-multiple': 'the client certificate has more than one SPIFFE ID',
+  'spiffe-id': 'the client certificate has a URI that is not a SPIFFE ID of a workload',
+};
+
+/** The caller, when its certificate proves an identity of the trust domain. @throws RequestError */
+export function requireProof(caller: Caller, trustDomain: string): ProvenCaller {
+  switch (caller.kind) {
+    case 'anonymous':
+      throw new RequestError(
+        'certificate-missing',
+        'expected a join token or a client certificate, got neither',
+        { hint: 'enrol with a join token first' },
+      );
+    case 'untrusted':
+      throw new RequestError(caller.reason, UNTRUSTED[caller.reason], {
+        hint: 'enrol with a new join token',
+      });
+    case 'workload':
+      if (caller.spiffeId.trustDomain === trustDomain) return caller;
+      throw new RequestError(
+        'wrong-trust-domain',
+        `this is the control plane of ${trustDomain}, not of ${caller.spiffeId.trustDomain}`,
+      );
+  }
+}
+
+/** The caller, when it is a sidecar. @throws RequestError */
+export function requireWorkload(caller: Caller, trustDomain: string): ProvenCaller {
+  const proven = requireProof(caller, trustDomain);
+  if (proven.spiffeId.namespace !== SYSTEM_NAMESPACE) return proven;
+  throw new RequestError(
+    'identity-mismatch',
+    `${proven.spiffeId.uri} is an identity of the mesh itself, not of a workload`,
+  );
+}
+
+/** The caller, when it is an operator. @throws RequestError */
+export function requireAdmin(caller: Caller, trustDomain: string): ProvenCaller {
+  const proven = requireProof(caller, trustDomain);
+  const expected = adminId(trustDomain).uri;
+  if (proven.spiffeId.uri === expected) return proven;
+  throw new RequestError(
+    'identity-mismatch',
+    `only ${expected} may do this, and the caller is ${proven.spiffeId.uri}`,
+    { hint: "use the admin.pem of the control plane's data directory" },
+  );
+}

@@ -1,0 +1,187 @@
+import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { systemErrorCode } from '../../common/errors.ts';
+import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import { formatHostPort, listen } from '../../common/listen.ts';
+import { HotServerCredentials, type ServerIdentity } from '../../common/rpc/server-credentials.ts';
+import type { ControlPlaneMetrics } from '../metrics.ts';
+import { handshakeFailure, type HandshakeFailure } from './handshake-failure.ts';
+import { createRateLimit } from './rate-limit.ts';
+
+/** What the listener needs. */
+export interface GrpcListenerOptions {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly identity: ServerIdentity;
+  /** Adds the services. */
+  readonly register: (server: Server) => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<ControlPlaneMetrics, 'handshakesRefused' | 'connectionsFailed'>;
+}
+
+/** The gRPC port. */
+export interface GrpcListener extends Drainable, Closeable {
+  readonly port: number;
+  /** Connections that have finished the handshake. */
+  readonly connections: number;
+  /** Takes another certificate into use for new connections; those that are open live on. */
+  reload(identity: ServerIdentity): void;
+  close(): void;
+}
+
+/**
+ * Far above the sidecars of one control plane (5,000), so that a flood of silent connections, which
+ * are dropped after 5 s, does not keep them out; low enough for the usual limit of open files.
+ */
+const MAX_CONNECTIONS = 16_384;
+
+/** The largest request has a CSR of 2 KiB or a Hello of 256 ports. */
+const MAX_REQUEST_BYTES = 64 * 1024;
+
+/** A sidecar has one Sync stream and now and then a call; an operator a few calls. */
+const MAX_STREAMS = 32;
+
+/**
+ * Of one connection, in MB. A snapshot of 5,000 endpoints has 0.7 MB; the rest is for headers of
+ * streams that an attacker opens.
+ */
+const MAX_SESSION_MB = 32;
+
+/** A host that vanished is noticed after 15 s; so is a client that finished TLS and says nothing. */
+const KEEPALIVE_MS = 10_000;
+const KEEPALIVE_TIMEOUT_MS = 5_000;
+
+/** A connection without a call is of no use: sidecars keep a stream open, operators come back. */
+const IDLE_MS = 60_000;
+
+/** An attacker should fill a counter, not the disk. */
+const LOG_RATE = { count: 20, intervalMs: 1_000 };
+
+/**
+ * Opens the gRPC port.
+ *
+ * grpc-js can open one itself, but then nobody hears of handshakes that fail, sockets whose handshake
+ * times out stay open (Node only emits the error), and nothing bounds the number of connections. So
+ * the TLS server is ours, and grpc-js gets connections that are through with it:
+ *
+ *     TCP ──> TLS 1.3, ALPN h2, 5 s ──> grpc-js: HTTP/2 with the limits below ──> handlers
+ *
+ * What node:http2 does by itself: 128 headers of 64 KiB together for a stream (the stream is reset
+ * with ENHANCE_YOUR_CALM), and 1,000 streams that a client resets, 33 more a second (the connection
+ * is ended).
+ */
+export async function openGrpcListener(options: GrpcListenerOptions): Promise<GrpcListener> {
+  const { host, clock, logger, metrics } = options;
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
+    'grpc.max_concurrent_streams': MAX_STREAMS,
+    'grpc.max_connection_idle_ms': IDLE_MS,
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    'grpc-node.max_session_memory': MAX_SESSION_MB,
+    // Would keep a record of each connection.
+    'grpc.enable_channelz': 0,
+  });
+  options.register(server);
+  // "Insecure" says only that it does not do TLS itself.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const credentials = new HotServerCredentials(options.identity);
+  const sockets = new Set<TLSSocket>();
+  const mayLog = createRateLimit(clock, LOG_RATE);
+
+  const refused = (reason: HandshakeFailure, peer: string | undefined): void => {
+    metrics.handshakesRefused.inc({ reason });
+    if (!mayLog()) return;
+    logger.warn({ event: 'handshake-refused', reason, peer }, 'a connection is not one of ours');
+  };
+  const accept = (socket: TLSSocket): void => {
+    const peer = socket.remoteAddress;
+    // After an error of HTTP/2 the session hands its error on to the socket.
+    socket.on('error', (error) => {
+      const reason = systemErrorCode(error) ?? 'unknown';
+      metrics.connectionsFailed.inc({ reason });
+      if (mayLog()) logger.warn({ event: 'connection-failed', reason, peer }, error.message);
+    });
+    if (socket.alpnProtocol !== 'h2') {
+      refused('no-common-protocol', peer);
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    injector.injectConnection(socket);
+  };
+  const tlsServer = createTlsServer(credentials, accept);
+  tlsServer.maxConnections = MAX_CONNECTIONS;
+  tlsServer.on('drop', (data) => refused('too-many-connections', data?.remoteAddress));
+  tlsServer.on('tlsClientError', (error, socket) => {
+    refused(handshakeFailure(error), socket.remoteAddress);
+    // Node leaves it open when the handshake timed out half-way.
+    socket.destroy();
+  });
+  const { address, port } = await listen(tlsServer, { name: 'grpc', host, port: options.port });
+  logger.info(
+    { event: 'listening', name: 'grpc', address, port },
+    `gRPC served on ${formatHostPort(address, port)}`,
+  );
+  return {
+    port,
+    get connections() {
+      return sockets.size;
+    },
+    reload: (identity) => credentials.reload(identity),
+    ...ending({ tlsServer, server, injector, sockets }),
+  };
+}
+
+/* eslint-disable no-underscore-dangle -- what grpc-js's own server reads from its credentials */
+function createTlsServer(
+  credentials: HotServerCredentials,
+  accept: (socket: TLSSocket) => void,
+): TlsServer {
+  const tlsServer = createServer(
+    {
+      ...credentials._getConstructorOptions(),
+      ...credentials._getSecureContextOptions(),
+      ALPNProtocols: ['h2'],
+    },
+    accept,
+  );
+  credentials._addWatcher((options) => {
+    if (options !== null) tlsServer.setSecureContext(options);
+  });
+  return tlsServer;
+}
+/* eslint-enable no-underscore-dangle */
+
+interface Parts {
+  readonly tlsServer: TlsServer;
+  readonly server: Server;
+  readonly injector: ConnectionInjector;
+  readonly sockets: ReadonlySet<TLSSocket>;
+}
+
+function ending({ tlsServer, server, injector, sockets }: Parts): Drainable & { close(): void } {
+  const force = (): void => {
+    tlsServer.close();
+    server.forceShutdown();
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    refuse() {
+      tlsServer.close();
+      // Sends GOAWAY: calls that are under way end by themselves.
+      injector.destroy();
+    },
+    idle: () =>
+      new Promise((resolve) => {
+        server.tryShutdown(() => resolve());
+      }),
+    force,
+    close: force,
+  };
+}

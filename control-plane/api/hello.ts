@@ -1,0 +1,69 @@
+import ipaddr from 'ipaddr.js';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Hello } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { SidecarRecord } from '../registry/sidecar-record.ts';
+import { RequestError } from './request-error.ts';
+
+/** Letters, digits and `.`, `_`, `-` inside: it is part of a key of the store, and printed. */
+const INSTANCE_ID = /^[A-Za-z0-9](?:[-A-Za-z0-9._]{0,62}[A-Za-z0-9])?$/;
+
+/** Printable ASCII, as in `1.2.3-rc.1+build`; empty when the sidecar does not tell. */
+const SOFTWARE_VERSION = /^[\x21-\x7e]{0,64}$/;
+
+/** A service with more ports is a range, which this protocol cannot say; bounds every message. */
+const MAX_PORTS = 256;
+
+/** Peers could not dial these: any, broadcast, multicast. */
+const UNDIALLABLE = new Set(['unspecified', 'broadcast', 'multicast']);
+
+/**
+ * Checks a Hello.
+ *
+ * @param spiffeId of the sidecar's certificate: who it is is not for the Hello to say
+ * @param peerAddress where the connection comes from, for a sidecar that does not know its address
+ * @throws RequestError `request-malformed`, naming the field
+ */
+export function readHello(hello: Hello, spiffeId: SpiffeId, peerAddress: string): SidecarRecord {
+  const { instanceId, hbonePort, ports, softwareVersion } = hello;
+  if (!INSTANCE_ID.test(instanceId)) {
+    throw malformed('instance_id', 'to be 1 to 64 letters, digits, ".", "_" and "-"', instanceId);
+  }
+  if (!isPort(hbonePort, 0)) throw malformed('hbone_port', 'to be 0 to 65535', hbonePort);
+  if (ports.length > MAX_PORTS) {
+    throw malformed('ports', `to have at most ${MAX_PORTS} entries`, ports.length);
+  }
+  const wrong = ports.find((port) => !isPort(port, 1));
+  if (wrong !== undefined) throw malformed('ports', 'to be 1 to 65535 each', wrong);
+  if (!SOFTWARE_VERSION.test(softwareVersion)) {
+    throw malformed('software_version', 'to be at most 64 printable characters', softwareVersion);
+  }
+  return {
+    instanceId,
+    spiffeId: spiffeId.uri,
+    address: readAddress(hello.address === '' ? peerAddress : hello.address),
+    hbonePort,
+    ports: [...new Set(ports)].sort((a, b) => a - b),
+    softwareVersion,
+  };
+}
+
+function isPort(port: number, lowest: 0 | 1): boolean {
+  return Number.isInteger(port) && port >= lowest && port <= 65_535;
+}
+
+function readAddress(address: string): string {
+  // A zone such as %eth0 means nothing to another host, so an address with one is not accepted.
+  const valid = ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address);
+  if (!valid || address.includes('%')) throw malformed('address', 'to be an IP address', address);
+  // Takes the ::ffff: off an IPv4 address that came over an IPv6 socket.
+  const parsed = ipaddr.process(address);
+  if (UNDIALLABLE.has(parsed.range())) {
+    throw malformed('address', 'to be an address that peers can dial', address);
+  }
+  return parsed.toString();
+}
+
+function malformed(field: string, expected: string, got: string | number): RequestError {
+  const shown = JSON.stringify(typeof got === 'string' ? got.slice(0, 64) : got);
+  return new RequestError('request-malformed', `expected ${field} ${expected}, got ${shown}`);
+}

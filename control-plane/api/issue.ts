@@ -1,0 +1,137 @@
+import type { handleUnaryCall } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { openCsr } from '../../common/pki/csr.ts';
+import {
+  DEFAULT_LEAF_LIFETIME_MS,
+  MAX_LEAF_LIFETIME_MS,
+  MIN_LEAF_LIFETIME_MS,
+} from '../../common/pki/lifetimes.ts';
+import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
+import { callerOf, type Caller } from '../../common/rpc/peer.ts';
+import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
+import type { CertificateAuthority, Issued, IssueOptions } from '../ca/certificate-authority.ts';
+import type { ControlPlaneMetrics } from '../metrics.ts';
+import type { Tokens } from '../tokens/tokens.ts';
+import { requireProof } from './caller.ts';
+import { toRefusal } from './refusal.ts';
+import { RequestError } from './request-error.ts';
+
+/** What issuing needs. */
+export interface IssueHandlerOptions {
+  readonly ca: CertificateAuthority;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<
+    ControlPlaneMetrics,
+    'certificatesIssued' | 'issueRefused' | 'issueSeconds'
+  >;
+  /** What a caller gets that does not ask for a lifetime. */
+  readonly leafLifetimeMs?: number;
+}
+
+type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId' | 'lifetimeMs'>;
+
+/**
+ * `Identity.Issue`: a certificate for a join token (first contact), or for the certificate in use.
+ *
+ * A token in the request is what is judged, whether there is a certificate or not: a sidecar whose
+ * certificate has expired comes back this way. Without one the certificate decides, and the new
+ * certificate is for the same identity, always.
+ */
+export function createIssueHandler(
+  options: IssueHandlerOptions,
+): handleUnaryCall<IssueRequest, IssueResponse> {
+  const { ca, tokens, clock, logger, metrics } = options;
+  const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS } = options;
+
+  const issue = async (request: IssueRequest, caller: Caller): Promise<Issued> => {
+    if (request.joinToken !== '') {
+      const spiffeId = wantedIdentity(request, ca.trustDomain);
+      return tokens.redeem(request.joinToken, spiffeId, ({ tokenId, ...alongside }) =>
+        ca.issue({ ...wanted(spiffeId), proof: { kind: 'token', tokenId }, alongside }),
+      );
+    }
+    const { spiffeId } = requireProof(caller, ca.trustDomain);
+    requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
+    const issued = await ca.issue({ ...wanted(spiffeId), proof: { kind: 'renewal' } });
+    if (issued === undefined) throw new TypeError('expected a certificate without conditions');
+    return issued;
+
+    function wanted(id: SpiffeId): Wanted {
+      const lifetimeMs = wantedLifetimeMs(request, leafLifetimeMs);
+      return { publicKey: openCsr(request.csr).publicKey, spiffeId: id, lifetimeMs };
+    }
+  };
+
+  return (call, callback) => {
+    const { request } = call;
+    const endTimer = metrics.issueSeconds.startTimer();
+    void (async () => {
+      try {
+        const { chain, bundle, issuance } = await issue(request, callerOf(call, clock.now()));
+        metrics.certificatesIssued.inc({ proof: issuance.proof });
+        const { serial, spiffeId, notAfterMs, proof, tokenId } = issuance;
+        logger.info(
+          { event: 'certificate-issued', serial, spiffeId, notAfterMs, proof, tokenId },
+          `issued a certificate to ${spiffeId}`,
+        );
+        callback(null, {
+          chain: chain.map(({ raw }) => raw),
+          bundle: toBundleMessage(bundle),
+          serverTimeMs: issuance.issuedMs,
+        });
+      } catch (thrown) {
+        const { reason, error } = toRefusal(thrown, clock.now());
+        metrics.issueRefused.inc({ reason });
+        const [peer, spiffeId] = [call.getPeer(), request.spiffeId.slice(0, MAX_LOGGED)];
+        const line = { event: 'issue-refused', reason, peer, spiffeId };
+        if (reason === 'internal') logger.error({ ...line, err: thrown }, 'issuing failed');
+        else logger.warn(line, `refused a certificate: ${error.message}`);
+        callback(error);
+      } finally {
+        endTimer();
+      }
+    })();
+  };
+}
+
+/** What a caller claims is of any length and content; the log takes this much of it. */
+const MAX_LOGGED = 256;
+
+function wantedIdentity({ spiffeId }: IssueRequest, trustDomain: string): SpiffeId {
+  const id = parseSpiffeId(spiffeId);
+  if (id.trustDomain === trustDomain) return id;
+  throw new RequestError(
+    'wrong-trust-domain',
+    `this control plane issues for ${trustDomain}, not for ${id.trustDomain}`,
+    { hint: `start the sidecar with --trust-domain ${trustDomain}` },
+  );
+}
+
+function wantedLifetimeMs({ lifetimeSeconds }: IssueRequest, defaultMs: number): number {
+  if (lifetimeSeconds === 0) return defaultMs;
+  const lifetimeMs = lifetimeSeconds * 1000;
+  if (lifetimeMs >= MIN_LEAF_LIFETIME_MS && lifetimeMs <= MAX_LEAF_LIFETIME_MS) return lifetimeMs;
+  const [least, most] = [MIN_LEAF_LIFETIME_MS / 1000, MAX_LEAF_LIFETIME_MS / 1000];
+  throw new RequestError(
+    'lifetime-out-of-range',
+    `a certificate lives for ${least} to ${most} seconds, not ${lifetimeSeconds}`,
+  );
+}
+
+function requireRenewable(current: SpiffeId, wanted: SpiffeId): void {
+  if (current.uri !== wanted.uri) {
+    throw new RequestError(
+      'identity-mismatch',
+      `a certificate of ${current.uri} cannot be renewed for ${wanted.uri}`,
+      { hint: 'enrol with a join token for the other identity' },
+    );
+  }
+  // The control plane's own certificate is made in its process and renewed there.
+  if (current.namespace === SYSTEM_NAMESPACE && current.service !== 'admin') {
+    throw new RequestError('identity-mismatch', `${current.uri} is not renewed by this call`);
+  }
+}

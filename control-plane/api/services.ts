@@ -1,0 +1,28 @@
+import type { handleBidiStreamingCall, handleUnaryCall, Server } from '@grpc/grpc-js';
+import { AdminService } from '../../proto/gen/hauberk/v1/admin.ts';
+import { DiscoveryService, type SyncRequest } from '../../proto/gen/hauberk/v1/discovery.ts';
+import {
+  IdentityService,
+  type IssueRequest,
+  type IssueResponse,
+} from '../../proto/gen/hauberk/v1/identity.ts';
+import type { AdminHandlers } from './admin.ts';
+
+/** The handlers of all services. */
+export interface Handlers {
+  readonly issue: handleUnaryCall<IssueRequest, IssueResponse>;
+  /** Writes messages that are encoded already: the same bytes go to many streams. */
+  readonly sync: handleBidiStreamingCall<SyncRequest, Buffer>;
+  readonly admin: AdminHandlers;
+}
+
+const encodedSync = { ...DiscoveryService.sync, responseSerialize: (message: Buffer) => message };
+
+/** Adds the services to a gRPC server. */
+export function serviceRegistrar({ issue, sync, admin }: Handlers): (server: Server) => void {
+  return (server) => {
+    server.addService(IdentityService, { issue });
+    server.addService({ sync: encodedSync }, { sync });
+    server.addService(AdminService, { ...admin });
+  };
+}

@@ -1,0 +1,204 @@
+import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Clock, Timer } from '../../common/clock.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { callerOf } from '../../common/rpc/peer.ts';
+import type { Hello, SyncRequest } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { ControlPlaneMetrics } from '../metrics.ts';
+import type { Registration, Registry } from '../registry/registry.ts';
+import { requireWorkload, type ProvenCaller } from './caller.ts';
+import { readHello } from './hello.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { toRefusal } from './refusal.ts';
+import { RequestError } from './request-error.ts';
+import type { SyncHub } from './sync-hub.ts';
+
+/** What the streams need. */
+export interface SyncHandlerOptions {
+  readonly trustDomain: string;
+  readonly registry: Registry;
+  readonly hub: SyncHub;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
+}
+
+/** The handler, and the end of all its streams. */
+export interface SyncHandler extends Closeable {
+  readonly handle: handleBidiStreamingCall<SyncRequest, Buffer>;
+  /** Ends all streams with `unavailable`, so that sidecars connect again, elsewhere or later. */
+  close(): void;
+}
+
+/** A sidecar says who it is first; who says nothing is holding a stream. */
+export const HELLO_TIMEOUT_MS = 10_000;
+
+/** Far above an acknowledgement for each push, and a report every few seconds. */
+const MESSAGE_RATE = { count: 200, intervalMs: 1_000 };
+
+type Call = ServerDuplexStream<SyncRequest, Buffer>;
+
+/**
+ * `Discovery.Sync`, one stream a sidecar:
+ *
+ *     waiting ──Hello──> registering ──stored──> registered ──Goodbye──> registered, no endpoint
+ *        └──────────────────┴──────── any end, any refusal ─────┴────────────> ended
+ *
+ * The stream ends when the certificate that opened it expires: the connection would otherwise prove
+ * an identity for longer than its certificate does. Sidecars open the next stream with the next
+ * certificate long before, and the endpoint stays in the view meanwhile.
+ */
+export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
+  const { trustDomain, clock, logger, metrics } = options;
+  const streams = new Set<Stream>();
+  let closed = false;
+
+  const refuse = (call: Call, thrown: unknown): void => {
+    const { reason, error } = toRefusal(thrown, clock.now());
+    metrics.callsRefused.inc({ service: 'discovery', reason });
+    const line = { event: 'sync-refused', reason, peer: call.getPeer() };
+    if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a Sync stream failed');
+    else logger.warn(line, `ended a Sync stream: ${error.message}`);
+    call.emit('error', error);
+  };
+  return {
+    handle(call) {
+      // grpc-js tells of a connection that broke only here, and throws when nobody listens.
+      call.on('error', () => undefined);
+      try {
+        if (closed) throw goingAway();
+        const caller = requireWorkload(callerOf(call, clock.now()), trustDomain);
+        const stream = openStream(call, caller, options, {
+          onRefused: (thrown) => refuse(call, thrown),
+          onEnded: () => streams.delete(stream),
+        });
+        streams.add(stream);
+      } catch (thrown) {
+        refuse(call, thrown);
+      }
+    },
+    close() {
+      closed = true;
+      for (const stream of streams) stream.end(goingAway());
+    },
+  };
+}
+
+/** One stream that was let in. */
+interface Stream {
+  /** Ends it with a reason. */
+  end(reason: RequestError): void;
+}
+
+interface StreamEvents {
+  readonly onRefused: (thrown: unknown) => void;
+  readonly onEnded: () => void;
+}
+
+function openStream(
+  call: Call,
+  { spiffeId, certificate }: ProvenCaller,
+  { registry, hub, clock }: SyncHandlerOptions,
+  { onRefused, onEnded }: StreamEvents,
+): Stream {
+  const withinRate = createRateLimit(clock, MESSAGE_RATE);
+  const notAfterMs = certificate.validToDate.getTime();
+  let registration: Promise<Registration> | undefined;
+  let subscription: Closeable | undefined;
+  let ended = false;
+
+  const timers: Timer[] = [
+    clock.after(HELLO_TIMEOUT_MS, () => {
+      if (registration === undefined) end(malformed('Hello within 10 seconds, got nothing'));
+    }),
+    clock.after(notAfterMs - clock.now(), () => end(certificateExpired())),
+  ];
+  const leave = (): void => {
+    if (ended) return;
+    ended = true;
+    for (const timer of timers) timer.cancel();
+    void subscription?.close();
+    // Also when it ends while it is being registered: then the registration is given up at once.
+    registration?.then(
+      (registered) => registered.lost(),
+      () => undefined,
+    );
+    onEnded();
+  };
+  const end = (thrown: unknown): void => {
+    if (ended) return;
+    leave();
+    onRefused(thrown);
+  };
+
+  const register = async (hello: Hello): Promise<void> => {
+    registration = registry.connect({
+      record: readHello(hello, spiffeId, peerAddress(call)),
+      certificateSerial: certificate.serialNumber.toLowerCase(),
+      certificateNotAfterMs: notAfterMs,
+      onReplaced: () => end(replaced(hello.instanceId)),
+    });
+    await registration;
+    if (ended) return;
+    subscription = hub.subscribe(hello.resumeVersion, (message, done) => {
+      call.write(message, done);
+    });
+  };
+  const receive = async ({ message }: SyncRequest): Promise<void> => {
+    if (!withinRate()) throw new RequestError('rate-limited', 'too many messages in one second');
+    if (message?.$case === 'hello') {
+      if (registration !== undefined) throw malformed('one Hello, got another');
+      return register(message.value);
+    }
+    if (registration === undefined) throw malformed('Hello first, got another message');
+    const registered = await registration;
+    switch (message?.$case) {
+      case 'acknowledgement':
+        return registered.acknowledge(message.value.version, message.value.bundleVersion);
+      case 'report':
+        return registered.report(message.value);
+      case 'goodbye':
+        return registered.goodbye();
+      case undefined:
+        // A kind of message that a newer sidecar knows: it has to live with its being ignored.
+        return;
+    }
+  };
+  call.on('data', (request: SyncRequest) => {
+    if (!ended) receive(request).catch(end);
+  });
+  call.on('end', () => {
+    leave();
+    call.end();
+  });
+  call.on('cancelled', leave);
+  return { end };
+}
+
+/** `address:port`, IPv6 with or without brackets. */
+function peerAddress(call: Call): string {
+  const peer = call.getPeer();
+  return peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+}
+
+function malformed(expected: string): RequestError {
+  return new RequestError('request-malformed', `expected ${expected}`);
+}
+
+function certificateExpired(): RequestError {
+  return new RequestError(
+    'certificate-expired',
+    'the certificate that opened this stream has expired',
+    { hint: 'open a stream with the next certificate' },
+  );
+}
+
+function replaced(instanceId: string): RequestError {
+  return new RequestError('instance-replaced', `the sidecar ${instanceId} has connected again`, {
+    hint: 'give each sidecar a state directory of its own',
+  });
+}
+
+function goingAway(): RequestError {
+  return new RequestError('unavailable', 'the control plane is going away; connect again');
+}

@@ -1,0 +1,64 @@
+import { parseHostPort, type HostPort } from '../common/config/address.ts';
+import { setting, type SettingsOf, type SettingsTable } from '../common/config/settings.ts';
+import {
+  choice,
+  durationSeconds,
+  filePath,
+  trustDomain,
+  valueType,
+  type ValueType,
+} from '../common/config/values.ts';
+import { LOG_LEVELS } from '../common/logging/logger.ts';
+import {
+  DEFAULT_LEAF_LIFETIME_MS,
+  MAX_LEAF_LIFETIME_MS,
+  MIN_LEAF_LIFETIME_MS,
+} from '../common/pki/lifetimes.ts';
+
+const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));
+
+/** Nothing here takes long to end: sidecars reconnect. */
+const MAX_DRAIN_SECONDS = 600;
+
+/** Everything that `hauberk control-plane` can be told. */
+export const controlPlaneSettings = {
+  dataDir: setting(filePath, {
+    description: 'folder for the store, the root certificate and the credential of the operator',
+    placeholder: 'DIR',
+  }),
+  grpcListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_012 }), {
+    description: 'where sidecars and operators connect; port 0 lets the system choose',
+    placeholder: 'HOST:PORT',
+    defaultText: '0.0.0.0:15012',
+  }),
+  httpListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_014 }), {
+    description: 'where metrics and health are served; port 0 lets the system choose',
+    placeholder: 'HOST:PORT',
+    defaultText: '0.0.0.0:15014',
+  }),
+  trustDomain: setting(trustDomain.default('mesh.local'), {
+    description: 'trust domain of the mesh; it cannot be changed after the first start',
+    placeholder: 'NAME',
+  }),
+  leafLifetimeSeconds: setting(
+    durationSeconds({
+      min: MIN_LEAF_LIFETIME_MS / 1000,
+      max: MAX_LEAF_LIFETIME_MS / 1000,
+    }).default(DEFAULT_LEAF_LIFETIME_MS / 1000),
+    {
+      description: 'lifetime of certificates for sidecars that do not ask for another',
+      placeholder: 'SECONDS',
+    },
+  ),
+  drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
+    description: 'how long to wait for calls that are under way when it is told to end',
+    placeholder: 'SECONDS',
+  }),
+  logLevel: setting(choice(LOG_LEVELS).default('info'), {
+    description: `how much is logged: ${LOG_LEVELS.join(', ')}`,
+    placeholder: 'LEVEL',
+  }),
+} satisfies SettingsTable;
+
+/** The settings, checked. */
+export type ControlPlaneSettings = SettingsOf<typeof controlPlaneSettings>;

@@ -1,0 +1,76 @@
+import { systemClock } from '../common/clock.ts';
+import type { CommandSpec } from '../common/config/command-spec.ts';
+import { ConfigError } from '../common/config/config-error.ts';
+import { EXIT_CODE } from '../common/config/exit-code.ts';
+import { runCommand } from '../common/config/run-command.ts';
+import { createLogger } from '../common/logging/logger.ts';
+import { CaError } from './ca/ca-error.ts';
+import { controlPlaneSettings, type ControlPlaneSettings } from './config.ts';
+import { startControlPlane } from './server.ts';
+import { StoreError } from './store/store-error.ts';
+
+const SPEC: CommandSpec<typeof controlPlaneSettings> = {
+  name: 'hauberk control-plane',
+  summary:
+    'Runs the control plane of a mesh: it issues certificates, tells the sidecars where everybody ' +
+    'is, and takes orders from operators. The first start makes everything that it needs.',
+  settings: controlPlaneSettings,
+  readsFile: true,
+  examples: [
+    {
+      line: 'hauberk control-plane --data-dir /var/lib/hauberk',
+      purpose: 'serves sidecars on port 15012, metrics and health on port 15014',
+    },
+  ],
+  notes: [
+    'DIR gets hauberk.db (the store, with the private keys of the mesh), admin.pem (the credential ' +
+      'of the operator) and root.pem (what to trust). Back up hauberk.db, and keep it to yourself.',
+  ],
+};
+
+/** Runs a control plane until SIGTERM or SIGINT; resolves with the exit code. */
+export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { stdout, stderr } = process;
+  return await runCommand(SPEC, { argv, env, stdout, stderr }, serve);
+}
+
+async function serve(settings: ControlPlaneSettings): Promise<number> {
+  const logger = createLogger({ name: 'control-plane', level: settings.logLevel });
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  let signals = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signals += 1;
+    // Whoever asks twice does not want to wait for calls under way.
+    if (signals > 1) process.exit(EXIT_CODE.failed);
+    logger.info({ event: 'stopping', signal }, `${signal}: draining`);
+    ask();
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  try {
+    const controlPlane = await startControlPlane(settings, { clock: systemClock, logger });
+    await asked;
+    const outcome = await controlPlane.drainAndClose();
+    logger.info({ event: 'stopped', outcome }, 'stopped');
+    return EXIT_CODE.ok;
+  } catch (error) {
+    throw translate(error, settings);
+  } finally {
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+  }
+}
+
+/** A data directory that cannot be used is a matter of configuration. */
+function translate(error: unknown, { dataDir }: ControlPlaneSettings): unknown {
+  if (error instanceof CaError && error.code === 'trust-domain-changed') {
+    return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
+  }
+  if (error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')) {
+    const message = `the data directory ${dataDir} cannot be used: ${error.message}`;
+    return new ConfigError('setting-invalid', message, { ...hintOf(error), cause: error });
+  }
+  return error;
+}
+
+function hintOf({ hint }: { readonly hint: string | undefined }): { hint?: string } {
+  return hint === undefined ? {} : { hint };
+}

@@ -1,0 +1,120 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** Everything that the control plane counts; names and labels are public API. */
+export interface ControlPlaneMetrics {
+  /** By proof: `token`, `renewal`. */
+  readonly certificatesIssued: Counter<'proof'>;
+  /** By reason, as in the `hauberk-reason` trailer. */
+  readonly issueRefused: Counter<'reason'>;
+  readonly issueSeconds: Histogram;
+  readonly pushSeconds: Histogram;
+  /** Refused calls of Discovery and Admin, by reason. */
+  readonly callsRefused: Counter<'service' | 'reason'>;
+  /** Connections that did not get as far as HTTP/2, by reason. */
+  readonly handshakesRefused: Counter<'reason'>;
+  /** Connections that broke the rules of HTTP/2, by reason. */
+  readonly connectionsFailed: Counter<'reason'>;
+}
+
+/** What is read when somebody scrapes. */
+export interface ControlPlaneGauges {
+  /** How many tokens there are in each state. */
+  readonly tokens: () => Promise<Readonly<Record<string, number>>>;
+  readonly sidecarsConnected: () => number;
+  readonly connectionsOpen: () => number;
+  readonly viewVersion: () => number;
+  /** In milliseconds since the epoch. */
+  readonly issuerNotAfterMs: () => number;
+}
+
+/** An issue takes under a millisecond of CPU and one sync of the disk. */
+const ISSUE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+/** A push waits up to 50 ms for others, and takes 30 µs for each sidecar. */
+const PUSH_BUCKETS = [0.001, 0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+/** Registers what is counted as it happens. */
+export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetrics {
+  const registers = [registry];
+  const counter = <Label extends string>(
+    name: string,
+    help: string,
+    ...labelNames: Label[]
+  ): Counter<Label> => new Counter({ name, help, labelNames, registers });
+  const histogram = (name: string, help: string, buckets: number[]): Histogram =>
+    new Histogram({ name, help, buckets, registers });
+  return {
+    certificatesIssued: counter(
+      'hauberk_certificates_issued_total',
+      'Certificates issued to workloads and operators, by what they proved themselves with.',
+      'proof',
+    ),
+    issueRefused: counter(
+      'hauberk_issue_refused_total',
+      'Requests for a certificate that were refused, by reason.',
+      'reason',
+    ),
+    issueSeconds: histogram(
+      'hauberk_issue_seconds',
+      'Time from a request for a certificate to the answer.',
+      ISSUE_BUCKETS,
+    ),
+    pushSeconds: histogram(
+      'hauberk_push_seconds',
+      'Time from a change of the mesh until it was handed to every sidecar that keeps up.',
+      PUSH_BUCKETS,
+    ),
+    callsRefused: counter(
+      'hauberk_calls_refused_total',
+      'Sync streams and calls of operators that were refused, by reason.',
+      'service',
+      'reason',
+    ),
+    handshakesRefused: counter(
+      'hauberk_grpc_handshakes_refused_total',
+      'Connections that ended before HTTP/2 began, by reason.',
+      'reason',
+    ),
+    connectionsFailed: counter(
+      'hauberk_grpc_connections_failed_total',
+      'Connections that were ended because of an error in HTTP/2 or below, by reason.',
+      'reason',
+    ),
+  };
+}
+
+/** Registers what is looked up when somebody scrapes. */
+export function registerControlPlaneGauges(registry: Registry, gauges: ControlPlaneGauges): void {
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('hauberk_sidecars_connected', 'Sync streams that are open.', gauges.sidecarsConnected);
+  gauge(
+    'hauberk_grpc_connections_open',
+    'Connections that have finished the TLS handshake.',
+    gauges.connectionsOpen,
+  );
+  gauge('hauberk_view_version', 'Version of the mesh as sidecars are told it.', gauges.viewVersion);
+  gauge(
+    'hauberk_issuer_not_after_timestamp_seconds',
+    'When the issuer that signs certificates expires, in seconds since the epoch.',
+    () => gauges.issuerNotAfterMs() / 1000,
+  );
+  new Gauge({
+    name: 'hauberk_tokens',
+    help: 'Join tokens by what they can be used for: active, used-up, expired, revoked.',
+    labelNames: ['state'],
+    registers: [registry],
+    async collect() {
+      for (const [state, count] of Object.entries(await gauges.tokens()))
+        this.set({ state }, count);
+    },
+  });
+}

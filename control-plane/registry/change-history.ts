@@ -1,0 +1,59 @@
+/** What one version of the view changed: instance ids, and whether the trust bundle. */
+export interface ViewTouch {
+  readonly version: number;
+  readonly instanceIds: readonly string[];
+  readonly bundle: boolean;
+}
+
+/** What has been touched since some version; the present state says how it is now. */
+export interface TouchedSince {
+  readonly instanceIds: ReadonlySet<string>;
+  readonly bundle: boolean;
+}
+
+/**
+ * So many changed instance ids are remembered (under a MB). A sidecar that missed more of them gets a
+ * snapshot, which is not much larger then.
+ */
+export const MAX_REMEMBERED = 4096;
+
+/** The recent changes of the view, so that a sidecar that was away gets only what it missed. */
+export class ChangeHistory {
+  readonly #touches: ViewTouch[] = [];
+  #remembered = 0;
+  /** The version after which nothing was forgotten. */
+  #base: number;
+
+  constructor(version: number) {
+    this.#base = version;
+  }
+
+  /** The version of the present view. */
+  get version(): number {
+    return this.#touches.at(-1)?.version ?? this.#base;
+  }
+
+  /** Remembers a version, which must be higher than all before. */
+  add(touch: ViewTouch): void {
+    this.#touches.push(touch);
+    this.#remembered += touch.instanceIds.length + 1;
+    while (this.#remembered > MAX_REMEMBERED) {
+      const forgotten = this.#touches.shift();
+      if (forgotten === undefined) break;
+      this.#remembered -= forgotten.instanceIds.length + 1;
+      this.#base = forgotten.version;
+    }
+  }
+
+  /** What changed after a version; undefined when that is not remembered, or never was. */
+  since(version: number): TouchedSince | undefined {
+    if (version < this.#base || version > this.version) return undefined;
+    const missed = this.#touches.slice(
+      this.#touches.findLastIndex((touch) => touch.version <= version) + 1,
+    );
+    return {
+      instanceIds: new Set(missed.flatMap(({ instanceIds }) => instanceIds)),
+      bundle: missed.some(({ bundle }) => bundle),
+    };
+  }
+}

@@ -1,0 +1,91 @@
+import type { SidecarRecord } from './sidecar-record.ts';
+
+/** What a sidecar last said about itself. */
+export interface SidecarReport {
+  readonly certificateSerial: string;
+  readonly certificateNotAfterMs: number;
+  readonly openConnections: number;
+  readonly openTunnels: number;
+  /** Since the sidecar started, both directions. */
+  readonly totalConnections: number;
+}
+
+/** A sidecar that this process has seen, connected or not. */
+export interface KnownSidecar {
+  readonly record: SidecarRecord;
+  readonly connected: boolean;
+  readonly connectedSinceMs: number;
+  readonly lastSeenMs: number;
+  readonly report: SidecarReport;
+  readonly acknowledgedVersion: number;
+  readonly bundleVersion: number;
+}
+
+/** An operator who looks after an incident should still see who is missing. */
+export const REMEMBER_MS = 60 * 60 * 1000;
+
+/** Bounds the memory: under 10 MB. */
+const MAX_REMEMBERED = 10_000;
+
+const NO_REPORT: SidecarReport = {
+  certificateSerial: '',
+  certificateNotAfterMs: 0,
+  openConnections: 0,
+  openTunnels: 0,
+  totalConnections: 0,
+};
+
+/** What `hauberk status` shows: kept in memory, for an hour after a sidecar has gone. */
+export class KnownSidecars {
+  readonly #known = new Map<string, KnownSidecar>();
+
+  connected(
+    record: SidecarRecord,
+    report: Pick<SidecarReport, 'certificateSerial' | 'certificateNotAfterMs'>,
+    nowMs: number,
+  ): void {
+    const { instanceId } = record;
+    this.#forgetOld(nowMs);
+    this.#known.set(instanceId, {
+      acknowledgedVersion: 0,
+      bundleVersion: 0,
+      ...this.#known.get(instanceId),
+      record,
+      connected: true,
+      connectedSinceMs: nowMs,
+      lastSeenMs: nowMs,
+      report: { ...NO_REPORT, ...report },
+    });
+  }
+
+  /** Changes what is known of a sidecar; does nothing when it is not known. */
+  update(instanceId: string, change: Partial<Omit<KnownSidecar, 'record'>>): void {
+    const known = this.#known.get(instanceId);
+    if (known !== undefined) this.#known.set(instanceId, { ...known, ...change });
+  }
+
+  /** All that are known, together with those that only the store knows (after a restart). */
+  list(stored: ReadonlyMap<string, SidecarRecord>, nowMs: number): readonly KnownSidecar[] {
+    this.#forgetOld(nowMs);
+    const strangers = [...stored.values()].filter(({ instanceId }) => !this.#known.has(instanceId));
+    return [
+      ...this.#known.values(),
+      ...strangers.map((record) => ({
+        record,
+        connected: false,
+        connectedSinceMs: 0,
+        lastSeenMs: 0,
+        report: NO_REPORT,
+        acknowledgedVersion: 0,
+        bundleVersion: 0,
+      })),
+    ];
+  }
+
+  #forgetOld(nowMs: number): void {
+    for (const [instanceId, { connected, lastSeenMs }] of this.#known) {
+      const old = lastSeenMs + REMEMBER_MS < nowMs || this.#known.size > MAX_REMEMBERED;
+      if (!connected && old) this.#known.delete(instanceId);
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import type { Logger } from 'pino';
+import { describeError } from '../../common/errors.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { BUNDLE_KEY } from '../ca/authorities.ts';
+import { decodeBundle } from '../ca/stored-authority.ts';
+import type { Store, StoreEvent, WatchBatch } from '../store/store.ts';
+import { ChangeHistory } from './change-history.ts';
+import {
+  decodeSidecar,
+  isEndpoint,
+  isSameEndpoint,
+  MESH_PREFIX,
+  SIDECAR_PREFIX,
+  type SidecarRecord,
+} from './sidecar-record.ts';
+
+/** Everything that a sidecar has to know. */
+export interface MeshSnapshot {
+  readonly version: number;
+  readonly endpoints: readonly SidecarRecord[];
+  readonly bundle: TrustBundle;
+}
+
+/** What is different from an earlier version. */
+export interface MeshDelta {
+  readonly version: number;
+  readonly upserted: readonly SidecarRecord[];
+  /** Instance ids. */
+  readonly removed: readonly string[];
+  readonly bundle?: TrustBundle;
+}
+
+/**
+ * The mesh as every sidecar is told it: the endpoints and the roots to trust. Its version is the
+ * store's revision of the last change that a sidecar could notice.
+ */
+export interface MeshView extends Closeable {
+  readonly version: number;
+  /** All sidecars by instance id, also those that only call. */
+  readonly sidecars: ReadonlyMap<string, SidecarRecord>;
+  snapshot(): MeshSnapshot;
+  /** What changed after a version; undefined when it is too long ago: send a snapshot then. */
+  since(version: number): MeshDelta | undefined;
+  /** Calls back after every new version; returns the function that ends it. */
+  onChange(listener: () => void): () => void;
+}
+
+/** Reads the mesh from the store and follows it until it is closed. @throws StoreError */
+export async function openMeshView(store: Store, logger: Logger): Promise<MeshView> {
+  const { entries, revision } = await store.range(MESH_PREFIX);
+  const sidecars = new Map<string, SidecarRecord>();
+  let bundle: TrustBundle | undefined;
+  for (const entry of entries) {
+    if (entry.key === BUNDLE_KEY) bundle = decodeBundle(entry);
+    else if (entry.key.startsWith(SIDECAR_PREFIX)) {
+      const record = decodeSidecar(entry);
+      sidecars.set(record.instanceId, record);
+    }
+  }
+  const history = new ChangeHistory(revision);
+  const listeners = new Set<() => void>();
+
+  /** The instance id, when peers notice the change. */
+  const applySidecar = (event: StoreEvent, key: string): string | undefined => {
+    const instanceId = key.slice(SIDECAR_PREFIX.length);
+    const before = sidecars.get(instanceId);
+    const after = event.kind === 'put' ? decodeSidecar(event.entry) : undefined;
+    if (after === undefined) sidecars.delete(instanceId);
+    else sidecars.set(instanceId, after);
+    const [was, is] = [before, after].map((record) =>
+      record !== undefined && isEndpoint(record) ? record : undefined,
+    );
+    // Moving a registration to another lease writes it again as it was.
+    if (was === undefined || is === undefined) return was === is ? undefined : instanceId;
+    return isSameEndpoint(was, is) ? undefined : instanceId;
+  };
+
+  const apply = ({ events, revision: version }: WatchBatch): void => {
+    const instanceIds: string[] = [];
+    let bundleChanged = false;
+    for (const event of events) {
+      const key = event.kind === 'put' ? event.entry.key : event.key;
+      try {
+        if (key === BUNDLE_KEY && event.kind === 'put') {
+          bundle = decodeBundle(event.entry);
+          bundleChanged = true;
+        } else if (key.startsWith(SIDECAR_PREFIX)) {
+          const changed = applySidecar(event, key);
+          if (changed !== undefined) instanceIds.push(changed);
+        }
+      } catch (error) {
+        logger.error({ event: 'mesh-change-skipped', key, err: error }, describeError(error));
+      }
+    }
+    if (instanceIds.length === 0 && !bundleChanged) return;
+    history.add({ version, instanceIds, bundle: bundleChanged });
+    for (const listener of listeners) listener();
+  };
+  const watch = await store.watch(MESH_PREFIX, revision + 1, apply);
+
+  const presentBundle = (): TrustBundle => {
+    // The authority writes it before anything else is in the store.
+    if (bundle === undefined) throw new TypeError('expected a trust bundle in the store');
+    return bundle;
+  };
+  return {
+    get version() {
+      return history.version;
+    },
+    sidecars,
+    snapshot: () => ({
+      version: history.version,
+      endpoints: [...sidecars.values()].filter(isEndpoint),
+      bundle: presentBundle(),
+    }),
+    since(version) {
+      const touched = history.since(version);
+      if (touched === undefined) return undefined;
+      const upserted: SidecarRecord[] = [];
+      const removed: string[] = [];
+      for (const instanceId of touched.instanceIds) {
+        const record = sidecars.get(instanceId);
+        if (record !== undefined && isEndpoint(record)) upserted.push(record);
+        else removed.push(instanceId);
+      }
+      const news = { version: history.version, upserted, removed };
+      return touched.bundle ? { ...news, bundle: presentBundle() } : news;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    close() {
+      listeners.clear();
+      return watch.close();
+    },
+  };
+}

@@ -1,0 +1,211 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { StoreError } from '../store/store-error.ts';
+import type { Store } from '../store/store.ts';
+import type { Turns } from '../turns.ts';
+import { KnownSidecars, type KnownSidecar, type SidecarReport } from './known-sidecars.ts';
+import type { MeshView } from './mesh-view.ts';
+import { RegistryError } from './registry-error.ts';
+import { openSessionLease, type SessionLease } from './session-lease.ts';
+import { decodeSidecar, encodeSidecar, sidecarKey, type SidecarRecord } from './sidecar-record.ts';
+
+/** How long the endpoint of a sidecar that was lost, without a Goodbye, stays in the view. */
+export const LOST_TTL_MS = 15_000;
+
+/** More sidecars of one service are a loop that makes up instance ids. */
+const MAX_INSTANCES = 1_000;
+
+/** Each try means that another control plane on the same store wrote in between. */
+const MAX_TRIES = 8;
+
+const RETRY_MS = 1_000;
+
+/** What the registry needs. */
+export interface RegistryOptions {
+  readonly store: Store;
+  readonly view: MeshView;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly turns: Turns;
+}
+
+/** A sidecar that connects. */
+export interface Arrival {
+  readonly record: SidecarRecord;
+  readonly certificateSerial: string;
+  readonly certificateNotAfterMs: number;
+  /** Called when the same sidecar has connected again: this connection is of no use any more. */
+  readonly onReplaced: () => void;
+}
+
+/** The registration of a connected sidecar. */
+export interface Registration {
+  acknowledge(version: number, bundleVersion: number): void;
+  report(report: SidecarReport): void;
+  /** Takes the endpoint out of the view: the sidecar drains. Resolves when that is stored. */
+  goodbye(): Promise<void>;
+  /** The connection has ended; the endpoint stays for LOST_TTL_MS, unless there was a Goodbye. */
+  lost(): void;
+}
+
+/** The sidecars that are connected, and what is stored of them. */
+export interface Registry extends Closeable {
+  /** How many are connected. */
+  readonly connected: number;
+  /**
+   * Stores who has connected, and where, before it resolves.
+   *
+   * @throws RegistryError `instance-taken`, `too-many-instances`, `registry-busy`; StoreError
+   */
+  connect(arrival: Arrival): Promise<Registration>;
+  /** Everybody who is known, for `hauberk status`. */
+  list(): readonly KnownSidecar[];
+  close(): void;
+}
+
+interface Connection extends Arrival {
+  left: boolean;
+}
+
+/** Opens the registry. When it is closed, endpoints stay in the store for SESSION_TTL_MS. */
+export async function openRegistry(options: RegistryOptions): Promise<Registry> {
+  const { store, view, clock, logger, turns } = options;
+  const connections = new Map<string, Connection>();
+  const known = new KnownSidecars();
+  let closed = false;
+  const session: SessionLease = await openSessionLease({
+    store,
+    clock,
+    logger,
+    onReplaced: () => {
+      for (const connection of connections.values()) void writeAgain(connection);
+    },
+  });
+
+  /** Writes the registration, bound to a lease, unless the id belongs to another identity. */
+  const write = async (record: SidecarRecord, lease: () => Promise<string>): Promise<void> => {
+    const key = sidecarKey(record.instanceId);
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const entry = await store.get(key);
+      if (entry !== undefined) requireSameIdentity(decodeSidecar(entry), record);
+      const bound = await lease();
+      const value = encodeSidecar(record);
+      // A sidecar that connects again with its next certificate changes nothing.
+      if (entry?.lease === bound && entry.value.equals(value)) return;
+      try {
+        const { succeeded } = await store.transact(
+          [{ key, modRevision: entry?.modRevision ?? 0 }],
+          [{ kind: 'put', key, value, lease: bound }],
+        );
+        if (succeeded) return;
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code !== 'lease-not-found') throw error;
+        await session.replace(bound);
+      }
+    }
+    throw new RegistryError('registry-busy', `${record.instanceId} is changed all the time`);
+  };
+  const isCurrent = (connection: Connection): boolean =>
+    connections.get(connection.record.instanceId) === connection;
+
+  const writeAgain = ({ record }: Connection): Promise<void> =>
+    turns.take(sidecarKey(record.instanceId), async () => {
+      const connection = connections.get(record.instanceId);
+      if (connection === undefined || connection.left) return;
+      await write(connection.record, async () => session.id).catch(logFailure(record));
+    });
+
+  /** Leaves the endpoint to a lease of its own; tried again until it works or the sidecar is back. */
+  const abandon = (record: SidecarRecord): Promise<void> =>
+    turns.take(sidecarKey(record.instanceId), async () => {
+      if (closed || connections.has(record.instanceId)) return;
+      try {
+        if ((await store.get(sidecarKey(record.instanceId))) === undefined) return;
+        await write(record, () => store.grantLease(LOST_TTL_MS));
+      } catch (error) {
+        if (closed) return;
+        logFailure(record)(error);
+        clock.after(RETRY_MS, () => void abandon(record));
+      }
+    });
+
+  const logFailure = (record: SidecarRecord) => (error: unknown) => {
+    logger.error(
+      { event: 'registration-failed', instanceId: record.instanceId, err: error },
+      `the registration of a sidecar could not be written: ${describeError(error)}`,
+    );
+  };
+
+  const registrationOf = (connection: Connection): Registration => {
+    const { record } = connection;
+    const { instanceId } = record;
+    const update = (change: Parameters<KnownSidecars['update']>[1]): void => {
+      if (isCurrent(connection)) known.update(instanceId, { ...change, lastSeenMs: clock.now() });
+    };
+    return {
+      acknowledge: (acknowledgedVersion, bundleVersion) =>
+        update({ acknowledgedVersion, bundleVersion }),
+      report: (report) => update({ report }),
+      goodbye: () =>
+        turns.take(sidecarKey(instanceId), async () => {
+          // Said on an old connection it would take the endpoint of the new one.
+          if (!isCurrent(connection)) return;
+          connection.left = true;
+          await store.transact([], [{ kind: 'delete', key: sidecarKey(instanceId) }]);
+        }),
+      lost() {
+        if (!isCurrent(connection) || closed) return;
+        update({ connected: false });
+        connections.delete(instanceId);
+        if (!connection.left) void abandon(record);
+      },
+    };
+  };
+
+  return {
+    get connected() {
+      return connections.size;
+    },
+    connect: (arrival) =>
+      turns.take(sidecarKey(arrival.record.instanceId), async () => {
+        const { record } = arrival;
+        requireRoom(view, record);
+        await write(record, async () => session.id);
+        const connection: Connection = { ...arrival, left: false };
+        const before = connections.get(record.instanceId);
+        connections.set(record.instanceId, connection);
+        known.connected(record, arrival, clock.now());
+        before?.onReplaced();
+        return registrationOf(connection);
+      }),
+    list: () => known.list(view.sidecars, clock.now()),
+    close() {
+      closed = true;
+      session.close();
+    },
+  };
+}
+
+function requireSameIdentity(stored: SidecarRecord, record: SidecarRecord): void {
+  if (stored.spiffeId === record.spiffeId) return;
+  // Whose it is, is not told: the caller may be somebody who tries ids.
+  throw new RegistryError(
+    'instance-taken',
+    `the instance id ${record.instanceId} belongs to a sidecar with another identity`,
+    { hint: 'give each sidecar a state directory of its own' },
+  );
+}
+
+function requireRoom({ sidecars }: MeshView, { instanceId, spiffeId }: SidecarRecord): void {
+  if (sidecars.has(instanceId)) return;
+  let instances = 0;
+  for (const other of sidecars.values()) if (other.spiffeId === spiffeId) instances += 1;
+  if (instances < MAX_INSTANCES) return;
+  throw new RegistryError(
+    'too-many-instances',
+    `${spiffeId} has ${instances} sidecars, and no more than ${MAX_INSTANCES} are taken`,
+    { hint: 'keep the state directory of a sidecar when it restarts' },
+  );
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { StoreError } from '../store/store-error.ts';
+import type { Entry } from '../store/store.ts';
+
+/** Everything that sidecars are told of stands under this prefix, so that one watch sees it in order. */
+export const MESH_PREFIX = 'mesh/';
+
+/** Keys of sidecars in the store: this and the instance id. */
+export const SIDECAR_PREFIX = `${MESH_PREFIX}sidecars/`;
+
+const sidecarRecord = z.object({
+  instanceId: z.string(),
+  spiffeId: z.string(),
+  address: z.string(),
+  hbonePort: z.number(),
+  ports: z.array(z.number()),
+  softwareVersion: z.string(),
+});
+
+/** Who a sidecar is and where; what its Hello said, checked, and its identity. */
+export type SidecarRecord = Readonly<z.infer<typeof sidecarRecord>>;
+
+/** The key of a sidecar. */
+export function sidecarKey(instanceId: string): string {
+  return SIDECAR_PREFIX + instanceId;
+}
+
+/** A sidecar as bytes for the store; the same sidecar always gives the same bytes. */
+export function encodeSidecar(record: SidecarRecord): Buffer {
+  return Buffer.from(JSON.stringify(sidecarRecord.parse(record)));
+}
+
+/** Reads a sidecar back. Throws StoreError `corrupt` when it is not one. */
+export function decodeSidecar({ key, value }: Entry): SidecarRecord {
+  try {
+    return sidecarRecord.parse(JSON.parse(value.toString()));
+  } catch (cause) {
+    throw new StoreError('corrupt', `the store holds something else than a sidecar at ${key}`, {
+      cause,
+    });
+  }
+}
+
+/** True for a sidecar that peers can dial; the others only call. */
+export function isEndpoint({ hbonePort }: SidecarRecord): boolean {
+  return hbonePort > 0;
+}
+
+/** True when peers could not tell the two apart. */
+export function isSameEndpoint(a: SidecarRecord, b: SidecarRecord): boolean {
+  return (
+    a.spiffeId === b.spiffeId &&
+    a.address === b.address &&
+    a.hbonePort === b.hbonePort &&
+    a.ports.length === b.ports.length &&
+    a.ports.every((port, at) => port === b.ports[at])
+  );
+}

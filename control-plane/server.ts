@@ -1,0 +1,156 @@
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { Registry as MetricsRegistry } from 'prom-client';
+import type { Clock } from '../common/clock.ts';
+import { drain, type DrainOutcome } from '../common/lifecycle.ts';
+import { formatHostPort } from '../common/listen.ts';
+import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
+import { startTelemetryServer, type Health } from '../common/metrics/telemetry-server.ts';
+import { SOFTWARE_VERSION } from '../common/version.ts';
+import { createAdminHandlers } from './api/admin.ts';
+import { openGrpcListener } from './api/grpc-listener.ts';
+import { createIssueHandler } from './api/issue.ts';
+import { serviceRegistrar } from './api/services.ts';
+import { createSyncHub } from './api/sync-hub.ts';
+import { createSyncHandler } from './api/sync.ts';
+import { openCertificateAuthority } from './ca/certificate-authority.ts';
+import type { ControlPlaneSettings } from './config.ts';
+import { startMaintenance } from './maintenance.ts';
+import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
+import { keepAdminFile, openServerCertificate } from './own-certificates.ts';
+import { openMeshView } from './registry/mesh-view.ts';
+import { openRegistry } from './registry/registry.ts';
+import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
+import { countTokens } from './tokens/token-count.ts';
+import { createTokens } from './tokens/tokens.ts';
+import { createTurns } from './turns.ts';
+
+/** What a control plane needs besides its settings. */
+export interface ControlPlaneDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Everything but what the logger was made with. */
+type Settings = Omit<ControlPlaneSettings, 'logLevel'>;
+
+/** A control plane that serves. */
+export interface ControlPlane extends AsyncDisposable {
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  /** The credential of the operator. */
+  readonly adminFile: string;
+  /** Not ready, ends the streams of the sidecars, waits for calls under way, and lets go. */
+  drainAndClose(): Promise<DrainOutcome>;
+}
+
+/**
+ * Starts a control plane: takes up what is in the data directory, or makes it, and serves.
+ *
+ * @throws StoreError, CaError, ListenError; nothing is left open then
+ */
+export async function startControlPlane(
+  settings: Settings,
+  { clock, logger }: ControlPlaneDependencies,
+): Promise<ControlPlane> {
+  await using parts = new AsyncDisposableStack();
+  const use = <T extends { close(): void | Promise<void> }>(part: T): T =>
+    parts.adopt(part, (opened) => opened.close());
+
+  const { dataDir, trustDomain } = settings;
+  const storePath = path.join(dataDir, 'hauberk.db');
+  const store = use(await openSqliteStore({ path: storePath, clock, logger }));
+  const ca = await openCertificateAuthority({ store, clock, logger, trustDomain });
+  const turns = createTurns();
+  const tokens = createTokens({ store, clock, turns, rootDigest: ca.rootDigest });
+  const view = use(await openMeshView(store, logger));
+  const registry = use(await openRegistry({ store, view, clock, logger, turns }));
+
+  const metricsRegistry = new MetricsRegistry();
+  registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
+  const metrics = createControlPlaneMetrics(metricsRegistry);
+  const common = { ca, tokens, registry, clock, logger, metrics };
+  const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
+  const sync = use(createSyncHandler({ ...common, trustDomain, hub }));
+
+  const certificate = await openServerCertificate(common);
+  const admin = use(await keepAdminFile(dataDir, common));
+  const listener = use(
+    await openGrpcListener({
+      ...settings.grpcListen,
+      identity: certificate.identity,
+      register: serviceRegistrar({
+        issue: createIssueHandler({
+          ...common,
+          leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
+        }),
+        sync: sync.handle,
+        admin: createAdminHandlers(common),
+      }),
+      clock,
+      logger,
+      metrics,
+    }),
+  );
+  use(certificate.keepRenewed((identity) => listener.reload(identity)));
+  use(
+    startMaintenance(
+      { clock, logger },
+      { authority: () => ca.maintain(), tokens: () => tokens.prune() },
+    ),
+  );
+  registerControlPlaneGauges(metricsRegistry, {
+    tokens: async () => countTokens(await tokens.list(), clock.now()),
+    sidecarsConnected: () => registry.connected,
+    connectionsOpen: () => listener.connections,
+    viewVersion: () => view.version,
+    issuerNotAfterMs: () => ca.issuerNotAfterMs(),
+  });
+
+  let draining = false;
+  const ready = (): Health => {
+    const { ok, reasons } = ca.health();
+    return draining
+      ? { ok: false, reasons: ['the control plane is going away', ...reasons] }
+      : { ok, reasons };
+  };
+  const http = use(
+    await startTelemetryServer({
+      ...settings.httpListen,
+      name: 'http',
+      registry: metricsRegistry,
+      logger,
+      health: () => ({ ok: true, reasons: [] }),
+      ready,
+    }),
+  );
+  logger.info(
+    { event: 'ready', trustDomain, adminFile: admin.path },
+    `the operator's credential is ${admin.path}; make a join token with: hauberk token create ` +
+      `--namespace NAMESPACE --control-plane ${reachable(settings.grpcListen.host, listener.port)} ` +
+      `--admin ${admin.path}`,
+  );
+
+  const opened = parts.move();
+  return {
+    grpcPort: listener.port,
+    httpPort: http.port,
+    adminFile: admin.path,
+    async drainAndClose() {
+      draining = true;
+      // From now on a stream that ends says nothing about its sidecar.
+      registry.close();
+      sync.close();
+      const outcome = await drain(listener, { clock, deadlineMs: settings.drainSeconds * 1000 });
+      await opened.disposeAsync();
+      return outcome;
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** Something that can be dialled on this machine. */
+function reachable(host: string, port: number): string {
+  if (host === '0.0.0.0') return formatHostPort('127.0.0.1', port);
+  return formatHostPort(host === '::' ? '::1' : host, port);
+}
