@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import type { Socket } from 'node:net';
 
 /** Plain numbers that a relay adds to while it runs; metrics read them when they are scraped. */
 export interface RelayCounters {
@@ -19,3 +18,13 @@ export interface RelayCounters {
  *   so the connection can be tried on another tunnel.
  */
 export type RelayOutcome = 'complete' | 'app-reset' | 'peer-reset' | 'tunnel-lost' | 'untouched';
+
+/** The tunnel's side of a relay: a duplex stream, and what a Duplex cannot say about its end. */
+export interface RelayStream {
+  /** The owner listens for its 'error'. */
+  readonly duplex: Duplex;
+  /** How the stream broke, once it did; undefined while it is whole or when it has ended well. */
+  broken(): 'peer-reset' | 'tunnel-lost' | undefined;
+  /** Tells the peer that the plaintext side broke (RST_STREAM CONNECT_ERROR, RFC 9113 section 8.5). */
+  reset(): void;
+}

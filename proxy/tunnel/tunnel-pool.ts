@@ -1,7 +1,11 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { IdentitySource } from '../identity/source.ts';
+import { PeerTunnels } from './peer-tunnels.ts';
+import { DEFAULT_POOL_LIMITS } from './pool-limits.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import { TunnelError } from './tunnel-error.ts';
 import type { Dial, DialTarget, Tunnel, TunnelStream } from './tunnel.ts';
 
 /** A stream, and the tunnel that carries it. */
@@ -14,11 +18,16 @@ export interface OpenedStream {
 export interface TunnelPool extends Closeable, Drainable {
   /**
    * Opens a stream to `authority` through the least loaded tunnel to the target, dialling one when
-   * there is none. A stream that the peer had not looked at is tried again on another tunnel.
+   * there is none. A stream that the peer refused before it looked at it, or whose tunnel died before
+   * the answer, is tried once more on another tunnel. The wait ends by the signal only.
+   *
    * Throws TunnelError; no byte of the connection was taken then.
    */
   open(target: DialTarget, authority: string, signal?: AbortSignal): Promise<OpenedStream>;
-  /** Opens a tunnel before it is needed, and replaces it when it dies, until it is forgotten or idle. */
+  /**
+   * Opens a tunnel before it is needed and replaces it when it dies, with backoff, until the target
+   * is forgotten or has been idle for `idleMs`. After that the next `open` dials again.
+   */
   warm(target: DialTarget): void;
   /** Drains the tunnels of an endpoint that went away. */
   forget(target: DialTarget): void;
@@ -37,15 +46,104 @@ export interface TunnelPoolOptions {
   readonly random?: () => number;
 }
 
-/** Bounds of the pool. */
-export interface PoolLimits {
-  /** Tunnels to one peer. With 100 streams each (the default of the dial) it is 10,000 connections. */
-  readonly maxTunnelsPerPeer: number;
-  /** A peer that carried nothing for so long loses its tunnels, warm ones too. ztunnel waits as long. */
-  readonly idleMs: number;
-}
+/** How often idle tunnels are looked for, in each idle time. */
+const SWEEPS_PER_IDLE_TIME = 5;
 
 /** Creates a pool without tunnels. */
-export function createTunnelPool(_options: TunnelPoolOptions): TunnelPool {
-  throw new Error('not yet');
+export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
+  const { dial, identity, clock, logger, random = Math.random } = options;
+  const limits: PoolLimits = { ...DEFAULT_POOL_LIMITS, ...options.limits };
+  const peers = new Map<string, PeerTunnels>();
+  let idleWaiters: (() => void)[] = [];
+  let refusing = false;
+
+  const stopWatching = identity.onChange(() => {
+    for (const peer of peers.values()) peer.reconcile();
+  });
+  let sweepTimer: Timer = clock.after(limits.idleMs / SWEEPS_PER_IDLE_TIME, sweep);
+
+  function sweep(): void {
+    for (const peer of peers.values()) peer.sweep();
+    sweepTimer = clock.after(limits.idleMs / SWEEPS_PER_IDLE_TIME, sweep);
+  }
+
+  function peerOf(target: DialTarget): PeerTunnels {
+    const key = keyOf(target);
+    const existing = peers.get(key);
+    if (existing !== undefined) return existing;
+    const onEmpty = (): void => {
+      if (peers.get(key) !== created) return;
+      peers.delete(key);
+      if (peers.size === 0) wake();
+    };
+    const created: PeerTunnels = new PeerTunnels({
+      target,
+      dial,
+      identity,
+      clock,
+      logger,
+      limits,
+      random,
+      onEmpty,
+    });
+    peers.set(key, created);
+    return created;
+  }
+
+  function wake(): void {
+    const waiters = idleWaiters;
+    idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  return {
+    async open(target, authority, signal): Promise<OpenedStream> {
+      let failed: Tunnel | undefined;
+      for (;;) {
+        if (refusing) throw new TunnelError('aborted', 'this sidecar opens no more connections');
+        const tunnel = await peerOf(target).acquire(failed, signal);
+        try {
+          return { stream: await tunnel.open(authority, signal), tunnel };
+        } catch (error) {
+          if (failed !== undefined || !isRetryable(error)) throw error;
+          failed = tunnel;
+        }
+      }
+    },
+    warm(target) {
+      if (!refusing) peerOf(target).warm();
+    },
+    forget(target) {
+      peers.get(keyOf(target))?.forget();
+    },
+    openStreams: (target) => peers.get(keyOf(target))?.openStreams ?? 0,
+    refuse() {
+      refusing = true;
+      for (const peer of peers.values()) peer.forget();
+    },
+    idle(): Promise<void> {
+      if (peers.size === 0) return Promise.resolve();
+      return new Promise((resolve) => idleWaiters.push(resolve));
+    },
+    force() {
+      for (const peer of peers.values()) peer.close('forced');
+    },
+    async close() {
+      this.refuse();
+      this.force();
+      sweepTimer.cancel();
+      stopWatching();
+      await this.idle();
+    },
+  };
+}
+
+/** True when the peer did not look at the stream, or cannot have done anything about it that counts. */
+function isRetryable(error: unknown): boolean {
+  if (!(error instanceof TunnelError)) return false;
+  return error.code === 'refused-stream' || error.code === 'tunnel-lost';
+}
+
+function keyOf({ address, port, expect }: DialTarget): string {
+  return `${address} ${port} ${expect.uri}`;
 }

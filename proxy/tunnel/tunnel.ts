@@ -52,6 +52,11 @@ export interface Tunnel {
   drain(reason: TunnelEnd): void;
   /** Closes at once; open streams are reset. */
   destroy(reason: TunnelEnd): void;
+  /**
+   * Resolves when it takes no new streams for good: it drains, the peer sent GOAWAY, or it is closed.
+   * A tunnel that is merely full is not retired.
+   */
+  readonly retired: Promise<void>;
   /** Resolves when the connection is gone. */
   readonly closed: Promise<TunnelEnd>;
 }

@@ -1,0 +1,88 @@
+import { systemErrorCode } from '../../common/errors.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { PeerCheck } from './peer-check.ts';
+import { TunnelError } from './tunnel-error.ts';
+import type { DialTarget } from './tunnel.ts';
+
+const HANDSHAKE_HINT = "look for the reason in the peer's log";
+
+/** No TCP connection could be made. */
+export function connectError(target: DialTarget, cause: Error | undefined): TunnelError {
+  const reason = systemErrorCode(cause) ?? cause?.message ?? 'closed';
+  return new TunnelError('unreachable', `${describe(target)} could not be reached (${reason})`, {
+    hint: 'check that its sidecar is running and that the network lets us through',
+    cause,
+  });
+}
+
+/** TLS failed before it was up on our side. */
+export function handshakeError(target: DialTarget, cause: Error | undefined): TunnelError {
+  const reason = systemErrorCode(cause) ?? cause?.message ?? 'closed';
+  return new TunnelError(
+    'handshake',
+    `the TLS handshake with ${describe(target)} failed (${reason})`,
+    {
+      hint: HANDSHAKE_HINT,
+      cause,
+    },
+  );
+}
+
+/** The peer ended the connection instead of accepting our certificate, which it does not explain. */
+export function acceptanceError(target: DialTarget, cause: Error | undefined): TunnelError {
+  return new TunnelError(
+    'handshake',
+    `${describe(target)} ended the connection instead of accepting this sidecar`,
+    { hint: HANDSHAKE_HINT, cause },
+  );
+}
+
+/** The handshake took too long. */
+export function dialTimeoutError(
+  target: DialTarget,
+  timeoutMs: number,
+  connecting: boolean,
+): TunnelError {
+  return connecting
+    ? new TunnelError(
+        'unreachable',
+        `${describe(target)} did not accept a TCP connection in ${timeoutMs} ms`,
+        { hint: 'check that its sidecar is running and that the network lets us through' },
+      )
+    : new TunnelError(
+        'handshake',
+        `${describe(target)} did not complete the handshake in ${timeoutMs} ms`,
+      );
+}
+
+/** The caller gave up. */
+export function dialAbortedError(target: DialTarget, signal: AbortSignal | undefined): TunnelError {
+  return new TunnelError('aborted', `the dial of ${describe(target)} was given up`, {
+    cause: signal?.reason,
+  });
+}
+
+/** The peer is not who was asked for, or has not proven it. */
+export function peerError(check: PeerCheck, target: DialTarget): TunnelError {
+  if (check.kind === 'peer') {
+    return new TunnelError(
+      'wrong-identity',
+      `expected ${target.expect.uri} at ${address(target)}, got ${check.peer.uri}`,
+    );
+  }
+  const code = check.reason === 'no-alpn' ? 'protocol' : untrustedOrWrong(check.reason);
+  return new TunnelError(code, `${describe(target)}: ${check.sentence}`);
+}
+
+function untrustedOrWrong(reason: string): 'untrusted' | 'wrong-identity' {
+  const inCertificate = ['san-missing', 'san-multiple', 'spiffe-id', 'wrong-trust-domain'];
+  return inCertificate.includes(reason) ? 'wrong-identity' : 'untrusted';
+}
+
+function describe(target: DialTarget): string {
+  return `${target.expect.uri} at ${address(target)}`;
+}
+
+function address(target: DialTarget): string {
+  return formatHostPort(target.address, target.port);
+}

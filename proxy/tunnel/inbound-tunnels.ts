@@ -1,0 +1,94 @@
+import type { Clock } from '../../common/clock.ts';
+import type { WorkloadIdentity } from '../identity/source.ts';
+import { ExpiryWatch } from './expiry-watch.ts';
+import type { Http2ServerTunnel } from './http2-server-tunnel.ts';
+import { isStale } from './staleness.ts';
+import { TokenBucket } from './token-bucket.ts';
+import type { ListenLimits } from './tunnel-limits.ts';
+import type { TunnelEnd } from './tunnel.ts';
+
+/** The tunnels that peers have dialled; a peer is one identity at one address. */
+export class InboundTunnels {
+  readonly #tunnels = new Set<Http2ServerTunnel>();
+  readonly #watch: ExpiryWatch;
+  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #clock: Clock;
+  readonly #limits: ListenLimits;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(clock: Clock, limits: ListenLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#watch = new ExpiryWatch(clock);
+  }
+
+  get size(): number {
+    return this.#tunnels.size;
+  }
+
+  /** True when the peer may not have another tunnel. */
+  isFull(peerKey: string): boolean {
+    return (
+      this.#tunnels.size >= this.#limits.maxTunnels ||
+      this.#watch.count(peerKey) >= this.#limits.maxTunnelsPerPeer
+    );
+  }
+
+  /** The bound of a peer on streams that it gives up; it outlives the peer's tunnels until refilled. */
+  bucketOf(peerKey: string): TokenBucket {
+    const existing = this.#buckets.get(peerKey);
+    if (existing !== undefined) return existing;
+    const { cancelledStreamsBurst, cancelledStreamsPerSecond } = this.#limits;
+    const bucket = new TokenBucket(this.#clock, {
+      burst: cancelledStreamsBurst,
+      perSecond: cancelledStreamsPerSecond,
+    });
+    this.#buckets.set(peerKey, bucket);
+    return bucket;
+  }
+
+  add(peerKey: string, tunnel: Http2ServerTunnel): void {
+    this.#tunnels.add(tunnel);
+    this.#watch.add(peerKey, tunnel);
+    void tunnel.closed.then(() => {
+      this.#tunnels.delete(tunnel);
+      this.#forgetBucketOf(peerKey);
+      if (this.#tunnels.size === 0) this.#wake();
+    });
+  }
+
+  /** Asks for the replacement of the tunnels that a handshake of today would not make. */
+  drainStale(current: WorkloadIdentity): void {
+    for (const tunnel of this.#tunnels) {
+      if (isStale(tunnel.identity, current)) tunnel.drain('drained');
+    }
+  }
+
+  drainAll(): void {
+    for (const tunnel of this.#tunnels) tunnel.drain('drained');
+  }
+
+  destroyAll(reason: TunnelEnd): void {
+    for (const tunnel of this.#tunnels) tunnel.destroy(reason);
+  }
+
+  /** Resolves when there is none. */
+  idle(): Promise<void> {
+    if (this.#tunnels.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  #wake(): void {
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #forgetBucketOf(peerKey: string): void {
+    const { cancelledStreamsBurst, cancelledStreamsPerSecond } = this.#limits;
+    const refillMs = (cancelledStreamsBurst / cancelledStreamsPerSecond) * 1000;
+    this.#clock.after(refillMs, () => {
+      if (this.#watch.count(peerKey) === 0) this.#buckets.delete(peerKey);
+    });
+  }
+}

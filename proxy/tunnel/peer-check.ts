@@ -1,0 +1,95 @@
+import type { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { describeError } from '../../common/errors.ts';
+import { PkiError } from '../../common/pki/pki-error.ts';
+import { peerSpiffeId } from '../../common/pki/peer.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+
+/** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */
+export type HandshakeRefusal =
+  | 'certificate-missing'
+  | 'untrusted'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'san-missing'
+  | 'san-multiple'
+  | 'spiffe-id'
+  | 'wrong-trust-domain'
+  | 'wrong-identity'
+  | 'no-alpn'
+  | 'tls-error'
+  | 'timeout'
+  | 'too-many';
+
+/** A peer whose certificate has been verified. */
+export interface AuthenticatedPeer {
+  readonly kind: 'peer';
+  readonly peer: SpiffeId;
+  readonly certificate: X509Certificate;
+}
+
+/** Who the peer is, or why it is refused; the sentence is for our log, never for the peer. */
+export type PeerCheck =
+  | AuthenticatedPeer
+  | { readonly kind: 'refused'; readonly reason: HandshakeRefusal; readonly sentence: string };
+
+/** The protocol of HBONE, by ALPN (RFC 7301). */
+export const HBONE_ALPN = 'h2';
+
+/**
+ * Judges the peer of a TLS connection that was made with `rejectUnauthorized: false`, so that the
+ * reason can be told. Nothing may be read or written before it has passed.
+ */
+export function checkPeer(socket: TLSSocket, bundle: TrustBundle, nowMs: number): PeerCheck {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) {
+    return refused('certificate-missing', 'expected a certificate of the mesh, got none');
+  }
+  // An untrusted certificate is given out all the same: only `authorized` says that it was verified.
+  if (!socket.authorized) return untrusted(certificate, String(socket.authorizationError), nowMs);
+  if (socket.alpnProtocol !== HBONE_ALPN) {
+    const got = socket.alpnProtocol === false ? 'none' : String(socket.alpnProtocol);
+    return refused('no-alpn', `expected the protocol ${HBONE_ALPN} by ALPN, got ${got}`);
+  }
+  let peer: SpiffeId;
+  try {
+    peer = peerSpiffeId(certificate);
+  } catch (error) {
+    if (!(error instanceof PkiError)) throw error;
+    const { code } = error;
+    const known = code === 'san-missing' || code === 'san-multiple' ? code : 'spiffe-id';
+    return refused(known, describeError(error));
+  }
+  if (peer.trustDomain !== bundle.trustDomain) {
+    return refused(
+      'wrong-trust-domain',
+      `expected an identity of the trust domain ${bundle.trustDomain}, got ${peer.uri}`,
+    );
+  }
+  return { kind: 'peer', peer, certificate };
+}
+
+function untrusted(certificate: X509Certificate, code: string, nowMs: number): PeerCheck {
+  const from = certificate.validFromDate.toISOString();
+  const until = certificate.validToDate.toISOString();
+  const validity = `it is valid from ${from} until ${until}, and it is ${new Date(nowMs).toISOString()} here`;
+  switch (code) {
+    case 'CERT_HAS_EXPIRED':
+      return refused('expired', `expected a valid certificate, got an expired one (${validity})`);
+    case 'CERT_NOT_YET_VALID':
+      return refused(
+        'not-yet-valid',
+        `expected a valid certificate, got one that is not valid yet (${validity})`,
+      );
+    default:
+      return refused(
+        'untrusted',
+        `expected a certificate from a root of the trust bundle, got one that does not verify (${code}; ${validity})`,
+      );
+  }
+}
+
+function refused(reason: HandshakeRefusal, sentence: string): PeerCheck {
+  return { kind: 'refused', reason, sentence };
+}

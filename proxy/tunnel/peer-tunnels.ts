@@ -1,0 +1,316 @@
+import type { Logger } from 'pino';
+import { fullJitterMs } from '../../common/backoff.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
+import { ExpiryWatch } from './expiry-watch.ts';
+import type { PoolLimits } from './pool-limits.ts';
+import { isStale } from './staleness.ts';
+import { TunnelError } from './tunnel-error.ts';
+import type { Dial, DialTarget, Tunnel, TunnelEnd } from './tunnel.ts';
+
+/**
+ * How much of a tunnel's life passes before its successor is dialled, whoever's certificate ends
+ * first. The peer asks for it earlier when it renews (GOAWAY); this is for when it does not.
+ */
+const REPLACE_AFTER = 5 / 6;
+
+/** What the tunnels of one peer are made of. */
+export interface PeerTunnelsOptions {
+  readonly target: DialTarget;
+  readonly dial: Dial;
+  readonly identity: IdentitySource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: PoolLimits;
+  readonly random: () => number;
+  /** Called when nothing is left that the pool would have to keep. */
+  readonly onEmpty: () => void;
+}
+
+interface Member {
+  readonly tunnel: Tunnel;
+  readonly madeWith: WorkloadIdentity;
+  /** From here on it counts as stale. */
+  readonly replaceAtMs: number;
+  readonly replaceTimer: Timer;
+  lastUsedMs: number;
+  retired: boolean;
+}
+
+/**
+ * The tunnels to one peer. Whatever happens (a new identity, a GOAWAY, a death, a timer) ends in
+ * `reconcile`, which compares what is there with what should be there:
+ *
+ *     no fresh tunnel, but streams, a warm target or a stale tunnel  -> dial one
+ *     a fresh tunnel, and stale ones beside it                       -> drain the stale ones
+ *
+ * so a successor always stands before its predecessor goes.
+ */
+export class PeerTunnels {
+  readonly #options: PeerTunnelsOptions;
+  readonly #members = new Set<Member>();
+  readonly #watch: ExpiryWatch;
+  readonly #abort = new AbortController();
+  #dialing: Promise<Tunnel> | undefined;
+  #redial: Timer | undefined;
+  #failures = 0;
+  #waiters = 0;
+  #lastUsedMs: number;
+  #mode: 'cold' | 'warm' | 'forgotten' | 'closed' = 'cold';
+
+  constructor(options: PeerTunnelsOptions) {
+    this.#options = options;
+    this.#watch = new ExpiryWatch(options.clock);
+    this.#lastUsedMs = options.clock.now();
+  }
+
+  get openStreams(): number {
+    let sum = 0;
+    for (const { tunnel } of this.#members) sum += tunnel.openStreams;
+    return sum;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** The least loaded tunnel that takes streams, but not `except`; dials when there is none. */
+  async acquire(except: Tunnel | undefined, signal: AbortSignal | undefined): Promise<Tunnel> {
+    this.#waiters += 1;
+    try {
+      for (;;) {
+        this.#lastUsedMs = this.#options.clock.now();
+        const member = this.#leastLoaded(except);
+        if (member !== undefined) {
+          member.lastUsedMs = this.#lastUsedMs;
+          return member.tunnel;
+        }
+        if (this.#mode === 'closed') throw closedError(this.#options.target);
+        if (this.#mode === 'forgotten') this.#mode = 'cold';
+        await abortable(this.#grow(), signal);
+      }
+    } finally {
+      this.#waiters -= 1;
+      this.#leaveWhenEmpty();
+    }
+  }
+
+  /** Keeps a tunnel ready until it is forgotten or idle. */
+  warm(): void {
+    if (this.#mode === 'closed') return;
+    this.#mode = 'warm';
+    this.#lastUsedMs = this.#options.clock.now();
+    this.reconcile();
+  }
+
+  /** Takes nothing new; what is under way lives on, with a successor to vouch for it where needed. */
+  forget(reason: TunnelEnd = 'drained'): void {
+    if (this.#mode === 'closed') return;
+    this.#mode = 'forgotten';
+    this.#redial?.cancel();
+    this.#redial = undefined;
+    this.#drainAll(reason);
+    this.reconcile();
+  }
+
+  /** Ends everything at once. */
+  close(reason: TunnelEnd): void {
+    this.#mode = 'closed';
+    this.#redial?.cancel();
+    this.#redial = undefined;
+    this.#abort.abort();
+    for (const { tunnel } of this.#members) tunnel.destroy(reason);
+    this.#leaveWhenEmpty();
+  }
+
+  /**
+   * Releases what has carried nothing for a while: surplus tunnels one by one, and the last ones when
+   * the whole peer is idle. A fresh tunnel beside one that still carries streams is kept, because it
+   * is the proof that those may live on.
+   */
+  sweep(): void {
+    const nowMs = this.#options.clock.now();
+    const { idleMs } = this.#options.limits;
+    if (this.openStreams > 0 || this.#waiters > 0) this.#lastUsedMs = nowMs;
+    if (nowMs - this.#lastUsedMs >= idleMs) return this.forget('idle');
+    for (const member of this.#members) {
+      if (member.tunnel.openStreams > 0) member.lastUsedMs = nowMs;
+      if (nowMs - member.lastUsedMs < idleMs) continue;
+      const others = [...this.#members].filter((other) => other !== member);
+      if (others.some((other) => this.#isFresh(other))) member.tunnel.drain('idle');
+    }
+  }
+
+  /** Brings what is there in line with what should be there. */
+  reconcile(): void {
+    if (this.#mode === 'closed') return this.#leaveWhenEmpty();
+    if (this.#mode === 'forgotten' && this.openStreams === 0) this.#drainAll('drained');
+    const fresh = [...this.#members].filter((member) => this.#isFresh(member));
+    if (fresh.length > 0) {
+      for (const member of this.#members) {
+        if (!fresh.includes(member)) member.tunnel.drain('drained');
+      }
+    } else if (this.#needsTunnel()) {
+      this.#dialUnlessWaiting();
+    }
+    this.#leaveWhenEmpty();
+  }
+
+  #isFresh({ madeWith, replaceAtMs, retired }: Member): boolean {
+    const { clock, identity } = this.#options;
+    return !retired && clock.now() < replaceAtMs && !isStale(madeWith, identity.current());
+  }
+
+  #drainAll(reason: TunnelEnd): void {
+    for (const { tunnel } of this.#members) tunnel.drain(reason);
+  }
+
+  #needsTunnel(): boolean {
+    if (this.#mode === 'warm') return true;
+    if (this.#mode === 'cold') return this.#members.size > 0;
+    // The endpoint went away: only streams that would lose their proof still need somebody to vouch.
+    const nowMs = this.#options.clock.now();
+    const proven = [...this.#members].some(({ replaceAtMs }) => nowMs < replaceAtMs);
+    return this.openStreams > 0 && !proven;
+  }
+
+  #leastLoaded(except: Tunnel | undefined): Member | undefined {
+    let best: Member | undefined;
+    for (const member of this.#members) {
+      if (!member.tunnel.accepting || member.tunnel === except) continue;
+      if (best === undefined || member.tunnel.openStreams < best.tunnel.openStreams) best = member;
+    }
+    return best;
+  }
+
+  /** Dials another tunnel because one is asked for now; everybody who asks meanwhile shares it. */
+  #grow(): Promise<Tunnel> {
+    if (this.#dialing !== undefined) return this.#dialing;
+    const { limits, target } = this.#options;
+    const standing = [...this.#members].filter(({ retired }) => !retired);
+    if (standing.length >= limits.maxTunnelsPerPeer) throw fullError(target, limits);
+    return this.#dial();
+  }
+
+  #dialUnlessWaiting(): void {
+    if (this.#dialing !== undefined || this.#redial !== undefined) return;
+    void this.#dial();
+  }
+
+  #dial(): Promise<Tunnel> {
+    this.#redial?.cancel();
+    this.#redial = undefined;
+    const { dial, target, identity } = this.#options;
+    const madeWith = identity.current();
+    const dialing = dial(target, this.#abort.signal).then(
+      (tunnel) => {
+        this.#dialing = undefined;
+        this.#failures = 0;
+        this.#join(tunnel, madeWith);
+        return tunnel;
+      },
+      (error: unknown) => {
+        this.#dialing = undefined;
+        this.#redialLater(error);
+        throw error;
+      },
+    );
+    // Whoever waits sees the failure; nobody may be waiting.
+    dialing.catch(ignore);
+    this.#dialing = dialing;
+    return dialing;
+  }
+
+  #redialLater(error: unknown): void {
+    this.#leaveWhenEmpty();
+    if (this.#mode === 'closed' || !this.#needsTunnel()) return;
+    const { clock, limits, random, logger, target } = this.#options;
+    this.#failures += 1;
+    const bounds = { baseMs: limits.redialBaseMs, capMs: limits.redialCapMs };
+    const nextTryMs = fullJitterMs(this.#failures, bounds, random);
+    logger.warn(
+      {
+        event: 'dial-failed',
+        peer: target.expect.uri,
+        attempt: this.#failures,
+        nextTryMs,
+        err: error,
+      },
+      `no tunnel to ${target.expect.uri}: ${describeError(error)}`,
+    );
+    this.#redial = clock.after(nextTryMs, () => {
+      this.#redial = undefined;
+      this.reconcile();
+    });
+  }
+
+  #join(tunnel: Tunnel, madeWith: WorkloadIdentity): void {
+    const { clock } = this.#options;
+    const nowMs = clock.now();
+    const replaceAtMs = nowMs + (tunnel.expiresMs - nowMs) * REPLACE_AFTER;
+    const replaceTimer = clock.after(replaceAtMs - nowMs, () => this.reconcile());
+    const member: Member = {
+      tunnel,
+      madeWith,
+      replaceAtMs,
+      replaceTimer,
+      lastUsedMs: nowMs,
+      retired: false,
+    };
+    this.#members.add(member);
+    this.#watch.add('', tunnel);
+    void tunnel.retired.then(() => {
+      member.retired = true;
+      this.reconcile();
+    });
+    void tunnel.closed.then(() => {
+      replaceTimer.cancel();
+      this.#members.delete(member);
+      this.reconcile();
+    });
+    if (this.#mode === 'closed') tunnel.destroy('forced');
+    this.reconcile();
+  }
+
+  #leaveWhenEmpty(): void {
+    if (this.#mode === 'warm' || this.#members.size > 0 || this.#waiters > 0) return;
+    if (this.#dialing === undefined && this.#redial === undefined) this.#options.onEmpty();
+  }
+}
+
+/** Gives the wait up when the signal says so; the work itself goes on for the others who wait. */
+async function abortable(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) {
+    await work;
+    return;
+  }
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => {
+    reject(
+      new TunnelError('aborted', 'the connection was given up before there was a tunnel', {
+        cause: signal.reason,
+      }),
+    );
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function closedError({ expect }: DialTarget): TunnelError {
+  return new TunnelError('aborted', `no tunnel to ${expect.uri}: this sidecar is closing`);
+}
+
+function fullError({ expect }: DialTarget, { maxTunnelsPerPeer }: PoolLimits): TunnelError {
+  return new TunnelError(
+    'refused-stream',
+    `all ${maxTunnelsPerPeer} tunnels to ${expect.uri} that one peer may have are full`,
+  );
+}
+
+function ignore(): void {}

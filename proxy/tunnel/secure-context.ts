@@ -1,0 +1,22 @@
+import { createSecureContext } from 'node:tls';
+import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { secureContextOptions } from '../../common/pki/tls-options.ts';
+import type { WorkloadIdentity } from '../identity/source.ts';
+
+/** One context for each identity: to build one per connection costs a third of the handshake rate. */
+const contexts = new WeakMap<WorkloadIdentity, SecureContext>();
+
+/** The options of a handshake with this identity; the full set, as `setSecureContext` needs it. */
+export function identityContextOptions(identity: WorkloadIdentity): SecureContextOptions {
+  const { privateKey, chain, bundle } = identity;
+  return secureContextOptions({ privateKey, chain, roots: bundle.roots });
+}
+
+/** The shared context of an identity; it goes when the identity goes. */
+export function secureContextOf(identity: WorkloadIdentity): SecureContext {
+  const existing = contexts.get(identity);
+  if (existing !== undefined) return existing;
+  const context = createSecureContext(identityContextOptions(identity));
+  contexts.set(identity, context);
+  return context;
+}
