@@ -40,12 +40,12 @@ export function set(...children: DerNode[]): DerNode {
 
 /** A constructed, context-specific tag: EXPLICIT around one child, or an IMPLICIT SET or SEQUENCE. */
 export function tagged(tag: number, ...children: DerNode[]): DerNode {
-  return asn1.create(Class.CONTEXT_SPECIFIC, tag as forge.asn1.Type, true, children);
+  return asn1.create(Class.CONTEXT_SPECIFIC, tag, true, children);
 }
 
 /** A primitive, context-specific tag: an IMPLICIT string. */
 export function taggedBytes(tag: number, bytes: Uint8Array): DerNode {
-  return asn1.create(Class.CONTEXT_SPECIFIC, tag as forge.asn1.Type, false, toBinary(bytes));
+  return asn1.create(Class.CONTEXT_SPECIFIC, tag, false, toBinary(bytes));
 }
 
 /** INTEGER from its big-endian two's complement bytes, which the caller keeps minimal. */
