@@ -6,6 +6,7 @@ import { openDatabase } from '../../../../control-plane/store/sqlite/open-databa
 import { StoreError, type StoreErrorCode } from '../../../../control-plane/store/store-error.ts';
 import { putKey } from '../contract/operations.ts';
 import { openForTest, temporaryDirectory } from './sqlite-under-test.ts';
+import { startStoreProcess } from './store-process.ts';
 
 const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 
@@ -40,10 +41,14 @@ test('only its own user may read the store: file, write-ahead log and directory'
   t.is(await modeOf(dirname(dirname(path))), 0o700);
 });
 
-test('a file that others may read is narrowed; a directory that was there is left alone', async (t) => {
-  const path = await createFilledStore(t);
+test('files that others may read are narrowed; a directory that was there is left alone', async (t) => {
+  const path = join(await temporaryDirectory(t), 'store.db');
+  // Killed, so that its write-ahead log stays behind.
+  const holder = startStoreProcess(t, 'hold', [path]);
+  await holder.untilLines(1);
+  await holder.kill();
   await chmod(path, 0o644);
-  await writeFile(`${path}-wal`, '', { mode: 0o644 });
+  await chmod(`${path}-wal`, 0o644);
   await chmod(dirname(path), 0o755);
   await openForTest(t, { path });
   t.is(await modeOf(path), 0o600);

@@ -96,3 +96,17 @@ test('a lease whose end could not be written is ended later', async (t) => {
   t.is(tries, 2);
   t.is(clock.pending.length, 0);
 });
+
+test('closing cancels the retry of a lease whose end could not be written', async (t) => {
+  const clock = createManualClock();
+  const timers = new LeaseTimers({
+    clock,
+    logger,
+    end: () => Promise.reject(new Error('no space')),
+  });
+  timers.start({ id: 'lease', ttlMs: TTL_MS });
+  await clock.advance(TTL_MS);
+  t.is(clock.pending.length, 1);
+  timers.close();
+  t.is(clock.pending.length, 0);
+});
