@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import type { Clock } from '../common/clock.ts';
+import { sleep, type Clock } from '../common/clock.ts';
 import { drain, type Closeable, type Drainable, type DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
@@ -55,7 +55,7 @@ export async function startProxy(
   config: ProxyConfig & { readonly joinToken: string | undefined },
   dependencies: ProxyDependencies,
 ): Promise<Proxy> {
-  const { clock, logger } = dependencies;
+  const { clock, logger, signal } = dependencies;
   const { namespace, service, trustDomain } = config;
   const self = spiffeId({ trustDomain, namespace, service });
   // Whatever has been opened when something fails is closed again, in reverse order.
@@ -117,6 +117,8 @@ export async function startProxy(
   metrics.view(() => viewGauge(sync.view));
   const outbound = own(await openOutbound(room, sync.view));
 
+  // Ready means that peers can find us and we them; a control plane that is away must not stop us.
+  await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
   readiness.listening();
   logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
   const parts = opened.move();
@@ -134,6 +136,9 @@ export async function startProxy(
     },
   };
 }
+
+/** An answer takes milliseconds; a control plane that swallows packets is not waited for. */
+const FIRST_SYNC_DEADLINE_MS = 3_000;
 
 const DRAIN_SENTENCES: Readonly<Record<DrainOutcome, string>> = {
   idle: 'all connections had ended',

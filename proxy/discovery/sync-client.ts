@@ -25,6 +25,8 @@ export interface SyncClient extends Closeable {
   readonly view: MeshView;
   /** True while a stream is open and has answered. */
   readonly connected: boolean;
+  /** Resolves when the control plane has answered for the first time, or could not be reached. */
+  readonly tried: Promise<void>;
   /**
    * Withdraws this sidecar's endpoint, because it drains: peers stop to open tunnels to it. The
    * stream goes on, and so does the view. Resolves when that was sent, or cannot be.
@@ -57,6 +59,7 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
   let draining = false;
   let lost: { reason: string; loggedMs: number } | undefined;
   let lastReport: SidecarReport | undefined;
+  const { promise: tried, resolve: setTried } = Promise.withResolvers<void>();
 
   function open(): SyncStream {
     const { bundle, chain, privateKey } = identity.current();
@@ -99,6 +102,7 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
   }
 
   function onLive(stream: SyncStream): void {
+    setTried();
     if (lost !== undefined || lastReport === undefined) {
       logger.info(
         { event: 'sync-connected', controlPlane: target, version: view.version },
@@ -113,6 +117,7 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
   }
 
   function onLost(error: RpcError, nextTryMs: number): void {
+    setTried();
     const nowMs = clock.now();
     const known = lost?.reason === error.code;
     if (known && lost !== undefined && nowMs - lost.loggedMs < LOST_LOG_INTERVAL_MS) return;
@@ -146,6 +151,7 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
 
   return {
     view,
+    tried,
     get connected() {
       return connection.stream !== undefined;
     },
