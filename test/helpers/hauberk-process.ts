@@ -6,7 +6,7 @@ import { within } from './deadline.ts';
 
 /** A line of the JSON log. */
 export interface LogLine {
-  readonly level: number;
+  readonly level: string;
   readonly event?: string;
   readonly msg?: string;
   readonly [field: string]: unknown;
@@ -38,7 +38,7 @@ const running = new Set<HauberkProcess>();
 
 // Nothing outlives the tests, not even when a test file crashes.
 process.on('exit', () => {
-  for (const { signal } of running) signal('SIGKILL');
+  for (const hauberk of running) hauberk.signal('SIGKILL');
 });
 
 /** Starts `hauberk` with the given arguments. */

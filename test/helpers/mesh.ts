@@ -85,10 +85,10 @@ export async function startMesh(
     const process = track(
       startHauberk([
         'control-plane',
-        ...['--data-dir', dataDirectory],
-        ...['--grpc-listen', `127.0.0.1:${grpcPort}`],
-        ...['--http-listen', `127.0.0.1:${httpPort}`],
-        ...['--leaf-lifetime-seconds', String(leafLifetimeSeconds)],
+        `--data-dir=${dataDirectory}`,
+        `--grpc-listen=127.0.0.1:${grpcPort}`,
+        `--http-listen=127.0.0.1:${httpPort}`,
+        `--leaf-lifetime-seconds=${leafLifetimeSeconds}`,
         ...controlPlaneArgs,
       ]),
     );
@@ -123,8 +123,8 @@ export async function startMesh(
   const admin: Mesh['admin'] = (args) =>
     runHauberk([
       ...args,
-      ...['--control-plane', `127.0.0.1:${grpcPort}`],
-      ...['--admin', path.join(dataDirectory, 'admin.pem')],
+      `--control-plane=127.0.0.1:${grpcPort}`,
+      `--admin=${path.join(dataDirectory, 'admin.pem')}`,
     ]);
   const token: Mesh['token'] = async (options = ['--namespace', 'default']) => {
     const { code, stdout, stderr } = await admin(['token', 'create', ...options]);
@@ -145,11 +145,12 @@ export async function startMesh(
       startHauberk(
         [
           'proxy',
-          ...['--service', service, '--namespace', namespace],
-          ...['--control-plane', `127.0.0.1:${grpcPort}`],
-          ...['--state-dir', stateDirectory],
-          ...['--hbone-listen', '127.0.0.1:0'],
-          ...['--metrics-listen', '127.0.0.1:0'],
+          `--service=${service}`,
+          `--namespace=${namespace}`,
+          `--control-plane=127.0.0.1:${grpcPort}`,
+          `--state-dir=${stateDirectory}`,
+          '--hbone-listen=127.0.0.1:0',
+          '--metrics-listen=127.0.0.1:0',
           ...(secret === '' ? [] : ['--token-file', tokenFile]),
           ...upstreams.flatMap((upstream) => ['--upstream', `127.0.0.1:0=${upstream}`]),
           ...expose.flatMap((port) => ['--expose', port]),
