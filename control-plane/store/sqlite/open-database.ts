@@ -37,6 +37,8 @@ export function openDatabase(path: string, { maxBytes }: OpenDatabaseOptions = {
     // Syncs the WAL at every commit: what was answered survives a power loss.
     database.exec('PRAGMA synchronous = FULL');
     database.exec(`PRAGMA journal_size_limit = ${WAL_KEEP_BYTES}`);
+    // A private key that was replaced must not live on in the file's free pages.
+    database.exec('PRAGMA secure_delete = ON');
     if (maxBytes !== undefined) limitSize(database, maxBytes);
     assertSound(database, path);
     migrate(database);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import { StoreError } from '../../../../control-plane/store/store-error.ts';
 import type { Store } from '../../../../control-plane/store/store.ts';
@@ -111,4 +112,17 @@ test('a transaction that was rolled back does not count', async (t) => {
   t.true(error instanceof StoreError && error.code === 'full');
   await putKey(store, 'k/3');
   t.is(await firstKept(store), 1);
+});
+
+test('a value that was deleted and cut from the log is gone from the file', async (t) => {
+  const { store, path } = await createSqliteUnderTest(t, { changeLogLimits: LIMITS });
+  const secret = 'secret-'.repeat(1000);
+  await putKey(store, 'key', secret);
+  await store.transact([], [{ kind: 'delete', key: 'key' }]);
+  for (let more = 0; more < 20; more += 1) await putKey(store, 'other', 'not-hidden');
+  t.true((await firstKept(store)) > 2);
+  await store.close();
+  const file = await readFile(path);
+  t.true(file.includes('not-hidden'));
+  t.false(file.includes('secret-'));
 });
