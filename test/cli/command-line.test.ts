@@ -1,0 +1,119 @@
+// The command line itself, in real processes: help, mistakes, pipes that close, the launcher.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, mkdir, copyFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { within } from '../helpers/deadline.ts';
+import { runHauberk } from '../helpers/hauberk-process.ts';
+
+const LAUNCHER = join(import.meta.dirname, '../../cli/hauberk');
+
+test('the help lists the commands and the first steps', async (t) => {
+  const { code, stdout, stderr } = await runHauberk(['--help']);
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  for (const part of [
+    'hauberk control-plane',
+    'hauberk proxy',
+    'token create',
+    'First steps:',
+    'Exit codes:',
+  ]) {
+    t.true(stdout.includes(part), part);
+  }
+});
+
+for (const words of [
+  'control-plane',
+  'proxy',
+  'token create',
+  'token list',
+  'token revoke',
+  'status',
+  'certs',
+  'version',
+]) {
+  test(`hauberk ${words} --help explains the command`, async (t) => {
+    const { code, stdout, stderr } = await runHauberk([...words.split(' '), '--help']);
+    t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    t.true(stdout.startsWith(`Usage: hauberk ${words} `), stdout);
+  });
+}
+
+const MISTAKES = [
+  { args: [], says: /^Usage: hauberk COMMAND/ },
+  { args: ['token'], says: /^Usage: hauberk COMMAND/ },
+  {
+    args: ['staus'],
+    says: /^hauberk: there is no command "staus"; did you mean hauberk status\?\n$/,
+  },
+  { args: ['token', 'creat'], says: /did you mean hauberk token create\?\n$/ },
+  { args: ['hbk-1-abc-def-ghi'], says: /^hauberk: there is no command "hbk-\[redacted\]"/ },
+  {
+    args: ['token', 'create'],
+    says: /^hauberk token create: the namespace .* is missing; give it with --namespace NAME or HAUBERK_NAMESPACE\n$/,
+  },
+  {
+    args: ['token', 'revoke'],
+    says: /^hauberk token revoke: the ID is missing; see hauberk token revoke --help\n$/,
+  },
+  { args: ['status', '--jsn'], says: /there is no flag --jsn; did you mean --json\?\n$/ },
+  {
+    args: ['certs', '--limit', '0'],
+    says: /--limit: expected a whole number from 1 to 100000, got "0"\n$/,
+  },
+  {
+    args: ['proxy', '--service', 'UPPER'],
+    says: /--service: expected a name of lower-case letters/,
+  },
+] as const;
+
+for (const { args, says } of MISTAKES) {
+  test(`a mistake is one answer and exit code 2: hauberk ${args.join(' ')}`, async (t) => {
+    const { code, stdout, stderr } = await runHauberk(args);
+    t.deepEqual({ code, stdout }, { code: 2, stdout: '' });
+    t.regex(stderr, says);
+    t.notRegex(stderr, /\n\s+at /);
+  });
+}
+
+test('whoever reads may stop reading', async (t) => {
+  const hauberk = spawn('sh', ['-c', `"${LAUNCHER}" --help | true; "${LAUNCHER}" --help >&-`], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stderr] = await within(
+    'hauberk ends',
+    Promise.all([hauberk.stderr.setEncoding('utf8').toArray(), once(hauberk, 'close')]),
+  );
+  t.is(stderr.join(''), '');
+});
+
+test('the launcher works through symlinks, and says when packages are missing', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'hauberk-cli-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await symlink(LAUNCHER, join(folder, 'first'));
+  await symlink('first', join(folder, 'second'));
+  const linked = await launch(join(folder, 'second'), ['version']);
+  t.is(linked.code, 0);
+  t.regex(linked.stdout, /^hauberk \d+\.\d+\.\d+ \(Node\.js /);
+
+  await mkdir(join(folder, 'checkout/cli'), { recursive: true });
+  await copyFile(LAUNCHER, join(folder, 'checkout/cli/hauberk'));
+  const bare = await launch(join(folder, 'checkout/cli/hauberk'), ['version']);
+  t.is(bare.code, 2);
+  t.regex(bare.stderr, /^hauberk: its packages are not installed; run npm ci in .*checkout\n$/);
+});
+
+async function launch(file: string, args: readonly string[]) {
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr, [code]] = await within(
+    `${file} ends`,
+    Promise.all([
+      child.stdout.setEncoding('utf8').toArray(),
+      child.stderr.setEncoding('utf8').toArray(),
+      once(child, 'close'),
+    ]),
+  );
+  return { code, stdout: stdout.join(''), stderr: stderr.join('') };
+}
