@@ -27,12 +27,12 @@ const context: CliContext = {
   clock: systemClock,
 };
 
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever read it has seen enough, as in `hauberk certs | head -1`.
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
-}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever read it has seen enough, as in `hauberk certs | head -1`.
+  if (error.code !== 'EPIPE') throw error;
+});
+process.stderr.on('error', () => {
+  // There is nobody left to tell; the exit code says it still.
+});
 
 process.exitCode = await dispatch([...PROGRAMS, ...COMMANDS], context);
