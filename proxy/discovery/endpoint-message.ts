@@ -29,7 +29,11 @@ const UNDIALABLE = new Set(['unspecified', 'broadcast', 'multicast']);
 export function fromEndpointMessage(message: EndpointMessage, trustDomain: string): Endpoint {
   const { address, hbonePort, instanceId, ports } = message;
   if (!INSTANCE_ID.test(instanceId)) throw malformed('an instance id', instanceId);
-  if (isIP(address) === 0 || address.includes('%') || UNDIALABLE.has(ipaddr.parse(address).range())) {
+  if (
+    isIP(address) === 0 ||
+    address.includes('%') ||
+    UNDIALABLE.has(ipaddr.parse(address).range())
+  ) {
     throw malformed('an IP address that can be dialled', address);
   }
   if (!isPort(hbonePort)) throw malformed('an HBONE port from 1 to 65535', hbonePort);

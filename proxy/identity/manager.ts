@@ -175,5 +175,7 @@ function newer(current: TrustBundle, offered: TrustBundle): TrustBundle {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof HauberkError ? error.code : 'internal';
+  if (!(error instanceof HauberkError)) return 'internal';
+  const known: HauberkError = error;
+  return known.code;
 }

@@ -12,8 +12,8 @@ import { serverIdentity, startTestControlPlane } from '../../helpers/test-contro
 const authority = createTestAuthority();
 const workload = authority.workload('shop', 'web');
 
-async function callIssue(settings: ChannelSettings): Promise<IssueResponse> {
-  const channel = createChannel(settings);
+async function callIssue(how: ChannelSettings): Promise<IssueResponse> {
+  const channel = createChannel(how);
   const request = {
     csr: createCsr(generatePrivateKey()),
     joinToken: '',

@@ -1,111 +1,16 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import test, { type ExecutionContext } from 'ava';
-import { systemClock } from '../../../common/clock.ts';
-import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
-import { toBundleMessage } from '../../../common/rpc/bundle-message.ts';
-import type {
-  Endpoint,
-  SyncRequest,
-  SyncResponse,
-} from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { createSyncClient, type SyncClient } from '../../../proxy/discovery/sync-client.ts';
-import type { SyncClientSettings } from '../../../proxy/discovery/sync-settings.ts';
-import {
-  createIdentitySource,
-  type MutableIdentitySource,
-} from '../../../proxy/identity/mutable-source.ts';
+import type { SyncClient } from '../../../proxy/discovery/sync-client.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane, type TestControlPlane } from '../../helpers/test-control-plane.ts';
-
-const authority = createTestAuthority();
-const PLACE = { address: '127.0.0.1', hbonePort: 15_008, ports: [8080] };
-const REPORT = {
-  certificateSerial: 'ab',
-  certificateNotAfterMs: 1,
-  openConnections: 0,
-  openTunnels: 0,
-  totalConnections: 0,
-};
-
-interface World extends AsyncDisposable {
-  readonly controlPlane: TestControlPlane;
-  readonly identity: MutableIdentitySource;
-  readonly log: LogRecorder;
-  readonly bundles: TrustBundle[];
-  readonly stateDirectory: string;
-  client(settings?: Partial<SyncClientSettings>): Promise<SyncClient>;
-}
-
-function newIdentity(): ReturnType<MutableIdentitySource['current']> {
-  const { privateKey, chain } = authority.workload('shop', 'web');
-  const id = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
-  const { bundle } = authority;
-  return { spiffeId: id, privateKey, chain, bundle, receivedMs: Date.now(), lifetimeMs: 3_600_000 };
-}
-
-async function newWorld(): Promise<World> {
-  const cleanup = new AsyncDisposableStack();
-  const directory = cleanup.use(await temporaryDirectory());
-  const controlPlane = cleanup.use(await startTestControlPlane({ authority }));
-  const identity = createIdentitySource(newIdentity());
-  const log = createLogRecorder();
-  const bundles: TrustBundle[] = [];
-  return {
-    controlPlane,
-    identity,
-    log,
-    bundles,
-    stateDirectory: directory.path,
-    async client(settings = {}) {
-      const client = await createSyncClient({
-        identity,
-        controlPlane,
-        instanceId: 'web-1',
-        softwareVersion: '1.2.3',
-        hello: () => PLACE,
-        report: () => REPORT,
-        onBundle: (bundle) => void bundles.push(bundle),
-        stateDirectory: directory.path,
-        clock: systemClock,
-        logger: log.logger,
-        random: () => 0.1,
-        ...settings,
-      });
-      cleanup.defer(() => client.close());
-      return client;
-    },
-    [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
-  };
-}
-
-function api(instanceId: string, more: Partial<Endpoint> = {}): Endpoint {
-  return {
-    instanceId,
-    spiffeId: 'spiffe://mesh.local/ns/shop/sa/api',
-    address: '127.0.0.2',
-    hbonePort: 15_008,
-    ports: [80],
-    ...more,
-  };
-}
-
-function snapshot(version: number, endpoints: Endpoint[]): SyncResponse {
-  const bundle = toBundleMessage(authority.bundle);
-  return { version, change: { $case: 'snapshot', value: { endpoints, bundle } } };
-}
-
-function delta(version: number, upserted: Endpoint[], removed: string[] = []): SyncResponse {
-  return { version, change: { $case: 'delta', value: { upserted, removed, bundle: undefined } } };
-}
-
-function acknowledges(version: number): (request: SyncRequest) => boolean {
-  return ({ message }) => message?.$case === 'acknowledgement' && message.value.version === version;
-}
+import {
+  acknowledges,
+  api,
+  delta,
+  PLACE,
+  REPORT,
+  snapshot,
+  syncUnderTest,
+} from '../../helpers/sync-under-test.ts';
 
 async function viewAt(client: SyncClient, version: number): Promise<void> {
   await eventually(`version ${version} of the view`, () =>
@@ -119,7 +24,7 @@ function apiIds(t: ExecutionContext, client: SyncClient, expected: string[]): vo
 }
 
 test('says who it is, takes a snapshot and deltas, and acknowledges each', async (t) => {
-  await using world = await newWorld();
+  await using world = await syncUnderTest();
   const client = await world.client();
   const stream = await world.controlPlane.nextStream();
   t.deepEqual(stream.hello, {
@@ -144,7 +49,7 @@ test('says who it is, takes a snapshot and deltas, and acknowledges each', async
 });
 
 test('new roots are in use before the endpoints are, and before they are acknowledged', async (t) => {
-  await using world = await newWorld();
+  await using world = await syncUnderTest();
   const offered = Promise.withResolvers<void>();
   const taken = Promise.withResolvers<void>();
   const client = await world.client({
@@ -164,7 +69,7 @@ test('new roots are in use before the endpoints are, and before they are acknowl
 });
 
 test('an endpoint that makes no sense is left out, with a line; the others are used', async (t) => {
-  await using world = await newWorld();
+  await using world = await syncUnderTest();
   const client = await world.client();
   const stream = await world.controlPlane.nextStream();
   stream.send(snapshot(1, [api('bad', { address: 'evil.example' }), api('good')]));
@@ -176,7 +81,7 @@ test('an endpoint that makes no sense is left out, with a line; the others are u
 });
 
 test('a trust bundle that makes no sense is left out, with a line', async (t) => {
-  await using world = await newWorld();
+  await using world = await syncUnderTest();
   await world.client();
   const stream = await world.controlPlane.nextStream();
   const bundle = { trustDomain: 'other.mesh', version: 9, roots: [] };
@@ -186,132 +91,8 @@ test('a trust bundle that makes no sense is left out, with a line', async (t) =>
   t.is(world.log.of('bundle-refused').length, 1);
 });
 
-test('keeps the view while the control plane is away, and resumes by version', async (t) => {
-  await using world = await newWorld();
-  const client = await world.client();
-  const stream = await world.controlPlane.nextStream();
-  stream.send(snapshot(7, [api('a')]));
-  await stream.until('an acknowledgement of 7', acknowledges(7));
-  await world.controlPlane.stop();
-  await eventually('the loss to be noticed', () => (client.connected ? undefined : true));
-  apiIds(t, client, ['a']);
-  t.is(world.log.of('sync-lost').length, 1);
-
-  const { port } = world.controlPlane;
-  await using back = await startTestControlPlane({ authority, port });
-  const resumed = await back.nextStream();
-  t.is(resumed.hello.resumeVersion, 7);
-  resumed.send(delta(8, [api('b')]));
-  await resumed.until('an acknowledgement of 8', acknowledges(8));
-  apiIds(t, client, ['a', 'b']);
-  t.true(client.connected);
-  await client.close();
-});
-
-test('a stream that is refused is tried again', async (t) => {
-  await using world = await newWorld();
-  const client = await world.client();
-  for (let round = 0; round < 3; round += 1) (await world.controlPlane.nextStream()).fail();
-  const stream = await world.controlPlane.nextStream();
-  stream.send(snapshot(1, []));
-  await stream.until('an acknowledgement of 1', acknowledges(1));
-  t.true(client.connected);
-});
-
-test('a restart without a control plane begins with the view of the last run', async (t) => {
-  await using world = await newWorld();
-  const first = await world.client();
-  const stream = await world.controlPlane.nextStream();
-  stream.send(snapshot(7, [api('a')]));
-  await stream.until('an acknowledgement of 7', acknowledges(7));
-  await first.close();
-  await world.controlPlane.stop();
-
-  const second = await world.client();
-  t.is(second.view.version, 7);
-  apiIds(t, second, ['a']);
-  t.false(second.connected);
-});
-
-test('the view of another mesh, or a broken one, is not used', async (t) => {
-  await using world = await newWorld();
-  const first = await world.client();
-  const stream = await world.controlPlane.nextStream();
-  stream.send(snapshot(7, [api('a')]));
-  await stream.until('an acknowledgement of 7', acknowledges(7));
-  await first.close();
-
-  const file = join(world.stateDirectory, 'view.json');
-  const saved = JSON.parse(await readFile(file, 'utf8')) as object;
-  await writeFile(file, JSON.stringify({ ...saved, roots: ['of another mesh'] }));
-  t.is((await world.client()).view.version, 0);
-  t.is(world.log.of('view-not-restored').length, 0);
-
-  await writeFile(file, 'broken');
-  t.is((await world.client()).view.version, 0);
-  t.is(world.log.of('view-not-restored').length, 1);
-});
-
-test('a new leaf gets a connection of its own before the old one is let go', async (t) => {
-  await using world = await newWorld();
-  const client = await world.client();
-  const old = await world.controlPlane.nextStream();
-  old.send(snapshot(7, [api('a')]));
-  await old.until('an acknowledgement of 7', acknowledges(7));
-  let oldEnded = false;
-  void old.ended.then(() => (oldEnded = true));
-
-  const renewed = newIdentity();
-  world.identity.replace(renewed, 'leaf');
-  const next = await world.controlPlane.nextStream();
-  const { caller } = next;
-  t.true(caller.kind === 'workload' && caller.certificate.raw.equals(renewed.chain[0].raw));
-  t.is(next.hello.resumeVersion, 7);
-  t.false(oldEnded);
-  t.true(client.connected);
-
-  // Until the new one has answered the old one still counts; what both say is applied once.
-  old.send(delta(8, [api('b')]));
-  await old.until('an acknowledgement of 8', acknowledges(8));
-  next.send(delta(8, [api('b')]));
-  await within('the old stream to end', old.ended);
-  t.true(client.connected);
-  next.send(delta(9, [api('c')]));
-  await next.until('an acknowledgement of 9', acknowledges(9));
-  apiIds(t, client, ['a', 'b', 'c']);
-});
-
-test('only new roots need no new connection', async (t) => {
-  await using world = await newWorld();
-  const client = await world.client();
-  const stream = await world.controlPlane.nextStream();
-  stream.send(snapshot(1, []));
-  await stream.until('an acknowledgement of 1', acknowledges(1));
-  const { bundle, ...leaf } = world.identity.current();
-  world.identity.replace({ ...leaf, bundle: { ...bundle, version: 2 } }, 'bundle');
-  stream.send(delta(2, [api('a')]));
-  const { message } = await stream.until('an acknowledgement of 2', acknowledges(2));
-  t.deepEqual(message?.value, { version: 2, bundleVersion: 2 });
-  apiIds(t, client, ['a']);
-});
-
-test('a control plane that ends the old stream at once costs nothing', async (t) => {
-  await using world = await newWorld();
-  const client = await world.client();
-  const old = await world.controlPlane.nextStream();
-  old.send(snapshot(7, [api('a')]));
-  await old.until('an acknowledgement of 7', acknowledges(7));
-  world.identity.replace(newIdentity(), 'leaf');
-  const next = await world.controlPlane.nextStream();
-  old.fail();
-  next.send(delta(8, [api('b')]));
-  await next.until('an acknowledgement of 8', acknowledges(8));
-  t.true(client.connected);
-  t.is(world.log.of('sync-lost').length, 0);
-});
-
 test('reports when something is different, and once on each stream', async (t) => {
-  await using world = await newWorld();
+  await using world = await syncUnderTest();
   let openConnections = 1;
   await world.client({ report: () => ({ ...REPORT, openConnections }) });
   const stream = await world.controlPlane.nextStream();
@@ -325,7 +106,7 @@ test('reports when something is different, and once on each stream', async (t) =
 });
 
 test('goodbye withdraws the endpoint, also on a later connection; the view goes on', async (t) => {
-  await using world = await newWorld();
+  await using world = await syncUnderTest();
   const client = await world.client();
   const stream = await world.controlPlane.nextStream();
   stream.send(snapshot(1, []));
@@ -341,7 +122,7 @@ test('goodbye withdraws the endpoint, also on a later connection; the view goes 
 });
 
 test('close ends the stream, and a second close does nothing', async (t) => {
-  await using world = await newWorld();
+  await using world = await syncUnderTest();
   const client = await world.client();
   const stream = await world.controlPlane.nextStream();
   stream.send(snapshot(1, []));

@@ -1,0 +1,110 @@
+import { systemClock } from '../../common/clock.ts';
+import { spiffeId } from '../../common/pki/spiffe-id.ts';
+import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
+import type { Endpoint, SyncRequest, SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
+import { createSyncClient, type SyncClient } from '../../proxy/discovery/sync-client.ts';
+import type { SyncClientSettings } from '../../proxy/discovery/sync-settings.ts';
+import {
+  createIdentitySource,
+  type MutableIdentitySource,
+} from '../../proxy/identity/mutable-source.ts';
+import { createLogRecorder, type LogRecorder } from './log-recorder.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
+import { createTestAuthority } from './test-authority.ts';
+import { startTestControlPlane, type TestControlPlane } from './test-control-plane.ts';
+
+/** The authority of the mesh that the tests of this folder are about. */
+export const authority = createTestAuthority();
+/** Where the sidecar says that it is. */
+export const PLACE = { address: '127.0.0.1', hbonePort: 15_008, ports: [8080] };
+/** What the sidecar reports while nothing happens. */
+export const REPORT = {
+  certificateSerial: 'ab',
+  certificateNotAfterMs: 1,
+  openConnections: 0,
+  openTunnels: 0,
+  totalConnections: 0,
+};
+
+/** A sidecar's side of a Sync stream, and a control plane to talk to. */
+export interface SyncUnderTest extends AsyncDisposable {
+  readonly controlPlane: TestControlPlane;
+  readonly identity: MutableIdentitySource;
+  readonly log: LogRecorder;
+  readonly bundles: TrustBundle[];
+  readonly stateDirectory: string;
+  client(settings?: Partial<SyncClientSettings>): Promise<SyncClient>;
+}
+
+/** An identity with a leaf of its own. */
+export function newIdentity(): ReturnType<MutableIdentitySource['current']> {
+  const { privateKey, chain } = authority.workload('shop', 'web');
+  const id = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
+  const { bundle } = authority;
+  return { spiffeId: id, privateKey, chain, bundle, receivedMs: Date.now(), lifetimeMs: 3_600_000 };
+}
+
+/** Makes everything but the client; all of it, clients included, ends with the test. */
+export async function syncUnderTest(): Promise<SyncUnderTest> {
+  const cleanup = new AsyncDisposableStack();
+  const directory = cleanup.use(await temporaryDirectory());
+  const controlPlane = cleanup.use(await startTestControlPlane({ authority }));
+  const identity = createIdentitySource(newIdentity());
+  const log = createLogRecorder();
+  const bundles: TrustBundle[] = [];
+  return {
+    controlPlane,
+    identity,
+    log,
+    bundles,
+    stateDirectory: directory.path,
+    async client(settings = {}) {
+      const client = await createSyncClient({
+        identity,
+        controlPlane,
+        instanceId: 'web-1',
+        softwareVersion: '1.2.3',
+        hello: () => PLACE,
+        report: () => REPORT,
+        onBundle: (bundle) => void bundles.push(bundle),
+        stateDirectory: directory.path,
+        clock: systemClock,
+        logger: log.logger,
+        random: () => 0.1,
+        ...settings,
+      });
+      cleanup.defer(() => client.close());
+      return client;
+    },
+    [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
+  };
+}
+
+/** An endpoint of the service `api`. */
+export function api(instanceId: string, more: Partial<Endpoint> = {}): Endpoint {
+  return {
+    instanceId,
+    spiffeId: 'spiffe://mesh.local/ns/shop/sa/api',
+    address: '127.0.0.2',
+    hbonePort: 15_008,
+    ports: [80],
+    ...more,
+  };
+}
+
+/** A snapshot with the roots of the mesh. */
+export function snapshot(version: number, endpoints: Endpoint[]): SyncResponse {
+  const bundle = toBundleMessage(authority.bundle);
+  return { version, change: { $case: 'snapshot', value: { endpoints, bundle } } };
+}
+
+/** A delta without roots. */
+export function delta(version: number, upserted: Endpoint[], removed: string[] = []): SyncResponse {
+  return { version, change: { $case: 'delta', value: { upserted, removed, bundle: undefined } } };
+}
+
+/** True for the acknowledgement of this version. */
+export function acknowledges(version: number): (request: SyncRequest) => boolean {
+  return ({ message }) => message?.$case === 'acknowledgement' && message.value.version === version;
+}
