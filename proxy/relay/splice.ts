@@ -170,8 +170,9 @@ class Splice {
     const broken = this.#stream.broken() ?? 'peer-reset';
     if (broken === 'tunnel-lost' && !this.#touched && !this.#socket.destroyed) {
       this.#settle('untouched');
-      this.#socket.off('error', ignore);
       this.#socket.pause();
+      // Until somebody takes it over, an error must not be the end of the process.
+      this.#socket.on('error', ignore);
       return;
     }
     this.#settle(broken);

@@ -3,7 +3,7 @@ import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Http2ConnectionOptions } from './http2-connection.ts';
-import { endStreamOnFinish, Http2TunnelStream, NO_IMPLICIT_END_STREAM } from './http2-stream.ts';
+import { Http2TunnelStream, resetWithoutEnd } from './http2-stream.ts';
 import { answerError, resetError } from './open-error.ts';
 import { TunnelError } from './tunnel-error.ts';
 import type { Tunnel, TunnelEnd, TunnelStream } from './tunnel.ts';
@@ -56,7 +56,7 @@ export class Http2ClientTunnel implements Tunnel {
     const stream = this.#request(authority);
     this.#connection.track(stream);
     stream.on('error', ignore);
-    endStreamOnFinish(stream);
+    resetWithoutEnd(stream);
     if (this.#connection.streamsCarried >= MAX_STREAMS_CARRIED) this.drain('drained');
     await this.#answered(stream, signal);
     return new Http2TunnelStream(stream, this.#connection);
@@ -81,7 +81,7 @@ export class Http2ClientTunnel implements Tunnel {
     try {
       return this.#session.request(
         { ':method': 'CONNECT', ':authority': authority },
-        { endStream: false, ...NO_IMPLICIT_END_STREAM },
+        { endStream: false },
       );
     } catch (error) {
       throw new TunnelError('refused-stream', 'the tunnel closed while a stream was being opened', {

@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Http2Connection } from './http2-connection.ts';
-import { endStreamOnFinish, Http2TunnelStream, NO_IMPLICIT_END_STREAM } from './http2-stream.ts';
+import { Http2TunnelStream, resetWithoutEnd } from './http2-stream.ts';
 import type { IncomingStream, RefusalStatus, TunnelStream } from './tunnel.ts';
 
 /** What an incoming stream is made of; `onCancelled` is called when the peer gives it up undecided. */
@@ -48,8 +48,8 @@ export class Http2IncomingStream implements IncomingStream {
 
   accept(): TunnelStream {
     if (this.#decide()) {
-      endStreamOnFinish(this.#stream);
-      this.#stream.respond({ ':status': 200 }, NO_IMPLICIT_END_STREAM);
+      resetWithoutEnd(this.#stream);
+      this.#stream.respond({ ':status': 200 });
     }
     return new Http2TunnelStream(this.#stream, this.#connection);
   }

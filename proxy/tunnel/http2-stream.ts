@@ -7,17 +7,19 @@ import type { Http2Connection } from './http2-connection.ts';
 import type { TunnelStream } from './tunnel.ts';
 
 /**
- * An option of every CONNECT and of every 200, which keeps node:http2 from ending a stream by itself.
- * Without it `close(code)` ends the writable side first, and the peer reads END_STREAM, a clean end,
- * before the RST_STREAM. With it END_STREAM is sent by `endStreamOnFinish` alone, as an empty frame.
+ * Keeps node:http2 from ending a stream that it resets. By itself `close(code)` ends the writable
+ * side first, and the peer reads END_STREAM, a clean end, before the RST_STREAM. Call it before the
+ * stream is written to.
+ *
+ * (The option `waitForTrailers` would do the same through public API, but a peer that resets such a
+ * stream at the wrong moment aborts the process: Http2Stream::OnTrailers asserts that it lives.)
  */
-export const NO_IMPLICIT_END_STREAM = { waitForTrailers: true } as const;
-
-/** Sends END_STREAM when the writable side has ended, and not when the stream is being reset. */
-export function endStreamOnFinish(stream: Http2Stream): void {
-  stream.once('wantTrailers', () => {
-    if (!stream.closed && !stream.destroyed) stream.sendTrailers({});
-  });
+export function resetWithoutEnd(stream: Http2Stream): void {
+  const endStream = stream._final.bind(stream);
+  stream._final = (callback) => {
+    if (stream.closed) callback();
+    else endStream(callback);
+  };
 }
 
 /**

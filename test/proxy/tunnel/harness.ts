@@ -203,7 +203,10 @@ export function serveApp(port: number, outcomes: string[] = []): (stream: Incomi
       void stream
         .accept()
         .relay(socket, counters)
-        .then((outcome) => outcomes.push(outcome));
+        .then((outcome) => {
+          outcomes.push(outcome);
+          socket.destroy();
+        });
     });
   };
 }
