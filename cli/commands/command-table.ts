@@ -1,5 +1,6 @@
 import type { CliContext } from '../cli-context.ts';
 import { certs } from './certs.ts';
+import { demo } from './demo.ts';
 import { status } from './status.ts';
 import { tokenCreate } from './token-create.ts';
 import { tokenList } from './token-list.ts';
@@ -20,6 +21,7 @@ export interface Command {
 
 /** The commands that ask a running mesh. The ones that run it are the main file's business. */
 export const COMMANDS: readonly Command[] = [
+  { words: 'demo', purpose: 'watch a mesh at work on this machine', group: 'Run', run: demo },
   {
     words: 'token create',
     purpose: 'make a join token for sidecars',

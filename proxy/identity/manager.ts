@@ -87,12 +87,7 @@ export async function createIdentityManager(
       bundle: newer(current.bundle, issued.identity.bundle),
     }));
     metrics.renewed();
-    const notAfterMs = expiresMs(issued.identity);
-    const serial = issued.identity.chain[0].serialNumber.toLowerCase();
-    logger.info(
-      { event: 'renewed', serial, notAfterMs },
-      `certificate renewed, valid until ${new Date(notAfterMs).toISOString()}`,
-    );
+    logger.info({ event: 'renewed', serial: serialOf(issued.identity) }, 'certificate renewed');
   }
 
   const loop = startRenewalLoop({
@@ -100,6 +95,15 @@ export async function createIdentityManager(
     random,
     current: () => identities.current(),
     renew,
+    onScheduled(nextRenewalMs) {
+      const identity = identities.current();
+      const notAfterMs = expiresMs(identity);
+      const [until, next] = [notAfterMs, nextRenewalMs].map((ms) => new Date(ms).toISOString());
+      logger.info(
+        { event: 'renewal-scheduled', serial: serialOf(identity), notAfterMs, nextRenewalMs },
+        `the certificate is valid until ${until} and will be renewed at ${next}`,
+      );
+    },
     onFailure(error, nextTryMs) {
       metrics.renewalFailed(codeOf(error));
       logFailure(settings, error, expiresMs(identities.current()), nextTryMs);
@@ -172,6 +176,10 @@ function logFailure(
 
 function newer(current: TrustBundle, offered: TrustBundle): TrustBundle {
   return offered.version > current.version ? offered : current;
+}
+
+function serialOf({ chain: [leaf] }: WorkloadIdentity): string {
+  return leaf.serialNumber.toLowerCase();
 }
 
 function codeOf(error: unknown): string {

@@ -32,6 +32,8 @@ export interface RenewalLoopSettings {
   /** One try; when it resolves, `current` returns the new identity. */
   readonly renew: (signal: AbortSignal) => Promise<void>;
   readonly onFailure: (error: unknown, nextTryMs: number) => void;
+  /** Called whenever a renewal was scheduled. */
+  readonly onScheduled: (dueMs: number) => void;
 }
 
 /** A running schedule. */
@@ -56,6 +58,7 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
   function wait(): RenewalState {
     const dueMs = renewalDueMs(current(), random);
     const timer = clock.after(dueMs - clock.now(), () => renew(0));
+    settings.onScheduled(dueMs);
     return { kind: 'waiting', dueMs, timer };
   }
 

@@ -37,7 +37,7 @@ export function renewalDueMs(
   { receivedMs, lifetimeMs }: Pick<WorkloadIdentity, 'receivedMs' | 'lifetimeMs'>,
   random: () => number,
 ): number {
-  return receivedMs + lifetimeMs * (1 / 2 + random() / 6);
+  return Math.round(receivedMs + lifetimeMs * (1 / 2 + random() / 6));
 }
 
 /**
@@ -50,7 +50,7 @@ export function retryDelayMs(failures: number, remainingMs: number, random: () =
   const capMs =
     remainingMs > 0 ? Math.min(RETRY_CAP_MS, remainingMs / PARTS) : EXPIRED_RETRY_CAP_MS;
   const delayMs = fullJitterMs(failures, { baseMs: RETRY_BASE_MS, capMs }, random);
-  return Math.max(delayMs, RETRY_FLOOR_MS);
+  return Math.max(Math.round(delayMs), RETRY_FLOOR_MS);
 }
 
 /** How long one try may take, with so much validity left. */

@@ -102,27 +102,31 @@ export function startHauberk(
   return self;
 }
 
+/** How a command is run to its end. */
+export interface HauberkCommandOptions extends HauberkProcessOptions {
+  readonly deadlineMs?: number;
+}
+
 /** Runs a `hauberk` command to its end. */
 export async function runHauberk(
   args: readonly string[],
-  options: HauberkProcessOptions = {},
+  { deadlineMs, env = {}, cwd }: HauberkCommandOptions = {},
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', entryPoint, ...args],
-    {
-      env: { PATH: process.env['PATH'], ...options.env },
-      cwd: options.cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
+    { env: { PATH: process.env['PATH'], ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const [stdout, stderr, [code]] = await within(
-    `\`hauberk ${args.join(' ')}\` ends`,
-    Promise.all([
-      child.stdout.setEncoding('utf8').toArray(),
-      child.stderr.setEncoding('utf8').toArray(),
-      once(child, 'close') as Promise<[number]>,
-    ]),
-  );
-  return { code, stdout: stdout.join(''), stderr: stderr.join('') };
+  const ended = Promise.all([
+    child.stdout.setEncoding('utf8').toArray(),
+    child.stderr.setEncoding('utf8').toArray(),
+    once(child, 'close') as Promise<[number]>,
+  ]);
+  try {
+    const what = `\`hauberk ${args.join(' ')}\` ends`;
+    const [stdout, stderr, [code]] = await within(what, ended, deadlineMs);
+    return { code, stdout: stdout.join(''), stderr: stderr.join('') };
+  } finally {
+    child.kill('SIGKILL');
+  }
 }

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { DemoError } from './demo-error.ts';
+
+/** One line of a child's standard output: a JSON object. */
+export type ChildLine = Readonly<Record<string, unknown>>;
+
+/** A process of the demo. */
+export interface Child {
+  readonly name: string;
+  /** Calls back for every line, those of the past first. */
+  onLine(listener: (line: ChildLine) => void): void;
+  /** The first line that matches. Throws DemoError `process-ended` when the process ends before. */
+  line(matches: (line: ChildLine) => boolean): Promise<ChildLine>;
+  /** Closes its standard input, which the demo's own processes take for the end. */
+  finish(): Promise<void>;
+  /** Sends SIGTERM and waits; SIGKILL when it takes too long. */
+  stop(): Promise<void>;
+}
+
+/** What runs in a child: a file of this folder's, or a command of `hauberk`. */
+export type ChildProgram =
+  | { readonly script: 'app/main.ts' | 'client/main.ts'; readonly args: readonly string[] }
+  | { readonly command: readonly string[] };
+
+/** A sidecar with nothing to drain ends within milliseconds. */
+const STOP_DEADLINE_MS = 5_000;
+
+const running = new Set<() => void>();
+// No process of the demo outlives it, however it ends.
+process.on('exit', () => {
+  for (const kill of running) kill();
+});
+
+/** Starts a process on the same Node.js as this one. */
+export function startChild(name: string, program: ChildProgram): Child {
+  const [file, args] =
+    'script' in program ? [program.script, program.args] : ['../main.ts', program.command];
+  const entry = fileURLToPath(new URL(file, import.meta.url));
+  const child = spawn(process.execPath, [...process.execArgv, entry, ...args], {
+    // Settings of the person's own mesh in the environment are not for the demo's.
+    env: {},
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const kill = (): void => void child.kill('SIGKILL');
+  running.add(kill);
+  const lines: ChildLine[] = [];
+  const listeners = new Set<(line: ChildLine) => void>();
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    if (!text.startsWith('{')) return;
+    const line = JSON.parse(text) as ChildLine;
+    lines.push(line);
+    for (const listener of listeners) listener(line);
+  });
+  const ended = once(child, 'close').then(() => void running.delete(kill));
+  const onLine: Child['onLine'] = (listener) => {
+    for (const line of lines) listener(line);
+    listeners.add(listener);
+  };
+  return {
+    name,
+    onLine,
+    async line(matches) {
+      const { promise, resolve, reject } = Promise.withResolvers<ChildLine>();
+      onLine((line) => {
+        if (matches(line)) resolve(line);
+      });
+      void ended.then(() => {
+        const why = complaints.trim() === '' ? `exit code ${child.exitCode}` : complaints.trim();
+        reject(new DemoError('process-ended', `the demo's ${name} ended too early: ${why}`));
+      });
+      return await promise;
+    },
+    async finish() {
+      child.stdin.end();
+      await ended;
+    },
+    async stop() {
+      child.kill('SIGTERM');
+      const late = setTimeout(kill, STOP_DEADLINE_MS);
+      await ended;
+      clearTimeout(late);
+    },
+  };
+}

@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Clock } from '../../common/clock.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { connectAdmin } from '../client.ts';
+import { readAdminCredential } from '../credential.ts';
+import { startChild, type Child } from './child.ts';
+import { startSidecar, type DemoSidecar } from './sidecar-child.ts';
+import { startWiretap, type Wiretap } from './wiretap.ts';
+
+/** Short enough to watch two rotations in the time that a person looks on. */
+export const CERTIFICATE_SECONDS = 15;
+
+/** Instances of the service that is called. */
+const API_INSTANCES = 2;
+
+/** What the client has counted. */
+export interface ClientTotals {
+  readonly requests: number;
+  readonly failures: number;
+  readonly lastFailure: string;
+}
+
+/** A running mesh of real processes on loopback, with somebody listening in. */
+export interface DemoMesh extends Closeable {
+  readonly sidecars: readonly DemoSidecar[];
+  /** Between the client and its sidecar: what is said there is readable. */
+  readonly plaintextSide: Wiretap;
+  /** Between the sidecars: what is said there must not be. */
+  readonly wire: readonly Wiretap[];
+  readonly totals: ClientTotals;
+  /** Tunnels that were made: successful handshakes of both ends, counted once. */
+  handshakes(): Promise<number>;
+  /** Ends the load, with no request in flight. */
+  finishLoad(): Promise<void>;
+  /** Ends all processes and removes all files. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts control plane, sidecars, application and client:
+ *
+ *     client ─tap─> sidecar of web ═tap═> sidecar of api-1 ──> api-1
+ *                                  ═tap═> sidecar of api-2 ──> api-2
+ */
+export async function startDemoMesh(clock: Clock): Promise<DemoMesh> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hauberk-demo-'));
+  await using opened = new AsyncDisposableStack();
+  opened.defer(() => rm(directory, { recursive: true, force: true }));
+  const own = (child: Child): Child => opened.adopt(child, () => child.stop());
+  const tap = async (canary: string): Promise<Wiretap> =>
+    opened.adopt(await startWiretap(canary), (wiretap) => wiretap.close());
+
+  const canary = `canary-${randomBytes(12).toString('hex')}`;
+  const dataDirectory = path.join(directory, 'control-plane');
+  const controlPlanePort = await startControlPlane(dataDirectory, own);
+  const tokenFile = await makeToken({ clock, dataDirectory, controlPlanePort, directory });
+  const shared = { controlPlanePort, tokenFile };
+  const sidecar = async (name: string, service: string, args: readonly string[]) => {
+    const stateDirectory = path.join(directory, name);
+    const started = await startSidecar({ ...shared, name, service, stateDirectory, args });
+    own(started.child);
+    return started;
+  };
+
+  const apis = Array.from({ length: API_INSTANCES }, async (_, index) => {
+    const name = `api-${index + 1}`;
+    const app = own(startChild(name, { script: 'app/main.ts', args: [name] }));
+    const { port } = await app.line((line) => 'port' in line);
+    const wiretap = await tap(canary);
+    const args = ['--expose', `8080=127.0.0.1:${String(port)}`];
+    const advertise = ['--advertise', `127.0.0.1:${wiretap.port}`];
+    const started = await sidecar(name, 'api', [...args, ...advertise]);
+    wiretap.forwardTo(started.hbonePort);
+    return { started, wiretap };
+  });
+  const [web, ...called] = await Promise.all([
+    sidecar('web', 'web', ['--upstream', '127.0.0.1:0=api:8080']),
+    ...apis,
+  ]);
+  const plaintextSide = await tap(canary);
+  plaintextSide.forwardTo(web.upstreamPort ?? 0);
+
+  const args = [String(plaintextSide.port), canary];
+  const client = startChild('client', { script: 'client/main.ts', args });
+  let totals: ClientTotals = { requests: 0, failures: 0, lastFailure: '' };
+  client.onLine((line) => (totals = line as unknown as ClientTotals));
+  let loadEnded: Promise<void> | undefined;
+  const finishLoad = (): Promise<void> => (loadEnded ??= client.finish());
+  opened.defer(finishLoad);
+
+  const parts = opened.move();
+  return {
+    sidecars: [web, ...called.map(({ started }) => started)],
+    plaintextSide,
+    wire: called.map(({ wiretap }) => wiretap),
+    get totals() {
+      return totals;
+    },
+    handshakes: () => countHandshakes(web.metricsPort),
+    finishLoad,
+    close: () => parts.disposeAsync(),
+  };
+}
+
+async function startControlPlane(
+  dataDirectory: string,
+  own: (child: Child) => Child,
+): Promise<number> {
+  const controlPlane = own(
+    startChild('control plane', {
+      command: [
+        'control-plane',
+        `--data-dir=${dataDirectory}`,
+        '--grpc-listen=127.0.0.1:0',
+        '--http-listen=127.0.0.1:0',
+        `--leaf-lifetime-seconds=${CERTIFICATE_SECONDS}`,
+      ],
+    }),
+  );
+  const line = await controlPlane.line(
+    ({ event, name }) => event === 'listening' && name === 'grpc',
+  );
+  return Number(line['port']);
+}
+
+async function makeToken(options: {
+  readonly clock: Clock;
+  readonly dataDirectory: string;
+  readonly controlPlanePort: number;
+  readonly directory: string;
+}): Promise<string> {
+  const credential = readAdminCredential(path.join(options.dataDirectory, 'admin.pem'));
+  const address = { host: '127.0.0.1', port: options.controlPlanePort };
+  const admin = connectAdmin({ address, credential, clock: options.clock });
+  try {
+    const scope = { namespace: 'demo', service: undefined, ttlSeconds: 60 };
+    const { joinToken } = await admin.createToken({ ...scope, uses: 1 + API_INSTANCES });
+    const file = path.join(options.directory, 'token');
+    await writeFile(file, joinToken, { mode: 0o600 });
+    return file;
+  } finally {
+    await admin.close();
+  }
+}
+
+const HANDSHAKES = /^hauberk_handshake_seconds_count\{direction="outbound"\} (\d+)$/m;
+
+async function countHandshakes(metricsPort: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
+  return Number(HANDSHAKES.exec(await response.text())?.[1] ?? 0);
+}

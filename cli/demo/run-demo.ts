@@ -1,0 +1,63 @@
+import { createLogUpdate } from 'log-update';
+import type { WriteStream } from 'node:tty';
+import { sleep, type Clock } from '../../common/clock.ts';
+import { startDemoMesh, type DemoMesh } from './demo-mesh.ts';
+import { DemoError } from './demo-error.ts';
+import { demoReport, type DemoReport } from './demo-report.ts';
+import { renderDemo } from './demo-view.ts';
+
+/** How the demo runs. */
+export interface DemoOptions {
+  /** Ends by itself after every sidecar has renewed its certificate twice; otherwise by `signal`. */
+  readonly once: boolean;
+  /** Where the live view goes; without it nothing is shown. */
+  readonly screen: WriteStream | undefined;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Often enough to look alive. */
+const FRAME_MS = 250;
+/** Rotations that every sidecar goes through in a demo that ends by itself. */
+const ROTATIONS_TO_SEE = 2;
+/** Two lives of a certificate and a slow start; a demo that takes longer has failed. */
+const ONCE_DEADLINE_MS = 50_000;
+
+/**
+ * Shows a mesh at work: starts it, watches it, and takes it down without a trace.
+ *
+ * Throws DemoError when a process ends, or when the certificates do not rotate in time.
+ */
+export async function runDemo({ once, screen, clock, signal }: DemoOptions): Promise<DemoReport> {
+  const deadlineMs = clock.now() + ONCE_DEADLINE_MS;
+  const mesh = await startDemoMesh(clock);
+  try {
+    const show = screen === undefined ? undefined : createLogUpdate(screen);
+    while (!signal.aborted && !(once && hasRotated(mesh))) {
+      show?.(renderDemo(mesh, await demoReport(mesh), clock.now()));
+      if (once && clock.now() > deadlineMs) throw notInTime(mesh);
+      await sleep(clock, FRAME_MS, signal).catch(() => undefined);
+    }
+    await mesh.finishLoad();
+    const report = await demoReport(mesh);
+    show?.(renderDemo(mesh, report, clock.now()));
+    show?.done();
+    return report;
+  } finally {
+    await mesh.close();
+  }
+}
+
+function hasRotated({ sidecars }: DemoMesh): boolean {
+  return sidecars.every(({ rotations }) => rotations >= ROTATIONS_TO_SEE);
+}
+
+function notInTime({ sidecars }: DemoMesh): DemoError {
+  const late = sidecars.filter(({ rotations }) => rotations < ROTATIONS_TO_SEE);
+  const names = late.map(({ name, rotations }) => `${name} (${rotations})`).join(', ');
+  return new DemoError(
+    'not-in-time',
+    `expected every sidecar to rotate ${ROTATIONS_TO_SEE} times within ${ONCE_DEADLINE_MS / 1000} s, but not: ${names}`,
+    { hint: 'this machine may be too busy: end other programs and try again' },
+  );
+}

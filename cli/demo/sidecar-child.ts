@@ -1,0 +1,62 @@
+import { startChild, type Child } from './child.ts';
+
+/** What the demo knows of one of its sidecars, kept current from its log. */
+export interface DemoSidecar {
+  readonly child: Child;
+  readonly name: string;
+  serial: string;
+  notAfterMs: number;
+  nextRenewalMs: number;
+  rotations: number;
+  readonly hbonePort: number;
+  /** The port that the application calls, where there is one. */
+  readonly upstreamPort: number | undefined;
+  readonly metricsPort: number;
+}
+
+/** Where a sidecar of the demo stands. */
+export interface DemoSidecarOptions {
+  readonly name: string;
+  readonly service: string;
+  readonly controlPlanePort: number;
+  readonly tokenFile: string;
+  readonly stateDirectory: string;
+  readonly args: readonly string[];
+}
+
+/** Starts a sidecar and waits until it is ready. */
+export async function startSidecar(options: DemoSidecarOptions): Promise<DemoSidecar> {
+  const child = startChild(`sidecar of ${options.name}`, {
+    command: [
+      'proxy',
+      '--namespace=demo',
+      `--service=${options.service}`,
+      `--control-plane=127.0.0.1:${options.controlPlanePort}`,
+      `--token-file=${options.tokenFile}`,
+      `--state-dir=${options.stateDirectory}`,
+      '--hbone-listen=127.0.0.1:0',
+      '--metrics-listen=127.0.0.1:0',
+      '--drain-seconds=2',
+      ...options.args,
+    ],
+  });
+  const ports = new Map<unknown, number>();
+  const held = { serial: '', notAfterMs: 0, nextRenewalMs: 0, rotations: 0 };
+  child.onLine((line) => {
+    if (line['event'] === 'listening') ports.set(line['name'], Number(line['port']));
+    if (line['event'] === 'renewal-scheduled') {
+      held.serial = String(line['serial']);
+      held.notAfterMs = Number(line['notAfterMs']);
+      held.nextRenewalMs = Number(line['nextRenewalMs']);
+    }
+    if (line['event'] === 'renewed') held.rotations += 1;
+  });
+  await child.line(({ event }) => event === 'ready');
+  return Object.assign(held, {
+    child,
+    name: options.name,
+    hbonePort: ports.get('hbone') ?? 0,
+    upstreamPort: ports.get('upstream'),
+    metricsPort: ports.get('metrics') ?? 0,
+  });
+}
