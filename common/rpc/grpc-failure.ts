@@ -34,7 +34,7 @@ export function toRpcError(error: unknown, target: string): RpcError {
     return refused;
   }
   const code = failureOf(error);
-  return new RpcError(code, `${target} ${SENTENCE[code]} (${error.details})`, {
+  return new RpcError(code, `${target} ${SENTENCE[code]} (${causeOf(error)})`, {
     cause: error,
     ...(HINT[code] === undefined ? {} : { hint: HINT[code] }),
   });
@@ -47,6 +47,16 @@ function failureOf({ code, details }: ServiceError): ConnectionFailure {
   if (CLOSED_EARLY.test(details)) return 'unreachable';
   if (UNTRUSTED.test(details)) return 'server-untrusted';
   return TLS.test(details) ? 'tls' : 'unreachable';
+}
+
+// What grpc-js wraps around the one thing that matters: `No connection established. Last error: Error:
+// connect ECONNREFUSED 127.0.0.1:1 (2030-01-01T00:00:00.000Z). Resolution note: `.
+function causeOf({ details }: ServiceError): string {
+  return details
+    .replace(/^.*Last error: (?:Error: )?/s, '')
+    .replace(/\. Resolution note: $/, '')
+    .replace(/ \(\d{4}-[-\dT:.]+Z\)$/, '')
+    .trim();
 }
 
 const SENTENCE: Record<ConnectionFailure, string> = {

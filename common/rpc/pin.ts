@@ -17,6 +17,8 @@ export interface PinSettings extends ServerAddress {
 
 /** Longer chains than leaf, issuer, root and one more (a root in rotation) are not walked. */
 const MAX_CHAIN = 5;
+/** For a server that does not answer the end of the connection. */
+const LEAVE_TIMEOUT_MS = 1_000;
 
 /**
  * First contact: connects without trusting anybody, sends nothing, takes the root certificate that
@@ -48,7 +50,11 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   const onAbort = (): void => fail('cancelled', 'was not waited for');
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted === true) onAbort();
-  socket.once('secureConnect', () => resolve(pinned(socket, settings.rootDigest, target)));
+  let secure = false;
+  socket.once('secureConnect', () => {
+    secure = true;
+    resolve(pinned(socket, settings.rootDigest, target));
+  });
   socket.on('error', (error) => reject(translated(error, target)));
   socket.once('close', () => reject(closedEarly(target)));
   try {
@@ -56,8 +62,17 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   } finally {
     clearTimeout(timeout);
     signal?.removeEventListener('abort', onAbort);
-    socket.destroy();
+    if (secure) leave(socket);
+    else socket.destroy();
   }
+}
+
+// Closed the hard way, the server would not get to the end of the handshake, and count a failed one.
+function leave(socket: TLSSocket): void {
+  const force = setTimeout(() => socket.destroy(), LEAVE_TIMEOUT_MS);
+  socket.once('close', () => clearTimeout(force));
+  socket.resume();
+  socket.end();
 }
 
 function pinned(

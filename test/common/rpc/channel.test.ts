@@ -98,7 +98,8 @@ test('nobody at the port is unreachable, and says where', async (t) => {
     instanceOf: RpcError,
   });
   t.is(error.code, 'unreachable');
-  t.true(error.message.includes(`127.0.0.1:${controlPlane.port}`));
+  const at = `127.0.0.1:${controlPlane.port}`;
+  t.is(error.message, `the control plane at ${at} cannot be reached (connect ECONNREFUSED ${at})`);
 });
 
 test('a refusal arrives with its reason, its hint and the time of the server', async (t) => {

@@ -1,11 +1,14 @@
-import { createServer, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import test from 'ava';
 import { rootDigest } from '../../../common/pki/digest.ts';
+import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { pinRoot } from '../../../common/rpc/pin.ts';
 import { RpcError, type RpcErrorCode } from '../../../common/rpc/rpc-error.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { within } from '../../helpers/deadline.ts';
+import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
 import type { ExecutionContext } from 'ava';
 
 const authority = createTestAuthority();
@@ -38,6 +41,26 @@ test('takes the root that has the digest, whatever the name of the host', async 
   const { port } = controlPlane;
   const root = await pinRoot({ host: 'localhost', port, rootDigest: digest, timeoutMs: 5_000 });
   t.true(root.raw.equals(authority.root.certificate.raw));
+});
+
+test('the server sees a whole handshake, and then an ordinary end', async (t) => {
+  const { privateKey, chain, roots } = serverIdentity(authority);
+  const server = createTlsServer(secureContextOptions({ privateKey, chain, roots }));
+  const handshake = once(server, 'secureConnection') as Promise<[TLSSocket]>;
+  const failures: Error[] = [];
+  server.on('tlsClientError', (error) => failures.push(error));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const pin = pinRoot({ host: '127.0.0.1', port, rootDigest: digest, timeoutMs: 5_000 });
+  const [socket] = await within('a handshake', handshake);
+  // As an HTTP/2 server does, it speaks first.
+  socket.end('settings');
+  socket.resume();
+  await within('the end of the connection', once(socket, 'close'));
+  await pin;
+  t.deepEqual(failures, []);
+  server.close();
 });
 
 test('refuses another root, and names both digests', async (t) => {
