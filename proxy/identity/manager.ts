@@ -41,8 +41,8 @@ export async function createIdentityManager(
 ): Promise<IdentityManager> {
   const { clock, logger, metrics, random } = settings;
   const state = await openStateDirectory(settings.stateDirectory);
-  const { instanceId, identity } = await firstIdentity(state, settings);
-  const identities = createIdentitySource(identity);
+  const { instanceId, identity: first } = await firstIdentity(state, settings);
+  const identities = createIdentitySource(first);
 
   // One change after the other, so that the file always holds what is in use, or what is about to be.
   let lastChange: Promise<void> = Promise.resolve();
