@@ -158,6 +158,12 @@ function createTlsServer(
 }
 /* eslint-enable no-underscore-dangle */
 
+const closed = (socket: TLSSocket): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+
 interface Parts {
   readonly tlsServer: TlsServer;
   readonly server: Server;
@@ -177,10 +183,11 @@ function ending({ tlsServer, server, injector, sockets }: Parts): Drainable & { 
       // Sends GOAWAY: calls that are under way end by themselves.
       injector.destroy();
     },
-    idle: () =>
-      new Promise((resolve) => {
-        server.tryShutdown(() => resolve());
-      }),
+    // A session closes its socket when the last of its streams has ended. (`tryShutdown` of grpc-js
+    // does not wait for sessions that are closing already.)
+    async idle() {
+      await Promise.all(Array.from(sockets, closed));
+    },
     force,
     close: force,
   };

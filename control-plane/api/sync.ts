@@ -1,6 +1,6 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
 import type { Hello, SyncRequest } from '../../proto/gen/hauberk/v1/discovery.ts';
@@ -107,16 +107,15 @@ function openStream(
   let subscription: Closeable | undefined;
   let ended = false;
 
-  const timers: Timer[] = [
-    clock.after(HELLO_TIMEOUT_MS, () => {
-      if (registration === undefined) end(malformed('Hello within 10 seconds, got nothing'));
-    }),
-    clock.after(notAfterMs - clock.now(), () => end(certificateExpired())),
-  ];
+  const helloTimer = clock.after(HELLO_TIMEOUT_MS, () => {
+    end(malformed(`Hello within ${HELLO_TIMEOUT_MS / 1000} seconds, got nothing`));
+  });
+  const expiryTimer = clock.after(notAfterMs - clock.now(), () => end(certificateExpired()));
   const leave = (): void => {
     if (ended) return;
     ended = true;
-    for (const timer of timers) timer.cancel();
+    helloTimer.cancel();
+    expiryTimer.cancel();
     void subscription?.close();
     // Also when it ends while it is being registered: then the registration is given up at once.
     registration?.then(
@@ -138,6 +137,7 @@ function openStream(
       certificateNotAfterMs: notAfterMs,
       onReplaced: () => end(replaced(hello.instanceId)),
     });
+    helloTimer.cancel();
     await registration;
     if (ended) return;
     subscription = hub.subscribe(hello.resumeVersion, (message, done) => {

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
-import type { Clock } from '../common/clock.ts';
-import { adminId, controlPlaneId } from '../common/pki/spiffe-id.ts';
-import type { ServerIdentity } from '../common/rpc/server-credentials.ts';
-import { writeAdminFile, writeRootFile } from './ca/admin-file.ts';
-import type { CertificateAuthority } from './ca/certificate-authority.ts';
-import { issueOwnCredential } from './ca/own-credential.ts';
-import { startSelfRenewal } from './ca/self-renewal.ts';
+import type { Clock } from '../../common/clock.ts';
+import { adminId, controlPlaneId } from '../../common/pki/spiffe-id.ts';
+import type { ServerIdentity } from '../../common/rpc/server-credentials.ts';
+import { writeAdminFile, writeRootFile } from './admin-file.ts';
+import type { CertificateAuthority } from './certificate-authority.ts';
+import { issueOwnCredential } from './own-credential.ts';
+import { startSelfRenewal } from './self-renewal.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 

@@ -1,0 +1,157 @@
+import { type KeyObject, X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { connectAdmin, type AdminClient } from '../../cli/client.ts';
+import { readAdminCredential, type AdminCredential } from '../../cli/credential.ts';
+import { createCsr } from '../../common/pki/csr.ts';
+import { generatePrivateKey } from '../../common/pki/key.ts';
+import type { Authority } from '../../common/pki/authority.ts';
+import { spiffeId } from '../../common/pki/spiffe-id.ts';
+import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
+import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
+import { decodeAuthority } from '../../control-plane/ca/stored-authority.ts';
+import { startControlPlane, type ControlPlane } from '../../control-plane/server.ts';
+import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
+import {
+  IdentityClient,
+  type IssueRequest,
+  type IssueResponse,
+} from '../../proto/gen/hauberk/v1/identity.ts';
+import { createLogRecorder, type LogRecorder } from '../helpers/log-recorder.ts';
+import { createManualClock, type ManualClock } from '../helpers/manual-clock.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+
+/** A key with the certificate for it. */
+export interface TestIdentity {
+  readonly privateKey: KeyObject;
+  readonly chain: readonly X509Certificate[];
+}
+
+/** A real control plane in this process, on free ports, with a clock that the test moves. */
+export interface ControlPlaneUnderTest {
+  readonly controlPlane: ControlPlane;
+  readonly clock: ManualClock;
+  readonly log: LogRecorder;
+  readonly dataDir: string;
+  readonly operator: AdminCredential;
+  readonly admin: AdminClient;
+  /** A connection that ends with the test. */
+  connect(identity?: TestIdentity): ControlPlaneChannel;
+  /** Calls Issue; what is not given is right. Rejects with an RpcError. */
+  issue(request: Partial<IssueRequest>, identity?: TestIdentity): Promise<IssueResponse>;
+  /** A token for the namespace. */
+  token(namespace?: string, service?: string): Promise<string>;
+  /** A sidecar with its first certificate. */
+  enrol(namespace: string, service: string): Promise<TestIdentity>;
+  /** The control plane's own issuer, to make certificates with that it would not issue. */
+  readonly issuer: Authority;
+  metric(line: string): Promise<boolean>;
+}
+
+/** What a test wants to be different. */
+export interface ControlPlaneUnderTestOptions {
+  readonly leafLifetimeSeconds?: number;
+}
+
+/** The name that the tests use. */
+export const webId = 'spiffe://mesh.local/ns/shop/sa/web';
+
+/** Starts one; everything ends with the test. */
+export async function startControlPlaneUnderTest(
+  t: ExecutionContext,
+  { leafLifetimeSeconds = 3600 }: ControlPlaneUnderTestOptions = {},
+): Promise<ControlPlaneUnderTest> {
+  const directory = await temporaryDirectory();
+  const dataDir = join(directory.path, 'data');
+  const clock = createManualClock(Date.now());
+  const log = createLogRecorder();
+  const settings = {
+    dataDir,
+    grpcListen: { host: '127.0.0.1', port: 0 },
+    httpListen: { host: '127.0.0.1', port: 0 },
+    trustDomain: 'mesh.local',
+    leafLifetimeSeconds,
+    drainSeconds: 5,
+  };
+  const issuer = await makeAuthority(dataDir, clock, log);
+  const controlPlane = await startControlPlane(settings, { clock, logger: log.logger });
+  const channels: { close(): void | Promise<void> }[] = [];
+  const address = { host: '127.0.0.1', port: controlPlane.grpcPort };
+  const operator = readAdminCredential(controlPlane.adminFile);
+  const admin = connectAdmin({ address, credential: operator, clock: { ...clock, now: Date.now } });
+  channels.push(admin);
+  t.teardown(async () => {
+    for (const channel of channels) await channel.close();
+    await controlPlane[Symbol.asyncDispose]();
+    await directory[Symbol.asyncDispose]();
+  });
+
+  const { roots, trustDomain } = operator;
+  const self: ControlPlaneUnderTest = {
+    controlPlane,
+    clock,
+    log,
+    dataDir,
+    issuer,
+    operator,
+    admin,
+    connect(identity) {
+      const channel = createChannel({
+        address,
+        trustDomain,
+        roots,
+        ...(identity === undefined ? {} : { identity }),
+      });
+      channels.push(channel);
+      return channel;
+    },
+    issue(request, identity) {
+      const channel = self.connect(identity);
+      const full: IssueRequest = {
+        csr: createCsr(generatePrivateKey()),
+        joinToken: '',
+        spiffeId: webId,
+        lifetimeSeconds: 0,
+        ...request,
+      };
+      return new Promise((resolve, reject) => {
+        channel.client(IdentityClient).issue(full, (error, response) => {
+          if (error === null) resolve(response);
+          else reject(channel.explain(error));
+        });
+      });
+    },
+    async token(namespace = 'shop', service) {
+      const request = { namespace, service, ttlSeconds: 3600, uses: undefined };
+      return (await admin.createToken(request)).joinToken;
+    },
+    async enrol(namespace, service) {
+      const privateKey = generatePrivateKey();
+      const { chain } = await self.issue({
+        csr: createCsr(privateKey),
+        joinToken: await self.token(namespace),
+        spiffeId: spiffeId({ trustDomain, namespace, service }).uri,
+      });
+      return { privateKey, chain: chain.map((der) => new X509Certificate(der)) };
+    },
+    async metric(line) {
+      const response = await fetch(`http://127.0.0.1:${controlPlane.httpPort}/metrics`);
+      return (await response.text()).includes(`\n${line}\n`);
+    },
+  };
+  return self;
+}
+
+/** The first start of the authority; later ones find it, and the test has its key. */
+async function makeAuthority(
+  dataDir: string,
+  clock: ManualClock,
+  { logger }: LogRecorder,
+): Promise<Authority> {
+  const store = await openSqliteStore({ path: join(dataDir, 'hauberk.db'), clock, logger });
+  await openCertificateAuthority({ store, clock, logger, trustDomain: 'mesh.local' });
+  const entry = await store.get('ca/issuer');
+  await store.close();
+  if (entry === undefined) throw new Error('expected an issuer in the store');
+  return decodeAuthority(entry);
+}
