@@ -57,23 +57,33 @@ export class Http2ServerTunnel {
    * Ends it without losing a stream (RFC 9113 section 6.8): a first GOAWAY asks the peer to open no
    * more, and only when a PING has made the round trip, behind everything that the peer had sent
    * before it read that, a second one names the last stream that is served.
+   *
+   * Without streams it ends at once: nghttp2 reads nothing more after a GOAWAY then, so the answer to
+   * the PING would never be seen. A stream that was on its way is refused unseen, and the peer opens
+   * it in another tunnel.
    */
   drain(reason: TunnelEnd): void {
     if (this.#draining || this.#connection.lost) return;
     this.#draining = true;
     this.#connection.retire(reason);
+    if (this.openStreams === 0) return this.#close();
     this.#session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
-    this.#session.ping(() => {
-      if (!this.#session.destroyed) this.#session.close();
-    });
+    this.#session.ping(() => this.#close());
   }
 
   destroy(reason: TunnelEnd): void {
     this.#connection.destroy(reason);
   }
 
+  #close(): void {
+    if (!this.#session.destroyed) this.#session.close();
+  }
+
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders & ConnectHeaders): void {
     this.#connection.track(stream);
+    stream.once('close', () => {
+      if (this.#draining && this.openStreams === 0) this.#close();
+    });
     stream.on('error', ignore);
     const incoming = new Http2IncomingStream({
       stream,
