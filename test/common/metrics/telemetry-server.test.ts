@@ -119,7 +119,8 @@ async function open(port: number): Promise<Socket> {
   return socket;
 }
 
-test('garbage and floods of headers are refused at once', async (t) => {
+// By itself, because it measures.
+test.serial('garbage and floods of headers are refused at once', async (t) => {
   const { get, server } = await start(t);
   const floods = [
     '\u0000\u0001\u0002garbage\r\n\r\n',
