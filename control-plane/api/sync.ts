@@ -61,6 +61,12 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     else logger.warn(line, `ended a Sync stream: ${error.message}`);
     call.emit('error', error);
   };
+  /** An end that belongs to the life of a stream is no refusal. */
+  const finish = (call: Call, planned: RequestError): void => {
+    const { reason, error } = toRefusal(planned, clock.now());
+    logger.debug({ event: 'sync-ended', reason, peer: call.getPeer() }, error.message);
+    call.emit('error', error);
+  };
   return {
     handle(call) {
       // grpc-js tells of a connection that broke only here, and throws when nobody listens.
@@ -70,7 +76,8 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
         const caller = requireWorkload(callerOf(call, clock.now()), trustDomain);
         const stream = openStream(call, caller, options, {
           onRefused: (thrown) => refuse(call, thrown),
-          onEnded: () => streams.delete(stream),
+          onFinished: (planned) => finish(call, planned),
+          onLeft: () => streams.delete(stream),
         });
         streams.add(stream);
       } catch (thrown) {
@@ -79,27 +86,29 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     },
     close() {
       closed = true;
-      for (const stream of streams) stream.end(goingAway());
+      for (const stream of streams) stream.finish(goingAway());
     },
   };
 }
 
 /** One stream that was let in. */
 interface Stream {
-  /** Ends it with a reason. */
-  end(reason: RequestError): void;
+  /** Ends it with a reason that is nobody's fault. */
+  finish(planned: RequestError): void;
 }
 
 interface StreamEvents {
   readonly onRefused: (thrown: unknown) => void;
-  readonly onEnded: () => void;
+  readonly onFinished: (planned: RequestError) => void;
+  /** In any case. */
+  readonly onLeft: () => void;
 }
 
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
   { registry, hub, clock }: SyncHandlerOptions,
-  { onRefused, onEnded }: StreamEvents,
+  { onRefused, onFinished, onLeft }: StreamEvents,
 ): Stream {
   const withinRate = createRateLimit(clock, MESSAGE_RATE);
   const notAfterMs = certificate.validToDate.getTime();
@@ -110,7 +119,7 @@ function openStream(
   const helloTimer = clock.after(HELLO_TIMEOUT_MS, () => {
     end(malformed(`Hello within ${HELLO_TIMEOUT_MS / 1000} seconds, got nothing`));
   });
-  const expiryTimer = clock.after(notAfterMs - clock.now(), () => end(certificateExpired()));
+  const expiryTimer = clock.after(notAfterMs - clock.now(), () => finish(certificateExpired()));
   const leave = (): void => {
     if (ended) return;
     ended = true;
@@ -122,12 +131,17 @@ function openStream(
       (registered) => registered.lost(),
       () => undefined,
     );
-    onEnded();
+    onLeft();
   };
   const end = (thrown: unknown): void => {
     if (ended) return;
     leave();
     onRefused(thrown);
+  };
+  const finish = (planned: RequestError): void => {
+    if (ended) return;
+    leave();
+    onFinished(planned);
   };
 
   const register = async (hello: Hello): Promise<void> => {
@@ -135,7 +149,7 @@ function openStream(
       record: readHello(hello, spiffeId, peerAddress(call)),
       certificateSerial: certificate.serialNumber.toLowerCase(),
       certificateNotAfterMs: notAfterMs,
-      onReplaced: () => end(replaced(hello.instanceId)),
+      onReplaced: () => finish(replaced(hello.instanceId)),
     });
     helloTimer.cancel();
     await registration;
@@ -172,7 +186,7 @@ function openStream(
     call.end();
   });
   call.on('cancelled', leave);
-  return { end };
+  return { finish };
 }
 
 /** `address:port`, IPv6 with or without brackets. */

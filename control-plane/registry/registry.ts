@@ -159,7 +159,17 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         if (!isCurrent(connection) || closed) return;
         update({ connected: false });
         connections.delete(instanceId);
-        if (!connection.left) void abandon(record);
+        const { spiffeId } = record;
+        if (connection.left) {
+          const line = { event: 'sidecar-left', instanceId, spiffeId };
+          logger.info(line, `the sidecar ${instanceId} of ${spiffeId} has left`);
+          return;
+        }
+        logger.warn(
+          { event: 'sidecar-lost', instanceId, spiffeId, ttlMs: LOST_TTL_MS },
+          `the sidecar ${instanceId} of ${spiffeId} is lost; its endpoint goes if it does not come back`,
+        );
+        void abandon(record);
       },
     };
   };
@@ -178,6 +188,13 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         connections.set(record.instanceId, connection);
         known.connected(record, arrival, clock.now());
         before?.onReplaced();
+        // Each renewal of its certificate brings a sidecar here again.
+        const level = before === undefined ? 'info' : 'debug';
+        const { instanceId, spiffeId, address } = record;
+        logger[level](
+          { event: 'sidecar-connected', instanceId, spiffeId, address },
+          `the sidecar ${instanceId} of ${spiffeId} is connected`,
+        );
         return registrationOf(connection);
       }),
     list: () => known.list(view.sidecars, clock.now()),
