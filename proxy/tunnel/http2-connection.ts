@@ -1,5 +1,6 @@
 import { constants } from 'node:http2';
 import type { Http2Session, Http2Stream } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
@@ -12,6 +13,8 @@ import type { TunnelEnd } from './tunnel.ts';
 /** An HTTP/2 session whose peer has been authenticated. */
 export interface Http2ConnectionOptions {
   readonly session: Http2Session;
+  /** The connection below the session. */
+  readonly socket: TLSSocket;
   readonly direction: Direction;
   readonly peer: SpiffeId;
   readonly expiresMs: number;
@@ -20,6 +23,9 @@ export interface Http2ConnectionOptions {
   readonly metrics: TunnelMetrics;
   readonly limits: TunnelLimits;
 }
+
+/** How long a session that has ended waits for the peer to close too. */
+const LINGER_MS = 2_000;
 
 /**
  * What both sides of a tunnel share: keep-alive, the count of streams, and one reason for its end.
@@ -42,6 +48,8 @@ export class Http2Connection {
   #retirement: TunnelEnd | undefined;
   #cause: TunnelEnd | undefined;
   #keepAlive: Timer | undefined;
+  #linger: Timer | undefined;
+  #isClosed = false;
 
   constructor(options: Http2ConnectionOptions) {
     const closed = Promise.withResolvers<TunnelEnd>();
@@ -80,18 +88,26 @@ export class Http2Connection {
   track(stream: Http2Stream): void {
     this.#streams.add(stream);
     this.streamsCarried += 1;
-    stream.once('close', () => this.#streams.delete(stream));
+    stream.once('close', () => {
+      this.#streams.delete(stream);
+      this.#lingerWhenDone();
+    });
   }
 
   /** Notes that no new streams are taken, and why; the first reason stays. */
   retire(reason: TunnelEnd): void {
     this.#retirement ??= reason;
     this.#resolveRetired();
+    this.#lingerWhenDone();
   }
 
   /** Ends it at once. Open streams are lost, and must not look as if they had ended well. */
   destroy(reason: TunnelEnd): void {
-    if (this.session.destroyed) return;
+    if (this.session.destroyed) {
+      // It may still be waiting for the peer to close.
+      this.#options.socket.destroy();
+      return;
+    }
     this.#cause ??= reason;
     this.retire(reason);
     // Left to itself the session resets them with NO_ERROR, which reads as a clean end.
@@ -112,6 +128,8 @@ export class Http2Connection {
   #closed(): TunnelEnd {
     const { metrics, direction, logger, peer } = this.#options;
     this.#keepAlive?.cancel();
+    this.#isClosed = true;
+    this.#linger?.cancel();
     const reason = this.#cause ?? this.#retirement ?? 'peer-closed';
     this.#cause ??= reason;
     this.retire(reason);
@@ -122,6 +140,16 @@ export class Http2Connection {
       `tunnel closed: ${reason}`,
     );
     return reason;
+  }
+
+  /** Both sides of a session that has ended wait for the other's FIN; one must not wait for ever. */
+  #lingerWhenDone(): void {
+    const done = this.#retirement !== undefined && this.openStreams === 0;
+    if (!done || this.#isClosed || this.#linger !== undefined) return;
+    this.#linger = this.#options.clock.after(LINGER_MS, () => {
+      this.#linger = undefined;
+      if (this.openStreams === 0) this.#options.socket.destroy();
+    });
   }
 
   #scheduleKeepAlive(): void {

@@ -74,7 +74,15 @@ export function createHttp2Dial(options: Http2DialOptions): Dial {
       await Promise.race([accepted(session, target), interrupted]);
       metrics.handshake('outbound', (clock.now() - startedMs) / 1000);
       const expiresMs = tunnelExpiryMs(identity, certificate);
-      const shared = { direction: 'outbound', peer, expiresMs, clock, logger, metrics } as const;
+      const shared = {
+        socket,
+        direction: 'outbound',
+        peer,
+        expiresMs,
+        clock,
+        logger,
+        metrics,
+      } as const;
       return new Http2ClientTunnel({ ...shared, session, limits });
     } catch (error) {
       session?.destroy();

@@ -138,6 +138,7 @@ export async function listenHttp2(
   ): Http2ServerTunnel {
     const tunnel = new Http2ServerTunnel({
       session: performServerHandshake(socket, serverSessionOptions(limits.maxConcurrentStreams)),
+      socket,
       direction: 'inbound',
       peer,
       identity,

@@ -58,17 +58,21 @@ export class Http2ServerTunnel {
    * more, and only when a PING has made the round trip, behind everything that the peer had sent
    * before it read that, a second one names the last stream that is served.
    *
-   * Without streams it ends at once: nghttp2 reads nothing more after a GOAWAY then, so the answer to
-   * the PING would never be seen. A stream that was on its way is refused unseen, and the peer opens
-   * it in another tunnel.
+   * Once a GOAWAY is out and no stream is open, node:http2 reads no more, not even the answer to the
+   * PING: then the second one goes out at once, and the peer may open again elsewhere what it says
+   * was not looked at.
    */
   drain(reason: TunnelEnd): void {
     if (this.#draining || this.#connection.lost) return;
     this.#draining = true;
     this.#connection.retire(reason);
-    if (this.openStreams === 0) return this.#close();
+    if (this.openStreams === 0) return this.#closeSession();
     this.#session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM_ID);
-    this.#session.ping(() => this.#close());
+    this.#session.ping(() => this.#closeSession());
+  }
+
+  #closeSession(): void {
+    if (!this.#session.destroyed) this.#session.close();
   }
 
   destroy(reason: TunnelEnd): void {

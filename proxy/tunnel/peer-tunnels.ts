@@ -57,6 +57,7 @@ export class PeerTunnels {
   #failures = 0;
   #waiters = 0;
   #lastUsedMs: number;
+  #lastDialMs = 0;
   #mode: 'cold' | 'warm' | 'forgotten' | 'closed' = 'cold';
 
   constructor(options: PeerTunnelsOptions) {
@@ -193,15 +194,27 @@ export class PeerTunnels {
     return this.#dial();
   }
 
+  /** Dials in the background; a peer that ends each tunnel at once does not make us spin. */
   #dialUnlessWaiting(): void {
     if (this.#dialing !== undefined || this.#redial !== undefined) return;
-    void this.#dial();
+    const { clock, limits } = this.#options;
+    const waitMs = this.#lastDialMs + limits.redialBaseMs - clock.now();
+    if (waitMs > 0) this.#reconcileAfter(waitMs);
+    else void this.#dial().catch(ignore);
+  }
+
+  #reconcileAfter(delayMs: number): void {
+    this.#redial = this.#options.clock.after(delayMs, () => {
+      this.#redial = undefined;
+      this.reconcile();
+    });
   }
 
   #dial(): Promise<Tunnel> {
     this.#redial?.cancel();
     this.#redial = undefined;
-    const { dial, target, identity } = this.#options;
+    const { dial, target, identity, clock } = this.#options;
+    this.#lastDialMs = clock.now();
     const madeWith = identity.current();
     const dialing = dial(target, this.#abort.signal).then(
       (tunnel) => {
@@ -225,7 +238,7 @@ export class PeerTunnels {
   #redialLater(error: unknown): void {
     this.#leaveWhenEmpty();
     if (this.#mode === 'closed' || !this.#needsTunnel()) return;
-    const { clock, limits, random, logger, target } = this.#options;
+    const { limits, random, logger, target } = this.#options;
     this.#failures += 1;
     const bounds = { baseMs: limits.redialBaseMs, capMs: limits.redialCapMs };
     const nextTryMs = fullJitterMs(this.#failures, bounds, random);
@@ -239,10 +252,7 @@ export class PeerTunnels {
       },
       `no tunnel to ${target.expect.uri}: ${describeError(error)}`,
     );
-    this.#redial = clock.after(nextTryMs, () => {
-      this.#redial = undefined;
-      this.reconcile();
-    });
+    this.#reconcileAfter(nextTryMs);
   }
 
   #join(tunnel: Tunnel, madeWith: WorkloadIdentity): void {

@@ -74,6 +74,8 @@ export function answerOf(stream: ClientHttp2Stream): Promise<string> {
   return promise;
 }
 
+const SIGN = ['x509', '-req', '-CAcreateserial', '-days', '1'];
+
 /** A leaf that our own PKI would never make, by openssl; `san` is its subjectAltName, if any. */
 export function odd(authority: TestAuthority, base: TestWorkload, san: string | undefined) {
   const dir = mkdtempSync(join(tmpdir(), 'hauberk-odd-'));
@@ -95,10 +97,7 @@ export function odd(authority: TestAuthority, base: TestWorkload, san: string | 
     const ext = file('ext.cnf', extensions.join('\n'));
     const run = (args: string[]): Buffer => execFileSync('openssl', args, { stdio: 'pipe' });
     const csr = file('csr.pem', run(['req', '-new', '-key', key, '-subj', '/CN=odd']).toString());
-    const leaf = run([
-      ...['x509', '-req', '-in', csr, '-CA', ca, '-CAkey', caKey, '-CAcreateserial'],
-      ...['-days', '1', '-extfile', ext],
-    ]);
+    const leaf = run([...SIGN, '-in', csr, '-CA', ca, '-CAkey', caKey, '-extfile', ext]);
     return `${leaf.toString()}${authority.issuer.certificate.toString()}`;
   } finally {
     rmSync(dir, { recursive: true });

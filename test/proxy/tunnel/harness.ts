@@ -110,7 +110,11 @@ export function createEngine(
   const metrics = createProxyMetrics(registry);
   const shared = { identity, clock, metrics, logger };
   return {
-    ...{ identity, metrics, registry, logger, lines },
+    identity,
+    metrics,
+    registry,
+    logger,
+    lines,
     dial: createHttp2Dial({ ...shared, limits }),
     async listen(onStream, more = {}) {
       const listener = await listenHttp2(
