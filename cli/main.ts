@@ -12,6 +12,12 @@ const PROGRAMS: readonly Command[] = [
     run: async ({ argv, env }) => (await import('../control-plane/main.ts')).run(argv, env),
   },
   {
+    words: 'proxy init-netns',
+    purpose: 'redirect the traffic of a network namespace to its sidecar',
+    group: 'Run',
+    run: async ({ argv, env }) => (await import('../proxy/main.ts')).runInitNetns(argv, env),
+  },
+  {
     words: 'proxy',
     purpose: 'run a sidecar beside a service',
     group: 'Run',

@@ -8,7 +8,7 @@ import { runCommand } from '../common/config/run-command.ts';
 import { systemErrorCode } from '../common/errors.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { PROXY_SETTINGS, type ProxyConfig } from './config.ts';
-import { startProxy } from './proxy.ts';
+import { initNetns } from './interception/init-netns.ts';
 
 const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   name: 'hauberk proxy',
@@ -39,6 +39,12 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   return await runCommand(SPEC, { argv, env, stdout, stderr }, runProxy);
 }
 
+/** Applies the rules of transparent interception and ends; resolves with the exit code. */
+export function runInitNetns(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { stdout, stderr } = process;
+  return initNetns({ argv, env, stdout, stderr });
+}
+
 async function runProxy(config: ProxyConfig): Promise<number> {
   const logger = createLogger({ name: 'proxy', level: config.logLevel });
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
@@ -55,6 +61,8 @@ async function runProxy(config: ProxyConfig): Promise<number> {
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   try {
     const joinToken = config.token ?? (await readToken(config.tokenFile, logger));
+    // Loaded here, since applying rules needs none of it and is waited for when a container starts.
+    const { startProxy } = await import('./proxy.ts');
     const proxy = await startProxy(
       { ...config, joinToken },
       { clock: systemClock, logger, random: Math.random, signal: stop.signal },

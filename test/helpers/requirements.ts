@@ -1,18 +1,22 @@
 import test from 'ava';
 import type { TestFn } from 'ava';
-import { isPresent, type Requirement } from './system-programs.ts';
+import { canMakeNetworkNamespaces } from './netns/network-namespaces.ts';
+import { isPresent, type Requirement as Program } from './system-programs.ts';
+
+/** What a test may need: a program, or to be root with the right to make network namespaces. */
+export type Requirement = Program | 'network-namespaces';
 
 /** Set by `npm run test:all`: what is missing is then a failure and not a reason to skip. */
 const MUST_RUN_ALL = process.env['HAUBERK_TEST_ALL'] === '1';
 
 /**
- * The `test` to declare a test with that needs programs: `requires('openssl')('title', …)`.
+ * The `test` to declare a test with that needs something: `requires('openssl')('title', …)`.
  *
  * Where one is missing the test is skipped and its title says why; under `npm run test:all` it fails.
  */
 export function requires<Context = unknown>(...needed: readonly Requirement[]): TestFn<Context> {
   const declare = test as TestFn<Context>;
-  const missing = needed.filter((program) => !isPresent(program));
+  const missing = needed.filter((requirement) => !isMet(requirement));
   if (missing.length === 0) return declare;
   const reason = `needs ${missing.join(', ')}`;
   const substitute = (title: string): void => {
@@ -21,4 +25,8 @@ export function requires<Context = unknown>(...needed: readonly Requirement[]): 
   };
   // Only `declare(title, implementation)` is used of it, which is what the substitute takes.
   return Object.assign(substitute, { serial: substitute }) as unknown as TestFn<Context>;
+}
+
+function isMet(requirement: Requirement): boolean {
+  return requirement === 'network-namespaces' ? canMakeNetworkNamespaces() : isPresent(requirement);
 }

@@ -14,6 +14,9 @@ export const REQUIREMENTS = {
   promtool: { package: 'prometheus', service: 'prometheus' },
   faketime: { package: 'faketime' },
   curl: { package: 'curl' },
+  nft: { package: 'nftables' },
+  ip: { package: 'iproute2' },
+  tcpdump: { package: 'tcpdump' },
 } as const satisfies Readonly<Record<string, SystemPackage>>;
 
 /** A program that a test runs. */
@@ -22,6 +25,8 @@ export type Requirement = keyof typeof REQUIREMENTS;
 /** Whether the program can be run here. */
 export function isPresent(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    // npm puts the programs of packages in front; one of them is called nft and is another.
+    if (folder.endsWith('node_modules/.bin')) return false;
     try {
       accessSync(join(folder, program), constants.X_OK);
       return true;

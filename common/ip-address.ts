@@ -1,0 +1,35 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+/**
+ * Writes an IP address the one way that can be compared: IPv6 as RFC 5952 has it, an IPv4 address
+ * inside IPv6 (`::ffff:10.0.0.1`, as dual-stack sockets name it) as the IPv4 address.
+ *
+ * @returns undefined for text that is no IP address, or has a zone, which means nothing elsewhere
+ */
+export function canonicalAddress(text: string): string | undefined {
+  if (isIP(text) === 0 || text.includes('%')) return undefined;
+  return ipaddr.process(text).toString();
+}
+
+/** Addresses that no single host can be dialled at: any, broadcast, multicast. */
+const UNDIALLABLE = new Set(['unspecified', 'broadcast', 'multicast']);
+
+/** Addresses that mean another host on each host, or on each link. */
+const LOCAL_ONLY = new Set(['loopback', 'linkLocal']);
+
+/** True for an address that one host can have, loopback included. Takes any IP address. */
+export function isDiallable(address: string): boolean {
+  return !UNDIALLABLE.has(ipaddr.process(address).range());
+}
+
+/** True for an address under which other hosts can mean this one. Takes any IP address. */
+export function isReachableFromElsewhere(address: string): boolean {
+  const range = ipaddr.process(address).range();
+  return !UNDIALLABLE.has(range) && !LOCAL_ONLY.has(range);
+}
+
+/** True for 127.0.0.0/8 and ::1. Takes any IP address. */
+export function isLoopback(address: string): boolean {
+  return ipaddr.process(address).range() === 'loopback';
+}

@@ -1,0 +1,81 @@
+import ipaddr from 'ipaddr.js';
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { EXIT_CODE } from '../../common/config/exit-code.ts';
+import { runCommand, type CommandContext } from '../../common/config/run-command.ts';
+import {
+  listSetting,
+  setting,
+  switchSetting,
+  type SettingsTable,
+} from '../../common/config/settings.ts';
+import { integer, port, valueType, type ValueType } from '../../common/config/values.ts';
+import { applyRuleset } from './apply-ruleset.ts';
+import { renderRuleset, renderTeardown } from './ruleset.ts';
+import { SIDECAR_UID } from './sidecar-ports.ts';
+
+/** A network in its canonical form: the bits of a host in it are cleared. */
+const cidr: ValueType<string> = valueType('a network as in 10.0.0.0/8 or fd00::/8', (raw) => {
+  if (ipaddr.IPv4.isValidCIDRFourPartDecimal(raw)) {
+    return `${ipaddr.IPv4.networkAddressFromCIDR(raw).toString()}/${ipaddr.parseCIDR(raw)[1]}`;
+  }
+  if (raw.includes(':') && !raw.includes('%') && ipaddr.IPv6.isValidCIDR(raw)) {
+    return `${ipaddr.IPv6.networkAddressFromCIDR(raw).toString()}/${ipaddr.parseCIDR(raw)[1]}`;
+  }
+  return undefined;
+});
+
+/** Linux keeps the last number for "no user". */
+const MAX_UID = 2 ** 32 - 2;
+
+/** Everything that `hauberk proxy init-netns` can be told. */
+export const INIT_NETNS_SETTINGS = {
+  excludePort: listSetting(port, {
+    description: 'a TCP port that is left alone, in both directions',
+    placeholder: 'PORT',
+  }),
+  excludeCidr: listSetting(cidr, {
+    description: 'a network that the application reaches without its sidecar',
+    placeholder: 'NETWORK',
+  }),
+  uid: setting(integer({ min: 1, max: MAX_UID }).default(SIDECAR_UID), {
+    description: 'the user that the sidecar runs as; its own connections are not redirected',
+    placeholder: 'UID',
+  }),
+  dryRun: switchSetting({ description: 'print the rules instead of applying them' }),
+  teardown: switchSetting({ description: 'take the rules away' }),
+} satisfies SettingsTable;
+
+const SPEC: CommandSpec<typeof INIT_NETNS_SETTINGS> = {
+  name: 'hauberk proxy init-netns',
+  summary:
+    'Applies the nftables rules that redirect the TCP connections of this network namespace to the ' +
+    'sidecar in it, and ends. Needs nft and the capability NET_ADMIN; the sidecar needs neither.',
+  settings: INIT_NETNS_SETTINGS,
+  examples: [
+    {
+      line: 'hauberk proxy init-netns && hauberk proxy --transparent --service api …',
+      purpose: 'rules first, so that nothing leaves before the sidecar is there',
+    },
+    { line: 'hauberk proxy init-netns --dry-run', purpose: 'read the rules' },
+    { line: 'hauberk proxy init-netns --teardown', purpose: 'back to plaintext' },
+  ],
+  notes: [
+    'Applying the rules again changes nothing, and hurts no connection. Taking them away breaks the ' +
+      'connections that are being carried. While the rules stand and the sidecar is down, ' +
+      'connections are refused: nothing leaves in plaintext.',
+    'Left alone are UDP and ICMP, everything that stays on this host, TCP port 53 and the ' +
+      'instance metadata address 169.254.169.254 of clouds.',
+  ],
+};
+
+/** Runs `hauberk proxy init-netns`; resolves with the exit code. */
+export function initNetns(context: CommandContext): Promise<number> {
+  return runCommand(SPEC, context, async ({ excludePort, excludeCidr, uid, dryRun, teardown }) => {
+    const rules = teardown
+      ? renderTeardown()
+      : renderRuleset({ uid, excludePorts: excludePort, excludeCidrs: excludeCidr });
+    if (dryRun) context.stdout.write(rules);
+    else await applyRuleset(rules);
+    return EXIT_CODE.ok;
+  });
+}

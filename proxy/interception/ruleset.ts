@@ -1,0 +1,107 @@
+import { isIP } from 'node:net';
+import { SIDECAR_PORTS } from './sidecar-ports.ts';
+
+/** The one table that holds everything. */
+export const TABLE = 'inet hauberk';
+
+/** What the rules leave alone. */
+export interface RulesetOptions {
+  /** The user that the sidecar runs as. */
+  readonly uid: number;
+  /** TCP ports that are not redirected, in both directions. */
+  readonly excludePorts: readonly number[];
+  /** Destinations, as `10.0.0.0/8` or `fd00::/8`, that the application reaches without its sidecar. */
+  readonly excludeCidrs: readonly string[];
+}
+
+/**
+ * Docker's resolver asks DNS servers over TCP from inside the namespace of the container, as root:
+ * it would be redirected with everybody else.
+ */
+const DNS_PORT = 53;
+
+/** Where clouds answer an instance about itself; it is on no network that others could listen to. */
+const INSTANCE_METADATA = '169.254.169.254/32';
+
+/** Docker's own rules are at -100: ours decide first, and leave the embedded resolver to them. */
+const PRIORITY = -110;
+
+/**
+ * Writes the nftables rules of a network namespace, for `nft -f`.
+ *
+ *     application ── output ──> 127.0.0.1:15001 or [::1]:15001     all TCP that leaves the host
+ *     peers ── prerouting ──> port 15006                           all TCP that comes in, but tunnels
+ *
+ * Applying them again is the same as applying them once: the table is declared (so that it is there),
+ * deleted and declared anew in one transaction, in which no packet sees the namespace without rules.
+ * UDP, ICMP and whatever stays on the host pass untouched.
+ */
+export function renderRuleset({ uid, excludePorts, excludeCidrs }: RulesetOptions): string {
+  const ports = sorted(new Set([DNS_PORT, ...excludePorts]));
+  const v4 = [INSTANCE_METADATA, ...excludeCidrs.filter((cidr) => familyOf(cidr) === 4)];
+  const v6 = excludeCidrs.filter((cidr) => familyOf(cidr) === 6);
+  return `${renderTeardown()}
+table ${TABLE} {
+	set excluded_ports {
+		type inet_service
+		flags interval
+		auto-merge${elements(ports)}
+	}
+
+	set excluded_v4 {
+		type ipv4_addr
+		flags interval
+		auto-merge${elements(v4)}
+	}
+
+	set excluded_v6 {
+		type ipv6_addr
+		flags interval
+		auto-merge${elements(v6)}
+	}
+
+	chain output {
+		type nat hook output priority ${PRIORITY}; policy accept;
+		meta l4proto != tcp return
+		meta skuid ${uid} return
+		ip daddr 127.0.0.0/8 return
+		ip6 daddr ::1 return
+		fib daddr type local return
+		tcp dport @excluded_ports return
+		ip daddr @excluded_v4 return
+		ip6 daddr @excluded_v6 return
+		meta l4proto tcp redirect to :${SIDECAR_PORTS.outbound}
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority ${PRIORITY}; policy accept;
+		meta l4proto != tcp return
+		iifname "lo" return
+		tcp dport { ${SIDECAR_PORTS.hbone}, ${SIDECAR_PORTS.metrics} } return
+		tcp dport @excluded_ports return
+		fib daddr type != local return
+		meta l4proto tcp redirect to :${SIDECAR_PORTS.inbound}
+	}
+}
+`;
+}
+
+/**
+ * Takes the rules away, whether there are any or not. A connection that was redirected breaks: the
+ * kernel forgets the translation together with the last rule that made one.
+ */
+export function renderTeardown(): string {
+  return `table ${TABLE}\ndelete table ${TABLE}\n`;
+}
+
+function elements(values: readonly (string | number)[]): string {
+  return values.length === 0 ? '' : `\n\t\telements = { ${values.join(', ')} }`;
+}
+
+function familyOf(cidr: string): number {
+  return isIP(cidr.split('/')[0] ?? '');
+}
+
+function sorted(numbers: ReadonlySet<number>): number[] {
+  return [...numbers].sort((a, b) => a - b);
+}

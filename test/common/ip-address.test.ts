@@ -1,0 +1,39 @@
+import test from 'ava';
+import {
+  canonicalAddress,
+  isDiallable,
+  isLoopback,
+  isReachableFromElsewhere,
+} from '../../common/ip-address.ts';
+
+for (const [text, canonical] of [
+  ['10.0.0.1', '10.0.0.1'],
+  ['::ffff:10.0.0.1', '10.0.0.1'],
+  ['::FFFF:a00:1', '10.0.0.1'],
+  ['2001:0DB8:0::0:1', '2001:db8::1'],
+  ['2001:db8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],
+  ['fe80::1%eth0', undefined],
+  ['010.0.0.1', undefined],
+  ['10.0.1', undefined],
+  ['api', undefined],
+  ['', undefined],
+] as const) {
+  test(`${JSON.stringify(text)} is ${canonical ?? 'no address to compare'}`, (t) => {
+    t.is(canonicalAddress(text), canonical);
+  });
+}
+
+test('who can be dialled, and from where', (t) => {
+  for (const address of ['10.0.0.1', 'fd00::1', '2001:db8::1', '100.64.0.1']) {
+    t.true(isDiallable(address) && isReachableFromElsewhere(address), address);
+    t.false(isLoopback(address), address);
+  }
+  for (const address of ['127.0.0.1', '127.8.9.1', '::1', '::ffff:127.0.0.1']) {
+    t.true(isDiallable(address) && isLoopback(address), address);
+    t.false(isReachableFromElsewhere(address), address);
+  }
+  for (const address of ['169.254.1.1', 'fe80::1']) t.false(isReachableFromElsewhere(address));
+  for (const address of ['0.0.0.0', '::', '255.255.255.255', '224.0.0.1', 'ff02::1']) {
+    t.false(isDiallable(address) || isReachableFromElsewhere(address), address);
+  }
+});
