@@ -1,0 +1,94 @@
+import type { Socket } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { canonicalAddress } from '../../common/ip-address.ts';
+import { InterceptionError } from './interception-error.ts';
+
+/** Where a connection wanted to go. */
+export interface OriginalDestination {
+  /** IP address in its canonical form. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * Tells where an accepted connection wanted to go before the rules redirected it.
+ *
+ * A connection that was not redirected, but made to the listener itself, has the listener's own
+ * address for an answer: the caller has to refuse it, or it would call itself for ever.
+ *
+ * @returns undefined when the system does not say; nobody may guess then
+ */
+export type FindOriginalDestination = (socket: Socket) => OriginalDestination | undefined;
+
+/** linux/netfilter_ipv4.h and linux/netfilter_ipv6/ip6_tables.h use the same number. */
+const SO_ORIGINAL_DST = 80;
+const SOL_IP = 0;
+const SOL_IPV6 = 41;
+/** sizeof(struct sockaddr_in6); a sockaddr_in is shorter. */
+const SOCKADDR_BYTES = 28;
+
+/**
+ * Prepares the lookup, which asks the kernel through the C library that Node.js is linked with.
+ *
+ * @throws InterceptionError `original-destination-unavailable` on another system than Linux, and
+ *   where Node.js was built without FFI
+ */
+export async function openOriginalDestinations(): Promise<FindOriginalDestination> {
+  const getsockopt = await loadGetsockopt();
+  const sockaddr = Buffer.alloc(SOCKADDR_BYTES);
+  const length = Buffer.alloc(4);
+  return (socket) => {
+    const fd = descriptorOf(socket);
+    const { remoteAddress = '' } = socket;
+    if (fd === undefined || remoteAddress === '') return undefined;
+    // An IPv4 connection to a dual-stack listener is an IPv4 connection to the kernel.
+    const isV6 = canonicalAddress(remoteAddress.replace(/%.*$/, ''))?.includes(':') ?? false;
+    length.writeInt32LE(SOCKADDR_BYTES);
+    if (getsockopt(fd, isV6 ? SOL_IPV6 : SOL_IP, SO_ORIGINAL_DST, sockaddr, length) !== 0) {
+      return undefined;
+    }
+    // struct sockaddr_in: family, port, address; struct sockaddr_in6: family, port, flow, address.
+    const bytes = isV6 ? sockaddr.subarray(8, 24) : sockaddr.subarray(4, 8);
+    return { address: ipaddr.fromByteArray([...bytes]).toString(), port: sockaddr.readUInt16BE(2) };
+  };
+}
+
+/** `int getsockopt(int fd, int level, int name, void *value, socklen_t *length)` */
+type Getsockopt = (
+  fd: number,
+  level: number,
+  name: number,
+  value: Buffer,
+  length: Buffer,
+) => number;
+
+async function loadGetsockopt(): Promise<Getsockopt> {
+  if (process.platform !== 'linux') throw unavailable(`on ${process.platform}`);
+  try {
+    const ffi = await import('node:ffi');
+    const { functions } = ffi.dlopen(null, {
+      getsockopt: {
+        return: 'int32',
+        arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'],
+      },
+    });
+    return functions.getsockopt;
+  } catch (cause) {
+    throw unavailable(`with this build of Node.js (${process.version})`, cause);
+  }
+}
+
+function unavailable(where: string, cause?: unknown): InterceptionError {
+  return new InterceptionError(
+    'original-destination-unavailable',
+    `transparent interception needs Linux and a Node.js with FFI, and cannot be had ${where}`,
+    { hint: 'use --upstream and --expose instead of --transparent', cause },
+  );
+}
+
+/** Node.js tells the descriptor of a socket on its handle only. */
+function descriptorOf(socket: Socket): number | undefined {
+  const handle = '_handle' in socket ? socket._handle : undefined;
+  if (typeof handle !== 'object' || handle === null || !('fd' in handle)) return undefined;
+  return typeof handle.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
+}
