@@ -51,7 +51,7 @@ class Splice {
     if (this.#duplex.destroyed || stream.broken() !== undefined) {
       this.#streamBroke();
     } else if (socket.destroyed) {
-      this.#settle('app-reset');
+      this.#appBroke();
     } else {
       this.#attach();
     }

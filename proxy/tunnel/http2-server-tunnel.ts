@@ -79,14 +79,10 @@ export class Http2ServerTunnel {
     this.#connection.destroy(reason);
   }
 
-  #close(): void {
-    if (!this.#session.destroyed) this.#session.close();
-  }
-
   #onStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders & ConnectHeaders): void {
     this.#connection.track(stream);
     stream.once('close', () => {
-      if (this.#draining && this.openStreams === 0) this.#close();
+      if (this.#draining && this.openStreams === 0) this.#closeSession();
     });
     stream.on('error', ignore);
     const incoming = new Http2IncomingStream({

@@ -31,11 +31,11 @@ export interface PeerTunnelsOptions {
 interface Member {
   readonly tunnel: Tunnel;
   readonly madeWith: WorkloadIdentity;
-  /** From here on it counts as stale. */
-  readonly replaceAtMs: number;
-  readonly replaceTimer: Timer;
-  lastUsedMs: number;
+  readonly dueTimer: Timer;
+  /** So much of its life has passed that it needs a successor. */
+  due: boolean;
   retired: boolean;
+  lastUsedMs: number;
 }
 
 /**
@@ -158,9 +158,8 @@ export class PeerTunnels {
     this.#leaveWhenEmpty();
   }
 
-  #isFresh({ madeWith, replaceAtMs, retired }: Member): boolean {
-    const { clock, identity } = this.#options;
-    return !retired && clock.now() < replaceAtMs && !isStale(madeWith, identity.current());
+  #isFresh({ madeWith, due, retired }: Member): boolean {
+    return !retired && !due && !isStale(madeWith, this.#options.identity.current());
   }
 
   #drainAll(reason: TunnelEnd): void {
@@ -171,9 +170,7 @@ export class PeerTunnels {
     if (this.#mode === 'warm') return true;
     if (this.#mode === 'cold') return this.#members.size > 0;
     // The endpoint went away: only streams that would lose their proof still need somebody to vouch.
-    const nowMs = this.#options.clock.now();
-    const proven = [...this.#members].some(({ replaceAtMs }) => nowMs < replaceAtMs);
-    return this.openStreams > 0 && !proven;
+    return this.openStreams > 0 && [...this.#members].every(({ due }) => due);
   }
 
   #leastLoaded(except: Tunnel | undefined): Member | undefined {
@@ -258,15 +255,17 @@ export class PeerTunnels {
   #join(tunnel: Tunnel, madeWith: WorkloadIdentity): void {
     const { clock } = this.#options;
     const nowMs = clock.now();
-    const replaceAtMs = nowMs + (tunnel.expiresMs - nowMs) * REPLACE_AFTER;
-    const replaceTimer = clock.after(replaceAtMs - nowMs, () => this.reconcile());
+    const dueTimer = clock.after((tunnel.expiresMs - nowMs) * REPLACE_AFTER, () => {
+      member.due = true;
+      this.reconcile();
+    });
     const member: Member = {
       tunnel,
       madeWith,
-      replaceAtMs,
-      replaceTimer,
-      lastUsedMs: nowMs,
+      dueTimer,
+      due: false,
       retired: false,
+      lastUsedMs: nowMs,
     };
     this.#members.add(member);
     this.#watch.add('', tunnel);
@@ -275,7 +274,7 @@ export class PeerTunnels {
       this.reconcile();
     });
     void tunnel.closed.then(() => {
-      replaceTimer.cancel();
+      dueTimer.cancel();
       this.#members.delete(member);
       this.reconcile();
     });
