@@ -13,6 +13,7 @@ import {
   toOpenMetrics,
   wantsOpenMetrics,
 } from './exposition.ts';
+import { refuseWhatIsNotHttp } from './http-refusals.ts';
 
 /** How something is doing; reasons say in words what is missing when it is not well. */
 export interface Health {
@@ -30,7 +31,7 @@ export type TelemetryRoute = (
 export interface TelemetryServerOptions {
   readonly registry: Registry;
   readonly logger: Logger;
-  /** Times the end of `close()`; the machine's clock by default. */
+  /** Times the end of `close()` and the log; the machine's clock by default. */
   readonly clock?: Clock;
   readonly host: string;
   /** 0 lets the system choose. */
@@ -85,9 +86,9 @@ const CHECK_INTERVAL_MS = 1_000;
 export async function startTelemetryServer(
   options: TelemetryServerOptions,
 ): Promise<TelemetryServer> {
-  const { name = 'metrics', host, logger } = options;
+  const { name = 'metrics', host, logger, registry, clock = systemClock } = options;
   const routes = new Map<string, TelemetryRoute>([
-    ['/metrics', metricsRoute(options.registry)],
+    ['/metrics', metricsRoute(registry)],
     ['/healthz', healthRoute(options.health)],
     ['/readyz', healthRoute(options.ready)],
     ['/healthz/ready', healthRoute(options.ready)],
@@ -102,6 +103,7 @@ export async function startTelemetryServer(
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(SOCKET_TIMEOUT_MS);
+  refuseWhatIsNotHttp(server, { name, registry, logger, clock });
   const answers = trackAnswers(server);
   server.on('request', (request, response) => void answer(routes, request, response, logger));
   const { port, address } = await listen(server, { name, host, port: options.port });
@@ -109,7 +111,6 @@ export async function startTelemetryServer(
     { event: 'listening', name, address, port },
     `${name} served on http://${formatHostPort(address, port)}`,
   );
-  const { clock = systemClock } = options;
   let closing: Promise<void> | undefined;
   return {
     port,

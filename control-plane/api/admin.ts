@@ -2,6 +2,7 @@ import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
 import type { AdminServer } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
@@ -10,7 +11,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import { toCertificateMessage, toTokenMessage, toWorkloadMessage } from './admin-messages.ts';
 import { requireAdmin } from './caller.ts';
-import { toRefusal } from './refusal.ts';
+import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 
 /** What the operators' interface needs. */
 export interface AdminHandlersOptions {
@@ -70,6 +71,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
 }
 
 function guarded({ ca, clock, logger, metrics }: AdminHandlersOptions): ForOperators {
+  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
   return (action) => (call, callback) => {
     void (async () => {
       try {
@@ -80,7 +82,7 @@ function guarded({ ca, clock, logger, metrics }: AdminHandlersOptions): ForOpera
         metrics.callsRefused.inc({ service: 'admin', reason });
         const line = { event: 'admin-refused', reason, peer: call.getPeer() };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');
-        else logger.warn(line, `refused a call of an operator: ${error.message}`);
+        else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
         callback(error);
       }
     })();

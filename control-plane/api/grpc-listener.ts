@@ -5,10 +5,10 @@ import type { Clock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
 import { HotServerCredentials, type ServerIdentity } from '../../common/rpc/server-credentials.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import { handshakeFailure, type HandshakeFailure } from './handshake-failure.ts';
-import { createRateLimit } from './rate-limit.ts';
 
 /** What the listener needs. */
 export interface GrpcListenerOptions {

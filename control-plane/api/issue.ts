@@ -8,6 +8,7 @@ import {
   MIN_LEAF_LIFETIME_MS,
 } from '../../common/pki/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
 import { callerOf, type Caller } from '../../common/rpc/peer.ts';
 import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
@@ -15,7 +16,7 @@ import type { CertificateAuthority, Issued, IssueOptions } from '../ca/certifica
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import { requireProof } from './caller.ts';
-import { toRefusal } from './refusal.ts';
+import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
 
 /** What issuing needs. */
@@ -46,6 +47,7 @@ export function createIssueHandler(
 ): handleUnaryCall<IssueRequest, IssueResponse> {
   const { ca, tokens, clock, logger, metrics } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS } = options;
+  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
 
   const issue = async (request: IssueRequest, caller: Caller): Promise<Issued> => {
     if (request.joinToken !== '') {
@@ -89,7 +91,7 @@ export function createIssueHandler(
         const [peer, spiffeId] = [call.getPeer(), request.spiffeId.slice(0, MAX_LOGGED)];
         const line = { event: 'issue-refused', reason, peer, spiffeId };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'issuing failed');
-        else logger.warn(line, `refused a certificate: ${error.message}`);
+        else if (mayLog()) logger.warn(line, `refused a certificate: ${error.message}`);
         callback(error);
       } finally {
         endTimer();

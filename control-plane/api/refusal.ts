@@ -39,6 +39,9 @@ const STATUS: Record<Refusal, status> = {
   internal: status.INTERNAL,
 };
 
+/** Refused calls that are logged: strangers can make any number, and fill a counter, not the disk. */
+export const REFUSAL_LOG_RATE = { count: 100, intervalMs: 1_000 };
+
 /** What the caller is told. */
 export interface RefusalAnswer {
   readonly reason: Refusal;

@@ -2,14 +2,14 @@ import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js'
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
 import type { Hello, SyncRequest } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { Registration, Registry } from '../registry/registry.ts';
 import { requireWorkload, type ProvenCaller } from './caller.ts';
 import { readHello } from './hello.ts';
-import { createRateLimit } from './rate-limit.ts';
-import { toRefusal } from './refusal.ts';
+import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
 import type { SyncHub } from './sync-hub.ts';
 
@@ -51,6 +51,7 @@ type Call = ServerDuplexStream<SyncRequest, Buffer>;
 export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   const { trustDomain, clock, logger, metrics } = options;
   const streams = new Set<Stream>();
+  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
   let closed = false;
 
   const refuse = (call: Call, thrown: unknown): void => {
@@ -58,7 +59,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     metrics.callsRefused.inc({ service: 'discovery', reason });
     const line = { event: 'sync-refused', reason, peer: call.getPeer() };
     if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a Sync stream failed');
-    else logger.warn(line, `ended a Sync stream: ${error.message}`);
+    else if (mayLog()) logger.warn(line, `ended a Sync stream: ${error.message}`);
     call.emit('error', error);
   };
   /** An end that belongs to the life of a stream is no refusal. */

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import { authorize } from '../policy/authorize.ts';
 import { formatAuthority, parseAuthority, type Destination } from '../tunnel/authority.ts';
@@ -24,27 +25,35 @@ type Admission =
   | { readonly kind: 'admitted'; readonly target: Destination }
   | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly reason: string };
 
+/** A peer that is up to no good should fill a counter, not the disk. */
+const LOG_RATE = { count: 100, intervalMs: 1_000 };
+
+/** An authority is of any length and content; the log takes this much of it. */
+const MAX_LOGGED = 256;
+
 /**
  * Handles the streams that peers open: authorise, connect to the application, and only then answer
  * 200, so that a peer's success means that the application has accepted. Every refusal has its
  * reason in the log and in a metric; the peer sees the status alone.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
-  return (stream) => void serve(stream, dependencies);
+  const mayLog = createRateLimit(dependencies.clock, LOG_RATE);
+  return (stream) => void serve(stream, { ...dependencies, mayLog });
 }
 
-async function serve(stream: IncomingStream, dependencies: InboundDependencies): Promise<void> {
-  const { clock, metrics } = dependencies;
+async function serve(
+  stream: IncomingStream,
+  dependencies: InboundDependencies & { readonly mayLog: () => boolean },
+): Promise<void> {
+  const { clock, logger, metrics, mayLog } = dependencies;
   const peer = stream.peer.uri;
   const refuse = (status: RefusalStatus, reason: string, detail?: string): void => {
     metrics.connectionFailed('inbound', peer, reason);
-    const { authority } = stream;
-    const sentence = `refused a stream from ${peer}: ${detail ?? reason}`;
-    dependencies.logger.warn(
-      { event: 'stream-refused', peer, authority, reason, status },
-      sentence,
-    );
     stream.refuse(status);
+    if (!mayLog()) return;
+    const authority = stream.authority.slice(0, MAX_LOGGED);
+    const sentence = `refused a stream from ${peer}: ${detail ?? reason}`;
+    logger.warn({ event: 'stream-refused', peer, authority, reason, status }, sentence);
   };
 
   const admission = admit(stream, dependencies);

@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Lets so many through in each interval; false for the others. */
 export function createRateLimit(

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { Registry } from 'prom-client';
+import { refuseWhatIsNotHttp } from '../../../common/metrics/http-refusals.ts';
+import { within } from '../../helpers/deadline.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
+
+async function serve(t: ExecutionContext) {
+  const registry = new Registry();
+  const log = createLogRecorder();
+  const server = createServer({ headersTimeout: 200, connectionsCheckingInterval: 50 });
+  server.on('request', (_request, response) => response.end('served'));
+  const clock = createManualClock();
+  refuseWhatIsNotHttp(server, { name: 'http', registry, logger: log.logger, clock });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const refused = async (reason: string): Promise<number> => {
+    const metric = registry.getSingleMetric('hauberk_http_connections_refused_total');
+    const { values } = (await metric?.get()) ?? { values: [] };
+    return values.find(({ labels }) => labels['reason'] === reason)?.value ?? 0;
+  };
+  const say = async (bytes: string): Promise<string> => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('error', () => {});
+    socket.write(bytes);
+    const chunks = await within('the connection ends', socket.setEncoding('latin1').toArray());
+    return chunks.join('');
+  };
+  return { refused, say, log };
+}
+
+test('what is not HTTP is refused, counted and logged, and a request beside it is served', async (t) => {
+  const { refused, say, log } = await serve(t);
+  t.is(
+    await say('\x16\x03\x01 garbage\r\n\r\n'),
+    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n',
+  );
+  t.is(await refused('not-http'), 1);
+  t.like(log.of('http-refused')[0], { reason: 'not-http', name: 'http', peer: '127.0.0.1' });
+  t.regex(await say('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'), /served$/);
+  t.is(log.of('http-refused').length, 1);
+});
+
+test('headers that are too large, or never end, are refused for that reason', async (t) => {
+  const { refused, say, log } = await serve(t);
+  t.regex(await say(`GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}`), /^HTTP\/1\.1 431 /);
+  t.is(await refused('headers-too-large'), 1);
+  t.regex(await say('GET / HTTP/1.1\r\nhost:'), /^HTTP\/1\.1 408 /);
+  t.is(await refused('timeout'), 1);
+  t.deepEqual(
+    log.of('http-refused').map((line) => line['reason']),
+    ['headers-too-large', 'timeout'],
+  );
+});
+
+test('a flood fills the counter and not the log', async (t) => {
+  const { refused, say, log } = await serve(t);
+  await Promise.all(Array.from({ length: 30 }, () => say('garbage\r\n\r\n')));
+  t.is(await refused('not-http'), 30);
+  t.is(log.of('http-refused').length, 10);
+});
