@@ -1,8 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import { systemErrorCode } from '../../common/errors.ts';
+import { makeDirectory } from '../../common/make-directory.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { DiscoveryError } from './discovery-error.ts';
 import { fromEndpointMessage, toEndpointMessage } from './endpoint-message.ts';
@@ -18,7 +19,7 @@ const FILE_NAME = 'view.json';
 const FILE_MODE = 0o600;
 
 const savedSchema = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   /** Digests of the roots of the mesh that the view is of: versions of another mesh mean nothing. */
   roots: z.array(z.string()),
   version: z.int().nonnegative(),
@@ -26,9 +27,10 @@ const savedSchema = z.object({
     z.object({
       instanceId: z.string(),
       spiffeId: z.string(),
-      address: z.string(),
+      addresses: z.array(z.string()),
       hbonePort: z.number(),
       ports: z.array(z.number()),
+      anyPort: z.boolean(),
     }),
   ),
 });
@@ -40,12 +42,12 @@ export async function saveView(
   bundle: TrustBundle,
 ): Promise<void> {
   const saved: z.infer<typeof savedSchema> = {
-    format: 1,
+    format: 2,
     roots: digests(bundle),
     version,
     endpoints: endpoints.map(toEndpointMessage),
   };
-  await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+  makeDirectory(stateDirectory, 0o700);
   await writeFileAtomically(join(stateDirectory, FILE_NAME), JSON.stringify(saved), FILE_MODE);
 }
 

@@ -1,10 +1,11 @@
 import { createPrivateKey } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { makeDirectory } from '../../common/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { parsePemChain, toPem } from '../../common/pki/pem.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
@@ -56,7 +57,7 @@ const storedSchema = z.object({
 export async function openStateDirectory(path: string): Promise<StateDirectory> {
   const file = join(path, FILE_NAME);
   await writing(path, async () => {
-    await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    makeDirectory(path, DIRECTORY_MODE);
     const probe = join(path, '.probe');
     await writeFileAtomically(probe, '', FILE_MODE);
     await rm(probe);

@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, fsyncSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { systemErrorCode } from '../../../common/errors.ts';
+import { makeDirectory } from '../../../common/make-directory.ts';
 
 /** Only the control plane's user: the store holds what every identity of the mesh rests on. */
 const FILE_MODE = 0o600;
@@ -14,7 +15,7 @@ const DIRECTORY_MODE = 0o700;
  */
 export function prepareDatabaseFile(path: string): void {
   const directory = dirname(resolve(path));
-  const firstCreated = mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE });
+  const firstCreated = makeDirectory(directory, DIRECTORY_MODE);
   if (firstCreated !== undefined) syncDirectories(directory, dirname(firstCreated));
   if (createFile(path)) return;
   narrowMode(path);
