@@ -100,9 +100,13 @@ export async function listenHttp2(
 
   function onTlsError(error: Error, socket: TLSSocket): void {
     socket.on('error', ignore);
+    const address = socket.remoteAddress;
+    const handshake = gate.release(socket);
     socket.destroy();
     const failure = classify(error);
-    if (failure !== undefined) refuse(failure.reason, failure.sentence, socket.remoteAddress);
+    // One that was pushed out has been counted, and one that went away was not refused.
+    if (handshake === undefined || failure === undefined) return;
+    refuse(failure.reason, failure.sentence, address);
   }
 
   function onSecured(socket: TLSSocket): void {

@@ -18,8 +18,9 @@ export interface OpenedStream {
 export interface TunnelPool extends Closeable, Drainable {
   /**
    * Opens a stream to `authority` through the least loaded tunnel to the target, dialling one when
-   * there is none. A stream that the peer refused before it looked at it, or whose tunnel died before
-   * the answer, is tried once more on another tunnel. The wait ends by the signal only.
+   * there is none. A stream that the peer refused before it looked at it is tried again on another
+   * tunnel, a few times; one whose tunnel died before the answer, once. The wait for a silent peer
+   * ends by the signal only.
    *
    * Throws TunnelError; no byte of the connection was taken then.
    */
@@ -48,6 +49,9 @@ export interface TunnelPoolOptions {
 
 /** How often idle tunnels are looked for, in each idle time. */
 const SWEEPS_PER_IDLE_TIME = 5;
+
+const MAX_TRIES_REFUSED = 4;
+const MAX_TRIES_LOST = 2;
 
 /** Creates a pool without tunnels. */
 export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
@@ -99,6 +103,7 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
   return {
     async open(target, authority, signal): Promise<OpenedStream> {
       let failed: Tunnel | undefined;
+      let tries = 1;
       for (;;) {
         if (refusing) throw new TunnelError('aborted', 'this sidecar opens no more connections');
         const tunnel = await peerOf(target).acquire(failed, signal);
@@ -107,7 +112,8 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
         try {
           return { stream: await tunnel.open(authority, signal), tunnel };
         } catch (error) {
-          if (failed !== undefined || !isRetryable(error)) throw error;
+          if (tries >= maxTries(error)) throw error;
+          tries += 1;
           failed = tunnel;
         }
       }
@@ -140,10 +146,15 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
   };
 }
 
-/** True when the peer did not look at the stream, or cannot have done anything about it that counts. */
-function isRetryable(error: unknown): boolean {
-  if (!(error instanceof TunnelError)) return false;
-  return error.code === 'refused-stream' || error.code === 'tunnel-lost';
+/**
+ * A stream that the peer says it has not looked at may go elsewhere as often as we like: both sides
+ * may be rotating at the same moment. One whose tunnel died may have reached the application, though
+ * no byte of the connection has: once more, in case it was only that tunnel.
+ */
+function maxTries(error: unknown): number {
+  const code = error instanceof TunnelError ? error.code : undefined;
+  if (code === 'refused-stream') return MAX_TRIES_REFUSED;
+  return code === 'tunnel-lost' ? MAX_TRIES_LOST : 1;
 }
 
 function keyOf({ address, port, expect }: DialTarget): string {

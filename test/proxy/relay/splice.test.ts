@@ -80,7 +80,7 @@ for (const how of ['peer-reset', 'tunnel-lost'] as const) {
     const outcome = splice(side, stream, newCounters());
     far.write('x');
     await once(app, 'data');
-    const reset = once(app, 'close');
+    const reset = new Promise((resolve) => app.once('close', resolve));
     const errors: string[] = [];
     app.on('error', (error: NodeJS.ErrnoException) => errors.push(String(error.code)));
     breakBy(how);

@@ -76,6 +76,7 @@ for (const [reason, options] of Object.entries(REFUSED)) {
     const lines = engine.lines.filter(({ event }) => event === 'handshake-refused');
     t.is(lines.length, 1);
     t.is(lines[0]?.['reason'], reason);
+    t.is(lines[0]?.['address'], '127.0.0.1');
 
     // The same listener takes a peer who proves itself.
     const web = tlsOptions(authority, authority.workload('shop', 'web'));

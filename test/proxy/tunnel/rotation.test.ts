@@ -118,7 +118,7 @@ test('a root that is added leaves tunnels alone, one that is removed has them re
 });
 
 test('streams that are opened all the time while both sides rotate again and again never fail', async (t) => {
-  const { web, api, connect } = await pair(t);
+  const { web, api, connect } = await pair(t, systemClock, { redialBaseMs: 1 });
   const rounds = 40;
   let running = true;
   const results: string[] = [];
