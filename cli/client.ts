@@ -31,14 +31,34 @@ export interface TokenRequest {
   readonly uses: number | undefined;
 }
 
+/** What a sidecar let through without encryption since it started. */
+export interface PlaintextTraffic {
+  readonly connections: number;
+  /** How many pairs of address and port there are, as far as they were told apart. */
+  readonly flows: number;
+  /** The ones with the most connections. */
+  readonly mostUsed: readonly {
+    /** True when the application was called, false when it called. */
+    readonly inbound: boolean;
+    /** IP address of the other side. */
+    readonly address: string;
+    /** The port that was called. */
+    readonly port: number;
+    readonly connections: number;
+  }[];
+}
+
 /** A sidecar that the control plane has seen. */
 export interface WorkloadInfo {
   readonly namespace: string;
   readonly service: string;
   readonly instanceId: string;
-  readonly address: string;
+  /** The preferred one first. */
+  readonly addresses: readonly string[];
   readonly hbonePort: number;
   readonly ports: readonly number[];
+  /** Peers may reach every port, not only those. */
+  readonly anyPort: boolean;
   readonly connected: boolean;
   readonly connectedSinceMs: number | undefined;
   readonly certificateSerial: string | undefined;
@@ -47,6 +67,7 @@ export interface WorkloadInfo {
   readonly openTunnels: number;
   readonly totalConnections: number;
   readonly softwareVersion: string;
+  readonly plaintext: PlaintextTraffic;
 }
 
 /** One line of the issuance log. */
@@ -181,9 +202,10 @@ function toWorkload(workload: wire.Workload): WorkloadInfo {
     namespace,
     service,
     instanceId: workload.instanceId,
-    address: workload.address,
+    addresses: workload.addresses,
     hbonePort: workload.hbonePort,
     ports: workload.ports,
+    anyPort: workload.anyPort,
     connected: workload.connected,
     connectedSinceMs: workload.connectedSinceMs || undefined,
     certificateSerial: workload.certificateSerial || undefined,
@@ -192,6 +214,7 @@ function toWorkload(workload: wire.Workload): WorkloadInfo {
     openTunnels: workload.openTunnels,
     totalConnections: workload.totalConnections,
     softwareVersion: workload.softwareVersion,
+    plaintext: workload.plaintext ?? { connections: 0, flows: 0, mostUsed: [] },
   };
 }
 

@@ -20,7 +20,7 @@ import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
 import { EndpointHealth } from './outbound/endpoint-health.ts';
 import { listenUpstream, type UpstreamListener } from './outbound/upstream-listener.ts';
 import { warmUpstreams } from './outbound/warm-upstreams.ts';
-import { ownAddresses } from './own-addresses.ts';
+import { createOwnAddresses } from './own-addresses.ts';
 import { createHttp2Dial } from './tunnel/http2-dial.ts';
 import { listenHttp2 } from './tunnel/http2-listen.ts';
 import { createTunnelPool } from './tunnel/tunnel-pool.ts';
@@ -104,9 +104,10 @@ export async function startProxy(
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
       hello: () => ({
-        address: config.advertise?.address,
+        addresses: config.advertise === undefined ? [] : [config.advertise.address],
         hbonePort: config.advertise?.port ?? inbound.port,
         ports: config.expose.map(({ port }) => port),
+        anyPort: false,
       }),
       report: () => sidecarReport(source, metrics),
       onBundle: (bundle) => identity.acceptBundle(bundle),
@@ -160,7 +161,16 @@ function openInbound(room: Room): Promise<TunnelListener> {
     port,
     target: { address: target.host, port: target.port },
   }));
-  const resolveExposure = createExposure(ports, () => ownAddresses(config.advertise?.address));
+  const own = createOwnAddresses({
+    clock: dependencies.clock,
+    advertised: config.advertise?.address,
+  });
+  const resolveExposure = createExposure({
+    ports,
+    anyPort: false,
+    isReserved: () => false,
+    localFor: (address) => own.localFor(address),
+  });
   return listenHttp2(
     { ...dependencies, ...config.hboneListen, identity: source },
     createInbound({ ...dependencies, self, resolveExposure }),

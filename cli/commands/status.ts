@@ -11,7 +11,7 @@ import { runAdminCommand } from './admin-command.ts';
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk status',
   summary:
-    'Lists the sidecars that the control plane knows: who they are, where, whether they are connected, the certificate each holds and the time it has left, and what they carry.',
+    'Lists the sidecars that the control plane knows: who they are, where, whether they are connected, the certificate each holds and the time it has left, what they carry, and what passes them in plaintext.',
   settings: ADMIN_SETTINGS,
   examples: [
     { purpose: 'the whole mesh', line: 'hauberk status' },
@@ -32,6 +32,7 @@ const HEADER = [
   'TIME LEFT',
   'CONNECTIONS',
   'TUNNELS',
+  'PLAINTEXT',
 ];
 
 /** Enough of a serial number to tell two apart. */
@@ -44,10 +45,11 @@ export function status(context: CliContext): Promise<number> {
     const nowMs = context.clock.now();
     if (json) return formatJson({ sidecars: workloads.map((one) => sidecarDocument(one, nowMs)) });
     if (workloads.length === 0) context.stderr.write('no sidecar has joined yet\n');
-    return formatTable(
+    const sidecars = formatTable(
       HEADER,
       workloads.map((one) => sidecarRow(one, nowMs)),
     );
+    return sidecars + plaintextTable(workloads);
   });
 }
 
@@ -57,13 +59,38 @@ function sidecarRow(sidecar: WorkloadInfo, nowMs: number): (string | number)[] {
     sidecar.service,
     sidecar.namespace,
     sidecar.instanceId,
-    formatHostPort(sidecar.address, sidecar.hbonePort),
+    formatPlace(sidecar),
     sidecar.connected ? formatSpan(nowMs - (connectedSinceMs ?? nowMs)) : 'no',
     (sidecar.certificateSerial ?? '').slice(0, SERIAL_DIGITS),
     certificateNotAfterMs === undefined ? '' : timeLeft(certificateNotAfterMs, nowMs),
     sidecar.openConnections,
     sidecar.openTunnels,
+    sidecar.plaintext.connections,
   ];
+}
+
+/** The preferred address, and how many more there are. */
+function formatPlace({ addresses, hbonePort }: WorkloadInfo): string {
+  const [preferred = '', ...others] = addresses;
+  const place = formatHostPort(preferred, hbonePort);
+  return others.length === 0 ? place : `${place} +${others.length}`;
+}
+
+const PLAINTEXT_HEADER = ['SERVICE', 'NAMESPACE', 'PLAINTEXT', 'ADDRESS', 'PORT', 'CONNECTIONS'];
+
+/** What still passes without encryption, for an operator who wants to end it; empty when nothing does. */
+function plaintextTable(sidecars: readonly WorkloadInfo[]): string {
+  const rows = sidecars.flatMap(({ service, namespace, plaintext }) =>
+    plaintext.mostUsed.map(({ inbound, address, port, connections }) => [
+      service,
+      namespace,
+      inbound ? 'from' : 'to',
+      address,
+      port,
+      connections,
+    ]),
+  );
+  return rows.length === 0 ? '' : `\n${formatTable(PLAINTEXT_HEADER, rows)}`;
 }
 
 function timeLeft(notAfterMs: number, nowMs: number): string {
@@ -78,9 +105,11 @@ function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
     namespace: sidecar.namespace,
     service: sidecar.service,
     instance: sidecar.instanceId,
-    address: sidecar.address,
+    address: sidecar.addresses[0] ?? '',
+    addresses: sidecar.addresses,
     port: sidecar.hbonePort,
     exposedPorts: sidecar.ports,
+    exposesAnyPort: sidecar.anyPort,
     connected: sidecar.connected,
     connectedSince: connectedSinceMs === undefined ? null : toTimestamp(connectedSinceMs),
     certificate: hasCertificate
@@ -93,6 +122,16 @@ function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
     openConnections: sidecar.openConnections,
     openTunnels: sidecar.openTunnels,
     totalConnections: sidecar.totalConnections,
+    plaintext: {
+      connections: sidecar.plaintext.connections,
+      flows: sidecar.plaintext.flows,
+      mostUsed: sidecar.plaintext.mostUsed.map(({ inbound, address, port, connections }) => ({
+        direction: inbound ? 'inbound' : 'outbound',
+        address,
+        port,
+        connections,
+      })),
+    },
     version: sidecar.softwareVersion,
   };
 }

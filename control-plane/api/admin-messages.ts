@@ -31,18 +31,20 @@ export function toCertificateMessage(issuance: Issuance): CertificateMessage {
 /** A sidecar as operators see it. */
 export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
   const { record, report, connected, connectedSinceMs } = sidecar;
-  const { instanceId, spiffeId, address, hbonePort, ports, softwareVersion } = record;
+  const { instanceId, spiffeId, addresses, hbonePort, ports, anyPort, softwareVersion } = record;
   return {
     instanceId,
     spiffeId,
-    address,
+    addresses: [...addresses],
     hbonePort,
     ports: [...ports],
     connected,
     connectedSinceMs: connected ? connectedSinceMs : 0,
     ...report,
+    plaintext: { ...report.plaintext, mostUsed: [...report.plaintext.mostUsed] },
     acknowledgedVersion: sidecar.acknowledgedVersion,
     bundleVersion: sidecar.bundleVersion,
     softwareVersion,
+    anyPort,
   };
 }

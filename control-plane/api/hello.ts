@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js';
+import { canonicalAddress, isDiallable } from '../../common/ip-address.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Hello } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { SidecarRecord } from '../registry/sidecar-record.ts';
@@ -13,8 +13,8 @@ const SOFTWARE_VERSION = /^[\x21-\x7e]{0,64}$/;
 /** A service with more ports is a range, which this protocol cannot say; bounds every message. */
 const MAX_PORTS = 256;
 
-/** Peers could not dial these: any, broadcast, multicast. */
-const UNDIALLABLE = new Set(['unspecified', 'broadcast', 'multicast']);
+/** A host with more is a router; bounds every message. */
+const MAX_ADDRESSES = 64;
 
 /**
  * Checks a Hello.
@@ -24,13 +24,16 @@ const UNDIALLABLE = new Set(['unspecified', 'broadcast', 'multicast']);
  * @throws RequestError `request-malformed`, naming the field
  */
 export function readHello(hello: Hello, spiffeId: SpiffeId, peerAddress: string): SidecarRecord {
-  const { instanceId, hbonePort, ports, softwareVersion } = hello;
+  const { instanceId, addresses, hbonePort, ports, anyPort, softwareVersion } = hello;
   if (!INSTANCE_ID.test(instanceId)) {
     throw malformed('instance_id', 'to be 1 to 64 letters, digits, ".", "_" and "-"', instanceId);
   }
   if (!isPort(hbonePort, 0)) throw malformed('hbone_port', 'to be 0 to 65535', hbonePort);
   if (ports.length > MAX_PORTS) {
     throw malformed('ports', `to have at most ${MAX_PORTS} entries`, ports.length);
+  }
+  if (addresses.length > MAX_ADDRESSES) {
+    throw malformed('addresses', `to have at most ${MAX_ADDRESSES} entries`, addresses.length);
   }
   const wrong = ports.find((port) => !isPort(port, 1));
   if (wrong !== undefined) throw malformed('ports', 'to be 1 to 65535 each', wrong);
@@ -40,9 +43,10 @@ export function readHello(hello: Hello, spiffeId: SpiffeId, peerAddress: string)
   return {
     instanceId,
     spiffeId: spiffeId.uri,
-    address: readAddress(hello.address === '' ? peerAddress : hello.address),
+    addresses: [...new Set((addresses.length === 0 ? [peerAddress] : addresses).map(readAddress))],
     hbonePort,
     ports: [...new Set(ports)].sort((a, b) => a - b),
+    anyPort,
     softwareVersion,
   };
 }
@@ -52,15 +56,12 @@ function isPort(port: number, lowest: 0 | 1): boolean {
 }
 
 function readAddress(address: string): string {
-  // A zone such as %eth0 means nothing to another host, so an address with one is not accepted.
-  const valid = ipaddr.IPv4.isValidFourPartDecimal(address) || ipaddr.IPv6.isValid(address);
-  if (!valid || address.includes('%')) throw malformed('address', 'to be an IP address', address);
-  // Takes the ::ffff: off an IPv4 address that came over an IPv6 socket.
-  const parsed = ipaddr.process(address);
-  if (UNDIALLABLE.has(parsed.range())) {
-    throw malformed('address', 'to be an address that peers can dial', address);
+  const canonical = canonicalAddress(address);
+  if (canonical === undefined) throw malformed('addresses', 'to be IP addresses', address);
+  if (!isDiallable(canonical)) {
+    throw malformed('addresses', 'to be addresses that peers can dial', address);
   }
-  return parsed.toString();
+  return canonical;
 }
 
 function malformed(field: string, expected: string, got: string | number): RequestError {

@@ -37,6 +37,13 @@ function encode(response: SyncResponse): Buffer {
 }
 
 function toEndpointMessage(record: SidecarRecord): EndpointMessage {
-  const { instanceId, spiffeId, address, hbonePort, ports } = record;
-  return { instanceId, spiffeId, address, hbonePort, ports: [...ports] };
+  const { instanceId, spiffeId, addresses, hbonePort, ports, anyPort } = record;
+  return {
+    instanceId,
+    spiffeId,
+    addresses: [...addresses],
+    hbonePort,
+    ports: [...ports],
+    anyPort,
+  };
 }

@@ -9,6 +9,7 @@ import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { Registration, Registry } from '../registry/registry.ts';
 import { requireWorkload, type ProvenCaller } from './caller.ts';
 import { readHello } from './hello.ts';
+import { readReport } from './report.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
 import type { SyncHub } from './sync-hub.ts';
@@ -171,7 +172,7 @@ function openStream(
       case 'acknowledgement':
         return registered.acknowledge(message.value.version, message.value.bundleVersion);
       case 'report':
-        return registered.report(message.value);
+        return registered.report(readReport(message.value));
       case 'goodbye':
         return registered.goodbye();
       case undefined:

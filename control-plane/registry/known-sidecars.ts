@@ -1,5 +1,24 @@
 import type { SidecarRecord } from './sidecar-record.ts';
 
+/** All plaintext between an application and one address, by the port that was called. */
+export interface PlaintextFlow {
+  /** True when the application was called, false when it called. */
+  readonly inbound: boolean;
+  /** IP address of the other side. */
+  readonly address: string;
+  readonly port: number;
+  readonly connections: number;
+}
+
+/** What a sidecar let through without encryption since it started. */
+export interface PlaintextTraffic {
+  readonly connections: number;
+  /** How many flows there are, as far as they were told apart. */
+  readonly flows: number;
+  /** The ones with the most connections. */
+  readonly mostUsed: readonly PlaintextFlow[];
+}
+
 /** What a sidecar last said about itself. */
 export interface SidecarReport {
   readonly certificateSerial: string;
@@ -8,6 +27,7 @@ export interface SidecarReport {
   readonly openTunnels: number;
   /** Since the sidecar started, both directions. */
   readonly totalConnections: number;
+  readonly plaintext: PlaintextTraffic;
 }
 
 /** A sidecar that this process has seen, connected or not. */
@@ -33,6 +53,7 @@ const NO_REPORT: SidecarReport = {
   openConnections: 0,
   openTunnels: 0,
   totalConnections: 0,
+  plaintext: { connections: 0, flows: 0, mostUsed: [] },
 };
 
 /** What `hauberk status` shows: kept in memory, for an hour after a sidecar has gone. */

@@ -190,9 +190,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         before?.onReplaced();
         // Each renewal of its certificate brings a sidecar here again.
         const level = before === undefined ? 'info' : 'debug';
-        const { instanceId, spiffeId, address } = record;
+        const { instanceId, spiffeId, addresses } = record;
         logger[level](
-          { event: 'sidecar-connected', instanceId, spiffeId, address },
+          { event: 'sidecar-connected', instanceId, spiffeId, addresses },
           `the sidecar ${instanceId} of ${spiffeId} is connected`,
         );
         return registrationOf(connection);

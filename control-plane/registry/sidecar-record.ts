@@ -11,9 +11,12 @@ export const SIDECAR_PREFIX = `${MESH_PREFIX}sidecars/`;
 const sidecarRecord = z.object({
   instanceId: z.string(),
   spiffeId: z.string(),
-  address: z.string(),
+  /** The preferred one first; at least one. */
+  addresses: z.array(z.string()),
   hbonePort: z.number(),
   ports: z.array(z.number()),
+  /** It serves every port of its addresses. */
+  anyPort: z.boolean(),
   softwareVersion: z.string(),
 });
 
@@ -50,9 +53,13 @@ export function isEndpoint({ hbonePort }: SidecarRecord): boolean {
 export function isSameEndpoint(a: SidecarRecord, b: SidecarRecord): boolean {
   return (
     a.spiffeId === b.spiffeId &&
-    a.address === b.address &&
     a.hbonePort === b.hbonePort &&
-    a.ports.length === b.ports.length &&
-    a.ports.every((port, at) => port === b.ports[at])
+    a.anyPort === b.anyPort &&
+    isSameList(a.addresses, b.addresses) &&
+    isSameList(a.ports, b.ports)
   );
+}
+
+function isSameList<Item>(a: readonly Item[], b: readonly Item[]): boolean {
+  return a.length === b.length && a.every((item, at) => item === b[at]);
 }

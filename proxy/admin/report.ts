@@ -10,5 +10,6 @@ export function sidecarReport(identity: IdentitySource, metrics: ProxyMetrics): 
     certificateSerial: current.chain[0].serialNumber.toLowerCase(),
     certificateNotAfterMs: expiresMs(current),
     ...metrics.totals(),
+    plaintext: { connections: 0, flows: 0, mostUsed: [] },
   };
 }

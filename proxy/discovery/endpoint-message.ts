@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import { describeError } from '../../common/errors.ts';
+import { canonicalAddress, isDiallable } from '../../common/ip-address.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE } from '../../common/pki/spiffe-id.ts';
 import { DiscoveryError } from './discovery-error.ts';
 import type { Endpoint } from './mesh-view.ts';
@@ -9,16 +8,17 @@ import type { Endpoint } from './mesh-view.ts';
 export interface EndpointMessage {
   instanceId: string;
   spiffeId: string;
-  address: string;
+  addresses: string[];
   hbonePort: number;
   ports: number[];
+  anyPort: boolean;
 }
 
 const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 /** More than any service has; a list of all 65,535 is a mistake. */
 const MAX_PORTS = 1_024;
-/** Addresses that no single sidecar can have. */
-const UNDIALABLE = new Set(['unspecified', 'broadcast', 'multicast']);
+/** More than any host has. */
+const MAX_ADDRESSES = 64;
 
 /**
  * Reads an endpoint from outside. Whatever the control plane says, a sidecar dials only an address
@@ -27,15 +27,8 @@ const UNDIALABLE = new Set(['unspecified', 'broadcast', 'multicast']);
  * @throws DiscoveryError `endpoint-malformed`
  */
 export function fromEndpointMessage(message: EndpointMessage, trustDomain: string): Endpoint {
-  const { address, hbonePort, instanceId, ports } = message;
+  const { hbonePort, instanceId, ports, anyPort } = message;
   if (!INSTANCE_ID.test(instanceId)) throw malformed('an instance id', instanceId);
-  if (
-    isIP(address) === 0 ||
-    address.includes('%') ||
-    UNDIALABLE.has(ipaddr.parse(address).range())
-  ) {
-    throw malformed('an IP address that can be dialled', address);
-  }
   if (!isPort(hbonePort)) throw malformed('an HBONE port from 1 to 65535', hbonePort);
   if (ports.length > MAX_PORTS) throw malformed(`at most ${MAX_PORTS} ports`, ports.length);
   const oddPort = ports.find((port) => !isPort(port));
@@ -44,12 +37,14 @@ export function fromEndpointMessage(message: EndpointMessage, trustDomain: strin
   if (spiffeId.trustDomain !== trustDomain || spiffeId.namespace === SYSTEM_NAMESPACE) {
     throw malformed(`a workload of ${trustDomain}`, spiffeId.uri);
   }
-  return { instanceId, spiffeId, address, hbonePort, ports: [...new Set(ports)] };
+  const addresses = readAddresses(message.addresses);
+  return { instanceId, spiffeId, addresses, hbonePort, ports: [...new Set(ports)], anyPort };
 }
 
 /** The endpoint in the form that travels. */
 export function toEndpointMessage(endpoint: Endpoint): EndpointMessage {
-  return { ...endpoint, spiffeId: endpoint.spiffeId.uri, ports: [...endpoint.ports] };
+  const { spiffeId, addresses, ports } = endpoint;
+  return { ...endpoint, spiffeId: spiffeId.uri, addresses: [...addresses], ports: [...ports] };
 }
 
 /** True when two say the same. The order of the ports means nothing. */
@@ -57,11 +52,29 @@ export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return (
     a.instanceId === b.instanceId &&
     a.spiffeId.uri === b.spiffeId.uri &&
-    a.address === b.address &&
+    a.addresses.length === b.addresses.length &&
+    a.addresses.every((address, at) => address === b.addresses[at]) &&
     a.hbonePort === b.hbonePort &&
+    a.anyPort === b.anyPort &&
     a.ports.length === b.ports.length &&
     a.ports.every((port) => b.ports.includes(port))
   );
+}
+
+function readAddresses(texts: readonly string[]): Endpoint['addresses'] {
+  if (texts.length > MAX_ADDRESSES) {
+    throw malformed(`at most ${MAX_ADDRESSES} addresses`, texts.length);
+  }
+  const addresses = texts.map((text) => {
+    const address = canonicalAddress(text);
+    if (address === undefined || !isDiallable(address)) {
+      throw malformed('IP addresses that can be dialled', text);
+    }
+    return address;
+  });
+  const [preferred, ...others] = new Set(addresses);
+  if (preferred === undefined) throw malformed('an IP address', 0);
+  return [preferred, ...others];
 }
 
 function identity(uri: string): Endpoint['spiffeId'] {

@@ -35,7 +35,8 @@ export interface MutableMeshView extends MeshView {
 export function createMeshView(): MutableMeshView {
   let version = 0;
   const byInstance = new Map<string, Endpoint>();
-  const byService = new Map<string, readonly Endpoint[]>();
+  const byService: Index = new Map();
+  const byAddress: Index = new Map();
   const listeners = new Set<(change: MeshChange) => void>();
 
   function put(endpoint: Endpoint, change: { upserted: Endpoint[]; removed: Endpoint[] }): void {
@@ -46,8 +47,8 @@ export function createMeshView(): MutableMeshView {
       if (known.spiffeId.uri !== endpoint.spiffeId.uri) change.removed.push(known);
     }
     byInstance.set(endpoint.instanceId, endpoint);
-    const key = serviceKey(endpoint.spiffeId);
-    byService.set(key, [...(byService.get(key) ?? []), endpoint]);
+    addTo(byService, serviceKey(endpoint.spiffeId), endpoint);
+    for (const address of endpoint.addresses) addTo(byAddress, address, endpoint);
     change.upserted.push(endpoint);
   }
 
@@ -60,10 +61,8 @@ export function createMeshView(): MutableMeshView {
   }
 
   function unlist(endpoint: Endpoint): void {
-    const key = serviceKey(endpoint.spiffeId);
-    const left = byService.get(key)?.filter((listed) => listed !== endpoint) ?? [];
-    if (left.length === 0) byService.delete(key);
-    else byService.set(key, left);
+    removeFrom(byService, serviceKey(endpoint.spiffeId), endpoint);
+    for (const address of endpoint.addresses) removeFrom(byAddress, address, endpoint);
   }
 
   return {
@@ -71,6 +70,7 @@ export function createMeshView(): MutableMeshView {
       return version;
     },
     endpointsOf: (namespace, service) => byService.get(serviceKey({ namespace, service })) ?? [],
+    endpointsAt: (address) => byAddress.get(address) ?? [],
     endpoints: () => [...byInstance.values()],
     onChange(listener) {
       const entry: typeof listener = (change) => listener(change);
@@ -94,6 +94,18 @@ export function createMeshView(): MutableMeshView {
     const present = new Set(endpoints.map(({ instanceId }) => instanceId));
     return [...byInstance.keys()].filter((instanceId) => !present.has(instanceId));
   }
+}
+
+type Index = Map<string, readonly Endpoint[]>;
+
+function addTo(index: Index, key: string, endpoint: Endpoint): void {
+  index.set(key, [...(index.get(key) ?? []), endpoint]);
+}
+
+function removeFrom(index: Index, key: string, endpoint: Endpoint): void {
+  const left = index.get(key)?.filter((listed) => listed !== endpoint) ?? [];
+  if (left.length === 0) index.delete(key);
+  else index.set(key, left);
 }
 
 // Neither part can hold a slash.

@@ -42,7 +42,7 @@ const GOODBYE_TIMEOUT_MS = 1_000;
 /** While the control plane is away there is one line for each reason, and one every so often. */
 const LOST_LOG_INTERVAL_MS = 30_000;
 /** What a draining sidecar says when it has to connect again: it only calls. */
-const NOWHERE: SidecarPlace = { hbonePort: 0, ports: [] };
+const NOWHERE: SidecarPlace = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
 
 /**
  * Takes up the view of the last run and keeps one Sync stream open until `close`, whatever happens
@@ -57,6 +57,7 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
   const trustDomain = identity.current().bundle.trustDomain;
   const target = formatAddress(controlPlane);
   let draining = false;
+  let announced = NOWHERE;
   let lost: { reason: string; loggedMs: number } | undefined;
   let lastReport: SidecarReport | undefined;
   const { promise: tried, resolve: setTried } = Promise.withResolvers<void>();
@@ -64,6 +65,7 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
   function open(): SyncStream {
     const { bundle, chain, privateKey } = identity.current();
     const place = draining ? NOWHERE : settings.hello();
+    announced = place;
     return openSyncStream({
       channel: {
         address: controlPlane,
@@ -135,10 +137,17 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
     void stream.send(reportMessage(current));
   }
 
+  function move(): void {
+    const { addresses } = settings.hello();
+    logger.info({ event: 'place-changed', addresses }, 'this sidecar can be reached elsewhere now');
+    connection.replace();
+  }
+
   let reportTimer: Timer;
   function reportLater(): void {
     reportTimer = clock.after(REPORT_INTERVAL_MS, () => {
       if (connection.stream !== undefined) report(connection.stream);
+      if (!draining && !isDeepStrictEqual(settings.hello(), announced)) move();
       reportLater();
     });
   }
@@ -146,7 +155,7 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
   const connection = createSyncConnection({ ...settings, open, onLive, onLost });
   reportLater();
   const stopListening = identity.onChange((_current, change) => {
-    if (change === 'leaf') connection.leafChanged();
+    if (change === 'leaf') connection.replace();
   });
 
   return {

@@ -6,7 +6,7 @@ import type { SyncStream } from './sync-stream.ts';
 /**
  * Whether there is a stream.
  *
- *                    due                answered              leaf changed
+ *                    due                answered              to be replaced
  *     waiting ───────────> connecting ───────────> live ─────────────────────> replacing
  *        ^ ^                   │  ^                │  ^                        │  │   │
  *        │ └────── ended ──────┘  │                │  └── new one answered, ───┘  │   │
@@ -14,7 +14,7 @@ import type { SyncStream } from './sync-stream.ts';
  *        └──────── ended ─────────│────────────────┘                             │   │
  *                                 └────────────────────── old one ended ─────────┘   │
  *     any ── close() ──> closed                                                      │
- *                                       (leaf changed again: the new one is remade) ─┘
+ *                                        (and to be replaced again: it is remade) ───┘
  *
  * While one stream replaces another both are open, so that the control plane never sees the sidecar
  * gone because its certificate was renewed.
@@ -55,8 +55,8 @@ export interface SyncConnection {
   readonly stream: SyncStream | undefined;
   answered(stream: SyncStream): void;
   ended(stream: SyncStream, error: RpcError): void;
-  /** Another certificate is in use: it needs another connection. */
-  leafChanged(): void;
+  /** Another certificate is in use, or the sidecar is elsewhere: that needs another connection. */
+  replace(): void;
   close(): void;
 }
 
@@ -114,11 +114,11 @@ export function createSyncConnection(settings: SyncConnectionSettings): SyncConn
         enter({ kind: 'connecting', failures: state.failures, next: state.next });
       }
     },
-    leafChanged() {
+    replace() {
       if (state.kind === 'live' || state.kind === 'replacing') {
         enter({ ...state, kind: 'replacing', next: open() });
       } else if (state.kind !== 'closed') {
-        // Whoever renewed has just reached the control plane.
+        // Whoever renewed has just reached the control plane; whoever moved may reach it now.
         connect(state.failures);
       }
     },

@@ -10,11 +10,11 @@ import type { SidecarPlace, SidecarReport } from './sync-settings.ts';
 /** The first message of a stream. */
 export function helloMessage(
   sidecar: { readonly instanceId: string; readonly softwareVersion: string },
-  { address = '', hbonePort, ports }: SidecarPlace,
+  { addresses, hbonePort, ports, anyPort }: SidecarPlace,
   resumeVersion: number,
 ): SyncRequest {
   const { instanceId, softwareVersion } = sidecar;
-  const place = { address, hbonePort, ports: [...ports] };
+  const place = { addresses: [...addresses], hbonePort, ports: [...ports], anyPort };
   return {
     message: {
       $case: 'hello',
@@ -30,7 +30,8 @@ export function acknowledgementMessage(version: number, bundleVersion: number): 
 
 /** What `hauberk status` shows. */
 export function reportMessage(report: SidecarReport): SyncRequest {
-  return { message: { $case: 'report', value: { ...report } } };
+  const plaintext = { ...report.plaintext, mostUsed: [...report.plaintext.mostUsed] };
+  return { message: { $case: 'report', value: { ...report, plaintext } } };
 }
 
 /** Withdraws the endpoint of this sidecar. */

@@ -20,12 +20,33 @@ export interface SyncIdentity {
 
 /** Where this sidecar can be reached. */
 export interface SidecarPlace {
-  /** IP address that peers dial; without it the control plane takes the one that it sees. */
-  readonly address?: string | undefined;
+  /** IP addresses that peers dial, the preferred one first; without any the control plane takes the one that it sees. */
+  readonly addresses: readonly string[];
   /** 0 for a sidecar that only calls. */
   readonly hbonePort: number;
   /** Ports that peers may reach. */
   readonly ports: readonly number[];
+  /** Peers may reach every port of the addresses. */
+  readonly anyPort: boolean;
+}
+
+/** All plaintext between the application and one address, by the port that was called. */
+export interface PlaintextFlow {
+  /** True when the application was called, false when it called. */
+  readonly inbound: boolean;
+  /** IP address of the other side. */
+  readonly address: string;
+  readonly port: number;
+  readonly connections: number;
+}
+
+/** What was let through without encryption since the sidecar started. */
+export interface PlaintextTraffic {
+  readonly connections: number;
+  /** How many flows there are, as far as they were told apart. */
+  readonly flows: number;
+  /** The ones with the most connections. */
+  readonly mostUsed: readonly PlaintextFlow[];
 }
 
 /** What `hauberk status` shows of this sidecar. */
@@ -36,6 +57,7 @@ export interface SidecarReport {
   readonly openTunnels: number;
   /** Connections carried since the sidecar started, both directions. */
   readonly totalConnections: number;
+  readonly plaintext: PlaintextTraffic;
 }
 
 /** What the Sync stream needs. */
@@ -44,7 +66,7 @@ export interface SyncClientSettings {
   readonly controlPlane: ServerAddress;
   readonly instanceId: string;
   readonly softwareVersion: string;
-  /** Asked at each connection. */
+  /** Asked at each connection, and every few seconds: what is different is announced soon. */
   readonly hello: () => SidecarPlace;
   /** Asked every few seconds; told to the control plane when it is different. */
   readonly report: () => SidecarReport;

@@ -1,5 +1,4 @@
-import { BlockList } from 'node:net';
-import { isIP } from 'node:net';
+import { isReachableFromElsewhere } from '../../common/ip-address.ts';
 import type { Destination } from '../tunnel/authority.ts';
 
 /** A port that peers may reach, and where the application really listens. */
@@ -21,30 +20,38 @@ export type Exposure =
 /** Answers where the destination of a CONNECT leads on this host. */
 export type ResolveExposure = (destination: Destination) => Exposure;
 
+/** What peers may reach. */
+export interface ExposureOptions {
+  readonly ports: readonly ExposedPort[];
+  /** True when every port of this host can be reached, but for the reserved ones. */
+  readonly anyPort: boolean;
+  /** Ports that are never served: the sidecar's own, and the excluded ones. */
+  readonly isReserved: (port: number) => boolean;
+  /** The address of this host that a destination means; undefined when it is another host. */
+  readonly localFor: (address: string) => string | undefined;
+}
+
 /**
- * Only the ports in the list can be reached, and only under an address of this host: a stream that
+ * A stream reaches a port in the list, or any port, and only under an address of this host: one that
  * was meant for another host is refused, never served by accident.
  *
- * @param ownAddresses the addresses of this host now; asked anew for each stream, because interfaces
- *   come and go
+ * With any port, the application is dialled at the very address that the peer named, so that what
+ * listens on 127.0.0.1 alone stays out of reach.
  */
-export function createExposure(
-  ports: readonly ExposedPort[],
-  ownAddresses: () => readonly string[],
-): ResolveExposure {
-  const targets = new Map(ports.map(({ port, target }) => [port, target]));
+export function createExposure(options: ExposureOptions): ResolveExposure {
+  const { anyPort, isReserved, localFor } = options;
+  const targets = new Map(options.ports.map(({ port, target }) => [port, target]));
   return ({ address, port }) => {
-    const own = new BlockList();
-    for (const candidate of ownAddresses()) own.addAddress(candidate, family(candidate));
-    if (!own.check(address, family(address))) {
-      return { kind: 'refused', reason: 'wrong-destination' };
-    }
+    const local = localFor(address);
+    if (local === undefined) return refused('wrong-destination');
     const target = targets.get(port);
-    if (target === undefined) return { kind: 'refused', reason: 'not-exposed' };
-    return { kind: 'target', target };
+    if (target !== undefined) return { kind: 'target', target };
+    if (!anyPort || isReserved(port)) return refused('not-exposed');
+    if (!isReachableFromElsewhere(local)) return refused('wrong-destination');
+    return { kind: 'target', target: { address: local, port } };
   };
 }
 
-function family(address: string): 'ipv4' | 'ipv6' {
-  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
+function refused(reason: ExposureRefusal): Exposure {
+  return { kind: 'refused', reason };
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
-import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
-import { formatAuthority } from '../tunnel/authority.ts';
+import { servesPort, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
+import { formatAuthority, type Destination } from '../tunnel/authority.ts';
 import { TunnelError } from '../tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
 import type { DialTarget, TunnelStream } from '../tunnel/tunnel.ts';
@@ -32,14 +32,14 @@ export interface ConnectorDependencies {
 }
 
 /**
- * More endpoints than this are not tried for one connection: a caller would rather hear of the
- * failure than wait for a whole fleet to time out.
+ * More ways than this are not tried for one connection: a caller would rather hear of the failure
+ * than wait for a whole fleet to time out.
  */
 const MAX_ATTEMPTS = 4;
 
 /**
  * Opens a stream to a service: the best endpoint first, then the next best, as long as failing has
- * cost no byte of the connection.
+ * cost no byte of the connection. An endpoint with several addresses is tried at each.
  *
  * Throws OutboundError `no-endpoint` when nobody serves the port, and otherwise the TunnelError of
  * the last endpoint that was tried.
@@ -49,23 +49,76 @@ export async function connectToService(
   dependencies: ConnectorDependencies,
   signal: AbortSignal,
 ): Promise<Connected> {
-  const { view, pool, health, random, logger } = dependencies;
+  const { namespace, service, port } = target;
+  const name = nameOf(target);
+  const ways = (): Way[] =>
+    dependencies.view
+      .endpointsOf(namespace, service)
+      .filter((endpoint) => servesPort(endpoint, port))
+      .flatMap((endpoint) => endpoint.addresses.map((address) => ({ endpoint, address, port })));
+  const connected = await connectOneWay(name, ways, dependencies, signal);
+  if (connected !== undefined) return connected;
+  throw new OutboundError('no-endpoint', `no sidecar exposes ${name}`, {
+    hint: `start a sidecar for it with --expose ${port}, and see \`hauberk status\``,
+  });
+}
+
+/**
+ * Opens a stream to whoever serves the port at that very address. Where several sidecars say that
+ * they are there, the certificate tells which of them it is.
+ *
+ * Throws as `connectToService` does.
+ */
+export async function connectToAddress(
+  { address, port }: Destination,
+  dependencies: ConnectorDependencies,
+  signal: AbortSignal,
+): Promise<Connected> {
+  const name = formatAuthority({ address, port });
+  const ways = (): Way[] =>
+    dependencies.view
+      .endpointsAt(address)
+      .filter((endpoint) => servesPort(endpoint, port))
+      .map((endpoint) => ({ endpoint, address, port }));
+  const connected = await connectOneWay(name, ways, dependencies, signal);
+  if (connected !== undefined) return connected;
+  throw new OutboundError('no-endpoint', `the sidecar at ${address} does not expose port ${port}`);
+}
+
+/** An endpoint, and under which of its addresses it is to be reached. */
+interface Way {
+  readonly endpoint: Endpoint;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** @returns undefined when there is no way at all */
+async function connectOneWay(
+  name: string,
+  ways: () => readonly Way[],
+  { pool, health, random, logger }: ConnectorDependencies,
+  signal: AbortSignal,
+): Promise<Connected | undefined> {
   const tried = new Set<string>();
   let failure: TunnelError | undefined;
   while (tried.size < MAX_ATTEMPTS) {
+    const untried = new Map<Endpoint, Way>();
+    for (const way of ways()) {
+      // The preferred address of each endpoint comes first, and what was tried is not tried again.
+      if (!tried.has(keyOf(way)) && !untried.has(way.endpoint)) untried.set(way.endpoint, way);
+    }
     const endpoint = chooseEndpoint({
-      endpoints: view
-        .endpointsOf(target.namespace, target.service)
-        .filter(({ instanceId, ports }) => ports.includes(target.port) && !tried.has(instanceId)),
+      endpoints: [...untried.keys()],
       isHealthy: ({ instanceId }) => health.isHealthy(instanceId),
-      load: (candidate) => pool.openStreams(dialTarget(candidate)),
+      load: (candidate) => pool.openStreams(dialTarget(candidate, untried.get(candidate)?.address)),
       random,
     });
-    if (endpoint === undefined) break;
-    tried.add(endpoint.instanceId);
-    const authority = formatAuthority({ address: endpoint.address, port: target.port });
+    const way = endpoint === undefined ? undefined : untried.get(endpoint);
+    if (endpoint === undefined || way === undefined) break;
+    tried.add(keyOf(way));
+    const authority = formatAuthority(way);
     try {
-      const { stream } = await pool.open(dialTarget(endpoint), authority, signal);
+      const { stream } = await pool.open(dialTarget(endpoint, way.address), authority, signal);
       health.succeeded(endpoint.instanceId);
       return { stream, endpoint };
     } catch (error) {
@@ -74,15 +127,19 @@ export async function connectToService(
       if (!isWorthAnotherTry(error)) break;
       if (blamesEndpoint(error)) health.failed(endpoint.instanceId);
       const { instanceId } = endpoint;
-      const sentence = `${nameOf(target)} could not be reached at ${authority}: ${describeError(error)}`;
+      const sentence = `${name} could not be reached at ${authority}: ${describeError(error)}`;
       logger.warn({ event: 'endpoint-failed', instanceId, reason: error.code }, sentence);
     }
   }
-  throw failure ?? noEndpoint(target);
+  if (failure !== undefined) throw failure;
+  return undefined;
 }
 
-/** Where the pool dials for an endpoint, and who must answer there. */
-export function dialTarget({ address, hbonePort, spiffeId }: Endpoint): DialTarget {
+/** Where the pool dials for an endpoint, at the preferred address if none is named, and who must answer there. */
+export function dialTarget(
+  { addresses, hbonePort, spiffeId }: Endpoint,
+  address: string = addresses[0],
+): DialTarget {
   return { address, port: hbonePort, expect: spiffeId };
 }
 
@@ -96,10 +153,8 @@ function blamesEndpoint({ code }: TunnelError): boolean {
   return code !== 'not-exposed';
 }
 
-function noEndpoint(target: ServicePort): OutboundError {
-  return new OutboundError('no-endpoint', `no sidecar exposes ${nameOf(target)}`, {
-    hint: `start a sidecar for it with --expose ${target.port}, and see \`hauberk status\``,
-  });
+function keyOf({ endpoint, address }: Way): string {
+  return `${endpoint.instanceId} ${address}`;
 }
 
 function nameOf({ namespace, service, port }: ServicePort): string {

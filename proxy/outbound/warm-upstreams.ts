@@ -1,5 +1,5 @@
 import type { Closeable } from '../../common/lifecycle.ts';
-import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
+import { servesPort, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
 import { dialTarget, type ServicePort } from './connector.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
@@ -19,12 +19,12 @@ export function warmUpstreams(
   upstreams: readonly { readonly target: ServicePort }[],
   { view, pool, health }: WarmingDependencies,
 ): Closeable {
-  const isUpstream = ({ spiffeId, ports }: Endpoint): boolean =>
+  const isUpstream = (endpoint: Endpoint): boolean =>
     upstreams.some(
       ({ target }) =>
-        target.namespace === spiffeId.namespace &&
-        target.service === spiffeId.service &&
-        ports.includes(target.port),
+        target.namespace === endpoint.spiffeId.namespace &&
+        target.service === endpoint.spiffeId.service &&
+        servesPort(endpoint, target.port),
     );
   const warm = (endpoints: readonly Endpoint[]): void => {
     for (const endpoint of endpoints) if (isUpstream(endpoint)) pool.warm(dialTarget(endpoint));
@@ -33,7 +33,7 @@ export function warmUpstreams(
   const stop = view.onChange(({ upserted, removed }) => {
     warm(upserted);
     for (const endpoint of removed) {
-      pool.forget(dialTarget(endpoint));
+      for (const address of endpoint.addresses) pool.forget(dialTarget(endpoint, address));
       health.forget(endpoint.instanceId);
     }
   });

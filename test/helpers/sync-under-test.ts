@@ -17,7 +17,12 @@ import { startTestControlPlane, type TestControlPlane } from './test-control-pla
 /** The authority of the mesh that the tests of this folder are about. */
 export const authority = createTestAuthority();
 /** Where the sidecar says that it is. */
-export const PLACE = { address: '127.0.0.1', hbonePort: 15_008, ports: [8080] };
+export const PLACE = {
+  addresses: ['127.0.0.1'],
+  hbonePort: 15_008,
+  ports: [8080],
+  anyPort: false,
+};
 /** What the sidecar reports while nothing happens. */
 export const REPORT = {
   certificateSerial: 'ab',
@@ -25,6 +30,7 @@ export const REPORT = {
   openConnections: 0,
   openTunnels: 0,
   totalConnections: 0,
+  plaintext: { connections: 0, flows: 0, mostUsed: [] },
 };
 
 /** A sidecar's side of a Sync stream, and a control plane to talk to. */
@@ -86,9 +92,10 @@ export function api(instanceId: string, more: Partial<Endpoint> = {}): Endpoint 
   return {
     instanceId,
     spiffeId: 'spiffe://mesh.local/ns/shop/sa/api',
-    address: '127.0.0.2',
+    addresses: ['127.0.0.2'],
     hbonePort: 15_008,
     ports: [80],
+    anyPort: false,
     ...more,
   };
 }

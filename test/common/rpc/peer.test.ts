@@ -24,7 +24,7 @@ async function callerSeen(
   const call = channel.client(DiscoveryClient).sync();
   call.on('error', () => {});
   const hello = { instanceId: 'a', softwareVersion: '1' };
-  call.write(helloMessage(hello, { hbonePort: 0, ports: [] }, 0));
+  call.write(helloMessage(hello, { addresses: [], hbonePort: 0, ports: [], anyPort: false }, 0));
   const { caller } = await controlPlane.nextStream();
   call.cancel();
   channel.close();

@@ -12,13 +12,14 @@ import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { helloMessage, reportMessage } from '../../../proxy/discovery/sync-messages.ts';
 
 const authority = createTestAuthority();
-const NOWHERE = { hbonePort: 0, ports: [] };
+const NOWHERE = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
 const REPORT = {
   certificateSerial: 'after-reload',
   certificateNotAfterMs: 0,
   openConnections: 0,
   openTunnels: 0,
   totalConnections: 0,
+  plaintext: { connections: 0, flows: 0, mostUsed: [] },
 };
 
 async function handshake(port: number, options: object = {}): Promise<TLSSocket> {

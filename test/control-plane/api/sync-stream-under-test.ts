@@ -33,9 +33,10 @@ export const hello = (values: Partial<Hello> = {}): NonNullable<SyncRequest['mes
   $case: 'hello',
   value: {
     instanceId: 'web-1',
-    address: '10.0.0.1',
+    addresses: ['10.0.0.1'],
     hbonePort: 15_008,
     ports: [8080],
+    anyPort: false,
     resumeVersion: 0,
     softwareVersion: '1.2.3',
     ...values,

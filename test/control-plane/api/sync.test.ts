@@ -55,7 +55,11 @@ test('a sidecar gets a snapshot, then deltas', async (t) => {
   );
 
   await flush(cp);
-  await join(cp, api, { instanceId: 'api-1', address: '10.0.0.2', ports: [8081, 8080, 8080] });
+  await join(cp, api, {
+    instanceId: 'api-1',
+    addresses: ['10.0.0.2', 'FD00::2', '10.0.0.2'],
+    ports: [8081, 8080, 8080],
+  });
   await flush(cp);
   const delta = await stream.next();
   if (delta.kind !== 'delta') return t.fail('expected a delta');
@@ -64,9 +68,10 @@ test('a sidecar gets a snapshot, then deltas', async (t) => {
     {
       instanceId: 'api-1',
       spiffeId: 'spiffe://mesh.local/ns/shop/sa/api',
-      address: '10.0.0.2',
+      addresses: ['10.0.0.2', 'fd00::2'],
       hbonePort: 15_008,
       ports: [8080, 8081],
+      anyPort: false,
     },
   ]);
   t.is(delta.bundle, undefined);
@@ -75,10 +80,10 @@ test('a sidecar gets a snapshot, then deltas', async (t) => {
 test('a sidecar without an address is where it is seen; one that only calls is no endpoint', async (t) => {
   const { cp, web, api } = await startMesh(t);
   await join(cp, api, { instanceId: 'api-1', hbonePort: 0 });
-  const { first } = await join(cp, web, { address: '' });
+  const { first } = await join(cp, web, { addresses: [] });
   if (first.kind !== 'snapshot') return t.fail('expected a snapshot first');
   t.deepEqual(
-    first.endpoints.map(({ instanceId, address }) => [instanceId, address]),
+    first.endpoints.map(({ instanceId, addresses }) => [instanceId, ...addresses]),
     [['web-1', '127.0.0.1']],
   );
 });
@@ -183,9 +188,9 @@ const bad: Record<string, Partial<Hello>> = {
   'an instance id with a slash': { instanceId: '../web' },
   'an instance id of 65 characters': { instanceId: 'a'.repeat(65) },
   'no instance id': { instanceId: '' },
-  'a host name for an address': { address: 'web.local' },
-  'an address with a zone': { address: 'fe80::1%eth0' },
-  'an address that nobody can dial': { address: '0.0.0.0' },
+  'a host name for an address': { addresses: ['10.0.0.1', 'web.local'] },
+  'an address with a zone': { addresses: ['fe80::1%eth0'] },
+  'an address that nobody can dial': { addresses: ['0.0.0.0'] },
   'a port above 65535': { ports: [65_536] },
   'port 0': { ports: [0] },
   '257 ports': { ports: Array.from({ length: 257 }, (_, at) => at + 1) },
@@ -198,8 +203,12 @@ test('a Hello that makes no sense is refused', async (t) => {
     stream.say(hello(values));
     t.is((await stream.refused()).code, 'request-malformed', what);
   }
-  const { first } = await join(cp, web, { address: '::ffff:10.0.0.9', ports: [1, 65_535] });
-  t.is(first.kind === 'snapshot' && first.endpoints[0]?.address, '10.0.0.9');
+  const { first } = await join(cp, web, {
+    addresses: ['::ffff:10.0.0.9'],
+    anyPort: true,
+    ports: [1, 65_535],
+  });
+  t.is(first.kind === 'snapshot' && first.endpoints[0]?.addresses[0], '10.0.0.9');
 });
 
 test('what is said out of turn ends the stream', async (t) => {
@@ -239,9 +248,20 @@ test('status shows what a sidecar reports', async (t) => {
     openConnections: 3,
     openTunnels: 2,
     totalConnections: 40,
+    plaintext: {
+      connections: 5,
+      flows: 2,
+      mostUsed: [{ inbound: false, address: '192.0.2.1', port: 443, connections: 4 }],
+    },
   };
   stream.say({ $case: 'acknowledgement', value: { version: first.version, bundleVersion: 1 } });
-  stream.say({ $case: 'report', value: report });
+  // What would reach a terminal as it is, is left out.
+  const evil = { inbound: true, address: '\x1b[2J', port: 1, connections: 1 };
+  const mostUsed = [...report.plaintext.mostUsed, evil];
+  stream.say({
+    $case: 'report',
+    value: { ...report, plaintext: { ...report.plaintext, mostUsed } },
+  });
   const [workload] = await eventually('the report arrives', async () => {
     const list = await cp.admin.listWorkloads();
     return list[0]?.totalConnections === 40 ? list : undefined;

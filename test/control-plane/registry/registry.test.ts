@@ -74,9 +74,10 @@ const arrival = (record: Partial<SidecarRecord> = {}, onReplaced: () => void): A
   record: {
     instanceId: 'web-1',
     spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
-    address: '10.0.0.1',
+    addresses: ['10.0.0.1'],
     hbonePort: 15_008,
     ports: [8080],
+    anyPort: false,
     softwareVersion: '1',
     ...record,
   },
@@ -163,7 +164,7 @@ test('what the older of two connections says counts no more', async (t) => {
   const older = await life.connect({}, () => {
     replaced += 1;
   });
-  await life.connect({ address: '10.0.0.2' });
+  await life.connect({ addresses: ['10.0.0.2'] });
   t.is(replaced, 1);
   await older.goodbye();
   older.lost();

@@ -10,9 +10,10 @@ import {
 const good: EndpointMessage = {
   instanceId: '7f0c7ac6-21c5-4a52-8f0c-4e32e2a4f5a3',
   spiffeId: 'spiffe://mesh.local/ns/shop/sa/api',
-  address: '10.0.0.7',
+  addresses: ['10.0.0.7', 'fd00::7'],
   hbonePort: 15_008,
   ports: [8080, 9090],
+  anyPort: false,
 };
 
 test('an endpoint travels there and back', (t) => {
@@ -23,20 +24,22 @@ test('an endpoint travels there and back', (t) => {
 
 for (const address of ['127.0.0.1', '10.0.0.7', '::1', 'fd00::7', '2001:db8::1']) {
   test(`an endpoint can be at ${address}`, (t) => {
-    t.is(fromEndpointMessage({ ...good, address }, 'mesh.local').address, address);
+    const { addresses } = fromEndpointMessage({ ...good, addresses: [address] }, 'mesh.local');
+    t.deepEqual(addresses, [address]);
   });
 }
 
 const odd: Record<string, Partial<EndpointMessage>> = {
-  'a host name': { address: 'api' },
-  'no address': { address: '' },
-  'the unspecified address': { address: '0.0.0.0' },
-  'the unspecified IPv6 address': { address: '::' },
-  'a multicast address': { address: '224.0.0.1' },
-  'the broadcast address': { address: '255.255.255.255' },
-  'an address in brackets': { address: '[::1]' },
-  'an address with a zone': { address: 'fe80::1%eth0' },
-  'an address in another notation': { address: '0x7f.1' },
+  'a host name': { addresses: ['10.0.0.7', 'api'] },
+  'no address': { addresses: [] },
+  'the unspecified address': { addresses: ['10.0.0.7', '0.0.0.0'] },
+  'the unspecified IPv6 address': { addresses: ['10.0.0.7', '::'] },
+  'a multicast address': { addresses: ['10.0.0.7', '224.0.0.1'] },
+  'the broadcast address': { addresses: ['10.0.0.7', '255.255.255.255'] },
+  'an address in brackets': { addresses: ['10.0.0.7', '[::1]'] },
+  'an address with a zone': { addresses: ['10.0.0.7', 'fe80::1%eth0'] },
+  'an address in another notation': { addresses: ['10.0.0.7', '0x7f.1'] },
+  'too many addresses': { addresses: Array.from({ length: 65 }, (_, at) => `10.0.0.${at}`) },
   'no HBONE port': { hbonePort: 0 },
   'too high a port': { hbonePort: 65_536 },
   'a fraction of a port': { ports: [80.5] },
@@ -60,7 +63,15 @@ test('the order of the ports makes no difference, everything else does', (t) => 
   const endpoint = fromEndpointMessage(good, 'mesh.local');
   t.true(isSameEndpoint(endpoint, { ...endpoint, ports: [9090, 8080] }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, ports: [9090] }));
-  t.false(isSameEndpoint(endpoint, { ...endpoint, address: '10.0.0.8' }));
+  t.false(isSameEndpoint(endpoint, { ...endpoint, addresses: ['10.0.0.8'] }));
+  t.false(isSameEndpoint(endpoint, { ...endpoint, addresses: ['fd00::7', '10.0.0.7'] }));
+  t.false(isSameEndpoint(endpoint, { ...endpoint, anyPort: true }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, hbonePort: 1 }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, instanceId: 'other' }));
+});
+
+test('an address is kept in the one form that can be compared, and once', (t) => {
+  const addresses = ['::ffff:10.0.0.7', '2001:DB8:0::1', '10.0.0.7'];
+  const endpoint = fromEndpointMessage({ ...good, addresses }, 'mesh.local');
+  t.deepEqual(endpoint.addresses, ['10.0.0.7', '2001:db8::1']);
 });

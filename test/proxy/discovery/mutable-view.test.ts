@@ -6,7 +6,14 @@ import { createMeshView, type MutableMeshView } from '../../../proxy/discovery/m
 
 function endpoint(instanceId: string, service = 'api', address = '10.0.0.1'): Endpoint {
   const id = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service });
-  return { instanceId, spiffeId: id, address, hbonePort: 15_008, ports: [80] };
+  return {
+    instanceId,
+    spiffeId: id,
+    addresses: [address],
+    hbonePort: 15_008,
+    ports: [80],
+    anyPort: false,
+  };
 }
 
 function changesOf(view: MutableMeshView): MeshChange[] {
@@ -110,6 +117,10 @@ test('any sequence of deltas leads to the same view as the snapshot at its end',
       for (const name of ['api', 'web']) {
         const wanted = [...expected.values()].filter((one) => one.spiffeId.service === name);
         t.deepEqual(ids(view.endpointsOf('shop', name)), ids(wanted));
+      }
+      for (const place of ['10.0.0.1', '10.0.0.2']) {
+        const wanted = [...expected.values()].filter(({ addresses }) => addresses[0] === place);
+        t.deepEqual(ids(view.endpointsAt(place)), ids(wanted));
       }
     }),
   );

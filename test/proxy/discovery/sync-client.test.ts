@@ -72,7 +72,7 @@ test('an endpoint that makes no sense is left out, with a line; the others are u
   await using world = await syncUnderTest();
   const client = await world.client();
   const stream = await world.controlPlane.nextStream();
-  stream.send(snapshot(1, [api('bad', { address: 'evil.example' }), api('good')]));
+  stream.send(snapshot(1, [api('bad', { addresses: ['evil.example'] }), api('good')]));
   await stream.until('an acknowledgement of 1', acknowledges(1));
   apiIds(t, client, ['good']);
   const lines = world.log.of('endpoint-skipped');
@@ -103,6 +103,20 @@ test('reports when something is different, and once on each stream', async (t) =
   openConnections = 2;
   await stream.until('a second report', reports(2));
   t.is(stream.requests.filter(reports(1)).length, 1);
+});
+
+test('a sidecar that is elsewhere says hello again, and is never gone in between', async (t) => {
+  await using world = await syncUnderTest();
+  let addresses = ['10.0.0.7'];
+  const client = await world.client({ hello: () => ({ ...PLACE, addresses }) });
+  const stream = await world.controlPlane.nextStream();
+  stream.send(snapshot(1, []));
+  await viewAt(client, 1);
+  addresses = ['10.0.0.7', '10.9.0.7'];
+  const next = await world.controlPlane.nextStream();
+  t.deepEqual(next.hello.addresses, addresses);
+  t.true(client.connected);
+  t.is(world.log.of('place-changed').length, 1);
 });
 
 test('goodbye withdraws the endpoint, also on a later connection; the view goes on', async (t) => {

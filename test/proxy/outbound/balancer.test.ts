@@ -8,9 +8,10 @@ const identity = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', servic
 const endpoint = (instanceId: string): Endpoint => ({
   instanceId,
   spiffeId: identity,
-  address: '127.0.0.1',
+  addresses: ['127.0.0.1'],
   hbonePort: 15_008,
   ports: [8080],
+  anyPort: false,
 });
 const endpoints = ['a', 'b', 'c', 'd'].map(endpoint);
 

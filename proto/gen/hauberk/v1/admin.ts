@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { PlaintextTraffic } from "./discovery.ts";
 
 export const protobufPackage = "hauberk.v1";
 
@@ -77,7 +78,8 @@ export interface ListWorkloadsResponse {
 export interface Workload {
   instanceId: string;
   spiffeId: string;
-  address: string;
+  /** The preferred one first. */
+  addresses: string[];
   hbonePort: number;
   ports: number[];
   connected: boolean;
@@ -90,6 +92,8 @@ export interface Workload {
   acknowledgedVersion: number;
   bundleVersion: number;
   softwareVersion: string;
+  anyPort: boolean;
+  plaintext: PlaintextTraffic | undefined;
 }
 
 export interface ListCertificatesRequest {
@@ -631,7 +635,7 @@ function createBaseWorkload(): Workload {
   return {
     instanceId: "",
     spiffeId: "",
-    address: "",
+    addresses: [],
     hbonePort: 0,
     ports: [],
     connected: false,
@@ -644,6 +648,8 @@ function createBaseWorkload(): Workload {
     acknowledgedVersion: 0,
     bundleVersion: 0,
     softwareVersion: "",
+    anyPort: false,
+    plaintext: undefined,
   };
 }
 
@@ -655,8 +661,8 @@ export const Workload: MessageFns<Workload> = {
     if (message.spiffeId !== "") {
       writer.uint32(18).string(message.spiffeId);
     }
-    if (message.address !== "") {
-      writer.uint32(26).string(message.address);
+    for (const v of message.addresses) {
+      writer.uint32(26).string(v!);
     }
     if (message.hbonePort !== 0) {
       writer.uint32(32).uint32(message.hbonePort);
@@ -698,6 +704,12 @@ export const Workload: MessageFns<Workload> = {
     if (message.softwareVersion !== "") {
       writer.uint32(122).string(message.softwareVersion);
     }
+    if (message.anyPort !== false) {
+      writer.uint32(128).bool(message.anyPort);
+    }
+    if (message.plaintext !== undefined) {
+      PlaintextTraffic.encode(message.plaintext, writer.uint32(138).fork()).join();
+    }
     return writer;
   },
 
@@ -735,7 +747,7 @@ export const Workload: MessageFns<Workload> = {
               break;
             }
 
-            message.address = reader.string();
+            message.addresses.push(reader.string());
             continue;
           }
           case 4: {
@@ -842,6 +854,22 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.softwareVersion = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.anyPort = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.plaintext = PlaintextTraffic.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -36,8 +36,11 @@ export interface SyncRequest {
 export interface Hello {
   /** Chosen by the sidecar and kept in its state directory; tells instances of one service apart. */
   instanceId: string;
-  /** IP address that peers dial; empty lets the control plane use the address that it sees. */
-  address: string;
+  /**
+   * IP addresses that peers dial, the preferred one first; none lets the control plane use the
+   * address that it sees.
+   */
+  addresses: string[];
   /** Port of the HBONE listener; 0 for a sidecar that only calls. */
   hbonePort: number;
   /** Ports that peers may reach. */
@@ -46,6 +49,8 @@ export interface Hello {
   resumeVersion: number;
   /** Version of the software. */
   softwareVersion: string;
+  /** Peers may reach every port under each of the addresses; `ports` adds nothing then. */
+  anyPort: boolean;
 }
 
 /** Acknowledgement says that a version was taken into use. */
@@ -62,6 +67,28 @@ export interface Report {
   openTunnels: number;
   /** Connections carried since the sidecar started, both directions. */
   totalConnections: number;
+  /** What passed the sidecar without encryption. */
+  plaintext: PlaintextTraffic | undefined;
+}
+
+/** PlaintextTraffic is what a sidecar let through in plaintext since it started. */
+export interface PlaintextTraffic {
+  connections: number;
+  /** How many flows there are, as far as they were told apart. */
+  flows: number;
+  /** The ones with the most connections, a few of them. */
+  mostUsed: PlaintextFlow[];
+}
+
+/** PlaintextFlow is all plaintext between the application and one address, by port. */
+export interface PlaintextFlow {
+  /** True when the application was called, false when it called. */
+  inbound: boolean;
+  /** IP address of the other side. */
+  address: string;
+  /** The port that was called. */
+  port: number;
+  connections: number;
 }
 
 /** Goodbye withdraws the sidecar's endpoint at once: it is draining. */
@@ -93,9 +120,12 @@ export interface Delta {
 export interface Endpoint {
   instanceId: string;
   spiffeId: string;
-  address: string;
+  /** IP addresses, the preferred one first. */
+  addresses: string[];
   hbonePort: number;
   ports: number[];
+  /** It serves every port of its addresses. */
+  anyPort: boolean;
 }
 
 function createBaseSyncRequest(): SyncRequest {
@@ -180,7 +210,15 @@ export const SyncRequest: MessageFns<SyncRequest> = {
 };
 
 function createBaseHello(): Hello {
-  return { instanceId: "", address: "", hbonePort: 0, ports: [], resumeVersion: 0, softwareVersion: "" };
+  return {
+    instanceId: "",
+    addresses: [],
+    hbonePort: 0,
+    ports: [],
+    resumeVersion: 0,
+    softwareVersion: "",
+    anyPort: false,
+  };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -188,8 +226,8 @@ export const Hello: MessageFns<Hello> = {
     if (message.instanceId !== "") {
       writer.uint32(10).string(message.instanceId);
     }
-    if (message.address !== "") {
-      writer.uint32(18).string(message.address);
+    for (const v of message.addresses) {
+      writer.uint32(18).string(v!);
     }
     if (message.hbonePort !== 0) {
       writer.uint32(24).uint32(message.hbonePort);
@@ -206,6 +244,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.softwareVersion !== "") {
       writer.uint32(50).string(message.softwareVersion);
+    }
+    if (message.anyPort !== false) {
+      writer.uint32(56).bool(message.anyPort);
     }
     return writer;
   },
@@ -236,7 +277,7 @@ export const Hello: MessageFns<Hello> = {
               break;
             }
 
-            message.address = reader.string();
+            message.addresses.push(reader.string());
             continue;
           }
           case 3: {
@@ -279,6 +320,14 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.softwareVersion = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.anyPort = reader.bool();
             continue;
           }
         }
@@ -352,7 +401,14 @@ export const Acknowledgement: MessageFns<Acknowledgement> = {
 };
 
 function createBaseReport(): Report {
-  return { certificateSerial: "", certificateNotAfterMs: 0, openConnections: 0, openTunnels: 0, totalConnections: 0 };
+  return {
+    certificateSerial: "",
+    certificateNotAfterMs: 0,
+    openConnections: 0,
+    openTunnels: 0,
+    totalConnections: 0,
+    plaintext: undefined,
+  };
 }
 
 export const Report: MessageFns<Report> = {
@@ -371,6 +427,9 @@ export const Report: MessageFns<Report> = {
     }
     if (message.totalConnections !== 0) {
       writer.uint32(40).uint64(message.totalConnections);
+    }
+    if (message.plaintext !== undefined) {
+      PlaintextTraffic.encode(message.plaintext, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -426,6 +485,161 @@ export const Report: MessageFns<Report> = {
             }
 
             message.totalConnections = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.plaintext = PlaintextTraffic.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlaintextTraffic(): PlaintextTraffic {
+  return { connections: 0, flows: 0, mostUsed: [] };
+}
+
+export const PlaintextTraffic: MessageFns<PlaintextTraffic> = {
+  encode(message: PlaintextTraffic, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.connections !== 0) {
+      writer.uint32(8).uint64(message.connections);
+    }
+    if (message.flows !== 0) {
+      writer.uint32(16).uint32(message.flows);
+    }
+    for (const v of message.mostUsed) {
+      PlaintextFlow.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlaintextTraffic {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlaintextTraffic();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.connections = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.flows = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.mostUsed.push(PlaintextFlow.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePlaintextFlow(): PlaintextFlow {
+  return { inbound: false, address: "", port: 0, connections: 0 };
+}
+
+export const PlaintextFlow: MessageFns<PlaintextFlow> = {
+  encode(message: PlaintextFlow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inbound !== false) {
+      writer.uint32(8).bool(message.inbound);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    if (message.connections !== 0) {
+      writer.uint32(32).uint64(message.connections);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlaintextFlow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlaintextFlow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.inbound = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.connections = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -672,7 +886,7 @@ export const Delta: MessageFns<Delta> = {
 };
 
 function createBaseEndpoint(): Endpoint {
-  return { instanceId: "", spiffeId: "", address: "", hbonePort: 0, ports: [] };
+  return { instanceId: "", spiffeId: "", addresses: [], hbonePort: 0, ports: [], anyPort: false };
 }
 
 export const Endpoint: MessageFns<Endpoint> = {
@@ -683,8 +897,8 @@ export const Endpoint: MessageFns<Endpoint> = {
     if (message.spiffeId !== "") {
       writer.uint32(18).string(message.spiffeId);
     }
-    if (message.address !== "") {
-      writer.uint32(26).string(message.address);
+    for (const v of message.addresses) {
+      writer.uint32(26).string(v!);
     }
     if (message.hbonePort !== 0) {
       writer.uint32(32).uint32(message.hbonePort);
@@ -695,6 +909,9 @@ export const Endpoint: MessageFns<Endpoint> = {
         writer.uint32(v);
       }
       writer.join();
+    }
+    if (message.anyPort !== false) {
+      writer.uint32(48).bool(message.anyPort);
     }
     return writer;
   },
@@ -733,7 +950,7 @@ export const Endpoint: MessageFns<Endpoint> = {
               break;
             }
 
-            message.address = reader.string();
+            message.addresses.push(reader.string());
             continue;
           }
           case 4: {
@@ -761,6 +978,14 @@ export const Endpoint: MessageFns<Endpoint> = {
             }
 
             break;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.anyPort = reader.bool();
+            continue;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
