@@ -21,6 +21,8 @@ export async function writeFileAtomically(
     const { O_CREAT, O_EXCL, O_WRONLY } = constants;
     const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
     try {
+      // Whatever the umask took away.
+      await file.chmod(mode);
       await file.writeFile(contents);
       await file.sync();
     } finally {

@@ -1,5 +1,10 @@
 import { parseHostPort, type HostPort } from '../common/config/address.ts';
-import { setting, type SettingsOf, type SettingsTable } from '../common/config/settings.ts';
+import {
+  listSetting,
+  setting,
+  type SettingsOf,
+  type SettingsTable,
+} from '../common/config/settings.ts';
 import {
   choice,
   durationSeconds,
@@ -14,6 +19,7 @@ import {
   MAX_LEAF_LIFETIME_MS,
   MIN_LEAF_LIFETIME_MS,
 } from '../common/pki/lifetimes.ts';
+import { parseTokenFileOrder } from './tokens/token-file-order.ts';
 
 const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));
 
@@ -50,6 +56,10 @@ export const controlPlaneSettings = {
       placeholder: 'SECONDS',
     },
   ),
+  writeToken: listSetting(valueType('NAMESPACE/SERVICE=FILE', parseTokenFileOrder), {
+    description: 'a file in which to keep a join token for that service, always a fresh one',
+    placeholder: 'NAMESPACE/SERVICE=FILE',
+  }),
   drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
     description: 'how long to wait for calls that are under way when it is told to end',
     placeholder: 'SECONDS',

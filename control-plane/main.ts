@@ -21,10 +21,16 @@ const SPEC: CommandSpec<typeof controlPlaneSettings> = {
       line: 'hauberk control-plane --data-dir /var/lib/hauberk',
       purpose: 'serves sidecars on port 15012, metrics and health on port 15014',
     },
+    {
+      line: 'hauberk control-plane --data-dir /data --write-token shop/web=/tokens/web/token',
+      purpose: 'and keeps a join token for web of shop in a volume that only its sidecar mounts',
+    },
   ],
   notes: [
     'DIR gets hauberk.db (the store, with the private keys of the mesh), admin.pem (the credential ' +
       'of the operator) and root.pem (what to trust). Back up hauberk.db, and keep it to yourself.',
+    'A file of --write-token can be read by everybody who may enter its folder. It gets a fresh token ' +
+      'at every start and every 12 h; a token is good for 24 h.',
   ],
 };
 

@@ -22,6 +22,7 @@ import { openMeshView } from './registry/mesh-view.ts';
 import { openRegistry } from './registry/registry.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
 import { countTokens } from './tokens/token-count.ts';
+import { keepTokenFiles } from './tokens/token-files.ts';
 import { createTokens } from './tokens/tokens.ts';
 import { createTurns } from './turns.ts';
 
@@ -47,7 +48,7 @@ export interface ControlPlane extends AsyncDisposable {
 /**
  * Starts a control plane: takes up what is in the data directory, or makes it, and serves.
  *
- * @throws StoreError, CaError, ListenError; nothing is left open then
+ * @throws StoreError, CaError, ConfigError, ListenError; nothing is left open then
  */
 export async function startControlPlane(
   settings: Settings,
@@ -75,6 +76,8 @@ export async function startControlPlane(
 
   const certificate = await openServerCertificate(common);
   const admin = use(await keepAdminFile(dataDir, common));
+  // Before anybody can connect, so that a token which is refused is not in its file any more.
+  use(await keepTokenFiles(settings.writeToken, common));
   const listener = use(
     await openGrpcListener({
       ...settings.grpcListen,

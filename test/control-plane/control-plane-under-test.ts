@@ -71,6 +71,7 @@ export async function startControlPlaneUnderTest(
     httpListen: { host: '127.0.0.1', port: 0 },
     trustDomain: 'mesh.local',
     leafLifetimeSeconds,
+    writeToken: [],
     drainSeconds: 5,
   };
   const issuer = await makeAuthority(dataDir, clock, log);
