@@ -1,0 +1,59 @@
+/** docs/errors.md explains every code that logs, metrics and trailers can name, and no other. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { REFUSALS } from '../../common/rpc/rpc-error.ts';
+import { tableOf } from './markdown.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** The string literals of a union in the sources: between the text that begins it and the end mark. */
+function unionOf(file: string, begin: string, end = ';'): string[] {
+  const source = readFileSync(join(ROOT, file), 'utf8');
+  const from = source.indexOf(begin);
+  if (from < 0) throw new Error(`${file} has no "${begin}"`);
+  const text = source.slice(from + begin.length, source.indexOf(end, from + begin.length));
+  const codes = [...text.replace(/\/\*.*?\*\//gs, '').matchAll(/'([a-z-]+)'/g)];
+  return codes.map(([, code = '']) => code);
+}
+
+const SECTIONS: Readonly<Record<string, readonly string[]>> = {
+  'The control plane refuses': REFUSALS,
+  'The control plane cannot be reached or believed': unionOf(
+    'common/rpc/rpc-error.ts',
+    'type ConnectionFailure =',
+  ),
+  'The state directory': unionOf('proxy/identity/identity-error.ts', 'type IdentityErrorCode ='),
+  'A peer is refused': unionOf('proxy/tunnel/peer-check.ts', 'type HandshakeRefusal ='),
+  'An outgoing connection fails': [
+    ...unionOf('proxy/outbound/outbound-error.ts', 'type OutboundErrorCode ='),
+    ...unionOf('proxy/tunnel/tunnel-error.ts', 'type TunnelErrorCode ='),
+    'internal',
+  ],
+  'An incoming connection fails': [
+    ...unionOf('proxy/policy/authorize.ts', 'type DenialReason ='),
+    ...unionOf('proxy/inbound/exposure.ts', 'type ExposureRefusal ='),
+    ...unionOf('proxy/inbound/app-connection.ts', 'function appFailureReason(', '{'),
+    'malformed-authority',
+    'aborted',
+  ],
+  'How carried connections end': unionOf('proxy/relay/relay.ts', 'type RelayOutcome ='),
+  'How tunnels end': unionOf('proxy/tunnel/tunnel.ts', 'type TunnelEnd ='),
+  'A connection to the control plane is refused before gRPC': unionOf(
+    'control-plane/api/handshake-failure.ts',
+    'type HandshakeFailure =',
+  ),
+  'The store and the authority': [
+    ...unionOf('control-plane/store/store-error.ts', 'type StoreErrorCode ='),
+    ...unionOf('control-plane/ca/ca-error.ts', 'type CaErrorCode ='),
+  ],
+};
+
+for (const [heading, codes] of Object.entries(SECTIONS)) {
+  test(`docs/errors.md explains every code: ${heading}`, (t) => {
+    t.true(codes.length > 0, 'the codes were found');
+    const rows = tableOf('errors.md', heading);
+    t.deepEqual(rows.map(([code = '']) => code).toSorted(), codes.toSorted());
+    t.true(rows.every((cells) => cells.length === 3 && cells.every((cell) => cell !== '')));
+  });
+}

@@ -1,0 +1,51 @@
+/** The tables of docs/metrics.md name every metric of the programs, as a scraper meets it. */
+import test from 'ava';
+import { Registry } from 'prom-client';
+import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
+import {
+  createControlPlaneMetrics,
+  registerControlPlaneGauges,
+} from '../../control-plane/metrics.ts';
+import { createProxyMetrics } from '../../proxy/metrics.ts';
+import { tableOf } from './markdown.ts';
+
+/** What prom-client knows of a metric besides its samples. */
+interface Described {
+  readonly labelNames: readonly string[];
+}
+
+/** The rows of a registry: name, type, labels, what it is. */
+async function rowsOf(registry: Registry): Promise<string[][]> {
+  const metrics = await registry.getMetricsAsJSON();
+  return metrics.map(({ name, type, help }) => {
+    const { labelNames } = registry.getSingleMetric(name) as unknown as Described;
+    return [name, String(type), labelNames.join(', '), help];
+  });
+}
+
+test('docs/metrics.md describes every metric of a sidecar', async (t) => {
+  const registry = new Registry();
+  createProxyMetrics(registry);
+  t.deepEqual(tableOf('metrics.md', 'Sidecar'), await rowsOf(registry));
+});
+
+test('docs/metrics.md describes every metric of the control plane', async (t) => {
+  const registry = new Registry();
+  createControlPlaneMetrics(registry);
+  registerControlPlaneGauges(registry, {
+    tokens: () => Promise.resolve({}),
+    sidecarsConnected: () => 0,
+    connectionsOpen: () => 0,
+    viewVersion: () => 0,
+    issuerNotAfterMs: () => 0,
+  });
+  t.deepEqual(tableOf('metrics.md', 'Control plane'), await rowsOf(registry));
+});
+
+test('docs/metrics.md tells how the metrics of the process begin', async (t) => {
+  const registry = new Registry();
+  registerProcessMetrics(registry, { version: '0.0.0' });
+  const names = (await registry.getMetricsAsJSON()).map(({ name }) => name);
+  const others = names.filter((name) => !/^hauberk_(?:process|nodejs)_/.test(name));
+  t.deepEqual(others, ['hauberk_build_info']);
+});
