@@ -78,6 +78,8 @@ async function serve(
   metrics.connected('inbound', (clock.now() - startedMs) / 1000);
   const connection = metrics.connectionOpened('inbound', peer);
   const outcome = await stream.accept().relay(socket, connection.counters);
+  // The relay leaves it open for another try, which only the side that dialled can make.
+  if (outcome === 'untouched') socket.resetAndDestroy();
   connection.closed(outcome, (clock.now() - startedMs) / 1000);
 }
 

@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { Registry } from 'prom-client';
+import { systemClock } from '../../../common/clock.ts';
+import { adminId, spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
+import { createExposure } from '../../../proxy/inbound/exposure.ts';
+import { createInbound } from '../../../proxy/inbound/inbound.ts';
+import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import type { RelayOutcome } from '../../../proxy/relay/relay.ts';
+import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { parseMetrics } from '../../helpers/metric-samples.ts';
+
+const self = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
+const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
+
+/** An inbound side whose port 8080 leads to the given local port, and what it did with a stream. */
+function inboundTo(appPort: number) {
+  const registry = new Registry();
+  const metrics = createProxyMetrics(registry);
+  const { logger, of } = createLogRecorder();
+  const resolveExposure = createExposure({
+    ports: [{ port: 8080, target: { address: '127.0.0.1', port: appPort } }],
+    anyPort: false,
+    isReserved: () => false,
+    localFor: (address) => (address === '10.0.0.7' ? address : undefined),
+  });
+  const handle = createInbound({ self, resolveExposure, clock: systemClock, logger, metrics });
+  return {
+    refusals: () => of('stream-refused'),
+    failed: async () => parseMetrics(await registry.metrics()),
+    /** Resolves with the status, or with the application's socket when it was accepted. */
+    open(stream: { authority: string; peer?: SpiffeId; ends?: RelayOutcome }) {
+      const { promise, resolve } = Promise.withResolvers<number | net.Socket>();
+      const incoming: IncomingStream = {
+        peer: stream.peer ?? web,
+        authority: stream.authority,
+        signal: new AbortController().signal,
+        accept: () => ({
+          relay(socket) {
+            resolve(socket);
+            return Promise.resolve(stream.ends ?? 'complete');
+          },
+          reset: () => undefined,
+        }),
+        refuse: resolve,
+      };
+      handle(incoming);
+      return promise;
+    },
+  };
+}
+
+async function listeningApp(t: ExecutionContext) {
+  const app = net.createServer().listen(0, '127.0.0.1');
+  t.teardown(() => app.close());
+  await once(app, 'listening');
+  return { app, port: (app.address() as AddressInfo).port };
+}
+
+test('an authorised stream is accepted once the application has accepted', async (t) => {
+  const { app, port } = await listeningApp(t);
+  const connected = once(app, 'connection') as Promise<[net.Socket]>;
+  const inbound = inboundTo(port);
+  const socket = await inbound.open({ authority: '10.0.0.7:8080' });
+  t.true(socket instanceof net.Socket);
+  const [accepted] = await connected;
+  accepted.destroy();
+  if (socket instanceof net.Socket) socket.destroy();
+  t.deepEqual(inbound.refusals(), []);
+});
+
+for (const [reason, status, stream] of [
+  ['malformed-authority', 400, { authority: 'api.shop:8080' }],
+  ['wrong-destination', 400, { authority: '10.0.0.8:8080' }],
+  ['not-exposed', 400, { authority: '10.0.0.7:22' }],
+  ['denied-system-identity', 401, { authority: '10.0.0.7:8080', peer: adminId('mesh.local') }],
+] as const) {
+  test(`a stream is refused with ${status} for ${reason}, and the application hears nothing`, async (t) => {
+    const { app, port } = await listeningApp(t);
+    app.on('connection', () => t.fail('the application was called'));
+    const inbound = inboundTo(port);
+    t.is(await inbound.open(stream), status);
+    t.is(inbound.refusals()[0]?.['reason'], reason);
+    t.is((await inbound.failed()).sum('hauberk_connections_failed_total', { reason }), 1);
+  });
+}
+
+test('a stream is refused with 503 when the application does not accept', async (t) => {
+  const { app, port } = await listeningApp(t);
+  app.close();
+  const inbound = inboundTo(port);
+  t.is(await inbound.open({ authority: '10.0.0.7:8080' }), 503);
+  t.is(inbound.refusals()[0]?.['reason'], 'app-refused');
+});
+
+test('the application is let go when the tunnel dies before the first byte', async (t) => {
+  const { app, port } = await listeningApp(t);
+  const connected = once(app, 'connection') as Promise<[net.Socket]>;
+  await inboundTo(port).open({ authority: '10.0.0.7:8080', ends: 'untouched' });
+  const [accepted] = await connected;
+  const [error] = (await once(accepted.resume(), 'error')) as [NodeJS.ErrnoException];
+  t.is(error.code, 'ECONNRESET');
+});
