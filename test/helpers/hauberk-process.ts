@@ -20,11 +20,20 @@ export interface HauberkProcess {
   /** Everything that it wrote, as text. */
   output(): string;
   /** The first line of the log that matches, from the start or in the future. */
-  logged(event: string, matches?: (line: LogLine) => boolean): Promise<LogLine>;
+  logged(event: string, matches?: (line: LogLine) => boolean, waiting?: LogWait): Promise<LogLine>;
+  /** The port in the `listening` line with this name. */
+  port(name: string): Promise<number>;
   /** Sends the signal and resolves with the exit code, or the signal that ended it. */
   end(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
   signal(signal: NodeJS.Signals): void;
   readonly exited: Promise<number | NodeJS.Signals>;
+}
+
+/** How long, and for which line, a log is watched. */
+export interface LogWait {
+  /** 2 waits for the second line that matches. */
+  readonly times?: number;
+  readonly deadlineMs?: number;
 }
 
 /** How a process is started. */
@@ -34,6 +43,8 @@ export interface HauberkProcessOptions {
 }
 
 const entryPoint = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+/** Compiled sources are kept from run to run: it halves the time that a process needs to start. */
+const compileCache = fileURLToPath(new URL('../../node_modules/.cache/compile', import.meta.url));
 const running = new Set<HauberkProcess>();
 
 // Nothing outlives the tests, not even when a test file crashes.
@@ -49,7 +60,11 @@ export function startHauberk(
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', entryPoint, ...args],
-    { env: { PATH: process.env['PATH'], ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...env },
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   );
   const log: LogLine[] = [];
   const waiting = new Set<(line: LogLine) => void>();
@@ -57,7 +72,8 @@ export function startHauberk(
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       text += `${line}\n`;
-      if (!line.startsWith('{')) return;
+      // A process that was killed may have left half a line.
+      if (!line.startsWith('{') || !line.endsWith('}')) return;
       const parsed = JSON.parse(line) as LogLine;
       log.push(parsed);
       for (const notify of waiting) notify(parsed);
@@ -72,8 +88,12 @@ export function startHauberk(
     pid: child.pid ?? 0,
     log,
     output: () => text,
-    async logged(event, matches = () => true) {
-      const isWanted = (line: LogLine): boolean => line.event === event && matches(line);
+    async logged(event, matches = () => true, { times = 1, deadlineMs } = {}) {
+      let seen = 0;
+      const isWanted = (line: LogLine): boolean => {
+        if (line.event === event && matches(line)) seen += 1;
+        return seen >= times;
+      };
       const past = log.find(isWanted);
       if (past !== undefined) return past;
       const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
@@ -81,15 +101,19 @@ export function startHauberk(
         if (isWanted(line)) resolve(line);
       };
       waiting.add(notify);
-      const what = `\`hauberk ${args.slice(0, 4).join(' ')}\` logs ${event}`;
+      const what = `\`hauberk ${args.slice(0, 4).join(' ')}\` logs ${event}${times > 1 ? ` ${times} times` : ''}`;
       void exited.then((code) => reject(new Error(`${what}: it ended with ${code}:\n${text}`)));
       try {
-        return await within(what, promise);
+        return await within(what, promise, deadlineMs);
       } catch (error) {
         throw new Error(`${(error as Error).message}\n${text}`, { cause: error });
       } finally {
         waiting.delete(notify);
       }
+    },
+    async port(name) {
+      const line = await self.logged('listening', (candidate) => candidate['name'] === name);
+      return Number(line['port']);
     },
     async end(signal = 'SIGTERM') {
       child.kill(signal);
@@ -115,7 +139,11 @@ export async function runHauberk(
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', entryPoint, ...args],
-    { env: { PATH: process.env['PATH'], ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...env },
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
   );
   const ended = Promise.all([
     child.stdout.setEncoding('utf8').toArray(),

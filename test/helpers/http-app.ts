@@ -2,23 +2,32 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ExecutionContext } from 'ava';
+import type { Scope } from './scope.ts';
 
 /** An application that speaks plaintext HTTP on loopback. */
 export interface HttpApp {
   readonly port: number;
   /** Requests that it has answered. */
   readonly served: number;
+  /** Requests for `/held` that wait for their answer; ones whose connection broke still count. */
+  readonly held: number;
+  /** Answers them. */
+  release(): void;
   close(): Promise<void>;
 }
 
 /**
- * Starts an HTTP server that answers `GET /` with its name, and `POST /digest` with the SHA-256 of
- * the body; it ends with the test.
+ * Starts an HTTP server that answers `GET /` with its name, `GET /held` with its name once it is
+ * released, and `POST /digest` with the SHA-256 of the body; it ends with the scope.
  */
-export async function startHttpApp(t: ExecutionContext, name: string): Promise<HttpApp> {
+export async function startHttpApp(scope: Scope, name: string): Promise<HttpApp> {
   let served = 0;
+  const held = new Set<http.ServerResponse>();
   const server = http.createServer((request, response) => {
+    if (request.url === '/held') {
+      held.add(response);
+      return;
+    }
     served += 1;
     if (request.method !== 'POST') {
       response.end(name);
@@ -35,11 +44,18 @@ export async function startHttpApp(t: ExecutionContext, name: string): Promise<H
     server.closeAllConnections();
     if (server.listening) await new Promise((resolve) => server.close(resolve));
   };
-  t.teardown(close);
+  scope.teardown(close);
   return {
     port: (server.address() as AddressInfo).port,
     get served() {
       return served;
+    },
+    get held() {
+      return held.size;
+    },
+    release() {
+      for (const response of held) response.end(name);
+      held.clear();
     },
     close,
   };

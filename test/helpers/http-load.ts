@@ -1,10 +1,14 @@
 import http from 'node:http';
-import type { ExecutionContext } from 'ava';
+import { setTimeout as pause } from 'node:timers/promises';
+import { within } from './deadline.ts';
+import type { Scope } from './scope.ts';
 
 /** What a load has seen so far. */
 export interface LoadResult {
   readonly requests: number;
-  /** What went wrong, a sentence for each failed request. */
+  /** How many of them failed. */
+  readonly failed: number;
+  /** What went wrong, each sentence once. */
   readonly failures: readonly string[];
   /** How often each body was received. */
   readonly bodies: ReadonlyMap<string, number>;
@@ -26,36 +30,44 @@ export interface HttpLoadOptions {
   readonly concurrency?: number;
   /** False opens a connection for each request. */
   readonly keepAlive?: boolean;
+  /** How long each of them rests between two requests: for loads that run long beside other tests. */
+  readonly paceMs?: number;
 }
 
 /** Sends requests without a pause until it is stopped, at the latest when the test ends. */
 export function startHttpLoad(
-  t: ExecutionContext,
-  { port, concurrency = 4, keepAlive = true }: HttpLoadOptions,
+  scope: Scope,
+  { port, concurrency = 4, keepAlive = true, paceMs = 0 }: HttpLoadOptions,
 ): HttpLoad {
   const agent = new http.Agent({ keepAlive, maxSockets: concurrency });
   const bodies = new Map<string, number>();
   const failures: string[] = [];
   const waiting = new Set<{ at: number; resolve: () => void }>();
   let requests = 0;
+  let failed = 0;
   let stopped = false;
 
   const worker = async (): Promise<void> => {
     while (!stopped) {
       try {
-        const body = await get(agent, port);
+        const body = await get(agent, port, '/');
         bodies.set(body, (bodies.get(body) ?? 0) + 1);
       } catch (error) {
-        failures.push(String(error));
+        failed += 1;
+        if (!failures.includes(String(error))) failures.push(String(error));
       }
       requests += 1;
       for (const waiter of waiting) if (requests >= waiter.at) waiter.resolve();
+      if (paceMs > 0) await pause(paceMs);
     }
   };
   const workers = Promise.all(Array.from({ length: concurrency }, worker));
   const result: LoadResult = {
     get requests() {
       return requests;
+    },
+    get failed() {
+      return failed;
     },
     failures,
     bodies,
@@ -66,29 +78,37 @@ export function startHttpLoad(
     agent.destroy();
     return result;
   };
-  t.teardown(stop);
+  scope.teardown(stop);
   return {
     result,
     async more(count) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const waiter = { at: requests + count, resolve };
       waiting.add(waiter);
-      await promise;
+      await within(`${count} more requests end`, promise, 40_000);
       waiting.delete(waiter);
     },
     stop,
   };
 }
 
-async function get(agent: http.Agent, port: number): Promise<string> {
+/** Sends one GET on a connection of its own and resolves with the body; rejects unless it is a 200. */
+export function getOnce(port: number, path = '/'): Promise<string> {
+  return get(new http.Agent(), port, path);
+}
+
+async function get(agent: http.Agent, port: number, path: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const request = http.get({ agent, host: '127.0.0.1', port, timeout: 30_000 }, (response) => {
-    response.setEncoding('utf8');
-    response.toArray().then((chunks) => {
-      if (response.statusCode === 200) resolve(chunks.join(''));
-      else reject(new Error(`status ${response.statusCode}`));
-    }, reject);
-  });
+  const request = http.get(
+    { agent, host: '127.0.0.1', port, path, timeout: 30_000 },
+    (response) => {
+      response.setEncoding('utf8');
+      response.toArray().then((chunks) => {
+        if (response.statusCode === 200) resolve(chunks.join(''));
+        else reject(new Error(`status ${response.statusCode}`));
+      }, reject);
+    },
+  );
   request.on('timeout', () => request.destroy(new Error('no answer in 30 s')));
   request.on('error', reject);
   return await promise;

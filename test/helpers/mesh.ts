@@ -1,9 +1,17 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { ExecutionContext } from 'ava';
 import { runHauberk, startHauberk, type HauberkProcess } from './hauberk-process.ts';
-import { parseMetrics, type MetricSamples } from './metric-samples.ts';
+import { launchControlPlane, type ControlPlane } from './mesh-control-plane.ts';
+import {
+  sidecarArguments,
+  watchSidecar,
+  type Sidecar,
+  type SidecarOptions,
+} from './mesh-sidecar.ts';
+import type { Scope } from './scope.ts';
+
+export type { ControlPlane, Sidecar, SidecarOptions };
 
 /** A control plane in a process of its own, and the sidecars that were started with it. */
 export interface Mesh {
@@ -13,117 +21,52 @@ export interface Mesh {
   sidecar(options: SidecarOptions): Promise<Sidecar>;
   /** Starts a sidecar that is not expected to become ready. */
   launch(options: SidecarOptions): Promise<HauberkProcess>;
+  /** Starts a sidecar that has ended again: same state and ports, no token. */
+  revive(sidecar: Sidecar, changes?: Partial<SidecarOptions>): Promise<Sidecar>;
   /** Makes a join token. */
   token(options?: readonly string[]): Promise<string>;
   /** Runs a command of the operator. */
   admin(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }>;
-}
-
-/** The control plane's process, on ports that stay the same when it is started again. */
-export interface ControlPlane {
-  readonly process: HauberkProcess;
-  readonly grpcPort: number;
-  readonly httpPort: number;
-  readonly dataDirectory: string;
-  restart(signal?: NodeJS.Signals): Promise<void>;
-  kill(): Promise<void>;
-  start(): Promise<void>;
-  metrics(): Promise<MetricSamples>;
-}
-
-/** What a sidecar of a test is given; ports are free ones unless they are named. */
-export interface SidecarOptions {
-  readonly service: string;
-  readonly namespace?: string;
-  /** `service:port` or `service.namespace:port`; each gets a free local port. */
-  readonly upstreams?: readonly string[];
-  /** `port=host:port`, as in `--expose`. */
-  readonly expose?: readonly string[];
-  /** A token to use instead of a fresh one; empty for none. */
-  readonly token?: string;
-  /** Defaults to a directory of its own. */
-  readonly stateDirectory?: string;
-  readonly args?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-/** A sidecar that is ready. */
-export interface Sidecar {
-  readonly process: HauberkProcess;
-  readonly stateDirectory: string;
-  readonly hbonePort: number;
-  readonly metricsPort: number;
-  /** The local ports of `upstreams`, in their order. */
-  readonly upstreamPorts: readonly number[];
-  metrics(): Promise<MetricSamples>;
+  /** Everything that the mesh's processes wrote so far. */
+  output(): string;
 }
 
 /** What differs from a mesh with everything at its default. */
 export interface MeshOptions {
   readonly leafLifetimeSeconds?: number;
   readonly controlPlaneArgs?: readonly string[];
+  readonly controlPlaneEnv?: Readonly<Record<string, string>>;
 }
 
-/** Starts a control plane for one test; everything ends with the test. */
+/** Starts a control plane for one test, or for one file; everything ends with it. */
 export async function startMesh(
-  t: ExecutionContext,
-  { leafLifetimeSeconds = 3600, controlPlaneArgs = [] }: MeshOptions = {},
+  scope: Scope,
+  { leafLifetimeSeconds = 3600, controlPlaneArgs = [], controlPlaneEnv = {} }: MeshOptions = {},
 ): Promise<Mesh> {
   const directory = await mkdtemp(path.join(tmpdir(), 'hauberk-test-'));
   const dataDirectory = path.join(directory, 'control-plane');
   const processes: HauberkProcess[] = [];
-  t.teardown(async () => {
+  scope.teardown(async () => {
+    if (scope.passed === false) console.error(complaints(processes));
     await Promise.all(processes.map((process) => process.end('SIGKILL')));
     await rm(directory, { recursive: true, force: true });
   });
-  const track = (process: HauberkProcess): HauberkProcess => {
+  const start = (...parameters: Parameters<typeof startHauberk>): HauberkProcess => {
+    const process = startHauberk(...parameters);
     processes.push(process);
     return process;
   };
 
-  const launchControlPlane = async (grpcPort: number, httpPort: number) => {
-    const process = track(
-      startHauberk([
-        'control-plane',
-        `--data-dir=${dataDirectory}`,
-        `--grpc-listen=127.0.0.1:${grpcPort}`,
-        `--http-listen=127.0.0.1:${httpPort}`,
-        `--leaf-lifetime-seconds=${leafLifetimeSeconds}`,
-        ...controlPlaneArgs,
-      ]),
-    );
-    return {
-      process,
-      grpcPort: await portOf(process, 'grpc'),
-      httpPort: await portOf(process, 'http'),
-    };
-  };
-  let current = await launchControlPlane(0, 0);
-  const { grpcPort, httpPort } = current;
-  const controlPlane: ControlPlane = {
-    get process() {
-      return current.process;
-    },
-    grpcPort,
-    httpPort,
+  const controlPlane = await launchControlPlane(
+    (args) => start(args, { env: controlPlaneEnv }),
     dataDirectory,
-    async start() {
-      current = await launchControlPlane(grpcPort, httpPort);
-    },
-    async kill() {
-      await current.process.end('SIGKILL');
-    },
-    async restart(signal = 'SIGKILL') {
-      await current.process.end(signal);
-      await controlPlane.start();
-    },
-    metrics: () => scrape(httpPort),
-  };
-
+    [`--leaf-lifetime-seconds=${leafLifetimeSeconds}`, ...controlPlaneArgs],
+  );
+  const address = `127.0.0.1:${controlPlane.grpcPort}`;
   const admin: Mesh['admin'] = (args) =>
     runHauberk([
       ...args,
-      `--control-plane=127.0.0.1:${grpcPort}`,
+      `--control-plane=${address}`,
       `--admin=${path.join(dataDirectory, 'admin.pem')}`,
     ]);
   const token: Mesh['token'] = async (options = ['--namespace', 'default']) => {
@@ -131,35 +74,32 @@ export async function startMesh(
     if (code !== 0) throw new Error(`token create failed with ${code}: ${stderr}`);
     return stdout.trim();
   };
+  const shared = new Map<string, Promise<string>>();
+  const tokenOf = (namespace: string): Promise<string> => {
+    const made = shared.get(namespace) ?? token(['--namespace', namespace, '--uses', '0']);
+    shared.set(namespace, made);
+    return made;
+  };
 
   let started = 0;
-  const launchSidecar = async (options: SidecarOptions) => {
-    const { service, namespace = 'default', upstreams = [], expose = [], args = [] } = options;
+  const launch = async (options: SidecarOptions) => {
+    const { service, namespace = 'default', env = {} } = options;
     started += 1;
     const name = `${service}-${started}`;
     const stateDirectory = options.stateDirectory ?? path.join(directory, name);
     const tokenFile = path.join(directory, `${name}.token`);
-    const secret = options.token ?? (await token(['--namespace', namespace]));
+    const secret = options.token ?? (await tokenOf(namespace));
     if (secret !== '') await writeFile(tokenFile, secret, { mode: 0o600 });
-    const process = track(
-      startHauberk(
-        [
-          'proxy',
-          `--service=${service}`,
-          `--namespace=${namespace}`,
-          `--control-plane=127.0.0.1:${grpcPort}`,
-          `--state-dir=${stateDirectory}`,
-          '--hbone-listen=127.0.0.1:0',
-          '--metrics-listen=127.0.0.1:0',
-          ...(secret === '' ? [] : ['--token-file', tokenFile]),
-          ...upstreams.flatMap((upstream) => ['--upstream', `127.0.0.1:0=${upstream}`]),
-          ...expose.flatMap((port) => ['--expose', port]),
-          ...args,
-        ],
-        options.env === undefined ? {} : { env: options.env },
-      ),
-    );
-    return { process, stateDirectory };
+    const resolved = { ...options, stateDirectory };
+    const args = sidecarArguments(resolved, address);
+    const tokenArgs = secret === '' ? [] : ['--token-file', tokenFile];
+    return { process: start([...args, ...tokenArgs], { env }), options: resolved };
+  };
+  const sidecar: Mesh['sidecar'] = async (options) => {
+    const launched = await launch(options);
+    // On a machine with too much to do, a sidecar is ready before the control plane has answered.
+    if (controlPlane.running) await launched.process.logged('sync-connected');
+    return await watchSidecar(launched.process, launched.options);
   };
 
   return {
@@ -167,32 +107,16 @@ export async function startMesh(
     controlPlane,
     admin,
     token,
-    launch: async (options) => (await launchSidecar(options)).process,
-    async sidecar(options) {
-      const { process, stateDirectory } = await launchSidecar(options);
-      await process.logged('ready');
-      const metricsPort = await portOf(process, 'metrics');
-      const upstreamPorts = process.log
-        .filter((line) => line.event === 'listening' && line['name'] === 'upstream')
-        .map((line) => Number(line['port']));
-      return {
-        process,
-        stateDirectory,
-        hbonePort: await portOf(process, 'hbone'),
-        metricsPort,
-        upstreamPorts,
-        metrics: () => scrape(metricsPort),
-      };
-    },
+    launch: async (options) => (await launch(options)).process,
+    sidecar,
+    revive: ({ options, hbonePort, upstreamPorts }, changes = {}) =>
+      sidecar({ ...options, token: '', hbonePort, upstreamPorts, ...changes }),
+    output: () => processes.map((process) => process.output()).join(''),
   };
 }
 
-async function portOf(process: HauberkProcess, name: string): Promise<number> {
-  const line = await process.logged('listening', (candidate) => candidate['name'] === name);
-  return Number(line['port']);
-}
-
-async function scrape(port: number): Promise<MetricSamples> {
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
-  return parseMetrics(await response.text());
+/** What the processes of a test that failed had to say. */
+function complaints(processes: readonly HauberkProcess[]): string {
+  const lines = processes.flatMap(({ log }) => log.filter(({ level }) => level !== 'info'));
+  return lines.map((line) => JSON.stringify(line)).join('\n');
 }

@@ -34,3 +34,9 @@ export function parseMetrics(text: string): MetricSamples {
     has: (name, labels = {}) => matching(name, labels).length > 0,
   };
 }
+
+/** Asks a sidecar or a control plane on this machine for its metrics. */
+export async function scrape(port: number): Promise<MetricSamples> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  return parseMetrics(await response.text());
+}
