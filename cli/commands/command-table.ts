@@ -1,6 +1,7 @@
 import type { CliContext } from '../cli-context.ts';
 import { certs } from './certs.ts';
 import { demo } from './demo.ts';
+import { inject } from './inject.ts';
 import { status } from './status.ts';
 import { tokenCreate } from './token-create.ts';
 import { tokenList } from './token-list.ts';
@@ -22,6 +23,12 @@ export interface Command {
 /** The commands that ask a running mesh. The ones that run it are the main file's business. */
 export const COMMANDS: readonly Command[] = [
   { words: 'demo', purpose: 'watch a mesh at work on this machine', group: 'Run', run: demo },
+  {
+    words: 'inject',
+    purpose: 'put the services of a Compose file into the mesh',
+    group: 'Run',
+    run: inject,
+  },
   {
     words: 'token create',
     purpose: 'make a join token for sidecars',

@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { EXIT_CODE } from '../../common/config/exit-code.ts';
+import { runCommand } from '../../common/config/run-command.ts';
+import { setting, switchSetting } from '../../common/config/settings.ts';
+import { filePath, label, text } from '../../common/config/values.ts';
+import { writeFileAtomically } from '../../common/atomic-file.ts';
+import { describeError, systemErrorCode } from '../../common/errors.ts';
+import type { CliContext } from '../cli-context.ts';
+import { ComposeError } from '../compose/compose-error.ts';
+import { injectCompose, type Injection } from '../compose/inject-compose.ts';
+import { formatJson } from '../output/json.ts';
+import { formatTable } from '../output/table.ts';
+
+const settings = {
+  project: setting(label.optional(), {
+    description: 'namespace of the services in the mesh',
+    placeholder: 'NAME',
+    defaultText: 'the name of the project, as Compose has it',
+  }),
+  image: setting(text.optional(), {
+    description: 'image with Hauberk in it',
+    placeholder: 'NAME',
+    defaultText: 'hauberk',
+  }),
+  output: setting(filePath.optional(), {
+    description: 'where to write; nothing is written there when anything is wrong',
+    placeholder: 'FILE',
+    defaultText: 'standard output',
+  }),
+  check: switchSetting({
+    description: 'write nothing, but tell what would become of each service',
+  }),
+  json: switchSetting({ description: 'with --check: print JSON (docs/json-output.md)' }),
+};
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk inject',
+  summary:
+    'Puts the services of a Compose project into the mesh: reads a Compose file and writes one in which each service has a sidecar, and all that they send each other is encrypted. The applications stay as they are.',
+  settings,
+  operands: [{ name: 'FILE', description: 'the Compose file' }],
+  examples: [
+    {
+      purpose: 'mesh a project and start it',
+      line: 'hauberk inject compose.yaml --output compose.mesh.yaml && docker compose -f compose.mesh.yaml up',
+    },
+    { purpose: 'what would become of each service', line: 'hauberk inject compose.yaml --check' },
+  ],
+  notes: [
+    'x-hauberk on a service says what differs, as in "x-hauberk: {inject: false}": see docs/inject.md.',
+    'A file that was written by this command comes back unchanged.',
+  ],
+};
+
+/** `hauberk inject FILE` */
+export function inject(context: CliContext): Promise<number> {
+  return runCommand(spec, context, async ({ project, image, output, check, json }, [path = '']) => {
+    const { stdout, stderr } = context;
+    const fileText = readText(path);
+    let injection: Injection;
+    try {
+      injection = injectCompose({ text: fileText, path, project, image, readText });
+    } catch (error) {
+      if (!(error instanceof ComposeError)) throw error;
+      injection = { output: undefined, services: [], problems: [error] };
+    }
+    if (check) stdout.write(json ? toJson(injection) : toTable(injection));
+    for (const problem of injection.problems) {
+      stderr.write(`${spec.name}: ${describeError(problem)}\n`);
+    }
+    if (injection.output === undefined) return EXIT_CODE.usage;
+    if (check) return EXIT_CODE.ok;
+    if (output === undefined) stdout.write(injection.output);
+    else await writeOutput(output, injection.output);
+    return EXIT_CODE.ok;
+  });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const code = systemErrorCode(cause) ?? 'unknown error';
+    throw code === 'ENOENT'
+      ? new ConfigError('file-missing', `there is no file ${path}`, { cause })
+      : new ConfigError('file-unreadable', `${path} cannot be read (${code})`, { cause });
+  }
+}
+
+/** Anybody may read it, as is usual for Compose files: there is no secret in it. */
+const OUTPUT_MODE = 0o644;
+
+async function writeOutput(path: string, contents: string): Promise<void> {
+  try {
+    await writeFileAtomically(path, contents, OUTPUT_MODE);
+  } catch (cause) {
+    const code = systemErrorCode(cause) ?? 'unknown error';
+    throw new ConfigError('file-unreadable', `${path} cannot be written (${code})`, { cause });
+  }
+}
+
+const HEADER = ['SERVICE', 'ACTION', 'IDENTITY', 'REPLICAS', 'INGRESS', 'NOTES'];
+
+function toTable({ services }: Injection): string {
+  const rows = services.map(({ service, action, identity, replicas, ingress, notes }) => [
+    service,
+    action,
+    identity ?? '',
+    replicas,
+    ingress.join(','),
+    action === 'refuse' ? 'see below' : notes.join('; '),
+  ]);
+  return services.length === 0 ? '' : formatTable(HEADER, rows);
+}
+
+function toJson({ services, problems }: Injection): string {
+  return formatJson({
+    services,
+    problems: problems.map(({ code, message, hint, place, service }) => ({
+      code,
+      message,
+      hint: hint ?? null,
+      file: place.file,
+      line: place.line,
+      service: service ?? null,
+    })),
+  });
+}

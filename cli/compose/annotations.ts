@@ -1,0 +1,102 @@
+import type { Node } from 'yaml';
+import { z } from 'zod';
+import { suggest } from '../../common/config/suggest.ts';
+import {
+  choice,
+  durationSeconds,
+  flag,
+  label,
+  port,
+  text,
+  trustDomain,
+} from '../../common/config/values.ts';
+import { ComposeError } from './compose-error.ts';
+import type { ComposeFile } from './compose-file.ts';
+import { fieldsOf, isPlainMap, plainOf, type Plain } from './yaml-fields.ts';
+
+/** The key that says what Hauberk should do otherwise. */
+export const ANNOTATION = 'x-hauberk';
+
+const outbound = choice(['passthrough', 'mesh-only']);
+const SERVICE_TYPES = {
+  /** False: left as it is. */
+  inject: flag,
+  /** Ports that accept plaintext from outside the mesh; by default the published ones. */
+  ingress: z.array(port),
+  /** Ports that neither side carries through the mesh. */
+  'exclude-ports': z.array(port),
+  /** Whether every port accepts plaintext, while a project is moved over. */
+  permissive: flag,
+  /** The service's name in the mesh; by default its name in the file. */
+  name: label,
+  outbound,
+};
+const PROJECT_TYPES = {
+  image: text,
+  'trust-domain': trustDomain,
+  'certificate-lifetime': durationSeconds({ min: 10, max: 604_800 }),
+  outbound,
+  permissive: flag,
+};
+
+type Types = Readonly<Record<string, z.ZodType>>;
+type Values<Table extends Types> = { readonly [Key in keyof Table]?: z.output<Table[Key]> };
+
+/** What `x-hauberk` of a service says. */
+export type ServiceAnnotations = Values<typeof SERVICE_TYPES>;
+
+/** What `x-hauberk` at the top level says. */
+export type ProjectAnnotations = Values<typeof PROJECT_TYPES>;
+
+/** Reads `x-hauberk` of a service. @throws ComposeError `key-unknown` or `value-unfit` */
+export function readServiceAnnotations(
+  file: ComposeFile,
+  node: Node | undefined,
+  service: string,
+): ServiceAnnotations {
+  return read(file, node, SERVICE_TYPES, service);
+}
+
+/** Reads the top-level `x-hauberk`. @throws ComposeError `key-unknown` or `value-unfit` */
+export function readProjectAnnotations(
+  file: ComposeFile,
+  node: Node | undefined,
+): ProjectAnnotations {
+  return read(file, node, PROJECT_TYPES, undefined);
+}
+
+function read<Table extends Types>(
+  file: ComposeFile,
+  node: Node | undefined,
+  types: Table,
+  service: string | undefined,
+): Values<Table> {
+  const values: Record<string, unknown> = {};
+  if (node === undefined) return values as Values<Table>;
+  if (!isPlainMap(plainOf(file.document, node))) {
+    const known = Object.keys(types).join(', ');
+    const sentence = `${ANNOTATION} must be a mapping of ${known}`;
+    throw new ComposeError('value-unfit', sentence, { place: file.placeOf(node), service });
+  }
+  for (const { key, keyNode, value } of fieldsOf(file.document, node).values()) {
+    const place = file.placeOf(keyNode);
+    const type = types[key];
+    if (type === undefined) {
+      const near = suggest(key, Object.keys(types));
+      const sentence = `${ANNOTATION} has the unknown key ${JSON.stringify(key)}`;
+      const hint =
+        near === undefined
+          ? `use one of ${Object.keys(types).join(', ')}`
+          : `did you mean ${near}?`;
+      throw new ComposeError('key-unknown', sentence, { place, service, hint });
+    }
+    const result = type.safeParse(plainOf(file.document, value) satisfies Plain);
+    if (!result.success) {
+      const what = result.error.issues[0]?.message ?? 'the value does not fit';
+      const sentence = `${ANNOTATION}: ${key}: ${what}`;
+      throw new ComposeError('value-unfit', sentence, { place, service });
+    }
+    values[key] = result.data;
+  }
+  return values as Values<Table>;
+}

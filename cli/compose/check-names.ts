@@ -1,0 +1,52 @@
+import { ComposeError } from './compose-error.ts';
+import {
+  CONTROL_PLANE,
+  DATA_VOLUME,
+  instancesOf,
+  podName,
+  sidecarName,
+  stateVolume,
+  tokenVolume,
+} from './layout-names.ts';
+import type { Project, Service } from './project.ts';
+import { treat } from './treatment.ts';
+
+/** Finds services and volumes that are called like one that will be written. */
+export function findTakenNames(project: Project): readonly ComposeError[] {
+  const needs = namesNeeded(project);
+  const services = [...needs.services].flatMap(([name, needed]) => {
+    const taken = project.services.get(name);
+    if (taken === undefined) return [];
+    const sentence = `its name is needed for ${needed}`;
+    const details = { place: taken.place, service: name, hint: 'rename this service' };
+    return [new ComposeError('name-taken', sentence, details)];
+  });
+  const volumes = [...needs.volumes].flatMap(([name, service]) => {
+    if (!project.volumes.has(name)) return [];
+    const sentence = `the volume ${name} has a name that is needed for the mesh`;
+    const details = { place: service.place, service: service.name, hint: 'rename that volume' };
+    return [new ComposeError('name-taken', sentence, details)];
+  });
+  return [...services, ...volumes];
+}
+
+function namesNeeded(project: Project): {
+  readonly services: ReadonlyMap<string, string>;
+  readonly volumes: ReadonlyMap<string, Service>;
+} {
+  const services = new Map([[CONTROL_PLANE, 'the control plane']]);
+  const volumes = new Map<string, Service>();
+  for (const service of project.services.values()) {
+    const treatment = treat(project, service);
+    if (treatment.kind !== 'meshed') continue;
+    const instances = instancesOf(service);
+    for (const instance of instances) {
+      if (instances.length > 1) services.set(instance, `a replica of ${service.name}`);
+      services.set(podName(instance), `the pod of ${service.name}`);
+      services.set(sidecarName(instance), `the sidecar of ${service.name}`);
+      volumes.set(stateVolume(instance), service);
+    }
+    volumes.set(tokenVolume(treatment.identity), service).set(DATA_VOLUME, service);
+  }
+  return { services, volumes };
+}

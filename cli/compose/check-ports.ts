@@ -1,0 +1,68 @@
+import { ComposeError } from './compose-error.ts';
+import { clash, type PortRange } from './port-mapping.ts';
+import type { Placed, Project, Service } from './project.ts';
+import { treat } from './treatment.ts';
+
+/** Ports that the sidecar itself listens on, in the application's network namespace. */
+const SIDECAR_PORTS = [15_000, 15_001, 15_006, 15_008, 15_020];
+
+/** Finds ports that the sidecar or another service has already, or that cannot be told. */
+export function findPortClashes(project: Project): readonly ComposeError[] {
+  const services = [...project.services.values()];
+  const own = services.filter((service) => treat(project, service).kind !== 'left-out');
+  return [
+    ...own.flatMap(meshedPorts),
+    ...services.flatMap((service, index) =>
+      services.slice(0, index).flatMap((other) => hostPorts(service, other)),
+    ),
+  ];
+}
+
+function meshedPorts(service: Service): readonly ComposeError[] {
+  const { name, ports, exposed, annotations } = service;
+  const targets = ports.flatMap(({ value: { target }, place }) =>
+    target === 'variable' ? [] : [{ value: target, place }],
+  );
+  const taken = [...targets, ...exposed].flatMap(({ value, place }) => {
+    const port = SIDECAR_PORTS.find((own) => contains(value, own));
+    if (port === undefined) return [];
+    const sentence = `its port ${port} is one of the sidecar's own (${SIDECAR_PORTS.join(', ')})`;
+    const hint = 'let the application listen on another port, or add x-hauberk: {inject: false}';
+    return [new ComposeError('port-clash', sentence, { place, service: name, hint })];
+  });
+  return annotations.ingress === undefined ? [...taken, ...variablePorts(name, ports)] : taken;
+}
+
+function variablePorts(service: string, ports: Service['ports']): readonly ComposeError[] {
+  return ports
+    .filter(({ value: { target } }) => target === 'variable')
+    .map(({ place }) => {
+      const sentence =
+        'the container port of a published port is a variable, but the sidecar has to know it';
+      const hint = 'write the number, or list the ports in x-hauberk: {ingress: [...]}';
+      return new ComposeError('value-variable', sentence, { place, service, hint });
+    });
+}
+
+function contains({ first, last }: PortRange, port: number): boolean {
+  return first <= port && port <= last;
+}
+
+function hostPorts(service: Service, other: Service): readonly ComposeError[] {
+  if (!runTogether(service, other)) return [];
+  return service.ports.flatMap(({ value, place }) => {
+    const taken: Placed<unknown> | undefined = other.ports.find((port) => clash(value, port.value));
+    if (taken === undefined) return [];
+    const sentence = `it publishes a port of the host that service ${other.name} publishes in line ${taken.place.line}`;
+    const hint = 'give one of them another port';
+    return [new ComposeError('port-clash', sentence, { place, service: service.name, hint })];
+  });
+}
+
+/** Services with different profiles are alternatives as a rule; Compose finds out when they are not. */
+function runTogether({ profiles }: Service, other: Service): boolean {
+  if (profiles.length === 0 || other.profiles.length === 0) {
+    return profiles.length === other.profiles.length;
+  }
+  return profiles.some((profile) => other.profiles.includes(profile));
+}

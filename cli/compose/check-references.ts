@@ -1,0 +1,100 @@
+import { suggest } from '../../common/config/suggest.ts';
+import { ComposeError, type Place } from './compose-error.ts';
+import type { Project, Service } from './project.ts';
+import { networkModeTarget } from './treatment.ts';
+import type { Plain } from './yaml-fields.ts';
+
+/** Something in a service that names another one. */
+interface Reference {
+  readonly key: string;
+  readonly service: string;
+  readonly place: Place;
+  /** Whether the project is good without that service. */
+  readonly optional?: boolean;
+}
+
+function referencesOf(service: Service): readonly Reference[] {
+  const { dependsOn, links, otherReferences, networkMode } = service;
+  const target = networkModeTarget(service);
+  return [
+    ...dependsOn.map(({ value, place }) => ({
+      key: 'depends_on',
+      service: value.service,
+      place,
+      optional: isFalse(value.options['required']),
+    })),
+    ...links.map(({ value, place }) => ({ key: 'links', service: value.service, place })),
+    ...otherReferences.map(({ value: { key, service: name }, place }) => {
+      return { key, service: name, place };
+    }),
+    ...(target === undefined || networkMode === undefined
+      ? []
+      : [{ key: 'network_mode', service: target, place: networkMode.place }]),
+  ];
+}
+
+function isFalse(value: Plain | undefined): boolean {
+  return value === false || value === 'false';
+}
+
+/** Finds references to services and networks that are not there. */
+export function findUnknownReferences(project: Project): readonly ComposeError[] {
+  const services = [...project.services.values()];
+  const missing = services.flatMap((service) =>
+    referencesOf(service)
+      .filter(({ optional, service: name }) => optional !== true && !project.services.has(name))
+      .map((reference) => unknownService(project, service, reference)),
+  );
+  const networks = services.flatMap((service) =>
+    service.attachments
+      .filter(({ network }) => network !== 'default' && !project.networks.has(network))
+      .map(({ network }) => unknownNetwork(project, service, network)),
+  );
+  return [...missing, ...networks];
+}
+
+function unknownService(project: Project, { name }: Service, reference: Reference): ComposeError {
+  const near = suggest(reference.service, [...project.services.keys()]);
+  const sentence = `${reference.key} names ${JSON.stringify(reference.service)}, which is not a service of this file`;
+  return new ComposeError('reference-unknown', sentence, {
+    place: reference.place,
+    service: name,
+    hint: near === undefined ? 'add that service or remove the entry' : `did you mean ${near}?`,
+  });
+}
+
+function unknownNetwork(project: Project, service: Service, network: string): ComposeError {
+  const near = suggest(network, [...project.networks]);
+  const sentence = `the network ${JSON.stringify(network)} is not under the top-level networks`;
+  return new ComposeError('reference-unknown', sentence, {
+    place: service.place,
+    service: service.name,
+    hint: near === undefined ? 'add it there' : `did you mean ${near}?`,
+  });
+}
+
+/** Finds services that wait for each other in a circle: one problem for each circle found. */
+export function findCycles(project: Project): readonly ComposeError[] {
+  const problems: ComposeError[] = [];
+  const finished = new Set<string>();
+  for (const name of project.services.keys()) visit(name, []);
+  return problems;
+
+  function visit(name: string, path: readonly string[]): void {
+    const service = project.services.get(name);
+    if (service === undefined || finished.has(name)) return;
+    const trail = [...path, name];
+    for (const reference of referencesOf(service)) {
+      const start = trail.indexOf(reference.service);
+      if (start < 0) visit(reference.service, trail);
+      else problems.push(cycle([...trail.slice(start), reference.service], name, reference.place));
+    }
+    finished.add(name);
+  }
+}
+
+function cycle(circle: readonly string[], service: string, place: Place): ComposeError {
+  const sentence = `services wait for each other in a circle: ${circle.join(' -> ')}`;
+  const hint = 'remove one of these depends_on, links, volumes_from or network_mode entries';
+  return new ComposeError('reference-cycle', sentence, { place, service, hint });
+}

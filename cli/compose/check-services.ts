@@ -1,0 +1,101 @@
+import { isLabel } from '../../common/names.ts';
+import { ComposeError, type ComposeErrorCode } from './compose-error.ts';
+import type { Project, Service } from './project.ts';
+import { networkModeTarget, treat } from './treatment.ts';
+
+/** The user of every sidecar: the rules let its connections out as they are. */
+const SIDECAR_USER = '15337';
+
+const LEAVE_OUT = 'or leave the service out with x-hauberk: {inject: false}';
+
+/** Finds what each service has that cannot be meshed. */
+export function findUnmeshable(project: Project): readonly ComposeError[] {
+  const problems: ComposeError[] = [];
+  const services = [...project.services.values()];
+  const treatments = new Map(services.map((service) => [service, treat(project, service)]));
+  for (const service of services) {
+    const report = (
+      code: ComposeErrorCode,
+      sentence: string,
+      hint: string,
+      place = service.place,
+    ) =>
+      void problems.push(new ComposeError(code, sentence, { place, service: service.name, hint }));
+    const treatment = treatments.get(service);
+    if (service.annotations.inject !== false) checkNetworkMode(service, report);
+    if (treatment?.kind === 'meshed') {
+      checkMeshed(service, treatment.identity, report);
+      checkReplicas(project, service, report);
+    }
+    if (treatment?.kind !== 'left-out') checkUser(service, report);
+  }
+  if (![...treatments.values()].some(({ kind }) => kind === 'meshed') && problems.length === 0) {
+    const place = services[0]?.place;
+    const sentence = 'there is no service to put into the mesh';
+    if (place !== undefined) problems.push(new ComposeError('not-compose', sentence, { place }));
+  }
+  return problems;
+}
+
+type Report = (
+  code: ComposeErrorCode,
+  sentence: string,
+  hint: string,
+  place?: Service['place'],
+) => void;
+
+function checkNetworkMode(service: Service, report: Report): void {
+  const { networkMode } = service;
+  if (networkMode === undefined || networkMode.value === 'none') return;
+  if (networkModeTarget(service) !== undefined) return;
+  const sentence = `network_mode ${networkMode.value} cannot be meshed, because the mesh needs a network namespace of the service's own`;
+  report('network-mode', sentence, `use networks instead, ${LEAVE_OUT}`, networkMode.place);
+}
+
+function checkMeshed({ name }: Service, identity: string, report: Report): void {
+  if (isLabel(identity)) return;
+  const sentence = `${JSON.stringify(name)} cannot be a name in the mesh, which has lower-case letters, digits, "-" and "_"`;
+  report('value-unfit', sentence, 'give it another with x-hauberk: {name: ...}');
+}
+
+function checkUser({ user }: Service, report: Report): void {
+  if (user === undefined || user.value.split(':')[0] !== SIDECAR_USER) return;
+  const sentence = `user ${SIDECAR_USER} is the sidecar's, whose connections leave the service as they are`;
+  report('sidecar-user', sentence, `choose another user, ${LEAVE_OUT}`, user.place);
+}
+
+function checkReplicas(project: Project, service: Service, report: Report): void {
+  const { replicas, ports, containerName, attachments, keys } = service;
+  if (replicas <= 1) return;
+  const obstacles = [
+    ports.some(({ value: { published } }) => isOnePort(published)) && 'a fixed port of the host',
+    containerName !== undefined && 'a container_name',
+    keys.has('mac_address') && 'a mac_address',
+    attachments.some(({ options }) => isFixed(options)) && 'a fixed address',
+  ];
+  const obstacle = obstacles.find((text) => text !== false);
+  if (obstacle !== undefined) {
+    const sentence = `it has ${replicas} replicas and ${obstacle}, which only one of them can have`;
+    report('replicas', sentence, 'remove one or the other', service.replicasPlace);
+  }
+  for (const other of project.services.values()) {
+    const shared = other.otherReferences.find(({ value }) => value.service === service.name);
+    const joined = networkModeTarget(other) === service.name ? other.networkMode : undefined;
+    const place = (shared ?? joined)?.place;
+    if (place === undefined) continue;
+    const key = shared?.value.key ?? 'network_mode';
+    const sentence = `it has ${replicas} replicas, but ${key} of service ${other.name} can mean only one of them`;
+    report('replicas', sentence, 'use one replica', place);
+  }
+}
+
+/** A range has room for several replicas: Docker gives each one of it. */
+function isOnePort(published: Service['ports'][number]['value']['published']): boolean {
+  return (
+    published !== undefined && (published === 'variable' || published.first === published.last)
+  );
+}
+
+function isFixed(options: Service['attachments'][number]['options']): boolean {
+  return ['ipv4_address', 'ipv6_address', 'mac_address'].some((key) => key in options);
+}

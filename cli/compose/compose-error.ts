@@ -1,0 +1,52 @@
+import { HauberkError } from '../../common/errors.ts';
+
+/** Why a Compose file cannot be meshed as it is. */
+export type ComposeErrorCode =
+  | 'file-unreadable'
+  | 'yaml-malformed'
+  | 'not-compose'
+  | 'key-unknown'
+  | 'value-unfit'
+  | 'value-variable'
+  | 'reference-unknown'
+  | 'reference-cycle'
+  | 'network-mode'
+  | 'name-taken'
+  | 'port-clash'
+  | 'replicas'
+  | 'sidecar-user'
+  | 'include'
+  | 'extends'
+  | 'injected-before';
+
+/** A line of a file. */
+export interface Place {
+  /** As the person named it. */
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** What an error is about. */
+export interface ComposeErrorDetails {
+  readonly place: Place;
+  /** The service, when it is about one. */
+  readonly service?: string | undefined;
+  /** What to do about it: an imperative, without a full stop. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** One thing that is wrong with a Compose file. The message begins with file, line and service. */
+export class ComposeError extends HauberkError<ComposeErrorCode> {
+  readonly place: Place;
+  readonly service: string | undefined;
+
+  constructor(code: ComposeErrorCode, sentence: string, details: ComposeErrorDetails) {
+    const { place, service } = details;
+    const about = service === undefined ? '' : `service ${service}: `;
+    super(code, `${place.file}:${place.line}: ${about}${sentence}`, details);
+    this.place = place;
+    this.service = service;
+  }
+}

@@ -1,0 +1,66 @@
+import { type Document, isMap, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { describeError } from '../../common/errors.ts';
+import { ComposeError, type Place } from './compose-error.ts';
+
+/** A Compose file as it was read. */
+export interface ComposeFile {
+  /** As the person named it. */
+  readonly path: string;
+  readonly text: string;
+  readonly document: Document;
+  readonly root: YAMLMap;
+  /** The line that a node begins on; copies of nodes know where their originals stand. */
+  placeOf(node: Node | undefined): Place;
+}
+
+/** The largest projects have some thousands of lines; what is larger is another file. */
+const MAX_FILE_CHARACTERS = 1024 * 1024;
+
+/** Far more aliases than people write, far fewer than a file made to fill the memory. */
+const MAX_ALIASES = 10_000;
+
+/**
+ * Numbers are not read as numbers, so that `0440`, `1.50` and `22:22` are written back as they were:
+ * programs that read YAML 1.1 and 1.2 disagree about them, and it is not ours to decide.
+ */
+const KEPT_TAGS = /:(?:map|seq|str|null|bool)$/;
+
+/**
+ * Reads a Compose file: YAML whose top level is a mapping.
+ *
+ * @throws ComposeError `yaml-malformed` or `not-compose`
+ */
+export function parseComposeFile(text: string, path: string): ComposeFile {
+  const lines = new LineCounter();
+  const place = (offset: number): Place => ({ file: path, line: lines.linePos(offset).line || 1 });
+  if (text.length > MAX_FILE_CHARACTERS) {
+    throw new ComposeError('not-compose', 'the file is larger than 1 MiB', { place: place(0) });
+  }
+  const document: Document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    customTags: (tags) => tags.filter((tag) => typeof tag !== 'string' && KEPT_TAGS.test(tag.tag)),
+  });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const what = problem.message.charAt(0).toLowerCase() + problem.message.slice(1);
+    const sentence = `this is not valid YAML: ${what}`;
+    throw new ComposeError('yaml-malformed', sentence, { place: place(problem.pos[0]) });
+  }
+  refuseEndlessAliases(document, place(0));
+  const root = document.contents;
+  if (!isMap(root)) {
+    const sentence = 'a Compose file was expected, which is a mapping with the key "services"';
+    throw new ComposeError('not-compose', sentence, { place: place(0) });
+  }
+  return { path, text, document, root, placeOf: (node) => place(node?.range?.[0] ?? 0) };
+}
+
+function refuseEndlessAliases(document: Document, place: Place): void {
+  try {
+    document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (cause) {
+    const sentence = `this is not valid YAML: ${describeError(cause)}`;
+    throw new ComposeError('yaml-malformed', sentence, { place, cause });
+  }
+}

@@ -1,0 +1,36 @@
+import type { Service } from './project.ts';
+
+/** The service that runs the control plane. */
+export const CONTROL_PLANE = 'hauberk-control-plane';
+
+/** The volume with the control plane's state. */
+export const DATA_VOLUME = 'hauberk-data';
+
+/** Marks, at the top level and on services, what `hauberk inject` wrote. */
+export const MARKER = 'x-hauberk-injected';
+
+/** The container that owns the network namespace of an instance, and its rules. */
+export function podName(instance: string): string {
+  return `${instance}-pod`;
+}
+
+/** The sidecar of an instance. */
+export function sidecarName(instance: string): string {
+  return `${instance}-sidecar`;
+}
+
+/** The volume with a sidecar's key and certificate. */
+export function stateVolume(instance: string): string {
+  return `hauberk-state-${instance}`;
+}
+
+/** The volume through which the control plane hands an identity's join token to its sidecars. */
+export function tokenVolume(identity: string): string {
+  return `hauberk-token-${identity}`;
+}
+
+/** The services that a service becomes: itself, or one per replica. */
+export function instancesOf({ name, replicas }: Service): readonly string[] {
+  if (replicas <= 1) return [name];
+  return Array.from({ length: replicas }, (_, index) => `${name}-${index + 1}`);
+}

@@ -1,0 +1,34 @@
+import type { PlainMap } from './yaml-fields.ts';
+
+/** A service to add. */
+export interface AddedService {
+  readonly name: string;
+  readonly values: PlainMap;
+  /** Keys whose nodes it takes over from the application, comments and all. */
+  readonly takes: readonly string[];
+}
+
+/** What becomes of one service of the file, or of one replica of it. */
+export interface InstancePlan {
+  readonly name: string;
+  readonly set: PlainMap;
+  readonly remove: readonly string[];
+  /** Pod and sidecar, if it is meshed. */
+  readonly added: readonly AddedService[];
+}
+
+/** Everything that is to be written. */
+export interface Plan {
+  /** By the name of the service in the file: the instances that take its place. */
+  readonly services: ReadonlyMap<string, readonly InstancePlan[]>;
+  readonly controlPlane: AddedService;
+  /** Top-level volumes to add. */
+  readonly volumes: PlainMap;
+  readonly marker: PlainMap;
+}
+
+/** What all instances are made with. */
+export interface PlanOptions {
+  /** The image with Hauberk in it. */
+  readonly image: string;
+}

@@ -1,0 +1,154 @@
+import { planControlPlane } from './control-plane-service.ts';
+import {
+  DATA_VOLUME,
+  instancesOf,
+  MARKER,
+  podName,
+  sidecarName,
+  stateVolume,
+  tokenVolume,
+} from './layout-names.ts';
+import type { InstancePlan, Plan, PlanOptions } from './layout.ts';
+import { planPod } from './pod-service.ts';
+import type { Link, Placed, Project, Service } from './project.ts';
+import { STARTED } from './read-references.ts';
+import { planSidecar } from './sidecar-service.ts';
+import { treat } from './treatment.ts';
+import type { Plain, PlainMap } from './yaml-fields.ts';
+
+/** Keys that belong to the network namespace, and move with it as they are. */
+const MOVED_KEYS = [
+  'ports',
+  'expose',
+  'hostname',
+  'domainname',
+  'dns',
+  'dns_search',
+  'dns_opt',
+  'extra_hosts',
+  'external_links',
+  'mac_address',
+];
+
+/** Keys that a service in another one's network namespace must not have. */
+export const NETWORK_KEYS: readonly string[] = [...MOVED_KEYS, 'networks', 'links'];
+
+/**
+ * A tmpfs, so that tokens are never on a disk, and one that belongs to the user that the control
+ * plane and the sidecars run as: an ordinary volume would belong to root.
+ */
+const TOKEN_VOLUME = {
+  driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'size=64k,mode=0750,uid=15337,gid=15337' },
+};
+
+/** Plans the layout: pure, from plain values to plain values. The project must have no problems. */
+export function planMesh(project: Project, options: PlanOptions): Plan {
+  const services = new Map<string, readonly InstancePlan[]>();
+  const volumes: Record<string, Plain> = { [DATA_VOLUME]: {} };
+  for (const service of project.services.values()) {
+    const treatment = treat(project, service);
+    if (treatment.kind !== 'meshed') {
+      services.set(service.name, [planOther(project, service)]);
+      continue;
+    }
+    const instances = instancesOf(service);
+    services.set(
+      service.name,
+      instances.map((instance) => planInstance(project, service, instance, options)),
+    );
+    volumes[tokenVolume(treatment.identity)] = TOKEN_VOLUME;
+    for (const instance of instances) volumes[stateVolume(instance)] = {};
+  }
+  return {
+    services,
+    controlPlane: planControlPlane(project, options),
+    volumes,
+    marker: { layout: 1, services: [...services.keys()] },
+  };
+}
+
+function planInstance(
+  project: Project,
+  service: Service,
+  instance: string,
+  options: PlanOptions,
+): InstancePlan {
+  const { keys, sysctls, replicas } = service;
+  const keepsSysctls = Object.keys(sysctls.others).length > 0;
+  const movesSysctls = Object.keys(sysctls.net).length > 0;
+  return {
+    name: instance,
+    set: {
+      network_mode: `service:${podName(instance)}`,
+      depends_on: dependencies(project, service, sidecarName(instance)),
+      ...(movesSysctls && keepsSysctls ? { sysctls: sysctls.others } : {}),
+      [MARKER]: 'app',
+    },
+    remove: [
+      ...NETWORK_KEYS,
+      ...(movesSysctls && !keepsSysctls ? ['sysctls'] : []),
+      ...(replicas > 1 ? ['scale', 'deploy.replicas'] : []),
+    ].filter((key) => keys.has(key.split('.')[0] ?? key)),
+    added: [
+      planPod(service, instance, {
+        ...options,
+        links: writeLinks(project, service.links),
+        takes: MOVED_KEYS.filter((key) => keys.has(key)),
+      }),
+      planSidecar(project, service, instance, options),
+    ],
+  };
+}
+
+/** A service without a sidecar of its own: only what it says of meshed ones changes. */
+function planOther(project: Project, service: Service): InstancePlan {
+  const treatment = treat(project, service);
+  const joined = treatment.kind === 'joins' ? treatment.service : undefined;
+  const linksMove = service.links.some(({ value }) => becomesOther(project, value.service));
+  const dependsOnReplicas = service.dependsOn.some(({ value }) => {
+    const target = project.services.get(value.service);
+    return target !== undefined && instancesOf(target).length > 1;
+  });
+  const set: Record<string, Plain> = {};
+  if (joined !== undefined) set['network_mode'] = `service:${podName(joined)}`;
+  if (joined !== undefined || linksMove || dependsOnReplicas) {
+    set['depends_on'] = dependencies(
+      project,
+      service,
+      joined === undefined ? undefined : sidecarName(joined),
+    );
+  }
+  if (linksMove) set['links'] = writeLinks(project, service.links);
+  if (joined !== undefined) set[MARKER] = 'app';
+  return { name: service.name, set, remove: [], added: [] };
+}
+
+function becomesOther(project: Project, name: string): boolean {
+  const target = project.services.get(name);
+  return target !== undefined && treat(project, target).kind === 'meshed';
+}
+
+/** Links name containers with an address, which is the pod. */
+function writeLinks(project: Project, links: readonly Placed<Link>[]): readonly string[] {
+  return links.flatMap(({ value: { service, alias } }) => {
+    const target = project.services.get(service);
+    if (target === undefined || !becomesOther(project, service)) return [`${service}:${alias}`];
+    return instancesOf(target).map((instance) => `${podName(instance)}:${alias}`);
+  });
+}
+
+/** Its own dependencies on every instance of a service, those that its links meant, its sidecar. */
+function dependencies(project: Project, service: Service, sidecar: string | undefined): PlainMap {
+  const all: Record<string, Plain> = {};
+  const linked = service.links.map(({ value }) => ({ service: value.service, options: STARTED }));
+  for (const { service: name, options } of [
+    ...service.dependsOn.map(({ value }) => value),
+    ...linked,
+  ]) {
+    const target = project.services.get(name);
+    const meshed = target !== undefined && becomesOther(project, name);
+    for (const instance of meshed ? instancesOf(target) : [name]) all[instance] ??= options;
+  }
+  if (sidecar !== undefined) all[sidecar] = { condition: 'service_healthy' };
+  return all;
+}

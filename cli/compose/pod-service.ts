@@ -1,0 +1,68 @@
+import { commandHealthCheck } from './health-check.ts';
+import { instancesOf, MARKER, podName } from './layout-names.ts';
+import type { AddedService } from './layout.ts';
+import type { Attachment, Service } from './project.ts';
+import { isPlainList, type Plain, type PlainMap } from './yaml-fields.ts';
+
+/** What the pod is made with. */
+export interface PodOptions {
+  readonly image: string;
+  readonly links: readonly string[];
+  /** Keys that it takes over from the application as they are. */
+  readonly takes: readonly string[];
+}
+
+const READY_FILE = '/run/ready';
+
+/** Nobody, without any capability, until the end. */
+const SLEEP =
+  'exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all sleep infinity';
+
+/**
+ * The pod of an instance: it owns the network namespace, writes the rules into it, and sleeps. The
+ * application and the sidecar come and go in the namespace while rules and addresses stay.
+ */
+export function planPod(service: Service, instance: string, options: PodOptions): AddedService {
+  const { annotations, sysctls, profiles } = service;
+  const excluded = (annotations['exclude-ports'] ?? []).map((port) => ` --exclude-port ${port}`);
+  const rules = `hauberk proxy init-netns${excluded.join('')}`;
+  const name = podName(instance);
+  return {
+    name,
+    takes: options.takes,
+    values: {
+      image: options.image,
+      entrypoint: ['sh', '-c'],
+      command: [`${rules} && : > ${READY_FILE} && ${SLEEP}`],
+      user: '0:0',
+      init: true,
+      restart: 'unless-stopped',
+      read_only: true,
+      // Anew at every start, as the namespace is: readiness must not outlive the rules.
+      tmpfs: ['/run'],
+      cap_drop: ['ALL'],
+      cap_add: ['NET_ADMIN', 'SETUID', 'SETGID', 'SETPCAP'],
+      security_opt: ['no-new-privileges:true'],
+      healthcheck: commandHealthCheck('test', '-e', READY_FILE),
+      ...(profiles.length === 0 ? {} : { profiles }),
+      networks: Object.fromEntries(
+        service.attachments.map((attachment) => [
+          attachment.network,
+          attach(service, instance, attachment),
+        ]),
+      ),
+      ...(options.links.length === 0 ? {} : { links: options.links }),
+      ...(Object.keys(sysctls.net).length === 0 ? {} : { sysctls: sysctls.net }),
+      [MARKER]: 'pod',
+    },
+  };
+}
+
+/** The names that others call the service by, which Compose would have given to the application. */
+function attach(service: Service, instance: string, { options }: Attachment): PlainMap {
+  const { aliases, ...others } = options;
+  const own = [service.name, ...(instancesOf(service).length > 1 ? [instance] : [])];
+  const named = service.containerName === undefined ? [] : [service.containerName];
+  const all: readonly Plain[] = [...own, ...(isPlainList(aliases) ? aliases : []), ...named];
+  return { aliases: [...new Set(all)], ...others };
+}

@@ -1,0 +1,75 @@
+import type { ProjectAnnotations, ServiceAnnotations } from './annotations.ts';
+import type { Place } from './compose-error.ts';
+import type { PortMapping, PortRange } from './port-mapping.ts';
+import type { PlainMap } from './yaml-fields.ts';
+
+/** Something and the line that it stands on. */
+export interface Placed<Value> {
+  readonly value: Value;
+  readonly place: Place;
+}
+
+/** An entry of `depends_on`. */
+export interface Dependency {
+  readonly service: string;
+  /** The long form, with `condition` at least. */
+  readonly options: PlainMap;
+}
+
+/** An entry of `links`. */
+export interface Link {
+  readonly service: string;
+  readonly alias: string;
+}
+
+/** A service's connection to a network. */
+export interface Attachment {
+  readonly network: string;
+  /** `aliases`, `ipv4_address` and the others, as they are written. */
+  readonly options: PlainMap;
+}
+
+/** What there is to know about a service to put it into the mesh. */
+export interface Service {
+  readonly name: string;
+  readonly place: Place;
+  readonly annotations: ServiceAnnotations;
+  readonly networkMode: Placed<string> | undefined;
+  readonly attachments: readonly Attachment[];
+  readonly ports: readonly Placed<PortMapping>[];
+  readonly exposed: readonly Placed<PortRange>[];
+  readonly dependsOn: readonly Placed<Dependency>[];
+  readonly links: readonly Placed<Link>[];
+  /** Services named by `volumes_from`, `pid: service:` and `ipc: service:`. */
+  readonly otherReferences: readonly Placed<OtherReference>[];
+  readonly replicas: number;
+  /** Where that is written, or the service itself. */
+  readonly replicasPlace: Place;
+  readonly profiles: readonly string[];
+  readonly containerName: string | undefined;
+  /** Keys of `sysctls` that belong to the network (`net.…`), and the others. */
+  readonly sysctls: { readonly net: PlainMap; readonly others: PlainMap };
+  /** Keys that its own mapping or one that it merges in has. */
+  readonly keys: ReadonlySet<string>;
+  readonly user: Placed<string> | undefined;
+  /** Whether it could undo the interception: privileged, or may change the rules of the network. */
+  readonly controlsNetwork: boolean;
+}
+
+/** A reference other than `depends_on` and `links`. */
+export interface OtherReference {
+  readonly key: 'volumes_from' | 'pid' | 'ipc';
+  readonly service: string;
+  /** The entry, and where the service stands in it. */
+  readonly text: string;
+}
+
+/** A Compose project, as far as the mesh is concerned. */
+export interface Project {
+  /** What the services' namespace in the mesh is. */
+  readonly namespace: string;
+  readonly annotations: ProjectAnnotations;
+  readonly services: ReadonlyMap<string, Service>;
+  readonly networks: ReadonlySet<string>;
+  readonly volumes: ReadonlySet<string>;
+}

@@ -1,0 +1,74 @@
+import { parsePortMapping, parsePorts, type PortMapping, specificAddress } from './port-mapping.ts';
+import type { Attachment, Placed, Service } from './project.ts';
+import type { Entry, ServiceFields } from './service-fields.ts';
+import { isPlainMap, type Plain, type PlainMap } from './yaml-fields.ts';
+
+/** The network that Compose gives to services which name none. */
+const DEFAULT_NETWORK = 'default';
+
+/** Reads `networks`, in their order. @throws ComposeError */
+export function readAttachments(fields: ServiceFields): readonly Attachment[] {
+  const attachments = fields.entries('networks').map(({ key, value, place }) => {
+    if (key === undefined && typeof value === 'string') return { network: value, options: {} };
+    const options = value ?? {};
+    if (key !== undefined && isPlainMap(options)) return { network: key, options };
+    throw fields.error('value-unfit', 'networks must be a list of names or a mapping', place);
+  });
+  return attachments.length > 0 ? attachments : [{ network: DEFAULT_NETWORK, options: {} }];
+}
+
+/** Reads `ports`, short and long forms. @throws ComposeError */
+export function readPorts(fields: ServiceFields): readonly Placed<PortMapping>[] {
+  return fields.entries('ports').map((entry) => {
+    const { value, place } = entry;
+    const mapping = isPlainMap(value) ? longForm(value) : shortForm(value);
+    if (mapping !== undefined && entry.key === undefined) return { value: mapping, place };
+    const sentence = `${JSON.stringify(value)} is not a port mapping such as "8080:80"`;
+    throw fields.error('value-unfit', sentence, place);
+  });
+}
+
+function shortForm(value: Plain): PortMapping | undefined {
+  return typeof value === 'string' ? parsePortMapping(value) : undefined;
+}
+
+function longForm(value: PlainMap): PortMapping | undefined {
+  const target = portsIn(value['target']);
+  const published = portsIn(value['published']);
+  if (target === undefined) return undefined;
+  if (published === undefined && textIn(value['published']) !== '') return undefined;
+  const protocol = textIn(value['protocol']) || 'tcp';
+  return { target, published, protocol, hostAddress: specificAddress(textIn(value['host_ip'])) };
+}
+
+function textIn(value: Plain | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function portsIn(value: Plain | undefined): ReturnType<typeof parsePorts> {
+  return parsePorts(textIn(value));
+}
+
+/** Reads `expose`; entries that are variables are passed over. @throws ComposeError */
+export function readExposed(fields: ServiceFields): Service['exposed'] {
+  return fields.texts('expose').flatMap(({ value, place }) => {
+    const range = parsePorts(value.replace(/\/[a-z]+$/, ''));
+    if (range === 'variable') return [];
+    if (range !== undefined) return [{ value: range, place }];
+    throw fields.error('value-unfit', `expose: ${JSON.stringify(value)} is not a port`, place);
+  });
+}
+
+/** Reads `sysctls` and sets those of the network apart, which belong to its namespace. */
+export function readSysctls(fields: ServiceFields): Service['sysctls'] {
+  const all = fields.entries('sysctls').map(sysctl);
+  const pick = (net: boolean): PlainMap =>
+    Object.fromEntries(all.filter(([name]) => name.startsWith('net.') === net));
+  return { net: pick(true), others: pick(false) };
+}
+
+function sysctl({ key, value }: Entry): readonly [string, Plain] {
+  if (key !== undefined) return [key, value];
+  const [name = '', ...rest] = textIn(value).split('=');
+  return [name, rest.join('=')];
+}

@@ -1,0 +1,115 @@
+import {
+  ANNOTATION,
+  readProjectAnnotations,
+  readServiceAnnotations,
+  type ProjectAnnotations,
+} from './annotations.ts';
+import { ComposeError } from './compose-error.ts';
+import type { ComposeFile } from './compose-file.ts';
+import type { Project, Service } from './project.ts';
+import { readAttachments, readExposed, readPorts, readSysctls } from './read-network.ts';
+import { readDependsOn, readLinks, readOtherReferences } from './read-references.ts';
+import { ServiceFields } from './service-fields.ts';
+import { fieldsOf, isPlainMap, type Field } from './yaml-fields.ts';
+
+/** More are another program's business. */
+const MAX_REPLICAS = 100;
+
+/** A project, and what kept parts of it from being read. */
+export interface ReadProject {
+  readonly project: Project;
+  readonly problems: readonly ComposeError[];
+}
+
+/** Reads what the mesh has to know of a Compose file. A service that cannot be read is a problem. */
+export function readProject(file: ComposeFile, namespace: string): ReadProject {
+  const top = fieldsOf(file.document, file.root);
+  const problems: ComposeError[] = [];
+  const attempt = <Value>(read: () => Value, otherwise: Value): Value => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof ComposeError)) throw error;
+      problems.push(error);
+      return otherwise;
+    }
+  };
+  const services = new Map<string, Service>();
+  for (const field of fieldsOf(file.document, top.get('services')?.value).values()) {
+    if (field.key.startsWith('x-')) continue;
+    const service = attempt(() => readService(file, field), undefined);
+    if (service !== undefined) services.set(service.name, service);
+  }
+  const names = (key: string): ReadonlySet<string> =>
+    new Set(fieldsOf(file.document, top.get(key)?.value).keys());
+  const annotations = attempt<ProjectAnnotations>(
+    () => readProjectAnnotations(file, top.get(ANNOTATION)?.value),
+    {},
+  );
+  const [networks, volumes] = [names('networks'), names('volumes')];
+  return { project: { namespace, annotations, services, networks, volumes }, problems };
+}
+
+function readService(file: ComposeFile, field: Field): Service {
+  const fields = new ServiceFields(file, field);
+  const { name, place } = fields;
+  const annotations = readServiceAnnotations(file, fields.node(ANNOTATION), name);
+  if (annotations.inject === false) return leftOut(fields, annotations);
+  return {
+    ...leftOut(fields, annotations),
+    networkMode: fields.knownText('network_mode'),
+    ...readReplicas(fields),
+    place,
+  };
+}
+
+/** A service that stays out of the mesh may have what cannot be meshed. */
+function leftOut(fields: ServiceFields, annotations: Service['annotations']): Service {
+  const { name, place } = fields;
+  return {
+    name,
+    place,
+    annotations,
+    networkMode: fields.text('network_mode'),
+    attachments: readAttachments(fields),
+    ports: readPorts(fields),
+    exposed: readExposed(fields),
+    dependsOn: readDependsOn(fields),
+    links: readLinks(fields),
+    otherReferences: readOtherReferences(fields),
+    replicas: 1,
+    replicasPlace: place,
+    profiles: fields.texts('profiles').map(({ value }) => value),
+    containerName: fields.text('container_name')?.value,
+    sysctls: readSysctls(fields),
+    keys: new Set(fields.fields.keys()),
+    user: fields.text('user'),
+    controlsNetwork: controlsNetwork(fields),
+  };
+}
+
+function readReplicas(fields: ServiceFields): Pick<Service, 'replicas' | 'replicasPlace'> {
+  const deploy = fields.plain('deploy');
+  const [key, value] =
+    fields.plain('scale') === undefined
+      ? ['deploy', isPlainMap(deploy) ? deploy['replicas'] : undefined]
+      : ['scale', fields.plain('scale')];
+  if (value === undefined || value === null) return { replicas: 1, replicasPlace: fields.place };
+  const name = key === 'scale' ? 'scale' : 'deploy.replicas';
+  const replicasPlace = fields.placeOf(key);
+  if (typeof value === 'string') fields.refuseVariable(name, value, replicasPlace);
+  const replicas = typeof value === 'string' && /^\d{1,4}$/.test(value) ? Number(value) : -1;
+  if (replicas >= 0 && replicas <= MAX_REPLICAS) return { replicas, replicasPlace };
+  const sentence = `${name} must be a number from 0 to ${MAX_REPLICAS}, not ${JSON.stringify(value)}`;
+  throw fields.error('replicas', sentence, replicasPlace);
+}
+
+function controlsNetwork(fields: ServiceFields): boolean {
+  const privileged = fields.plain('privileged');
+  const powers = fields.texts('cap_add').map(({ value }) => value.toUpperCase());
+  return (
+    privileged === true ||
+    privileged === 'true' ||
+    powers.some((power) => ['ALL', 'NET_ADMIN', 'SYS_ADMIN'].includes(power.replace(/^CAP_/, '')))
+  );
+}

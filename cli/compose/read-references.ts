@@ -1,0 +1,47 @@
+import type { Dependency, Link, OtherReference, Placed } from './project.ts';
+import type { ServiceFields } from './service-fields.ts';
+import { isPlainMap } from './yaml-fields.ts';
+
+/** What the short form of `depends_on` means. */
+export const STARTED = { condition: 'service_started' } as const;
+
+/** Reads `depends_on`, short and long forms. @throws ComposeError */
+export function readDependsOn(fields: ServiceFields): readonly Placed<Dependency>[] {
+  return fields.entries('depends_on').map(({ key, value, place }) => {
+    if (key === undefined && typeof value === 'string') {
+      return { value: { service: value, options: STARTED }, place };
+    }
+    if (key !== undefined && isPlainMap(value)) {
+      return { value: { service: key, options: { ...STARTED, ...value } }, place };
+    }
+    const sentence =
+      'depends_on must be a list of services, or a mapping with a condition for each';
+    throw fields.error('value-unfit', sentence, place);
+  });
+}
+
+/** Reads `links`. @throws ComposeError */
+export function readLinks(fields: ServiceFields): readonly Placed<Link>[] {
+  return fields.texts('links').map(({ value, place }) => {
+    fields.refuseVariable('links', value, place);
+    const [service = '', alias = service] = value.split(':');
+    return { value: { service, alias }, place };
+  });
+}
+
+/** Reads the references that share something else than the network. @throws ComposeError */
+export function readOtherReferences(fields: ServiceFields): readonly Placed<OtherReference>[] {
+  const volumes = fields.texts('volumes_from').flatMap(({ value: text, place }) => {
+    const [service = ''] = text.split(':');
+    // `container:NAME` is a container of nobody's project.
+    if (service === 'container') return [];
+    return [{ value: { key: 'volumes_from' as const, service, text }, place }];
+  });
+  const shared = (['pid', 'ipc'] as const).flatMap((key) => {
+    const text = fields.text(key);
+    if (text?.value.startsWith('service:') !== true) return [];
+    const service = text.value.slice('service:'.length);
+    return [{ value: { key, service, text: text.value }, place: text.place }];
+  });
+  return [...volumes, ...shared];
+}

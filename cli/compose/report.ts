@@ -1,0 +1,81 @@
+import type { ComposeError } from './compose-error.ts';
+import type { Project, Service } from './project.ts';
+import { treat } from './treatment.ts';
+
+/** What would be done with one service; docs/json-output.md describes it. */
+export interface ServiceReport {
+  readonly service: string;
+  readonly action: 'mesh' | 'join' | 'leave-out' | 'refuse';
+  /** Its name in the mesh, or null when it has none of its own. */
+  readonly identity: string | null;
+  readonly replicas: number;
+  /** Ports that accept plaintext from outside the mesh. */
+  readonly ingress: readonly number[];
+  /** Why, or what to bear in mind. */
+  readonly notes: readonly string[];
+}
+
+/** Tells of every service what would be done with it, and why. */
+export function reportServices(
+  project: Project,
+  problems: readonly ComposeError[],
+): readonly ServiceReport[] {
+  const reports = [...project.services.values()].map((service) => {
+    const wrong = problems.filter((problem) => problem.service === service.name);
+    return wrong.length > 0
+      ? refused(service.name, wrong, service.replicas)
+      : accepted(project, service);
+  });
+  const names = problems.flatMap(({ service }) => service ?? []);
+  const unread = new Set(names.filter((name) => !project.services.has(name)));
+  const unreadable = [...unread].map((name) =>
+    refused(
+      name,
+      problems.filter(({ service }) => service === name),
+      1,
+    ),
+  );
+  return [...reports, ...unreadable];
+}
+
+function accepted(project: Project, service: Service): ServiceReport {
+  const treatment = treat(project, service);
+  const { name, replicas } = service;
+  switch (treatment.kind) {
+    case 'meshed': {
+      const { identity, ingress } = treatment;
+      const notes = notesOn(project, service);
+      return { service: name, action: 'mesh', identity, replicas, ingress, notes };
+    }
+    case 'joins': {
+      const notes = [`shares network and identity of ${treatment.service}`];
+      return { service: name, action: 'join', identity: null, replicas, ingress: [], notes };
+    }
+    case 'left-out': {
+      const notes = [treatment.reason];
+      return { service: name, action: 'leave-out', identity: null, replicas, ingress: [], notes };
+    }
+  }
+}
+
+function refused(
+  service: string,
+  problems: readonly ComposeError[],
+  replicas: number,
+): ServiceReport {
+  const notes = problems.map(({ message }) => message);
+  return { service, action: 'refuse', identity: null, replicas, ingress: [], notes };
+}
+
+function notesOn(project: Project, service: Service): readonly string[] {
+  const { annotations, ports, controlsNetwork } = service;
+  const permissive = annotations.permissive ?? project.annotations.permissive ?? false;
+  const datagrams = ports.some(({ value }) => value.protocol !== 'tcp');
+  const excluded = annotations['exclude-ports'] ?? [];
+  return [
+    permissive && 'accepts plaintext on every port',
+    controlsNetwork && 'is privileged enough to change the rules that keep it in the mesh',
+    datagrams && 'its UDP ports stay as they are: the mesh carries TCP',
+    excluded.length > 0 && `ports ${excluded.join(', ')} stay out of the mesh`,
+  ].filter((note) => note !== false);
+}

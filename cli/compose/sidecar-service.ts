@@ -1,0 +1,79 @@
+import {
+  CONTROL_PLANE,
+  MARKER,
+  podName,
+  sidecarName,
+  stateVolume,
+  tokenVolume,
+} from './layout-names.ts';
+import { httpHealthCheck } from './health-check.ts';
+import type { AddedService, PlanOptions } from './layout.ts';
+import type { Project, Service } from './project.ts';
+import { STARTED } from './read-references.ts';
+import { treat } from './treatment.ts';
+
+/** The user that the rules know sidecars by; the image has it. */
+export const SIDECAR_USER = '15337:15337';
+
+/** Where the image keeps state, in a folder of that user. */
+export const STATE_DIRECTORY = '/var/lib/hauberk';
+
+const TOKEN_DIRECTORY = '/run/hauberk/token';
+
+/** The sidecar of an instance: in the pod's namespace, without any capability. */
+export function planSidecar(
+  project: Project,
+  service: Service,
+  instance: string,
+  { image }: PlanOptions,
+): AddedService {
+  const treatment = treat(project, service);
+  const { identity, ingress } =
+    treatment.kind === 'meshed' ? treatment : { identity: service.name, ingress: [] };
+  const { annotations, profiles } = service;
+  const trustDomain = project.annotations['trust-domain'];
+  const outbound = annotations.outbound ?? project.annotations.outbound;
+  const permissive = annotations.permissive ?? project.annotations.permissive ?? false;
+  const excluded = annotations['exclude-ports'] ?? [];
+  return {
+    name: sidecarName(instance),
+    takes: [],
+    values: {
+      image,
+      entrypoint: ['hauberk'],
+      command: [
+        'proxy',
+        '--transparent',
+        `--namespace=${project.namespace}`,
+        `--service=${identity}`,
+        `--control-plane=${CONTROL_PLANE}:15012`,
+        `--token-file=${TOKEN_DIRECTORY}/token`,
+        `--state-dir=${STATE_DIRECTORY}`,
+        ...(trustDomain === undefined ? [] : [`--trust-domain=${trustDomain}`]),
+        ...(outbound === undefined ? [] : [`--outbound=${outbound}`]),
+        ...(permissive ? ['--inbound=permissive'] : []),
+        ...ingress.map((port) => `--ingress=${port}`),
+        ...excluded.map((port) => `--exclude-port=${port}`),
+      ],
+      user: SIDECAR_USER,
+      init: true,
+      restart: 'unless-stopped',
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      healthcheck: httpHealthCheck(15_020, '/healthz/ready'),
+      ...(profiles.length === 0 ? {} : { profiles }),
+      network_mode: `service:${podName(instance)}`,
+      depends_on: {
+        [podName(instance)]: { condition: 'service_healthy' },
+        // Not healthy: one with a certificate works while the control plane does not.
+        [CONTROL_PLANE]: STARTED,
+      },
+      volumes: [
+        `${stateVolume(instance)}:${STATE_DIRECTORY}`,
+        `${tokenVolume(identity)}:${TOKEN_DIRECTORY}:ro`,
+      ],
+      [MARKER]: 'sidecar',
+    },
+  };
+}

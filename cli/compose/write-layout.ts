@@ -1,0 +1,97 @@
+import { isMap, type Document, type Node, Pair, YAMLMap } from 'yaml';
+import type { AddedService, InstancePlan, Plan } from './layout.ts';
+import { MARKER } from './layout-names.ts';
+import type { ComposeFile } from './compose-file.ts';
+import { detach, spellOut } from './shared-nodes.ts';
+import { fieldsOf } from './yaml-fields.ts';
+import { copyOf, nodeOf, setField, takeField } from './yaml-nodes.ts';
+
+/** Writes the layout into the document of the file, and the document as text. */
+export function writeLayout(file: ComposeFile, plan: Plan): string {
+  const { document, root } = file;
+  const services = fieldsOf(document, root).get('services')?.value;
+  if (!isMap(services)) throw new TypeError('a file without services was planned');
+  prepare(document, services, plan);
+  services.items = services.items.flatMap((pair) => {
+    const { value } = pair;
+    const instances = plan.services.get(String(pair.key));
+    if (instances === undefined || !isMap(value)) return [pair];
+    // The first takes the node itself, with its comments; the others are copies of it as it was.
+    const originals = instances.map((_, index) => (index === 0 ? value : copyOf(document, value)));
+    return instances.flatMap((instance, index) => {
+      const original = originals[index];
+      if (!isMap(original)) return [];
+      const key = renamed(pair.key as Node, instance.name);
+      return writeInstance(document, new Pair<Node, Node>(key, original), instance);
+    });
+  });
+  services.items.push(addedPair(plan.controlPlane, new Map()));
+  const volumes = fieldsOf(document, root).get('volumes')?.value;
+  const merged = isMap(volumes) ? volumes : new YAMLMap();
+  for (const [name, value] of Object.entries(plan.volumes)) setField(merged, name, nodeOf(value));
+  merged.flow = false;
+  if (merged !== volumes) setField(root, 'volumes', merged);
+  setField(root, MARKER, nodeOf(plan.marker));
+  return document.toString({ lineWidth: 0 });
+}
+
+/** Makes the nodes that will be changed independent of all others. */
+function prepare(document: Document, services: YAMLMap, plan: Plan): void {
+  const changed = new Map<YAMLMap, ReadonlySet<string>>();
+  for (const pair of services.items) {
+    const instances = plan.services.get(String(pair.key)) ?? [];
+    const keys = new Set(instances.flatMap(changedKeys));
+    if (keys.size === 0) continue;
+    if (!isMap(pair.value)) pair.value = copyOf(document, pair.value);
+    if (isMap(pair.value)) changed.set(pair.value, keys);
+  }
+  detach(document, changed);
+  for (const [service, keys] of changed) spellOut(document, service, keys);
+}
+
+function changedKeys({ set, remove }: InstancePlan): readonly string[] {
+  return [...Object.keys(set), ...remove.map((key) => key.split('.')[0] ?? key)];
+}
+
+function renamed(key: Node, name: string): Node {
+  if (String(key) === name) return key;
+  const copy = nodeOf(name);
+  const { commentBefore, spaceBefore } = key as { commentBefore?: string; spaceBefore?: boolean };
+  return Object.assign(copy, { commentBefore, spaceBefore });
+}
+
+function writeInstance(
+  document: Document,
+  pair: Pair<Node, Node>,
+  instance: InstancePlan,
+): readonly Pair[] {
+  const service = pair.value;
+  if (!isMap(service)) return [pair];
+  const taken = new Map<string, Pair>();
+  for (const key of instance.remove) {
+    if (key === 'deploy.replicas') removeReplicas(document, service);
+    const field = takeField(service, key);
+    if (field !== undefined) taken.set(key, field);
+  }
+  for (const [key, value] of Object.entries(instance.set)) setField(service, key, nodeOf(value));
+  return [pair, ...instance.added.map((added) => addedPair(added, taken))];
+}
+
+function removeReplicas(document: Document, service: YAMLMap): void {
+  const deploy = takeField(service, 'deploy');
+  if (deploy === undefined) return;
+  const rest = copyOf(document, deploy.value);
+  if (!isMap(rest)) return;
+  takeField(rest, 'replicas');
+  if (rest.items.length > 0) service.items.push(new Pair(deploy.key, rest));
+}
+
+function addedPair({ name, values, takes }: AddedService, taken: ReadonlyMap<string, Pair>): Pair {
+  const map = nodeOf(values);
+  if (isMap(map)) {
+    const moved = takes.flatMap((key) => taken.get(key) ?? []);
+    // The marker stays last.
+    map.items.splice(-1, 0, ...(moved as Pair<Node, Node>[]));
+  }
+  return new Pair(nodeOf(name), map);
+}
