@@ -43,6 +43,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'control-plane/api/handshake-failure.ts',
     'type HandshakeFailure =',
   ),
+  'An HTTP port refuses': unionOf('common/metrics/http-refusals.ts', 'type HttpRefusal ='),
   'The store and the authority': [
     ...unionOf('control-plane/store/store-error.ts', 'type StoreErrorCode ='),
     ...unionOf('control-plane/ca/ca-error.ts', 'type CaErrorCode ='),
