@@ -57,7 +57,7 @@ export const PROXY_SETTINGS = {
     defaultText: '127.0.0.1:15012',
   }),
   tokenFile: setting(filePath.optional(), {
-    description: 'file with the join token; needed for the first start only',
+    description: 'file with the join token, waited for; needed for the first start only',
     placeholder: 'FILE',
   }),
   token: secretSetting(text.optional(), {

@@ -1,13 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import type { Logger } from 'pino';
 import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/command-spec.ts';
-import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
-import { systemErrorCode } from '../common/errors.ts';
+import { variableName } from '../common/config/settings.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { PROXY_SETTINGS, type ProxyConfig } from './config.ts';
+import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { initNetns } from './interception/init-netns.ts';
 
 const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
@@ -30,6 +28,8 @@ const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   notes: [
     'The token is needed once. From then on the sidecar starts from its state directory, also while ' +
       'the control plane is away.',
+    'A token file that is not there yet is waited for. It is read again at every try, so that it may ' +
+      'be replaced; a token that is refused ends the sidecar, unless the file holds another by then.',
   ],
 };
 
@@ -60,11 +60,10 @@ async function runProxy(config: ProxyConfig): Promise<number> {
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   try {
-    const joinToken = config.token ?? (await readToken(config.tokenFile, logger));
     // Loaded here, since applying rules needs none of it and is waited for when a container starts.
     const { startProxy } = await import('./proxy.ts');
     const proxy = await startProxy(
-      { ...config, joinToken },
+      { ...config, tokens: tokenSource(config) },
       { clock: systemClock, logger, random: Math.random, signal: stop.signal },
     );
     await asked;
@@ -77,20 +76,7 @@ async function runProxy(config: ProxyConfig): Promise<number> {
   return EXIT_CODE.ok;
 }
 
-/** A token that is gone is no error: after the first start nothing needs it. */
-async function readToken(path: string | undefined, logger: Logger): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') {
-      const sentence = `there is no token file ${path}; going on with what the state directory has`;
-      logger.info({ event: 'token-file-missing', path }, sentence);
-      return undefined;
-    }
-    throw new ConfigError('file-unreadable', `the token file ${path} cannot be read`, {
-      hint: 'let the user of the sidecar read it',
-      cause: error,
-    });
-  }
+function tokenSource({ token, tokenFile }: ProxyConfig): TokenSource | undefined {
+  if (token !== undefined) return fixedToken(variableName('token'), token);
+  return tokenFile === undefined ? undefined : tokenInFile(tokenFile);
 }

@@ -14,6 +14,7 @@ import type { MeshView } from './discovery/mesh-view.ts';
 import { createSyncClient } from './discovery/sync-client.ts';
 import { createIdentityManager } from './identity/manager.ts';
 import type { IdentitySource } from './identity/source.ts';
+import type { TokenSource } from './identity/token-source.ts';
 import { createExposure } from './inbound/exposure.ts';
 import { createInbound } from './inbound/inbound.ts';
 import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
@@ -52,7 +53,7 @@ export interface Proxy {
  * there is no certificate to be had.
  */
 export async function startProxy(
-  config: ProxyConfig & { readonly joinToken: string | undefined },
+  config: ProxyConfig & { readonly tokens: TokenSource | undefined },
   dependencies: ProxyDependencies,
 ): Promise<Proxy> {
   const { clock, logger, signal } = dependencies;
@@ -84,7 +85,7 @@ export async function startProxy(
       ...dependencies,
       spiffeId: self,
       controlPlane: config.controlPlane,
-      token: config.joinToken,
+      tokens: config.tokens,
       stateDirectory: config.stateDir,
       lifetimeMs: certificateLifetime === undefined ? undefined : certificateLifetime * 1000,
       metrics,

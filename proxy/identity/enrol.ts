@@ -1,19 +1,21 @@
 import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep, type Clock } from '../../common/clock.ts';
+import { describeError, HauberkError } from '../../common/errors.ts';
 import { parseJoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { formatAddress, type ServerAddress } from '../../common/rpc/channel.ts';
 import { pinRoot } from '../../common/rpc/pin.ts';
 import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
 import { issue, type Issued } from './issue.ts';
+import type { TokenSource } from './token-source.ts';
 
 /** What first contact takes. */
 export interface EnrolSettings {
   readonly spiffeId: SpiffeId;
   readonly controlPlane: ServerAddress;
-  /** `hbk-1-...`; never logged. */
-  readonly token: string;
+  /** Of `hbk-1-...`; never logged. */
+  readonly tokens: TokenSource;
   readonly lifetimeMs?: number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -25,41 +27,92 @@ export interface EnrolSettings {
 const TRY_TIMEOUT_MS = 5_000;
 /** Nobody is served before enrolment, so that waiting long between tries helps nobody. */
 const BACKOFF = { baseMs: 500, capMs: 5_000 };
+/** Looking at a file costs nothing, and a whole project may wait for this sidecar. */
+const TOKEN_POLL_MS = 500;
 /** One line says that it waits; a line for each try would drown the others. */
 const LOG_INTERVAL_MS = 5_000;
 
 /**
  * First contact: pins the root that the join token names, then asks for a certificate over a
- * connection that trusts this root alone. Waits for a control plane that is not there yet.
+ * connection that trusts this root alone. Waits for a control plane that is not there yet, and for a
+ * token that is not there yet. A token that is refused is final, unless its file holds another one
+ * meanwhile.
  *
  * @throws JoinTokenError `token-malformed`
  * @throws RpcError as soon as the control plane has decided against it (any `token-...` reason), or
  *   when it is not the one that the token is for; `cancelled` when the signal is aborted
+ * @throws ConfigError `file-unreadable`
  */
 export async function enrol(settings: EnrolSettings): Promise<Issued> {
-  const { clock, controlPlane, logger, random, signal } = settings;
-  let loggedMs = Number.NEGATIVE_INFINITY;
+  const { random, tokens } = settings;
+  const report = createReport(settings);
   for (let attempt = 1; ; attempt += 1) {
+    const token = await tokens.read();
+    if (token === undefined) {
+      report.tokenMissing();
+      await pause(TOKEN_POLL_MS, settings);
+      continue;
+    }
     try {
-      return await enrolOnce(settings);
+      return await enrolOnce({ ...settings, token });
     } catch (error) {
-      if (!(error instanceof RpcError) || !isPassing(error.code) || signal.aborted) throw error;
-      const nextTryMs = clock.now() + fullJitterMs(attempt, BACKOFF, random);
-      if (clock.now() - loggedMs >= LOG_INTERVAL_MS) {
-        loggedMs = clock.now();
-        const controlPlaneAddress = formatAddress(controlPlane);
-        logger.warn(
-          { event: 'enrolment-waiting', reason: error.code, controlPlane: controlPlaneAddress },
-          `waiting for the control plane to enrol: ${error.message}`,
-        );
-      }
-      await pause(nextTryMs - clock.now(), settings);
+      if (!(await isWorthAnotherTry(error, token, settings))) throw error;
+      report.failed(error);
+      await pause(fullJitterMs(attempt, BACKOFF, random), settings);
     }
   }
 }
 
+async function isWorthAnotherTry(
+  error: unknown,
+  token: string,
+  { signal, tokens }: EnrolSettings,
+): Promise<boolean> {
+  if (signal.aborted) return false;
+  if (error instanceof RpcError && isPassing(error.code)) return true;
+  // A control plane that began anew writes new tokens before it answers anybody.
+  const now = await tokens.read();
+  return now !== undefined && now !== token;
+}
+
+/** Says now and then what enrolment waits for. */
+function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSettings): {
+  failed(error: unknown): void;
+  tokenMissing(): void;
+} {
+  let loggedMs = Number.NEGATIVE_INFINITY;
+  const say = (fields: object, sentence: string): void => {
+    if (clock.now() - loggedMs < LOG_INTERVAL_MS) return;
+    loggedMs = clock.now();
+    logger.warn({ event: 'enrolment-waiting', ...fields }, sentence);
+  };
+  return {
+    failed(error) {
+      const reason = error instanceof HauberkError ? String(error.code) : 'internal';
+      const address = formatAddress(controlPlane);
+      const sentence = `waiting for the control plane to enrol: ${describeError(error)}`;
+      say({ reason, controlPlane: address }, sentence);
+    },
+    tokenMissing() {
+      const { namespace, service } = spiffeId;
+      say(
+        { reason: 'token-missing', path: tokens.origin },
+        `waiting for a join token in ${tokens.origin}; the control plane writes it with ` +
+          `--write-token, or make one with: ${createCommand(namespace, service)}`,
+      );
+    },
+  };
+}
+
+/** How a person makes the token. */
+export function createCommand(namespace: string, service: string): string {
+  return `hauberk token create --namespace ${namespace} --service ${service}`;
+}
+
 /** One try of first contact. Throws as `enrol` does, and for passing failures too. */
-export async function enrolOnce(settings: EnrolSettings): Promise<Issued> {
+export async function enrolOnce(
+  settings: Omit<EnrolSettings, 'tokens' | 'random'> & { readonly token: string },
+): Promise<Issued> {
   const { clock, controlPlane, lifetimeMs, signal, spiffeId } = settings;
   const token = settings.token.trim();
   const { rootDigest } = parseJoinToken(token);

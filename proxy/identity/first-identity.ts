@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describeError } from '../../common/errors.ts';
-import { enrol } from './enrol.ts';
+import { createCommand, enrol } from './enrol.ts';
 import { IdentityError } from './identity-error.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { expiresMs } from './schedule.ts';
@@ -20,7 +20,7 @@ export async function firstIdentity(
   state: StateDirectory,
   settings: IdentityManagerSettings,
 ): Promise<StoredState> {
-  const { clock, logger, signal, token } = settings;
+  const { clock, logger, signal, tokens } = settings;
   const stored = await load(state, settings);
   if (stored !== undefined && expiresMs(stored.identity) > clock.now()) {
     const notAfterMs = expiresMs(stored.identity);
@@ -30,8 +30,8 @@ export async function firstIdentity(
     );
     return stored;
   }
-  if (token === undefined) throw tokenMissing(settings, stored);
-  const issued = await enrol({ ...settings, token, signal: signal ?? NEVER_ABORTED });
+  if (tokens === undefined) throw tokenMissing(settings, stored);
+  const issued = await enrol({ ...settings, tokens, signal: signal ?? NEVER_ABORTED });
   warnOfSkew(logger, issued.skewMs);
   const enrolled = { instanceId: stored?.instanceId ?? randomUUID(), identity: issued.identity };
   await state.save(enrolled);
@@ -45,7 +45,7 @@ export async function firstIdentity(
 
 async function load(
   state: StateDirectory,
-  { clock, logger, spiffeId, token }: IdentityManagerSettings,
+  { clock, logger, spiffeId, tokens }: IdentityManagerSettings,
 ): Promise<StoredState | undefined> {
   try {
     const stored = await state.load(spiffeId);
@@ -55,7 +55,7 @@ async function load(
     return { ...stored, identity: { ...stored.identity, receivedMs } };
   } catch (error) {
     const corrupt = error instanceof IdentityError && error.code === 'state-corrupt';
-    if (!corrupt || token === undefined) throw error;
+    if (!corrupt || (await tokens?.read()) === undefined) throw error;
     const keptAs = await state.setAside(clock.now());
     logger.warn(
       { event: 'state-set-aside', keptAs },
@@ -75,6 +75,6 @@ function tokenMissing(
       : `only a certificate that expired at ${new Date(expiresMs(expired.identity)).toISOString()}`;
   const { namespace, service } = spiffeId;
   return new IdentityError('token-missing', `expected a join token, because there is ${have}`, {
-    hint: `make one with: hauberk token create --namespace ${namespace} --service ${service}`,
+    hint: `make one with: ${createCommand(namespace, service)}`,
   });
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ServerAddress } from '../../common/rpc/channel.ts';
+import type { TokenSource } from './token-source.ts';
 
 /** What is counted here. */
 export interface IdentityMetrics {
@@ -15,7 +16,7 @@ export interface IdentityManagerSettings {
   readonly spiffeId: SpiffeId;
   readonly controlPlane: ServerAddress;
   /** Join token; not needed while the state directory holds a valid certificate. */
-  readonly token?: string | undefined;
+  readonly tokens?: TokenSource | undefined;
   readonly stateDirectory: string;
   /** Lifetime to ask for; the control plane has a default, and decides. */
   readonly lifetimeMs?: number | undefined;

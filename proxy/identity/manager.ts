@@ -128,15 +128,16 @@ export async function createIdentityManager(
   };
 }
 
-function renewed(
+async function renewed(
   settings: IdentityManagerSettings,
   current: WorkloadIdentity,
   signal: AbortSignal,
 ): Promise<Issued> {
-  const { clock, controlPlane, lifetimeMs, spiffeId, token } = settings;
+  const { clock, controlPlane, lifetimeMs, spiffeId, tokens } = settings;
   const remainingMs = expiresMs(current) - clock.now();
   // An expired certificate proves nothing any more; a token still may.
-  if (remainingMs <= 0 && token !== undefined) return enrolOnce({ ...settings, token, signal });
+  const token = remainingMs > 0 ? undefined : await tokens?.read();
+  if (token !== undefined) return enrolOnce({ ...settings, token, signal });
   return issue({
     spiffeId,
     channel: {

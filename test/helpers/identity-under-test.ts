@@ -3,6 +3,7 @@ import { formatJoinToken } from '../../common/pki/join-token.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createIdentityManager, type IdentityManager } from '../../proxy/identity/manager.ts';
 import type { IdentityManagerSettings } from '../../proxy/identity/manager-settings.ts';
+import { fixedToken } from '../../proxy/identity/token-source.ts';
 import { within } from './deadline.ts';
 import { createLogRecorder, type LogRecorder } from './log-recorder.ts';
 import { createManualClock, type ManualClock } from './manual-clock.ts';
@@ -26,7 +27,9 @@ export interface IdentityUnderTest {
   readonly renewals: number;
   /** Resolves at the next renewal, or failure of one. */
   nextResult(): Promise<'renewed' | 'failed'>;
-  readonly create: (settings: Partial<IdentityManagerSettings>) => Promise<IdentityManager>;
+  readonly create: (
+    settings: Partial<IdentityManagerSettings> & { readonly token?: string | undefined },
+  ) => Promise<IdentityManager>;
 }
 
 /** Everything around a manager, with a clock that stands still and randomness that does not vary. */
@@ -49,7 +52,7 @@ export function identityUnderTest(startMs = Date.now()): IdentityUnderTest {
       return renewals;
     },
     nextResult: () => within('a renewal, or a failure of one', result.promise),
-    create: (settings) =>
+    create: ({ token, ...settings }) =>
       createIdentityManager({
         spiffeId: WEB,
         controlPlane: { host: '127.0.0.1', port: 1 },
@@ -67,6 +70,7 @@ export function identityUnderTest(startMs = Date.now()): IdentityUnderTest {
           },
         },
         random: () => 0.5,
+        ...(token === undefined ? {} : { tokens: fixedToken('HAUBERK_TOKEN', token) }),
         ...settings,
       }),
   };
