@@ -7,6 +7,7 @@ import {
   type SettingsTable,
 } from '../common/config/settings.ts';
 import {
+  allow,
   choice,
   durationSeconds,
   expose,
@@ -74,6 +75,10 @@ export const PROXY_SETTINGS = {
   expose: listSetting(expose, {
     description: 'a port that peers may reach, and where the application listens',
     placeholder: 'PORT[=ADDRESS]',
+  }),
+  allow: listSetting(allow, {
+    description: 'the one who may reach a port; repeat for more; by default any workload may',
+    placeholder: 'PORT=SERVICE[.NAMESPACE]',
   }),
   advertise: setting(advertised.optional(), {
     description: 'where peers reach this sidecar; by default the address the control plane sees',

@@ -9,6 +9,7 @@ import { SOFTWARE_VERSION } from '../common/version.ts';
 import { certificateGauge, viewGauge } from './admin/gauges.ts';
 import { createReadiness } from './admin/readiness.ts';
 import { sidecarReport } from './admin/report.ts';
+import { callersByPort } from './policy/callers.ts';
 import type { ProxyConfig } from './config.ts';
 import type { MeshView } from './discovery/mesh-view.ts';
 import { createSyncClient } from './discovery/sync-client.ts';
@@ -174,7 +175,7 @@ function openInbound(room: Room): Promise<TunnelListener> {
   });
   return listenHttp2(
     { ...dependencies, ...config.hboneListen, identity: source },
-    createInbound({ ...dependencies, self, resolveExposure }),
+    createInbound({ ...dependencies, self, callers: callersByPort(config), resolveExposure }),
   );
 }
 

@@ -23,6 +23,14 @@ export interface Expose {
   readonly target: HostPort;
 }
 
+/** Who may reach a port: `--allow 2379=client.shop`. */
+export interface Allow {
+  readonly port: number;
+  readonly service: string;
+  /** Undefined: the sidecar's own namespace. */
+  readonly namespace: string | undefined;
+}
+
 const LOOPBACK = '127.0.0.1';
 const HOST_NAME =
   /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9_]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9_]{0,61}[a-z0-9])?)*$/i;
@@ -91,6 +99,16 @@ export function parseExpose(text: string): Expose {
     throw malformed('PORT or PORT=ADDRESS as in 8080=127.0.0.1:8080', text);
   }
   return { port: parsePort(port), target: parseLocal(target ?? port, 1) };
+}
+
+/** Reads `PORT=SERVICE[.NAMESPACE]`. @throws ConfigError */
+export function parseAllow(text: string): Allow {
+  const [, port = '', service = '', namespace] =
+    /^(\d+)=([^=:.]+)(?:\.([^=:.]+))?$/.exec(text) ?? [];
+  if (![service, namespace ?? 'none'].every(isLabel)) {
+    throw malformed('PORT=SERVICE[.NAMESPACE] as in 2379=client', text);
+  }
+  return { port: parsePort(port), service, namespace };
 }
 
 function parseLocal(text: string, lowestPort: 0 | 1): HostPort {

@@ -2,8 +2,8 @@ import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isLabel, isTrustDomain } from '../names.ts';
-import { parseExpose, parseHostPort, parsePort, parseUpstream } from './address.ts';
-import type { Expose, HostPort, Upstream } from './address.ts';
+import { parseAllow, parseExpose, parseHostPort, parsePort, parseUpstream } from './address.ts';
+import type { Allow, Expose, HostPort, Upstream } from './address.ts';
 import { ConfigError } from './config-error.ts';
 
 /** A zod type for one value: text from a flag or the environment, anything from a file. */
@@ -81,6 +81,9 @@ export interface Bounds {
   readonly min: number;
   readonly max: number;
 }
+
+/** `PORT=SERVICE[.NAMESPACE]`. */
+export const allow: ValueType<Allow> = valueType('who may reach a port', parseAllow);
 
 /** A whole number within bounds, both included. */
 export function integer({ min, max }: Bounds): ValueType<number> {

@@ -4,7 +4,7 @@ import { describeError } from '../../common/errors.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics.ts';
-import { authorize } from '../policy/authorize.ts';
+import { authorize, type CallersByPort } from '../policy/authorize.ts';
 import { formatAuthority, parseAuthority, type Destination } from '../tunnel/authority.ts';
 import type { IncomingStream, RefusalStatus } from '../tunnel/tunnel.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
@@ -14,6 +14,8 @@ import type { ResolveExposure } from './exposure.ts';
 export interface InboundDependencies {
   /** Our own identity: the destination, as policy sees it. */
   readonly self: SpiffeId;
+  /** Ports with a list of their own of who may come in. */
+  readonly callers: CallersByPort;
   readonly resolveExposure: ResolveExposure;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -83,12 +85,14 @@ async function serve(
   connection.closed(outcome, (clock.now() - startedMs) / 1000);
 }
 
-function admit(stream: IncomingStream, { self, resolveExposure }: InboundDependencies): Admission {
+function admit(stream: IncomingStream, dependencies: InboundDependencies): Admission {
+  const { self, callers, resolveExposure } = dependencies;
   const destination = parseAuthority(stream.authority);
   if (destination === undefined) {
     return { kind: 'refused', status: 400, reason: 'malformed-authority' };
   }
-  const decision = authorize({ source: stream.peer, destination: self, port: destination.port });
+  const { port } = destination;
+  const decision = authorize({ source: stream.peer, destination: self, port }, callers);
   if (!decision.allowed) return { kind: 'refused', status: 401, reason: decision.reason };
   const exposure = resolveExposure(destination);
   if (exposure.kind === 'refused') {

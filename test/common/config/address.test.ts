@@ -1,5 +1,10 @@
 import test from 'ava';
-import { parseExpose, parseHostPort, parseUpstream } from '../../../common/config/address.ts';
+import {
+  parseAllow,
+  parseExpose,
+  parseHostPort,
+  parseUpstream,
+} from '../../../common/config/address.ts';
 
 test('host and port are read, IPv6 in brackets', (t) => {
   t.deepEqual(parseHostPort('control-plane:15012'), { host: 'control-plane', port: 15012 });
@@ -76,5 +81,25 @@ test('an exposed port says where the application listens', (t) => {
 for (const text of ['', '0', '80=', '=80', '80=x', '80=1=2', '70000', 'http', '80=127.0.0.1:0']) {
   test(`"${text}" is not an exposed port`, (t) => {
     t.throws(() => parseExpose(text), { name: 'ConfigError' });
+  });
+}
+
+test('an allowance names a port and a service', (t) => {
+  t.deepEqual(parseAllow('2379=client'), { port: 2379, service: 'client', namespace: undefined });
+  t.deepEqual(parseAllow('2379=client.shop'), { port: 2379, service: 'client', namespace: 'shop' });
+});
+
+for (const text of [
+  '',
+  '2379',
+  '2379=',
+  '=client',
+  '0=client',
+  '2379=*',
+  '2379=a.b.c',
+  'x=client',
+]) {
+  test(`"${text}" is not an allowance`, (t) => {
+    t.throws(() => parseAllow(text), { name: 'ConfigError' });
   });
 }

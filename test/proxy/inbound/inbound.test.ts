@@ -26,7 +26,9 @@ function inboundTo(appPort: number) {
     isReserved: () => false,
     localFor: (address) => (address === '10.0.0.7' ? address : undefined),
   });
-  const handle = createInbound({ self, resolveExposure, clock: systemClock, logger, metrics });
+  const callers = new Map([[2379, [{ namespace: 'shop', service: 'client' }]]]);
+  const dependencies = { self, callers, resolveExposure, clock: systemClock, logger, metrics };
+  const handle = createInbound(dependencies);
   return {
     refusals: () => of('stream-refused'),
     failed: async () => parseMetrics(await registry.metrics()),
@@ -75,6 +77,7 @@ for (const [reason, status, stream] of [
   ['malformed-authority', 400, { authority: 'api.shop:8080' }],
   ['wrong-destination', 400, { authority: '10.0.0.8:8080' }],
   ['not-exposed', 400, { authority: '10.0.0.7:22' }],
+  ['denied-caller', 401, { authority: '10.0.0.7:2379' }],
   ['denied-system-identity', 401, { authority: '10.0.0.7:8080', peer: adminId('mesh.local') }],
 ] as const) {
   test(`a stream is refused with ${status} for ${reason}, and the application hears nothing`, async (t) => {
