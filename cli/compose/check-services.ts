@@ -1,5 +1,6 @@
 import { isLabel } from '../../common/names.ts';
 import { ComposeError, type ComposeErrorCode } from './compose-error.ts';
+import { isFixed } from './fixed-addresses.ts';
 import type { Project, Service } from './project.ts';
 import { networkModeTarget, treat } from './treatment.ts';
 
@@ -28,11 +29,6 @@ export function findUnmeshable(project: Project): readonly ComposeError[] {
       checkReplicas(project, service, report);
     }
     if (treatment?.kind !== 'left-out') checkUser(service, report);
-  }
-  if (![...treatments.values()].some(({ kind }) => kind === 'meshed') && problems.length === 0) {
-    const place = services[0]?.place;
-    const sentence = 'there is no service to put into the mesh';
-    if (place !== undefined) problems.push(new ComposeError('not-compose', sentence, { place }));
   }
   return problems;
 }
@@ -71,7 +67,7 @@ function checkReplicas(project: Project, service: Service, report: Report): void
     ports.some(({ value: { published } }) => isOnePort(published)) && 'a fixed port of the host',
     containerName !== undefined && 'a container_name',
     keys.has('mac_address') && 'a mac_address',
-    attachments.some(({ options }) => isFixed(options)) && 'a fixed address',
+    attachments.some(isFixed) && 'a fixed address',
   ];
   const obstacle = obstacles.find((text) => text !== false);
   if (obstacle !== undefined) {
@@ -94,8 +90,4 @@ function isOnePort(published: Service['ports'][number]['value']['published']): b
   return (
     published !== undefined && (published === 'variable' || published.first === published.last)
   );
-}
-
-function isFixed(options: Service['attachments'][number]['options']): boolean {
-  return ['ipv4_address', 'ipv6_address', 'mac_address'].some((key) => key in options);
 }

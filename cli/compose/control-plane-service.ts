@@ -1,6 +1,8 @@
 import { httpHealthCheck } from './health-check.ts';
 import { CONTROL_PLANE, DATA_VOLUME, MARKER, tokenVolume } from './layout-names.ts';
 import type { AddedService, PlanOptions } from './layout.ts';
+import { podsWithFixedAddresses } from './fixed-addresses.ts';
+import { startAfter } from './read-references.ts';
 import type { Project } from './project.ts';
 import { SIDECAR_USER, STATE_DIRECTORY } from './sidecar-service.ts';
 import { treat } from './treatment.ts';
@@ -48,6 +50,7 @@ export function planControlPlane(project: Project, { image }: PlanOptions): Adde
       cap_drop: ['ALL'],
       security_opt: ['no-new-privileges:true'],
       healthcheck: httpHealthCheck(15_014, '/readyz'),
+      ...startAfter(podsWithFixedAddresses(project, networks)),
       networks: [...networks],
       volumes: [
         `${DATA_VOLUME}:${STATE_DIRECTORY}`,

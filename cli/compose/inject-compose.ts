@@ -53,6 +53,9 @@ export function injectCompose(request: InjectRequest): Injection {
   const { project, problems: unread } = readProject(file, request.project ?? projectName(file));
   const problems = [...unknown, ...unread, ...check(project)].sort(byLine);
   const services = reportServices(project, problems);
+  if (problems.length === 0 && services.every(({ action }) => action !== 'mesh')) {
+    problems.push(nothingToMesh(file));
+  }
   if (problems.length > 0) return { output: undefined, services, problems };
   const image = request.image ?? project.annotations.image ?? DEFAULT_IMAGE;
   return { output: writeLayout(file, planMesh(project, { image })), services, problems };
@@ -66,6 +69,12 @@ function check(project: Project): readonly ComposeError[] {
     ...findTakenNames(project),
     ...findPortClashes(project),
   ];
+}
+
+function nothingToMesh(file: ComposeFile): ComposeError {
+  const services = fieldsOf(file.document, file.root).get('services');
+  const sentence = 'there is no service to put into the mesh';
+  return new ComposeError('not-compose', sentence, { place: file.placeOf(services?.keyNode) });
 }
 
 function byLine(one: ComposeError, other: ComposeError): number {

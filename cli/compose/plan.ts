@@ -9,11 +9,12 @@ import {
   tokenVolume,
 } from './layout-names.ts';
 import type { InstancePlan, Plan, PlanOptions } from './layout.ts';
+import { podsBefore } from './fixed-addresses.ts';
 import { planPod } from './pod-service.ts';
 import type { Link, Placed, Project, Service } from './project.ts';
 import { STARTED } from './read-references.ts';
 import { planSidecar } from './sidecar-service.ts';
-import { treat } from './treatment.ts';
+import { networkModeTarget, treat } from './treatment.ts';
 import type { Plain, PlainMap } from './yaml-fields.ts';
 
 /** Keys that belong to the network namespace, and move with it as they are. */
@@ -93,6 +94,7 @@ function planInstance(
       planPod(service, instance, {
         ...options,
         links: writeLinks(project, service.links),
+        after: podsBefore(project, service),
         takes: MOVED_KEYS.filter((key) => keys.has(key)),
       }),
       planSidecar(project, service, instance, options),
@@ -137,13 +139,15 @@ function writeLinks(project: Project, links: readonly Placed<Link>[]): readonly 
   });
 }
 
-/** Its own dependencies on every instance of a service, those that its links meant, its sidecar. */
+/** Its own dependencies, those that links and network_mode imply, and its sidecar. */
 function dependencies(project: Project, service: Service, sidecar: string | undefined): PlainMap {
   const all: Record<string, Plain> = {};
   const linked = service.links.map(({ value }) => ({ service: value.service, options: STARTED }));
+  const shared = networkModeTarget(service);
   for (const { service: name, options } of [
     ...service.dependsOn.map(({ value }) => value),
     ...linked,
+    ...(shared === undefined ? [] : [{ service: shared, options: STARTED }]),
   ]) {
     const target = project.services.get(name);
     const meshed = target !== undefined && becomesOther(project, name);

@@ -1,6 +1,7 @@
 import { commandHealthCheck } from './health-check.ts';
 import { instancesOf, MARKER, podName } from './layout-names.ts';
 import type { AddedService } from './layout.ts';
+import { startAfter } from './read-references.ts';
 import type { Attachment, Service } from './project.ts';
 import { isPlainList, type Plain, type PlainMap } from './yaml-fields.ts';
 
@@ -8,6 +9,8 @@ import { isPlainList, type Plain, type PlainMap } from './yaml-fields.ts';
 export interface PodOptions {
   readonly image: string;
   readonly links: readonly string[];
+  /** Pods that have to start before it. */
+  readonly after: readonly string[];
   /** Keys that it takes over from the application as they are. */
   readonly takes: readonly string[];
 }
@@ -51,6 +54,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
           attach(service, instance, attachment),
         ]),
       ),
+      ...startAfter(options.after),
       ...(options.links.length === 0 ? {} : { links: options.links }),
       ...(Object.keys(sysctls.net).length === 0 ? {} : { sysctls: sysctls.net }),
       [MARKER]: 'pod',
@@ -61,8 +65,17 @@ export function planPod(service: Service, instance: string, options: PodOptions)
 /** The names that others call the service by, which Compose would have given to the application. */
 function attach(service: Service, instance: string, { options }: Attachment): PlainMap {
   const { aliases, ...others } = options;
+  const typed = Object.entries(others).map(([key, value]) => [key, asNumber(key, value)] as const);
   const own = [service.name, ...(instancesOf(service).length > 1 ? [instance] : [])];
   const named = service.containerName === undefined ? [] : [service.containerName];
   const all: readonly Plain[] = [...own, ...(isPlainList(aliases) ? aliases : []), ...named];
-  return { aliases: [...new Set(all)], ...others };
+  return { aliases: [...new Set(all)], ...Object.fromEntries(typed) };
+}
+
+/** Compose takes these as numbers alone. */
+const NUMBERS = new Set(['priority', 'gw_priority']);
+
+function asNumber(key: string, value: Plain): Plain {
+  const isNumber = NUMBERS.has(key) && typeof value === 'string' && /^-?\d+$/.test(value);
+  return isNumber ? Number(value) : value;
 }

@@ -1,9 +1,15 @@
 import type { Dependency, Link, OtherReference, Placed } from './project.ts';
 import type { ServiceFields } from './service-fields.ts';
-import { isPlainMap } from './yaml-fields.ts';
+import { isPlainMap, type PlainMap } from './yaml-fields.ts';
 
 /** What the short form of `depends_on` means. */
 export const STARTED = { condition: 'service_started' } as const;
+
+/** `depends_on` for containers that only have to be started before; nothing when there are none. */
+export function startAfter(services: readonly string[]): PlainMap {
+  if (services.length === 0) return {};
+  return { depends_on: Object.fromEntries(services.map((service) => [service, STARTED])) };
+}
 
 /** Reads `depends_on`, short and long forms. @throws ComposeError */
 export function readDependsOn(fields: ServiceFields): readonly Placed<Dependency>[] {

@@ -21,7 +21,7 @@ export function writeLayout(file: ComposeFile, plan: Plan): string {
     return instances.flatMap((instance, index) => {
       const original = originals[index];
       if (!isMap(original)) return [];
-      const key = renamed(pair.key as Node, instance.name);
+      const key = renamed(pair.key as Node, instance.name, index);
       return writeInstance(document, new Pair<Node, Node>(key, original), instance);
     });
   });
@@ -53,9 +53,10 @@ function changedKeys({ set, remove }: InstancePlan): readonly string[] {
   return [...Object.keys(set), ...remove.map((key) => key.split('.')[0] ?? key)];
 }
 
-function renamed(key: Node, name: string): Node {
+function renamed(key: Node, name: string, index: number): Node {
   if (String(key) === name) return key;
   const copy = nodeOf(name);
+  if (index > 0) return copy;
   const { commentBefore, spaceBefore } = key as { commentBefore?: string; spaceBefore?: boolean };
   return Object.assign(copy, { commentBefore, spaceBefore });
 }
