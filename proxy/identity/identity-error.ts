@@ -11,9 +11,7 @@ export type IdentityErrorCode =
   /** The state is that of another workload. */
   | 'state-foreign'
   /** There is neither a valid certificate nor a join token. */
-  | 'token-missing'
-  /** The token or its root is for another trust domain, or malformed. */
-  | 'bundle-refused';
+  | 'token-missing';
 
 /** Thrown by `proxy/identity`. */
 export class IdentityError extends HauberkError<IdentityErrorCode> {}
