@@ -28,19 +28,31 @@ export function formatHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** All addresses of the machine, of both families. */
+const ANY = '::';
+/** The same where there is no IPv6. */
+const ANY_IPV4 = '0.0.0.0';
+
 /**
- * Opens the server's listener and resolves with the address that it got.
+ * Opens the server's listener and resolves with the address that it got. `::` is every address of the
+ * machine, IPv4 too, also where the system has no IPv6.
  *
  * @throws ListenError when the system refuses it
  */
 export async function listen(server: Server, target: ListenTarget): Promise<AddressInfo> {
-  const listening = once(server, 'listening');
-  server.listen({ host: target.host, port: target.port, backlog: BACKLOG });
   try {
-    await listening;
+    return await open(server, target);
   } catch (error) {
-    throw toListenError(error, target);
+    const withoutIpv6 = target.host === ANY && systemErrorCode(error) === 'EAFNOSUPPORT';
+    if (!withoutIpv6) throw toListenError(error, target);
   }
+  return await listen(server, { ...target, host: ANY_IPV4 });
+}
+
+async function open(server: Server, { host, port }: ListenTarget): Promise<AddressInfo> {
+  const listening = once(server, 'listening');
+  server.listen({ host, port, backlog: BACKLOG });
+  await listening;
   return server.address() as AddressInfo;
 }
 

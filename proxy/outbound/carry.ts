@@ -1,0 +1,62 @@
+import type net from 'node:net';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { describeError, HauberkError } from '../../common/errors.ts';
+import type { ProxyMetrics } from '../metrics.ts';
+import type { Connected } from './connector.ts';
+
+/** A connection of the application that is to be carried. */
+export interface CarryRequest {
+  /** Who is expected at the other end, for the log and the metrics: a SPIFFE ID or `unknown`. */
+  readonly peer: string;
+  /** Opens a stream to the peer. Throws HauberkError. */
+  readonly connect: (signal: AbortSignal) => Promise<Connected>;
+}
+
+/** What carrying a connection takes. */
+export interface CarryDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: ProxyMetrics;
+}
+
+/** Includes every try on every endpoint; long enough for a SYN that is lost twice. */
+const CONNECT_DEADLINE_MS = 10_000;
+
+/** A tunnel that dies before a byte went through is replaced this often for one connection. */
+const MAX_RESTARTS = 3;
+
+/**
+ * Carries the application's connection through a tunnel until it has ended. One that cannot be
+ * carried is reset, never answered with an orderly end. Never rejects.
+ */
+export async function carry(
+  socket: net.Socket,
+  { peer, connect }: CarryRequest,
+  { clock, logger, metrics }: CarryDependencies,
+): Promise<void> {
+  const gone = new AbortController();
+  const giveUp = (): void => gone.abort();
+  socket.once('close', giveUp);
+  socket.on('error', giveUp);
+  const startedMs = clock.now();
+  try {
+    for (let restarts = 0; ; restarts += 1) {
+      const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(CONNECT_DEADLINE_MS)]);
+      const { stream, endpoint } = await connect(signal);
+      metrics.connected('outbound', (clock.now() - startedMs) / 1000);
+      const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri);
+      const outcome = await stream.relay(socket, connection.counters);
+      connection.closed(outcome, (clock.now() - startedMs) / 1000);
+      if (outcome !== 'untouched') return;
+      if (restarts >= MAX_RESTARTS) break;
+    }
+    socket.resetAndDestroy();
+  } catch (error) {
+    const reason = error instanceof HauberkError ? error.code : 'internal';
+    metrics.connectionFailed('outbound', peer, reason);
+    const sentence = `a connection to ${peer} failed: ${describeError(error)}`;
+    if (reason !== 'aborted') logger.warn({ event: 'connection-failed', peer, reason }, sentence);
+    socket.resetAndDestroy();
+  }
+}

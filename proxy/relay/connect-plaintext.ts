@@ -1,0 +1,50 @@
+import net from 'node:net';
+
+/** Where to connect, and how long to try. */
+export interface PlaintextTarget {
+  /** IP address, without brackets. */
+  readonly address: string;
+  readonly port: number;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Finds peers that vanished: the application's own probes end at the sidecar. The first one well after
+ * what firewalls keep idle connections for at least.
+ */
+const KEEP_ALIVE_MS = 60_000;
+
+/**
+ * Connects in plaintext. The socket is half-open capable and not read yet.
+ *
+ * Rejects with the system's error, a DOMException `TimeoutError`, or the signal's reason.
+ */
+export async function connectPlaintext(
+  { address, port, timeoutMs }: PlaintextTarget,
+  signal: AbortSignal,
+): Promise<net.Socket> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  deadline.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
+  const socket = net.connect({
+    host: address,
+    port,
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
+  });
+  const onAbort = (): void => reject(deadline.reason as Error);
+  deadline.addEventListener('abort', onAbort, { once: true });
+  socket.once('connect', () => resolve(socket));
+  socket.once('error', reject);
+  try {
+    return await promise;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    deadline.removeEventListener('abort', onAbort);
+    socket.removeListener('error', reject);
+  }
+}
