@@ -1,8 +1,11 @@
 import { parseHostPort, type HostPort } from '../common/config/address.ts';
+import { ConfigError } from '../common/config/config-error.ts';
 import {
+  flagName,
   listSetting,
   secretSetting,
   setting,
+  switchSetting,
   type SettingsOf,
   type SettingsTable,
 } from '../common/config/settings.ts';
@@ -16,6 +19,7 @@ import {
   integer,
   ipAddress,
   label,
+  port,
   text,
   trustDomain,
   upstream,
@@ -31,8 +35,8 @@ const advertised: ValueType<{ readonly address: string; readonly port: number | 
   valueType('IP or IP:PORT', (raw) => {
     const bare = ipAddress.safeParse(raw);
     if (bare.success) return { address: bare.data, port: undefined };
-    const { host, port } = parseHostPort(raw);
-    return ipAddress.safeParse(host).success ? { address: host, port } : undefined;
+    const { host: address, ...rest } = parseHostPort(raw);
+    return ipAddress.safeParse(address).success ? { address, ...rest } : undefined;
   });
 
 /** A day: a drain that takes longer is a restart that never happens. */
@@ -84,15 +88,47 @@ export const PROXY_SETTINGS = {
     description: 'where peers reach this sidecar; by default the address the control plane sees',
     placeholder: 'IP[:PORT]',
   }),
-  hboneListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_008 }), {
+  hboneListen: setting(listenAddress.default({ host: '::', port: 15_008 }), {
     description: 'where to accept tunnels of peers',
     placeholder: 'HOST:PORT',
-    defaultText: '0.0.0.0:15008',
+    defaultText: '[::]:15008',
   }),
-  metricsListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_020 }), {
+  metricsListen: setting(listenAddress.default({ host: '::', port: 15_020 }), {
     description: 'where to serve metrics and health',
     placeholder: 'HOST:PORT',
-    defaultText: '0.0.0.0:15020',
+    defaultText: '[::]:15020',
+  }),
+  transparent: switchSetting({
+    description:
+      'carry what hauberk proxy init-netns redirects here, and let peers reach every port',
+  }),
+  outbound: setting(choice(['passthrough', 'mesh-only']).default('passthrough'), {
+    description:
+      'with --transparent: passthrough, or mesh-only to refuse what would leave in plaintext',
+    placeholder: 'MODE',
+  }),
+  inbound: setting(choice(['strict', 'permissive']).default('strict'), {
+    description: 'with --transparent: strict, or permissive to let plaintext in from everybody',
+    placeholder: 'MODE',
+  }),
+  ingress: listSetting(port, {
+    description:
+      'with --transparent: a port that takes plaintext from everybody, as a website does',
+    placeholder: 'PORT',
+  }),
+  excludePort: listSetting(port, {
+    description: 'with --transparent: a port that peers may not reach through the mesh',
+    placeholder: 'PORT',
+  }),
+  outboundListen: setting(listenAddress.default({ host: '127.0.0.1', port: 15_001 }), {
+    description: 'with --transparent: where the rules redirect outgoing connections to',
+    placeholder: 'HOST:PORT',
+    defaultText: '127.0.0.1:15001, and [::1]:15001',
+  }),
+  inboundListen: setting(listenAddress.default({ host: '::', port: 15_006 }), {
+    description: 'with --transparent: where the rules redirect incoming plaintext to',
+    placeholder: 'HOST:PORT',
+    defaultText: '[::]:15006',
   }),
   certificateLifetime: setting(durationSeconds({ min: 10, max: 604_800 }).optional(), {
     description: 'lifetime to ask for; the control plane may give less',
@@ -108,6 +144,27 @@ export const PROXY_SETTINGS = {
     placeholder: 'LEVEL',
   }),
 } satisfies SettingsTable;
+
+/**
+ * Refuses settings that would have no effect: who asks for `mesh-only` and gets a sidecar that captures
+ * nothing would believe to be safe.
+ *
+ * @throws ConfigError `setting-invalid`
+ */
+export function checkProxyConfig(config: ProxyConfig): void {
+  if (config.transparent) return;
+  const idle = [
+    config.outbound === 'mesh-only' ? 'outbound' : undefined,
+    config.inbound === 'permissive' ? 'inbound' : undefined,
+    config.ingress.length > 0 ? 'ingress' : undefined,
+    config.excludePort.length > 0 ? 'excludePort' : undefined,
+  ].find((key) => key !== undefined);
+  if (idle === undefined) return;
+  const sentence = `${flagName(idle)} has an effect together with --transparent only`;
+  throw new ConfigError('setting-invalid', sentence, {
+    hint: 'add --transparent, or leave it out',
+  });
+}
 
 /** The resolved settings of a sidecar. */
 export type ProxyConfig = SettingsOf<typeof PROXY_SETTINGS>;

@@ -4,7 +4,7 @@ import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { variableName } from '../common/config/settings.ts';
 import { createLogger } from '../common/logging/logger.ts';
-import { PROXY_SETTINGS, type ProxyConfig } from './config.ts';
+import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config.ts';
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { initNetns } from './interception/init-netns.ts';
 
@@ -46,6 +46,7 @@ export function runInitNetns(argv: readonly string[], env: NodeJS.ProcessEnv): P
 }
 
 async function runProxy(config: ProxyConfig): Promise<number> {
+  checkProxyConfig(config);
   const logger = createLogger({ name: 'proxy', level: config.logLevel });
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   const stop = new AbortController();

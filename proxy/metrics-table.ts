@@ -117,6 +117,18 @@ export const PROXY_METRICS = {
     labels: ['direction', 'reason'],
     help: 'Handshakes that ended because the peer was refused, by reason.',
   },
+  passthroughConnections: {
+    name: 'hauberk_passthrough_connections_total',
+    type: 'counter',
+    labels: ['direction'],
+    help: 'Captured connections that went on in plaintext.',
+  },
+  passthroughConnectionsOpen: {
+    name: 'hauberk_passthrough_connections_open',
+    type: 'gauge',
+    labels: ['direction'],
+    help: 'Captured connections that are going on in plaintext now.',
+  },
   certificateNotBefore: {
     name: 'hauberk_certificate_not_before_timestamp_seconds',
     type: 'gauge',

@@ -55,6 +55,10 @@ export interface ProxyMetrics extends TunnelMetrics {
   connectionFailed(direction: Direction, peerUri: string, reason: string): void;
   /** The time from the acceptance of a connection until the other side had accepted it too. */
   connected(direction: Direction, seconds: number): void;
+  /** A captured connection goes on in plaintext from now on. */
+  passthroughOpened(direction: Direction): void;
+  /** It has ended; call it once for each `passthroughOpened`. */
+  passthroughClosed(direction: Direction): void;
   renewed(): void;
   renewalFailed(reason: string): void;
   /** Sets where the gauges of the certificate read from. */
@@ -82,6 +86,7 @@ export function createProxyMetrics(
 ): ProxyMetrics {
   const peers = new PeerTable(maxPeerLabels);
   const tunnels = { inbound: newTunnelCounts(), outbound: newTunnelCounts() };
+  const passthroughs = { inbound: { opened: 0, ended: 0 }, outbound: { opened: 0, ended: 0 } };
   const renewals = { count: 0, failures: new Map<string, number>() };
   let certificate: (() => CertificateGauge) | undefined;
   let controlPlane: (() => boolean) | undefined;
@@ -89,6 +94,7 @@ export function createProxyMetrics(
 
   registerPeerMetrics(registry, peers);
   registerTunnelMetrics(registry, tunnels);
+  registerPassthroughMetrics(registry, passthroughs);
   const durations = histogram(registry, PROXY_METRICS.connectionDuration);
   const connects = histogram(registry, PROXY_METRICS.connectSeconds);
   const handshakes = histogram(registry, PROXY_METRICS.handshakeSeconds);
@@ -140,6 +146,12 @@ export function createProxyMetrics(
     },
     handshake: (direction, seconds) => handshakes.observe({ direction }, seconds),
     handshakeRefused: (direction, reason) => increment(tunnels[direction].refused, reason),
+    passthroughOpened(direction) {
+      passthroughs[direction].opened += 1;
+    },
+    passthroughClosed(direction) {
+      passthroughs[direction].ended += 1;
+    },
     renewed() {
       renewals.count += 1;
     },
@@ -166,9 +178,12 @@ export function createProxyMetrics(
   };
 }
 
-interface TunnelCounts {
+interface OpenedAndEnded {
   opened: number;
   ended: number;
+}
+
+interface TunnelCounts extends OpenedAndEnded {
   readonly closed: Map<string, number>;
   readonly refused: Map<string, number>;
 }
@@ -177,7 +192,7 @@ function newTunnelCounts(): TunnelCounts {
   return { opened: 0, ended: 0, closed: new Map(), refused: new Map() };
 }
 
-function openCount({ opened, ended }: TunnelCounts): number {
+function openCount({ opened, ended }: OpenedAndEnded): number {
   return opened - ended;
 }
 
@@ -232,5 +247,18 @@ function registerTunnelMetrics(
     for (const [direction, { refused }] of rows) {
       for (const [reason, count] of refused) add({ direction, reason }, count);
     }
+  });
+}
+
+function registerPassthroughMetrics(
+  registry: Registry,
+  passthroughs: Readonly<Record<Direction, OpenedAndEnded>>,
+): void {
+  const rows = Object.entries(passthroughs);
+  counter(registry, PROXY_METRICS.passthroughConnections, (add) => {
+    for (const [direction, { opened }] of rows) add({ direction }, opened);
+  });
+  gauge(registry, PROXY_METRICS.passthroughConnectionsOpen, (set) => {
+    for (const [direction, counts] of rows) set({ direction }, openCount(counts));
   });
 }

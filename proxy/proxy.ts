@@ -1,32 +1,26 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { sleep, type Clock } from '../common/clock.ts';
-import { drain, type Closeable, type Drainable, type DrainOutcome } from '../common/lifecycle.ts';
+import { drain, type Closeable, type DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
-import { spiffeId, type SpiffeId } from '../common/pki/spiffe-id.ts';
+import { spiffeId } from '../common/pki/spiffe-id.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
 import { certificateGauge, viewGauge } from './admin/gauges.ts';
 import { createReadiness } from './admin/readiness.ts';
 import { sidecarReport } from './admin/report.ts';
-import { callersByPort } from './policy/callers.ts';
 import type { ProxyConfig } from './config.ts';
-import type { MeshView } from './discovery/mesh-view.ts';
 import { createSyncClient } from './discovery/sync-client.ts';
 import { createIdentityManager } from './identity/manager.ts';
-import type { IdentitySource } from './identity/source.ts';
 import type { TokenSource } from './identity/token-source.ts';
-import { createExposure } from './inbound/exposure.ts';
-import { createInbound } from './inbound/inbound.ts';
-import { createProxyMetrics, type ProxyMetrics } from './metrics.ts';
-import { EndpointHealth } from './outbound/endpoint-health.ts';
-import { listenUpstream, type UpstreamListener } from './outbound/upstream-listener.ts';
-import { warmUpstreams } from './outbound/warm-upstreams.ts';
+import { PlaintextFlows } from './interception/plaintext-flows.ts';
+import { createProxyMetrics } from './metrics.ts';
 import { createOwnAddresses } from './own-addresses.ts';
-import { createHttp2Dial } from './tunnel/http2-dial.ts';
-import { listenHttp2 } from './tunnel/http2-listen.ts';
-import { createTunnelPool } from './tunnel/tunnel-pool.ts';
-import type { TunnelListener } from './tunnel/tunnel.ts';
+import { openCapture } from './proxy-capture.ts';
+import { openInbound } from './proxy-inbound.ts';
+import { openOutbound } from './proxy-outbound.ts';
+import { placeOf } from './proxy-place.ts';
+import type { Room } from './proxy-room.ts';
 
 /** What a sidecar is made from. */
 export interface ProxyDependencies {
@@ -68,7 +62,7 @@ export async function startProxy(
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
   const metrics = createProxyMetrics(registry);
   const readiness = createReadiness(clock);
-  own(
+  const telemetry = own(
     await startTelemetryServer({
       ...config.metricsListen,
       registry,
@@ -95,9 +89,12 @@ export async function startProxy(
   const { source } = identity;
   readiness.watch(source);
   metrics.certificate(() => certificateGauge(source.current()));
-  const room: Room = { ...dependencies, config, self, source, metrics };
+  const addresses = createOwnAddresses({ clock, advertised: config.advertise?.address });
+  const ownPorts = new Set([telemetry.port]);
+  const room: Room = { ...dependencies, config, self, source, metrics, addresses, ownPorts };
 
   const inbound = own(await openInbound(room));
+  const flows = new PlaintextFlows();
   const sync = own(
     await createSyncClient({
       ...dependencies,
@@ -105,13 +102,8 @@ export async function startProxy(
       controlPlane: config.controlPlane,
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
-      hello: () => ({
-        addresses: config.advertise === undefined ? [] : [config.advertise.address],
-        hbonePort: config.advertise?.port ?? inbound.port,
-        ports: config.expose.map(({ port }) => port),
-        anyPort: false,
-      }),
-      report: () => sidecarReport(source, metrics),
+      hello: () => placeOf(room, inbound.port),
+      report: () => sidecarReport(source, metrics, flows),
       onBundle: (bundle) => identity.acceptBundle(bundle),
       stateDirectory: config.stateDir,
     }),
@@ -122,6 +114,10 @@ export async function startProxy(
 
   // Ready means that peers can find us and we them; a control plane that is away must not stop us.
   await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
+  // Not before the mesh had a chance to be known: who may be in it must not be called in plaintext.
+  const capture = config.transparent
+    ? own(await openCapture(room, { connector: outbound.connector, flows }))
+    : undefined;
   readiness.listening();
   logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
   const parts = opened.move();
@@ -130,9 +126,8 @@ export async function startProxy(
       readiness.draining();
       await sync.goodbye();
       const deadlineMs = config.drainSeconds * 1000;
-      const drained = [...outbound.listeners, inbound].map((part) =>
-        drain(part, { clock, deadlineMs }),
-      );
+      const doors = [...outbound.listeners, ...(capture?.listeners ?? []), inbound];
+      const drained = doors.map((door) => drain(door, { clock, deadlineMs }));
       const outcome = (await Promise.all(drained)).includes('forced') ? 'forced' : 'idle';
       logger.info({ event: 'drained', outcome }, DRAIN_SENTENCES[outcome]);
       await parts.disposeAsync();
@@ -147,60 +142,3 @@ const DRAIN_SENTENCES: Readonly<Record<DrainOutcome, string>> = {
   idle: 'all connections had ended',
   forced: 'connections that were still open at the deadline were reset',
 };
-
-/** What both directions of traffic need. */
-interface Room extends ProxyDependencies {
-  readonly config: ProxyConfig;
-  readonly self: SpiffeId;
-  readonly source: IdentitySource;
-  readonly metrics: ProxyMetrics;
-}
-
-/** Opens the door for peers. */
-function openInbound(room: Room): Promise<TunnelListener> {
-  const { config, self, source, ...dependencies } = room;
-  const ports = config.expose.map(({ port, target }) => ({
-    port,
-    target: { address: target.host, port: target.port },
-  }));
-  const own = createOwnAddresses({
-    clock: dependencies.clock,
-    advertised: config.advertise?.address,
-  });
-  const resolveExposure = createExposure({
-    ports,
-    anyPort: false,
-    isReserved: () => false,
-    localFor: (address) => own.localFor(address),
-  });
-  return listenHttp2(
-    { ...dependencies, ...config.hboneListen, identity: source },
-    createInbound({ ...dependencies, self, callers: callersByPort(config), resolveExposure }),
-  );
-}
-
-/** Opens the doors for the application, and a tunnel to each peer that it will call. */
-async function openOutbound(
-  room: Room,
-  view: MeshView,
-): Promise<Closeable & { readonly listeners: readonly Drainable[] }> {
-  const { config, source, metrics, ...dependencies } = room;
-  const dial = createHttp2Dial({ ...dependencies, identity: source, metrics });
-  await using opened = new AsyncDisposableStack();
-  const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
-  const pool = own(createTunnelPool({ ...dependencies, dial, identity: source }));
-  const health = new EndpointHealth(dependencies);
-  const { trustDomain, namespace } = config;
-  const upstreams = config.upstream.map(({ listen, port, ...target }) => ({
-    listen: { address: listen.host, port: listen.port },
-    target: { service: target.service, namespace: target.namespace ?? namespace, port },
-  }));
-  const listeners: UpstreamListener[] = [];
-  for (const upstream of upstreams) {
-    const shared = { ...dependencies, view, pool, health, metrics, trustDomain };
-    listeners.push(own(await listenUpstream(upstream, shared)));
-  }
-  own(warmUpstreams(upstreams, { view, pool, health }));
-  const parts = opened.move();
-  return { listeners, close: () => parts.disposeAsync() };
-}

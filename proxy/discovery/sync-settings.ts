@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../common/rpc/channel.ts';
+import type { PlaintextTraffic } from '../interception/plaintext-flows.ts';
 
 /** What a connection to the control plane is made with. */
 export interface SyncCredentials {
@@ -28,25 +29,6 @@ export interface SidecarPlace {
   readonly ports: readonly number[];
   /** Peers may reach every port of the addresses. */
   readonly anyPort: boolean;
-}
-
-/** All plaintext between the application and one address, by the port that was called. */
-export interface PlaintextFlow {
-  /** True when the application was called, false when it called. */
-  readonly inbound: boolean;
-  /** IP address of the other side. */
-  readonly address: string;
-  readonly port: number;
-  readonly connections: number;
-}
-
-/** What was let through without encryption since the sidecar started. */
-export interface PlaintextTraffic {
-  readonly connections: number;
-  /** How many flows there are, as far as they were told apart. */
-  readonly flows: number;
-  /** The ones with the most connections. */
-  readonly mostUsed: readonly PlaintextFlow[];
 }
 
 /** What `hauberk status` shows of this sidecar. */

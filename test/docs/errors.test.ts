@@ -37,6 +37,21 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'malformed-authority',
     'aborted',
   ],
+  'A captured connection is refused': [
+    ...new Set([
+      ...unionOf('proxy/outbound/captured-route.ts', 'type RouteRefusal ='),
+      ...unionOf('proxy/inbound/plaintext-admission.ts', 'type PlaintextRefusal ='),
+      'no-original-destination',
+    ]),
+  ],
+  'A connection in plaintext fails': [
+    ...unionOf('proxy/interception/passthrough.ts', 'function failureReason(', '{'),
+    'aborted',
+  ],
+  'Interception cannot be set up': unionOf(
+    'proxy/interception/interception-error.ts',
+    'type InterceptionErrorCode =',
+  ),
   'How carried connections end': unionOf('proxy/relay/relay.ts', 'type RelayOutcome ='),
   'How tunnels end': unionOf('proxy/tunnel/tunnel.ts', 'type TunnelEnd ='),
   'A connection to the control plane is refused before gRPC': unionOf(

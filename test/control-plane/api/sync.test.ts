@@ -83,8 +83,8 @@ test('a sidecar without an address is where it is seen; one that only calls is n
   const { first } = await join(cp, web, { addresses: [] });
   if (first.kind !== 'snapshot') return t.fail('expected a snapshot first');
   t.deepEqual(
-    first.endpoints.map(({ instanceId, addresses }) => [instanceId, ...addresses]),
-    [['web-1', '127.0.0.1']],
+    first.endpoints.map(({ instanceId, addresses }) => `${instanceId} at ${addresses.join()}`),
+    ['web-1 at 127.0.0.1'],
   );
 });
 

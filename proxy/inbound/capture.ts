@@ -1,0 +1,69 @@
+import type net from 'node:net';
+import { canonicalAddress } from '../../common/ip-address.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { FindOriginalDestination } from '../interception/original-destination.ts';
+import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
+import type { Refuse } from '../interception/refusals.ts';
+import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
+import type { Destination } from '../tunnel/authority.ts';
+import {
+  admitPlaintext,
+  type PlaintextInput,
+  type PlaintextRefusal,
+} from './plaintext-admission.ts';
+
+/** What capturing incoming plaintext takes. */
+export interface InboundCaptureDependencies
+  extends PassthroughDependencies, Omit<PlaintextInput, 'destination'> {
+  readonly findDestination: FindOriginalDestination;
+  readonly refuse: Refuse;
+}
+
+/**
+ * Listens for connections from outside the mesh that the rules redirect here, and lets in those that
+ * may come in, to the very address and port that they were made to.
+ *
+ * Throws ListenError when it cannot listen.
+ */
+export async function listenInboundCapture(
+  listen: Destination,
+  dependencies: InboundCaptureDependencies,
+): Promise<PlaintextListener> {
+  const { logger } = dependencies;
+  const name = 'inbound';
+  const listener = await listenPlaintext(
+    { name, host: listen.address, port: listen.port, logger },
+    (socket) => serve(socket, dependencies),
+  );
+  const { address, port } = listener.address;
+  logger.info(
+    { event: 'listening', name, address, port },
+    `plaintext that comes in is captured on ${formatHostPort(address, port)}`,
+  );
+  return listener;
+}
+
+async function serve(socket: net.Socket, dependencies: InboundCaptureDependencies): Promise<void> {
+  const destination = dependencies.findDestination(socket);
+  const remoteAddress = canonicalAddress(socket.remoteAddress ?? '') ?? 'unknown';
+  const refuse = (reason: PlaintextRefusal | 'no-original-destination', detail: string): void => {
+    const sentence = `refused plaintext from ${remoteAddress}: ${detail}`;
+    dependencies.refuse({ direction: 'inbound', reason, place: remoteAddress, sentence });
+    socket.resetAndDestroy();
+  };
+  if (destination === undefined) {
+    return refuse('no-original-destination', 'the system does not say where it wanted to go');
+  }
+  const admission = admitPlaintext({ ...dependencies, destination });
+  if (admission.kind === 'refused') {
+    const place = formatHostPort(destination.address, destination.port);
+    return refuse(admission.reason, `${place} ${SENTENCES[admission.reason]}`);
+  }
+  await passThrough(socket, { direction: 'inbound', destination, remoteAddress }, dependencies);
+}
+
+const SENTENCES: Readonly<Record<PlaintextRefusal, string>> = {
+  plaintext: 'is for members of the mesh; --ingress opens a port to everybody',
+  'own-port': 'is a port of this sidecar',
+  'wrong-destination': 'is not an address of this host',
+};

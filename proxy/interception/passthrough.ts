@@ -1,0 +1,66 @@
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { Direction, ProxyMetrics } from '../metrics.ts';
+import { connectPlaintext } from '../relay/connect-plaintext.ts';
+import { plaintextStream } from '../relay/plaintext-stream.ts';
+import { splice } from '../relay/splice.ts';
+import type { PlaintextFlows } from './plaintext-flows.ts';
+
+/** A captured connection that goes on without encryption. */
+export interface Passthrough {
+  readonly direction: Direction;
+  /** Where it wanted to go. */
+  readonly destination: { readonly address: string; readonly port: number };
+  /** The address that is not the application's, for the list of what still passes. */
+  readonly remoteAddress: string;
+}
+
+/** What passing a connection through takes. */
+export interface PassthroughDependencies {
+  readonly flows: PlaintextFlows;
+  readonly logger: Logger;
+  readonly metrics: Pick<
+    ProxyMetrics,
+    'connectionFailed' | 'passthroughOpened' | 'passthroughClosed'
+  >;
+}
+
+/** Long enough for a SYN that is lost twice. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Connects a captured connection with its original destination, in plaintext, until it has ended. A
+ * destination that does not accept is a reset. Never rejects.
+ */
+export async function passThrough(
+  socket: Socket,
+  { direction, destination, remoteAddress }: Passthrough,
+  { flows, logger, metrics }: PassthroughDependencies,
+): Promise<void> {
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
+  let far;
+  try {
+    far = await connectPlaintext({ ...destination, timeoutMs: CONNECT_TIMEOUT_MS }, gone.signal);
+  } catch (error) {
+    const reason = gone.signal.aborted ? 'aborted' : failureReason(error);
+    metrics.connectionFailed(direction, 'unknown', reason);
+    const place = formatHostPort(destination.address, destination.port);
+    const sentence = `${place} did not accept a connection in plaintext: ${describeError(error)}`;
+    // As usual as a closed port: the application hears of it and says so itself.
+    logger.debug({ event: 'passthrough-failed', direction, place, reason }, sentence);
+    socket.resetAndDestroy();
+    return;
+  }
+  flows.count(direction, remoteAddress, destination.port);
+  metrics.passthroughOpened(direction);
+  await splice(socket, plaintextStream(far), { bytesFromApp: 0, bytesToApp: 0 });
+  metrics.passthroughClosed(direction);
+}
+
+function failureReason(error: unknown): 'refused' | 'timeout' | 'unreachable' {
+  if (error instanceof DOMException && error.name === 'TimeoutError') return 'timeout';
+  return systemErrorCode(error) === 'ECONNREFUSED' ? 'refused' : 'unreachable';
+}

@@ -1,0 +1,42 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import type { Direction, ProxyMetrics } from '../metrics.ts';
+
+/** A captured connection that is not carried. */
+export interface Refusal {
+  readonly direction: Direction;
+  /** A code from a closed list: a label of `hauberk_connections_failed_total`. */
+  readonly reason: string;
+  /** Where it came from or wanted to go, for the log. */
+  readonly place: string;
+  /** What was expected and what came. */
+  readonly sentence: string;
+}
+
+/** Counts every refusal, and logs at most one per reason and second: scanners are patient. */
+export type Refuse = (refusal: Refusal) => void;
+
+const INTERVAL_MS = 1_000;
+
+/** Creates the book of refusals of one sidecar. */
+export function createRefusals(options: {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<ProxyMetrics, 'connectionFailed'>;
+}): Refuse {
+  const { clock, logger, metrics } = options;
+  const windows = new Map<string, { untilMs: number; suppressed: number }>();
+  return ({ direction, reason, place, sentence }) => {
+    metrics.connectionFailed(direction, 'unknown', reason);
+    const key = `${direction} ${reason}`;
+    const nowMs = clock.now();
+    const window = windows.get(key);
+    if (window !== undefined && nowMs < window.untilMs) {
+      window.suppressed += 1;
+      return;
+    }
+    windows.set(key, { untilMs: nowMs + INTERVAL_MS, suppressed: 0 });
+    const suppressed = window?.suppressed ?? 0;
+    logger.warn({ event: 'capture-refused', direction, reason, place, suppressed }, sentence);
+  };
+}

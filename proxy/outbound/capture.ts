@@ -1,0 +1,85 @@
+import type net from 'node:net';
+import { formatHostPort } from '../../common/listen.ts';
+import type { FindOriginalDestination } from '../interception/original-destination.ts';
+import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
+import type { Refuse } from '../interception/refusals.ts';
+import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
+import type { Destination } from '../tunnel/authority.ts';
+import { routeCaptured, type RouteInput, type RouteRefusal } from './captured-route.ts';
+import { carry, type CarryDependencies } from './carry.ts';
+import { connectToAddress, type ConnectorDependencies } from './connector.ts';
+
+/** What capturing outgoing connections takes. */
+export interface OutboundCaptureDependencies
+  extends
+    ConnectorDependencies,
+    CarryDependencies,
+    PassthroughDependencies,
+    Omit<RouteInput, 'destination' | 'view'> {
+  readonly findDestination: FindOriginalDestination;
+  readonly refuse: Refuse;
+  readonly metrics: CarryDependencies['metrics'];
+}
+
+/**
+ * Listens for the connections of the application that the rules redirect here, and carries each to
+ * where it wanted to go: through a tunnel, in plaintext, or not at all.
+ *
+ * Throws ListenError when it cannot listen.
+ */
+export async function listenOutboundCapture(
+  listen: Destination,
+  dependencies: OutboundCaptureDependencies,
+): Promise<PlaintextListener> {
+  const { logger } = dependencies;
+  const name = 'outbound';
+  const listener = await listenPlaintext(
+    { name, host: listen.address, port: listen.port, logger },
+    (socket) => serve(socket, dependencies),
+  );
+  const { address, port } = listener.address;
+  logger.info(
+    { event: 'listening', name, address, port },
+    `connections that leave are captured on ${formatHostPort(address, port)}`,
+  );
+  return listener;
+}
+
+async function serve(socket: net.Socket, dependencies: OutboundCaptureDependencies): Promise<void> {
+  const destination = dependencies.findDestination(socket);
+  if (destination === undefined) {
+    const sentence = 'the system does not say where a captured connection wanted to go';
+    const reason = 'no-original-destination';
+    dependencies.refuse({ direction: 'outbound', reason, place: 'unknown', sentence });
+    socket.resetAndDestroy();
+    return;
+  }
+  const route = routeCaptured({ ...dependencies, destination });
+  switch (route.kind) {
+    case 'tunnel': {
+      const [{ spiffeId }, ...others] = route.endpoints;
+      const isSure = others.every((other) => other.spiffeId.uri === spiffeId.uri);
+      const peer = isSure ? spiffeId.uri : 'unknown';
+      const connect = (signal: AbortSignal) => connectToAddress(destination, dependencies, signal);
+      return await carry(socket, { peer, connect }, dependencies);
+    }
+    case 'passthrough': {
+      const passthrough = { direction: 'outbound', destination } as const;
+      const remoteAddress = destination.address;
+      return await passThrough(socket, { ...passthrough, remoteAddress }, dependencies);
+    }
+    case 'refused': {
+      const place = formatHostPort(destination.address, destination.port);
+      const sentence = `refused a connection to ${place}: ${SENTENCES[route.reason]}`;
+      dependencies.refuse({ direction: 'outbound', reason: route.reason, place, sentence });
+      socket.resetAndDestroy();
+    }
+  }
+}
+
+const SENTENCES: Readonly<Record<RouteRefusal, string>> = {
+  'own-port': 'it is a port of this sidecar',
+  'not-exposed': 'the sidecar there does not expose that port',
+  'not-in-mesh': 'nobody of the mesh is there, and --outbound is mesh-only',
+  'no-view': 'nothing is known of the mesh yet',
+};

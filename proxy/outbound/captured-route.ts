@@ -1,0 +1,56 @@
+import { servesPort, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
+import type { Destination } from '../tunnel/authority.ts';
+
+/** What becomes of connections that leave the mesh. */
+export type OutboundMode = 'passthrough' | 'mesh-only';
+
+/** Why a captured connection goes nowhere; labels of `hauberk_connections_failed_total`. */
+export type RouteRefusal =
+  /** It leads back to this sidecar. */
+  | 'own-port'
+  /** It leads to a sidecar that does not serve the port. */
+  | 'not-exposed'
+  /** Nobody in the mesh is there, and nothing else may be called. */
+  | 'not-in-mesh'
+  /** Nothing is known of the mesh yet: it may be a member. */
+  | 'no-view';
+
+/** Where a captured connection goes. */
+export type CapturedRoute =
+  | { readonly kind: 'tunnel'; readonly endpoints: readonly [Endpoint, ...Endpoint[]] }
+  | { readonly kind: 'passthrough' }
+  | { readonly kind: 'refused'; readonly reason: RouteRefusal };
+
+/** What the decision is made from. */
+export interface RouteInput {
+  /** Where the application wanted to go; the address in canonical form. */
+  readonly destination: Destination;
+  readonly view: Pick<MeshView, 'version' | 'endpointsAt'>;
+  readonly mode: OutboundMode;
+  /** True for a port of this sidecar. */
+  readonly isOwnPort: (port: number) => boolean;
+  /** True for an address of this host. */
+  readonly isOwnAddress: (address: string) => boolean;
+}
+
+/**
+ * Decides where a captured connection goes. An address at which the mesh has anybody is never spoken
+ * to in plaintext, whether that sidecar serves the port or not; and nobody is, before the mesh is
+ * known.
+ */
+export function routeCaptured(input: RouteInput): CapturedRoute {
+  const { destination, view, mode, isOwnPort, isOwnAddress } = input;
+  const { address, port } = destination;
+  // A connection that was made to the listener itself has the listener for its destination.
+  if (isOwnPort(port) && isOwnAddress(address)) return refused('own-port');
+  const present = view.endpointsAt(address);
+  const [first, ...others] = present.filter((endpoint) => servesPort(endpoint, port));
+  if (first !== undefined) return { kind: 'tunnel', endpoints: [first, ...others] };
+  if (present.length > 0) return refused('not-exposed');
+  if (mode === 'mesh-only') return refused('not-in-mesh');
+  return view.version === 0 ? refused('no-view') : { kind: 'passthrough' };
+}
+
+function refused(reason: RouteRefusal): CapturedRoute {
+  return { kind: 'refused', reason };
+}

@@ -1,0 +1,80 @@
+import type { Closeable } from '../common/lifecycle.ts';
+import { ListenError } from '../common/listen.ts';
+import { listenInboundCapture } from './inbound/capture.ts';
+import { openOriginalDestinations } from './interception/original-destination.ts';
+import type { PlaintextFlows } from './interception/plaintext-flows.ts';
+import { createRefusals } from './interception/refusals.ts';
+import { listenOutboundCapture } from './outbound/capture.ts';
+import type { ConnectorDependencies } from './outbound/connector.ts';
+import { callersByPort } from './policy/callers.ts';
+import type { Room } from './proxy-room.ts';
+import type { PlaintextListener } from './relay/plaintext-listener.ts';
+
+/** The listeners of transparent interception. */
+export interface Capture extends Closeable {
+  readonly listeners: readonly PlaintextListener[];
+}
+
+/** What interception needs besides the room. */
+export interface CaptureOptions {
+  readonly connector: ConnectorDependencies;
+  readonly flows: PlaintextFlows;
+}
+
+/**
+ * Opens the ports that the rules of the network namespace redirect to. Until then, connections that
+ * the rules catch are refused by the system.
+ *
+ * Throws InterceptionError `original-destination-unavailable`, ListenError.
+ */
+export async function openCapture(
+  room: Room,
+  { connector, flows }: CaptureOptions,
+): Promise<Capture> {
+  const { config, addresses, ownPorts } = room;
+  const shared = {
+    ...room,
+    flows,
+    findDestination: await openOriginalDestinations(),
+    refuse: createRefusals(room),
+    isOwnPort: (port: number) => ownPorts.has(port),
+    isOwnAddress: (address: string) => addresses.localFor(address) === address,
+  };
+  const restricted = callersByPort(config);
+  const inbound = {
+    ...shared,
+    mode: config.inbound,
+    ingress: config.ingress,
+    isRestricted: (port: number) => restricted.has(port),
+  };
+  const outbound = { ...shared, ...connector, mode: config.outbound };
+  await using opened = new AsyncDisposableStack();
+  const listeners: PlaintextListener[] = [];
+  const own = (listener: PlaintextListener): void => {
+    opened.adopt(listener, (opening) => opening.close());
+    ownPorts.add(listener.address.port);
+    listeners.push(listener);
+  };
+
+  // Outgoing first: an application that is called may have to call.
+  const [first, ...others] = outboundAddresses(config.outboundListen);
+  own(await listenOutboundCapture(first, outbound));
+  for (const address of others) {
+    try {
+      own(await listenOutboundCapture(address, outbound));
+    } catch (error) {
+      // Containers often have no IPv6; what cannot be there cannot be redirected to it.
+      if (!(error instanceof ListenError) || error.code !== 'address-not-available') throw error;
+    }
+  }
+  const { host, port } = config.inboundListen;
+  own(await listenInboundCapture({ address: host, port }, inbound));
+  const parts = opened.move();
+  return { listeners, close: () => parts.disposeAsync() };
+}
+
+/** The rules send each family to its own loopback. */
+function outboundAddresses({ host, port }: Room['config']['outboundListen']) {
+  const named = { address: host, port };
+  return host === '127.0.0.1' ? ([named, { address: '::1', port }] as const) : ([named] as const);
+}

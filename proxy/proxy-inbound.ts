@@ -1,0 +1,31 @@
+import { createExposure } from './inbound/exposure.ts';
+import { createInbound } from './inbound/inbound.ts';
+import { callersByPort } from './policy/callers.ts';
+import type { Room } from './proxy-room.ts';
+import { listenHttp2 } from './tunnel/http2-listen.ts';
+import type { TunnelListener } from './tunnel/tunnel.ts';
+
+/** Opens the door for peers. Throws ListenError. */
+export async function openInbound(room: Room): Promise<TunnelListener> {
+  const { config, self, source, addresses, ownPorts, ...dependencies } = room;
+  const excluded = new Set(config.excludePort);
+  if (config.transparent) {
+    // They are opened later, and peers may be here before.
+    ownPorts.add(config.outboundListen.port).add(config.inboundListen.port);
+  }
+  const resolveExposure = createExposure({
+    ports: config.expose.map(({ port, target }) => ({
+      port,
+      target: { address: target.host, port: target.port },
+    })),
+    anyPort: config.transparent,
+    isReserved: (port) => ownPorts.has(port) || excluded.has(port),
+    localFor: (address) => addresses.localFor(address),
+  });
+  const listener = await listenHttp2(
+    { ...dependencies, ...config.hboneListen, identity: source },
+    createInbound({ ...dependencies, self, callers: callersByPort(config), resolveExposure }),
+  );
+  ownPorts.add(listener.port);
+  return listener;
+}

@@ -1,0 +1,22 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../common/clock.ts';
+import type { SpiffeId } from '../common/pki/spiffe-id.ts';
+import type { ProxyConfig } from './config.ts';
+import type { IdentitySource } from './identity/source.ts';
+import type { ProxyMetrics } from './metrics.ts';
+import type { OwnAddresses } from './own-addresses.ts';
+
+/** What both directions of a sidecar's traffic need. */
+export interface Room {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  readonly config: ProxyConfig;
+  readonly self: SpiffeId;
+  readonly source: IdentitySource;
+  readonly metrics: ProxyMetrics;
+  readonly addresses: OwnAddresses;
+  /** Ports of this sidecar's own listeners: never served to peers, never called through ourselves. */
+  readonly ownPorts: Set<number>;
+}

@@ -1,0 +1,81 @@
+import test from 'ava';
+import { spiffeId } from '../../../common/pki/spiffe-id.ts';
+import type { Endpoint } from '../../../proxy/discovery/mesh-view.ts';
+import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
+import { routeCaptured, type OutboundMode } from '../../../proxy/outbound/captured-route.ts';
+
+function endpoint(service: string, address: string, ports: number[] | 'any'): Endpoint {
+  return {
+    instanceId: `${service}-1`,
+    spiffeId: spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service }),
+    addresses: [address],
+    hbonePort: 15_008,
+    ports: ports === 'any' ? [] : ports,
+    anyPort: ports === 'any',
+  };
+}
+
+const known = createMeshView();
+known.apply({
+  kind: 'snapshot',
+  version: 7,
+  endpoints: [
+    endpoint('api', '10.0.0.2', 'any'),
+    endpoint('db', '10.0.0.3', [5432]),
+    // Two hosts, whose networks have the same addresses.
+    endpoint('left', '172.17.0.2', [80]),
+    endpoint('right', '172.17.0.2', [80, 81]),
+    endpoint('six', 'fd00::2', 'any'),
+  ],
+});
+
+function route(place: string, mode: OutboundMode = 'passthrough', view = known): string {
+  const [, address = '', port] = /^(.*):(\d+)$/.exec(place) ?? [];
+  const decided = routeCaptured({
+    destination: { address, port: Number(port) },
+    view,
+    mode,
+    isOwnPort: (candidate) => [15_001, 15_006, 15_008, 15_020].includes(candidate),
+    isOwnAddress: (candidate) => ['10.0.0.1', '127.0.0.1', '::1'].includes(candidate),
+  });
+  switch (decided.kind) {
+    case 'tunnel':
+      return decided.endpoints.map(({ spiffeId: { service } }) => service).join(' or ');
+    case 'passthrough':
+      return 'passthrough';
+    case 'refused':
+      return `refused: ${decided.reason}`;
+  }
+}
+
+for (const [place, inPassthrough, inMeshOnly] of [
+  ['10.0.0.2:8080', 'api', 'api'],
+  ['10.0.0.2:1', 'api', 'api'],
+  ['fd00::2:443', 'six', 'six'],
+  ['10.0.0.3:5432', 'db', 'db'],
+  ['172.17.0.2:80', 'left or right', 'left or right'],
+  ['172.17.0.2:81', 'right', 'right'],
+  // A member of the mesh is never spoken to in plaintext, whatever the port.
+  ['10.0.0.3:22', 'refused: not-exposed', 'refused: not-exposed'],
+  ['172.17.0.2:22', 'refused: not-exposed', 'refused: not-exposed'],
+  // Not a member.
+  ['192.0.2.1:443', 'passthrough', 'refused: not-in-mesh'],
+  ['192.0.2.1:15001', 'passthrough', 'refused: not-in-mesh'],
+  // Ourselves.
+  ['10.0.0.1:15001', 'refused: own-port', 'refused: own-port'],
+  ['127.0.0.1:15001', 'refused: own-port', 'refused: own-port'],
+  ['::1:15001', 'refused: own-port', 'refused: own-port'],
+  ['10.0.0.1:15008', 'refused: own-port', 'refused: own-port'],
+] as const) {
+  test(`${place} leads to ${inPassthrough}, and with mesh-only to ${inMeshOnly}`, (t) => {
+    t.is(route(place, 'passthrough'), inPassthrough);
+    t.is(route(place, 'mesh-only'), inMeshOnly);
+  });
+}
+
+test('nobody is spoken to in plaintext before the mesh is known', (t) => {
+  const empty = createMeshView();
+  t.is(route('192.0.2.1:443', 'passthrough', empty), 'refused: no-view');
+  empty.apply({ kind: 'snapshot', version: 1, endpoints: [] });
+  t.is(route('192.0.2.1:443', 'passthrough', empty), 'passthrough');
+});
