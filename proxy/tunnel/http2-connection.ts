@@ -41,6 +41,8 @@ export class Http2Connection {
   /** Resolves when no new stream is taken any more; at the latest when it is closed. */
   readonly retired: Promise<void>;
   readonly #streams = new Set<Http2Stream>();
+  /** Streams that were open when the connection under them ended. */
+  readonly #cut = new WeakSet<Http2Stream>();
   streamsCarried = 0;
   readonly #options: Http2ConnectionOptions;
   readonly #resolveRetired: () => void;
@@ -54,7 +56,7 @@ export class Http2Connection {
   constructor(options: Http2ConnectionOptions) {
     const closed = Promise.withResolvers<TunnelEnd>();
     const retired = Promise.withResolvers<void>();
-    const { session, peer, expiresMs } = options;
+    const { session, socket, peer, expiresMs } = options;
     this.session = session;
     this.peer = peer;
     this.expiresMs = expiresMs;
@@ -62,6 +64,10 @@ export class Http2Connection {
     this.retired = retired.promise;
     this.#resolveRetired = retired.resolve;
     this.#options = options;
+    // First of all listeners: node:http2 resets what is open then, as if the peer had done it.
+    socket.prependOnceListener('close', () => {
+      for (const stream of this.#streams) if (!stream.closed) this.#cut.add(stream);
+    });
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.on('error', (error) => this.#broke(error));
     session.on('goaway', (code) => this.retire(code === 0 ? 'goaway' : 'protocol-error'));
@@ -73,6 +79,11 @@ export class Http2Connection {
   /** True once the connection under the streams is gone, or is about to be. */
   get lost(): boolean {
     return this.#cause !== undefined || this.session.destroyed;
+  }
+
+  /** True when the stream was open as the connection under it ended. */
+  hasCut(stream: Http2Stream): boolean {
+    return this.#cut.has(stream);
   }
 
   /** True when it takes no new streams any more. */
@@ -135,11 +146,9 @@ export class Http2Connection {
     this.retire(reason);
     metrics.tunnelClosed(direction, reason, this.streamsCarried);
     const streams = this.streamsCarried;
-    // Somebody who breaks the rules of HTTP/2 has proven who it is: the operator should hear of it.
-    const level = reason === 'protocol-error' ? 'warn' : 'debug';
-    logger[level](
+    logger.debug(
       { event: 'tunnel-closed', direction, peer: peer.uri, reason, streams },
-      `tunnel with ${peer.uri} closed: ${reason}`,
+      `tunnel closed: ${reason}`,
     );
     return reason;
   }

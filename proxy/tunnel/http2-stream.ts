@@ -67,7 +67,7 @@ export class Http2TunnelStream implements TunnelStream {
     // A session that is destroyed closes its streams with code 0, like ones that have ended.
     const ended = closed && rstCode === 0 && readableEnded && writableFinished && !aborted;
     if (ended) return undefined;
-    if (this.#connection.lost) return 'tunnel-lost';
+    if (this.#connection.lost || this.#connection.hasCut(this.#duplex)) return 'tunnel-lost';
     return closed && rstCode !== 0 ? 'peer-reset' : undefined;
   }
 }

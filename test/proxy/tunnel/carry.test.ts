@@ -160,7 +160,7 @@ test('the death of the tunnel, halfway, is a reset for both applications', async
     'the end at the other side',
     until(() => outcomes.length > 0),
   );
-  t.deepEqual(outcomes, ['peer-reset']);
+  t.deepEqual(outcomes, ['tunnel-lost']);
   t.is(await tunnel.closed, 'forced');
 });
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import type { Clock } from '../../../common/clock.ts';
@@ -158,8 +159,12 @@ test('a listener that drains lets what is under way finish, and takes nothing ne
 });
 
 test('a drain that meets its deadline resets what is left', async (t) => {
-  const { listener, connect } = await pair(t);
+  const { listener, connect, app } = await pair(t);
+  const accepted = once(app.server, 'connection') as Promise<[Socket]>;
   const under = await connect();
+  const [socket] = await accepted;
+  under.client.write('half of it');
+  await once(socket, 'data');
   const ended = once(under.client.resume(), 'error');
   t.is(await drain(listener, { clock: systemClock, deadlineMs: 1 }), 'forced');
   const [error] = (await within('the reset', ended)) as [NodeJS.ErrnoException];
