@@ -103,7 +103,10 @@ async function writeOutput(path: string, contents: string): Promise<void> {
 
 const HEADER = ['SERVICE', 'ACTION', 'IDENTITY', 'REPLICAS', 'INGRESS', 'NOTES'];
 
-function toTable({ services }: Injection): string {
+function toTable({ services, output }: Injection): string {
+  if (services.length === 0) {
+    return output === undefined ? '' : 'hauberk inject wrote this file: nothing would change\n';
+  }
   const rows = services.map(({ service, action, identity, replicas, ingress, notes }) => [
     service,
     action,
@@ -112,7 +115,7 @@ function toTable({ services }: Injection): string {
     ingress.join(','),
     action === 'refuse' ? 'see below' : notes.join('; '),
   ]);
-  return services.length === 0 ? '' : formatTable(HEADER, rows);
+  return formatTable(HEADER, rows);
 }
 
 function toJson({ services, problems }: Injection): string {

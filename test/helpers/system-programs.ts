@@ -14,9 +14,13 @@ export const REQUIREMENTS = {
   promtool: { package: 'prometheus', service: 'prometheus' },
   faketime: { package: 'faketime' },
   curl: { package: 'curl' },
+  'docker-compose': { package: 'docker-compose' },
   nft: { package: 'nftables' },
   ip: { package: 'iproute2' },
   tcpdump: { package: 'tcpdump' },
+  ping: { package: 'iputils-ping' },
+  etcd: { package: 'etcd-server', service: 'etcd' },
+  etcdctl: { package: 'etcd-client' },
 } as const satisfies Readonly<Record<string, SystemPackage>>;
 
 /** A program that a test runs. */

@@ -1,0 +1,117 @@
+// The command: where its output goes, what it says of what is wrong, and that it then writes nothing.
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { inject } from '../../../cli/commands/inject.ts';
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
+
+const PROJECT =
+  'name: Shop\nservices:\n  web: { image: web, ports: ["8080:80"] }\n  api: { image: api }\n';
+const WRONG = 'services:\n  web: { image: web, network_mode: host }\n  api: { image: api }\n';
+
+async function run(
+  ...argv: readonly string[]
+): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const texts = { stdout: '', stderr: '' };
+  const code = await inject({
+    argv,
+    env: {},
+    clock: createManualClock(),
+    stdout: { write: (text) => void (texts.stdout += text) },
+    stderr: { write: (text) => void (texts.stderr += text) },
+  });
+  return { code, ...texts };
+}
+
+test('the file goes to standard output, alone', async (t) => {
+  await using folder = await temporaryDirectory();
+  const file = join(folder.path, 'compose.yaml');
+  await writeFile(file, PROJECT);
+  const { code, stdout, stderr } = await run(file);
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  t.true(stdout.startsWith('name: Shop\nservices:\n  web:'));
+  t.true(stdout.includes('--namespace=shop\n'), 'the name of the project as Compose makes it fit');
+  t.true(stdout.includes('image: hauberk\n'));
+});
+
+test('image and project can be chosen', async (t) => {
+  await using folder = await temporaryDirectory();
+  const file = join(folder.path, 'compose.yaml');
+  await writeFile(file, PROJECT);
+  const { stdout } = await run(file, '--image', 'mine:2', '--project', 'other');
+  t.true(stdout.includes('--namespace=other\n'));
+  t.true(stdout.includes('image: "mine:2"\n'));
+  t.false(stdout.includes('image: hauberk\n'));
+});
+
+test('--output writes a file that comes back as it is', async (t) => {
+  await using folder = await temporaryDirectory();
+  const [file, output] = [join(folder.path, 'compose.yaml'), join(folder.path, 'mesh.yaml')];
+  await writeFile(file, PROJECT);
+  t.deepEqual(await run(file, '--output', output), { code: 0, stdout: '', stderr: '' });
+  const written = await readFile(output, 'utf8');
+  t.deepEqual(await run(output), { code: 0, stdout: written, stderr: '' });
+  const { stdout } = await run(output, '--check');
+  t.is(stdout, 'hauberk inject wrote this file: nothing would change\n');
+});
+
+test('when anything is wrong nothing is written, and the exit code is 2', async (t) => {
+  await using folder = await temporaryDirectory();
+  const [file, output] = [join(folder.path, 'compose.yaml'), join(folder.path, 'mesh.yaml')];
+  await writeFile(file, WRONG);
+  for (const flags of [[], ['--output', output]]) {
+    const { code, stdout, stderr } = await run(file, ...flags);
+    t.deepEqual({ code, stdout }, { code: 2, stdout: '' });
+    t.regex(stderr, /^hauberk inject: .*compose\.yaml:2: service web: network_mode host .*\n$/);
+  }
+  await t.throwsAsync(stat(output), { code: 'ENOENT' });
+});
+
+test('a file that is not there is one sentence', async (t) => {
+  const { code, stdout, stderr } = await run('/nowhere/compose.yaml');
+  t.deepEqual({ code, stdout }, { code: 2, stdout: '' });
+  t.is(stderr, 'hauberk inject: there is no file /nowhere/compose.yaml\n');
+});
+
+test('--check tells of every service what would become of it', async (t) => {
+  await using folder = await temporaryDirectory();
+  const file = join(folder.path, 'compose.yaml');
+  await writeFile(file, PROJECT);
+  const { code, stdout } = await run(file, '--check');
+  t.is(code, 0);
+  t.deepEqual(
+    stdout.split('\n').map((line) => line.split(/ {2,}/)),
+    [
+      ['SERVICE', 'ACTION', 'IDENTITY', 'REPLICAS', 'INGRESS', 'NOTES'],
+      ['web', 'mesh', 'web', '1', '80', '-'],
+      ['api', 'mesh', 'api', '1', '-', '-'],
+      [''],
+    ],
+  );
+});
+
+test('--check says what is refused and why, for people and for programs', async (t) => {
+  await using folder = await temporaryDirectory();
+  const file = join(folder.path, 'compose.yaml');
+  await writeFile(file, WRONG);
+  const table = await run(file, '--check');
+  t.is(table.code, 2);
+  t.regex(table.stdout, /^web +refuse .* see below$/m);
+  t.regex(table.stdout, /^api +mesh /m);
+  t.regex(table.stderr, /service web: network_mode host/);
+  const { code, stdout } = await run(file, '--check', '--json');
+  t.is(code, 2);
+  const report = JSON.parse(stdout) as {
+    readonly services: readonly { readonly service: string; readonly action: string }[];
+    readonly problems: readonly { readonly code: string; readonly line: number }[];
+  };
+  t.deepEqual(
+    report.services.map(({ service, action }) => [service, action]),
+    [
+      ['web', 'refuse'],
+      ['api', 'mesh'],
+    ],
+  );
+  t.like(report.problems[0], { code: 'network-mode', line: 2, service: 'web' });
+});
