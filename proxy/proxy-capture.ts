@@ -1,5 +1,6 @@
 import type { Closeable } from '../common/lifecycle.ts';
 import { ListenError } from '../common/listen.ts';
+import { rememberDeparted } from './discovery/departed.ts';
 import { listenInboundCapture } from './inbound/capture.ts';
 import { openOriginalDestinations } from './interception/original-destination.ts';
 import type { PlaintextFlows } from './interception/plaintext-flows.ts';
@@ -47,8 +48,11 @@ export async function openCapture(
     ingress: config.ingress,
     isRestricted: (port: number) => restricted.has(port),
   };
-  const outbound = { ...shared, ...connector, mode: config.outbound };
   await using opened = new AsyncDisposableStack();
+  const departed = opened.adopt(rememberDeparted(connector.view, room.clock), (memory) =>
+    memory.close(),
+  );
+  const outbound = { ...shared, ...connector, departed, mode: config.outbound };
   const listeners: PlaintextListener[] = [];
   const own = (listener: PlaintextListener): void => {
     opened.adopt(listener, (opening) => opening.close());

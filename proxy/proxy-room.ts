@@ -12,6 +12,8 @@ export interface Room {
   readonly logger: Logger;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** Aborted when the sidecar is told to stop. */
+  readonly signal: AbortSignal;
   readonly config: ProxyConfig;
   readonly self: SpiffeId;
   readonly source: IdentitySource;

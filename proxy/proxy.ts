@@ -16,7 +16,7 @@ import type { TokenSource } from './identity/token-source.ts';
 import { PlaintextFlows } from './interception/plaintext-flows.ts';
 import { createProxyMetrics } from './metrics.ts';
 import { createOwnAddresses } from './own-addresses.ts';
-import { openCapture } from './proxy-capture.ts';
+import { openCapture, type Capture, type CaptureOptions } from './proxy-capture.ts';
 import { openInbound } from './proxy-inbound.ts';
 import { openOutbound } from './proxy-outbound.ts';
 import { placeOf } from './proxy-place.ts';
@@ -114,9 +114,8 @@ export async function startProxy(
 
   // Ready means that peers can find us and we them; a control plane that is away must not stop us.
   await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
-  // Not before the mesh had a chance to be known: who may be in it must not be called in plaintext.
   const capture = config.transparent
-    ? own(await openCapture(room, { connector: outbound.connector, flows }))
+    ? own(await captureTraffic(room, { connector: outbound.connector, flows }))
     : undefined;
   readiness.listening();
   logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
@@ -134,6 +133,18 @@ export async function startProxy(
     },
   };
 }
+
+/**
+ * Not before we had a chance to know the mesh, and the mesh to know us: until then the system refuses
+ * what the rules redirect, and so nobody speaks to a member in plaintext, taking it for a stranger.
+ */
+async function captureTraffic(room: Room, options: CaptureOptions): Promise<Capture> {
+  await sleep(room.clock, PEERS_LEARN_MS, room.signal);
+  return await openCapture(room, options);
+}
+
+/** The control plane tells peers of us within 50 ms. */
+const PEERS_LEARN_MS = 500;
 
 /** An answer takes milliseconds; a control plane that swallows packets is not waited for. */
 const FIRST_SYNC_DEADLINE_MS = 3_000;

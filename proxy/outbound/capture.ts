@@ -80,6 +80,7 @@ async function serve(socket: net.Socket, dependencies: OutboundCaptureDependenci
 const SENTENCES: Readonly<Record<RouteRefusal, string>> = {
   'own-port': 'it is a port of this sidecar',
   'not-exposed': 'the sidecar there does not expose that port',
+  departed: 'a sidecar was there lately, and is not there now',
   'not-in-mesh': 'nobody of the mesh is there, and --outbound is mesh-only',
   'no-view': 'nothing is known of the mesh yet',
 };

@@ -1,3 +1,4 @@
+import type { Departed } from '../discovery/departed.ts';
 import { servesPort, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
 import type { Destination } from '../tunnel/authority.ts';
 
@@ -10,6 +11,8 @@ export type RouteRefusal =
   | 'own-port'
   /** It leads to a sidecar that does not serve the port. */
   | 'not-exposed'
+  /** A sidecar was there lately: its application is still a member. */
+  | 'departed'
   /** Nobody in the mesh is there, and nothing else may be called. */
   | 'not-in-mesh'
   /** Nothing is known of the mesh yet: it may be a member. */
@@ -26,6 +29,7 @@ export interface RouteInput {
   /** Where the application wanted to go; the address in canonical form. */
   readonly destination: Destination;
   readonly view: Pick<MeshView, 'version' | 'endpointsAt'>;
+  readonly departed: Pick<Departed, 'wasAt'>;
   readonly mode: OutboundMode;
   /** True for a port of this sidecar. */
   readonly isOwnPort: (port: number) => boolean;
@@ -34,12 +38,12 @@ export interface RouteInput {
 }
 
 /**
- * Decides where a captured connection goes. An address at which the mesh has anybody is never spoken
- * to in plaintext, whether that sidecar serves the port or not; and nobody is, before the mesh is
- * known.
+ * Decides where a captured connection goes. An address at which the mesh has anybody, or had until
+ * lately, is never spoken to in plaintext, whether that sidecar serves the port or not; and nobody is,
+ * before the mesh is known.
  */
 export function routeCaptured(input: RouteInput): CapturedRoute {
-  const { destination, view, mode, isOwnPort, isOwnAddress } = input;
+  const { destination, view, departed, mode, isOwnPort, isOwnAddress } = input;
   const { address, port } = destination;
   // A connection that was made to the listener itself has the listener for its destination.
   if (isOwnPort(port) && isOwnAddress(address)) return refused('own-port');
@@ -47,6 +51,7 @@ export function routeCaptured(input: RouteInput): CapturedRoute {
   const [first, ...others] = present.filter((endpoint) => servesPort(endpoint, port));
   if (first !== undefined) return { kind: 'tunnel', endpoints: [first, ...others] };
   if (present.length > 0) return refused('not-exposed');
+  if (departed.wasAt(address)) return refused('departed');
   if (mode === 'mesh-only') return refused('not-in-mesh');
   return view.version === 0 ? refused('no-view') : { kind: 'passthrough' };
 }

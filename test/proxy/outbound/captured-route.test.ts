@@ -34,6 +34,7 @@ function route(place: string, mode: OutboundMode = 'passthrough', view = known):
   const decided = routeCaptured({
     destination: { address, port: Number(port) },
     view,
+    departed: { wasAt: (candidate) => candidate === '10.0.0.9' },
     mode,
     isOwnPort: (candidate) => [15_001, 15_006, 15_008, 15_020].includes(candidate),
     isOwnAddress: (candidate) => ['10.0.0.1', '127.0.0.1', '::1'].includes(candidate),
@@ -55,6 +56,7 @@ for (const [place, inPassthrough, inMeshOnly] of [
   ['10.0.0.3:5432', 'db', 'db'],
   ['172.17.0.2:80', 'left or right', 'left or right'],
   ['172.17.0.2:81', 'right', 'right'],
+  ['10.0.0.9:8080', 'refused: departed', 'refused: departed'],
   // A member of the mesh is never spoken to in plaintext, whatever the port.
   ['10.0.0.3:22', 'refused: not-exposed', 'refused: not-exposed'],
   ['172.17.0.2:22', 'refused: not-exposed', 'refused: not-exposed'],

@@ -1,0 +1,46 @@
+import test from 'ava';
+import { spiffeId } from '../../../common/pki/spiffe-id.ts';
+import { DEPARTED_MS, rememberDeparted } from '../../../proxy/discovery/departed.ts';
+import type { Endpoint } from '../../../proxy/discovery/mesh-view.ts';
+import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
+
+const api: Endpoint = {
+  instanceId: 'api-1',
+  spiffeId: spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' }),
+  addresses: ['10.0.0.2', 'fd00::2'],
+  hbonePort: 15_008,
+  ports: [],
+  anyPort: true,
+};
+
+test('where an endpoint was lately is remembered for a while, and where none was is not', async (t) => {
+  const clock = createManualClock();
+  const view = createMeshView();
+  const departed = rememberDeparted(view, clock);
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [api] });
+  t.false(departed.wasAt('10.0.0.2'));
+
+  view.apply({ kind: 'delta', version: 2, upserted: [], removed: ['api-1'] });
+  t.true(departed.wasAt('10.0.0.2'));
+  t.true(departed.wasAt('fd00::2'));
+  t.false(departed.wasAt('10.0.0.3'));
+
+  await clock.advance(DEPARTED_MS - 1);
+  t.true(departed.wasAt('10.0.0.2'));
+  await clock.advance(1);
+  t.false(departed.wasAt('10.0.0.2'));
+});
+
+test('it is remembered anew each time that it goes', async (t) => {
+  const clock = createManualClock();
+  const view = createMeshView();
+  const departed = rememberDeparted(view, clock);
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [api] });
+  view.apply({ kind: 'snapshot', version: 2, endpoints: [] });
+  await clock.advance(DEPARTED_MS - 1);
+  view.apply({ kind: 'snapshot', version: 3, endpoints: [api] });
+  view.apply({ kind: 'snapshot', version: 4, endpoints: [] });
+  await clock.advance(DEPARTED_MS - 1);
+  t.true(departed.wasAt('10.0.0.2'));
+});
