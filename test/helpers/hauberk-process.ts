@@ -40,6 +40,8 @@ export interface LogWait {
 export interface HauberkProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A command that runs the command after it, such as `nsenter … --`. */
+  readonly through?: readonly string[];
 }
 
 const entryPoint = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
@@ -55,11 +57,12 @@ process.on('exit', () => {
 /** Starts `hauberk` with the given arguments. */
 export function startHauberk(
   args: readonly string[],
-  { env = {}, cwd }: HauberkProcessOptions = {},
+  { env = {}, cwd, through = [] }: HauberkProcessOptions = {},
 ): HauberkProcess {
+  const [program, ...programArgs] = [...through, process.execPath];
   const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', entryPoint, ...args],
+    program ?? process.execPath,
+    [...programArgs, '--disable-warning=ExperimentalWarning', entryPoint, ...args],
     {
       env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...env },
       cwd,
@@ -134,11 +137,12 @@ export interface HauberkCommandOptions extends HauberkProcessOptions {
 /** Runs a `hauberk` command to its end. */
 export async function runHauberk(
   args: readonly string[],
-  { deadlineMs, env = {}, cwd }: HauberkCommandOptions = {},
+  { deadlineMs, env = {}, cwd, through = [] }: HauberkCommandOptions = {},
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  const [program, ...programArgs] = [...through, process.execPath];
   const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', entryPoint, ...args],
+    program ?? process.execPath,
+    [...programArgs, '--disable-warning=ExperimentalWarning', entryPoint, ...args],
     {
       env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...env },
       cwd,
