@@ -1,19 +1,11 @@
 import type { PlainMap } from './yaml-fields.ts';
 
-/**
- * A health check that asks an HTTP port of the container itself whether it is ready.
- *
- * It runs for as long as the container does, so it starts no Node.js: bash, which the image has,
- * opens the connection. `$$` is how Compose writes a dollar sign.
- */
+/** Asks a port of the container itself; it is in the image (cli/health-check). */
+const PROGRAM = '/opt/hauberk/cli/health-check';
+
+/** A health check that asks an HTTP port of the container whether its program is ready. */
 export function httpHealthCheck(port: number, path: string): PlainMap {
-  const script = [
-    `exec 3<>/dev/tcp/127.0.0.1/${port}`,
-    `printf 'GET ${path} HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3`,
-    `read -r _ code _ <&3`,
-    `test "$$code" = 200`,
-  ].join(' && ');
-  return { test: ['CMD', 'bash', '-c', script], ...PATIENCE };
+  return commandHealthCheck(PROGRAM, String(port), path);
 }
 
 /** A health check that runs a command which answers at once. */

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
+import { join } from 'node:path';
 import test from 'ava';
 import { httpHealthCheck } from '../../../cli/compose/health-check.ts';
 import { readSettings } from '../../../common/config/read-settings.ts';
@@ -11,6 +12,8 @@ import { controlPlaneSettings } from '../../../control-plane/config.ts';
 import { PROXY_SETTINGS } from '../../../proxy/config.ts';
 import { INIT_NETNS_SETTINGS } from '../../../proxy/interception/init-netns.ts';
 import { injectProject, PROJECTS, servicesOf } from './compose-projects.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
 
 function commandsOf(marker: string): readonly (readonly string[])[] {
   return PROJECTS.flatMap((name) => Object.values(servicesOf(injectProject(name).output ?? '')))
@@ -79,12 +82,8 @@ test('the health check fails when nobody listens', async (t) => {
 
 async function runCheck(port: number): Promise<unknown> {
   const [, program = '', ...args] = httpHealthCheck(port, '/readyz')['test'] as string[];
-  // Compose turns two dollar signs into one.
-  const child = spawn(
-    program,
-    args.map((text) => text.replaceAll('$$', '$')),
-    { stdio: 'ignore', timeout: 10_000 },
-  );
+  const script = program.replace('/opt/hauberk/', `${ROOT}/`);
+  const child = spawn(script, args, { stdio: 'ignore', timeout: 10_000 });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code;
 }
