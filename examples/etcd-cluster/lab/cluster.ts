@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MEMBERS, type Etcdctl } from './etcdctl.ts';
+import type { HostProcesses } from './host-processes.ts';
+import { LabError } from './lab-error.ts';
+import { directoryOf, type HostName } from './network.ts';
+
+/** Everybody who is in the mesh. */
+export const SIDECARS = [...MEMBERS, 'client', 'stranger'] as const;
+
+/** Whose sidecar it is. */
+export type SidecarHost = (typeof SIDECARS)[number];
+
+const HAUBERK = join(import.meta.dirname, '../../../cli/hauberk');
+
+/** Until three members have found each other, on a machine with much else to do. */
+const START_DEADLINE_MS = 120_000;
+
+/** Time between two questions. */
+const ASK_AGAIN_MS = 200;
+
+/**
+ * Starts the control plane and all sidecars, and resolves when they are ready. On real hosts somebody
+ * brings each host its join token; here the control plane writes each into the folder of its host.
+ */
+export async function startMesh(processes: HostProcesses): Promise<void> {
+  const tokens = SIDECARS.map((host) => `db/${host}=${directoryOf(host)}/hauberk.token`);
+  processes.start('control', 'control-plane', [
+    HAUBERK,
+    'control-plane',
+    `--config=${configuration('control', 'control-plane.yaml')}`,
+    '--data-dir=hauberk-data',
+    ...tokens.map((token) => `--write-token=${token}`),
+  ]);
+  for (const host of SIDECARS) {
+    const config = configuration(host, 'hauberk.yaml');
+    processes.start(host, 'sidecar', [HAUBERK, 'proxy', `--config=${config}`]);
+  }
+  await Promise.all(SIDECARS.map((host) => untilReady(processes, host)));
+}
+
+/** Starts the members and resolves when all of them answer the client through the mesh. */
+export async function startEtcd(processes: HostProcesses, etcdctl: Etcdctl): Promise<void> {
+  for (const host of MEMBERS) {
+    processes.start(host, 'etcd', ['etcd', `--config-file=${configuration(host, 'etcd.yaml')}`]);
+  }
+  await eventually('the members of etcd are healthy', () => etcdctl.isHealthy());
+}
+
+async function untilReady(processes: HostProcesses, host: HostName): Promise<void> {
+  await eventually(`the sidecar on ${host} is ready`, async () => {
+    const url = 'http://127.0.0.1:15020/healthz/ready';
+    return (await processes.run(host, ['curl', '-fsS', url])).code === 0;
+  });
+}
+
+/** Asks until the answer is yes. */
+export async function eventually(what: string, ask: () => Promise<boolean>): Promise<void> {
+  const deadlineMs = Date.now() + START_DEADLINE_MS;
+  while (!(await ask())) {
+    if (Date.now() > deadlineMs) {
+      throw new LabError(`within ${START_DEADLINE_MS / 1000} s this did not happen: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+  }
+}
+
+function configuration(host: HostName, file: string): string {
+  const path = join(import.meta.dirname, '../hosts', host, file);
+  if (!existsSync(path)) throw new LabError(`expected ${path}`);
+  return path;
+}
