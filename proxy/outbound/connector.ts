@@ -153,8 +153,12 @@ function blamesEndpoint({ code }: TunnelError): boolean {
   return code !== 'not-exposed';
 }
 
+/**
+ * Instances of one service behind one address and port are the same way: however many claim to be
+ * there, whoever really is has to be among the first few that are tried.
+ */
 function keyOf({ endpoint, address }: Way): string {
-  return `${endpoint.instanceId} ${address}`;
+  return `${address} ${endpoint.hbonePort} ${endpoint.spiffeId.uri}`;
 }
 
 function nameOf({ namespace, service, port }: ServicePort): string {
