@@ -146,12 +146,19 @@ export const PROXY_SETTINGS = {
 } satisfies SettingsTable;
 
 /**
- * Refuses settings that would have no effect: who asks for `mesh-only` and gets a sidecar that captures
- * nothing would believe to be safe.
+ * Refuses settings that contradict each other, and ones that would have no effect: who asks for
+ * `mesh-only` and gets a sidecar that captures nothing would believe to be safe.
  *
  * @throws ConfigError `setting-invalid`
  */
 export function checkProxyConfig(config: ProxyConfig): void {
+  const ports = config.expose.map((exposed) => exposed.port);
+  const twice = ports.find((exposed, index) => ports.indexOf(exposed) !== index);
+  if (twice !== undefined) {
+    throw new ConfigError('setting-invalid', `--expose: the port ${twice} is exposed twice`, {
+      hint: 'give each port one address of the application',
+    });
+  }
   if (config.transparent) return;
   const idle = [
     config.outbound === 'mesh-only' ? 'outbound' : undefined,

@@ -1,10 +1,13 @@
 import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/command-spec.ts';
+import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { variableName } from '../common/config/settings.ts';
 import { createLogger } from '../common/logging/logger.ts';
+import { JoinTokenError } from '../common/pki/join-token-error.ts';
 import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config.ts';
+import { IdentityError, type IdentityErrorCode } from './identity/identity-error.ts';
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { initNetns } from './interception/init-netns.ts';
 
@@ -70,7 +73,7 @@ async function runProxy(config: ProxyConfig): Promise<number> {
     await asked;
     await proxy.drainAndClose();
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
+    if (!stop.signal.aborted) throw translate(error, config);
   } finally {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
   }
@@ -80,4 +83,29 @@ async function runProxy(config: ProxyConfig): Promise<number> {
 function tokenSource({ token, tokenFile }: ProxyConfig): TokenSource | undefined {
   if (token !== undefined) return fixedToken(variableName('token'), token);
   return tokenFile === undefined ? undefined : tokenInFile(tokenFile);
+}
+
+const UNFIT: ReadonlySet<IdentityErrorCode> = new Set<IdentityErrorCode>([
+  'token-missing',
+  'state-unreadable',
+  'state-unwritable',
+  'state-mode',
+  'state-foreign',
+]);
+
+/** A state directory or a token that cannot be used is a matter of configuration. */
+function translate(error: unknown, { tokenFile }: ProxyConfig): unknown {
+  if (error instanceof JoinTokenError) {
+    const origin = tokenFile ?? variableName('token');
+    const message = `${origin} does not hold a join token: ${error.message}`;
+    return new ConfigError('setting-invalid', message, { ...hintOf(error), cause: error });
+  }
+  if (error instanceof IdentityError && UNFIT.has(error.code)) {
+    return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
+  }
+  return error;
+}
+
+function hintOf({ hint }: { readonly hint: string | undefined }): { hint?: string } {
+  return hint === undefined ? {} : { hint };
 }

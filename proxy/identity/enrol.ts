@@ -56,7 +56,10 @@ export async function enrol(settings: EnrolSettings): Promise<Issued> {
     try {
       return await enrolOnce({ ...settings, token });
     } catch (error) {
-      if (!(await isWorthAnotherTry(error, token, settings))) throw error;
+      if (!(await isWorthAnotherTry(error, token, settings))) {
+        report.refused(error);
+        throw error;
+      }
       report.failed(error);
       await pause(fullJitterMs(attempt, BACKOFF, random), settings);
     }
@@ -78,8 +81,10 @@ async function isWorthAnotherTry(
 /** Says now and then what enrolment waits for. */
 function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSettings): {
   failed(error: unknown): void;
+  refused(error: unknown): void;
   tokenMissing(): void;
 } {
+  const address = formatAddress(controlPlane);
   let loggedMs = Number.NEGATIVE_INFINITY;
   const say = (fields: object, sentence: string): void => {
     if (clock.now() - loggedMs < LOG_INTERVAL_MS) return;
@@ -88,10 +93,14 @@ function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSe
   };
   return {
     failed(error) {
-      const reason = error instanceof HauberkError ? String(error.code) : 'internal';
-      const address = formatAddress(controlPlane);
       const sentence = `waiting for the control plane to enrol: ${describeError(error)}`;
-      say({ reason, controlPlane: address }, sentence);
+      say({ reason: reasonOf(error), controlPlane: address }, sentence);
+    },
+    refused(error) {
+      logger.error(
+        { event: 'enrolment-refused', reason: reasonOf(error), controlPlane: address },
+        `could not enrol as ${spiffeId.uri}: ${describeError(error)}`,
+      );
     },
     tokenMissing() {
       const { namespace, service } = spiffeId;
@@ -102,6 +111,10 @@ function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSe
       );
     },
   };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof HauberkError ? String(error.code) : 'internal';
 }
 
 /** How a person makes the token. */

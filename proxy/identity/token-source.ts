@@ -27,11 +27,16 @@ export function tokenInFile(path: string): TokenSource {
       try {
         return (await readFile(path, 'utf8')).trim() || undefined;
       } catch (error) {
-        if (systemErrorCode(error) === 'ENOENT') return undefined;
-        throw new ConfigError('file-unreadable', `the token file ${path} cannot be read`, {
-          hint: 'let the user of the sidecar read it',
-          cause: error,
-        });
+        const code = systemErrorCode(error) ?? 'unknown error';
+        if (code === 'ENOENT') return undefined;
+        throw new ConfigError(
+          'file-unreadable',
+          `the token file ${path} cannot be read (${code})`,
+          {
+            hint: 'check that it is a file, and that the user of the sidecar may read it',
+            cause: error,
+          },
+        );
       }
     },
   };

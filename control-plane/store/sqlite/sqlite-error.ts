@@ -94,7 +94,7 @@ function fullError(path: string, cause: unknown): StoreError {
 
 function permissionError(path: string, detail: string, cause: unknown): StoreError {
   return new StoreError('unavailable', `the store ${path} cannot be opened: ${detail}`, {
-    hint: "check that the path is a file that the control plane's user may read and write",
+    hint: "check that its directory is one, that it is a file, and that the control plane's user may read and write both",
     cause,
   });
 }
