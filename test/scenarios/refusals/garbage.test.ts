@@ -22,7 +22,7 @@ test.before(async (t) => {
 const MEBIBYTE = 1024 * 1024;
 
 /** A TLS record that announces a ClientHello of 512 bytes, and brings the first few. */
-const HALF_A_HELLO = Buffer.from('160301020001000' + '1fc0303' + 'ab'.repeat(32) + '0', 'hex');
+const HALF_A_HELLO = Buffer.from(`1603010200010001fc0303${'ab'.repeat(32)}`, 'hex');
 const HTTP1 = 'GET /metrics HTTP/1.1\r\nhost: hauberk\r\nconnection: close\r\n\r\n';
 const HTTP2_PREFACE = Buffer.from(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\0'.repeat(9)}`, 'latin1');
 
