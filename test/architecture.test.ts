@@ -39,7 +39,7 @@ const ARCHITECTURE: Architecture = {
       ['main.ts'],
       ['dispatch.ts'],
       ['commands/'],
-      ['demo/', 'compose/'],
+      ['demo/', 'compose/', 'verify/'],
       ['client.ts', 'output/', 'admin-settings.ts'],
       ['credential.ts', 'cli-context.ts'],
     ],
