@@ -26,7 +26,16 @@ const MODE_OF_OTHERS = 0o077;
  * @throws ConfigError when it is missing, open to others, or not such a file
  */
 export function readAdminCredential(path: string): AdminCredential {
-  const pem = readPrivateFile(path);
+  return parseAdminCredential(readPrivateFile(path), path);
+}
+
+/**
+ * Reads the text of such a file.
+ *
+ * @param source where it came from, for the error
+ * @throws ConfigError `file-malformed`
+ */
+export function parseAdminCredential(pem: string, source: string): AdminCredential {
   try {
     const blocks = [...pem.matchAll(BLOCK)];
     const of = (kind: RegExp): string[] =>
@@ -41,7 +50,7 @@ export function readAdminCredential(path: string): AdminCredential {
     if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key is another one');
     return { privateKey, chain, roots, trustDomain: peerSpiffeId(leaf).trustDomain };
   } catch (cause) {
-    throw new ConfigError('file-malformed', `${path} is not an admin credential of Hauberk`, {
+    throw new ConfigError('file-malformed', `${source} is not an admin credential of Hauberk`, {
       hint: 'give the admin.pem from the data folder of the control plane with --admin FILE',
       cause,
     });

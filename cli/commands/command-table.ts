@@ -6,6 +6,7 @@ import { status } from './status.ts';
 import { tokenCreate } from './token-create.ts';
 import { tokenList } from './token-list.ts';
 import { tokenRevoke } from './token-revoke.ts';
+import { verify } from './verify.ts';
 import { version } from './version.ts';
 
 /** A command by the words that are typed for it. */
@@ -47,6 +48,12 @@ export const COMMANDS: readonly Command[] = [
     purpose: 'list sidecars and their certificates',
     group: 'Operate',
     run: status,
+  },
+  {
+    words: 'verify',
+    purpose: 'prove that two services are encrypted on the wire',
+    group: 'Operate',
+    run: verify,
   },
   { words: 'certs', purpose: 'show the issuance log', group: 'Operate', run: certs },
   { words: 'version', purpose: 'print the version', group: 'Operate', run: version },

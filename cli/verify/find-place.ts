@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { formatPlace, type EnteredPlace, type Place } from './place.ts';
+import { firstLine, runProgram } from './run-program.ts';
+import { VerifyError } from './verify-error.ts';
+
+/** Where `ip netns` keeps its namespaces. */
+const NAMED_NAMESPACES = '/run/netns';
+
+/**
+ * Finds the network namespace of a place.
+ *
+ * @param project Compose project that services are looked for in
+ * @throws VerifyError `place-unknown`, `program-missing`; ConfigError for a service without a project
+ */
+export async function findPlace(place: Place, project: string | undefined): Promise<EnteredPlace> {
+  const name = formatPlace(place);
+  switch (place.kind) {
+    case 'host':
+      return { name, enter: [] };
+    case 'netns':
+      return { name, enter: enterFile(`${NAMED_NAMESPACES}/${place.name}`, name) };
+    case 'pid':
+      return { name, enter: enterFile(`/proc/${place.pid}/ns/net`, name) };
+    case 'container':
+      return { name, enter: await enterContainer(place.name, name) };
+    case 'service': {
+      if (project === undefined) {
+        throw new ConfigError(
+          'setting-missing',
+          `${name} is the name of a service, of no project`,
+          {
+            hint: `add --project NAME, or write netns:${name} or container:${name}`,
+          },
+        );
+      }
+      return { name, enter: await enterContainer(await containerOf(project, place.name), name) };
+    }
+  }
+}
+
+/** The id of a running container of a service; of its first replica, where it has several. */
+export async function containerOf(project: string, service: string): Promise<string> {
+  // `hauberk inject` makes one service out of each replica.
+  for (const name of [service, `${service}-1`]) {
+    const labels = [`project=${project}`, `service=${name}`];
+    const filters = labels.map((label) => `--filter=label=com.docker.compose.${label}`);
+    const { code, stdout, stderr } = await runProgram('docker', ['ps', '--quiet', ...filters]);
+    if (code !== 0) throw dockerFailed(stderr);
+    const [id] = stdout.trim().split('\n');
+    if (id !== undefined && id !== '') return id;
+  }
+  throw new VerifyError(
+    'place-unknown',
+    `the Compose project ${project} runs no service ${service}`,
+    { hint: 'see docker ps; the project is the folder of the Compose file unless it has a name' },
+  );
+}
+
+async function enterContainer(container: string, name: string): Promise<string[]> {
+  const format = '--format={{.State.Pid}}';
+  const { code, stdout, stderr } = await runProgram('docker', ['inspect', format, container]);
+  if (code !== 0) {
+    if (!/no such/i.test(stderr)) throw dockerFailed(stderr);
+    throw new VerifyError('place-unknown', `there is no container ${container}`);
+  }
+  const pid = stdout.trim();
+  if (pid === '0') throw new VerifyError('place-unknown', `the container of ${name} does not run`);
+  return enterFile(`/proc/${pid}/ns/net`, name);
+}
+
+function dockerFailed(stderr: string): VerifyError {
+  return new VerifyError('place-unknown', `docker failed: ${firstLine(stderr)}`);
+}
+
+function enterFile(file: string, name: string): string[] {
+  if (!existsSync(file)) {
+    const hint = 'this has to run on the host of the services, as root';
+    throw new VerifyError('place-unknown', `${name} has no network namespace here`, { hint });
+  }
+  return ['nsenter', `--net=${file}`, '--'];
+}

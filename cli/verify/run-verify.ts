@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../common/clock.ts';
+import type { HostPort } from '../../common/config/address.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { startAgent, type Agent } from './agent-process.ts';
+import type { CanaryOutcome, ProbeTask } from './agent/agent-task.ts';
+import { startCapture, type Capture } from './capture.ts';
+import { choosePath, type WirePath } from './choose-path.ts';
+import type { Evidence } from './evidence.ts';
+import type { EnteredPlace } from './place.ts';
+import { WireAnalysis } from './wire/wire-analysis.ts';
+
+/** Between whom to verify, and how. */
+export interface VerifyRequest {
+  readonly from: EnteredPlace;
+  /**
+   * - `place`: an application of ours answers in it
+   * - `server`: any HTTP server that is called as the application of `from` calls it
+   */
+  readonly destination:
+    | { readonly kind: 'place'; readonly place: EnteredPlace }
+    | { readonly kind: 'server'; readonly address: HostPort };
+  /** HBONE port of the destination's sidecar. */
+  readonly hbonePort: number;
+  /** Address of the destination; undefined: the one that shares a network with the source. */
+  readonly peerAddress: string | undefined;
+  /** Where to capture; undefined: the interface in that network. */
+  readonly networkInterface: string | undefined;
+  readonly admin: ProbeTask['admin'];
+  readonly clock: Clock;
+}
+
+/** Enough that a mesh which encrypts every other message is found out. */
+const MESSAGES = 32;
+const REQUESTS = 8;
+
+/** A canary is 128 random bits in text that no protocol changes. */
+function canary(): string {
+  return `hauberk-canary-${randomBytes(16).toString('hex')}`;
+}
+
+/** Sends canaries between two places, captures between them, and knocks at the door. */
+export async function runVerify(request: VerifyRequest): Promise<Evidence> {
+  const open: Closeable[] = [];
+  try {
+    return await (request.destination.kind === 'place'
+      ? verifyPlace(request, request.destination.place, open)
+      : verifyServer(request, request.destination.address, open));
+  } finally {
+    for (const one of open.toReversed()) await one.close();
+  }
+}
+
+async function verifyPlace(
+  request: VerifyRequest,
+  place: EnteredPlace,
+  open: Closeable[],
+): Promise<Evidence> {
+  const canaries = { there: canary(), back: canary() };
+  const answerer = begin(startAgent(place), open);
+  answerer.give({ kind: 'look' });
+  answerer.give({ kind: 'answer', canaries });
+  const { interfaces } = await answerer.heard('interfaces');
+  const { port } = await answerer.heard('listening');
+  const tap = await tapWire(request, { addresses: interfaces.map((one) => one.address), open });
+
+  const called = { host: tap.path.address, port };
+  tap.caller.give({ kind: 'call', address: called.host, port, canaries, messages: MESSAGES });
+  const outcome = await tap.caller.heard('called');
+  const probes = await probe(request, tap, called);
+  answerer.finish();
+  const { received } = await answerer.heard('answered');
+
+  const application = { ...outcomeOf(outcome), received, receivedBy: 'the application' } as const;
+  const seen = await conclude(request, tap, [canaries.there, canaries.back]);
+  return { ...seen, to: place.name, called, application, probes };
+}
+
+async function verifyServer(
+  request: VerifyRequest,
+  address: HostPort,
+  open: Closeable[],
+): Promise<Evidence> {
+  const tap = await tapWire(request, { addresses: [], open });
+  const loopback = begin(await startCapture(request.from, 'lo'), open);
+
+  const there = canary();
+  tap.caller.give({ kind: 'request', ...address, canary: there, requests: REQUESTS });
+  const { answers, ...outcome } = await tap.caller.heard('requested');
+  const probes = await probe(request, tap, { host: tap.path.address, port: address.port });
+
+  const near = new WireAnalysis([Buffer.from(there)]);
+  await loopback.finish(near);
+  const [received = 0] = near.finish().canaries;
+  const receivedBy = 'the loopback interface of the source';
+  const application = { ...outcomeOf(outcome), received, receivedBy } as const;
+  const seen = await conclude(request, tap, [there, ...answers]);
+  const to = formatHostPort(tap.path.address, request.hbonePort);
+  return { ...seen, to, called: address, application, probes };
+}
+
+/** A wire with somebody who listens, and somebody who is going to speak. */
+interface Tap {
+  readonly path: WirePath;
+  readonly caller: Agent;
+  readonly capture: Capture;
+  readonly startedMs: number;
+}
+
+/** Finds the wire to one of the addresses, or to the peer that was named, and listens on it. */
+async function tapWire(
+  { from, peerAddress, networkInterface, clock }: VerifyRequest,
+  { addresses, open }: { readonly addresses: readonly string[]; readonly open: Closeable[] },
+): Promise<Tap> {
+  const caller = begin(startAgent(from), open);
+  caller.give({ kind: 'look' });
+  const { interfaces } = await caller.heard('interfaces');
+  const to = peerAddress === undefined ? addresses : [peerAddress];
+  const path = choosePath({ from: interfaces, to, networkInterface });
+  const capture = begin(await startCapture(from, path.networkInterface), open);
+  return { path, caller, capture, startedMs: clock.now() };
+}
+
+/**
+ * Knocks at the sidecar of the destination while the capture still runs. That makes the capture
+ * complete, too: it has the handshakes of these attempts, so it has everything before them.
+ */
+async function probe({ hbonePort, admin }: VerifyRequest, tap: Tap, called: HostPort) {
+  const { address } = tap.path;
+  const authority = formatHostPort(address, called.port);
+  tap.caller.give({ kind: 'probe', address, port: hbonePort, authority, admin });
+  return (await tap.caller.heard('probed')).probes;
+}
+
+/** Ends the capture and reads it. */
+async function conclude(
+  { from, hbonePort, clock }: VerifyRequest,
+  { path, capture, startedMs }: Tap,
+  texts: readonly string[],
+) {
+  const needles = texts.map((text) => Buffer.from(text, 'latin1'));
+  const analysis = new WireAnalysis(needles, [hbonePort]);
+  const statistics = await capture.finish(analysis);
+  return {
+    from: from.name,
+    peer: { host: path.address, port: hbonePort },
+    networkInterface: path.networkInterface,
+    durationMs: Math.round(clock.now() - startedMs),
+    capture: statistics,
+    wire: analysis.finish(),
+  };
+}
+
+function begin<Thing extends Closeable>(thing: Thing, open: Closeable[]): Thing {
+  open.push(thing);
+  return thing;
+}
+
+function outcomeOf(outcome: CanaryOutcome): CanaryOutcome {
+  const { sent, answered, bytesThere, bytesBack, failure } = outcome;
+  return { sent, answered, bytesThere, bytesBack, failure };
+}
