@@ -19,7 +19,7 @@ import {
   MAX_LEAF_LIFETIME_MS,
   MIN_LEAF_LIFETIME_MS,
 } from '../common/pki/lifetimes.ts';
-import { parseTokenFileOrder } from './tokens/token-file-order.ts';
+import { parseTokenFileOrder } from './config-token-file.ts';
 
 const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));
 

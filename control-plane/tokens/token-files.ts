@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import type { TokenFileOrder } from './token-file-order.ts';
+import type { TokenFileOrder } from '../config-token-file.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What the files are kept with. */

@@ -1,6 +1,6 @@
-import { ConfigError } from '../../common/config/config-error.ts';
-import { isLabel } from '../../common/names.ts';
-import { SYSTEM_NAMESPACE } from '../../common/pki/spiffe-id.ts';
+import { ConfigError } from '../common/config/config-error.ts';
+import { isLabel } from '../common/names.ts';
+import { SYSTEM_NAMESPACE } from '../common/pki/spiffe-id.ts';
 
 /** A file that is to hold a join token for one identity at all times. */
 export interface TokenFileOrder {
