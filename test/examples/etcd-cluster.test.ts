@@ -33,7 +33,7 @@ testWithEtcd('etcd works behind sidecars whose certificates rotate', async (t) =
   t.is(report.watched, report.calls.puts);
 
   t.deepEqual(report.leader.after, report.leader.before);
-  t.deepEqual(report.unrest, { leaderChanges: 0, lostPeers: 0 });
+  t.deepEqual(report.unrest, { leaderChanges: 0, lostStreams: 0 });
   t.deepEqual(Object.keys(report.rotations), [...SIDECARS]);
   for (const [host, count] of Object.entries(report.rotations)) {
     t.true(count >= 2, `${host} rotated ${count} times`);

@@ -7,9 +7,12 @@ import { readMetrics, SIDECAR_METRICS } from './metrics.ts';
 export interface Unrest {
   /** Changes of the leader, as the members saw them. */
   readonly leaderChanges: number;
-  /** How often a member lost a stream to another. */
-  readonly lostPeers: number;
+  /** How often a stream from one member to another ended, orderly or not. */
+  readonly lostStreams: number;
 }
+
+/** What etcd writes into its log; its metrics leave out a stream that ended in an orderly way. */
+const LOST_STREAM = /lost TCP streaming connection/g;
 
 /** How often each sidecar has renewed its certificate. */
 export async function countRotations(processes: HostProcesses): Promise<Record<string, number>> {
@@ -25,9 +28,9 @@ export async function countUnrest(processes: HostProcesses): Promise<Unrest> {
   const sums = await Promise.all(
     MEMBERS.map((host, member) => readMetrics(processes, host, `${clientUrl(member)}/metrics`)),
   );
-  const total = (metric: string): number => sums.reduce((all, sum) => all + sum(metric), 0);
+  const lost = MEMBERS.flatMap((host) => processes.logOf(host, 'etcd').match(LOST_STREAM) ?? []);
   return {
-    leaderChanges: total('etcd_server_leader_changes_seen_total'),
-    lostPeers: total('etcd_network_disconnected_peers_total'),
+    leaderChanges: sums.reduce((all, sum) => all + sum('etcd_server_leader_changes_seen_total'), 0),
+    lostStreams: lost.length,
   };
 }

@@ -8,9 +8,9 @@ export function renderReport(report: LabReport): string {
   const rows = [
     ['calls', `${calls.puts} put, ${calls.gets} got, ${calls.failures.length} failed`],
     ['', `the slowest took ${calls.slowestMs} ms`],
-    ['watch', `${watched} puts seen on one connection`],
+    ['watch', `${watched} puts seen`],
     ['leader', isSame ? `${after.leader}, term ${after.term}: unchanged` : 'changed'],
-    ['etcd noticed', `${unrest.leaderChanges} leader changes, ${unrest.lostPeers} lost peers`],
+    ['etcd noticed', `${unrest.leaderChanges} leader changes, ${unrest.lostStreams} lost streams`],
     [
       'rotations',
       Object.entries(rotations)

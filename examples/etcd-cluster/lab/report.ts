@@ -42,7 +42,7 @@ export function judge(facts: LabFacts): string[] {
     'the leader has changed',
   );
   demand(unrest.leaderChanges === 0, `the members saw ${unrest.leaderChanges} leader changes`);
-  demand(unrest.lostPeers === 0, `the members lost each other ${unrest.lostPeers} times`);
+  demand(unrest.lostStreams === 0, `streams between members broke ${unrest.lostStreams} times`);
   for (const [host, count] of Object.entries(rotations)) {
     demand(count > 0, `the certificate of ${host} was not renewed`);
   }

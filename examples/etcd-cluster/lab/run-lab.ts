@@ -65,7 +65,7 @@ async function tellStory(
     leader: { before, after },
     unrest: {
       leaderChanges: unrestAfter.leaderChanges - unrestBefore.leaderChanges,
-      lostPeers: unrestAfter.lostPeers - unrestBefore.lostPeers,
+      lostStreams: unrestAfter.lostStreams - unrestBefore.lostStreams,
     },
     rotations: Object.fromEntries(
       Object.entries(rotationsAfter).map(([host, count]) => [

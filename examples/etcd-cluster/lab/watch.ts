@@ -4,7 +4,7 @@ import type { HostProcesses } from './host-processes.ts';
 /** The member that is asked to watch; puts go by all of them. */
 const WATCHED_MEMBER = 2;
 
-/** Starts to watch all keys with a beginning: one connection, much older than any certificate. */
+/** Starts to watch all keys with a beginning: it goes on while certificates come and go. */
 export function startWatch(processes: HostProcesses, keyPrefix: string): void {
   const endpoint = `--endpoints=${clientUrl(WATCHED_MEMBER)}`;
   // From the first revision on: nothing is missed while it starts.
