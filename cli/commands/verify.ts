@@ -1,4 +1,4 @@
-import type { HostPort } from '../../common/config/address.ts';
+import { parseHostPort, type HostPort } from '../../common/config/address.ts';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
@@ -25,7 +25,7 @@ const place = valueType<Place>('a place', parsePlace);
 const sidecar = valueType<HostPort>('ADDRESS or ADDRESS:PORT', (raw) => {
   const address = canonicalAddress(raw);
   if (address !== undefined) return { host: address, port: HBONE_PORT };
-  const { host, port } = hostPort.parse(raw);
+  const { host, port } = parseHostPort(raw);
   const canonical = canonicalAddress(host);
   return canonical === undefined ? undefined : { host: canonical, port };
 });

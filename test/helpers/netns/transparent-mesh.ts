@@ -23,6 +23,8 @@ export interface TransparentMesh<Name extends string> {
   readonly stranger: Host;
   readonly network: Network<'control' | 'stranger' | Name>;
   admin(...args: readonly string[]): Promise<string>;
+  /** The operator's credential. */
+  readonly adminFile: string;
 }
 
 /** Seven processes start at once, on machines with two cores. */
@@ -48,6 +50,7 @@ export async function startTransparentMesh<const Name extends string>(
   const { control, stranger } = network.hosts;
 
   const dataDirectory = join(directory, 'control-plane');
+  const adminFile = join(dataDirectory, 'admin.pem');
   const grpc = `${control.ipv4}:15012`;
   const start = (...parameters: Parameters<typeof startHauberk>): HauberkProcess => {
     const process = startHauberk(...parameters);
@@ -65,7 +68,7 @@ export async function startTransparentMesh<const Name extends string>(
   );
   await Promise.all([controlPlane.port('grpc'), startApp(scope, stranger)]);
   const admin = async (...args: readonly string[]): Promise<string> => {
-    const flags = [`--control-plane=${grpc}`, `--admin=${join(dataDirectory, 'admin.pem')}`];
+    const flags = [`--control-plane=${grpc}`, `--admin=${adminFile}`];
     const { code, stdout, stderr } = await runHauberk([...args, ...flags], {
       through: control.through,
     });
@@ -121,5 +124,6 @@ export async function startTransparentMesh<const Name extends string>(
     stranger,
     network,
     admin,
+    adminFile,
   };
 }
