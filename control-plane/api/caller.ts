@@ -10,7 +10,8 @@ export interface ProvenCaller {
 }
 
 const UNTRUSTED: Record<UntrustedReason, string> = {
-  'certificate-untrusted': 'the client certificate was not issued by this mesh',
+  'certificate-untrusted':
+    'the client certificate was not issued by this mesh, or is not valid yet',
   'certificate-expired': 'the client certificate has expired',
   'san-missing': 'the client certificate has no SPIFFE ID',
   'san-multiple': 'the client certificate has more than one SPIFFE ID',
@@ -28,7 +29,7 @@ export function requireProof(caller: Caller, trustDomain: string): ProvenCaller 
       );
     case 'untrusted':
       throw new RequestError(caller.reason, UNTRUSTED[caller.reason], {
-        hint: 'enrol with a new join token',
+        hint: 'enrol with a new join token, and compare the clocks of both hosts',
       });
     case 'workload':
       if (caller.spiffeId.trustDomain === trustDomain) return caller;
