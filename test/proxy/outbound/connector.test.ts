@@ -43,7 +43,15 @@ function connector(
   };
   const { logger } = createLogRecorder();
   const health = new EndpointHealth({ clock: createManualClock(), random: () => 0 });
-  const dependencies = { view, pool: pool as TunnelPool, health, logger, random: () => 0 };
+  const mayLog = (): boolean => true;
+  const dependencies = {
+    view,
+    pool: pool as TunnelPool,
+    health,
+    logger,
+    mayLog,
+    random: () => 0,
+  };
   return { dependencies, tried };
 }
 
