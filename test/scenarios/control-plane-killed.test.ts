@@ -1,7 +1,7 @@
 /**
  * The control plane is killed and comes back while requests go through: none fails, a sidecar can
- * join with a token from before, and whatever was answered before is still known. It stays away past
- * the time to renew: the sidecars go on, say so, and renew as soon as it is back.
+ * join with a token from before, and whatever was answered before is still known. It stands still past
+ * the time to renew: the sidecars go on, say so, and renew as soon as it answers again.
  */
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
@@ -52,7 +52,7 @@ test.serial(
 );
 
 test.serial(
-  'while the control plane is away sidecars go on, and they renew when it is back',
+  'while the control plane stands still sidecars go on, and they renew when it answers again',
   async (t) => {
     const mesh = await startMesh(t, { leafLifetimeSeconds: 20 });
     const app = await startHttpApp(t, 'api');
@@ -60,12 +60,13 @@ test.serial(
     const web = await mesh.sidecar({ service: 'web', upstreams: ['api:8080'] });
     const [port = 0] = web.upstreamPorts;
     const load = startHttpLoad(t, { port, keepAlive: false, paceMs: 10 });
-    await mesh.controlPlane.kill();
+    // Stopped and not killed: how long it takes to start again must not decide this test.
+    mesh.controlPlane.process.signal('SIGSTOP');
 
     for (const { process, metrics } of [api, web]) {
       const failed = await process.logged('renewal-failed');
       t.is(failed.level, 'warn');
-      t.is(failed['reason'], 'unreachable');
+      t.is(failed['reason'], 'timeout');
       const enrolled = await process.logged('enrolled');
       t.is(
         failed['notAfterMs'],
@@ -74,12 +75,12 @@ test.serial(
       );
       t.true(Number(failed['nextTryMs']) < Number(failed['notAfterMs']), 'there is a next try');
       const failures = (await metrics()).sum('hauberk_certificate_renewal_failures_total', {
-        reason: 'unreachable',
+        reason: 'timeout',
       });
       t.true(failures > 0);
     }
     await load.more(50);
-    await mesh.controlPlane.start();
+    mesh.controlPlane.process.signal('SIGCONT');
     await Promise.all([api, web].map(({ process }) => process.logged('renewed')));
     await load.more(50);
     const { requests, failures, bodies } = await load.stop();
