@@ -65,12 +65,15 @@ function wrongTokens(token: string): string[] {
   ].map((parts) => parts.join('-'));
 }
 
-/** Puts a token into every wrong place, and returns what the program says to that. */
-async function misplace(token: string, { directory, admin }: Mesh): Promise<string> {
+/** Puts a token into wrong places, and returns what the program says to that. */
+async function misplace(token: string, { directory, admin, launch }: Mesh): Promise<string> {
+  const waiting = await launch({ service: 'web', token: '', args: ['--token-file', token, TRACE] });
+  await waiting.logged('enrolment-waiting');
+  await waiting.end();
+
   const file = path.join(directory, 'config.yaml');
   const sidecar = ['proxy', '--service=web', `--state-dir=${path.join(directory, 'unused')}`];
   const lines = [
-    [...sidecar, '--token-file', token],
     [...sidecar, '--control-plane', token],
     [...sidecar, `--no-such-flag=${token}`],
     [...sidecar, token],
