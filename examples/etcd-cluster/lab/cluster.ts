@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { MEMBERS, type Etcdctl } from './etcdctl.ts';
+import { eventually } from './eventually.ts';
 import type { HostProcesses } from './host-processes.ts';
 import { LabError } from './lab-error.ts';
 import { directoryOf, type HostName } from './network.ts';
@@ -12,12 +13,6 @@ export const SIDECARS = [...MEMBERS, 'client', 'stranger'] as const;
 export type SidecarHost = (typeof SIDECARS)[number];
 
 const HAUBERK = join(import.meta.dirname, '../../../cli/hauberk');
-
-/** Until three members have found each other, on a machine with much else to do. */
-const START_DEADLINE_MS = 120_000;
-
-/** Time between two questions. */
-const ASK_AGAIN_MS = 200;
 
 /**
  * Starts the control plane and all sidecars, and resolves when they are ready. On real hosts somebody
@@ -52,17 +47,6 @@ async function untilReady(processes: HostProcesses, host: HostName): Promise<voi
     const url = 'http://127.0.0.1:15020/healthz/ready';
     return (await processes.run(host, ['curl', '-fsS', url])).code === 0;
   });
-}
-
-/** Asks until the answer is yes. */
-export async function eventually(what: string, ask: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + START_DEADLINE_MS;
-  while (!(await ask())) {
-    if (Date.now() > deadlineMs) {
-      throw new LabError(`within ${START_DEADLINE_MS / 1000} s this did not happen: ${what}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
-  }
 }
 
 function configuration(host: HostName, file: string): string {
