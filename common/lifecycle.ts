@@ -19,16 +19,28 @@ export interface Drainable {
 /** How a drain ended. */
 export type DrainOutcome = 'idle' | 'forced';
 
+/** How long a drain may take. */
+export interface DrainBounds {
+  readonly clock: Clock;
+  readonly deadlineMs: number;
+  /** Ends the wait before the deadline when it is aborted. */
+  readonly hurried?: AbortSignal;
+}
+
 /** The one way everything here ends: refuse, wait, deadline, force. */
 export async function drain(
   target: Drainable,
-  { clock, deadlineMs }: { readonly clock: Clock; readonly deadlineMs: number },
+  { clock, deadlineMs, hurried }: DrainBounds,
 ): Promise<DrainOutcome> {
   target.refuse();
   const { promise: deadline, resolve } = Promise.withResolvers<DrainOutcome>();
-  const timer = clock.after(deadlineMs, () => resolve('forced'));
+  const giveUp = (): void => resolve('forced');
+  const timer = clock.after(deadlineMs, giveUp);
+  if (hurried?.aborted === true) giveUp();
+  hurried?.addEventListener('abort', giveUp, { once: true });
   const outcome = await Promise.race([target.idle().then((): DrainOutcome => 'idle'), deadline]);
   timer.cancel();
+  hurried?.removeEventListener('abort', giveUp);
   if (outcome === 'forced') target.force();
   return outcome;
 }

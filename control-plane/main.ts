@@ -3,6 +3,7 @@ import type { CommandSpec } from '../common/config/command-spec.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
+import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { CaError } from './ca/ca-error.ts';
 import { controlPlaneSettings, type ControlPlaneSettings } from './config.ts';
@@ -42,26 +43,19 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 
 async function serve(settings: ControlPlaneSettings): Promise<number> {
   const logger = createLogger({ name: 'control-plane', level: settings.logLevel });
-  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
-  let signals = 0;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    signals += 1;
-    // Whoever asks twice does not want to wait for calls under way.
-    if (signals > 1) process.exit(EXIT_CODE.failed);
-    logger.info({ event: 'stopping', signal }, `${signal}: draining`);
-    ask();
-  };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  using shutdown = listenForShutdown(logger);
+  const { asked, hurried } = shutdown;
+  const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
+  hurried.addEventListener('abort', exitAtOnce);
   try {
     const controlPlane = await startControlPlane(settings, { clock: systemClock, logger });
-    await asked;
-    const outcome = await controlPlane.drainAndClose();
+    await aborted(asked);
+    hurried.removeEventListener('abort', exitAtOnce);
+    const outcome = await controlPlane.drainAndClose(hurried);
     logger.info({ event: 'stopped', outcome }, 'stopped');
-    return EXIT_CODE.ok;
+    return hurried.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
   } catch (error) {
     throw translate(error, settings);
-  } finally {
-    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
   }
 }
 

@@ -42,7 +42,7 @@ export interface ControlPlane extends AsyncDisposable {
   /** The credential of the operator. */
   readonly adminFile: string;
   /** Not ready, ends the streams of the sidecars, waits for calls under way, and lets go. */
-  drainAndClose(): Promise<DrainOutcome>;
+  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
 }
 
 /**
@@ -139,12 +139,16 @@ export async function startControlPlane(
     grpcPort: listener.port,
     httpPort: http.port,
     adminFile: admin.path,
-    async drainAndClose() {
+    async drainAndClose(hurried) {
       draining = true;
       // From now on a stream that ends says nothing about its sidecar.
       registry.close();
       sync.close();
-      const outcome = await drain(listener, { clock, deadlineMs: settings.drainSeconds * 1000 });
+      const outcome = await drain(listener, {
+        clock,
+        deadlineMs: settings.drainSeconds * 1000,
+        ...(hurried === undefined ? {} : { hurried }),
+      });
       await opened.disposeAsync();
       return outcome;
     },

@@ -4,6 +4,7 @@ import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { variableName } from '../common/config/settings.ts';
+import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { JoinTokenError } from '../common/pki/join-token-error.ts';
 import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config.ts';
@@ -51,33 +52,25 @@ export function runInitNetns(argv: readonly string[], env: NodeJS.ProcessEnv): P
 async function runProxy(config: ProxyConfig): Promise<number> {
   checkProxyConfig(config);
   const logger = createLogger({ name: 'proxy', level: config.logLevel });
-  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
-  const stop = new AbortController();
-  let signals = 0;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    signals += 1;
-    // Whoever asks twice does not want to wait for open connections.
-    if (signals > 1) process.exit(EXIT_CODE.failed);
-    logger.info({ event: 'stopping', signal }, `${signal}: draining`);
-    stop.abort();
-    ask();
-  };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  using shutdown = listenForShutdown(logger);
+  const { asked, hurried } = shutdown;
+  const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
+  hurried.addEventListener('abort', exitAtOnce);
   try {
     // Loaded here, since applying rules needs none of it and is waited for when a container starts.
     const { startProxy } = await import('./proxy.ts');
     const proxy = await startProxy(
       { ...config, tokens: tokenSource(config) },
-      { clock: systemClock, logger, random: Math.random, signal: stop.signal },
+      { clock: systemClock, logger, random: Math.random, signal: asked },
     );
-    await asked;
-    await proxy.drainAndClose();
+    // From now on connections may be open, which must not look as if they had ended well.
+    hurried.removeEventListener('abort', exitAtOnce);
+    await aborted(asked);
+    await proxy.drainAndClose(hurried);
   } catch (error) {
-    if (!stop.signal.aborted) throw translate(error, config);
-  } finally {
-    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    if (!asked.aborted) throw translate(error, config);
   }
-  return EXIT_CODE.ok;
+  return hurried.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
 }
 
 function tokenSource({ token, tokenFile }: ProxyConfig): TokenSource | undefined {

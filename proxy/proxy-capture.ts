@@ -1,6 +1,6 @@
 import type { Closeable } from '../common/lifecycle.ts';
 import { ListenError } from '../common/listen.ts';
-import { rememberDeparted } from './discovery/departed.ts';
+import type { Departed } from './discovery/departed.ts';
 import { listenInboundCapture } from './inbound/capture.ts';
 import { openOriginalDestinations } from './interception/original-destination.ts';
 import type { PlaintextFlows } from './interception/plaintext-flows.ts';
@@ -19,6 +19,7 @@ export interface Capture extends Closeable {
 /** What interception needs besides the room. */
 export interface CaptureOptions {
   readonly connector: ConnectorDependencies;
+  readonly departed: Departed;
   readonly flows: PlaintextFlows;
 }
 
@@ -30,7 +31,7 @@ export interface CaptureOptions {
  */
 export async function openCapture(
   room: Room,
-  { connector, flows }: CaptureOptions,
+  { connector, departed, flows }: CaptureOptions,
 ): Promise<Capture> {
   const { config, addresses, ownPorts } = room;
   const shared = {
@@ -49,9 +50,6 @@ export async function openCapture(
     isRestricted: (port: number) => restricted.has(port),
   };
   await using opened = new AsyncDisposableStack();
-  const departed = opened.adopt(rememberDeparted(connector.view, room.clock), (memory) =>
-    memory.close(),
-  );
   const outbound = { ...shared, ...connector, departed, mode: config.outbound };
   const listeners: PlaintextListener[] = [];
   const own = (listener: PlaintextListener): void => {

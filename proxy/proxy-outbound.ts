@@ -1,4 +1,5 @@
 import type { Closeable } from '../common/lifecycle.ts';
+import { createRateLimit } from '../common/rate-limit.ts';
 import type { MeshView } from './discovery/mesh-view.ts';
 import type { ConnectorDependencies } from './outbound/connector.ts';
 import { EndpointHealth } from './outbound/endpoint-health.ts';
@@ -16,6 +17,9 @@ export interface Outbound extends Closeable {
   readonly connector: ConnectorDependencies;
 }
 
+/** An application that tries a service that is down without a pause must not fill the disk. */
+const FAILURE_LOG_RATE = { count: 50, intervalMs: 1_000 };
+
 /** Opens the doors for the application, and a tunnel to each peer that it will call. */
 export async function openOutbound(room: Room, view: MeshView): Promise<Outbound> {
   const { config, source, metrics, ownPorts, ...dependencies } = room;
@@ -23,7 +27,13 @@ export async function openOutbound(room: Room, view: MeshView): Promise<Outbound
   await using opened = new AsyncDisposableStack();
   const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
   const pool = own(createTunnelPool({ ...dependencies, dial, identity: source }));
-  const connector = { ...dependencies, view, pool, health: new EndpointHealth(dependencies) };
+  const connector = {
+    ...dependencies,
+    view,
+    pool,
+    health: new EndpointHealth(dependencies),
+    mayLog: createRateLimit(dependencies.clock, FAILURE_LOG_RATE),
+  };
   const { trustDomain, namespace } = config;
   const upstreams = config.upstream.map(({ listen, port, ...target }) => ({
     listen: { address: listen.host, port: listen.port },

@@ -10,6 +10,7 @@ import { certificateGauge, viewGauge } from './admin/gauges.ts';
 import { createReadiness } from './admin/readiness.ts';
 import { sidecarReport } from './admin/report.ts';
 import type { ProxyConfig } from './config.ts';
+import { rememberDeparted } from './discovery/departed.ts';
 import { createSyncClient } from './discovery/sync-client.ts';
 import { createIdentityManager } from './identity/manager.ts';
 import type { TokenSource } from './identity/token-source.ts';
@@ -37,8 +38,10 @@ export interface Proxy {
   /**
    * Not ready, nothing new, then waits for open connections as long as the settings say, ends what
    * is left, and lets go of everything.
+   *
+   * @param hurried ends the wait when it is aborted
    */
-  drainAndClose(): Promise<void>;
+  drainAndClose(hurried: AbortSignal): Promise<void>;
 }
 
 /**
@@ -108,6 +111,7 @@ export async function startProxy(
       stateDirectory: config.stateDir,
     }),
   );
+  const departed = own(rememberDeparted(sync.view, clock));
   metrics.controlPlane(() => sync.connected);
   metrics.view(() => viewGauge(sync.view));
   const outbound = own(await openOutbound(room, sync.view));
@@ -115,18 +119,18 @@ export async function startProxy(
   // Ready means that peers can find us and we them; a control plane that is away must not stop us.
   await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
   const capture = config.transparent
-    ? own(await captureTraffic(room, { connector: outbound.connector, flows }))
+    ? own(await captureTraffic(room, { connector: outbound.connector, departed, flows }))
     : undefined;
   readiness.listening();
   logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
   const parts = opened.move();
   return {
-    async drainAndClose() {
+    async drainAndClose(hurried) {
       readiness.draining();
       await sync.goodbye();
       const deadlineMs = config.drainSeconds * 1000;
       const doors = [...outbound.listeners, ...(capture?.listeners ?? []), inbound];
-      const drained = doors.map((door) => drain(door, { clock, deadlineMs }));
+      const drained = doors.map((door) => drain(door, { clock, deadlineMs, hurried }));
       const outcome = (await Promise.all(drained)).includes('forced') ? 'forced' : 'idle';
       logger.info({ event: 'drained', outcome }, DRAIN_SENTENCES[outcome]);
       await parts.disposeAsync();
@@ -151,5 +155,5 @@ const FIRST_SYNC_DEADLINE_MS = 3_000;
 
 const DRAIN_SENTENCES: Readonly<Record<DrainOutcome, string>> = {
   idle: 'all connections had ended',
-  forced: 'connections that were still open at the deadline were reset',
+  forced: 'connections that were still open were reset',
 };

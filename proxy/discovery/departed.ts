@@ -21,14 +21,15 @@ export const DEPARTED_MS = 10 * 60_000;
  */
 export function rememberDeparted(view: MeshView, clock: Clock): Departed {
   const departedMs = new Map<string, number>();
-  const stop = view.onChange(({ removed }) => {
+  let present = addressesOf(view);
+  const stop = view.onChange(() => {
     const nowMs = clock.now();
     for (const [address, goneMs] of departedMs) {
       if (nowMs - goneMs >= DEPARTED_MS) departedMs.delete(address);
     }
-    for (const { addresses } of removed) {
-      for (const address of addresses) departedMs.set(address, nowMs);
-    }
+    const before = present;
+    present = addressesOf(view);
+    for (const address of before) if (!present.has(address)) departedMs.set(address, nowMs);
   });
   return {
     wasAt(address) {
@@ -37,4 +38,8 @@ export function rememberDeparted(view: MeshView, clock: Clock): Departed {
     },
     close: stop,
   };
+}
+
+function addressesOf(view: MeshView): ReadonlySet<string> {
+  return new Set(view.endpoints().flatMap(({ addresses }) => addresses));
 }

@@ -17,6 +17,8 @@ export interface CarryRequest {
 export interface CarryDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** False while more fails than a log should hold; metrics count everything. */
+  readonly mayLog: () => boolean;
   readonly metrics: ProxyMetrics;
 }
 
@@ -33,7 +35,7 @@ const MAX_RESTARTS = 3;
 export async function carry(
   socket: net.Socket,
   { peer, connect }: CarryRequest,
-  { clock, logger, metrics }: CarryDependencies,
+  { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
   const gone = new AbortController();
   const giveUp = (): void => gone.abort();
@@ -53,10 +55,21 @@ export async function carry(
     }
     socket.resetAndDestroy();
   } catch (error) {
-    const reason = error instanceof HauberkError ? error.code : 'internal';
+    const reason = reasonOf(error, gone.signal);
     metrics.connectionFailed('outbound', peer, reason);
-    const sentence = `a connection to ${peer} failed: ${describeError(error)}`;
-    if (reason !== 'aborted') logger.warn({ event: 'connection-failed', peer, reason }, sentence);
     socket.resetAndDestroy();
+    if (reason === 'aborted' || !mayLog()) return;
+    const detail = reason === 'timeout' ? DEADLINE_SENTENCE : describeError(error);
+    const sentence = `a connection to ${peer} failed: ${detail}`;
+    logger.warn({ event: 'connection-failed', peer, reason }, sentence);
   }
+}
+
+const DEADLINE_SENTENCE = `no endpoint had accepted it after ${CONNECT_DEADLINE_MS / 1000} s`;
+
+/** Opening a stream is aborted when the application has gone, and when our own patience ends. */
+function reasonOf(error: unknown, gone: AbortSignal): string {
+  if (!(error instanceof HauberkError)) return 'internal';
+  const code: string = error.code;
+  return code === 'aborted' && !gone.aborted ? 'timeout' : code;
 }

@@ -28,6 +28,8 @@ export interface ConnectorDependencies {
   readonly pool: TunnelPool;
   readonly health: EndpointHealth;
   readonly logger: Logger;
+  /** False while more fails than a log should hold; metrics count everything. */
+  readonly mayLog: () => boolean;
   readonly random: () => number;
 }
 
@@ -96,7 +98,7 @@ interface Way {
 async function connectOneWay(
   name: string,
   ways: () => readonly Way[],
-  { pool, health, random, logger }: ConnectorDependencies,
+  { pool, health, random, logger, mayLog }: ConnectorDependencies,
   signal: AbortSignal,
 ): Promise<Connected | undefined> {
   const tried = new Set<string>();
@@ -126,6 +128,7 @@ async function connectOneWay(
       failure = error;
       if (!isWorthAnotherTry(error)) break;
       if (blamesEndpoint(error)) health.failed(endpoint.instanceId);
+      if (!mayLog()) continue;
       const { instanceId } = endpoint;
       const sentence = `${name} could not be reached at ${authority}: ${describeError(error)}`;
       logger.warn({ event: 'endpoint-failed', instanceId, reason: error.code }, sentence);

@@ -28,6 +28,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'An outgoing connection fails': [
     ...unionOf('proxy/outbound/outbound-error.ts', 'type OutboundErrorCode ='),
     ...unionOf('proxy/tunnel/tunnel-error.ts', 'type TunnelErrorCode ='),
+    'timeout',
     'internal',
   ],
   'An incoming connection fails': [

@@ -98,7 +98,7 @@ test.serial('a second SIGTERM ends at once', async (t) => {
   web.process.signal('SIGTERM');
   await becomesUnready(web);
   t.is(await web.process.end('SIGTERM'), 1);
-  await endOf(client);
+  t.is(await endOf(client), 'reset', 'what was cut does not look as if it had ended well');
 });
 
 /** How the system answers who connects to this port. */

@@ -44,3 +44,21 @@ test('it is remembered anew each time that it goes', async (t) => {
   await clock.advance(DEPARTED_MS - 1);
   t.true(departed.wasAt('10.0.0.2'));
 });
+
+test('an address that an endpoint gave up is remembered, and the one that it kept is not', (t) => {
+  const view = createMeshView();
+  const departed = rememberDeparted(view, createManualClock());
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [api] });
+  const moved: Endpoint = { ...api, addresses: ['10.0.0.2', '10.0.0.4'] };
+  view.apply({ kind: 'delta', version: 2, upserted: [moved], removed: [] });
+  t.true(departed.wasAt('fd00::2'));
+  t.false(departed.wasAt('10.0.0.2'));
+});
+
+test('what was known before it began to follow counts, too', (t) => {
+  const view = createMeshView();
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [api] });
+  const departed = rememberDeparted(view, createManualClock());
+  view.apply({ kind: 'snapshot', version: 2, endpoints: [] });
+  t.true(departed.wasAt('10.0.0.2'));
+});

@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { Registry } from 'prom-client';
+import { systemClock } from '../../../common/clock.ts';
+import { spiffeId } from '../../../common/pki/spiffe-id.ts';
+import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import { carry, type CarryRequest } from '../../../proxy/outbound/carry.ts';
+import type { Connected } from '../../../proxy/outbound/connector.ts';
+import type { RelayOutcome } from '../../../proxy/relay/relay.ts';
+import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { parseMetrics } from '../../helpers/metric-samples.ts';
+
+const api = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
+
+/** A connection of an application, both ends. */
+async function connection(t: ExecutionContext) {
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  server.listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const application = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+  t.teardown(() => application.destroy());
+  const [[socket]] = (await Promise.all([
+    once(server, 'connection'),
+    once(application, 'connect'),
+  ])) as [[net.Socket], unknown];
+  const { promise: ended, resolve } = Promise.withResolvers<string | undefined>();
+  let error: NodeJS.ErrnoException | undefined;
+  application.on('error', (thrown) => (error = thrown));
+  application.resume().on('close', () => resolve(error?.code));
+  return { socket, application, ended };
+}
+
+function carrier(connect: CarryRequest['connect']) {
+  const registry = new Registry();
+  const { logger, of } = createLogRecorder();
+  const metrics = createProxyMetrics(registry);
+  const dependencies = { clock: systemClock, logger, metrics, mayLog: () => true };
+  return {
+    carry: (socket: net.Socket) => carry(socket, { peer: api.uri, connect }, dependencies),
+    failures: () => of('connection-failed').map((line) => line['reason']),
+    metrics: async () => parseMetrics(await registry.metrics()),
+  };
+}
+
+function stream(outcome: RelayOutcome): Connected {
+  const endpoint = {
+    instanceId: 'api-1',
+    spiffeId: api,
+    addresses: ['10.0.0.2'],
+    hbonePort: 15_008,
+    ports: [8080],
+    anyPort: false,
+  } as const;
+  const relay = (socket: net.Socket): Promise<RelayOutcome> => {
+    if (outcome !== 'untouched') socket.destroy();
+    return Promise.resolve(outcome);
+  };
+  return { endpoint, stream: { relay, reset: () => undefined } };
+}
+
+test('a connection whose tunnel dies before a byte is carried by the next', async (t) => {
+  const { socket, ended } = await connection(t);
+  const outcomes: RelayOutcome[] = ['untouched', 'untouched', 'complete'];
+  const carrying = carrier(() => Promise.resolve(stream(outcomes.shift() ?? 'peer-reset')));
+  await carrying.carry(socket);
+  await ended;
+  t.deepEqual(outcomes, []);
+  t.is(
+    (await carrying.metrics()).sum('hauberk_connections_closed_total', { reason: 'complete' }),
+    1,
+  );
+});
+
+test('tunnels that die one after another end in a reset', async (t) => {
+  const { socket, ended } = await connection(t);
+  let tries = 0;
+  await carrier(() => {
+    tries += 1;
+    return Promise.resolve(stream('untouched'));
+  }).carry(socket);
+  t.is(await ended, 'ECONNRESET');
+  t.is(tries, 4);
+});
+
+test('a connection that nobody takes is reset, counted and logged with the reason', async (t) => {
+  const { socket, ended } = await connection(t);
+  const carrying = carrier(() =>
+    Promise.reject(new TunnelError('denied', 'the peer does not allow it')),
+  );
+  await carrying.carry(socket);
+  t.is(await ended, 'ECONNRESET');
+  t.deepEqual(carrying.failures(), ['denied']);
+  t.is((await carrying.metrics()).sum('hauberk_connections_failed_total', { reason: 'denied' }), 1);
+});
+
+test('an application that gives up is counted, and no reason to log', async (t) => {
+  const { socket, application } = await connection(t);
+  const carrying = carrier((signal) => {
+    application.resetAndDestroy();
+    socket.resume();
+    const { promise, reject } = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => reject(new TunnelError('aborted', 'given up')));
+    return promise;
+  });
+  await carrying.carry(socket);
+  t.deepEqual(carrying.failures(), []);
+  t.is(
+    (await carrying.metrics()).sum('hauberk_connections_failed_total', { reason: 'aborted' }),
+    1,
+  );
+});
+
+test('patience that ends before any peer has accepted is a timeout, and logged', async (t) => {
+  const { socket, ended } = await connection(t);
+  const carrying = carrier(() => Promise.reject(new TunnelError('aborted', 'given up')));
+  await carrying.carry(socket);
+  await ended;
+  t.deepEqual(carrying.failures(), ['timeout']);
+  t.is(
+    (await carrying.metrics()).sum('hauberk_connections_failed_total', { reason: 'timeout' }),
+    1,
+  );
+});
