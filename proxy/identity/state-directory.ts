@@ -37,6 +37,8 @@ export interface StateDirectory {
 const FILE_NAME = 'identity.json';
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
+/** More than a state takes, so that a full disk shows too. */
+const PROBE_BYTES = 16 * 1024;
 const OTHERS = 0o077;
 
 const storedSchema = z.object({
@@ -59,7 +61,7 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
   await writing(path, async () => {
     makeDirectory(path, DIRECTORY_MODE);
     const probe = join(path, '.probe');
-    await writeFileAtomically(probe, '', FILE_MODE);
+    await writeFileAtomically(probe, Buffer.alloc(PROBE_BYTES), FILE_MODE);
     await rm(probe);
   });
   return {
@@ -166,13 +168,17 @@ function tooOpen(file: string, mode: number): IdentityError {
   );
 }
 
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 async function writing(path: string, action: () => Promise<unknown>): Promise<void> {
   try {
     await action();
   } catch (cause) {
     throw new IdentityError('state-unwritable', `cannot write ${path}: ${describeError(cause)}`, {
       cause,
-      hint: 'point the state directory at one that the sidecar may write to',
+      hint: FULL.has(systemErrorCode(cause) ?? '')
+        ? 'free space on its file system'
+        : 'point the state directory at one that the sidecar may write to',
     });
   }
 }
