@@ -60,7 +60,7 @@ const issue =
         });
       });
     } finally {
-      await channel.close();
+      channel.close();
     }
   };
 
@@ -85,7 +85,7 @@ const sync: Call = async (context, caller) => {
       call.write({ message: { $case: 'hello', value: hello } });
     });
   } finally {
-    await channel.close();
+    channel.close();
   }
 };
 
@@ -99,7 +99,7 @@ const administer: Call = async (context, caller) => {
       });
     });
   } finally {
-    await channel.close();
+    channel.close();
   }
 };
 
