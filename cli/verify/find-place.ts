@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { formatPlace, type EnteredPlace, type Place } from './place.ts';
 import { firstLine, runProgram } from './run-program.ts';
@@ -58,15 +58,30 @@ export async function containerOf(project: string, service: string): Promise<str
 }
 
 async function enterContainer(container: string, name: string): Promise<string[]> {
-  const format = '--format={{.State.Pid}}';
+  const format = '--format={{.State.Pid}} {{.Id}}';
   const { code, stdout, stderr } = await runProgram('docker', ['inspect', format, container]);
   if (code !== 0) {
     if (!/no such/i.test(stderr)) throw dockerFailed(stderr);
     throw new VerifyError('place-unknown', `there is no container ${container}`);
   }
-  const pid = stdout.trim();
+  const [pid = '', id = ''] = stdout.trim().split(' ');
   if (pid === '0') throw new VerifyError('place-unknown', `the container of ${name} does not run`);
+  // An engine in a virtual machine, or in a container, counts processes from one of its own.
+  if (!isProcessOf(pid, id)) {
+    throw new VerifyError('place-unknown', `the container of ${name} does not run on this host`, {
+      hint: 'run this where the Docker engine runs, or in a container as docs/verify.md has it',
+    });
+  }
   return enterFile(`/proc/${pid}/ns/net`, name);
+}
+
+/** Whether the process is in the control group of the container. */
+function isProcessOf(pid: string, container: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(container);
+  } catch {
+    return false;
+  }
 }
 
 function dockerFailed(stderr: string): VerifyError {

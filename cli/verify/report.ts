@@ -47,7 +47,7 @@ function visibleLines(evidence: Evidence): string[] {
   const offered = protocols.length === 0 ? 'no protocol' : `protocol ${protocols.join(', ')}`;
   const rows = evidence.wire.servers.map(
     ({ address, port, connections, bytesTo, bytesFrom, connectionsNotTls }) =>
-      `  ${formatHostPort(address, port)}: ${connections} connections, ${bytesTo} bytes there, ` +
+      `  ${formatHostPort(address, port)}: ${counted(connections, 'connection')}, ${bytesTo} bytes there, ` +
       `${bytesFrom} back${connectionsNotTls > 0 ? `, ${connectionsNotTls} without TLS` : ''}`,
   );
   return [
@@ -61,4 +61,8 @@ function conclusion(checks: readonly Check[]): string {
   if (hasPassed(checks)) return 'passed: what the two say to each other is encrypted on the wire';
   const failed = checks.filter(({ outcome }) => outcome === 'fail');
   return `failed: ${failed.map(({ check }) => TITLES[check]).join(', ')}`;
+}
+
+function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
