@@ -2,6 +2,7 @@ import type { Node } from 'yaml';
 import { z } from 'zod';
 import { suggest } from '../../common/config/suggest.ts';
 import {
+  allow as allowanceValue,
   choice,
   durationSeconds,
   flag,
@@ -17,12 +18,42 @@ import { fieldsOf, isPlainMap, plainOf, type Plain } from './yaml-fields.ts';
 /** The key that says what Hauberk should do otherwise. */
 export const ANNOTATION = 'x-hauberk';
 
+/** A mapping of ports to the services that may reach them, as `--allow` takes them. */
+const allow = z
+  .record(z.string(), z.array(z.string()), {
+    error: 'expected a mapping of ports to lists of services',
+  })
+  .transform((callersByPort, context) => {
+    const allowances: string[] = [];
+    for (const [port, callers] of Object.entries(callersByPort)) {
+      // The flag has no form for a port that nobody may reach.
+      if (callers.length === 0) {
+        const message = `port ${port} has an empty list; use exclude-ports for a port that nobody may reach`;
+        context.issues.push({ code: 'custom', input: callers, message });
+      }
+      for (const caller of callers) {
+        const allowance = `${port}=${caller}`;
+        const result = allowanceValue.safeParse(allowance);
+        if (result.success) allowances.push(allowance);
+        else
+          context.issues.push({
+            code: 'custom',
+            input: caller,
+            message: result.error.issues[0]?.message ?? '',
+          });
+      }
+    }
+    return allowances;
+  });
+
 const outbound = choice(['passthrough', 'mesh-only']);
 const SERVICE_TYPES = {
   /** False: left as it is. */
   inject: flag,
   /** Ports that accept plaintext from outside the mesh; by default the published ones. */
   ingress: z.array(port),
+  /** Who may reach which port; a port that is not named is open to the mesh. */
+  allow,
   /** Ports that neither side carries through the mesh. */
   'exclude-ports': z.array(port),
   /** Whether every port accepts plaintext, while a project is moved over. */

@@ -52,6 +52,7 @@ export function planSidecar(
         ...(trustDomain === undefined ? [] : [`--trust-domain=${trustDomain}`]),
         ...(outbound === undefined ? [] : [`--outbound=${outbound}`]),
         ...(permissive ? ['--inbound=permissive'] : []),
+        ...(annotations.allow ?? []).map((allowance) => `--allow=${allowance}`),
         ...ingress.map((port) => `--ingress=${port}`),
         ...excluded.map((port) => `--exclude-port=${port}`),
       ],

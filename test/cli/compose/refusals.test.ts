@@ -227,6 +227,18 @@ const CASES: readonly {
     allowed: service('user: "1000:15337"'),
   },
   {
+    what: 'an allowance that names no service',
+    refused: service('x-hauberk: {allow: {5432: ["*"]}}'),
+    says: 'compose.yaml:4: service web: x-hauberk: allow: expected PORT=SERVICE[.NAMESPACE] as in 2379=client, got "5432=*"',
+    allowed: service('x-hauberk: {allow: {5432: [api, worker.jobs]}}'),
+  },
+  {
+    what: 'a port that allows nobody',
+    refused: service('x-hauberk: {allow: {5432: []}}'),
+    says: 'compose.yaml:4: service web: x-hauberk: allow: port 5432 has an empty list; use exclude-ports for a port that nobody may reach',
+    allowed: service('x-hauberk: {exclude-ports: [5432]}'),
+  },
+  {
     what: 'included files',
     refused: `include: [other.yaml]\n${service('')}`,
     says: 'compose.yaml:1: include brings in services that inject cannot see and change; flatten the project first: docker compose config --no-interpolate',
