@@ -146,9 +146,11 @@ export class Http2Connection {
     this.retire(reason);
     metrics.tunnelClosed(direction, reason, this.streamsCarried);
     const streams = this.streamsCarried;
-    logger.debug(
+    // Somebody who breaks the rules of HTTP/2 has proven who it is: the operator should hear of it.
+    const level = reason === 'protocol-error' ? 'warn' : 'debug';
+    logger[level](
       { event: 'tunnel-closed', direction, peer: peer.uri, reason, streams },
-      `tunnel closed: ${reason}`,
+      `tunnel with ${peer.uri} closed: ${reason}`,
     );
     return reason;
   }
