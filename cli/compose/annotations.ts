@@ -25,14 +25,14 @@ const allow = z
   })
   .transform((callersByPort, context) => {
     const allowances: string[] = [];
-    for (const [port, callers] of Object.entries(callersByPort)) {
+    for (const [allowedPort, callers] of Object.entries(callersByPort)) {
       // The flag has no form for a port that nobody may reach.
       if (callers.length === 0) {
-        const message = `port ${port} has an empty list; use exclude-ports for a port that nobody may reach`;
+        const message = `port ${allowedPort} has an empty list; use exclude-ports for a port that nobody may reach`;
         context.issues.push({ code: 'custom', input: callers, message });
       }
       for (const caller of callers) {
-        const allowance = `${port}=${caller}`;
+        const allowance = `${allowedPort}=${caller}`;
         const result = allowanceValue.safeParse(allowance);
         if (result.success) allowances.push(allowance);
         else
