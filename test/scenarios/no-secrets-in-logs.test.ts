@@ -37,7 +37,7 @@ test('no secret is in any log or message', async (t) => {
   for (const token of [tokens.revoked, tokens.elsewhere, ...mistakes]) {
     secrets.add(secretOf(token));
     const refused = await mesh.launch({ service: 'web', token, args: [TRACE] });
-    t.is(await refused.exited, 1, refused.output());
+    t.not(await refused.exited, 0, refused.output());
   }
   const said = await misplace(tokens.good, mesh);
 

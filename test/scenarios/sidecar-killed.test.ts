@@ -45,7 +45,7 @@ test('sidecars restart without a control plane and without a token', async (t) =
     token: '',
     stateDirectory: path.join(mesh.directory, 'empty'),
   });
-  t.is(await stateless.exited, 1);
+  t.is(await stateless.exited, 2);
   t.regex(stateless.output(), /expected a join token, .* make one with: hauberk token create/);
   t.is(await webAgain.process.end(), 0);
   t.is(await apiAgain.process.end(), 0);
