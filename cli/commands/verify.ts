@@ -95,17 +95,25 @@ const SPEC: CommandSpec<typeof settings> = {
 /** `hauberk verify` */
 export function verify(context: CliContext): Promise<number> {
   return runCommand(SPEC, context, async (given) => {
-    const evidence = await runVerify(await toRequest(given, context));
-    const report = given.json ? formatJson(reportDocument(evidence)) : formatReport(evidence);
-    context.stdout.write(report);
-    return hasPassed(judge(evidence)) ? EXIT_CODE.ok : EXIT_CODE.failed;
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    process.once('SIGINT', end).once('SIGTERM', end);
+    try {
+      const request = await toRequest(given, context);
+      const evidence = await runVerify({ ...request, signal: ended.signal });
+      const report = given.json ? formatJson(reportDocument(evidence)) : formatReport(evidence);
+      context.stdout.write(report);
+      return hasPassed(judge(evidence)) ? EXIT_CODE.ok : EXIT_CODE.failed;
+    } finally {
+      process.off('SIGINT', end).off('SIGTERM', end);
+    }
   });
 }
 
 async function toRequest(
   given: VerifySettings,
   { clock }: Pick<CliContext, 'clock'>,
-): Promise<VerifyRequest> {
+): Promise<Omit<VerifyRequest, 'signal'>> {
   const { from, project, peer, admin } = given;
   const find = (wanted: Place): Promise<EnteredPlace> => findPlace(wanted, project);
   const destination = checkDestination(given);

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../common/clock.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import { formatHostPort } from '../../common/listen.ts';
-import type { Closeable } from '../../common/lifecycle.ts';
 import { startAgent, type Agent } from './agent-process.ts';
+import { Belongings } from './belongings.ts';
 import type { CanaryOutcome, ProbeTask } from './agent/agent-task.ts';
 import { startCapture, type Capture } from './capture.ts';
 import { choosePath, type WirePath } from './choose-path.ts';
 import type { Evidence } from './evidence.ts';
 import type { EnteredPlace } from './place.ts';
+import { VerifyError } from './verify-error.ts';
 import { WireAnalysis } from './wire/wire-analysis.ts';
 
 /** Between whom to verify, and how. */
@@ -29,6 +30,8 @@ export interface VerifyRequest {
   readonly networkInterface: string | undefined;
   readonly admin: ProbeTask['admin'];
   readonly clock: Clock;
+  /** Ends it early; nothing that it started stays. */
+  readonly signal: AbortSignal;
 }
 
 /** Enough that a mesh which encrypts every other message is found out. */
@@ -40,30 +43,44 @@ function canary(): string {
   return `hauberk-canary-${randomBytes(16).toString('hex')}`;
 }
 
-/** Sends canaries between two places, captures between them, and knocks at the door. */
+/**
+ * Sends canaries between two places, captures between them, and knocks at the door.
+ *
+ * @throws VerifyError when it cannot be carried out
+ */
 export async function runVerify(request: VerifyRequest): Promise<Evidence> {
-  const open: Closeable[] = [];
+  const { destination, signal } = request;
+  const belongings = new Belongings();
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  const interrupt = (): void => reject(new VerifyError('interrupted', 'it was interrupted'));
+  signal.addEventListener('abort', interrupt);
   try {
-    return await (request.destination.kind === 'place'
-      ? verifyPlace(request, request.destination.place, open)
-      : verifyServer(request, request.destination.address, open));
+    const verified =
+      destination.kind === 'place'
+        ? verifyPlace(request, destination.place, belongings)
+        : verifyServer(request, destination.address, belongings);
+    return await Promise.race([verified, interrupted]);
   } finally {
-    for (const one of open.toReversed()) await one.close();
+    signal.removeEventListener('abort', interrupt);
+    await belongings.close();
   }
 }
 
 async function verifyPlace(
   request: VerifyRequest,
   place: EnteredPlace,
-  open: Closeable[],
+  belongings: Belongings,
 ): Promise<Evidence> {
   const canaries = { there: canary(), back: canary() };
-  const answerer = begin(startAgent(place), open);
+  const answerer = belongings.hold(startAgent(place));
   answerer.give({ kind: 'look' });
   answerer.give({ kind: 'answer', canaries });
   const { interfaces } = await answerer.heard('interfaces');
   const { port } = await answerer.heard('listening');
-  const tap = await tapWire(request, { addresses: interfaces.map((one) => one.address), open });
+  const tap = await tapWire(request, {
+    addresses: interfaces.map((one) => one.address),
+    belongings,
+  });
 
   const called = { host: tap.path.address, port };
   tap.caller.give({ kind: 'call', address: called.host, port, canaries, messages: MESSAGES });
@@ -80,10 +97,10 @@ async function verifyPlace(
 async function verifyServer(
   request: VerifyRequest,
   address: HostPort,
-  open: Closeable[],
+  belongings: Belongings,
 ): Promise<Evidence> {
-  const tap = await tapWire(request, { addresses: [], open });
-  const loopback = begin(await startCapture(request.from, 'lo'), open);
+  const tap = await tapWire(request, { addresses: [], belongings });
+  const loopback = belongings.hold(await startCapture(request.from, 'lo'));
 
   const there = canary();
   tap.caller.give({ kind: 'request', ...address, canary: there, requests: REQUESTS });
@@ -111,14 +128,17 @@ interface Tap {
 /** Finds the wire to one of the addresses, or to the peer that was named, and listens on it. */
 async function tapWire(
   { from, peerAddress, networkInterface, clock }: VerifyRequest,
-  { addresses, open }: { readonly addresses: readonly string[]; readonly open: Closeable[] },
+  {
+    addresses,
+    belongings,
+  }: { readonly addresses: readonly string[]; readonly belongings: Belongings },
 ): Promise<Tap> {
-  const caller = begin(startAgent(from), open);
+  const caller = belongings.hold(startAgent(from));
   caller.give({ kind: 'look' });
   const { interfaces } = await caller.heard('interfaces');
   const to = peerAddress === undefined ? addresses : [peerAddress];
   const path = choosePath({ from: interfaces, to, networkInterface });
-  const capture = begin(await startCapture(from, path.networkInterface), open);
+  const capture = belongings.hold(await startCapture(from, path.networkInterface));
   return { path, caller, capture, startedMs: clock.now() };
 }
 
@@ -150,11 +170,6 @@ async function conclude(
     capture: statistics,
     wire: analysis.finish(),
   };
-}
-
-function begin<Thing extends Closeable>(thing: Thing, open: Closeable[]): Thing {
-  open.push(thing);
-  return thing;
 }
 
 function outcomeOf(outcome: CanaryOutcome): CanaryOutcome {

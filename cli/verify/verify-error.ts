@@ -11,7 +11,9 @@ export type VerifyErrorCode =
   /** tcpdump ended, or what it wrote cannot be read. */
   | 'capture-failed'
   /** The helper process in a namespace failed. */
-  | 'agent-failed';
+  | 'agent-failed'
+  /** Somebody ended it. */
+  | 'interrupted';
 
 /** Thrown when a verification cannot be carried out. */
 export class VerifyError extends HauberkError<VerifyErrorCode> {}

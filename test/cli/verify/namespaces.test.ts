@@ -2,11 +2,17 @@
  * `hauberk verify` as an operator runs it: real hosts, a transparent mesh, real tcpdump. It says yes
  * where everything is encrypted; it says no, and why, in every other case.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { runHauberk, type HauberkCommandOptions } from '../../helpers/hauberk-process.ts';
+import { eventually } from '../../helpers/deadline.ts';
+import {
+  runHauberk,
+  startHauberk,
+  type HauberkCommandOptions,
+} from '../../helpers/hauberk-process.ts';
 import type { Namespace } from '../../helpers/netns/network.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
 import { requires } from '../../helpers/requirements.ts';
@@ -203,6 +209,28 @@ needs.serial(
     t.regex(nowhere.stderr, /has no network interface nope to capture on; see ip link\n$/);
   },
 );
+
+needs.serial('interrupted, it ends everything that it has started', async (t) => {
+  const { hosts } = await mesh();
+  // Speaks first and does not know HTTP: nothing would come for ten seconds.
+  const server = ['--through', `${hosts.api.ipv4}:2525`, '--peer', hosts.api.ipv4];
+  const hauberk = startHauberk(['verify', '--from', placeOf(hosts.web), ...server]);
+  t.teardown(() => hauberk.end('SIGKILL'));
+  const programs = await eventually('both captures and the test client run', () => {
+    const children = childrenOf(hauberk.pid);
+    return children.length === 3 ? children : undefined;
+  });
+  t.is(await hauberk.end('SIGINT'), 1);
+  t.is(hauberk.output(), 'hauberk verify: it was interrupted\n');
+  t.deepEqual(
+    programs.filter((pid) => existsSync(`/proc/${pid}`)),
+    [],
+  );
+});
+
+function childrenOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+}
 
 const PLACES = ['--from=host', '--to=netns:api'];
 for (const [args, says] of [

@@ -1,0 +1,20 @@
+import type { Closeable } from '../../common/lifecycle.ts';
+
+/** What a run has started, so that it can end all of it, also when it is ended in the middle. */
+export class Belongings {
+  readonly #all: Closeable[] = [];
+  #closed = false;
+
+  /** Takes care of it from now on; of what comes too late it lets go at once. */
+  hold<Thing extends Closeable>(thing: Thing): Thing {
+    if (this.#closed) void thing.close();
+    else this.#all.push(thing);
+    return thing;
+  }
+
+  /** Lets go of everything, the latest first. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const thing of this.#all.splice(0).toReversed()) await thing.close();
+  }
+}
