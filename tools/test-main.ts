@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { readSummary } from './ava-summary.ts';
+import { shareDockerEngine } from './shared-docker-engine.ts';
 import { installPackages, missingPackages } from './system-packages.ts';
 
 const AVA = join(import.meta.dirname, '../node_modules/ava/entrypoints/cli.js');
@@ -34,9 +35,10 @@ async function main(args: readonly string[]): Promise<number> {
       return 1;
     }
   }
+  await using engine = everything ? await shareDockerEngine() : undefined;
   const { passed, failed, skipped } = await runAva(
     args.filter((arg) => arg !== '--all'),
-    everything ? { ...process.env, HAUBERK_TEST_ALL: '1' } : process.env,
+    everything ? { ...engine?.env, HAUBERK_TEST_ALL: '1' } : process.env,
   );
   for (const title of skipped) console.log(`left out: ${title}`);
   // Nothing may be left out of everything.

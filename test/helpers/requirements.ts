@@ -1,10 +1,16 @@
 import test from 'ava';
 import type { TestFn } from 'ava';
+import { canRunDocker } from './docker/docker-engine.ts';
 import { canMakeNetworkNamespaces } from './netns/network-namespaces.ts';
 import { isPresent, type Requirement as Program } from './system-programs.ts';
 
-/** What a test may need: a program, or to be root with the right to make network namespaces. */
-export type Requirement = Program | 'network-namespaces';
+/**
+ * What a test may need: a program, to be root with the right to make network namespaces, or a Docker
+ * engine with Compose, which `dockerEngine` starts where none answers.
+ */
+export type Requirement = Program | keyof typeof ABILITIES;
+
+const ABILITIES = { 'network-namespaces': canMakeNetworkNamespaces, docker: canRunDocker } as const;
 
 /** Set by `npm run test:all`: what is missing is then a failure and not a reason to skip. */
 const MUST_RUN_ALL = process.env['HAUBERK_TEST_ALL'] === '1';
@@ -28,5 +34,7 @@ export function requires<Context = unknown>(...needed: readonly Requirement[]): 
 }
 
 function isMet(requirement: Requirement): boolean {
-  return requirement === 'network-namespaces' ? canMakeNetworkNamespaces() : isPresent(requirement);
+  if (requirement === 'docker' || requirement === 'network-namespaces')
+    return ABILITIES[requirement]();
+  return isPresent(requirement);
 }

@@ -1,0 +1,149 @@
+// A project of three services on two networks, with links, replicas and health checks, as people write
+// them. As it is, what the services say to each other can be read on its bridges. Injected, the same
+// applications do the same, and nothing can be read: not when everything starts, and not while each
+// kind of container is restarted or killed in turn.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { dockerEngine, engineWith, type DockerEngine } from '../helpers/docker/docker-engine.ts';
+import { eventually } from '../helpers/deadline.ts';
+import { requires } from '../helpers/requirements.ts';
+import { fileScope, type Scope } from '../helpers/scope.ts';
+import { startCaller } from './caller.ts';
+import { createProject, type ComposeProject } from './project.ts';
+import { watchWire } from './wire.ts';
+
+const ROOT = path.join(import.meta.dirname, '../..');
+const scope = fileScope();
+const docker = requires('docker');
+/** Minutes, on a machine that has other tests to run. */
+const TIMEOUT_MS = 15 * 60_000;
+
+let engine: DockerEngine;
+
+/** The first test, so that a machine without Docker does nothing here. */
+docker.serial('the images are built', async (t) => {
+  t.timeout(TIMEOUT_MS);
+  engine = await dockerEngine(scope);
+  await engine.docker('build', '--quiet', '--target', 'hauberk', '--tag', 'hauberk', ROOT);
+  await engine.docker('build', '--quiet', '--target', 'verify', '--tag', 'hauberk-verify', ROOT);
+  const redis = path.join(import.meta.dirname, 'shop/redis');
+  await engine.docker('build', '--quiet', '--tag', 'hauberk-test-redis', redis);
+
+  const user = await engine.docker('image', 'inspect', '--format', '{{.Config.User}}', 'hauberk');
+  t.is(user.trim(), '15337:15337');
+  const version = await engine.docker('run', '--rm', 'hauberk', 'version');
+  t.regex(version, /^hauberk \d/);
+  const data = '/var/lib/hauberk';
+  const id = await engine.docker('run', '--detach', 'hauberk', 'control-plane', '--data-dir', data);
+  scope.teardown(() => engine.docker('rm', '--force', '--volumes', id.trim()));
+  await eventually(
+    'the health check of the image finds a control plane ready',
+    async () => {
+      const health = await engine.docker(
+        'inspect',
+        '--format',
+        '{{.State.Health.Status}}',
+        id.trim(),
+      );
+      return health.trim() === 'healthy' ? true : undefined;
+    },
+    120_000,
+  );
+  await engine.docker('rm', '--force', '--volumes', id.trim());
+});
+
+/** Brings the project up and calls it while `story` runs; gives how often the wire showed the marker. */
+async function seenOnTheWire(
+  t: Scope,
+  { meshed, port }: { readonly meshed: boolean; readonly port: number },
+  story: (project: ComposeProject, caller: ReturnType<typeof startCaller>) => Promise<void>,
+): Promise<{
+  readonly marker: number;
+  readonly request: number;
+  readonly project: ComposeProject;
+}> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'hauberk-compose-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const name = `hauberk${meshed ? 'mesh' : 'plain'}${randomBytes(4).toString('hex')}`;
+  const project = await createProject(t, engine, { folder, name, meshed, port });
+  const wire = await watchWire(t, engine, 'host');
+  const run = randomBytes(8).toString('hex');
+  const caller = startCaller(t, engine, { apps: path.join(folder, 'apps'), port, run });
+  await project.compose('up', '--detach');
+  await caller.works('web answers through api and redis');
+  await story(project, caller);
+  await caller.stop();
+  const captured = (await wire.stop()).toString('latin1');
+  await project.down();
+  const marker = createHash('sha256').update(run).digest('hex').slice(0, 32);
+  const count = (text: string): number => captured.split(text).length - 1;
+  // What the caller sends to the published port is plaintext by intention: it shows that we look.
+  return { marker: count(marker), request: count(`/${run}/`), project };
+}
+
+docker.serial('without a mesh everything can be read', async (t) => {
+  t.timeout(TIMEOUT_MS);
+  const seen = await seenOnTheWire(t, { meshed: false, port: 18_180 }, async () => {});
+  t.true(seen.marker > 4, `seen ${seen.marker} times`);
+  t.true(seen.request > 0);
+});
+
+docker.serial('injected, nothing can be read, whatever is restarted', async (t) => {
+  t.timeout(TIMEOUT_MS);
+  const seen = await seenOnTheWire(t, { meshed: true, port: 18_181 }, async (project, caller) => {
+    const restart = async (...services: readonly string[]): Promise<void> => {
+      for (const service of services) {
+        await engine.docker('restart', '--time', '5', await project.container(service));
+      }
+      await caller.works(`${services.join(' and ')} restarted: web answers again`);
+    };
+    for (const service of ['redis', 'redis-sidecar', 'api-1-sidecar', 'web', 'web-sidecar']) {
+      await restart(service);
+    }
+    await restart('hauberk-control-plane');
+
+    for (const service of ['api-1-sidecar', 'api-2', 'hauberk-control-plane']) {
+      // From inside, as a crash is; what the engine kills on demand it leaves dead.
+      const id = await project.container(service);
+      await engine.docker('exec', id, 'sh', '-c', 'kill -KILL -1').catch(() => {});
+      await caller.works(`${service} killed: web answers again`);
+    }
+
+    // A namespace ends with its pod. What was in it is cut off, and has to join the new one.
+    await engine.docker('restart', '--time', '5', await project.container('redis-pod'));
+    await caller.fails('redis is cut off while its pod is another');
+    await restart('redis-sidecar', 'redis');
+  });
+  t.is(seen.marker, 0, 'never on the wire');
+  t.true(seen.request > 0, 'the capture sees what is in plaintext');
+  t.is(await seen.project.leftovers(), '');
+});
+
+docker.serial('the mesh to look at: docker compose up', async (t) => {
+  t.timeout(TIMEOUT_MS);
+  const name = `hauberklook${randomBytes(4).toString('hex')}`;
+  const file = ['--file', path.join(ROOT, 'compose.yaml'), '--project-name', name];
+  const port = 18_182;
+  const withPort = engineWith({ ...engine.env, WEB_PORT: String(port) });
+  const compose = (...args: readonly string[]) => withPort.compose(...file, ...args);
+  t.teardown(() => compose('down', '--volumes', '--timeout', '2'));
+  await compose('up', '--detach', 'web', 'api');
+  const label = `label=com.docker.compose.project=${name}`;
+  const sidecar = ['--filter', label, '--filter', 'label=com.docker.compose.service=api-sidecar'];
+  const id = (await engine.docker('ps', '--quiet', ...sidecar)).trim();
+  const wire = await watchWire(t, engine, `container:${id}`);
+  const call = `fetch('http://127.0.0.1:${port}').then((r) => r.text()).then(console.log)`;
+  const answer = await eventually(
+    'web answers',
+    async () => {
+      const run = ['run', '--rm', '--network', 'host', 'node:26-slim', 'node', '--eval', call];
+      return await engine.docker(...run).catch(() => undefined);
+    },
+    90_000,
+  );
+  t.regex(answer, /web asked, and got: hello number \d+ from api/);
+  const captured = (await wire.stop()).toString('latin1');
+  t.false(captured.includes('from api'));
+});
