@@ -6,8 +6,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { ExecutionContext } from 'ava';
 import { dockerEngine, engineWith, type DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { eventually } from '../helpers/deadline.ts';
+import { runHauberk } from '../helpers/hauberk-process.ts';
 import { requires } from '../helpers/requirements.ts';
 import { fileScope, type Scope } from '../helpers/scope.ts';
 import { startCaller } from './caller.ts';
@@ -83,6 +85,18 @@ async function seenOnTheWire(
   return { marker: count(marker), request: count(`/${run}/`), project };
 }
 
+/** `hauberk verify` on the host of the engine, as an operator runs it. */
+async function verifies(t: ExecutionContext, project: ComposeProject): Promise<void> {
+  const args = ['verify', '--project', project.name, '--from', 'web', '--to', 'api', '--json'];
+  const { code, stdout, stderr } = await runHauberk(args, {
+    through: engine.enter,
+    env: { DOCKER_HOST: engine.env['DOCKER_HOST'] ?? '' },
+    deadlineMs: 120_000,
+  });
+  t.is(code, 0, `${stdout}\n${stderr}`);
+  t.true((JSON.parse(stdout) as { readonly passed: boolean }).passed);
+}
+
 docker.serial('without a mesh everything can be read', async (t) => {
   t.timeout(TIMEOUT_MS);
   const seen = await seenOnTheWire(t, { meshed: false, port: 18_180 }, async () => {});
@@ -99,6 +113,7 @@ docker.serial('injected, nothing can be read, whatever is restarted', async (t) 
       }
       await caller.works(`${services.join(' and ')} restarted: web answers again`);
     };
+    await verifies(t, project);
     for (const service of ['redis', 'redis-sidecar', 'api-1-sidecar', 'web', 'web-sidecar']) {
       await restart(service);
     }

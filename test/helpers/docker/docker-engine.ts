@@ -10,6 +10,8 @@ import { run } from './run.ts';
 export interface DockerEngine {
   /** What `docker` and `docker-compose` are started with. */
   readonly env: NodeJS.ProcessEnv;
+  /** Before a command that has to run on the engine's own host: what takes it there. */
+  readonly enter: readonly string[];
   /** Runs `docker` to its end and resolves with its output; throws when it fails. */
   docker(...args: readonly string[]): Promise<string>;
   /** The same for Compose, whichever generation is there. */
@@ -21,6 +23,9 @@ const DEADLINE_MS = 8 * 60_000;
 
 /** The variable that says that the engine was started for all test files. */
 export const SHARED_ENGINE = 'HAUBERK_TEST_SHARED_ENGINE';
+
+/** The variable that holds the process of an engine that was started here. */
+const ENGINE_PID = 'HAUBERK_TEST_ENGINE_PID';
 
 let answer: boolean | undefined;
 
@@ -63,18 +68,20 @@ async function baseImage({ docker }: DockerEngine): Promise<void> {
 }
 
 /** What programs that talk to an engine of our own are started with. */
-export function ownEngineEnvironment({ host }: OwnEngine): NodeJS.ProcessEnv {
+export function ownEngineEnvironment({ host, pid }: OwnEngine): NodeJS.ProcessEnv {
   // Distributions ship engines and clients that have no BuildKit.
   const noBuildKit = { DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' };
-  return { ...process.env, DOCKER_HOST: host, ...noBuildKit };
+  return { ...process.env, DOCKER_HOST: host, [ENGINE_PID]: pid, ...noBuildKit };
 }
 
 /** The engine that `docker` and Compose talk to in this environment. */
 export function engineWith(env: NodeJS.ProcessEnv): DockerEngine {
   const compose = composeCommand(env) ?? [];
   const options = { env, deadlineMs: DEADLINE_MS };
+  const pid = env[ENGINE_PID];
   return {
     env,
+    enter: pid === undefined ? [] : ['nsenter', `--target=${pid}`, '--mount', '--net', '--pid'],
     docker: (...args) => run(['docker', ...args], options),
     compose: (...args) => run([...compose, ...args], options),
   };

@@ -15,6 +15,8 @@ export const OWN_ENGINE_PROGRAMS = ['dockerd', 'slirp4netns', 'mmdebstrap', 'uns
 export interface OwnEngine {
   /** For DOCKER_HOST. */
   readonly host: string;
+  /** The process of dockerd, by whose namespaces one gets to where the containers are. */
+  readonly pid: string;
   /** Everything that it keeps; gone with it. */
   readonly directory: string;
 }
@@ -74,7 +76,7 @@ export async function startOwnEngine(scope: Scope): Promise<OwnEngine> {
   await eventually('slirp4netns has its interface', () =>
     readFileSync(`/proc/${inside}/net/dev`, 'utf8').includes('tap0') ? true : undefined,
   );
-  return { host, directory };
+  return { host, pid: inside, directory };
 }
 
 /** Leaves no control groups behind, which outlive namespaces. */
