@@ -75,9 +75,8 @@ test('refuses another root, and names both digests', async (t) => {
 });
 
 test('nobody listens: unreachable', async (t) => {
-  const { port, stop } = await listenRaw(() => {});
-  stop();
-  t.is(await refused(t, port), 'unreachable');
+  // A port that was free a moment ago may be another test's by now; nobody is given this one.
+  t.is(await refused(t, 1), 'unreachable');
 });
 
 test('a port that closes before TLS, as a published one without a server does: unreachable', async (t) => {
