@@ -159,7 +159,15 @@ export function checkProxyConfig(config: ProxyConfig): void {
       hint: 'give each port one address of the application',
     });
   }
-  if (config.transparent) return;
+  if (config.transparent) {
+    // Peers know members by address: one that they know by another port only would be called in plaintext.
+    const { advertise, hboneListen } = config;
+    if (advertise?.port === undefined || advertise.port === hboneListen.port) return;
+    const sentence = `--advertise: port ${advertise.port} is not ${hboneListen.port}, on which --hbone-listen is, and --transparent needs them to be the same`;
+    throw new ConfigError('setting-invalid', sentence, {
+      hint: 'leave the port of --advertise out, or set both to one port',
+    });
+  }
   const idle = [
     config.outbound === 'mesh-only' ? 'outbound' : undefined,
     config.inbound === 'permissive' ? 'inbound' : undefined,
