@@ -13,7 +13,7 @@ import { generatePrivateKey } from './key.ts';
 import { AUTHORITY_BACKDATE_MS, ISSUER_LIFETIME_MS, ROOT_LIFETIME_MS } from './lifetimes.ts';
 import { PkiError } from './pki-error.ts';
 import { algorithmOfKey } from './signature-algorithm.ts';
-import { signerOf, type Authority, type Signer } from './signer.ts';
+import { signerOf, subjectOf, type Authority, type Signer } from './signer.ts';
 import { subjectKeyOf, type SubjectKey } from './subject-key.ts';
 
 export type { Authority } from './signer.ts';
@@ -73,6 +73,42 @@ export function createIssuer(root: Authority, options: AuthorityOptions): Author
 }
 
 /**
+ * One root vouches for another: a certificate with name, key and key identifier of the other root,
+ * signed by this one. Who trusts only this root can verify what the other one signed, when the
+ * certificate comes along. It ends with the root that ends first.
+ *
+ * @throws PkiError `authority-expired` when one of the roots has expired
+ */
+export function crossSign(
+  root: Authority,
+  other: X509Certificate,
+  { trustDomain, nowMs, lifetimeMs = ROOT_LIFETIME_MS }: AuthorityOptions,
+): X509Certificate {
+  const signer = signerOf(root);
+  const subjectKey = subjectKeyOf(other.publicKey);
+  const { name, keyId } = subjectOf(other);
+  return buildCertificate({
+    signer,
+    subject: name,
+    subjectKey: { ...subjectKey, keyId: Buffer.from(keyId) },
+    validity: {
+      notBeforeMs: nowMs - AUTHORITY_BACKDATE_MS,
+      notAfterMs: Math.min(
+        clampToAuthority(root, nowMs, lifetimeMs),
+        clampToAuthority({ certificate: other }, nowMs, lifetimeMs),
+      ),
+    },
+    extensions: [
+      authorityConstraints(),
+      authorityKeyUsage(),
+      subjectKeyIdentifier(keyId),
+      authorityKeyIdentifier(signer.keyId),
+      subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }]),
+    ],
+  });
+}
+
+/**
  * Takes up an authority again from what was stored.
  *
  * @throws PkiError `key-mismatch` when the key does not belong to the certificate,
@@ -101,7 +137,11 @@ export function openAuthority(certificate: X509Certificate, privateKey: KeyObjec
  *
  * @throws PkiError `authority-expired` when nothing is left
  */
-export function clampToAuthority(authority: Authority, nowMs: number, lifetimeMs: number): number {
+export function clampToAuthority(
+  authority: Pick<Authority, 'certificate'>,
+  nowMs: number,
+  lifetimeMs: number,
+): number {
   const authorityEndMs = authority.certificate.validToDate.getTime();
   if (authorityEndMs <= nowMs) {
     throw new PkiError(

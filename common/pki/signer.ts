@@ -40,7 +40,23 @@ const signers = new WeakMap<Authority, Signer>();
 export function signerOf(authority: Authority): Signer {
   const known = signers.get(authority);
   if (known !== undefined) return known;
-  const tbs = sequenceChildren(sequenceChildren(decode(authority.certificate.raw))?.[0]);
+  const { privateKey } = authority;
+  const signer: Signer = {
+    ...subjectOf(authority.certificate),
+    privateKey,
+    algorithm: algorithmOfKey(privateKey),
+  };
+  signers.set(authority, signer);
+  return signer;
+}
+
+/**
+ * How an authority is named in what it signs.
+ *
+ * @throws PkiError `certificate-malformed` when the certificate has no subjectKeyIdentifier
+ */
+export function subjectOf(certificate: X509Certificate): Pick<Signer, 'name' | 'keyId'> {
+  const tbs = sequenceChildren(sequenceChildren(decode(certificate.raw))?.[0]);
   const name = tbs?.[SUBJECT_POSITION];
   const keyId = subjectKeyIdOf(tbs ?? []);
   if (name === undefined || keyId === undefined) {
@@ -49,10 +65,7 @@ export function signerOf(authority: Authority): Signer {
       'expected an authority certificate of version 3 with a subjectKeyIdentifier',
     );
   }
-  const { privateKey } = authority;
-  const signer: Signer = { name, keyId, privateKey, algorithm: algorithmOfKey(privateKey) };
-  signers.set(authority, signer);
-  return signer;
+  return { name, keyId };
 }
 
 function subjectKeyIdOf(tbs: readonly DerNode[]): Uint8Array | undefined {

@@ -15,15 +15,22 @@ export interface PinSettings extends ServerAddress {
   readonly signal?: AbortSignal;
 }
 
-/** Longer chains than leaf, issuer, root and one more (a root in rotation) are not walked. */
-const MAX_CHAIN = 5;
+/**
+ * Leaf, a few issuers, and after a rotation of the root the cross-signatures and former roots that a
+ * control plane still shows. More are not looked at.
+ */
+const MAX_SHOWN = 16;
 /** For a server that does not answer the end of the connection. */
 const LEAVE_TIMEOUT_MS = 1_000;
 
 /**
- * First contact: connects without trusting anybody, sends nothing, takes the root certificate that
- * the server shows and compares it with the digest in the join token. Only then anything secret may
- * be sent, on another connection that trusts this root alone.
+ * First contact: connects without trusting anybody, sends nothing, and takes the one certificate that
+ * the server shows whose digest is the one in the join token. Only then anything secret may be sent,
+ * on another connection that trusts this root alone.
+ *
+ * The root need not be the one that the server's certificate leads to, and that it was shown proves
+ * nothing: anybody can show it. The proof is in the other connection, where the chain has to lead to
+ * this root, if need be by way of cross-signatures.
  *
  * @throws RpcError `token-wrong-root`, `unreachable`, `tls`, `timeout`, `cancelled`
  */
@@ -82,14 +89,14 @@ function pinned(
 ): X509Certificate | Promise<never> {
   const shown: X509Certificate[] = [];
   let next = socket.getPeerX509Certificate();
-  while (next !== undefined && shown.length < MAX_CHAIN) {
+  while (next !== undefined && shown.length < MAX_SHOWN) {
     if (rootDigest(next) === expected) return next;
     shown.push(next);
-    next = next.checkIssued(next) ? undefined : next.issuerCertificate;
+    // In the order in which they were sent, whether one issued the other or not.
+    next = next.issuerCertificate;
   }
-  const root = shown.at(-1);
-  const got =
-    root !== undefined && root.checkIssued(root) ? rootDigest(root) : 'a chain without its root';
+  const root = shown.find((certificate) => certificate.checkIssued(certificate));
+  const got = root === undefined ? 'a chain without its root' : rootDigest(root);
   return Promise.reject(
     new RpcError(
       'token-wrong-root',

@@ -15,6 +15,13 @@ export interface ServerIdentity {
    * digest, so the server has to show it the root itself (`pinRoot` compares it).
    */
   readonly chain: readonly X509Certificate[];
+  /**
+   * Cross-signatures, for callers who know only a former root: each signed by the root of the next
+   * one, the first over the root of the chain.
+   */
+  readonly vouchers?: readonly X509Certificate[];
+  /** Shown to sidecars that enrol with the digest of one of them. */
+  readonly formerRoots?: readonly X509Certificate[];
   /** Client certificates that lead to none of these are untrusted. */
   readonly roots: readonly X509Certificate[];
 }
@@ -69,7 +76,11 @@ function validated(identity: ServerIdentity): ReturnType<typeof secureContextOpt
       throw invalid('a chain from the leaf up to the root', `a gap after ${certificate.subject}`);
     }
   }
-  const options = secureContextOptions(identity);
+  const { vouchers = [], formerRoots = [] } = identity;
+  // OpenSSL takes the first that fits, and from a root that the caller does not trust there is no way
+  // on: what vouches for it has to come before it.
+  const chain = [...identity.chain.slice(0, -1), ...vouchers, root, ...formerRoots];
+  const options = secureContextOptions({ ...identity, chain });
   try {
     createSecureContext(options);
   } catch (cause) {

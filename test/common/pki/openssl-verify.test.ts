@@ -1,7 +1,12 @@
 // The openssl binary is the judge: under -x509_strict it accepts every certificate that we make, with
 // the complete chain and for both sides of TLS, and it refuses what ought to be refused.
 import { requires } from '../../helpers/requirements.ts';
-import { createIssuer, createRoot, type Authority } from '../../../common/pki/authority.ts';
+import {
+  createIssuer,
+  createRoot,
+  crossSign,
+  type Authority,
+} from '../../../common/pki/authority.ts';
 import type { KeyAlgorithm } from '../../../common/pki/key.ts';
 import { toPem } from '../../../common/pki/pem.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
@@ -147,4 +152,59 @@ test('openssl reads the extensions as they were meant', async (t) => {
   t.true(
     shownLeaf.includes('URI:spiffe://mesh.local/ns/shop/sa/web, DNS:web, DNS:web.shop Signature'),
   );
+});
+
+test('openssl accepts a leaf under either of two roots that vouch for each other', async (t) => {
+  const [former, present] = [createTestAuthority(), createTestAuthority()];
+  const options = { trustDomain: TRUST_DOMAIN, nowMs: Date.now() };
+  const presentByFormer = crossSign(former.root, present.root.certificate, options);
+  const formerByPresent = crossSign(present.root, former.root.certificate, options);
+  const openssl = await createOpenssl(t);
+  const pairs = [
+    [former.root, present.workload('shop', 'web'), presentByFormer],
+    [present.root, former.workload('shop', 'web'), formerByPresent],
+  ] as const;
+  for (const [trusted, { leaf, chain }, voucher] of pairs) {
+    const alone = await verify(openssl, trusted, { leaf, chain });
+    t.false(alone.accepted, 'not without the cross-signature');
+    const vouchedFor = { leaf, chain: [...chain, voucher] as const };
+    for (const purpose of PURPOSES) {
+      const verdict = await verify(openssl, trusted, vouchedFor, '-purpose', purpose);
+      t.deepEqual(verdict, { accepted: true, complaint: '' });
+    }
+  }
+});
+
+test('openssl follows cross-signatures over several rotations, in the order of a control plane', async (t) => {
+  const options = { trustDomain: TRUST_DOMAIN, nowMs: Date.now() };
+  const [first, second, third] = [createRoot(options), createRoot(options), createTestAuthority()];
+  const { leaf, chain } = third.workload('shop', 'web');
+  const shown = [
+    ...chain,
+    crossSign(second, third.root.certificate, options),
+    crossSign(first, second.certificate, options),
+    ...[third.root, second, first].map(({ certificate }) => certificate),
+  ] as const;
+  const openssl = await createOpenssl(t);
+  for (const trusted of [first, second, third.root]) {
+    const verdict = await verify(openssl, trusted, { leaf, chain: [leaf, ...shown] });
+    t.deepEqual(verdict, { accepted: true, complaint: '' });
+  }
+  const stranger = await verify(openssl, createRoot(options), { leaf, chain: [leaf, ...shown] });
+  t.false(stranger.accepted);
+});
+
+test('a cross-signature ends with the root that ends first', (t) => {
+  const options = { trustDomain: TRUST_DOMAIN, nowMs: Date.now() };
+  const [short, long] = [createRoot({ ...options, lifetimeMs: HOUR_MS }), createRoot(options)];
+  const end = short.certificate.validTo;
+  t.is(crossSign(short, long.certificate, options).validTo, end);
+  t.is(crossSign(long, short.certificate, options).validTo, end);
+  const later = { ...options, nowMs: options.nowMs + 2 * HOUR_MS };
+  for (const [by, over] of [
+    [short, long],
+    [long, short],
+  ] as const) {
+    t.throws(() => crossSign(by, over.certificate, later), { code: 'authority-expired' });
+  }
 });

@@ -2,10 +2,15 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import test from 'ava';
+import { crossSign } from '../../../common/pki/authority.ts';
+import { createCsr } from '../../../common/pki/csr.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
+import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
+import { createChannel, type ControlPlaneChannel } from '../../../common/rpc/channel.ts';
 import { pinRoot } from '../../../common/rpc/pin.ts';
 import { RpcError, type RpcErrorCode } from '../../../common/rpc/rpc-error.ts';
+import { IdentityClient, type IssueResponse } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { within } from '../../helpers/deadline.ts';
 import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
@@ -42,6 +47,68 @@ test('takes the root that has the digest, whatever the name of the host', async 
   const root = await pinRoot({ host: 'localhost', port, rootDigest: digest, timeoutMs: 5_000 });
   t.true(root.raw.equals(authority.root.certificate.raw));
 });
+
+test('a token that pins a former root is good while that root vouches for the present one', async (t) => {
+  const present = createTestAuthority();
+  const options = { trustDomain: 'mesh.local', nowMs: Date.now() };
+  const identity = {
+    ...serverIdentity(present),
+    vouchers: [crossSign(authority.root, present.root.certificate, options)],
+    formerRoots: [authority.root.certificate],
+  };
+  await using controlPlane = await startTestControlPlane({ authority: present, identity });
+  const { port } = controlPlane;
+  const address = { host: '127.0.0.1', port };
+  for (const { root } of [authority, present]) {
+    const pinned = await pinRoot({
+      ...address,
+      rootDigest: rootDigest(root.certificate),
+      timeoutMs: 5_000,
+    });
+    t.true(pinned.raw.equals(root.certificate.raw));
+    const channel = createChannel({ address, trustDomain: 'mesh.local', roots: [pinned] });
+    t.teardown(() => channel.close());
+    await t.notThrowsAsync(callIssue(channel));
+  }
+});
+
+test('to show the pinned root is no proof: the certificate has to lead to it', async (t) => {
+  const attacker = createTestAuthority();
+  const { certificate } = authority.root;
+  // What everybody can see of the real mesh, and a "voucher" signed by the wrong key.
+  const forged = crossSign(attacker.root, certificate, {
+    trustDomain: 'mesh.local',
+    nowMs: Date.now(),
+  });
+  const identity = {
+    ...serverIdentity(attacker),
+    vouchers: [forged],
+    formerRoots: [certificate],
+  };
+  await using controlPlane = await startTestControlPlane({ authority: attacker, identity });
+  const { port } = controlPlane;
+  const address = { host: '127.0.0.1', port };
+  const pinned = await pinRoot({ ...address, rootDigest: digest, timeoutMs: 5_000 });
+  const channel = createChannel({ address, trustDomain: 'mesh.local', roots: [pinned] });
+  t.teardown(() => channel.close());
+  await t.throwsAsync(callIssue(channel), { code: 'server-untrusted' });
+  t.is(controlPlane.issues.length, 0, 'nothing secret was sent');
+});
+
+function callIssue(channel: ControlPlaneChannel): Promise<IssueResponse> {
+  const request = {
+    csr: createCsr(generatePrivateKey()),
+    joinToken: 'secret',
+    spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
+    lifetimeSeconds: 0,
+  };
+  return new Promise((resolve, reject) => {
+    channel.client(IdentityClient).issue(request, (error, response) => {
+      if (error === null) resolve(response);
+      else reject(channel.explain(error));
+    });
+  });
+}
 
 test('the server sees a whole handshake, and then an ordinary end', async (t) => {
   const { privateKey, chain, roots } = serverIdentity(authority);

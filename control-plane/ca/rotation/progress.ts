@@ -1,0 +1,170 @@
+import type { RootDigest, Rotation } from './rotation.ts';
+
+/** A sidecar, as far as a rotation is concerned. */
+export interface SidecarFact {
+  readonly instanceId: string;
+  readonly spiffeId: string;
+  readonly connected: boolean;
+  /**
+   * It is connected, or was so recently that it may be back any moment: also right after a restart
+   * of the control plane, when nobody is connected yet.
+   */
+  readonly expected: boolean;
+  /** The trust bundle that it has taken into use, as it said itself; 0 when it said nothing yet. */
+  readonly bundleVersion: number;
+  /** Of the certificate with which it is, or was, connected; in lower case. */
+  readonly certificateSerial: string;
+}
+
+/** A certificate of the issuance log. */
+export interface CertificateFact {
+  readonly serial: string;
+  readonly spiffeId: string;
+  /** The root that it leads to; empty when the log does not say. */
+  readonly root: RootDigest;
+  readonly issuedMs: number;
+  readonly notAfterMs: number;
+  /** The serial of the certificate that it was issued for as the next one. */
+  readonly replaces?: string | undefined;
+}
+
+/** Everything that decides whether a phase is over. */
+export interface Facts {
+  readonly nowMs: number;
+  readonly sidecars: readonly SidecarFact[];
+  /** All that may still be in use, but for the control plane's own; expired ones do no harm. */
+  readonly certificates: readonly CertificateFact[];
+}
+
+/** What a phase waits for. */
+export type Blocker =
+  | {
+      /** It has not acknowledged the bundle with both roots. */
+      readonly kind: 'sidecar';
+      readonly instanceId: string;
+      readonly spiffeId: string;
+      readonly connected: boolean;
+    }
+  | {
+      /** It may still be in use, and leads to the root that will be dropped. */
+      readonly kind: 'certificate';
+      readonly serial: string;
+      readonly spiffeId: string;
+      readonly notAfterMs: number;
+      /** Who was seen with it last. */
+      readonly instanceId?: string | undefined;
+      readonly connected: boolean;
+    };
+
+/** How far a phase is. */
+export interface Progress {
+  /** How many of `total` are through. */
+  readonly done: number;
+  readonly total: number;
+  readonly blockers: readonly Blocker[];
+  /** Sidecars that are known, and were not there to acknowledge; they do not hold anything up. */
+  readonly away: readonly SidecarFact[];
+  /** The phase is over. */
+  readonly complete: boolean;
+}
+
+/** Judges how far the present phase is. */
+export function judge(rotation: Rotation, facts: Facts): Progress {
+  const { done, blockers } =
+    rotation.phase === 'prepared' ? adoption(rotation, facts) : replacement(rotation, facts);
+  const overdue = rotation.deadlineMs !== undefined && facts.nowMs >= rotation.deadlineMs;
+  return {
+    done,
+    total: done + blockers.length,
+    blockers,
+    away: facts.sidecars.filter(
+      ({ expected, bundleVersion }) => !expected && bundleVersion < rotation.bundleVersion,
+    ),
+    complete: blockers.length === 0 || overdue,
+  };
+}
+
+type Tally = Pick<Progress, 'done' | 'blockers'>;
+
+/** Everybody who is there has taken the bundle with both roots into use. */
+function adoption(rotation: Rotation, facts: Facts): Tally {
+  const expected = facts.sidecars.filter((sidecar) => sidecar.expected);
+  const missing = expected.filter(({ bundleVersion }) => bundleVersion < rotation.bundleVersion);
+  const blockers: Blocker[] = missing.map(({ instanceId, spiffeId, connected }) => ({
+    kind: 'sidecar',
+    instanceId,
+    spiffeId,
+    connected,
+  }));
+  // A cross-signature carries those who are away; without one each of them has to be heard.
+  if (!rotation.bridged) blockers.push(...unheard(rotation, facts));
+  return { done: expected.length - missing.length, blockers };
+}
+
+/** Certificates of holders who have not said that they trust both roots. */
+function unheard(rotation: Rotation, facts: Facts): Blocker[] {
+  const adopters = new Set(
+    facts.sidecars
+      .filter(({ bundleVersion }) => bundleVersion >= rotation.bundleVersion)
+      .map(({ certificateSerial }) => certificateSerial),
+  );
+  const expected = facts.sidecars.filter((sidecar) => sidecar.expected);
+  // Who is expected and has not acknowledged is named already.
+  const named = new Set(expected.map(({ certificateSerial }) => certificateSerial));
+  return certificatesInUse(facts)
+    .filter(({ issuedMs }) => issuedMs <= rotation.startedMs)
+    .filter(({ serial }) => !adopters.has(serial) && !named.has(serial))
+    .map((certificate) => certificateBlocker(certificate, facts));
+}
+
+/** Nothing that is in use leads to the root that will be dropped. */
+function replacement(rotation: Rotation, facts: Facts): Tally {
+  const inUse = certificatesInUse(facts);
+  const old = inUse.filter(({ root }) => root !== rotation.to);
+  return {
+    done: inUse.length - old.length,
+    blockers: old.map((certificate) => certificateBlocker(certificate, facts)),
+  };
+}
+
+function certificateBlocker(
+  { serial, spiffeId, notAfterMs }: CertificateFact,
+  { sidecars }: Facts,
+): Blocker {
+  const holder = sidecars.find(({ certificateSerial }) => certificateSerial === serial);
+  return {
+    kind: 'certificate',
+    serial,
+    spiffeId,
+    notAfterMs,
+    instanceId: holder?.instanceId,
+    connected: holder?.connected ?? false,
+  };
+}
+
+/**
+ * The certificates that somebody may still prove himself with.
+ *
+ * That the next one was issued does not mean that it arrived: a certificate is out of use when a
+ * later one of its line was seen, because somebody is connected with it or has renewed it. And a
+ * certificate with which somebody is connected is in use, whatever else is true.
+ */
+export function certificatesInUse(facts: Facts): readonly CertificateFact[] {
+  const { nowMs, certificates, sidecars } = facts;
+  const bySerial = new Map(certificates.map((certificate) => [certificate.serial, certificate]));
+  const connected = sidecars.filter((sidecar) => sidecar.connected);
+  const shown = new Set(connected.map(({ certificateSerial }) => certificateSerial));
+  const outOfUse = new Set<string>();
+  const seen = sidecars.map(({ certificateSerial }) => certificateSerial);
+  for (const { replaces } of certificates) if (replaces !== undefined) seen.push(replaces);
+  for (const serial of seen) {
+    let before = bySerial.get(serial)?.replaces;
+    while (before !== undefined && !outOfUse.has(before)) {
+      outOfUse.add(before);
+      before = bySerial.get(before)?.replaces;
+    }
+  }
+  return certificates.filter(
+    ({ serial, notAfterMs }) => notAfterMs > nowMs && (shown.has(serial) || !outOfUse.has(serial)),
+  );
+}
