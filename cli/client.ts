@@ -1,4 +1,4 @@
-import { type CallOptions, type ClientUnaryCall, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import type { Clock } from '../common/clock.ts';
 import type { HostPort } from '../common/config/address.ts';
 import type { Closeable } from '../common/lifecycle.ts';
@@ -6,6 +6,8 @@ import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../common/rpc/channel.ts';
 import { AdminClient as AdminStub } from '../proto/gen/hauberk/v1/admin.ts';
 import type * as wire from '../proto/gen/hauberk/v1/admin.ts';
+import type { Ask } from './client-call.ts';
+import { type MeshConfigClient, meshConfigCalls } from './client-mesh-config.ts';
 import type { AdminCredential } from './credential.ts';
 
 /** A join token without its secret. */
@@ -67,6 +69,8 @@ export interface WorkloadInfo {
   readonly openTunnels: number;
   readonly totalConnections: number;
   readonly softwareVersion: string;
+  /** Version of the view of the mesh that it has in use. */
+  readonly acknowledgedVersion: number;
   readonly plaintext: PlaintextTraffic;
 }
 
@@ -91,7 +95,7 @@ export interface CertificateFilter {
 }
 
 /** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
-export interface AdminClient extends Closeable {
+export interface AdminClient extends MeshConfigClient, Closeable {
   /** The only time that the token itself is to be had. */
   createToken(request: TokenRequest): Promise<{ joinToken: string; token: TokenInfo }>;
   listTokens(): Promise<TokenInfo[]>;
@@ -110,13 +114,6 @@ export interface AdminClientOptions {
 
 /** A person is waiting: no answer by now is an answer too. */
 const DEADLINE_MS = 10_000;
-
-/** Starts a call of the generated client with what every call is given. */
-type StartCall<Response> = (
-  metadata: Metadata,
-  options: Partial<CallOptions>,
-  callback: (error: ServiceError | null, response: Response) => void,
-) => ClientUnaryCall;
 
 /** Connects with the first call; close it to let the process end. */
 export function connectAdmin({ address, credential, clock }: AdminClientOptions): AdminClient {
@@ -167,12 +164,13 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
         .filter((certificate) => service === undefined || certificate.service === service)
         .slice(0, limit);
     },
+    ...meshConfigCalls(stub, ask),
     close: () => channel.close(),
   };
 }
 
-function asker(channel: ControlPlaneChannel, clock: Clock) {
-  return <Response>(start: StartCall<Response>): Promise<Response> =>
+function asker(channel: ControlPlaneChannel, clock: Clock): Ask {
+  return (start) =>
     new Promise((resolve, reject) => {
       const options = { deadline: clock.now() + DEADLINE_MS };
       start(new Metadata(), options, (error, response) => {
@@ -214,6 +212,7 @@ function toWorkload(workload: wire.Workload): WorkloadInfo {
     openTunnels: workload.openTunnels,
     totalConnections: workload.totalConnections,
     softwareVersion: workload.softwareVersion,
+    acknowledgedVersion: workload.acknowledgedVersion,
     plaintext: workload.plaintext ?? { connections: 0, flows: 0, mostUsed: [] },
   };
 }

@@ -60,6 +60,10 @@ export const controlPlaneSettings = {
     description: 'a file in which to keep a join token for that service, always a fresh one',
     placeholder: 'NAMESPACE/SERVICE=FILE',
   }),
+  meshConfig: setting(filePath.optional(), {
+    description: 'file with the configuration of the mesh, followed; instead of hauberk apply',
+    placeholder: 'FILE',
+  }),
   drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
     description: 'how long to wait for calls that are under way when it is told to end',
     placeholder: 'SECONDS',

@@ -5,6 +5,7 @@ import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
+import { MeshConfigError } from '../common/mesh-config/mesh-config-error.ts';
 import { CaError } from './ca/ca-error.ts';
 import { controlPlaneSettings, type ControlPlaneSettings } from './config.ts';
 import { startControlPlane } from './server.ts';
@@ -63,6 +64,9 @@ async function serve(settings: ControlPlaneSettings): Promise<number> {
 function translate(error: unknown, { dataDir }: ControlPlaneSettings): unknown {
   if (error instanceof CaError && error.code === 'trust-domain-changed') {
     return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
+  }
+  if (error instanceof MeshConfigError) {
+    return new ConfigError('file-malformed', error.message, { cause: error });
   }
   if (error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')) {
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;

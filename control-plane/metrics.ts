@@ -23,6 +23,10 @@ export interface ControlPlaneGauges {
   readonly sidecarsConnected: () => number;
   readonly connectionsOpen: () => number;
   readonly viewVersion: () => number;
+  /** The version of the mesh configuration in force. */
+  readonly meshConfigVersion: () => number;
+  /** False while the file that it comes from is wrong. */
+  readonly meshConfigValid: () => boolean;
   /** In milliseconds since the epoch. */
   readonly issuerNotAfterMs: () => number;
 }
@@ -102,6 +106,16 @@ export function registerControlPlaneGauges(registry: Registry, gauges: ControlPl
     gauges.connectionsOpen,
   );
   gauge('hauberk_view_version', 'Version of the mesh as sidecars are told it.', gauges.viewVersion);
+  gauge(
+    'hauberk_mesh_config_version',
+    'Version of the mesh configuration that is in force; 0 when there never was one.',
+    gauges.meshConfigVersion,
+  );
+  gauge(
+    'hauberk_mesh_config_valid',
+    '0 while the file of --mesh-config is wrong and an earlier version is in force, otherwise 1.',
+    () => (gauges.meshConfigValid() ? 1 : 0),
+  );
   gauge(
     'hauberk_issuer_not_after_timestamp_seconds',
     'When the issuer that signs certificates expires, in seconds since the epoch.',

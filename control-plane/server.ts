@@ -18,6 +18,8 @@ import type { ControlPlaneSettings } from './config.ts';
 import { startMaintenance } from './server-maintenance.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
 import { keepAdminFile, openServerCertificate } from './ca/own-certificates.ts';
+import { followConfigFile } from './policy/config-file.ts';
+import { openMeshConfigStore } from './policy/mesh-config-store.ts';
 import { openMeshView } from './registry/mesh-view.ts';
 import { openRegistry } from './registry/registry.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
@@ -64,13 +66,18 @@ export async function startControlPlane(
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain });
   const turns = createTurns();
   const tokens = createTokens({ store, clock, turns, rootDigest: ca.rootDigest });
+  const configs = use(await openMeshConfigStore({ store, turns, clock, logger }));
+  const configFile =
+    settings.meshConfig === undefined
+      ? undefined
+      : use(await followConfigFile(settings.meshConfig, { configs, clock, logger }));
   const view = use(await openMeshView(store, logger));
   const registry = use(await openRegistry({ store, view, clock, logger, turns }));
 
   const metricsRegistry = new MetricsRegistry();
   registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
   const metrics = createControlPlaneMetrics(metricsRegistry);
-  const common = { ca, tokens, registry, clock, logger, metrics };
+  const common = { ca, tokens, registry, configs, clock, logger, metrics };
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const sync = use(createSyncHandler({ ...common, trustDomain, hub }));
 
@@ -88,7 +95,7 @@ export async function startControlPlane(
           leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
         }),
         sync: sync.handle,
-        admin: createAdminHandlers(common),
+        admin: createAdminHandlers({ ...common, configFile: configFile?.path }),
       }),
       clock,
       logger,
@@ -107,6 +114,8 @@ export async function startControlPlane(
     sidecarsConnected: () => registry.connected,
     connectionsOpen: () => listener.connections,
     viewVersion: () => view.version,
+    meshConfigVersion: () => configs.current().version,
+    meshConfigValid: () => configFile?.valid ?? true,
     issuerNotAfterMs: () => ca.issuerNotAfterMs(),
   });
 

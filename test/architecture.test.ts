@@ -15,7 +15,12 @@ const ARCHITECTURE: Architecture = {
   },
   // Top layer first. Rooms of one line do not know each other.
   layers: {
-    common: [['rpc/'], ['config/', 'logging/', 'metrics/', 'pki/'], ['*']],
+    common: [
+      ['rpc/', 'mesh-config/'],
+      ['authorization/'],
+      ['config/', 'logging/', 'metrics/', 'pki/'],
+      ['*'],
+    ],
     proxy: [
       ['main.ts'],
       ['proxy*'],
@@ -40,7 +45,7 @@ const ARCHITECTURE: Architecture = {
       ['dispatch.ts'],
       ['commands/'],
       ['demo/', 'compose/', 'verify/'],
-      ['client.ts', 'output/', 'admin-settings.ts'],
+      ['client*', 'output/', 'admin-settings.ts'],
       ['credential.ts', 'cli-context.ts'],
     ],
   },

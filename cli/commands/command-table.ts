@@ -1,7 +1,9 @@
 import type { CliContext } from '../cli-context.ts';
+import { apply } from './apply.ts';
 import { certs } from './certs.ts';
 import { demo } from './demo.ts';
 import { inject } from './inject.ts';
+import { rollback } from './rollback.ts';
 import { status } from './status.ts';
 import { tokenCreate } from './token-create.ts';
 import { tokenList } from './token-list.ts';
@@ -54,6 +56,18 @@ export const COMMANDS: readonly Command[] = [
     purpose: 'prove that two services are encrypted on the wire',
     group: 'Operate',
     run: verify,
+  },
+  {
+    words: 'apply',
+    purpose: 'take a configuration of the mesh into force',
+    group: 'Operate',
+    run: apply,
+  },
+  {
+    words: 'rollback',
+    purpose: 'go back to an earlier configuration of the mesh',
+    group: 'Operate',
+    run: rollback,
   },
   { words: 'certs', purpose: 'show the issuance log', group: 'Operate', run: certs },
   { words: 'version', purpose: 'print the version', group: 'Operate', run: version },

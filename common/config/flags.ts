@@ -49,7 +49,8 @@ function build(spec: CommandSpec): Command {
   for (const [key, setting] of Object.entries(spec.settings)) {
     if (setting.form === 'secret') continue;
     const flag = flagName(key);
-    const taken = setting.form === 'switch' ? flag : `${flag} <${setting.placeholder}>`;
+    const short = setting.letter === undefined ? '' : `-${setting.letter}, `;
+    const taken = setting.form === 'switch' ? flag : `${short}${flag} <${setting.placeholder}>`;
     const option = new Option(taken, optionHelp(key, setting));
     if (setting.form === 'list') {
       option.argParser((value: string, previous: string[] | undefined) => [

@@ -31,12 +31,14 @@ export interface Setting<Value = unknown> {
   readonly description: string;
   /** Stands for the value in the help, e.g. `SECONDS`. */
   readonly placeholder: string;
+  /** The letter that is its short flag, as in `-f`. */
+  readonly letter?: string;
   /** How the help writes the default, where that is not the value itself. */
   readonly defaultText?: string;
 }
 
 /** How a setting is explained. */
-export type SettingDocs = Pick<Setting, 'description' | 'placeholder' | 'defaultText'>;
+export type SettingDocs = Pick<Setting, 'description' | 'placeholder' | 'defaultText' | 'letter'>;
 
 /** The settings of a command by their key. */
 export type SettingsTable = Readonly<Record<string, Setting>>;

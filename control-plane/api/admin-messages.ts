@@ -1,9 +1,11 @@
 import type {
   Certificate as CertificateMessage,
+  MeshConfig as MeshConfigMessage,
   Token as TokenMessage,
   Workload as WorkloadMessage,
 } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Issuance } from '../ca/issuance-log.ts';
+import type { ConfigVersion } from '../policy/config-record.ts';
 import type { KnownSidecar } from '../registry/known-sidecars.ts';
 import type { Token } from '../tokens/token.ts';
 
@@ -47,4 +49,10 @@ export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
     softwareVersion,
     anyPort,
   };
+}
+
+/** A version of the mesh configuration as operators see it. */
+export function toMeshConfigMessage(config: ConfigVersion): MeshConfigMessage {
+  const { version, document, appliedMs, origin } = config;
+  return { version, document, appliedMs, origin };
 }

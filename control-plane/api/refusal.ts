@@ -1,9 +1,11 @@
 import { status } from '@grpc/grpc-js';
 import { HauberkError } from '../../common/errors.ts';
+import { MeshConfigError } from '../../common/mesh-config/mesh-config-error.ts';
 import { JoinTokenError } from '../../common/pki/join-token-error.ts';
 import { PkiError } from '../../common/pki/pki-error.ts';
 import { rpcError, type StatusError } from '../../common/rpc/reason.ts';
 import type { Refusal } from '../../common/rpc/rpc-error.ts';
+import { MeshConfigStoreError } from '../policy/mesh-config-error.ts';
 import { RegistryError } from '../registry/registry-error.ts';
 import { StoreError } from '../store/store-error.ts';
 import { TokenError } from '../tokens/token-error.ts';
@@ -34,6 +36,9 @@ const STATUS: Record<Refusal, status> = {
   'instance-taken': status.PERMISSION_DENIED,
   'instance-replaced': status.ABORTED,
   'not-found': status.NOT_FOUND,
+  'config-invalid': status.INVALID_ARGUMENT,
+  'config-conflict': status.ABORTED,
+  'config-from-file': status.FAILED_PRECONDITION,
   'rate-limited': status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
   internal: status.INTERNAL,
@@ -68,6 +73,10 @@ function reasonFor(error: unknown): Refusal {
   if (error instanceof TokenError) return tokenReason(error);
   if (error instanceof PkiError) return pkiReason(error);
   if (error instanceof RegistryError) return registryReason(error);
+  if (error instanceof MeshConfigError) return 'config-invalid';
+  if (error instanceof MeshConfigStoreError) {
+    return error.code === 'config-version-unknown' ? 'not-found' : error.code;
+  }
   if (error instanceof StoreError) return error.code === 'invalid' ? 'internal' : 'unavailable';
   return 'internal';
 }

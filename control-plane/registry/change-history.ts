@@ -1,14 +1,16 @@
-/** What one version of the view changed: instance ids, and whether the trust bundle. */
+/** What one version of the view changed: instance ids, and whether the trust bundle or the policy. */
 export interface ViewTouch {
   readonly version: number;
   readonly instanceIds: readonly string[];
   readonly bundle: boolean;
+  readonly policy: boolean;
 }
 
 /** What has been touched since some version; the present state says how it is now. */
 export interface TouchedSince {
   readonly instanceIds: ReadonlySet<string>;
   readonly bundle: boolean;
+  readonly policy: boolean;
 }
 
 /**
@@ -54,6 +56,7 @@ export class ChangeHistory {
     return {
       instanceIds: new Set(missed.flatMap(({ instanceIds }) => instanceIds)),
       bundle: missed.some(({ bundle }) => bundle),
+      policy: missed.some(({ policy }) => policy),
     };
   }
 }

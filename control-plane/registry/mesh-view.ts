@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import type { Policy } from '../../common/authorization/policy.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { BUNDLE_KEY } from '../ca/authorities.ts';
 import { decodeBundle } from '../ca/stored-authority.ts';
+import { CONFIG_KEY, decodeReadConfig, NO_CONFIG } from '../policy/config-record.ts';
 import type { Store, StoreEvent, WatchBatch } from '../store/store.ts';
 import { ChangeHistory } from './change-history.ts';
 import {
@@ -20,6 +22,13 @@ export interface MeshSnapshot {
   readonly version: number;
   readonly endpoints: readonly SidecarRecord[];
   readonly bundle: TrustBundle;
+  readonly policy: MeshPolicy;
+}
+
+/** Who may talk to whom, and which version of the mesh configuration says so. */
+export interface MeshPolicy {
+  readonly configVersion: number;
+  readonly policy: Policy;
 }
 
 /** What is different from an earlier version. */
@@ -29,10 +38,12 @@ export interface MeshDelta {
   /** Instance ids. */
   readonly removed: readonly string[];
   readonly bundle?: TrustBundle;
+  readonly policy?: MeshPolicy;
 }
 
 /**
- * The mesh as every sidecar is told it: the endpoints and the roots to trust. Its version is the
+ * The mesh as every sidecar is told it: the endpoints, the roots to trust, and who may
+ * talk to whom. Its version is the
  * store's revision of the last change that a sidecar could notice.
  */
 export interface MeshView extends Closeable {
@@ -51,8 +62,10 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
   const { entries, revision } = await store.range(MESH_PREFIX);
   const sidecars = new Map<string, SidecarRecord>();
   let bundle: TrustBundle | undefined;
+  let config = NO_CONFIG;
   for (const entry of entries) {
     if (entry.key === BUNDLE_KEY) bundle = decodeBundle(entry);
+    else if (entry.key === CONFIG_KEY) config = decodeReadConfig(entry);
     else if (entry.key.startsWith(SIDECAR_PREFIX)) {
       const record = decodeSidecar(entry);
       sidecars.set(record.instanceId, record);
@@ -79,12 +92,16 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
   const apply = ({ events, revision: version }: WatchBatch): void => {
     const instanceIds: string[] = [];
     let bundleChanged = false;
+    let policyChanged = false;
     for (const event of events) {
       const key = event.kind === 'put' ? event.entry.key : event.key;
       try {
         if (key === BUNDLE_KEY && event.kind === 'put') {
           bundle = decodeBundle(event.entry);
           bundleChanged = true;
+        } else if (key === CONFIG_KEY && event.kind === 'put') {
+          config = decodeReadConfig(event.entry);
+          policyChanged = true;
         } else if (key.startsWith(SIDECAR_PREFIX)) {
           const changed = applySidecar(event, key);
           if (changed !== undefined) instanceIds.push(changed);
@@ -93,8 +110,8 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
         logger.error({ event: 'mesh-change-skipped', key, err: error }, describeError(error));
       }
     }
-    if (instanceIds.length === 0 && !bundleChanged) return;
-    history.add({ version, instanceIds, bundle: bundleChanged });
+    if (instanceIds.length === 0 && !bundleChanged && !policyChanged) return;
+    history.add({ version, instanceIds, bundle: bundleChanged, policy: policyChanged });
     for (const listener of listeners) listener();
   };
   const watch = await store.watch(MESH_PREFIX, revision + 1, apply);
@@ -104,6 +121,10 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
     if (bundle === undefined) throw new TypeError('expected a trust bundle in the store');
     return bundle;
   };
+  const presentPolicy = (): MeshPolicy => ({
+    configVersion: config.version,
+    policy: config.config.authorization,
+  });
   return {
     get version() {
       return history.version;
@@ -113,6 +134,7 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
       version: history.version,
       endpoints: [...sidecars.values()].filter(isEndpoint),
       bundle: presentBundle(),
+      policy: presentPolicy(),
     }),
     since(version) {
       const touched = history.since(version);
@@ -124,8 +146,13 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
         if (record !== undefined && isEndpoint(record)) upserted.push(record);
         else removed.push(instanceId);
       }
-      const news = { version: history.version, upserted, removed };
-      return touched.bundle ? { ...news, bundle: presentBundle() } : news;
+      return {
+        version: history.version,
+        upserted,
+        removed,
+        ...(touched.bundle ? { bundle: presentBundle() } : {}),
+        ...(touched.policy ? { policy: presentPolicy() } : {}),
+      };
     },
     onChange(listener) {
       listeners.add(listener);

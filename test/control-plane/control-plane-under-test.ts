@@ -51,6 +51,8 @@ export interface ControlPlaneUnderTest {
 /** What a test wants to be different. */
 export interface ControlPlaneUnderTestOptions {
   readonly leafLifetimeSeconds?: number;
+  /** A file, as with `--mesh-config`. */
+  readonly meshConfig?: string;
 }
 
 /** The name that the tests use. */
@@ -59,7 +61,7 @@ export const webId = 'spiffe://mesh.local/ns/shop/sa/web';
 /** Starts one; everything ends with the test. */
 export async function startControlPlaneUnderTest(
   t: ExecutionContext,
-  { leafLifetimeSeconds = 3600 }: ControlPlaneUnderTestOptions = {},
+  { leafLifetimeSeconds = 3600, meshConfig }: ControlPlaneUnderTestOptions = {},
 ): Promise<ControlPlaneUnderTest> {
   const directory = await temporaryDirectory();
   const dataDir = join(directory.path, 'data');
@@ -72,6 +74,7 @@ export async function startControlPlaneUnderTest(
     trustDomain: 'mesh.local',
     leafLifetimeSeconds,
     writeToken: [],
+    meshConfig,
     drainSeconds: 5,
   };
   const issuer = await makeAuthority(dataDir, clock, log);

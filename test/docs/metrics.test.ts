@@ -37,6 +37,8 @@ test('docs/metrics.md describes every metric of the control plane', async (t) =>
     sidecarsConnected: () => 0,
     connectionsOpen: () => 0,
     viewVersion: () => 0,
+    meshConfigVersion: () => 0,
+    meshConfigValid: () => true,
     issuerNotAfterMs: () => 0,
   });
   t.deepEqual(tableOf('metrics.md', 'Control plane'), await rowsOf(registry));

@@ -5,18 +5,19 @@ const touch = (version: number, ...instanceIds: string[]) => ({
   version,
   instanceIds,
   bundle: false,
+  policy: false,
 });
 
 test('it tells what changed after a version, each thing once', (t) => {
   const history = new ChangeHistory(10);
   t.is(history.version, 10);
   history.add(touch(12, 'a'));
-  history.add({ version: 15, instanceIds: ['b', 'a'], bundle: true });
+  history.add({ version: 15, instanceIds: ['b', 'a'], bundle: true, policy: false });
   t.is(history.version, 15);
-  t.deepEqual(history.since(10), { instanceIds: new Set(['a', 'b']), bundle: true });
+  t.deepEqual(history.since(10), { instanceIds: new Set(['a', 'b']), bundle: true, policy: false });
   t.deepEqual(history.since(11), history.since(10));
-  t.deepEqual(history.since(12), { instanceIds: new Set(['b', 'a']), bundle: true });
-  t.deepEqual(history.since(15), { instanceIds: new Set(), bundle: false });
+  t.deepEqual(history.since(12), { instanceIds: new Set(['b', 'a']), bundle: true, policy: false });
+  t.deepEqual(history.since(15), { instanceIds: new Set(), bundle: false, policy: false });
 });
 
 test('a version of before, or of the future, is not known', (t) => {

@@ -118,6 +118,61 @@ export interface Certificate {
   tokenId: string;
 }
 
+/** MeshConfig is one version of the mesh configuration. */
+export interface MeshConfig {
+  /** From 1; 0 is the empty document that every mesh begins with. */
+  version: number;
+  /** YAML, as it was applied; empty in lists. */
+  document: string;
+  appliedMs: number;
+  /** "apply", "rollback to 3", "file /etc/mesh.yaml", or "none". */
+  origin: string;
+}
+
+export interface GetMeshConfigRequest {
+}
+
+export interface GetMeshConfigResponse {
+  config:
+    | MeshConfig
+    | undefined;
+  /** The file that the control plane follows, when it takes its configuration from one. */
+  file: string;
+}
+
+export interface ApplyMeshConfigRequest {
+  document: string;
+  /** The version that it was made from; refused when another is in force. Absent: whichever it is. */
+  baseVersion?:
+    | number
+    | undefined;
+  /** Check everything, change nothing. */
+  dryRun: boolean;
+}
+
+export interface ApplyMeshConfigResponse {
+  /** What is in force now. */
+  config:
+    | MeshConfig
+    | undefined;
+  /** False when it was in force already, and for a dry run. */
+  changed: boolean;
+  /** Sidecars that have acknowledged this version of the view, or a later one, have it. */
+  viewVersion: number;
+}
+
+export interface RollbackMeshConfigRequest {
+  /** Absent: the one before the present one. */
+  version?: number | undefined;
+}
+
+export interface ListMeshConfigsRequest {
+}
+
+export interface ListMeshConfigsResponse {
+  configs: MeshConfig[];
+}
+
 function createBaseCreateTokenRequest(): CreateTokenRequest {
   return { namespace: "", service: "", ttlSeconds: 0, uses: 0 };
 }
@@ -1089,6 +1144,440 @@ export const Certificate: MessageFns<Certificate> = {
   },
 };
 
+function createBaseMeshConfig(): MeshConfig {
+  return { version: 0, document: "", appliedMs: 0, origin: "" };
+}
+
+export const MeshConfig: MessageFns<MeshConfig> = {
+  encode(message: MeshConfig, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0) {
+      writer.uint32(8).uint64(message.version);
+    }
+    if (message.document !== "") {
+      writer.uint32(18).string(message.document);
+    }
+    if (message.appliedMs !== 0) {
+      writer.uint32(24).uint64(message.appliedMs);
+    }
+    if (message.origin !== "") {
+      writer.uint32(34).string(message.origin);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MeshConfig {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMeshConfig();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.document = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.appliedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.origin = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetMeshConfigRequest(): GetMeshConfigRequest {
+  return {};
+}
+
+export const GetMeshConfigRequest: MessageFns<GetMeshConfigRequest> = {
+  encode(_: GetMeshConfigRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMeshConfigRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMeshConfigRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetMeshConfigResponse(): GetMeshConfigResponse {
+  return { config: undefined, file: "" };
+}
+
+export const GetMeshConfigResponse: MessageFns<GetMeshConfigResponse> = {
+  encode(message: GetMeshConfigResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.config !== undefined) {
+      MeshConfig.encode(message.config, writer.uint32(10).fork()).join();
+    }
+    if (message.file !== "") {
+      writer.uint32(18).string(message.file);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetMeshConfigResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetMeshConfigResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.config = MeshConfig.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseApplyMeshConfigRequest(): ApplyMeshConfigRequest {
+  return { document: "", baseVersion: undefined, dryRun: false };
+}
+
+export const ApplyMeshConfigRequest: MessageFns<ApplyMeshConfigRequest> = {
+  encode(message: ApplyMeshConfigRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.document !== "") {
+      writer.uint32(10).string(message.document);
+    }
+    if (message.baseVersion !== undefined) {
+      writer.uint32(16).uint64(message.baseVersion);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(24).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyMeshConfigRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyMeshConfigRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.document = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.baseVersion = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseApplyMeshConfigResponse(): ApplyMeshConfigResponse {
+  return { config: undefined, changed: false, viewVersion: 0 };
+}
+
+export const ApplyMeshConfigResponse: MessageFns<ApplyMeshConfigResponse> = {
+  encode(message: ApplyMeshConfigResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.config !== undefined) {
+      MeshConfig.encode(message.config, writer.uint32(10).fork()).join();
+    }
+    if (message.changed !== false) {
+      writer.uint32(16).bool(message.changed);
+    }
+    if (message.viewVersion !== 0) {
+      writer.uint32(24).uint64(message.viewVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyMeshConfigResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyMeshConfigResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.config = MeshConfig.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.viewVersion = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRollbackMeshConfigRequest(): RollbackMeshConfigRequest {
+  return { version: undefined };
+}
+
+export const RollbackMeshConfigRequest: MessageFns<RollbackMeshConfigRequest> = {
+  encode(message: RollbackMeshConfigRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      writer.uint32(8).uint64(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackMeshConfigRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackMeshConfigRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMeshConfigsRequest(): ListMeshConfigsRequest {
+  return {};
+}
+
+export const ListMeshConfigsRequest: MessageFns<ListMeshConfigsRequest> = {
+  encode(_: ListMeshConfigsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMeshConfigsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMeshConfigsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListMeshConfigsResponse(): ListMeshConfigsResponse {
+  return { configs: [] };
+}
+
+export const ListMeshConfigsResponse: MessageFns<ListMeshConfigsResponse> = {
+  encode(message: ListMeshConfigsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.configs) {
+      MeshConfig.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListMeshConfigsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListMeshConfigsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.configs.push(MeshConfig.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Admin is the operators' interface. Mutual TLS with the identity /ns/hauberk/sa/admin. */
 export type AdminService = typeof AdminService;
 export const AdminService = {
@@ -1141,6 +1630,51 @@ export const AdminService = {
       Buffer.from(ListCertificatesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListCertificatesResponse => ListCertificatesResponse.decode(value),
   },
+  /** The mesh configuration (mesh.yaml) that is in force, or an earlier version of it. */
+  getMeshConfig: {
+    path: "/hauberk.v1.Admin/GetMeshConfig" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetMeshConfigRequest): Buffer => Buffer.from(GetMeshConfigRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetMeshConfigRequest => GetMeshConfigRequest.decode(value),
+    responseSerialize: (value: GetMeshConfigResponse): Buffer =>
+      Buffer.from(GetMeshConfigResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetMeshConfigResponse => GetMeshConfigResponse.decode(value),
+  },
+  applyMeshConfig: {
+    path: "/hauberk.v1.Admin/ApplyMeshConfig" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ApplyMeshConfigRequest): Buffer =>
+      Buffer.from(ApplyMeshConfigRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ApplyMeshConfigRequest => ApplyMeshConfigRequest.decode(value),
+    responseSerialize: (value: ApplyMeshConfigResponse): Buffer =>
+      Buffer.from(ApplyMeshConfigResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ApplyMeshConfigResponse => ApplyMeshConfigResponse.decode(value),
+  },
+  rollbackMeshConfig: {
+    path: "/hauberk.v1.Admin/RollbackMeshConfig" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RollbackMeshConfigRequest): Buffer =>
+      Buffer.from(RollbackMeshConfigRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RollbackMeshConfigRequest => RollbackMeshConfigRequest.decode(value),
+    responseSerialize: (value: ApplyMeshConfigResponse): Buffer =>
+      Buffer.from(ApplyMeshConfigResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ApplyMeshConfigResponse => ApplyMeshConfigResponse.decode(value),
+  },
+  /** The versions that are kept, newest first, without their documents. */
+  listMeshConfigs: {
+    path: "/hauberk.v1.Admin/ListMeshConfigs" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListMeshConfigsRequest): Buffer =>
+      Buffer.from(ListMeshConfigsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListMeshConfigsRequest => ListMeshConfigsRequest.decode(value),
+    responseSerialize: (value: ListMeshConfigsResponse): Buffer =>
+      Buffer.from(ListMeshConfigsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListMeshConfigsResponse => ListMeshConfigsResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -1150,6 +1684,12 @@ export interface AdminServer extends UntypedServiceImplementation {
   listWorkloads: handleUnaryCall<ListWorkloadsRequest, ListWorkloadsResponse>;
   /** The issuance log, newest first. */
   listCertificates: handleUnaryCall<ListCertificatesRequest, ListCertificatesResponse>;
+  /** The mesh configuration (mesh.yaml) that is in force, or an earlier version of it. */
+  getMeshConfig: handleUnaryCall<GetMeshConfigRequest, GetMeshConfigResponse>;
+  applyMeshConfig: handleUnaryCall<ApplyMeshConfigRequest, ApplyMeshConfigResponse>;
+  rollbackMeshConfig: handleUnaryCall<RollbackMeshConfigRequest, ApplyMeshConfigResponse>;
+  /** The versions that are kept, newest first, without their documents. */
+  listMeshConfigs: handleUnaryCall<ListMeshConfigsRequest, ListMeshConfigsResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -1228,6 +1768,68 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  /** The mesh configuration (mesh.yaml) that is in force, or an earlier version of it. */
+  getMeshConfig(
+    request: GetMeshConfigRequest,
+    callback: (error: ServiceError | null, response: GetMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  getMeshConfig(
+    request: GetMeshConfigRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  getMeshConfig(
+    request: GetMeshConfigRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  applyMeshConfig(
+    request: ApplyMeshConfigRequest,
+    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  applyMeshConfig(
+    request: ApplyMeshConfigRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  applyMeshConfig(
+    request: ApplyMeshConfigRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  rollbackMeshConfig(
+    request: RollbackMeshConfigRequest,
+    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  rollbackMeshConfig(
+    request: RollbackMeshConfigRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  rollbackMeshConfig(
+    request: RollbackMeshConfigRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+  ): ClientUnaryCall;
+  /** The versions that are kept, newest first, without their documents. */
+  listMeshConfigs(
+    request: ListMeshConfigsRequest,
+    callback: (error: ServiceError | null, response: ListMeshConfigsResponse) => void,
+  ): ClientUnaryCall;
+  listMeshConfigs(
+    request: ListMeshConfigsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListMeshConfigsResponse) => void,
+  ): ClientUnaryCall;
+  listMeshConfigs(
+    request: ListMeshConfigsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListMeshConfigsResponse) => void,
   ): ClientUnaryCall;
 }
 

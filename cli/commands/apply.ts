@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { setting, switchSetting } from '../../common/config/settings.ts';
+import { filePath } from '../../common/config/values.ts';
+import { systemErrorCode } from '../../common/errors.ts';
+import { MeshConfigError } from '../../common/mesh-config/mesh-config-error.ts';
+import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import { formatJson } from '../output/json.ts';
+import { runAdminCommand } from './admin-command.ts';
+import {
+  awaitSidecars,
+  formatDifference,
+  formatOutcome,
+  outcomeDocument,
+} from './mesh-config-report.ts';
+
+const settings = {
+  file: setting(filePath, {
+    description: 'the configuration of the mesh',
+    placeholder: 'FILE',
+    letter: 'f',
+  }),
+  dryRun: switchSetting({ description: 'check it and show what would change, change nothing' }),
+  ...ADMIN_SETTINGS,
+};
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk apply',
+  summary:
+    'Takes a configuration of the mesh into force: checks it, shows what changes, stores it under the next version, and waits until the connected sidecars have it.',
+  settings,
+  examples: [
+    { purpose: 'what would change', line: 'hauberk apply -f mesh.yaml --dry-run' },
+    { purpose: 'change it', line: 'hauberk apply -f mesh.yaml' },
+  ],
+  notes: ['docs/authorization.md says what may stand in the file; hauberk rollback goes back.'],
+};
+
+/** `hauberk apply -f FILE` */
+export function apply(context: CliContext): Promise<number> {
+  return runAdminCommand(spec, context, async (client, { file, dryRun, json }) => {
+    const { clock, stderr } = context;
+    const document = readDocument(file, (line) => stderr.write(`${spec.name}: ${line}\n`));
+    const current = await client.getMeshConfig();
+    const difference = formatDifference(current.document, document);
+    const outcome = await client.applyMeshConfig(document, {
+      baseVersion: current.version,
+      dryRun,
+    });
+    if (dryRun) {
+      const changed = difference !== '';
+      if (json) return formatJson({ version: current.version, changed, difference });
+      if (!changed) return `nothing would change, version ${current.version} says the same\n`;
+      return `${difference}\nnothing was changed, version ${current.version} stays in force\n`;
+    }
+    const progress = await awaitSidecars(client, outcome, clock);
+    if (json) return formatJson({ ...outcomeDocument(outcome, progress), difference });
+    return (outcome.changed ? difference : '') + formatOutcome(outcome, progress);
+  });
+}
+
+/** Reads and checks it here, so that every mistake is told with its place in the file. */
+function readDocument(path: string, complain: (line: string) => void): string {
+  let document: string;
+  try {
+    document = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const code = systemErrorCode(cause) ?? 'unknown error';
+    throw code === 'ENOENT'
+      ? new ConfigError('file-missing', `there is no file ${path}`, { cause })
+      : new ConfigError('file-unreadable', `${path} cannot be read (${code})`, { cause });
+  }
+  try {
+    readMeshConfig(document, path);
+  } catch (error) {
+    if (!(error instanceof MeshConfigError)) throw error;
+    const { problems, message } = error;
+    if (problems.length === 1) throw new ConfigError('file-malformed', message, { cause: error });
+    for (const { line, column, sentence } of problems) {
+      complain(`${path}:${line}:${column}: ${sentence}`);
+    }
+    const sentence = `${path} has ${problems.length} mistakes, and was not applied`;
+    throw new ConfigError('file-malformed', sentence, { cause: error });
+  }
+  return document;
+}

@@ -1,0 +1,69 @@
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { setting, switchSetting } from '../../common/config/settings.ts';
+import { integer } from '../../common/config/values.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import { formatJson } from '../output/json.ts';
+import { formatMoment, toTimestamp } from '../output/relative-time.ts';
+import { formatTable } from '../output/table.ts';
+import { runAdminCommand } from './admin-command.ts';
+import {
+  awaitSidecars,
+  formatDifference,
+  formatOutcome,
+  outcomeDocument,
+} from './mesh-config-report.ts';
+
+const settings = {
+  to: setting(integer({ min: 0, max: 1e9 }).optional(), {
+    description: 'the version to go back to; 0 is a mesh without configuration',
+    placeholder: 'VERSION',
+    defaultText: 'the one before the present one',
+  }),
+  list: switchSetting({ description: 'change nothing, but list the versions' }),
+  ...ADMIN_SETTINGS,
+};
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk rollback',
+  summary:
+    'Takes an earlier version of the configuration of the mesh into force again. It becomes the next version, so that the way forward is a rollback too.',
+  settings,
+  examples: [
+    { purpose: 'back to the version before', line: 'hauberk rollback' },
+    { purpose: 'which versions there are', line: 'hauberk rollback --list' },
+  ],
+};
+
+const HEADER = ['VERSION', 'APPLIED', 'BY'];
+
+/** `hauberk rollback` */
+export function rollback(context: CliContext): Promise<number> {
+  return runAdminCommand(spec, context, async (client, { to, list, json }) => {
+    const { clock } = context;
+    if (list) {
+      const versions = await client.listMeshConfigs();
+      if (json) {
+        return formatJson({
+          versions: versions.map(({ version, appliedMs, origin }) => ({
+            version,
+            appliedAt: appliedMs === undefined ? null : toTimestamp(appliedMs),
+            origin,
+          })),
+        });
+      }
+      const rows = versions.map(({ version, appliedMs, origin }) => [
+        version,
+        appliedMs === undefined ? '' : formatMoment(appliedMs, clock.now()),
+        origin,
+      ]);
+      return formatTable(HEADER, rows);
+    }
+    const before = await client.getMeshConfig();
+    const outcome = await client.rollbackMeshConfig(to);
+    const difference = formatDifference(before.document, outcome.config.document);
+    const progress = await awaitSidecars(client, outcome, clock);
+    if (json) return formatJson({ ...outcomeDocument(outcome, progress), difference });
+    return (outcome.changed ? difference : '') + formatOutcome(outcome, progress);
+  });
+}

@@ -1,0 +1,31 @@
+import type { NamePattern } from './name-pattern.ts';
+
+/** One rule of who may talk to whom. */
+export interface PolicyRule {
+  /** Unique in its policy; what logs and metrics call it. */
+  readonly name: string;
+  readonly action: 'allow' | 'deny';
+  /** What the rule would refuse is let through, and said. */
+  readonly audit: boolean;
+  /** Whose door: services of the mesh's own trust domain. */
+  readonly to: readonly NamePattern[];
+  /** Empty: every port. */
+  readonly ports: readonly number[];
+  /** The callers. */
+  readonly from: readonly NamePattern[];
+}
+
+/**
+ * Who may come in where no rule decides: any workload of the mesh's trust domain, or nobody.
+ * (`anybody` leaves the decision to others; no document can say it.)
+ */
+export type PolicyDefault = 'mesh' | 'none' | 'anybody';
+
+/** Who may talk to whom in a mesh. The order of the rules means nothing. */
+export interface Policy {
+  readonly fallback: PolicyDefault;
+  readonly rules: readonly PolicyRule[];
+}
+
+/** What is in force where nobody has written rules: the mesh is open to its members. */
+export const OPEN_POLICY: Policy = { fallback: 'mesh', rules: [] };

@@ -1,0 +1,42 @@
+import type { handleUnaryCall } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
+import { callerOf } from '../../common/rpc/peer.ts';
+import type { ControlPlaneMetrics } from '../metrics.ts';
+import { requireAdmin } from './caller.ts';
+import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
+
+/** Makes a handler that lets operators in and nobody else. */
+export type ForOperators = <Request, Response>(
+  action: (request: Request) => Promise<Response> | Response,
+) => handleUnaryCall<Request, Response>;
+
+/** What the guard at the operators' door needs. */
+export interface ForOperatorsOptions {
+  readonly trustDomain: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
+}
+
+/** Creates the guard: whoever is refused, and whatever fails, is counted and logged. */
+export function createForOperators(options: ForOperatorsOptions): ForOperators {
+  const { trustDomain, clock, logger, metrics } = options;
+  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
+  return (action) => (call, callback) => {
+    void (async () => {
+      try {
+        requireAdmin(callerOf(call, clock.now()), trustDomain);
+        callback(null, await action(call.request));
+      } catch (thrown) {
+        const { reason, error } = toRefusal(thrown, clock.now());
+        metrics.callsRefused.inc({ service: 'admin', reason });
+        const line = { event: 'admin-refused', reason, peer: call.getPeer() };
+        if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');
+        else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
+        callback(error);
+      }
+    })();
+  };
+}

@@ -1,0 +1,169 @@
+import test from 'ava';
+import { MeshConfigError } from '../../../common/mesh-config/mesh-config-error.ts';
+import {
+  MAX_DOCUMENT_BYTES,
+  readMeshConfig,
+} from '../../../common/mesh-config/read-mesh-config.ts';
+
+/** The mistakes of a document, each as `line:column: sentence`. */
+function mistakes(text: string): string[] {
+  try {
+    readMeshConfig(text, 'mesh.yaml');
+    return [];
+  } catch (error) {
+    if (!(error instanceof MeshConfigError)) throw error;
+    return error.problems.map(({ line, column, sentence }) => `${line}:${column}: ${sentence}`);
+  }
+}
+
+test('an empty document is a mesh that is open to its members', (t) => {
+  for (const text of ['', '# nothing yet\n', 'authorization: {}\n', '{}']) {
+    t.deepEqual(readMeshConfig(text, 'mesh.yaml').authorization, { fallback: 'mesh', rules: [] });
+  }
+});
+
+test('a rule says who, whom and where', (t) => {
+  const { authorization } = readMeshConfig(
+    `authorization:
+  allow: none
+  namespace: shop
+  rules:
+    - name: front
+      action: allow
+      from: [web, 'job-*.batch', spiffe://partner.example/ns/shop/sa/*]
+      to: [api]
+      ports: [8080, 8443]
+      audit: true
+`,
+    'mesh.yaml',
+  );
+  const named = (service: string, namespace: string, trustDomain?: string, open = false) => ({
+    kind: 'named' as const,
+    trustDomain,
+    namespace: { text: namespace, open: false },
+    service: { text: service, open },
+  });
+  t.deepEqual(authorization, {
+    fallback: 'none',
+    rules: [
+      {
+        name: 'front',
+        action: 'allow',
+        audit: true,
+        from: [
+          named('web', 'shop'),
+          named('job-', 'batch', undefined, true),
+          named('', 'shop', 'partner.example', true),
+        ],
+        to: [named('api', 'shop')],
+        ports: [8080, 8443],
+      },
+    ],
+  });
+});
+
+test('all mistakes are told at once, each with its place', (t) => {
+  t.deepEqual(
+    mistakes(`authorization:
+  allow: mesj
+  rules:
+    - name: a
+      action: allow
+      from: [web]
+      to: [api.shop]
+      port: [1]
+    - name: b
+      action: deny
+      from: [web.shop]
+      to: [api.shop]
+      ports: [0, "x", 8080]
+    - action: deny
+egres: {}
+`),
+    [
+      '2:10: authorization.allow: expected mesh or none',
+      '8:7: authorization.rules[0] has the unknown key "port"; did you mean ports?',
+      '13:15: authorization.rules[1].ports[0]: expected a port from 1 to 65535',
+      '13:18: authorization.rules[1].ports[1]: expected a port from 1 to 65535',
+      '14:7: authorization.rules[2] needs the key "name"',
+      '14:7: authorization.rules[2] needs the key "from"',
+      '14:7: authorization.rules[2] needs the key "to"',
+      '15:1: the document has the unknown key "egres"',
+    ],
+  );
+});
+
+const rule = (fields: string): string =>
+  `authorization:\n  rules:\n    - {name: a, action: allow, ${fields}}\n`;
+
+for (const [what, text, expected] of [
+  ['no YAML', 'authorization: [', /^1:\d+: this is not valid YAML: /],
+  ['a key that stands twice', 'authorization: {}\nauthorization: {}', /^2:1: .*unique/],
+  ['a list', '- authorization', /^1:1: the document: .*object/],
+  ['a section without contents', 'authorization:\n', /^1:15: authorization: .*object/],
+  ['rules without contents', 'authorization:\n  rules:\n', /^2:9: authorization\.rules: .*array/],
+  ['an unknown tag', 'authorization: !!js/function "x"', /^1:16: this is not valid YAML/],
+  [
+    'a name without a namespace',
+    rule('from: [web], to: [api.shop]'),
+    /^3:39: .*"web" has no names/,
+  ],
+  ['a name with three parts', rule('from: [a.b.c], to: [api.shop]'), /^3:39: .*expected SERVICE/],
+  ['a wildcard in front', rule("from: ['*b.shop'], to: [api.shop]"), /^3:39: .*expected SERVICE/],
+  ['capitals', rule('from: [Web.shop], to: [api.shop]'), /expected SERVICE/],
+  [
+    'a trust domain that is not named in full',
+    rule("from: ['spiffe://*/ns/shop/sa/web'], to: [api.shop]"),
+    /with the domain in full/,
+  ],
+  [
+    'a door of another trust domain',
+    rule('from: [web.shop], to: [spiffe://b.example/ns/shop/sa/api]'),
+    /write api\.shop/,
+  ],
+  ['the namespace of the mesh', rule("from: ['*.hauberk'], to: [api.shop]"), /has no workloads/],
+  ['nobody', rule('from: [], to: [api.shop]'), /expected at least one name/],
+  ['no ports', rule('from: [web.shop], to: [api.shop], ports: []'), /at least one port/],
+  ['half a port', rule('from: [web.shop], to: [api.shop], ports: [80.5]'), /expected a port/],
+  [
+    'audit in words',
+    rule('from: [web.shop], to: [api.shop], audit: yes'),
+    /expected true or false/,
+  ],
+] as const) {
+  test(`a document is refused for ${what}`, (t) => {
+    const [first = 'it was taken'] = mistakes(text);
+    t.regex(first, expected);
+  });
+}
+
+test('two rules of one name are refused, because logs could not tell them apart', (t) => {
+  const text = `authorization:
+  rules:
+    - {name: a, action: allow, from: [web.shop], to: [api.shop]}
+    - {name: a, action: deny, from: [web.shop], to: [api.shop]}
+`;
+  t.deepEqual(mistakes(text), [
+    '4:14: authorization.rules[1].name: the name a is taken by a rule above',
+  ]);
+});
+
+test('a document that is made to be large is refused before it is read', (t) => {
+  t.regex(mistakes(' '.repeat(MAX_DOCUMENT_BYTES + 1))[0] ?? '', /expected at most 256 KiB/);
+  const nested = ['a: &a0 [x, x, x, x, x, x, x, x, x]'];
+  for (let level = 1; level < 9; level += 1) {
+    nested.push(
+      `b${level}: &a${level} [${Array(9)
+        .fill(`*a${level - 1}`)
+        .join(', ')}]`,
+    );
+  }
+  t.regex(mistakes(nested.join('\n'))[0] ?? '', /^1:1: this is not valid YAML: .*alias/);
+});
+
+test('the message names the file, the place, and how many more there are', (t) => {
+  t.throws(() => readMeshConfig('a: 1\nb: 2\n', '/etc/mesh.yaml'), {
+    instanceOf: MeshConfigError,
+    message: '/etc/mesh.yaml:1:1: the document has the unknown key "a" (and 1 more)',
+  });
+});
