@@ -86,6 +86,24 @@ export interface CertificateInfo {
   readonly tokenId: string | undefined;
 }
 
+/** Certificates that were taken out of use. */
+export interface RevocationInfo {
+  readonly namespace: string;
+  readonly service: string;
+  /** Undefined: the whole identity. */
+  readonly serial: string | undefined;
+  readonly revokedMs: number;
+  /** Since then the identity may have new certificates. */
+  readonly readmittedMs: number | undefined;
+  /** When the last certificate that it concerns has expired. */
+  readonly expiresMs: number;
+}
+
+/** What is to be revoked: a whole identity, or a certificate with what was renewed from it. */
+export type RevocationTarget =
+  | { readonly kind: 'identity'; readonly namespace: string; readonly service: string }
+  | { readonly kind: 'serial'; readonly serial: string };
+
 /** Which certificates are asked for. */
 export interface CertificateFilter {
   /** At most this many, the newest. */
@@ -99,7 +117,15 @@ export interface AdminClient extends MeshConfigClient, Closeable {
   /** The only time that the token itself is to be had. */
   createToken(request: TokenRequest): Promise<{ joinToken: string; token: TokenInfo }>;
   listTokens(): Promise<TokenInfo[]>;
-  revokeToken(id: string): Promise<TokenInfo>;
+  /** With certificates: also whatever the token led to; how many those were. */
+  revokeToken(
+    id: string,
+    options?: { readonly withCertificates: boolean },
+  ): Promise<{ token: TokenInfo; certificates: number }>;
+  revoke(target: RevocationTarget): Promise<RevocationInfo[]>;
+  readmit(identity: { namespace: string; service: string }): Promise<RevocationInfo>;
+  /** Newest first. */
+  listRevocations(): Promise<RevocationInfo[]>;
   listWorkloads(): Promise<WorkloadInfo[]>;
   /** Newest first. */
   listCertificates(filter: CertificateFilter): Promise<CertificateInfo[]>;
@@ -135,11 +161,36 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
       );
       return tokens.map(toToken);
     },
-    async revokeToken(id) {
-      const { token } = await ask<wire.RevokeTokenResponse>((...rest) =>
-        stub.revokeToken({ id }, ...rest),
+    async revokeToken(id, { withCertificates } = { withCertificates: false }) {
+      const { token, certificates } = await ask<wire.RevokeTokenResponse>((...rest) =>
+        stub.revokeToken({ id, withCertificates }, ...rest),
       );
-      return toToken(token);
+      return { token: toToken(token), certificates };
+    },
+    async revoke(target) {
+      const request: wire.RevokeRequest = {
+        target:
+          target.kind === 'serial'
+            ? { $case: 'serial', value: target.serial }
+            : { $case: 'spiffeId', value: spiffeId({ trustDomain, ...target }).uri },
+      };
+      const { revocations } = await ask<wire.RevokeResponse>((...rest) =>
+        stub.revoke(request, ...rest),
+      );
+      return revocations.map(toRevocation);
+    },
+    async readmit(identity) {
+      const request = { spiffeId: spiffeId({ trustDomain, ...identity }).uri };
+      const { revocation } = await ask<wire.ReadmitResponse>((...rest) =>
+        stub.readmit(request, ...rest),
+      );
+      return toRevocation(revocation);
+    },
+    async listRevocations() {
+      const { revocations } = await ask<wire.ListRevocationsResponse>((...rest) =>
+        stub.listRevocations({}, ...rest),
+      );
+      return revocations.map(toRevocation);
     },
     async listWorkloads() {
       const { workloads } = await ask<wire.ListWorkloadsResponse>((...rest) =>
@@ -191,6 +242,18 @@ function toToken(token: wire.Token | undefined): TokenInfo {
     uses,
     usesAllowed: token?.usesAllowed || undefined,
     revokedMs: token?.revokedMs || undefined,
+  };
+}
+
+function toRevocation(entry: wire.RevocationEntry | undefined): RevocationInfo {
+  const { namespace, service } = parseSpiffeId(entry?.spiffeId ?? '');
+  return {
+    namespace,
+    service,
+    serial: entry?.serial || undefined,
+    revokedMs: entry?.revokedMs ?? 0,
+    readmittedMs: entry?.readmittedMs || undefined,
+    expiresMs: entry?.expiresMs ?? 0,
   };
 }
 

@@ -22,6 +22,7 @@ import { followConfigFile } from './policy/config-file.ts';
 import { openMeshConfigStore } from './policy/mesh-config-store.ts';
 import { openMeshView } from './registry/mesh-view.ts';
 import { openRegistry } from './registry/registry.ts';
+import { createRevocations } from './revocation/revocations.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
 import { countTokens } from './tokens/token-count.ts';
 import { keepTokenFiles } from './tokens/token-files.ts';
@@ -71,13 +72,14 @@ export async function startControlPlane(
     settings.meshConfig === undefined
       ? undefined
       : use(await followConfigFile(settings.meshConfig, { configs, clock, logger }));
-  const view = use(await openMeshView(store, logger));
+  const view = use(await openMeshView({ store, clock, logger }));
   const registry = use(await openRegistry({ store, view, clock, logger, turns }));
 
   const metricsRegistry = new MetricsRegistry();
   registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
   const metrics = createControlPlaneMetrics(metricsRegistry);
-  const common = { ca, tokens, registry, configs, clock, logger, metrics };
+  const revocations = createRevocations({ store, ca, tokens, clock, turns });
+  const common = { ca, tokens, registry, configs, revocations, view, clock, logger, metrics };
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const sync = use(createSyncHandler({ ...common, trustDomain, hub }));
 
@@ -106,7 +108,11 @@ export async function startControlPlane(
   use(
     startMaintenance(
       { clock, logger },
-      { authority: () => ca.maintain(), tokens: () => tokens.prune() },
+      {
+        authority: () => ca.maintain(),
+        tokens: () => tokens.prune(),
+        revocations: () => revocations.prune(),
+      },
     ),
   );
   registerControlPlaneGauges(metricsRegistry, {

@@ -11,8 +11,10 @@ import { createReadiness } from './admin/readiness.ts';
 import { sidecarReport } from './admin/report.ts';
 import type { ProxyConfig } from './config.ts';
 import { rememberDeparted } from './discovery/departed.ts';
+import { openSavedView } from './discovery/saved-view.ts';
 import { createSyncClient } from './discovery/sync-client.ts';
 import { createIdentityManager } from './identity/manager.ts';
+import { withRevocations } from './identity/revoking-source.ts';
 import type { TokenSource } from './identity/token-source.ts';
 import { PlaintextFlows } from './interception/plaintext-flows.ts';
 import { createProxyMetrics } from './metrics.ts';
@@ -89,7 +91,13 @@ export async function startProxy(
       metrics,
     }),
   );
-  const { source } = identity;
+  // Before the door opens: who was revoked in the last run stays out, control plane or not.
+  const saved = await openSavedView({
+    ...dependencies,
+    stateDirectory: config.stateDir,
+    bundle: () => identity.source.current().bundle,
+  });
+  const source = own(withRevocations(identity.source, saved.revocations));
   readiness.watch(source);
   metrics.certificate(() => certificateGauge(source.current()));
   const addresses = createOwnAddresses({ clock, advertised: config.advertise?.address });
@@ -99,7 +107,7 @@ export async function startProxy(
   const inbound = own(await openInbound(room));
   const flows = new PlaintextFlows();
   const sync = own(
-    await createSyncClient({
+    createSyncClient({
       ...dependencies,
       identity: source,
       controlPlane: config.controlPlane,
@@ -108,7 +116,7 @@ export async function startProxy(
       hello: () => placeOf(room, inbound.port),
       report: () => sidecarReport(source, metrics, flows),
       onBundle: (bundle) => identity.acceptBundle(bundle),
-      stateDirectory: config.stateDir,
+      saved,
     }),
   );
   const departed = own(rememberDeparted(sync.view, clock));

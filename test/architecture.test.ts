@@ -37,6 +37,7 @@ const ARCHITECTURE: Architecture = {
       ['server*'],
       ['api/', 'dashboard/', 'store/sqlite/'],
       ['registry/'],
+      ['revocation/'],
       ['ca/', 'tokens/', 'policy/'],
       ['config*', 'metrics*', 'store/', 'turns.ts'],
     ],

@@ -4,6 +4,9 @@ import { certs } from './certs.ts';
 import { demo } from './demo.ts';
 import { inject } from './inject.ts';
 import { rollback } from './rollback.ts';
+import { readmit } from './readmit.ts';
+import { revocations } from './revocations.ts';
+import { revoke } from './revoke.ts';
 import { status } from './status.ts';
 import { tokenCreate } from './token-create.ts';
 import { tokenList } from './token-list.ts';
@@ -70,5 +73,18 @@ export const COMMANDS: readonly Command[] = [
     run: rollback,
   },
   { words: 'certs', purpose: 'show the issuance log', group: 'Operate', run: certs },
+  {
+    words: 'revoke',
+    purpose: 'throw an identity or a certificate out, at once',
+    group: 'Operate',
+    run: revoke,
+  },
+  {
+    words: 'readmit',
+    purpose: 'let a revoked identity in again',
+    group: 'Operate',
+    run: readmit,
+  },
+  { words: 'revocations', purpose: 'list what is revoked', group: 'Operate', run: revocations },
   { words: 'version', purpose: 'print the version', group: 'Operate', run: version },
 ];

@@ -27,5 +27,5 @@ export const DEFAULT_LEAF_LIFETIME_MS = HOUR_MS;
 /** Shorter, and the round trip of a renewal is no longer small beside the lifetime. */
 export const MIN_LEAF_LIFETIME_MS = 10 * SECOND_MS;
 
-/** Longer, and a stolen key would matter: there is no revocation list for leaves. */
+/** Longer, and revocations would have to be remembered for long. */
 export const MAX_LEAF_LIFETIME_MS = 7 * DAY_MS;

@@ -18,6 +18,8 @@ export const REFUSALS = [
   'certificate-missing',
   'certificate-untrusted',
   'certificate-expired',
+  'certificate-revoked',
+  'identity-revoked',
   'identity-mismatch',
   'spiffe-id',
   'san-missing',

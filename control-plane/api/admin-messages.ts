@@ -1,12 +1,14 @@
 import type {
   Certificate as CertificateMessage,
   MeshConfig as MeshConfigMessage,
+  RevocationEntry,
   Token as TokenMessage,
   Workload as WorkloadMessage,
 } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Issuance } from '../ca/issuance-log.ts';
 import type { ConfigVersion } from '../policy/config-record.ts';
 import type { KnownSidecar } from '../registry/known-sidecars.ts';
+import type { RevocationRecord } from '../revocation/revocation-record.ts';
 import type { Token } from '../tokens/token.ts';
 
 /** A token as operators see it. */
@@ -55,4 +57,10 @@ export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
 export function toMeshConfigMessage(config: ConfigVersion): MeshConfigMessage {
   const { version, document, appliedMs, origin } = config;
   return { version, document, appliedMs, origin };
+}
+
+/** A revocation as operators see it. */
+export function toRevocationEntry(record: RevocationRecord): RevocationEntry {
+  const { spiffeId, serial = '', revokedMs, readmittedMs = 0, expiresMs } = record;
+  return { spiffeId, serial, revokedMs, readmittedMs, expiresMs };
 }

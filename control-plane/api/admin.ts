@@ -5,10 +5,13 @@ import type { AdminServer } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
+import type { MeshView } from '../registry/mesh-view.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Revocations } from '../revocation/revocations.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import { toCertificateMessage, toTokenMessage, toWorkloadMessage } from './admin-messages.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlers } from './admin-mesh-config.ts';
+import { createRevocationHandlers, type RevocationHandlers } from './admin-revocations.ts';
 import { createForOperators } from './for-operators.ts';
 
 /** What the operators' interface needs. */
@@ -16,6 +19,8 @@ export interface AdminHandlersOptions {
   readonly ca: CertificateAuthority;
   readonly tokens: Tokens;
   readonly registry: Registry;
+  readonly revocations: Revocations;
+  readonly view: Pick<MeshView, 'revocations'>;
   readonly configs: MeshConfigStore;
   /** The file that the mesh configuration comes from, when it does. */
   readonly configFile: string | undefined;
@@ -29,10 +34,10 @@ export type AdminHandlers = Pick<
   AdminServer,
   | 'createToken'
   | 'listTokens'
-  | 'revokeToken'
   | 'listWorkloads'
   | 'listCertificates'
   | keyof MeshConfigHandlers
+  | keyof RevocationHandlers
 >;
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
@@ -54,11 +59,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
       return { joinToken, token: toTokenMessage(token) };
     }),
     listTokens: forOperators(async () => ({ tokens: (await tokens.list()).map(toTokenMessage) })),
-    revokeToken: forOperators(async ({ id }) => {
-      const token = await tokens.revoke(id);
-      logger.info({ event: 'token-revoked', tokenId: id }, `an operator revoked the token ${id}`);
-      return { token: toTokenMessage(token) };
-    }),
+    ...createRevocationHandlers(options, forOperators),
     listWorkloads: forOperators(() => ({ workloads: registry.list().map(toWorkloadMessage) })),
     listCertificates: forOperators(async ({ limit, spiffeId }) => {
       const issuances = await ca.issuances({

@@ -1,7 +1,15 @@
 import type { X509Certificate } from 'node:crypto';
 import { adminId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Caller, UntrustedReason } from '../../common/rpc/peer.ts';
+import type { MeshView } from '../registry/mesh-view.ts';
+import { certificateRevoked } from '../revocation/admission.ts';
 import { RequestError } from './request-error.ts';
+
+/** What callers are believed by. */
+export interface CallerTrust {
+  readonly trustDomain: string;
+  readonly view: Pick<MeshView, 'revocations'>;
+}
 
 /** A caller whose certificate has been believed. */
 export interface ProvenCaller {
@@ -18,8 +26,19 @@ const UNTRUSTED: Record<UntrustedReason, string> = {
   'spiffe-id': 'the client certificate has a URI that is not a SPIFFE ID of a workload',
 };
 
-/** The caller, when its certificate proves an identity of the trust domain. @throws RequestError */
-export function requireProof(caller: Caller, trustDomain: string): ProvenCaller {
+/**
+ * The caller, when its certificate proves an identity of the trust domain and was not revoked.
+ *
+ * @throws RequestError, RevocationError `certificate-revoked`
+ */
+export function requireProof(caller: Caller, trust: CallerTrust): ProvenCaller {
+  const proven = requireTrusted(caller, trust);
+  const { spiffeId, certificate } = proven;
+  if (trust.view.revocations().find(spiffeId.uri, certificate) === undefined) return proven;
+  throw certificateRevoked(certificate);
+}
+
+function requireTrusted(caller: Caller, { trustDomain }: CallerTrust): ProvenCaller {
   switch (caller.kind) {
     case 'anonymous':
       throw new RequestError(
@@ -40,9 +59,9 @@ export function requireProof(caller: Caller, trustDomain: string): ProvenCaller 
   }
 }
 
-/** The caller, when it is a sidecar. @throws RequestError */
-export function requireWorkload(caller: Caller, trustDomain: string): ProvenCaller {
-  const proven = requireProof(caller, trustDomain);
+/** The caller, when it is a sidecar. @throws RequestError, RevocationError */
+export function requireWorkload(caller: Caller, trust: CallerTrust): ProvenCaller {
+  const proven = requireProof(caller, trust);
   if (proven.spiffeId.namespace !== SYSTEM_NAMESPACE) return proven;
   throw new RequestError(
     'identity-mismatch',
@@ -50,10 +69,10 @@ export function requireWorkload(caller: Caller, trustDomain: string): ProvenCall
   );
 }
 
-/** The caller, when it is an operator. @throws RequestError */
-export function requireAdmin(caller: Caller, trustDomain: string): ProvenCaller {
-  const proven = requireProof(caller, trustDomain);
-  const expected = adminId(trustDomain).uri;
+/** The caller, when it is an operator. @throws RequestError, RevocationError */
+export function requireAdmin(caller: Caller, trust: CallerTrust): ProvenCaller {
+  const proven = requireProof(caller, trust);
+  const expected = adminId(trust.trustDomain).uri;
   if (proven.spiffeId.uri === expected) return proven;
   throw new RequestError(
     'identity-mismatch',

@@ -4,7 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
-import { requireAdmin } from './caller.ts';
+import { requireAdmin, type CallerTrust } from './caller.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 
 /** Makes a handler that lets operators in and nobody else. */
@@ -13,8 +13,7 @@ export type ForOperators = <Request, Response>(
 ) => handleUnaryCall<Request, Response>;
 
 /** What the guard at the operators' door needs. */
-export interface ForOperatorsOptions {
-  readonly trustDomain: string;
+export interface ForOperatorsOptions extends CallerTrust {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
@@ -22,12 +21,12 @@ export interface ForOperatorsOptions {
 
 /** Creates the guard: whoever is refused, and whatever fails, is counted and logged. */
 export function createForOperators(options: ForOperatorsOptions): ForOperators {
-  const { trustDomain, clock, logger, metrics } = options;
+  const { clock, logger, metrics } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
   return (action) => (call, callback) => {
     void (async () => {
       try {
-        requireAdmin(callerOf(call, clock.now()), trustDomain);
+        requireAdmin(callerOf(call, clock.now()), options);
         callback(null, await action(call.request));
       } catch (thrown) {
         const { reason, error } = toRefusal(thrown, clock.now());

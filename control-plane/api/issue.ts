@@ -15,6 +15,8 @@ import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/ide
 import type { CertificateAuthority, Issued, IssueOptions } from '../ca/certificate-authority.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { Tokens } from '../tokens/tokens.ts';
+import type { MeshView } from '../registry/mesh-view.ts';
+import type { Revocations } from '../revocation/revocations.ts';
 import { requireProof } from './caller.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
@@ -23,6 +25,8 @@ import { RequestError } from './request-error.ts';
 export interface IssueHandlerOptions {
   readonly ca: CertificateAuthority;
   readonly tokens: Tokens;
+  readonly revocations: Pick<Revocations, 'admit'>;
+  readonly view: Pick<MeshView, 'revocations'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<
@@ -45,22 +49,37 @@ type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId' | 'lifetimeMs'>;
 export function createIssueHandler(
   options: IssueHandlerOptions,
 ): handleUnaryCall<IssueRequest, IssueResponse> {
-  const { ca, tokens, clock, logger, metrics } = options;
+  const { ca, tokens, revocations, view, clock, logger, metrics } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
 
   const issue = async (request: IssueRequest, caller: Caller): Promise<Issued> => {
     if (request.joinToken !== '') {
       const spiffeId = wantedIdentity(request, ca.trustDomain);
-      return tokens.redeem(request.joinToken, spiffeId, ({ tokenId, ...alongside }) =>
-        ca.issue({ ...wanted(spiffeId), proof: { kind: 'token', tokenId }, alongside }),
-      );
+      return tokens.redeem(request.joinToken, spiffeId, async ({ tokenId, ...redemption }) => {
+        const unrevoked = await revocations.admit({ spiffeId, tokenId });
+        const compares = [...redemption.compares, ...unrevoked];
+        const proof = { kind: 'token', tokenId } as const;
+        return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
+      });
     }
-    const { spiffeId } = requireProof(caller, ca.trustDomain);
+    const { spiffeId, certificate } = requireProof(caller, { trustDomain: ca.trustDomain, view });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
-    const issued = await ca.issue({ ...wanted(spiffeId), proof: { kind: 'renewal' } });
-    if (issued === undefined) throw new TypeError('expected a certificate without conditions');
-    return issued;
+    const of = await ca.issuanceOf(certificate, spiffeId);
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const { tokenId } = of ?? {};
+      const compares = await revocations.admit({ spiffeId, certificate, tokenId });
+      const alongside = { compares, operations: [] };
+      const issued = await ca.issue({
+        ...wanted(spiffeId),
+        proof: { kind: 'renewal', of },
+        alongside,
+      });
+      if (issued !== undefined) return issued;
+    }
+    throw new RequestError('unavailable', 'what is revoked of this identity changes all the time', {
+      hint: 'try again',
+    });
 
     function wanted(id: SpiffeId): Wanted {
       const lifetimeMs = wantedLifetimeMs(request, leafLifetimeMs);
@@ -99,6 +118,9 @@ export function createIssueHandler(
     })();
   };
 }
+
+/** Each try means that an operator revoked or readmitted this very caller in between. */
+const MAX_TRIES = 8;
 
 /** What a caller claims is of any length and content; the log takes this much of it. */
 const MAX_LOGGED = 256;

@@ -7,6 +7,7 @@ import { rpcError, type StatusError } from '../../common/rpc/reason.ts';
 import type { Refusal } from '../../common/rpc/rpc-error.ts';
 import { MeshConfigStoreError } from '../policy/mesh-config-error.ts';
 import { RegistryError } from '../registry/registry-error.ts';
+import { RevocationError } from '../revocation/revocation-error.ts';
 import { StoreError } from '../store/store-error.ts';
 import { TokenError } from '../tokens/token-error.ts';
 import { RequestError } from './request-error.ts';
@@ -26,6 +27,8 @@ const STATUS: Record<Refusal, status> = {
   'certificate-missing': status.UNAUTHENTICATED,
   'certificate-untrusted': status.UNAUTHENTICATED,
   'certificate-expired': status.UNAUTHENTICATED,
+  'certificate-revoked': status.PERMISSION_DENIED,
+  'identity-revoked': status.PERMISSION_DENIED,
   'identity-mismatch': status.PERMISSION_DENIED,
   'spiffe-id': status.INVALID_ARGUMENT,
   'san-missing': status.UNAUTHENTICATED,
@@ -77,6 +80,7 @@ function reasonFor(error: unknown): Refusal {
   if (error instanceof MeshConfigStoreError) {
     return error.code === 'config-version-unknown' ? 'not-found' : error.code;
   }
+  if (error instanceof RevocationError) return revocationReason(error);
   if (error instanceof StoreError) return error.code === 'invalid' ? 'internal' : 'unavailable';
   return 'internal';
 }
@@ -113,6 +117,21 @@ function pkiReason({ code }: PkiError): Refusal {
     case 'csr-key-unsupported':
     case 'csr-signature':
       return code;
+  }
+}
+
+function revocationReason({ code }: RevocationError): Refusal {
+  switch (code) {
+    case 'identity-revoked':
+    case 'certificate-revoked':
+      return code;
+    case 'revocation-not-found':
+      return 'not-found';
+    case 'revocation-invalid':
+      return 'request-malformed';
+    case 'readmitted-just-now':
+    case 'revocation-busy':
+      return 'unavailable';
   }
 }
 

@@ -1,24 +1,32 @@
+import type { RevocationList } from '../../common/pki/revocation.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
 import {
   SyncResponse,
   type Endpoint as EndpointMessage,
+  type Revocations as RevocationsMessage,
 } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { MeshDelta, MeshSnapshot } from '../registry/mesh-view.ts';
 import type { SidecarRecord } from '../registry/sidecar-record.ts';
 
 /** The whole view, in the bytes that travel. */
-export function encodeSnapshot({ version, endpoints, bundle }: MeshSnapshot): Buffer {
+export function encodeSnapshot(snapshot: MeshSnapshot): Buffer {
+  const { version, endpoints, bundle, revocations } = snapshot;
   return encode({
     version,
     change: {
       $case: 'snapshot',
-      value: { endpoints: endpoints.map(toEndpointMessage), bundle: toBundleMessage(bundle) },
+      value: {
+        endpoints: endpoints.map(toEndpointMessage),
+        bundle: toBundleMessage(bundle),
+        revocations: toRevocationsMessage(revocations),
+      },
     },
   });
 }
 
 /** What changed, in the bytes that travel. */
-export function encodeDelta({ version, upserted, removed, bundle }: MeshDelta): Buffer {
+export function encodeDelta(delta: MeshDelta): Buffer {
+  const { version, upserted, removed, bundle, revocations } = delta;
   return encode({
     version,
     change: {
@@ -27,6 +35,7 @@ export function encodeDelta({ version, upserted, removed, bundle }: MeshDelta): 
         upserted: upserted.map(toEndpointMessage),
         removed: [...removed],
         bundle: bundle === undefined ? undefined : toBundleMessage(bundle),
+        revocations: revocations === undefined ? undefined : toRevocationsMessage(revocations),
       },
     },
   });
@@ -34,6 +43,17 @@ export function encodeDelta({ version, upserted, removed, bundle }: MeshDelta): 
 
 function encode(response: SyncResponse): Buffer {
   return Buffer.from(SyncResponse.encode(response).finish());
+}
+
+function toRevocationsMessage({ all }: RevocationList): RevocationsMessage {
+  return {
+    revocations: all.map(({ spiffeId, serial = '', notBeforeMs = 0, expiresMs }) => ({
+      spiffeId,
+      serial,
+      notBeforeMs,
+      expiresMs,
+    })),
+  };
 }
 
 function toEndpointMessage(record: SidecarRecord): EndpointMessage {

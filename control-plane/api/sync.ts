@@ -2,11 +2,14 @@ import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js'
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import type { RevocationList } from '../../common/pki/revocation.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
 import type { Hello, SyncRequest } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
+import type { MeshView } from '../registry/mesh-view.ts';
 import type { Registration, Registry } from '../registry/registry.ts';
+import { certificateRevoked } from '../revocation/admission.ts';
 import { requireWorkload, type ProvenCaller } from './caller.ts';
 import { readHello } from './hello.ts';
 import { readReport } from './report.ts';
@@ -18,6 +21,7 @@ import type { SyncHub } from './sync-hub.ts';
 export interface SyncHandlerOptions {
   readonly trustDomain: string;
   readonly registry: Registry;
+  readonly view: MeshView;
   readonly hub: SyncHub;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -45,12 +49,12 @@ type Call = ServerDuplexStream<SyncRequest, Buffer>;
  *     waiting ──Hello──> registering ──stored──> registered ──Goodbye──> registered, no endpoint
  *        └──────────────────┴──────── any end, any refusal ─────┴────────────> ended
  *
- * The stream ends when the certificate that opened it expires: the connection would otherwise prove
+ * The stream ends when the certificate that opened it expires or is revoked: the connection would otherwise prove
  * an identity for longer than its certificate does. Sidecars open the next stream with the next
  * certificate long before, and the endpoint stays in the view meanwhile.
  */
 export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
-  const { trustDomain, clock, logger, metrics } = options;
+  const { view, clock, logger, metrics } = options;
   const streams = new Set<Stream>();
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
   let closed = false;
@@ -69,13 +73,17 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     logger.debug({ event: 'sync-ended', reason, peer: call.getPeer() }, error.message);
     call.emit('error', error);
   };
+  const stopListening = view.onChange(() => {
+    const revocations = view.revocations();
+    for (const stream of streams) stream.endIfRevoked(revocations);
+  });
   return {
     handle(call) {
       // grpc-js tells of a connection that broke only here, and throws when nobody listens.
       call.on('error', () => undefined);
       try {
         if (closed) throw goingAway();
-        const caller = requireWorkload(callerOf(call, clock.now()), trustDomain);
+        const caller = requireWorkload(callerOf(call, clock.now()), options);
         const stream = openStream(call, caller, options, {
           onRefused: (thrown) => refuse(call, thrown),
           onFinished: (planned) => finish(call, planned),
@@ -88,6 +96,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     },
     close() {
       closed = true;
+      stopListening();
       for (const stream of streams) stream.finish(goingAway());
     },
   };
@@ -95,6 +104,8 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
 
 /** One stream that was let in. */
 interface Stream {
+  /** Takes the endpoint out of the mesh, and ends the stream, when its certificate was revoked. */
+  endIfRevoked(revocations: RevocationList): void;
   /** Ends it with a reason that is nobody's fault. */
   finish(planned: RequestError): void;
 }
@@ -188,7 +199,16 @@ function openStream(
     call.end();
   });
   call.on('cancelled', leave);
-  return { finish };
+  return {
+    finish,
+    endIfRevoked(revocations) {
+      if (ended || revocations.find(spiffeId.uri, certificate) === undefined) return;
+      const leaving = registration?.then((registered) => registered.goodbye());
+      const refuse = (): void => end(certificateRevoked(certificate));
+      if (leaving === undefined) refuse();
+      else leaving.then(refuse, refuse);
+    },
+  };
 }
 
 /** `address:port`, IPv6 with or without brackets. */

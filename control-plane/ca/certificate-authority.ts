@@ -11,11 +11,15 @@ import type { Compare, Operation, Store } from '../store/store.ts';
 import { openAuthorities, replaceIssuer } from './authorities.ts';
 import { authorityAge } from './authority-health.ts';
 import {
+  issuanceBySerial,
+  issuanceOf,
+  issuancesOf,
   listIssuances,
   pruneIssuances,
   recordIssuance,
   type Issuance,
   type IssuanceQuery,
+  type IssuanceScope,
   type Proof,
 } from './issuance-log.ts';
 
@@ -72,6 +76,11 @@ export interface CertificateAuthority {
   issue(options: IssueOptions): Promise<Issued | undefined>;
   /** The log, newest first. */
   issuances(query: IssuanceQuery): Promise<readonly Issuance[]>;
+  /** All entries of a service or a namespace. */
+  issuancesOf(scope: IssuanceScope): Promise<readonly Issuance[]>;
+  issuanceBySerial(serial: string): Promise<Issuance | undefined>;
+  /** The log's entry of a workload's certificate, when it is young enough to be there. */
+  issuanceOf(certificate: X509Certificate, spiffeId: SpiffeId): Promise<Issuance | undefined>;
   /** Says when the issuer or the root nears its end; not ok when one has expired. */
   health(): CaHealth;
   /** To be called now and then: makes the next issuer at half of life, and shortens the log. */
@@ -126,7 +135,7 @@ export async function openCertificateAuthority(
         issuedMs,
         notAfterMs: leaf.validToDate.getTime(),
         proof: proof.kind,
-        ...(proof.kind === 'token' ? { tokenId: proof.tokenId } : {}),
+        ...ancestryOf(proof),
       };
       const { succeeded } = await store.transact(alongside?.compares ?? [], [
         ...(alongside?.operations ?? []),
@@ -136,6 +145,9 @@ export async function openCertificateAuthority(
     },
 
     issuances: (query) => listIssuances(store, query),
+    issuancesOf: (scope) => issuancesOf(store, scope),
+    issuanceBySerial: (serial) => issuanceBySerial(store, serial),
+    issuanceOf: (certificate, spiffeId) => issuanceOf(store, certificate, spiffeId),
 
     health() {
       const judged = [
@@ -165,6 +177,18 @@ export async function openCertificateAuthority(
   };
   await renewIssuer();
   return ca;
+}
+
+/** What a certificate goes back to. */
+function ancestryOf(proof: Proof): Pick<Issuance, 'tokenId' | 'renewedFrom'> {
+  switch (proof.kind) {
+    case 'token':
+      return { tokenId: proof.tokenId };
+    case 'renewal':
+      return { tokenId: proof.of?.tokenId, renewedFrom: proof.of?.serial };
+    case 'self':
+      return {};
+  }
 }
 
 function judge(name: string, authority: Authority, nowMs: number): CaHealth {

@@ -1,4 +1,7 @@
+import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
+import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
+import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Entry, Operation, Store } from '../store/store.ts';
@@ -9,7 +12,11 @@ import type { Entry, Operation, Store } from '../store/store.ts';
  */
 export type Proof =
   | { readonly kind: 'token'; readonly tokenId: string }
-  | { readonly kind: 'renewal' }
+  | {
+      readonly kind: 'renewal';
+      /** The log's entry of the certificate that is renewed, when it has one. */
+      readonly of?: Issuance | undefined;
+    }
   | { readonly kind: 'self' };
 
 const issuanceRecord = z.object({
@@ -18,7 +25,10 @@ const issuanceRecord = z.object({
   issuedMs: z.number(),
   notAfterMs: z.number(),
   proof: z.enum(['token', 'renewal', 'self']),
+  /** The token of the first certificate: renewals inherit it. */
   tokenId: z.string().optional(),
+  /** Serial number of the certificate that was renewed. */
+  renewedFrom: z.string().optional(),
 });
 
 /** One certificate that was issued: who, which, when, until, on what proof. */
@@ -29,6 +39,13 @@ export interface IssuanceQuery {
   /** At most MAX_LISTED, which is also the default. */
   readonly limit?: number;
   readonly spiffeId?: SpiffeId;
+}
+
+/** Whose part of the log to read. */
+export interface IssuanceScope {
+  readonly namespace: string;
+  /** Undefined: all of the namespace. */
+  readonly service?: string | undefined;
 }
 
 /** An answer with so many entries (about 1.5 MB) still fits into gRPC's 4 MB. */
@@ -77,6 +94,44 @@ export async function listIssuances(
     limit: Math.min(limit, MAX_LISTED),
   });
   return entries.map(decode);
+}
+
+/** All entries of a service, or of a namespace, in the order of time. */
+export async function issuancesOf(
+  store: Store,
+  { namespace, service }: IssuanceScope,
+): Promise<Issuance[]> {
+  const prefix =
+    service === undefined ? `${BY_IDENTITY}${namespace}/` : identityPrefix({ namespace, service });
+  const { entries } = await store.range(prefix);
+  return entries.map(decode);
+}
+
+/** The entry of a serial number, whoever has the certificate. Reads the keys of the whole log. */
+export async function issuanceBySerial(
+  store: Store,
+  serial: string,
+): Promise<Issuance | undefined> {
+  const { entries } = await store.range(BY_TIME);
+  const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
+  return entry === undefined ? undefined : decode(entry);
+}
+
+/**
+ * The entry of a workload's certificate, by its second: NotBefore is backdated by a fixed time, in
+ * whole seconds. Undefined for those that are older than the log.
+ */
+export async function issuanceOf(
+  store: Store,
+  certificate: X509Certificate,
+  spiffeId: SpiffeId,
+): Promise<Issuance | undefined> {
+  const serial = serialOf(certificate);
+  const issuedMs = certificate.validFromDate.getTime() + CLOCK_SKEW_MS;
+  const second = String(issuedMs).padStart(TIME_DIGITS, '0').slice(0, -3);
+  const { entries } = await store.range(identityPrefix(spiffeId) + second);
+  const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
+  return entry === undefined ? undefined : decode(entry);
 }
 
 /** Entries looked at in one go: two deletions each must fit into one transaction of the store. */

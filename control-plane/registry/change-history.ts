@@ -1,16 +1,17 @@
-/** What one version of the view changed: instance ids, and whether the trust bundle or the policy. */
+/** What sidecars are told besides endpoints; each is told as a whole when it has changed. */
+export type ViewTopic = 'bundle' | 'policy' | 'revocations';
+
+/** What one version of the view changed: instance ids, and topics. */
 export interface ViewTouch {
   readonly version: number;
   readonly instanceIds: readonly string[];
-  readonly bundle: boolean;
-  readonly policy: boolean;
+  readonly topics: readonly ViewTopic[];
 }
 
 /** What has been touched since some version; the present state says how it is now. */
 export interface TouchedSince {
   readonly instanceIds: ReadonlySet<string>;
-  readonly bundle: boolean;
-  readonly policy: boolean;
+  readonly topics: ReadonlySet<ViewTopic>;
 }
 
 /**
@@ -55,8 +56,7 @@ export class ChangeHistory {
     );
     return {
       instanceIds: new Set(missed.flatMap(({ instanceIds }) => instanceIds)),
-      bundle: missed.some(({ bundle }) => bundle),
-      policy: missed.some(({ policy }) => policy),
+      topics: new Set(missed.flatMap(({ topics }) => topics)),
     };
   }
 }

@@ -1,13 +1,20 @@
 import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
+import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { Policy } from '../../common/authorization/policy.ts';
+import { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { BUNDLE_KEY } from '../ca/authorities.ts';
 import { decodeBundle } from '../ca/stored-authority.ts';
 import { CONFIG_KEY, decodeReadConfig, NO_CONFIG } from '../policy/config-record.ts';
+import {
+  decodeRevocation,
+  REVOKED_PREFIX,
+  type RevocationRecord,
+} from '../revocation/revocation-record.ts';
 import type { Store, StoreEvent, WatchBatch } from '../store/store.ts';
-import { ChangeHistory } from './change-history.ts';
+import { ChangeHistory, type ViewTopic } from './change-history.ts';
 import {
   decodeSidecar,
   isEndpoint,
@@ -22,6 +29,7 @@ export interface MeshSnapshot {
   readonly version: number;
   readonly endpoints: readonly SidecarRecord[];
   readonly bundle: TrustBundle;
+  readonly revocations: RevocationList;
   readonly policy: MeshPolicy;
 }
 
@@ -39,17 +47,20 @@ export interface MeshDelta {
   readonly removed: readonly string[];
   readonly bundle?: TrustBundle;
   readonly policy?: MeshPolicy;
+  /** All of them, when they have changed. */
+  readonly revocations?: RevocationList;
 }
 
 /**
- * The mesh as every sidecar is told it: the endpoints, the roots to trust, and who may
- * talk to whom. Its version is the
- * store's revision of the last change that a sidecar could notice.
+ * The mesh as every sidecar is told it: the endpoints, the roots to trust, what was revoked, and who may
+ * talk to whom. Its version is the store's revision of the last change that a sidecar could notice.
  */
 export interface MeshView extends Closeable {
   readonly version: number;
   /** All sidecars by instance id, also those that only call. */
   readonly sidecars: ReadonlyMap<string, SidecarRecord>;
+  /** What certificates are not to be believed, by now. */
+  revocations(): RevocationList;
   snapshot(): MeshSnapshot;
   /** What changed after a version; undefined when it is too long ago: send a snapshot then. */
   since(version: number): MeshDelta | undefined;
@@ -57,15 +68,26 @@ export interface MeshView extends Closeable {
   onChange(listener: () => void): () => void;
 }
 
+/** What the view needs. */
+export interface MeshViewOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 /** Reads the mesh from the store and follows it until it is closed. @throws StoreError */
-export async function openMeshView(store: Store, logger: Logger): Promise<MeshView> {
+export async function openMeshView({ store, clock, logger }: MeshViewOptions): Promise<MeshView> {
   const { entries, revision } = await store.range(MESH_PREFIX);
   const sidecars = new Map<string, SidecarRecord>();
+  const revoked = new Map<string, RevocationRecord>();
   let bundle: TrustBundle | undefined;
   let config = NO_CONFIG;
+  /** Made when it is asked for. */
+  let list: RevocationList | undefined;
   for (const entry of entries) {
     if (entry.key === BUNDLE_KEY) bundle = decodeBundle(entry);
     else if (entry.key === CONFIG_KEY) config = decodeReadConfig(entry);
+    else if (entry.key.startsWith(REVOKED_PREFIX)) revoked.set(entry.key, decodeRevocation(entry));
     else if (entry.key.startsWith(SIDECAR_PREFIX)) {
       const record = decodeSidecar(entry);
       sidecars.set(record.instanceId, record);
@@ -91,17 +113,20 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
 
   const apply = ({ events, revision: version }: WatchBatch): void => {
     const instanceIds: string[] = [];
-    let bundleChanged = false;
-    let policyChanged = false;
+    const topics: ViewTopic[] = [];
     for (const event of events) {
       const key = event.kind === 'put' ? event.entry.key : event.key;
       try {
         if (key === BUNDLE_KEY && event.kind === 'put') {
           bundle = decodeBundle(event.entry);
-          bundleChanged = true;
+          topics.push('bundle');
         } else if (key === CONFIG_KEY && event.kind === 'put') {
           config = decodeReadConfig(event.entry);
-          policyChanged = true;
+          topics.push('policy');
+        } else if (key.startsWith(REVOKED_PREFIX)) {
+          if (event.kind === 'put') revoked.set(key, decodeRevocation(event.entry));
+          else revoked.delete(key);
+          topics.push('revocations');
         } else if (key.startsWith(SIDECAR_PREFIX)) {
           const changed = applySidecar(event, key);
           if (changed !== undefined) instanceIds.push(changed);
@@ -110,12 +135,17 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
         logger.error({ event: 'mesh-change-skipped', key, err: error }, describeError(error));
       }
     }
-    if (instanceIds.length === 0 && !bundleChanged && !policyChanged) return;
-    history.add({ version, instanceIds, bundle: bundleChanged, policy: policyChanged });
+    if (instanceIds.length === 0 && topics.length === 0) return;
+    list = undefined;
+    history.add({ version, instanceIds, topics });
     for (const listener of listeners) listener();
   };
   const watch = await store.watch(MESH_PREFIX, revision + 1, apply);
 
+  const presentRevocations = (): RevocationList => {
+    list = (list ?? new RevocationList([...revoked.values()])).without(clock.now());
+    return list;
+  };
   const presentBundle = (): TrustBundle => {
     // The authority writes it before anything else is in the store.
     if (bundle === undefined) throw new TypeError('expected a trust bundle in the store');
@@ -130,11 +160,13 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
       return history.version;
     },
     sidecars,
+    revocations: presentRevocations,
     snapshot: () => ({
       version: history.version,
       endpoints: [...sidecars.values()].filter(isEndpoint),
       bundle: presentBundle(),
       policy: presentPolicy(),
+      revocations: presentRevocations(),
     }),
     since(version) {
       const touched = history.since(version);
@@ -146,12 +178,14 @@ export async function openMeshView(store: Store, logger: Logger): Promise<MeshVi
         if (record !== undefined && isEndpoint(record)) upserted.push(record);
         else removed.push(instanceId);
       }
+      const { topics } = touched;
       return {
         version: history.version,
         upserted,
         removed,
-        ...(touched.bundle ? { bundle: presentBundle() } : {}),
-        ...(touched.policy ? { policy: presentPolicy() } : {}),
+        ...(topics.has('bundle') ? { bundle: presentBundle() } : {}),
+        ...(topics.has('policy') ? { policy: presentPolicy() } : {}),
+        ...(topics.has('revocations') ? { revocations: presentRevocations() } : {}),
       };
     },
     onChange(listener) {

@@ -3,7 +3,8 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { createMeshView, type MutableMeshView } from './mutable-view.ts';
-import { loadView, saveView } from './view-file.ts';
+import { createRevocations, type KnownRevocations } from './revocations.ts';
+import { loadView, saveView, type SavedView } from './view-file.ts';
 
 /** What keeping a view takes. */
 export interface SavedViewSettings {
@@ -17,6 +18,8 @@ export interface SavedViewSettings {
 /** A view that outlives the process. */
 export interface KeptView {
   readonly view: MutableMeshView;
+  /** Who must not be let in. A change of these is on disk at once. */
+  readonly revocations: KnownRevocations;
   /** The view has changed: save it soon. */
   touch(): void;
   /** Saves what was not saved yet; resolves when nothing is being written any more. */
@@ -30,6 +33,7 @@ const SAVE_DELAY_MS = 1_000;
 export async function openSavedView(settings: SavedViewSettings): Promise<KeptView> {
   const { bundle, clock, logger, stateDirectory } = settings;
   const view = createMeshView();
+  let restored: SavedView | undefined;
   let timer: Timer | undefined;
   let saving: Promise<void> = Promise.resolve();
 
@@ -40,7 +44,11 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
     try {
       await saveView(
         stateDirectory,
-        { version: view.version, endpoints: view.endpoints() },
+        {
+          version: view.version,
+          endpoints: view.endpoints(),
+          revocations: revocations.current().all,
+        },
         bundle(),
       );
     } catch (error) {
@@ -52,13 +60,19 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
   }
 
   try {
-    const saved = await loadView(stateDirectory, bundle());
-    if (saved !== undefined) view.apply({ kind: 'snapshot', ...saved });
+    restored = await loadView(stateDirectory, bundle());
+    if (restored !== undefined) view.apply({ kind: 'snapshot', ...restored });
   } catch (error) {
     logger.warn({ event: 'view-not-restored' }, describeError(error));
   }
+  const revocations = createRevocations(clock, restored?.revocations);
+  // A process that is killed within the delay must not come back and let them in.
+  revocations.onChange(() => {
+    saving = save();
+  });
   return {
     view,
+    revocations,
     touch() {
       timer ??= clock.after(SAVE_DELAY_MS, () => {
         saving = save();

@@ -7,7 +7,6 @@ import { formatAddress } from '../../common/rpc/channel.ts';
 import type { RpcError } from '../../common/rpc/rpc-error.ts';
 import type { SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { MeshView } from './mesh-view.ts';
-import { openSavedView } from './saved-view.ts';
 import { createSyncConnection } from './sync-connection.ts';
 import {
   acknowledgementMessage,
@@ -45,15 +44,12 @@ const LOST_LOG_INTERVAL_MS = 30_000;
 const NOWHERE: SidecarPlace = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
 
 /**
- * Takes up the view of the last run and keeps one Sync stream open until `close`, whatever happens
- * to the control plane. Rejects only when programmed wrongly.
+ * Keeps one Sync stream open until `close`, whatever happens
+ * to the control plane.
  */
-export async function createSyncClient(settings: SyncClientSettings): Promise<SyncClient> {
-  const { clock, controlPlane, identity, logger } = settings;
-  const { view, ...saved } = await openSavedView({
-    ...settings,
-    bundle: () => identity.current().bundle,
-  });
+export function createSyncClient(settings: SyncClientSettings): SyncClient {
+  const { clock, controlPlane, identity, logger, saved } = settings;
+  const { view } = saved;
   const trustDomain = identity.current().bundle.trustDomain;
   const target = formatAddress(controlPlane);
   let draining = false;
@@ -86,6 +82,10 @@ export async function createSyncClient(settings: SyncClientSettings): Promise<Sy
     if (update === undefined) return;
     // Roots first: the endpoints may have certificates from the new one.
     if (update.bundle !== undefined) await takeBundle(update.bundle);
+    // Before the endpoints: whoever is revoked must not be dialled. What an older stream says late
+    // must not take back a readmission.
+    const isNews = update.view.kind === 'snapshot' || update.view.version > view.version;
+    if (isNews) saved.revocations.merge(update.revocations);
     view.apply(update.view);
     saved.touch();
     const bundleVersion = identity.current().bundle.version;

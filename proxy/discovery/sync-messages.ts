@@ -1,7 +1,12 @@
 import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
+import type { Revocation } from '../../common/pki/revocation.ts';
 import type { BundleMessage } from '../../common/rpc/bundle-message.ts';
-import type { SyncRequest, SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type {
+  Revocations,
+  SyncRequest,
+  SyncResponse,
+} from '../../proto/gen/hauberk/v1/discovery.ts';
 import { fromEndpointMessage, type EndpointMessage } from './endpoint-message.ts';
 import type { Endpoint } from './mesh-view.ts';
 import type { ViewUpdate } from './mutable-view.ts';
@@ -41,6 +46,8 @@ export const GOODBYE: SyncRequest = { message: { $case: 'goodbye', value: {} } }
 export interface SyncUpdate {
   readonly view: ViewUpdate;
   readonly bundle: BundleMessage | undefined;
+  /** What was revoked, as far as it is news. */
+  readonly revocations: readonly Revocation[];
 }
 
 /**
@@ -66,13 +73,26 @@ export function readResponse(
   switch (change?.$case) {
     case 'snapshot': {
       const { bundle, endpoints } = change.value;
-      return { view: { kind: 'snapshot', version, endpoints: read(endpoints) }, bundle };
+      const revocations = fromRevocationsMessage(change.value.revocations);
+      const view = { kind: 'snapshot', version, endpoints: read(endpoints) } as const;
+      return { view, bundle, revocations };
     }
     case 'delta': {
       const { bundle, removed, upserted } = change.value;
-      return { view: { kind: 'delta', version, upserted: read(upserted), removed }, bundle };
+      const revocations = fromRevocationsMessage(change.value.revocations);
+      const view = { kind: 'delta', version, upserted: read(upserted), removed } as const;
+      return { view, bundle, revocations };
     }
     case undefined:
       return undefined;
   }
+}
+
+function fromRevocationsMessage(message: Revocations | undefined): Revocation[] {
+  return (message?.revocations ?? []).map(({ spiffeId, serial, notBeforeMs, expiresMs }) => ({
+    spiffeId,
+    serial: serial || undefined,
+    notBeforeMs: notBeforeMs || undefined,
+    expiresMs,
+  }));
 }

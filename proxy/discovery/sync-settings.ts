@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../common/rpc/channel.ts';
 import type { PlaintextTraffic } from '../interception/plaintext-flows.ts';
+import type { KeptView } from './saved-view.ts';
 
 /** What a connection to the control plane is made with. */
 export interface SyncCredentials {
@@ -16,7 +17,9 @@ export interface SyncCredentials {
 /** Where the credentials come from; an `IdentitySource` is one. */
 export interface SyncIdentity {
   current(): SyncCredentials;
-  onChange(listener: (current: SyncCredentials, change: 'leaf' | 'bundle') => void): () => void;
+  onChange(
+    listener: (current: SyncCredentials, change: 'leaf' | 'bundle' | 'revocations') => void,
+  ): () => void;
 }
 
 /** Where this sidecar can be reached. */
@@ -54,8 +57,8 @@ export interface SyncClientSettings {
   readonly report: () => SidecarReport;
   /** Takes new roots into use; what the view says is acknowledged after it has resolved. */
   readonly onBundle: (bundle: TrustBundle) => void | Promise<void>;
-  /** Holds the view between runs. */
-  readonly stateDirectory: string;
+  /** What is known from the last run, and where the next one finds what is learnt now. */
+  readonly saved: KeptView;
   readonly clock: Clock;
   readonly logger: Logger;
   /** In [0, 1); spreads reconnects. */

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
+import type { Revocation } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { DiscoveryError } from './discovery-error.ts';
 import { fromEndpointMessage, toEndpointMessage } from './endpoint-message.ts';
@@ -13,6 +14,7 @@ import type { Endpoint } from './mesh-view.ts';
 export interface SavedView {
   readonly version: number;
   readonly endpoints: readonly Endpoint[];
+  readonly revocations: readonly Revocation[];
 }
 
 const FILE_NAME = 'view.json';
@@ -33,12 +35,22 @@ const savedSchema = z.object({
       anyPort: z.boolean(),
     }),
   ),
+  revocations: z
+    .array(
+      z.object({
+        spiffeId: z.string(),
+        serial: z.string().optional(),
+        notBeforeMs: z.number().optional(),
+        expiresMs: z.number(),
+      }),
+    )
+    .default([]),
 });
 
 /** Saves a view so that a crash leaves this one or the one before. Rejects with the system's error. */
 export async function saveView(
   stateDirectory: string,
-  { version, endpoints }: SavedView,
+  { version, endpoints, revocations }: SavedView,
   bundle: TrustBundle,
 ): Promise<void> {
   const saved: z.infer<typeof savedSchema> = {
@@ -46,6 +58,7 @@ export async function saveView(
     roots: digests(bundle),
     version,
     endpoints: endpoints.map(toEndpointMessage),
+    revocations: [...revocations],
   };
   makeDirectory(stateDirectory, 0o700);
   await writeFileAtomically(join(stateDirectory, FILE_NAME), JSON.stringify(saved), FILE_MODE);
@@ -65,7 +78,7 @@ export async function loadView(
     const saved = savedSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     if (new Set(saved.roots).isDisjointFrom(new Set(digests(bundle)))) return undefined;
     const endpoints = saved.endpoints.map((one) => fromEndpointMessage(one, bundle.trustDomain));
-    return { version: saved.version, endpoints };
+    return { version: saved.version, endpoints, revocations: saved.revocations };
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return undefined;
     throw new DiscoveryError('view-file', `expected the view of the last run in ${path}`, {

@@ -1,6 +1,13 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+
+/** Whom to believe: what leads to one of the roots, but for what has been revoked. */
+export interface PeerTrust extends TrustBundle {
+  /** Set by `withRevocations`, which everything that meets peers gets its identity from. */
+  readonly revocations?: RevocationList;
+}
 
 /** Everything that one handshake needs, at one moment; immutable, replaced as a whole. */
 export interface WorkloadIdentity {
@@ -8,15 +15,15 @@ export interface WorkloadIdentity {
   readonly privateKey: KeyObject;
   /** Leaf first, then the issuers, without the root. */
   readonly chain: readonly [X509Certificate, ...X509Certificate[]];
-  readonly bundle: TrustBundle;
+  readonly bundle: PeerTrust;
   /** When this process received the leaf, by its own clock: lifetimes are counted from here. */
   readonly receivedMs: number;
   /** Validity that was left on receipt, by the control plane's clock: immune to clock skew. */
   readonly lifetimeMs: number;
 }
 
-/** What changed: a new leaf (with a new key), or only the roots to trust. */
-export type IdentityChange = 'leaf' | 'bundle';
+/** What changed: a new leaf (with a new key), or only the roots to trust, or what was revoked. */
+export type IdentityChange = 'leaf' | 'bundle' | 'revocations';
 
 /**
  * Nobody holds a certificate; they hold this and ask for each handshake.

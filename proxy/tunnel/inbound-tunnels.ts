@@ -1,7 +1,8 @@
 import type { Clock } from '../../common/clock.ts';
-import type { WorkloadIdentity } from '../identity/source.ts';
+import type { PeerTrust, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import type { Http2ServerTunnel } from './http2-server-tunnel.ts';
+import { isRevoked } from './peer-check.ts';
 import { isStale } from './staleness.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { ListenLimits } from './tunnel-limits.ts';
@@ -15,6 +16,7 @@ export class InboundTunnels {
   readonly #clock: Clock;
   readonly #limits: ListenLimits;
   #idleWaiters: (() => void)[] = [];
+  #trust: PeerTrust | undefined;
 
   constructor(clock: Clock, limits: ListenLimits) {
     this.#clock = clock;
@@ -55,12 +57,19 @@ export class InboundTunnels {
       this.#forgetBucketOf(peerKey);
       if (this.#tunnels.size === 0) this.#wake();
     });
+    // Its handshake may have begun before the revocation came.
+    if (this.#trust !== undefined && isRevoked(tunnel.peer, this.#trust)) tunnel.destroy('revoked');
   }
 
-  /** Asks for the replacement of the tunnels that a handshake of today would not make. */
+  /**
+   * Asks for the replacement of the tunnels that a handshake of today would not make, and ends those
+   * whose peer it would refuse because it was revoked.
+   */
   drainStale(current: WorkloadIdentity): void {
+    this.#trust = current.bundle;
     for (const tunnel of this.#tunnels) {
-      if (isStale(tunnel.identity, current)) tunnel.drain('drained');
+      if (isRevoked(tunnel.peer, current.bundle)) tunnel.destroy('revoked');
+      else if (isStale(tunnel.identity, current)) tunnel.drain('drained');
     }
   }
 

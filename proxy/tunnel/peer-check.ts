@@ -3,8 +3,9 @@ import type { TLSSocket } from 'node:tls';
 import { describeError } from '../../common/errors.ts';
 import { PkiError } from '../../common/pki/pki-error.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
+import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import type { PeerTrust } from '../identity/source.ts';
 
 /** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */
 export type HandshakeRefusal =
@@ -12,6 +13,7 @@ export type HandshakeRefusal =
   | 'untrusted'
   | 'expired'
   | 'not-yet-valid'
+  | 'revoked'
   | 'san-missing'
   | 'san-multiple'
   | 'spiffe-id'
@@ -37,11 +39,14 @@ export type PeerCheck =
 /** The protocol of HBONE, by ALPN (RFC 7301). */
 export const HBONE_ALPN = 'h2';
 
+/** What each identity that was found here was read from: see `isRevoked`. */
+const certificates = new WeakMap<SpiffeId, X509Certificate>();
+
 /**
  * Judges the peer of a TLS connection that was made with `rejectUnauthorized: false`, so that the
  * reason can be told. Nothing may be read or written before it has passed.
  */
-export function checkPeer(socket: TLSSocket, bundle: TrustBundle, nowMs: number): PeerCheck {
+export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): PeerCheck {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) {
     return refused('certificate-missing', 'expected a certificate of the mesh, got none');
@@ -67,7 +72,27 @@ export function checkPeer(socket: TLSSocket, bundle: TrustBundle, nowMs: number)
       `expected an identity of the trust domain ${bundle.trustDomain}, got ${peer.uri}`,
     );
   }
+  certificates.set(peer, certificate);
+  if (isRevoked(peer, bundle)) {
+    return refused(
+      'revoked',
+      `expected a certificate that is not revoked, got ${serialOf(certificate)} of ${peer.uri}`,
+    );
+  }
   return { kind: 'peer', peer, certificate };
+}
+
+/**
+ * Whether a handshake of today would refuse this peer's certificate as revoked.
+ *
+ * @param peer the very object that `checkPeer` found: a certificate is known by it. One that cannot
+ *   be told apart from a revoked certificate of the same identity counts as revoked.
+ */
+export function isRevoked(peer: SpiffeId, { revocations }: PeerTrust): boolean {
+  if (revocations === undefined) return false;
+  const certificate = certificates.get(peer);
+  if (certificate !== undefined) return revocations.find(peer.uri, certificate) !== undefined;
+  return revocations.all.some(({ spiffeId }) => spiffeId === peer.uri);
 }
 
 function untrusted(certificate: X509Certificate, code: string, nowMs: number): PeerCheck {

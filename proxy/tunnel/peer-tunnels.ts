@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
+import { isRevoked } from './peer-check.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { isStale } from './staleness.ts';
 import { TunnelError } from './tunnel-error.ts';
@@ -44,6 +45,7 @@ interface Member {
  *
  *     no fresh tunnel, but streams, a warm target or a stale tunnel  -> dial one
  *     a fresh tunnel, and stale ones beside it                       -> drain the stale ones
+ *     a tunnel whose peer was revoked                                -> end it, streams and all
  *
  * so a successor always stands before its predecessor goes.
  */
@@ -146,6 +148,7 @@ export class PeerTunnels {
   /** Brings what is there in line with what should be there. */
   reconcile(): void {
     if (this.#mode === 'closed') return this.#leaveWhenEmpty();
+    this.#endRevoked();
     if (this.#mode === 'forgotten' && this.openStreams === 0) this.#drainAll('drained');
     const fresh = [...this.#members].filter((member) => this.#isFresh(member));
     if (fresh.length > 0) {
@@ -160,6 +163,15 @@ export class PeerTunnels {
 
   #isFresh({ madeWith, due, retired }: Member): boolean {
     return !retired && !due && !isStale(madeWith, this.#options.identity.current());
+  }
+
+  #endRevoked(): void {
+    const { bundle } = this.#options.identity.current();
+    for (const member of this.#members) {
+      if (!isRevoked(member.tunnel.peer, bundle)) continue;
+      member.retired = true;
+      member.tunnel.destroy('revoked');
+    }
   }
 
   #drainAll(reason: TunnelEnd): void {

@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { connectAdmin, type AdminClient } from '../../cli/client.ts';
 import { readAdminCredential, type AdminCredential } from '../../cli/credential.ts';
+import type { Clock } from '../../common/clock.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import type { Authority } from '../../common/pki/authority.ts';
+import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
@@ -43,6 +45,10 @@ export interface ControlPlaneUnderTest {
   token(namespace?: string, service?: string): Promise<string>;
   /** A sidecar with its first certificate. */
   enrol(namespace: string, service: string): Promise<TestIdentity>;
+  /** The same with a token of the test's own. */
+  enrolWith(joinToken: string, namespace: string, service: string): Promise<TestIdentity>;
+  /** The next certificate of a sidecar. */
+  renew(identity: TestIdentity): Promise<TestIdentity>;
   /** The control plane's own issuer, to make certificates with that it would not issue. */
   readonly issuer: Authority;
   metric(line: string): Promise<boolean>;
@@ -53,6 +59,8 @@ export interface ControlPlaneUnderTestOptions {
   readonly leafLifetimeSeconds?: number;
   /** A file, as with `--mesh-config`. */
   readonly meshConfig?: string;
+  /** Instead of the one that the test moves, which stands still then. */
+  readonly clock?: Clock;
 }
 
 /** The name that the tests use. */
@@ -61,7 +69,7 @@ export const webId = 'spiffe://mesh.local/ns/shop/sa/web';
 /** Starts one; everything ends with the test. */
 export async function startControlPlaneUnderTest(
   t: ExecutionContext,
-  { leafLifetimeSeconds = 3600, meshConfig }: ControlPlaneUnderTestOptions = {},
+  { leafLifetimeSeconds = 3600, meshConfig, clock: ownClock }: ControlPlaneUnderTestOptions = {},
 ): Promise<ControlPlaneUnderTest> {
   const directory = await temporaryDirectory();
   const dataDir = join(directory.path, 'data');
@@ -78,7 +86,8 @@ export async function startControlPlaneUnderTest(
     drainSeconds: 5,
   };
   const issuer = await makeAuthority(dataDir, clock, log);
-  const controlPlane = await startControlPlane(settings, { clock, logger: log.logger });
+  const dependencies = { clock: ownClock ?? clock, logger: log.logger };
+  const controlPlane = await startControlPlane(settings, dependencies);
   const channels: { close(): void | Promise<void> }[] = [];
   const address = { host: '127.0.0.1', port: controlPlane.grpcPort };
   const operator = readAdminCredential(controlPlane.adminFile);
@@ -129,13 +138,23 @@ export async function startControlPlaneUnderTest(
       const request = { namespace, service, ttlSeconds: 3600, uses: undefined };
       return (await admin.createToken(request)).joinToken;
     },
-    async enrol(namespace, service) {
+    enrol: async (namespace, service) =>
+      self.enrolWith(await self.token(namespace), namespace, service),
+    async enrolWith(joinToken, namespace, service) {
       const privateKey = generatePrivateKey();
       const { chain } = await self.issue({
         csr: createCsr(privateKey),
-        joinToken: await self.token(namespace),
+        joinToken,
         spiffeId: spiffeId({ trustDomain, namespace, service }).uri,
       });
+      return { privateKey, chain: chain.map((der) => new X509Certificate(der)) };
+    },
+    async renew(identity) {
+      const [leaf] = identity.chain;
+      if (leaf === undefined) throw new Error('expected a certificate');
+      const privateKey = generatePrivateKey();
+      const request = { csr: createCsr(privateKey), spiffeId: peerSpiffeId(leaf).uri };
+      const { chain } = await self.issue(request, identity);
       return { privateKey, chain: chain.map((der) => new X509Certificate(der)) };
     },
     async metric(line) {

@@ -4,6 +4,7 @@ import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
 import type { Endpoint, SyncRequest, SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
 import { createSyncClient, type SyncClient } from '../../proxy/discovery/sync-client.ts';
+import { openSavedView } from '../../proxy/discovery/saved-view.ts';
 import type { SyncClientSettings } from '../../proxy/discovery/sync-settings.ts';
 import {
   createIdentitySource,
@@ -66,7 +67,13 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
     bundles,
     stateDirectory: directory.path,
     async client(settings = {}) {
-      const client = await createSyncClient({
+      const saved = await openSavedView({
+        stateDirectory: directory.path,
+        bundle: () => identity.current().bundle,
+        clock: settings.clock ?? systemClock,
+        logger: log.logger,
+      });
+      const client = createSyncClient({
         identity,
         controlPlane,
         instanceId: 'web-1',
@@ -74,7 +81,7 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
         hello: () => PLACE,
         report: () => REPORT,
         onBundle: (bundle) => void bundles.push(bundle),
-        stateDirectory: directory.path,
+        saved,
         clock: systemClock,
         logger: log.logger,
         random: () => 0.1,
@@ -103,12 +110,16 @@ export function api(instanceId: string, more: Partial<Endpoint> = {}): Endpoint 
 /** A snapshot with the roots of the mesh. */
 export function snapshot(version: number, endpoints: Endpoint[]): SyncResponse {
   const bundle = toBundleMessage(authority.bundle);
-  return { version, change: { $case: 'snapshot', value: { endpoints, bundle } } };
+  return {
+    version,
+    change: { $case: 'snapshot', value: { endpoints, bundle, revocations: undefined } },
+  };
 }
 
 /** A delta without roots. */
 export function delta(version: number, upserted: Endpoint[], removed: string[] = []): SyncResponse {
-  return { version, change: { $case: 'delta', value: { upserted, removed, bundle: undefined } } };
+  const unchanged = { bundle: undefined, revocations: undefined };
+  return { version, change: { $case: 'delta', value: { upserted, removed, ...unchanged } } };
 }
 
 /** True for the acknowledgement of this version. */

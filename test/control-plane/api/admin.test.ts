@@ -23,6 +23,9 @@ const calls: Record<string, (admin: AdminClient) => Promise<unknown>> = {
   createToken: (admin) => admin.createToken(request),
   listTokens: (admin) => admin.listTokens(),
   revokeToken: (admin) => admin.revokeToken('someone'),
+  revoke: (admin) => admin.revoke({ kind: 'identity', namespace: 'shop', service: 'web' }),
+  readmit: (admin) => admin.readmit({ namespace: 'shop', service: 'web' }),
+  listRevocations: (admin) => admin.listRevocations(),
   listWorkloads: (admin) => admin.listWorkloads(),
   listCertificates: (admin) =>
     admin.listCertificates({ limit: 10, namespace: undefined, service: undefined }),

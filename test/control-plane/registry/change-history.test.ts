@@ -4,20 +4,19 @@ import { ChangeHistory, MAX_REMEMBERED } from '../../../control-plane/registry/c
 const touch = (version: number, ...instanceIds: string[]) => ({
   version,
   instanceIds,
-  bundle: false,
-  policy: false,
+  topics: [],
 });
 
 test('it tells what changed after a version, each thing once', (t) => {
   const history = new ChangeHistory(10);
   t.is(history.version, 10);
   history.add(touch(12, 'a'));
-  history.add({ version: 15, instanceIds: ['b', 'a'], bundle: true, policy: false });
+  history.add({ version: 15, instanceIds: ['b', 'a'], topics: ['bundle'] });
   t.is(history.version, 15);
-  t.deepEqual(history.since(10), { instanceIds: new Set(['a', 'b']), bundle: true, policy: false });
+  t.deepEqual(history.since(10), { instanceIds: new Set(['a', 'b']), topics: new Set(['bundle']) });
   t.deepEqual(history.since(11), history.since(10));
-  t.deepEqual(history.since(12), { instanceIds: new Set(['b', 'a']), bundle: true, policy: false });
-  t.deepEqual(history.since(15), { instanceIds: new Set(), bundle: false, policy: false });
+  t.deepEqual(history.since(12), { instanceIds: new Set(['b', 'a']), topics: new Set(['bundle']) });
+  t.deepEqual(history.since(15), { instanceIds: new Set(), topics: new Set() });
 });
 
 test('a version of before, or of the future, is not known', (t) => {

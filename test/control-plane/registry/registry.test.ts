@@ -50,7 +50,7 @@ async function rig(t: ExecutionContext): Promise<Rig> {
     async start() {
       const store = await openSqliteStore({ path: join(directory.path, 'x.db'), clock, logger });
       await openCertificateAuthority({ store, clock, logger, trustDomain: 'mesh.local' });
-      const view = await openMeshView(store, logger);
+      const view = await openMeshView({ store, clock, logger });
       const registry = await openRegistry({ store, view, clock, logger, turns: createTurns() });
       const life: Life = {
         store,

@@ -85,7 +85,10 @@ test('a trust bundle that makes no sense is left out, with a line', async (t) =>
   await world.client();
   const stream = await world.controlPlane.nextStream();
   const bundle = { trustDomain: 'other.mesh', version: 9, roots: [] };
-  stream.send({ version: 1, change: { $case: 'snapshot', value: { endpoints: [], bundle } } });
+  stream.send({
+    version: 1,
+    change: { $case: 'snapshot', value: { endpoints: [], bundle, revocations: undefined } },
+  });
   await stream.until('an acknowledgement of 1', acknowledges(1));
   t.deepEqual(world.bundles, []);
   t.is(world.log.of('bundle-refused').length, 1);

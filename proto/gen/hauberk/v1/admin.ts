@@ -61,10 +61,16 @@ export interface ListTokensResponse {
 
 export interface RevokeTokenRequest {
   id: string;
+  /** Also every certificate that it led to, and whatever was renewed with one of them. */
+  withCertificates: boolean;
 }
 
 export interface RevokeTokenResponse {
-  token: Token | undefined;
+  token:
+    | Token
+    | undefined;
+  /** How many certificates were revoked with it. */
+  certificates: number;
 }
 
 export interface ListWorkloadsRequest {
@@ -114,7 +120,7 @@ export interface Certificate {
   notAfterMs: number;
   /** "token" or "renewal". */
   proof: string;
-  /** Id of the token, when it was one. */
+  /** Id of the token that it was issued for; a renewal has that of the first certificate. */
   tokenId: string;
 }
 
@@ -171,6 +177,48 @@ export interface ListMeshConfigsRequest {
 
 export interface ListMeshConfigsResponse {
   configs: MeshConfig[];
+}
+
+export interface RevokeRequest {
+  target:
+    | //
+    /** Every certificate of this identity, and no new one until it is readmitted. */
+    { $case: "spiffeId"; value: string }
+    | //
+    /** One certificate, and whatever was renewed with it. */
+    { $case: "serial"; value: string }
+    | undefined;
+}
+
+export interface RevokeResponse {
+  revocations: RevocationEntry[];
+}
+
+export interface ReadmitRequest {
+  spiffeId: string;
+}
+
+export interface ReadmitResponse {
+  revocation: RevocationEntry | undefined;
+}
+
+export interface ListRevocationsRequest {
+}
+
+export interface ListRevocationsResponse {
+  revocations: RevocationEntry[];
+}
+
+/** RevocationEntry is a revocation as operators see it. */
+export interface RevocationEntry {
+  spiffeId: string;
+  /** Empty: the whole identity. */
+  serial: string;
+  revokedMs: number;
+  /** 0 while the identity gets no certificates. */
+  readmittedMs: number;
+  /** When the last certificate that it concerns has expired. */
+  expiresMs: number;
 }
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
@@ -514,13 +562,16 @@ export const ListTokensResponse: MessageFns<ListTokensResponse> = {
 };
 
 function createBaseRevokeTokenRequest(): RevokeTokenRequest {
-  return { id: "" };
+  return { id: "", withCertificates: false };
 }
 
 export const RevokeTokenRequest: MessageFns<RevokeTokenRequest> = {
   encode(message: RevokeTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.id !== "") {
       writer.uint32(10).string(message.id);
+    }
+    if (message.withCertificates !== false) {
+      writer.uint32(16).bool(message.withCertificates);
     }
     return writer;
   },
@@ -546,6 +597,14 @@ export const RevokeTokenRequest: MessageFns<RevokeTokenRequest> = {
             message.id = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.withCertificates = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -560,13 +619,16 @@ export const RevokeTokenRequest: MessageFns<RevokeTokenRequest> = {
 };
 
 function createBaseRevokeTokenResponse(): RevokeTokenResponse {
-  return { token: undefined };
+  return { token: undefined, certificates: 0 };
 }
 
 export const RevokeTokenResponse: MessageFns<RevokeTokenResponse> = {
   encode(message: RevokeTokenResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.token !== undefined) {
       Token.encode(message.token, writer.uint32(10).fork()).join();
+    }
+    if (message.certificates !== 0) {
+      writer.uint32(16).uint32(message.certificates);
     }
     return writer;
   },
@@ -590,6 +652,14 @@ export const RevokeTokenResponse: MessageFns<RevokeTokenResponse> = {
             }
 
             message.token = Token.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.certificates = reader.uint32();
             continue;
           }
         }
@@ -1578,6 +1648,374 @@ export const ListMeshConfigsResponse: MessageFns<ListMeshConfigsResponse> = {
   },
 };
 
+function createBaseRevokeRequest(): RevokeRequest {
+  return { target: undefined };
+}
+
+export const RevokeRequest: MessageFns<RevokeRequest> = {
+  encode(message: RevokeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.target?.$case) {
+      case "spiffeId":
+        writer.uint32(10).string(message.target.value);
+        break;
+      case "serial":
+        writer.uint32(18).string(message.target.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = { $case: "spiffeId", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = { $case: "serial", value: reader.string() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRevokeResponse(): RevokeResponse {
+  return { revocations: [] };
+}
+
+export const RevokeResponse: MessageFns<RevokeResponse> = {
+  encode(message: RevokeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.revocations) {
+      RevocationEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revocations.push(RevocationEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadmitRequest(): ReadmitRequest {
+  return { spiffeId: "" };
+}
+
+export const ReadmitRequest: MessageFns<ReadmitRequest> = {
+  encode(message: ReadmitRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadmitRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadmitRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadmitResponse(): ReadmitResponse {
+  return { revocation: undefined };
+}
+
+export const ReadmitResponse: MessageFns<ReadmitResponse> = {
+  encode(message: ReadmitResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revocation !== undefined) {
+      RevocationEntry.encode(message.revocation, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadmitResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadmitResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revocation = RevocationEntry.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListRevocationsRequest(): ListRevocationsRequest {
+  return {};
+}
+
+export const ListRevocationsRequest: MessageFns<ListRevocationsRequest> = {
+  encode(_: ListRevocationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRevocationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRevocationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListRevocationsResponse(): ListRevocationsResponse {
+  return { revocations: [] };
+}
+
+export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
+  encode(message: ListRevocationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.revocations) {
+      RevocationEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRevocationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRevocationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revocations.push(RevocationEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRevocationEntry(): RevocationEntry {
+  return { spiffeId: "", serial: "", revokedMs: 0, readmittedMs: 0, expiresMs: 0 };
+}
+
+export const RevocationEntry: MessageFns<RevocationEntry> = {
+  encode(message: RevocationEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    if (message.serial !== "") {
+      writer.uint32(18).string(message.serial);
+    }
+    if (message.revokedMs !== 0) {
+      writer.uint32(24).uint64(message.revokedMs);
+    }
+    if (message.readmittedMs !== 0) {
+      writer.uint32(32).uint64(message.readmittedMs);
+    }
+    if (message.expiresMs !== 0) {
+      writer.uint32(40).uint64(message.expiresMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevocationEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevocationEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revokedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.readmittedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.expiresMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Admin is the operators' interface. Mutual TLS with the identity /ns/hauberk/sa/admin. */
 export type AdminService = typeof AdminService;
 export const AdminService = {
@@ -1675,6 +2113,37 @@ export const AdminService = {
       Buffer.from(ListMeshConfigsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMeshConfigsResponse => ListMeshConfigsResponse.decode(value),
   },
+  /** Takes certificates out of use before they expire; sidecars are told at once. */
+  revoke: {
+    path: "/hauberk.v1.Admin/Revoke" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeRequest): Buffer => Buffer.from(RevokeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeRequest => RevokeRequest.decode(value),
+    responseSerialize: (value: RevokeResponse): Buffer => Buffer.from(RevokeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeResponse => RevokeResponse.decode(value),
+  },
+  /** Lets an identity have certificates again; those from before stay revoked. */
+  readmit: {
+    path: "/hauberk.v1.Admin/Readmit" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReadmitRequest): Buffer => Buffer.from(ReadmitRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadmitRequest => ReadmitRequest.decode(value),
+    responseSerialize: (value: ReadmitResponse): Buffer => Buffer.from(ReadmitResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadmitResponse => ReadmitResponse.decode(value),
+  },
+  listRevocations: {
+    path: "/hauberk.v1.Admin/ListRevocations" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRevocationsRequest): Buffer =>
+      Buffer.from(ListRevocationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRevocationsRequest => ListRevocationsRequest.decode(value),
+    responseSerialize: (value: ListRevocationsResponse): Buffer =>
+      Buffer.from(ListRevocationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRevocationsResponse => ListRevocationsResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -1690,6 +2159,11 @@ export interface AdminServer extends UntypedServiceImplementation {
   rollbackMeshConfig: handleUnaryCall<RollbackMeshConfigRequest, ApplyMeshConfigResponse>;
   /** The versions that are kept, newest first, without their documents. */
   listMeshConfigs: handleUnaryCall<ListMeshConfigsRequest, ListMeshConfigsResponse>;
+  /** Takes certificates out of use before they expire; sidecars are told at once. */
+  revoke: handleUnaryCall<RevokeRequest, RevokeResponse>;
+  /** Lets an identity have certificates again; those from before stay revoked. */
+  readmit: handleUnaryCall<ReadmitRequest, ReadmitResponse>;
+  listRevocations: handleUnaryCall<ListRevocationsRequest, ListRevocationsResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -1830,6 +2304,53 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListMeshConfigsResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes certificates out of use before they expire; sidecars are told at once. */
+  revoke(
+    request: RevokeRequest,
+    callback: (error: ServiceError | null, response: RevokeResponse) => void,
+  ): ClientUnaryCall;
+  revoke(
+    request: RevokeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RevokeResponse) => void,
+  ): ClientUnaryCall;
+  revoke(
+    request: RevokeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RevokeResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets an identity have certificates again; those from before stay revoked. */
+  readmit(
+    request: ReadmitRequest,
+    callback: (error: ServiceError | null, response: ReadmitResponse) => void,
+  ): ClientUnaryCall;
+  readmit(
+    request: ReadmitRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReadmitResponse) => void,
+  ): ClientUnaryCall;
+  readmit(
+    request: ReadmitRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReadmitResponse) => void,
+  ): ClientUnaryCall;
+  listRevocations(
+    request: ListRevocationsRequest,
+    callback: (error: ServiceError | null, response: ListRevocationsResponse) => void,
+  ): ClientUnaryCall;
+  listRevocations(
+    request: ListRevocationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRevocationsResponse) => void,
+  ): ClientUnaryCall;
+  listRevocations(
+    request: ListRevocationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRevocationsResponse) => void,
   ): ClientUnaryCall;
 }
 

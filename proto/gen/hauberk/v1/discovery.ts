@@ -105,6 +105,7 @@ export interface SyncResponse {
 export interface Snapshot {
   endpoints: Endpoint[];
   bundle: TrustBundle | undefined;
+  revocations: Revocations | undefined;
 }
 
 /** Delta changes the view. */
@@ -113,7 +114,11 @@ export interface Delta {
   /** Instance ids. */
   removed: string[];
   /** Present when it changed. */
-  bundle: TrustBundle | undefined;
+  bundle:
+    | TrustBundle
+    | undefined;
+  /** Present when they changed: all of them. */
+  revocations: Revocations | undefined;
 }
 
 /** Endpoint is one sidecar that can be dialled. */
@@ -126,6 +131,25 @@ export interface Endpoint {
   ports: number[];
   /** It serves every port of its addresses. */
   anyPort: boolean;
+}
+
+/** Revocations is all certificates that are not to be believed any more, although they are valid. */
+export interface Revocations {
+  revocations: Revocation[];
+}
+
+/** Revocation concerns one certificate, or all of an identity. */
+export interface Revocation {
+  spiffeId: string;
+  /** Lower-case hexadecimal; empty: all certificates of the identity. */
+  serial: string;
+  /**
+   * Of an identity: only certificates whose NotBefore is not later than this, because it has been
+   * readmitted since; 0: all of them.
+   */
+  notBeforeMs: number;
+  /** When the last certificate that it concerns has expired, in milliseconds since the epoch. */
+  expiresMs: number;
 }
 
 function createBaseSyncRequest(): SyncRequest {
@@ -761,7 +785,7 @@ export const SyncResponse: MessageFns<SyncResponse> = {
 };
 
 function createBaseSnapshot(): Snapshot {
-  return { endpoints: [], bundle: undefined };
+  return { endpoints: [], bundle: undefined, revocations: undefined };
 }
 
 export const Snapshot: MessageFns<Snapshot> = {
@@ -771,6 +795,9 @@ export const Snapshot: MessageFns<Snapshot> = {
     }
     if (message.bundle !== undefined) {
       TrustBundle.encode(message.bundle, writer.uint32(18).fork()).join();
+    }
+    if (message.revocations !== undefined) {
+      Revocations.encode(message.revocations, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -804,6 +831,14 @@ export const Snapshot: MessageFns<Snapshot> = {
             message.bundle = TrustBundle.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.revocations = Revocations.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -818,7 +853,7 @@ export const Snapshot: MessageFns<Snapshot> = {
 };
 
 function createBaseDelta(): Delta {
-  return { upserted: [], removed: [], bundle: undefined };
+  return { upserted: [], removed: [], bundle: undefined, revocations: undefined };
 }
 
 export const Delta: MessageFns<Delta> = {
@@ -831,6 +866,9 @@ export const Delta: MessageFns<Delta> = {
     }
     if (message.bundle !== undefined) {
       TrustBundle.encode(message.bundle, writer.uint32(26).fork()).join();
+    }
+    if (message.revocations !== undefined) {
+      Revocations.encode(message.revocations, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -870,6 +908,14 @@ export const Delta: MessageFns<Delta> = {
             }
 
             message.bundle = TrustBundle.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.revocations = Revocations.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -985,6 +1031,131 @@ export const Endpoint: MessageFns<Endpoint> = {
             }
 
             message.anyPort = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRevocations(): Revocations {
+  return { revocations: [] };
+}
+
+export const Revocations: MessageFns<Revocations> = {
+  encode(message: Revocations, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.revocations) {
+      Revocation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Revocations {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevocations();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.revocations.push(Revocation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRevocation(): Revocation {
+  return { spiffeId: "", serial: "", notBeforeMs: 0, expiresMs: 0 };
+}
+
+export const Revocation: MessageFns<Revocation> = {
+  encode(message: Revocation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    if (message.serial !== "") {
+      writer.uint32(18).string(message.serial);
+    }
+    if (message.notBeforeMs !== 0) {
+      writer.uint32(24).uint64(message.notBeforeMs);
+    }
+    if (message.expiresMs !== 0) {
+      writer.uint32(32).uint64(message.expiresMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Revocation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevocation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.notBeforeMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expiresMs = longToNumber(reader.uint64());
             continue;
           }
         }

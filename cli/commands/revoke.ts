@@ -1,0 +1,46 @@
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import { formatJson } from '../output/json.ts';
+import { runAdminCommand } from './admin-command.ts';
+import { revocationDocument } from './revocation-document.ts';
+import { parseRevocationTarget } from './revocation-target.ts';
+
+const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
+  name: 'hauberk revoke',
+  summary:
+    'Throws somebody out of the mesh at once: no renewal, no new connection, and the live ones end, at every sidecar.',
+  settings: ADMIN_SETTINGS,
+  operands: [
+    {
+      name: 'target',
+      description:
+        'NAMESPACE/SERVICE: every certificate of it, until it is readmitted; or a serial from ' +
+        '`hauberk certs`: that certificate, and whatever was renewed with it',
+    },
+  ],
+  examples: [
+    { purpose: 'a service that was broken into', line: 'hauberk revoke shop/web' },
+    {
+      purpose: 'one host of it, whose key was stolen',
+      line: 'hauberk revoke 4d1f6b0ac2e95f83d0a7b1c65e9f2a3841c07d5e',
+    },
+  ],
+};
+
+/** `hauberk revoke` */
+export function revoke(context: CliContext): Promise<number> {
+  return runAdminCommand(spec, context, async (client, { json }, [operand = '']) => {
+    const target = parseRevocationTarget(operand);
+    const revocations = await client.revoke(target);
+    if (json) return formatJson({ revocations: revocations.map(revocationDocument) });
+    if (target.kind === 'serial') {
+      const [{ namespace, service } = { namespace: '', service: '' }] = revocations;
+      const count =
+        revocations.length === 1 ? '1 certificate' : `${revocations.length} certificates`;
+      return `${count} of ${namespace}/${service} revoked\n`;
+    }
+    const name = `${target.namespace}/${target.service}`;
+    return `${name} is revoked; let it in again with: hauberk readmit ${name}\n`;
+  });
+}

@@ -1,0 +1,22 @@
+import { HauberkError } from '../../common/errors.ts';
+
+/**
+ * Why somebody gets nothing, or why a revocation could not be made.
+ *
+ * - `identity-revoked`: the identity gets no certificate until it is readmitted.
+ * - `certificate-revoked`: the certificate, or the token that led to it, was revoked.
+ * - `readmitted-just-now`: in this second old and new certificates could not be told apart.
+ * - `revocation-not-found`: no such certificate, or an identity that is not revoked.
+ * - `revocation-invalid`: it must not be revoked, because nobody could act afterwards.
+ * - `revocation-busy`: others changed the same revocation all the time.
+ */
+export type RevocationErrorCode =
+  | 'identity-revoked'
+  | 'certificate-revoked'
+  | 'readmitted-just-now'
+  | 'revocation-not-found'
+  | 'revocation-invalid'
+  | 'revocation-busy';
+
+/** Thrown by `control-plane/revocation`. */
+export class RevocationError extends HauberkError<RevocationErrorCode> {}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import type { Revocation } from '../../common/pki/revocation.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { StoreError } from '../store/store-error.ts';
+import type { Entry } from '../store/store.ts';
+
+/*
+ * What sidecars are told stands under mesh/, like everything else that they are told; a revoked token
+ * is the control plane's business alone, because no certificate says which token it came from.
+ *
+ *   mesh/revoked/identities/<namespace>/<service>
+ *   mesh/revoked/serials/<serial>
+ *   revoked-tokens/<id>
+ */
+
+/** All revocations that sidecars are told. */
+export const REVOKED_PREFIX = 'mesh/revoked/';
+
+/** Tokens that were revoked with everything that they led to. */
+export const REVOKED_TOKENS_PREFIX = 'revoked-tokens/';
+
+const revocationRecord = z.object({
+  spiffeId: z.string(),
+  serial: z.string().optional(),
+  revokedMs: z.number(),
+  readmittedMs: z.number().optional(),
+  notBeforeMs: z.number().optional(),
+  expiresMs: z.number(),
+});
+
+/** A revocation as it is stored. */
+export type RevocationRecord = Readonly<z.infer<typeof revocationRecord>> & Revocation;
+
+const revokedTokenRecord = z.object({ expiresMs: z.number() });
+
+/** The key of an identity's revocation. */
+export function identityKey({ namespace, service }: SpiffeId): string {
+  return `${REVOKED_PREFIX}identities/${namespace}/${service}`;
+}
+
+/** The key of a certificate's revocation. */
+export function serialKey(serial: string): string {
+  return `${REVOKED_PREFIX}serials/${serial}`;
+}
+
+/** The key of a token that was revoked with everything. */
+export function revokedTokenKey(id: string): string {
+  return REVOKED_TOKENS_PREFIX + id;
+}
+
+/** A revocation as bytes for the store. */
+export function encodeRevocation(record: RevocationRecord): Buffer {
+  return Buffer.from(JSON.stringify(record));
+}
+
+/** Reads a revocation back. Throws StoreError `corrupt` when it is not one. */
+export function decodeRevocation(entry: Entry): RevocationRecord {
+  return decode(entry, revocationRecord);
+}
+
+/** When the last certificate of a token has expired for good. Throws StoreError `corrupt`. */
+export function revokedTokenExpiresMs(entry: Entry): number {
+  return decode(entry, revokedTokenRecord).expiresMs;
+}
+
+function decode<T>({ key, value }: Entry, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(value.toString()));
+  } catch (cause) {
+    throw new StoreError('corrupt', `the store holds something else than a revocation at ${key}`, {
+      cause,
+    });
+  }
+}

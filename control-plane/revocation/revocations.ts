@@ -1,0 +1,236 @@
+import type { Clock } from '../../common/clock.ts';
+import { CLOCK_SKEW_MS, MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
+import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import type { Issuance } from '../ca/issuance-log.ts';
+import type { Compare, Operation, Store } from '../store/store.ts';
+import type { Token } from '../tokens/token.ts';
+import type { Tokens } from '../tokens/tokens.ts';
+import type { Turns } from '../turns.ts';
+import { requireUnrevoked, type Applicant } from './admission.ts';
+import { requireRevocable, withRenewals } from './revocable.ts';
+import { RevocationError } from './revocation-error.ts';
+import {
+  decodeRevocation,
+  encodeRevocation,
+  identityKey,
+  REVOKED_PREFIX,
+  REVOKED_TOKENS_PREFIX,
+  revokedTokenExpiresMs,
+  revokedTokenKey,
+  serialKey,
+  type RevocationRecord,
+} from './revocation-record.ts';
+
+/** What revoking needs. */
+export interface RevocationsOptions {
+  readonly store: Store;
+  readonly ca: CertificateAuthority;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly turns: Turns;
+}
+
+/**
+ * Takes certificates out of use before they expire. What is revoked here is pushed to every sidecar
+ * with the next change of the mesh's view, and is refused by the control plane at once.
+ *
+ *     identity: admitted ──revoke──> revoked: no certificate, old or new ──readmit──> readmitted:
+ *               new certificates; those from before stay revoked until the last one has expired
+ */
+export interface Revocations {
+  /** Throws RevocationError `revocation-invalid`, `revocation-busy`; StoreError. */
+  revokeIdentity(spiffeId: SpiffeId): Promise<RevocationRecord>;
+  /**
+   * Revokes a certificate and whatever was renewed with it: whoever had its key may have renewed.
+   * Throws RevocationError `revocation-not-found`, `revocation-invalid`; StoreError.
+   */
+  revokeCertificate(serial: string): Promise<readonly RevocationRecord[]>;
+  /** Revokes a token with every certificate that goes back to it. Throws TokenError `token-not-found`. */
+  revokeToken(
+    id: string,
+  ): Promise<{ readonly token: Token; readonly revoked: readonly RevocationRecord[] }>;
+  /** Lets an identity have certificates again. Throws RevocationError `revocation-not-found`. */
+  readmit(spiffeId: SpiffeId): Promise<RevocationRecord>;
+  /** Those that have an effect, newest first. */
+  list(): Promise<readonly RevocationRecord[]>;
+  /** See `requireUnrevoked`. */
+  admit(applicant: Applicant): Promise<readonly Compare[]>;
+  /** Forgets what concerns only certificates that cannot come back. */
+  prune(): Promise<void>;
+}
+
+/** Each try means that another operator changed the same revocation in between. */
+const MAX_TRIES = 8;
+
+/** Operations in one transaction. */
+const BATCH = 100;
+
+/**
+ * So long after their end revocations are kept here, where they keep expired certificates from being
+ * renewed: as long as `--renew-after-expiry` can be.
+ */
+const KEEP_EXPIRED_MS = MAX_LEAF_LIFETIME_MS;
+
+/** Creates the room's one object. */
+export function createRevocations(options: RevocationsOptions): Revocations {
+  const { store, ca, tokens, clock, turns } = options;
+
+  const findIdentity = async (
+    spiffeId: SpiffeId,
+  ): Promise<{ record: RevocationRecord | undefined; revision: number }> => {
+    const entry = await store.get(identityKey(spiffeId));
+    const record = entry === undefined ? undefined : decodeRevocation(entry);
+    return { record, revision: entry?.modRevision ?? 0 };
+  };
+  const changeIdentity = (
+    spiffeId: SpiffeId,
+    change: (before: RevocationRecord | undefined) => RevocationRecord | Promise<RevocationRecord>,
+  ): Promise<RevocationRecord> =>
+    turns.take(identityKey(spiffeId), async () => {
+      for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+        const { record, revision } = await findIdentity(spiffeId);
+        const changed = await change(record);
+        const key = identityKey(spiffeId);
+        const { succeeded } = await store.transact(
+          [{ key, modRevision: revision }],
+          [{ kind: 'put', key, value: encodeRevocation(changed) }],
+        );
+        if (succeeded) return changed;
+      }
+      throw busy(spiffeId);
+    });
+
+  /** Expired ones too: they could be renewed for a while. */
+  const revokeSerials = async (issuances: readonly Issuance[]): Promise<RevocationRecord[]> => {
+    const revokedMs = clock.now();
+    const records = issuances.map(({ spiffeId, serial, notAfterMs }) => ({
+      spiffeId,
+      serial,
+      revokedMs,
+      expiresMs: notAfterMs,
+    }));
+    await inBatches(
+      store,
+      records.map((record) => ({
+        kind: 'put',
+        key: serialKey(record.serial),
+        value: encodeRevocation(record),
+      })),
+    );
+    return records;
+  };
+
+  return {
+    async revokeIdentity(spiffeId) {
+      requireRevocable(spiffeId, ca.trustDomain);
+      const revokedMs = clock.now();
+      // First for as long as any certificate can live: the log tells the exact end only when nothing
+      // is issued any more.
+      const longest = revokedMs + MAX_LEAF_LIFETIME_MS;
+      const first = { spiffeId: spiffeId.uri, revokedMs, expiresMs: longest };
+      await changeIdentity(spiffeId, () => first);
+      const ends = (await ca.issuancesOf(spiffeId)).map(({ notAfterMs }) => notAfterMs);
+      const expiresMs = ends.reduce((last, end) => Math.max(last, end), revokedMs);
+      return changeIdentity(spiffeId, (record) => ({ ...(record ?? first), expiresMs }));
+    },
+
+    async revokeCertificate(serial) {
+      const found = await ca.issuanceBySerial(serial);
+      if (found === undefined) throw certificateNotFound(serial);
+      const spiffeId = parseSpiffeId(found.spiffeId);
+      // An operator's credential may be stolen like any other; the server's own key never leaves it.
+      if (spiffeId.service !== 'admin' || spiffeId.namespace !== SYSTEM_NAMESPACE) {
+        requireRevocable(spiffeId, ca.trustDomain);
+      }
+      const revoked = await revokeSerials([found]);
+      for (;;) {
+        // A renewal that was under way is in the log now; from here on it is refused.
+        const renewed = withRenewals(serial, await ca.issuancesOf(spiffeId));
+        const known = new Set(revoked.map((record) => record.serial));
+        const missed = renewed.filter((issuance) => !known.has(issuance.serial));
+        if (missed.length === 0) return revoked;
+        revoked.push(...(await revokeSerials(missed)));
+      }
+    },
+
+    async revokeToken(id) {
+      const expiresMs = clock.now() + MAX_LEAF_LIFETIME_MS;
+      const token = await tokens.revoke(id);
+      const value = Buffer.from(JSON.stringify({ expiresMs }));
+      await store.transact([], [{ kind: 'put', key: revokedTokenKey(id), value }]);
+      const issued = await ca.issuancesOf({ namespace: token.namespace, service: token.service });
+      const revoked = await revokeSerials(issued.filter(({ tokenId }) => tokenId === id));
+      return { token, revoked };
+    },
+
+    readmit: (spiffeId) =>
+      changeIdentity(spiffeId, (record) => {
+        if (record === undefined || record.readmittedMs !== undefined) throw notRevoked(spiffeId);
+        const readmittedMs = clock.now();
+        // Every certificate that was issued until now is backdated by so much.
+        return { ...record, readmittedMs, notBeforeMs: readmittedMs - CLOCK_SKEW_MS };
+      }),
+
+    async list() {
+      const { entries } = await store.range(REVOKED_PREFIX);
+      const nowMs = clock.now();
+      return entries
+        .map(decodeRevocation)
+        .filter((record) => isBan(record) || record.expiresMs > nowMs)
+        .sort((a, b) => b.revokedMs - a.revokedMs);
+    },
+
+    admit: (applicant) => requireUnrevoked(applicant, options),
+
+    async prune() {
+      const over = clock.now() - KEEP_EXPIRED_MS;
+      const [{ entries }, ofTokens] = await Promise.all([
+        store.range(REVOKED_PREFIX),
+        store.range(REVOKED_TOKENS_PREFIX),
+      ]);
+      const old = [
+        ...entries.filter((entry) => {
+          const record = decodeRevocation(entry);
+          return !isBan(record) && record.expiresMs < over;
+        }),
+        ...ofTokens.entries.filter((entry) => revokedTokenExpiresMs(entry) < over),
+      ];
+      await inBatches(
+        store,
+        old.map(({ key }) => ({ kind: 'delete', key })),
+      );
+    },
+  };
+}
+
+/** An identity that gets no certificates, for as long as nobody readmits it. */
+function isBan({ serial, readmittedMs }: RevocationRecord): boolean {
+  return serial === undefined && readmittedMs === undefined;
+}
+
+async function inBatches(store: Store, operations: readonly Operation[]): Promise<void> {
+  for (let at = 0; at < operations.length; at += BATCH) {
+    await store.transact([], operations.slice(at, at + BATCH));
+  }
+}
+
+function certificateNotFound(serial: string): RevocationError {
+  return new RevocationError(
+    'revocation-not-found',
+    `the issuance log has no certificate with the serial ${JSON.stringify(serial.slice(0, 64))}`,
+    { hint: 'look it up with `hauberk certs`, or revoke the identity: NAMESPACE/SERVICE' },
+  );
+}
+
+function notRevoked({ uri }: SpiffeId): RevocationError {
+  return new RevocationError('revocation-not-found', `${uri} is not revoked`, {
+    hint: 'see `hauberk revocations`',
+  });
+}
+
+function busy({ uri }: SpiffeId): RevocationError {
+  return new RevocationError('revocation-busy', `${uri} was changed by others all the time`, {
+    hint: 'try again',
+  });
+}

@@ -1,0 +1,58 @@
+import type { Clock } from '../../common/clock.ts';
+import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
+
+/** The revocations that this sidecar knows. They stay while the control plane is away. */
+export interface KnownRevocations {
+  current(): RevocationList;
+  /**
+   * Takes up what the control plane says. A revocation goes by its end alone: a control plane that
+   * was restored from a backup may know less than we do, and must not let anybody in again.
+   */
+  merge(revocations: readonly Revocation[]): void;
+  /** Calls back after every change; returns the function that ends it. */
+  onChange(listener: () => void): () => void;
+}
+
+/** Begins with what was known in the last run. */
+export function createRevocations(
+  clock: Pick<Clock, 'now'>,
+  known: readonly Revocation[] = [],
+): KnownRevocations {
+  let list = new RevocationList(known).without(clock.now());
+  const listeners = new Set<() => void>();
+  return {
+    current: () => list,
+    merge(revocations) {
+      const merged = new Map([...list.all, ...revocations].map((one) => [keyOf(one), one]));
+      const next = new RevocationList([...merged.values()]).without(clock.now());
+      if (sameRevocations(next, list)) return;
+      list = next;
+      for (const listener of listeners) listener();
+    },
+    onChange(listener) {
+      const entry = (): void => listener();
+      listeners.add(entry);
+      return () => void listeners.delete(entry);
+    },
+  };
+}
+
+// Neither part can hold a space.
+function keyOf({ spiffeId, serial = '' }: Revocation): string {
+  return `${spiffeId} ${serial}`;
+}
+
+function sameRevocations({ all: a }: RevocationList, { all: b }: RevocationList): boolean {
+  return (
+    a.length === b.length &&
+    a.every((one, at) => {
+      const other = b[at];
+      return (
+        other !== undefined &&
+        keyOf(one) === keyOf(other) &&
+        one.notBeforeMs === other.notBeforeMs &&
+        one.expiresMs === other.expiresMs
+      );
+    })
+  );
+}
