@@ -11,6 +11,7 @@ import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config.ts'
 import { IdentityError, type IdentityErrorCode } from './identity/identity-error.ts';
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { initNetns } from './interception/init-netns.ts';
+import { watchNetwork } from './proxy-lost-network.ts';
 
 const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   name: 'hauberk proxy',
@@ -49,6 +50,8 @@ export function runInitNetns(argv: readonly string[], env: NodeJS.ProcessEnv): P
   return initNetns({ argv, env, stdout, stderr });
 }
 
+const NEVER = new AbortController().signal;
+
 async function runProxy(config: ProxyConfig): Promise<number> {
   checkProxyConfig(config);
   const logger = createLogger({ name: 'proxy', level: config.logLevel });
@@ -56,20 +59,27 @@ async function runProxy(config: ProxyConfig): Promise<number> {
   const { asked, hurried } = shutdown;
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
   hurried.addEventListener('abort', exitAtOnce);
+  const network = config.transparent ? watchNetwork({ clock: systemClock }) : undefined;
+  const lost = network?.lost ?? NEVER;
+  const ending = AbortSignal.any([asked, lost]);
   try {
     // Loaded here, since applying rules needs none of it and is waited for when a container starts.
     const { startProxy } = await import('./proxy.ts');
     const proxy = await startProxy(
       { ...config, tokens: tokenSource(config) },
-      { clock: systemClock, logger, random: Math.random, signal: asked },
+      { clock: systemClock, logger, random: Math.random, signal: ending },
     );
     // From now on connections may be open, which must not look as if they had ended well.
     hurried.removeEventListener('abort', exitAtOnce);
-    await aborted(asked);
-    await proxy.drainAndClose(hurried);
+    await aborted(ending);
+    // Whoever cannot be reached by anybody waits for nobody.
+    await proxy.drainAndClose(AbortSignal.any([hurried, lost]));
   } catch (error) {
-    if (!asked.aborted) throw translate(error, config);
+    if (!ending.aborted) throw translate(error, config);
+  } finally {
+    network?.close();
   }
+  if (!asked.aborted) lost.throwIfAborted();
   return hurried.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
 }
 

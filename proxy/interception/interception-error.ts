@@ -11,7 +11,9 @@ export type InterceptionErrorCode =
   /** nft failed in another way. */
   | 'nft-failed'
   /** This system cannot tell where a redirected connection wanted to go. */
-  | 'original-destination-unavailable';
+  | 'original-destination-unavailable'
+  /** The container that owned this sidecar's network namespace has ended. */
+  | 'network-lost';
 
 /** Thrown when rules cannot be applied, or connections cannot be captured. */
 export class InterceptionError extends HauberkError<InterceptionErrorCode> {}
