@@ -35,6 +35,7 @@ COPY proto/gen proto/gen
 COPY common common
 COPY control-plane control-plane
 COPY proxy proxy
+COPY keeper keeper
 COPY cli cli
 RUN hauberk version
 ENV NODE_ENV=production

@@ -23,6 +23,12 @@ const PROGRAMS: readonly Command[] = [
     group: 'Run',
     run: async ({ argv, env }) => (await import('../proxy/main.ts')).run(argv, env),
   },
+  {
+    words: 'keeper',
+    purpose: 'bring back what shares the network of a container that was restarted',
+    group: 'Run',
+    run: async ({ argv, env }) => (await import('../keeper/main.ts')).run(argv, env),
+  },
 ];
 
 const context: CliContext = {

@@ -8,8 +8,15 @@ import { type Architecture, checkArchitecture } from './helpers/architecture-rul
 const ARCHITECTURE: Architecture = {
   areas: {
     // test/ and bench/ may import anything, and nothing but each other imports them.
-    cli: ['common/', 'proto/gen/', 'dynamic:proxy/main.ts', 'dynamic:control-plane/main.ts'],
+    cli: [
+      'common/',
+      'proto/gen/',
+      'dynamic:proxy/main.ts',
+      'dynamic:control-plane/main.ts',
+      'dynamic:keeper/main.ts',
+    ],
     proxy: ['common/', 'proto/gen/'],
+    keeper: ['common/'],
     'control-plane': ['common/', 'proto/gen/'],
     common: ['proto/gen/', 'package.json'],
   },
@@ -41,6 +48,13 @@ const ARCHITECTURE: Architecture = {
       ['ca/', 'tokens/', 'policy/'],
       ['config*', 'metrics*', 'store/', 'turns.ts'],
     ],
+    keeper: [
+      ['main.ts'],
+      ['keep.ts'],
+      ['repair-shop.ts'],
+      ['engine*', 'decide.ts'],
+      ['container.ts', 'config.ts', 'keeper-error.ts'],
+    ],
     cli: [
       ['main.ts'],
       ['dispatch.ts'],
@@ -67,7 +81,7 @@ const ARCHITECTURE: Architecture = {
 const ROOT = join(import.meta.dirname, '..');
 
 function readSources(): Map<string, string> {
-  const files = globSync('{common,proxy,control-plane,cli}/**/*.ts', { cwd: ROOT });
+  const files = globSync('{common,proxy,control-plane,keeper,cli}/**/*.ts', { cwd: ROOT });
   return new Map(files.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]));
 }
 

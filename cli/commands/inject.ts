@@ -29,6 +29,9 @@ const settings = {
     placeholder: 'FILE',
     defaultText: 'standard output',
   }),
+  keeper: switchSetting({
+    description: 'add a keeper, which has the socket of the engine (docs/inject.md)',
+  }),
   check: switchSetting({
     description: 'write nothing, but tell what would become of each service',
   }),
@@ -56,12 +59,12 @@ const spec: CommandSpec<typeof settings> = {
 
 /** `hauberk inject FILE` */
 export function inject(context: CliContext): Promise<number> {
-  return runCommand(spec, context, async ({ project, image, output, check, json }, [path = '']) => {
+  return runCommand(spec, context, async ({ output, check, json, ...request }, [path = '']) => {
     const { stdout, stderr } = context;
     const fileText = readText(path);
     let injection: Injection;
     try {
-      injection = injectCompose({ text: fileText, path, project, image, readText });
+      injection = injectCompose({ ...request, text: fileText, path, readText });
     } catch (error) {
       if (!(error instanceof ComposeError)) throw error;
       injection = { output: undefined, services: [], problems: [error] };

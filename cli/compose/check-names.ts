@@ -3,6 +3,7 @@ import {
   CONTROL_PLANE,
   DATA_VOLUME,
   instancesOf,
+  KEEPER,
   podName,
   sidecarName,
   stateVolume,
@@ -34,7 +35,10 @@ function namesNeeded(project: Project): {
   readonly services: ReadonlyMap<string, string>;
   readonly volumes: ReadonlyMap<string, Service>;
 } {
-  const services = new Map([[CONTROL_PLANE, 'the control plane']]);
+  const services = new Map([
+    [CONTROL_PLANE, 'the control plane'],
+    [KEEPER, 'the keeper'],
+  ]);
   const volumes = new Map<string, Service>();
   for (const service of project.services.values()) {
     const treatment = treat(project, service);

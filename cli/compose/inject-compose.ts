@@ -24,6 +24,8 @@ export interface InjectRequest {
   readonly project: string | undefined;
   /** The image with Hauberk in it; by default the one that the file names, or `hauberk`. */
   readonly image: string | undefined;
+  /** Whether to add a keeper. */
+  readonly keeper: boolean;
   readonly readText: ReadText;
 }
 
@@ -57,8 +59,9 @@ export function injectCompose(request: InjectRequest): Injection {
     problems.push(nothingToMesh(file));
   }
   if (problems.length > 0) return { output: undefined, services, problems };
+  const { keeper } = request;
   const image = request.image ?? project.annotations.image ?? DEFAULT_IMAGE;
-  return { output: writeLayout(file, planMesh(project, { image })), services, problems };
+  return { output: writeLayout(file, planMesh(project, { image, keeper })), services, problems };
 }
 
 function check(project: Project): readonly ComposeError[] {

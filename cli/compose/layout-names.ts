@@ -6,8 +6,14 @@ export const CONTROL_PLANE = 'hauberk-control-plane';
 /** The volume with the control plane's state. */
 export const DATA_VOLUME = 'hauberk-data';
 
+/** The service that brings back what shares the network of a pod that was restarted. */
+export const KEEPER = 'hauberk-keeper';
+
 /** Marks, at the top level and on services, what `hauberk inject` wrote. */
 export const MARKER = 'x-hauberk-injected';
+
+/** The label by which the keeper knows what a container is to the others of its instance. */
+export const PART_LABEL = 'hauberk.part';
 
 /** The container that owns the network namespace of an instance, and its rules. */
 export function podName(instance: string): string {

@@ -21,7 +21,8 @@ export interface InstancePlan {
 export interface Plan {
   /** By the name of the service in the file: the instances that take its place. */
   readonly services: ReadonlyMap<string, readonly InstancePlan[]>;
-  readonly controlPlane: AddedService;
+  /** Those that there is one of: the control plane, and the keeper if there is one. */
+  readonly shared: readonly AddedService[];
   /** Top-level volumes to add. */
   readonly volumes: PlainMap;
   readonly marker: PlainMap;
@@ -31,4 +32,6 @@ export interface Plan {
 export interface PlanOptions {
   /** The image with Hauberk in it. */
   readonly image: string;
+  /** Whether there is a keeper. */
+  readonly keeper: boolean;
 }

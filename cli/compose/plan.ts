@@ -9,6 +9,7 @@ import {
   tokenVolume,
 } from './layout-names.ts';
 import type { InstancePlan, Plan, PlanOptions } from './layout.ts';
+import { planKeeper } from './keeper-service.ts';
 import { podsBefore } from './fixed-addresses.ts';
 import { planPod } from './pod-service.ts';
 import type { Link, Placed, Project, Service } from './project.ts';
@@ -62,7 +63,7 @@ export function planMesh(project: Project, options: PlanOptions): Plan {
   }
   return {
     services,
-    controlPlane: planControlPlane(project, options),
+    shared: [planControlPlane(project, options), ...(options.keeper ? [planKeeper(options)] : [])],
     volumes,
     marker: { layout: 1, services: [...services.keys()] },
   };

@@ -1,5 +1,5 @@
 import { commandHealthCheck } from './health-check.ts';
-import { instancesOf, MARKER, podName } from './layout-names.ts';
+import { instancesOf, MARKER, PART_LABEL, podName } from './layout-names.ts';
 import type { AddedService } from './layout.ts';
 import { startAfter } from './read-references.ts';
 import type { Attachment, Service } from './project.ts';
@@ -16,6 +16,13 @@ export interface PodOptions {
 }
 
 const READY_FILE = '/run/ready';
+
+/**
+ * Nothing comes in or goes out until the rules are written, which takes a second: an engine that was
+ * restarted may start the application before that. The rules replace the table of the same name.
+ */
+export const CLOSE =
+  "nft 'table inet hauberk { chain in { type filter hook input priority 0; policy drop; }; chain out { type filter hook output priority 0; policy drop; }; }'";
 
 /** Nobody, without any capability, until the end. */
 const SLEEP =
@@ -36,9 +43,11 @@ export function planPod(service: Service, instance: string, options: PodOptions)
     values: {
       image: options.image,
       entrypoint: ['sh', '-c'],
-      command: [`${rules} && : > ${READY_FILE} && ${SLEEP}`],
+      command: [`${CLOSE} && ${rules} && : > ${READY_FILE} && ${SLEEP}`],
       user: '0:0',
-      init: true,
+      // Its first process gives up every privilege, which an init would keep; it has no children, and
+      // nothing to put in order when it ends.
+      stop_signal: 'SIGKILL',
       restart: 'unless-stopped',
       read_only: true,
       // Anew at every start, as the namespace is: readiness must not outlive the rules.
@@ -57,6 +66,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
       ...startAfter(options.after),
       ...(options.links.length === 0 ? {} : { links: options.links }),
       ...(Object.keys(sysctls.net).length === 0 ? {} : { sysctls: sysctls.net }),
+      labels: { [PART_LABEL]: 'pod' },
       [MARKER]: 'pod',
     },
   };

@@ -1,6 +1,7 @@
 import {
   CONTROL_PLANE,
   MARKER,
+  PART_LABEL,
   podName,
   sidecarName,
   stateVolume,
@@ -74,6 +75,7 @@ export function planSidecar(
         `${stateVolume(instance)}:${STATE_DIRECTORY}`,
         `${tokenVolume(identity)}:${TOKEN_DIRECTORY}:ro`,
       ],
+      labels: { [PART_LABEL]: 'sidecar' },
       [MARKER]: 'sidecar',
     },
   };

@@ -25,7 +25,7 @@ export function writeLayout(file: ComposeFile, plan: Plan): string {
       return writeInstance(document, new Pair<Node, Node>(key, original), instance);
     });
   });
-  services.items.push(addedPair(plan.controlPlane, new Map()));
+  for (const shared of plan.shared) services.items.push(addedPair(shared, new Map()));
   const volumes = fieldsOf(document, root).get('volumes')?.value;
   const merged = isMap(volumes) ? volumes : new YAMLMap();
   for (const [name, value] of Object.entries(plan.volumes)) setField(merged, name, nodeOf(value));

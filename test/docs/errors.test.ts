@@ -53,6 +53,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'proxy/interception/interception-error.ts',
     'type InterceptionErrorCode =',
   ),
+  'The keeper cannot keep': unionOf('keeper/keeper-error.ts', 'type KeeperErrorCode ='),
   'How carried connections end': unionOf('proxy/relay/relay.ts', 'type RelayOutcome ='),
   'How tunnels end': unionOf('proxy/tunnel/tunnel.ts', 'type TunnelEnd ='),
   'A connection to the control plane is refused before gRPC': unionOf(

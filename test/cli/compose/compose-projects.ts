@@ -33,7 +33,8 @@ export function injectProject(name: string): Injection {
 /** Injects a text as if it stood in a file. */
 export function injectText(text: string, path = 'compose.yaml'): Injection {
   const readText = (file: string): string => readFileSync(file, 'utf8');
-  return injectCompose({ text, path, project: 'demo', image: undefined, readText });
+  const options = { project: 'demo', image: undefined, keeper: false };
+  return injectCompose({ text, path, ...options, readText });
 }
 
 /** What inject makes of a text that it accepts. @throws Error that lists the problems */

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import test from 'ava';
 import { httpHealthCheck } from '../../../cli/compose/health-check.ts';
+import { CLOSE } from '../../../cli/compose/pod-service.ts';
 import { readSettings } from '../../../common/config/read-settings.ts';
 import type { SettingsTable } from '../../../common/config/settings.ts';
 import { controlPlaneSettings } from '../../../control-plane/config.ts';
@@ -44,7 +45,8 @@ test('every command of a control plane is one that hauberk control-plane takes',
 
 test('every pod applies rules that hauberk proxy init-netns takes, then lets go of everything', (t) => {
   for (const [script = ''] of commandsOf('pod')) {
-    const [rules = '', ready, sleep = ''] = script.split(' && ');
+    const [close, rules = '', ready, sleep = ''] = script.split(' && ');
+    t.is(close, CLOSE);
     const [hauberk, proxy, initNetns, ...argv] = rules.split(' ');
     t.deepEqual([hauberk, proxy, initNetns], ['hauberk', 'proxy', 'init-netns']);
     t.notThrows(() => read(INIT_NETNS_SETTINGS, argv));

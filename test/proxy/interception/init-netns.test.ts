@@ -3,6 +3,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
+import { CLOSE } from '../../../cli/compose/pod-service.ts';
 import { SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { initNetns } from '../../../proxy/interception/init-netns.ts';
 import { requires } from '../../helpers/requirements.ts';
@@ -65,6 +66,15 @@ requires('nft', 'network-namespaces')('applied twice is the same as applied once
   ).split('---\n');
   t.regex(once ?? '', /redirect to :15001/);
   t.is(twice, once);
+});
+
+requires('nft', 'network-namespaces')('a pod is closed until the rules replace that', (t) => {
+  const [closed, open] = inNamespace(
+    `ip link set lo up; ${CLOSE}; nft list ruleset; echo ---; hauberk proxy init-netns; nft list ruleset`,
+  ).split('---\n');
+  t.is(closed?.match(/hook (?:input|output) priority filter; policy drop;/g)?.length, 2);
+  t.notRegex(open ?? '', /policy drop/);
+  t.regex(open ?? '', /redirect to :15001/);
 });
 
 requires('nft', 'network-namespaces')('--teardown leaves other tables alone', (t) => {

@@ -1,0 +1,63 @@
+import { hostname } from 'node:os';
+import { systemClock } from '../common/clock.ts';
+import type { CommandSpec } from '../common/config/command-spec.ts';
+import { EXIT_CODE } from '../common/config/exit-code.ts';
+import { runCommand } from '../common/config/run-command.ts';
+import { createLogger } from '../common/logging/logger.ts';
+import { listenForShutdown } from '../common/shutdown.ts';
+import { KEEPER_SETTINGS, type KeeperSettings } from './config.ts';
+import { connectEngine, type Engine } from './engine.ts';
+import { keep } from './keep.ts';
+import { KeeperError } from './keeper-error.ts';
+
+const SPEC: CommandSpec<typeof KEEPER_SETTINGS> = {
+  name: 'hauberk keeper',
+  summary:
+    'Keeps the containers of a Compose project in the network namespaces of their pods: when a pod ' +
+    'was started anew, or the engine, it restarts what shares its namespace.',
+  settings: KEEPER_SETTINGS,
+  readsFile: true,
+  examples: [
+    {
+      line: 'hauberk inject compose.yaml --keeper --output compose.mesh.yaml',
+      purpose: 'a project with a keeper of its own, which is how it is meant to run',
+    },
+    { line: 'hauberk keeper --project shop', purpose: 'as a process of the host of the engine' },
+  ],
+  notes: [
+    'Whoever has the socket of the engine can do everything on its host: see docs/inject.md.',
+  ],
+};
+
+/** Runs a keeper until SIGTERM or SIGINT; resolves with the exit code. */
+export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { stdout, stderr } = process;
+  return await runCommand(SPEC, { argv, env, stdout, stderr }, runKeeper);
+}
+
+async function runKeeper({ engineSocket, logLevel, ...settings }: KeeperSettings): Promise<number> {
+  const logger = createLogger({ name: 'keeper', level: logLevel });
+  using shutdown = listenForShutdown(logger);
+  const { asked: signal } = shutdown;
+  const connect = (): Promise<Engine> => connectEngine({ socketPath: engineSocket, signal });
+  const project = settings.project ?? (await ownProject(await connect()));
+  logger.info({ event: 'ready', project }, `keeping the containers of ${project}`);
+  // While the engine is away there is no socket that would keep the process.
+  const alive = setInterval(() => {}, FOR_EVER_MS);
+  await keep({ project, connect, clock: systemClock, logger, random: Math.random, signal });
+  clearInterval(alive);
+  return EXIT_CODE.ok;
+}
+
+const FOR_EVER_MS = 2 ** 31 - 1;
+
+/** Docker calls the host of a container by the container's id, where nobody says otherwise. */
+async function ownProject(engine: Engine): Promise<string> {
+  const project = await engine.projectOf(hostname()).catch((error: unknown) => {
+    if (error instanceof KeeperError && error.code === 'engine-refused') return undefined;
+    throw error;
+  });
+  if (project !== undefined) return project;
+  const sentence = 'this is not in a container of a Compose project, so there is none to keep';
+  throw new KeeperError('no-project', sentence, { hint: 'name one with --project' });
+}
