@@ -1,0 +1,106 @@
+import { parseArgs } from 'node:util';
+import { BenchError } from './bench-error.ts';
+
+/** What the bench was asked for. */
+export interface BenchOptions {
+  readonly kind: 'quick' | 'full' | 'check';
+  /** Workloads by ID, or by the beginning of it; empty for those of the kind. */
+  readonly only: readonly string[];
+  /** Peers by ID beside Hauberk; empty for all that the machine has. */
+  readonly peers: readonly string[];
+  readonly rounds: number;
+  /** How long each measurement takes that is a matter of time. */
+  readonly seconds: number;
+  /** Where the results go as JSON. */
+  readonly json: string | undefined;
+}
+
+/** What `--help` prints. */
+export const BENCH_HELP = `Usage: npm run bench -- [options]
+
+Measures Hauberk side by side with other sidecars on this machine: the same application, certificates,
+cores and load, in interleaved rounds. Linux; everything on loopback; leaves nothing behind.
+
+Options:
+  --full            all workloads, five rounds; about an hour
+  --check           a short run that fails only where a target is missed by half
+  --only WORKLOAD   this workload, or those that begin so; repeat for more
+  --peers A,B       only these peers beside Hauberk
+  --rounds N        rounds
+  --seconds N       how long to measure each time
+  --json FILE       write the results there
+  --list            name the workloads and the peers
+  --help            show this text
+
+Exit code: 0 when it was measured, 1 when not, or when --check found a ratio far off, 2 for wrong usage.
+`;
+
+const DEFAULTS = {
+  quick: { rounds: 2, seconds: 2 },
+  full: { rounds: 5, seconds: 5 },
+  check: { rounds: 3, seconds: 1.5 },
+} as const;
+
+/** More would not end today. */
+const MAX_ROUNDS = 100;
+const MAX_SECONDS = 60;
+
+/** What the command line says: what to measure, or one of two texts. */
+export type BenchRequest =
+  | { readonly kind: 'run'; readonly options: BenchOptions }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'list' };
+
+/** Reads the command line. @throws BenchError `option-invalid` */
+export function readBenchOptions(argv: readonly string[]): BenchRequest {
+  const values = parse(argv);
+  if (values.help) return { kind: 'help' };
+  if (values.list) return { kind: 'list' };
+  if (values.full && values.check) {
+    throw new BenchError('option-invalid', 'expected --full or --check, got both');
+  }
+  const kind = values.full ? 'full' : values.check ? 'check' : 'quick';
+  const defaults = DEFAULTS[kind];
+  return {
+    kind: 'run',
+    options: {
+      kind,
+      only: values.only,
+      peers: (values.peers ?? '').split(',').filter((id) => id !== ''),
+      rounds: number('rounds', values.rounds, defaults.rounds, MAX_ROUNDS),
+      seconds: number('seconds', values.seconds, defaults.seconds, MAX_SECONDS),
+      json: values.json,
+    },
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        full: { type: 'boolean', default: false },
+        check: { type: 'boolean', default: false },
+        only: { type: 'string', multiple: true, default: [] },
+        peers: { type: 'string' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        json: { type: 'string' },
+        list: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (cause) {
+    throw new BenchError('option-invalid', (cause as Error).message, { cause });
+  }
+}
+
+function number(name: string, text: string | undefined, fallback: number, max: number): number {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (value > 0 && value <= max) return value;
+  throw new BenchError(
+    'option-invalid',
+    `expected a number up to ${max} for --${name}, got ${text}`,
+  );
+}

@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BenchError } from '../bench-error.ts';
+import { startProcess } from './bench-process.ts';
+import { eventually } from './deadline.ts';
+import { freePort } from './free-port.ts';
+import { startGate, type Gate } from './gate.ts';
+import { findProgram } from './programs.ts';
+import type { Placement } from './placement.ts';
+
+/** What stands behind the callee's sidecar. */
+export interface App {
+  /** nginx, which answers each request with one line. */
+  readonly httpPort: number;
+  /** What a download of `BULK_PATH` brings. */
+  readonly bulkBytes: number;
+  /** Holds the first request to `HELD_PATH` of each connection. */
+  readonly gate: Gate;
+  /** Requests that nginx has answered so far. */
+  requests(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Requests to this path pass the gate, the first one of a connection. */
+export const HELD_PATH = '/held';
+/** Plain requests. */
+export const PLAIN_PATH = '/';
+/** A file to download, and the place to upload to. */
+export const BULK_PATH = '/bulk';
+/** What bulk transfers move unless something else is said: 64 MiB. */
+export const DEFAULT_BULK_BYTES = 64 * 1024 * 1024;
+
+const READY_DEADLINE_MS = 10_000;
+
+/** Where the application runs. */
+export interface AppOptions {
+  readonly directory: string;
+  readonly placement: Placement;
+  readonly bulkBytes?: number | undefined;
+}
+
+/** Starts the application on loopback. */
+export async function startApp(options: AppOptions): Promise<App> {
+  const { directory, placement, bulkBytes = DEFAULT_BULK_BYTES } = options;
+  const nginx = findProgram('nginx');
+  if (nginx === undefined) {
+    throw new BenchError(
+      'program-missing',
+      'the application of the bench is nginx, which is not here',
+      {
+        hint: 'apt-get install nginx-light',
+      },
+    );
+  }
+  await using parts = new AsyncDisposableStack();
+  const gate = parts.adopt(await startGate(), (opened) => opened.close());
+  const httpPort = await freePort();
+  const statusPort = await freePort();
+  const home = join(directory, 'app');
+  mkdirSync(home);
+  // Random, so that nothing on the way could shrink it.
+  writeFileSync(join(home, BULK_PATH), randomBytes(bulkBytes));
+  const config = join(home, 'nginx.conf');
+  writeFileSync(config, nginxConfig({ home, httpPort, statusPort, gatePort: gate.port }));
+  const { openFiles, loadCores: cores } = placement;
+  const process = startProcess({
+    name: 'app',
+    program: nginx,
+    args: ['-c', config],
+    openFiles,
+    cores,
+  });
+  parts.adopt(process, (started) => started.end());
+  const requests = (): Promise<number> => countRequests(statusPort);
+  await eventually('nginx answers', () => requests().then(isNumber, isFailure), READY_DEADLINE_MS);
+  const opened = parts.move();
+  return {
+    httpPort,
+    bulkBytes,
+    gate,
+    requests,
+    close: () => opened.disposeAsync(),
+  };
+}
+
+const isNumber = (): boolean => true;
+const isFailure = (): boolean => false;
+
+/** The third number of the line below `server accepts handled requests` (ngx_http_stub_status_module). */
+export function parseStubStatus(text: string): number {
+  return Number(/^ \d+ \d+ (\d+) $/m.exec(text)?.[1] ?? Number.NaN);
+}
+
+async function countRequests(port: number): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  return parseStubStatus(await response.text());
+}
+
+interface NginxOptions {
+  readonly home: string;
+  readonly httpPort: number;
+  readonly statusPort: number;
+  readonly gatePort: number;
+}
+
+function nginxConfig({ home, httpPort, statusPort, gatePort }: NginxOptions): string {
+  return `daemon off;
+master_process off;
+worker_processes 1;
+pid ${home}/nginx.pid;
+error_log ${home}/error.log;
+events { worker_connections 32768; }
+http {
+  access_log off;
+  keepalive_requests 1000000000;
+  keepalive_timeout 1h;
+  send_timeout 1h;
+  client_max_body_size 0;
+  sendfile on;
+  client_body_temp_path ${home}/body;
+  proxy_temp_path ${home}/proxy;
+  fastcgi_temp_path ${home}/fastcgi;
+  uwsgi_temp_path ${home}/uwsgi;
+  scgi_temp_path ${home}/scgi;
+  server {
+    listen 127.0.0.1:${httpPort} backlog=4096;
+    location = ${HELD_PATH} {
+      if ($connection_requests = 1) {
+        proxy_pass http://127.0.0.1:${gatePort};
+        break;
+      }
+      return 200 "hello from the application behind the sidecar\\n";
+    }
+    location = ${BULK_PATH} {
+      root ${home};
+      if ($request_method = POST) { return 200 "taken\\n"; }
+    }
+    location / {
+      return 200 "hello from the application behind the sidecar\\n";
+    }
+  }
+  server {
+    listen 127.0.0.1:${statusPort};
+    location / { stub_status; }
+  }
+}
+`;
+}

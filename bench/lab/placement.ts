@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+
+/** Which processes run where, and how many files they may open. */
+export interface Placement {
+  /** Cores of the sidecars, as taskset(1) takes them. */
+  readonly sidecarCores: string;
+  /** Cores of the application and of whoever calls it. */
+  readonly loadCores: string;
+  /** Open files that each process may have. */
+  readonly openFiles: number;
+  /** Connections that a pair can carry with that, up to what the largest workload wants. */
+  readonly maxConnections: number;
+  /** What the machine does not allow, in a sentence. */
+  readonly limits: readonly string[];
+}
+
+/** Connections of the largest workload. */
+const WANTED_CONNECTIONS = 10_000;
+/** Files of a sidecar besides its connections: libraries, logs, listeners, and room for some programs' own reserve. */
+const OTHER_FILES = 600;
+/** With this many cores the sidecars get two of their own. */
+const CORES_TO_SEPARATE = 4;
+
+/**
+ * Plans the cores: a pair of sidecars with one worker thread each never gets more than two. Where the
+ * machine has at least four, the load has two others; otherwise all share.
+ */
+export function planCores(cores: number): Pick<Placement, 'sidecarCores' | 'loadCores'> {
+  if (cores >= CORES_TO_SEPARATE) return { sidecarCores: '0,1', loadCores: '2,3' };
+  const shared = cores < 2 ? '0' : '0,1';
+  return { sidecarCores: shared, loadCores: shared };
+}
+
+/** Looks at the machine. */
+export function planPlacement(): Placement {
+  const cores = planCores(availableParallelism());
+  // Whoever carries a connection holds two ends of it.
+  const wanted = 2 * WANTED_CONNECTIONS + OTHER_FILES;
+  if (canOpen(wanted)) {
+    return { ...cores, openFiles: wanted, maxConnections: WANTED_CONNECTIONS, limits: [] };
+  }
+  const openFiles = hardLimit();
+  const maxConnections = Math.max(Math.floor((openFiles - OTHER_FILES) / 2), 1);
+  const limit = `this user may open ${openFiles} files at most (ulimit -Hn): no more than ${maxConnections} connections at a time are measured`;
+  return { ...cores, openFiles, maxConnections, limits: [limit] };
+}
+
+function canOpen(files: number): boolean {
+  return spawnSync('prlimit', [`--nofile=${files}:${files}`, 'true']).status === 0;
+}
+
+function hardLimit(): number {
+  const { stdout } = spawnSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' });
+  return Number(stdout) || 1_024;
+}

@@ -1,0 +1,31 @@
+import { accessSync, constants } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where the bench installs what is in no distribution, below the repository. */
+export const BENCH_CACHE = join(import.meta.dirname, '../../node_modules/.cache/bench');
+
+const FOLDERS = [
+  join(BENCH_CACHE, 'bin'),
+  '/usr/local/sbin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/usr/bin',
+  '/sbin',
+  '/bin',
+  join(homedir(), 'go/bin'),
+  join(homedir(), '.local/bin'),
+];
+
+/** The path of a program; undefined when the machine does not have it. A path stands for itself. */
+export function findProgram(name: string): string | undefined {
+  if (name.includes('/')) return name;
+  return FOLDERS.map((folder) => join(folder, name)).find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { BulkOrder, BulkOutcome } from './messages.ts';
+
+/** What is read goes nowhere: one buffer for all. */
+const SINK = Buffer.allocUnsafeSlow(256 * 1024);
+const SOURCE = Buffer.allocUnsafeSlow(256 * 1024).fill(0x5a);
+const ADDRESS = { host: '127.0.0.1', noDelay: true } as const;
+
+/** Moves bytes, a connection for each transfer. Rejects when one is cut short. */
+export async function bulkLoad(order: BulkOrder): Promise<BulkOutcome> {
+  const move = order.direction === 'download' ? download : upload;
+  // Windows open and buffers grow: the first transfer is not like the others.
+  await move(order);
+  const startedMs = performance.now();
+  const endMs = startedMs + order.seconds * 1000;
+  let transfers = 0;
+  const flow = async (): Promise<void> => {
+    while (transfers < order.atLeast || performance.now() < endMs) {
+      transfers += 1;
+      await move(order);
+    }
+  };
+  await Promise.all(Array.from({ length: order.flows }, flow));
+  const elapsedMs = performance.now() - startedMs;
+  return { bytes: transfers * order.bytes, transfers, elapsedMs };
+}
+
+async function download({ port, path, bytes }: BulkOrder): Promise<void> {
+  let got = 0;
+  const onread = {
+    buffer: SINK,
+    callback: (length: number): boolean => {
+      got += length;
+      return true;
+    },
+  };
+  const socket = connect({ ...ADDRESS, port, onread });
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n`);
+  await once(socket, 'close');
+  // The head of the answer is on top.
+  if (got < bytes) throw new Error(`expected ${bytes} bytes, got ${got}`);
+}
+
+/**
+ * The application may answer before it has read everything, so a second request follows on the same
+ * connection: its answer comes when the body before it has arrived.
+ */
+async function upload({ port, path, bytes }: BulkOrder): Promise<void> {
+  const socket = connect({ ...ADDRESS, port });
+  let answers = '';
+  socket.on('data', (chunk: Buffer) => (answers += chunk.toString('latin1')));
+  socket.write(`POST ${path} HTTP/1.1\r\nHost: app\r\nContent-Length: ${bytes}\r\n\r\n`);
+  for (let left = bytes; left > 0; left -= SOURCE.length) {
+    const chunk = left < SOURCE.length ? SOURCE.subarray(0, left) : SOURCE;
+    if (!socket.write(chunk)) await once(socket, 'drain');
+  }
+  socket.write('GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n');
+  await once(socket, 'close');
+  const accepted = answers.split('HTTP/1.1 200').length - 1;
+  if (accepted !== 2)
+    throw new Error(`expected two answers with 200, got ${answers.slice(0, 200)}`);
+}

@@ -1,0 +1,60 @@
+/** 64 MiB or so in one direction, again and again. */
+export interface BulkOrder {
+  readonly kind: 'bulk';
+  readonly port: number;
+  readonly path: string;
+  readonly direction: 'download' | 'upload';
+  /** Of one transfer. */
+  readonly bytes: number;
+  /** Transfers under way at any time. */
+  readonly flows: number;
+  /** Starts no transfer after so long. */
+  readonly seconds: number;
+  /** Transfers to do in any case. */
+  readonly atLeast: number;
+}
+
+/** What bulk transfers came to. */
+export interface BulkOutcome {
+  readonly bytes: number;
+  readonly transfers: number;
+  readonly elapsedMs: number;
+}
+
+/** Connections that do nothing after one request each. */
+export interface IdleOrder {
+  readonly kind: 'idle';
+  readonly port: number;
+  readonly connections: number;
+}
+
+/** Readers that ask for much and read little. */
+export interface SlowOrder {
+  readonly kind: 'slow';
+  readonly port: number;
+  readonly path: string;
+  readonly readers: number;
+  /** What each reads in a second. */
+  readonly bytesPerSecond: number;
+}
+
+/** Requests one after the other on each connection, every latency with its moment. */
+export interface TimelineOrder {
+  readonly kind: 'timeline';
+  readonly port: number;
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** The latencies of a run in time slices, so that moments can be told apart. */
+export interface TimelineOutcome {
+  readonly failures: number;
+  /** Milliseconds since the epoch of the first slice. */
+  readonly startMs: number;
+  readonly sliceMs: number;
+  /** Microseconds of each request, by the slice in which it ended. */
+  readonly slices: readonly (readonly number[])[];
+}
+
+/** What a load program is told, as JSON in its one argument. */
+export type LoadOrder = BulkOrder | IdleOrder | SlowOrder | TimelineOrder;

@@ -1,0 +1,109 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { runProgram, startProcess, type BenchCommand } from '../lab/bench-process.ts';
+import { CALLEE_NAME } from '../lab/certificates.ts';
+import type { Peer, PeerContext } from './peer.ts';
+
+const MAIN = join(import.meta.dirname, '../../cli/main.ts');
+/** As cli/hauberk starts it. */
+const NODE_ARGS = ['--disable-warning=ExperimentalWarning'];
+const COMMAND_DEADLINE_MS = 30_000;
+const NAMESPACE = 'bench';
+const SERVICE_PORT = 8080;
+
+/** Two `hauberk proxy` processes that enrol at a real control plane. */
+export const hauberkPeer: Peer = {
+  id: 'hauberk',
+  title: 'Hauberk',
+  kind: 'ours',
+  program: 'hauberk',
+  install: 'npm ci',
+  version: () => Promise.resolve(SOFTWARE_VERSION),
+  async plan(context) {
+    const { app, ports, hauberk: hauberkOptions } = context;
+    const controlPlane = await startControlPlane(context);
+    const sidecar = (name: string, args: readonly string[]): BenchCommand =>
+      hauberk(name, ['proxy', ...controlPlane.sidecarArgs(name), ...args], hauberkOptions.nodeArgs);
+    return {
+      caller: sidecar('caller', [
+        '--service=web',
+        `--metrics-listen=127.0.0.1:${ports.callerMetrics}`,
+        '--hbone-listen=127.0.0.1:0',
+        `--upstream=127.0.0.1:${ports.plaintext}=${CALLEE_NAME}:${SERVICE_PORT}`,
+      ]),
+      callee: sidecar('callee', [
+        `--service=${CALLEE_NAME}`,
+        `--metrics-listen=127.0.0.1:${ports.calleeMetrics}`,
+        `--hbone-listen=127.0.0.1:${ports.tls}`,
+        `--expose=${SERVICE_PORT}=127.0.0.1:${app.httpPort}`,
+      ]),
+      metrics: [ports.callerMetrics, ports.calleeMetrics].map(
+        (port) => `http://127.0.0.1:${port}/metrics`,
+      ),
+      close: controlPlane.close,
+    };
+  },
+};
+
+function hauberk(
+  name: string,
+  args: readonly string[],
+  nodeArgs: readonly string[] = [],
+): BenchCommand {
+  return { name, program: process.execPath, args: [...NODE_ARGS, ...nodeArgs, MAIN, ...args] };
+}
+
+interface BenchControlPlane {
+  /** What a sidecar needs to join. */
+  sidecarArgs(name: string): string[];
+  close(): Promise<void>;
+}
+
+async function startControlPlane(context: PeerContext): Promise<BenchControlPlane> {
+  const { directory, placement } = context;
+  const { leafLifetimeSeconds = 3600 } = context.hauberk;
+  const dataDirectory = join(directory, 'control-plane');
+  const started = startProcess({
+    ...hauberk('control-plane', [
+      'control-plane',
+      `--data-dir=${dataDirectory}`,
+      '--grpc-listen=127.0.0.1:0',
+      '--http-listen=127.0.0.1:0',
+      `--leaf-lifetime-seconds=${leafLifetimeSeconds}`,
+    ]),
+    cores: placement.loadCores,
+    logFile: join(directory, 'control-plane.log'),
+  });
+  try {
+    const [line] = await started.line(/"name":"grpc".*"port":\d+|"port":\d+.*"name":"grpc"/);
+    const address = `127.0.0.1:${/"port":(\d+)/.exec(line)?.[1] ?? ''}`;
+    const output = await runProgram(
+      hauberk('token', [
+        'token',
+        'create',
+        `--namespace=${NAMESPACE}`,
+        '--uses=0',
+        '--ttl=1d',
+        `--control-plane=${address}`,
+        `--admin=${join(dataDirectory, 'admin.pem')}`,
+      ]),
+      COMMAND_DEADLINE_MS,
+    );
+    const tokenFile = join(directory, 'token');
+    writeFileSync(tokenFile, /hbk-1-\S+/.exec(output)?.[0] ?? '', { mode: 0o600 });
+    return {
+      sidecarArgs: (name) => [
+        `--namespace=${NAMESPACE}`,
+        `--control-plane=${address}`,
+        `--token-file=${tokenFile}`,
+        `--state-dir=${join(directory, `${name}-state`)}`,
+        '--drain-seconds=1',
+      ],
+      close: () => started.end(),
+    };
+  } catch (error) {
+    await started.end();
+    throw error;
+  }
+}

@@ -1,0 +1,44 @@
+/** One figure of a workload: a row of the table. */
+export interface Metric {
+  /** The key in what a workload measures. */
+  readonly key: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly better: 'higher' | 'lower';
+  readonly target?: Target | undefined;
+}
+
+/**
+ * What is to be reached: a ratio to the best native peer of the same row, or a figure by itself, in
+ * the row's unit.
+ */
+export interface Target {
+  readonly of: 'ratio' | 'value';
+  readonly is: 'at-least' | 'at-most';
+  readonly limit: number;
+}
+
+/** A ratio to the best peer that is to be reached. */
+export function ratioAtLeast(limit: number): Target {
+  return { of: 'ratio', is: 'at-least', limit };
+}
+
+/** A ratio to the best peer that is not to be exceeded. */
+export function ratioAtMost(limit: number): Target {
+  return { of: 'ratio', is: 'at-most', limit };
+}
+
+/** A figure that is not to be exceeded. */
+export function valueAtMost(limit: number): Target {
+  return { of: 'value', is: 'at-most', limit };
+}
+
+/** Whether a target is met; by `slack` it may be missed and still count, as 2 for half of it. */
+export function isMet({ is, limit }: Target, value: number, slack = 1): boolean {
+  return is === 'at-least' ? value >= limit / slack : value <= limit * slack;
+}
+
+/** A target as people write it: `>= 2x`, `<= 70`. */
+export function formatTarget({ of, is, limit }: Target): string {
+  return `${is === 'at-least' ? '>=' : '<='} ${limit}${of === 'ratio' ? 'x' : ''}`;
+}

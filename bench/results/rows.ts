@@ -1,0 +1,122 @@
+import { isMet, type Target } from './metric.ts';
+import type { BenchResults, MeasuredMetric, MeasuredPeer, MeasuredWorkload } from './results.ts';
+import { median, spread } from './statistics.ts';
+
+/** What one peer came to in one row. */
+export interface Cell {
+  /** Of the rounds; undefined when none succeeded. */
+  readonly median: number | undefined;
+  /** Half of the range of the rounds, as a share of the median. */
+  readonly spread: number;
+  /** Why a round failed, if one did. */
+  readonly failure?: string;
+}
+
+/** How we stand to the best of some peers. */
+export interface Comparison {
+  readonly peer: MeasuredPeer;
+  /** Ours divided by theirs: the median of the rounds' own ratios, so that slow drifts cancel out. */
+  readonly ratio: number;
+}
+
+/** One figure of one workload, for everybody. */
+export interface Row {
+  readonly workload: MeasuredWorkload;
+  readonly metric: MeasuredMetric;
+  readonly cells: ReadonlyMap<string, Cell>;
+  /** Against the best of those that take a TLS connection for each connection. */
+  readonly oneToOne?: Comparison;
+  /** Against the best of those that multiplex as we do. */
+  readonly multiplexing?: Comparison;
+  /** Against the best of all native peers: what targets are judged by. */
+  readonly best?: Comparison;
+  /** Whether the target is met; undefined when there is none, or nothing to judge by. */
+  readonly met?: boolean;
+}
+
+/** Turns samples into the rows of a table. */
+export function toRows(results: BenchResults): Row[] {
+  return results.workloads.flatMap((workload) =>
+    workload.metrics.map((metric) => toRow(results, workload, metric)),
+  );
+}
+
+/**
+ * Whether a row is off by so much that somebody has to look: its target is missed even when it is
+ * loosened by the factor.
+ */
+export function isFarOff(row: Row, slack: number): boolean {
+  const { target } = row.metric;
+  if (target === undefined) return false;
+  const judged = judgedValue(row, target);
+  return judged !== undefined && !isMet(target, judged, slack);
+}
+
+function toRow(results: BenchResults, workload: MeasuredWorkload, metric: MeasuredMetric): Row {
+  const rounds = (peer: MeasuredPeer): ReadonlyMap<number, number> =>
+    new Map(
+      results.samples.flatMap((sample): [number, number][] => {
+        const value = sample.values[metric.key];
+        const isOf = sample.workload === workload.id && sample.peer === peer.id;
+        return isOf && typeof value === 'number' ? [[sample.round, value]] : [];
+      }),
+    );
+  const cells = new Map<string, Cell>();
+  for (const peer of results.peers) {
+    const values = [...rounds(peer).values()];
+    const failure = results.samples.find(
+      (sample) =>
+        sample.workload === workload.id && sample.peer === peer.id && sample.failure !== undefined,
+    )?.failure;
+    cells.set(peer.id, {
+      median: values.length === 0 ? undefined : median(values),
+      spread: spread(values),
+      ...(failure !== undefined && { failure }),
+    });
+  }
+  const compare = (kinds: readonly MeasuredPeer['kind'][]): Comparison | undefined => {
+    const us = results.peers.find(({ kind }) => kind === 'ours');
+    const them = bestOf(results.peers, kinds, metric, cells);
+    if (us === undefined || them === undefined) return undefined;
+    const theirs = rounds(them);
+    const ratios = [...rounds(us)].flatMap(([round, ours]) => {
+      const value = theirs.get(round);
+      return value === undefined || value === 0 ? [] : [ours / value];
+    });
+    return ratios.length === 0 ? undefined : { peer: them, ratio: median(ratios) };
+  };
+  const oneToOne = compare(['one-to-one']);
+  const multiplexing = compare(['multiplexing']);
+  const best = compare(['one-to-one', 'multiplexing']);
+  const row: Row = {
+    workload,
+    metric,
+    cells,
+    ...(oneToOne && { oneToOne }),
+    ...(multiplexing && { multiplexing }),
+    ...(best && { best }),
+  };
+  const judged = metric.target && judgedValue(row, metric.target);
+  if (metric.target === undefined || judged === undefined) return row;
+  return { ...row, met: isMet(metric.target, judged) };
+}
+
+function judgedValue(row: Row, target: Target): number | undefined {
+  if (target.of === 'ratio') return row.best?.ratio;
+  return row.cells.get(OURS)?.median;
+}
+
+const OURS = 'hauberk';
+
+function bestOf(
+  peers: readonly MeasuredPeer[],
+  kinds: readonly MeasuredPeer['kind'][],
+  { better }: MeasuredMetric,
+  cells: ReadonlyMap<string, Cell>,
+): MeasuredPeer | undefined {
+  const sign = better === 'higher' ? -1 : 1;
+  const figure = (peer: MeasuredPeer): number => cells.get(peer.id)?.median ?? Number.NaN;
+  return peers
+    .filter((peer) => kinds.includes(peer.kind) && !Number.isNaN(figure(peer)))
+    .sort((a, b) => sign * (figure(a) - figure(b)))[0];
+}

@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BenchError } from './bench-error.ts';
+import type { BenchOptions } from './bench-options.ts';
+import { startApp } from './lab/app.ts';
+import { makeCertificates } from './lab/certificates.ts';
+import { planPlacement } from './lab/placement.ts';
+import { PEERS } from './peers/all-peers.ts';
+import type { PairSetting } from './peers/pair.ts';
+import type { Peer } from './peers/peer.ts';
+import type { BenchResults, MeasuredPeer, Sample } from './results/results.ts';
+import { describeMachine } from './run-machine.ts';
+import { measureOnce, PairShelf } from './run-measurement.ts';
+import { WORKLOADS } from './workloads/all-workloads.ts';
+import type { Workload } from './workloads/workload.ts';
+
+/** What a run needs from outside. */
+export interface BenchRun {
+  readonly options: BenchOptions;
+  /** The command, for whoever wants to repeat it. */
+  readonly command: string;
+  /** Takes a line about what is being done. */
+  readonly progress: (line: string) => void;
+  /** Ends the run early when it is aborted. */
+  readonly signal: AbortSignal;
+  /** Of a bulk transfer; 64 MiB, but for tests. */
+  readonly bulkBytes?: number;
+}
+
+/** Measures everything that was asked for. @throws BenchError */
+export async function runBench(run: BenchRun): Promise<BenchResults> {
+  const { options, command, progress, signal, bulkBytes } = run;
+  const workloads = chooseWorkloads(options);
+  const { here, missing } = await choosePeers(options.peers);
+  const placement = planPlacement();
+  const directory = await mkdtemp(join(tmpdir(), 'hauberk-bench-'));
+  await using parts = new AsyncDisposableStack();
+  parts.defer(() => rm(directory, { recursive: true, force: true }));
+  const started = await startApp({ directory, placement, bulkBytes });
+  const app = parts.adopt(started, (opened) => opened.close());
+  const certificates = makeCertificates(directory);
+  const setting: PairSetting = {
+    directory,
+    app,
+    placement,
+    certificates,
+  };
+  const shelf = parts.adopt(new PairShelf(setting), (pairs) => pairs.close());
+  const startedAt = new Date().toISOString();
+  const samples: Sample[] = [];
+  for (let round = 1; round <= options.rounds; round += 1) {
+    for (const workload of workloads) {
+      for (const { peer } of rotated(here, round)) {
+        signal.throwIfAborted();
+        if (workload.kinds?.includes(peer.kind) === false) continue;
+        progress(`round ${round} of ${options.rounds}: ${workload.title}: ${peer.title}`);
+        samples.push(await measureOnce({ workload, peer, round, shelf, setting, options }));
+      }
+    }
+  }
+  return {
+    format: 1,
+    startedAt,
+    command,
+    machine: describeMachine(placement),
+    rounds: options.rounds,
+    seconds: options.seconds,
+    peers: here.map(({ measured }) => measured),
+    missing: missing.map(({ title, install }) => ({ title, install })),
+    limits: [...placement.limits],
+    workloads: workloads.map(({ id, title, description, metrics }) => {
+      return { id, title, description, metrics: metrics.slice() };
+    }),
+    samples,
+  };
+}
+
+function chooseWorkloads({ only, kind }: BenchOptions): Workload[] {
+  if (only.length === 0) return WORKLOADS.filter(({ inRuns }) => inRuns.includes(kind));
+  for (const id of only) {
+    if (!WORKLOADS.some((workload) => workload.id.startsWith(id))) {
+      throw new BenchError('option-invalid', `expected a workload for --only, got ${id}`, {
+        hint: `take one of ${WORKLOADS.map((workload) => workload.id).join(', ')}`,
+      });
+    }
+  }
+  return WORKLOADS.filter(({ id }) => only.some((wanted) => id.startsWith(wanted)));
+}
+
+interface PresentPeer {
+  readonly peer: Peer;
+  readonly measured: MeasuredPeer;
+}
+
+async function choosePeers(
+  ids: readonly string[],
+): Promise<{ readonly here: PresentPeer[]; readonly missing: Peer[] }> {
+  const unknown = ids.find((id) => !PEERS.some((peer) => peer.id === id));
+  if (unknown !== undefined) {
+    throw new BenchError('option-invalid', `expected a peer for --peers, got ${unknown}`, {
+      hint: `take one of ${PEERS.map(({ id }) => id).join(', ')}`,
+    });
+  }
+  const wanted = PEERS.filter(
+    ({ id, kind }) => ids.length === 0 || ids.includes(id) || kind === 'ours',
+  );
+  const here: PresentPeer[] = [];
+  const missing: Peer[] = [];
+  for (const peer of wanted) {
+    const version = await peer.version();
+    if (version === undefined) {
+      missing.push(peer);
+      continue;
+    }
+    const { id, title, kind, note } = peer;
+    here.push({ peer, measured: { id, title, kind, version, ...(note && { note }) } });
+  }
+  return { here, missing };
+}
+
+/** Each round begins with another peer, so that none is always the first after a pause. */
+function rotated<T>(list: readonly T[], by: number): T[] {
+  const at = by % Math.max(list.length, 1);
+  return [...list.slice(at), ...list.slice(0, at)];
+}

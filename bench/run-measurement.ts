@@ -1,0 +1,104 @@
+import { describeError } from '../common/errors.ts';
+import type { BenchOptions } from './bench-options.ts';
+import { pause } from './lab/deadline.ts';
+import { runningPids } from './lab/bench-process.ts';
+import { othersBusyMs } from './measure/process-usage.ts';
+import { directPair, startPair, type Pair, type PairSetting } from './peers/pair.ts';
+import type { Peer } from './peers/peer.ts';
+import type { Sample } from './results/results.ts';
+import { startScraper } from './measure/scraper.ts';
+import type { Workload } from './workloads/workload.ts';
+
+/** Pairs that are started when they are first needed, and again after one has failed. */
+export class PairShelf {
+  readonly #pairs = new Map<string, Promise<Pair>>();
+  readonly #setting: PairSetting;
+
+  constructor(setting: PairSetting) {
+    this.#setting = setting;
+  }
+
+  /** The running pair of this peer. */
+  async take(peer: Peer): Promise<Pair> {
+    const running = this.#pairs.get(peer.id) ?? openPair(peer, this.#setting);
+    this.#pairs.set(peer.id, running);
+    try {
+      return await running;
+    } catch (error) {
+      this.#pairs.delete(peer.id);
+      throw error;
+    }
+  }
+
+  /** Ends a pair that failed, whose state nobody knows. */
+  async discard(peer: Peer): Promise<void> {
+    const running = this.#pairs.get(peer.id);
+    this.#pairs.delete(peer.id);
+    await running?.then((pair) => pair.close());
+  }
+
+  async close(): Promise<void> {
+    const all = [...this.#pairs.values()];
+    this.#pairs.clear();
+    await Promise.allSettled(all.map(async (pair) => await (await pair).close()));
+  }
+}
+
+/** What is measured, once. */
+export interface Measurement {
+  readonly workload: Workload;
+  readonly peer: Peer;
+  readonly round: number;
+  readonly shelf: PairShelf;
+  readonly setting: PairSetting;
+  readonly options: BenchOptions;
+}
+
+/** What the last one left in sockets and queues is gone by then. */
+const SETTLE_MS = 200;
+
+/** Measures one workload on one pair. A failure is a sample too, without values. */
+export async function measureOnce(measurement: Measurement): Promise<Sample> {
+  const { workload, peer, round, shelf, setting, options } = measurement;
+  const base = { workload: workload.id, peer: peer.id, round };
+  let own: Pair | undefined;
+  try {
+    const pair =
+      workload.pair === 'shared'
+        ? await shelf.take(peer)
+        : (own = await openPair(peer, setting, workload));
+    await pause(SETTLE_MS);
+    using _scraper = startScraper(pair.metrics);
+    const { app, placement } = setting;
+    const others = watchOthers();
+    const values = await workload.measure({ pair, app, placement, seconds: options.seconds });
+    return { ...base, values: onlyNumbers(values), othersBusy: others() };
+  } catch (error) {
+    await shelf.discard(peer);
+    return { ...base, values: {}, failure: failureSentence(error) };
+  } finally {
+    await own?.close();
+  }
+}
+
+/** Begins to watch; what it returns says how much of a core others have used since. */
+function watchOthers(): () => number {
+  const busyMs = (): number => othersBusyMs(['self', ...runningPids()]);
+  const before = busyMs();
+  const startedMs = performance.now();
+  return () => Math.max(busyMs() - before, 0) / (performance.now() - startedMs);
+}
+
+async function openPair(peer: Peer, setting: PairSetting, workload?: Workload): Promise<Pair> {
+  if (peer.kind === 'none') return directPair(peer, setting);
+  return await startPair(peer, setting, workload?.hauberk);
+}
+
+/** JSON knows no NaN: what was not measured is left out. */
+function onlyNumbers(values: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)));
+}
+
+function failureSentence(error: unknown): string {
+  return describeError(error).replace(/\s+/g, ' ').slice(0, 300);
+}

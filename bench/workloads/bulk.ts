@@ -1,0 +1,58 @@
+import { BULK_PATH } from '../lab/app.ts';
+import { runLoad } from '../measure/load.ts';
+import { cpuMs } from '../measure/process-usage.ts';
+import { ratioAtLeast, type Target } from '../results/metric.ts';
+import type { RunKind, Workload } from './workload.ts';
+
+const GIB = 1024 ** 3;
+/** Fewer would be a matter of luck. */
+const TRANSFERS_AT_LEAST = 3;
+
+function bulk(
+  direction: 'download' | 'upload',
+  flows: number,
+  inRuns: readonly RunKind[],
+  target: Target,
+): Workload {
+  const way = direction === 'download' ? 'down' : 'up';
+  return {
+    id: `bulk-${way}-${flows}`,
+    title: `bulk ${direction}, ${flows} ${flows === 1 ? 'flow' : 'flows'}`,
+    description: `64 MiB from ${direction === 'download' ? 'the application to the caller' : 'the caller to the application'}, ${flows} at a time, again and again.`,
+    pair: 'shared',
+    inRuns,
+    metrics: [
+      { key: 'throughput', title: 'throughput', unit: 'MB/s', better: 'higher', target },
+      { key: 'cpu', title: 'CPU a GiB, both sidecars', unit: 's', better: 'lower' },
+    ],
+    async measure({ pair, app, placement, seconds }) {
+      const order = { direction, flows, seconds, bytes: app.bulkBytes } as const;
+      const cpu = cpuMs(pair.pids);
+      const { bytes, elapsedMs } = await runLoad(
+        {
+          kind: 'bulk',
+          port: pair.port,
+          path: BULK_PATH,
+          atLeast: Math.max(flows, TRANSFERS_AT_LEAST),
+          ...order,
+        },
+        placement,
+      );
+      const cpuSeconds = (cpuMs(pair.pids) - cpu) / 1000;
+      // The load warms up with one more transfer.
+      const carried = bytes + app.bulkBytes;
+      return {
+        throughput: bytes / 1e6 / (elapsedMs / 1000),
+        cpu: pair.pids.length === 0 ? Number.NaN : cpuSeconds / (carried / GIB),
+      };
+    },
+  };
+}
+
+/** Bulk in both directions, one flow and four. */
+export const BULK: readonly Workload[] = [
+  bulk('download', 1, ['quick', 'full', 'check'], ratioAtLeast(1.25)),
+  bulk('download', 4, ['quick', 'full'], ratioAtLeast(1.25)),
+  bulk('upload', 1, ['quick', 'full', 'check'], ratioAtLeast(1.05)),
+  bulk('upload', 4, ['full'], ratioAtLeast(1.05)),
+];

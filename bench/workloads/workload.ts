@@ -1,0 +1,40 @@
+import type { App } from '../lab/app.ts';
+import type { Placement } from '../lab/placement.ts';
+import type { Pair } from '../peers/pair.ts';
+import type { HauberkOptions, PeerKind } from '../peers/peer.ts';
+import type { Metric } from '../results/metric.ts';
+
+/** One thing to measure, on any pair. */
+export interface Workload {
+  /** As in `--only`. */
+  readonly id: string;
+  readonly title: string;
+  /** What is done, in a sentence or two for the reader of the figures. */
+  readonly description: string;
+  readonly metrics: readonly Metric[];
+  /**
+   * `shared`: the pair that other workloads ran on before; `own`: a new one for each measurement,
+   * because what was before would show.
+   */
+  readonly pair: 'shared' | 'own';
+  /** What a pair of its own is started with. */
+  readonly hauberk?: HauberkOptions;
+  /** Kinds of peers that it makes sense for; all when left out. */
+  readonly kinds?: readonly PeerKind[];
+  /** When it is run unless `--only` names it. */
+  readonly inRuns: readonly RunKind[];
+  /** Measures once. Rejects when something failed: a figure of a load that failed is none. */
+  measure(context: WorkloadContext): Promise<Readonly<Record<string, number>>>;
+}
+
+/** `quick` takes a few minutes, `full` is what is published, `check` is what CI runs. */
+export type RunKind = 'quick' | 'full' | 'check';
+
+/** What a workload is given. */
+export interface WorkloadContext {
+  readonly pair: Pair;
+  readonly app: App;
+  readonly placement: Placement;
+  /** How long to measure, where that is a matter of time. */
+  readonly seconds: number;
+}

@@ -1,0 +1,64 @@
+import test from 'ava';
+import { parseStubStatus } from '../../bench/lab/app.ts';
+import { planCores } from '../../bench/lab/placement.ts';
+import {
+  parseCpuTime,
+  parseMachineBusyMs,
+  parseResidentBytes,
+} from '../../bench/measure/process-usage.ts';
+import { parseWrkOutput } from '../../bench/measure/wrk.ts';
+import { median, quantile, spread } from '../../bench/results/statistics.ts';
+
+test('processor time is found after a name with spaces and brackets', (t) => {
+  const stat =
+    '42 (a (b) c) S 1 42 42 0 -1 4194304 100 0 0 0 123 45 7 8 20 0 11 0 1000 1 1 1 1 1 1';
+  t.deepEqual(parseCpuTime(stat), { userMs: 1230, systemMs: 450 });
+});
+
+test('resident memory is read in bytes', (t) => {
+  t.is(parseResidentBytes('VmPeak:\t  999 kB\nVmRSS:\t   1024 kB\nThreads:\t1\n'), 1024 * 1024);
+  t.is(parseResidentBytes('Threads:\t1\n'), Number.NaN);
+});
+
+test('time in which the machine waited does not count as busy', (t) => {
+  t.is(parseMachineBusyMs('cpu  10 20 30 4000 5000 6 7 0 0 0\ncpu0 1 1 1 1\n'), 730);
+});
+
+test('the requests of stub_status are its third number', (t) => {
+  const text =
+    'Active connections: 1 \nserver accepts handled requests\n 5 6 7 \nReading: 0 Writing: 1 Waiting: 0 \n';
+  t.is(parseStubStatus(text), 7);
+});
+
+test('what the script of wrk prints is found among what wrk prints', (t) => {
+  const output = `Running 2m test @ http://127.0.0.1:1/
+  1 threads and 32 connections
+Requests/sec:  1000.00
+
+bench {"requests":10,"durationUs":2000000,"recorded":10,"kept":8,"p50Us":1,"p90Us":2,"p99Us":3,"p999Us":4,"errors":{"connect":1,"read":2,"write":0,"status":3,"timeout":0}}`;
+  t.deepEqual(parseWrkOutput(output), {
+    requests: 10,
+    durationUs: 2_000_000,
+    p50Us: 1,
+    p90Us: 2,
+    p99Us: 3,
+    p999Us: 4,
+    errors: 6,
+  });
+  t.is(parseWrkOutput('Running 2m test'), undefined);
+});
+
+test('medians and quantiles', (t) => {
+  t.is(median([3, 1, 2]), 2);
+  t.is(median([4, 1, 2, 3]), 2.5);
+  t.is(median([]), Number.NaN);
+  t.is(quantile([10, 20, 30, 40, 50], 0.9), 46);
+  t.is(spread([90, 100, 110]), 0.1);
+  t.is(spread([100]), 0);
+});
+
+test('sidecars have cores of their own where there are enough, and never more than two', (t) => {
+  t.deepEqual(planCores(1), { sidecarCores: '0', loadCores: '0' });
+  t.deepEqual(planCores(2), { sidecarCores: '0,1', loadCores: '0,1' });
+  t.deepEqual(planCores(64), { sidecarCores: '0,1', loadCores: '2,3' });
+});
