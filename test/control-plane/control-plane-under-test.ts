@@ -11,7 +11,7 @@ import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
-import { decodeAuthority } from '../../control-plane/ca/stored-authority.ts';
+import { decodeIssuer } from '../../control-plane/ca/stored-authority.ts';
 import { startControlPlane, type ControlPlane } from '../../control-plane/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import {
@@ -176,5 +176,5 @@ async function makeAuthority(
   const entry = await store.get('ca/issuer');
   await store.close();
   if (entry === undefined) throw new Error('expected an issuer in the store');
-  return decodeAuthority(entry);
+  return decodeIssuer(entry);
 }
