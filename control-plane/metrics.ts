@@ -125,11 +125,6 @@ export function registerControlPlaneGauges(registry: Registry, gauges: ControlPl
     'When the issuer that signs certificates expires, in seconds since the epoch.',
     () => gauges.issuerNotAfterMs() / 1000,
   );
-  gauge(
-    'hauberk_root_rotation_waiting',
-    'Sidecars and certificates that the rotation of the root waits for.',
-    () => gauges.rootRotation().waiting,
-  );
   new Gauge({
     name: 'hauberk_root_rotation_phase',
     help: '1 for the phase in which the rotation of the root is: stable (none), prepared, signing.',
@@ -140,6 +135,11 @@ export function registerControlPlaneGauges(registry: Registry, gauges: ControlPl
       for (const one of ROTATION_PHASES) this.set({ phase: one }, one === phase ? 1 : 0);
     },
   });
+  gauge(
+    'hauberk_root_rotation_waiting',
+    'Sidecars and certificates that the rotation of the root waits for.',
+    () => gauges.rootRotation().waiting,
+  );
   new Gauge({
     name: 'hauberk_tokens',
     help: 'Join tokens by what they can be used for: active, used-up, expired, revoked.',
