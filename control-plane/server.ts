@@ -114,6 +114,7 @@ export async function startControlPlane(
         issue: createIssueHandler({
           ...common,
           leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
+          renewAfterExpiryMs: settings.renewAfterExpiry * 1000,
         }),
         sync: sync.handle,
         admin: createAdminHandlers({ ...common, configFile: configFile?.path }),

@@ -1,12 +1,12 @@
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
-import { enrolOnce } from './enrol.ts';
 import { leadsToFirstRoot } from './first-root.ts';
 import { firstIdentity } from './first-identity.ts';
-import { issue, type Issued } from './issue.ts';
+import type { Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { createIdentitySource } from './mutable-source.ts';
+import { recoverOnce, renewWith } from './recover.ts';
 import { startRenewalLoop, type RenewalState } from './renewal-loop.ts';
 import { expiresMs, hurryDelayMs, renewalDueMs, tryTimeoutMs } from './schedule.ts';
 import { warnOfSkew } from './skew.ts';
@@ -153,29 +153,14 @@ export async function createIdentityManager(
   };
 }
 
-async function renewed(
+function renewed(
   settings: IdentityManagerSettings,
   current: WorkloadIdentity,
   signal: AbortSignal,
 ): Promise<Issued> {
-  const { clock, controlPlane, lifetimeMs, spiffeId, tokens } = settings;
-  const remainingMs = expiresMs(current) - clock.now();
-  // An expired certificate proves nothing any more; a token still may.
-  const token = remainingMs > 0 ? undefined : await tokens?.read();
-  if (token !== undefined) return enrolOnce({ ...settings, token, signal });
-  return issue({
-    spiffeId,
-    channel: {
-      address: controlPlane,
-      trustDomain: spiffeId.trustDomain,
-      roots: current.bundle.roots,
-      identity: current,
-    },
-    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
-    timeoutMs: tryTimeoutMs(remainingMs),
-    clock,
-    signal,
-  });
+  const remainingMs = expiresMs(current) - settings.clock.now();
+  if (remainingMs <= 0) return recoverOnce(settings, current, signal);
+  return renewWith(settings, current, { timeoutMs: tryTimeoutMs(remainingMs), signal });
 }
 
 function logFailure(

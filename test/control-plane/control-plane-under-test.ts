@@ -59,6 +59,8 @@ export interface ControlPlaneUnderTestOptions {
   readonly leafLifetimeSeconds?: number;
   /** A file, as with `--mesh-config`. */
   readonly meshConfig?: string;
+  /** Seconds; expired certificates are not renewed without it. */
+  readonly renewAfterExpiry?: number;
   /** Instead of the one that the test moves, which stands still then. */
   readonly clock?: Clock;
 }
@@ -69,8 +71,9 @@ export const webId = 'spiffe://mesh.local/ns/shop/sa/web';
 /** Starts one; everything ends with the test. */
 export async function startControlPlaneUnderTest(
   t: ExecutionContext,
-  { leafLifetimeSeconds = 3600, meshConfig, clock: ownClock }: ControlPlaneUnderTestOptions = {},
+  options: ControlPlaneUnderTestOptions = {},
 ): Promise<ControlPlaneUnderTest> {
+  const { leafLifetimeSeconds = 3600, renewAfterExpiry = 0, meshConfig, clock: ownClock } = options;
   const directory = await temporaryDirectory();
   const dataDir = join(directory.path, 'data');
   const clock = createManualClock(Date.now());
@@ -81,6 +84,7 @@ export async function startControlPlaneUnderTest(
     httpListen: { host: '127.0.0.1', port: 0 },
     trustDomain: 'mesh.local',
     leafLifetimeSeconds,
+    renewAfterExpiry,
     writeToken: [],
     meshConfig,
     drainSeconds: 5,
