@@ -272,6 +272,7 @@ export class Http2Connection implements StreamHost {
   };
 
   #opened({ streamId, fields, endStream }: HeaderBlock): void {
+    if (this.isClosed) return;
     const { limits, handler } = this.#options;
     if (streamId > this.#lastServedId || this.#streams.size >= limits.maxConcurrentStreams) {
       return this.#refuse(streamId, ERROR_CODE.REFUSED_STREAM);

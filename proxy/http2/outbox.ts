@@ -75,6 +75,7 @@ export class Outbox {
 
   /** Gives turns to those who wait, as long as there is room. */
   serve(): void {
+    if (this.#waiting.size === 0) return;
     // A sender that is added again while this runs comes again, after all the others.
     for (const sender of this.#waiting) {
       if (this.isFull || !this.#mayServe()) return;
@@ -94,23 +95,27 @@ export class Outbox {
   /** Sends what waits, unless a write is under way, after which it goes by itself. */
   readonly #flush = (): void => {
     this.#isScheduled = false;
-    if (this.#isWriting || this.frames.length === 0 || this.#transport.destroyed) return;
+    if (this.#isWriting || this.frames.length === 0 || this.#isGone) return;
     this.#isBusy = this.frames.frames > 1;
     this.#isWriting = true;
     const bytes = this.frames.take();
     this.#transport.write(bytes, () => {
       releaseBuffer(bytes);
       this.#isWriting = false;
-      if (this.#transport.destroyed) return;
+      if (this.#isGone) return;
       this.serve();
       // What was added in this callback has been scheduled; what came before has not.
       if (this.frames.length > 0) this.#schedule();
     });
   };
 
+  get #isGone(): boolean {
+    return this.#transport.destroyed || this.#transport.writableEnded;
+  }
+
   /** Sends what waits, and then a FIN. */
   end(): void {
-    if (this.frames.length > 0 && !this.#transport.destroyed)
+    if (this.frames.length > 0 && !this.#isGone)
       this.#transport.write(this.frames.take());
     this.#transport.end();
   }

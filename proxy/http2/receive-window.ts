@@ -7,7 +7,7 @@ const GROWTH = 4;
  * A reader who takes half of a window in this time keeps up: its window may be what holds it up, if
  * the way to the peer is long. One who takes longer would only have more waiting for it.
  */
-const KEEPS_UP_MS = 100;
+const KEEPS_UP_MS = 500;
 
 /**
  * What a peer may still send on one stream (RFC 9113 section 6.9.1). It begins with the default of

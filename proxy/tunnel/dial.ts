@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
+import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import {
@@ -22,6 +23,7 @@ import { secureContextOf } from './secure-context.ts';
 import { tunnelExpiryMs } from './staleness.ts';
 import { DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
+import { TUNNEL_MEMORY } from './tunnel-memory.ts';
 import type { Dial, DialTarget, Tunnel } from './tunnel.ts';
 
 /** What the dialling side of the engine is made of. */
@@ -30,6 +32,8 @@ export interface DialOptions {
   readonly metrics: TunnelMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Bounds what waits for slow readers; of the whole process when it is left out. */
+  readonly memory?: MemoryBudget;
   readonly limits?: Partial<TunnelLimits>;
 }
 
@@ -72,6 +76,7 @@ export function createDial(options: DialOptions): Dial {
         metrics,
         limits,
         http2: DEFAULT_CONNECTION_LIMITS,
+        memory: options.memory ?? TUNNEL_MEMORY,
       });
       await Promise.race([accepted(tunnel, socket, target), interrupted]);
       metrics.handshake('outbound', (clock.now() - startedMs) / 1000);

@@ -7,6 +7,7 @@ import type { Clock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
+import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import { HandshakeGate } from './handshake-gate.ts';
@@ -20,6 +21,7 @@ import { identityContextOptions } from './secure-context.ts';
 import { isStale, tunnelExpiryMs } from './staleness.ts';
 import { DEFAULT_LISTEN_LIMITS, DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { ListenLimits, TunnelLimits } from './tunnel-limits.ts';
+import { TUNNEL_MEMORY } from './tunnel-memory.ts';
 import type { IncomingStream, TunnelListener } from './tunnel.ts';
 
 /** What the listening side of the engine is made of. */
@@ -32,6 +34,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** Bounds what waits for slow readers; of the whole process when it is left out. */
+  readonly memory?: MemoryBudget;
   readonly limits?: Partial<TunnelLimits & ListenLimits>;
 }
 
@@ -154,6 +158,7 @@ export async function listenTunnels(
         ...DEFAULT_CONNECTION_LIMITS,
         maxConcurrentStreams: limits.maxConcurrentStreams,
       },
+      memory: options.memory ?? TUNNEL_MEMORY,
       onStream,
     });
     // The identity changed, or a drain began, while the handshake was under way.

@@ -6,9 +6,9 @@ import { Http2Connection } from '../http2/connection.ts';
 import type { ConnectionHandler } from '../http2/connection.ts';
 import type { ConnectionLimits } from '../http2/connection-limits.ts';
 import { ConnectionError } from '../http2/http2-error.ts';
+import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import type { Direction, TunnelMetrics } from '../metrics.ts';
-import { MEMORY } from './tunnel-memory.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
 import type { TunnelEnd } from './tunnel.ts';
 
@@ -23,6 +23,7 @@ export interface TunnelConnectionOptions {
   readonly metrics: TunnelMetrics;
   readonly limits: TunnelLimits;
   readonly http2: ConnectionLimits;
+  readonly memory: MemoryBudget;
 }
 
 /** What differs between the sides. */
@@ -79,7 +80,7 @@ export class TunnelConnection implements ConnectionHandler {
       transport: options.socket,
       handler: this,
       limits: options.http2,
-      budget: MEMORY,
+      budget: options.memory,
       clock: options.clock,
     });
   }

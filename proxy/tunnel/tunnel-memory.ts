@@ -7,4 +7,4 @@ import { MemoryBudget } from '../http2/memory-budget.ts';
 const MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** The budget of all tunnels together: memory is the process's, not a tunnel's. */
-export const MEMORY = new MemoryBudget(MEMORY_BYTES);
+export const TUNNEL_MEMORY = new MemoryBudget(MEMORY_BYTES);
