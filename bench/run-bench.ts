@@ -78,14 +78,19 @@ export async function runBench(run: BenchRun): Promise<BenchResults> {
 
 function chooseWorkloads({ only, kind }: BenchOptions): Workload[] {
   if (only.length === 0) return WORKLOADS.filter(({ inRuns }) => inRuns.includes(kind));
-  for (const id of only) {
-    if (!WORKLOADS.some((workload) => workload.id.startsWith(id))) {
-      throw new BenchError('option-invalid', `expected a workload for --only, got ${id}`, {
-        hint: `take one of ${WORKLOADS.map((workload) => workload.id).join(', ')}`,
-      });
-    }
+  const ids = WORKLOADS.map(({ id }) => id);
+  const unknown = only.find((wanted) => !ids.some((id) => isMeant(id, wanted, ids)));
+  if (unknown !== undefined) {
+    throw new BenchError('option-invalid', `expected a workload for --only, got ${unknown}`, {
+      hint: `take one of ${ids.join(', ')}`,
+    });
   }
-  return WORKLOADS.filter(({ id }) => only.some((wanted) => id.startsWith(wanted)));
+  return WORKLOADS.filter(({ id }) => only.some((wanted) => isMeant(id, wanted, ids)));
+}
+
+/** A whole ID means that one, anything else all that begin so. */
+function isMeant(id: string, wanted: string, ids: readonly string[]): boolean {
+  return ids.includes(wanted) ? id === wanted : id.startsWith(wanted);
 }
 
 interface PresentPeer {

@@ -68,7 +68,7 @@ export async function measureOnce(measurement: Measurement): Promise<Sample> {
         ? await shelf.take(peer)
         : (own = await openPair(peer, setting, workload));
     await pause(SETTLE_MS);
-    using _scraper = startScraper(pair.metrics);
+    using _scraper = startScraper(workload.scraped === false ? [] : pair.metrics);
     const { app, placement } = setting;
     const others = watchOthers();
     const values = await workload.measure({ pair, app, placement, seconds: options.seconds });

@@ -13,10 +13,7 @@ import { createIssueHandler } from './api/issue.ts';
 import { serviceRegistrar } from './api/services.ts';
 import { createSyncHub } from './api/sync-hub.ts';
 import { createSyncHandler } from './api/sync.ts';
-import { tokenRootsOf } from './ca/authorities.ts';
-import { openAuthoritySource } from './ca/authority-source.ts';
 import { openCertificateAuthority } from './ca/certificate-authority.ts';
-import { openRootRotation } from './ca/rotation/root-rotation.ts';
 import type { ControlPlaneSettings } from './config.ts';
 import { startMaintenance } from './server-maintenance.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
@@ -24,13 +21,11 @@ import { keepAdminFile, openServerCertificate } from './ca/own-certificates.ts';
 import { followConfigFile } from './policy/config-file.ts';
 import { openMeshConfigStore } from './policy/mesh-config-store.ts';
 import { openMeshView } from './registry/mesh-view.ts';
-import { toSidecarFact } from './registry/sidecar-fact.ts';
 import { openRegistry } from './registry/registry.ts';
 import { createRevocations } from './revocation/revocations.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
 import { countTokens } from './tokens/token-count.ts';
 import { keepTokenFiles } from './tokens/token-files.ts';
-import type { TokenRoots } from './tokens/redemption.ts';
 import { createTokens } from './tokens/tokens.ts';
 import { createTurns } from './turns.ts';
 
@@ -69,12 +64,9 @@ export async function startControlPlane(
   const { dataDir, trustDomain } = settings;
   const storePath = path.join(dataDir, 'hauberk.db');
   const store = use(await openSqliteStore({ path: storePath, clock, logger }));
-  const source = { store, trustDomain, nowMs: clock.now() };
-  const authorities = await openAuthoritySource(source);
-  const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
+  const ca = await openCertificateAuthority({ store, clock, logger, trustDomain });
   const turns = createTurns();
-  const roots = (): TokenRoots => tokenRootsOf(ca.current());
-  const tokens = createTokens({ store, clock, turns, roots });
+  const tokens = createTokens({ store, clock, turns, rootDigest: ca.rootDigest });
   const configs = use(await openMeshConfigStore({ store, turns, clock, logger }));
   const configFile =
     settings.meshConfig === undefined
@@ -82,17 +74,6 @@ export async function startControlPlane(
       : use(await followConfigFile(settings.meshConfig, { configs, clock, logger }));
   const view = use(await openMeshView({ store, clock, logger }));
   const registry = use(await openRegistry({ store, view, clock, logger, turns }));
-
-  const rotation = use(
-    await openRootRotation({
-      authorities,
-      store,
-      trustDomain,
-      clock,
-      logger,
-      sidecars: () => registry.list().map(toSidecarFact),
-    }),
-  );
 
   const metricsRegistry = new MetricsRegistry();
   registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
@@ -114,7 +95,6 @@ export async function startControlPlane(
         issue: createIssueHandler({
           ...common,
           leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
-          renewAfterExpiryMs: settings.renewAfterExpiry * 1000,
         }),
         sync: sync.handle,
         admin: createAdminHandlers({ ...common, configFile: configFile?.path }),
@@ -124,13 +104,7 @@ export async function startControlPlane(
       metrics,
     }),
   );
-  const server = use(certificate.keepRenewed((identity) => listener.reload(identity)));
-  use({
-    close: authorities.onChange(() => {
-      server.renewNow();
-      admin.renewNow();
-    }),
-  });
+  use(certificate.keepRenewed((identity) => listener.reload(identity)));
   use(
     startMaintenance(
       { clock, logger },
@@ -149,11 +123,6 @@ export async function startControlPlane(
     meshConfigVersion: () => configs.current().version,
     meshConfigValid: () => configFile?.valid ?? true,
     issuerNotAfterMs: () => ca.issuerNotAfterMs(),
-    rootRotation: () => {
-      const status = rotation.status();
-      const waiting = status?.progress.blockers.length ?? 0;
-      return { phase: status?.rotation.phase ?? 'stable', waiting };
-    },
   });
 
   let draining = false;

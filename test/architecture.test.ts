@@ -39,7 +39,7 @@ const ARCHITECTURE: Architecture = {
       ['identity/', 'discovery/'],
       ['policy/', 'interception/'],
       ['config*', 'metrics*', 'own-addresses.ts'],
-      ['http2/', 'relay/'],
+      ['relay/'],
     ],
     'control-plane': [
       ['main.ts'],

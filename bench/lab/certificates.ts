@@ -22,6 +22,8 @@ export interface CredentialFiles {
 export interface PairCertificates {
   /** The root certificate, PEM. */
   readonly root: string;
+  /** Root and issuer, for clients that find the chain of their own certificate there. */
+  readonly trusted: string;
   readonly caller: CredentialFiles;
   readonly callee: CredentialFiles;
 }
@@ -37,8 +39,11 @@ export function makeCertificates(directory: string): PairCertificates {
   const issuer = createIssuer(root, options);
   const rootFile = join(directory, 'root.pem');
   writeFileSync(rootFile, toPem([root.certificate]));
+  const trusted = join(directory, 'trusted.pem');
+  writeFileSync(trusted, toPem([root.certificate, issuer.certificate]));
   return {
     root: rootFile,
+    trusted,
     caller: writeCredential(directory, issuer, 'web'),
     callee: writeCredential(directory, issuer, CALLEE_NAME),
   };

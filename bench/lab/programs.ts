@@ -2,8 +2,8 @@ import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where the bench installs what is in no distribution, below the repository. */
-export const BENCH_CACHE = join(import.meta.dirname, '../../node_modules/.cache/bench');
+/** Where programs are that no distribution has, each installed as its peer's `install` says. */
+export const BENCH_CACHE = join(homedir(), '.cache/hauberk-bench');
 
 const FOLDERS = [
   join(BENCH_CACHE, 'bin'),

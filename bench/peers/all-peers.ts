@@ -1,7 +1,20 @@
+import { directPeer } from './direct.ts';
+import { envoyHbonePeer, envoyTcpPeer } from './envoy.ts';
+import { ghostunnelPeer } from './ghostunnel.ts';
 import { haproxyPeer } from './haproxy.ts';
 import { hauberkPeer } from './hauberk.ts';
 import { nginxPeer } from './nginx.ts';
 import type { Peer } from './peer.ts';
+import { stunnelPeer } from './stunnel.ts';
 
 /** Everybody who is measured, in the order of the columns. */
-export const PEERS: readonly Peer[] = [hauberkPeer, nginxPeer, haproxyPeer];
+export const PEERS: readonly Peer[] = [
+  hauberkPeer,
+  nginxPeer,
+  haproxyPeer,
+  stunnelPeer,
+  ghostunnelPeer,
+  envoyTcpPeer,
+  envoyHbonePeer,
+  directPeer,
+];

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SOFTWARE_VERSION } from '../../common/version.ts';
 import { runProgram, startProcess, type BenchCommand } from '../lab/bench-process.ts';
 import { CALLEE_NAME } from '../lab/certificates.ts';
-import type { Peer, PeerContext } from './peer.ts';
+import type { ClientFiles, Peer, PeerContext } from './peer.ts';
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts');
 /** As cli/hauberk starts it. */
@@ -41,6 +42,7 @@ export const hauberkPeer: Peer = {
       metrics: [ports.callerMetrics, ports.calleeMetrics].map(
         (port) => `http://127.0.0.1:${port}/metrics`,
       ),
+      client: () => clientOf(context.directory),
       close: controlPlane.close,
     };
   },
@@ -106,4 +108,27 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
     await started.end();
     throw error;
   }
+}
+
+/** The caller's own certificate, out of its state directory. */
+async function clientOf(directory: string): Promise<ClientFiles> {
+  const state = await readFile(join(directory, 'caller-state', 'identity.json'), 'utf8');
+  const { privateKey, chain, bundle } = JSON.parse(state) as StoredIdentity;
+  const file = async (name: string, content: string): Promise<string> => {
+    const path = join(directory, name);
+    await writeFile(path, content, { mode: 0o600 });
+    return path;
+  };
+  return {
+    chain: await file('client-chain.pem', chain),
+    key: await file('client-key.pem', privateKey),
+    trusted: await file('client-trusted.pem', `${bundle.roots}${chain}`),
+  };
+}
+
+/** What a sidecar keeps of its identity, as far as it is of use here. */
+interface StoredIdentity {
+  readonly privateKey: string;
+  readonly chain: string;
+  readonly bundle: { readonly roots: string };
 }

@@ -8,7 +8,7 @@ import { eventually } from '../lab/deadline.ts';
 import { freePort } from '../lab/free-port.ts';
 import { findProgram } from '../lab/programs.ts';
 import type { Placement } from '../lab/placement.ts';
-import type { HauberkOptions, PairPlan, Peer } from './peer.ts';
+import type { ClientFiles, HauberkOptions, PairPlan, Peer } from './peer.ts';
 
 /** A running pair of sidecars. */
 export interface Pair {
@@ -20,9 +20,8 @@ export interface Pair {
   /** Process IDs of the two sidecars; none when there are none. */
   readonly pids: readonly number[];
   readonly metrics: readonly string[];
-  readonly certificates: PairCertificates;
-  /** Where it keeps its files. */
-  readonly directory: string;
+  /** What a client of the callee's sidecar shows. */
+  client(): Promise<ClientFiles>;
   /** Lines that the sidecars wrote. */
   onLine(listener: (line: string) => void): void;
   /** Ends the caller's sidecar and starts it again. @returns milliseconds from its start to the first answer */
@@ -96,8 +95,7 @@ export async function startPair(
       return [caller.pid, callee.pid];
     },
     metrics: plan.metrics,
-    certificates,
-    directory,
+    client: plan.client ?? (() => Promise.resolve(clientFiles(certificates))),
     onLine: (listener) => void listeners.push(listener),
     async restartCaller() {
       await caller.end();
@@ -111,19 +109,22 @@ export async function startPair(
 }
 
 /** The application without sidecars, as if it were a pair. */
-export function directPair(peer: Peer, { app, certificates, directory }: PairSetting): Pair {
+export function directPair(peer: Peer, { app, certificates }: PairSetting): Pair {
   return {
     peer,
     port: app.httpPort,
     tlsPort: 0,
     pids: [],
     metrics: [],
-    certificates,
-    directory,
+    client: () => Promise.resolve(clientFiles(certificates)),
     onLine: () => undefined,
     restartCaller: () => Promise.resolve(0),
     close: () => Promise.resolve(),
   };
+}
+
+function clientFiles({ trusted, caller: { chain, key } }: PairCertificates): ClientFiles {
+  return { chain, key, trusted };
 }
 
 async function untilAnswered(

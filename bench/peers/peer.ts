@@ -65,6 +65,17 @@ export interface PairPlan {
   readonly callee: BenchCommand;
   /** Where Prometheus would scrape. */
   readonly metrics: readonly string[];
+  /** What a client shows to the callee's sidecar, where that is not the caller's certificate. */
+  readonly client?: () => Promise<ClientFiles>;
   /** What else has to run beside the sidecars and is not measured, as a control plane. */
   readonly close?: () => Promise<void>;
+}
+
+/** PEM files for a TLS client. */
+export interface ClientFiles {
+  /** Leaf first. */
+  readonly chain: string;
+  readonly key: string;
+  /** The root and what is below it. */
+  readonly trusted: string;
 }

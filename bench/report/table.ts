@@ -4,6 +4,16 @@ import type { BenchResults } from '../results/results.ts';
 import type { Row } from '../results/rows.ts';
 import { formatFigure, formatRatio } from './format-figure.ts';
 
+/** No lines, so that many rows fit on a terminal. */
+const NONE = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) => [
+  [side, ''],
+  [`${side}-mid`, ''],
+  [`${side}-left`, ''],
+  [`${side}-right`, ''],
+]);
+const PLAIN = { ...(Object.fromEntries(NONE) as Record<string, string>), middle: '  ' };
+const STYLE = { 'padding-left': 0, 'padding-right': 0, head: [], border: [] };
+
 /** The header of the columns that compare. */
 const COMPARED = ['best 1:1', 'best mux', 'target', 'met'] as const;
 
@@ -34,7 +44,7 @@ export function headerCells({ peers }: BenchResults): string[] {
 
 /** The table for a terminal. A workload's name stands in its first row only. */
 export function renderTable(rows: readonly Row[], results: BenchResults): string {
-  const table = new Table({ head: headerCells(results), style: { head: [], border: [] } });
+  const table = new Table({ chars: PLAIN, head: headerCells(results), style: STYLE });
   let last = '';
   for (const row of rows) {
     const [title = '', ...rest] = rowCells(row, results);

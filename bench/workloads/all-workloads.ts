@@ -1,7 +1,25 @@
 import { BULK } from './bulk.ts';
 import { CONNECTION_PER_REQUEST } from './connection-per-request.ts';
+import { IDLE } from './idle.ts';
 import { KEEP_ALIVE } from './keep-alive.ts';
+import { MIXED } from './mixed.ts';
+import { ROTATION } from './rotation.ts';
+import { SLOW_READER } from './slow-reader.ts';
+import { START_UP } from './start-up.ts';
+import { TELEMETRY } from './telemetry.ts';
+import { TUNNELS } from './tunnels.ts';
 import type { Workload } from './workload.ts';
 
 /** All that is measured, in the order of the report. */
-export const WORKLOADS: readonly Workload[] = [...KEEP_ALIVE, ...CONNECTION_PER_REQUEST, ...BULK];
+export const WORKLOADS: readonly Workload[] = [
+  ...KEEP_ALIVE,
+  ...CONNECTION_PER_REQUEST,
+  ...BULK,
+  MIXED,
+  SLOW_READER,
+  TUNNELS,
+  TELEMETRY,
+  ...IDLE,
+  START_UP,
+  ROTATION,
+];

@@ -21,6 +21,8 @@ export interface Workload {
   readonly hauberk?: HauberkOptions;
   /** Kinds of peers that it makes sense for; all when left out. */
   readonly kinds?: readonly PeerKind[];
+  /** Whether the metrics are read once a second meanwhile: yes, unless this says no. */
+  readonly scraped?: boolean;
   /** When it is run unless `--only` names it. */
   readonly inRuns: readonly RunKind[];
   /** Measures once. Rejects when something failed: a figure of a load that failed is none. */

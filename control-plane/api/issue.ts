@@ -17,7 +17,7 @@ import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { Revocations } from '../revocation/revocations.ts';
-import { requireProofOrExpired } from './expired-caller.ts';
+import { requireProof } from './caller.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
 
@@ -35,8 +35,6 @@ export interface IssueHandlerOptions {
   >;
   /** What a caller gets that does not ask for a lifetime. */
   readonly leafLifetimeMs?: number;
-  /** So long after its end a certificate may still be renewed; 0: not at all. */
-  readonly renewAfterExpiryMs: number;
 }
 
 type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId' | 'lifetimeMs'>;
@@ -52,7 +50,7 @@ export function createIssueHandler(
   options: IssueHandlerOptions,
 ): handleUnaryCall<IssueRequest, IssueResponse> {
   const { ca, tokens, revocations, view, clock, logger, metrics } = options;
-  const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
+  const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
 
   const issue = async (request: IssueRequest, caller: Caller): Promise<Issued> => {
@@ -65,13 +63,7 @@ export function createIssueHandler(
         return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
       });
     }
-    const { spiffeId, certificate } = requireProofOrExpired(caller, {
-      trustDomain: ca.trustDomain,
-      view,
-      roots: ca.bundle().roots,
-      nowMs: clock.now(),
-      renewAfterExpiryMs,
-    });
+    const { spiffeId, certificate } = requireProof(caller, { trustDomain: ca.trustDomain, view });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
     const of = await ca.issuanceOf(certificate, spiffeId);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {

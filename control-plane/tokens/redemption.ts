@@ -4,20 +4,11 @@ import { secretMatches } from '../../common/pki/token-secret.ts';
 import { tokenState, type TokenRecord } from './token.ts';
 import { TokenError } from './token-error.ts';
 
-/** What tokens have to do with the roots of the mesh. */
-export interface TokenRoots {
-  /** Digest of the root that new tokens pin; undefined while there is none to be relied on. */
-  readonly pinned: string | undefined;
-  /** Digests of the roots that tokens may pin. */
-  readonly accepted: ReadonlySet<string>;
-  /** Tokens that were made until then are good for nothing. */
-  readonly notBeforeMs: number;
-}
-
 /** What a token is judged by. */
 export interface RedemptionRequest {
   readonly token: JoinToken;
-  readonly roots: TokenRoots;
+  /** The digest of the root that the token must have been made for. */
+  readonly rootDigest: string;
   readonly spiffeId: SpiffeId;
   readonly nowMs: number;
 }
@@ -35,12 +26,12 @@ const NO_HASH = '0'.repeat(64);
  */
 export function judgeToken(
   record: TokenRecord | undefined,
-  { token, roots, spiffeId, nowMs }: RedemptionRequest,
+  { token, rootDigest, spiffeId, nowMs }: RedemptionRequest,
 ): TokenRecord {
-  if (!roots.accepted.has(token.rootDigest)) {
+  if (token.rootDigest !== rootDigest) {
     throw new TokenError(
       'token-wrong-root',
-      'the join token pins a root that this control plane does not have, or has no longer',
+      'the join token was made by another control plane: it pins another root',
       { hint: 'make a token on this control plane, or give the address of the other one' },
     );
   }

@@ -1,0 +1,12 @@
+import type { Peer } from './peer.ts';
+
+/** The application without sidecars: what load and application take by themselves. */
+export const directPeer: Peer = {
+  id: 'direct',
+  title: 'no sidecars',
+  kind: 'none',
+  program: '',
+  install: 'nothing is needed',
+  version: () => Promise.resolve(''),
+  plan: () => Promise.reject(new Error('expected nobody to start a pair without sidecars')),
+};

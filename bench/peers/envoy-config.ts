@@ -1,0 +1,125 @@
+import type { CredentialFiles } from '../lab/certificates.ts';
+
+/** A part of Envoy's configuration, which may be JSON as well as YAML. */
+export type EnvoyPart = Readonly<Record<string, unknown>>;
+
+/** More than any workload has: Envoy's circuit breakers are not what is measured. */
+const NO_LIMIT = 1_000_000;
+
+/** Names the type of an extension's configuration. */
+export function typed(type: string, config: EnvoyPart = {}): EnvoyPart {
+  return { '@type': `type.googleapis.com/${type}`, ...config };
+}
+
+/** Where one side connects to. */
+export interface EnvoyCluster {
+  readonly name: string;
+  readonly port: number;
+  readonly more?: EnvoyPart;
+}
+
+/** A whole configuration: one listener, one cluster, the admin port with the metrics. */
+export function envoyConfig(
+  adminPort: number,
+  listener: { readonly port: number; readonly filter: EnvoyPart; readonly more?: EnvoyPart },
+  cluster: EnvoyCluster,
+): string {
+  return JSON.stringify({
+    admin: { address: address(adminPort) },
+    static_resources: {
+      listeners: [
+        {
+          name: 'carry',
+          address: address(listener.port),
+          tcp_backlog_size: 4096,
+          filter_chains: [{ filters: [listener.filter], ...listener.more }],
+        },
+      ],
+      clusters: [
+        {
+          name: cluster.name,
+          type: 'STATIC',
+          connect_timeout: '10s',
+          circuit_breakers: {
+            thresholds: [
+              {
+                max_connections: NO_LIMIT,
+                max_pending_requests: NO_LIMIT,
+                max_requests: NO_LIMIT,
+              },
+            ],
+          },
+          load_assignment: {
+            cluster_name: cluster.name,
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(cluster.port) } }] }],
+          },
+          ...cluster.more,
+        },
+      ],
+    },
+  });
+}
+
+function address(port: number): EnvoyPart {
+  return { socket_address: { address: '127.0.0.1', port_value: port } };
+}
+
+/** A filter that carries TCP to a cluster. */
+export function tcpProxy(cluster: string, more: EnvoyPart = {}): EnvoyPart {
+  return {
+    name: 'envoy.filters.network.tcp_proxy',
+    typed_config: typed('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
+      stat_prefix: 'carry',
+      cluster,
+      ...more,
+    }),
+  };
+}
+
+/** Mutual TLS 1.3 with one identity, expecting another. */
+export interface EnvoyTls {
+  readonly root: string;
+  readonly own: CredentialFiles;
+  readonly peer: CredentialFiles;
+  readonly alpn?: readonly string[];
+}
+
+/** The TLS of a cluster. */
+export function upstreamTls(tls: EnvoyTls): EnvoyPart {
+  return transportSocket('UpstreamTlsContext', { common_tls_context: commonTls(tls) });
+}
+
+/** The TLS of a listener. */
+export function downstreamTls(tls: EnvoyTls): EnvoyPart {
+  return transportSocket('DownstreamTlsContext', {
+    require_client_certificate: true,
+    common_tls_context: commonTls(tls),
+  });
+}
+
+function transportSocket(context: string, config: EnvoyPart): EnvoyPart {
+  const type = `envoy.extensions.transport_sockets.tls.v3.${context}`;
+  return {
+    transport_socket: {
+      name: 'envoy.transport_sockets.tls',
+      typed_config: typed(type, config),
+    },
+  };
+}
+
+function commonTls({ root, own, peer, alpn = [] }: EnvoyTls): EnvoyPart {
+  return {
+    alpn_protocols: alpn,
+    tls_params: {
+      tls_minimum_protocol_version: 'TLSv1_3',
+      tls_maximum_protocol_version: 'TLSv1_3',
+    },
+    tls_certificates: [
+      { certificate_chain: { filename: own.chain }, private_key: { filename: own.key } },
+    ],
+    validation_context: {
+      trusted_ca: { filename: root },
+      match_typed_subject_alt_names: [{ san_type: 'URI', matcher: { exact: peer.uri } }],
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import type { Workload } from './workload.ts';
+
+/** How soon a sidecar that is started again carries. */
+export const START_UP: Workload = {
+  id: 'start-up',
+  title: 'start of a sidecar',
+  description:
+    "The caller's sidecar is ended and started again, with what it kept on disk: until a request over it is answered.",
+  pair: 'own',
+  kinds: ['ours', 'one-to-one', 'multiplexing'],
+  inRuns: ['quick', 'full'],
+  metrics: [{ key: 'ready', title: 'to the first answer', unit: 'ms', better: 'lower' }],
+  measure: async ({ pair }) => ({ ready: await pair.restartCaller() }),
+};

@@ -1,0 +1,158 @@
+import { connect as connectHttp2 } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
+import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
+import type { TunnelMetrics } from '../metrics.ts';
+import {
+  acceptanceError,
+  connectError,
+  dialAbortedError,
+  dialTimeoutError,
+  handshakeError,
+  peerError,
+} from './dial-error.ts';
+import { Http2ClientTunnel } from './http2-client-tunnel.ts';
+import { clientSessionOptions } from './http2-settings.ts';
+import { checkPeer, HBONE_ALPN } from './peer-check.ts';
+import type { AuthenticatedPeer, PeerCheck } from './peer-check.ts';
+import { RefusalLog } from './refusal-log.ts';
+import { secureContextOf } from './secure-context.ts';
+import { tunnelExpiryMs } from './staleness.ts';
+import { DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
+import type { TunnelLimits } from './tunnel-limits.ts';
+import type { Dial, DialTarget, Tunnel } from './tunnel.ts';
+
+/** What the dialling side of the engine is made of. */
+export interface Http2DialOptions {
+  readonly identity: IdentitySource;
+  readonly metrics: TunnelMetrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly limits?: Partial<TunnelLimits>;
+}
+
+/** The authority of node:http2's API; CONNECT requests carry their own. */
+const SESSION_AUTHORITY = 'https://hbone';
+
+/**
+ * Creates the dialling side of HBONE on node:http2: TLS 1.3 with the identity of the moment, ALPN
+ * `h2`, no SNI, no resumption. The peer's identity is verified before a byte of HTTP/2 is sent.
+ *
+ * The TLS handshake of a client ends before the server has judged its certificate, so a dial
+ * resolves only when the peer's SETTINGS have come: they are its word that it accepted us.
+ */
+export function createHttp2Dial(options: Http2DialOptions): Dial {
+  const { identity: source, clock, logger, metrics } = options;
+  const limits: TunnelLimits = { ...DEFAULT_TUNNEL_LIMITS, ...options.limits };
+  const refusals = new RefusalLog({ logger, clock, metrics, direction: 'outbound' });
+
+  return async function dial(target: DialTarget, signal?: AbortSignal): Promise<Tunnel> {
+    if (signal?.aborted === true) throw dialAbortedError(target, signal);
+    const identity = source.current();
+    const startedMs = clock.now();
+    const socket = openSocket(target, identity);
+    let session: ClientHttp2Session | undefined;
+    const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
+    interrupted.catch(ignore);
+    const timer = clock.after(limits.handshakeTimeoutMs, () => {
+      interrupt(dialTimeoutError(target, limits.handshakeTimeoutMs, socket.connecting));
+    });
+    const onAbort = (): void => interrupt(dialAbortedError(target, signal));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([secured(socket, target), interrupted]);
+      const check = checkPeer(socket, identity.bundle, clock.now());
+      const { peer, certificate } = requireExpected(check, target);
+      session = connectHttp2(SESSION_AUTHORITY, {
+        ...clientSessionOptions(),
+        createConnection: () => socket,
+      });
+      await Promise.race([accepted(session, target), interrupted]);
+      metrics.handshake('outbound', (clock.now() - startedMs) / 1000);
+      const expiresMs = tunnelExpiryMs(identity, certificate);
+      const shared = {
+        socket,
+        direction: 'outbound',
+        peer,
+        expiresMs,
+        clock,
+        logger,
+        metrics,
+      } as const;
+      return new Http2ClientTunnel({ ...shared, session, limits });
+    } catch (error) {
+      session?.destroy();
+      socket.destroy();
+      throw error;
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  };
+
+  function requireExpected(check: PeerCheck, target: DialTarget): AuthenticatedPeer {
+    if (check.kind === 'peer' && check.peer.uri === target.expect.uri) return check;
+    const error = peerError(check, target);
+    refusals.refuse(check.kind === 'refused' ? check.reason : 'wrong-identity', {
+      sentence: error.message,
+      address: formatHostPort(target.address, target.port),
+    });
+    throw error;
+  }
+}
+
+function openSocket(target: DialTarget, identity: WorkloadIdentity): TLSSocket {
+  const socket = connectTls({
+    host: target.address,
+    port: target.port,
+    secureContext: secureContextOf(identity),
+    ALPNProtocols: [HBONE_ALPN],
+    // Judged by checkPeer, which can say why.
+    rejectUnauthorized: false,
+    // The identity is in the URI; the address is nobody's name.
+    checkServerIdentity: () => undefined,
+  });
+  socket.setNoDelay(true);
+  socket.on('error', ignore);
+  return socket;
+}
+
+/** Resolves when the TLS handshake has ended on our side. */
+function secured(socket: TLSSocket, target: DialTarget): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let connected = false;
+  let failure: Error | undefined;
+  socket.once('connect', () => {
+    connected = true;
+  });
+  socket.once('secureConnect', resolve);
+  socket.once('error', (error) => {
+    failure = error;
+  });
+  socket.once('close', () => {
+    reject(connected ? handshakeError(target, failure) : connectError(target, failure));
+  });
+  promise.catch(ignore);
+  return promise;
+}
+
+/** Resolves when the peer's SETTINGS have come. */
+function accepted(session: ClientHttp2Session, target: DialTarget): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let failure: Error | undefined;
+  const onError = (error: Error): void => {
+    failure ??= error;
+  };
+  const onClose = (): void => reject(acceptanceError(target, failure));
+  session.on('error', onError);
+  session.once('close', onClose);
+  session.once('remoteSettings', resolve);
+  promise.catch(ignore);
+  return promise;
+}
+
+function ignore(): void {}

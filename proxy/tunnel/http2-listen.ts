@@ -1,0 +1,227 @@
+import { performServerHandshake } from 'node:http2';
+import { createServer as createTcpServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { listen } from '../../common/listen.ts';
+import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
+import type { TunnelMetrics } from '../metrics.ts';
+import { HandshakeGate } from './handshake-gate.ts';
+import type { PendingHandshake } from './handshake-gate.ts';
+import { Http2ServerTunnel } from './http2-server-tunnel.ts';
+import { serverSessionOptions } from './http2-settings.ts';
+import { InboundTunnels } from './inbound-tunnels.ts';
+import { checkPeer, HBONE_ALPN } from './peer-check.ts';
+import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
+import { RefusalLog } from './refusal-log.ts';
+import { identityContextOptions } from './secure-context.ts';
+import { isStale, tunnelExpiryMs } from './staleness.ts';
+import { DEFAULT_LISTEN_LIMITS, DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
+import type { ListenLimits, TunnelLimits } from './tunnel-limits.ts';
+import type { IncomingStream, TunnelListener } from './tunnel.ts';
+
+/** What the listening side of the engine is made of. */
+export interface Http2ListenOptions {
+  readonly identity: IdentitySource;
+  readonly metrics: TunnelMetrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** IP address without brackets. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly limits?: Partial<TunnelLimits & ListenLimits>;
+}
+
+/**
+ * Listens for peers over mutual TLS 1.3 and hands on their streams, authenticated and not yet
+ * authorised. A peer that is refused sees its connection end and no more; the reason goes to the log
+ * and to `hauberk_handshakes_refused_total`. A new identity counts for every handshake after it, and
+ * tunnels that were made with the one before are drained.
+ *
+ * @throws ListenError when the port cannot be opened
+ */
+export async function listenHttp2(
+  options: Http2ListenOptions,
+  onStream: (stream: IncomingStream) => void,
+): Promise<TunnelListener> {
+  const { identity: source, clock, logger, metrics } = options;
+  const limits = { ...DEFAULT_TUNNEL_LIMITS, ...DEFAULT_LISTEN_LIMITS, ...options.limits };
+  const refusals = new RefusalLog({ logger, clock, metrics, direction: 'inbound' });
+  const gate = new HandshakeGate(limits.maxPendingHandshakes);
+  const tunnels = new InboundTunnels(clock, limits);
+
+  const tlsServer = createTlsServer({
+    ...identityContextOptions(source.current()),
+    ALPNProtocols: [HBONE_ALPN],
+    requestCert: true,
+    // Judged by checkPeer, which can say why.
+    rejectUnauthorized: false,
+    handshakeTimeout: limits.handshakeTimeoutMs,
+  });
+  const tcpServer = createTcpServer({ noDelay: true }, onConnection);
+  tlsServer.on('secureConnection', onSecured);
+  tlsServer.on('tlsClientError', onTlsError);
+  const stopWatching = source.onChange(onIdentity);
+
+  let port: number;
+  try {
+    ({ port } = await listen(tcpServer, {
+      name: 'HBONE',
+      host: options.host,
+      port: options.port,
+    }));
+  } catch (error) {
+    stopWatching();
+    throw error;
+  }
+
+  function onConnection(socket: Socket): void {
+    socket.on('error', ignore);
+    const address = socket.remoteAddress;
+    if (tunnels.size >= limits.maxTunnels) {
+      socket.destroy();
+      refuse('too-many', `this sidecar has ${tunnels.size} tunnels, which is its limit`, address);
+      return;
+    }
+    const evicted = gate.admit(socket, { startedMs: clock.now(), identity: source.current() });
+    if (evicted !== undefined) {
+      refuse(
+        'too-many',
+        `more than ${limits.maxPendingHandshakes} handshakes are under way; the oldest had to go`,
+        evicted.evicted,
+      );
+    }
+    tlsServer.emit('connection', socket);
+  }
+
+  function onTlsError(error: Error, socket: TLSSocket): void {
+    socket.on('error', ignore);
+    const address = socket.remoteAddress;
+    const handshake = gate.release(socket);
+    socket.destroy();
+    const failure = classify(error);
+    // One that was pushed out has been counted, and one that went away was not refused.
+    if (handshake === undefined || failure === undefined) return;
+    refuse(failure.reason, failure.sentence, address);
+  }
+
+  function onSecured(socket: TLSSocket): void {
+    socket.on('error', ignore);
+    const handshake = gate.release(socket);
+    const address = socket.remoteAddress;
+    // Gone already, by eviction or by the other side.
+    if (handshake === undefined || address === undefined) {
+      socket.destroy();
+      return;
+    }
+    const check = checkPeer(socket, handshake.identity.bundle, clock.now());
+    if (check.kind === 'refused') {
+      socket.destroy();
+      refuse(check.reason, check.sentence, address);
+      return;
+    }
+    const peerKey = `${check.peer.uri} ${address}`;
+    if (tunnels.isFull(peerKey)) {
+      socket.destroy();
+      refuse('too-many', `${check.peer.uri} has as many tunnels as one peer may have`, address);
+      return;
+    }
+    metrics.handshake('inbound', (clock.now() - handshake.startedMs) / 1000);
+    tunnels.add(peerKey, openTunnel(socket, handshake, check, peerKey));
+  }
+
+  function openTunnel(
+    socket: TLSSocket,
+    { identity }: PendingHandshake,
+    { peer, certificate }: AuthenticatedPeer,
+    peerKey: string,
+  ): Http2ServerTunnel {
+    const tunnel = new Http2ServerTunnel({
+      session: performServerHandshake(socket, serverSessionOptions(limits.maxConcurrentStreams)),
+      socket,
+      direction: 'inbound',
+      peer,
+      identity,
+      expiresMs: tunnelExpiryMs(identity, certificate),
+      cancelled: tunnels.bucketOf(peerKey),
+      clock,
+      logger,
+      metrics,
+      limits,
+      onStream,
+    });
+    // The identity changed, or a drain began, while the handshake was under way.
+    if (!tcpServer.listening || isStale(identity, source.current())) tunnel.drain('drained');
+    return tunnel;
+  }
+
+  function onIdentity(identity: WorkloadIdentity): void {
+    try {
+      tlsServer.setSecureContext(identityContextOptions(identity));
+    } catch (error) {
+      logger.error(
+        { event: 'identity-unusable', err: error },
+        `the new certificate cannot be used for TLS, the old one stays: ${describeError(error)}`,
+      );
+      return;
+    }
+    tunnels.drainStale(identity);
+  }
+
+  function refuse(reason: HandshakeRefusal, sentence: string, address: string | undefined): void {
+    refusals.refuse(reason, { sentence, address });
+  }
+
+  logger.info({ event: 'listening', name: 'hbone', address: options.host, port }, 'listening');
+  const listener: TunnelListener = {
+    port,
+    get openTunnels() {
+      return tunnels.size;
+    },
+    refuse() {
+      if (tcpServer.listening) tcpServer.close();
+      gate.clear();
+      tunnels.drainAll();
+    },
+    idle: () => tunnels.idle(),
+    force: () => tunnels.destroyAll('forced'),
+    async close() {
+      listener.refuse();
+      listener.force();
+      stopWatching();
+      refusals.close();
+      await tunnels.idle();
+    },
+  };
+  return listener;
+}
+
+/** What a handshake that TLS itself ended means; undefined when the other side just went away. */
+function classify(
+  error: Error,
+): { readonly reason: HandshakeRefusal; readonly sentence: string } | undefined {
+  const code = systemErrorCode(error) ?? error.message;
+  switch (code) {
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return undefined;
+    case 'ERR_TLS_HANDSHAKE_TIMEOUT':
+      return { reason: 'timeout', sentence: 'expected a TLS handshake, it did not end in time' };
+    case 'ERR_SSL_NO_APPLICATION_PROTOCOL':
+      return {
+        reason: 'no-alpn',
+        sentence: `expected the protocol ${HBONE_ALPN} by ALPN, got others`,
+      };
+    default:
+      return {
+        reason: 'tls-error',
+        sentence: `expected a TLS 1.3 handshake, got something else (${code})`,
+      };
+  }
+}
+
+function ignore(): void {}
