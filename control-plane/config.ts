@@ -56,6 +56,13 @@ export const controlPlaneSettings = {
       placeholder: 'SECONDS',
     },
   ),
+  renewAfterExpiry: setting(
+    durationSeconds({ min: 0, max: MAX_LEAF_LIFETIME_MS / 1000 }).default(86_400),
+    {
+      description: 'how long after its end a certificate may still be renewed; 0 turns it off',
+      placeholder: 'SECONDS',
+    },
+  ),
   writeToken: listSetting(valueType('NAMESPACE/SERVICE=FILE', parseTokenFileOrder), {
     description: 'a file in which to keep a join token for that service, always a fresh one',
     placeholder: 'NAMESPACE/SERVICE=FILE',

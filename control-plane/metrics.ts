@@ -29,6 +29,8 @@ export interface ControlPlaneGauges {
   readonly meshConfigValid: () => boolean;
   /** In milliseconds since the epoch. */
   readonly issuerNotAfterMs: () => number;
+  /** `stable`, `prepared` or `signing`, and how many the phase waits for. */
+  readonly rootRotation: () => { readonly phase: string; readonly waiting: number };
 }
 
 /** An issue takes under a millisecond of CPU and one sync of the disk. */
@@ -87,6 +89,8 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
   };
 }
 
+const ROTATION_PHASES = ['stable', 'prepared', 'signing'];
+
 /** Registers what is looked up when somebody scrapes. */
 export function registerControlPlaneGauges(registry: Registry, gauges: ControlPlaneGauges): void {
   const gauge = (name: string, help: string, read: () => number): void => {
@@ -120,6 +124,21 @@ export function registerControlPlaneGauges(registry: Registry, gauges: ControlPl
     'hauberk_issuer_not_after_timestamp_seconds',
     'When the issuer that signs certificates expires, in seconds since the epoch.',
     () => gauges.issuerNotAfterMs() / 1000,
+  );
+  new Gauge({
+    name: 'hauberk_root_rotation_phase',
+    help: '1 for the phase in which the rotation of the root is: stable (none), prepared, signing.',
+    labelNames: ['phase'],
+    registers: [registry],
+    collect() {
+      const { phase } = gauges.rootRotation();
+      for (const one of ROTATION_PHASES) this.set({ phase: one }, one === phase ? 1 : 0);
+    },
+  });
+  gauge(
+    'hauberk_root_rotation_waiting',
+    'Sidecars and certificates that the rotation of the root waits for.',
+    () => gauges.rootRotation().waiting,
   );
   new Gauge({
     name: 'hauberk_tokens',

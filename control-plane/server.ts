@@ -13,7 +13,10 @@ import { createIssueHandler } from './api/issue.ts';
 import { serviceRegistrar } from './api/services.ts';
 import { createSyncHub } from './api/sync-hub.ts';
 import { createSyncHandler } from './api/sync.ts';
+import { tokenRootsOf } from './ca/authorities.ts';
+import { openAuthoritySource } from './ca/authority-source.ts';
 import { openCertificateAuthority } from './ca/certificate-authority.ts';
+import { openRootRotation } from './ca/rotation/root-rotation.ts';
 import type { ControlPlaneSettings } from './config.ts';
 import { startMaintenance } from './server-maintenance.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
@@ -21,11 +24,13 @@ import { keepAdminFile, openServerCertificate } from './ca/own-certificates.ts';
 import { followConfigFile } from './policy/config-file.ts';
 import { openMeshConfigStore } from './policy/mesh-config-store.ts';
 import { openMeshView } from './registry/mesh-view.ts';
+import { toSidecarFact } from './registry/sidecar-fact.ts';
 import { openRegistry } from './registry/registry.ts';
 import { createRevocations } from './revocation/revocations.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
 import { countTokens } from './tokens/token-count.ts';
 import { keepTokenFiles } from './tokens/token-files.ts';
+import type { TokenRoots } from './tokens/redemption.ts';
 import { createTokens } from './tokens/tokens.ts';
 import { createTurns } from './turns.ts';
 
@@ -64,9 +69,12 @@ export async function startControlPlane(
   const { dataDir, trustDomain } = settings;
   const storePath = path.join(dataDir, 'hauberk.db');
   const store = use(await openSqliteStore({ path: storePath, clock, logger }));
-  const ca = await openCertificateAuthority({ store, clock, logger, trustDomain });
+  const source = { store, trustDomain, nowMs: clock.now() };
+  const authorities = await openAuthoritySource(source);
+  const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
   const turns = createTurns();
-  const tokens = createTokens({ store, clock, turns, rootDigest: ca.rootDigest });
+  const roots = (): TokenRoots => tokenRootsOf(ca.current());
+  const tokens = createTokens({ store, clock, turns, roots });
   const configs = use(await openMeshConfigStore({ store, turns, clock, logger }));
   const configFile =
     settings.meshConfig === undefined
@@ -74,6 +82,17 @@ export async function startControlPlane(
       : use(await followConfigFile(settings.meshConfig, { configs, clock, logger }));
   const view = use(await openMeshView({ store, clock, logger }));
   const registry = use(await openRegistry({ store, view, clock, logger, turns }));
+
+  const rotation = use(
+    await openRootRotation({
+      authorities,
+      store,
+      trustDomain,
+      clock,
+      logger,
+      sidecars: () => registry.list().map(toSidecarFact),
+    }),
+  );
 
   const metricsRegistry = new MetricsRegistry();
   registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
@@ -95,6 +114,7 @@ export async function startControlPlane(
         issue: createIssueHandler({
           ...common,
           leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
+          renewAfterExpiryMs: settings.renewAfterExpiry * 1000,
         }),
         sync: sync.handle,
         admin: createAdminHandlers({ ...common, configFile: configFile?.path }),
@@ -104,7 +124,13 @@ export async function startControlPlane(
       metrics,
     }),
   );
-  use(certificate.keepRenewed((identity) => listener.reload(identity)));
+  const server = use(certificate.keepRenewed((identity) => listener.reload(identity)));
+  use({
+    close: authorities.onChange(() => {
+      server.renewNow();
+      admin.renewNow();
+    }),
+  });
   use(
     startMaintenance(
       { clock, logger },
@@ -123,6 +149,11 @@ export async function startControlPlane(
     meshConfigVersion: () => configs.current().version,
     meshConfigValid: () => configFile?.valid ?? true,
     issuerNotAfterMs: () => ca.issuerNotAfterMs(),
+    rootRotation: () => {
+      const status = rotation.status();
+      const waiting = status?.progress.blockers.length ?? 0;
+      return { phase: status?.rotation.phase ?? 'stable', waiting };
+    },
   });
 
   let draining = false;

@@ -165,6 +165,12 @@ export const PROXY_METRICS = {
     labels: [],
     help: '1 while the control plane is connected, 0 while it is away.',
   },
+  tunnelBufferedBytes: {
+    name: 'hauberk_tunnel_buffered_bytes',
+    type: 'gauge',
+    labels: [],
+    help: 'Bytes in memory that wait for readers or peers who are slow.',
+  },
   viewVersion: {
     name: 'hauberk_view_version',
     type: 'gauge',

@@ -67,6 +67,8 @@ export interface ProxyMetrics extends TunnelMetrics {
   controlPlane(source: () => boolean): void;
   /** Sets where the gauges of the view read from. */
   view(source: () => ViewGauge): void;
+  /** Sets where to read how many bytes wait in memory. */
+  buffered(source: () => number): void;
   totals(): ProxyTotals;
 }
 
@@ -91,6 +93,7 @@ export function createProxyMetrics(
   let certificate: (() => CertificateGauge) | undefined;
   let controlPlane: (() => boolean) | undefined;
   let view: (() => ViewGauge) | undefined;
+  let buffered: (() => number) | undefined;
 
   registerPeerMetrics(registry, peers);
   registerTunnelMetrics(registry, tunnels);
@@ -115,6 +118,7 @@ export function createProxyMetrics(
   gauge(registry, PROXY_METRICS.controlPlaneConnected, (set) => {
     set({}, controlPlane?.() === true ? 1 : 0);
   });
+  gauge(registry, PROXY_METRICS.tunnelBufferedBytes, (set) => set({}, buffered?.() ?? 0));
   gauge(registry, PROXY_METRICS.viewVersion, (set) => set({}, view?.().version ?? 0));
   gauge(registry, PROXY_METRICS.endpoints, (set) => {
     for (const [service, count] of view?.().endpoints ?? []) set({ service }, count);
@@ -164,6 +168,9 @@ export function createProxyMetrics(
     },
     view(source) {
       view = source;
+    },
+    buffered(source) {
+      buffered = source;
     },
     totals(): ProxyTotals {
       let totalConnections = 0;

@@ -2,7 +2,7 @@ import { createExposure } from './inbound/exposure.ts';
 import { createInbound } from './inbound/inbound.ts';
 import { callersByPort } from './policy/callers.ts';
 import type { Room } from './proxy-room.ts';
-import { listenHttp2 } from './tunnel/http2-listen.ts';
+import { listenTunnels } from './tunnel/listen.ts';
 import type { TunnelListener } from './tunnel/tunnel.ts';
 
 /** Opens the door for peers. Throws ListenError. */
@@ -22,7 +22,7 @@ export async function openInbound(room: Room): Promise<TunnelListener> {
     isReserved: (port) => ownPorts.has(port) || excluded.has(port),
     localFor: (address) => addresses.localFor(address),
   });
-  const listener = await listenHttp2(
+  const listener = await listenTunnels(
     { ...dependencies, ...config.hboneListen, identity: source },
     createInbound({ ...dependencies, self, callers: callersByPort(config), resolveExposure }),
   );

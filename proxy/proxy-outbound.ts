@@ -7,7 +7,7 @@ import { listenUpstream } from './outbound/upstream-listener.ts';
 import { warmUpstreams } from './outbound/warm-upstreams.ts';
 import type { Room } from './proxy-room.ts';
 import type { PlaintextListener } from './relay/plaintext-listener.ts';
-import { createHttp2Dial } from './tunnel/http2-dial.ts';
+import { createDial } from './tunnel/dial.ts';
 import { createTunnelPool } from './tunnel/tunnel-pool.ts';
 
 /** The way out of a sidecar. */
@@ -23,7 +23,7 @@ const FAILURE_LOG_RATE = { count: 50, intervalMs: 1_000 };
 /** Opens the doors for the application, and a tunnel to each peer that it will call. */
 export async function openOutbound(room: Room, view: MeshView): Promise<Outbound> {
   const { config, source, metrics, ownPorts, ...dependencies } = room;
-  const dial = createHttp2Dial({ ...dependencies, identity: source, metrics });
+  const dial = createDial({ ...dependencies, identity: source, metrics });
   await using opened = new AsyncDisposableStack();
   const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
   const pool = own(createTunnelPool({ ...dependencies, dial, identity: source }));

@@ -24,6 +24,7 @@ import { openInbound } from './proxy-inbound.ts';
 import { openOutbound } from './proxy-outbound.ts';
 import { placeOf } from './proxy-place.ts';
 import type { Room } from './proxy-room.ts';
+import { TUNNEL_MEMORY } from './tunnel/tunnel-memory.ts';
 
 /** What a sidecar is made from. */
 export interface ProxyDependencies {
@@ -122,6 +123,7 @@ export async function startProxy(
   const departed = own(rememberDeparted(sync.view, clock));
   metrics.controlPlane(() => sync.connected);
   metrics.view(() => viewGauge(sync.view));
+  metrics.buffered(() => TUNNEL_MEMORY.totalBytes);
   const outbound = own(await openOutbound(room, sync.view));
 
   // Ready means that peers can find us and we them; a control plane that is away must not stop us.

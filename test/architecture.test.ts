@@ -39,7 +39,7 @@ const ARCHITECTURE: Architecture = {
       ['identity/', 'discovery/'],
       ['policy/', 'interception/'],
       ['config*', 'metrics*', 'own-addresses.ts'],
-      ['relay/'],
+      ['http2/', 'relay/'],
     ],
     'control-plane': [
       ['main.ts'],

@@ -1,4 +1,13 @@
-import { isMap, type Document, type Node, Pair, YAMLMap } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  type Document,
+  type Node,
+  Pair,
+  Scalar,
+  visit,
+  YAMLMap,
+} from 'yaml';
 import type { AddedService, InstancePlan, Plan } from './layout.ts';
 import { MARKER } from './layout-names.ts';
 import type { ComposeFile } from './compose-file.ts';
@@ -32,7 +41,20 @@ export function writeLayout(file: ComposeFile, plan: Plan): string {
   merged.flow = false;
   if (merged !== volumes) setField(root, 'volumes', merged);
   setField(root, MARKER, nodeOf(plan.marker));
+  quotePorts(document);
   return document.toString({ lineWidth: 0 });
+}
+
+/** A port without quotes is a number, which Compose v2 does not take for a key. */
+function quotePorts(document: Document): void {
+  visit(document, {
+    Pair(_, { key, value }) {
+      if (!isScalar(key) || key.value !== 'allow' || !isMap(value)) return;
+      for (const { key: port } of value.items) {
+        if (isScalar(port) && port.type === Scalar.PLAIN) port.type = Scalar.QUOTE_DOUBLE;
+      }
+    },
+  });
 }
 
 /** Makes the nodes that will be changed independent of all others. */

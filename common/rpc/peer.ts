@@ -12,7 +12,12 @@ export type UntrustedReason =
 /** Who makes a call, as far as TLS has proved it. */
 export type Caller =
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'untrusted'; readonly reason: UntrustedReason }
+  | {
+      readonly kind: 'untrusted';
+      readonly reason: UntrustedReason;
+      /** One that has expired, as it came: nothing else about it was verified. */
+      readonly certificate?: X509Certificate;
+    }
   | {
       readonly kind: 'workload';
       readonly spiffeId: SpiffeId;
@@ -41,7 +46,8 @@ export function callerOf(call: ServerCall, nowMs: number): Caller {
     callers.set(session, caller);
   }
   if (caller.kind === 'workload' && caller.certificate.validToDate.getTime() < nowMs) {
-    return { kind: 'untrusted', reason: 'certificate-expired' };
+    const { certificate } = caller;
+    return { kind: 'untrusted', reason: 'certificate-expired', certificate };
   }
   return caller;
 }
@@ -52,7 +58,14 @@ function proofOf(session: Http2Session): Caller {
   // Node hands out certificates that it did not verify, too: `authorized` alone tells them apart.
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { kind: 'anonymous' };
-  if (!socket.authorized) return { kind: 'untrusted', reason: reasonOf(socket.authorizationError) };
+  if (!socket.authorized) {
+    const reason = reasonOf(socket.authorizationError);
+    return {
+      kind: 'untrusted',
+      reason,
+      ...(reason === 'certificate-expired' ? { certificate } : {}),
+    };
+  }
   try {
     return { kind: 'workload', spiffeId: peerSpiffeId(certificate), certificate };
   } catch (error) {

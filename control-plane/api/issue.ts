@@ -17,7 +17,7 @@ import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { Revocations } from '../revocation/revocations.ts';
-import { requireProof } from './caller.ts';
+import { requireProofOrExpired } from './expired-caller.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
 
@@ -35,6 +35,8 @@ export interface IssueHandlerOptions {
   >;
   /** What a caller gets that does not ask for a lifetime. */
   readonly leafLifetimeMs?: number;
+  /** So long after its end a certificate may still be renewed; 0: not at all. */
+  readonly renewAfterExpiryMs: number;
 }
 
 type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId' | 'lifetimeMs'>;
@@ -50,7 +52,7 @@ export function createIssueHandler(
   options: IssueHandlerOptions,
 ): handleUnaryCall<IssueRequest, IssueResponse> {
   const { ca, tokens, revocations, view, clock, logger, metrics } = options;
-  const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS } = options;
+  const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
 
   const issue = async (request: IssueRequest, caller: Caller): Promise<Issued> => {
@@ -63,7 +65,13 @@ export function createIssueHandler(
         return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
       });
     }
-    const { spiffeId, certificate } = requireProof(caller, { trustDomain: ca.trustDomain, view });
+    const { spiffeId, certificate } = requireProofOrExpired(caller, {
+      trustDomain: ca.trustDomain,
+      view,
+      roots: ca.bundle().roots,
+      nowMs: clock.now(),
+      renewAfterExpiryMs,
+    });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
     const of = await ca.issuanceOf(certificate, spiffeId);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {

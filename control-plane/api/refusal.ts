@@ -5,6 +5,7 @@ import { JoinTokenError } from '../../common/pki/join-token-error.ts';
 import { PkiError } from '../../common/pki/pki-error.ts';
 import { rpcError, type StatusError } from '../../common/rpc/reason.ts';
 import type { Refusal } from '../../common/rpc/rpc-error.ts';
+import { CaError } from '../ca/ca-error.ts';
 import { MeshConfigStoreError } from '../policy/mesh-config-error.ts';
 import { RegistryError } from '../registry/registry-error.ts';
 import { RevocationError } from '../revocation/revocation-error.ts';
@@ -39,6 +40,9 @@ const STATUS: Record<Refusal, status> = {
   'instance-taken': status.PERMISSION_DENIED,
   'instance-replaced': status.ABORTED,
   'not-found': status.NOT_FOUND,
+  'rotation-under-way': status.FAILED_PRECONDITION,
+  'rotation-not-abortable': status.FAILED_PRECONDITION,
+  'root-key-elsewhere': status.FAILED_PRECONDITION,
   'config-invalid': status.INVALID_ARGUMENT,
   'config-conflict': status.ABORTED,
   'config-from-file': status.FAILED_PRECONDITION,
@@ -80,9 +84,24 @@ function reasonFor(error: unknown): Refusal {
   if (error instanceof MeshConfigStoreError) {
     return error.code === 'config-version-unknown' ? 'not-found' : error.code;
   }
+  if (error instanceof CaError) return caReason(error);
   if (error instanceof RevocationError) return revocationReason(error);
   if (error instanceof StoreError) return error.code === 'invalid' ? 'internal' : 'unavailable';
   return 'internal';
+}
+
+function caReason({ code }: CaError): Refusal {
+  switch (code) {
+    case 'authority-busy':
+      return 'unavailable';
+    case 'trust-domain-changed':
+    case 'authority-corrupt':
+      return 'internal';
+    case 'rotation-under-way':
+    case 'rotation-not-abortable':
+    case 'root-key-elsewhere':
+      return code;
+  }
 }
 
 function tokenReason({ code }: TokenError): Refusal {

@@ -1,12 +1,22 @@
 import { HauberkError } from '../../common/errors.ts';
 
 /**
- * Why the authority cannot work.
+ * Why the authority cannot work, or does not do what an operator asks for.
  *
  * - `trust-domain-changed`: the data belongs to a mesh with another trust domain.
  * - `authority-corrupt`: what is stored of root, issuer or bundle cannot be used.
+ * - `rotation-under-way`: the root is being rotated already, in another way than is asked for.
+ * - `rotation-not-abortable`: there is no rotation, or no way back.
+ * - `root-key-elsewhere`: the key of the root is needed, and is not kept here.
+ * - `authority-busy`: others changed the authority all the time; a retry helps.
  */
-export type CaErrorCode = 'trust-domain-changed' | 'authority-corrupt';
+export type CaErrorCode =
+  | 'trust-domain-changed'
+  | 'authority-corrupt'
+  | 'rotation-under-way'
+  | 'rotation-not-abortable'
+  | 'root-key-elsewhere'
+  | 'authority-busy';
 
 /** Thrown by `control-plane/ca`. */
 export class CaError extends HauberkError<CaErrorCode> {}

@@ -2,14 +2,14 @@ import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
-import type { Authority } from '../../common/pki/authority.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
 import { issueLeaf } from '../../common/pki/leaf.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { Compare, Operation, Store } from '../store/store.ts';
-import { openAuthorities, replaceIssuer } from './authorities.ts';
-import { authorityAge } from './authority-health.ts';
+import { issuersOf, type Authorities } from './authorities.ts';
+import { caHealth, type CaHealth } from './authority-health.ts';
+import { openAuthoritySource, pruneRetired, type AuthoritySource } from './authority-source.ts';
 import {
   issuanceBySerial,
   issuanceOf,
@@ -22,6 +22,7 @@ import {
   type IssuanceScope,
   type Proof,
 } from './issuance-log.ts';
+import { renewIssuer } from './issuer-renewal.ts';
 
 /** What the authority needs. */
 export interface CertificateAuthorityOptions {
@@ -29,6 +30,8 @@ export interface CertificateAuthorityOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly trustDomain: string;
+  /** Opened when it is not given. */
+  readonly authorities?: AuthoritySource;
 }
 
 /** What to issue, on what proof. */
@@ -47,23 +50,25 @@ export interface IssueOptions {
 
 /** A certificate that is in the log already. */
 export interface Issued {
-  /** Leaf first, then the issuer, without the root. */
-  readonly chain: readonly [leaf: X509Certificate, issuer: X509Certificate];
+  /** Leaf first, then the issuer, then what may be between it and the root; without the root. */
+  readonly chain: readonly [
+    leaf: X509Certificate,
+    issuer: X509Certificate,
+    ...further: X509Certificate[],
+  ];
   readonly bundle: TrustBundle;
   readonly issuance: Issuance;
-}
-
-/** How the authority is doing, in words where something is to be said. */
-export interface CaHealth {
-  readonly ok: boolean;
-  readonly reasons: readonly string[];
+  /** What the authority consisted of when it signed. */
+  readonly authorities: Authorities;
 }
 
 /** The authority of one mesh: the root, the issuer below it, and the log of what was issued. */
 export interface CertificateAuthority {
   readonly trustDomain: string;
-  /** Of the root that join tokens pin. */
+  /** Of the root below which certificates are issued now. */
   readonly rootDigest: string;
+  /** Everything that it consists of now. */
+  current(): Authorities;
   bundle(): TrustBundle;
   /** When the issuer ends that signs now. */
   issuerNotAfterMs(): number;
@@ -88,7 +93,7 @@ export interface CertificateAuthority {
 }
 
 /**
- * Opens the authority in the store; makes it at the first start.
+ * Opens the authority; an issuer that is past half of its life gets its successor first.
  *
  * @throws CaError `trust-domain-changed`, `authority-corrupt`; StoreError
  */
@@ -96,73 +101,71 @@ export async function openCertificateAuthority(
   options: CertificateAuthorityOptions,
 ): Promise<CertificateAuthority> {
   const { store, clock, logger, trustDomain } = options;
-  const at = (nowMs: number) => ({ store, trustDomain, nowMs });
-  let authorities = await openAuthorities(at(clock.now()));
+  const authorities =
+    options.authorities ?? (await openAuthoritySource({ ...options, nowMs: clock.now() }));
+  const renewal = { authorities, trustDomain, clock, logger };
 
-  const renewIssuer = async (): Promise<void> => {
-    const nowMs = clock.now();
-    // A root that is about to end would only make issuers that end with it.
-    const rootEndMs = authorities.root.certificate.validToDate.getTime();
-    const issuerEndMs = authorities.issuer.certificate.validToDate.getTime();
-    if (authorityAge(authorities.issuer, nowMs) === 'young' || issuerEndMs >= rootEndMs) return;
-    authorities = await replaceIssuer(authorities, at(nowMs));
-    const notAfterMs = authorities.issuer.certificate.validToDate.getTime();
-    logger.info(
-      { event: 'issuer-renewed', notAfterMs },
-      `a new issuer signs certificates until ${new Date(notAfterMs).toISOString()}`,
-    );
+  const sign = ({ issuer, root }: Authorities, wanted: IssueOptions) => {
+    const { publicKey, spiffeId, lifetimeMs, proof, backdateMs } = wanted;
+    const issuedMs = clock.now();
+    const leaf = issueLeaf(issuer, {
+      publicKey,
+      spiffeId,
+      lifetimeMs,
+      nowMs: issuedMs,
+      ...(backdateMs === undefined ? {} : { backdateMs }),
+    });
+    const issuance: Issuance = {
+      serial: leaf.serialNumber.toLowerCase(),
+      spiffeId: spiffeId.uri,
+      issuedMs,
+      notAfterMs: leaf.validToDate.getTime(),
+      proof: proof.kind,
+      ...ancestryOf(proof),
+      root: rootDigest(root.certificate),
+    };
+    return { leaf, issuance };
   };
 
   const ca: CertificateAuthority = {
     trustDomain,
-    rootDigest: rootDigest(authorities.root.certificate),
-    bundle: () => authorities.bundle,
-    issuerNotAfterMs: () => authorities.issuer.certificate.validToDate.getTime(),
+    get rootDigest() {
+      return rootDigest(authorities.current().root.certificate);
+    },
+    current: () => authorities.current(),
+    bundle: () => authorities.current().bundle,
+    issuerNotAfterMs: () => authorities.current().issuer.certificate.validToDate.getTime(),
 
-    async issue({ publicKey, spiffeId, lifetimeMs, proof, backdateMs, alongside }) {
-      const { issuer, bundle } = authorities;
-      const issuedMs = clock.now();
-      const leaf = issueLeaf(issuer, {
-        publicKey,
-        spiffeId,
-        lifetimeMs,
-        nowMs: issuedMs,
-        ...(backdateMs === undefined ? {} : { backdateMs }),
-      });
-      const issuance: Issuance = {
-        serial: leaf.serialNumber.toLowerCase(),
-        spiffeId: spiffeId.uri,
-        issuedMs,
-        notAfterMs: leaf.validToDate.getTime(),
-        proof: proof.kind,
-        ...ancestryOf(proof),
-      };
-      const { succeeded } = await store.transact(alongside?.compares ?? [], [
-        ...(alongside?.operations ?? []),
-        ...recordIssuance(issuance, spiffeId),
-      ]);
-      return succeeded ? { chain: [leaf, issuer.certificate], bundle, issuance } : undefined;
+    async issue(wanted) {
+      const { compares = [], operations = [] } = wanted.alongside ?? {};
+      for (;;) {
+        const present = authorities.current();
+        const { leaf, issuance } = sign(present, wanted);
+        // A root that is dropped is one under which nothing is in the log that is in use: so nothing
+        // may get there any more once another issuer signs.
+        const { succeeded } = await store.transact(
+          [...compares, present.sameIssuer],
+          [...operations, ...recordIssuance(issuance, wanted.spiffeId)],
+        );
+        if (succeeded) {
+          const { bundle } = present;
+          const chain = [leaf, ...issuersOf(present)] as const;
+          return { chain, bundle, issuance, authorities: present };
+        }
+        const { sameIssuer } = await authorities.reload();
+        if (sameIssuer.modRevision === present.sameIssuer.modRevision) return undefined;
+      }
     },
 
     issuances: (query) => listIssuances(store, query),
     issuancesOf: (scope) => issuancesOf(store, scope),
     issuanceBySerial: (serial) => issuanceBySerial(store, serial),
     issuanceOf: (certificate, spiffeId) => issuanceOf(store, certificate, spiffeId),
-
-    health() {
-      const judged = [
-        judge('issuer', authorities.issuer, clock.now()),
-        judge('root', authorities.root, clock.now()),
-      ];
-      return {
-        ok: judged.every(({ ok }) => ok),
-        reasons: judged.flatMap(({ reasons }) => reasons),
-      };
-    },
+    health: () => caHealth(authorities.current(), clock.now()),
 
     async maintain() {
       try {
-        await renewIssuer();
+        await renewIssuer(renewal);
       } catch (error) {
         logger.error(
           { event: 'issuer-renewal-failed', err: error },
@@ -172,10 +175,11 @@ export async function openCertificateAuthority(
       for (const reason of ca.health().reasons) {
         logger.warn({ event: 'authority-near-end' }, reason);
       }
+      await authorities.change((present) => pruneRetired(present, clock.now()));
       await pruneIssuances(store, clock.now());
     },
   };
-  await renewIssuer();
+  await renewIssuer(renewal);
   return ca;
 }
 
@@ -188,18 +192,5 @@ function ancestryOf(proof: Proof): Pick<Issuance, 'tokenId' | 'renewedFrom'> {
       return { tokenId: proof.of?.tokenId, renewedFrom: proof.of?.serial };
     case 'self':
       return {};
-  }
-}
-
-function judge(name: string, authority: Authority, nowMs: number): CaHealth {
-  const until = authority.certificate.validToDate.toISOString();
-  switch (authorityAge(authority, nowMs)) {
-    case 'expired':
-      return { ok: false, reasons: [`the ${name} expired at ${until}: nothing can be issued`] };
-    case 'near-end':
-      return { ok: true, reasons: [`the ${name} expires at ${until}`] };
-    case 'renewable':
-    case 'young':
-      return { ok: true, reasons: [] };
   }
 }

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
+import type { Closeable } from '../../common/lifecycle.ts';
 import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
@@ -29,6 +30,8 @@ const issuanceRecord = z.object({
   tokenId: z.string().optional(),
   /** Serial number of the certificate that was renewed. */
   renewedFrom: z.string().optional(),
+  /** Digest of the root that it leads to. */
+  root: z.string().optional(),
 });
 
 /** One certificate that was issued: who, which, when, until, on what proof. */
@@ -132,6 +135,21 @@ export async function issuanceOf(
   const { entries } = await store.range(identityPrefix(spiffeId) + second);
   const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
   return entry === undefined ? undefined : decode(entry);
+}
+
+/**
+ * Calls back with every entry that there is, and then with every new one, until it is closed. What was
+ * there is told before this resolves.
+ */
+export async function followIssuances(
+  store: Store,
+  listener: (issuance: Issuance) => void,
+): Promise<Closeable> {
+  const { entries, revision } = await store.range(BY_TIME);
+  for (const entry of entries) listener(decode(entry));
+  return store.watch(BY_TIME, revision + 1, ({ events }) => {
+    for (const event of events) if (event.kind === 'put') listener(decode(event.entry));
+  });
 }
 
 /** Entries looked at in one go: two deletions each must fit into one transaction of the store. */

@@ -4,9 +4,10 @@ import type { Clock } from '../../common/clock.ts';
 import { adminId, controlPlaneId } from '../../common/pki/spiffe-id.ts';
 import type { ServerIdentity } from '../../common/rpc/server-credentials.ts';
 import { writeAdminFile, writeRootFile } from './admin-file.ts';
+import { callerRootsOf, formerRootsOf, vouchersOf } from './authorities.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
 import { issueOwnCredential } from './own-credential.ts';
-import { startSelfRenewal } from './self-renewal.ts';
+import { startSelfRenewal, type SelfRenewal } from './self-renewal.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -26,11 +27,6 @@ export interface OwnCertificatesOptions {
   readonly logger: Logger;
 }
 
-/** Keeps something renewed until it is closed. */
-interface Renewed {
-  close(): void | Promise<void>;
-}
-
 /**
  * Makes the certificate of the gRPC server.
  *
@@ -38,17 +34,24 @@ interface Renewed {
  */
 export async function openServerCertificate(options: OwnCertificatesOptions): Promise<{
   readonly identity: ServerIdentity;
-  readonly keepRenewed: (reload: (identity: ServerIdentity) => void) => Renewed;
+  readonly keepRenewed: (reload: (identity: ServerIdentity) => void) => SelfRenewal;
 }> {
   const { ca } = options;
   const make = async (): Promise<ServerIdentity> => {
-    const { privateKey, chain, roots } = await issueOwnCredential(ca, {
+    const { privateKey, chain, authorities } = await issueOwnCredential(ca, {
       spiffeId: controlPlaneId(ca.trustDomain),
       lifetimeMs: SERVER_LIFETIME_MS,
       backdateMs: BACKDATE_MS,
     });
-    // The root goes along: a sidecar that enrols knows only its digest.
-    return { privateKey, chain: [...chain, ...roots], roots };
+    const { issuer, root } = authorities;
+    return {
+      privateKey,
+      // The root goes along: a sidecar that enrols knows only its digest.
+      chain: [chain[0], issuer.certificate, ...issuer.intermediates, root.certificate],
+      vouchers: vouchersOf(authorities),
+      formerRoots: formerRootsOf(authorities),
+      roots: callerRootsOf(authorities),
+    };
   };
   return {
     identity: await make(),
@@ -69,7 +72,7 @@ export async function openServerCertificate(options: OwnCertificatesOptions): Pr
 export async function keepAdminFile(
   dataDir: string,
   options: OwnCertificatesOptions,
-): Promise<Renewed & { readonly path: string }> {
+): Promise<SelfRenewal & { readonly path: string }> {
   const { ca } = options;
   const file = path.join(dataDir, 'admin.pem');
   const write = async (): Promise<void> => {
@@ -88,5 +91,5 @@ export async function keepAdminFile(
     lifetimeMs: ADMIN_LIFETIME_MS,
     renew: write,
   });
-  return { path: file, close: () => renewal.close() };
+  return { ...renewal, path: file };
 }

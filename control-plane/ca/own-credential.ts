@@ -1,14 +1,11 @@
-import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { CertificateAuthority } from './certificate-authority.ts';
+import type { CertificateAuthority, Issued } from './certificate-authority.ts';
 
 /** A certificate that the control plane issues without being asked, with its key. */
-export interface OwnCredential {
+export interface OwnCredential extends Pick<Issued, 'chain' | 'authorities' | 'bundle'> {
   readonly privateKey: KeyObject;
-  /** Leaf first, then the issuer, without the root. */
-  readonly chain: readonly [leaf: X509Certificate, issuer: X509Certificate];
-  readonly roots: readonly X509Certificate[];
 }
 
 /** What to issue. */
@@ -28,5 +25,5 @@ export async function issueOwnCredential(
   const issued = await ca.issue({ ...options, publicKey, proof: { kind: 'self' } });
   // Without conditions a transaction cannot fail.
   if (issued === undefined) throw new TypeError('expected a certificate without conditions');
-  return { privateKey, chain: issued.chain, roots: issued.bundle.roots };
+  return { privateKey, ...issued };
 }

@@ -18,16 +18,30 @@ export interface SelfRenewalOptions {
 /** A failing disk is not helped by haste, and half of the life is left when the first try fails. */
 const RETRY = { baseMs: 1_000, capMs: 60_000 };
 
+/** A renewal that goes on for ever. */
+export interface SelfRenewal extends Closeable {
+  /** Renews now, because what it was made from has changed; tried again until it succeeds. */
+  renewNow(): void;
+}
+
 /** Renews at half of the life, for ever, until it is closed. The first one is there already. */
-export function startSelfRenewal(options: SelfRenewalOptions): Closeable {
+export function startSelfRenewal(options: SelfRenewalOptions): SelfRenewal {
   const { clock, logger, name, lifetimeMs, renew } = options;
   let timer: Timer | undefined;
   let failures = 0;
   let closed = false;
+  let running = false;
+  let again = false;
   const schedule = (delayMs: number): void => {
+    timer?.cancel();
     if (!closed) timer = clock.after(delayMs, () => void run());
   };
   const run = async (): Promise<void> => {
+    // What is under way may have begun with what it was made from before.
+    if (running) again = true;
+    if (running || closed) return;
+    running = true;
+    again = false;
     try {
       await renew();
       failures = 0;
@@ -41,10 +55,14 @@ export function startSelfRenewal(options: SelfRenewalOptions): Closeable {
         `the ${name} could not be renewed, the present one stays: ${describeError(error)}`,
       );
       schedule(nextTryMs);
+    } finally {
+      running = false;
     }
+    if (again) await run();
   };
   schedule(lifetimeMs / 2);
   return {
+    renewNow: () => void run(),
     close() {
       closed = true;
       timer?.cancel();

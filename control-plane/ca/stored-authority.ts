@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { openAuthority, type Authority } from '../../common/pki/authority.ts';
 import { toPem, parsePemChain } from '../../common/pki/pem.ts';
@@ -6,22 +6,63 @@ import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { Entry } from '../store/store.ts';
 import { CaError } from './ca-error.ts';
 
-const authorityRecord = z.object({ certificate: z.string(), privateKey: z.string() });
+const authorityRecord = z.object({
+  certificate: z.string(),
+  privateKey: z.string(),
+  /** Between an issuer and its root, the one that signed the issuer first. */
+  intermediates: z.string().optional(),
+});
+const rootRecord = authorityRecord.partial({ privateKey: true });
 const bundleRecord = z.object({ trustDomain: z.string(), version: z.number(), roots: z.string() });
 
-/** An authority with its private key, as bytes for the store. */
-export function encodeAuthority({ certificate, privateKey }: Authority): Buffer {
+/** A root; its private key may be kept somewhere else. */
+export interface RootAuthority {
+  readonly certificate: X509Certificate;
+  readonly privateKey?: KeyObject | undefined;
+}
+
+/** What signs leaves. */
+export interface IssuerAuthority extends Authority {
+  /** What leads from the issuer up to the root, without both; usually nothing. */
+  readonly intermediates: readonly X509Certificate[];
+}
+
+/** A root as bytes for the store. */
+export function encodeRoot({ certificate, privateKey }: RootAuthority): Buffer {
   return encode({
     certificate: certificate.toString(),
-    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    privateKey: privateKey?.export({ type: 'pkcs8', format: 'pem' }),
   });
 }
 
-/** Reads an authority back. Throws CaError `authority-corrupt` when it cannot be used. */
-export function decodeAuthority(entry: Entry): Authority {
+/** Reads a root back. Throws CaError `authority-corrupt` when it cannot be used. */
+export function decodeRoot(entry: Entry): RootAuthority {
   return decode(entry, (value) => {
-    const { certificate, privateKey } = authorityRecord.parse(value);
-    return openAuthority(new X509Certificate(certificate), createPrivateKey(privateKey));
+    const { certificate, privateKey } = rootRecord.parse(value);
+    const parsed = new X509Certificate(certificate);
+    if (privateKey === undefined) return { certificate: parsed };
+    return openAuthority(parsed, createPrivateKey(privateKey));
+  });
+}
+
+/** An issuer with its private key, as bytes for the store. */
+export function encodeIssuer({ certificate, privateKey, intermediates }: IssuerAuthority): Buffer {
+  return encode({
+    certificate: certificate.toString(),
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ...(intermediates.length === 0 ? {} : { intermediates: toPem(intermediates) }),
+  });
+}
+
+/** Reads an issuer back. Throws CaError `authority-corrupt` when it cannot be used. */
+export function decodeIssuer(entry: Entry): IssuerAuthority {
+  return decode(entry, (value) => {
+    const { certificate, privateKey, intermediates } = authorityRecord.parse(value);
+    const authority = openAuthority(new X509Certificate(certificate), createPrivateKey(privateKey));
+    return {
+      ...authority,
+      intermediates: intermediates === undefined ? [] : parsePemChain(intermediates),
+    };
   });
 }
 
@@ -38,11 +79,13 @@ export function decodeBundle(entry: Entry): TrustBundle {
   });
 }
 
-function encode(value: unknown): Buffer {
+/** A record as bytes for the store. */
+export function encode(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-function decode<T>({ key, value }: Entry, read: (value: unknown) => T): T {
+/** Reads a record back. Throws CaError `authority-corrupt` when `read` throws. */
+export function decode<T>({ key, value }: Entry, read: (value: unknown) => T): T {
   try {
     return read(JSON.parse(value.toString()));
   } catch (cause) {

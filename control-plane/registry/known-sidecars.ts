@@ -34,11 +34,16 @@ export interface SidecarReport {
 export interface KnownSidecar {
   readonly record: SidecarRecord;
   readonly connected: boolean;
+  /** It is connected, or its registration still stands: it may be back any moment. */
+  readonly expected: boolean;
   readonly connectedSinceMs: number;
   readonly lastSeenMs: number;
   readonly report: SidecarReport;
   readonly acknowledgedVersion: number;
+  /** The trust bundle that it has taken into use; 0 when it did not say so since it is connected. */
   readonly bundleVersion: number;
+  /** Of the certificate with which it connected last, which TLS has proved; empty when unknown. */
+  readonly provenSerial: string;
 }
 
 /** An operator who looks after an incident should still see who is missing. */
@@ -69,10 +74,13 @@ export class KnownSidecars {
     this.#forgetOld(nowMs);
     this.#known.set(instanceId, {
       acknowledgedVersion: 0,
-      bundleVersion: 0,
       ...this.#known.get(instanceId),
       record,
       connected: true,
+      expected: true,
+      // It may have come back with an older state: what it trusts is for it to say.
+      bundleVersion: 0,
+      provenSerial: report.certificateSerial,
       connectedSinceMs: nowMs,
       lastSeenMs: nowMs,
       report: { ...NO_REPORT, ...report },
@@ -90,15 +98,20 @@ export class KnownSidecars {
     this.#forgetOld(nowMs);
     const strangers = [...stored.values()].filter(({ instanceId }) => !this.#known.has(instanceId));
     return [
-      ...this.#known.values(),
+      ...Array.from(this.#known.values(), (known) => ({
+        ...known,
+        expected: known.connected || stored.has(known.record.instanceId),
+      })),
       ...strangers.map((record) => ({
         record,
         connected: false,
+        expected: true,
         connectedSinceMs: 0,
         lastSeenMs: 0,
         report: NO_REPORT,
         acknowledgedVersion: 0,
         bundleVersion: 0,
+        provenSerial: '',
       })),
     ];
   }

@@ -4,11 +4,20 @@ import { secretMatches } from '../../common/pki/token-secret.ts';
 import { tokenState, type TokenRecord } from './token.ts';
 import { TokenError } from './token-error.ts';
 
+/** What tokens have to do with the roots of the mesh. */
+export interface TokenRoots {
+  /** Digest of the root that new tokens pin; undefined while there is none to be relied on. */
+  readonly pinned: string | undefined;
+  /** Digests of the roots that tokens may pin. */
+  readonly accepted: ReadonlySet<string>;
+  /** Tokens that were made until then are good for nothing. */
+  readonly notBeforeMs: number;
+}
+
 /** What a token is judged by. */
 export interface RedemptionRequest {
   readonly token: JoinToken;
-  /** The digest of the root that the token must have been made for. */
-  readonly rootDigest: string;
+  readonly roots: TokenRoots;
   readonly spiffeId: SpiffeId;
   readonly nowMs: number;
 }
@@ -26,12 +35,12 @@ const NO_HASH = '0'.repeat(64);
  */
 export function judgeToken(
   record: TokenRecord | undefined,
-  { token, rootDigest, spiffeId, nowMs }: RedemptionRequest,
+  { token, roots, spiffeId, nowMs }: RedemptionRequest,
 ): TokenRecord {
-  if (token.rootDigest !== rootDigest) {
+  if (!roots.accepted.has(token.rootDigest)) {
     throw new TokenError(
       'token-wrong-root',
-      'the join token was made by another control plane: it pins another root',
+      'the join token pins a root that this control plane does not have, or has no longer',
       { hint: 'make a token on this control plane, or give the address of the other one' },
     );
   }

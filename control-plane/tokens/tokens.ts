@@ -4,9 +4,9 @@ import { formatJoinToken, parseJoinToken, type JoinToken } from '../../common/pk
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
 import type { Clock } from '../../common/clock.ts';
-import type { Compare, Operation, Store } from '../store/store.ts';
+import type { Compare, Entry, Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
-import { judgeToken } from './redemption.ts';
+import { judgeToken, type TokenRoots } from './redemption.ts';
 import {
   decodeToken,
   encodeToken,
@@ -24,8 +24,8 @@ export interface TokensOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly turns: Turns;
-  /** Of the root that new tokens pin. */
-  readonly rootDigest: string;
+  /** Which roots tokens may pin now. */
+  readonly roots: () => TokenRoots;
 }
 
 /** The use of a token, to be written in one transaction together with what it was used for. */
@@ -37,7 +37,7 @@ export interface Redemption {
 
 /** Join tokens: made and revoked by operators, used by sidecars at first contact. */
 export interface Tokens {
-  /** Makes a token. Its text is in this answer only. Throws TokenError `token-invalid`. */
+  /** Makes a token. Its text is in this answer only. Throws TokenError `token-invalid`, `token-busy`. */
   create(scope: TokenScope): Promise<{ readonly joinToken: string; readonly token: Token }>;
   /** All tokens, newest first; those that cannot be used any more are kept for a while. */
   list(): Promise<readonly Token[]>;
@@ -75,14 +75,21 @@ const ID_LENGTH = 8;
 const generateId = (): string => encodeBase36(randomBytes(ID_BYTES), ID_LENGTH);
 
 /** Creates the room's one object. */
-export function createTokens({ store, clock, turns, rootDigest }: TokensOptions): Tokens {
+export function createTokens({ store, clock, turns, roots }: TokensOptions): Tokens {
+  const read = (entry: Entry): TokenRecord => {
+    const record = decodeToken(entry);
+    const { notBeforeMs } = roots();
+    // Whoever had the key of a root may have seen every token that pinned it.
+    if (record.revokedMs !== undefined || record.createdMs > notBeforeMs) return record;
+    return { ...record, revokedMs: notBeforeMs };
+  };
   const find = async (id: string): Promise<[TokenRecord, revision: number] | undefined> => {
     const entry = await store.get(tokenKey(id));
-    return entry === undefined ? undefined : [decodeToken(entry), entry.modRevision];
+    return entry === undefined ? undefined : [read(entry), entry.modRevision];
   };
   const judge = async (token: JoinToken, spiffeId: SpiffeId): Promise<Redemption> => {
     const [stored, revision] = (await find(token.id)) ?? [undefined, 0];
-    const record = judgeToken(stored, { token, rootDigest, spiffeId, nowMs: clock.now() });
+    const record = judgeToken(stored, { token, roots: roots(), spiffeId, nowMs: clock.now() });
     const value = encodeToken({ ...record, uses: record.uses + 1 });
     return {
       tokenId: token.id,
@@ -94,6 +101,8 @@ export function createTokens({ store, clock, turns, rootDigest }: TokensOptions)
   return {
     async create(scope) {
       requireScope(scope);
+      const { pinned } = roots();
+      if (pinned === undefined) throw rootInDoubt();
       const { namespace, service, ttlMs, uses } = scope;
       const [id, secret, createdMs] = [generateId(), generateSecret(), clock.now()];
       const record: TokenRecord = {
@@ -111,13 +120,16 @@ export function createTokens({ store, clock, turns, rootDigest }: TokensOptions)
         [{ kind: 'put', key: tokenKey(id), value: encodeToken(record) }],
       );
       if (!succeeded) throw busy(id);
-      return { joinToken: formatJoinToken({ rootDigest, id, secret }), token: withoutHash(record) };
+      return {
+        joinToken: formatJoinToken({ rootDigest: pinned, id, secret }),
+        token: withoutHash(record),
+      };
     },
 
     async list() {
       const { entries } = await store.range(TOKEN_PREFIX);
       return entries
-        .map((entry) => withoutHash(decodeToken(entry)))
+        .map((entry) => withoutHash(read(entry)))
         .sort((a, b) => b.createdMs - a.createdMs);
     },
 
@@ -154,7 +166,7 @@ export function createTokens({ store, clock, turns, rootDigest }: TokensOptions)
       const { entries } = await store.range(TOKEN_PREFIX);
       const uselessSince = clock.now() - RETENTION_MS;
       const old = entries.filter((entry) => {
-        const { revokedMs, expiresMs } = decodeToken(entry);
+        const { revokedMs, expiresMs } = read(entry);
         return Math.min(revokedMs ?? Infinity, expiresMs) < uselessSince;
       });
       for (let at = 0; at < old.length; at += PRUNE_BATCH) {
@@ -173,6 +185,14 @@ function notFound(id: string): TokenError {
     'token-not-found',
     `there is no token with the id ${JSON.stringify(id.slice(0, 64))}`,
     { hint: 'look it up with `hauberk token list`' },
+  );
+}
+
+function rootInDoubt(): TokenError {
+  return new TokenError(
+    'token-busy',
+    'the root is being replaced because its key is in the wrong hands, and no token can pin one now',
+    { hint: 'try again when `hauberk ca status` says that the new root signs' },
   );
 }
 

@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 root=$(cd "$here/../.." && pwd -P)
 project=two-containers
 order=4111-1111-1111-1111
+image=${HAUBERK_IMAGE:-hauberk}
 
 fail() {
   echo "run.sh: $1" >&2
@@ -39,7 +40,7 @@ pid_of() { docker inspect --format '{{.State.Pid}}' "$(compose ps -q "$1")"; }
 
 # How often somebody on the wire reads the card number within five seconds.
 eavesdrop() {
-  docker run --rm --network "container:$(compose ps -q client)" --entrypoint timeout hauberk-verify \
+  docker run --rm --network "container:$(compose ps -q client)" --entrypoint timeout "$image-verify" \
     5 tcpdump -l -n -A -i eth0 2>/dev/null | grep -a -c "$order" || true
 }
 
@@ -47,13 +48,13 @@ eavesdrop() {
 verify() {
   docker run --rm --pid host --user 0 --security-opt apparmor=unconfined \
     --cap-add SYS_ADMIN --cap-add SYS_PTRACE --cap-add NET_ADMIN --cap-add NET_RAW \
-    "$@" hauberk-verify verify \
+    "$@" "$image-verify" verify \
     --from "pid:$(pid_of client)" --to "pid:$(pid_of server)" $admin
 }
 
 echo 'building the images (the first time takes minutes)'
-docker build --quiet --target hauberk --tag hauberk "$root" >/dev/null
-docker build --quiet --target verify --tag hauberk-verify "$root" >/dev/null
+docker build --quiet --target hauberk --tag "$image" "$root" >/dev/null
+docker build --quiet --target verify --tag "$image-verify" "$root" >/dev/null
 
 echo
 echo '== without a mesh'
@@ -66,7 +67,7 @@ take_down
 
 echo
 echo '== with Hauberk'
-"$root/cli/hauberk" inject "$here/compose.yaml" --project "$project" >"$mesh"
+"$root/cli/hauberk" inject "$here/compose.yaml" --project "$project" --image "$image" >"$mesh"
 file=$mesh
 bring_up
 meshed=$(eavesdrop)

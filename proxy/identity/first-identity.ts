@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { describeError } from '../../common/errors.ts';
+import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { createCommand, enrol } from './enrol.ts';
 import { IdentityError } from './identity-error.ts';
+import type { Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
+import { recover } from './recover.ts';
 import { expiresMs } from './schedule.ts';
 import { warnOfSkew } from './skew.ts';
 import type { StateDirectory, StoredState } from './state-directory.ts';
@@ -11,7 +14,7 @@ const NEVER_ABORTED = new AbortController().signal;
 
 /**
  * The identity to begin with, which is on disk when this resolves: the one of the last run while it
- * is valid, or else a new one for the join token.
+ * is valid, a new one for it while the control plane still renews it, or else one for the join token.
  *
  * @throws IdentityError `token-missing` or one of the `state-...` codes
  * @throws JoinTokenError, RpcError as `enrol` does
@@ -20,7 +23,7 @@ export async function firstIdentity(
   state: StateDirectory,
   settings: IdentityManagerSettings,
 ): Promise<StoredState> {
-  const { clock, logger, signal, tokens } = settings;
+  const { clock, logger } = settings;
   const stored = await load(state, settings);
   if (stored !== undefined && expiresMs(stored.identity) > clock.now()) {
     const notAfterMs = expiresMs(stored.identity);
@@ -30,8 +33,7 @@ export async function firstIdentity(
     );
     return stored;
   }
-  if (tokens === undefined) throw tokenMissing(settings, stored);
-  const issued = await enrol({ ...settings, tokens, signal: signal ?? NEVER_ABORTED });
+  const issued = await issueFirst(stored, settings);
   warnOfSkew(logger, issued.skewMs);
   const enrolled = { instanceId: stored?.instanceId ?? randomUUID(), identity: issued.identity };
   await state.save(enrolled);
@@ -41,6 +43,29 @@ export async function firstIdentity(
     `enrolled as ${settings.spiffeId.uri}, valid until ${new Date(notAfterMs).toISOString()}`,
   );
   return enrolled;
+}
+
+async function issueFirst(
+  stored: StoredState | undefined,
+  settings: IdentityManagerSettings,
+): Promise<Issued> {
+  const { logger, signal = NEVER_ABORTED, tokens } = settings;
+  let refused: RpcError | undefined;
+  if (stored !== undefined) {
+    const recovered = await recover(settings, stored.identity, signal);
+    if (!(recovered instanceof RpcError)) {
+      const { uri } = settings.spiffeId;
+      logger.info({ event: 'recovered', spiffeId: uri }, 'an expired certificate was renewed');
+      return recovered;
+    }
+    refused = recovered;
+    logger.warn(
+      { event: 'recovery-refused', reason: refused.code },
+      `the expired certificate was not renewed: ${refused.message}`,
+    );
+  }
+  if (tokens === undefined) throw tokenMissing(settings, stored, refused);
+  return enrol({ ...settings, tokens, signal });
 }
 
 async function load(
@@ -68,13 +93,19 @@ async function load(
 function tokenMissing(
   { spiffeId }: IdentityManagerSettings,
   expired: StoredState | undefined,
+  refused: RpcError | undefined,
 ): IdentityError {
   const have =
     expired === undefined
       ? 'no certificate in the state directory'
       : `only a certificate that expired at ${new Date(expiresMs(expired.identity)).toISOString()}`;
   const { namespace, service } = spiffeId;
-  return new IdentityError('token-missing', `expected a join token, because there is ${have}`, {
-    hint: `make one with: ${createCommand(namespace, service)}`,
-  });
+  const why = refused === undefined ? '' : `, and ${refused.message}`;
+  return new IdentityError(
+    'token-missing',
+    `expected a join token, because there is ${have}${why}`,
+    {
+      hint: `make one with: ${createCommand(namespace, service)}`,
+    },
+  );
 }

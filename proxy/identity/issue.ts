@@ -10,6 +10,7 @@ import { fromBundleMessage } from '../../common/rpc/bundle-message.ts';
 import { createChannel, type ChannelSettings } from '../../common/rpc/channel.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { IdentityClient, type IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
+import { withSkew } from './skew.ts';
 import type { WorkloadIdentity } from './source.ts';
 
 /** What one certificate is asked for with. */
@@ -81,6 +82,9 @@ async function call(settings: IssueSettings, privateKey: KeyObject): Promise<Iss
   if (signal.aborted) onAbort();
   try {
     return await promise;
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    throw await withSkew(error, settings.channel, settings.clock.now());
   } finally {
     signal.removeEventListener('abort', onAbort);
     channel.close();

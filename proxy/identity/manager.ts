@@ -1,13 +1,14 @@
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
-import { enrolOnce } from './enrol.ts';
+import { leadsToFirstRoot } from './first-root.ts';
 import { firstIdentity } from './first-identity.ts';
-import { issue, type Issued } from './issue.ts';
+import type { Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { createIdentitySource } from './mutable-source.ts';
+import { recoverOnce, renewWith } from './recover.ts';
 import { startRenewalLoop, type RenewalState } from './renewal-loop.ts';
-import { expiresMs, tryTimeoutMs } from './schedule.ts';
+import { expiresMs, hurryDelayMs, renewalDueMs, tryTimeoutMs } from './schedule.ts';
 import { warnOfSkew } from './skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
 import { openStateDirectory } from './state-directory.ts';
@@ -90,9 +91,28 @@ export async function createIdentityManager(
     logger.info({ event: 'renewed', serial: serialOf(issued.identity) }, 'certificate renewed');
   }
 
+  /** The bundle in which another root became the first while a renewal was under way. */
+  let unfollowed: TrustBundle | undefined;
+
+  // The root is being rotated, and the former one is dropped when no certificate leads to it. Once
+  // for each bundle: a control plane that orders its roots otherwise is not asked again and again.
+  function followRoot(): void {
+    const identity = identities.current();
+    if (loop.state.kind === 'renewing') unfollowed = identity.bundle;
+    else if (!leadsToFirstRoot(identity)) loop.hurry(hurryDelayMs(identity, random));
+  }
+
+  function dueMs(): number {
+    const identity = identities.current();
+    const late = unfollowed === identity.bundle && !leadsToFirstRoot(identity);
+    unfollowed = undefined;
+    return late ? clock.now() + hurryDelayMs(identity, random) : renewalDueMs(identity, random);
+  }
+
   const loop = startRenewalLoop({
     clock,
     random,
+    dueMs,
     current: () => identities.current(),
     renew,
     onScheduled(nextRenewalMs) {
@@ -108,6 +128,11 @@ export async function createIdentityManager(
       metrics.renewalFailed(codeOf(error));
       logFailure(settings, error, expiresMs(identities.current()), nextTryMs);
     },
+  });
+  // Now, too: it may have been started again before it could follow.
+  followRoot();
+  identities.onChange((_identity, kind) => {
+    if (kind === 'bundle') followRoot();
   });
   return {
     source: identities,
@@ -128,29 +153,14 @@ export async function createIdentityManager(
   };
 }
 
-async function renewed(
+function renewed(
   settings: IdentityManagerSettings,
   current: WorkloadIdentity,
   signal: AbortSignal,
 ): Promise<Issued> {
-  const { clock, controlPlane, lifetimeMs, spiffeId, tokens } = settings;
-  const remainingMs = expiresMs(current) - clock.now();
-  // An expired certificate proves nothing any more; a token still may.
-  const token = remainingMs > 0 ? undefined : await tokens?.read();
-  if (token !== undefined) return enrolOnce({ ...settings, token, signal });
-  return issue({
-    spiffeId,
-    channel: {
-      address: controlPlane,
-      trustDomain: spiffeId.trustDomain,
-      roots: current.bundle.roots,
-      identity: current,
-    },
-    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
-    timeoutMs: tryTimeoutMs(remainingMs),
-    clock,
-    signal,
-  });
+  const remainingMs = expiresMs(current) - settings.clock.now();
+  if (remainingMs <= 0) return recoverOnce(settings, current, signal);
+  return renewWith(settings, current, { timeoutMs: tryTimeoutMs(remainingMs), signal });
 }
 
 function logFailure(

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../common/clock.ts';
 import type { WorkloadIdentity } from './source.ts';
-import { expiresMs, renewalDueMs, retryDelayMs } from './schedule.ts';
+import { expiresMs, retryDelayMs } from './schedule.ts';
 
 /**
  * What the loop does now.
@@ -27,6 +27,8 @@ export type RenewalState =
 export interface RenewalLoopSettings {
   readonly clock: Clock;
   readonly random: () => number;
+  /** When the identity in use is to be renewed, in milliseconds since the epoch. */
+  readonly dueMs: () => number;
   /** The identity in use. */
   readonly current: () => WorkloadIdentity;
   /** One try; when it resolves, `current` returns the new identity. */
@@ -39,6 +41,8 @@ export interface RenewalLoopSettings {
 /** A running schedule. */
 export interface RenewalLoop {
   readonly state: RenewalState;
+  /** Brings the next renewal forward, unless it is under way, failing, or due sooner. */
+  hurry(delayMs: number): void;
   /** Ends the schedule and a try that is under way. */
   stop(): void;
 }
@@ -55,8 +59,7 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
     state = next;
   }
 
-  function wait(): RenewalState {
-    const dueMs = renewalDueMs(current(), random);
+  function wait(dueMs = settings.dueMs()): RenewalState {
     const timer = clock.after(dueMs - clock.now(), () => renew(0));
     settings.onScheduled(dueMs);
     return { kind: 'waiting', dueMs, timer };
@@ -86,6 +89,10 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
   return {
     get state() {
       return state;
+    },
+    hurry(delayMs) {
+      const dueMs = Math.round(clock.now() + delayMs);
+      if (state.kind === 'waiting' && dueMs < state.dueMs) enter(wait(dueMs));
     },
     stop: () => enter({ kind: 'stopped' }),
   };

@@ -24,6 +24,17 @@ const EXPIRED_RETRY_CAP_MS = 15_000;
 const TRY_FLOOR_MS = 1_000;
 const TRY_CAP_MS = 5_000;
 
+/** A fleet that is told at the same moment to renew does so over this time. */
+const HURRY_MS = 10_000;
+
+/** How long to wait before a renewal that is wanted now: the root is changing. */
+export function hurryDelayMs(
+  { lifetimeMs }: Pick<WorkloadIdentity, 'lifetimeMs'>,
+  random: () => number,
+): number {
+  return Math.round(random() * Math.min(HURRY_MS, lifetimeMs / 6));
+}
+
 /** When the certificate expires by this process's clock, in milliseconds since the epoch. */
 export function expiresMs({ receivedMs, lifetimeMs }: WorkloadIdentity): number {
   return receivedMs + lifetimeMs;

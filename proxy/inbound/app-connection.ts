@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT_MS = 5_000;
  * Rejects with the system's error, or the signal's reason when the peer has given up.
  */
 export function connectToApp(target: Destination, signal: AbortSignal): Promise<net.Socket> {
-  return connectPlaintext({ ...target, timeoutMs: CONNECT_TIMEOUT_MS }, signal);
+  return connectPlaintext({ ...target, timeoutMs: CONNECT_TIMEOUT_MS, sharedRead: true }, signal);
 }
 
 /** The reason to count and log for a failed connection to the application. */

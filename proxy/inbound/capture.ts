@@ -29,18 +29,12 @@ export async function listenInboundCapture(
   listen: Destination,
   dependencies: InboundCaptureDependencies,
 ): Promise<PlaintextListener> {
-  const { logger } = dependencies;
-  const name = 'inbound';
-  const listener = await listenPlaintext(
-    { name, host: listen.address, port: listen.port, logger },
+  const { address: host, port } = listen;
+  const announcement = (at: string): string => `plaintext that comes in is captured on ${at}`;
+  return await listenPlaintext(
+    { name: 'inbound', host, port, logger: dependencies.logger, announcement },
     (socket) => serve(socket, dependencies),
   );
-  const { address, port } = listener.address;
-  logger.info(
-    { event: 'listening', name, address, port },
-    `plaintext that comes in is captured on ${formatHostPort(address, port)}`,
-  );
-  return listener;
 }
 
 async function serve(socket: net.Socket, dependencies: InboundCaptureDependencies): Promise<void> {

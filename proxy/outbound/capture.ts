@@ -31,18 +31,12 @@ export async function listenOutboundCapture(
   listen: Destination,
   dependencies: OutboundCaptureDependencies,
 ): Promise<PlaintextListener> {
-  const { logger } = dependencies;
-  const name = 'outbound';
-  const listener = await listenPlaintext(
-    { name, host: listen.address, port: listen.port, logger },
+  const { address: host, port } = listen;
+  const announcement = (at: string): string => `connections that leave are captured on ${at}`;
+  return await listenPlaintext(
+    { name: 'outbound', host, port, logger: dependencies.logger, announcement },
     (socket) => serve(socket, dependencies),
   );
-  const { address, port } = listener.address;
-  logger.info(
-    { event: 'listening', name, address, port },
-    `connections that leave are captured on ${formatHostPort(address, port)}`,
-  );
-  return listener;
 }
 
 async function serve(socket: net.Socket, dependencies: OutboundCaptureDependencies): Promise<void> {

@@ -1,4 +1,3 @@
-import { formatHostPort } from '../../common/listen.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
@@ -33,15 +32,10 @@ export async function listenUpstream(
     peer: spiffeId({ trustDomain, namespace, service }).uri,
     connect: (signal: AbortSignal) => connectToService(target, dependencies, signal),
   };
-  const name = 'upstream';
-  const listener = await listenPlaintext(
-    { name, host: listen.address, port: listen.port, logger },
+  const { address: host, port } = listen;
+  const announcement = (at: string): string => `${service}.${namespace}:${target.port} is at ${at}`;
+  return await listenPlaintext(
+    { name: 'upstream', host, port, logger, announcement, fields: { service } },
     (socket) => carry(socket, request, dependencies),
   );
-  const { address, port } = listener.address;
-  logger.info(
-    { event: 'listening', name, address, port, service },
-    `${service}.${namespace}:${target.port} is at ${formatHostPort(address, port)}`,
-  );
-  return listener;
 }

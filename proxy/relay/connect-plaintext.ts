@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { connectWithSharedRead } from './shared-read.ts';
 
 /** Where to connect, and how long to try. */
 export interface PlaintextTarget {
@@ -6,6 +7,8 @@ export interface PlaintextTarget {
   readonly address: string;
   readonly port: number;
   readonly timeoutMs: number;
+  /** True for a connection whose bytes are read with `readInto`, and not as a stream. */
+  readonly sharedRead?: boolean;
 }
 
 /**
@@ -20,13 +23,13 @@ const KEEP_ALIVE_MS = 60_000;
  * Rejects with the system's error, a DOMException `TimeoutError`, or the signal's reason.
  */
 export async function connectPlaintext(
-  { address, port, timeoutMs }: PlaintextTarget,
+  { address, port, timeoutMs, sharedRead = false }: PlaintextTarget,
   signal: AbortSignal,
 ): Promise<net.Socket> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   deadline.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
-  const socket = net.connect({
+  const socket = (sharedRead ? connectWithSharedRead : net.connect)({
     host: address,
     port,
     allowHalfOpen: true,

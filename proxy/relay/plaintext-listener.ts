@@ -1,7 +1,7 @@
 import net from 'node:net';
 import type { Logger } from 'pino';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
-import { listen, type ListenTarget } from '../../common/listen.ts';
+import { formatHostPort, listen, type ListenTarget } from '../../common/listen.ts';
 
 /** A listener for plaintext connections that is up. */
 export interface PlaintextListener extends Closeable, Drainable {
@@ -12,6 +12,10 @@ export interface PlaintextListener extends Closeable, Drainable {
 /** What a listener needs. */
 export interface PlaintextListenerOptions extends ListenTarget {
   readonly logger: Logger;
+  /** What is said when it listens, at that address and port. */
+  readonly announcement: (at: string) => string;
+  /** What is logged with that. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -21,7 +25,7 @@ export interface PlaintextListenerOptions extends ListenTarget {
  * Throws ListenError when it cannot listen.
  */
 export async function listenPlaintext(
-  { logger, ...target }: PlaintextListenerOptions,
+  { logger, announcement, fields, ...target }: PlaintextListenerOptions,
   serve: (socket: net.Socket) => Promise<void>,
 ): Promise<PlaintextListener> {
   const sockets = new Map<net.Socket, Promise<void>>();
@@ -35,6 +39,10 @@ export async function listenPlaintext(
     },
   );
   const { address, port } = await listen(server, target);
+  logger.info(
+    { event: 'listening', name: target.name, address, port, ...fields },
+    announcement(formatHostPort(address, port)),
+  );
   // accept() can fail for want of file descriptors: the listener goes on when there are some again.
   server.on('error', (error) => {
     const sentence = `could not accept a connection to the ${target.name} port: ${error.message}`;

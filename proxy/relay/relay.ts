@@ -14,10 +14,12 @@ export interface RelayCounters {
  * - `app-reset`: the plaintext side broke off;
  * - `peer-reset`: the tunnel's side reset the stream;
  * - `tunnel-lost`: the tunnel died under the stream;
+ * - `shed`: memory ran out, and nobody had read from it for the longest time;
  * - `untouched`: the tunnel died before a byte went either way; the socket is still open and unread,
  *   so the connection can be tried on another tunnel.
  */
-export type RelayOutcome = 'complete' | 'app-reset' | 'peer-reset' | 'tunnel-lost' | 'untouched';
+export type RelayOutcome =
+  'complete' | 'app-reset' | 'peer-reset' | 'tunnel-lost' | 'shed' | 'untouched';
 
 /** The tunnel's side of a relay: a duplex stream, and what a Duplex cannot say about its end. */
 export interface RelayStream {

@@ -1,8 +1,8 @@
 import type { Clock } from '../../common/clock.ts';
 import type { PeerTrust, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
-import type { Http2ServerTunnel } from './http2-server-tunnel.ts';
 import { isRevoked } from './peer-check.ts';
+import type { ServerTunnel } from './server-tunnel.ts';
 import { isStale } from './staleness.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { ListenLimits } from './tunnel-limits.ts';
@@ -10,7 +10,7 @@ import type { TunnelEnd } from './tunnel.ts';
 
 /** The tunnels that peers have dialled; a peer is one identity at one address. */
 export class InboundTunnels {
-  readonly #tunnels = new Set<Http2ServerTunnel>();
+  readonly #tunnels = new Set<ServerTunnel>();
   readonly #watch: ExpiryWatch;
   readonly #buckets = new Map<string, TokenBucket>();
   readonly #clock: Clock;
@@ -49,7 +49,7 @@ export class InboundTunnels {
     return bucket;
   }
 
-  add(peerKey: string, tunnel: Http2ServerTunnel): void {
+  add(peerKey: string, tunnel: ServerTunnel): void {
     this.#tunnels.add(tunnel);
     this.#watch.add(peerKey, tunnel);
     void tunnel.closed.then(() => {

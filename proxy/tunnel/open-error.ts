@@ -1,4 +1,4 @@
-import { constants } from 'node:http2';
+import { ERROR_CODE } from '../http2/protocol.ts';
 import { TunnelError } from './tunnel-error.ts';
 
 /** What a CONNECT that was answered with anything but 200 means (HBONE as ztunnel answers it). */
@@ -28,20 +28,23 @@ export function answerError(status: number | undefined): TunnelError {
  * What the end of a CONNECT without an answer means (RFC 9113 section 7). `refused-stream` says that
  * the peer has not looked at it: node:http2 says ENHANCE_YOUR_CALM in that case too.
  */
-export function resetError(code: number, tunnelLost: boolean): TunnelError {
-  if (code === constants.NGHTTP2_REFUSED_STREAM || code === constants.NGHTTP2_ENHANCE_YOUR_CALM) {
+export function resetError(code: number): TunnelError {
+  if (code === ERROR_CODE.REFUSED_STREAM || code === ERROR_CODE.ENHANCE_YOUR_CALM) {
     return new TunnelError('refused-stream', 'the peer refused the stream before it looked at it');
   }
-  if (tunnelLost)
-    return new TunnelError('tunnel-lost', 'the tunnel ended before the peer answered');
   switch (code) {
-    case constants.NGHTTP2_CONNECT_ERROR:
+    case ERROR_CODE.CONNECT_ERROR:
       return new TunnelError('app-unreachable', "the peer's application did not accept");
-    case constants.NGHTTP2_INTERNAL_ERROR:
-    case constants.NGHTTP2_CANCEL:
-    case constants.NGHTTP2_NO_ERROR:
+    case ERROR_CODE.INTERNAL_ERROR:
+    case ERROR_CODE.CANCEL:
+    case ERROR_CODE.NO_ERROR:
       return new TunnelError('tunnel-lost', `the peer gave the stream up (HTTP/2 code ${code})`);
     default:
       return new TunnelError('protocol', `the peer reset the stream with HTTP/2 code ${code}`);
   }
+}
+
+/** The tunnel is gone, and there was no answer. */
+export function tunnelLostError(): TunnelError {
+  return new TunnelError('tunnel-lost', 'the tunnel ended before the peer answered');
 }

@@ -1,6 +1,7 @@
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DockerEngine } from '../helpers/docker/docker-engine.ts';
+import { TEST_IMAGE } from '../helpers/docker/images.ts';
 import { runHauberk } from '../helpers/hauberk-process.ts';
 import type { Scope } from '../helpers/scope.ts';
 
@@ -12,6 +13,8 @@ export interface ComposeProject {
   compose(...args: readonly string[]): Promise<string>;
   /** The id of the container of a service, running or not. */
   container(service: string): Promise<string>;
+  /** The ids of all of its containers, running or not, by their services. */
+  containers(): Promise<ReadonlyMap<string, string>>;
   /** Ends it, with its networks and volumes. */
   down(): Promise<void>;
   /** What the engine still has of it: containers, networks and volumes. */
@@ -36,10 +39,17 @@ export async function createProject(
   { folder, name, meshed, port }: ComposeProjectOptions,
 ): Promise<ComposeProject> {
   await cp(SHOP, folder, { recursive: true });
-  await writeFile(join(folder, '.env'), `WEB_PORT=${port}\n`);
+  const socket = engine.env['DOCKER_HOST']?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
+  await writeFile(join(folder, '.env'), `WEB_PORT=${port}\nHAUBERK_ENGINE_SOCKET=${socket}\n`);
   const file = join(folder, 'compose.yaml');
   if (meshed) {
-    const { code, stdout, stderr } = await runHauberk(['inject', file, '--project', name]);
+    const { code, stdout, stderr } = await runHauberk([
+      'inject',
+      file,
+      `--project=${name}`,
+      `--image=${TEST_IMAGE}`,
+      '--keeper',
+    ]);
     if (code !== 0) throw new Error(`inject failed with ${code}: ${stderr}`);
     await writeFile(file, stdout);
   }
@@ -52,16 +62,19 @@ export async function createProject(
     await compose('down', '--volumes', '--timeout', '5');
   };
   scope.teardown(down);
+  const containers = async (): Promise<ReadonlyMap<string, string>> => {
+    const format = '{{.Label "com.docker.compose.service"}} {{.ID}}';
+    const all = ['ps', '--all', '--no-trunc', '--filter', label, '--format', format];
+    const lines = (await engine.docker(...all)).trim().split('\n').toSorted();
+    return new Map(lines.map((line) => line.split(' ') as [string, string]));
+  };
   return {
     name,
     folder,
     compose,
     down,
-    async container(service) {
-      const of = `label=com.docker.compose.service=${service}`;
-      const ids = ['ps', '--all', '--quiet', '--no-trunc', '--filter', label, '--filter', of];
-      return (await engine.docker(...ids)).trim();
-    },
+    containers,
+    container: async (service) => (await containers()).get(service) ?? '',
     leftovers: async () =>
       [await list('container', '--all'), await list('network'), await list('volume')]
         .filter((ids) => ids !== '')

@@ -1,19 +1,21 @@
 // A project of three services on two networks, with links, replicas and health checks, as people write
 // them. As it is, what the services say to each other can be read on its bridges. Injected, the same
 // applications do the same, and nothing can be read: not when everything starts, and not while each
-// kind of container is restarted or killed in turn.
+// container is restarted in turn, after which the project recovers by itself.
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { dockerEngine, engineWith, type DockerEngine } from '../helpers/docker/docker-engine.ts';
+import { TEST_IMAGE, TEST_VERIFY_IMAGE } from '../helpers/docker/images.ts';
 import { eventually } from '../helpers/deadline.ts';
 import { runHauberk } from '../helpers/hauberk-process.ts';
 import { requires } from '../helpers/requirements.ts';
 import { fileScope, type Scope } from '../helpers/scope.ts';
 import { startCaller } from './caller.ts';
 import { createProject, type ComposeProject } from './project.ts';
+import { settled } from './settled.ts';
 import { watchWire } from './wire.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -28,17 +30,18 @@ let engine: DockerEngine;
 docker.serial('the images are built', async (t) => {
   t.timeout(TIMEOUT_MS);
   engine = await dockerEngine(scope);
-  await engine.docker('build', '--quiet', '--target', 'hauberk', '--tag', 'hauberk', ROOT);
-  await engine.docker('build', '--quiet', '--target', 'verify', '--tag', 'hauberk-verify', ROOT);
+  const build = ['build', '--quiet', '--target'];
+  await engine.docker(...build, 'hauberk', '--tag', TEST_IMAGE, ROOT);
+  await engine.docker(...build, 'verify', '--tag', TEST_VERIFY_IMAGE, ROOT);
   const redis = path.join(import.meta.dirname, 'shop/redis');
   await engine.docker('build', '--quiet', '--tag', 'hauberk-test-redis', redis);
 
-  const user = await engine.docker('image', 'inspect', '--format', '{{.Config.User}}', 'hauberk');
+  const user = await engine.docker('image', 'inspect', '--format', '{{.Config.User}}', TEST_IMAGE);
   t.is(user.trim(), '15337:15337');
-  const version = await engine.docker('run', '--rm', 'hauberk', 'version');
+  const version = await engine.docker('run', '--rm', TEST_IMAGE, 'version');
   t.regex(version, /^hauberk \d/);
-  const data = '/var/lib/hauberk';
-  const id = await engine.docker('run', '--detach', 'hauberk', 'control-plane', '--data-dir', data);
+  const command = ['control-plane', '--data-dir', '/var/lib/hauberk'];
+  const id = await engine.docker('run', '--detach', TEST_IMAGE, ...command);
   scope.teardown(() => engine.docker('rm', '--force', '--volumes', id.trim()));
   await eventually(
     'the health check of the image finds a control plane ready',
@@ -107,29 +110,37 @@ docker.serial('without a mesh everything can be read', async (t) => {
 docker.serial('injected, nothing can be read, whatever is restarted', async (t) => {
   t.timeout(TIMEOUT_MS);
   const seen = await seenOnTheWire(t, { meshed: true, port: 18_181 }, async (project, caller) => {
-    const restart = async (...services: readonly string[]): Promise<void> => {
-      for (const service of services) {
-        await engine.docker('restart', '--time', '5', await project.container(service));
-      }
-      await caller.works(`${services.join(' and ')} restarted: web answers again`);
+    const ids = async (): Promise<readonly string[]> => [...(await project.containers()).values()];
+    const recovers = async (what: string): Promise<void> => {
+      await settled(`${what}: all containers are in place`, engine, ids);
+      await caller.works(`${what}: web answers again`);
+    };
+    const restart = async (service: string): Promise<void> => {
+      await engine.docker('restart', '--time', '5', await project.container(service));
     };
     await verifies(t, project);
-    for (const service of ['redis', 'redis-sidecar', 'api-1-sidecar', 'web', 'web-sidecar']) {
+    const services = [...(await project.containers()).keys()];
+    t.is(services.length, 14, services.join(' '));
+    for (const service of services) {
       await restart(service);
+      await recovers(`${service} restarted`);
     }
-    await restart('hauberk-control-plane');
 
     for (const service of ['api-1-sidecar', 'api-2', 'hauberk-control-plane']) {
       // From inside, as a crash is; what the engine kills on demand it leaves dead.
       const id = await project.container(service);
       await engine.docker('exec', id, 'sh', '-c', 'kill -KILL -1').catch(() => {});
-      await caller.works(`${service} killed: web answers again`);
+      await recovers(`${service} killed`);
     }
 
-    // A namespace ends with its pod. What was in it is cut off, and has to join the new one.
-    await engine.docker('restart', '--time', '5', await project.container('redis-pod'));
+    // Without the keeper a sidecar finds back by itself, and the application when it is restarted.
+    await engine.docker('stop', '--time', '5', await project.container('hauberk-keeper'));
+    await restart('redis-pod');
+    const pair = ['redis-pod', 'redis-sidecar'].map((service) => project.container(service));
+    await settled('the sidecar is in its new pod', engine, () => Promise.all(pair));
     await caller.fails('redis is cut off while its pod is another');
-    await restart('redis-sidecar', 'redis');
+    await restart('redis');
+    await caller.works('redis restarted: web answers again');
   });
   t.is(seen.marker, 0, 'never on the wire');
   t.true(seen.request > 0, 'the capture sees what is in plaintext');
@@ -141,7 +152,8 @@ docker.serial('the mesh to look at: docker compose up', async (t) => {
   const name = `hauberklook${randomBytes(4).toString('hex')}`;
   const file = ['--file', path.join(ROOT, 'compose.yaml'), '--project-name', name];
   const port = 18_182;
-  const withPort = engineWith({ ...engine.env, WEB_PORT: String(port) });
+  const env = { ...engine.env, WEB_PORT: String(port), HAUBERK_IMAGE: TEST_IMAGE };
+  const withPort = engineWith(env);
   const compose = (...args: readonly string[]) => withPort.compose(...file, ...args);
   t.teardown(() => compose('down', '--volumes', '--timeout', '2'));
   await compose('up', '--detach', 'web', 'api');

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { within } from '../helpers/deadline.ts';
 import type { DockerEngine } from '../helpers/docker/docker-engine.ts';
+import { TEST_VERIFY_IMAGE } from '../helpers/docker/images.ts';
 import { words } from '../helpers/docker/run.ts';
 import type { Scope } from '../helpers/scope.ts';
 
@@ -33,7 +34,9 @@ export async function watchWire(
   const child = spawn(
     'docker',
     [
-      ...words(`run --rm --name ${name} --network ${network} --entrypoint tcpdump hauberk-verify`),
+      ...words(
+        `run --rm --name ${name} --network ${network} --entrypoint tcpdump ${TEST_VERIFY_IMAGE}`,
+      ),
       ...words(`-i ${network === 'host' ? 'any' : 'eth0'} ${TCPDUMP_OPTIONS}`),
     ],
     { env: engine.env, stdio: ['ignore', 'pipe', 'pipe'] },

@@ -11,7 +11,7 @@ import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
-import { decodeAuthority } from '../../control-plane/ca/stored-authority.ts';
+import { decodeIssuer } from '../../control-plane/ca/stored-authority.ts';
 import { startControlPlane, type ControlPlane } from '../../control-plane/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import {
@@ -59,6 +59,8 @@ export interface ControlPlaneUnderTestOptions {
   readonly leafLifetimeSeconds?: number;
   /** A file, as with `--mesh-config`. */
   readonly meshConfig?: string;
+  /** Seconds; expired certificates are not renewed without it. */
+  readonly renewAfterExpiry?: number;
   /** Instead of the one that the test moves, which stands still then. */
   readonly clock?: Clock;
 }
@@ -69,8 +71,9 @@ export const webId = 'spiffe://mesh.local/ns/shop/sa/web';
 /** Starts one; everything ends with the test. */
 export async function startControlPlaneUnderTest(
   t: ExecutionContext,
-  { leafLifetimeSeconds = 3600, meshConfig, clock: ownClock }: ControlPlaneUnderTestOptions = {},
+  options: ControlPlaneUnderTestOptions = {},
 ): Promise<ControlPlaneUnderTest> {
+  const { leafLifetimeSeconds = 3600, renewAfterExpiry = 0, meshConfig, clock: ownClock } = options;
   const directory = await temporaryDirectory();
   const dataDir = join(directory.path, 'data');
   const clock = createManualClock(Date.now());
@@ -81,6 +84,7 @@ export async function startControlPlaneUnderTest(
     httpListen: { host: '127.0.0.1', port: 0 },
     trustDomain: 'mesh.local',
     leafLifetimeSeconds,
+    renewAfterExpiry,
     writeToken: [],
     meshConfig,
     drainSeconds: 5,
@@ -176,5 +180,5 @@ async function makeAuthority(
   const entry = await store.get('ca/issuer');
   await store.close();
   if (entry === undefined) throw new Error('expected an issuer in the store');
-  return decodeAuthority(entry);
+  return decodeIssuer(entry);
 }

@@ -39,6 +39,7 @@ test('docs/metrics.md describes every metric of the control plane', async (t) =>
     viewVersion: () => 0,
     meshConfigVersion: () => 0,
     meshConfigValid: () => true,
+    rootRotation: () => ({ phase: 'stable', waiting: 0 }),
     issuerNotAfterMs: () => 0,
   });
   t.deepEqual(tableOf('metrics.md', 'Control plane'), await rowsOf(registry));

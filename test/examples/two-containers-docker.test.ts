@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { dockerEngine } from '../helpers/docker/docker-engine.ts';
+import { TEST_IMAGE } from '../helpers/docker/images.ts';
 import { within } from '../helpers/deadline.ts';
 import { requires } from '../helpers/requirements.ts';
 
@@ -14,7 +15,7 @@ requires('docker')('run.sh reads the order before, and cannot after', async (t) 
   t.timeout(TIMEOUT_MS);
   const engine = await dockerEngine(t);
   const script = spawn(SCRIPT, {
-    env: engine.env,
+    env: { ...engine.env, HAUBERK_IMAGE: TEST_IMAGE },
     stdio: ['ignore', 'pipe', 'pipe'],
     // With what it starts, so that nothing of it is left when it takes too long.
     detached: true,

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { systemClock } from '../../common/clock.ts';
 import type { Authority } from '../../common/pki/authority.ts';
-import { decodeAuthority } from '../../control-plane/ca/stored-authority.ts';
+import { decodeIssuer } from '../../control-plane/ca/stored-authority.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 
 /**
@@ -25,7 +25,7 @@ export async function stolenIssuer(dataDirectory: string): Promise<Authority> {
     const entry = await store.get('ca/issuer');
     await store.close();
     if (entry === undefined) throw new Error('expected an issuer in the store');
-    return decodeAuthority(entry);
+    return decodeIssuer(entry);
   } finally {
     await rm(copy, { recursive: true });
   }

@@ -3,18 +3,18 @@
  * the mesh trusts, presents and signs with in each of them.
  *
  *              begin                  everybody has               no certificate that
- *              (new root, cross-      acknowledged                is in use leads to
- *               signed both ways)     the bundle (adopted)        the former root
+ *              (new root, vouched     acknowledged                is in use leads to
+ *               for by the present)   the bundle (adopted)        the former root
  *     stable ──────────────> prepared ──────────────────> signing ─────────────────────> stable
  *       ^                       │                           │  ^                   (former root
  *       │                     abort                       abort │                    is retired)
  *       └───────────────────────┘                           └──┘
  *                                                     (the roots change places)
  *
- *     phase      signs   bundle          comes along with every leaf
+ *     phase      signs   bundle   comes along with every leaf
  *     stable     A       A
- *     prepared   A       A, B            A vouched for by B
- *     signing    B       B, A            B vouched for by A
+ *     prepared   A       A, B
+ *     signing    B       B, A     B, cross-signed by A
  *     stable     B       B
  *
  * The root that signs stands first in the bundle: a sidecar whose certificate does not lead to the
@@ -25,6 +25,9 @@
  * and A is dropped only when no such leaf is in use any more. Whoever has a leaf under B was given the
  * bundle with B in the same answer. The roots may therefore change places back at any time before the
  * former one is dropped.
+ *
+ * B does not vouch for A. Nobody needs it, because nobody trusts B alone while there are leaves under
+ * A; and it would let A speak for the mesh for years after it was dropped, if its key turned up.
  */
 
 /** A root by its digest, as join tokens pin it. */
@@ -44,7 +47,7 @@ export interface Rotation {
   readonly phaseStartedMs: number;
   /** It was aborted while `to` signed: the roots have changed places. */
   readonly returning: boolean;
-  /** `from` vouches for `to`. Not so when the key of `from` is kept somewhere else. */
+  /** A cross-signature by `from` carries those who are away. There is none when its key is not here. */
   readonly bridged: boolean;
   /** The key of `from` is in the wrong hands: nothing is waited for beyond this moment. */
   readonly deadlineMs?: number | undefined;
@@ -99,6 +102,18 @@ export function advance(trust: Trust, nowMs: number): Trust {
   const next = { bundleVersion: bundleVersion + 1, signing: rotation.to };
   if (rotation.phase === 'signing') return next;
   return { ...next, rotation: { ...rotation, phase: 'signing', phaseStartedMs: nowMs } };
+}
+
+/**
+ * The root that new join tokens pin: one that vouches for whatever signs while they are good, whether
+ * the rotation comes to its end or is aborted. Undefined while there is none.
+ */
+export function pinnedRoot({ signing, rotation }: Trust): RootDigest | undefined {
+  if (rotation === undefined || !rotation.bridged) return signing;
+  if (rotation.returning) return rotation.to;
+  if (rotation.deadlineMs === undefined) return rotation.from;
+  // The former root is in the wrong hands, and the new one does not vouch for it.
+  return rotation.phase === 'signing' ? rotation.to : undefined;
 }
 
 /** Why a rotation cannot be aborted. */

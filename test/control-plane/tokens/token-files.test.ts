@@ -24,7 +24,16 @@ const HALF_MS = TOKEN_FILE_TTL_MS / 2;
 async function rig(t: ExecutionContext) {
   const { store, clock, path } = await createSqliteUnderTest(t);
   const log = createLogRecorder();
-  const tokens = createTokens({ store, clock, turns: createTurns(), rootDigest: 'd'.repeat(50) });
+  const tokens = createTokens({
+    store,
+    clock,
+    turns: createTurns(),
+    roots: () => ({
+      pinned: 'd'.repeat(50),
+      accepted: new Set(['d'.repeat(50)]),
+      notBeforeMs: 0,
+    }),
+  });
   const commit = async ({ compares, operations }: Redemption): Promise<true | undefined> =>
     (await store.transact(compares, operations)).succeeded || undefined;
   return {

@@ -39,7 +39,16 @@ async function rig(t: ExecutionContext): Promise<Rig> {
     await directory[Symbol.asyncDispose]();
   });
   const create = (): Tokens =>
-    createTokens({ store, clock, turns: createTurns(), rootDigest: 'd'.repeat(50) });
+    createTokens({
+      store,
+      clock,
+      turns: createTurns(),
+      roots: () => ({
+        pinned: 'd'.repeat(50),
+        accepted: new Set(['d'.repeat(50)]),
+        notBeforeMs: 0,
+      }),
+    });
   return {
     directory: directory.path,
     store,

@@ -79,11 +79,13 @@ test('an expired state needs a token, and says so', async (t) => {
   const first = await world.create({ controlPlane, token, stateDirectory });
   await first.close();
   await world.clock.advance(HOUR_MS);
+  controlPlane.refusal = 'certificate-expired';
   const error = await t.throwsAsync(world.create({ controlPlane, stateDirectory }), {
     instanceOf: IdentityError,
   });
   t.is(error.code, 'token-missing');
-  t.regex(error.message, /expired at/);
+  t.regex(error.message, /expired at .*, and refused: certificate-expired/);
+  controlPlane.refusal = undefined;
 
   const second = await world.create({ controlPlane, token, stateDirectory });
   t.is(second.instanceId, first.instanceId);
@@ -150,7 +152,7 @@ for (const have of ['with', 'without'] as const) {
     const callers = back.issues.map(({ caller }) => caller.kind);
     if (have === 'with') {
       t.is(outcome, 'renewed');
-      t.deepEqual(callers, ['anonymous']);
+      t.deepEqual(callers, ['workload'], 'the token is kept for when that is refused');
       t.true(clock.now() < expiresMs(manager.source.current()));
     } else {
       // This one takes it, because only our own clock has moved; a real one would refuse.

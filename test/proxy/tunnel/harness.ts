@@ -15,8 +15,8 @@ import type {
 } from '../../../proxy/identity/source.ts';
 import { createProxyMetrics } from '../../../proxy/metrics.ts';
 import type { ProxyMetrics } from '../../../proxy/metrics.ts';
-import { createHttp2Dial } from '../../../proxy/tunnel/http2-dial.ts';
-import { listenHttp2 } from '../../../proxy/tunnel/http2-listen.ts';
+import { createDial } from '../../../proxy/tunnel/dial.ts';
+import { listenTunnels } from '../../../proxy/tunnel/listen.ts';
 import type { ListenLimits, TunnelLimits } from '../../../proxy/tunnel/tunnel-limits.ts';
 import type {
   Dial,
@@ -115,9 +115,9 @@ export function createEngine(
     registry,
     logger,
     lines,
-    dial: createHttp2Dial({ ...shared, limits }),
+    dial: createDial({ ...shared, limits }),
     async listen(onStream, more = {}) {
-      const listener = await listenHttp2(
+      const listener = await listenTunnels(
         { ...shared, host: '127.0.0.1', port: 0, limits: { ...limits, ...more } },
         onStream,
       );

@@ -52,7 +52,7 @@ test('a foreign client carries a connection through our listener, half-close and
     { maxConcurrentStreams, initialWindowSize },
     {
       maxConcurrentStreams: 200,
-      initialWindowSize: 1024 * 1024,
+      initialWindowSize: 65_535,
     },
   );
 });

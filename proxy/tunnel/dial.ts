@@ -1,10 +1,10 @@
-import { connect as connectHttp2 } from 'node:http2';
-import type { ClientHttp2Session } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
+import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import {
@@ -15,8 +15,7 @@ import {
   handshakeError,
   peerError,
 } from './dial-error.ts';
-import { Http2ClientTunnel } from './http2-client-tunnel.ts';
-import { clientSessionOptions } from './http2-settings.ts';
+import { ClientTunnel } from './client-tunnel.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { AuthenticatedPeer, PeerCheck } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -24,28 +23,28 @@ import { secureContextOf } from './secure-context.ts';
 import { tunnelExpiryMs } from './staleness.ts';
 import { DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
+import { TUNNEL_MEMORY } from './tunnel-memory.ts';
 import type { Dial, DialTarget, Tunnel } from './tunnel.ts';
 
 /** What the dialling side of the engine is made of. */
-export interface Http2DialOptions {
+export interface DialOptions {
   readonly identity: IdentitySource;
   readonly metrics: TunnelMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Bounds what waits for slow readers; of the whole process when it is left out. */
+  readonly memory?: MemoryBudget;
   readonly limits?: Partial<TunnelLimits>;
 }
 
-/** The authority of node:http2's API; CONNECT requests carry their own. */
-const SESSION_AUTHORITY = 'https://hbone';
-
 /**
- * Creates the dialling side of HBONE on node:http2: TLS 1.3 with the identity of the moment, ALPN
+ * Creates the dialling side of HBONE: TLS 1.3 with the identity of the moment, ALPN
  * `h2`, no SNI, no resumption. The peer's identity is verified before a byte of HTTP/2 is sent.
  *
  * The TLS handshake of a client ends before the server has judged its certificate, so a dial
  * resolves only when the peer's SETTINGS have come: they are its word that it accepted us.
  */
-export function createHttp2Dial(options: Http2DialOptions): Dial {
+export function createDial(options: DialOptions): Dial {
   const { identity: source, clock, logger, metrics } = options;
   const limits: TunnelLimits = { ...DEFAULT_TUNNEL_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'outbound' });
@@ -55,7 +54,7 @@ export function createHttp2Dial(options: Http2DialOptions): Dial {
     const identity = source.current();
     const startedMs = clock.now();
     const socket = openSocket(target, identity);
-    let session: ClientHttp2Session | undefined;
+    let tunnel: ClientTunnel | undefined;
     const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
     interrupted.catch(ignore);
     const timer = clock.after(limits.handshakeTimeoutMs, () => {
@@ -67,25 +66,24 @@ export function createHttp2Dial(options: Http2DialOptions): Dial {
       await Promise.race([secured(socket, target), interrupted]);
       const check = checkPeer(socket, identity.bundle, clock.now());
       const { peer, certificate } = requireExpected(check, target);
-      session = connectHttp2(SESSION_AUTHORITY, {
-        ...clientSessionOptions(),
-        createConnection: () => socket,
-      });
-      await Promise.race([accepted(session, target), interrupted]);
-      metrics.handshake('outbound', (clock.now() - startedMs) / 1000);
-      const expiresMs = tunnelExpiryMs(identity, certificate);
-      const shared = {
+      tunnel = new ClientTunnel({
         socket,
         direction: 'outbound',
         peer,
-        expiresMs,
+        expiresMs: tunnelExpiryMs(identity, certificate),
         clock,
         logger,
         metrics,
-      } as const;
-      return new Http2ClientTunnel({ ...shared, session, limits });
+        limits,
+        http2: DEFAULT_CONNECTION_LIMITS,
+        memory: options.memory ?? TUNNEL_MEMORY,
+      });
+      await Promise.race([accepted(tunnel, socket, target), interrupted]);
+      metrics.handshake('outbound', (clock.now() - startedMs) / 1000);
+      tunnel.start();
+      return tunnel;
     } catch (error) {
-      session?.destroy();
+      tunnel?.destroy('transport-error');
       socket.destroy();
       throw error;
     } finally {
@@ -140,19 +138,16 @@ function secured(socket: TLSSocket, target: DialTarget): Promise<void> {
   return promise;
 }
 
-/** Resolves when the peer's SETTINGS have come. */
-function accepted(session: ClientHttp2Session, target: DialTarget): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let failure: Error | undefined;
-  const onError = (error: Error): void => {
-    failure ??= error;
-  };
-  const onClose = (): void => reject(acceptanceError(target, failure));
-  session.on('error', onError);
-  session.once('close', onClose);
-  session.once('remoteSettings', resolve);
-  promise.catch(ignore);
-  return promise;
+/** Resolves when the peer has accepted us, and rejects when it ends the connection instead. */
+async function accepted(
+  tunnel: ClientTunnel,
+  socket: TLSSocket,
+  target: DialTarget,
+): Promise<void> {
+  const refused = tunnel.closed.then(() => {
+    throw acceptanceError(target, socket.errored ?? undefined);
+  });
+  await Promise.race([tunnel.accepted, refused]);
 }
 
 function ignore(): void {}

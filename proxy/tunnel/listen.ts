@@ -1,4 +1,3 @@
-import { performServerHandshake } from 'node:http2';
 import { createServer as createTcpServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -7,24 +6,26 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
+import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
+import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import type { PendingHandshake } from './handshake-gate.ts';
-import { Http2ServerTunnel } from './http2-server-tunnel.ts';
-import { serverSessionOptions } from './http2-settings.ts';
 import { InboundTunnels } from './inbound-tunnels.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { ServerTunnel } from './server-tunnel.ts';
 import { identityContextOptions } from './secure-context.ts';
 import { isStale, tunnelExpiryMs } from './staleness.ts';
 import { DEFAULT_LISTEN_LIMITS, DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { ListenLimits, TunnelLimits } from './tunnel-limits.ts';
+import { TUNNEL_MEMORY } from './tunnel-memory.ts';
 import type { IncomingStream, TunnelListener } from './tunnel.ts';
 
 /** What the listening side of the engine is made of. */
-export interface Http2ListenOptions {
+export interface ListenOptions {
   readonly identity: IdentitySource;
   readonly metrics: TunnelMetrics;
   readonly logger: Logger;
@@ -33,6 +34,8 @@ export interface Http2ListenOptions {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** Bounds what waits for slow readers; of the whole process when it is left out. */
+  readonly memory?: MemoryBudget;
   readonly limits?: Partial<TunnelLimits & ListenLimits>;
 }
 
@@ -44,8 +47,8 @@ export interface Http2ListenOptions {
  *
  * @throws ListenError when the port cannot be opened
  */
-export async function listenHttp2(
-  options: Http2ListenOptions,
+export async function listenTunnels(
+  options: ListenOptions,
   onStream: (stream: IncomingStream) => void,
 ): Promise<TunnelListener> {
   const { identity: source, clock, logger, metrics } = options;
@@ -139,9 +142,8 @@ export async function listenHttp2(
     { identity }: PendingHandshake,
     { peer, certificate }: AuthenticatedPeer,
     peerKey: string,
-  ): Http2ServerTunnel {
-    const tunnel = new Http2ServerTunnel({
-      session: performServerHandshake(socket, serverSessionOptions(limits.maxConcurrentStreams)),
+  ): ServerTunnel {
+    const tunnel = new ServerTunnel({
       socket,
       direction: 'inbound',
       peer,
@@ -152,6 +154,11 @@ export async function listenHttp2(
       logger,
       metrics,
       limits,
+      http2: {
+        ...DEFAULT_CONNECTION_LIMITS,
+        maxConcurrentStreams: limits.maxConcurrentStreams,
+      },
+      memory: options.memory ?? TUNNEL_MEMORY,
       onStream,
     });
     // The identity changed, or a drain began, while the handshake was under way.

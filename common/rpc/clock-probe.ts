@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import type { X509Certificate } from 'node:crypto';
+import { connect } from 'node:tls';
+import { peerSpiffeId } from '../pki/peer.ts';
+import { isSignedBy } from '../pki/signed-chain.ts';
+import { controlPlaneId } from '../pki/spiffe-id.ts';
+import { TLS_OPTIONS } from '../pki/tls-options.ts';
+import type { ServerAddress } from './channel.ts';
+
+/** Whom to ask, and whom to believe. */
+export interface ClockProbeSettings {
+  readonly address: ServerAddress;
+  readonly trustDomain: string;
+  readonly roots: readonly X509Certificate[];
+  readonly timeoutMs: number;
+}
+
+/**
+ * By how much this clock is wrong at least, when a server that OpenSSL does not believe is the control
+ * plane all the same, and only its dates do not fit our clock: its certificate is a day old at most.
+ *
+ * @returns milliseconds that this clock is ahead (positive) or behind (negative); undefined when it is
+ *   not the clock
+ */
+export async function probeClock(
+  { address, trustDomain, roots, timeoutMs }: ClockProbeSettings,
+  nowMs: number,
+): Promise<number | undefined> {
+  const socket = connect({
+    ...address,
+    ...TLS_OPTIONS,
+    ALPNProtocols: ['h2'],
+    servername: '',
+    // Nothing is sent; what it shows is verified below, but for the date.
+    rejectUnauthorized: false,
+  });
+  socket.on('error', ignore);
+  try {
+    await once(socket, 'secureConnect', { signal: AbortSignal.timeout(timeoutMs) });
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined || !isSignedBy(certificate, roots)) return undefined;
+    if (peerSpiffeId(certificate).uri !== controlPlaneId(trustDomain).uri) return undefined;
+    const [fromMs, untilMs] = [certificate.validFromDate, certificate.validToDate].map(Number);
+    if (fromMs !== undefined && nowMs < fromMs) return nowMs - fromMs;
+    return untilMs !== undefined && nowMs > untilMs ? nowMs - untilMs : undefined;
+  } catch {
+    // Whatever this is, the caller has an error of its own to tell.
+    return undefined;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function ignore(): void {}

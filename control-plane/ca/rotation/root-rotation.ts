@@ -1,0 +1,194 @@
+import type { Logger } from 'pino';
+import type { Clock, Timer } from '../../../common/clock.ts';
+import { describeError } from '../../../common/errors.ts';
+import type { Closeable } from '../../../common/lifecycle.ts';
+import type { Operation, Store } from '../../store/store.ts';
+import { makePair, trustOf, type Authorities } from '../authorities.ts';
+import type { AuthoritySource } from '../authority-source.ts';
+import { CaError } from '../ca-error.ts';
+import { openLiveCertificates, type LiveCertificates } from './live-certificates.ts';
+import { judge, type Progress, type SidecarFact } from './progress.ts';
+import type { Rotation } from './rotation.ts';
+import {
+  abortOperations,
+  advanceOperations,
+  beginOperations,
+  hurryOperations,
+} from './transitions.ts';
+
+/** What rotating the root takes. */
+export interface RootRotationOptions {
+  readonly authorities: AuthoritySource;
+  readonly store: Store;
+  readonly trustDomain: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Everybody who is known. */
+  readonly sidecars: () => readonly SidecarFact[];
+}
+
+/** How a rotation is asked for. */
+export interface RotateOptions {
+  /** The key of the root is in the wrong hands: nobody is waited for longer than this. */
+  readonly compromisedGraceMs?: number | undefined;
+}
+
+/** Where a rotation is. */
+export interface RotationStatus {
+  readonly rotation: Rotation;
+  readonly progress: Progress;
+}
+
+/** Rotates the root: see the picture in rotation.ts. One at a time; it goes on after a restart. */
+export interface RootRotation extends Closeable {
+  /** Undefined when none is under way. */
+  status(): RotationStatus | undefined;
+  /**
+   * Starts a rotation. While one is under way it goes on; when the key was stolen meanwhile, it goes
+   * on in haste.
+   *
+   * @throws CaError `rotation-under-way`, `root-key-elsewhere`, `authority-busy`; StoreError
+   */
+  rotate(options: RotateOptions): Promise<void>;
+  /** @throws CaError `rotation-not-abortable`, `authority-busy`; StoreError */
+  abort(): Promise<void>;
+  close(): void | Promise<void>;
+}
+
+/** Often enough that a person who watches does not wait for it. */
+const TICK_MS = 500;
+
+/** Takes up a rotation that is under way, and goes on with it until it is closed. */
+export async function openRootRotation(options: RootRotationOptions): Promise<RootRotation> {
+  const { authorities, store, trustDomain, clock, logger, sidecars } = options;
+  let certificates: LiveCertificates | undefined;
+  let timer: Timer | undefined;
+  let closed = false;
+
+  const status = (present = authorities.current()): RotationStatus | undefined => {
+    const { rotation } = trustOf(present);
+    if (rotation === undefined || certificates === undefined) return undefined;
+    const facts = {
+      nowMs: clock.now(),
+      sidecars: sidecars(),
+      certificates: certificates.list(),
+    };
+    return { rotation, progress: judge(rotation, facts) };
+  };
+  /** Everything that the log holds is known before anything is judged. */
+  const follow = async (): Promise<void> => {
+    certificates ??= await openLiveCertificates(store, clock);
+  };
+  const unfollow = async (): Promise<void> => {
+    const followed = certificates;
+    certificates = undefined;
+    await followed?.close();
+  };
+
+  const step = async (): Promise<void> => {
+    if (authorities.current().rotation === undefined) return unfollow();
+    await follow();
+    if (status()?.progress.complete !== true) return;
+    const before = authorities.current();
+    // Nothing is written on top of anything else than what was judged.
+    const after = await authorities.change((present) =>
+      present === before ? advanceOperations(present, clock.now()) : [],
+    );
+    if (after === before) return;
+    logPhase(logger, before, after);
+    // Read anew: what the former issuer signed is in the log now to the last entry.
+    await unfollow();
+  };
+  const tick = async (): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      if (closed) return;
+      logger.error(
+        { event: 'root-rotation-stuck', err: error },
+        `the rotation of the root could not go on, and will be tried again: ${describeError(error)}`,
+      );
+    }
+    if (!closed) timer = clock.after(TICK_MS, () => void tick());
+  };
+  if (authorities.current().rotation !== undefined) {
+    await follow();
+    logger.info(
+      { event: 'root-rotation-resumed' },
+      'a rotation of the root is under way, it goes on',
+    );
+  }
+  timer = clock.after(TICK_MS, () => void tick());
+
+  /** Starts, or says what else is to be done with the rotation that is under way. */
+  const plan = (present: Authorities, deadlineMs: number | undefined): Operation[] => {
+    const nowMs = clock.now();
+    const { rotation } = trustOf(present);
+    if (rotation === undefined) {
+      if (present.root.privateKey === undefined) throw rootKeyElsewhere();
+      const pair = makePair(trustDomain, nowMs);
+      return beginOperations(present, { pair, trustDomain, nowMs, deadlineMs });
+    }
+    if (rotation.returning) {
+      throw new CaError('rotation-under-way', 'a rotation of the root is being aborted', {
+        hint: 'wait until `hauberk ca status` says that none is under way',
+      });
+    }
+    if (deadlineMs === undefined || rotation.deadlineMs !== undefined) return [];
+    return hurryOperations(present, { nowMs, deadlineMs });
+  };
+
+  return {
+    status: () => status(),
+    async rotate({ compromisedGraceMs }) {
+      const deadlineMs =
+        compromisedGraceMs === undefined ? undefined : clock.now() + compromisedGraceMs;
+      await follow();
+      const before = authorities.current();
+      const after = await authorities.change((present) => plan(present, deadlineMs));
+      if (after !== before) logPhase(logger, before, after);
+    },
+    async abort() {
+      const before = authorities.current();
+      const after = await authorities.change((present) => abortOperations(present, clock.now()));
+      logPhase(logger, before, after);
+    },
+    close() {
+      closed = true;
+      timer?.cancel();
+      return unfollow();
+    },
+  };
+}
+
+function rootKeyElsewhere(): CaError {
+  return new CaError(
+    'root-key-elsewhere',
+    'the key of the root is kept somewhere else, so that its successor has to be made there',
+    { hint: 'install a chain from the new root with `hauberk ca install`' },
+  );
+}
+
+function logPhase(logger: Logger, before: Authorities, after: Authorities): void {
+  const [was, is] = [trustOf(before), trustOf(after)];
+  const phase = is.rotation?.phase ?? 'stable';
+  const returning = is.rotation?.returning ?? false;
+  logger.warn(
+    {
+      event: 'root-rotation-phase',
+      phase,
+      before: was.rotation?.phase ?? 'stable',
+      returning,
+      compromised: is.rotation?.deadlineMs !== undefined,
+      root: is.signing,
+      bundleVersion: is.bundleVersion,
+    },
+    `the rotation of the root ${SENTENCES[phase]}`,
+  );
+}
+
+const SENTENCES = {
+  prepared: 'has begun: every sidecar is told to trust the new root as well',
+  signing: 'goes on: certificates are issued below the other root',
+  stable: 'is over: one root is trusted',
+};

@@ -1,0 +1,152 @@
+import { crossSign } from '../../../common/pki/authority.ts';
+import type { Operation } from '../../store/store.ts';
+import {
+  BUNDLE_KEY,
+  CA_KEYS,
+  trustOf,
+  type Authorities,
+  type AuthorityPair,
+} from '../authorities.ts';
+import { CaError } from '../ca-error.ts';
+import { encodeBundle, encodeIssuer, encodeRoot } from '../stored-authority.ts';
+import { abort, abortRefusal, advance, begin, type NotAbortable, type Trust } from './rotation.ts';
+import { encodeRetired, encodeRotation, type RetiredRoot } from './stored-rotation.ts';
+
+/** No join token lives longer: after this nobody can come who knows only a former root. */
+const RETIRED_MS = 366 * 24 * 60 * 60 * 1000;
+
+/** Each of them costs a kilobyte of every handshake with the control plane. */
+const MAX_RETIRED = 4;
+
+/** How to start. */
+export interface BeginRotation {
+  readonly pair: AuthorityPair;
+  readonly trustDomain: string;
+  readonly nowMs: number;
+  /** The key of the present root is in the wrong hands: do not wait beyond this moment. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** The changes of the store that start a rotation of a stable mesh. */
+export function beginOperations(authorities: Authorities, options: BeginRotation): Operation[] {
+  const { pair, trustDomain, nowMs, deadlineMs } = options;
+  const { certificate, privateKey } = authorities.root;
+  const voucher =
+    privateKey === undefined
+      ? undefined
+      : crossSign({ certificate, privateKey }, pair.root.certificate, { trustDomain, nowMs });
+  const to = trustOf({ ...authorities, ...pair }).signing;
+  const bridged = voucher !== undefined;
+  const next = begin(trustOf(authorities), to, { nowMs, bridged, deadlineMs });
+  return [
+    ...putTrust(authorities, next, [certificate, pair.root.certificate]),
+    ...putRotation(next, voucher),
+    { kind: 'put', key: CA_KEYS.otherRoot, value: encodeRoot(pair.root) },
+    { kind: 'put', key: CA_KEYS.otherIssuer, value: encodeIssuer(pair.issuer) },
+    ...(deadlineMs === undefined ? [] : [forgetTokens(nowMs)]),
+  ];
+}
+
+/** The changes that make a routine rotation, which is under way, one after a theft of the key. */
+export function hurryOperations(
+  { rotation }: Authorities,
+  { nowMs, deadlineMs }: { readonly nowMs: number; readonly deadlineMs: number },
+): Operation[] {
+  if (rotation === undefined) return [];
+  const value = encodeRotation({ ...rotation, rotation: { ...rotation.rotation, deadlineMs } });
+  return [{ kind: 'put', key: CA_KEYS.rotation, value }, forgetTokens(nowMs)];
+}
+
+/** The changes that lead to the next phase. */
+export function advanceOperations(authorities: Authorities, nowMs: number): Operation[] {
+  const { rotation } = authorities;
+  if (rotation === undefined) return [];
+  const next = advance(trustOf(authorities), nowMs);
+  if (next.rotation === undefined) {
+    return [...stableAgain(authorities, next), ...retire(authorities, nowMs)];
+  }
+  return [...swapped(authorities, rotation.other, next), ...putRotation(next, rotation.voucher)];
+}
+
+const REFUSALS: Record<NotAbortable, readonly [message: string, hint?: string]> = {
+  'no-rotation': ['no rotation of the root is under way'],
+  returning: ['the rotation is being aborted already', 'watch it with `hauberk ca status`'],
+  compromised: [
+    'the former root is in the wrong hands, and the new one signs already: there is no way back',
+    'let it finish; `hauberk ca status` shows how far it is',
+  ],
+};
+
+/**
+ * The changes that abort.
+ *
+ * @throws CaError `rotation-not-abortable`
+ */
+export function abortOperations(authorities: Authorities, nowMs: number): Operation[] {
+  const { rotation } = authorities;
+  const refusal = abortRefusal(trustOf(authorities));
+  if (refusal !== undefined || rotation === undefined) {
+    const [message, hint] = REFUSALS[refusal ?? 'no-rotation'];
+    throw new CaError('rotation-not-abortable', message, hint === undefined ? {} : { hint });
+  }
+  const next = abort(trustOf(authorities), nowMs);
+  if (next.rotation === undefined) return stableAgain(authorities, next);
+  return [...swapped(authorities, rotation.other, next), ...putRotation(next, rotation.voucher)];
+}
+
+function swapped(authorities: Authorities, other: AuthorityPair, next: Trust): Operation[] {
+  const { root, issuer } = authorities;
+  return [
+    ...putTrust(authorities, next, [other.root.certificate, root.certificate]),
+    { kind: 'put', key: CA_KEYS.root, value: encodeRoot(other.root) },
+    { kind: 'put', key: CA_KEYS.issuer, value: encodeIssuer(other.issuer) },
+    { kind: 'put', key: CA_KEYS.otherRoot, value: encodeRoot(root) },
+    { kind: 'put', key: CA_KEYS.otherIssuer, value: encodeIssuer(issuer) },
+  ];
+}
+
+/** One root again; the other one goes, and its key with it. */
+function stableAgain(authorities: Authorities, next: Trust): Operation[] {
+  return [
+    ...putTrust(authorities, next, [authorities.root.certificate]),
+    { kind: 'delete', key: CA_KEYS.rotation },
+    { kind: 'delete', key: CA_KEYS.otherRoot },
+    { kind: 'delete', key: CA_KEYS.otherIssuer },
+  ];
+}
+
+/** Who knows only the former root finds a way for a while, unless it is in the wrong hands. */
+function retire({ rotation, retired }: Authorities, nowMs: number): Operation[] {
+  // After an abort nobody knows only the root that goes: tokens pin the one that stays.
+  if (rotation === undefined || rotation.rotation.returning) return [];
+  const { voucher, other } = rotation;
+  const { certificate } = other.root;
+  const trusted = rotation.rotation.deadlineMs === undefined;
+  // Without the cross-signature the way from those before ends here, too.
+  const kept: readonly RetiredRoot[] =
+    voucher !== undefined && trusted
+      ? [{ certificate, voucher, untilMs: nowMs + RETIRED_MS }, ...retired].slice(0, MAX_RETIRED)
+      : [];
+  return [{ kind: 'put', key: CA_KEYS.retired, value: encodeRetired(kept) }];
+}
+
+function putTrust(
+  { bundle }: Authorities,
+  { bundleVersion }: Trust,
+  roots: Authorities['bundle']['roots'],
+): Operation[] {
+  const value = encodeBundle({ ...bundle, version: bundleVersion, roots });
+  return [{ kind: 'put', key: BUNDLE_KEY, value }];
+}
+
+function putRotation(
+  { rotation }: Trust,
+  voucher: Parameters<typeof encodeRotation>[0]['voucher'],
+): Operation[] {
+  if (rotation === undefined) return [];
+  return [{ kind: 'put', key: CA_KEYS.rotation, value: encodeRotation({ rotation, voucher }) }];
+}
+
+function forgetTokens(nowMs: number): Operation {
+  return { kind: 'put', key: CA_KEYS.tokensNotBefore, value: Buffer.from(String(nowMs)) };
+}

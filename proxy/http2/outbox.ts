@@ -1,0 +1,122 @@
+import type { Duplex } from 'node:stream';
+import { FrameBuffer, releaseBuffer } from './frame-buffer.ts';
+
+/** A stream that has bytes to send, or whose reader waits for room. */
+export interface Sender {
+  /**
+   * Its turn: sends at most so many bytes.
+   *
+   * @returns true when it wants another turn
+   */
+  sendSome(maxBytes: number): boolean;
+}
+
+/**
+ * What may wait behind the write that is under way. Enough to keep a fast path busy, and little enough
+ * that small requests don't wait long behind bulk transfers.
+ */
+const HIGH_WATER_BYTES = 256 * 1024;
+
+/** What one stream may send before it is the next one's turn. */
+const TURN_BYTES = 64 * 1024;
+
+/**
+ * The answers and window updates that may wait besides. A peer who makes us produce more and doesn't
+ * read them means harm (CVE-2019-9517).
+ */
+const MAX_BACKLOG_BYTES = HIGH_WATER_BYTES + 1024 * 1024;
+
+/**
+ * Sends frames. All frames of one turn of the event loop leave in one TLS write, one write is under
+ * way at a time, and what comes meanwhile goes with the next. Streams that find it full wait in line,
+ * and are served in turn.
+ *
+ *     quiet: flushed at the end of the callback      one request, no wait
+ *     busy:  flushed at the end of the turn          many requests, one write
+ */
+export class Outbox {
+  readonly frames: FrameBuffer;
+  readonly #transport: Duplex;
+  readonly #mayServe: () => boolean;
+  readonly #onOverflow: () => void;
+  readonly #waiting = new Set<Sender>();
+  #isWriting = false;
+  #isScheduled = false;
+  /** The last flush had more than one frame: more will come in this turn. */
+  #isBusy = false;
+
+  constructor(options: {
+    readonly transport: Duplex;
+    /** False while nobody may send data: the connection's window is closed. */
+    readonly mayServe: () => boolean;
+    /** The peer does not read, and makes us produce. */
+    readonly onOverflow: () => void;
+  }) {
+    this.#transport = options.transport;
+    this.#mayServe = options.mayServe;
+    this.#onOverflow = options.onOverflow;
+    this.frames = new FrameBuffer(this.#schedule);
+  }
+
+  /** True when senders should wait for their turn. */
+  get isFull(): boolean {
+    return this.frames.length >= HIGH_WATER_BYTES;
+  }
+
+  /** Puts a sender at the end of the line, unless it stands in it. */
+  wait(sender: Sender): void {
+    this.#waiting.add(sender);
+  }
+
+  /** Takes a sender out of the line. */
+  forget(sender: Sender): void {
+    this.#waiting.delete(sender);
+  }
+
+  /** Gives turns to those who wait, as long as there is room. */
+  serve(): void {
+    if (this.#waiting.size === 0) return;
+    // A sender that is added again while this runs comes again, after all the others.
+    for (const sender of this.#waiting) {
+      if (this.isFull || !this.#mayServe()) return;
+      this.#waiting.delete(sender);
+      if (sender.sendSome(TURN_BYTES)) this.#waiting.add(sender);
+    }
+  }
+
+  readonly #schedule = (): void => {
+    if (this.frames.length > MAX_BACKLOG_BYTES) this.#onOverflow();
+    if (this.#isWriting || this.#isScheduled) return;
+    this.#isScheduled = true;
+    if (this.#isBusy) setImmediate(this.#flush);
+    else queueMicrotask(this.#flush);
+  };
+
+  /** Sends what waits, unless a write is under way, after which it goes by itself. */
+  readonly #flush = (): void => {
+    this.#isScheduled = false;
+    if (this.#isWriting || this.frames.length === 0 || this.#isGone) return;
+    this.#isBusy = this.frames.frames > 1;
+    this.#isWriting = true;
+    const bytes = this.frames.take();
+    this.#transport.write(bytes, () => {
+      releaseBuffer(bytes);
+      this.#isWriting = false;
+      if (this.#isGone) return;
+      this.serve();
+      // What was added in this callback has been scheduled; what came before has not.
+      if (this.frames.length > 0) this.#schedule();
+    });
+  };
+
+  get #isGone(): boolean {
+    return this.#transport.destroyed || this.#transport.writableEnded;
+  }
+
+  /** Sends what waits, and then a FIN. */
+  end(): void {
+    if (this.frames.length > 0 && !this.#isGone)
+      this.#transport.write(this.frames.take());
+    this.#transport.end();
+  }
+}

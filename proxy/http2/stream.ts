@@ -1,0 +1,282 @@
+import type { Clock } from '../../common/clock.ts';
+import type { HeaderField } from './hpack/static-table.ts';
+import type { Holder, MemoryBudget } from './memory-budget.ts';
+import type { Outbox, Sender } from './outbox.ts';
+import { ERROR_CODE, MAX_WINDOW_BYTES } from './protocol.ts';
+import { ReceiveWindow } from './receive-window.ts';
+
+/** How a stream ended, for whoever did not end it himself. */
+export type StreamEnd =
+  /** Both directions ended with END_STREAM. */
+  | { readonly kind: 'ended' }
+  /** The peer sent everything, ended, and reads no more (RST_STREAM NO_ERROR, RFC 9113 section 8.1). */
+  | { readonly kind: 'unread' }
+  /** The peer sent RST_STREAM. */
+  | { readonly kind: 'reset'; readonly code: number }
+  /** The peer broke the rules of the stream, and was sent RST_STREAM. */
+  | { readonly kind: 'broken'; readonly code: number }
+  /** It was given up because memory ran out, and nobody had read from it for the longest time. */
+  | { readonly kind: 'shed' }
+  /** The connection is gone. */
+  | { readonly kind: 'lost' };
+
+/** Hears of a stream until a receiver is attached. */
+export interface StreamObserver {
+  /** The header fields of a response have come. */
+  headers(fields: readonly HeaderField[], endStream: boolean): void;
+  ended(end: StreamEnd): void;
+}
+
+/** Takes the bytes of a stream. */
+export interface StreamReceiver {
+  /**
+   * Bytes have arrived; `consumed` must be called once they are out of our memory.
+   *
+   * @param more is true when there is more to come in this turn, so that it pays to wait for it
+   */
+  data(chunk: Buffer, more: boolean): void;
+  /** The peer has ended its direction. */
+  end(): void;
+  /** There is room again, after `send` returned false. */
+  resume(): void;
+  /** The stream is closed. Nothing is called after this. */
+  ended(end: StreamEnd): void;
+}
+
+/** What a stream needs of its connection. */
+export interface StreamHost {
+  readonly outbox: Outbox;
+  readonly budget: MemoryBudget;
+  readonly clock: Clock;
+  /** Sends what windows and frame sizes allow of `chunk`, and says how many bytes that was. */
+  transmit(stream: Http2Stream, chunk: Buffer, maxBytes: number): number;
+  /** The stream is closed; `byReset` when frames of it may still be on their way here. */
+  closed(stream: Http2Stream, byReset: boolean): void;
+}
+
+/** What a stream is made with. */
+export interface StreamOptions {
+  readonly id: number;
+  readonly host: StreamHost;
+  readonly observer?: StreamObserver;
+  /** The peer's SETTINGS_INITIAL_WINDOW_SIZE. */
+  readonly sendWindowBytes: number;
+  readonly maxReceiveWindowBytes: number;
+}
+
+/** A chunk of this size is part of something larger. */
+const BULK_CHUNK_BYTES = 8 * 1024;
+
+/**
+ * One stream of a connection (RFC 9113 section 5.1). It is no Node.js stream: bytes go from the frame
+ * to the receiver, and from the sender into the frame, in one call.
+ *
+ *     open ──end()──> half-closed (local) ──END_STREAM──> closed
+ *       ├─END_STREAM─> half-closed (remote) ───end()──────^
+ *       └──reset(), RST_STREAM, shed, connection lost─────^
+ */
+export class Http2Stream implements Sender, Holder {
+  readonly id: number;
+  /** What the peer allows us to send; below zero after it has shrunk its windows. */
+  sendWindowBytes: number;
+  readonly #host: StreamHost;
+  #observer: StreamObserver | undefined;
+  readonly #window: ReceiveWindow;
+  #receiver: StreamReceiver | undefined;
+  /** Came before anybody was there to receive it. */
+  #early: Buffer[] = [];
+  /** Read by us, and not sent yet: the peer's window or the outbox is full. */
+  #unsent: Buffer | undefined;
+  /** Received bytes that were not consumed yet. */
+  #unreadBytes = 0;
+  #localEnd: 'open' | 'wanted' | 'sent' = 'open';
+  #remoteEnded = false;
+  #isClosed = false;
+  #closedAs: StreamEnd | undefined;
+  /** False when nothing of it waits for a reader any more. */
+  #isHolding = true;
+
+  constructor(options: StreamOptions) {
+    this.id = options.id;
+    this.sendWindowBytes = options.sendWindowBytes;
+    this.#host = options.host;
+    this.#observer = options.observer;
+    this.#window = new ReceiveWindow(options.maxReceiveWindowBytes);
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** How it ended; undefined while it is open, and when we have reset it. */
+  get closedAs(): StreamEnd | undefined {
+    return this.#closedAs;
+  }
+
+  /** True when the peer has ended its direction. */
+  get remoteEnded(): boolean {
+    return this.#remoteEnded;
+  }
+
+  /** Sets who hears of it until a receiver is attached. */
+  observe(observer: StreamObserver): void {
+    this.#observer = observer;
+  }
+
+  /** Hands everything to a receiver from now on, beginning with what came before. */
+  attach(receiver: StreamReceiver): void {
+    this.#receiver = receiver;
+    const early = this.#early;
+    this.#early = [];
+    for (const [index, chunk] of early.entries()) receiver.data(chunk, index < early.length - 1);
+    if (this.#remoteEnded) receiver.end();
+  }
+
+  /**
+   * Sends bytes, which are the caller's again when it returns. False: send nothing more before
+   * `resume` is called. The bytes are never lost: what cannot go now goes later.
+   */
+  send(chunk: Buffer): boolean {
+    if (this.#isClosed || this.#localEnd !== 'open') return false;
+    const { outbox } = this.#host;
+    const sent = outbox.isFull ? 0 : this.#host.transmit(this, chunk, chunk.length);
+    if (sent < chunk.length) {
+      const rest = Buffer.from(chunk.subarray(sent));
+      this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);
+      if (this.sendWindowBytes > 0) outbox.wait(this);
+      this.#account();
+      return false;
+    }
+    if (!outbox.isFull) return true;
+    outbox.wait(this);
+    return false;
+  }
+
+  /** Ends our direction, after what was sent. */
+  end(): void {
+    if (this.#isClosed || this.#localEnd !== 'open') return;
+    this.#localEnd = 'wanted';
+    if (this.#unsent === undefined) this.#sendEnd();
+  }
+
+  /** Gives the stream up (RFC 9113 section 6.4). The receiver hears nothing of it. */
+  reset(code: number): void {
+    if (this.#isClosed) return;
+    this.#host.outbox.frames.reset(this.id, code);
+    this.#close(undefined, true);
+  }
+
+  /** Says that received bytes are out of our memory, so that the peer may send more. */
+  consumed(bytes: number): void {
+    this.#unreadBytes -= bytes;
+    this.#account();
+    this.#credit(bytes);
+  }
+
+  // What follows is called by the connection.
+
+  /** Counts a DATA frame; false when it is more than the window allows. */
+  receive(bytes: number): boolean {
+    return this.#window.receive(bytes);
+  }
+
+  /** Padding is consumed as it comes (RFC 9113 section 6.1). */
+  padding(bytes: number): void {
+    this.#credit(bytes);
+  }
+
+  data(chunk: Buffer, more: boolean): void {
+    this.#unreadBytes += chunk.length;
+    if (this.#receiver === undefined) this.#early.push(chunk);
+    else this.#receiver.data(chunk, more || chunk.length >= BULK_CHUNK_BYTES);
+    this.#account();
+  }
+
+  headers(fields: readonly HeaderField[], endStream: boolean): void {
+    this.#observer?.headers(fields, endStream);
+  }
+
+  /** True when a receiver is attached: the answer to the request has been given. */
+  get isAttached(): boolean {
+    return this.#receiver !== undefined;
+  }
+
+  remoteEnd(): void {
+    this.#remoteEnded = true;
+    this.#receiver?.end();
+    this.#closeWhenEnded();
+  }
+
+  /** The peer has opened its window; false when it is beyond 2^31-1 (RFC 9113 section 6.9.1). */
+  openSendWindow(bytes: number): boolean {
+    this.sendWindowBytes += bytes;
+    if (this.sendWindowBytes > MAX_WINDOW_BYTES) return false;
+    if (this.#unsent !== undefined && this.sendWindowBytes > 0) this.#host.outbox.wait(this);
+    return true;
+  }
+
+  sendSome(maxBytes: number): boolean {
+    const unsent = this.#unsent;
+    if (unsent === undefined) return this.#resume();
+    const sent = this.#host.transmit(this, unsent, Math.min(maxBytes, unsent.length));
+    this.#unsent = sent < unsent.length ? unsent.subarray(sent) : undefined;
+    this.#account();
+    if (this.#unsent !== undefined) return this.sendWindowBytes > 0;
+    if (this.#localEnd === 'wanted') this.#sendEnd();
+    else if (this.#host.outbox.isFull) return true;
+    else this.#resume();
+    return false;
+  }
+
+  /** The peer, the connection or we have ended it for good. */
+  terminate(end: StreamEnd): void {
+    this.#close(end, end.kind === 'broken');
+  }
+
+  shed(): void {
+    if (this.#isClosed) return;
+    this.#host.outbox.frames.reset(this.id, ERROR_CODE.ENHANCE_YOUR_CALM);
+    this.#close({ kind: 'shed' }, true);
+  }
+
+  #account(): void {
+    if (!this.#isHolding) return;
+    this.#host.budget.set(this, this.#unreadBytes + (this.#unsent?.length ?? 0));
+  }
+
+  #resume(): false {
+    this.#receiver?.resume();
+    return false;
+  }
+
+  #sendEnd(): void {
+    this.#localEnd = 'sent';
+    this.#host.outbox.frames.endStream(this.id);
+    this.#closeWhenEnded();
+  }
+
+  #credit(bytes: number): void {
+    if (this.#remoteEnded || this.#isClosed) return;
+    const { clock, budget, outbox } = this.#host;
+    const increment = this.#window.read(bytes, clock.now(), budget.isRoomy);
+    if (increment > 0) outbox.frames.windowUpdate(this.id, increment);
+  }
+
+  #closeWhenEnded(): void {
+    if (this.#remoteEnded && this.#localEnd === 'sent') this.#close({ kind: 'ended' }, false);
+  }
+
+  #close(end: StreamEnd | undefined, byReset: boolean): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#closedAs = end;
+    this.#unsent = undefined;
+    this.#early = [];
+    this.#host.outbox.forget(this);
+    // What a receiver has not written yet counts until it has, if it goes on writing.
+    this.#isHolding = end?.kind === 'ended' || end?.kind === 'unread';
+    this.#host.budget.set(this, this.#isHolding ? this.#unreadBytes : 0);
+    this.#host.closed(this, byReset);
+    if (end !== undefined) (this.#receiver ?? this.#observer)?.ended(end);
+  }
+}

@@ -1,0 +1,95 @@
+import { fullJitterMs } from '../../common/backoff.ts';
+import { sleep } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
+import { enrolOnce } from './enrol.ts';
+import { issue, type Issued } from './issue.ts';
+import type { IdentityManagerSettings } from './manager-settings.ts';
+import type { WorkloadIdentity } from './source.ts';
+
+const TRY_TIMEOUT_MS = 5_000;
+/** Nobody is served before; the same pauses as at enrolment. */
+const BACKOFF = { baseMs: 500, capMs: 5_000 };
+const LOG_INTERVAL_MS = 5_000;
+
+/** Asks for a new certificate with the one that there is, expired or not. */
+export function renewWith(
+  settings: IdentityManagerSettings,
+  current: WorkloadIdentity,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<Issued> {
+  const { clock, controlPlane, lifetimeMs, spiffeId } = settings;
+  return issue({
+    spiffeId,
+    channel: {
+      address: controlPlane,
+      trustDomain: spiffeId.trustDomain,
+      roots: current.bundle.roots,
+      identity: current,
+    },
+    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+    timeoutMs,
+    clock,
+    signal,
+  });
+}
+
+/**
+ * One try to come back with a certificate that has expired: the control plane renews it for a while.
+ * When it does not (any more), a join token still may help.
+ *
+ * @throws RpcError, JoinTokenError
+ */
+export async function recoverOnce(
+  settings: IdentityManagerSettings,
+  expired: WorkloadIdentity,
+  signal: AbortSignal,
+): Promise<Issued> {
+  try {
+    return await renewWith(settings, expired, { timeoutMs: TRY_TIMEOUT_MS, signal });
+  } catch (error) {
+    if (!isFinal(error)) throw error;
+    const token = await settings.tokens?.read();
+    if (token === undefined) throw error;
+    return enrolOnce({ ...settings, token, signal });
+  }
+}
+
+/**
+ * At a start: comes back with the expired certificate of the last run. Waits for a control plane that
+ * is not there yet.
+ *
+ * @returns why the control plane refused, when it did
+ * @throws RpcError `cancelled`
+ */
+export async function recover(
+  settings: IdentityManagerSettings,
+  expired: WorkloadIdentity,
+  signal: AbortSignal,
+): Promise<Issued | RpcError> {
+  const { clock, logger, random } = settings;
+  let loggedMs = -Infinity;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await renewWith(settings, expired, { timeoutMs: TRY_TIMEOUT_MS, signal });
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      if (isFinal(error)) return error;
+      if (signal.aborted) throw error;
+      if (clock.now() - loggedMs >= LOG_INTERVAL_MS) {
+        loggedMs = clock.now();
+        logger.warn(
+          { event: 'recovery-waiting', reason: error.code },
+          `waiting for the control plane to renew an expired certificate: ${describeError(error)}`,
+        );
+      }
+      await sleep(clock, fullJitterMs(attempt, BACKOFF, random), signal).catch((cause: unknown) => {
+        throw new RpcError('cancelled', 'the renewal was not waited for', { cause });
+      });
+    }
+  }
+}
+
+function isFinal(error: unknown): boolean {
+  return error instanceof RpcError && !isPassing(error.code);
+}

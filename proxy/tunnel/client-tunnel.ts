@@ -1,0 +1,136 @@
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { ERROR_CODE } from '../http2/protocol.ts';
+import { readStatus } from '../http2/message-head.ts';
+import type { Http2Stream, StreamEnd } from '../http2/stream.ts';
+import type { HeaderField } from '../http2/hpack/static-table.ts';
+import { answerError, resetError, tunnelLostError } from './open-error.ts';
+import { TunnelConnection } from './tunnel-connection.ts';
+import type { TunnelConnectionOptions } from './tunnel-connection.ts';
+import { TunnelError } from './tunnel-error.ts';
+import { tunnelStream } from './tunnel-stream.ts';
+import type { Tunnel, TunnelEnd, TunnelStream } from './tunnel.ts';
+
+/**
+ * Stream ids end at 2^31, which is 2^30 streams of ours: after some three days at 4,000 connections
+ * a second. A tunnel retires before that.
+ */
+const MAX_STREAMS_CARRIED = 2 ** 30 - 2 ** 20;
+
+/** The dialling side of a tunnel. */
+export class ClientTunnel implements Tunnel {
+  readonly #connection: TunnelConnection;
+  readonly #maxStreams: number;
+
+  constructor(options: TunnelConnectionOptions) {
+    this.#maxStreams = options.limits.maxStreamsPerTunnel;
+    this.#connection = new TunnelConnection(options, {
+      // The connection lets no peer open streams here.
+      connect: (stream) => stream.reset(ERROR_CODE.REFUSED_STREAM),
+      mayEnd: () => true,
+    });
+  }
+
+  get peer(): SpiffeId {
+    return this.#connection.peer;
+  }
+
+  get expiresMs(): number {
+    return this.#connection.expiresMs;
+  }
+
+  get openStreams(): number {
+    return this.#connection.openStreams;
+  }
+
+  get closed(): Promise<TunnelEnd> {
+    return this.#connection.closing;
+  }
+
+  get retired(): Promise<void> {
+    return this.#connection.retired;
+  }
+
+  /** Resolves when the peer has accepted us; never, when it does not. */
+  get accepted(): Promise<void> {
+    return this.#connection.acceptance;
+  }
+
+  /** Makes it a tunnel that counts: the handshake has ended. */
+  start(): void {
+    this.#connection.open();
+  }
+
+  get accepting(): boolean {
+    const { isRetired, openStreams, http2 } = this.#connection;
+    return !isRetired && openStreams < Math.min(this.#maxStreams, http2.peerMaxStreams);
+  }
+
+  async open(authority: string, signal?: AbortSignal): Promise<TunnelStream> {
+    if (signal?.aborted === true) throw abortedError(signal);
+    if (!this.accepting) throw notAcceptingError();
+    return tunnelStream(await this.#answered(authority, signal));
+  }
+
+  drain(reason: TunnelEnd): void {
+    this.#connection.retire(reason);
+  }
+
+  destroy(reason: TunnelEnd): void {
+    this.#connection.destroy(reason);
+  }
+
+  /** Resolves at a 200; every other end of the wait throws, and leaves nothing of the stream. */
+  #answered(authority: string, signal: AbortSignal | undefined): Promise<Http2Stream> {
+    const { promise, resolve, reject } = Promise.withResolvers<Http2Stream>();
+    const { http2 } = this.#connection;
+    const stream = http2.connect(authority, {
+      headers(fields: readonly HeaderField[]) {
+        const status = readStatus(fields);
+        // Interim answers say nothing (RFC 9110 section 15.2).
+        if (status !== undefined && status >= 100 && status < 200) return;
+        if (status === 200) return settle(() => resolve(opened));
+        settle(() => reject(answerError(status)));
+      },
+      ended: (end: StreamEnd) => settle(() => reject(endError(end))),
+    });
+    if (stream === undefined) return Promise.reject(notAcceptingError());
+    const opened = stream;
+    const settle = (answer: () => void): void => {
+      signal?.removeEventListener('abort', onAbort);
+      answer();
+    };
+    const onAbort = (): void => {
+      reject(abortedError(signal));
+      opened.reset(ERROR_CODE.CANCEL);
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#connection.streamsCarried += 1;
+    if (this.#connection.streamsCarried >= MAX_STREAMS_CARRIED) this.drain('drained');
+    promise.catch(() => opened.reset(ERROR_CODE.CANCEL));
+    return promise;
+  }
+}
+
+function endError(end: StreamEnd): TunnelError {
+  switch (end.kind) {
+    case 'reset':
+    case 'broken':
+      return resetError(end.code);
+    case 'ended':
+    case 'unread':
+      return resetError(ERROR_CODE.NO_ERROR);
+    case 'shed':
+    case 'lost':
+      return tunnelLostError();
+  }
+}
+
+function notAcceptingError(): TunnelError {
+  return new TunnelError('refused-stream', 'the tunnel takes no more streams');
+}
+
+function abortedError(signal: AbortSignal | undefined): TunnelError {
+  return new TunnelError('aborted', 'the connection was given up before the peer had answered', {
+    cause: signal?.reason,
+  });
+}

@@ -1,0 +1,94 @@
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { ERROR_CODE } from '../http2/protocol.ts';
+import type { Http2Stream } from '../http2/stream.ts';
+import type { WorkloadIdentity } from '../identity/source.ts';
+import { PendingStream } from './incoming-stream.ts';
+import type { TokenBucket } from './token-bucket.ts';
+import { TunnelConnection } from './tunnel-connection.ts';
+import type { TunnelConnectionOptions } from './tunnel-connection.ts';
+import type { IncomingStream, TunnelEnd } from './tunnel.ts';
+
+/** What a tunnel that a peer has dialled is made of. */
+export interface ServerTunnelOptions extends TunnelConnectionOptions {
+  /** What we showed in the handshake. */
+  readonly identity: WorkloadIdentity;
+  /** Bounds the streams that the peer gives up before they are answered. */
+  readonly cancelled: TokenBucket;
+  readonly onStream: (stream: IncomingStream) => void;
+}
+
+/** The listening side of a tunnel. */
+export class ServerTunnel {
+  readonly identity: WorkloadIdentity;
+  readonly #connection: TunnelConnection;
+  readonly #options: ServerTunnelOptions;
+  /** Whether the peer knows that it drains, and opens no more streams; undefined when it does not. */
+  #isDrainKnown: boolean | undefined;
+
+  constructor(options: ServerTunnelOptions) {
+    this.identity = options.identity;
+    this.#options = options;
+    this.#connection = new TunnelConnection(options, {
+      connect: (stream, authority) => this.#connect(stream, authority),
+      mayEnd: () => this.#isDrainKnown !== false,
+    });
+    this.#connection.open();
+  }
+
+  get peer(): SpiffeId {
+    return this.#connection.peer;
+  }
+
+  get expiresMs(): number {
+    return this.#connection.expiresMs;
+  }
+
+  get openStreams(): number {
+    return this.#connection.openStreams;
+  }
+
+  get closed(): Promise<TunnelEnd> {
+    return this.#connection.closing;
+  }
+
+  /**
+   * Ends it without losing a stream (RFC 9113 section 6.8): a first GOAWAY asks the peer to open no
+   * more, and only when a PING has made the round trip, behind everything that the peer had sent
+   * before it read that, a second one names the last stream that is served.
+   */
+  drain(reason: TunnelEnd): void {
+    if (this.#isDrainKnown !== undefined || this.#connection.lost) return;
+    this.#isDrainKnown = false;
+    this.#connection.retire(reason);
+    const { http2 } = this.#connection;
+    http2.goaway('everything');
+    http2.ping(() => {
+      this.#isDrainKnown = true;
+      if (this.openStreams > 0) http2.goaway('what-is-here');
+      this.#connection.endWhenDone();
+    });
+  }
+
+  destroy(reason: TunnelEnd): void {
+    this.#connection.destroy(reason);
+  }
+
+  #connect(stream: Http2Stream, authority: string): void {
+    this.#connection.streamsCarried += 1;
+    const { http2, peer } = this.#connection;
+    const onCancelled = (): void => this.#onCancelled();
+    this.#options.onStream(new PendingStream({ stream, http2, peer, authority, onCancelled }));
+  }
+
+  /** Opening streams only to give them up makes us work for nothing (CVE-2023-44487, rapid reset). */
+  #onCancelled(): void {
+    if (this.#connection.lost || this.#options.cancelled.take()) return;
+    const { logger } = this.#options;
+    logger.warn(
+      { event: 'rapid-reset', peer: this.peer.uri },
+      `${this.peer.uri} gave up too many streams before they were answered; its tunnel was ended`,
+    );
+    this.#connection.http2.goaway('what-is-here', ERROR_CODE.ENHANCE_YOUR_CALM);
+    this.destroy('protocol-error');
+  }
+}
