@@ -127,6 +127,8 @@ export interface AdminClient extends MeshConfigClient, Closeable {
   /** Newest first. */
   listRevocations(): Promise<RevocationInfo[]>;
   listWorkloads(): Promise<WorkloadInfo[]>;
+  /** The same, and what there is to say about the control plane itself. */
+  status(): Promise<{ workloads: WorkloadInfo[]; keysEncrypted: boolean }>;
   /** Newest first. */
   listCertificates(filter: CertificateFilter): Promise<CertificateInfo[]>;
 }
@@ -147,6 +149,12 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
   const channel = createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
   const stub = channel.client(AdminStub);
   const ask = asker(channel, clock);
+  const status: AdminClient['status'] = async () => {
+    const { workloads, keysEncrypted } = await ask<wire.ListWorkloadsResponse>((...rest) =>
+      stub.listWorkloads({}, ...rest),
+    );
+    return { workloads: workloads.map(toWorkload), keysEncrypted };
+  };
   return {
     async createToken({ namespace, service = '', ttlSeconds, uses = 0 }) {
       const request = { namespace, service, ttlSeconds, uses };
@@ -192,12 +200,8 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
       );
       return revocations.map(toRevocation);
     },
-    async listWorkloads() {
-      const { workloads } = await ask<wire.ListWorkloadsResponse>((...rest) =>
-        stub.listWorkloads({}, ...rest),
-      );
-      return workloads.map(toWorkload);
-    },
+    listWorkloads: async () => (await status()).workloads,
+    status,
     async listCertificates({ limit, namespace, service }) {
       const exact = namespace !== undefined && service !== undefined;
       const partly = !exact && (namespace !== undefined || service !== undefined);

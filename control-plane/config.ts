@@ -1,6 +1,7 @@
 import { parseHostPort, type HostPort } from '../common/config/address.ts';
 import {
   listSetting,
+  secretSetting,
   setting,
   type SettingsOf,
   type SettingsTable,
@@ -9,6 +10,7 @@ import {
   choice,
   durationSeconds,
   filePath,
+  text,
   trustDomain,
   valueType,
   type ValueType,
@@ -70,6 +72,13 @@ export const controlPlaneSettings = {
   meshConfig: setting(filePath.optional(), {
     description: 'file with the configuration of the mesh, followed; instead of hauberk apply',
     placeholder: 'FILE',
+  }),
+  unlockKeyFile: setting(filePath.optional(), {
+    description: 'a file of 32 bytes that the private keys of the mesh are encrypted with',
+    placeholder: 'FILE',
+  }),
+  unlockPassphrase: secretSetting(text.optional(), {
+    description: 'a passphrase that they are encrypted with instead',
   }),
   drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
     description: 'how long to wait for calls that are under way when it is told to end',

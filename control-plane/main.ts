@@ -6,9 +6,11 @@ import { runCommand } from '../common/config/run-command.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { MeshConfigError } from '../common/mesh-config/mesh-config-error.ts';
+import { readUnlockKeyFile, toPassphrase, type UnlockKey } from '../common/config/unlock-key.ts';
 import { CaError } from './ca/ca-error.ts';
+import { KeysError } from './keys/keys-error.ts';
 import { controlPlaneSettings, type ControlPlaneSettings } from './config.ts';
-import { startControlPlane } from './server.ts';
+import { startLockable } from './server-lock.ts';
 import { StoreError } from './store/store-error.ts';
 
 const SPEC: CommandSpec<typeof controlPlaneSettings> = {
@@ -49,7 +51,10 @@ async function serve(settings: ControlPlaneSettings): Promise<number> {
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
   hurried.addEventListener('abort', exitAtOnce);
   try {
-    const controlPlane = await startControlPlane(settings, { clock: systemClock, logger });
+    const { unlockKeyFile, unlockPassphrase, ...rest } = settings;
+    const dependencies = { clock: systemClock, logger };
+    const unlockKey = unlockKeyOf({ unlockKeyFile, unlockPassphrase });
+    const controlPlane = await startLockable(rest, dependencies, unlockKey);
     await aborted(asked);
     hurried.removeEventListener('abort', exitAtOnce);
     const outcome = await controlPlane.drainAndClose(hurried);
@@ -60,6 +65,15 @@ async function serve(settings: ControlPlaneSettings): Promise<number> {
   }
 }
 
+/** A key file is more on purpose than a variable. */
+function unlockKeyOf({
+  unlockKeyFile,
+  unlockPassphrase,
+}: Pick<ControlPlaneSettings, 'unlockKeyFile' | 'unlockPassphrase'>): UnlockKey | undefined {
+  if (unlockKeyFile !== undefined) return readUnlockKeyFile(unlockKeyFile);
+  return unlockPassphrase === undefined ? undefined : toPassphrase(unlockPassphrase);
+}
+
 /** A data directory that cannot be used is a matter of configuration. */
 function translate(error: unknown, { dataDir }: ControlPlaneSettings): unknown {
   if (error instanceof CaError && error.code === 'trust-domain-changed') {
@@ -67,6 +81,9 @@ function translate(error: unknown, { dataDir }: ControlPlaneSettings): unknown {
   }
   if (error instanceof MeshConfigError) {
     return new ConfigError('file-malformed', error.message, { cause: error });
+  }
+  if (error instanceof KeysError) {
+    return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
   }
   if (error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')) {
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;

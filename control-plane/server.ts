@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
+import type { UnlockKey } from '../common/config/unlock-key.ts';
 import { drain, type DrainOutcome } from '../common/lifecycle.ts';
 import { formatHostPort } from '../common/listen.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
@@ -18,6 +19,8 @@ import { openAuthoritySource } from './ca/authority-source.ts';
 import { openCertificateAuthority } from './ca/certificate-authority.ts';
 import { openRootRotation } from './ca/rotation/root-rotation.ts';
 import type { ControlPlaneSettings } from './config.ts';
+import { sealedStore } from './keys/sealed-store.ts';
+import { openVault } from './keys/vault.ts';
 import { startMaintenance } from './server-maintenance.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
 import { keepAdminFile, openServerCertificate } from './ca/own-certificates.ts';
@@ -40,8 +43,11 @@ export interface ControlPlaneDependencies {
   readonly logger: Logger;
 }
 
-/** Everything but what the logger was made with. */
-type Settings = Omit<ControlPlaneSettings, 'logLevel'>;
+/** Everything but what the logger was made with, and what the keys are unlocked with. */
+export type Settings = Omit<
+  ControlPlaneSettings,
+  'logLevel' | 'unlockKeyFile' | 'unlockPassphrase'
+>;
 
 /** A control plane that serves. */
 export interface ControlPlane extends AsyncDisposable {
@@ -56,11 +62,13 @@ export interface ControlPlane extends AsyncDisposable {
 /**
  * Starts a control plane: takes up what is in the data directory, or makes it, and serves.
  *
- * @throws StoreError, CaError, ConfigError, ListenError; nothing is left open then
+ * @param unlockKey for keys that are encrypted; those that are not are encrypted with it
+ * @throws KeysError `keys-locked`, `unlock-key-wrong`; StoreError, CaError, ConfigError, ListenError; nothing is left open then
  */
 export async function startControlPlane(
   settings: Settings,
   { clock, logger }: ControlPlaneDependencies,
+  unlockKey?: UnlockKey,
 ): Promise<ControlPlane> {
   await using parts = new AsyncDisposableStack();
   const use = <T extends { close(): void | Promise<void> }>(part: T): T =>
@@ -68,7 +76,16 @@ export async function startControlPlane(
 
   const { dataDir, trustDomain } = settings;
   const storePath = path.join(dataDir, 'hauberk.db');
-  const store = use(await openSqliteStore({ path: storePath, clock, logger }));
+  const plainStore = use(await openSqliteStore({ path: storePath, clock, logger }));
+  const dataKey = await openVault(plainStore, unlockKey);
+  const store = dataKey === undefined ? plainStore : sealedStore(plainStore, dataKey);
+  if (dataKey === undefined) {
+    logger.warn(
+      { event: 'keys-not-encrypted' },
+      'the private keys of the mesh are not encrypted: whoever reads the data directory has them; ' +
+        'encrypt them with `hauberk ca rekey` or --unlock-key-file',
+    );
+  }
   const source = { store, trustDomain, nowMs: clock.now() };
   const authorities = await openAuthoritySource(source);
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
@@ -117,7 +134,11 @@ export async function startControlPlane(
           renewAfterExpiryMs: settings.renewAfterExpiry * 1000,
         }),
         sync: sync.handle,
-        admin: createAdminHandlers({ ...common, configFile: configFile?.path }),
+        admin: createAdminHandlers({
+          ...common,
+          keysEncrypted: dataKey !== undefined,
+          configFile: configFile?.path,
+        }),
       }),
       clock,
       logger,

@@ -47,7 +47,7 @@ const ARCHITECTURE: Architecture = {
       ['api/', 'dashboard/', 'store/sqlite/'],
       ['registry/'],
       ['revocation/'],
-      ['ca/', 'tokens/', 'policy/'],
+      ['ca/', 'tokens/', 'policy/', 'keys/'],
       ['config*', 'metrics*', 'store/', 'turns.ts'],
     ],
     keeper: [
@@ -63,7 +63,7 @@ const ARCHITECTURE: Architecture = {
       ['commands/'],
       ['demo/', 'compose/', 'verify/'],
       ['client*', 'output/', 'admin-settings.ts'],
-      ['credential.ts', 'cli-context.ts'],
+      ['credential.ts', 'cli-context.ts', 'prompt.ts'],
     ],
     bench: [
       ['main.ts'],

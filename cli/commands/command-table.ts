@@ -1,5 +1,6 @@
 import type { CliContext } from '../cli-context.ts';
 import { apply } from './apply.ts';
+import { caLock, caRekey, caUnlock } from './ca-keys.ts';
 import { certs } from './certs.ts';
 import { demo } from './demo.ts';
 import { inject } from './inject.ts';
@@ -84,6 +85,19 @@ export const COMMANDS: readonly Command[] = [
     purpose: 'let a revoked identity in again',
     group: 'Operate',
     run: readmit,
+  },
+  {
+    words: 'ca lock',
+    purpose: 'make the control plane forget how to open its keys',
+    group: 'Operate',
+    run: caLock,
+  },
+  { words: 'ca unlock', purpose: 'unlock the keys of the mesh', group: 'Operate', run: caUnlock },
+  {
+    words: 'ca rekey',
+    purpose: 'encrypt the keys of the mesh anew',
+    group: 'Operate',
+    run: caRekey,
   },
   { words: 'revocations', purpose: 'list what is revoked', group: 'Operate', run: revocations },
   { words: 'version', purpose: 'print the version', group: 'Operate', run: version },

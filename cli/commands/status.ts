@@ -38,12 +38,19 @@ const HEADER = [
 /** Enough of a serial number to tell two apart. */
 const SERIAL_DIGITS = 12;
 
+const NOT_ENCRYPTED =
+  'the private keys of the mesh are not encrypted: see `hauberk ca rekey --help`\n';
+
 /** `hauberk status` */
 export function status(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { json }) => {
-    const workloads = await client.listWorkloads();
+    const { workloads, keysEncrypted } = await client.status();
     const nowMs = context.clock.now();
-    if (json) return formatJson({ sidecars: workloads.map((one) => sidecarDocument(one, nowMs)) });
+    if (json) {
+      const sidecars = workloads.map((one) => sidecarDocument(one, nowMs));
+      return formatJson({ sidecars, keysEncrypted });
+    }
+    if (!keysEncrypted) context.stderr.write(NOT_ENCRYPTED);
     if (workloads.length === 0) context.stderr.write('no sidecar has joined yet\n');
     const sidecars = formatTable(
       HEADER,

@@ -19,6 +19,7 @@ export interface AdminHandlersOptions {
   readonly ca: CertificateAuthority;
   readonly tokens: Tokens;
   readonly registry: Registry;
+  readonly keysEncrypted: boolean;
   readonly revocations: Revocations;
   readonly view: Pick<MeshView, 'revocations'>;
   readonly configs: MeshConfigStore;
@@ -42,7 +43,7 @@ export type AdminHandlers = Pick<
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
 export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {
-  const { ca, tokens, registry, logger } = options;
+  const { ca, tokens, registry, keysEncrypted, logger } = options;
   const forOperators = createForOperators({ ...options, trustDomain: ca.trustDomain });
   const handlers: AdminHandlers = {
     createToken: forOperators(async ({ namespace, service, ttlSeconds, uses }) => {
@@ -60,7 +61,10 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     }),
     listTokens: forOperators(async () => ({ tokens: (await tokens.list()).map(toTokenMessage) })),
     ...createRevocationHandlers(options, forOperators),
-    listWorkloads: forOperators(() => ({ workloads: registry.list().map(toWorkloadMessage) })),
+    listWorkloads: forOperators(() => ({
+      workloads: registry.list().map(toWorkloadMessage),
+      keysEncrypted,
+    })),
     listCertificates: forOperators(async ({ limit, spiffeId }) => {
       const issuances = await ca.issuances({
         ...(limit === 0 ? {} : { limit }),

@@ -1,5 +1,19 @@
 import type { Closeable } from '../../common/lifecycle.ts';
 
+/**
+ * What is under this prefix, and at VAULT_KEY, is secret: its values are in no log of changes, so that
+ * a private key is gone when it is replaced. Changes of it are delivered to no watch.
+ */
+export const SECRET_PREFIX = 'ca/';
+
+/** How what is secret is unlocked. */
+export const VAULT_KEY = 'vault';
+
+/** Whether a key is one of those. */
+export function isSecret(key: string): boolean {
+  return key.startsWith(SECRET_PREFIX) || key === VAULT_KEY;
+}
+
 /** A key with its value, as it was at some revision of the store. */
 export interface Entry {
   readonly key: string;
@@ -83,7 +97,7 @@ export interface Store extends Closeable {
     operations: readonly Operation[],
   ): Promise<TransactionResult>;
   /**
-   * Delivers every change under the prefix, from the given revision on, in order and without gaps.
+   * Delivers every change under the prefix that is not secret, from the given revision on, in order and without gaps.
    * Throws `compacted` when that revision is no longer kept: read the range again and watch from
    * its revision + 1. A listener that throws is logged and keeps its watch.
    */

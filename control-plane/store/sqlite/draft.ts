@@ -1,4 +1,4 @@
-import type { StoreEvent, WatchBatch } from '../store.ts';
+import { isSecret, type StoreEvent, type WatchBatch } from '../store.ts';
 import type { Tables } from './tables.ts';
 
 /** What a group of writes has changed so far, inside a SQLite transaction that is still open. */
@@ -6,6 +6,7 @@ export class Draft {
   readonly tables: Tables;
   readonly #batches: WatchBatch[] = [];
   #revision: number;
+  #touchedSecrets = false;
 
   constructor(tables: Tables, revision: number) {
     this.tables = tables;
@@ -15,6 +16,11 @@ export class Draft {
   /** The revision of the last change. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** Something secret was written or deleted: what it was before must not stay anywhere. */
+  get touchedSecrets(): boolean {
+    return this.#touchedSecrets;
   }
 
   /** The changes of this group, one batch for each revision. */
@@ -31,8 +37,14 @@ export class Draft {
     const events = apply(revision);
     if (events.length === 0) return;
     this.#revision = revision;
-    const batch = { revision, events };
+    const told = events.filter((event) => !isSecret(keyOf(event)));
+    if (told.length < events.length) this.#touchedSecrets = true;
+    const batch = { revision, events: told };
     this.#batches.push(batch);
     this.tables.changes.append(batch);
   }
+}
+
+function keyOf(event: StoreEvent): string {
+  return event.kind === 'put' ? event.entry.key : event.key;
 }

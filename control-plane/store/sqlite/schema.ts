@@ -49,6 +49,8 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX changes_by_revision ON changes (revision);
   `,
+  // Private keys that were replaced stood here until so many changes later; see `isSecret`.
+  `DELETE FROM changes WHERE key >= 'ca/' AND key < 'ca0';`,
 ];
 
 function readPragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {

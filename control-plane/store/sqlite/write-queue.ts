@@ -87,12 +87,23 @@ export class WriteQueue {
       const state = draft.batches.length === 0 ? this.#state : this.#writeState(draft);
       database.exec('COMMIT');
       this.#state = state;
+      // The log that was just written has the pages as they were before and after.
+      if (draft.touchedSecrets) this.#forgetWritten();
       return [draft, settle];
     } catch (error) {
       tables.changes.size = logSize;
       // A full disk has rolled back already.
       if (database.isTransaction) database.exec('ROLLBACK');
       throw error;
+    }
+  }
+
+  /** The commit stands, whether this works or not: a full disk, say, leaves it to the next one. */
+  #forgetWritten(): void {
+    try {
+      this.#options.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // SQLite does it by itself when the log has grown, and at the end.
     }
   }
 

@@ -78,6 +78,8 @@ export interface ListWorkloadsRequest {
 
 export interface ListWorkloadsResponse {
   workloads: Workload[];
+  /** Whether the private keys of the mesh are encrypted at rest. */
+  keysEncrypted: boolean;
 }
 
 /** Workload is a sidecar that the control plane has seen. */
@@ -711,13 +713,16 @@ export const ListWorkloadsRequest: MessageFns<ListWorkloadsRequest> = {
 };
 
 function createBaseListWorkloadsResponse(): ListWorkloadsResponse {
-  return { workloads: [] };
+  return { workloads: [], keysEncrypted: false };
 }
 
 export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
   encode(message: ListWorkloadsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.workloads) {
       Workload.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.keysEncrypted !== false) {
+      writer.uint32(64).bool(message.keysEncrypted);
     }
     return writer;
   },
@@ -741,6 +746,14 @@ export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
             }
 
             message.workloads.push(Workload.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.keysEncrypted = reader.bool();
             continue;
           }
         }

@@ -1,0 +1,114 @@
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { runCommand, type TextOutput } from '../../common/config/run-command.ts';
+import { secretSetting, setting } from '../../common/config/settings.ts';
+import { readUnlockKeyFile, toPassphrase, type UnlockKey } from '../../common/config/unlock-key.ts';
+import { filePath, text } from '../../common/config/values.ts';
+import { askControlSocket } from '../../common/rpc/control-socket.ts';
+import type { CliContext } from '../cli-context.ts';
+import { askSecret } from '../prompt.ts';
+
+const dataDir = setting(filePath.default('./hauberk-data'), {
+  description: "the control plane's data directory, on this host",
+  placeholder: 'DIR',
+});
+
+const lockSettings = { dataDir };
+
+const unlockSettings = {
+  dataDir,
+  unlockKeyFile: setting(filePath.optional(), {
+    description: 'the key file; without it, and without the variable, the passphrase is asked for',
+    placeholder: 'FILE',
+  }),
+  unlockPassphrase: secretSetting(text.optional(), { description: 'the passphrase' }),
+};
+
+const rekeySettings = {
+  dataDir,
+  newKeyFile: setting(filePath.optional(), {
+    description:
+      'the new key file; without it, and without the variable, a passphrase is asked for',
+    placeholder: 'FILE',
+  }),
+  newPassphrase: secretSetting(text.optional(), { description: 'the new passphrase' }),
+};
+
+const lockSpec: CommandSpec<typeof lockSettings> = {
+  name: 'hauberk ca lock',
+  summary:
+    'Makes the control plane forget how to open the private keys of the mesh: it issues nothing until they are unlocked. Sidecars go on with the certificates that they have.',
+  settings: lockSettings,
+};
+
+const unlockSpec: CommandSpec<typeof unlockSettings> = {
+  name: 'hauberk ca unlock',
+  summary:
+    'Unlocks the private keys of the mesh in a control plane that was started or locked without.',
+  settings: unlockSettings,
+  examples: [
+    { purpose: 'asks for the passphrase', line: 'hauberk ca unlock --data-dir /var/lib/hauberk' },
+  ],
+};
+
+const rekeySpec: CommandSpec<typeof rekeySettings> = {
+  name: 'hauberk ca rekey',
+  summary:
+    'Encrypts the private keys of the mesh anew, for another passphrase or key file; also when they were not encrypted.',
+  settings: rekeySettings,
+  examples: [
+    {
+      purpose: 'to a key file that is kept elsewhere',
+      line: 'hauberk ca rekey --data-dir /var/lib/hauberk --new-key-file /etc/hauberk.key',
+    },
+  ],
+};
+
+/** `hauberk ca lock` */
+export function caLock(context: CliContext): Promise<number> {
+  return runCommand(lockSpec, context, async (settings) => {
+    context.stdout.write(`${await askControlSocket(settings.dataDir, { command: 'lock' })}\n`);
+    return 0;
+  });
+}
+
+/** `hauberk ca unlock` */
+export function caUnlock(context: CliContext): Promise<number> {
+  return runCommand(unlockSpec, context, async (settings) => {
+    const { unlockKeyFile, unlockPassphrase } = settings;
+    const unlockKey = await keyOf('passphrase: ', unlockKeyFile, unlockPassphrase, context.stderr);
+    const request = { command: 'unlock', unlockKey } as const;
+    context.stdout.write(`${await askControlSocket(settings.dataDir, request)}\n`);
+    return 0;
+  });
+}
+
+/** `hauberk ca rekey` */
+export function caRekey(context: CliContext): Promise<number> {
+  return runCommand(rekeySpec, context, async (settings) => {
+    const { newKeyFile, newPassphrase } = settings;
+    const { stderr } = context;
+    const unlockKey = await keyOf('new passphrase: ', newKeyFile, newPassphrase, stderr);
+    if (newKeyFile === undefined && newPassphrase === undefined && process.stdin.isTTY) {
+      requireSame(unlockKey, await askSecret('once more: ', stderr));
+    }
+    const request = { command: 'rekey', unlockKey } as const;
+    context.stdout.write(`${await askControlSocket(settings.dataDir, request)}\n`);
+    return 0;
+  });
+}
+
+async function keyOf(
+  question: string,
+  file: string | undefined,
+  passphrase: string | undefined,
+  stderr: TextOutput,
+): Promise<UnlockKey> {
+  if (file !== undefined) return readUnlockKeyFile(file);
+  return toPassphrase(passphrase ?? (await askSecret(question, stderr)));
+}
+
+function requireSame(key: UnlockKey, again: string): void {
+  if (key.kind === 'passphrase' && key.passphrase === again) return;
+  throw new ConfigError('value-malformed', 'expected the same passphrase twice, got two');
+}

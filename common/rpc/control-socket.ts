@@ -1,0 +1,146 @@
+import { chmod, rm } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import type { UnlockKey } from '../config/unlock-key.ts';
+import { HauberkError, systemErrorCode } from '../errors.ts';
+import type { Closeable } from '../lifecycle.ts';
+import { RpcError } from './rpc-error.ts';
+
+/**
+ * The door for whoever may read the data directory: a socket in it, one line of JSON in, one out. A
+ * control plane whose keys are locked has no certificate to show, and cannot be asked in another way.
+ */
+const FILE_NAME = 'control.sock';
+
+const requestSchema = z.object({
+  command: z.enum(['lock', 'unlock', 'rekey']),
+  passphrase: z.string().optional(),
+  /** In hexadecimal. */
+  key: z.string().optional(),
+});
+
+const answerSchema = z.object({
+  ok: z.boolean(),
+  message: z.string(),
+  hint: z.string().optional(),
+});
+
+/** What is asked of a control plane that may be locked. */
+export interface ControlRequest {
+  readonly command: 'lock' | 'unlock' | 'rekey';
+  /** For `unlock` and `rekey`. */
+  readonly unlockKey?: UnlockKey | undefined;
+}
+
+/** A request is a few hundred bytes. */
+const MAX_REQUEST_BYTES = 64 * 1024;
+
+/** Deriving a key takes a third of a second, and a restart of the control plane a few. */
+const ANSWER_TIMEOUT_MS = 60_000;
+
+/** Serves the socket. `handle` resolves with a sentence, or throws a HauberkError for the caller. */
+export async function serveControlSocket(
+  dataDir: string,
+  handle: (request: ControlRequest) => Promise<string>,
+): Promise<Closeable> {
+  const path = join(dataDir, FILE_NAME);
+  // Left behind by a process that was killed; the store's lock keeps two from running at once.
+  await rm(path, { force: true });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', ignore);
+    socket.once('close', () => sockets.delete(socket));
+    void answer(socket, handle);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  await chmod(path, 0o600);
+  return {
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+async function answer(
+  socket: Socket,
+  handle: (request: ControlRequest) => Promise<string>,
+): Promise<void> {
+  let reply: z.infer<typeof answerSchema>;
+  try {
+    const line = await firstLine(socket);
+    const { command, passphrase, key } = requestSchema.parse(JSON.parse(line));
+    reply = { ok: true, message: await handle({ command, unlockKey: toKey(passphrase, key) }) };
+  } catch (error) {
+    const known = error instanceof HauberkError;
+    const message = known ? error.message : 'the request failed; the log tells why';
+    reply = {
+      ok: false,
+      message,
+      ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
+    };
+  }
+  socket.end(`${JSON.stringify(reply)}\n`);
+}
+
+function toKey(passphrase: string | undefined, key: string | undefined): UnlockKey | undefined {
+  if (key !== undefined) return { kind: 'key', key: Buffer.from(key, 'hex') };
+  return passphrase === undefined ? undefined : { kind: 'passphrase', passphrase };
+}
+
+/**
+ * Asks the control plane whose data directory this is.
+ *
+ * @returns its answer
+ * @throws RpcError `unreachable`, or `not-found` with the sentence of a refusal
+ */
+export async function askControlSocket(
+  dataDir: string,
+  { command, unlockKey }: ControlRequest,
+): Promise<string> {
+  const socket = connect(join(dataDir, FILE_NAME));
+  socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
+  const secret =
+    unlockKey?.kind === 'key'
+      ? { key: unlockKey.key.toString('hex') }
+      : { passphrase: unlockKey?.passphrase };
+  try {
+    socket.write(`${JSON.stringify({ command, ...secret })}\n`);
+    const { ok, message, hint } = answerSchema.parse(JSON.parse(await firstLine(socket)));
+    if (ok) return message;
+    throw new RpcError('request-malformed', message, hint === undefined ? {} : { hint });
+  } catch (error) {
+    if (error instanceof RpcError) throw error;
+    const code = systemErrorCode(error) ?? 'no answer';
+    throw new RpcError('unreachable', `no control plane answers in ${dataDir} (${code})`, {
+      hint: 'run this on its host, as its user, and give its --data-dir',
+      cause: error,
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function firstLine(socket: Socket): Promise<string> {
+  let bytes = 0;
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_REQUEST_BYTES) socket.destroy();
+  });
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  socket.once('error', reject);
+  const lines = createInterface({ input: socket, crlfDelay: Infinity });
+  const read = (async () => {
+    for await (const line of lines) return line;
+    throw new Error('expected a line, got the end of the connection');
+  })();
+  return Promise.race([read, failed]);
+}
+
+function ignore(): void {}

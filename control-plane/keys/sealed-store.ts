@@ -1,0 +1,33 @@
+import { SECRET_PREFIX, type Entry, type Operation, type Store } from '../store/store.ts';
+import { seal, unseal } from './seal.ts';
+
+/**
+ * A store in which everything under SECRET_PREFIX is sealed: nobody above it has to know. What is
+ * not sealed there is refused, so that nobody can slip a key of their own in.
+ */
+export function sealedStore(store: Store, dataKey: Buffer): Store {
+  const open = (entry: Entry): Entry =>
+    entry.key.startsWith(SECRET_PREFIX)
+      ? { ...entry, value: unseal(dataKey, entry.key, entry.value) }
+      : entry;
+  const close = (operation: Operation): Operation =>
+    operation.kind === 'put' && operation.key.startsWith(SECRET_PREFIX)
+      ? { ...operation, value: seal(dataKey, operation.key, operation.value) }
+      : operation;
+  return {
+    async get(key) {
+      const entry = await store.get(key);
+      return entry === undefined ? undefined : open(entry);
+    },
+    async range(prefix, options) {
+      const range = await store.range(prefix, options);
+      return { ...range, entries: range.entries.map(open) };
+    },
+    transact: (compares, operations) => store.transact(compares, operations.map(close)),
+    watch: (...request) => store.watch(...request),
+    grantLease: (ttlMs) => store.grantLease(ttlMs),
+    keepLeaseAlive: (lease) => store.keepLeaseAlive(lease),
+    revokeLease: (lease) => store.revokeLease(lease),
+    close: () => store.close(),
+  };
+}

@@ -1,0 +1,111 @@
+import { hkdfSync, randomBytes, scrypt, type ScryptOptions } from 'node:crypto';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import type { UnlockKey } from '../../common/config/unlock-key.ts';
+import { SECRET_PREFIX, VAULT_KEY, type Operation, type Store } from '../store/store.ts';
+import { KeysError } from './keys-error.ts';
+import { seal, unseal } from './seal.ts';
+
+/**
+ * Where the key is kept that everything secret is sealed with, wrapped by what unlocks it:
+ *
+ *     passphrase ──scrypt──┐
+ *                          ├──> wrapping key ──AES-256-GCM──> data key ──AES-256-GCM──> keys of the mesh
+ *     key file ────HKDF────┘
+ */
+const vaultRecord = z.object({
+  format: z.literal(1),
+  kind: z.enum(['passphrase', 'key']),
+  salt: z.string(),
+  wrapped: z.string(),
+});
+
+const KEY_BYTES = 32;
+const SALT_BYTES = 32;
+
+/** RFC 7914; about 128 MiB and a third of a second for each guess. */
+const SCRYPT: ScryptOptions = { N: 2 ** 17, r: 8, p: 1, maxmem: 256 * 1024 * 1024 };
+
+const scryptAsync = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt);
+
+/**
+ * Finds the data key. A store that is not encrypted yet is encrypted now, in one transaction, when there
+ * is something to lock it with.
+ *
+ * @returns undefined when the keys are not encrypted
+ * @throws KeysError `keys-locked`, `unlock-key-wrong`; StoreError
+ */
+export async function openVault(
+  store: Store,
+  unlockKey: UnlockKey | undefined,
+): Promise<Buffer | undefined> {
+  const entry = await store.get(VAULT_KEY);
+  if (entry === undefined) {
+    return unlockKey === undefined ? undefined : sealEverything(store, undefined, unlockKey);
+  }
+  if (unlockKey === undefined) {
+    throw new KeysError('keys-locked', 'the private keys of the mesh are encrypted and locked', {
+      hint: 'run `hauberk ca unlock`, or start with --unlock-key-file',
+    });
+  }
+  const { salt, wrapped, kind } = vaultRecord.parse(JSON.parse(entry.value.toString()));
+  try {
+    const wrapping = await wrappingKey(unlockKey, Buffer.from(salt, 'base64'));
+    return unseal(wrapping, VAULT_KEY, Buffer.from(wrapped, 'base64'));
+  } catch (cause) {
+    const other = kind === unlockKey.kind ? '' : `; they were locked with a ${WORDS[kind]}`;
+    throw new KeysError(
+      'unlock-key-wrong',
+      `this ${WORDS[unlockKey.kind]} does not unlock the keys of the mesh${other}`,
+      { cause },
+    );
+  }
+}
+
+const WORDS = { passphrase: 'passphrase', key: 'key file' } as const;
+
+/**
+ * Seals everything anew, with a new data key, for another way to unlock it: whoever has an old copy and
+ * knew how to open it learns nothing about what is sealed from now on.
+ *
+ * @param dataKey what everything is sealed with now; undefined: nothing is
+ * @throws KeysError, StoreError `unavailable` when something changed meanwhile
+ */
+export async function sealEverything(
+  store: Store,
+  dataKey: Buffer | undefined,
+  unlockKey: UnlockKey,
+): Promise<Buffer> {
+  const [{ entries }, vault] = [await store.range(SECRET_PREFIX), await store.get(VAULT_KEY)];
+  const nextKey = randomBytes(KEY_BYTES);
+  const salt = randomBytes(SALT_BYTES);
+  const wrapped = seal(await wrappingKey(unlockKey, salt), VAULT_KEY, nextKey);
+  const record: z.infer<typeof vaultRecord> = {
+    format: 1,
+    kind: unlockKey.kind,
+    salt: salt.toString('base64'),
+    wrapped: wrapped.toString('base64'),
+  };
+  const operations: Operation[] = entries.map(({ key, value }) => {
+    const plain = dataKey === undefined ? value : unseal(dataKey, key, value);
+    return { kind: 'put', key, value: seal(nextKey, key, plain) };
+  });
+  operations.push({ kind: 'put', key: VAULT_KEY, value: Buffer.from(JSON.stringify(record)) });
+  const { succeeded } = await store.transact(
+    [
+      { key: VAULT_KEY, modRevision: vault?.modRevision ?? 0 },
+      ...entries.map(({ key, modRevision }) => ({ key, modRevision })),
+    ],
+    operations,
+  );
+  if (!succeeded) throw new KeysError('keys-damaged', 'the keys changed while they were encrypted');
+  return nextKey;
+}
+
+function wrappingKey(unlockKey: UnlockKey, salt: Buffer): Promise<Buffer> {
+  if (unlockKey.kind === 'passphrase') {
+    return scryptAsync(unlockKey.passphrase.normalize('NFKC'), salt, KEY_BYTES, SCRYPT);
+  }
+  const derived = hkdfSync('sha256', unlockKey.key, salt, 'hauberk vault', KEY_BYTES);
+  return Promise.resolve(Buffer.from(derived));
+}

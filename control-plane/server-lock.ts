@@ -1,0 +1,194 @@
+import path from 'node:path';
+import { Registry as MetricsRegistry } from 'prom-client';
+import type { UnlockKey } from '../common/config/unlock-key.ts';
+import type { DrainOutcome } from '../common/lifecycle.ts';
+import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
+import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
+import { serveControlSocket, type ControlRequest } from '../common/rpc/control-socket.ts';
+import { SOFTWARE_VERSION } from '../common/version.ts';
+import { KeysError } from './keys/keys-error.ts';
+import { openVault, sealEverything } from './keys/vault.ts';
+import { startControlPlane, type ControlPlaneDependencies, type Settings } from './server.ts';
+import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
+import { createTurns } from './turns.ts';
+
+/** A control plane that may be locked and unlocked while it runs. */
+export interface LockableControlPlane extends AsyncDisposable {
+  readonly state: 'locked' | 'unlocked';
+  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+}
+
+/** What runs now. */
+interface Phase {
+  readonly state: 'locked' | 'unlocked';
+  /** Ports, so that the next phase is found where this one was. */
+  readonly ports: { readonly grpc: number; readonly http: number };
+  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+}
+
+/**
+ * Starts a control plane, or one that is locked when its keys are and nothing was given to unlock them:
+ *
+ *     locked: health only, says that it is locked, issues nothing
+ *        │ ^
+ *   unlock lock          rekey: everything is sealed anew between two unlocked phases
+ *        v │
+ *     unlocked: the control plane
+ *
+ * Each change of phase is a restart of everything, so that nothing above the store knows of locks, and
+ * no key stays in memory: sidecars connect again, and their traffic does not notice.
+ */
+export async function startLockable(
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  unlockKey: UnlockKey | undefined,
+): Promise<LockableControlPlane> {
+  const { logger } = dependencies;
+  const turns = createTurns();
+  let key = unlockKey;
+  let phase = await start(settings, dependencies, key);
+
+  /** The same place as before, although the settings may have let the system choose. */
+  const here = (): Settings => ({
+    ...settings,
+    grpcListen: { ...settings.grpcListen, port: phase.ports.grpc },
+    httpListen: { ...settings.httpListen, port: phase.ports.http },
+  });
+  const enter = async (next: UnlockKey | undefined): Promise<void> => {
+    await phase.drainAndClose();
+    key = next;
+    phase = await start(here(), dependencies, key);
+    logger.warn({ event: `keys-${phase.state}` }, `the keys of the mesh are ${phase.state} now`);
+  };
+  const handle = async ({ command, unlockKey: given }: ControlRequest): Promise<string> => {
+    switch (command) {
+      case 'unlock':
+        if (phase.state === 'unlocked') return 'the keys are unlocked already';
+        // Tried before anything ends: a wrong one must change nothing.
+        await tryKey(settings, dependencies, given);
+        await enter(given);
+        return 'the keys are unlocked';
+      case 'lock':
+        if (phase.state === 'locked') return 'the keys are locked already';
+        if (key === undefined) throw notEncrypted();
+        await enter(undefined);
+        return 'the keys are locked; nothing is issued until `hauberk ca unlock`';
+      case 'rekey':
+        if (phase.state === 'locked' || given === undefined) {
+          throw new KeysError('keys-locked', 'the keys are locked', {
+            hint: 'run `hauberk ca unlock` first',
+          });
+        }
+        await phase.drainAndClose();
+        try {
+          await reseal(settings, dependencies, key, given);
+          key = given;
+        } finally {
+          phase = await start(here(), dependencies, key);
+        }
+        return 'the keys are encrypted anew; the next start needs the new passphrase or key file';
+    }
+  };
+  const socket = await serveControlSocket(settings.dataDir, (request) =>
+    turns.take('phase', () => handle(request)),
+  );
+  return {
+    get state() {
+      return phase.state;
+    },
+    async drainAndClose(hurried) {
+      await socket.close();
+      return turns.take('phase', () => phase.drainAndClose(hurried));
+    },
+    async [Symbol.asyncDispose]() {
+      await socket.close();
+      await turns.take('phase', () => phase.drainAndClose());
+    },
+  };
+}
+
+async function start(
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  key: UnlockKey | undefined,
+): Promise<Phase> {
+  try {
+    const controlPlane = await startControlPlane(settings, dependencies, key);
+    const ports = { grpc: controlPlane.grpcPort, http: controlPlane.httpPort };
+    return {
+      state: 'unlocked',
+      ports,
+      drainAndClose: (hurried) => controlPlane.drainAndClose(hurried),
+    };
+  } catch (error) {
+    if (error instanceof KeysError && error.code === 'keys-locked') {
+      return startLocked(settings, dependencies, error);
+    }
+    throw error;
+  }
+}
+
+async function startLocked(
+  settings: Settings,
+  { logger }: ControlPlaneDependencies,
+  { message, hint }: KeysError,
+): Promise<Phase> {
+  const registry = new MetricsRegistry();
+  registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  const reason = `${message}; nothing is issued`;
+  const http = await startTelemetryServer({
+    ...settings.httpListen,
+    name: 'http',
+    registry,
+    logger,
+    health: () => ({ ok: true, reasons: [reason] }),
+    ready: () => ({ ok: false, reasons: [reason] }),
+  });
+  logger.warn({ event: 'locked', dataDir: settings.dataDir }, `${reason}; ${hint ?? ''}`);
+  return {
+    state: 'locked',
+    ports: { grpc: settings.grpcListen.port, http: http.port },
+    async drainAndClose() {
+      await http.close();
+      return 'idle';
+    },
+  };
+}
+
+async function withStore<T>(
+  { dataDir }: Settings,
+  { clock, logger }: ControlPlaneDependencies,
+  job: (store: Awaited<ReturnType<typeof openSqliteStore>>) => Promise<T>,
+): Promise<T> {
+  const store = await openSqliteStore({ path: path.join(dataDir, 'hauberk.db'), clock, logger });
+  try {
+    return await job(store);
+  } finally {
+    await store.close();
+  }
+}
+
+function tryKey(
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  key: UnlockKey | undefined,
+): Promise<unknown> {
+  return withStore(settings, dependencies, (store) => openVault(store, key));
+}
+
+function reseal(
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  key: UnlockKey | undefined,
+  next: UnlockKey,
+): Promise<unknown> {
+  return withStore(settings, dependencies, async (store) =>
+    sealEverything(store, await openVault(store, key), next),
+  );
+}
+
+function notEncrypted(): KeysError {
+  return new KeysError('keys-not-encrypted', 'the keys are not encrypted, and cannot be locked', {
+    hint: 'encrypt them with `hauberk ca rekey`, or start with --unlock-key-file',
+  });
+}
