@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader } from './frame-reader.ts';
-import { encodeHeaders } from './hpack/encoder.ts';
+import { ConnectBlocks, statusBlock } from './head-encoding.ts';
 import { ConnectionError } from './http2-error.ts';
 import { IncomingFrames } from './incoming-frames.ts';
 import type { FrameEffects } from './incoming-frames.ts';
@@ -68,6 +68,7 @@ export class Http2Connection implements StreamHost {
   readonly #reader: FrameReader;
   readonly #guard: FloodGuard;
   readonly #receiveWindow: ConnectionWindow;
+  readonly #requests = new ConnectBlocks();
   /** Of the client's preface, which a server has to see first. */
   #prefaceLeft: number;
   #peer = INITIAL_PEER_SETTINGS;
@@ -134,15 +135,14 @@ export class Http2Connection implements StreamHost {
     const id = this.isClosed ? undefined : this.#streams.takeLocalId();
     if (id === undefined) return undefined;
     const stream = this.#addStream(id, observer);
-    const fields = [[':method', 'CONNECT'] as const, [':authority', authority] as const];
-    this.outbox.frames.headers(id, encodeHeaders(fields), false);
+    this.outbox.frames.headers(id, this.#requests.blockOf(authority), false);
     return stream;
   }
 
   /** Answers a request, with nothing but a status; `endStream` when that is all. */
   respond(stream: Http2Stream, status: number, endStream: boolean): void {
     if (stream.isClosed) return;
-    this.outbox.frames.headers(stream.id, encodeHeaders([[':status', String(status)]]), endStream);
+    this.outbox.frames.headers(stream.id, statusBlock(status), endStream);
     if (!endStream) return;
     // The peer may have said nothing yet, and has no need to (RFC 9113 section 8.1).
     if (stream.remoteEnded) stream.terminate({ kind: 'ended' });

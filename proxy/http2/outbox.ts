@@ -115,8 +115,7 @@ export class Outbox {
 
   /** Sends what waits, and then a FIN. */
   end(): void {
-    if (this.frames.length > 0 && !this.#isGone)
-      this.#transport.write(this.frames.take());
+    if (this.frames.length > 0 && !this.#isGone) this.#transport.write(this.frames.take());
     this.#transport.end();
   }
 }

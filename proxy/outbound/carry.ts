@@ -37,15 +37,17 @@ export async function carry(
   { peer, connect }: CarryRequest,
   { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
-  const gone = new AbortController();
-  const giveUp = (): void => gone.abort();
-  socket.once('close', giveUp);
-  socket.on('error', giveUp);
+  let giveUp = new AbortController();
+  const onGone = (): void => giveUp.abort(GONE);
+  socket.once('close', onGone);
+  socket.on('error', onGone);
   const startedMs = clock.now();
   try {
     for (let restarts = 0; ; restarts += 1) {
-      const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(CONNECT_DEADLINE_MS)]);
-      const { stream, endpoint } = await connect(signal);
+      if (restarts > 0) giveUp = new AbortController();
+      const deadline = clock.after(CONNECT_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
+      if (socket.destroyed) onGone();
+      const { stream, endpoint } = await connect(giveUp.signal).finally(() => deadline.cancel());
       metrics.connected('outbound', (clock.now() - startedMs) / 1000);
       const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri);
       const outcome = await stream.relay(socket, connection.counters);
@@ -55,7 +57,7 @@ export async function carry(
     }
     socket.resetAndDestroy();
   } catch (error) {
-    const reason = reasonOf(error, gone.signal);
+    const reason = reasonOf(error, giveUp.signal);
     metrics.connectionFailed('outbound', peer, reason);
     socket.resetAndDestroy();
     if (reason === 'aborted' || !mayLog()) return;
@@ -68,8 +70,12 @@ export async function carry(
 const DEADLINE_SENTENCE = `no endpoint had accepted it after ${CONNECT_DEADLINE_MS / 1000} s`;
 
 /** Opening a stream is aborted when the application has gone, and when our own patience ends. */
-function reasonOf(error: unknown, gone: AbortSignal): string {
+function reasonOf(error: unknown, { reason }: AbortSignal): string {
   if (!(error instanceof HauberkError)) return 'internal';
   const code: string = error.code;
-  return code === 'aborted' && !gone.aborted ? 'timeout' : code;
+  return code === 'aborted' && reason !== GONE ? 'timeout' : code;
 }
+
+// Made once: an error of its own for each connection that ends costs more than carrying a small one.
+const GONE = new Error('the application has ended its connection');
+const TOO_LATE = new Error('no endpoint had accepted the connection in time');

@@ -26,8 +26,7 @@ export async function connectPlaintext(
   { address, port, timeoutMs, sharedRead = false }: PlaintextTarget,
   signal: AbortSignal,
 ): Promise<net.Socket> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  deadline.throwIfAborted();
+  signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
   const socket = (sharedRead ? connectWithSharedRead : net.connect)({
     host: address,
@@ -37,8 +36,11 @@ export async function connectPlaintext(
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   });
-  const onAbort = (): void => reject(deadline.reason as Error);
-  deadline.addEventListener('abort', onAbort, { once: true });
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  const sentence = `${address} did not accept a connection in ${timeoutMs} ms`;
+  // The socket's own timer: a signal for each connection would cost more than connecting.
+  socket.setTimeout(timeoutMs, () => reject(new DOMException(sentence, 'TimeoutError')));
   socket.once('connect', () => resolve(socket));
   socket.once('error', reject);
   try {
@@ -47,7 +49,8 @@ export async function connectPlaintext(
     socket.destroy();
     throw error;
   } finally {
-    deadline.removeEventListener('abort', onAbort);
+    signal.removeEventListener('abort', onAbort);
+    socket.setTimeout(0).removeAllListeners('timeout');
     socket.removeListener('error', reject);
   }
 }
