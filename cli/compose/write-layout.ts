@@ -1,13 +1,4 @@
-import {
-  isMap,
-  isScalar,
-  type Document,
-  type Node,
-  Pair,
-  Scalar,
-  visit,
-  YAMLMap,
-} from 'yaml';
+import { isMap, isScalar, type Document, type Node, Pair, Scalar, visit, YAMLMap } from 'yaml';
 import type { AddedService, InstancePlan, Plan } from './layout.ts';
 import { MARKER } from './layout-names.ts';
 import type { ComposeFile } from './compose-file.ts';

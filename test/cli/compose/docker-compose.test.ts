@@ -1,5 +1,6 @@
-// Compose itself reads what inject wrote, and finds the same applications in it. This is the Python
-// one, 1.29, which needs no engine for it and is the stricter of the two.
+// Compose itself reads what inject wrote, and finds the same applications in it: the `docker-compose` on
+// the PATH, which needs no engine for it. Debian has 1.29. For v2, build it from its Go module, which
+// takes minutes (github.com/docker/compose/v2/cmd), and put it there by that name.
 import { execFile } from 'node:child_process';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
