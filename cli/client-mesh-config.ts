@@ -57,7 +57,7 @@ export function meshConfigCalls(stub: AdminStub, ask: Ask): MeshConfigClient {
     },
     async rollbackMeshConfig(version) {
       return toOutcome(
-        await ask<wire.ApplyMeshConfigResponse>((...rest) =>
+        await ask<wire.RollbackMeshConfigResponse>((...rest) =>
           stub.rollbackMeshConfig({ version }, ...rest),
         ),
       );

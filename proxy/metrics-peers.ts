@@ -3,6 +3,9 @@ import type { RelayCounters, RelayOutcome } from './relay/relay.ts';
 /** From the application's point of view: `outbound` connections are the ones that it made. */
 export type Direction = 'inbound' | 'outbound';
 
+/** How a connection ended: as its relay did, or because the policy does not allow it any more. */
+export type ConnectionEnd = RelayOutcome | 'denied';
+
 /** What one (direction, peer) has carried, in plain numbers that hot paths add to. */
 export interface PeerTraffic {
   readonly direction: Direction;
@@ -11,7 +14,9 @@ export interface PeerTraffic {
   /** `bytesFromApp` was sent to the peer, `bytesToApp` was received from it, in either direction. */
   readonly counters: RelayCounters;
   opened: number;
-  readonly closed: Map<RelayOutcome, number>;
+  readonly closed: Map<ConnectionEnd, number>;
+  /** By the name of the rule. */
+  readonly audited: Map<string, number>;
   readonly failed: Map<string, number>;
 }
 
@@ -54,6 +59,7 @@ export class PeerTable {
       counters: { bytesFromApp: 0, bytesToApp: 0 },
       opened: 0,
       closed: new Map(),
+      audited: new Map(),
       failed: new Map(),
     };
     this.#rows.set(key, row);

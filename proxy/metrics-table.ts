@@ -47,6 +47,12 @@ export const PROXY_METRICS = {
     labels: ['direction', 'peer', 'reason'],
     help: 'Connections that were refused or could not be made.',
   },
+  policyAudited: {
+    name: 'hauberk_policy_audited_total',
+    type: 'counter',
+    labels: ['peer', 'rule'],
+    help: 'Connections that were let in and that a rule would refuse, were it not only watching.',
+  },
   connectionsOpen: {
     name: 'hauberk_connections_open',
     type: 'gauge',
@@ -176,6 +182,12 @@ export const PROXY_METRICS = {
     type: 'gauge',
     labels: [],
     help: 'Version of the view of the mesh in use; 0 before the first.',
+  },
+  policyVersion: {
+    name: 'hauberk_policy_version',
+    type: 'gauge',
+    labels: [],
+    help: 'Version of the mesh configuration whose policy is in force; -1 while there is none.',
   },
   endpoints: {
     name: 'hauberk_endpoints',

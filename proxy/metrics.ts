@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client';
-import type { RelayCounters, RelayOutcome } from './relay/relay.ts';
+import type { RelayCounters } from './relay/relay.ts';
 import { counter, gauge, histogram } from './metrics-collectors.ts';
 import { closedCount, increment, MAX_PEER_LABELS, PeerTable } from './metrics-peers.ts';
-import type { Direction } from './metrics-peers.ts';
+import type { ConnectionEnd, Direction } from './metrics-peers.ts';
 import { PROXY_METRICS } from './metrics-table.ts';
 
 export type { Direction } from './metrics-peers.ts';
@@ -12,7 +12,7 @@ export interface ConnectionMetrics {
   /** Shared by all connections of this direction and peer; hand it to the relay. */
   readonly counters: RelayCounters;
   /** Call exactly once, when the connection has ended. */
-  closed(outcome: RelayOutcome, durationSeconds: number): void;
+  closed(outcome: ConnectionEnd, durationSeconds: number): void;
 }
 
 /** The certificate in use, for gauges. */
@@ -53,6 +53,8 @@ export interface ProxyMetrics extends TunnelMetrics {
   connectionOpened(direction: Direction, peerUri: string): ConnectionMetrics;
   /** A connection was refused, or could not be made; it was not `connectionOpened`. */
   connectionFailed(direction: Direction, peerUri: string, reason: string): void;
+  /** A connection was let in that a rule would refuse, were it not only watching. */
+  policyAudited(peerUri: string, rule: string): void;
   /** The time from the acceptance of a connection until the other side had accepted it too. */
   connected(direction: Direction, seconds: number): void;
   /** A captured connection goes on in plaintext from now on. */
@@ -69,6 +71,8 @@ export interface ProxyMetrics extends TunnelMetrics {
   view(source: () => ViewGauge): void;
   /** Sets where to read how many bytes wait in memory. */
   buffered(source: () => number): void;
+  /** Sets where to read the version of the mesh configuration whose policy is in force. */
+  policy(source: () => number): void;
   totals(): ProxyTotals;
 }
 
@@ -94,6 +98,7 @@ export function createProxyMetrics(
   let controlPlane: (() => boolean) | undefined;
   let view: (() => ViewGauge) | undefined;
   let buffered: (() => number) | undefined;
+  let policy: (() => number) | undefined;
 
   registerPeerMetrics(registry, peers);
   registerTunnelMetrics(registry, tunnels);
@@ -120,6 +125,7 @@ export function createProxyMetrics(
   });
   gauge(registry, PROXY_METRICS.tunnelBufferedBytes, (set) => set({}, buffered?.() ?? 0));
   gauge(registry, PROXY_METRICS.viewVersion, (set) => set({}, view?.().version ?? 0));
+  gauge(registry, PROXY_METRICS.policyVersion, (set) => set({}, policy?.() ?? -1));
   gauge(registry, PROXY_METRICS.endpoints, (set) => {
     for (const [service, count] of view?.().endpoints ?? []) set({ service }, count);
   });
@@ -139,6 +145,7 @@ export function createProxyMetrics(
     connectionFailed(direction, peerUri, reason) {
       increment(peers.of(direction, peerUri).failed, reason);
     },
+    policyAudited: (peerUri, rule) => increment(peers.of('inbound', peerUri).audited, rule),
     connected: (direction, seconds) => connects.observe({ direction }, seconds),
     tunnelOpened(direction) {
       tunnels[direction].opened += 1;
@@ -171,6 +178,9 @@ export function createProxyMetrics(
     },
     buffered(source) {
       buffered = source;
+    },
+    policy(source) {
+      policy = source;
     },
     totals(): ProxyTotals {
       let totalConnections = 0;
@@ -215,6 +225,11 @@ function registerPeerMetrics(registry: Registry, peers: PeerTable): void {
   counter(registry, PROXY_METRICS.connectionsFailed, (add) => {
     for (const { direction, peer, failed } of peers.rows()) {
       for (const [reason, count] of failed) add({ direction, peer, reason }, count);
+    }
+  });
+  counter(registry, PROXY_METRICS.policyAudited, (add) => {
+    for (const { peer, audited } of peers.rows()) {
+      for (const [rule, count] of audited) add({ peer, rule }, count);
     }
   });
   gauge(registry, PROXY_METRICS.connectionsOpen, (set) => {

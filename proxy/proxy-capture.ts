@@ -7,7 +7,7 @@ import type { PlaintextFlows } from './interception/plaintext-flows.ts';
 import { createRefusals } from './interception/refusals.ts';
 import { listenOutboundCapture } from './outbound/capture.ts';
 import type { ConnectorDependencies } from './outbound/connector.ts';
-import { callersByPort } from './policy/callers.ts';
+import { isRestricted } from './policy/authorize.ts';
 import type { Room } from './proxy-room.ts';
 import type { PlaintextListener } from './relay/plaintext-listener.ts';
 
@@ -33,7 +33,7 @@ export async function openCapture(
   room: Room,
   { connector, departed, flows }: CaptureOptions,
 ): Promise<Capture> {
-  const { config, addresses, ownPorts } = room;
+  const { config, addresses, ownPorts, policies, self } = room;
   const shared = {
     ...room,
     flows,
@@ -42,12 +42,11 @@ export async function openCapture(
     isOwnPort: (port: number) => ownPorts.has(port),
     isOwnAddress: (address: string) => addresses.localFor(address) === address,
   };
-  const restricted = callersByPort(config);
   const inbound = {
     ...shared,
     mode: config.inbound,
     ingress: config.ingress,
-    isRestricted: (port: number) => restricted.has(port),
+    isRestricted: (port: number) => isRestricted(policies.current(), self, port),
   };
   await using opened = new AsyncDisposableStack();
   const outbound = { ...shared, ...connector, departed, mode: config.outbound };

@@ -1,6 +1,5 @@
 import { createExposure } from './inbound/exposure.ts';
 import { createInbound } from './inbound/inbound.ts';
-import { callersByPort } from './policy/callers.ts';
 import type { Room } from './proxy-room.ts';
 import { listenTunnels } from './tunnel/listen.ts';
 import type { TunnelListener } from './tunnel/tunnel.ts';
@@ -24,7 +23,7 @@ export async function openInbound(room: Room): Promise<TunnelListener> {
   });
   const listener = await listenTunnels(
     { ...dependencies, ...config.hboneListen, identity: source },
-    createInbound({ ...dependencies, self, callers: callersByPort(config), resolveExposure }),
+    createInbound({ ...dependencies, self, resolveExposure }),
   );
   ownPorts.add(listener.port);
   return listener;

@@ -5,6 +5,7 @@ import type { ProxyConfig } from './config.ts';
 import type { IdentitySource } from './identity/source.ts';
 import type { ProxyMetrics } from './metrics.ts';
 import type { OwnAddresses } from './own-addresses.ts';
+import type { PolicySource } from './policy/policy-source.ts';
 
 /** What both directions of a sidecar's traffic need. */
 export interface Room {
@@ -18,6 +19,8 @@ export interface Room {
   readonly self: SpiffeId;
   readonly source: IdentitySource;
   readonly metrics: ProxyMetrics;
+  /** Who may come in. */
+  readonly policies: PolicySource;
   readonly addresses: OwnAddresses;
   /** Ports of this sidecar's own listeners: never served to peers, never called through ourselves. */
   readonly ownPorts: Set<number>;

@@ -18,6 +18,8 @@ import { withRevocations } from './identity/revoking-source.ts';
 import type { TokenSource } from './identity/token-source.ts';
 import { PlaintextFlows } from './interception/plaintext-flows.ts';
 import { createProxyMetrics } from './metrics.ts';
+import { localPolicy } from './policy/local-policy.ts';
+import { createPolicySource } from './policy/policy-source.ts';
 import { createOwnAddresses } from './own-addresses.ts';
 import { openCapture, type Capture, type CaptureOptions } from './proxy-capture.ts';
 import { openInbound } from './proxy-inbound.ts';
@@ -92,9 +94,12 @@ export async function startProxy(
       metrics,
     }),
   );
+  const policies = createPolicySource(self, localPolicy(config));
+  metrics.policy(() => policies.mesh?.configVersion ?? -1);
   // Before the door opens: who was revoked in the last run stays out, control plane or not.
   const saved = await openSavedView({
     ...dependencies,
+    policies,
     stateDirectory: config.stateDir,
     bundle: () => identity.source.current().bundle,
   });
@@ -103,7 +108,8 @@ export async function startProxy(
   metrics.certificate(() => certificateGauge(source.current()));
   const addresses = createOwnAddresses({ clock, advertised: config.advertise?.address });
   const ownPorts = new Set([telemetry.port]);
-  const room: Room = { ...dependencies, config, self, source, metrics, addresses, ownPorts };
+  const shared = { ...dependencies, config, self, source, metrics };
+  const room: Room = { ...shared, addresses, ownPorts, policies };
 
   const inbound = own(await openInbound(room));
   const flows = new PlaintextFlows();

@@ -1,6 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { structuredPatch } from 'diff';
 import type { Clock } from '../../common/clock.ts';
-import { sleep } from '../../common/clock.ts';
 import type { AdminClient } from '../client.ts';
 import type { MeshConfigOutcome } from '../client-mesh-config.ts';
 
@@ -40,7 +40,8 @@ export async function awaitSidecars(
     const reached = connected.filter((workload) => workload.acknowledgedVersion >= viewVersion);
     const progress = { connected: connected.length, reached: reached.length };
     if (progress.reached === progress.connected || clock.now() >= deadlineMs) return progress;
-    await sleep(clock, ASK_INTERVAL_MS);
+    // A timer of the clock would not keep the process alive.
+    await pause(ASK_INTERVAL_MS);
   }
 }
 

@@ -29,3 +29,9 @@ export interface Policy {
 
 /** What is in force where nobody has written rules: the mesh is open to its members. */
 export const OPEN_POLICY: Policy = { fallback: 'mesh', rules: [] };
+
+/** A policy, and which version of the mesh configuration it comes from. */
+export interface MeshPolicy {
+  readonly configVersion: number;
+  readonly policy: Policy;
+}

@@ -1,5 +1,6 @@
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
+import { toPolicyMessage } from '../../common/rpc/policy-message.ts';
 import {
   SyncResponse,
   type Endpoint as EndpointMessage,
@@ -10,7 +11,7 @@ import type { SidecarRecord } from '../registry/sidecar-record.ts';
 
 /** The whole view, in the bytes that travel. */
 export function encodeSnapshot(snapshot: MeshSnapshot): Buffer {
-  const { version, endpoints, bundle, revocations } = snapshot;
+  const { version, endpoints, bundle, revocations, policy } = snapshot;
   return encode({
     version,
     change: {
@@ -19,6 +20,7 @@ export function encodeSnapshot(snapshot: MeshSnapshot): Buffer {
         endpoints: endpoints.map(toEndpointMessage),
         bundle: toBundleMessage(bundle),
         revocations: toRevocationsMessage(revocations),
+        policy: toPolicyMessage(policy),
       },
     },
   });
@@ -26,7 +28,7 @@ export function encodeSnapshot(snapshot: MeshSnapshot): Buffer {
 
 /** What changed, in the bytes that travel. */
 export function encodeDelta(delta: MeshDelta): Buffer {
-  const { version, upserted, removed, bundle, revocations } = delta;
+  const { version, upserted, removed, bundle, revocations, policy } = delta;
   return encode({
     version,
     change: {
@@ -36,6 +38,7 @@ export function encodeDelta(delta: MeshDelta): Buffer {
         removed: [...removed],
         bundle: bundle === undefined ? undefined : toBundleMessage(bundle),
         revocations: revocations === undefined ? undefined : toRevocationsMessage(revocations),
+        policy: policy === undefined ? undefined : toPolicyMessage(policy),
       },
     },
   });

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import type { Policy } from '../../common/authorization/policy.ts';
+import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { BUNDLE_KEY } from '../ca/authorities.ts';
@@ -31,12 +31,6 @@ export interface MeshSnapshot {
   readonly bundle: TrustBundle;
   readonly revocations: RevocationList;
   readonly policy: MeshPolicy;
-}
-
-/** Who may talk to whom, and which version of the mesh configuration says so. */
-export interface MeshPolicy {
-  readonly configVersion: number;
-  readonly policy: Policy;
 }
 
 /** What is different from an earlier version. */

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../common/clock.ts';
+import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { describeError } from '../../common/errors.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import type { MutablePolicySource } from '../policy/policy-source.ts';
 import { createMeshView, type MutableMeshView } from './mutable-view.ts';
 import { createRevocations, type KnownRevocations } from './revocations.ts';
 import { loadView, saveView, type SavedView } from './view-file.ts';
@@ -11,6 +13,8 @@ export interface SavedViewSettings {
   readonly stateDirectory: string;
   /** The roots of the mesh that the view is of. */
   readonly bundle: () => TrustBundle;
+  /** Where the policy of the mesh goes, and is taken from when it is saved. */
+  readonly policies: Pick<MutablePolicySource, 'mesh' | 'set'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -22,6 +26,12 @@ export interface KeptView {
   readonly revocations: KnownRevocations;
   /** The view has changed: save it soon. */
   touch(): void;
+  /** What the control plane need not send again; 0 while the newest policy is not in force. */
+  readonly resumeVersion: number;
+  /** Takes a policy into force, and has it on disk soon. */
+  takePolicy(policy: MeshPolicy): void;
+  /** There is a policy that cannot be used: all of the view must be asked for again. */
+  policyMissed(): void;
   /** Saves what was not saved yet; resolves when nothing is being written any more. */
   close(): Promise<void>;
 }
@@ -31,11 +41,14 @@ const SAVE_DELAY_MS = 1_000;
 
 /** Takes up the view of the last run, where there is one. A file that cannot be used only costs a log line. */
 export async function openSavedView(settings: SavedViewSettings): Promise<KeptView> {
-  const { bundle, clock, logger, stateDirectory } = settings;
+  const { bundle, clock, logger, policies, stateDirectory } = settings;
   const view = createMeshView();
   let restored: SavedView | undefined;
   let timer: Timer | undefined;
   let saving: Promise<void> = Promise.resolve();
+  let upToDate = true;
+  // Without a policy nobody is let in, and only a snapshot is sure to bring one.
+  const resumeVersion = (): number => (upToDate && policies.mesh !== undefined ? view.version : 0);
 
   async function save(): Promise<void> {
     timer?.cancel();
@@ -45,9 +58,10 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
       await saveView(
         stateDirectory,
         {
-          version: view.version,
+          version: resumeVersion(),
           endpoints: view.endpoints(),
           revocations: revocations.current().all,
+          policy: policies.mesh,
         },
         bundle(),
       );
@@ -62,6 +76,7 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
   try {
     restored = await loadView(stateDirectory, bundle());
     if (restored !== undefined) view.apply({ kind: 'snapshot', ...restored });
+    if (restored?.policy !== undefined) policies.set(restored.policy);
   } catch (error) {
     logger.warn({ event: 'view-not-restored' }, describeError(error));
   }
@@ -73,6 +88,19 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
   return {
     view,
     revocations,
+    get resumeVersion() {
+      return resumeVersion();
+    },
+    takePolicy(policy) {
+      policies.set(policy);
+      upToDate = true;
+      // What it forbids must stay forbidden, also when this process is killed in a moment.
+      saving = save();
+    },
+    policyMissed() {
+      upToDate = false;
+      saving = save();
+    },
     touch() {
       timer ??= clock.after(SAVE_DELAY_MS, () => {
         saving = save();

@@ -3,6 +3,7 @@ import type { Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { fromBundleMessage, type BundleMessage } from '../../common/rpc/bundle-message.ts';
+import { fromPolicyMessage, type PolicyMessage } from '../../common/rpc/policy-message.ts';
 import { formatAddress } from '../../common/rpc/channel.ts';
 import type { RpcError } from '../../common/rpc/rpc-error.ts';
 import type { SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
@@ -69,7 +70,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
         roots: bundle.roots,
         identity: { privateKey, chain },
       },
-      hello: helloMessage(settings, place, view.version),
+      hello: helloMessage(settings, place, saved.resumeVersion),
       onResponse: handle,
       onAnswered: (stream) => connection.answered(stream),
       onEnded: (stream, error) => connection.ended(stream, error),
@@ -80,16 +81,41 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   async function handle(response: SyncResponse, stream: SyncStream): Promise<void> {
     const update = readResponse(response, { logger, trustDomain });
     if (update === undefined) return;
-    // Roots first: the endpoints may have certificates from the new one.
-    if (update.bundle !== undefined) await takeBundle(update.bundle);
-    // Before the endpoints: whoever is revoked must not be dialled. What an older stream says late
-    // must not take back a readmission.
+    // What an older stream says late must not take back a change of the policy, or a readmission.
     const isNews = update.view.kind === 'snapshot' || update.view.version > view.version;
+    const policy = isNews ? update.policy : undefined;
+    // First of all: nobody is let in without one, and what it forbids must end soon.
+    const taken = policy === undefined || takePolicy(policy);
+    // Roots before the endpoints, which may have certificates from the new one.
+    if (update.bundle !== undefined) await takeBundle(update.bundle);
+    // Before the endpoints: whoever is revoked must not be dialled.
     if (isNews) saved.revocations.merge(update.revocations);
     view.apply(update.view);
     saved.touch();
+    // A policy that is not in use must not pass for one that is.
+    if (!taken) return;
     const bundleVersion = identity.current().bundle.version;
     void stream.send(acknowledgementMessage(response.version, bundleVersion));
+  }
+
+  /** False when it cannot be used: the one in force stays, and without one nobody is let in. */
+  function takePolicy(message: PolicyMessage): boolean {
+    const { configVersion: version } = message;
+    try {
+      const policy = fromPolicyMessage(message);
+      const rules = policy.policy.rules.length;
+      saved.takePolicy(policy);
+      const sentence = `the policy of version ${version} of the mesh configuration is in force`;
+      logger.info({ event: 'policy-taken', version, rules }, sentence);
+      return true;
+    } catch (error) {
+      saved.policyMissed();
+      logger.error(
+        { event: 'policy-refused', version },
+        `the policy from the control plane is not used: ${describeError(error)}`,
+      );
+      return false;
+    }
   }
 
   async function takeBundle(message: BundleMessage): Promise<void> {

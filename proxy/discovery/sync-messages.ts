@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { BundleMessage } from '../../common/rpc/bundle-message.ts';
+import type { PolicyMessage } from '../../common/rpc/policy-message.ts';
 import type {
   Revocations,
   SyncRequest,
@@ -46,6 +47,7 @@ export const GOODBYE: SyncRequest = { message: { $case: 'goodbye', value: {} } }
 export interface SyncUpdate {
   readonly view: ViewUpdate;
   readonly bundle: BundleMessage | undefined;
+  readonly policy: PolicyMessage | undefined;
   /** What was revoked, as far as it is news. */
   readonly revocations: readonly Revocation[];
 }
@@ -72,16 +74,16 @@ export function readResponse(
     });
   switch (change?.$case) {
     case 'snapshot': {
-      const { bundle, endpoints } = change.value;
+      const { bundle, endpoints, policy } = change.value;
       const revocations = fromRevocationsMessage(change.value.revocations);
       const view = { kind: 'snapshot', version, endpoints: read(endpoints) } as const;
-      return { view, bundle, revocations };
+      return { view, bundle, policy, revocations };
     }
     case 'delta': {
-      const { bundle, removed, upserted } = change.value;
+      const { bundle, policy, removed, upserted } = change.value;
       const revocations = fromRevocationsMessage(change.value.revocations);
       const view = { kind: 'delta', version, upserted: read(upserted), removed } as const;
-      return { view, bundle, revocations };
+      return { view, bundle, policy, revocations };
     }
     case undefined:
       return undefined;

@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
+import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { fromPolicyMessage, toPolicyMessage } from '../../common/rpc/policy-message.ts';
 import { DiscoveryError } from './discovery-error.ts';
 import { fromEndpointMessage, toEndpointMessage } from './endpoint-message.ts';
 import type { Endpoint } from './mesh-view.ts';
@@ -15,6 +17,8 @@ export interface SavedView {
   readonly version: number;
   readonly endpoints: readonly Endpoint[];
   readonly revocations: readonly Revocation[];
+  /** Undefined when there was none. */
+  readonly policy: MeshPolicy | undefined;
 }
 
 const FILE_NAME = 'view.json';
@@ -45,12 +49,29 @@ const savedSchema = z.object({
       }),
     )
     .default([]),
+  policy: z
+    .object({
+      level: z.number(),
+      configVersion: z.number(),
+      fallback: z.string(),
+      rules: z.array(
+        z.object({
+          name: z.string(),
+          action: z.string(),
+          audit: z.boolean(),
+          to: z.array(z.string()),
+          ports: z.array(z.number()),
+          from: z.array(z.string()),
+        }),
+      ),
+    })
+    .optional(),
 });
 
 /** Saves a view so that a crash leaves this one or the one before. Rejects with the system's error. */
 export async function saveView(
   stateDirectory: string,
-  { version, endpoints, revocations }: SavedView,
+  { version, endpoints, revocations, policy }: SavedView,
   bundle: TrustBundle,
 ): Promise<void> {
   const saved: z.infer<typeof savedSchema> = {
@@ -59,6 +80,7 @@ export async function saveView(
     version,
     endpoints: endpoints.map(toEndpointMessage),
     revocations: [...revocations],
+    policy: policy === undefined ? undefined : toPolicyMessage(policy),
   };
   makeDirectory(stateDirectory, 0o700);
   await writeFileAtomically(join(stateDirectory, FILE_NAME), JSON.stringify(saved), FILE_MODE);
@@ -78,7 +100,8 @@ export async function loadView(
     const saved = savedSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     if (new Set(saved.roots).isDisjointFrom(new Set(digests(bundle)))) return undefined;
     const endpoints = saved.endpoints.map((one) => fromEndpointMessage(one, bundle.trustDomain));
-    return { version: saved.version, endpoints, revocations: saved.revocations };
+    const policy = saved.policy === undefined ? undefined : fromPolicyMessage(saved.policy);
+    return { version: saved.version, endpoints, revocations: saved.revocations, policy };
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return undefined;
     throw new DiscoveryError('view-file', `expected the view of the last run in ${path}`, {

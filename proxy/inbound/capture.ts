@@ -4,8 +4,10 @@ import { formatHostPort } from '../../common/listen.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
 import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
 import type { Refuse } from '../interception/refusals.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
+import { type Cut, LiveConnections } from './live-connections.ts';
 import {
   admitPlaintext,
   type PlaintextInput,
@@ -17,6 +19,8 @@ export interface InboundCaptureDependencies
   extends PassthroughDependencies, Omit<PlaintextInput, 'destination'> {
   readonly findDestination: FindOriginalDestination;
   readonly refuse: Refuse;
+  /** What is let in is judged again when they change. */
+  readonly policies: PolicySource;
 }
 
 /**
@@ -30,14 +34,19 @@ export async function listenInboundCapture(
   dependencies: InboundCaptureDependencies,
 ): Promise<PlaintextListener> {
   const { address: host, port } = listen;
+  const live = new LiveConnections<PlaintextRefusal>(dependencies.policies);
   const announcement = (at: string): string => `plaintext that comes in is captured on ${at}`;
   return await listenPlaintext(
     { name: 'inbound', host, port, logger: dependencies.logger, announcement },
-    (socket) => serve(socket, dependencies),
+    (socket) => serve(socket, live, dependencies),
   );
 }
 
-async function serve(socket: net.Socket, dependencies: InboundCaptureDependencies): Promise<void> {
+async function serve(
+  socket: net.Socket,
+  live: LiveConnections<PlaintextRefusal>,
+  dependencies: InboundCaptureDependencies,
+): Promise<void> {
   const destination = dependencies.findDestination(socket);
   const remoteAddress = canonicalAddress(socket.remoteAddress ?? '') ?? 'unknown';
   const refuse = (reason: PlaintextRefusal | 'no-original-destination', detail: string): void => {
@@ -48,12 +57,18 @@ async function serve(socket: net.Socket, dependencies: InboundCaptureDependencie
   if (destination === undefined) {
     return refuse('no-original-destination', 'the system does not say where it wanted to go');
   }
-  const admission = admitPlaintext({ ...dependencies, destination });
-  if (admission.kind === 'refused') {
+  const judge = (): Cut<PlaintextRefusal> | undefined => {
+    const admission = admitPlaintext({ ...dependencies, destination });
+    if (admission.kind === 'admitted') return undefined;
     const place = formatHostPort(destination.address, destination.port);
-    return refuse(admission.reason, `${place} ${SENTENCES[admission.reason]}`);
-  }
+    return { reason: admission.reason, why: `${place} ${SENTENCES[admission.reason]}` };
+  };
+  const cut = ({ reason, why }: Cut<PlaintextRefusal>): void => refuse(reason, why);
+  const refused = judge();
+  if (refused !== undefined) return cut(refused);
+  const leave = live.add({ judge, cut });
   await passThrough(socket, { direction: 'inbound', destination, remoteAddress }, dependencies);
+  leave();
 }
 
 const SENTENCES: Readonly<Record<PlaintextRefusal, string>> = {

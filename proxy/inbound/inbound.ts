@@ -1,31 +1,29 @@
+import type net from 'node:net';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics.ts';
-import { authorize, type CallersByPort } from '../policy/authorize.ts';
-import { formatAuthority, parseAuthority, type Destination } from '../tunnel/authority.ts';
-import type { IncomingStream, RefusalStatus } from '../tunnel/tunnel.ts';
+import { authorize, type DenialReason } from '../policy/authorize.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
+import { formatAuthority } from '../tunnel/authority.ts';
+import type { IncomingStream } from '../tunnel/tunnel.ts';
+import { admit, type Admission } from './admission.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
 import type { ResolveExposure } from './exposure.ts';
+import { type Cut, LiveConnections } from './live-connections.ts';
 
 /** What handling an incoming stream needs. */
 export interface InboundDependencies {
   /** Our own identity: the destination, as policy sees it. */
   readonly self: SpiffeId;
-  /** Ports with a list of their own of who may come in. */
-  readonly callers: CallersByPort;
+  readonly policies: PolicySource;
   readonly resolveExposure: ResolveExposure;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: ProxyMetrics;
 }
-
-/** Where an authorised stream goes, or how it is refused. */
-type Admission =
-  | { readonly kind: 'admitted'; readonly target: Destination }
-  | { readonly kind: 'refused'; readonly status: RefusalStatus; readonly reason: string };
 
 /** A peer that is up to no good should fill a counter, not the disk. */
 const LOG_RATE = { count: 100, intervalMs: 1_000 };
@@ -37,66 +35,133 @@ const MAX_LOGGED = 256;
  * Handles the streams that peers open: authorise, connect to the application, and only then answer
  * 200, so that a peer's success means that the application has accepted. Every refusal has its
  * reason in the log and in a metric; the peer sees the status alone.
+ *
+ * A stream that was let in is judged again whenever the policy changes, and cut when it may not go on.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
-  const mayLog = createRateLimit(dependencies.clock, LOG_RATE);
-  return (stream) => void serve(stream, { ...dependencies, mayLog });
+  const { clock, policies } = dependencies;
+  const door = {
+    ...dependencies,
+    live: new LiveConnections<DenialReason>(policies),
+    mayLog: createRateLimit(clock, LOG_RATE),
+  };
+  return (stream) => void serve(stream, door);
 }
 
-async function serve(
-  stream: IncomingStream,
-  dependencies: InboundDependencies & { readonly mayLog: () => boolean },
-): Promise<void> {
-  const { clock, logger, metrics, mayLog } = dependencies;
-  const peer = stream.peer.uri;
-  const refuse = (status: RefusalStatus, reason: string, detail?: string): void => {
-    metrics.connectionFailed('inbound', peer, reason);
-    stream.refuse(status);
-    if (!mayLog()) return;
-    const authority = stream.authority.slice(0, MAX_LOGGED);
-    const sentence = `refused a stream from ${peer}: ${detail ?? reason}`;
-    logger.warn({ event: 'stream-refused', peer, authority, reason, status }, sentence);
-  };
+interface Door extends InboundDependencies {
+  readonly live: LiveConnections<DenialReason>;
+  readonly mayLog: () => boolean;
+}
 
-  const admission = admit(stream, dependencies);
-  if (admission.kind === 'refused') {
-    refuse(admission.status, admission.reason);
-    return;
-  }
-  const { target } = admission;
+async function serve(stream: IncomingStream, door: Door): Promise<void> {
+  const { clock, metrics } = door;
+  const peer = stream.peer.uri;
+  const decide = (): Admission => {
+    const { self, policies, resolveExposure } = door;
+    const { authority } = stream;
+    return admit({
+      peer: stream.peer,
+      authority,
+      self,
+      policies: policies.current(),
+      resolveExposure,
+    });
+  };
+  const first = decide();
+  if (first.kind === 'refused') return refuse(stream, door, first);
   const startedMs = clock.now();
-  let socket;
+  let socket: net.Socket;
   try {
-    socket = await connectToApp(target, stream.signal);
+    socket = await connectToApp(first.target, stream.signal);
   } catch (error) {
     if (stream.signal.aborted) metrics.connectionFailed('inbound', peer, 'aborted');
     else {
-      const place = formatAuthority(target);
-      const detail = `the application at ${place} did not accept: ${describeError(error)}`;
-      refuse(503, appFailureReason(error), detail);
+      const place = formatAuthority(first.target);
+      const why = `the application at ${place} did not accept: ${describeError(error)}`;
+      refuse(stream, door, { kind: 'refused', status: 503, reason: appFailureReason(error), why });
     }
     return;
   }
+  // The policy may have changed while the application took its time.
+  const admission = decide();
+  if (admission.kind === 'refused') {
+    socket.resetAndDestroy();
+    return refuse(stream, door, admission);
+  }
+  noteAudited(stream, door, admission);
   metrics.connected('inbound', (clock.now() - startedMs) / 1000);
   const connection = metrics.connectionOpened('inbound', peer);
+  let cut = false;
+  const leave = door.live.add({
+    judge: () => mayGoOn(stream, admission.port, door),
+    cut(reason) {
+      cut = true;
+      noteCut(stream, door, reason);
+      // The relay takes it for an application that broke off, and resets the stream.
+      socket.resetAndDestroy();
+    },
+  });
   const outcome = await stream.accept().relay(socket, connection.counters);
+  leave();
   // The relay leaves it open for another try, which only the side that dialled can make.
   if (outcome === 'untouched') socket.resetAndDestroy();
-  connection.closed(outcome, (clock.now() - startedMs) / 1000);
+  connection.closed(cut ? 'denied' : outcome, (clock.now() - startedMs) / 1000);
 }
 
-function admit(stream: IncomingStream, dependencies: InboundDependencies): Admission {
-  const { self, callers, resolveExposure } = dependencies;
-  const destination = parseAuthority(stream.authority);
-  if (destination === undefined) {
-    return { kind: 'refused', status: 400, reason: 'malformed-authority' };
-  }
-  const { port } = destination;
-  const decision = authorize({ source: stream.peer, destination: self, port }, callers);
-  if (!decision.allowed) return { kind: 'refused', status: 401, reason: decision.reason };
-  const exposure = resolveExposure(destination);
-  if (exposure.kind === 'refused') {
-    return { kind: 'refused', status: 400, reason: exposure.reason };
-  }
-  return { kind: 'admitted', target: exposure.target };
+function mayGoOn(
+  stream: IncomingStream,
+  port: number,
+  { self, policies }: Door,
+): Cut<DenialReason> | undefined {
+  const request = { source: stream.peer, destination: self, port };
+  const decision = authorize(request, policies.current());
+  return decision.allowed ? undefined : decision;
+}
+
+function refuse(
+  stream: IncomingStream,
+  { logger, metrics, mayLog }: Door,
+  { status, reason, why, rules }: Admission & { readonly kind: 'refused' },
+): void {
+  const peer = stream.peer.uri;
+  metrics.connectionFailed('inbound', peer, reason);
+  stream.refuse(status);
+  if (!mayLog()) return;
+  const line = { event: 'stream-refused', peer, authority: authorityOf(stream), reason, status };
+  logger.warn(
+    rules === undefined || rules.length === 0 ? line : { ...line, rules },
+    `refused a stream from ${peer}: ${why ?? reason}`,
+  );
+}
+
+function noteCut(
+  stream: IncomingStream,
+  { logger, mayLog }: Door,
+  { reason, why }: Cut<DenialReason>,
+): void {
+  if (!mayLog()) return;
+  const peer = stream.peer.uri;
+  logger.warn(
+    { event: 'stream-cut', peer, authority: authorityOf(stream), reason },
+    `cut a stream from ${peer}, which may not go on: ${why}`,
+  );
+}
+
+function noteAudited(
+  stream: IncomingStream,
+  { logger, metrics, mayLog }: Door,
+  { audited }: Admission & { readonly kind: 'admitted' },
+): void {
+  if (audited.length === 0) return;
+  const peer = stream.peer.uri;
+  for (const rule of audited) metrics.policyAudited(peer, rule);
+  if (!mayLog()) return;
+  logger.warn(
+    { event: 'stream-audited', peer, authority: authorityOf(stream), rules: audited },
+    `let in a stream from ${peer} that ${audited.join(', ')} would refuse, were it not only watching`,
+  );
+}
+
+function authorityOf({ authority }: IncomingStream): string {
+  return authority.slice(0, MAX_LOGGED);
 }

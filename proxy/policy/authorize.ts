@@ -1,50 +1,68 @@
-import { SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
-
-/** One CONNECT, as the decision sees it. */
-export interface InboundRequest {
-  /** Who the caller proved to be. */
-  readonly source: SpiffeId;
-  /** Whose door it is. */
-  readonly destination: SpiffeId;
-  /** The port that is asked for, as peers see it. */
-  readonly port: number;
-}
-
-/** A service by its name, in the trust domain of the sidecar. */
-export type ServiceName = Pick<SpiffeId, 'namespace' | 'service'>;
-
-/**
- * Who may reach which port. A port that is named here is open to the services in its list and to
- * nobody else; any other port is open to every workload of the trust domain.
- */
-export type CallersByPort = ReadonlyMap<number, readonly ServiceName[]>;
+import {
+  type AccessRequest,
+  decide,
+  type Identity,
+  isGuarded,
+  type PolicyDenial,
+} from '../../common/authorization/decide.ts';
+import { describeDecision } from '../../common/authorization/describe-decision.ts';
+import type { Policy } from '../../common/authorization/policy.ts';
 
 /** Why a caller may not come in; a label of `hauberk_connections_failed_total`. */
-export type DenialReason = 'denied-trust-domain' | 'denied-system-identity' | 'denied-caller';
+export type DenialReason = PolicyDenial | 'denied-no-policy';
+
+/** The policies that a door stands under: a caller must be let in by each of them. */
+export interface Policies {
+  /** The mesh's, which the control plane sends; undefined until it has. */
+  readonly mesh: Policy | undefined;
+  /** What this sidecar was started with (`--allow`). */
+  readonly local: Policy;
+}
 
 /** The verdict, with the reason for the log and never for the peer. */
 export type Decision =
-  { readonly allowed: true } | { readonly allowed: false; readonly reason: DenialReason };
+  | {
+      readonly allowed: true;
+      /** Rules that would refuse it, were they not only watching. */
+      readonly audited: readonly string[];
+    }
+  | {
+      readonly allowed: false;
+      readonly reason: DenialReason;
+      /** The end of a sentence. */
+      readonly why: string;
+      /** The rules that decided, where rules did. */
+      readonly rules: readonly string[];
+    };
 
 /**
- * Decides whether a caller may reach a port. The mesh's own identities are not workloads: an
- * operator's stolen credential opens no application.
+ * Decides whether a caller may reach a port. The stricter policy wins: what the operator's `mesh.yaml`
+ * refuses no flag of a sidecar opens, and the other way round.
  */
-export function authorize(request: InboundRequest, callers: CallersByPort): Decision {
-  const { source, destination, port } = request;
-  if (source.trustDomain !== destination.trustDomain) return denied('denied-trust-domain');
-  if (source.namespace === SYSTEM_NAMESPACE) return denied('denied-system-identity');
-  const named = callers.get(port);
-  if (named === undefined || named.some((caller) => isNamed(source, caller))) {
-    return { allowed: true };
+export function authorize(request: AccessRequest, { mesh, local }: Policies): Decision {
+  if (mesh === undefined) {
+    const why = 'this sidecar has no policy of the mesh yet';
+    return { allowed: false, reason: 'denied-no-policy', why, rules: [] };
   }
-  return denied('denied-caller');
+  const audited: string[] = [];
+  for (const policy of [mesh, local]) {
+    const decision = decide(policy, request);
+    if (!decision.allowed) {
+      const { grounds, reason } = decision;
+      const rules = grounds.kind === 'rules' ? grounds.rules : [];
+      return { allowed: false, reason, why: describeDecision(decision), rules };
+    }
+    audited.push(...decision.audited);
+  }
+  return { allowed: true, audited };
 }
 
-function isNamed(source: SpiffeId, { namespace, service }: ServiceName): boolean {
-  return source.namespace === namespace && source.service === service;
-}
-
-function denied(reason: DenialReason): Decision {
-  return { allowed: false, reason };
+/** True for a port that takes plaintext from nobody, because it matters who calls it. */
+export function isRestricted(
+  { mesh, local }: Policies,
+  destination: Identity,
+  port: number,
+): boolean {
+  if (mesh === undefined) return true;
+  return isGuarded(mesh, destination, port) || isGuarded(local, destination, port);
 }

@@ -32,7 +32,8 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'internal',
   ],
   'An incoming connection fails': [
-    ...unionOf('proxy/policy/authorize.ts', 'type DenialReason ='),
+    ...unionOf('common/authorization/decide.ts', 'type PolicyDenial ='),
+    'denied-no-policy',
     ...unionOf('proxy/inbound/exposure.ts', 'type ExposureRefusal ='),
     ...unionOf('proxy/inbound/app-connection.ts', 'function appFailureReason(', '{'),
     'malformed-authority',
@@ -54,7 +55,10 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'type InterceptionErrorCode =',
   ),
   'The keeper cannot keep': unionOf('keeper/keeper-error.ts', 'type KeeperErrorCode ='),
-  'How carried connections end': unionOf('proxy/relay/relay.ts', 'type RelayOutcome ='),
+  'How carried connections end': [
+    ...unionOf('proxy/relay/relay.ts', 'type RelayOutcome ='),
+    ...unionOf('proxy/metrics-peers.ts', 'type ConnectionEnd ='),
+  ],
   'How tunnels end': unionOf('proxy/tunnel/tunnel.ts', 'type TunnelEnd ='),
   'A connection to the control plane is refused before gRPC': unionOf(
     'control-plane/api/handshake-failure.ts',

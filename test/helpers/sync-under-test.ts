@@ -2,7 +2,12 @@ import { systemClock } from '../../common/clock.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
-import type { Endpoint, SyncRequest, SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type {
+  Endpoint,
+  Policy,
+  SyncRequest,
+  SyncResponse,
+} from '../../proto/gen/hauberk/v1/discovery.ts';
 import { createSyncClient, type SyncClient } from '../../proxy/discovery/sync-client.ts';
 import { openSavedView } from '../../proxy/discovery/saved-view.ts';
 import type { SyncClientSettings } from '../../proxy/discovery/sync-settings.ts';
@@ -10,6 +15,7 @@ import {
   createIdentitySource,
   type MutableIdentitySource,
 } from '../../proxy/identity/mutable-source.ts';
+import { createPolicySource, type MutablePolicySource } from '../../proxy/policy/policy-source.ts';
 import { createLogRecorder, type LogRecorder } from './log-recorder.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import { createTestAuthority } from './test-authority.ts';
@@ -24,6 +30,8 @@ export const PLACE = {
   ports: [8080],
   anyPort: false,
 };
+/** The policy of a mesh that is open to its members. */
+export const OPEN = { level: 1, configVersion: 0, fallback: 'mesh', rules: [] };
 /** What the sidecar reports while nothing happens. */
 export const REPORT = {
   certificateSerial: 'ab',
@@ -38,6 +46,7 @@ export const REPORT = {
 export interface SyncUnderTest extends AsyncDisposable {
   readonly controlPlane: TestControlPlane;
   readonly identity: MutableIdentitySource;
+  readonly policies: MutablePolicySource;
   readonly log: LogRecorder;
   readonly bundles: TrustBundle[];
   readonly stateDirectory: string;
@@ -60,9 +69,11 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
   const identity = createIdentitySource(newIdentity());
   const log = createLogRecorder();
   const bundles: TrustBundle[] = [];
+  const policies = createPolicySource(newIdentity().spiffeId, { fallback: 'anybody', rules: [] });
   return {
     controlPlane,
     identity,
+    policies,
     log,
     bundles,
     stateDirectory: directory.path,
@@ -70,6 +81,7 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
       const saved = await openSavedView({
         stateDirectory: directory.path,
         bundle: () => identity.current().bundle,
+        policies,
         clock: settings.clock ?? systemClock,
         logger: log.logger,
       });
@@ -112,13 +124,21 @@ export function snapshot(version: number, endpoints: Endpoint[]): SyncResponse {
   const bundle = toBundleMessage(authority.bundle);
   return {
     version,
-    change: { $case: 'snapshot', value: { endpoints, bundle, revocations: undefined } },
+    change: {
+      $case: 'snapshot',
+      value: { endpoints, bundle, revocations: undefined, policy: OPEN },
+    },
   };
 }
 
 /** A delta without roots. */
-export function delta(version: number, upserted: Endpoint[], removed: string[] = []): SyncResponse {
-  const unchanged = { bundle: undefined, revocations: undefined };
+export function delta(
+  version: number,
+  upserted: Endpoint[],
+  removed: string[] = [],
+  policy?: Policy,
+): SyncResponse {
+  const unchanged = { bundle: undefined, revocations: undefined, policy };
   return { version, change: { $case: 'delta', value: { upserted, removed, ...unchanged } } };
 }
 

@@ -1,6 +1,6 @@
 /**
- * A hundred sidecars follow the mesh over real streams; a revocation is with each of them within a
- * second of the operator's command.
+ * A hundred sidecars follow the mesh over real streams; a revocation, and a change of the policy, is with
+ * each of them within a second of the operator's command.
  */
 import { join } from 'node:path';
 import test from 'ava';
@@ -8,6 +8,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createSyncClient } from '../../../proxy/discovery/sync-client.ts';
 import { openSavedView } from '../../../proxy/discovery/saved-view.ts';
+import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { REPORT } from '../../helpers/sync-under-test.ts';
@@ -16,7 +17,7 @@ import { startControlPlaneUnderTest } from '../control-plane-under-test.ts';
 
 const SIDECARS = 100;
 
-test('a revocation reaches a hundred sidecars within a second', async (t) => {
+test('a revocation, and a policy, reach a hundred sidecars within a second', async (t) => {
   const cp = await startControlPlaneUnderTest(t, { clock: systemClock });
   const { trustDomain, roots } = cp.operator;
   const { logger } = createLogRecorder();
@@ -30,7 +31,10 @@ test('a revocation reaches a hundred sidecars within a second', async (t) => {
         current: () => ({ ...client, bundle: { trustDomain, version: 1, roots } }),
         onChange: () => () => undefined,
       };
+      const self = parseSpiffeId('spiffe://mesh.local/ns/shop/sa/client');
+      const policies = createPolicySource(self, { fallback: 'anybody', rules: [] });
       const saved = await openSavedView({
+        policies,
         stateDirectory: join(directory.path, `${at}`),
         bundle: () => identity.current().bundle,
         clock: systemClock,
@@ -52,7 +56,12 @@ test('a revocation reaches a hundred sidecars within a second', async (t) => {
       const arrived = new Promise<number>((resolve) => {
         saved.revocations.onChange(() => resolve(performance.now()));
       });
-      return { sync, arrived };
+      const closed = new Promise<number>((resolve) => {
+        policies.onChange(() => {
+          if (policies.mesh?.configVersion === 1) resolve(performance.now());
+        });
+      });
+      return { sync, arrived, closed };
     }),
   );
   t.teardown(() => Promise.all(clients.map(({ sync }) => sync.close())));
@@ -69,4 +78,15 @@ test('a revocation reaches a hundred sidecars within a second', async (t) => {
   const slowestMs = Math.round(Math.max(...arrivals) - startMs);
   t.log(`the last of ${SIDECARS} sidecars knew after ${slowestMs} ms`);
   t.true(slowestMs < 1000, `${slowestMs} ms`);
+
+  const appliedMs = performance.now();
+  const document = 'authorization: {allow: none}\n';
+  await cp.admin.applyMeshConfig(document, { baseVersion: 0, dryRun: false });
+  const closings = await within(
+    'every sidecar has the policy',
+    Promise.all(clients.map(({ closed }) => closed)),
+  );
+  const lastMs = Math.round(Math.max(...closings) - appliedMs);
+  t.log(`the last of ${SIDECARS} sidecars had the policy after ${lastMs} ms`);
+  t.true(lastMs < 1000, `${lastMs} ms`);
 });

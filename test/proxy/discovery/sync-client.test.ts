@@ -6,6 +6,7 @@ import {
   acknowledges,
   api,
   delta,
+  OPEN,
   PLACE,
   REPORT,
   snapshot,
@@ -87,7 +88,10 @@ test('a trust bundle that makes no sense is left out, with a line', async (t) =>
   const bundle = { trustDomain: 'other.mesh', version: 9, roots: [] };
   stream.send({
     version: 1,
-    change: { $case: 'snapshot', value: { endpoints: [], bundle, revocations: undefined } },
+    change: {
+      $case: 'snapshot',
+      value: { endpoints: [], bundle, revocations: undefined, policy: OPEN },
+    },
   });
   await stream.until('an acknowledgement of 1', acknowledges(1));
   t.deepEqual(world.bundles, []);

@@ -2,11 +2,14 @@ import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
+import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { adminId, spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createExposure } from '../../../proxy/inbound/exposure.ts';
 import { createInbound } from '../../../proxy/inbound/inbound.ts';
 import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import { localPolicy } from '../../../proxy/policy/local-policy.ts';
+import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import type { RelayOutcome } from '../../../proxy/relay/relay.ts';
 import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
@@ -16,7 +19,7 @@ const self = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: '
 const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
 
 /** An inbound side whose port 8080 leads to the given local port, and what it did with a stream. */
-function inboundTo(appPort: number) {
+function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
   const registry = new Registry();
   const metrics = createProxyMetrics(registry);
   const { logger, of } = createLogRecorder();
@@ -26,10 +29,14 @@ function inboundTo(appPort: number) {
     isReserved: () => false,
     localFor: (address) => (address === '10.0.0.7' ? address : undefined),
   });
-  const callers = new Map([[2379, [{ namespace: 'shop', service: 'client' }]]]);
-  const dependencies = { self, callers, resolveExposure, clock: systemClock, logger, metrics };
+  const allow = [{ port: 2379, service: 'client', namespace: undefined }];
+  const policies = createPolicySource(self, localPolicy({ allow, namespace: 'shop' }));
+  if (mesh !== undefined) policies.set({ configVersion: 1, policy: mesh });
+  const dependencies = { self, policies, resolveExposure, clock: systemClock, logger, metrics };
   const handle = createInbound(dependencies);
   return {
+    policies,
+    of,
     refusals: () => of('stream-refused'),
     failed: async () => parseMetrics(await registry.metrics()),
     /** Resolves with the status, or with the application's socket when it was accepted. */

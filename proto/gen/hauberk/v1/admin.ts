@@ -174,6 +174,13 @@ export interface RollbackMeshConfigRequest {
   version?: number | undefined;
 }
 
+/** RollbackMeshConfigResponse says the same as ApplyMeshConfigResponse. */
+export interface RollbackMeshConfigResponse {
+  config: MeshConfig | undefined;
+  changed: boolean;
+  viewVersion: number;
+}
+
 export interface ListMeshConfigsRequest {
 }
 
@@ -1580,6 +1587,74 @@ export const RollbackMeshConfigRequest: MessageFns<RollbackMeshConfigRequest> = 
   },
 };
 
+function createBaseRollbackMeshConfigResponse(): RollbackMeshConfigResponse {
+  return { config: undefined, changed: false, viewVersion: 0 };
+}
+
+export const RollbackMeshConfigResponse: MessageFns<RollbackMeshConfigResponse> = {
+  encode(message: RollbackMeshConfigResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.config !== undefined) {
+      MeshConfig.encode(message.config, writer.uint32(10).fork()).join();
+    }
+    if (message.changed !== false) {
+      writer.uint32(16).bool(message.changed);
+    }
+    if (message.viewVersion !== 0) {
+      writer.uint32(24).uint64(message.viewVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RollbackMeshConfigResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRollbackMeshConfigResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.config = MeshConfig.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.viewVersion = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseListMeshConfigsRequest(): ListMeshConfigsRequest {
   return {};
 }
@@ -2110,9 +2185,9 @@ export const AdminService = {
     requestSerialize: (value: RollbackMeshConfigRequest): Buffer =>
       Buffer.from(RollbackMeshConfigRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RollbackMeshConfigRequest => RollbackMeshConfigRequest.decode(value),
-    responseSerialize: (value: ApplyMeshConfigResponse): Buffer =>
-      Buffer.from(ApplyMeshConfigResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): ApplyMeshConfigResponse => ApplyMeshConfigResponse.decode(value),
+    responseSerialize: (value: RollbackMeshConfigResponse): Buffer =>
+      Buffer.from(RollbackMeshConfigResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RollbackMeshConfigResponse => RollbackMeshConfigResponse.decode(value),
   },
   /** The versions that are kept, newest first, without their documents. */
   listMeshConfigs: {
@@ -2169,7 +2244,7 @@ export interface AdminServer extends UntypedServiceImplementation {
   /** The mesh configuration (mesh.yaml) that is in force, or an earlier version of it. */
   getMeshConfig: handleUnaryCall<GetMeshConfigRequest, GetMeshConfigResponse>;
   applyMeshConfig: handleUnaryCall<ApplyMeshConfigRequest, ApplyMeshConfigResponse>;
-  rollbackMeshConfig: handleUnaryCall<RollbackMeshConfigRequest, ApplyMeshConfigResponse>;
+  rollbackMeshConfig: handleUnaryCall<RollbackMeshConfigRequest, RollbackMeshConfigResponse>;
   /** The versions that are kept, newest first, without their documents. */
   listMeshConfigs: handleUnaryCall<ListMeshConfigsRequest, ListMeshConfigsResponse>;
   /** Takes certificates out of use before they expire; sidecars are told at once. */
@@ -2289,18 +2364,18 @@ export interface AdminClient extends Client {
   ): ClientUnaryCall;
   rollbackMeshConfig(
     request: RollbackMeshConfigRequest,
-    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+    callback: (error: ServiceError | null, response: RollbackMeshConfigResponse) => void,
   ): ClientUnaryCall;
   rollbackMeshConfig(
     request: RollbackMeshConfigRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+    callback: (error: ServiceError | null, response: RollbackMeshConfigResponse) => void,
   ): ClientUnaryCall;
   rollbackMeshConfig(
     request: RollbackMeshConfigRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: ApplyMeshConfigResponse) => void,
+    callback: (error: ServiceError | null, response: RollbackMeshConfigResponse) => void,
   ): ClientUnaryCall;
   /** The versions that are kept, newest first, without their documents. */
   listMeshConfigs(

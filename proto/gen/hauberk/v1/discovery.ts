@@ -105,7 +105,11 @@ export interface SyncResponse {
 export interface Snapshot {
   endpoints: Endpoint[];
   bundle: TrustBundle | undefined;
-  revocations: Revocations | undefined;
+  revocations:
+    | Revocations
+    | undefined;
+  /** Who may talk to whom; always present. A sidecar that has never had one refuses everybody. */
+  policy: Policy | undefined;
 }
 
 /** Delta changes the view. */
@@ -118,7 +122,11 @@ export interface Delta {
     | TrustBundle
     | undefined;
   /** Present when they changed: all of them. */
-  revocations: Revocations | undefined;
+  revocations:
+    | Revocations
+    | undefined;
+  /** Present when it changed: the whole of it. */
+  policy: Policy | undefined;
 }
 
 /** Endpoint is one sidecar that can be dialled. */
@@ -150,6 +158,34 @@ export interface Revocation {
   notBeforeMs: number;
   /** When the last certificate that it concerns has expired, in milliseconds since the epoch. */
   expiresMs: number;
+}
+
+/** Policy says who may talk to whom in the mesh; every sidecar is told all of it. */
+export interface Policy {
+  /** What a sidecar has to know to understand it: 1. One that knows less keeps the policy that it has. */
+  level: number;
+  /** Version of the mesh configuration that it comes from; 0 is the default of a mesh without one. */
+  configVersion: number;
+  /** Who may come in where no rule decides: "mesh", any workload of the trust domain; or "none". */
+  fallback: string;
+  /** Their order means nothing. */
+  rules: PolicyRule[];
+}
+
+/**
+ * PolicyRule is one rule. Names are "SERVICE.NAMESPACE", each part with an optional "*" at its end,
+ * "spiffe://DOMAIN/ns/NAMESPACE/sa/SERVICE" likewise for other trust domains, or "*" for everybody.
+ */
+export interface PolicyRule {
+  name: string;
+  /** "allow" or "deny". */
+  action: string;
+  /** It refuses nobody: what it would refuse is counted and logged. */
+  audit: boolean;
+  to: string[];
+  /** None: every port. */
+  ports: number[];
+  from: string[];
 }
 
 function createBaseSyncRequest(): SyncRequest {
@@ -785,7 +821,7 @@ export const SyncResponse: MessageFns<SyncResponse> = {
 };
 
 function createBaseSnapshot(): Snapshot {
-  return { endpoints: [], bundle: undefined, revocations: undefined };
+  return { endpoints: [], bundle: undefined, revocations: undefined, policy: undefined };
 }
 
 export const Snapshot: MessageFns<Snapshot> = {
@@ -798,6 +834,9 @@ export const Snapshot: MessageFns<Snapshot> = {
     }
     if (message.revocations !== undefined) {
       Revocations.encode(message.revocations, writer.uint32(34).fork()).join();
+    }
+    if (message.policy !== undefined) {
+      Policy.encode(message.policy, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -839,6 +878,14 @@ export const Snapshot: MessageFns<Snapshot> = {
             message.revocations = Revocations.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.policy = Policy.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -853,7 +900,7 @@ export const Snapshot: MessageFns<Snapshot> = {
 };
 
 function createBaseDelta(): Delta {
-  return { upserted: [], removed: [], bundle: undefined, revocations: undefined };
+  return { upserted: [], removed: [], bundle: undefined, revocations: undefined, policy: undefined };
 }
 
 export const Delta: MessageFns<Delta> = {
@@ -869,6 +916,9 @@ export const Delta: MessageFns<Delta> = {
     }
     if (message.revocations !== undefined) {
       Revocations.encode(message.revocations, writer.uint32(42).fork()).join();
+    }
+    if (message.policy !== undefined) {
+      Policy.encode(message.policy, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -916,6 +966,14 @@ export const Delta: MessageFns<Delta> = {
             }
 
             message.revocations = Revocations.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.policy = Policy.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1156,6 +1214,200 @@ export const Revocation: MessageFns<Revocation> = {
             }
 
             message.expiresMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePolicy(): Policy {
+  return { level: 0, configVersion: 0, fallback: "", rules: [] };
+}
+
+export const Policy: MessageFns<Policy> = {
+  encode(message: Policy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== 0) {
+      writer.uint32(8).uint32(message.level);
+    }
+    if (message.configVersion !== 0) {
+      writer.uint32(16).uint64(message.configVersion);
+    }
+    if (message.fallback !== "") {
+      writer.uint32(26).string(message.fallback);
+    }
+    for (const v of message.rules) {
+      PolicyRule.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Policy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.level = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.configVersion = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fallback = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rules.push(PolicyRule.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePolicyRule(): PolicyRule {
+  return { name: "", action: "", audit: false, to: [], ports: [], from: [] };
+}
+
+export const PolicyRule: MessageFns<PolicyRule> = {
+  encode(message: PolicyRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.action !== "") {
+      writer.uint32(18).string(message.action);
+    }
+    if (message.audit !== false) {
+      writer.uint32(24).bool(message.audit);
+    }
+    for (const v of message.to) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.ports.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.ports) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.from) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.audit = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.to.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.ports.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ports.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.from.push(reader.string());
             continue;
           }
         }

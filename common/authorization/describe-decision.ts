@@ -1,0 +1,43 @@
+import type { Grounds, PolicyDecision, PolicyDenial } from './decide.ts';
+
+/** Why a decision was made, as the end of a sentence: `the rule front allows it`. */
+export function describeDecision(decision: PolicyDecision): string {
+  if (!decision.allowed) return describeDenial(decision.reason, decision.grounds);
+  const { grounds, audited } = decision;
+  const why =
+    grounds.kind === 'rules'
+      ? `${named(grounds.rules)} ${verb(grounds.rules, 'allows', 'allow')} it`
+      : 'no rule is about it, and members of the mesh may come in without one';
+  if (audited.length === 0) return why;
+  return `${why}; ${named(audited)} would refuse it, but ${verb(audited, 'is', 'are')} only watching`;
+}
+
+/** Why somebody was refused, as the end of a sentence. */
+export function describeDenial(reason: PolicyDenial, grounds: Grounds): string {
+  const rules = grounds.kind === 'rules' ? grounds.rules : [];
+  switch (reason) {
+    case 'denied-system-identity':
+      return 'the identities of the mesh itself are not workloads';
+    case 'denied-rule':
+      return `${named(rules)} ${verb(rules, 'denies', 'deny')} it`;
+    case 'denied-trust-domain':
+      return 'the caller is of another trust domain, and no rule allows it by its full name';
+    case 'denied-caller':
+      return `${named(rules)} ${verb(rules, 'allows', 'allow')} others there`;
+    case 'denied-default':
+      return 'no rule allows it, and nobody may come in without one';
+  }
+}
+
+/** More names make no sentence clearer. */
+const MAX_NAMED = 5;
+
+function named(rules: readonly string[]): string {
+  const shown = rules.slice(0, MAX_NAMED).join(', ');
+  const more = rules.length > MAX_NAMED ? ` and ${rules.length - MAX_NAMED} more` : '';
+  return `the ${verb(rules, 'rule', 'rules')} ${shown}${more}`;
+}
+
+function verb(rules: readonly string[], one: string, many: string): string {
+  return rules.length === 1 ? one : many;
+}

@@ -1,0 +1,89 @@
+import {
+  formatNamePattern,
+  type NamePattern,
+  readNamePattern,
+} from '../authorization/name-pattern.ts';
+import type { MeshPolicy, Policy, PolicyRule } from '../authorization/policy.ts';
+import { RpcError } from './rpc-error.ts';
+
+/** A rule as it travels (`hauberk.v1.PolicyRule`), and as it is saved. */
+export interface PolicyRuleMessage {
+  name: string;
+  action: string;
+  audit: boolean;
+  to: string[];
+  ports: number[];
+  from: string[];
+}
+
+/** A policy as it travels (`hauberk.v1.Policy`), and as it is saved. */
+export interface PolicyMessage {
+  level: number;
+  configVersion: number;
+  fallback: string;
+  rules: PolicyRuleMessage[];
+}
+
+/**
+ * What a sidecar has to know to understand our policies. To be raised with every addition that an
+ * older sidecar would overlook and so decide differently.
+ */
+const POLICY_LEVEL = 1;
+
+/**
+ * Reads a policy from outside, all of it or nothing: to leave out a rule that makes no sense could
+ * open a door.
+ *
+ * @throws RpcError `protocol`
+ */
+export function fromPolicyMessage(message: PolicyMessage): MeshPolicy {
+  const { level, configVersion, fallback, rules } = message;
+  if (level !== POLICY_LEVEL) {
+    throw malformed(`level ${POLICY_LEVEL}`, level, 'update this sidecar');
+  }
+  if (fallback !== 'mesh' && fallback !== 'none')
+    throw malformed('fallback mesh or none', fallback);
+  const policy: Policy = { fallback, rules: rules.map(readRule) };
+  return { configVersion, policy };
+}
+
+/** The policy in the form that travels. */
+export function toPolicyMessage({ configVersion, policy }: MeshPolicy): PolicyMessage {
+  const { fallback, rules } = policy;
+  return {
+    level: POLICY_LEVEL,
+    configVersion,
+    fallback,
+    rules: rules.map(({ name, action, audit, to, ports, from }) => ({
+      name,
+      action,
+      audit,
+      to: to.map(formatNamePattern),
+      ports: [...ports],
+      from: from.map(formatNamePattern),
+    })),
+  };
+}
+
+function readRule({ name, action, audit, to, ports, from }: PolicyRuleMessage): PolicyRule {
+  if (action !== 'allow' && action !== 'deny') throw malformed('action allow or deny', action);
+  const odd = ports.find((port) => !Number.isInteger(port) || port < 1 || port > 65_535);
+  if (odd !== undefined) throw malformed('ports from 1 to 65535', odd);
+  if (to.length === 0 || from.length === 0) throw malformed('rules that name both sides', name);
+  return { name, action, audit, ports, to: to.map(readPattern), from: from.map(readPattern) };
+}
+
+function readPattern(text: string): NamePattern {
+  const reading = readNamePattern(text);
+  if (reading.kind === 'malformed') throw malformed('names', text);
+  return reading.pattern;
+}
+
+function malformed(
+  expected: string,
+  got: string | number,
+  hint = 'run versions of sidecar and control plane that fit together',
+): RpcError {
+  const shown = JSON.stringify(got).slice(0, 128);
+  return new RpcError('protocol', `expected a policy with ${expected}, got ${shown}`, { hint });
+}

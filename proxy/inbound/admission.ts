@@ -1,0 +1,57 @@
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { authorize, type Policies } from '../policy/authorize.ts';
+import { parseAuthority, type Destination } from '../tunnel/authority.ts';
+import type { RefusalStatus } from '../tunnel/tunnel.ts';
+import type { ResolveExposure } from './exposure.ts';
+
+/** A CONNECT, and what is asked about it. */
+export interface AdmissionInput {
+  readonly peer: SpiffeId;
+  /** As it came. */
+  readonly authority: string;
+  /** Our own identity: the destination, as policy sees it. */
+  readonly self: SpiffeId;
+  readonly policies: Policies;
+  readonly resolveExposure: ResolveExposure;
+}
+
+/** Where an authorised stream goes, or how it is refused. */
+export type Admission =
+  | {
+      readonly kind: 'admitted';
+      /** The port as the peer sees it: what policy is about. */
+      readonly port: number;
+      readonly target: Destination;
+      /** Rules that would refuse it, were they not only watching. */
+      readonly audited: readonly string[];
+    }
+  | {
+      readonly kind: 'refused';
+      readonly status: RefusalStatus;
+      readonly reason: string;
+      /** The end of a sentence, where the reason alone does not say enough. */
+      readonly why?: string;
+      readonly rules?: readonly string[];
+    };
+
+/** Decides whether a stream is served. Policy comes first: a refused peer learns nothing of our ports. */
+export function admit(input: AdmissionInput): Admission {
+  const { peer, authority, self, policies, resolveExposure } = input;
+  const destination = parseAuthority(authority);
+  if (destination === undefined) {
+    return { kind: 'refused', status: 400, reason: 'malformed-authority' };
+  }
+  const { port } = destination;
+  const decision = authorize({ source: peer, destination: self, port }, policies);
+  if (!decision.allowed) {
+    const { reason, why, rules } = decision;
+    // Without a policy it is we who are not ready, and another endpoint may be.
+    const status = reason === 'denied-no-policy' ? 503 : 401;
+    return { kind: 'refused', status, reason, why, rules };
+  }
+  const exposure = resolveExposure(destination);
+  if (exposure.kind === 'refused') {
+    return { kind: 'refused', status: 400, reason: exposure.reason };
+  }
+  return { kind: 'admitted', port, target: exposure.target, audited: decision.audited };
+}

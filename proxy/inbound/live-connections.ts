@@ -1,0 +1,41 @@
+import type { PolicySource } from '../policy/policy-source.ts';
+
+/** Why a connection may not go on. */
+export interface Cut<Reason extends string> {
+  /** A label of metrics. */
+  readonly reason: Reason;
+  /** The end of a sentence. */
+  readonly why: string;
+}
+
+/** A connection that is being carried to the application. */
+export interface LiveConnection<Reason extends string> {
+  /** Undefined while it may go on. */
+  judge(): Cut<Reason> | undefined;
+  /** Ends it with a reset on both sides: nobody may take it for an orderly end. */
+  cut(cut: Cut<Reason>): void;
+}
+
+/** The connections that were let in: each change of the policy is a new decision about them all. */
+export class LiveConnections<Reason extends string> {
+  readonly #connections = new Set<LiveConnection<Reason>>();
+
+  constructor(policies: PolicySource) {
+    policies.onChange(() => this.#review());
+  }
+
+  /** Adds one; returns the function that takes it out when it has ended. */
+  add(connection: LiveConnection<Reason>): () => void {
+    this.#connections.add(connection);
+    return () => void this.#connections.delete(connection);
+  }
+
+  #review(): void {
+    for (const connection of this.#connections) {
+      const cut = connection.judge();
+      if (cut === undefined) continue;
+      this.#connections.delete(connection);
+      connection.cut(cut);
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { type AccessRequest, decide } from '../../../common/authorization/decide.ts';
+import {
+  formatNamePattern,
+  type NamePattern,
+  readNamePattern,
+} from '../../../common/authorization/name-pattern.ts';
+import type { Policy, PolicyRule } from '../../../common/authorization/policy.ts';
+
+// Few names, so that rules and requests meet often.
+const label = fc.constantFrom('web', 'web-2', 'api', 'shop');
+const trustDomain = fc.constantFrom('mesh.local', 'partner.example');
+const port = fc.constantFrom(80, 443);
+
+const labelPattern = fc.oneof(
+  label.map((text) => ({ text, open: false })),
+  fc.constantFrom('', 'w', 'web', 'sh').map((text) => ({ text, open: true })),
+);
+const pattern: fc.Arbitrary<NamePattern> = fc.oneof(
+  fc.constant({ kind: 'everybody' as const }),
+  fc.record({
+    kind: fc.constant('named' as const),
+    trustDomain: fc.option(trustDomain, { nil: undefined }),
+    namespace: labelPattern,
+    service: labelPattern,
+  }),
+);
+const door = fc.oneof(
+  fc.constant({ kind: 'everybody' as const }),
+  fc.record({
+    kind: fc.constant('named' as const),
+    trustDomain: fc.constant(undefined),
+    namespace: labelPattern,
+    service: labelPattern,
+  }),
+);
+const rule: fc.Arbitrary<PolicyRule> = fc.record({
+  name: fc.uuid(),
+  action: fc.constantFrom('allow', 'deny'),
+  audit: fc.boolean(),
+  to: fc.array(door, { minLength: 1, maxLength: 2 }),
+  ports: fc.array(port, { maxLength: 2 }),
+  from: fc.array(pattern, { minLength: 1, maxLength: 2 }),
+});
+const policy: fc.Arbitrary<Policy> = fc.record({
+  fallback: fc.constantFrom('mesh', 'none'),
+  rules: fc.array(rule, { maxLength: 6 }),
+});
+const identity = fc.record({
+  trustDomain,
+  namespace: fc.oneof(label, fc.constant('hauberk')),
+  service: label,
+});
+const request: fc.Arbitrary<AccessRequest> = fc.record({
+  source: identity,
+  destination: identity.map(({ namespace, service }) => ({
+    trustDomain: 'mesh.local',
+    namespace,
+    service,
+  })),
+  port,
+});
+
+const isAllowed = (of: Policy, asked: AccessRequest): boolean => decide(of, asked).allowed;
+
+/** Runs a property often enough that rules and requests meet. */
+function holds(
+  title: string,
+  arbitraries: Parameters<typeof fc.property<[Policy, PolicyRule, AccessRequest]>>,
+) {
+  test(title, (t) => {
+    fc.assert(fc.property(...arbitraries), { numRuns: 5_000 });
+    t.pass();
+  });
+}
+
+holds('adding a deny rule never allows more', [
+  policy,
+  rule,
+  request,
+  (before, added, asked) => {
+    const after = { ...before, rules: [...before.rules, { ...added, action: 'deny' as const }] };
+    return !isAllowed(after, asked) || isAllowed(before, asked);
+  },
+]);
+
+holds('adding a deny rule that is only watching changes no decision', [
+  policy,
+  rule,
+  request,
+  (before, added, asked) => {
+    const watching = { ...added, action: 'deny' as const, audit: true };
+    const after = { ...before, rules: [...before.rules, watching] };
+    return isAllowed(after, asked) === isAllowed(before, asked);
+  },
+]);
+
+holds('watching instead of enforcing never refuses more', [
+  policy,
+  rule,
+  request,
+  (others, added, asked) => {
+    const enforced = { ...others, rules: [...others.rules, { ...added, audit: false }] };
+    const watching = { ...others, rules: [...others.rules, { ...added, audit: true }] };
+    return !isAllowed(enforced, asked) || isAllowed(watching, asked);
+  },
+]);
+
+holds('where nobody comes in by default, adding an allow rule never refuses more', [
+  policy,
+  rule,
+  request,
+  (others, added, asked) => {
+    const before: Policy = { ...others, fallback: 'none' };
+    const after = { ...before, rules: [...before.rules, { ...added, action: 'allow' as const }] };
+    return !isAllowed(before, asked) || isAllowed(after, asked);
+  },
+]);
+
+holds('an allow rule opens nothing to those whom it does not name', [
+  policy,
+  rule,
+  request,
+  (before, added, asked) => {
+    const stranger = { ...asked, source: { ...asked.source, service: 'nobody' } };
+    const from = [{ ...exactly('web'), trustDomain: undefined }];
+    const after = {
+      ...before,
+      rules: [...before.rules, { ...added, action: 'allow' as const, from }],
+    };
+    return !isAllowed(after, stranger) || isAllowed(before, stranger);
+  },
+]);
+
+holds('`allow: none` never allows more than `allow: mesh`', [
+  policy,
+  rule,
+  request,
+  (any, _added, asked) =>
+    !isAllowed({ ...any, fallback: 'none' }, asked) ||
+    isAllowed({ ...any, fallback: 'mesh' }, asked),
+]);
+
+test('the order of the rules does not matter', (t) => {
+  const shuffled = policy.chain((one) =>
+    fc.tuple(
+      fc.constant(one),
+      fc.shuffledSubarray([...one.rules], { minLength: one.rules.length }),
+    ),
+  );
+  fc.assert(
+    fc.property(shuffled, request, ([one, rules], asked) => {
+      const [a, b] = [decide(one, asked), decide({ ...one, rules }, asked)];
+      if (!a.allowed || !b.allowed) return a.allowed === b.allowed && reasonOf(a) === reasonOf(b);
+      return a.audited.toSorted().join() === b.audited.toSorted().join();
+    }),
+    { numRuns: 5_000 },
+  );
+  t.pass();
+});
+
+test('neither an identity of the mesh nor an unnamed trust domain ever comes in', (t) => {
+  fc.assert(
+    fc.property(policy, request, (any, asked) => {
+      const { source } = asked;
+      if (source.namespace === 'hauberk') return !isAllowed(any, asked);
+      if (source.trustDomain === 'mesh.local') return true;
+      const isNamed = any.rules.some(({ from }) =>
+        from.some((one) => one.kind === 'named' && one.trustDomain === source.trustDomain),
+      );
+      return isNamed || !isAllowed(any, asked);
+    }),
+    { numRuns: 5_000 },
+  );
+  t.pass();
+});
+
+test('a pattern that is written and read again means the same', (t) => {
+  fc.assert(
+    fc.property(pattern, (one) => {
+      const reading = readNamePattern(formatNamePattern(one));
+      t.deepEqual(reading, { kind: 'pattern', pattern: one });
+    }),
+  );
+});
+
+function exactly(service: string) {
+  return {
+    kind: 'named' as const,
+    namespace: { text: '', open: true },
+    service: { text: service, open: false },
+  };
+}
+
+function reasonOf(decision: ReturnType<typeof decide>): string {
+  return decision.allowed ? 'allowed' : decision.reason;
+}
