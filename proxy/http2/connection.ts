@@ -4,6 +4,7 @@ import type { ConnectionLimits } from './connection-limits.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader } from './frame-reader.ts';
 import { ConnectBlocks, statusBlock } from './head-encoding.ts';
+import { NO_TABLE } from './hpack/encoder.ts';
 import { ConnectionError } from './http2-error.ts';
 import { IncomingFrames } from './incoming-frames.ts';
 import type { FrameEffects } from './incoming-frames.ts';
@@ -73,6 +74,7 @@ export class Http2Connection implements StreamHost {
   #prefaceLeft: number;
   #peer = INITIAL_PEER_SETTINGS;
   #isAccepted = false;
+  #hasSentHeaders = false;
   #sendWindowBytes = DEFAULT_WINDOW_BYTES;
   #pings: (() => void)[] = [];
   /** What our GOAWAY has said: streams above it are refused. */
@@ -135,18 +137,19 @@ export class Http2Connection implements StreamHost {
     const id = this.isClosed ? undefined : this.#streams.takeLocalId();
     if (id === undefined) return undefined;
     const stream = this.#addStream(id, observer);
-    this.outbox.frames.headers(id, this.#requests.blockOf(authority), false);
+    this.outbox.frames.headers(id, this.#inOrder(this.#requests.blockOf(authority)), false);
     return stream;
   }
 
   /** Answers a request, with nothing but a status; `endStream` when that is all. */
   respond(stream: Http2Stream, status: number, endStream: boolean): void {
     if (stream.isClosed) return;
-    this.outbox.frames.headers(stream.id, statusBlock(status), endStream);
+    this.outbox.frames.headers(stream.id, this.#inOrder(statusBlock(status)), endStream);
     if (!endStream) return;
     // The peer may have said nothing yet, and has no need to (RFC 9113 section 8.1).
     if (stream.remoteEnded) stream.terminate({ kind: 'ended' });
-    else stream.reset(ERROR_CODE.NO_ERROR);
+    // Also of one that has ended: nobody will read what came with the request.
+    stream.reset(ERROR_CODE.NO_ERROR);
   }
 
   /** Calls back when the peer has answered a PING; never, when it does not. */
@@ -167,9 +170,7 @@ export class Http2Connection implements StreamHost {
 
   /** Ends a connection that carries nothing: GOAWAY, FIN. */
   end(): void {
-    if (this.isClosed) return;
-    this.goaway('what-is-here');
-    this.#end();
+    this.#end(ERROR_CODE.NO_ERROR);
   }
 
   /** Ends it at once; open streams are lost. */
@@ -198,6 +199,13 @@ export class Http2Connection implements StreamHost {
   closed(stream: Http2Stream, byReset: boolean): void {
     this.#streams.remove(stream.id, byReset);
     this.#options.handler.streamClosed();
+  }
+
+  /** The first header block of all gives up the table. */
+  #inOrder(block: Buffer): Buffer {
+    if (this.#hasSentHeaders) return block;
+    this.#hasSentHeaders = true;
+    return Buffer.concat([NO_TABLE, block]);
   }
 
   /** The first words of either side (RFC 9113 section 3.4). */
@@ -273,12 +281,19 @@ export class Http2Connection implements StreamHost {
 
   #opened({ streamId, fields, endStream }: HeaderBlock): void {
     if (this.isClosed) return;
-    const { limits, handler } = this.#options;
+    const { role, limits, handler } = this.#options;
+    if (role === 'client') {
+      const sentence = `expected no stream that a server opens, got stream ${streamId}`;
+      throw new ConnectionError('PROTOCOL_ERROR', sentence);
+    }
     if (streamId > this.#lastServedId || this.#streams.size >= limits.maxConcurrentStreams) {
       return this.#refuse(streamId, ERROR_CODE.REFUSED_STREAM);
     }
     const head = readRequest(fields);
     if (head.kind === 'malformed') return this.#refuse(streamId, ERROR_CODE.PROTOCOL_ERROR);
+    if (head.kind === 'other' && !this.#guard.spend()) {
+      throw new ConnectionError('ENHANCE_YOUR_CALM', 'expected CONNECT, got a flood of requests');
+    }
     const stream = this.#addStream(streamId);
     if (head.kind === 'connect') handler.connect(stream, head.authority);
     else this.respond(stream, 400, true);
@@ -329,14 +344,15 @@ export class Http2Connection implements StreamHost {
   #fail(error: Error): void {
     if (this.isClosed) return;
     this.#error = error;
-    const code = error instanceof ConnectionError ? error.number : ERROR_CODE.INTERNAL_ERROR;
-    this.goaway('what-is-here', code);
-    this.#end();
+    this.#end(error instanceof ConnectionError ? error.number : ERROR_CODE.INTERNAL_ERROR);
   }
 
-  #end(): void {
+  #end(code: number): void {
     if (this.isClosed) return;
+    // First of all: what follows may find that too much waits, which ends it too.
     this.#state = 'ending';
+    this.#lastServedId = this.#streams.lastRemoteId;
+    this.outbox.frames.goaway(this.#lastServedId, code);
     this.#loseStreams();
     const { transport, clock } = this.#options;
     this.outbox.end();

@@ -177,6 +177,7 @@ export class IncomingFrames implements FrameHandler {
       // In a CONNECT only DATA may follow (section 8.5): no trailers.
       this.#effects.breakStream(stream, ERROR_CODE.PROTOCOL_ERROR);
     } else {
+      this.#spend('HEADERS');
       stream.headers(fields, endStream);
       if (endStream && !stream.isClosed) stream.remoteEnd();
     }
@@ -185,7 +186,7 @@ export class IncomingFrames implements FrameHandler {
   #headersOfAbsent(block: HeaderBlock): void {
     const { streamId } = block;
     const state = this.#streams.stateOf(streamId);
-    if (state === 'reset') return;
+    if (state === 'reset') return this.#spend('HEADERS of streams that were reset');
     if (state === 'closed') {
       const sentence = `expected HEADERS of a new stream, got stream ${streamId}, which has ended`;
       throw new ConnectionError('STREAM_CLOSED', sentence);

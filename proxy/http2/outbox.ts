@@ -85,7 +85,7 @@ export class Outbox {
   }
 
   readonly #schedule = (): void => {
-    if (this.frames.length > MAX_BACKLOG_BYTES) this.#onOverflow();
+    if (this.frames.length > MAX_BACKLOG_BYTES) return this.#onOverflow();
     if (this.#isWriting || this.#isScheduled) return;
     this.#isScheduled = true;
     if (this.#isBusy) setImmediate(this.#flush);

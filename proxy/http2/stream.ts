@@ -113,6 +113,11 @@ export class Http2Stream implements Sender, Holder {
     return this.#closedAs;
   }
 
+  /** True when it is closed, and everything that the peer wanted to say has come. */
+  get hasAllOfPeer(): boolean {
+    return this.#closedAs?.kind === 'ended' || this.#closedAs?.kind === 'unread';
+  }
+
   /** True when the peer has ended its direction. */
   get remoteEnded(): boolean {
     return this.#remoteEnded;
@@ -123,13 +128,17 @@ export class Http2Stream implements Sender, Holder {
     this.#observer = observer;
   }
 
-  /** Hands everything to a receiver from now on, beginning with what came before. */
+  /**
+   * Hands everything to a receiver from now on, beginning with what came before; its end too, when
+   * the peer has sent everything and the stream is closed already.
+   */
   attach(receiver: StreamReceiver): void {
     this.#receiver = receiver;
     const early = this.#early;
     this.#early = [];
     for (const [index, chunk] of early.entries()) receiver.data(chunk, index < early.length - 1);
     if (this.#remoteEnded) receiver.end();
+    if (this.#closedAs !== undefined) receiver.ended(this.#closedAs);
   }
 
   /**
@@ -139,7 +148,9 @@ export class Http2Stream implements Sender, Holder {
   send(chunk: Buffer): boolean {
     if (this.#isClosed || this.#localEnd !== 'open') return false;
     const { outbox } = this.#host;
-    const sent = outbox.isFull ? 0 : this.#host.transmit(this, chunk, chunk.length);
+    // Never past what waits already.
+    const mustWait = outbox.isFull || this.#unsent !== undefined;
+    const sent = mustWait ? 0 : this.#host.transmit(this, chunk, chunk.length);
     if (sent < chunk.length) {
       const rest = Buffer.from(chunk.subarray(sent));
       this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);
@@ -159,9 +170,12 @@ export class Http2Stream implements Sender, Holder {
     if (this.#unsent === undefined) this.#sendEnd();
   }
 
-  /** Gives the stream up (RFC 9113 section 6.4). The receiver hears nothing of it. */
+  /**
+   * Gives the stream up (RFC 9113 section 6.4), and what was received and not consumed. The receiver
+   * hears nothing of it.
+   */
   reset(code: number): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) return this.#release();
     this.#host.outbox.frames.reset(this.id, code);
     this.#close(undefined, true);
   }
@@ -239,6 +253,13 @@ export class Http2Stream implements Sender, Holder {
     this.#close({ kind: 'shed' }, true);
   }
 
+  /** Holds nothing any more. */
+  #release(): void {
+    this.#early = [];
+    this.#isHolding = false;
+    this.#host.budget.set(this, 0);
+  }
+
   #account(): void {
     if (!this.#isHolding) return;
     this.#host.budget.set(this, this.#unreadBytes + (this.#unsent?.length ?? 0));
@@ -271,11 +292,10 @@ export class Http2Stream implements Sender, Holder {
     this.#isClosed = true;
     this.#closedAs = end;
     this.#unsent = undefined;
-    this.#early = [];
     this.#host.outbox.forget(this);
     // What a receiver has not written yet counts until it has, if it goes on writing.
-    this.#isHolding = end?.kind === 'ended' || end?.kind === 'unread';
-    this.#host.budget.set(this, this.#isHolding ? this.#unreadBytes : 0);
+    if (this.hasAllOfPeer) this.#account();
+    else this.#release();
     this.#host.closed(this, byReset);
     if (end !== undefined) (this.#receiver ?? this.#observer)?.ended(end);
   }

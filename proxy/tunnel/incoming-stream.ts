@@ -1,5 +1,6 @@
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Http2Connection } from '../http2/connection.ts';
+import { ERROR_CODE } from '../http2/protocol.ts';
 import type { Http2Stream, StreamObserver } from '../http2/stream.ts';
 import { tunnelStream } from './tunnel-stream.ts';
 import type { IncomingStream, RefusalStatus, TunnelStream } from './tunnel.ts';
@@ -53,6 +54,8 @@ export class PendingStream implements IncomingStream, StreamObserver {
   ended(): void {
     if (this.#state !== 'undecided') return;
     this.#state = 'cancelled';
+    // Nobody will read what came with the request.
+    this.#stream.reset(ERROR_CODE.CANCEL);
     this.#abort?.abort();
     this.#onCancelled();
   }

@@ -59,7 +59,7 @@ class StreamRelay implements StreamReceiver {
     this.#counters = counters;
     // An error is followed by 'close', where it is judged; after us too, until somebody takes over.
     socket.on('error', ignore);
-    if (stream.isClosed) this.ended(stream.closedAs ?? { kind: 'lost' });
+    if (stream.isClosed && !stream.hasAllOfPeer) this.ended(stream.closedAs ?? { kind: 'lost' });
     else if (socket.destroyed) this.#appBroke();
     else this.#attach();
   }

@@ -2,6 +2,13 @@ import { STATIC_TABLE } from './static-table.ts';
 import type { HeaderField } from './static-table.ts';
 
 /**
+ * Tells the peer's decoder to keep no table (RFC 7541 section 6.3). Sent once, before the first field:
+ * a peer that shrinks SETTINGS_HEADER_TABLE_SIZE has to be told that we follow (section 4.2), and
+ * nothing is smaller than this.
+ */
+export const NO_TABLE = Buffer.from([0x20]);
+
+/**
  * Encodes a header block that depends on no other (RFC 7541): a field that stands in the static table
  * becomes its index, any other a literal that enters no table. What we send is a CONNECT of some
  * thirty bytes or a status of one, so that a table of our own would save nothing worth its state.
