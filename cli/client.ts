@@ -6,6 +6,7 @@ import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../common/rpc/channel.ts';
 import { AdminClient as AdminStub } from '../proto/gen/hauberk/v1/admin.ts';
 import type * as wire from '../proto/gen/hauberk/v1/admin.ts';
+import { type AuthorityClient, authorityCalls } from './client-authority.ts';
 import type { Ask } from './client-call.ts';
 import { type MeshConfigClient, meshConfigCalls } from './client-mesh-config.ts';
 import type { AdminCredential } from './credential.ts';
@@ -113,7 +114,7 @@ export interface CertificateFilter {
 }
 
 /** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
-export interface AdminClient extends MeshConfigClient, Closeable {
+export interface AdminClient extends MeshConfigClient, AuthorityClient, Closeable {
   /** The only time that the token itself is to be had. */
   createToken(request: TokenRequest): Promise<{ joinToken: string; token: TokenInfo }>;
   listTokens(): Promise<TokenInfo[]>;
@@ -220,6 +221,7 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
         .slice(0, limit);
     },
     ...meshConfigCalls(stub, ask),
+    ...authorityCalls(stub, ask),
     close: () => channel.close(),
   };
 }

@@ -22,6 +22,7 @@ import type { ControlPlaneSettings } from './config.ts';
 import { sealedStore } from './keys/sealed-store.ts';
 import { openVault } from './keys/vault.ts';
 import { startMaintenance } from './server-maintenance.ts';
+import { followRootChanges } from './server-root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
 import { keepAdminFile, openServerCertificate } from './ca/own-certificates.ts';
 import { followConfigFile } from './policy/config-file.ts';
@@ -122,7 +123,7 @@ export async function startControlPlane(
   const certificate = await openServerCertificate(common);
   const admin = use(await keepAdminFile(dataDir, common));
   // Before anybody can connect, so that a token which is refused is not in its file any more.
-  use(await keepTokenFiles(settings.writeToken, common));
+  const tokenFiles = use(await keepTokenFiles(settings.writeToken, common));
   const listener = use(
     await openGrpcListener({
       ...settings.grpcListen,
@@ -136,6 +137,7 @@ export async function startControlPlane(
         sync: sync.handle,
         admin: createAdminHandlers({
           ...common,
+          rotation,
           keysEncrypted: dataKey !== undefined,
           configFile: configFile?.path,
         }),
@@ -146,12 +148,8 @@ export async function startControlPlane(
     }),
   );
   const server = use(certificate.keepRenewed((identity) => listener.reload(identity)));
-  use({
-    close: authorities.onChange(() => {
-      server.renewNow();
-      admin.renewNow();
-    }),
-  });
+  const ownCertificates = [server, admin];
+  use(followRootChanges({ authorities, ownCertificates, tokenFiles, listener }));
   use(
     startMaintenance(
       { clock, logger },

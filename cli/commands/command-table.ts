@@ -1,6 +1,9 @@
 import type { CliContext } from '../cli-context.ts';
 import { apply } from './apply.ts';
 import { caLock, caRekey, caUnlock } from './ca-keys.ts';
+import { caAbort } from './ca-abort.ts';
+import { caRotate } from './ca-rotate.ts';
+import { caStatus } from './ca-status.ts';
 import { certs } from './certs.ts';
 import { demo } from './demo.ts';
 import { inject } from './inject.ts';
@@ -72,6 +75,24 @@ export const COMMANDS: readonly Command[] = [
     purpose: 'go back to an earlier configuration of the mesh',
     group: 'Operate',
     run: rollback,
+  },
+  {
+    words: 'ca status',
+    purpose: 'show root and issuer, and how far a rotation is',
+    group: 'Operate',
+    run: caStatus,
+  },
+  {
+    words: 'ca rotate',
+    purpose: 'put a new root in the place of the present one',
+    group: 'Operate',
+    run: caRotate,
+  },
+  {
+    words: 'ca abort',
+    purpose: 'go back to the root before',
+    group: 'Operate',
+    run: caAbort,
   },
   { words: 'certs', purpose: 'show the issuance log', group: 'Operate', run: certs },
   {

@@ -3,6 +3,7 @@ import type { Clock } from '../../common/clock.ts';
 import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { AdminServer } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import type { RootRotation } from '../ca/rotation/root-rotation.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
@@ -10,6 +11,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import { toCertificateMessage, toTokenMessage, toWorkloadMessage } from './admin-messages.ts';
+import { createAuthorityHandlers, type AuthorityHandlers } from './admin-authority.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlers } from './admin-mesh-config.ts';
 import { createRevocationHandlers, type RevocationHandlers } from './admin-revocations.ts';
 import { createForOperators } from './for-operators.ts';
@@ -20,6 +22,7 @@ export interface AdminHandlersOptions {
   readonly tokens: Tokens;
   readonly registry: Registry;
   readonly keysEncrypted: boolean;
+  readonly rotation: RootRotation;
   readonly revocations: Revocations;
   readonly view: Pick<MeshView, 'revocations'>;
   readonly configs: MeshConfigStore;
@@ -37,6 +40,7 @@ export type AdminHandlers = Pick<
   | 'listTokens'
   | 'listWorkloads'
   | 'listCertificates'
+  | keyof AuthorityHandlers
   | keyof MeshConfigHandlers
   | keyof RevocationHandlers
 >;
@@ -73,6 +77,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
       return { certificates: issuances.map(toCertificateMessage) };
     }),
     ...createMeshConfigHandlers(options, forOperators),
+    ...createAuthorityHandlers(options, forOperators),
   };
   return handlers;
 }

@@ -30,6 +30,8 @@ export interface GrpcListener extends Drainable, Closeable {
   readonly connections: number;
   /** Takes another certificate into use for new connections; those that are open live on. */
   reload(identity: ServerIdentity): void;
+  /** Ends every connection that is open, so that everybody has to prove himself again. */
+  endConnections(): void;
   close(): void;
 }
 
@@ -134,6 +136,9 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
       return sockets.size;
     },
     reload: (identity) => credentials.reload(identity),
+    endConnections() {
+      for (const socket of sockets) socket.destroy();
+    },
     ...ending({ tlsServer, server, injector, sockets }),
   };
 }

@@ -12,6 +12,7 @@ import { createRateLimit } from '../../common/rate-limit.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
 import { callerOf, type Caller } from '../../common/rpc/peer.ts';
 import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
+import { callerRootsOf } from '../ca/authorities.ts';
 import type { CertificateAuthority, Issued, IssueOptions } from '../ca/certificate-authority.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { Tokens } from '../tokens/tokens.ts';
@@ -68,7 +69,7 @@ export function createIssueHandler(
     const { spiffeId, certificate } = requireProofOrExpired(caller, {
       trustDomain: ca.trustDomain,
       view,
-      roots: ca.bundle().roots,
+      roots: callerRootsOf(ca.current()),
       nowMs: clock.now(),
       renewAfterExpiryMs,
     });

@@ -14,6 +14,12 @@ export interface TokenFilesOptions {
   readonly logger: Logger;
 }
 
+/** The files, until they are closed. */
+export interface TokenFiles extends Closeable {
+  /** Writes fresh tokens now: those in the files are good for nothing any more. */
+  rewriteNow(): void;
+}
+
 /** A sidecar that has been away for a night still finds a token that is good when it comes back. */
 export const TOKEN_FILE_TTL_MS = 24 * 60 * 60 * 1000;
 
@@ -39,7 +45,7 @@ const FILE_MODE = 0o444;
 export async function keepTokenFiles(
   orders: readonly TokenFileOrder[],
   { tokens, clock, logger }: TokenFilesOptions,
-): Promise<Closeable> {
+): Promise<TokenFiles> {
   let timer: Timer | undefined;
   let closed = false;
   let writing: Promise<void> = Promise.resolve();
@@ -97,6 +103,10 @@ export async function keepTokenFiles(
   }
   if (orders.length > 0) schedule(orders, REWRITE_AFTER_MS);
   return {
+    rewriteNow() {
+      timer?.cancel();
+      if (!closed && orders.length > 0) schedule(orders, 0);
+    },
     async close() {
       closed = true;
       timer?.cancel();

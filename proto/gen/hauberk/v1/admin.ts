@@ -230,6 +230,73 @@ export interface RevocationEntry {
   expiresMs: number;
 }
 
+export interface GetAuthorityRequest {
+}
+
+export interface RotateRootRequest {
+  /**
+   * The key of the root is in the wrong hands: join tokens are void, and nothing is waited for
+   * longer than the grace.
+   */
+  compromised: boolean;
+  graceSeconds: number;
+}
+
+export interface AbortRotationRequest {
+}
+
+/** Authority is what certificates are issued with. */
+export interface Authority {
+  /** Of the root below which certificates are issued now, as join tokens pin it. */
+  rootDigest: string;
+  rootNotAfterMs: number;
+  /** False when the key of the root is kept somewhere else. */
+  rootKeyHere: boolean;
+  issuerSerial: string;
+  issuerNotAfterMs: number;
+  bundleVersion: number;
+  /** Absent when none is under way. */
+  rotation: RootRotation | undefined;
+}
+
+/** RootRotation says how far a rotation is. */
+export interface RootRotation {
+  /** "prepared": sidecars are told to trust both roots. "signing": certificates are replaced. */
+  phase: string;
+  /** It was aborted, and goes back. */
+  returning: boolean;
+  fromDigest: string;
+  toDigest: string;
+  startedMs: number;
+  phaseStartedMs: number;
+  /** Nothing is waited for longer than this; 0 for a routine rotation. */
+  deadlineMs: number;
+  /** How many of the phase are through. */
+  done: number;
+  total: number;
+  /** What it waits for, a hundred at most. */
+  blockers: RotationBlocker[];
+  /** Sidecars that were not there, and hold nothing up; a hundred at most. */
+  away: AwaySidecar[];
+  awayTotal: number;
+}
+
+/** RotationBlocker is a sidecar that has not taken up the bundle, or a certificate that may be in use. */
+export interface RotationBlocker {
+  spiffeId: string;
+  /** Empty when nobody was seen with the certificate. */
+  instanceId: string;
+  connected: boolean;
+  /** Empty for a sidecar. */
+  serial: string;
+  notAfterMs: number;
+}
+
+export interface AwaySidecar {
+  spiffeId: string;
+  instanceId: string;
+}
+
 function createBaseCreateTokenRequest(): CreateTokenRequest {
   return { namespace: "", service: "", ttlSeconds: 0, uses: 0 };
 }
@@ -2104,6 +2171,580 @@ export const RevocationEntry: MessageFns<RevocationEntry> = {
   },
 };
 
+function createBaseGetAuthorityRequest(): GetAuthorityRequest {
+  return {};
+}
+
+export const GetAuthorityRequest: MessageFns<GetAuthorityRequest> = {
+  encode(_: GetAuthorityRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAuthorityRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAuthorityRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRotateRootRequest(): RotateRootRequest {
+  return { compromised: false, graceSeconds: 0 };
+}
+
+export const RotateRootRequest: MessageFns<RotateRootRequest> = {
+  encode(message: RotateRootRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.compromised !== false) {
+      writer.uint32(8).bool(message.compromised);
+    }
+    if (message.graceSeconds !== 0) {
+      writer.uint32(16).uint32(message.graceSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateRootRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateRootRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.compromised = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.graceSeconds = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAbortRotationRequest(): AbortRotationRequest {
+  return {};
+}
+
+export const AbortRotationRequest: MessageFns<AbortRotationRequest> = {
+  encode(_: AbortRotationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AbortRotationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAbortRotationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAuthority(): Authority {
+  return {
+    rootDigest: "",
+    rootNotAfterMs: 0,
+    rootKeyHere: false,
+    issuerSerial: "",
+    issuerNotAfterMs: 0,
+    bundleVersion: 0,
+    rotation: undefined,
+  };
+}
+
+export const Authority: MessageFns<Authority> = {
+  encode(message: Authority, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rootDigest !== "") {
+      writer.uint32(10).string(message.rootDigest);
+    }
+    if (message.rootNotAfterMs !== 0) {
+      writer.uint32(16).uint64(message.rootNotAfterMs);
+    }
+    if (message.rootKeyHere !== false) {
+      writer.uint32(24).bool(message.rootKeyHere);
+    }
+    if (message.issuerSerial !== "") {
+      writer.uint32(34).string(message.issuerSerial);
+    }
+    if (message.issuerNotAfterMs !== 0) {
+      writer.uint32(40).uint64(message.issuerNotAfterMs);
+    }
+    if (message.bundleVersion !== 0) {
+      writer.uint32(48).uint64(message.bundleVersion);
+    }
+    if (message.rotation !== undefined) {
+      RootRotation.encode(message.rotation, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Authority {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuthority();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rootDigest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rootNotAfterMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rootKeyHere = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.issuerSerial = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.issuerNotAfterMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bundleVersion = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.rotation = RootRotation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRootRotation(): RootRotation {
+  return {
+    phase: "",
+    returning: false,
+    fromDigest: "",
+    toDigest: "",
+    startedMs: 0,
+    phaseStartedMs: 0,
+    deadlineMs: 0,
+    done: 0,
+    total: 0,
+    blockers: [],
+    away: [],
+    awayTotal: 0,
+  };
+}
+
+export const RootRotation: MessageFns<RootRotation> = {
+  encode(message: RootRotation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.phase !== "") {
+      writer.uint32(10).string(message.phase);
+    }
+    if (message.returning !== false) {
+      writer.uint32(16).bool(message.returning);
+    }
+    if (message.fromDigest !== "") {
+      writer.uint32(26).string(message.fromDigest);
+    }
+    if (message.toDigest !== "") {
+      writer.uint32(34).string(message.toDigest);
+    }
+    if (message.startedMs !== 0) {
+      writer.uint32(40).uint64(message.startedMs);
+    }
+    if (message.phaseStartedMs !== 0) {
+      writer.uint32(48).uint64(message.phaseStartedMs);
+    }
+    if (message.deadlineMs !== 0) {
+      writer.uint32(56).uint64(message.deadlineMs);
+    }
+    if (message.done !== 0) {
+      writer.uint32(64).uint32(message.done);
+    }
+    if (message.total !== 0) {
+      writer.uint32(72).uint32(message.total);
+    }
+    for (const v of message.blockers) {
+      RotationBlocker.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.away) {
+      AwaySidecar.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.awayTotal !== 0) {
+      writer.uint32(96).uint32(message.awayTotal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RootRotation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRootRotation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.phase = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.returning = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fromDigest = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.toDigest = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.startedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.phaseStartedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deadlineMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.done = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.blockers.push(RotationBlocker.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.away.push(AwaySidecar.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.awayTotal = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRotationBlocker(): RotationBlocker {
+  return { spiffeId: "", instanceId: "", connected: false, serial: "", notAfterMs: 0 };
+}
+
+export const RotationBlocker: MessageFns<RotationBlocker> = {
+  encode(message: RotationBlocker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(18).string(message.instanceId);
+    }
+    if (message.connected !== false) {
+      writer.uint32(24).bool(message.connected);
+    }
+    if (message.serial !== "") {
+      writer.uint32(34).string(message.serial);
+    }
+    if (message.notAfterMs !== 0) {
+      writer.uint32(40).uint64(message.notAfterMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotationBlocker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotationBlocker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.connected = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.notAfterMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAwaySidecar(): AwaySidecar {
+  return { spiffeId: "", instanceId: "" };
+}
+
+export const AwaySidecar: MessageFns<AwaySidecar> = {
+  encode(message: AwaySidecar, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(18).string(message.instanceId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AwaySidecar {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAwaySidecar();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Admin is the operators' interface. Mutual TLS with the identity /ns/hauberk/sa/admin. */
 export type AdminService = typeof AdminService;
 export const AdminService = {
@@ -2232,6 +2873,36 @@ export const AdminService = {
       Buffer.from(ListRevocationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListRevocationsResponse => ListRevocationsResponse.decode(value),
   },
+  /** The root, the issuer below it, and where a rotation of the root is. */
+  getAuthority: {
+    path: "/hauberk.v1.Admin/GetAuthority" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAuthorityRequest): Buffer => Buffer.from(GetAuthorityRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAuthorityRequest => GetAuthorityRequest.decode(value),
+    responseSerialize: (value: Authority): Buffer => Buffer.from(Authority.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Authority => Authority.decode(value),
+  },
+  /** Starts a rotation of the root; one that is under way goes on, in haste when the key was stolen. */
+  rotateRoot: {
+    path: "/hauberk.v1.Admin/RotateRoot" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotateRootRequest): Buffer => Buffer.from(RotateRootRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotateRootRequest => RotateRootRequest.decode(value),
+    responseSerialize: (value: Authority): Buffer => Buffer.from(Authority.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Authority => Authority.decode(value),
+  },
+  /** Goes back to the root before, while that is still trusted. */
+  abortRotation: {
+    path: "/hauberk.v1.Admin/AbortRotation" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AbortRotationRequest): Buffer => Buffer.from(AbortRotationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AbortRotationRequest => AbortRotationRequest.decode(value),
+    responseSerialize: (value: Authority): Buffer => Buffer.from(Authority.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Authority => Authority.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -2252,6 +2923,12 @@ export interface AdminServer extends UntypedServiceImplementation {
   /** Lets an identity have certificates again; those from before stay revoked. */
   readmit: handleUnaryCall<ReadmitRequest, ReadmitResponse>;
   listRevocations: handleUnaryCall<ListRevocationsRequest, ListRevocationsResponse>;
+  /** The root, the issuer below it, and where a rotation of the root is. */
+  getAuthority: handleUnaryCall<GetAuthorityRequest, Authority>;
+  /** Starts a rotation of the root; one that is under way goes on, in haste when the key was stolen. */
+  rotateRoot: handleUnaryCall<RotateRootRequest, Authority>;
+  /** Goes back to the root before, while that is still trusted. */
+  abortRotation: handleUnaryCall<AbortRotationRequest, Authority>;
 }
 
 export interface AdminClient extends Client {
@@ -2439,6 +3116,54 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListRevocationsResponse) => void,
+  ): ClientUnaryCall;
+  /** The root, the issuer below it, and where a rotation of the root is. */
+  getAuthority(
+    request: GetAuthorityRequest,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  getAuthority(
+    request: GetAuthorityRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  getAuthority(
+    request: GetAuthorityRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  /** Starts a rotation of the root; one that is under way goes on, in haste when the key was stolen. */
+  rotateRoot(
+    request: RotateRootRequest,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  rotateRoot(
+    request: RotateRootRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  rotateRoot(
+    request: RotateRootRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  /** Goes back to the root before, while that is still trusted. */
+  abortRotation(
+    request: AbortRotationRequest,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  abortRotation(
+    request: AbortRotationRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Authority) => void,
+  ): ClientUnaryCall;
+  abortRotation(
+    request: AbortRotationRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Authority) => void,
   ): ClientUnaryCall;
 }
 

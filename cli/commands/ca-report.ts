@@ -1,0 +1,72 @@
+import type { AuthorityInfo, RotationBlockerInfo, RotationInfo } from '../client-authority.ts';
+import { formatMoment } from '../output/relative-time.ts';
+import { formatTable } from '../output/table.ts';
+
+/** Root, issuer, and how far a rotation is, for people. */
+export function authorityReport(authority: AuthorityInfo, nowMs: number): string {
+  const { rootDigest, rootNotAfterMs, rootKeyHere, issuerNotAfterMs, rotation } = authority;
+  const keyPlace = rootKeyHere ? '' : ', its key is kept somewhere else';
+  return [
+    `root    ${rootDigest}, expires ${formatMoment(rootNotAfterMs, nowMs)}${keyPlace}\n`,
+    `issuer  expires ${formatMoment(issuerNotAfterMs, nowMs)}\n`,
+    rotation === undefined
+      ? 'no rotation of the root is under way\n'
+      : rotationReport(rotation, nowMs),
+  ].join('');
+}
+
+/** How far a rotation is, and whom it waits for. */
+export function rotationReport(rotation: RotationInfo, nowMs: number): string {
+  const { done, total, blockers, awayTotal, deadlineMs } = rotation;
+  const lines = [`${phaseOf(rotation)}: ${done} of ${total} ${WAITED_FOR[rotation.phase] ?? ''}\n`];
+  if (deadlineMs !== undefined) {
+    lines.push(`waits no longer than until ${formatMoment(deadlineMs, nowMs)}\n`);
+  }
+  if (awayTotal > 0) {
+    lines.push(`${awayTotal} away: they come back by themselves, and hold nothing up\n`);
+  }
+  if (blockers.length > 0) {
+    lines.push(
+      'waiting for\n',
+      formatTable(
+        HEADER,
+        blockers.map((one) => blockerRow(one, nowMs)),
+      ),
+    );
+  }
+  const hidden = total - done - blockers.length;
+  if (hidden > 0) lines.push(`and ${hidden} more\n`);
+  return lines.join('');
+}
+
+/** What would make a person look again: everything but times. */
+export function rotationDigest({ phase, done, total, blockers, awayTotal }: RotationInfo): string {
+  const names = blockers.map(({ serial, instanceId, connected }) => [
+    serial,
+    instanceId,
+    connected,
+  ]);
+  return JSON.stringify([phase, done, total, awayTotal, names]);
+}
+
+const WAITED_FOR: Readonly<Record<string, string>> = {
+  prepared: 'sidecars trust both roots',
+  signing: 'certificates in use lead to the new root',
+};
+
+function phaseOf({ phase, returning }: RotationInfo): string {
+  if (returning) return 'going back to the root before';
+  return phase === 'prepared' ? 'phase 1 of 2, prepared' : 'phase 2 of 2, signing';
+}
+
+const HEADER = ['SERVICE', 'NAMESPACE', 'INSTANCE', 'CONNECTED', 'CERTIFICATE', 'EXPIRES'];
+
+/** Enough of a serial number to tell two apart. */
+const SERIAL_DIGITS = 12;
+
+function blockerRow(blocker: RotationBlockerInfo, nowMs: number): string[] {
+  const { service, namespace, instanceId = '', connected, serial = '', notAfterMs } = blocker;
+  const expiry = notAfterMs === undefined ? '' : formatMoment(notAfterMs, nowMs);
+  const place = [service, namespace, instanceId, connected ? 'yes' : 'no'];
+  return [...place, serial.slice(0, SERIAL_DIGITS), expiry];
+}

@@ -1,0 +1,85 @@
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { runCommand } from '../../common/config/run-command.ts';
+import { setting, switchSetting, type SettingsOf } from '../../common/config/settings.ts';
+import { durationSeconds } from '../../common/config/values.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import type { AuthorityInfo } from '../client-authority.ts';
+import { connectAdmin, type AdminClient } from '../client.ts';
+import { readAdminCredential } from '../credential.ts';
+import { authorityDocument } from './ca-document.ts';
+import { watchRotation } from './ca-watch.ts';
+
+const WEEK_SECONDS = 7 * 86_400;
+
+const settings = {
+  compromised: switchSetting({
+    description: 'the key of the root is in the wrong hands: void join tokens, and wait for nobody',
+  }),
+  grace: setting(durationSeconds({ min: 1, max: WEEK_SECONDS }).optional(), {
+    description: 'with --compromised: how long sidecars may take before they are left behind (60s)',
+    placeholder: 'TIME',
+  }),
+  detach: switchSetting({ description: 'start it, and do not wait until it is over' }),
+  ...ADMIN_SETTINGS,
+};
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk ca rotate',
+  summary:
+    'Puts a new root in the place of the present one, without downtime: every sidecar is told to trust both, then certificates are issued below the new one, and when no certificate in use leads to the former one it is dropped. Shows how far it is until it is over; that can be left with Ctrl+C and taken up again with the same command.',
+  settings,
+  examples: [
+    { purpose: 'a routine rotation; join tokens stay good', line: 'hauberk ca rotate' },
+    {
+      purpose: 'tonight, because the key was stolen',
+      line: 'hauberk ca rotate --compromised --grace 2m',
+    },
+  ],
+};
+
+const DEFAULT_GRACE_SECONDS = 60;
+
+/** `hauberk ca rotate` */
+export function caRotate(context: CliContext): Promise<number> {
+  return runCommand(spec, context, async (given) => {
+    const { compromised, grace, detach, json } = given;
+    if (grace !== undefined && !compromised) {
+      const sentence = '--grace is for --compromised only: a routine rotation waits for everybody';
+      throw new ConfigError('setting-invalid', sentence, {
+        hint: 'leave one out, or add the other',
+      });
+    }
+    const graceSeconds = grace ?? DEFAULT_GRACE_SECONDS;
+    const started = await ask(given, context, (client) =>
+      client.rotateRoot({ compromised, graceSeconds }),
+    );
+    if (detach) {
+      const text = `${started.rotation?.phase ?? 'stable'}; watch it with: hauberk ca status\n`;
+      context.stdout.write(json ? `${JSON.stringify(authorityDocument(started))}\n` : text);
+      return 0;
+    }
+    const look = (): Promise<AuthorityInfo> =>
+      ask(given, context, (client) => client.getAuthority());
+    return watchRotation(started, look, { ...context, json });
+  });
+}
+
+/**
+ * Each question has a connection of its own, with the credential as it is in the file by now: the
+ * control plane makes it anew in each phase, and may be started again meanwhile.
+ */
+async function ask(
+  { admin, controlPlane }: SettingsOf<typeof ADMIN_SETTINGS>,
+  { clock }: CliContext,
+  question: (client: AdminClient) => Promise<AuthorityInfo>,
+): Promise<AuthorityInfo> {
+  const credential = readAdminCredential(admin);
+  const client = connectAdmin({ address: controlPlane, credential, clock });
+  try {
+    return await question(client);
+  } finally {
+    await client.close();
+  }
+}

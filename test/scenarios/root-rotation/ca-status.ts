@@ -1,0 +1,54 @@
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { AuthorityInfo, RotationInfo } from '../../../cli/client-authority.ts';
+import { connectAdmin } from '../../../cli/client.ts';
+import { readAdminCredential } from '../../../cli/credential.ts';
+import { systemClock } from '../../../common/clock.ts';
+import { eventually } from '../../helpers/deadline.ts';
+import type { Mesh } from '../../helpers/mesh.ts';
+
+/** Asks the control plane as `hauberk ca status` does, without a process for each question. */
+export async function caStatus({ controlPlane }: Mesh): Promise<AuthorityInfo> {
+  const address = { host: '127.0.0.1', port: controlPlane.grpcPort };
+  const credential = readAdminCredential(path.join(controlPlane.dataDirectory, 'admin.pem'));
+  const client = connectAdmin({ address, credential, clock: systemClock });
+  try {
+    return await client.getAuthority();
+  } finally {
+    await client.close();
+  }
+}
+
+/** Waits until a rotation is in a phase, and waits for exactly these services. */
+export function rotationIs(
+  mesh: Mesh,
+  what: string,
+  wanted: { readonly phase: string; readonly blockers: readonly string[] },
+): Promise<RotationInfo> {
+  let last: unknown;
+  return eventually(
+    what,
+    async () => {
+      const { rotation } = await caStatus(mesh);
+      last = rotation;
+      const names = rotation?.blockers.map(({ service }) => service).toSorted();
+      const is = rotation?.phase === wanted.phase && isDeepStrictEqual(names, wanted.blockers);
+      return is ? rotation : undefined;
+    },
+    60_000,
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; it was ${JSON.stringify(last)}`, { cause: error });
+  });
+}
+
+/** Waits until no rotation is under way any more. */
+export function rotationIsOver(mesh: Mesh): Promise<AuthorityInfo> {
+  return eventually(
+    'the rotation of the root is over',
+    async () => {
+      const status = await caStatus(mesh);
+      return status.rotation === undefined ? status : undefined;
+    },
+    60_000,
+  );
+}
