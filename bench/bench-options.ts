@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** How long each measurement takes that is a matter of time. */
   readonly seconds: number;
+  /** Shows where our own time goes, and measures nobody else. */
+  readonly profile: boolean;
   /** Where the results go as JSON. */
   readonly json: string | undefined;
 }
@@ -28,6 +30,7 @@ Options:
   --peers A,B       only these peers beside Hauberk
   --rounds N        rounds
   --seconds N       how long to measure each time
+  --profile         run Hauberk alone under a profiler, and print its hottest functions
   --json FILE       write the results there
   --list            name the workloads and the peers
   --help            show this text
@@ -69,6 +72,7 @@ export function readBenchOptions(argv: readonly string[]): BenchRequest {
       peers: (values.peers ?? '').split(',').filter((id) => id !== ''),
       rounds: number('rounds', values.rounds, defaults.rounds, MAX_ROUNDS),
       seconds: number('seconds', values.seconds, defaults.seconds, MAX_SECONDS),
+      profile: values.profile,
       json: values.json,
     },
   };
@@ -85,6 +89,7 @@ function parse(argv: readonly string[]) {
         peers: { type: 'string' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
+        profile: { type: 'boolean', default: false },
         json: { type: 'string' },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },

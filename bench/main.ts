@@ -8,6 +8,7 @@ import { resultNotes } from './report/notes.ts';
 import { renderTable } from './report/table.ts';
 import { isFarOff, toRows } from './results/rows.ts';
 import { runBench } from './run-bench.ts';
+import { runProfile } from './run-profile.ts';
 import { WORKLOADS } from './workloads/all-workloads.ts';
 
 /** CI fails when a target is missed by this factor: nobody slows it down unseen, and noise is no failure. */
@@ -20,6 +21,7 @@ async function main(argv: readonly string[], signal: AbortSignal): Promise<numbe
   const request = readBenchOptions(argv);
   if (request.kind === 'help') write(BENCH_HELP);
   else if (request.kind === 'list') write(list());
+  else if (request.options.profile) write(await runProfile(request.options));
   else return await measure(request.options, argv, signal);
   return 0;
 }

@@ -1,19 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BenchError } from './bench-error.ts';
 import type { BenchOptions } from './bench-options.ts';
 import { startApp } from './lab/app.ts';
 import { makeCertificates } from './lab/certificates.ts';
 import { planPlacement } from './lab/placement.ts';
-import { PEERS } from './peers/all-peers.ts';
 import type { PairSetting } from './peers/pair.ts';
-import type { Peer } from './peers/peer.ts';
-import type { BenchResults, MeasuredPeer, Sample } from './results/results.ts';
+import type { BenchResults, Sample } from './results/results.ts';
+import { choosePeers, chooseWorkloads } from './run-choice.ts';
 import { describeMachine } from './run-machine.ts';
 import { measureOnce, PairShelf } from './run-measurement.ts';
-import { WORKLOADS } from './workloads/all-workloads.ts';
-import type { Workload } from './workloads/workload.ts';
 
 /** What a run needs from outside. */
 export interface BenchRun {
@@ -74,54 +70,6 @@ export async function runBench(run: BenchRun): Promise<BenchResults> {
     }),
     samples,
   };
-}
-
-function chooseWorkloads({ only, kind }: BenchOptions): Workload[] {
-  if (only.length === 0) return WORKLOADS.filter(({ inRuns }) => inRuns.includes(kind));
-  const ids = WORKLOADS.map(({ id }) => id);
-  const unknown = only.find((wanted) => !ids.some((id) => isMeant(id, wanted, ids)));
-  if (unknown !== undefined) {
-    throw new BenchError('option-invalid', `expected a workload for --only, got ${unknown}`, {
-      hint: `take one of ${ids.join(', ')}`,
-    });
-  }
-  return WORKLOADS.filter(({ id }) => only.some((wanted) => isMeant(id, wanted, ids)));
-}
-
-/** A whole ID means that one, anything else all that begin so. */
-function isMeant(id: string, wanted: string, ids: readonly string[]): boolean {
-  return ids.includes(wanted) ? id === wanted : id.startsWith(wanted);
-}
-
-interface PresentPeer {
-  readonly peer: Peer;
-  readonly measured: MeasuredPeer;
-}
-
-async function choosePeers(
-  ids: readonly string[],
-): Promise<{ readonly here: PresentPeer[]; readonly missing: Peer[] }> {
-  const unknown = ids.find((id) => !PEERS.some((peer) => peer.id === id));
-  if (unknown !== undefined) {
-    throw new BenchError('option-invalid', `expected a peer for --peers, got ${unknown}`, {
-      hint: `take one of ${PEERS.map(({ id }) => id).join(', ')}`,
-    });
-  }
-  const wanted = PEERS.filter(
-    ({ id, kind }) => ids.length === 0 || ids.includes(id) || kind === 'ours',
-  );
-  const here: PresentPeer[] = [];
-  const missing: Peer[] = [];
-  for (const peer of wanted) {
-    const version = await peer.version();
-    if (version === undefined) {
-      missing.push(peer);
-      continue;
-    }
-    const { id, title, kind, note } = peer;
-    here.push({ peer, measured: { id, title, kind, version, ...(note && { note }) } });
-  }
-  return { here, missing };
 }
 
 /** Each round begins with another peer, so that none is always the first after a pause. */

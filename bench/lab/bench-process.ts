@@ -40,8 +40,8 @@ export interface BenchProcess {
   end(): Promise<void>;
 }
 
-/** Long enough for a drain of nothing. */
-const END_DEADLINE_MS = 3_000;
+/** Long enough for a drain of nothing and, under the profiler, for its file. */
+const END_DEADLINE_MS = 10_000;
 /** Output that is kept in memory: enough for a message, little enough for a chatty program. */
 const KEPT_LINES = 2_000;
 const LINE_DEADLINE_MS = 30_000;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { SOFTWARE_VERSION } from '../../common/version.ts';
 import { runProgram, startProcess, type BenchCommand } from '../lab/bench-process.ts';
 import { CALLEE_NAME } from '../lab/certificates.ts';
-import type { ClientFiles, Peer, PeerContext } from './peer.ts';
+import type { ClientFiles, HauberkOptions, Peer, PeerContext } from './peer.ts';
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts');
 /** As cli/hauberk starts it. */
@@ -25,7 +25,11 @@ export const hauberkPeer: Peer = {
     const { app, ports, hauberk: hauberkOptions } = context;
     const controlPlane = await startControlPlane(context);
     const sidecar = (name: string, args: readonly string[]): BenchCommand =>
-      hauberk(name, ['proxy', ...controlPlane.sidecarArgs(name), ...args], hauberkOptions.nodeArgs);
+      hauberk(
+        name,
+        ['proxy', ...controlPlane.sidecarArgs(name), ...args],
+        profilerArgs(name, hauberkOptions),
+      );
     return {
       caller: sidecar('caller', [
         '--service=web',
@@ -47,6 +51,11 @@ export const hauberkPeer: Peer = {
     };
   },
 };
+
+function profilerArgs(name: string, { profileDirectory }: HauberkOptions): string[] {
+  if (profileDirectory === undefined) return [];
+  return ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}.cpuprofile`];
+}
 
 function hauberk(
   name: string,

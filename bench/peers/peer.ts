@@ -55,8 +55,8 @@ export interface PairPorts {
 /** What differs from a pair with everything at its default. */
 export interface HauberkOptions {
   readonly leafLifetimeSeconds?: number;
-  /** Before the program on Node.js's command line, as `--cpu-prof`. */
-  readonly nodeArgs?: readonly string[];
+  /** Runs both sidecars under Node.js's profiler, which leaves `caller.cpuprofile` and `callee.cpuprofile` there. */
+  readonly profileDirectory?: string;
 }
 
 /** How to start a pair. */
