@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AUTHORIZATION_KEYS, authorizationSection } from './authorization.ts';
+import { LIFETIMES_KEYS, lifetimesSection } from './lifetimes.ts';
 
 /**
  * A whole mesh configuration, `mesh.yaml`. Each section has a file of its own here, whose schema is
@@ -9,6 +10,8 @@ import { AUTHORIZATION_KEYS, authorizationSection } from './authorization.ts';
 export const MESH_CONFIG_SCHEMA = z.strictObject({
   /** Who may talk to whom. */
   authorization: authorizationSection.prefault({}),
+  /** How long certificates live. */
+  lifetimes: lifetimesSection.prefault({}),
 });
 
 /** What a mesh configuration says, complete with its defaults. */
@@ -18,4 +21,5 @@ export type MeshConfig = Readonly<z.output<typeof MESH_CONFIG_SCHEMA>>;
 export const MESH_CONFIG_KEYS: readonly string[] = [
   ...Object.keys(MESH_CONFIG_SCHEMA.shape),
   ...AUTHORIZATION_KEYS,
+  ...LIFETIMES_KEYS,
 ];

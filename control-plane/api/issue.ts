@@ -2,11 +2,13 @@ import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { openCsr } from '../../common/pki/csr.ts';
+import { JoinTokenError } from '../../common/pki/join-token-error.ts';
 import {
   DEFAULT_LEAF_LIFETIME_MS,
   MAX_LEAF_LIFETIME_MS,
   MIN_LEAF_LIFETIME_MS,
 } from '../../common/pki/lifetimes.ts';
+import { lifetimeOf } from '../../common/mesh-config/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
@@ -15,10 +17,14 @@ import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/ide
 import { callerRootsOf } from '../ca/authorities.ts';
 import type { CertificateAuthority, Issued, IssueOptions } from '../ca/certificate-authority.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
+import { TokenError } from '../tokens/token-error.ts';
 import type { Tokens } from '../tokens/tokens.ts';
+import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import { requireProofOrExpired } from './expired-caller.ts';
+import { createIssueLimits } from './issue-limits.ts';
+import { peerAddress } from './peer-address.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
 
@@ -34,8 +40,10 @@ export interface IssueHandlerOptions {
     ControlPlaneMetrics,
     'certificatesIssued' | 'issueRefused' | 'issueSeconds'
   >;
-  /** What a caller gets that does not ask for a lifetime. */
+  /** What a caller gets that does not ask for a lifetime, where the configuration says nothing. */
   readonly leafLifetimeMs?: number;
+  /** How long certificates live, by the configuration that is in force now. */
+  readonly configs: Pick<MeshConfigStore, 'current'>;
   /** So long after its end a certificate may still be renewed; 0: not at all. */
   readonly renewAfterExpiryMs: number;
 }
@@ -52,18 +60,29 @@ type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId' | 'lifetimeMs'>;
 export function createIssueHandler(
   options: IssueHandlerOptions,
 ): handleUnaryCall<IssueRequest, IssueResponse> {
-  const { ca, tokens, revocations, view, clock, logger, metrics } = options;
+  const { ca, tokens, revocations, view, configs, clock, logger, metrics } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
+  const limits = createIssueLimits(clock);
 
-  const issue = async (request: IssueRequest, caller: Caller): Promise<Issued> => {
+  const issue = async (request: IssueRequest, caller: Caller, address: string): Promise<Issued> => {
     if (request.joinToken !== '') {
       const spiffeId = wantedIdentity(request, ca.trustDomain);
-      return tokens.redeem(request.joinToken, spiffeId, async ({ tokenId, ...redemption }) => {
-        const unrevoked = await revocations.admit({ spiffeId, tokenId });
-        const compares = [...redemption.compares, ...unrevoked];
-        const proof = { kind: 'token', tokenId } as const;
-        return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
+      limits.request(spiffeId.uri, address);
+      limits.token(spiffeId.uri, address);
+      const redeeming = tokens.redeem(
+        request.joinToken,
+        spiffeId,
+        async ({ tokenId, ...redemption }) => {
+          const unrevoked = await revocations.admit({ spiffeId, tokenId });
+          const compares = [...redemption.compares, ...unrevoked];
+          const proof = { kind: 'token', tokenId } as const;
+          return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
+        },
+      );
+      return redeeming.catch((error: unknown) => {
+        if (isWrongToken(error)) limits.wrongToken(spiffeId.uri, address);
+        throw error;
       });
     }
     const { spiffeId, certificate } = requireProofOrExpired(caller, {
@@ -74,6 +93,7 @@ export function createIssueHandler(
       renewAfterExpiryMs,
     });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
+    limits.request(spiffeId.uri, address);
     const of = await ca.issuanceOf(certificate, spiffeId);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const { tokenId } = of ?? {};
@@ -91,7 +111,10 @@ export function createIssueHandler(
     });
 
     function wanted(id: SpiffeId): Wanted {
-      const lifetimeMs = wantedLifetimeMs(request, leafLifetimeMs);
+      const configuredMs = lifetimeOf(configs.current().config.lifetimes, id);
+      const wantedMs = wantedLifetimeMs(request, configuredMs ?? leafLifetimeMs);
+      // Asking for less is always possible.
+      const lifetimeMs = Math.min(wantedMs, configuredMs ?? MAX_LEAF_LIFETIME_MS);
       return { publicKey: openCsr(request.csr).publicKey, spiffeId: id, lifetimeMs };
     }
   };
@@ -101,7 +124,11 @@ export function createIssueHandler(
     const endTimer = metrics.issueSeconds.startTimer();
     void (async () => {
       try {
-        const { chain, bundle, issuance } = await issue(request, callerOf(call, clock.now()));
+        const { chain, bundle, issuance } = await issue(
+          request,
+          callerOf(call, clock.now()),
+          peerAddress(call),
+        );
         metrics.certificatesIssued.inc({ proof: issuance.proof });
         const { serial, spiffeId, notAfterMs, proof, tokenId } = issuance;
         logger.info(
@@ -127,6 +154,14 @@ export function createIssueHandler(
     })();
   };
 }
+
+/** A guess: whoever knows the secret of a token that has ended is no guesser. */
+function isWrongToken(error: unknown): boolean {
+  if (error instanceof JoinTokenError) return true;
+  return error instanceof TokenError && WRONG.has(error.code);
+}
+
+const WRONG: ReadonlySet<string> = new Set(['token-unknown', 'token-wrong-root']);
 
 /** Each try means that an operator revoked or readmitted this very caller in between. */
 const MAX_TRIES = 8;

@@ -12,6 +12,7 @@ import type { Registration, Registry } from '../registry/registry.ts';
 import { certificateRevoked } from '../revocation/admission.ts';
 import { requireWorkload, type ProvenCaller } from './caller.ts';
 import { readHello } from './hello.ts';
+import { peerAddress } from './peer-address.ts';
 import { readReport } from './report.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
@@ -209,12 +210,6 @@ function openStream(
       else leaving.then(refuse, refuse);
     },
   };
-}
-
-/** `address:port`, IPv6 with or without brackets. */
-function peerAddress(call: Call): string {
-  const peer = call.getPeer();
-  return peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '');
 }
 
 function malformed(expected: string): RequestError {
