@@ -29,6 +29,12 @@ const PROGRAMS: readonly Command[] = [
     group: 'Run',
     run: async ({ argv, env }) => (await import('../keeper/main.ts')).run(argv, env),
   },
+  {
+    words: 'gateway',
+    purpose: 'let connections from outside into the mesh',
+    group: 'Run',
+    run: async ({ argv, env }) => (await import('../proxy/main.ts')).runGateway(argv, env),
+  },
 ];
 
 const context: CliContext = {

@@ -8,10 +8,12 @@ import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { JoinTokenError } from '../common/pki/join-token-error.ts';
 import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config.ts';
+import { GATEWAY_SETTINGS, memberConfig } from './config-gateway.ts';
 import { IdentityError, type IdentityErrorCode } from './identity/identity-error.ts';
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { initNetns } from './interception/init-netns.ts';
 import { watchNetwork } from './proxy-lost-network.ts';
+import type { OpenEdge } from './proxy-edge.ts';
 
 const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   name: 'hauberk proxy',
@@ -38,10 +40,43 @@ const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   ],
 };
 
+const GATEWAY_SPEC: CommandSpec<typeof GATEWAY_SETTINGS> = {
+  name: 'hauberk gateway',
+  summary:
+    'Runs a gateway: it is a member of the mesh whose listeners face the outside, and leads TCP, TLS ' +
+    'and HTTP connections to services of the mesh.',
+  settings: GATEWAY_SETTINGS,
+  readsFile: true,
+  fileSections: ['listeners'],
+  examples: [
+    {
+      line: 'hauberk gateway --service edge --token-file edge.token --config gateway.yaml',
+      purpose: 'opens the listeners that gateway.yaml describes',
+    },
+  ],
+  notes: [
+    'The listeners of the file, and the certificates that they name, are read again when they change ' +
+      'and at SIGHUP. A file that cannot be used changes nothing. Settings take effect at the next start.',
+  ],
+};
+
 /** Runs a sidecar until SIGTERM or SIGINT; resolves with the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { stdout, stderr } = process;
   return await runCommand(SPEC, { argv, env, stdout, stderr }, runProxy);
+}
+
+/** Runs a gateway until SIGTERM or SIGINT; resolves with the exit code. */
+export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { stdout, stderr } = process;
+  return await runCommand(GATEWAY_SPEC, { argv, env, stdout, stderr }, async (config) => {
+    const { gatewayEdge } = await import('./proxy-gateway.ts');
+    const onReload = (reload: () => void): void => void process.on('SIGHUP', reload);
+    // Until the listeners are open there is nothing to read again, and nothing to end for.
+    onReload(() => {});
+    const openEdge = gatewayEdge({ file: config.config, onReload });
+    return await runMember(memberConfig(config), { name: 'gateway', openEdge });
+  });
 }
 
 /** Applies the rules of transparent interception and ends; resolves with the exit code. */
@@ -54,7 +89,17 @@ const NEVER = new AbortController().signal;
 
 async function runProxy(config: ProxyConfig): Promise<number> {
   checkProxyConfig(config);
-  const logger = createLogger({ name: 'proxy', level: config.logLevel });
+  return await runMember(config, { name: 'proxy' });
+}
+
+interface Program {
+  /** As log lines name it. */
+  readonly name: string;
+  readonly openEdge?: OpenEdge;
+}
+
+async function runMember(config: ProxyConfig, { name, ...program }: Program): Promise<number> {
+  const logger = createLogger({ name, level: config.logLevel });
   using shutdown = listenForShutdown(logger);
   const { asked, hurried } = shutdown;
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
@@ -67,7 +112,7 @@ async function runProxy(config: ProxyConfig): Promise<number> {
     const { startProxy } = await import('./proxy.ts');
     const proxy = await startProxy(
       { ...config, tokens: tokenSource(config) },
-      { clock: systemClock, logger, random: Math.random, signal: ending },
+      { ...program, clock: systemClock, logger, random: Math.random, signal: ending },
     );
     // From now on connections may be open, which must not look as if they had ended well.
     hurried.removeEventListener('abort', exitAtOnce);

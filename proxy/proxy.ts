@@ -23,6 +23,7 @@ import { createPolicySource } from './policy/policy-source.ts';
 import { createOwnAddresses } from './own-addresses.ts';
 import { openCapture, type Capture, type CaptureOptions } from './proxy-capture.ts';
 import { openInbound } from './proxy-inbound.ts';
+import type { Edge, OpenEdge } from './proxy-edge.ts';
 import { openOutbound } from './proxy-outbound.ts';
 import { placeOf } from './proxy-place.ts';
 import type { Room } from './proxy-room.ts';
@@ -36,6 +37,8 @@ export interface ProxyDependencies {
   readonly random: () => number;
   /** Ends the wait for a control plane that does not answer. */
   readonly signal: AbortSignal;
+  /** Makes it a gateway, which has doors to the outside and none for peers. */
+  readonly openEdge?: OpenEdge;
 }
 
 /** A sidecar that is ready. */
@@ -111,7 +114,8 @@ export async function startProxy(
   const shared = { ...dependencies, config, self, source, metrics };
   const room: Room = { ...shared, addresses, ownPorts, policies };
 
-  const inbound = own(await openInbound(room));
+  const { openEdge } = dependencies;
+  const inbound = openEdge === undefined ? own(await openInbound(room)) : undefined;
   const flows = new PlaintextFlows();
   const sync = own(
     createSyncClient({
@@ -120,7 +124,7 @@ export async function startProxy(
       controlPlane: config.controlPlane,
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
-      hello: () => placeOf(room, inbound.port),
+      hello: () => placeOf(room, inbound?.port ?? CALLS_ONLY),
       report: () => sidecarReport(source, metrics, flows),
       onBundle: (bundle) => identity.acceptBundle(bundle),
       saved,
@@ -137,6 +141,10 @@ export async function startProxy(
   const capture = config.transparent
     ? own(await captureTraffic(room, { connector: outbound.connector, departed, flows }))
     : undefined;
+  const edge: Edge | undefined =
+    openEdge === undefined
+      ? undefined
+      : own(await openEdge({ room, connector: outbound.connector, registry }));
   readiness.listening();
   logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
   const parts = opened.move();
@@ -145,8 +153,10 @@ export async function startProxy(
       readiness.draining();
       await sync.goodbye();
       const deadlineMs = config.drainSeconds * 1000;
-      const doors = [...outbound.listeners, ...(capture?.listeners ?? []), inbound];
-      const drained = doors.map((door) => drain(door, { clock, deadlineMs, hurried }));
+      const doors = [...outbound.listeners, ...(capture?.listeners ?? []), inbound, edge];
+      const drained = doors
+        .filter((door) => door !== undefined)
+        .map((door) => drain(door, { clock, deadlineMs, hurried }));
       const outcome = (await Promise.all(drained)).includes('forced') ? 'forced' : 'idle';
       logger.info({ event: 'drained', outcome }, DRAIN_SENTENCES[outcome]);
       await parts.disposeAsync();
@@ -162,6 +172,9 @@ async function captureTraffic(room: Room, options: CaptureOptions): Promise<Capt
   await sleep(room.clock, PEERS_LEARN_MS, room.signal);
   return await openCapture(room, options);
 }
+
+/** The port for peers of a member that has none. */
+const CALLS_ONLY = 0;
 
 /** The control plane tells peers of us within 50 ms. */
 const PEERS_LEARN_MS = 500;

@@ -33,7 +33,7 @@ const ARCHITECTURE: Architecture = {
     proxy: [
       ['main.ts'],
       ['proxy*'],
-      ['admin/'],
+      ['admin/', 'gateway/'],
       ['inbound/', 'outbound/'],
       ['tunnel/'],
       ['identity/', 'discovery/'],

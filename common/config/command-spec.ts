@@ -14,8 +14,10 @@ export interface CommandSpec<Table extends SettingsTable = SettingsTable> {
   readonly summary: string;
   readonly settings: Table;
   readonly operands?: readonly Operand[];
-  /** Whether `--config FILE` is taken. */
+  /** Whether `--config FILE` is taken; the file may also be a setting of its own, which names it. */
   readonly readsFile?: boolean;
+  /** Top-level keys of the file that are no settings: the command reads them itself. */
+  readonly fileSections?: readonly string[];
   /** Command lines with what each is for; the help shows them. */
   readonly examples?: readonly { readonly line: string; readonly purpose: string }[];
   /** More paragraphs at the end of the help. */

@@ -63,7 +63,7 @@ function build(spec: CommandSpec): Command {
       command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp());
     }
   }
-  if (spec.readsFile === true) {
+  if (spec.readsFile === true && !('config' in spec.settings)) {
     command.option('--config <FILE>', `YAML file with settings [${variableName('config')}]`);
   }
   return command;

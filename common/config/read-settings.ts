@@ -57,7 +57,10 @@ function openFile(
   const path = flags.get('config') ?? env[variableName('config')];
   if (typeof path !== 'string' || path === '') return new Map();
   const file = readConfigFile(path);
-  const known = Object.keys(spec.settings).filter((key) => spec.settings[key]?.form !== 'secret');
+  const settings = Object.keys(spec.settings).filter(
+    (key) => key !== 'config' && spec.settings[key]?.form !== 'secret',
+  );
+  const known = [...settings, ...(spec.fileSections ?? [])];
   for (const [key, { place }] of file) {
     if (known.includes(key)) continue;
     const secret = spec.settings[key]?.form === 'secret';

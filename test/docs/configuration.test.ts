@@ -5,6 +5,7 @@ import { flagName, variableName } from '../../common/config/settings.ts';
 import type { Setting, SettingsTable } from '../../common/config/settings.ts';
 import { controlPlaneSettings } from '../../control-plane/config.ts';
 import { KEEPER_SETTINGS } from '../../keeper/config.ts';
+import { GATEWAY_SETTINGS } from '../../proxy/config-gateway.ts';
 import { PROXY_SETTINGS } from '../../proxy/config.ts';
 import { tableOf } from './markdown.ts';
 
@@ -38,4 +39,5 @@ function describes(heading: string, settings: SettingsTable): void {
 describes('hauberk control-plane', controlPlaneSettings);
 describes('hauberk proxy', PROXY_SETTINGS);
 describes('hauberk keeper', KEEPER_SETTINGS);
+describes('hauberk gateway', GATEWAY_SETTINGS);
 describes('hauberk token, status and certs', ADMIN_SETTINGS);

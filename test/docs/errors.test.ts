@@ -60,6 +60,11 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     ...unionOf('proxy/metrics-peers.ts', 'type ConnectionEnd ='),
   ],
   'How tunnels end': unionOf('proxy/tunnel/tunnel.ts', 'type TunnelEnd ='),
+  'A gateway ends a connection': unionOf('proxy/gateway/refusal.ts', 'type ConnectionRefusal ='),
+  'A gateway answers a request itself': unionOf(
+    'proxy/gateway/refusal.ts',
+    'type RequestRefusal =',
+  ),
   'A connection to the control plane is refused before gRPC': unionOf(
     'control-plane/api/handshake-failure.ts',
     'type HandshakeFailure =',

@@ -6,6 +6,7 @@ import {
   createControlPlaneMetrics,
   registerControlPlaneGauges,
 } from '../../control-plane/metrics.ts';
+import { createGatewayMetrics } from '../../proxy/gateway/metrics.ts';
 import { createProxyMetrics } from '../../proxy/metrics.ts';
 import { tableOf } from './markdown.ts';
 
@@ -27,6 +28,12 @@ test('docs/metrics.md describes every metric of a sidecar', async (t) => {
   const registry = new Registry();
   createProxyMetrics(registry);
   t.deepEqual(tableOf('metrics.md', 'Sidecar'), await rowsOf(registry));
+});
+
+test('docs/metrics.md describes every metric of a gateway', async (t) => {
+  const registry = new Registry();
+  createGatewayMetrics(registry);
+  t.deepEqual(tableOf('metrics.md', 'Gateway'), await rowsOf(registry));
 });
 
 test('docs/metrics.md describes every metric of the control plane', async (t) => {

@@ -8,8 +8,13 @@ const HEADING = '## A call through the mesh in five minutes';
 
 /** The commands of the quick start, block by block, as a reader would paste them. */
 export function quickStartBlocks(): string[] {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const [, section = ''] = readme.split(`${HEADING}\n`);
+  return shellBlocks('README.md', HEADING);
+}
+
+/** The commands of a section of a page, block by block. */
+export function shellBlocks(page: string, heading: string): string[] {
+  const text = readFileSync(join(ROOT, page), 'utf8');
+  const [, section = ''] = text.split(`${heading}\n`);
   const [quickStart = ''] = section.split(/^## /m);
   return [...quickStart.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block = '']) => block);
 }

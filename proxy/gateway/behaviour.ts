@@ -1,0 +1,36 @@
+import type net from 'node:net';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import type { Source } from './accept/source.ts';
+import type { ListenerMetrics } from './metrics.ts';
+import type { ConnectionRefusal } from './refusal.ts';
+import type { Services } from './service.ts';
+
+/** What a listener does with its connections. When the file changes, a new one takes over. */
+export interface Behaviour {
+  /** Owns the connection, which nobody has read yet, until the promise resolves. Never rejects. */
+  serve(socket: net.Socket, source: Source): Promise<void>;
+  /** Takes no new requests; each connection ends when what it carries has ended. */
+  refuse(): void;
+  /** When the first of its certificates expires, in milliseconds since the epoch. */
+  readonly certificateNotAfterMs?: number;
+}
+
+/** Ends a connection that may not come in, and says why. */
+export type RefuseConnection = (
+  socket: net.Socket,
+  reason: ConnectionRefusal,
+  details?: { readonly sentence?: string; readonly serverName?: string },
+) => void;
+
+/** What behaviours need. */
+export interface BehaviourDependencies extends Services {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The name of the listener in the file. */
+  readonly name: string;
+  readonly metrics: ListenerMetrics;
+  readonly refuse: RefuseConnection;
+  /** For services that are named without one. */
+  readonly namespace: string;
+}

@@ -1,0 +1,78 @@
+import type { Duplex } from 'node:stream';
+
+/** How a bridge ended: both directions in order, or broken off. */
+export type BridgeEnd = 'complete' | 'broken';
+
+/**
+ * Carries bytes between two streams until both directions have ended, each by itself. When one breaks,
+ * the other is destroyed: whoever owns it must make sure that its peer sees no orderly end.
+ */
+export async function bridge(one: Duplex, other: Duplex): Promise<BridgeEnd> {
+  const results = await Promise.allSettled(
+    [
+      pump(one, other).then(() => void other.end()),
+      pump(other, one).then(() => void one.end()),
+    ].map((direction) =>
+      direction.catch((error: unknown) => {
+        one.destroy();
+        other.destroy();
+        throw error;
+      }),
+    ),
+  );
+  return results.every(({ status }) => status === 'fulfilled') ? 'complete' : 'broken';
+}
+
+interface Source {
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  on(event: 'end' | 'close', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+}
+
+interface Sink {
+  write(chunk: Buffer): boolean;
+  on(event: 'drain' | 'close', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  readonly destroyed: boolean;
+}
+
+/**
+ * Writes all that comes from the source into the sink, which it does not end, at the sink's pace.
+ * Rejects when either breaks before the source has ended.
+ *
+ * @param inspect sees each piece first; what it throws ends the pump
+ */
+export function pump(source: Source, sink: Sink, inspect?: (chunk: Buffer) => void): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let settled = false;
+  const fail = (error: Error): void => {
+    settled = true;
+    source.pause();
+    reject(error);
+  };
+  source.on('data', (chunk) => {
+    if (settled) return;
+    try {
+      inspect?.(chunk);
+    } catch (error) {
+      return fail(error as Error);
+    }
+    if (!sink.write(chunk)) source.pause();
+  });
+  source.on('end', () => {
+    settled = true;
+    resolve();
+  });
+  source.on('error', fail);
+  source.on('close', () => fail(new Error('it was closed before its end')));
+  sink.on('drain', () => {
+    if (!settled) source.resume();
+  });
+  sink.on('error', fail);
+  sink.on('close', () => fail(new Error('nobody reads it any more')));
+  if (sink.destroyed) fail(new Error('nobody reads it any more'));
+  source.resume();
+  return promise;
+}

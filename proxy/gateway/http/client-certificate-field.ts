@@ -1,0 +1,21 @@
+import { createHash, type X509Certificate } from 'node:crypto';
+
+/**
+ * The value of `X-Forwarded-Client-Cert` for a certificate that was verified, as Envoy writes it: its
+ * SHA-256, its subject, and the URIs and DNS names that it is for.
+ */
+export function clientCertificateField(certificate: X509Certificate): string {
+  const hash = createHash('sha256').update(certificate.raw).digest('hex');
+  const subject = certificate.subject.split('\n').toReversed().join(',');
+  const names = (certificate.subjectAltName ?? '').split(', ').flatMap((entry) => {
+    // Node quotes names with unusual letters, which then are none that anybody could act upon.
+    const [, kind, name] = /^(URI|DNS):([!#-+.-:<-~]+)$/.exec(entry) ?? [];
+    return kind === undefined ? [] : [`${kind}=${name}`];
+  });
+  return [`Hash=${hash}`, `Subject="${quote(subject)}"`, ...names].join(';');
+}
+
+/** Visible ASCII, with what would end the quotation escaped. */
+function quote(text: string): string {
+  return text.replace(/[^ -~]/g, '?').replace(/["\\]/g, (letter) => `\\${letter}`);
+}

@@ -1,0 +1,237 @@
+import type { Logger } from 'pino';
+import type { Clock, Timer } from '../../../common/clock.ts';
+import { describeError, HauberkError } from '../../../common/errors.ts';
+import { pump } from '../bridge.ts';
+import type { HttpRoute } from '../config/gateway-file.ts';
+import type { HttpLimits } from '../config/limits.ts';
+import type { ListenerMetrics } from '../metrics.ts';
+import type { RequestRefusal } from '../refusal.ts';
+import { routeRequest } from '../routes.ts';
+import type { Exchange, ServiceAnswer, ServiceRequest } from './exchange.ts';
+import { redirectAnswer } from './redirect.ts';
+import { answerOwn, refusalAnswer } from './refuse.ts';
+import { type ForwardedClient, requestFields } from './request-fields.ts';
+import type { ServiceClients } from './service-clients.ts';
+import { carryWebSocket, type WebSocketOptions } from './web-socket.ts';
+
+/** What handling requests takes. */
+export interface HandlerDependencies {
+  readonly routes: readonly HttpRoute[];
+  readonly limits: HttpLimits;
+  readonly clients: ServiceClients;
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly mayLog: () => boolean;
+  /** The name of the listener. */
+  readonly name: string;
+  readonly metrics: ListenerMetrics;
+}
+
+/** A request that ends with an answer of our own. */
+class Refused extends Error {
+  readonly reason: RequestRefusal;
+
+  constructor(reason: RequestRefusal, cause?: unknown) {
+    super(reason, { cause });
+    this.reason = reason;
+  }
+}
+
+/** Answers a request: by the service that its route leads to, or by itself. Never rejects. */
+export async function handle(
+  exchange: Exchange,
+  client: ForwardedClient,
+  dependencies: HandlerDependencies,
+): Promise<void> {
+  const { metrics, clock, limits, routes } = dependencies;
+  const startedMs = clock.now();
+  const answered = (status: number): void =>
+    metrics.answered(status, (clock.now() - startedMs) / 1000);
+  try {
+    const { head } = exchange;
+    const route = routeRequest(routes, head.host, head.path);
+    if (route === undefined) throw new Refused('no-route');
+    if (route.requestRedirect !== undefined) {
+      const answer = redirectAnswer(head, route.requestRedirect);
+      if (answer === undefined) throw new Refused('malformed');
+      answerOwn(exchange, answer);
+      return answered(answer.status);
+    }
+    if ((head.contentLength ?? 0) > limits.bodyBytes) throw new Refused('body-too-large');
+    answered(await forward(exchange, { route, client }, dependencies));
+  } catch (error) {
+    if (exchange.closed.aborted) return;
+    const reason = error instanceof Refused ? error.reason : 'service-failed';
+    report(exchange, reason, error, dependencies);
+    if (exchange.answered) return exchange.abort();
+    const answer = refusalAnswer(reason);
+    answerOwn(exchange, answer);
+    answered(answer.status);
+  }
+}
+
+/** The client's end of what is to become a WebSocket. */
+export type WebSocketEnd = Pick<WebSocketOptions, 'socket' | 'leftover' | 'reset'>;
+
+/** Carries a WebSocket to the service that its route leads to, until it has ended. Never rejects. */
+export async function handleWebSocket(
+  exchange: Exchange,
+  client: ForwardedClient,
+  end: WebSocketEnd,
+  dependencies: HandlerDependencies,
+): Promise<void> {
+  const { routes, limits, clients, namespace, metrics, clock } = dependencies;
+  const startedMs = clock.now();
+  const { head } = exchange;
+  try {
+    const route = routeRequest(routes, head.host, head.path);
+    const backend = route?.backend;
+    if (route === undefined || backend === undefined) throw new Refused('no-route');
+    const { responseSeconds = limits.responseSeconds } = route;
+    const status = await carryWebSocket(exchange, {
+      ...end,
+      clients,
+      service: { ...backend, namespace: backend.namespace ?? namespace },
+      fields: requestFields(head, client),
+      responseMs: responseSeconds * 1000,
+    });
+    metrics.answered(status, (clock.now() - startedMs) / 1000);
+  } catch (error) {
+    if (exchange.closed.aborted || end.socket.destroyed) return;
+    const { reason } = toRefused(error);
+    report(exchange, reason, error, dependencies);
+    if (exchange.answered) return end.reset();
+    answerOwn(exchange, refusalAnswer(reason));
+  }
+}
+
+interface Way {
+  readonly route: HttpRoute;
+  readonly client: ForwardedClient;
+}
+
+/** Carries the request to the service and its answer back. @returns the status */
+async function forward(
+  exchange: Exchange,
+  { route, client }: Way,
+  { clients, namespace, limits, clock }: HandlerDependencies,
+): Promise<number> {
+  const { head } = exchange;
+  const { backend, appProtocol, responseSeconds = limits.responseSeconds } = route;
+  if (backend === undefined) throw new Refused('no-route');
+  const service = { ...backend, namespace: backend.namespace ?? namespace };
+  const late = Promise.withResolvers<never>();
+  late.promise.catch(() => {});
+  let timer: Timer | undefined;
+  const waitForAnswer = (): void => {
+    if (responseSeconds === 0) return;
+    timer = clock.after(responseSeconds * 1000, () => late.reject(new Refused('service-late')));
+  };
+  let request: ServiceRequest | undefined;
+  const giveUp = (): void => {
+    late.reject(new Error('the client has gone'));
+    request?.abort();
+  };
+  exchange.closed.addEventListener('abort', giveUp, { once: true });
+  try {
+    const sending = clients.send({ service, appProtocol }, head, requestFields(head, client));
+    // One that comes too late is given up when it comes.
+    sending.then(
+      (sent) => (exchange.closed.aborted ? sent.abort() : undefined),
+      () => {},
+    );
+    request = await Promise.race([sending, late.promise]);
+    const body = sendBody(exchange, request, limits.bodyBytes);
+    // However long the client takes for its body, the service's time begins after it.
+    void body.sent.then(waitForAnswer);
+    const answer = await Promise.race([request.answer, body.failed, late.promise]);
+    timer?.cancel();
+    await Promise.race([passAnswer(exchange, answer), body.failed]);
+    return answer.status;
+  } catch (error) {
+    request?.abort();
+    throw toRefused(error);
+  } finally {
+    timer?.cancel();
+    exchange.closed.removeEventListener('abort', giveUp);
+  }
+}
+
+/**
+ * Starts to send the body; `sent` resolves when nothing more of it comes, `failed` rejects when the client sends more than it may, and never
+ * resolves. A service that stops reading has usually answered already: its answer decides.
+ */
+function sendBody(
+  exchange: Exchange,
+  request: ServiceRequest,
+  maxBytes: number,
+): { readonly sent: Promise<void>; readonly failed: Promise<never> } {
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  failed.catch(() => {});
+  if (request.body === undefined) {
+    exchange.body.resume();
+    return { sent: Promise.resolve(), failed };
+  }
+  let bytes = 0;
+  const inspect = (chunk: Buffer): void => {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Refused('body-too-large');
+  };
+  const sent = pump(exchange.body, request.body, inspect).then(
+    () => request.endBody(exchange.trailers()),
+    (error: unknown) => {
+      if (error instanceof Refused) reject(error);
+      // Whatever is still to come is of no use to anybody, but must not block the connection.
+      else exchange.body.resume();
+    },
+  );
+  return { sent, failed };
+}
+
+async function passAnswer(exchange: Exchange, answer: ServiceAnswer): Promise<void> {
+  const { status, fields, body, finalTrailers } = answer;
+  const ended = answer.ended || isBodyless(exchange.head.method, status);
+  const out = exchange.answer({ ...answer, fields, ended });
+  if (ended) {
+    body.resume();
+    return;
+  }
+  await pump(body, out);
+  exchange.finish(finalTrailers());
+}
+
+/** RFC 9110 section 6.4.1 */
+function isBodyless(method: string, status: number): boolean {
+  return method === 'HEAD' || status === 204 || status === 304;
+}
+
+/** What the failure to reach a service means for the client. */
+function toRefused(error: unknown): Refused {
+  if (error instanceof Refused) return error;
+  if (!(error instanceof HauberkError)) return new Refused('service-failed', error);
+  switch (error.code) {
+    case 'no-endpoint':
+    case 'app-unreachable':
+      return new Refused('no-endpoint', error);
+    case 'aborted':
+    case 'timeout':
+      return new Refused('service-late', error);
+    default:
+      return new Refused('service-failed', error);
+  }
+}
+
+function report(
+  exchange: Exchange,
+  reason: RequestRefusal,
+  error: unknown,
+  { metrics, logger, mayLog, name }: HandlerDependencies,
+): void {
+  metrics.requestRefused(reason);
+  if (!mayLog()) return;
+  const cause = error instanceof Refused ? error.cause : error;
+  const detail = cause === undefined ? '' : `: ${describeError(cause)}`;
+  const line = { event: 'request-refused', name, reason, host: exchange.head.host };
+  logger.warn(line, `a request to ${name} was refused (${reason})${detail}`);
+}

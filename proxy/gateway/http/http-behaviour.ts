@@ -1,0 +1,124 @@
+import type net from 'node:net';
+import type { Duplex } from 'node:stream';
+import { createRateLimit } from '../../../common/rate-limit.ts';
+import type { Source } from '../accept/source.ts';
+import type { Behaviour, BehaviourDependencies } from '../behaviour.ts';
+import type { HttpRoute, TerminateConfig } from '../config/gateway-file.ts';
+import type { HttpLimits } from '../config/limits.ts';
+import type { RequestRefusal } from '../refusal.ts';
+import { createTlsTermination } from '../tls/terminate.ts';
+import { clientCertificateField } from './client-certificate-field.ts';
+import type { Exchange } from './exchange.ts';
+import { handle, handleWebSocket, type HandlerDependencies } from './handle.ts';
+import { createHttp1Server } from './http1-server.ts';
+import { createHttp2Server } from './http2-server.ts';
+import type { ForwardedClient } from './request-fields.ts';
+import type { ServiceClients } from './service-clients.ts';
+
+/** The part of a listener's configuration that says how it speaks HTTP. */
+export interface HttpConfig {
+  readonly routes: readonly HttpRoute[];
+  readonly limits: HttpLimits;
+  /** Undefined for plaintext. */
+  readonly tls?: TerminateConfig;
+}
+
+/** What speaking HTTP needs besides. */
+export interface HttpBehaviourDependencies extends BehaviourDependencies {
+  readonly clients: ServiceClients;
+  /** The contents of the files that the configuration names. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** An attacker should fill a counter, not the disk. */
+const LOG_RATE = { count: 10, intervalMs: 1_000 };
+
+/** What is known of a connection besides what it says. */
+interface Connection extends ForwardedClient {
+  /** The connection as the system has it, below TLS. */
+  readonly raw: net.Socket;
+}
+
+/** Speaks HTTP with clients, and leads each request where its host and path say. */
+export function createHttpBehaviour(
+  { routes, limits, tls }: HttpConfig,
+  dependencies: HttpBehaviourDependencies,
+): Behaviour {
+  const { clock, logger, name, metrics, refuse, files } = dependencies;
+  const connections = new WeakMap<Duplex, Connection>();
+  const scheme = tls === undefined ? 'http' : 'https';
+  const mayLog = createRateLimit(clock, LOG_RATE);
+  const handler: HandlerDependencies = { ...dependencies, routes, limits, mayLog };
+
+  const refused = (reason: RequestRefusal, socket: Duplex): void => {
+    metrics.requestRefused(reason);
+    const client = connections.get(socket)?.address;
+    if (!mayLog()) return;
+    const line = { event: 'request-refused', name, reason, client };
+    logger.warn(line, `a request to ${name} was refused: ${reason}`);
+  };
+  const reset = (socket: Duplex): void => {
+    const raw = connections.get(socket)?.raw;
+    if (raw === undefined || raw.destroyed) socket.destroy();
+    else raw.resetAndDestroy();
+  };
+  const withClient = (
+    socket: Duplex,
+    exchange: Exchange,
+    act: (client: ForwardedClient) => Promise<void>,
+  ): void => {
+    const client = connections.get(socket);
+    if (client === undefined) exchange.abort();
+    else void act(client);
+  };
+  const request = (exchange: Exchange, socket: Duplex): void =>
+    withClient(socket, exchange, (client) => handle(exchange, client, handler));
+  const webSocket = (exchange: Exchange, socket: Duplex, leftover: Buffer): void =>
+    withClient(socket, exchange, (client) => {
+      const way = { socket, leftover, reset: () => reset(socket) };
+      return handleWebSocket(exchange, client, way, handler);
+    });
+
+  const events = { limits, scheme, request, webSocket, refused, reset } as const;
+  const http1 = createHttp1Server(events);
+  const http2 = createHttp2Server(events);
+  const termination =
+    tls === undefined
+      ? undefined
+      : createTlsTermination({ config: tls, files, protocols: ['h2', 'http/1.1'], refuse });
+
+  const serve = async (raw: net.Socket, { client }: Source): Promise<void> => {
+    const known = { raw, address: client.address };
+    if (termination === undefined) {
+      connections.set(raw, { ...known, certificate: undefined });
+      http1.accept(raw);
+      raw.resume();
+      return await closed(raw);
+    }
+    const secured = await termination.accept(raw);
+    if (secured === undefined) return;
+    const { socket, clientCertificate } = secured;
+    const certificate =
+      clientCertificate === undefined ? undefined : clientCertificateField(clientCertificate);
+    connections.set(socket, { ...known, certificate });
+    (socket.alpnProtocol === 'h2' ? http2 : http1).accept(socket);
+    await closed(raw);
+  };
+  return {
+    ...(termination === undefined
+      ? {}
+      : { certificateNotAfterMs: termination.certificateNotAfterMs }),
+    serve,
+    refuse() {
+      http1.refuse();
+      http2.refuse();
+    },
+  };
+}
+
+async function closed(socket: net.Socket): Promise<void> {
+  if (socket.destroyed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once('close', () => resolve());
+  await promise;
+}

@@ -1,0 +1,74 @@
+import http from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { RequestRefusal } from '../refusal.ts';
+import { refusalAnswer } from './refuse.ts';
+
+/** What is told of what is refused, and how a connection is broken off. */
+export interface ConnectionEvents {
+  refused(reason: RequestRefusal, socket: Duplex): void;
+  reset(socket: Duplex): void;
+}
+
+interface State {
+  /** Answers that are not complete, in the order of their requests. */
+  readonly pending: Set<http.ServerResponse>;
+  refused: boolean;
+}
+
+/**
+ * What becomes of connections on which something was refused. The parser goes on behind it, with bytes
+ * of which nobody knows any more what they mean: nothing of that may be served.
+ */
+export class Connections {
+  /** Each connection ends after the answers that are under way. */
+  closing = false;
+  readonly #events: ConnectionEvents;
+  readonly #states = new WeakMap<Duplex, State>();
+
+  constructor(events: ConnectionEvents) {
+    this.#events = events;
+  }
+
+  isRefused(socket: Duplex): boolean {
+    return this.#states.get(socket)?.refused === true;
+  }
+
+  /** A request has arrived that is to be answered. */
+  begun(socket: Duplex, response: http.ServerResponse): void {
+    const { pending } = this.#stateOf(socket);
+    pending.add(response);
+    response.once('close', () => pending.delete(response));
+  }
+
+  /** A request was refused, and is answered: the last one on this connection. */
+  refused(reason: RequestRefusal, socket: Duplex): void {
+    this.#stateOf(socket).refused = true;
+    this.#events.refused(reason, socket);
+  }
+
+  /** Refuses where the parser gave up: nobody but us can answer. */
+  refuseRaw(reason: RequestRefusal, socket: Duplex): void {
+    const state = this.#stateOf(socket);
+    // It was refused for something else before, and that is being answered.
+    if (state.refused) return;
+    this.refused(reason, socket);
+    const [current, ...others] = state.pending;
+    // An answer of ours would stand inside another one, or be taken for that of another request.
+    if (!socket.writable || current?.headersSent === true || others.length > 0) {
+      return this.#events.reset(socket);
+    }
+    const { status, fields, body } = refusalAnswer(reason);
+    const lines = [...fields, ['Connection', 'close']].map((field) => field.join(': '));
+    const first = `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ''}`;
+    // Whoever does not read the answer is not waited for either.
+    socket.write([first, ...lines, '', body].join('\r\n'), () => socket.destroy());
+  }
+
+  #stateOf(socket: Duplex): State {
+    const existing = this.#states.get(socket);
+    if (existing !== undefined) return existing;
+    const state: State = { pending: new Set(), refused: false };
+    this.#states.set(socket, state);
+    return state;
+  }
+}

@@ -1,0 +1,212 @@
+import http from 'node:http';
+import type { Duplex, Writable } from 'node:stream';
+import { systemErrorCode } from '../../../common/errors.ts';
+import type { HttpLimits } from '../config/limits.ts';
+import type { RequestRefusal } from '../refusal.ts';
+import type { AnswerHead, Exchange } from './exchange.ts';
+import { fieldsOf, pairsOf, rawOf } from './fields.ts';
+import { Connections } from './http1-connections.ts';
+import { answerOwn, refusalAnswer } from './refuse.ts';
+import { asksForWebSocket, readRequestHead, type RequestHead } from './request-head.ts';
+
+/** What to do with what clients say. */
+export interface Http1Events {
+  readonly limits: HttpLimits;
+  /** Whether the connection, as it was handed over, is encrypted. */
+  readonly scheme: 'http' | 'https';
+  request(exchange: Exchange, socket: Duplex): void;
+  /** A WebSocket is asked for; `leftover` is what came after the request. */
+  webSocket(exchange: Exchange, socket: Duplex, leftover: Buffer): void;
+  refused(reason: RequestRefusal, socket: Duplex): void;
+  /** Breaks a connection off, so that the client sees no orderly end. */
+  reset(socket: Duplex): void;
+}
+
+/** Speaks HTTP/1 on connections that it is handed. */
+export interface Http1Server {
+  accept(socket: Duplex): void;
+  /** Ends idle connections, and the others after their next answer. */
+  refuse(): void;
+}
+
+/** How often connections are looked at that are too slow. */
+const CHECK_INTERVAL_MS = 1_000;
+
+/**
+ * Creates a server for HTTP/1. The parser of Node.js, in its strict form, refuses lengths that
+ * contradict each other, folded fields and bare line feeds; `readRequestHead` refuses what it lets pass.
+ */
+export function createHttp1Server(events: Http1Events): Http1Server {
+  const { limits } = events;
+  const connections = new Connections(events);
+  const server = http.createServer({
+    insecureHTTPParser: false,
+    requireHostHeader: false,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersSeconds * 1000,
+    requestTimeout: limits.requestSeconds * 1000,
+    keepAliveTimeout: limits.idleSeconds * 1000,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    shouldUpgradeCallback: (request) => asksForWebSocket(fieldsOf(request.rawHeaders)),
+  });
+  // Beyond a count, fields would be left out without a word: they are bounded by their size.
+  server.maxHeadersCount = 0;
+  const open = (request: http.IncomingMessage, response: http.ServerResponse) =>
+    openExchange(request, response, { events, connections });
+  server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    const exchange = open(request, response);
+    if (exchange !== undefined) events.request(exchange, request.socket);
+  });
+  server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    const exchange = open(request, response);
+    if (exchange === undefined) return;
+    const { contentLength = 0 } = exchange.head;
+    if (contentLength <= limits.bodyBytes) response.writeContinue();
+    events.request(exchange, request.socket);
+  });
+  server.on('checkExpectation', (request: http.IncomingMessage, response: http.ServerResponse) => {
+    const exchange = open(request, response);
+    if (exchange === undefined) return;
+    connections.refused('expectation', request.socket);
+    answerOwn(exchange, refusalAnswer('expectation'));
+  });
+  server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, leftover: Buffer) => {
+    const response = new http.ServerResponse(request);
+    // Only the one answer is written: the connection is the WebSocket's, or ends.
+    response.shouldKeepAlive = false;
+    response.assignSocket(request.socket);
+    response.on('finish', () => socket.end());
+    const exchange = open(request, response);
+    if (exchange === undefined) return;
+    if (exchange.head.hasBody || exchange.head.method !== 'GET') {
+      connections.refused('malformed', socket);
+      return answerOwn(exchange, refusalAnswer('malformed'));
+    }
+    events.webSocket(exchange, socket, leftover);
+  });
+  server.on('connect', (_request: http.IncomingMessage, socket: Duplex) => {
+    connections.refuseRaw('method-not-allowed', socket);
+  });
+  server.on('clientError', (error, socket) => {
+    const reason = refusalOf(error);
+    if (reason === undefined) socket.destroy();
+    else connections.refuseRaw(reason, socket);
+  });
+  // It does not listen itself; this starts its watch over slow connections.
+  server.emit('listening');
+  return {
+    accept: (socket) => void server.emit('connection', socket),
+    refuse() {
+      connections.closing = true;
+      server.closeIdleConnections();
+      // Goes on answering, and stops to look for slow ones when the last connection has ended.
+      server.keepAliveTimeout = 1;
+    },
+  };
+}
+
+/** Undefined when the client just went away. */
+function refusalOf(error: Error): RequestRefusal | undefined {
+  switch (systemErrorCode(error) ?? 'unknown') {
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return undefined;
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return 'too-late';
+    case 'HPE_HEADER_OVERFLOW':
+      return 'headers-too-large';
+    default:
+      return 'malformed';
+  }
+}
+
+interface ExchangeOptions {
+  readonly events: Http1Events;
+  readonly connections: Connections;
+}
+
+/** @returns undefined when the request was refused */
+function openExchange(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  { events, connections }: ExchangeOptions,
+): Exchange | undefined {
+  const { socket } = request;
+  response.on('error', () => {});
+  request.on('error', () => {});
+  if (connections.isRefused(socket)) return undefined;
+  const head = readRequestHead({
+    version: request.httpVersion,
+    method: request.method ?? '',
+    scheme: events.scheme,
+    target: request.url ?? '',
+    fields: fieldsOf(request.rawHeaders),
+  });
+  if ('refusal' in head) {
+    connections.refused(head.refusal, socket);
+    const { status, fields, body } = refusalAnswer(head.refusal);
+    response.shouldKeepAlive = false;
+    response.writeHead(status, rawOf(fields)).end(body);
+    return undefined;
+  }
+  connections.begun(socket, response);
+  const isClosing = (): boolean => connections.closing;
+  return new Http1Exchange(head, {
+    request,
+    response,
+    isClosing,
+    reset: () => events.reset(socket),
+  });
+}
+
+interface Http1Parts {
+  readonly request: http.IncomingMessage;
+  readonly response: http.ServerResponse;
+  readonly isClosing: () => boolean;
+  readonly reset: () => void;
+}
+
+class Http1Exchange implements Exchange {
+  readonly head: RequestHead;
+  readonly closed: AbortSignal;
+  readonly #parts: Http1Parts;
+
+  constructor(head: RequestHead, parts: Http1Parts) {
+    this.head = head;
+    this.#parts = parts;
+    const closed = new AbortController();
+    this.closed = closed.signal;
+    parts.response.once('close', () => closed.abort());
+  }
+
+  get body(): http.IncomingMessage {
+    return this.#parts.request;
+  }
+
+  trailers() {
+    return fieldsOf(this.#parts.request.rawTrailers);
+  }
+
+  get answered(): boolean {
+    return this.#parts.response.headersSent;
+  }
+
+  answer({ status, fields, ended, close }: AnswerHead): Writable {
+    const { response, isClosing } = this.#parts;
+    if (close === true || isClosing()) response.shouldKeepAlive = false;
+    response.writeHead(status, rawOf(fields));
+    if (ended) response.end();
+    else response.flushHeaders();
+    return response;
+  }
+
+  finish(trailers: Parameters<Exchange['finish']>[0]): void {
+    const { response } = this.#parts;
+    if (trailers.length > 0) response.addTrailers(pairsOf(trailers));
+    response.end();
+  }
+
+  abort(): void {
+    this.#parts.reset();
+  }
+}

@@ -1,0 +1,59 @@
+import { constants, type ClientHttp2Stream } from 'node:http2';
+import type { ServiceAnswer, ServiceRequest } from './exchange.ts';
+import { endToEnd, type Field, fieldsOf, http2HeadersOf, trailersToPass } from './fields.ts';
+import type { Http2Sessions } from './http2-sessions.ts';
+import { wantsTrailers } from './request-fields.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** Sends a request in HTTP/2 without TLS. Rejects when there is no connection to be had. */
+export async function sendHttp2(
+  sessions: Http2Sessions,
+  head: RequestHead,
+  fields: readonly Field[],
+): Promise<ServiceRequest> {
+  const { contentLength, authority } = head;
+  const headers = {
+    ...http2HeadersOf(fields),
+    ...(contentLength === undefined ? {} : { 'content-length': String(contentLength) }),
+    ...(wantsTrailers(head) ? { te: 'trailers' } : {}),
+    ':method': head.method,
+    ':scheme': 'http',
+    ':path': head.target,
+    ...(authority === undefined ? {} : { ':authority': authority }),
+  };
+  const stream = await sessions.request(headers, !head.hasBody);
+  return {
+    body: head.hasBody ? stream : undefined,
+    // Trailers of requests are dropped, as RFC 9110 section 6.5.1 lets us.
+    endBody: () => void stream.end(),
+    answer: answerOf(stream),
+    abort: () => stream.close(constants.NGHTTP2_CANCEL),
+  };
+}
+
+function answerOf(stream: ClientHttp2Stream): Promise<ServiceAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<ServiceAnswer>();
+  promise.catch(() => {});
+  let trailers: Field[] = [];
+  stream.on('trailers', (_headers, _flags, raw: readonly string[] = []) => {
+    trailers = plain(fieldsOf(raw));
+  });
+  stream.on('response', (headers, flags, raw: readonly string[] = []) => {
+    resolve({
+      status: headers[':status'] ?? 0,
+      fields: endToEnd(plain(fieldsOf(raw))),
+      ended: (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0,
+      trailers: true,
+      body: stream,
+      finalTrailers: () => trailersToPass(trailers),
+    });
+  });
+  stream.on('error', reject);
+  stream.on('close', () => reject(new Error('the service ended the request without an answer')));
+  return promise;
+}
+
+/** Without those that begin with a colon. */
+function plain(fields: readonly Field[]): Field[] {
+  return fields.filter(([name]) => !name.startsWith(':'));
+}

@@ -1,0 +1,60 @@
+import { STATUS_CODES } from 'node:http';
+import type { RequestRefusal } from '../refusal.ts';
+import type { Exchange } from './exchange.ts';
+import type { Field } from './fields.ts';
+
+/** What a client is told. */
+export const STATUS: Readonly<Record<RequestRefusal, number>> = {
+  malformed: 400,
+  'no-route': 404,
+  'method-not-allowed': 405,
+  'too-late': 408,
+  'body-too-large': 413,
+  expectation: 417,
+  'headers-too-large': 431,
+  'service-failed': 502,
+  'no-endpoint': 503,
+  'service-late': 504,
+};
+
+/** After these, where the next request of the connection begins is not certain, or not worth the wait. */
+const CLOSING: ReadonlySet<RequestRefusal> = new Set<RequestRefusal>([
+  'malformed',
+  'too-late',
+  'body-too-large',
+  'expectation',
+  'headers-too-large',
+]);
+
+/** The whole of an answer of our own. */
+export interface OwnAnswer {
+  readonly status: number;
+  readonly fields: readonly Field[];
+  readonly body: string;
+  readonly close: boolean;
+}
+
+/** What a refusal says: the status, and nothing that is not in it. */
+export function refusalAnswer(reason: RequestRefusal): OwnAnswer {
+  const status = STATUS[reason];
+  const body = `${status} ${STATUS_CODES[status] ?? 'Error'}\n`;
+  const fields: Field[] = [
+    ['Content-Type', 'text/plain; charset=utf-8'],
+    ['Content-Length', String(body.length)],
+    ...(status === 405
+      ? ([['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']] as const)
+      : []),
+  ];
+  return { status, fields, body, close: CLOSING.has(reason) };
+}
+
+/** Answers without a service. */
+export function answerOwn(exchange: Exchange, { status, fields, body, close }: OwnAnswer): void {
+  const ended = body === '' || exchange.head.method === 'HEAD';
+  // What is left of the body would be read for nothing, and what follows it would have to wait.
+  const closing = close || exchange.head.hasBody;
+  const stream = exchange.answer({ status, fields, ended, trailers: false, close: closing });
+  if (ended) return;
+  stream.write(body);
+  exchange.finish([]);
+}

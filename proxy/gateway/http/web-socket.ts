@@ -1,0 +1,88 @@
+import http from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { ServicePort } from '../../outbound/connector.ts';
+import { bridge } from '../bridge.ts';
+import type { Exchange } from './exchange.ts';
+import { endToEnd, type Field, fieldsOf, rawOf } from './fields.ts';
+import type { ServiceClients } from './service-clients.ts';
+
+/** What carrying a WebSocket takes. */
+export interface WebSocketOptions {
+  readonly service: ServicePort;
+  readonly fields: readonly Field[];
+  readonly socket: Duplex;
+  /** What the client sent after its request. */
+  readonly leftover: Buffer;
+  readonly clients: ServiceClients;
+  readonly responseMs: number;
+  /** Breaks the client's connection off. */
+  readonly reset: () => void;
+}
+
+/** Both of these are for one connection, so that each of us says them anew (RFC 9110 section 7.8). */
+const UPGRADE: readonly Field[] = [
+  ['Connection', 'Upgrade'],
+  ['Upgrade', 'websocket'],
+];
+
+/** What a service said to a wish to speak WebSocket. */
+type Reply =
+  | {
+      readonly kind: 'switched';
+      readonly response: http.IncomingMessage;
+      readonly socket: Duplex;
+      readonly leftover: Buffer;
+    }
+  | { readonly kind: 'answered'; readonly response: http.IncomingMessage };
+
+/**
+ * Asks the service for a WebSocket, and carries it when the service agrees; otherwise its answer is
+ * the client's.
+ *
+ * @returns the status, when it is over. Throws when the service does not answer.
+ */
+export async function carryWebSocket(
+  exchange: Exchange,
+  options: WebSocketOptions,
+): Promise<number> {
+  const { socket, leftover, reset } = options;
+  const reply = await ask(exchange, options);
+  const status = reply.response.statusCode ?? 0;
+  const fields = endToEnd(fieldsOf(reply.response.rawHeaders));
+  if (reply.kind === 'answered') {
+    const out = exchange.answer({ status, fields, ended: false, trailers: false, close: true });
+    for await (const chunk of reply.response) out.write(chunk);
+    exchange.finish([]);
+    return status;
+  }
+  const lines = [...fields, ...UPGRADE].map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1');
+  if (reply.leftover.length > 0) socket.write(reply.leftover);
+  if (leftover.length > 0) reply.socket.write(leftover);
+  if ((await bridge(socket, reply.socket)) === 'broken') reset();
+  return status;
+}
+
+async function ask(
+  { head, closed }: Exchange,
+  { service, fields, clients, responseMs }: WebSocketOptions,
+): Promise<Reply> {
+  const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+  const request = http.request({
+    agent: clients.agent(service),
+    method: head.method,
+    path: head.target,
+    host: 'service.mesh',
+    headers: rawOf([['Host', head.authority ?? ''], ...fields, ...UPGRADE]),
+    setHost: false,
+    insecureHTTPParser: false,
+    signal: responseMs === 0 ? closed : AbortSignal.any([closed, AbortSignal.timeout(responseMs)]),
+  });
+  request.on('upgrade', (response, socket, leftover) => {
+    resolve({ kind: 'switched', response, socket, leftover });
+  });
+  request.on('response', (response) => resolve({ kind: 'answered', response }));
+  request.on('error', reject);
+  request.end();
+  return await promise;
+}

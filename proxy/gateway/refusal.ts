@@ -1,0 +1,22 @@
+/** Why a gateway ended a connection that came from outside. A label of a metric: bounded. */
+export type ConnectionRefusal =
+  | 'too-many-connections'
+  | 'proxy-header-malformed'
+  | 'client-hello-malformed'
+  | 'client-hello-late'
+  | 'no-route'
+  | 'tls-handshake'
+  | 'client-certificate';
+
+/** Why a gateway answered a request itself. A label of a metric: bounded. */
+export type RequestRefusal =
+  | 'malformed'
+  | 'too-late'
+  | 'headers-too-large'
+  | 'body-too-large'
+  | 'method-not-allowed'
+  | 'expectation'
+  | 'no-route'
+  | 'no-endpoint'
+  | 'service-failed'
+  | 'service-late';

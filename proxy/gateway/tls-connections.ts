@@ -1,0 +1,49 @@
+import type { TLSSocket } from 'node:tls';
+import { describeError } from '../../common/errors.ts';
+import { writeProxyHeader } from './accept/proxy-header.ts';
+import type { Behaviour, BehaviourDependencies } from './behaviour.ts';
+import { bridge } from './bridge.ts';
+import type { ConnectionRoute, TerminateConfig } from './config/gateway-file.ts';
+import { routeByHost } from './routes.ts';
+import { createTlsTermination } from './tls/terminate.ts';
+
+/** Includes every try on every endpoint. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Ends TLS, and carries what is inside to the service that the server name (SNI) leads to. */
+export function createTlsBehaviour(
+  { tls, routes }: { readonly tls: TerminateConfig; readonly routes: readonly ConnectionRoute[] },
+  files: ReadonlyMap<string, string>,
+  dependencies: BehaviourDependencies,
+): Behaviour {
+  const { refuse, open, namespace, logger, name } = dependencies;
+  const termination = createTlsTermination({ config: tls, files, protocols: [], refuse });
+  return {
+    certificateNotAfterMs: termination.certificateNotAfterMs,
+    async serve(socket, source) {
+      const secured = await termination.accept(socket);
+      if (secured === undefined) return;
+      const serverName = serverNameOf(secured.socket);
+      const route = routeByHost(routes, serverName);
+      if (route === undefined) {
+        return refuse(socket, 'no-route', serverName === undefined ? {} : { serverName });
+      }
+      const { backend, sendProxyProtocol } = route;
+      const service = { ...backend, namespace: backend.namespace ?? namespace };
+      try {
+        const stream = await open(service, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+        if (sendProxyProtocol) stream.write(writeProxyHeader(source));
+        if ((await bridge(secured.socket, stream)) === 'broken') socket.resetAndDestroy();
+      } catch (error) {
+        const sentence = `a connection to ${backend.service} failed: ${describeError(error)}`;
+        logger.debug({ event: 'connection-failed', name }, sentence);
+        socket.resetAndDestroy();
+      }
+    },
+    refuse() {},
+  };
+}
+
+function serverNameOf({ servername }: TLSSocket): string | undefined {
+  return typeof servername === 'string' && servername !== '' ? servername.toLowerCase() : undefined;
+}

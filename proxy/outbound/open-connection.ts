@@ -1,0 +1,51 @@
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../common/clock.ts';
+import { HauberkError } from '../../common/errors.ts';
+import { spiffeId } from '../../common/pki/spiffe-id.ts';
+import type { ProxyMetrics } from '../metrics.ts';
+import { openLoopbackPair } from '../relay/loopback-pair.ts';
+import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';
+
+/** What opening a connection takes. */
+export interface OpenConnectionDependencies extends ConnectorDependencies {
+  readonly clock: Clock;
+  readonly metrics: ProxyMetrics;
+  /** Our own trust domain: services are only looked for in it. */
+  readonly trustDomain: string;
+}
+
+/**
+ * Opens a connection to a service for a program of this process, through a tunnel; a reset of the
+ * stream is an error of the connection. Resolves when the application there has accepted it.
+ *
+ * Throws OutboundError or TunnelError.
+ */
+export async function openConnection(
+  target: ServicePort,
+  dependencies: OpenConnectionDependencies,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const { clock, metrics, trustDomain } = dependencies;
+  const startedMs = clock.now();
+  try {
+    const { stream, endpoint } = await connectToService(target, dependencies, signal);
+    const seconds = (): number => (clock.now() - startedMs) / 1000;
+    metrics.connected('outbound', seconds());
+    const { near, far } = await openLoopbackPair();
+    const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri);
+    const carried = stream.relay(far, connection.counters).then((outcome) => {
+      connection.closed(outcome, seconds());
+      // Nobody but us could try it again, and we do not know what of it was sent.
+      if (outcome === 'untouched') far.resetAndDestroy();
+    });
+    // It never rejects.
+    void carried;
+    return near;
+  } catch (error) {
+    const { namespace, service } = target;
+    const reason: string = error instanceof HauberkError ? error.code : 'internal';
+    const peer = spiffeId({ trustDomain, namespace, service }).uri;
+    metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason);
+    throw error;
+  }
+}

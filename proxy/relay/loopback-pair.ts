@@ -1,0 +1,41 @@
+import { once } from 'node:events';
+import net from 'node:net';
+
+/** Two ends of one connection inside this process, half-open capable; neither is read yet. */
+export interface LoopbackPair {
+  readonly near: net.Socket;
+  readonly far: net.Socket;
+}
+
+/**
+ * Makes a connection to ourselves over loopback, for whoever needs a socket where there is only a
+ * stream. Whoever else connects to the port in the moment that it is open is turned away.
+ */
+export async function openLoopbackPair(): Promise<LoopbackPair> {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+  server.listen({ host: '127.0.0.1', port: 0, backlog: 16 });
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const accepted: net.Socket[] = [];
+  const { promise, resolve } = Promise.withResolvers<net.Socket>();
+  const near = net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true });
+  const choose = (): void => {
+    const far = accepted.find(({ remotePort }) => remotePort === near.localPort);
+    if (far !== undefined) resolve(far);
+  };
+  server.on('connection', (socket) => {
+    socket.on('error', () => {});
+    accepted.push(socket);
+    if (!near.connecting) choose();
+  });
+  try {
+    await once(near, 'connect');
+    near.on('error', () => {});
+    choose();
+    const far = await promise;
+    for (const stranger of accepted) if (stranger !== far) stranger.resetAndDestroy();
+    return { near, far };
+  } finally {
+    server.close();
+  }
+}

@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { Registry } from 'prom-client';
+import { systemClock } from '../../../common/clock.ts';
+import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
+import type { ServicePort } from '../../../proxy/outbound/connector.ts';
+import { type Gateway, openGateway } from '../../../proxy/gateway/gateway.ts';
+import { createGatewayMetrics } from '../../../proxy/gateway/metrics.ts';
+import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
+import { type MetricSamples, parseMetrics } from '../../helpers/metric-samples.ts';
+import type { Scope } from '../../helpers/scope.ts';
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
+
+/** A gateway in this process, whose services are local ports and not members of a mesh. */
+export interface GatewayUnderTest {
+  readonly gateway: Gateway;
+  readonly log: LogRecorder;
+  /** Its file, and where those that it names may be. */
+  readonly directory: string;
+  port(listener: string): number;
+  rewrite(listeners: string): Promise<void>;
+  metrics(): Promise<MetricSamples>;
+  /** Services that were asked for, in their order. */
+  readonly asked: readonly string[];
+}
+
+/** What a gateway of a test is made from. */
+export interface GatewayUnderTestOptions {
+  /** In YAML. */
+  readonly listeners: string;
+  /** The local port of each service. */
+  readonly services?: Readonly<Record<string, number>>;
+  /** Files beside its own. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** Opens a gateway, which ends with the scope. In the listeners, `DIR` is where the files are. */
+export async function openGatewayUnderTest(
+  scope: Scope,
+  { listeners, services = {}, files = {} }: GatewayUnderTestOptions,
+): Promise<GatewayUnderTest> {
+  const directory = await temporaryDirectory();
+  scope.teardown(() => directory[Symbol.asyncDispose]());
+  const file = path.join(directory.path, 'gateway.yaml');
+  for (const [name, text] of Object.entries(files)) {
+    await writeFile(path.join(directory.path, name), text);
+  }
+  const rewrite = (text: string): Promise<void> =>
+    writeFile(file, `listeners:\n${text.replaceAll('DIR', directory.path)}`);
+  await rewrite(listeners);
+  const log = createLogRecorder();
+  const registry = new Registry();
+  const asked: string[] = [];
+  const connect = async ({ service, namespace }: ServicePort): Promise<net.Socket> => {
+    asked.push(`${service}.${namespace}`);
+    const port = services[service];
+    if (port === undefined) throw new OutboundError('no-endpoint', `nobody serves ${service}`);
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket, 'connect');
+    return socket;
+  };
+  const gateway = await openGateway({
+    clock: systemClock,
+    logger: log.logger,
+    metrics: createGatewayMetrics(registry),
+    file,
+    namespace: 'default',
+    open: connect,
+    async carry(socket, target) {
+      try {
+        const stream = await connect(target);
+        socket.pipe(stream).pipe(socket);
+        await once(socket, 'close');
+      } catch {
+        socket.resetAndDestroy();
+      }
+    },
+  });
+  scope.teardown(() => gateway.close());
+  return {
+    gateway,
+    log,
+    directory: directory.path,
+    rewrite,
+    asked,
+    port(listener) {
+      const line = log.lines.findLast(
+        ({ event, name }) => event === 'listening' && name === listener,
+      );
+      return Number(line?.['port']);
+    },
+    metrics: async () => parseMetrics(await registry.metrics()),
+  };
+}
