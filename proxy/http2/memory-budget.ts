@@ -47,11 +47,13 @@ export class MemoryBudget {
     if (bytes < before) this.#held.delete(holder);
     if (bytes > 0) this.#held.set(holder, bytes);
     while (this.#totalBytes > this.#limitBytes) {
-      const [longest] = this.#held.keys();
+      const [longest] = this.#held;
       if (longest === undefined) return;
-      this.set(longest, 0);
+      const [victim, held] = longest;
+      this.#held.delete(victim);
+      this.#totalBytes -= held;
       this.#shedCount += 1;
-      longest.shed();
+      victim.shed();
     }
   }
 }

@@ -1,0 +1,47 @@
+import test from 'ava';
+import { FloodGuard } from '../../../proxy/http2/flood-guard.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
+
+const LIMITS = { burst: 10, perSecond: 5 };
+
+/** How many of so many are allowed in a row. */
+function spendAll(guard: FloodGuard, times: number): number {
+  let spent = 0;
+  while (spent < times && guard.spend()) spent += 1;
+  return spent;
+}
+
+test('a burst is allowed, and then so many a second', async (t) => {
+  const clock = createManualClock();
+  const guard = new FloodGuard(clock, LIMITS);
+  t.is(spendAll(guard, 100), 10);
+  t.false(guard.spend());
+  await clock.advance(199);
+  t.false(guard.spend());
+  await clock.advance(2);
+  t.is(spendAll(guard, 100), 1, 'the 199 ms before were not forgotten');
+  await clock.advance(1_000);
+  t.is(spendAll(guard, 100), 5);
+  await clock.advance(60_000);
+  t.is(spendAll(guard, 100), 10, 'never more than the burst');
+});
+
+test('data pays for the frames that manage it', (t) => {
+  const guard = new FloodGuard(createManualClock(), LIMITS);
+  t.is(spendAll(guard, 100), 10);
+  guard.earn();
+  t.is(spendAll(guard, 100), 4);
+  for (let count = 0; count < 100; count += 1) guard.earn();
+  t.is(spendAll(guard, 100), 10, 'never more than the burst');
+});
+
+test('a clock that goes back gives nothing', async (t) => {
+  let nowMs = 10_000;
+  const clock = { ...createManualClock(), now: () => nowMs };
+  const guard = new FloodGuard(clock, LIMITS);
+  t.is(spendAll(guard, 100), 10);
+  nowMs = 0;
+  t.false(guard.spend());
+  nowMs = 1_000;
+  t.is(spendAll(guard, 100), 5);
+});

@@ -1,0 +1,91 @@
+import test from 'ava';
+import { FrameBuffer, releaseBuffer } from '../../../proxy/http2/frame-buffer.ts';
+import { FRAME } from '../../../proxy/http2/protocol.ts';
+import { parseFrames, uint32 } from './harness.ts';
+
+function bufferUnderTest() {
+  let appended = 0;
+  const frames = new FrameBuffer(() => (appended += 1));
+  return { frames, appended: () => appended };
+}
+
+test('every frame is written as the RFC has it', (t) => {
+  const { frames, appended } = bufferUnderTest();
+  frames.settings([
+    [3, 200],
+    [6, 2 ** 32 - 1],
+  ]);
+  frames.settingsAck();
+  frames.headers(1, Buffer.of(0x88), false);
+  frames.headers(3, Buffer.of(0x8c), true);
+  frames.data(1, Buffer.from('xhellox'), 1, 6);
+  frames.data(2 ** 31 - 1, Buffer.from('all'), 0, 3);
+  frames.endStream(1);
+  frames.reset(5, 11);
+  frames.ping(uint32(1, 2), false);
+  frames.ping(uint32(3, 4), true);
+  frames.goaway(2 ** 31 - 1, 2 ** 32 - 1);
+  frames.windowUpdate(0, 2 ** 31 - 1);
+  t.is(appended(), 12);
+  t.is(frames.frames, 12);
+  const bytes = frames.take();
+  const seen = parseFrames(bytes).map(({ type, flags, stream, payload }) => [
+    type,
+    flags,
+    stream,
+    payload.toString('hex'),
+  ]);
+  t.deepEqual(seen, [
+    [FRAME.SETTINGS, 0, 0, '0003000000c80006ffffffff'],
+    [FRAME.SETTINGS, 1, 0, ''],
+    [FRAME.HEADERS, 4, 1, '88'],
+    [FRAME.HEADERS, 5, 3, '8c'],
+    [FRAME.DATA, 0, 1, '68656c6c6f'],
+    [FRAME.DATA, 0, 2 ** 31 - 1, '616c6c'],
+    [FRAME.DATA, 1, 1, ''],
+    [FRAME.RST_STREAM, 0, 5, '0000000b'],
+    [FRAME.PING, 0, 0, '0000000100000002'],
+    [FRAME.PING, 1, 0, '0000000300000004'],
+    [FRAME.GOAWAY, 0, 0, '7fffffffffffffff'],
+    [FRAME.WINDOW_UPDATE, 0, 0, '7fffffff'],
+  ]);
+  t.is(frames.length, 0);
+  t.is(frames.frames, 0);
+  t.is(frames.take().length, 0, 'what was taken is not there twice');
+});
+
+test('more than a buffer holds is kept whole, whatever it grows to', (t) => {
+  const { frames } = bufferUnderTest();
+  const chunk = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 251));
+  const count = 40;
+  for (let stream = 1; stream <= count; stream += 1) frames.data(stream, chunk, 0, chunk.length);
+  const bytes = frames.take();
+  t.is(bytes.length, count * (chunk.length + 9));
+  for (const [index, { stream, payload }] of parseFrames(bytes).entries()) {
+    t.is(stream, index + 1);
+    t.true(payload.equals(chunk));
+  }
+});
+
+test('a buffer is used again once it was released, and not before', (t) => {
+  const [one, other] = [bufferUnderTest().frames, bufferUnderTest().frames];
+  one.ping(uint32(1, 1), false);
+  const first = one.take();
+  other.ping(uint32(2, 2), false);
+  const second = other.take();
+  t.not(first.buffer, second.buffer);
+  t.is(first.readUInt32BE(9), 1, 'nobody wrote over it');
+  releaseBuffer(first);
+  one.ping(uint32(3, 3), false);
+  const third = one.take();
+  t.is(third.buffer, first.buffer);
+  releaseBuffer(second);
+  releaseBuffer(third);
+});
+
+test('a buffer that was not taken from here is not kept', (t) => {
+  t.notThrows(() => releaseBuffer(Buffer.alloc(10)));
+  const { frames } = bufferUnderTest();
+  frames.settingsAck();
+  t.is(frames.take().toString('hex'), '000000040100000000');
+});

@@ -1,0 +1,75 @@
+import test from 'ava';
+import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
+import type { Holder } from '../../../proxy/http2/memory-budget.ts';
+
+/** Holders with a name, and the names of those who had to give up. */
+function holders(...names: readonly string[]) {
+  const shed: string[] = [];
+  const make = (name: string): Holder => ({ shed: () => void shed.push(name) });
+  return { shed, all: names.map(make) as [Holder, Holder, Holder] };
+}
+
+test('the one without progress for the longest time gives up, and nobody else', (t) => {
+  const budget = new MemoryBudget(100);
+  const { shed, all } = holders('a', 'b', 'c');
+  const [a, b, c] = all;
+  budget.set(a, 30);
+  budget.set(b, 30);
+  budget.set(c, 30);
+  // More is no progress, less is.
+  budget.set(b, 35);
+  budget.set(a, 25);
+  t.is(budget.totalBytes, 90);
+  t.deepEqual(shed, []);
+  budget.set(c, 50);
+  t.deepEqual(shed, ['b']);
+  t.is(budget.totalBytes, 75);
+  t.is(budget.shedCount, 1);
+  budget.set(c, 80);
+  t.deepEqual(shed, ['b', 'c'], 'c has waited longer than a');
+  t.is(budget.totalBytes, 25);
+});
+
+test('as many give up as it takes; one that is too large alone gives up itself', (t) => {
+  const budget = new MemoryBudget(100);
+  const { shed, all } = holders('a', 'b', 'c');
+  const [a, b, c] = all;
+  budget.set(a, 50);
+  budget.set(b, 50);
+  budget.set(c, 100);
+  t.deepEqual(shed, ['a', 'b']);
+  budget.set(c, 101);
+  t.deepEqual(shed, ['a', 'b', 'c']);
+  t.is(budget.totalBytes, 0);
+});
+
+test('the limit itself is allowed, and half of it is where windows stop growing', (t) => {
+  const budget = new MemoryBudget(100);
+  const { shed, all } = holders('a', 'b', 'c');
+  budget.set(all[0], 49);
+  t.true(budget.isRoomy);
+  budget.set(all[0], 50);
+  t.false(budget.isRoomy);
+  budget.set(all[1], 50);
+  t.deepEqual(shed, []);
+  budget.set(all[0], 0);
+  budget.set(all[1], 0);
+  t.is(budget.totalBytes, 0);
+  t.true(budget.isRoomy);
+});
+
+test('who gives up may set itself to nothing again, and others with it', (t) => {
+  const budget = new MemoryBudget(10);
+  const { all } = holders('a', 'b', 'c');
+  const selfish: Holder = {
+    shed() {
+      budget.set(selfish, 0);
+      budget.set(all[0], 0);
+    },
+  };
+  budget.set(selfish, 5);
+  budget.set(all[0], 5);
+  budget.set(all[1], 5);
+  t.is(budget.totalBytes, 5);
+  t.is(budget.shedCount, 1);
+});

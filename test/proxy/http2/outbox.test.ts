@@ -1,0 +1,142 @@
+import { Duplex } from 'node:stream';
+import test from 'ava';
+import { Outbox } from '../../../proxy/http2/outbox.ts';
+import type { Sender } from '../../../proxy/http2/outbox.ts';
+import { parseFrames, settled } from './harness.ts';
+
+/** A transport that takes a write when the test says so. */
+class SlowTransport extends Duplex {
+  readonly writes: Buffer[] = [];
+  #taken: (() => void) | undefined;
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+    this.writes.push(Buffer.from(chunk));
+    this.#taken = callback;
+  }
+
+  finishWrite(): void {
+    const taken = this.#taken;
+    this.#taken = undefined;
+    taken?.();
+  }
+}
+
+function outboxUnderTest() {
+  const transport = new SlowTransport({ writableHighWaterMark: 16 * 1024 * 1024 });
+  const state = { mayServe: true, overflows: 0 };
+  const outbox = new Outbox({
+    transport,
+    mayServe: () => state.mayServe,
+    onOverflow: () => (state.overflows += 1),
+  });
+  /** Has so many bytes to send. */
+  const sender = (streamId: number, bytes: number): Sender & { left: number } => ({
+    left: bytes,
+    sendSome(maxBytes) {
+      const sent = Math.min(maxBytes, this.left);
+      outbox.frames.data(streamId, Buffer.alloc(sent), 0, sent);
+      this.left -= sent;
+      return this.left > 0;
+    },
+  });
+  return { transport, state, outbox, sender };
+}
+
+const ANSWER = Buffer.alloc(8);
+
+test('what is sent in one turn leaves in one write, and what comes meanwhile in the next', async (t) => {
+  const { transport, outbox } = outboxUnderTest();
+  outbox.frames.ping(ANSWER, true);
+  outbox.frames.ping(ANSWER, true);
+  await settled();
+  t.is(transport.writes.length, 1);
+  outbox.frames.ping(ANSWER, true);
+  await settled();
+  outbox.frames.ping(ANSWER, true);
+  await settled();
+  t.is(transport.writes.length, 1, 'one write at a time');
+  transport.finishWrite();
+  await settled();
+  t.deepEqual(
+    transport.writes.map((bytes) => parseFrames(bytes).length),
+    [2, 2],
+  );
+});
+
+test('senders take turns: a small one beside large ones is served in the first round', async (t) => {
+  const { transport, outbox, sender } = outboxUnderTest();
+  const large = [1, 3, 5].map((id) => sender(id, 1024 * 1024));
+  const small = sender(7, 100);
+  for (const one of [...large, small]) outbox.wait(one);
+  outbox.serve();
+  for (let round = 0; round < 40; round += 1) {
+    await settled(2);
+    transport.finishWrite();
+  }
+  const order = transport.writes.flatMap((bytes) => parseFrames(bytes)).map(({ stream }) => stream);
+  t.deepEqual(order.slice(0, 7), [1, 3, 5, 7, 1, 3, 5]);
+  t.true(
+    [...large, small].every(({ left }) => left === 0),
+    'nobody was forgotten',
+  );
+  // Nobody gets two turns before everybody else has had one.
+  for (let at = 4; at + 3 <= order.length; at += 3) {
+    t.deepEqual(order.slice(at, at + 3).toSorted(), [1, 3, 5]);
+  }
+});
+
+test('nobody is served while the window of the connection is closed, nor when it is full', async (t) => {
+  const { outbox, sender, state } = outboxUnderTest();
+  const one = sender(1, 10 * 1024 * 1024);
+  outbox.wait(one);
+  state.mayServe = false;
+  outbox.serve();
+  t.is(outbox.frames.length, 0);
+  state.mayServe = true;
+  outbox.serve();
+  t.true(outbox.isFull);
+  t.true(outbox.frames.length < 512 * 1024);
+  const before = one.left;
+  outbox.serve();
+  t.is(one.left, before);
+});
+
+test('one who is taken out of the line gets no turn', (t) => {
+  const { outbox, sender } = outboxUnderTest();
+  const [one, other] = [sender(1, 10), sender(3, 10)];
+  outbox.wait(one);
+  outbox.wait(other);
+  outbox.forget(one);
+  outbox.serve();
+  t.is(one.left, 10);
+  t.is(other.left, 0);
+});
+
+test('answers that are not read overflow it, once there are more than a MiB of them', async (t) => {
+  const { outbox, state, transport } = outboxUnderTest();
+  outbox.frames.ping(ANSWER, true);
+  await settled();
+  t.is(transport.writes.length, 1);
+  while (state.overflows === 0) outbox.frames.ping(ANSWER, true);
+  t.true(outbox.frames.length > 1024 * 1024 && outbox.frames.length < 2 * 1024 * 1024);
+});
+
+test('the end comes behind everything that waits, and nothing behind the end', async (t) => {
+  const { outbox, transport } = outboxUnderTest();
+  outbox.frames.ping(ANSWER, true);
+  await settled();
+  outbox.frames.goaway(0, 0);
+  outbox.end();
+  outbox.frames.ping(ANSWER, true);
+  transport.finishWrite();
+  await settled();
+  transport.finishWrite();
+  await settled();
+  t.true(transport.writableFinished);
+  t.deepEqual(
+    transport.writes.flatMap((bytes) => parseFrames(bytes)).map(({ type }) => type),
+    [6, 7],
+  );
+});
