@@ -115,6 +115,8 @@ export interface CertificateFilter {
 
 /** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
 export interface AdminClient extends MeshConfigClient, AuthorityClient, Closeable {
+  /** The mesh's. */
+  readonly trustDomain: string;
   /** The only time that the token itself is to be had. */
   createToken(request: TokenRequest): Promise<{ joinToken: string; token: TokenInfo }>;
   listTokens(): Promise<TokenInfo[]>;
@@ -220,6 +222,7 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
         .filter((certificate) => service === undefined || certificate.service === service)
         .slice(0, limit);
     },
+    trustDomain,
     ...meshConfigCalls(stub, ask),
     ...authorityCalls(stub, ask),
     close: () => channel.close(),

@@ -1,5 +1,7 @@
 import type { CliContext } from '../cli-context.ts';
 import { apply } from './apply.ts';
+import { authzExplain } from './authz-explain.ts';
+import { authzWhoCanReach } from './authz-who-can-reach.ts';
 import { caLock, caRekey, caUnlock } from './ca-keys.ts';
 import { caAbort } from './ca-abort.ts';
 import { caRotate } from './ca-rotate.ts';
@@ -93,6 +95,18 @@ export const COMMANDS: readonly Command[] = [
     purpose: 'go back to the root before',
     group: 'Operate',
     run: caAbort,
+  },
+  {
+    words: 'authz explain',
+    purpose: 'say which rule lets a service in, or keeps it out',
+    group: 'Operate',
+    run: authzExplain,
+  },
+  {
+    words: 'authz who-can-reach',
+    purpose: 'list who may reach a port',
+    group: 'Operate',
+    run: authzWhoCanReach,
   },
   { words: 'certs', purpose: 'show the issuance log', group: 'Operate', run: certs },
   {

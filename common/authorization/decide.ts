@@ -101,7 +101,11 @@ export function isGuarded(policy: Policy, destination: Identity, port: number): 
   );
 }
 
-function isAbout(rule: PolicyRule, { destination, port }: AccessRequest): boolean {
+/** True when a rule is about a door, whoever stands there. */
+export function isAbout(
+  rule: PolicyRule,
+  { destination, port }: Omit<AccessRequest, 'source'>,
+): boolean {
   return hasPort(rule, port) && namesDoor(rule.to, destination);
 }
 

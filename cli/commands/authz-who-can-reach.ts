@@ -1,0 +1,62 @@
+import { describeDecision } from '../../common/authorization/describe-decision.ts';
+import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import { formatJson } from '../output/json.ts';
+import { formatTable } from '../output/table.ts';
+import { runAdminCommand } from './admin-command.ts';
+import { formatIdentity, identityOf, NAMESPACE, readDoor } from './authz-settings.ts';
+
+const settings = { namespace: NAMESPACE, ...ADMIN_SETTINGS };
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk authz who-can-reach',
+  summary:
+    'Lists who may reach a port of a service, by the policy of the mesh that is in force: the services that the control plane knows, and those that rules name.',
+  settings,
+  operands: [{ name: 'SERVICE[.NAMESPACE]:PORT', description: 'who is called' }],
+  examples: [{ purpose: 'a port of a service', line: 'hauberk authz who-can-reach api.shop:8080' }],
+  notes: ['A sidecar that was started with --allow may refuse more than this: its log says so.'],
+};
+
+const HEADER = ['CALLER', 'KNOWN', 'WHY'];
+
+/** `hauberk authz who-can-reach SERVICE[.NAMESPACE]:PORT` */
+export function authzWhoCanReach(context: CliContext): Promise<number> {
+  return runAdminCommand(spec, context, async (client, { namespace, json }, [operand = '']) => {
+    const typed = readDoor(operand);
+    if (typed === undefined) {
+      const sentence = `expected SERVICE[.NAMESPACE]:PORT, got ${JSON.stringify(operand)}`;
+      throw new ConfigError('value-malformed', sentence, { hint: 'as in api.shop:8080' });
+    }
+    const { trustDomain } = client;
+    const { version, document } = await client.getMeshConfig();
+    const policy = readMeshConfig(document, 'mesh.yaml').authorization;
+    const destination = identityOf(typed, { trustDomain, namespace });
+    const workloads = await client.listWorkloads();
+    const known = new Map(
+      workloads.map((one) => [
+        `${one.service}.${one.namespace}`,
+        { trustDomain, namespace: one.namespace, service: one.service },
+      ]),
+    );
+    const door = { destination, port: typed.port };
+    const { callers, openNames, everyOther } = whoCanReach(policy, door, [...known.values()]);
+    const rows = callers.map(({ identity, decision }) => {
+      const name = formatIdentity(identity, trustDomain);
+      return { caller: name, known: known.has(name), why: describeDecision(decision) };
+    });
+    if (json) return formatJson({ version, callers: rows, openNames, everyOther });
+    const lines = [
+      ...rows.map(({ caller, known: isKnown, why }) => [caller, isKnown ? 'yes' : 'no', why]),
+      ...openNames.map(({ name, rule }) => [name, '-', `the rule ${rule} allows such names`]),
+    ];
+    const rest = everyOther ? 'every other workload of the mesh may too' : 'nobody else may';
+    const place = `${formatIdentity(destination, trustDomain)}:${typed.port}`;
+    const table = lines.length === 0 ? '' : formatTable(HEADER, lines);
+    return `${table}${rest} reach ${place}, by version ${version} of the mesh configuration\n`;
+  });
+}
