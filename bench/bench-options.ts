@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly seconds: number;
   /** Shows where our own time goes, and measures nobody else. */
   readonly profile: boolean;
+  /** Writes docs/performance.md with its pictures. */
+  readonly page: boolean;
   /** Where the results go as JSON. */
   readonly json: string | undefined;
 }
@@ -24,7 +26,7 @@ Measures Hauberk side by side with other sidecars on this machine: the same appl
 cores and load, in interleaved rounds. Linux; everything on loopback; leaves nothing behind.
 
 Options:
-  --full            all workloads, five rounds; about an hour
+  --full            all workloads, five rounds, and --page; about an hour
   --check           a short run that fails only where a target is missed by half
   --only WORKLOAD   this workload, or those that begin so; repeat for more
   --peers A,B       only these peers beside Hauberk
@@ -32,6 +34,8 @@ Options:
   --seconds N       how long to measure each time
   --profile         run Hauberk alone under a profiler, and print its hottest functions
   --json FILE       write the results there
+  --page            write the figures into docs/performance.md, and its pictures
+  --from FILE       measure nothing: print the results in that file, with --page write the page
   --list            name the workloads and the peers
   --help            show this text
 
@@ -51,6 +55,8 @@ const MAX_SECONDS = 60;
 /** What the command line says: what to measure, or one of two texts. */
 export type BenchRequest =
   | { readonly kind: 'run'; readonly options: BenchOptions }
+  /** Shows the results of an earlier run. */
+  | { readonly kind: 'show'; readonly file: string; readonly page: boolean }
   | { readonly kind: 'help' }
   | { readonly kind: 'list' };
 
@@ -59,6 +65,7 @@ export function readBenchOptions(argv: readonly string[]): BenchRequest {
   const values = parse(argv);
   if (values.help) return { kind: 'help' };
   if (values.list) return { kind: 'list' };
+  if (values.from !== undefined) return { kind: 'show', file: values.from, page: values.page };
   if (values.full && values.check) {
     throw new BenchError('option-invalid', 'expected --full or --check, got both');
   }
@@ -73,6 +80,7 @@ export function readBenchOptions(argv: readonly string[]): BenchRequest {
       rounds: number('rounds', values.rounds, defaults.rounds, MAX_ROUNDS),
       seconds: number('seconds', values.seconds, defaults.seconds, MAX_SECONDS),
       profile: values.profile,
+      page: values.page || values.full,
       json: values.json,
     },
   };
@@ -89,6 +97,8 @@ function parse(argv: readonly string[]) {
         peers: { type: 'string' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
+        page: { type: 'boolean', default: false },
+        from: { type: 'string' },
         profile: { type: 'boolean', default: false },
         json: { type: 'string' },
         list: { type: 'boolean', default: false },

@@ -1,12 +1,14 @@
 // `npm run bench`: Hauberk side by side with other sidecars, on this machine.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describeError } from '../common/errors.ts';
 import { BenchError } from './bench-error.ts';
 import { BENCH_HELP, readBenchOptions, type BenchOptions } from './bench-options.ts';
 import { PEERS } from './peers/all-peers.ts';
 import { resultNotes } from './report/notes.ts';
 import { renderTable } from './report/table.ts';
-import { isFarOff, toRows } from './results/rows.ts';
+import { resultsSchema, type BenchResults } from './results/results.ts';
+import { isFarOff, toRows, type Row } from './results/rows.ts';
 import { runBench } from './run-bench.ts';
 import { runProfile } from './run-profile.ts';
 import { WORKLOADS } from './workloads/all-workloads.ts';
@@ -14,16 +16,26 @@ import { WORKLOADS } from './workloads/all-workloads.ts';
 /** CI fails when a target is missed by this factor: nobody slows it down unseen, and noise is no failure. */
 const CHECK_SLACK = 2;
 
+const DOCS = join(import.meta.dirname, '../docs');
+
 const write = (text: string): void => void process.stdout.write(text);
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function main(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const request = readBenchOptions(argv);
-  if (request.kind === 'help') write(BENCH_HELP);
-  else if (request.kind === 'list') write(list());
-  else if (request.options.profile) write(await runProfile(request.options));
-  else return await measure(request.options, argv, signal);
-  return 0;
+  switch (request.kind) {
+    case 'help':
+      write(BENCH_HELP);
+      return 0;
+    case 'list':
+      write(list());
+      return 0;
+    case 'show':
+      await show(readResults(request.file), request.page);
+      return 0;
+    case 'run':
+      return await measure(request.options, argv, signal);
+  }
 }
 
 async function measure(
@@ -31,16 +43,41 @@ async function measure(
   argv: readonly string[],
   signal: AbortSignal,
 ): Promise<number> {
+  if (options.profile) {
+    write(await runProfile(options));
+    return 0;
+  }
   const command = ['npm run bench', ...(argv.length === 0 ? [] : ['--', ...argv])].join(' ');
   const results = await runBench({ options, command, progress, signal });
-  const rows = toRows(results);
-  write(renderTable(rows, results));
-  for (const note of resultNotes(results, rows)) write(`- ${note}\n`);
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results)}\n`);
+  const rows = await show(results, options.page);
   if (options.kind !== 'check') return 0;
   const farOff = rows.filter((row) => isFarOff(row, CHECK_SLACK));
   for (const { workload, metric } of farOff) write(`far off: ${workload.title}, ${metric.title}\n`);
   return farOff.length === 0 ? 0 : 1;
+}
+
+async function show(results: BenchResults, page: boolean): Promise<Row[]> {
+  const rows = toRows(results);
+  write(renderTable(rows, results));
+  for (const note of resultNotes(results, rows)) write(`- ${note}\n`);
+  if (page) {
+    // What draws the pictures takes a second to load, which nobody else has to wait for.
+    const { writePage } = await import('./report/write-page.ts');
+    await writePage(DOCS, results, rows);
+  }
+  return rows;
+}
+
+function readResults(file: string): BenchResults {
+  try {
+    return resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    throw new BenchError('results-unreadable', `expected the results of a run in ${file}`, {
+      cause,
+      hint: 'name a file that --json has written',
+    });
+  }
 }
 
 function list(): string {

@@ -28,7 +28,7 @@ export interface BenchRun {
 export async function runBench(run: BenchRun): Promise<BenchResults> {
   const { options, command, progress, signal, bulkBytes } = run;
   const workloads = chooseWorkloads(options);
-  const { here, missing } = await choosePeers(options.peers);
+  const { here, missing } = await choosePeers(options);
   const placement = planPlacement();
   const directory = await mkdtemp(join(tmpdir(), 'hauberk-bench-'));
   await using parts = new AsyncDisposableStack();

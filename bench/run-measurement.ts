@@ -1,13 +1,18 @@
 import { describeError } from '../common/errors.ts';
 import type { BenchOptions } from './bench-options.ts';
 import { pause } from './lab/deadline.ts';
+import { PLAIN_PATH } from './lab/app.ts';
 import { runningPids } from './lab/bench-process.ts';
 import { othersBusyMs } from './measure/process-usage.ts';
+import { startWrk } from './measure/wrk.ts';
 import { directPair, startPair, type Pair, type PairSetting } from './peers/pair.ts';
 import type { Peer } from './peers/peer.ts';
 import type { Sample } from './results/results.ts';
 import { startScraper } from './measure/scraper.ts';
 import type { Workload } from './workloads/workload.ts';
+
+const WARM_UP_MS = 2_000;
+const WARM_UP_CONNECTIONS = 64;
 
 /** Pairs that are started when they are first needed, and again after one has failed. */
 export class PairShelf {
@@ -20,7 +25,7 @@ export class PairShelf {
 
   /** The running pair of this peer. */
   async take(peer: Peer): Promise<Pair> {
-    const running = this.#pairs.get(peer.id) ?? openPair(peer, this.#setting);
+    const running = this.#pairs.get(peer.id) ?? this.#openWarm(peer);
     this.#pairs.set(peer.id, running);
     try {
       return await running;
@@ -28,6 +33,16 @@ export class PairShelf {
       this.#pairs.delete(peer.id);
       throw error;
     }
+  }
+
+  /** Compiled code, windows and buffers are what they will be: the first measurement is like the others. */
+  async #openWarm(peer: Peer): Promise<Pair> {
+    const pair = await openPair(peer, this.#setting);
+    const { placement } = this.#setting;
+    const load = { port: pair.port, path: PLAIN_PATH, connections: WARM_UP_CONNECTIONS, placement };
+    await using wrk = startWrk({ ...load, held: false });
+    await Promise.race([pause(WARM_UP_MS), wrk.failed]);
+    return pair;
   }
 
   /** Ends a pair that failed, whose state nobody knows. */

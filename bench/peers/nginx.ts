@@ -13,7 +13,7 @@ export const nginxPeer: Peer = {
   kind: 'one-to-one',
   program: 'nginx',
   install: 'apt-get install nginx-light libnginx-mod-stream',
-  version: () => programVersion('nginx', ['-v'], /nginx\/(\S+)/),
+  version,
   plan({
     directory,
     app,
@@ -59,6 +59,13 @@ export const nginxPeer: Peer = {
     });
   },
 };
+
+/** Without the module nginx is only the application. */
+async function version(): Promise<string | undefined> {
+  const isCompiledIn = await programVersion('nginx', ['-V'], /(--with-stream)(?= |$)/);
+  if (!existsSync(STREAM_MODULE) && isCompiledIn !== '--with-stream') return undefined;
+  return await programVersion('nginx', ['-v'], /nginx\/(\S+)/);
+}
 
 function config(home: string, maxConnections: number, server: string): string {
   return `daemon off;

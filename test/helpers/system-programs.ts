@@ -22,6 +22,11 @@ export const REQUIREMENTS = {
   ip: { package: 'iproute2' },
   tcpdump: { package: 'tcpdump' },
   ping: { package: 'iputils-ping' },
+  // Brings nginx along, which is an application and a peer of the bench.
+  nginx: { package: 'libnginx-mod-stream', service: 'nginx' },
+  haproxy: { package: 'haproxy', service: 'haproxy' },
+  wrk: { package: 'wrk' },
+  taskset: { package: 'util-linux' },
   etcd: { package: 'etcd-server', service: 'etcd' },
   etcdctl: { package: 'etcd-client' },
 } as const satisfies Readonly<Record<string, SystemPackage>>;

@@ -1,0 +1,45 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import { BenchError } from '../bench-error.ts';
+import type { BenchResults } from '../results/results.ts';
+import type { Row } from '../results/rows.ts';
+import { renderFigures } from './page-figures.ts';
+import { makePlots, renderPlot } from './plots.ts';
+
+/** Between these lines the page is written by the bench; the rest is written by people. */
+export const FIGURES_BEGIN = '<!-- figures: written by npm run bench -- --full -->';
+export const FIGURES_END = '<!-- end of the figures -->';
+
+/** Puts new figures in the place of those that are there. @throws BenchError `results-unreadable` */
+export function replaceFigures(page: string, figures: string): string {
+  const from = page.indexOf(FIGURES_BEGIN);
+  const to = page.indexOf(FIGURES_END);
+  if (from === -1 || to < from) {
+    throw new BenchError(
+      'results-unreadable',
+      `expected the page to have the lines ${FIGURES_BEGIN} and ${FIGURES_END}`,
+    );
+  }
+  const before = page.slice(0, from + FIGURES_BEGIN.length);
+  return `${before}\n\n${figures}\n\n${page.slice(to)}`;
+}
+
+/** Writes `performance.md`, its pictures and the results themselves into the folder of documents. */
+export async function writePage(
+  docs: string,
+  results: BenchResults,
+  rows: readonly Row[],
+): Promise<void> {
+  const path = join(docs, 'performance.md');
+  const folder = join(docs, 'performance');
+  await mkdir(folder, { recursive: true });
+  const plots = makePlots(rows, results);
+  for (const plot of plots) await writeFile(join(folder, plot.file), await renderPlot(plot));
+  const page = replaceFigures(await readFile(path, 'utf8'), renderFigures(results, rows, plots));
+  const style = await resolveConfig(path);
+  await writeFile(path, await format(page, { ...style, filepath: path }));
+  const json = JSON.stringify(results);
+  const file = join(folder, 'results.json');
+  await writeFile(file, await format(json, { ...style, filepath: file }));
+}

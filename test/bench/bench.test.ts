@@ -1,0 +1,74 @@
+/**
+ * The bench is run as a person would, as briefly as it goes: one workload, our pair and one other. The
+ * figures mean nothing here; that there are any, and that nothing is left behind, does.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { resultsSchema } from '../../bench/results/results.ts';
+import { within } from '../helpers/deadline.ts';
+import { requires } from '../helpers/requirements.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
+
+const MAIN = join(import.meta.dirname, '../../bench/main.ts');
+
+async function bench(args: readonly string[], temporary: string) {
+  const { PATH, HOME } = process.env;
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
+    env: { PATH, HOME, TMPDIR: temporary },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  try {
+    const [stdout, stderr, [code]] = await within(
+      'the bench ends',
+      Promise.all([
+        child.stdout.setEncoding('utf8').toArray(),
+        child.stderr.setEncoding('utf8').toArray(),
+        once(child, 'close') as Promise<[number | null]>,
+      ]),
+      80_000,
+    );
+    return { code, stdout: stdout.join(''), stderr: stderr.join('') };
+  } finally {
+    // It takes along what it has started.
+    child.kill('SIGTERM');
+  }
+}
+
+requires(
+  'nginx',
+  'wrk',
+  'taskset',
+)('a workload is measured on our pair and on nginx', async (t) => {
+  await using temporary = await temporaryDirectory();
+  const file = join(temporary.path, 'results.json');
+  const only = ['--only=keep-alive-8', '--peers=nginx'];
+  const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
+  const { code, stdout, stderr } = await bench([...only, ...brief], temporary.path);
+  t.is(code, 0, stderr);
+  t.regex(stdout, /keep-alive, 8 connections +requests +\/s +[\d ]+/);
+  const { peers, samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  t.deepEqual(
+    peers.map(({ id }) => id),
+    ['hauberk', 'nginx'],
+  );
+  for (const { peer, values, failure } of samples) {
+    t.is(failure, undefined, peer);
+    t.true((values['requests'] ?? 0) > 0, peer);
+    t.true((values['p99'] ?? 0) >= (values['p50'] ?? 0), peer);
+    t.is(values['errors'], 0, peer);
+  }
+  t.deepEqual(readdirSync(temporary.path), ['results.json'], 'nothing is left behind');
+});
+
+test('wrong usage is told apart from a failure', async (t) => {
+  await using temporary = await temporaryDirectory();
+  const { code, stderr } = await bench(['--only=nothing-of-the-kind'], temporary.path);
+  t.is(code, 2);
+  t.regex(
+    stderr,
+    /expected a workload for --only, got nothing-of-the-kind; take one of keep-alive-1, /,
+  );
+});
