@@ -12,6 +12,12 @@ const PROGRAMS: readonly Command[] = [
     run: async ({ argv, env }) => (await import('../control-plane/main.ts')).run(argv, env),
   },
   {
+    words: 'restore',
+    purpose: 'make the data directory of a control plane from a backup',
+    group: 'Operate',
+    run: async ({ argv, env }) => (await import('../control-plane/main.ts')).runRestore(argv, env),
+  },
+  {
     words: 'proxy init-netns',
     purpose: 'redirect the traffic of a network namespace to its sidecar',
     group: 'Run',

@@ -92,3 +92,13 @@ export const controlPlaneSettings = {
 
 /** The settings, checked. */
 export type ControlPlaneSettings = SettingsOf<typeof controlPlaneSettings>;
+
+/** Everything that `hauberk restore` can be told. */
+export const restoreSettings = {
+  dataDir: setting(filePath, {
+    description: 'where to make the data directory; no store may be there yet',
+    placeholder: 'DIR',
+  }),
+  unlockKeyFile: controlPlaneSettings.unlockKeyFile,
+  unlockPassphrase: controlPlaneSettings.unlockPassphrase,
+} satisfies SettingsTable;

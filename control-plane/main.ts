@@ -9,8 +9,9 @@ import { MeshConfigError } from '../common/mesh-config/mesh-config-error.ts';
 import { readUnlockKeyFile, toPassphrase, type UnlockKey } from '../common/config/unlock-key.ts';
 import { CaError } from './ca/ca-error.ts';
 import { KeysError } from './keys/keys-error.ts';
-import { controlPlaneSettings, type ControlPlaneSettings } from './config.ts';
+import { controlPlaneSettings, restoreSettings, type ControlPlaneSettings } from './config.ts';
 import { startLockable } from './server-lock.ts';
+import { restoreBackup } from './server-restore.ts';
 import { StoreError } from './store/store-error.ts';
 
 const SPEC: CommandSpec<typeof controlPlaneSettings> = {
@@ -32,7 +33,7 @@ const SPEC: CommandSpec<typeof controlPlaneSettings> = {
   ],
   notes: [
     'DIR gets hauberk.db (the store, with the private keys of the mesh), admin.pem (the credential ' +
-      'of the operator) and root.pem (what to trust). Back up hauberk.db, and keep it to yourself.',
+      'of the operator) and root.pem (what to trust). Back it up with `hauberk backup`, and keep it to yourself.',
     'A file of --write-token can be read by everybody who may enter its folder. It gets a fresh token ' +
       'at every start and every 12 h; a token is good for 24 h.',
   ],
@@ -42,6 +43,41 @@ const SPEC: CommandSpec<typeof controlPlaneSettings> = {
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { stdout, stderr } = process;
   return await runCommand(SPEC, { argv, env, stdout, stderr }, serve);
+}
+
+const RESTORE_SPEC: CommandSpec<typeof restoreSettings> = {
+  name: 'hauberk restore',
+  summary:
+    'Makes the data directory of a control plane from a backup. Start the control plane on it, and every sidecar renews there as before.',
+  settings: restoreSettings,
+  operands: [{ name: 'file', description: 'what `hauberk backup` has written' }],
+  examples: [
+    {
+      purpose: 'on a new host',
+      line: 'hauberk restore /backup/hauberk-2026-01-31 --data-dir /var/lib/hauberk',
+    },
+  ],
+};
+
+/** Restores a backup; resolves with the exit code. */
+export async function runRestore(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const { stdout, stderr } = process;
+  return await runCommand(
+    RESTORE_SPEC,
+    { argv, env, stdout, stderr },
+    async (given, [file = '']) => {
+      const { dataDir } = given;
+      try {
+        const options = { file, dataDir, unlockKey: unlockKeyOf(given), clock: systemClock };
+        const createdMs = await restoreBackup(options);
+        const at = new Date(createdMs).toISOString();
+        stdout.write(`restored the control plane of ${at}; start it with --data-dir ${dataDir}\n`);
+        return EXIT_CODE.ok;
+      } catch (error) {
+        throw translate(error, given);
+      }
+    },
+  );
 }
 
 async function serve(settings: ControlPlaneSettings): Promise<number> {
@@ -75,7 +111,7 @@ function unlockKeyOf({
 }
 
 /** A data directory that cannot be used is a matter of configuration. */
-function translate(error: unknown, { dataDir }: ControlPlaneSettings): unknown {
+function translate(error: unknown, { dataDir }: Pick<ControlPlaneSettings, 'dataDir'>): unknown {
   if (error instanceof CaError && error.code === 'trust-domain-changed') {
     return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
   }

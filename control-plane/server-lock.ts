@@ -4,7 +4,11 @@ import type { UnlockKey } from '../common/config/unlock-key.ts';
 import type { DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
-import { serveControlSocket, type ControlRequest } from '../common/rpc/control-socket.ts';
+import {
+  serveControlSocket,
+  type ControlAnswer,
+  type ControlRequest,
+} from '../common/rpc/control-socket.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
 import { KeysError } from './keys/keys-error.ts';
 import { openVault, sealEverything } from './keys/vault.ts';
@@ -24,6 +28,8 @@ interface Phase {
   /** Ports, so that the next phase is found where this one was. */
   readonly ports: { readonly grpc: number; readonly http: number };
   drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+  /** Throws KeysError `keys-locked`. */
+  backup(): Promise<Buffer>;
 }
 
 /**
@@ -60,7 +66,7 @@ export async function startLockable(
     phase = await start(here(), dependencies, key);
     logger.warn({ event: `keys-${phase.state}` }, `the keys of the mesh are ${phase.state} now`);
   };
-  const handle = async ({ command, unlockKey: given }: ControlRequest): Promise<string> => {
+  const change = async ({ command, unlockKey: given }: ControlRequest): Promise<string> => {
     switch (command) {
       case 'unlock':
         if (phase.state === 'unlocked') return 'the keys are unlocked already';
@@ -73,6 +79,8 @@ export async function startLockable(
         if (key === undefined) throw notEncrypted();
         await enter(undefined);
         return 'the keys are locked; nothing is issued until `hauberk ca unlock`';
+      case 'backup':
+        return 'backed up';
       case 'rekey':
         if (phase.state === 'locked' || given === undefined) {
           throw new KeysError('keys-locked', 'the keys are locked', {
@@ -88,6 +96,11 @@ export async function startLockable(
         }
         return 'the keys are encrypted anew; the next start needs the new passphrase or key file';
     }
+  };
+  const handle = async (request: ControlRequest): Promise<ControlAnswer> => {
+    const message = await change(request);
+    const payload = request.command === 'backup' ? await phase.backup() : Buffer.alloc(0);
+    return { message, payload };
   };
   const socket = await serveControlSocket(settings.dataDir, (request) =>
     turns.take('phase', () => handle(request)),
@@ -118,6 +131,7 @@ async function start(
     return {
       state: 'unlocked',
       ports,
+      backup: () => controlPlane.backup(),
       drainAndClose: (hurried) => controlPlane.drainAndClose(hurried),
     };
   } catch (error) {
@@ -148,6 +162,9 @@ async function startLocked(
   return {
     state: 'locked',
     ports: { grpc: settings.grpcListen.port, http: http.port },
+    async backup() {
+      throw new KeysError('keys-locked', message, { hint: 'run `hauberk ca unlock` first' });
+    },
     async drainAndClose() {
       await http.close();
       return 'idle';

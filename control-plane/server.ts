@@ -19,8 +19,9 @@ import { openAuthoritySource } from './ca/authority-source.ts';
 import { openCertificateAuthority } from './ca/certificate-authority.ts';
 import { openRootRotation } from './ca/rotation/root-rotation.ts';
 import type { ControlPlaneSettings } from './config.ts';
+import { encodeBackup } from './keys/backup-file.ts';
 import { sealedStore } from './keys/sealed-store.ts';
-import { openVault } from './keys/vault.ts';
+import { openVault, readVault } from './keys/vault.ts';
 import { startMaintenance } from './server-maintenance.ts';
 import { followRootChanges } from './server-root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
@@ -56,6 +57,8 @@ export interface ControlPlane extends AsyncDisposable {
   readonly httpPort: number;
   /** The credential of the operator. */
   readonly adminFile: string;
+  /** Everything that it knows in one file, encrypted when its keys are. */
+  backup(): Promise<Buffer>;
   /** Not ready, ends the streams of the sidecars, waits for calls under way, and lets go. */
   drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
 }
@@ -204,6 +207,12 @@ export async function startControlPlane(
     grpcPort: listener.port,
     httpPort: http.port,
     adminFile: admin.path,
+    async backup() {
+      const vault = await readVault(plainStore);
+      const snapshot = await plainStore.snapshot();
+      const lock = dataKey === undefined || vault === undefined ? undefined : { dataKey, vault };
+      return encodeBackup(snapshot, clock.now(), lock);
+    },
     async drainAndClose(hurried) {
       draining = true;
       // From now on a stream that ends says nothing about its sidecar.

@@ -67,7 +67,8 @@ const rekeySpec: CommandSpec<typeof rekeySettings> = {
 /** `hauberk ca lock` */
 export function caLock(context: CliContext): Promise<number> {
   return runCommand(lockSpec, context, async (settings) => {
-    context.stdout.write(`${await askControlSocket(settings.dataDir, { command: 'lock' })}\n`);
+    const { message } = await askControlSocket(settings.dataDir, { command: 'lock' });
+    context.stdout.write(`${message}\n`);
     return 0;
   });
 }
@@ -78,7 +79,8 @@ export function caUnlock(context: CliContext): Promise<number> {
     const { unlockKeyFile, unlockPassphrase } = settings;
     const unlockKey = await keyOf('passphrase: ', unlockKeyFile, unlockPassphrase, context.stderr);
     const request = { command: 'unlock', unlockKey } as const;
-    context.stdout.write(`${await askControlSocket(settings.dataDir, request)}\n`);
+    const { message } = await askControlSocket(settings.dataDir, request);
+    context.stdout.write(`${message}\n`);
     return 0;
   });
 }
@@ -93,7 +95,8 @@ export function caRekey(context: CliContext): Promise<number> {
       requireSame(unlockKey, await askSecret('once more: ', stderr));
     }
     const request = { command: 'rekey', unlockKey } as const;
-    context.stdout.write(`${await askControlSocket(settings.dataDir, request)}\n`);
+    const { message } = await askControlSocket(settings.dataDir, request);
+    context.stdout.write(`${message}\n`);
     return 0;
   });
 }

@@ -2,6 +2,7 @@ import type { CliContext } from '../cli-context.ts';
 import { apply } from './apply.ts';
 import { authzExplain } from './authz-explain.ts';
 import { authzWhoCanReach } from './authz-who-can-reach.ts';
+import { backup } from './backup.ts';
 import { caLock, caRekey, caUnlock } from './ca-keys.ts';
 import { caAbort } from './ca-abort.ts';
 import { caRotate } from './ca-rotate.ts';
@@ -120,6 +121,12 @@ export const COMMANDS: readonly Command[] = [
     purpose: 'let a revoked identity in again',
     group: 'Operate',
     run: readmit,
+  },
+  {
+    words: 'backup',
+    purpose: 'write everything that the control plane knows into one file',
+    group: 'Operate',
+    run: backup,
   },
   {
     words: 'ca lock',

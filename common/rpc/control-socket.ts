@@ -15,7 +15,7 @@ import { RpcError } from './rpc-error.ts';
 const FILE_NAME = 'control.sock';
 
 const requestSchema = z.object({
-  command: z.enum(['lock', 'unlock', 'rekey']),
+  command: z.enum(['lock', 'unlock', 'rekey', 'backup']),
   passphrase: z.string().optional(),
   /** In hexadecimal. */
   key: z.string().optional(),
@@ -25,14 +25,26 @@ const answerSchema = z.object({
   ok: z.boolean(),
   message: z.string(),
   hint: z.string().optional(),
+  /** In base64. */
+  payload: z.string().optional(),
 });
+
+/** What was done, in words, and what was asked for. */
+export interface ControlAnswer {
+  readonly message: string;
+  /** Empty for what is no backup. */
+  readonly payload: Buffer;
+}
 
 /** What is asked of a control plane that may be locked. */
 export interface ControlRequest {
-  readonly command: 'lock' | 'unlock' | 'rekey';
+  readonly command: 'lock' | 'unlock' | 'rekey' | 'backup';
   /** For `unlock` and `rekey`. */
   readonly unlockKey?: UnlockKey | undefined;
 }
+
+/** A backup has some 30 MB with a thousand sidecars; what is larger than this is copied at rest. */
+const MAX_ANSWER_BYTES = 512 * 1024 * 1024;
 
 /** A request is a few hundred bytes. */
 const MAX_REQUEST_BYTES = 64 * 1024;
@@ -40,10 +52,10 @@ const MAX_REQUEST_BYTES = 64 * 1024;
 /** Deriving a key takes a third of a second, and a restart of the control plane a few. */
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** Serves the socket. `handle` resolves with a sentence, or throws a HauberkError for the caller. */
+/** Serves the socket. `handle` throws a HauberkError for the caller. */
 export async function serveControlSocket(
   dataDir: string,
-  handle: (request: ControlRequest) => Promise<string>,
+  handle: (request: ControlRequest) => Promise<ControlAnswer>,
 ): Promise<Closeable> {
   const path = join(dataDir, FILE_NAME);
   // Left behind by a process that was killed; the store's lock keeps two from running at once.
@@ -70,13 +82,14 @@ export async function serveControlSocket(
 
 async function answer(
   socket: Socket,
-  handle: (request: ControlRequest) => Promise<string>,
+  handle: (request: ControlRequest) => Promise<ControlAnswer>,
 ): Promise<void> {
   let reply: z.infer<typeof answerSchema>;
   try {
-    const line = await firstLine(socket);
+    const line = await firstLine(socket, MAX_REQUEST_BYTES);
     const { command, passphrase, key } = requestSchema.parse(JSON.parse(line));
-    reply = { ok: true, message: await handle({ command, unlockKey: toKey(passphrase, key) }) };
+    const { message, payload } = await handle({ command, unlockKey: toKey(passphrase, key) });
+    reply = { ok: true, message, payload: payload.toString('base64') };
   } catch (error) {
     const known = error instanceof HauberkError;
     const message = known ? error.message : 'the request failed; the log tells why';
@@ -103,7 +116,7 @@ function toKey(passphrase: string | undefined, key: string | undefined): UnlockK
 export async function askControlSocket(
   dataDir: string,
   { command, unlockKey }: ControlRequest,
-): Promise<string> {
+): Promise<ControlAnswer> {
   const socket = connect(join(dataDir, FILE_NAME));
   socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
   const secret =
@@ -112,8 +125,9 @@ export async function askControlSocket(
       : { passphrase: unlockKey?.passphrase };
   try {
     socket.write(`${JSON.stringify({ command, ...secret })}\n`);
-    const { ok, message, hint } = answerSchema.parse(JSON.parse(await firstLine(socket)));
-    if (ok) return message;
+    const line = await firstLine(socket, MAX_ANSWER_BYTES);
+    const { ok, message, hint, payload = '' } = answerSchema.parse(JSON.parse(line));
+    if (ok) return { message, payload: Buffer.from(payload, 'base64') };
     throw new RpcError('request-malformed', message, hint === undefined ? {} : { hint });
   } catch (error) {
     if (error instanceof RpcError) throw error;
@@ -127,11 +141,11 @@ export async function askControlSocket(
   }
 }
 
-async function firstLine(socket: Socket): Promise<string> {
+async function firstLine(socket: Socket, maxBytes: number): Promise<string> {
   let bytes = 0;
   socket.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > MAX_REQUEST_BYTES) socket.destroy();
+    if (bytes > maxBytes) socket.destroy();
   });
   const { promise: failed, reject } = Promise.withResolvers<never>();
   socket.once('error', reject);

@@ -2,7 +2,13 @@ import { hkdfSync, randomBytes, scrypt, type ScryptOptions } from 'node:crypto';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
-import { SECRET_PREFIX, VAULT_KEY, type Operation, type Store } from '../store/store.ts';
+import {
+  SECRET_PREFIX,
+  VAULT_KEY,
+  type Entry,
+  type Operation,
+  type Store,
+} from '../store/store.ts';
 import { KeysError } from './keys-error.ts';
 import { seal, unseal } from './seal.ts';
 
@@ -13,12 +19,15 @@ import { seal, unseal } from './seal.ts';
  *                          ├──> wrapping key ──AES-256-GCM──> data key ──AES-256-GCM──> keys of the mesh
  *     key file ────HKDF────┘
  */
-const vaultRecord = z.object({
+export const vaultRecord = z.object({
   format: z.literal(1),
   kind: z.enum(['passphrase', 'key']),
   salt: z.string(),
   wrapped: z.string(),
 });
+
+/** How to come to the data key. */
+export type VaultRecord = Readonly<z.infer<typeof vaultRecord>>;
 
 const KEY_BYTES = 32;
 const SALT_BYTES = 32;
@@ -48,7 +57,24 @@ export async function openVault(
       hint: 'run `hauberk ca unlock`, or start with --unlock-key-file',
     });
   }
-  const { salt, wrapped, kind } = vaultRecord.parse(JSON.parse(entry.value.toString()));
+  return unwrapDataKey(decodeVault(entry), unlockKey);
+}
+
+/** The vault of a store; undefined when its keys are not encrypted. @throws StoreError */
+export async function readVault(store: Store): Promise<VaultRecord | undefined> {
+  const entry = await store.get(VAULT_KEY);
+  return entry === undefined ? undefined : decodeVault(entry);
+}
+
+function decodeVault({ value }: Entry): VaultRecord {
+  return vaultRecord.parse(JSON.parse(value.toString()));
+}
+
+/** Comes to the data key. Throws KeysError `unlock-key-wrong`. */
+export async function unwrapDataKey(
+  { salt, wrapped, kind }: VaultRecord,
+  unlockKey: UnlockKey,
+): Promise<Buffer> {
   try {
     const wrapping = await wrappingKey(unlockKey, Buffer.from(salt, 'base64'));
     return unseal(wrapping, VAULT_KEY, Buffer.from(wrapped, 'base64'));
@@ -80,7 +106,7 @@ export async function sealEverything(
   const nextKey = randomBytes(KEY_BYTES);
   const salt = randomBytes(SALT_BYTES);
   const wrapped = seal(await wrappingKey(unlockKey, salt), VAULT_KEY, nextKey);
-  const record: z.infer<typeof vaultRecord> = {
+  const record: VaultRecord = {
     format: 1,
     kind: unlockKey.kind,
     salt: salt.toString('base64'),

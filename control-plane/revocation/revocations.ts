@@ -3,7 +3,7 @@ import { CLOCK_SKEW_MS, MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { Issuance } from '../ca/issuance-log.ts';
-import type { Compare, Operation, Store } from '../store/store.ts';
+import { RESTORED_KEY, type Compare, type Operation, type Store } from '../store/store.ts';
 import type { Token } from '../tokens/token.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import type { Turns } from '../turns.ts';
@@ -131,7 +131,13 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       const first = { spiffeId: spiffeId.uri, revokedMs, expiresMs: longest };
       await changeIdentity(spiffeId, () => first);
       const ends = (await ca.issuancesOf(spiffeId)).map(({ notAfterMs }) => notAfterMs);
-      const expiresMs = ends.reduce((last, end) => Math.max(last, end), revokedMs);
+      // The log of a store that was restored lately lacks what was issued since the backup.
+      const restoredMs = Number((await store.get(RESTORED_KEY))?.value.toString() ?? -Infinity);
+      const unknownMs = restoredMs + MAX_LEAF_LIFETIME_MS;
+      const expiresMs = ends.reduce(
+        (last, end) => Math.max(last, end),
+        Math.max(revokedMs, unknownMs),
+      );
       return changeIdentity(spiffeId, (record) => ({ ...(record ?? first), expiresMs }));
     },
 

@@ -9,7 +9,10 @@ export const SECRET_PREFIX = 'ca/';
 /** How what is secret is unlocked. */
 export const VAULT_KEY = 'vault';
 
-/** Whether a key is one of those. */
+/** When the store was restored from a backup, in milliseconds since the epoch; missing when it never was. */
+export const RESTORED_KEY = 'restored';
+
+/** Whether a key is secret. */
 export function isSecret(key: string): boolean {
   return key.startsWith(SECRET_PREFIX) || key === VAULT_KEY;
 }
@@ -116,4 +119,10 @@ export interface Store extends Closeable {
   keepLeaseAlive(lease: string): Promise<void>;
   /** Ends the lease and deletes its keys. Does nothing when it has already expired. */
   revokeLease(lease: string): Promise<void>;
+}
+
+/** A store that can be copied while it runs. */
+export interface SnapshotStore extends Store {
+  /** Everything as of one moment, in a form that only the same kind of store reads. */
+  snapshot(): Promise<Buffer>;
 }

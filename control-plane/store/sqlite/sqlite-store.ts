@@ -18,7 +18,7 @@ import type {
   Operation,
   Range,
   RangeOptions,
-  Store,
+  SnapshotStore,
   TransactionResult,
   WatchBatch,
 } from '../store.ts';
@@ -27,6 +27,7 @@ import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from './change-log.ts';
 import type { Draft } from './draft.ts';
 import { LeaseTimers } from './lease-timers.ts';
 import { openDatabase } from './open-database.ts';
+import { snapshotOf } from './snapshot.ts';
 import { toStoreError } from './sqlite-error.ts';
 import { openTables, type Tables } from './tables.ts';
 import { WatchHub } from './watch-hub.ts';
@@ -51,7 +52,7 @@ export interface SqliteStoreOptions {
  *
  * @throws {StoreError} `locked`, `corrupt`, `incompatible`, `full` or `unavailable`
  */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SnapshotStore> {
   const database = openDatabase(options.path, { maxBytes: options.maxBytes });
   try {
     return new SqliteStore(database, options);
@@ -61,7 +62,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-class SqliteStore implements Store {
+class SqliteStore implements SnapshotStore {
   readonly #path: string;
   readonly #logger: Logger;
   readonly #database: DatabaseSync;
@@ -154,6 +155,16 @@ class SqliteStore implements Store {
   async revokeLease(lease: string): Promise<void> {
     await this.#endLease(lease);
     this.#leases.forget(lease);
+  }
+
+  async snapshot(): Promise<Buffer> {
+    this.#assertOpen();
+    this.#queue.flush();
+    try {
+      return await snapshotOf(this.#database, this.#path);
+    } catch (error) {
+      throw toStoreError(error, this.#path);
+    }
   }
 
   /** Writes that were asked for are committed first; watches end at once. */

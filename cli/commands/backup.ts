@@ -1,0 +1,48 @@
+import { writeFile } from 'node:fs/promises';
+import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { runCommand } from '../../common/config/run-command.ts';
+import { setting } from '../../common/config/settings.ts';
+import { filePath } from '../../common/config/values.ts';
+import { systemErrorCode } from '../../common/errors.ts';
+import { askControlSocket } from '../../common/rpc/control-socket.ts';
+import type { CliContext } from '../cli-context.ts';
+
+const settings = {
+  dataDir: setting(filePath.default('./hauberk-data'), {
+    description: "the control plane's data directory, on this host",
+    placeholder: 'DIR',
+  }),
+};
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk backup',
+  summary:
+    'Writes everything that the control plane knows into one file, while it runs. It is encrypted when the keys of the mesh are.',
+  settings,
+  operands: [{ name: 'file', description: 'the file to write; it must not be there yet' }],
+  examples: [
+    {
+      purpose: 'every night',
+      line: 'hauberk backup /backup/hauberk-$(date +%F) --data-dir /var/lib/hauberk',
+    },
+  ],
+};
+
+/** It may hold the private keys of the mesh. */
+const FILE_MODE = 0o600;
+
+/** `hauberk backup` */
+export function backup(context: CliContext): Promise<number> {
+  return runCommand(spec, context, async ({ dataDir }, [file = '']) => {
+    const { message, payload } = await askControlSocket(dataDir, { command: 'backup' });
+    try {
+      await writeFile(file, payload, { mode: FILE_MODE, flag: 'wx', flush: true });
+    } catch (cause) {
+      const code = systemErrorCode(cause) ?? 'unknown error';
+      throw new ConfigError('setting-invalid', `${file} cannot be written (${code})`, { cause });
+    }
+    context.stdout.write(`${message}: ${file}, ${payload.length} bytes\n`);
+    return 0;
+  });
+}
