@@ -68,11 +68,9 @@ export function makePlots(rows: readonly Row[], results: BenchResults): Plot[] {
   ];
   return plots
     .filter(({ points }) => points.length > 0)
-    .map(({ file, alternative, spec, points }) => ({
-      file,
-      alternative,
-      spec: { ...spec, data: { values: points.slice() } },
-    }));
+    .map(({ file, alternative, spec, points }) => {
+      return { file, alternative, spec: { ...spec, data: { values: points.slice() } } };
+    });
 }
 
 /** Renders a plot as SVG. */
