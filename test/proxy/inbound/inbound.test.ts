@@ -112,3 +112,43 @@ test('the application is let go when the tunnel dies before the first byte', asy
   const [error] = (await once(accepted.resume(), 'error')) as [NodeJS.ErrnoException];
   t.is(error.code, 'ECONNRESET');
 });
+
+const WATCHING: Policy = {
+  fallback: 'mesh',
+  rules: [
+    {
+      name: 'trial',
+      action: 'deny',
+      audit: true,
+      to: [{ kind: 'everybody' }],
+      ports: [],
+      from: [{ kind: 'everybody' }],
+    },
+  ],
+};
+
+test('a rule that is only watching lets in, and says so in log and metric', async (t) => {
+  const { port } = await listeningApp(t);
+  const inbound = inboundTo(port, WATCHING);
+  const socket = await inbound.open({ authority: '10.0.0.7:8080' });
+  t.true(socket instanceof net.Socket);
+  if (socket instanceof net.Socket) socket.destroy();
+  t.deepEqual(inbound.refusals(), []);
+  t.like(inbound.of('stream-audited')[0], { peer: web.uri, rules: ['trial'] });
+  const counted = { peer: web.uri, rule: 'trial' };
+  t.is((await inbound.failed()).sum('hauberk_policy_audited_total', counted), 1);
+});
+
+test('a policy that changes while the application takes its time is heeded', async (t) => {
+  const { app, port } = await listeningApp(t);
+  const inbound = inboundTo(port);
+  const connected = once(app, 'connection') as Promise<[net.Socket]>;
+  const opening = inbound.open({ authority: '10.0.0.7:8080' });
+  // The connection to the application is under way: no turn of the event loop has passed yet.
+  inbound.policies.set({ configVersion: 2, policy: { fallback: 'none', rules: [] } });
+  t.is(await opening, 401);
+  t.is(inbound.refusals()[0]?.['reason'], 'denied-default');
+  const [accepted] = await connected;
+  const [error] = (await once(accepted.resume(), 'error')) as [NodeJS.ErrnoException];
+  t.is(error.code, 'ECONNRESET');
+});

@@ -1,0 +1,56 @@
+import test from 'ava';
+import type { Policy } from '../../../common/authorization/policy.ts';
+import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
+import { LiveConnections } from '../../../proxy/inbound/live-connections.ts';
+import { localPolicy } from '../../../proxy/policy/local-policy.ts';
+import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
+
+const self = { trustDomain: 'mesh.local', namespace: 'shop', service: 'api' };
+const OPEN = readMeshConfig('', 'mesh.yaml').authorization;
+
+function rig() {
+  const source = createPolicySource(self, localPolicy({ allow: [], namespace: 'shop' }));
+  const live = new LiveConnections<'closed'>(source);
+  const cuts: string[] = [];
+  return {
+    live,
+    cuts,
+    change: (policy: Policy) => source.set({ configVersion: 1, policy }),
+    connection: (name: string, isAllowed: () => boolean) => ({
+      judge: () => (isAllowed() ? undefined : { reason: 'closed' as const, why: 'it is closed' }),
+      cut: ({ reason }: { reason: 'closed' }) => void cuts.push(`${name} ${reason}`),
+    }),
+  };
+}
+
+test('a change cuts what may not go on, once, and leaves the others alone', (t) => {
+  const { live, cuts, change, connection } = rig();
+  let open = true;
+  live.add(connection('a', () => open));
+  live.add(connection('b', () => true));
+  change(OPEN);
+  t.deepEqual(cuts, []);
+  open = false;
+  change(OPEN);
+  t.deepEqual(cuts, ['a closed']);
+  change(OPEN);
+  t.deepEqual(cuts, ['a closed'], 'it is gone already');
+});
+
+test('a connection that has ended is judged no more', (t) => {
+  const { live, cuts, change, connection } = rig();
+  const leave = live.add(connection('a', () => false));
+  leave();
+  change(OPEN);
+  t.deepEqual(cuts, []);
+});
+
+test('cutting one may end another', (t) => {
+  const { live, cuts, change, connection } = rig();
+  const one = connection('a', () => false);
+  let leave = (): void => undefined;
+  live.add({ ...one, cut: (cut) => (one.cut(cut), leave()) });
+  leave = live.add(connection('b', () => false));
+  change(OPEN);
+  t.deepEqual(cuts, ['a closed']);
+});
