@@ -12,12 +12,14 @@ import { authorityDocument } from './ca-document.ts';
 import { watchRotation } from './ca-watch.ts';
 
 const WEEK_SECONDS = 7 * 86_400;
+/** Sidecars renew within five seconds, and half of the grace is for that. */
+const MIN_GRACE_SECONDS = 15;
 
 const settings = {
   compromised: switchSetting({
     description: 'the key of the root is in the wrong hands: void join tokens, and wait for nobody',
   }),
-  grace: setting(durationSeconds({ min: 1, max: WEEK_SECONDS }).optional(), {
+  grace: setting(durationSeconds({ min: MIN_GRACE_SECONDS, max: WEEK_SECONDS }).optional(), {
     description: 'with --compromised: how long sidecars may take before they are left behind (60s)',
     placeholder: 'TIME',
   }),

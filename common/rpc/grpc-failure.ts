@@ -74,7 +74,8 @@ const HINT: Partial<Record<ConnectionFailure, string>> = {
   unreachable: 'check that it runs, and the address and the port',
   tls: 'check that the port is the gRPC port of a control plane',
   'server-untrusted':
-    'check that it is the control plane of this mesh, and the clocks of both hosts',
+    'check that it is the control plane of this mesh, and the clocks of both hosts; when its root was ' +
+    'replaced after a theft, a sidecar that was away enrols with a new join token, in a new state directory',
   'server-identity': 'check that it is the control plane of this mesh',
   protocol: 'check that the port is the gRPC port of a control plane',
 };

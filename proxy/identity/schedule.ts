@@ -25,7 +25,7 @@ const TRY_FLOOR_MS = 1_000;
 const TRY_CAP_MS = 5_000;
 
 /** A fleet that is told at the same moment to renew does so over this time. */
-const HURRY_MS = 10_000;
+const HURRY_MS = 5_000;
 
 /** How long to wait before a renewal that is wanted now: the root is changing. */
 export function hurryDelayMs(

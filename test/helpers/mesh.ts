@@ -26,7 +26,10 @@ export interface Mesh {
   /** Makes a join token. */
   token(options?: readonly string[]): Promise<string>;
   /** Runs a command of the operator. */
-  admin(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }>;
+  admin(
+    args: readonly string[],
+    options?: { readonly deadlineMs: number },
+  ): Promise<{ code: number; stdout: string; stderr: string }>;
   /** Everything that the mesh's processes wrote so far. */
   output(): string;
 }
@@ -63,12 +66,11 @@ export async function startMesh(
     [`--leaf-lifetime-seconds=${leafLifetimeSeconds}`, ...controlPlaneArgs],
   );
   const address = `127.0.0.1:${controlPlane.grpcPort}`;
-  const admin: Mesh['admin'] = (args) =>
-    runHauberk([
-      ...args,
-      `--control-plane=${address}`,
-      `--admin=${path.join(dataDirectory, 'admin.pem')}`,
-    ]);
+  const admin: Mesh['admin'] = (args, options) =>
+    runHauberk(
+      [...args, `--control-plane=${address}`, `--admin=${path.join(dataDirectory, 'admin.pem')}`],
+      options,
+    );
   const token: Mesh['token'] = async (options = ['--namespace', 'default']) => {
     const { code, stdout, stderr } = await admin(['token', 'create', ...options]);
     if (code !== 0) throw new Error(`token create failed with ${code}: ${stderr}`);

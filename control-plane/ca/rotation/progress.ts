@@ -72,7 +72,6 @@ export interface Progress {
 export function judge(rotation: Rotation, facts: Facts): Progress {
   const { done, blockers } =
     rotation.phase === 'prepared' ? adoption(rotation, facts) : replacement(rotation, facts);
-  const overdue = rotation.deadlineMs !== undefined && facts.nowMs >= rotation.deadlineMs;
   return {
     done,
     total: done + blockers.length,
@@ -80,15 +79,25 @@ export function judge(rotation: Rotation, facts: Facts): Progress {
     away: facts.sidecars.filter(
       ({ expected, bundleVersion }) => !expected && bundleVersion < rotation.bundleVersion,
     ),
-    complete: blockers.length === 0 || overdue,
+    complete: blockers.length === 0 || isOverdue(rotation, facts.nowMs),
   };
+}
+
+/** Who has adopted the new root needs time to renew as well: half of the grace is for each. */
+function isOverdue({ phase, phaseStartedMs, deadlineMs }: Rotation, nowMs: number): boolean {
+  if (deadlineMs === undefined) return false;
+  return nowMs >= (phase === 'prepared' ? (phaseStartedMs + deadlineMs) / 2 : deadlineMs);
 }
 
 type Tally = Pick<Progress, 'done' | 'blockers'>;
 
 /** Everybody who is there has taken the bundle with both roots into use. */
 function adoption(rotation: Rotation, facts: Facts): Tally {
-  const expected = facts.sidecars.filter((sidecar) => sidecar.expected);
+  // In haste the time of those who are there is not spent on others.
+  const inHaste = rotation.deadlineMs !== undefined;
+  const expected = facts.sidecars.filter(({ connected, expected: known }) =>
+    inHaste ? connected : known,
+  );
   const missing = expected.filter(({ bundleVersion }) => bundleVersion < rotation.bundleVersion);
   const blockers: Blocker[] = missing.map(({ instanceId, spiffeId, connected }) => ({
     kind: 'sidecar',

@@ -96,8 +96,12 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     );
     if (after === before) return;
     logPhase(logger, before, after);
-    // Read anew: what the former issuer signed is in the log now to the last entry.
-    await unfollow();
+    if (after.rotation === undefined) return unfollow();
+    // Read anew: what the former issuer signed is in the log now to the last entry. Until then the
+    // entries from before are what is known, so that nobody who asks takes it for over.
+    const followed = certificates;
+    certificates = await openLiveCertificates(store, clock);
+    await followed?.close();
   };
   const tick = async (): Promise<void> => {
     try {

@@ -191,10 +191,24 @@ test('a stolen key is not waited for beyond the deadline', (t) => {
   const { rotation } = begin(stable, 'new', { nowMs: 1_000, bridged: true, deadlineMs: 5_000 });
   if (rotation === undefined) return t.fail();
   const facts = { certificates: [], sidecars: [sidecar({ bundleVersion: 1 })] };
-  t.false(judge(rotation, { ...facts, nowMs: 4_999 }).complete);
-  const overdue = judge(rotation, { ...facts, nowMs: 5_000 });
-  t.true(overdue.complete);
+  t.false(judge(rotation, { ...facts, nowMs: 2_999 }).complete);
+  const overdue = judge(rotation, { ...facts, nowMs: 3_000 });
+  t.true(overdue.complete, 'half of the grace is for this phase');
   t.is(overdue.blockers.length, 1, 'and is named all the same');
+
+  const late = { ...rotation, phase: 'signing', phaseStartedMs: 3_000 } as const;
+  const old = { sidecars: [sidecar()], certificates: [certificate()] };
+  t.false(judge(late, { ...old, nowMs: 4_999 }).complete, 'and half for the other one');
+  t.true(judge(late, { ...old, nowMs: 5_000 }).complete);
+});
+
+test('after a theft nobody is waited for who is not connected', (t) => {
+  const { rotation } = begin(stable, 'new', { nowMs: 1_000, bridged: true, deadlineMs: 5_000 });
+  if (rotation === undefined) return t.fail();
+  const sidecars = [sidecar({ connected: false, bundleVersion: 1 })];
+  t.true(judge(rotation, { nowMs: 1_000, certificates: [], sidecars }).complete);
+  const routine = { ...rotation, deadlineMs: undefined };
+  t.false(judge(routine, { nowMs: 1_000, certificates: [], sidecars }).complete);
 });
 
 test('a certificate is in use until a later one of its line was seen', (t) => {
