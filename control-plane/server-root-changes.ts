@@ -1,4 +1,5 @@
 import type { Closeable } from '../common/lifecycle.ts';
+import { rootDigest } from '../common/pki/digest.ts';
 import type { AuthoritySource } from './ca/authority-source.ts';
 import { callerRootsOf, tokenRootsOf, type Authorities } from './ca/authorities.ts';
 
@@ -19,8 +20,8 @@ export function followRootChanges(options: RootChangesOptions): Closeable {
     const after = authorities.current();
     for (const certificate of ownCertificates) certificate.renewNow();
     if (areTokensVoid(before, after)) tokenFiles.rewriteNow();
-    // A connection proves what it proved when it was made.
-    if (isRootMissing(before, after)) listener.endConnections();
+    // A connection proves what it proved when it was made, and the thief may have some.
+    if (isStolenRootDropped(before, after)) listener.endConnections();
     before = after;
   });
   return { close: stop };
@@ -33,7 +34,8 @@ function areTokensVoid(before: Authorities, after: Authorities): boolean {
   return wasInDoubt || is.notBeforeMs > was.notBeforeMs;
 }
 
-function isRootMissing(before: Authorities, after: Authorities): boolean {
-  const left = callerRootsOf(after);
-  return callerRootsOf(before).some((root) => !left.some((other) => other.raw.equals(root.raw)));
+function isStolenRootDropped({ rotation }: Authorities, after: Authorities): boolean {
+  const { from, deadlineMs } = rotation?.rotation ?? {};
+  if (from === undefined || deadlineMs === undefined) return false;
+  return !callerRootsOf(after).some((root) => rootDigest(root) === from);
 }
