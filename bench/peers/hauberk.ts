@@ -6,9 +6,8 @@ import { runProgram, startProcess, type BenchCommand } from '../lab/bench-proces
 import { CALLEE_NAME } from '../lab/certificates.ts';
 import type { ClientFiles, HauberkOptions, Peer, PeerContext } from './peer.ts';
 
-const MAIN = join(import.meta.dirname, '../../cli/main.ts');
-/** As cli/hauberk starts it. */
-const NODE_ARGS = ['--disable-warning=ExperimentalWarning'];
+/** What users run: it chooses Node.js and its flags. */
+const LAUNCHER = join(import.meta.dirname, '../../cli/hauberk');
 const COMMAND_DEADLINE_MS = 30_000;
 const NAMESPACE = 'bench';
 const SERVICE_PORT = 8080;
@@ -62,7 +61,8 @@ function hauberk(
   args: readonly string[],
   nodeArgs: readonly string[] = [],
 ): BenchCommand {
-  return { name, program: process.execPath, args: [...NODE_ARGS, ...nodeArgs, MAIN, ...args] };
+  const env = nodeArgs.length === 0 ? {} : { NODE_OPTIONS: nodeArgs.join(' ') };
+  return { name, program: LAUNCHER, args, env };
 }
 
 interface BenchControlPlane {
