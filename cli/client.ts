@@ -87,6 +87,22 @@ export interface CertificateInfo {
   readonly tokenId: string | undefined;
 }
 
+/** A place in the chain over the issuance log. */
+export interface LogHead {
+  readonly sequence: number;
+  /** In lower-case hexadecimal. */
+  readonly hash: string;
+}
+
+/** What was found about the issuance log. */
+export interface LogReport {
+  readonly entries: number;
+  readonly links: number;
+  readonly head: LogHead;
+  /** What is wrong, each in a sentence. */
+  readonly findings: readonly string[];
+}
+
 /** Certificates that were taken out of use. */
 export interface RevocationInfo {
   readonly namespace: string;
@@ -125,6 +141,8 @@ export interface AdminClient extends MeshConfigClient, AuthorityClient, Closeabl
     id: string,
     options?: { readonly withCertificates: boolean },
   ): Promise<{ token: TokenInfo; certificates: number }>;
+  /** Checks the issuance log, and that a head which was noted before is still in it. */
+  verifyCertificates(noted: LogHead | undefined): Promise<LogReport>;
   revoke(target: RevocationTarget): Promise<RevocationInfo[]>;
   readmit(identity: { namespace: string; service: string }): Promise<RevocationInfo>;
   /** Newest first. */
@@ -177,6 +195,14 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
         stub.revokeToken({ id, withCertificates }, ...rest),
       );
       return { token: toToken(token), certificates };
+    },
+    async verifyCertificates(noted = { sequence: 0, hash: '' }) {
+      const { entries, links, headSequence, headHash, findings } =
+        await ask<wire.VerifyCertificatesResponse>((...rest) =>
+          stub.verifyCertificates({ ...noted }, ...rest),
+        );
+      const head = { sequence: headSequence, hash: headHash };
+      return { entries, links, head, findings };
     },
     async revoke(target) {
       const request: wire.RevokeRequest = {

@@ -20,6 +20,7 @@ import { openCertificateAuthority } from './ca/certificate-authority.ts';
 import { openRootRotation } from './ca/rotation/root-rotation.ts';
 import type { ControlPlaneSettings } from './config.ts';
 import { encodeBackup } from './keys/backup-file.ts';
+import { openIssuanceLedger } from './ca/issuance-ledger.ts';
 import { sealedStore } from './keys/sealed-store.ts';
 import { openVault, readVault } from './keys/vault.ts';
 import { startMaintenance } from './server-maintenance.ts';
@@ -93,6 +94,7 @@ export async function startControlPlane(
   const source = { store, trustDomain, nowMs: clock.now() };
   const authorities = await openAuthoritySource(source);
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
+  const ledger = use(await openIssuanceLedger({ store, clock, logger }));
   const turns = createTurns();
   const roots = (): TokenRoots => tokenRootsOf(ca.current());
   const tokens = createTokens({ store, clock, turns, roots });
@@ -141,6 +143,7 @@ export async function startControlPlane(
         admin: createAdminHandlers({
           ...common,
           rotation,
+          ledger,
           keysEncrypted: dataKey !== undefined,
           configFile: configFile?.path,
         }),
@@ -159,6 +162,7 @@ export async function startControlPlane(
       {
         authority: () => ca.maintain(),
         tokens: () => tokens.prune(),
+        issuances: () => ledger.prune(),
         revocations: () => revocations.prune(),
       },
     ),

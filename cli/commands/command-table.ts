@@ -8,6 +8,7 @@ import { caAbort } from './ca-abort.ts';
 import { caRotate } from './ca-rotate.ts';
 import { caStatus } from './ca-status.ts';
 import { certs } from './certs.ts';
+import { certsVerify } from './certs-verify.ts';
 import { demo } from './demo.ts';
 import { inject } from './inject.ts';
 import { rollback } from './rollback.ts';
@@ -108,6 +109,12 @@ export const COMMANDS: readonly Command[] = [
     purpose: 'list who may reach a port',
     group: 'Operate',
     run: authzWhoCanReach,
+  },
+  {
+    words: 'certs verify',
+    purpose: 'check that nobody changed the issuance log',
+    group: 'Operate',
+    run: certsVerify,
   },
   { words: 'certs', purpose: 'show the issuance log', group: 'Operate', run: certs },
   {

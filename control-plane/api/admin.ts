@@ -4,6 +4,7 @@ import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { AdminServer } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { RootRotation } from '../ca/rotation/root-rotation.ts';
+import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
@@ -21,6 +22,7 @@ export interface AdminHandlersOptions {
   readonly ca: CertificateAuthority;
   readonly tokens: Tokens;
   readonly registry: Registry;
+  readonly ledger: Pick<IssuanceLedger, 'verify'>;
   readonly keysEncrypted: boolean;
   readonly rotation: RootRotation;
   readonly revocations: Revocations;
@@ -40,6 +42,7 @@ export type AdminHandlers = Pick<
   | 'listTokens'
   | 'listWorkloads'
   | 'listCertificates'
+  | 'verifyCertificates'
   | keyof AuthorityHandlers
   | keyof MeshConfigHandlers
   | keyof RevocationHandlers
@@ -47,7 +50,7 @@ export type AdminHandlers = Pick<
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
 export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {
-  const { ca, tokens, registry, keysEncrypted, logger } = options;
+  const { ca, tokens, registry, ledger, keysEncrypted, logger } = options;
   const forOperators = createForOperators({ ...options, trustDomain: ca.trustDomain });
   const handlers: AdminHandlers = {
     createToken: forOperators(async ({ namespace, service, ttlSeconds, uses }) => {
@@ -69,6 +72,17 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
       workloads: registry.list().map(toWorkloadMessage),
       keysEncrypted,
     })),
+    verifyCertificates: forOperators(async ({ sequence, hash }) => {
+      const noted = hash === '' ? undefined : { sequence, hash };
+      const { entries, links, head, findings } = await ledger.verify(noted);
+      return {
+        entries,
+        links,
+        headSequence: head.sequence,
+        headHash: head.hash,
+        findings: [...findings],
+      };
+    }),
     listCertificates: forOperators(async ({ limit, spiffeId }) => {
       const issuances = await ca.issuances({
         ...(limit === 0 ? {} : { limit }),

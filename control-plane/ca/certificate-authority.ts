@@ -15,7 +15,6 @@ import {
   issuanceOf,
   issuancesOf,
   listIssuances,
-  pruneIssuances,
   recordIssuance,
   type Issuance,
   type IssuanceQuery,
@@ -88,7 +87,7 @@ export interface CertificateAuthority {
   issuanceOf(certificate: X509Certificate, spiffeId: SpiffeId): Promise<Issuance | undefined>;
   /** Says when the issuer or the root nears its end; not ok when one has expired. */
   health(): CaHealth;
-  /** To be called now and then: makes the next issuer at half of life, and shortens the log. */
+  /** To be called now and then: makes the next issuer at half of life. */
   maintain(): Promise<void>;
 }
 
@@ -176,7 +175,6 @@ export async function openCertificateAuthority(
         logger.warn({ event: 'authority-near-end' }, reason);
       }
       await authorities.change((present) => pruneRetired(present, clock.now()));
-      await pruneIssuances(store, clock.now());
     },
   };
   await renewIssuer(renewal);

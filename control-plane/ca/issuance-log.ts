@@ -66,8 +66,11 @@ export const RETENTION_MS = 24 * 60 * 60 * 1000;
  *   issued/<time>-<serial>
  *   issued-to/<namespace>/<service>/<time>-<serial>
  */
-const BY_TIME = 'issued/';
-const BY_IDENTITY = 'issued-to/';
+/** Where the log is in the order of time. */
+export const BY_TIME = 'issued/';
+
+/** Where it is once more, by identity. */
+export const BY_IDENTITY = 'issued-to/';
 const identityPrefix = ({ namespace, service }: Pick<SpiffeId, 'namespace' | 'service'>): string =>
   `${BY_IDENTITY}${namespace}/${service}/`;
 
@@ -152,23 +155,14 @@ export async function followIssuances(
   });
 }
 
-/** Entries looked at in one go: two deletions each must fit into one transaction of the store. */
-const PRUNE_BATCH = 50;
+/** Whether an entry is older than it has to be. */
+export function isForgettable(entry: Entry, nowMs: number): boolean {
+  return decode(entry).notAfterMs + RETENTION_MS < nowMs;
+}
 
-/**
- * Removes entries that are older than they have to be, oldest first, and stops where a whole batch is
- * still needed: entries of short-lived certificates behind long-lived ones stay a few days longer.
- *
- * @returns how many were removed
- */
-export async function pruneIssuances(store: Store, nowMs: number): Promise<number> {
-  for (let removed = 0; ;) {
-    const { entries } = await store.range(BY_TIME, { limit: PRUNE_BATCH });
-    const due = entries.map(decode).filter(({ notAfterMs }) => notAfterMs + RETENTION_MS < nowMs);
-    if (due.length === 0) return removed;
-    await store.transact([], due.flatMap(forget));
-    removed += due.length;
-  }
+/** The changes of the store that forget an entry. */
+export function forgetEntry(entry: Entry): Operation[] {
+  return forget(decode(entry));
 }
 
 function forget(issuance: Issuance): Operation[] {

@@ -9,7 +9,7 @@ import test from 'ava';
 import { runHauberk } from '../helpers/hauberk-process.ts';
 import { startHttpApp } from '../helpers/http-app.ts';
 import { startHttpLoad } from '../helpers/http-load.ts';
-import { startMesh } from '../helpers/mesh.ts';
+import { startMesh, type Mesh } from '../helpers/mesh.ts';
 
 test('a mesh goes on with a control plane from a backup', async (t) => {
   const mesh = await startMesh(t, { leafLifetimeSeconds: 60 });
@@ -18,6 +18,7 @@ test('a mesh goes on with a control plane from a backup', async (t) => {
   const app = await startHttpApp(t, 'api');
   const api = await mesh.sidecar({ service: 'api', expose: [`8080=127.0.0.1:${app.port}`] });
   const web = await mesh.sidecar({ service: 'web', upstreams: ['api:8080'] });
+  const { head } = await verified(mesh);
   const made = await runHauberk(['backup', file, `--data-dir=${dataDir}`]);
   t.is(made.code, 0, made.stderr);
   t.is((await stat(file)).mode & 0o777, 0o600);
@@ -39,6 +40,7 @@ test('a mesh goes on with a control plane from a backup', async (t) => {
   for (const { process } of [api, web, late]) {
     await process.logged('renewed', undefined, { deadlineMs: 90_000 });
   }
+  t.deepEqual((await verified(mesh, head)).findings, [], 'the log is the same one');
   const { stdout } = await mesh.admin(['status', '--json']);
   const { sidecars } = JSON.parse(stdout) as {
     sidecars: { service: string; connected: boolean }[];
@@ -53,3 +55,13 @@ test('a mesh goes on with a control plane from a backup', async (t) => {
   await load.more(20);
   t.deepEqual((await load.stop()).failures, []);
 });
+
+/** What is found about the issuance log. */
+async function verified(
+  mesh: Mesh,
+  head?: string,
+): Promise<{ readonly head: string; readonly findings: readonly string[] }> {
+  const args = head === undefined ? [] : [`--head=${head}`];
+  const { stdout } = await mesh.admin(['certs', 'verify', '--json', ...args]);
+  return JSON.parse(stdout) as { head: string; findings: string[] };
+}

@@ -23,6 +23,7 @@ const calls: Record<string, (admin: AdminClient) => Promise<unknown>> = {
   createToken: (admin) => admin.createToken(request),
   listTokens: (admin) => admin.listTokens(),
   revokeToken: (admin) => admin.revokeToken('someone'),
+  verifyCertificates: (admin) => admin.verifyCertificates(undefined),
   revoke: (admin) => admin.revoke({ kind: 'identity', namespace: 'shop', service: 'web' }),
   readmit: (admin) => admin.readmit({ namespace: 'shop', service: 'web' }),
   listRevocations: (admin) => admin.listRevocations(),

@@ -188,6 +188,23 @@ export interface ListMeshConfigsResponse {
   configs: MeshConfig[];
 }
 
+export interface VerifyCertificatesRequest {
+  /** A head that was noted before, to be found again; an empty hash is none. */
+  sequence: number;
+  hash: string;
+}
+
+export interface VerifyCertificatesResponse {
+  /** Entries that are as they were sealed. */
+  entries: number;
+  links: number;
+  /** Where the chain ends. */
+  headSequence: number;
+  headHash: string;
+  /** What is wrong, each in a sentence. */
+  findings: string[];
+}
+
 export interface RevokeRequest {
   target:
     | //
@@ -1803,6 +1820,153 @@ export const ListMeshConfigsResponse: MessageFns<ListMeshConfigsResponse> = {
   },
 };
 
+function createBaseVerifyCertificatesRequest(): VerifyCertificatesRequest {
+  return { sequence: 0, hash: "" };
+}
+
+export const VerifyCertificatesRequest: MessageFns<VerifyCertificatesRequest> = {
+  encode(message: VerifyCertificatesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sequence !== 0) {
+      writer.uint32(8).uint64(message.sequence);
+    }
+    if (message.hash !== "") {
+      writer.uint32(18).string(message.hash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyCertificatesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyCertificatesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVerifyCertificatesResponse(): VerifyCertificatesResponse {
+  return { entries: 0, links: 0, headSequence: 0, headHash: "", findings: [] };
+}
+
+export const VerifyCertificatesResponse: MessageFns<VerifyCertificatesResponse> = {
+  encode(message: VerifyCertificatesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.entries !== 0) {
+      writer.uint32(8).uint64(message.entries);
+    }
+    if (message.links !== 0) {
+      writer.uint32(16).uint64(message.links);
+    }
+    if (message.headSequence !== 0) {
+      writer.uint32(24).uint64(message.headSequence);
+    }
+    if (message.headHash !== "") {
+      writer.uint32(34).string(message.headHash);
+    }
+    for (const v of message.findings) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyCertificatesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyCertificatesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.entries = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.links = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.headSequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.headHash = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.findings.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseRevokeRequest(): RevokeRequest {
   return { target: undefined };
 }
@@ -2842,6 +3006,18 @@ export const AdminService = {
       Buffer.from(ListMeshConfigsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMeshConfigsResponse => ListMeshConfigsResponse.decode(value),
   },
+  /** Checks that nothing in the issuance log was changed, added or taken out. */
+  verifyCertificates: {
+    path: "/hauberk.v1.Admin/VerifyCertificates" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: VerifyCertificatesRequest): Buffer =>
+      Buffer.from(VerifyCertificatesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): VerifyCertificatesRequest => VerifyCertificatesRequest.decode(value),
+    responseSerialize: (value: VerifyCertificatesResponse): Buffer =>
+      Buffer.from(VerifyCertificatesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): VerifyCertificatesResponse => VerifyCertificatesResponse.decode(value),
+  },
   /** Takes certificates out of use before they expire; sidecars are told at once. */
   revoke: {
     path: "/hauberk.v1.Admin/Revoke" as const,
@@ -2918,6 +3094,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   rollbackMeshConfig: handleUnaryCall<RollbackMeshConfigRequest, RollbackMeshConfigResponse>;
   /** The versions that are kept, newest first, without their documents. */
   listMeshConfigs: handleUnaryCall<ListMeshConfigsRequest, ListMeshConfigsResponse>;
+  /** Checks that nothing in the issuance log was changed, added or taken out. */
+  verifyCertificates: handleUnaryCall<VerifyCertificatesRequest, VerifyCertificatesResponse>;
   /** Takes certificates out of use before they expire; sidecars are told at once. */
   revoke: handleUnaryCall<RevokeRequest, RevokeResponse>;
   /** Lets an identity have certificates again; those from before stay revoked. */
@@ -3069,6 +3247,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListMeshConfigsResponse) => void,
+  ): ClientUnaryCall;
+  /** Checks that nothing in the issuance log was changed, added or taken out. */
+  verifyCertificates(
+    request: VerifyCertificatesRequest,
+    callback: (error: ServiceError | null, response: VerifyCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  verifyCertificates(
+    request: VerifyCertificatesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: VerifyCertificatesResponse) => void,
+  ): ClientUnaryCall;
+  verifyCertificates(
+    request: VerifyCertificatesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: VerifyCertificatesResponse) => void,
   ): ClientUnaryCall;
   /** Takes certificates out of use before they expire; sidecars are told at once. */
   revoke(

@@ -1,0 +1,121 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import type { Store } from '../store/store.ts';
+import {
+  CHAIN_BASE_KEY,
+  CHAIN_PREFIX,
+  decodeBase,
+  decodeLink,
+  LINK_ENTRIES,
+  linkKey,
+  putBase,
+  putLink,
+  sealEntries,
+  type ChainPlace,
+} from './issuance-chain.ts';
+import { BY_TIME, forgetEntry, isForgettable } from './issuance-log.ts';
+import { verifyChain, type ChainReport } from './verify-chain.ts';
+
+/** What the ledger needs. */
+export interface IssuanceLedgerOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Seals the issuance log: what is issued is written first, and sealed by the next link of the chain
+ * within moments; after a crash, at the next start. The log can only grow at its end, and be forgotten
+ * at its beginning.
+ */
+export interface IssuanceLedger extends Closeable {
+  /** Seals what is there, and checks everything. See `verifyChain`. */
+  verify(noted?: Pick<ChainPlace, 'sequence' | 'hash'>): Promise<ChainReport>;
+  /** Forgets the links all of whose entries are older than they have to be, oldest first. */
+  prune(): Promise<void>;
+  /** Resolves when nothing is being sealed any more. */
+  close(): Promise<void>;
+}
+
+/** Another control plane on the same store sealed in between. */
+const MAX_TRIES = 8;
+
+/** Opens the ledger and seals what was not sealed. @throws StoreError */
+export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promise<IssuanceLedger> {
+  const { store, clock, logger } = options;
+  let head = await readHead(store);
+  let sealing: Promise<void> = Promise.resolve();
+  let waiting = false;
+  const { entries, revision } = await store.range(BY_TIME);
+  /** In the order in which they were written. */
+  let unsealed = [...entries].sort((a, b) => a.createRevision - b.createRevision);
+
+  const sealOnce = async (): Promise<void> => {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const after = head.revision;
+      unsealed = unsealed.filter(({ createRevision }) => createRevision > after);
+      const batch = unsealed.slice(0, LINK_ENTRIES);
+      if (batch.length === 0) return;
+      const link = sealEntries(head, batch);
+      const compare = { key: linkKey(link.sequence), modRevision: 0 };
+      const { succeeded } = await store.transact([compare], [putLink(link)]);
+      head = succeeded ? link : await readHead(store);
+      if (succeeded) tries = -1;
+    }
+  };
+  const seal = (): Promise<void> => {
+    // Whatever is written until it begins is sealed with it.
+    if (waiting) return sealing;
+    waiting = true;
+    sealing = sealing.then(async () => {
+      waiting = false;
+      try {
+        await sealOnce();
+      } catch (error) {
+        logger.error(
+          { event: 'issuances-not-sealed', err: error },
+          `the issuance log is written, but not sealed yet: ${describeError(error)}`,
+        );
+      }
+    });
+    return sealing;
+  };
+
+  await seal();
+  const watch = await store.watch(BY_TIME, revision + 1, ({ events }) => {
+    for (const event of events) if (event.kind === 'put') unsealed.push(event.entry);
+    void seal();
+  });
+  return {
+    async verify(noted) {
+      await seal();
+      return verifyChain(store, noted);
+    },
+    async prune() {
+      for (;;) {
+        const [first] = (await store.range(CHAIN_PREFIX, { limit: 1 })).entries;
+        if (first === undefined) return;
+        const link = decodeLink(first);
+        const sealed = await Promise.all(link.entries.map((key) => store.get(key)));
+        const old = sealed.filter((entry) => entry !== undefined);
+        if (!old.every((entry) => isForgettable(entry, clock.now()))) return;
+        const { succeeded } = await store.transact(
+          [{ key: first.key, modRevision: first.modRevision }],
+          [...old.flatMap(forgetEntry), { kind: 'delete', key: first.key }, putBase(link)],
+        );
+        if (!succeeded) return;
+      }
+    },
+    async close() {
+      await watch.close();
+      await sealing;
+    },
+  };
+}
+
+async function readHead(store: Store): Promise<ChainPlace> {
+  const [last] = (await store.range(CHAIN_PREFIX, { limit: 1, order: 'descending' })).entries;
+  return last === undefined ? decodeBase(await store.get(CHAIN_BASE_KEY)) : decodeLink(last);
+}
