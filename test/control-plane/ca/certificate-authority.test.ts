@@ -90,6 +90,36 @@ test('at half of its life the issuer gets a successor under the same root', asyn
   t.deepEqual(ca.health(), { ok: true, reasons: [] });
 });
 
+test('nobody has to notice the next issuer: what either signed leads to the same root', async (t) => {
+  const { open, clock } = await rig(t);
+  const [ca, other] = [await open(), await open()];
+  const before = await issue(ca);
+  await clock.advance(ISSUER_LIFETIME_MS / 2);
+  await Promise.all([ca.maintain(), other.maintain()]);
+  const [after, elsewhere] = [await issue(ca), await issue(other)];
+  t.is(after.chain[1].serialNumber, elsewhere.chain[1].serialNumber, 'two make one between them');
+  t.not(after.chain[1].serialNumber, before.chain[1].serialNumber);
+  t.deepEqual(after.bundle, before.bundle, 'no sidecar is told anything');
+  const [root] = after.bundle.roots;
+  for (const { chain } of [before, after]) {
+    t.is(chain.length, 2);
+    t.true(chain[0].verify(chain[1].publicKey));
+    t.true(root !== undefined && chain[1].verify(root.publicKey));
+  }
+});
+
+test('who did not hear of the next issuer signs with it all the same', async (t) => {
+  const { open, clock } = await rig(t);
+  const [ca, stale] = [await open(), await open()];
+  const before = await issue(stale);
+  await clock.advance(ISSUER_LIFETIME_MS / 2);
+  await ca.maintain();
+  const [expected, got] = [await issue(ca), await issue(stale)];
+  t.is(got.chain[1].serialNumber, expected.chain[1].serialNumber);
+  t.not(got.chain[1].serialNumber, before.chain[1].serialNumber);
+  t.is((await ca.issuances({})).length, 2, 'each is in the log once, the expired one not any more');
+});
+
 test('an issuer without a successor warns, never signs past its end, and then refuses', async (t) => {
   const { open, clock, store, log } = await rig(t);
   const ca = await open();
