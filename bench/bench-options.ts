@@ -26,7 +26,7 @@ Measures Hauberk side by side with other sidecars on this machine: the same appl
 cores and load, in interleaved rounds. Linux; everything on loopback; leaves nothing behind.
 
 Options:
-  --full            all workloads, five rounds, and --page; about an hour
+  --full            all workloads, three rounds, and --page; about an hour
   --check           a short run that fails only where a target is missed by half
   --only WORKLOAD   this workload, or those that begin so; repeat for more
   --peers A,B       only these peers beside Hauberk
@@ -44,7 +44,7 @@ Exit code: 0 when it was measured, 1 when not, or when --check found a ratio far
 
 const DEFAULTS = {
   quick: { rounds: 2, seconds: 2 },
-  full: { rounds: 5, seconds: 5 },
+  full: { rounds: 3, seconds: 4 },
   check: { rounds: 3, seconds: 1.5 },
 } as const;
 

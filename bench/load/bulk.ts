@@ -36,13 +36,14 @@ async function download({ port, path, bytes }: BulkOrder): Promise<void> {
       // The head of the answer is one small segment and comes whole.
       if (got === 0) expected = SINK.indexOf(HEAD_END) + HEAD_END.length + bytes;
       got += length;
+      // How a sidecar carries the end of a connection is not what is measured here.
+      if (got >= expected) socket.end();
       return true;
     },
   };
   const socket = connect({ ...ADDRESS, port, onread });
-  // Some sidecars end with a reset what has been carried to its end: the count below is what matters.
   socket.on('error', () => undefined);
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n`);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: app\r\n\r\n`);
   await closed(socket);
   if (got !== expected) throw new Error(`expected ${expected} bytes, got ${got}`);
 }
