@@ -5,8 +5,11 @@ import type { LoadOrder } from './messages.ts';
 import { slowLoad } from './slow.ts';
 import { timelineLoad } from './timeline.ts';
 
-function print(outcome: unknown): void {
-  process.stdout.write(`${JSON.stringify(outcome)}\n`);
+/** Resolves when it is written: what is long does not go into a pipe at once. */
+function print(outcome: unknown): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(`${JSON.stringify(outcome)}\n`, () => resolve());
+  });
 }
 
 const HELD = { held: true };
@@ -16,19 +19,19 @@ const order = JSON.parse(json) as LoadOrder;
 process.stdin.resume().once('end', () => process.exit(0));
 switch (order.kind) {
   case 'bulk':
-    print(await bulkLoad(order));
+    await print(await bulkLoad(order));
     process.exit(0);
     break;
   case 'timeline':
-    print(await timelineLoad(order));
+    await print(await timelineLoad(order));
     process.exit(0);
     break;
   case 'idle':
     await idleLoad(order);
-    print(HELD);
+    await print(HELD);
     break;
   case 'slow':
     await slowLoad(order);
-    print(HELD);
+    await print(HELD);
     break;
 }

@@ -39,7 +39,8 @@ export function startLoad(order: LoadOrder, placement: Placement): RunningLoad {
   });
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   process.onLine((line) => {
-    if (line.startsWith('{')) resolve(JSON.parse(line));
+    // One that was killed may have left half a line.
+    if (line.startsWith('{') && line.endsWith('}')) resolve(JSON.parse(line));
   });
   void process.ended.then((code) => {
     const said = process.output().slice(-400);
