@@ -171,12 +171,12 @@ export class FlowControlModel {
 
   /** What is not as it must be, once nothing moves any more. */
   problems(): string[] {
-    return [...this.pairs].flatMap(([id, { client, server }]) => [
-      ...(client?.problems ?? []),
-      ...(server?.problems ?? []),
-      ...directionProblems(`stream ${id} up`, client, server),
-      ...directionProblems(`stream ${id} down`, server, client),
-    ]);
+    const problems = this.ends.flatMap((end) => end.problems);
+    for (const [id, { client, server }] of this.pairs) {
+      problems.push(...directionProblems(`stream ${id} up`, client, server));
+      problems.push(...directionProblems(`stream ${id} down`, server, client));
+    }
+    return problems;
   }
 
   /** Everything that one side has sent. */

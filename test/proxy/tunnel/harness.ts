@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { systemClock } from '../../../common/clock.ts';
 import type { Clock } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
+import type { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import type {
   IdentityChange,
   IdentitySource,
@@ -93,13 +94,15 @@ export interface Engine {
 export interface EngineOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<TunnelLimits>;
+  /** Instead of the one that all tunnels of a process share. */
+  readonly memory?: MemoryBudget;
 }
 
 /** An engine; its listeners are closed when the test ends. */
 export function createEngine(
   t: ExecutionContext,
   identity: TestIdentity,
-  { clock = systemClock, limits = {} }: EngineOptions = {},
+  { clock = systemClock, limits = {}, memory }: EngineOptions = {},
 ): Engine {
   const lines: Record<string, unknown>[] = [];
   const logger = pino(
@@ -108,7 +111,8 @@ export function createEngine(
   );
   const registry = new Registry();
   const metrics = createProxyMetrics(registry);
-  const shared = { identity, clock, metrics, logger };
+  const own = memory === undefined ? {} : { memory };
+  const shared = { identity, clock, metrics, logger, ...own };
   return {
     identity,
     metrics,
