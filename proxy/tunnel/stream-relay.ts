@@ -110,7 +110,9 @@ class StreamRelay implements StreamReceiver {
     this.#queue.push(chunk);
     this.#queuedBytes += chunk.length;
     if (this.#writingBytes > 0) return;
-    if (!more || this.#queuedBytes >= GATHER_BYTES) this.#write();
+    // A small message goes at once; the small end of something larger goes with the rest of it.
+    const isAlone = !more && this.#queue.length === 1;
+    if (isAlone || this.#queuedBytes >= GATHER_BYTES) this.#write();
     else if (!this.#isGathering) {
       this.#isGathering = true;
       atEndOfTurn(this.#onEndOfTurn);
