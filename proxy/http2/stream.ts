@@ -142,17 +142,20 @@ export class Http2Stream implements Sender, Holder {
   }
 
   /**
-   * Sends bytes, which are the caller's again when it returns. False: send nothing more before
-   * `resume` is called. The bytes are never lost: what cannot go now goes later.
+   * Sends bytes. False: send nothing more before `resume` is called. The bytes are never lost: what
+   * cannot go now goes later.
+   *
+   * @param isShared is false when the memory is the stream's from now on; otherwise it is the caller's
+   *   again when this returns, and what has to wait is copied
    */
-  send(chunk: Buffer): boolean {
+  send(chunk: Buffer, isShared = true): boolean {
     if (this.#isClosed || this.#localEnd !== 'open') return false;
     const { outbox } = this.#host;
     // Never past what waits already.
     const mustWait = outbox.isFull || this.#unsent !== undefined;
     const sent = mustWait ? 0 : this.#host.transmit(this, chunk, chunk.length);
     if (sent < chunk.length) {
-      const rest = Buffer.from(chunk.subarray(sent));
+      const rest = isShared ? Buffer.from(chunk.subarray(sent)) : chunk.subarray(sent);
       this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);
       if (this.sendWindowBytes > 0) outbox.wait(this);
       this.#account();

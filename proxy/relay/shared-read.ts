@@ -29,14 +29,16 @@ export function connectWithSharedRead(options: net.TcpNetConnectOpts): net.Socke
   return socket;
 }
 
-/**
- * Has the bytes of a socket go to a receiver, or to nobody any more. A chunk is valid during the call
- * only. Reading begins with `resume`.
- */
+/** True when the bytes of the socket are in the shared buffer: valid during the receiver's call only. */
+export function hasSharedRead(socket: net.Socket): boolean {
+  return receivers.has(socket);
+}
+
+/** Has the bytes of a socket go to a receiver, or to nobody any more. Reading begins with `resume`. */
 export function readInto(
   socket: net.Socket,
   receiver: ((chunk: Buffer) => void) | undefined,
 ): void {
-  if (receivers.has(socket)) receivers.set(socket, receiver);
+  if (hasSharedRead(socket)) receivers.set(socket, receiver);
   else if (receiver !== undefined) socket.on('data', receiver);
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import type { Http2Stream, StreamEnd, StreamReceiver } from '../http2/stream.ts';
-import { readInto } from '../relay/shared-read.ts';
+import { hasSharedRead, readInto } from '../relay/shared-read.ts';
 import type { RelayCounters, RelayOutcome } from '../relay/relay.ts';
 import { atEndOfTurn } from './end-of-turn.ts';
 
@@ -37,6 +37,8 @@ class StreamRelay implements StreamReceiver {
   readonly #socket: Socket;
   readonly #stream: Http2Stream;
   readonly #counters: RelayCounters;
+  /** What is read is in memory that the next read needs. */
+  readonly #isShared: boolean;
   /** A byte or an end has gone either way. */
   #isTouched = false;
   #isSettled = false;
@@ -57,6 +59,7 @@ class StreamRelay implements StreamReceiver {
     this.#socket = socket;
     this.#stream = stream;
     this.#counters = counters;
+    this.#isShared = hasSharedRead(socket);
     // An error is followed by 'close', where it is judged; after us too, until somebody takes over.
     socket.on('error', ignore);
     if (stream.isClosed && !stream.hasAllOfPeer) this.ended(stream.closedAs ?? { kind: 'lost' });
@@ -82,7 +85,7 @@ class StreamRelay implements StreamReceiver {
   readonly #onSocketData = (chunk: Buffer): void => {
     this.#isTouched = true;
     this.#counters.bytesFromApp += chunk.length;
-    if (!this.#stream.send(chunk)) this.#socket.pause();
+    if (!this.#stream.send(chunk, this.#isShared)) this.#socket.pause();
   };
 
   readonly #onSocketEnd = (): void => {
