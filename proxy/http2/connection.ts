@@ -295,9 +295,10 @@ export class Http2Connection implements StreamHost {
       throw new ConnectionError('ENHANCE_YOUR_CALM', 'expected CONNECT, got a flood of requests');
     }
     const stream = this.#addStream(streamId);
+    // First, so that an answer that ends the stream ends it well.
+    if (endStream) stream.remoteEnd();
     if (head.kind === 'connect') handler.connect(stream, head.authority);
     else this.respond(stream, 400, true);
-    if (endStream && !stream.isClosed) stream.remoteEnd();
   }
 
   #settings(payload: Buffer): void {
