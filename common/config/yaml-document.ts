@@ -76,9 +76,7 @@ function sentenceOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_value':
       return `expected one of ${issue.values.map(String).join(', ')}, got ${shown(issue.input)}`;
     case 'invalid_union':
-      return issue.discriminator !== undefined
-        ? `expected a known ${issue.discriminator}, got ${shown(issue.input)}`
-        : undefined;
+      return unionSentence(issue);
     case 'too_small':
       return issue.origin === 'array' ? 'expected at least one' : undefined;
     case 'custom':
@@ -89,6 +87,13 @@ function sentenceOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_element':
       return undefined;
   }
+}
+
+/** What a union is told apart by has a value that none of its members has. */
+function unionSentence({ discriminator, options, input }: z.core.$ZodRawIssue): string | undefined {
+  if (typeof discriminator !== 'string' || !Array.isArray(options)) return undefined;
+  const came = (input as Readonly<Record<string, unknown>>)[discriminator];
+  return `expected one of ${options.map(String).join(', ')}, got ${shown(came)}`;
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {

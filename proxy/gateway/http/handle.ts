@@ -144,10 +144,16 @@ async function forward(
     request = await Promise.race([sending, late.promise]);
     const body = sendBody(exchange, request, limits.bodyBytes);
     // However long the client takes for its body, the service's time begins after it.
-    void body.sent.then(waitForAnswer);
+    let isSent = false;
+    void body.sent.then(() => {
+      isSent = true;
+      waitForAnswer();
+    });
     const answer = await Promise.race([request.answer, body.failed, late.promise]);
     timer?.cancel();
     await Promise.race([passAnswer(exchange, answer), body.failed]);
+    // The service did not want to hear the rest, and may not read it any more.
+    if (!isSent) request.abort();
     return answer.status;
   } catch (error) {
     request?.abort();

@@ -13,6 +13,8 @@ interface State {
   /** Answers that are not complete, in the order of their requests. */
   readonly pending: Set<http.ServerResponse>;
   refused: boolean;
+  /** It has carried a request, and none now: nobody loses anything when it ends. */
+  idle: boolean;
 }
 
 /**
@@ -29,15 +31,23 @@ export class Connections {
     this.#events = events;
   }
 
+  isIdle(socket: Duplex): boolean {
+    return this.#states.get(socket)?.idle === true;
+  }
+
   isRefused(socket: Duplex): boolean {
     return this.#states.get(socket)?.refused === true;
   }
 
   /** A request has arrived that is to be answered. */
   begun(socket: Duplex, response: http.ServerResponse): void {
-    const { pending } = this.#stateOf(socket);
-    pending.add(response);
-    response.once('close', () => pending.delete(response));
+    const state = this.#stateOf(socket);
+    state.pending.add(response);
+    state.idle = false;
+    response.once('close', () => {
+      state.pending.delete(response);
+      state.idle = state.pending.size === 0;
+    });
   }
 
   /** A request was refused, and is answered: the last one on this connection. */
@@ -67,7 +77,7 @@ export class Connections {
   #stateOf(socket: Duplex): State {
     const existing = this.#states.get(socket);
     if (existing !== undefined) return existing;
-    const state: State = { pending: new Set(), refused: false };
+    const state: State = { pending: new Set(), refused: false, idle: false };
     this.#states.set(socket, state);
     return state;
   }

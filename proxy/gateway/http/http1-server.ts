@@ -51,21 +51,21 @@ export function createHttp1Server(events: Http1Events): Http1Server {
   });
   // Beyond a count, fields would be left out without a word: they are bounded by their size.
   server.maxHeadersCount = 0;
-  const open = (request: http.IncomingMessage, response: http.ServerResponse) =>
+  const begin = (request: http.IncomingMessage, response: http.ServerResponse) =>
     openExchange(request, response, { events, connections });
   server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
-    const exchange = open(request, response);
+    const exchange = begin(request, response);
     if (exchange !== undefined) events.request(exchange, request.socket);
   });
   server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
-    const exchange = open(request, response);
+    const exchange = begin(request, response);
     if (exchange === undefined) return;
     const { contentLength = 0 } = exchange.head;
     if (contentLength <= limits.bodyBytes) response.writeContinue();
     events.request(exchange, request.socket);
   });
   server.on('checkExpectation', (request: http.IncomingMessage, response: http.ServerResponse) => {
-    const exchange = open(request, response);
+    const exchange = begin(request, response);
     if (exchange === undefined) return;
     connections.refused('expectation', request.socket);
     answerOwn(exchange, refusalAnswer('expectation'));
@@ -76,7 +76,7 @@ export function createHttp1Server(events: Http1Events): Http1Server {
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);
     response.on('finish', () => socket.end());
-    const exchange = open(request, response);
+    const exchange = begin(request, response);
     if (exchange === undefined) return;
     if (exchange.head.hasBody || exchange.head.method !== 'GET') {
       connections.refused('malformed', socket);
@@ -94,13 +94,27 @@ export function createHttp1Server(events: Http1Events): Http1Server {
   });
   // It does not listen itself; this starts its watch over slow connections.
   server.emit('listening');
+  const sockets = new Set<Duplex>();
+  const closeWhenUnused = (): void => {
+    // Ends the watch, which would outlive a listener that is changed.
+    if (connections.closing && sockets.size === 0) server.close();
+  };
   return {
-    accept: (socket) => void server.emit('connection', socket),
+    accept(socket) {
+      sockets.add(socket);
+      socket.once('close', () => {
+        sockets.delete(socket);
+        closeWhenUnused();
+      });
+      server.emit('connection', socket);
+    },
     refuse() {
       connections.closing = true;
-      server.closeIdleConnections();
-      // Goes on answering, and stops to look for slow ones when the last connection has ended.
-      server.keepAliveTimeout = 1;
+      // `closeIdleConnections` also ends those whose first request is about to arrive.
+      for (const socket of sockets) {
+        if (connections.isIdle(socket)) socket.end(() => socket.destroy());
+      }
+      closeWhenUnused();
     },
   };
 }

@@ -145,16 +145,31 @@ class Http2Exchange implements Exchange {
   answer({ status, fields, ended, trailers }: AnswerHead): Writable {
     const stream = this.#stream;
     const headers = { ...http2HeadersOf(fields), ':status': status };
-    stream.respond(headers, { endStream: ended, waitForTrailers: trailers && !ended });
-    if (trailers && !ended) {
-      stream.on('wantTrailers', () => stream.sendTrailers(http2HeadersOf(this.#answerTrailers)));
+    const withTrailers = trailers && !ended;
+    if (withTrailers) {
+      stream.on('wantTrailers', () => {
+        stream.sendTrailers(http2HeadersOf(this.#answerTrailers));
+        this.#stopReading();
+      });
+    } else {
+      stream.once('finish', () => this.#stopReading());
     }
+    stream.respond(headers, { endStream: ended, waitForTrailers: withTrailers });
     return stream;
   }
 
   finish(trailers: readonly Field[]): void {
     this.#answerTrailers = trailers;
     this.#stream.end();
+  }
+
+  /** The answer is complete: who still sends is told that nobody listens (RFC 9113 section 8.1). */
+  #stopReading(): void {
+    const stream = this.#stream;
+    if (!this.head.hasBody || stream.readableEnded) return;
+    setImmediate(() => {
+      if (!stream.readableEnded && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
+    });
   }
 
   abort(): void {

@@ -37,7 +37,13 @@ let app: EchoApp;
 let gateway: GatewayUnderTest;
 
 test.before(async () => {
-  app = await startEchoApp(scope, 'app');
+  app = await startEchoApp(scope, 'app', ({ url, socket }, response) => {
+    if (url === '/early') response.end('enough');
+    if (url !== '/cut') return url === '/early';
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    response.write('half', () => socket.resetAndDestroy());
+    return true;
+  });
   const echo = await startTcpApp(scope, (socket) => socket.pipe(socket));
   gateway = await openGatewayUnderTest(scope, {
     listeners: LISTENERS,
