@@ -19,6 +19,7 @@ export const REQUIREMENTS = {
   slirp4netns: { package: 'slirp4netns' },
   mmdebstrap: { package: 'mmdebstrap' },
   nft: { package: 'nftables' },
+  nghttpx: { package: 'nghttp2-proxy', service: 'nghttpx' },
   ip: { package: 'iproute2' },
   tcpdump: { package: 'tcpdump' },
   ping: { package: 'iputils-ping' },
