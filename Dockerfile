@@ -37,7 +37,9 @@ COPY control-plane control-plane
 COPY proxy proxy
 COPY keeper keeper
 COPY cli cli
-RUN hauberk version
+# Fills the cache of compiled code, which the user below only reads.
+RUN hauberk version && hauberk proxy --help > /dev/null && hauberk control-plane --help > /dev/null \
+ && chmod -R a+rX node_modules/.cache
 ENV NODE_ENV=production
 USER 15337:15337
 WORKDIR /var/lib/hauberk
