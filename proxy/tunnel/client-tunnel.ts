@@ -84,10 +84,11 @@ export class ClientTunnel implements Tunnel {
     const { promise, resolve, reject } = Promise.withResolvers<Http2Stream>();
     const { http2 } = this.#connection;
     const stream = http2.connect(authority, {
-      headers(fields: readonly HeaderField[]) {
+      headers(fields: readonly HeaderField[], endStream: boolean) {
         const status = readStatus(fields);
-        // Interim answers say nothing (RFC 9110 section 15.2).
-        if (status !== undefined && status >= 100 && status < 200) return;
+        const isInterim = status !== undefined && status >= 100 && status < 200;
+        // Interim answers say nothing (RFC 9110 section 15.2), and another follows.
+        if (isInterim && !endStream) return;
         if (status === 200) return settle(() => resolve(opened));
         settle(() => reject(answerError(status)));
       },

@@ -65,9 +65,8 @@ for (const [what, [text, sentence]] of Object.entries(REFUSED)) {
   });
 }
 
-test('a hostile file of a few megabytes is refused in no time', (t) => {
-  const hostile = '-----BEGIN CERTIFICATE-----\n'.repeat(100_000);
-  const startMs = performance.now();
+test('a hostile file of a few megabytes is refused, and not searched again from every line', (t) => {
+  // With a search that starts anew at each line this would go on past the deadline of the run.
+  const hostile = '-----BEGIN CERTIFICATE-----\n'.repeat(1_000_000);
   t.throws(() => parsePemChain(hostile), { instanceOf: PkiError });
-  t.true(performance.now() - startMs < 1000);
 });

@@ -168,6 +168,14 @@ test('a foreign server that answers nonsense, or resets, is told apart', async (
   t.deepEqual(codes, ['protocol', 'refused-stream', 'app-unreachable', 'protocol']);
 });
 
+test('interim answers of a foreign server are not the answer', async (t) => {
+  const tunnel = await foreignServer(t, (stream) => {
+    stream.additionalHeaders({ ':status': 103 });
+    stream.respond({ ':status': 200 });
+  });
+  (await within('the answer', tunnel.open('127.0.0.1:80'))).reset();
+});
+
 test('openssl completes the handshake with a certificate, and is told nothing without one', async (t) => {
   const authority = createTestAuthority();
   const api = createEngine(t, createIdentity(authority, 'api'));
