@@ -13,6 +13,7 @@ import {
   allow,
   choice,
   durationSeconds,
+  egress,
   expose,
   filePath,
   hostPort,
@@ -75,6 +76,12 @@ export const PROXY_SETTINGS = {
   upstream: listSetting(upstream, {
     description: 'a local port for a service of the mesh, as in 127.0.0.1:9000=api:8080',
     placeholder: 'LISTEN=SERVICE[.NAMESPACE]:PORT',
+  }),
+  egress: listSetting(egress, {
+    description:
+      'a local port for a server outside, as in 127.0.0.1:9001=example.com:443; TLS is spoken to it as ' +
+      'mesh.yaml says',
+    placeholder: 'LISTEN=HOST:PORT',
   }),
   expose: listSetting(expose, {
     description: 'a port that peers may reach, and where the application listens',

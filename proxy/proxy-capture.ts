@@ -1,3 +1,4 @@
+import { mayLeave } from '../common/authorization/egress.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import { ListenError } from '../common/listen.ts';
 import type { Departed } from './discovery/departed.ts';
@@ -10,6 +11,7 @@ import type { ConnectorDependencies } from './outbound/connector.ts';
 import { isRestricted } from './policy/authorize.ts';
 import type { Room } from './proxy-room.ts';
 import type { PlaintextListener } from './relay/plaintext-listener.ts';
+import type { Destination } from './tunnel/authority.ts';
 
 /** The listeners of transparent interception. */
 export interface Capture extends Closeable {
@@ -49,7 +51,15 @@ export async function openCapture(
     isRestricted: (port: number) => isRestricted(policies.current(), self, port),
   };
   await using opened = new AsyncDisposableStack();
-  const outbound = { ...shared, ...connector, departed, mode: config.outbound };
+  const callsOutside = ({ address: host, port }: Destination): boolean | undefined =>
+    policies.mesh && mayLeave(policies.mesh.egress, self, { host, port });
+  const outbound = {
+    ...shared,
+    ...connector,
+    departed,
+    mode: config.outbound,
+    mayLeave: callsOutside,
+  };
   const listeners: PlaintextListener[] = [];
   const own = (listener: PlaintextListener): void => {
     opened.adopt(listener, (opening) => opening.close());

@@ -24,6 +24,7 @@ import { createOwnAddresses } from './own-addresses.ts';
 import { openCapture, type Capture, type CaptureOptions } from './proxy-capture.ts';
 import { openInbound } from './proxy-inbound.ts';
 import type { Edge, OpenEdge } from './proxy-edge.ts';
+import { openEgress } from './proxy-egress.ts';
 import { openOutbound } from './proxy-outbound.ts';
 import { placeOf } from './proxy-place.ts';
 import type { Room } from './proxy-room.ts';
@@ -135,6 +136,7 @@ export async function startProxy(
   metrics.view(() => viewGauge(sync.view));
   metrics.buffered(() => TUNNEL_MEMORY.totalBytes);
   const outbound = own(await openOutbound(room, sync.view));
+  const egress = own(await openEgress(room));
 
   // Ready means that peers can find us and we them; a control plane that is away must not stop us.
   await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
@@ -153,7 +155,8 @@ export async function startProxy(
       readiness.draining();
       await sync.goodbye();
       const deadlineMs = config.drainSeconds * 1000;
-      const doors = [...outbound.listeners, ...(capture?.listeners ?? []), inbound, edge];
+      const listeners = [outbound, egress, capture].flatMap((part) => part?.listeners ?? []);
+      const doors = [...listeners, inbound, edge];
       const drained = doors
         .filter((door) => door !== undefined)
         .map((door) => drain(door, { clock, deadlineMs, hurried }));

@@ -34,7 +34,7 @@ const ARCHITECTURE: Architecture = {
       ['main.ts'],
       ['proxy*'],
       ['admin/', 'gateway/'],
-      ['inbound/', 'outbound/'],
+      ['inbound/', 'outbound/', 'egress/'],
       ['tunnel/'],
       ['identity/', 'discovery/'],
       ['policy/', 'interception/'],

@@ -1,3 +1,4 @@
+import type { Egress } from './egress.ts';
 import type { NamePattern } from './name-pattern.ts';
 
 /** One rule of who may talk to whom. */
@@ -30,8 +31,10 @@ export interface Policy {
 /** What is in force where nobody has written rules: the mesh is open to its members. */
 export const OPEN_POLICY: Policy = { fallback: 'mesh', rules: [] };
 
-/** A policy, and which version of the mesh configuration it comes from. */
+/** The policies of a mesh, and which version of the mesh configuration they come from. */
 export interface MeshPolicy {
   readonly configVersion: number;
   readonly policy: Policy;
+  /** Where outside members may go, and how. */
+  readonly egress: Egress;
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { canonicalAddress } from '../ip-address.ts';
 import { isLabel } from '../names.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -15,6 +16,13 @@ export interface Upstream {
   /** Undefined: the sidecar's own namespace. */
   readonly namespace: string | undefined;
   readonly port: number;
+}
+
+/** A local listener for a server outside of the mesh: `--egress 127.0.0.1:9001=example.com:443`. */
+export interface EgressPort {
+  readonly listen: HostPort;
+  /** The host in lower case, or an address in canonical form. */
+  readonly place: HostPort;
 }
 
 /** A port that peers may reach, and where the application listens: `--expose 8080=127.0.0.1:8080`. */
@@ -85,6 +93,17 @@ export function parseUpstream(text: string): Upstream {
     throw malformed(`${expected}, names in lower-case letters, digits, "-" and "_"`, text);
   }
   return { listen: parseLocal(listen, 0), service, namespace, port: parsePort(port) };
+}
+
+/** Reads `LISTEN=HOST:PORT`; LISTEN is `host:port`, or a port on 127.0.0.1. @throws ConfigError */
+export function parseEgress(text: string): EgressPort {
+  const [listen = '', target = '', ...rest] = text.split('=');
+  if (listen === '' || target === '' || rest.length > 0) {
+    throw malformed('LISTEN=HOST:PORT as in 127.0.0.1:9001=payments.example.com:443', text);
+  }
+  const { host, port } = parseHostPort(target);
+  const place = { host: canonicalAddress(host) ?? host.toLowerCase(), port };
+  return { listen: parseLocal(listen, 0), place };
 }
 
 /**

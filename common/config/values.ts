@@ -2,8 +2,15 @@ import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isLabel, isTrustDomain } from '../names.ts';
-import { parseAllow, parseExpose, parseHostPort, parsePort, parseUpstream } from './address.ts';
-import type { Allow, Expose, HostPort, Upstream } from './address.ts';
+import {
+  parseAllow,
+  parseEgress,
+  parseExpose,
+  parseHostPort,
+  parsePort,
+  parseUpstream,
+} from './address.ts';
+import type { Allow, EgressPort, Expose, HostPort, Upstream } from './address.ts';
 import { ConfigError } from './config-error.ts';
 
 /** A zod type for one value: text from a flag or the environment, anything from a file. */
@@ -72,6 +79,9 @@ export const hostPort: ValueType<HostPort> = valueType('HOST:PORT', (raw) => par
 
 /** `LISTEN=SERVICE[.NAMESPACE]:PORT`. */
 export const upstream: ValueType<Upstream> = valueType('an upstream', parseUpstream);
+
+/** `LISTEN=HOST:PORT`. */
+export const egress: ValueType<EgressPort> = valueType('a port for a server outside', parseEgress);
 
 /** `PORT[=ADDRESS]`. */
 export const expose: ValueType<Expose> = valueType('an exposed port', parseExpose);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AUTHORIZATION_KEYS, authorizationSection } from './authorization.ts';
+import { EGRESS_KEYS, egressSection } from './egress.ts';
 import { LIFETIMES_KEYS, lifetimesSection } from './lifetimes.ts';
 
 /**
@@ -10,6 +11,8 @@ import { LIFETIMES_KEYS, lifetimesSection } from './lifetimes.ts';
 export const MESH_CONFIG_SCHEMA = z.strictObject({
   /** Who may talk to whom. */
   authorization: authorizationSection.prefault({}),
+  /** Which places outside may be called, and how TLS is spoken to them. */
+  egress: egressSection.prefault({}),
   /** How long certificates live. */
   lifetimes: lifetimesSection.prefault({}),
 });
@@ -17,9 +20,13 @@ export const MESH_CONFIG_SCHEMA = z.strictObject({
 /** What a mesh configuration says, complete with its defaults. */
 export type MeshConfig = Readonly<z.output<typeof MESH_CONFIG_SCHEMA>>;
 
-/** Every key of any section, to guess what a misspelt one was meant to be. */
-export const MESH_CONFIG_KEYS: readonly string[] = [
-  ...Object.keys(MESH_CONFIG_SCHEMA.shape),
-  ...AUTHORIZATION_KEYS,
-  ...LIFETIMES_KEYS,
-];
+const SECTION_KEYS: Readonly<Record<keyof MeshConfig, readonly string[]>> = {
+  authorization: AUTHORIZATION_KEYS,
+  egress: EGRESS_KEYS,
+  lifetimes: LIFETIMES_KEYS,
+};
+
+/** Every key of a section, or of the document, to guess what a misspelt one was meant to be. */
+export function meshConfigKeys(section: string | undefined): readonly string[] {
+  return new Map(Object.entries(SECTION_KEYS)).get(section ?? '') ?? Object.keys(SECTION_KEYS);
+}

@@ -2,7 +2,7 @@ import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } fr
 import type { z } from 'zod';
 import { suggest } from '../config/suggest.ts';
 import { describeError } from '../errors.ts';
-import { MESH_CONFIG_KEYS, MESH_CONFIG_SCHEMA, type MeshConfig } from './mesh-config.ts';
+import { meshConfigKeys, MESH_CONFIG_SCHEMA, type MeshConfig } from './mesh-config.ts';
 import { MeshConfigError, type MeshConfigProblem } from './mesh-config-error.ts';
 
 /** The largest configurations have some thousands of lines; what is larger is another file. */
@@ -68,7 +68,7 @@ function locate(document: Document, issue: z.core.$ZodIssue): Located[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({
       offset: offsetOf(document, [...issue.path, key], 'key'),
-      sentence: `${describePath(issue.path)} has the unknown key ${JSON.stringify(key)}${nearKey(key)}`,
+      sentence: `${describePath(issue.path)} has the unknown key ${JSON.stringify(key)}${nearKey(key, issue.path[0])}`,
     }));
   }
   const offset = offsetOf(document, issue.path, 'value');
@@ -80,8 +80,8 @@ function locate(document: Document, issue: z.core.$ZodIssue): Located[] {
   return [{ offset, sentence }];
 }
 
-function nearKey(key: string): string {
-  const near = suggest(key, MESH_CONFIG_KEYS);
+function nearKey(key: string, section: PropertyKey | undefined): string {
+  const near = suggest(key, meshConfigKeys(section?.toString()));
   return near === undefined || near === key ? '' : `; did you mean ${near}?`;
 }
 

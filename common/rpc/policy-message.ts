@@ -1,9 +1,11 @@
+import { NO_EGRESS } from '../authorization/egress.ts';
 import {
   formatNamePattern,
   type NamePattern,
   readNamePattern,
 } from '../authorization/name-pattern.ts';
 import type { MeshPolicy, Policy, PolicyRule } from '../authorization/policy.ts';
+import { fromEgressMessage, toEgressMessage, type EgressMessage } from './egress-message.ts';
 import { RpcError } from './rpc-error.ts';
 
 /** A rule as it travels (`hauberk.v1.PolicyRule`), and as it is saved. */
@@ -22,6 +24,8 @@ export interface PolicyMessage {
   configVersion: number;
   fallback: string;
   rules: PolicyRuleMessage[];
+  /** Undefined when nothing is said about places outside. */
+  egress: EgressMessage | undefined;
 }
 
 /**
@@ -30,6 +34,9 @@ export interface PolicyMessage {
  */
 const POLICY_LEVEL = 1;
 
+/** The level of policies with a part about places outside: who overlooked it would let traffic out. */
+const EGRESS_LEVEL = 2;
+
 /**
  * Reads a policy from outside, all of it or nothing: to leave out a rule that makes no sense could
  * open a door.
@@ -37,21 +44,27 @@ const POLICY_LEVEL = 1;
  * @throws RpcError `protocol`
  */
 export function fromPolicyMessage(message: PolicyMessage): MeshPolicy {
-  const { level, configVersion, fallback, rules } = message;
-  if (level !== POLICY_LEVEL) {
-    throw malformed(`level ${POLICY_LEVEL}`, level, 'update this sidecar');
+  const { level, configVersion, fallback, rules, egress } = message;
+  const expected = egress === undefined ? POLICY_LEVEL : EGRESS_LEVEL;
+  if (level !== expected) {
+    throw malformed(`level ${expected}`, level, 'update this sidecar');
   }
   if (fallback !== 'mesh' && fallback !== 'none')
     throw malformed('fallback mesh or none', fallback);
   const policy: Policy = { fallback, rules: rules.map(readRule) };
-  return { configVersion, policy };
+  return {
+    configVersion,
+    policy,
+    egress: egress === undefined ? NO_EGRESS : fromEgressMessage(egress),
+  };
 }
 
 /** The policy in the form that travels. */
-export function toPolicyMessage({ configVersion, policy }: MeshPolicy): PolicyMessage {
+export function toPolicyMessage({ configVersion, policy, egress }: MeshPolicy): PolicyMessage {
   const { fallback, rules } = policy;
+  const outside = toEgressMessage(egress);
   return {
-    level: POLICY_LEVEL,
+    level: outside === undefined ? POLICY_LEVEL : EGRESS_LEVEL,
     configVersion,
     fallback,
     rules: rules.map(({ name, action, audit, to, ports, from }) => ({
@@ -62,6 +75,7 @@ export function toPolicyMessage({ configVersion, policy }: MeshPolicy): PolicyMe
       ports: [...ports],
       from: from.map(formatNamePattern),
     })),
+    egress: outside,
   };
 }
 

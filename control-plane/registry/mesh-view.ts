@@ -148,6 +148,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   const presentPolicy = (): MeshPolicy => ({
     configVersion: config.version,
     policy: config.config.authorization,
+    egress: config.config.egress,
   });
   return {
     get version() {

@@ -64,6 +64,28 @@ const savedSchema = z.object({
           from: z.array(z.string()),
         }),
       ),
+      egress: z
+        .object({
+          listed: z.boolean(),
+          allowances: z.array(z.object({ from: z.array(z.string()), to: z.array(z.string()) })),
+          destinations: z.array(
+            z.object({
+              host: z.string(),
+              port: z.number(),
+              hostname: z.string(),
+              caFiles: z.array(z.string()),
+              sanHostnames: z.array(z.string()),
+              sanUris: z.array(z.string()),
+              allowCommonName: z.boolean(),
+              clientCertificate: z.string(),
+              certificateFile: z.string(),
+              keyFile: z.string(),
+              minVersion: z.string(),
+              alpn: z.array(z.string()),
+            }),
+          ),
+        })
+        .optional(),
     })
     .optional(),
 });
@@ -100,7 +122,8 @@ export async function loadView(
     const saved = savedSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     if (new Set(saved.roots).isDisjointFrom(new Set(digests(bundle)))) return undefined;
     const endpoints = saved.endpoints.map((one) => fromEndpointMessage(one, bundle.trustDomain));
-    const policy = saved.policy === undefined ? undefined : fromPolicyMessage(saved.policy);
+    const policy =
+      saved.policy && fromPolicyMessage({ ...saved.policy, egress: saved.policy.egress });
     return { version: saved.version, endpoints, revocations: saved.revocations, policy };
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return undefined;

@@ -77,4 +77,5 @@ const SENTENCES: Readonly<Record<RouteRefusal, string>> = {
   departed: 'a sidecar was there lately, and is not there now',
   'not-in-mesh': 'nobody of the mesh is there, and --outbound is mesh-only',
   'no-view': 'nothing is known of the mesh yet',
+  'egress-not-allowed': 'egress.allow of mesh.yaml does not list it for this service',
 };

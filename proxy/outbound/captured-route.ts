@@ -16,7 +16,9 @@ export type RouteRefusal =
   /** Nobody in the mesh is there, and nothing else may be called. */
   | 'not-in-mesh'
   /** Nothing is known of the mesh yet: it may be a member. */
-  | 'no-view';
+  | 'no-view'
+  /** It is outside, and the list of places outside does not have it. */
+  | 'egress-not-allowed';
 
 /** Where a captured connection goes. */
 export type CapturedRoute =
@@ -31,6 +33,8 @@ export interface RouteInput {
   readonly view: Pick<MeshView, 'version' | 'endpointsAt'>;
   readonly departed: Pick<Departed, 'wasAt'>;
   readonly mode: OutboundMode;
+  /** Whether this service may call a place outside; undefined while nobody has said. */
+  readonly mayLeave: (place: Destination) => boolean | undefined;
   /** True for a port of this sidecar. */
   readonly isOwnPort: (port: number) => boolean;
   /** True for an address of this host. */
@@ -43,7 +47,7 @@ export interface RouteInput {
  * before the mesh is known.
  */
 export function routeCaptured(input: RouteInput): CapturedRoute {
-  const { destination, view, departed, mode, isOwnPort, isOwnAddress } = input;
+  const { destination, view, departed, mode, mayLeave, isOwnPort, isOwnAddress } = input;
   const { address, port } = destination;
   // A connection that was made to the listener itself has the listener for its destination.
   if (isOwnPort(port) && isOwnAddress(address)) return refused('own-port');
@@ -53,7 +57,9 @@ export function routeCaptured(input: RouteInput): CapturedRoute {
   if (present.length > 0) return refused('not-exposed');
   if (departed.wasAt(address)) return refused('departed');
   if (mode === 'mesh-only') return refused('not-in-mesh');
-  return view.version === 0 ? refused('no-view') : { kind: 'passthrough' };
+  const allowed = view.version === 0 ? undefined : mayLeave(destination);
+  if (allowed === undefined) return refused('no-view');
+  return allowed ? { kind: 'passthrough' } : refused('egress-not-allowed');
 }
 
 function refused(reason: RouteRefusal): CapturedRoute {

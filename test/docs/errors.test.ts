@@ -31,6 +31,14 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'timeout',
     'internal',
   ],
+  'A connection to a server outside fails': [
+    ...new Set([
+      ...unionOf('proxy/egress/server-certificate.ts', 'type CertificateRefusal ='),
+      ...unionOf('proxy/egress/egress-error.ts', 'type EgressErrorCode ='),
+      'timeout',
+      'internal',
+    ]),
+  ],
   'An incoming connection fails': [
     ...unionOf('common/authorization/decide.ts', 'type PolicyDenial ='),
     'denied-no-policy',

@@ -31,7 +31,13 @@ export const PLACE = {
   anyPort: false,
 };
 /** The policy of a mesh that is open to its members. */
-export const OPEN = { level: 1, configVersion: 0, fallback: 'mesh', rules: [] };
+export const OPEN = {
+  level: 1,
+  configVersion: 0,
+  fallback: 'mesh',
+  rules: [],
+  egress: undefined,
+};
 /** What the sidecar reports while nothing happens. */
 export const REPORT = {
   certificateSerial: 'ab',

@@ -88,7 +88,7 @@ egres: {}
       '14:7: authorization.rules[2] needs the key "name"',
       '14:7: authorization.rules[2] needs the key "from"',
       '14:7: authorization.rules[2] needs the key "to"',
-      '15:1: the document has the unknown key "egres"',
+      '15:1: the document has the unknown key "egres"; did you mean egress?',
     ],
   );
 });

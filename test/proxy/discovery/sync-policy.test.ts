@@ -1,5 +1,6 @@
 /** What a sidecar does with the policies that it is sent: in force before anything else, and kept. */
 import test from 'ava';
+import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import {
   acknowledges,
@@ -24,7 +25,11 @@ test('a policy is in force when it is acknowledged, and after the next start', a
   t.like(world.policies.mesh, { configVersion: 7, policy: { fallback: 'none' } });
   await client.close();
 
-  world.policies.set({ configVersion: 0, policy: { fallback: 'mesh', rules: [] } });
+  world.policies.set({
+    configVersion: 0,
+    policy: { fallback: 'mesh', rules: [] },
+    egress: NO_EGRESS,
+  });
   await world.client();
   t.like(world.policies.mesh, { configVersion: 7, policy: { fallback: 'none' } }, 'from the disk');
   t.is((await world.controlPlane.nextStream()).hello.resumeVersion, 2);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import { Registry } from 'prom-client';
 import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
 import { systemClock } from '../../../common/clock.ts';
@@ -31,7 +32,7 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
   });
   const allow = [{ port: 2379, service: 'client', namespace: undefined }];
   const policies = createPolicySource(self, localPolicy({ allow, namespace: 'shop' }));
-  if (mesh !== undefined) policies.set({ configVersion: 1, policy: mesh });
+  if (mesh !== undefined) policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS });
   const dependencies = { self, policies, resolveExposure, clock: systemClock, logger, metrics };
   const handle = createInbound(dependencies);
   return {
@@ -145,7 +146,11 @@ test('a policy that changes while the application takes its time is heeded', asy
   const connected = once(app, 'connection') as Promise<[net.Socket]>;
   const opening = inbound.open({ authority: '10.0.0.7:8080' });
   // The connection to the application is under way: no turn of the event loop has passed yet.
-  inbound.policies.set({ configVersion: 2, policy: { fallback: 'none', rules: [] } });
+  inbound.policies.set({
+    configVersion: 2,
+    policy: { fallback: 'none', rules: [] },
+    egress: NO_EGRESS,
+  });
   t.is(await opening, 401);
   t.is(inbound.refusals()[0]?.['reason'], 'denied-default');
   const [accepted] = await connected;

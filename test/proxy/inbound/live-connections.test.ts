@@ -1,4 +1,5 @@
 import test from 'ava';
+import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import type { Policy } from '../../../common/authorization/policy.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { LiveConnections } from '../../../proxy/inbound/live-connections.ts';
@@ -15,7 +16,7 @@ function rig() {
   return {
     live,
     cuts,
-    change: (policy: Policy) => source.set({ configVersion: 1, policy }),
+    change: (policy: Policy) => source.set({ configVersion: 1, policy, egress: NO_EGRESS }),
     connection: (name: string, isAllowed: () => boolean) => ({
       judge: () => (isAllowed() ? undefined : { reason: 'closed' as const, why: 'it is closed' }),
       cut: ({ reason }: { reason: 'closed' }) => void cuts.push(`${name} ${reason}`),

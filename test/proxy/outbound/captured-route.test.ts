@@ -2,7 +2,11 @@ import test from 'ava';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { Endpoint } from '../../../proxy/discovery/mesh-view.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
-import { routeCaptured, type OutboundMode } from '../../../proxy/outbound/captured-route.ts';
+import {
+  routeCaptured,
+  type OutboundMode,
+  type RouteInput,
+} from '../../../proxy/outbound/captured-route.ts';
 
 function endpoint(service: string, address: string, ports: number[] | 'any'): Endpoint {
   return {
@@ -29,13 +33,19 @@ known.apply({
   ],
 });
 
-function route(place: string, mode: OutboundMode = 'passthrough', view = known): string {
+function route(
+  place: string,
+  mode: OutboundMode = 'passthrough',
+  view = known,
+  mayLeave: RouteInput['mayLeave'] = () => true,
+): string {
   const [, address = '', port] = /^(.*):(\d+)$/.exec(place) ?? [];
   const decided = routeCaptured({
     destination: { address, port: Number(port) },
     view,
     departed: { wasAt: (candidate) => candidate === '10.0.0.9' },
     mode,
+    mayLeave,
     isOwnPort: (candidate) => [15_001, 15_006, 15_008, 15_020].includes(candidate),
     isOwnAddress: (candidate) => ['10.0.0.1', '127.0.0.1', '::1'].includes(candidate),
   });
@@ -80,4 +90,24 @@ test('nobody is spoken to in plaintext before the mesh is known', (t) => {
   t.is(route('192.0.2.1:443', 'passthrough', empty), 'refused: no-view');
   empty.apply({ kind: 'snapshot', version: 1, endpoints: [] });
   t.is(route('192.0.2.1:443', 'passthrough', empty), 'passthrough');
+});
+
+test('a list of places outside is about nobody of the mesh, and says no as long as it is not known', (t) => {
+  const listed: RouteInput['mayLeave'] = ({ address, port }) =>
+    address === '8.8.4.4' && port === 53;
+  const cases = [
+    ['8.8.4.4:53', 'passthrough'],
+    ['8.8.4.4:54', 'refused: egress-not-allowed'],
+    ['8.8.8.8:53', 'refused: egress-not-allowed'],
+    ['10.0.0.2:80', 'api'],
+    ['10.0.0.9:80', 'refused: departed'],
+  ] as const;
+  for (const [place, expected] of cases) {
+    t.is(route(place, 'passthrough', known, listed), expected, place);
+  }
+  t.is(
+    route('8.8.4.4:53', 'passthrough', known, () => undefined),
+    'refused: no-view',
+  );
+  t.is(route('8.8.4.4:53', 'mesh-only', known, listed), 'refused: not-in-mesh');
 });

@@ -162,7 +162,10 @@ export interface Revocation {
 
 /** Policy says who may talk to whom in the mesh; every sidecar is told all of it. */
 export interface Policy {
-  /** What a sidecar has to know to understand it: 1. One that knows less keeps the policy that it has. */
+  /**
+   * What a sidecar has to know to understand it: 1, or 2 with `egress`. One that knows less keeps the
+   * policy that it has.
+   */
   level: number;
   /** Version of the mesh configuration that it comes from; 0 is the default of a mesh without one. */
   configVersion: number;
@@ -170,6 +173,42 @@ export interface Policy {
   fallback: string;
   /** Their order means nothing. */
   rules: PolicyRule[];
+  /** Present when there is anything to say about places outside of the mesh. */
+  egress: Egress | undefined;
+}
+
+/** Egress says which places outside may be called, and how TLS is spoken to them. */
+export interface Egress {
+  /** True: the allowances and nothing else. False: everything. */
+  listed: boolean;
+  allowances: EgressAllowance[];
+  destinations: EgressDestination[];
+}
+
+/** EgressAllowance lets services go to places: "HOST:PORT", "ADDRESS/BITS:PORT" or "[IPV6/BITS]:PORT". */
+export interface EgressAllowance {
+  from: string[];
+  to: string[];
+}
+
+/** EgressDestination is how TLS is spoken to one host and port. Paths are of files at the sidecar. */
+export interface EgressDestination {
+  host: string;
+  port: number;
+  /** SNI, and the name that is verified when there are no alternative names. */
+  hostname: string;
+  /** PEM files with the authorities; none: those of the system. */
+  caFiles: string[];
+  sanHostnames: string[];
+  sanUris: string[];
+  allowCommonName: boolean;
+  /** "" for none, "mesh" for the workload's own, "files" for the two below. */
+  clientCertificate: string;
+  certificateFile: string;
+  keyFile: string;
+  /** "1.2" or "1.3". */
+  minVersion: string;
+  alpn: string[];
 }
 
 /**
@@ -1230,7 +1269,7 @@ export const Revocation: MessageFns<Revocation> = {
 };
 
 function createBasePolicy(): Policy {
-  return { level: 0, configVersion: 0, fallback: "", rules: [] };
+  return { level: 0, configVersion: 0, fallback: "", rules: [], egress: undefined };
 }
 
 export const Policy: MessageFns<Policy> = {
@@ -1246,6 +1285,9 @@ export const Policy: MessageFns<Policy> = {
     }
     for (const v of message.rules) {
       PolicyRule.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.egress !== undefined) {
+      Egress.encode(message.egress, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1293,6 +1335,319 @@ export const Policy: MessageFns<Policy> = {
             }
 
             message.rules.push(PolicyRule.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.egress = Egress.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEgress(): Egress {
+  return { listed: false, allowances: [], destinations: [] };
+}
+
+export const Egress: MessageFns<Egress> = {
+  encode(message: Egress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.listed !== false) {
+      writer.uint32(8).bool(message.listed);
+    }
+    for (const v of message.allowances) {
+      EgressAllowance.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.destinations) {
+      EgressDestination.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Egress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.listed = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.allowances.push(EgressAllowance.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.destinations.push(EgressDestination.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEgressAllowance(): EgressAllowance {
+  return { from: [], to: [] };
+}
+
+export const EgressAllowance: MessageFns<EgressAllowance> = {
+  encode(message: EgressAllowance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.from) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.to) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EgressAllowance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEgressAllowance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.to.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEgressDestination(): EgressDestination {
+  return {
+    host: "",
+    port: 0,
+    hostname: "",
+    caFiles: [],
+    sanHostnames: [],
+    sanUris: [],
+    allowCommonName: false,
+    clientCertificate: "",
+    certificateFile: "",
+    keyFile: "",
+    minVersion: "",
+    alpn: [],
+  };
+}
+
+export const EgressDestination: MessageFns<EgressDestination> = {
+  encode(message: EgressDestination, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(26).string(message.hostname);
+    }
+    for (const v of message.caFiles) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.sanHostnames) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.sanUris) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.allowCommonName !== false) {
+      writer.uint32(56).bool(message.allowCommonName);
+    }
+    if (message.clientCertificate !== "") {
+      writer.uint32(66).string(message.clientCertificate);
+    }
+    if (message.certificateFile !== "") {
+      writer.uint32(74).string(message.certificateFile);
+    }
+    if (message.keyFile !== "") {
+      writer.uint32(82).string(message.keyFile);
+    }
+    if (message.minVersion !== "") {
+      writer.uint32(90).string(message.minVersion);
+    }
+    for (const v of message.alpn) {
+      writer.uint32(98).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EgressDestination {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEgressDestination();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.caFiles.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sanHostnames.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sanUris.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.allowCommonName = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.clientCertificate = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.certificateFile = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.keyFile = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.minVersion = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.alpn.push(reader.string());
             continue;
           }
         }

@@ -1,0 +1,101 @@
+import { BlockList, isIP } from 'node:net';
+import type { SpiffeId } from '../pki/spiffe-id.ts';
+import { namesIdentity, type NamePattern } from './name-pattern.ts';
+
+/** A place outside of the mesh. */
+export interface OutsidePlace {
+  /** A host name in lower case, or an IP address in canonical form. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Places outside: one host by its name, or all addresses of a network. */
+export type OutsidePattern =
+  | { readonly kind: 'host'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'network';
+      readonly address: string;
+      readonly prefix: number;
+      readonly port: number;
+    };
+
+/** Who may go where outside. */
+export interface EgressAllowance {
+  readonly from: readonly NamePattern[];
+  readonly to: readonly OutsidePattern[];
+}
+
+/** Where the roots come from that a server outside must chain to: exactly one of them. */
+export type TrustAnchors =
+  | { readonly kind: 'system' }
+  /** Paths of PEM files at the sidecar; together they are the one store. */
+  | { readonly kind: 'files'; readonly paths: readonly string[] };
+
+/** The certificate that a server outside is shown. */
+export type EgressClientCertificate =
+  /** The workload's own of the mesh. */
+  | { readonly kind: 'mesh' }
+  /** The operator's, from PEM files at the sidecar. */
+  | { readonly kind: 'files'; readonly certificate: string; readonly key: string };
+
+/** How TLS is spoken to one place outside. */
+export interface EgressDestination extends OutsidePlace {
+  /** What is sent as SNI (unless it is an address), and verified unless there are alternative names. */
+  readonly hostname: string;
+  readonly anchors: TrustAnchors;
+  /** When there are any, the certificate must have one of them, and `hostname` is not verified. */
+  readonly subjectAltNames: {
+    readonly hostnames: readonly string[];
+    readonly uris: readonly string[];
+  };
+  /** A certificate without names for hosts may have its name in its subject. */
+  readonly allowCommonName: boolean;
+  /** Undefined: none is shown. */
+  readonly clientCertificate: EgressClientCertificate | undefined;
+  readonly minVersion: '1.2' | '1.3';
+  /** Offered in this order; none: no ALPN. */
+  readonly alpn: readonly string[];
+}
+
+/** What a mesh says about places outside. */
+export interface Egress {
+  /** Undefined: every place may be called. Otherwise these, and no other. */
+  readonly allowances: readonly EgressAllowance[] | undefined;
+  readonly destinations: readonly EgressDestination[];
+}
+
+/** What is in force where nobody has said anything: no TLS policies, and no list. */
+export const NO_EGRESS: Egress = { allowances: undefined, destinations: [] };
+
+/** True when a service may call a place outside. */
+export function mayLeave(
+  { allowances }: Egress,
+  self: Omit<SpiffeId, 'uri'>,
+  place: OutsidePlace,
+): boolean {
+  if (allowances === undefined) return true;
+  return allowances.some(
+    ({ from, to }) =>
+      from.some((pattern) => namesIdentity(pattern, self, self.trustDomain)) &&
+      to.some((pattern) => isPlace(pattern, place)),
+  );
+}
+
+/** The policy for a place; undefined when there is none. */
+export function destinationAt(
+  { destinations }: Egress,
+  { host, port }: OutsidePlace,
+): EgressDestination | undefined {
+  return destinations.find((destination) => destination.host === host && destination.port === port);
+}
+
+function isPlace(pattern: OutsidePattern, { host, port }: OutsidePlace): boolean {
+  if (pattern.port !== port) return false;
+  if (pattern.kind === 'host') return pattern.host === host;
+  const family = isIP(host);
+  if (family === 0 || family !== isIP(pattern.address)) return false;
+  const list = new BlockList();
+  const name = family === 4 ? 'ipv4' : 'ipv6';
+  list.addSubnet(pattern.address, pattern.prefix, name);
+  return list.check(host, name);
+}

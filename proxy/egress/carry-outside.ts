@@ -1,0 +1,91 @@
+import type net from 'node:net';
+import type { Logger } from 'pino';
+import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { Clock } from '../../common/clock.ts';
+import { describeError, HauberkError } from '../../common/errors.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { ProxyMetrics } from '../metrics.ts';
+import { splice } from '../relay/splice.ts';
+import { alertRefusal } from './alerts.ts';
+import { openOutside, type OutsideDependencies } from './open-outside.ts';
+
+/** What carrying a connection to a server outside takes. */
+export interface CarryOutsideDependencies extends OutsideDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** False while more fails than a log should hold; metrics count everything. */
+  readonly mayLog: () => boolean;
+  readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
+}
+
+/** Includes reading the files of the policy, TCP and TLS. */
+const OPEN_DEADLINE_MS = 15_000;
+
+/**
+ * Carries a connection in plaintext to a server outside, in TLS, until it has ended. One that cannot be
+ * carried is reset, never answered with an orderly end, and never goes on in plaintext. Never rejects.
+ */
+export async function carryOutside(
+  socket: net.Socket,
+  place: OutsidePlace,
+  dependencies: CarryOutsideDependencies,
+): Promise<void> {
+  const { clock, metrics } = dependencies;
+  const peer = outsidePeer(place);
+  const startedMs = clock.now();
+  const giveUp = new AbortController();
+  const onGone = (): void => giveUp.abort(GONE);
+  socket.once('close', onGone);
+  const deadline = clock.after(OPEN_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
+  try {
+    if (socket.destroyed) onGone();
+    const opening = openOutside(place, dependencies, giveUp.signal);
+    const { secured, reset, showsCertificate } = await opening.finally(() => deadline.cancel());
+    metrics.connected('outbound', (clock.now() - startedMs) / 1000);
+    const connection = metrics.connectionOpened('outbound', peer);
+    let failure: Error | undefined;
+    // An alert of the server is an error that Node lets look like an orderly end otherwise.
+    secured.on('error', (error) => (failure = error));
+    const broken = () =>
+      failure === undefined && secured.errored === null ? undefined : ('peer-reset' as const);
+    const outcome = await splice(socket, { duplex: secured, broken, reset }, connection.counters);
+    if (outcome !== 'complete') reset();
+    connection.closed(outcome, (clock.now() - startedMs) / 1000);
+    const reason = alertRefusal(failure, showsCertificate);
+    if (reason === undefined) return;
+    fail(peer, { reason, sentence: ALERT_SENTENCES[reason] }, dependencies);
+  } catch (error) {
+    socket.resetAndDestroy();
+    const code: string = error instanceof HauberkError ? error.code : 'internal';
+    const late = code === 'aborted' && giveUp.signal.reason !== GONE;
+    const sentence = late ? 'the server did not accept it in time' : describeError(error);
+    fail(peer, { reason: late ? 'timeout' : code, sentence }, dependencies);
+  } finally {
+    socket.off('close', onGone);
+  }
+}
+
+/** What metrics and logs call a place outside: never an identity, which would begin with spiffe://. */
+export function outsidePeer({ host, port }: OutsidePlace): string {
+  return `tls://${formatHostPort(host, port)}`;
+}
+
+function fail(
+  peer: string,
+  { reason, sentence }: { readonly reason: string; readonly sentence: string },
+  { logger, mayLog, metrics }: CarryOutsideDependencies,
+): void {
+  metrics.connectionFailed('outbound', peer, reason);
+  if (reason === 'aborted' || !mayLog()) return;
+  const line = { event: 'egress-failed', peer, reason };
+  logger.warn(line, `a connection to ${peer} failed: ${sentence}`);
+}
+
+const ALERT_SENTENCES = {
+  'client-certificate-wanted': 'the server wants a client certificate, and the policy has none',
+  'client-certificate-rejected': 'the server does not accept the client certificate',
+} as const;
+
+// Made once: an error of its own for each connection that ends costs more than carrying a small one.
+const GONE = new Error('the application has ended its connection');
+const TOO_LATE = new Error('the server had not accepted the connection in time');

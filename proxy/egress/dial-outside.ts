@@ -1,0 +1,126 @@
+import type net from 'node:net';
+import { isIP } from 'node:net';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import type { EgressDestination } from '../../common/authorization/egress.ts';
+import { systemErrorCode } from '../../common/errors.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { IdentitySource } from '../identity/source.ts';
+import { connectPlaintext } from '../relay/connect-plaintext.ts';
+import { alertRefusal } from './alerts.ts';
+import { EgressError } from './egress-error.ts';
+import { checkServerCertificate } from './server-certificate.ts';
+import { loadContext } from './trust-material.ts';
+
+/** A connection to a server outside that has proven who it is. */
+export interface OutsideConnection {
+  /** Half-open capable and not read yet; ends with the connection below it. */
+  readonly secured: TLSSocket;
+  /** Breaks the connection off, with a reset. */
+  reset(): void;
+}
+
+/** Long enough for a SYN that is lost twice. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Connects to the place of a policy and speaks TLS as the policy says. Not a byte is sent before the
+ * server has proven who it is, and there is no way from here to plaintext.
+ *
+ * Throws EgressError.
+ */
+export async function dialOutside(
+  destination: EgressDestination,
+  identity: Pick<IdentitySource, 'current'>,
+  signal: AbortSignal,
+): Promise<OutsideConnection> {
+  const place = formatHostPort(destination.host, destination.port);
+  // First: a policy that cannot be kept must not even knock.
+  const secureContext = await loadContext(destination, identity);
+  const raw = await connect(destination, place, signal);
+  try {
+    const secured = await handshake(raw, secureContext, { destination, place, signal });
+    const leaf = secured.getPeerX509Certificate();
+    if (leaf === undefined) throw new EgressError('unknown-ca', `${place} shows no certificate`);
+    const verifyError = secured.authorized ? undefined : String(secured.authorizationError);
+    const check = checkServerCertificate(destination, { leaf, verifyError });
+    if (check.kind === 'refused') throw new EgressError(check.reason, `${place}: ${check.why}`);
+    secured.allowHalfOpen = true;
+    // Of itself, the connection below would stay open when the one in it breaks.
+    secured.once('close', () => raw.destroy());
+    return {
+      secured,
+      reset() {
+        raw.resetAndDestroy();
+        secured.destroy();
+      },
+    };
+  } catch (error) {
+    raw.resetAndDestroy();
+    throw error;
+  }
+}
+
+async function connect(
+  { host, port }: EgressDestination,
+  place: string,
+  signal: AbortSignal,
+): Promise<net.Socket> {
+  try {
+    return await connectPlaintext({ address: host, port, timeoutMs: CONNECT_TIMEOUT_MS }, signal);
+  } catch (cause) {
+    if (signal.aborted) throw aborted(place, cause);
+    const reason = systemErrorCode(cause) ?? 'no answer in time';
+    throw new EgressError('unreachable', `${place} could not be reached (${reason})`, {
+      hint: 'does the name exist, does the server run, does the network let us through',
+      cause,
+    });
+  }
+}
+
+interface HandshakeOptions {
+  readonly destination: EgressDestination;
+  readonly place: string;
+  readonly signal: AbortSignal;
+}
+
+async function handshake(
+  socket: net.Socket,
+  secureContext: SecureContext,
+  { destination, place, signal }: HandshakeOptions,
+): Promise<TLSSocket> {
+  const { alpn, clientCertificate, hostname } = destination;
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const secured = connectTls({
+    socket,
+    secureContext,
+    ...(isIP(hostname) === 0 ? { servername: hostname } : {}),
+    ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
+    // Judged by us before anything is sent, so that the log can say why.
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+  });
+  const onAbort = (): void => reject(aborted(place, signal.reason));
+  const onClose = (): void => reject(new Error('it ended the connection'));
+  secured.once('secureConnect', () => resolve(secured));
+  // It stays: what comes after the handshake is judged where the connection is carried.
+  secured.on('error', reject);
+  secured.once('close', onClose);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    if (signal.aborted) onAbort();
+    return await promise;
+  } catch (cause) {
+    secured.destroy();
+    if (cause instanceof EgressError) throw cause;
+    const refusal = alertRefusal(cause, clientCertificate !== undefined);
+    const reason = systemErrorCode(cause) ?? (cause as Error).message;
+    throw new EgressError(refusal ?? 'handshake', `${place}: TLS failed (${reason})`, { cause });
+  } finally {
+    secured.off('close', onClose);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function aborted(place: string, cause: unknown): EgressError {
+  return new EgressError('aborted', `the connection to ${place} was given up`, { cause });
+}

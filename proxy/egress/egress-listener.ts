@@ -1,0 +1,28 @@
+import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
+import type { HostPort } from '../../common/config/address.ts';
+import { carryOutside, outsidePeer, type CarryOutsideDependencies } from './carry-outside.ts';
+
+/** A local port that stands for a server outside. */
+export interface EgressListener {
+  readonly listen: HostPort;
+  readonly place: OutsidePlace;
+}
+
+/**
+ * Listens for the application's plaintext connections to one server outside and carries each in TLS.
+ *
+ * Throws ListenError when it cannot listen.
+ */
+export async function listenEgress(
+  { listen: { host, port }, place }: EgressListener,
+  dependencies: CarryOutsideDependencies,
+): Promise<PlaintextListener> {
+  const { logger } = dependencies;
+  const peer = outsidePeer(place);
+  const announcement = (at: string): string => `${peer} is at ${at}`;
+  return await listenPlaintext(
+    { name: 'egress', host, port, logger, announcement, fields: { peer } },
+    (socket) => carryOutside(socket, place, dependencies),
+  );
+}

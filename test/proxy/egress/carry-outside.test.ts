@@ -1,0 +1,275 @@
+/** Connections to servers outside, over real TLS: carried as the policy says, or reset with the reason. */
+import test, { type ExecutionContext } from 'ava';
+import { Registry } from 'prom-client';
+import {
+  NO_EGRESS,
+  type Egress,
+  type EgressDestination,
+} from '../../../common/authorization/egress.ts';
+import { systemClock } from '../../../common/clock.ts';
+import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
+import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
+import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import { eventually } from '../../helpers/deadline.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { parseMetrics } from '../../helpers/metric-samples.ts';
+import { requires } from '../../helpers/requirements.ts';
+import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
+import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import {
+  callInVain,
+  filesFor,
+  shows,
+  startOutsideServer,
+  startVerifyingServer,
+} from './outside-server.ts';
+
+const mesh = createTestAuthority();
+const outside = createTestAuthority({ trustDomain: 'outside.example' });
+const stranger = createTestAuthority({ trustDomain: 'stranger.example' });
+const web = mesh.workload('shop', 'web');
+const DAY_MS = 86_400_000;
+
+function site(contents: Partial<OddContents> = {}, authority = outside) {
+  return oddCertificate(authority.issuer, {
+    altNames: [oddName.dns('pay.example')],
+    ...contents,
+  });
+}
+
+const identity = createIdentitySource({
+  spiffeId: web.spiffeId,
+  privateKey: web.privateKey,
+  chain: web.chain,
+  bundle: mesh.bundle,
+  receivedMs: Date.now(),
+  lifetimeMs: DAY_MS,
+});
+
+/** A sidecar's port for the server, under a policy. */
+async function door(
+  t: ExecutionContext,
+  port: number,
+  change: (policy: EgressDestination) => Partial<EgressDestination> | undefined = () => ({}),
+  egress: Partial<Egress> = {},
+) {
+  const files = await filesFor(t, { 'ca.pem': outside.root.certificate.toString() });
+  const policy: EgressDestination = {
+    host: '127.0.0.1',
+    port,
+    hostname: 'pay.example',
+    anchors: { kind: 'files', paths: [files['ca.pem'] ?? ''] },
+    subjectAltNames: { hostnames: [], uris: [] },
+    allowCommonName: false,
+    clientCertificate: undefined,
+    minVersion: '1.2',
+    alpn: [],
+  };
+  const changes = change(policy);
+  const destinations = changes === undefined ? [] : [{ ...policy, ...changes }];
+  const registry = new Registry();
+  const recorder = createLogRecorder();
+  const listener = await listenEgress(
+    { listen: { host: '127.0.0.1', port: 0 }, place: { host: '127.0.0.1', port } },
+    {
+      clock: systemClock,
+      logger: recorder.logger,
+      mayLog: () => true,
+      metrics: createProxyMetrics(registry),
+      self: web.spiffeId,
+      source: identity,
+      policies: {
+        mesh: {
+          configVersion: 1,
+          policy: { fallback: 'mesh', rules: [] },
+          egress: { ...NO_EGRESS, destinations, ...egress },
+        },
+      },
+    },
+  );
+  t.teardown(() => listener.close());
+  const metrics = async () => parseMetrics(await registry.metrics());
+  return { port: listener.address.port, recorder, metrics, peer: `tls://127.0.0.1:${port}` };
+}
+
+type Door = Awaited<ReturnType<typeof door>>;
+
+async function carries(t: ExecutionContext, { port, metrics, peer }: Door): Promise<void> {
+  const socket = await connectTcp(t, port);
+  socket.write('hello');
+  t.is(await readText(socket, 5), 'hello');
+  socket.end();
+  t.is(await endOf(socket), 'end');
+  const closed = await eventually('it is counted', async () => {
+    const samples = await metrics();
+    return samples.sum('hauberk_connections_closed_total', { peer, reason: 'complete' });
+  });
+  t.is(closed, 1);
+}
+
+async function refuses(
+  t: ExecutionContext,
+  { port, metrics, peer, recorder }: Door,
+  reason: string,
+) {
+  t.is(await callInVain(port), 'reset');
+  const [line] = await eventually('it is said', () => {
+    const lines = recorder.of('egress-failed');
+    return lines.length > 0 ? lines : undefined;
+  });
+  t.like(line, { reason, peer });
+  const samples = await metrics();
+  t.is(samples.sum('hauberk_connections_failed_total', { peer, reason }), 1);
+}
+
+test('what the policy wants is carried, and half of it may end', async (t) => {
+  const server = await startOutsideServer(t, shows(site()));
+  await carries(t, await door(t, server.port));
+  t.like(server.seen, [{ protocol: 'TLSv1.3', names: undefined }]);
+});
+
+const REFUSED: readonly [
+  title: string,
+  reason: string,
+  contents: Partial<OddContents>,
+  change: Partial<EgressDestination>,
+][] = [
+  ['for another name', 'name-mismatch', { altNames: [oddName.dns('evil.example')] }, {}],
+  ['that has expired', 'expired', { notBeforeMs: 0, notAfterMs: Date.now() - DAY_MS }, {}],
+  [
+    'of tomorrow',
+    'not-yet-valid',
+    { notBeforeMs: Date.now() + DAY_MS, notAfterMs: Date.now() + 2 * DAY_MS },
+    {},
+  ],
+  ['with its name in the subject only', 'cn-only', { altNames: [], commonName: 'pay.example' }, {}],
+];
+
+for (const [title, reason, contents, change] of REFUSED) {
+  test(`a certificate ${title} is refused as ${reason}, and nothing was sent`, async (t) => {
+    const server = await startOutsideServer(t, shows(site(contents)));
+    await refuses(t, await door(t, server.port, () => change), reason);
+    t.is(server.heard(), '');
+  });
+}
+
+test('a subject counts where the policy says so', async (t) => {
+  const contents = { altNames: [], commonName: 'pay.example' };
+  const server = await startOutsideServer(t, shows(site(contents)));
+  await carries(t, await door(t, server.port, () => ({ allowCommonName: true })));
+});
+
+test('the store of the policy is the only one: neither the mesh nor the system add to it', async (t) => {
+  for (const authority of [stranger, mesh]) {
+    const server = await startOutsideServer(t, shows(site({}, authority)));
+    await refuses(t, await door(t, server.port), 'unknown-ca');
+    t.is(server.heard(), '');
+  }
+});
+
+test('a policy that cannot be kept does not even knock', async (t) => {
+  const server = await startOutsideServer(t, shows(site()));
+  const files = await filesFor(t, {
+    'empty.pem': '',
+    'broken.pem': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
+    'other.key': shows(site()).key,
+    'client.pem': shows(site()).cert,
+  });
+  const paths = ['/nonexistent/ca.pem', files['empty.pem'] ?? '', files['broken.pem'] ?? ''];
+  for (const path of paths) {
+    const anchors = { kind: 'files', paths: [path] } as const;
+    await refuses(t, await door(t, server.port, () => ({ anchors })), 'ca-unavailable');
+  }
+  const certificate = files['client.pem'] ?? '';
+  for (const key of ['/nonexistent/key.pem', files['other.key'] ?? '', files['empty.pem'] ?? '']) {
+    const clientCertificate = { kind: 'files', certificate, key } as const;
+    const port = await door(t, server.port, () => ({ clientCertificate }));
+    await refuses(t, port, 'client-key-unavailable');
+  }
+  t.deepEqual(server.seen, []);
+});
+
+test('without a policy, or off the list, nothing is sent', async (t) => {
+  const server = await startOutsideServer(t, shows(site()));
+  await refuses(t, await door(t, server.port, () => undefined), 'no-egress-policy');
+  const elsewhere = [{ from: [{ kind: 'everybody' }], to: [] }] as const;
+  for (const allowances of [[], elsewhere]) {
+    const port = await door(t, server.port, undefined, { allowances });
+    await refuses(t, port, 'egress-not-allowed');
+  }
+  t.deepEqual(server.seen, []);
+});
+
+for (const version of ['1.2', '1.3'] as const) {
+  const serverOf = async (t: ExecutionContext) => {
+    const { cert, key } = shows(site());
+    const files = await filesFor(t, { cert, key, ca: mesh.root.certificate.toString() });
+    const [certificate = '', privateKey = '', ca = ''] = Object.values(files);
+    const args = ['-cert_chain', certificate, '-cert', certificate, '-key', privateKey];
+    const only = `-tls${version.replace('.', '_')}`;
+    return startVerifyingServer(t, [
+      ...args,
+      only,
+      '-Verify',
+      '3',
+      '-CAfile',
+      ca,
+      '-verify_return_error',
+    ]);
+  };
+
+  requires('openssl')(`TLS ${version}: a server that wants a certificate gets ours`, async (t) => {
+    const server = await serverOf(t);
+    const { port } = await door(t, server.port, () => ({ clientCertificate: { kind: 'mesh' } }));
+    const socket = await connectTcp(t, port);
+    socket.write('hello\n');
+    t.is(await readText(socket, 6), 'olleh\n');
+  });
+
+  requires('openssl')(`TLS ${version}: without one it is said that it is wanted`, async (t) => {
+    const server = await serverOf(t);
+    await refuses(t, await door(t, server.port), 'client-certificate-wanted');
+  });
+
+  requires('openssl')(`TLS ${version}: one of somebody else's is rejected`, async (t) => {
+    const server = await serverOf(t);
+    const files = await filesFor(t, shows(site({}, stranger)));
+    const [certificate = '', key = ''] = Object.values(files);
+    const clientCertificate = { kind: 'files', certificate, key } as const;
+    const port = await door(t, server.port, () => ({ clientCertificate }));
+    await refuses(t, port, 'client-certificate-rejected');
+  });
+}
+
+test('the certificate of the mesh is the one that is shown', async (t) => {
+  const server = await startOutsideServer(t, {
+    ...shows(site()),
+    ca: mesh.root.certificate.toString(),
+    requestCert: true,
+  });
+  await carries(t, await door(t, server.port, () => ({ clientCertificate: { kind: 'mesh' } })));
+  t.regex(server.seen[0]?.names ?? '', /^URI:spiffe:\/\/mesh\.local\/ns\/shop\/sa\/web,/);
+});
+
+test('a server that is too old, silent or not there is no reason for less', async (t) => {
+  const old = await startOutsideServer(t, { ...shows(site()), maxVersion: 'TLSv1.2' });
+  await carries(t, await door(t, old.port));
+  await refuses(t, await door(t, old.port, () => ({ minVersion: '1.3' })), 'handshake');
+  await refuses(t, await door(t, 1), 'unreachable');
+});
+
+test('ALPN and SNI are what the policy says', async (t) => {
+  const names: string[] = [];
+  const server = await startOutsideServer(t, {
+    ...shows(site()),
+    ALPNProtocols: ['h2', 'http/1.1'],
+    SNICallback: (name, callback) => {
+      names.push(name);
+      callback(null);
+    },
+  });
+  await carries(t, await door(t, server.port, () => ({ alpn: ['http/1.1'] })));
+  t.like(server.seen, [{ alpn: 'http/1.1' }]);
+  t.deepEqual(names, ['pay.example']);
+});
