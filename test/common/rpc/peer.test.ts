@@ -51,14 +51,15 @@ test('a certificate from another authority proves nothing', async (t) => {
 test('an expired certificate proves nothing', async (t) => {
   const nowMs = Date.now() - 2 * MINUTE_MS;
   const expired = authority.workload('shop', 'web', { nowMs, lifetimeMs: MINUTE_MS });
-  t.deepEqual(await callerSeen(expired), { kind: 'untrusted', reason: 'certificate-expired' });
+  const caller = await callerSeen(expired);
+  t.like(caller, { kind: 'untrusted', reason: 'certificate-expired' });
 });
 
 test('one that expires while its connection is open proves nothing any more', async (t) => {
   const workload = authority.workload('shop', 'web');
   const afterwards = workload.leaf.validToDate.getTime() + 1;
   const caller = await callerSeen(workload, () => afterwards);
-  t.deepEqual(caller, { kind: 'untrusted', reason: 'certificate-expired' });
+  t.like(caller, { kind: 'untrusted', reason: 'certificate-expired' });
 });
 
 const WEB = 'spiffe://mesh.local/ns/shop/sa/web';

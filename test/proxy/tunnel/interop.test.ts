@@ -173,7 +173,9 @@ test('interim answers of a foreign server are not the answer', async (t) => {
     stream.additionalHeaders({ ':status': 103 });
     stream.respond({ ':status': 200 });
   });
-  (await within('the answer', tunnel.open('127.0.0.1:80'))).reset();
+  const stream = await within('the answer', tunnel.open('127.0.0.1:80'));
+  t.is(tunnel.openStreams, 1);
+  stream.reset();
 });
 
 test('openssl completes the handshake with a certificate, and is told nothing without one', async (t) => {
