@@ -6,6 +6,11 @@ export interface TrustBundle {
   readonly trustDomain: string;
   readonly version: number;
   readonly roots: readonly X509Certificate[];
+  /**
+   * Former roots whose key is in the wrong hands. Whoever leads to one of them is not to be believed
+   * any more, also on a connection that was made before.
+   */
+  readonly withdrawn?: readonly X509Certificate[];
 }
 
 /** The roots as PEM, the form that other tools take. */

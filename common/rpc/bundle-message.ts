@@ -8,11 +8,19 @@ export interface BundleMessage {
   version: number;
   /** Root certificates in DER. */
   roots: Buffer[];
+  /** Former roots whose key is in the wrong hands, in DER. */
+  withdrawn: Buffer[];
 }
 
 /** The bundle in the form that travels. */
-export function toBundleMessage({ trustDomain, version, roots }: TrustBundle): BundleMessage {
-  return { trustDomain, version, roots: roots.map(({ raw }) => raw) };
+export function toBundleMessage(bundle: TrustBundle): BundleMessage {
+  const { trustDomain, version, roots, withdrawn = [] } = bundle;
+  return {
+    trustDomain,
+    version,
+    roots: roots.map(({ raw }) => raw),
+    withdrawn: withdrawn.map(({ raw }) => raw),
+  };
 }
 
 /**
@@ -32,7 +40,9 @@ export function fromBundleMessage(message: BundleMessage, trustDomain: string): 
   if (message.roots.length === 0) {
     throw new RpcError('protocol', 'expected a trust bundle with at least one root, got none');
   }
-  return { trustDomain, version: message.version, roots: message.roots.map(root) };
+  const bundle = { trustDomain, version: message.version, roots: message.roots.map(root) };
+  if (message.withdrawn.length === 0) return bundle;
+  return { ...bundle, withdrawn: message.withdrawn.map(root) };
 }
 
 function root(der: Buffer): X509Certificate {

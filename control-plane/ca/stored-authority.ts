@@ -13,7 +13,12 @@ const authorityRecord = z.object({
   intermediates: z.string().optional(),
 });
 const rootRecord = authorityRecord.partial({ privateKey: true });
-const bundleRecord = z.object({ trustDomain: z.string(), version: z.number(), roots: z.string() });
+const bundleRecord = z.object({
+  trustDomain: z.string(),
+  version: z.number(),
+  roots: z.string(),
+  withdrawn: z.string().optional(),
+});
 
 /** A root; its private key may be kept somewhere else. */
 export interface RootAuthority {
@@ -67,15 +72,17 @@ export function decodeIssuer(entry: Entry): IssuerAuthority {
 }
 
 /** A trust bundle as bytes for the store. */
-export function encodeBundle({ trustDomain, version, roots }: TrustBundle): Buffer {
-  return encode({ trustDomain, version, roots: toPem(roots) });
+export function encodeBundle({ trustDomain, version, roots, withdrawn }: TrustBundle): Buffer {
+  const more = withdrawn === undefined ? {} : { withdrawn: toPem(withdrawn) };
+  return encode({ trustDomain, version, roots: toPem(roots), ...more });
 }
 
 /** Reads a trust bundle back. Throws CaError `authority-corrupt` when it is not one. */
 export function decodeBundle(entry: Entry): TrustBundle {
   return decode(entry, (value) => {
-    const { trustDomain, version, roots } = bundleRecord.parse(value);
-    return { trustDomain, version, roots: parsePemChain(roots) };
+    const { trustDomain, version, roots, withdrawn } = bundleRecord.parse(value);
+    const bundle = { trustDomain, version, roots: parsePemChain(roots) };
+    return withdrawn === undefined ? bundle : { ...bundle, withdrawn: parsePemChain(withdrawn) };
   });
 }
 

@@ -6,6 +6,7 @@ import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { PeerTrust } from '../identity/source.ts';
+import { isWithdrawn, type AcceptedChain } from './withdrawn-roots.ts';
 
 /** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */
 export type HandshakeRefusal =
@@ -39,8 +40,8 @@ export type PeerCheck =
 /** The protocol of HBONE, by ALPN (RFC 7301). */
 export const HBONE_ALPN = 'h2';
 
-/** What each identity that was found here was read from: see `isRevoked`. */
-const certificates = new WeakMap<SpiffeId, X509Certificate>();
+/** What each identity that was found here was read from, and who vouched for it: see `isRevoked`. */
+const accepted = new WeakMap<SpiffeId, AcceptedChain>();
 
 /**
  * Judges the peer of a TLS connection that was made with `rejectUnauthorized: false`, so that the
@@ -72,8 +73,8 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
       `expected an identity of the trust domain ${bundle.trustDomain}, got ${peer.uri}`,
     );
   }
-  certificates.set(peer, certificate);
-  if (isRevoked(peer, bundle)) {
+  accepted.set(peer, { leaf: certificate, roots: bundle.roots });
+  if (isListed(peer, bundle)) {
     return refused(
       'revoked',
       `expected a certificate that is not revoked, got ${serialOf(certificate)} of ${peer.uri}`,
@@ -83,15 +84,20 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
 }
 
 /**
- * Whether a handshake of today would refuse this peer's certificate as revoked.
+ * Whether this peer's certificate has been revoked since its handshake, or a root that it was believed
+ * for has been withdrawn because its key was stolen.
  *
  * @param peer the very object that `checkPeer` found: a certificate is known by it. One that cannot
  *   be told apart from a revoked certificate of the same identity counts as revoked.
  */
-export function isRevoked(peer: SpiffeId, { revocations }: PeerTrust): boolean {
+export function isRevoked(peer: SpiffeId, trust: PeerTrust): boolean {
+  return isListed(peer, trust) || isWithdrawn(accepted.get(peer), trust);
+}
+
+function isListed(peer: SpiffeId, { revocations }: PeerTrust): boolean {
   if (revocations === undefined) return false;
-  const certificate = certificates.get(peer);
-  if (certificate !== undefined) return revocations.find(peer.uri, certificate) !== undefined;
+  const leaf = accepted.get(peer)?.leaf;
+  if (leaf !== undefined) return revocations.find(peer.uri, leaf) !== undefined;
   return revocations.all.some(({ spiffeId }) => spiffeId === peer.uri);
 }
 

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { crossSign } from '../../../common/pki/authority.ts';
 import type { Operation } from '../../store/store.ts';
 import {
@@ -17,6 +18,9 @@ const RETIRED_MS = 366 * 24 * 60 * 60 * 1000;
 
 /** Each of them costs a kilobyte of every handshake with the control plane. */
 const MAX_RETIRED = 4;
+
+/** Enough for a sidecar that was cut off during several thefts and kept its connections. */
+const MAX_WITHDRAWN = 4;
 
 /** How to start. */
 export interface BeginRotation {
@@ -63,7 +67,9 @@ export function advanceOperations(authorities: Authorities, nowMs: number): Oper
   if (rotation === undefined) return [];
   const next = advance(trustOf(authorities), nowMs);
   if (next.rotation === undefined) {
-    return [...stableAgain(authorities, next), ...retire(authorities, nowMs)];
+    const wasStolen = rotation.rotation.deadlineMs !== undefined;
+    const over = wasStolen ? withdraw(authorities, rotation.other.root.certificate) : authorities;
+    return [...stableAgain(over, next), ...retire(authorities, nowMs)];
   }
   return [...swapped(authorities, rotation.other, next), ...putRotation(next, rotation.voucher)];
 }
@@ -113,6 +119,13 @@ function stableAgain(authorities: Authorities, next: Trust): Operation[] {
     { kind: 'delete', key: CA_KEYS.otherRoot },
     { kind: 'delete', key: CA_KEYS.otherIssuer },
   ];
+}
+
+/** Sidecars are told, so that they end what was made with certificates by the thief. */
+function withdraw(authorities: Authorities, stolen: X509Certificate): Authorities {
+  const { bundle } = authorities;
+  const withdrawn = [stolen, ...(bundle.withdrawn ?? [])].slice(0, MAX_WITHDRAWN);
+  return { ...authorities, bundle: { ...bundle, withdrawn } };
 }
 
 /** Who knows only the former root finds a way for a while, unless it is in the wrong hands. */

@@ -14,6 +14,15 @@ test('a bundle travels there and back', (t) => {
   );
 });
 
+test('roots whose key was stolen travel along', (t) => {
+  const stolen = createTestAuthority().root.certificate;
+  const read = fromBundleMessage(
+    toBundleMessage({ ...authority.bundle, withdrawn: [stolen] }),
+    'mesh.local',
+  );
+  t.deepEqual(read.withdrawn?.map(String), [String(stolen)]);
+});
+
 const leaf = authority.workload('shop', 'web').leaf.raw;
 const odd = {
   'of another trust domain': [{ ...message, trustDomain: 'other.mesh' }, 'wrong-trust-domain'],
@@ -23,13 +32,17 @@ const odd = {
     { ...message, roots: [authority.issuer.certificate.raw] },
     'protocol',
   ],
+  'with a leaf for a withdrawn root': [{ ...message, withdrawn: [leaf] }, 'protocol'],
   'with a leaf for a root': [{ ...message, roots: [...message.roots, leaf] }, 'protocol'],
 } as const;
 
 for (const [what, [bundle, code]] of Object.entries(odd)) {
   test(`a bundle ${what} is refused`, (t) => {
     const read = (): unknown =>
-      fromBundleMessage({ ...bundle, roots: [...bundle.roots] }, 'mesh.local');
+      fromBundleMessage(
+        { ...bundle, roots: [...bundle.roots], withdrawn: [...bundle.withdrawn] },
+        'mesh.local',
+      );
     t.is(t.throws(read, { instanceOf: RpcError }).code, code);
   });
 }

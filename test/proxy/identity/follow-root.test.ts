@@ -34,7 +34,12 @@ test('renews within seconds when another root comes first, and not because one w
 
   controlPlane.tamper = (response) => ({
     ...response,
-    bundle: { trustDomain: 'mesh.local', version: 3, roots: [present.raw, former.raw] },
+    bundle: {
+      trustDomain: 'mesh.local',
+      version: 3,
+      roots: [present.raw, former.raw],
+      withdrawn: [],
+    },
   });
   const result = world.nextResult();
   await manager.acceptBundle(bundle(3, present, former));

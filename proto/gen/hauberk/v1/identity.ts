@@ -55,6 +55,11 @@ export interface TrustBundle {
   version: number;
   /** Root certificates in DER. */
   roots: Buffer[];
+  /**
+   * Former roots whose key is in the wrong hands, in DER: connections with peers that were believed
+   * because of them are ended at once.
+   */
+  withdrawn: Buffer[];
 }
 
 function createBaseIssueRequest(): IssueRequest {
@@ -205,7 +210,7 @@ export const IssueResponse: MessageFns<IssueResponse> = {
 };
 
 function createBaseTrustBundle(): TrustBundle {
-  return { trustDomain: "", version: 0, roots: [] };
+  return { trustDomain: "", version: 0, roots: [], withdrawn: [] };
 }
 
 export const TrustBundle: MessageFns<TrustBundle> = {
@@ -218,6 +223,9 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     }
     for (const v of message.roots) {
       writer.uint32(26).bytes(v!);
+    }
+    for (const v of message.withdrawn) {
+      writer.uint32(34).bytes(v!);
     }
     return writer;
   },
@@ -257,6 +265,14 @@ export const TrustBundle: MessageFns<TrustBundle> = {
             }
 
             message.roots.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.withdrawn.push(Buffer.from(reader.bytes()));
             continue;
           }
         }
