@@ -32,9 +32,10 @@ export function startSelfRenewal(options: SelfRenewalOptions): SelfRenewal {
   let closed = false;
   let running = false;
   let again = false;
+  let underWay: Promise<void> = Promise.resolve();
   const schedule = (delayMs: number): void => {
     timer?.cancel();
-    if (!closed) timer = clock.after(delayMs, () => void run());
+    if (!closed) timer = clock.after(delayMs, start);
   };
   const run = async (): Promise<void> => {
     // What is under way may have begun with what it was made from before.
@@ -60,12 +61,18 @@ export function startSelfRenewal(options: SelfRenewalOptions): SelfRenewal {
     }
     if (again) await run();
   };
+  const start = (): void => {
+    const before = underWay;
+    underWay = run().then(() => before);
+  };
   schedule(lifetimeMs / 2);
   return {
-    renewNow: () => void run(),
+    renewNow: start,
+    // Whoever closes it may take away what it writes to.
     close() {
       closed = true;
       timer?.cancel();
+      return underWay;
     },
   };
 }
