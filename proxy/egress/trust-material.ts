@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import {
   createSecureContext,
@@ -29,8 +29,23 @@ export async function loadContext(
   const { minVersion } = destination;
   const ca = await readAnchors(destination.anchors);
   const shown = await readClientCertificate(destination, identity);
-  return createSecureContext({ ca, minVersion: `TLSv${minVersion}`, ...shown });
+  // All authorities of a system take tens of milliseconds to be made into a context.
+  const { anchors } = destination;
+  const digest = createHash('sha256')
+    .update(JSON.stringify([anchors.kind === 'system' ? 'system' : ca, shown]))
+    .digest('hex');
+  const made = CONTEXTS.get(destination);
+  if (made?.digest === digest) return made.context;
+  const context = createSecureContext({ ca, minVersion: `TLSv${minVersion}`, ...shown });
+  CONTEXTS.set(destination, { digest, context });
+  return context;
 }
+
+/** The last context of each policy, and what it was made of; gone with the policy. */
+const CONTEXTS = new WeakMap<
+  EgressDestination,
+  { readonly digest: string; readonly context: SecureContext }
+>();
 
 async function readAnchors(anchors: TrustAnchors): Promise<string[]> {
   if (anchors.kind === 'system') {

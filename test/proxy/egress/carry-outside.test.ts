@@ -1,4 +1,7 @@
 /** Connections to servers outside, over real TLS: carried as the policy says, or reset with the reason. */
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
 import {
@@ -6,12 +9,13 @@ import {
   type Egress,
   type EgressDestination,
 } from '../../../common/authorization/egress.ts';
-import { systemClock } from '../../../common/clock.ts';
+import { systemClock, type Clock } from '../../../common/clock.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
 import { createProxyMetrics } from '../../../proxy/metrics.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
@@ -53,6 +57,7 @@ async function door(
   port: number,
   change: (policy: EgressDestination) => Partial<EgressDestination> | undefined = () => ({}),
   egress: Partial<Egress> = {},
+  clock: Clock = systemClock,
 ) {
   const files = await filesFor(t, { 'ca.pem': outside.root.certificate.toString() });
   const policy: EgressDestination = {
@@ -73,7 +78,7 @@ async function door(
   const listener = await listenEgress(
     { listen: { host: '127.0.0.1', port: 0 }, place: { host: '127.0.0.1', port } },
     {
-      clock: systemClock,
+      clock,
       logger: recorder.logger,
       mayLog: () => true,
       metrics: createProxyMetrics(registry),
@@ -188,6 +193,34 @@ test('a policy that cannot be kept does not even knock', async (t) => {
     await refuses(t, port, 'client-key-unavailable');
   }
   t.deepEqual(server.seen, []);
+});
+
+test('a file that is replaced counts for the next connection, in both directions', async (t) => {
+  const server = await startOutsideServer(t, shows(site()));
+  const files = await filesFor(t, { ca: stranger.root.certificate.toString() });
+  const path = files['ca'] ?? '';
+  const sidecar = await door(t, server.port, () => ({ anchors: { kind: 'files', paths: [path] } }));
+  await refuses(t, sidecar, 'unknown-ca');
+  await writeFile(path, outside.root.certificate.toString());
+  await carries(t, sidecar);
+  await writeFile(path, stranger.root.certificate.toString());
+  t.is(await callInVain(sidecar.port), 'reset');
+  t.is(server.heard(), 'hello');
+});
+
+test('a server that says nothing is not waited for', async (t) => {
+  const silent = net.createServer();
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const clock = createManualClock();
+  const { port: number } = silent.address() as net.AddressInfo;
+  const accepted = once(silent, 'connection') as Promise<[net.Socket]>;
+  const refused = refuses(t, await door(t, number, () => ({}), {}, clock), 'timeout');
+  const [connection] = await accepted;
+  connection.on('error', () => {}).resume();
+  await clock.advance(15_000);
+  await refused;
 });
 
 test('without a policy, or off the list, nothing is sent', async (t) => {
