@@ -1,0 +1,68 @@
+/**
+ * A client without a sidecar calls a server outside through a gateway, in plaintext: without a policy it
+ * fails, a policy that is applied counts at once, and a list that is applied takes it away again.
+ */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { eventually } from '../../helpers/deadline.ts';
+import { startMesh } from '../../helpers/mesh.ts';
+import { startGateway } from '../../helpers/mesh-gateway.ts';
+import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
+import { connectTcp, readText } from '../../helpers/tcp-client.ts';
+import { createTestAuthority } from '../../helpers/test-authority.ts';
+import {
+  callInVain,
+  filesFor,
+  shows,
+  startOutsideServer,
+} from '../../proxy/egress/outside-server.ts';
+
+test('a policy that is applied opens the way out of a gateway, and a list closes it', async (t) => {
+  const outside = createTestAuthority({ trustDomain: 'outside.example' });
+  const altNames = [oddName.dns('pay.example')];
+  const server = await startOutsideServer(t, shows(oddCertificate(outside.issuer, { altNames })));
+  const { ca = '' } = await filesFor(t, { ca: outside.root.certificate.toString() });
+  const mesh = await startMesh(t);
+  const listener = '  - {name: unused, listen: 127.0.0.1:0, protocol: TCP, backend: api:80}\n';
+  const place = `127.0.0.1:${server.port}`;
+  const gateway = await startGateway(t, mesh, listener, [`--egress=127.0.0.1:0=${place}`]);
+  const port = await gateway.port('egress');
+  const file = path.join(mesh.directory, 'mesh.yaml');
+  const apply = async (document: string): Promise<void> => {
+    await writeFile(file, document);
+    const { code, stderr } = await mesh.admin(['apply', '-f', file]);
+    t.is(code, 0, stderr);
+  };
+  const refused = async (reason: string): Promise<void> => {
+    await eventually(`it is refused: ${reason}`, async () => {
+      t.is(await callInVain(port), 'reset');
+      const line = gateway.process.log.findLast(({ event }) => event === 'egress-failed');
+      return line?.['reason'] === reason ? line : undefined;
+    });
+  };
+
+  await refused('no-egress-policy');
+  const policy = `egress:
+  destinations:
+    - host: 127.0.0.1
+      port: ${server.port}
+      validation: {caCertificateRefs: [${ca}], hostname: pay.example}
+`;
+  await apply(policy);
+  const socket = await connectTcp(t, port);
+  socket.write('hello');
+  t.is(await readText(socket, 5), 'hello');
+  socket.destroy();
+
+  await apply(`${policy}  allow:\n    - {from: [web.default], to: ['${place}']}\n`);
+  await refused('egress-not-allowed');
+  await apply(`${policy}  allow:\n    - {from: [edge.default], to: ['${place}']}\n`);
+  const again = await connectTcp(t, port);
+  again.write('again');
+  t.is(await readText(again, 5), 'again');
+  t.is(server.heard(), 'helloagain');
+  const samples = await gateway.metrics();
+  const peer = `tls://${place}`;
+  t.true(samples.has('hauberk_connections_failed_total', { peer, reason: 'egress-not-allowed' }));
+});
