@@ -73,6 +73,14 @@ export const controlPlaneSettings = {
     description: 'file with the configuration of the mesh, followed; instead of hauberk apply',
     placeholder: 'FILE',
   }),
+  issuerCert: setting(filePath.optional(), {
+    description: 'chain from an issuer of your own PKI to its root, in PEM; followed',
+    placeholder: 'FILE',
+  }),
+  issuerKey: setting(filePath.optional(), {
+    description: 'private key of that issuer, in PEM; followed',
+    placeholder: 'FILE',
+  }),
   unlockKeyFile: setting(filePath.optional(), {
     description: 'a file of 32 bytes that the private keys of the mesh are encrypted with',
     placeholder: 'FILE',

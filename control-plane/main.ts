@@ -7,7 +7,7 @@ import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { MeshConfigError } from '../common/mesh-config/mesh-config-error.ts';
 import { readUnlockKeyFile, toPassphrase, type UnlockKey } from '../common/config/unlock-key.ts';
-import { CaError } from './ca/ca-error.ts';
+import { CaError, type CaErrorCode } from './ca/ca-error.ts';
 import { KeysError } from './keys/keys-error.ts';
 import { controlPlaneSettings, restoreSettings, type ControlPlaneSettings } from './config.ts';
 import { startLockable } from './server-lock.ts';
@@ -110,9 +110,16 @@ function unlockKeyOf({
   return unlockPassphrase === undefined ? undefined : toPassphrase(unlockPassphrase);
 }
 
+/** What an operator has set wrong. */
+const SETTINGS_CODES: ReadonlySet<CaErrorCode> = new Set([
+  'trust-domain-changed',
+  'upstream-issuer-unusable',
+  'upstream-root-changed',
+]);
+
 /** A data directory that cannot be used is a matter of configuration. */
 function translate(error: unknown, { dataDir }: Pick<ControlPlaneSettings, 'dataDir'>): unknown {
-  if (error instanceof CaError && error.code === 'trust-domain-changed') {
+  if (error instanceof CaError && SETTINGS_CODES.has(error.code)) {
     return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
   }
   if (error instanceof MeshConfigError) {

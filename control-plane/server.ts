@@ -18,6 +18,11 @@ import { tokenRootsOf } from './ca/authorities.ts';
 import { openAuthoritySource } from './ca/authority-source.ts';
 import { openCertificateAuthority } from './ca/certificate-authority.ts';
 import { openRootRotation } from './ca/rotation/root-rotation.ts';
+import {
+  followUpstreamIssuer,
+  readUpstreamIssuer,
+  upstreamPaths,
+} from './ca/upstream/upstream-files.ts';
 import type { ControlPlaneSettings } from './config.ts';
 import { encodeBackup } from './keys/backup-file.ts';
 import { openIssuanceLedger } from './ca/issuance-ledger.ts';
@@ -92,7 +97,12 @@ export async function startControlPlane(
     );
   }
   const source = { store, trustDomain, nowMs: clock.now() };
-  const authorities = await openAuthoritySource(source);
+  const upstream = upstreamPaths(settings);
+  const first = await readUpstreamIssuer(upstream, source);
+  const authorities = await openAuthoritySource({ ...source, first });
+  if (upstream !== undefined) {
+    use(await followUpstreamIssuer(upstream, first, { authorities, trustDomain, clock, logger }));
+  }
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
   const ledger = use(await openIssuanceLedger({ store, clock, logger }));
   const turns = createTurns();

@@ -96,6 +96,8 @@ function caReason({ code }: CaError): Refusal {
       return 'unavailable';
     case 'trust-domain-changed':
     case 'authority-corrupt':
+    case 'upstream-issuer-unusable':
+    case 'upstream-root-changed':
       return 'internal';
     case 'rotation-under-way':
     case 'rotation-not-abortable':

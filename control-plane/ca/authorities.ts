@@ -68,6 +68,8 @@ export interface OpenAuthoritiesOptions {
   readonly store: Store;
   readonly trustDomain: string;
   readonly nowMs: number;
+  /** What to begin with when there is none yet; made when it is not given. */
+  readonly first?: AuthorityPair | undefined;
 }
 
 /**
@@ -77,10 +79,11 @@ export interface OpenAuthoritiesOptions {
  * @throws CaError `trust-domain-changed`, `authority-corrupt`; StoreError
  */
 export async function openAuthorities(options: OpenAuthoritiesOptions): Promise<Authorities> {
-  const { store, trustDomain, nowMs } = options;
+  const { store, trustDomain, nowMs, first } = options;
   const stored = (await store.get(TRUST_DOMAIN_KEY))?.value.toString();
-  if (stored === undefined) await makeAuthorities(store, trustDomain, nowMs);
-  else if (stored !== trustDomain) {
+  if (stored === undefined) {
+    await storeAuthorities(store, trustDomain, first ?? makePair(trustDomain, nowMs));
+  } else if (stored !== trustDomain) {
     throw new CaError(
       'trust-domain-changed',
       `the data directory belongs to the trust domain ${stored}, not ${trustDomain}`,
@@ -97,8 +100,11 @@ export function makePair(trustDomain: string, nowMs: number): AuthorityPair {
   return { root, issuer: { ...issuer, intermediates: [] } };
 }
 
-async function makeAuthorities(store: Store, trustDomain: string, nowMs: number): Promise<void> {
-  const { root, issuer } = makePair(trustDomain, nowMs);
+async function storeAuthorities(
+  store: Store,
+  trustDomain: string,
+  { root, issuer }: AuthorityPair,
+): Promise<void> {
   const bundle = { trustDomain, version: 1, roots: [root.certificate] };
   const operations: Operation[] = [
     { kind: 'put', key: TRUST_DOMAIN_KEY, value: Buffer.from(trustDomain) },

@@ -1,5 +1,11 @@
 import type { Operation, Store } from '../store/store.ts';
-import { CA_KEYS, openAuthorities, readAuthorities, type Authorities } from './authorities.ts';
+import {
+  CA_KEYS,
+  openAuthorities,
+  readAuthorities,
+  type Authorities,
+  type AuthorityPair,
+} from './authorities.ts';
 import { CaError } from './ca-error.ts';
 import { encodeRetired } from './rotation/stored-rotation.ts';
 
@@ -8,6 +14,8 @@ export interface AuthoritySourceOptions {
   readonly store: Store;
   readonly trustDomain: string;
   readonly nowMs: number;
+  /** What to begin with at the first start, instead of a new root. */
+  readonly first?: AuthorityPair | undefined;
 }
 
 /** Nobody holds a root or an issuer; they hold this and ask. */

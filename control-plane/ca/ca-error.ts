@@ -8,6 +8,8 @@ import { HauberkError } from '../../common/errors.ts';
  * - `rotation-under-way`: the root is being rotated already, in another way than is asked for.
  * - `rotation-not-abortable`: there is no rotation, or no way back.
  * - `root-key-elsewhere`: the key of the root is needed, and is not kept here.
+ * - `upstream-issuer-unusable`: the issuer that the operator's PKI made does not do; the sentence says why.
+ * - `upstream-root-changed`: it is below another root than the mesh.
  * - `authority-busy`: others changed the authority all the time; a retry helps.
  */
 export type CaErrorCode =
@@ -16,6 +18,8 @@ export type CaErrorCode =
   | 'rotation-under-way'
   | 'rotation-not-abortable'
   | 'root-key-elsewhere'
+  | 'upstream-issuer-unusable'
+  | 'upstream-root-changed'
   | 'authority-busy';
 
 /** Thrown by `control-plane/ca`. */

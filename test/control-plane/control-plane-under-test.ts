@@ -87,6 +87,8 @@ export async function startControlPlaneUnderTest(
     renewAfterExpiry,
     writeToken: [],
     meshConfig,
+    issuerCert: undefined,
+    issuerKey: undefined,
     drainSeconds: 5,
   };
   const issuer = await makeAuthority(dataDir, clock, log);

@@ -169,7 +169,7 @@ function rootKeyElsewhere(): CaError {
   return new CaError(
     'root-key-elsewhere',
     'the key of the root is kept somewhere else, so that its successor has to be made there',
-    { hint: 'install a chain from the new root with `hauberk ca install`' },
+    { hint: 'an issuer below another root is for a new mesh: see docs/upstream-authority.md' },
   );
 }
 

@@ -1,0 +1,161 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  type X509Certificate,
+} from 'node:crypto';
+import { openAuthority } from '../../../common/pki/authority.ts';
+import { describeError } from '../../../common/errors.ts';
+import { generatePrivateKey } from '../../../common/pki/key.ts';
+import { issueLeaf } from '../../../common/pki/leaf.ts';
+import { DEFAULT_LEAF_LIFETIME_MS } from '../../../common/pki/lifetimes.ts';
+import { parsePemChain } from '../../../common/pki/pem.ts';
+import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
+import type { AuthorityPair } from '../authorities.ts';
+import { CaError } from '../ca-error.ts';
+import type { IssuerAuthority } from '../stored-authority.ts';
+import { probeChain } from './probe-chain.ts';
+
+/** An issuer that was made elsewhere, as it came. */
+export interface UpstreamFiles {
+  /** PEM: the issuer first, then what leads to the root, the root last. */
+  readonly certificate: string;
+  /** PEM, not encrypted. */
+  readonly privateKey: string;
+}
+
+/** Issuer, two between it and the root, and the root: everybody carries them in every handshake. */
+const MAX_CHAIN = 4;
+
+/** What OpenSSL says when the certificates of the chain do not permit what the mesh does with them. */
+const SENTENCES: Readonly<Record<string, string>> = {
+  PATH_LENGTH_EXCEEDED: 'a path length in the chain does not permit another issuer',
+  INVALID_CA: 'a certificate in the chain is not that of an authority',
+  INVALID_PURPOSE: 'the chain does not permit certificates for TLS servers and clients',
+  // Node has no name for what OpenSSL says of names.
+  UNSPECIFIED: 'a constraint in the chain, as of names, does not permit the trust domain',
+};
+
+/**
+ * Checks an issuer that the operator's own PKI has made, in all that sidecars will hold it to.
+ *
+ * @returns issuer and root; the key of the root is not here
+ * @throws CaError `upstream-issuer-unusable` with the reason
+ */
+export async function checkUpstreamIssuer(
+  { certificate, privateKey }: UpstreamFiles,
+  { trustDomain, nowMs }: { readonly trustDomain: string; readonly nowMs: number },
+): Promise<AuthorityPair> {
+  const chain = attempt(() => parsePemChain(certificate));
+  const [issuer, ...above] = chain;
+  const root = above.pop();
+  if (issuer === undefined || root === undefined) {
+    throw unusable('expected the issuer and all that leads to its root, got one certificate', {
+      hint: 'append the certificates above it to the file, the root last',
+    });
+  }
+  if (chain.length > MAX_CHAIN) {
+    throw unusable(
+      `expected at most ${MAX_CHAIN} certificates from issuer to root, got ${chain.length}`,
+    );
+  }
+  requireChain([issuer, ...above, root], nowMs);
+  requireTrustDomain([issuer, ...above], trustDomain);
+  const key = attempt(() => createPrivateKey(privateKey));
+  const authority = attempt(() => openAuthority(issuer, key));
+  const pair = { root: { certificate: root }, issuer: { ...authority, intermediates: above } };
+  await requireUsable(pair, trustDomain, nowMs);
+  return pair;
+}
+
+function requireChain(chain: readonly X509Certificate[], nowMs: number): void {
+  for (const [index, link] of chain.entries()) {
+    const name = oneLine(link.subject);
+    const signer = chain[index + 1] ?? link;
+    if (!link.ca)
+      throw unusable(`expected a certificate of an authority, got ${name}, which may not sign any`);
+    if (!link.checkIssued(signer) || !link.verify(signer.publicKey)) {
+      throw signer === link
+        ? unusable(`expected a root at the end of the chain, got ${name}, which is not self-signed`)
+        : unusable(`${name} was not signed by ${oneLine(signer.subject)}, which follows it`);
+    }
+    if (link.validFromDate.getTime() > nowMs) {
+      throw unusable(`${name} is not valid before ${link.validFromDate.toISOString()}`);
+    }
+    if (link.validToDate.getTime() <= nowMs) {
+      throw unusable(`${name} expired at ${link.validToDate.toISOString()}`);
+    }
+    if (link.validToDate > signer.validToDate) {
+      throw unusable(`${name} is valid for longer than ${oneLine(signer.subject)}, its signer`);
+    }
+  }
+}
+
+/** X509-SVID section 4.1: a signing certificate's URI, when it has one, is its trust domain's. */
+function requireTrustDomain(issuers: readonly X509Certificate[], trustDomain: string): void {
+  for (const { subject, subjectAltName = '' } of issuers) {
+    for (const name of subjectAltName.split(', ')) {
+      if (!name.startsWith('URI:') || name === `URI:spiffe://${trustDomain}`) continue;
+      throw unusable(
+        `expected an issuer of spiffe://${trustDomain}, got ${oneLine(subject)} of ${name.slice(4)}`,
+      );
+    }
+  }
+}
+
+/** Signs something with it, and looks at that as a peer would. */
+async function requireUsable(
+  { root, issuer }: { root: { certificate: X509Certificate }; issuer: IssuerAuthority },
+  trustDomain: string,
+  nowMs: number,
+): Promise<void> {
+  const privateKey = generatePrivateKey();
+  const leaf = attempt(() =>
+    issueLeaf(issuer, {
+      publicKey: createPublicKey(privateKey),
+      spiffeId: controlPlaneId(trustDomain),
+      lifetimeMs: DEFAULT_LEAF_LIFETIME_MS,
+      nowMs,
+    }),
+  );
+  const chain = [leaf, issuer.certificate, ...issuer.intermediates];
+  const reason = await probe({ chain, privateKey, root: root.certificate });
+  if (reason === undefined) return;
+  throw unusable(`${SENTENCES[reason] ?? 'what it signs is not believed'} (${reason})`);
+}
+
+async function probe(options: {
+  readonly chain: readonly X509Certificate[];
+  readonly privateKey: KeyObject;
+  readonly root: X509Certificate;
+}): Promise<string | undefined> {
+  try {
+    return await probeChain(options);
+  } catch (error) {
+    throw unusable(`no handshake can be made with it: ${describeError(error)}`, { cause: error });
+  }
+}
+
+function attempt<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    // OpenSSL's words about a key hold nothing of the key.
+    throw unusable(describeError(cause), { cause });
+  }
+}
+
+function unusable(
+  why: string,
+  options: { readonly hint?: string; readonly cause?: unknown } = {},
+): CaError {
+  return new CaError('upstream-issuer-unusable', `the given issuer cannot be used: ${why}`, {
+    hint: 'make another one, as docs/upstream-authority.md shows',
+    ...options,
+  });
+}
+
+/** Node writes each part of a name on a line of its own. */
+function oneLine(subject: string): string {
+  return subject.replaceAll('\n', ', ');
+}
