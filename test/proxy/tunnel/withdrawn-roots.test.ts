@@ -128,10 +128,11 @@ test('a handshake that ends after the root was withdrawn is no way in', async (t
   // TLS still believes the former root, as it does in a handshake that began before.
   told(own, { ...withdrawn, roots: during.roots });
   const dialling = thief.dial(targetOf(listener, own), new AbortController().signal);
-  await dialling.then(
+  const ended = dialling.then(
     ({ closed }) => closed,
     () => 'refused',
   );
+  await within('the end of the dial', ended);
   await eventually('the end of the tunnel', async () => {
     const labels = { direction: 'inbound', reason: 'revoked' };
     return (await sample(api.registry, 'hauberk_tunnels_closed_total', labels)) === 1 || undefined;
