@@ -21,6 +21,12 @@ function named(issuer: Authority, uris: readonly string[], validity: object = {}
   return oddCertificate(issuer, { altNames: uris.map(oddName.uri), ...validity });
 }
 
+/** A workload of the mesh whose certificate of one hour has expired so long ago. */
+export function expiredCaller(issuer: Authority, agoMs: number): PeerCredentials {
+  const notAfterMs = Date.now() - agoMs;
+  return named(issuer, [WEB], { notBeforeMs: notAfterMs - HOUR_MS, notAfterMs });
+}
+
 /** Every kind of certificate that must be refused, whatever is asked for. */
 export const ODD_CALLERS: Readonly<Record<string, OddCaller>> = {
   'no certificate': {
@@ -34,10 +40,8 @@ export const ODD_CALLERS: Readonly<Record<string, OddCaller>> = {
     grpc: 'certificate-untrusted',
   },
   'an expired certificate': {
-    credentials: (issuer) => {
-      const notAfterMs = Date.now() - 60_000;
-      return named(issuer, [WEB], { notBeforeMs: notAfterMs - HOUR_MS, notAfterMs });
-    },
+    // For longer than `--renew-after-expiry` is by default.
+    credentials: (issuer) => expiredCaller(issuer, 25 * HOUR_MS),
     hbone: 'expired',
     grpc: 'certificate-expired',
   },

@@ -20,9 +20,10 @@ import { IdentityClient, type IssueRequest } from '../../../proto/gen/hauberk/v1
 import { besiege, type BesiegedMesh } from '../../helpers/besieged-mesh.ts';
 import { handMadeRequest } from '../../helpers/certification-request.ts';
 import { within } from '../../helpers/deadline.ts';
+import { startMesh } from '../../helpers/mesh.ts';
 import { stolenIssuer } from '../../helpers/mesh-issuer.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { ODD_CALLERS } from '../../helpers/odd-callers.ts';
+import { expiredCaller, ODD_CALLERS, type OddCaller } from '../../helpers/odd-callers.ts';
 import { hboneOptionsOf, type PeerCredentials } from '../../helpers/peer-credentials.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { answerOf, foreignSession } from '../../proxy/tunnel/foreign-peer.ts';
@@ -141,6 +142,33 @@ for (const [who, { credentials, grpc }] of Object.entries(ODD_CALLERS)) {
   });
 }
 
+test.serial(
+  'a certificate that has just expired is renewed, and serves for nothing else',
+  async (t) => {
+    const caller = expiredCaller(t.context.issuer, 60_000);
+    await t.notThrowsAsync(renew(t.context, caller));
+    await isRefused(t, 'Discovery.Sync', 'certificate-expired', caller);
+    await isRefused(t, 'Admin.ListTokens', 'certificate-expired', caller);
+    await t.context.unharmed(t);
+  },
+);
+
+test.serial('with --renew-after-expiry=0 it is not renewed either', async (t) => {
+  const mesh = await startMesh(t, { controlPlaneArgs: ['--renew-after-expiry=0'] });
+  const { controlPlane } = mesh;
+  const issuer = await stolenIssuer(controlPlane.dataDirectory);
+  const operator = readAdminCredential(`${controlPlane.dataDirectory}/admin.pem`);
+  const context = { ...t.context, mesh, issuer, operator };
+  const reason = 'certificate-expired';
+  const refusal = await t.throwsAsync(renew(context, expiredCaller(issuer, 60_000)), {
+    instanceOf: RpcError,
+  });
+  t.is(refusal?.code, reason);
+  t.is((await controlPlane.metrics()).sum('hauberk_issue_refused_total', { reason }), 1);
+  const valid = oddCertificate(issuer, { altNames: [oddName.uri(WEB)] });
+  await t.notThrowsAsync(renew(context, valid));
+});
+
 test.serial('the control plane gives each identity what is its own', async (t) => {
   const { issuer, operator } = t.context;
   const as = (uri: string) => oddCertificate(issuer, { altNames: [oddName.uri(uri)] });
@@ -195,7 +223,16 @@ test.serial(
   },
 );
 
-for (const [who, { credentials, hbone: reason }] of Object.entries(ODD_CALLERS)) {
+const CALLERS_OF_SIDECARS: Readonly<Record<string, Pick<OddCaller, 'credentials' | 'hbone'>>> = {
+  ...ODD_CALLERS,
+  // The control plane would still renew it.
+  'a certificate that has just expired': {
+    credentials: (issuer) => expiredCaller(issuer, 60_000),
+    hbone: 'expired',
+  },
+};
+
+for (const [who, { credentials, hbone: reason }] of Object.entries(CALLERS_OF_SIDECARS)) {
   test.serial(`a sidecar refuses ${who}, and says nothing`, async (t) => {
     const { api, issuer } = t.context;
     const labels = { direction: 'inbound', reason };
