@@ -9,7 +9,9 @@ const [path = '', round = ''] = process.argv.slice(2);
 const store = await openSqliteStore({
   path,
   clock: systemClock,
-  logger: pino({ level: 'silent' }),
+  // With a destination: by default it takes process.stdout, which makes the pipe non-blocking, and a
+  // write fails with EAGAIN when the parent is slow to read.
+  logger: pino({ level: 'silent' }, { write() {} }),
 });
 const value = Buffer.alloc(2048, 'v');
 let next = 0;
