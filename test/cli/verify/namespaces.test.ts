@@ -134,10 +134,12 @@ needs.serial('a stranger does not reach a member in plaintext, and that is no pa
   const { hosts, stranger } = await mesh();
   const { code, report } = await verify(...pair(stranger, hosts.api));
   t.is(code, 1);
-  t.is(report.canary.readAtApplication, 0);
+  const { readAtApplication, readOnWire } = report.canary;
+  t.is(readAtApplication, 0);
   t.like(outcomes(report), {
     'canary-at-application': 'fail',
-    'canary-on-wire': 'fail',
+    // The member may hang up before the stranger has sent its canary.
+    'canary-on-wire': readOnWire > 0 ? 'fail' : 'pass',
     'no-certificate': 'pass',
   });
 });
