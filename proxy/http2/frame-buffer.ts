@@ -4,7 +4,7 @@ import { FLAG, FRAME, FRAME_HEADER_BYTES } from './protocol.ts';
 const BUFFER_BYTES = 512 * 1024;
 
 /** So many are kept for the next turn, by all connections of the process together. */
-const MAX_IDLE_BUFFERS = 8;
+const MAX_IDLE_BUFFERS = 4;
 
 /** A connection that sends nothing holds no buffer, so that thousands of idle ones cost nothing. */
 const idleBuffers: Buffer[] = [];

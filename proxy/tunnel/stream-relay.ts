@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import type { Http2Stream, StreamEnd, StreamReceiver } from '../http2/stream.ts';
+import { countRead } from '../relay/read-memory.ts';
 import { hasSharedRead, readInto } from '../relay/shared-read.ts';
 import type { RelayCounters, RelayOutcome } from '../relay/relay.ts';
 import { atEndOfTurn } from './end-of-turn.ts';
@@ -85,6 +86,7 @@ class StreamRelay implements StreamReceiver {
   readonly #onSocketData = (chunk: Buffer): void => {
     this.#isTouched = true;
     this.#counters.bytesFromApp += chunk.length;
+    if (!this.#isShared) countRead(chunk.length);
     if (!this.#stream.send(chunk, this.#isShared)) this.#socket.pause();
   };
 
@@ -110,6 +112,7 @@ class StreamRelay implements StreamReceiver {
   data(chunk: Buffer, more: boolean): void {
     this.#isTouched = true;
     this.#counters.bytesToApp += chunk.length;
+    countRead(chunk.length);
     this.#queue.push(chunk);
     this.#queuedBytes += chunk.length;
     if (this.#writingBytes > 0) return;

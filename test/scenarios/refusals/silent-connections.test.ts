@@ -24,10 +24,10 @@ test.before(async (t) => {
 const COUNT = 2_000;
 
 /**
- * Two kilobytes kept for each connection would be more, and so would one file for each ten. Tunnels
- * that the idle connections were spread over stay open for a while.
+ * Three kilobytes kept for each connection would be more, and so would one file for each ten. Tunnels
+ * that the idle connections were spread over stay open for a while, and buffers for the next burst.
  */
-const MORE = { moreBytes: 4 * 1024 * 1024, moreFiles: 100 };
+const MORE = { moreBytes: 6 * 1024 * 1024, moreFiles: 100 };
 
 test('2,000 silent connections on every port cost nobody else anything', async (t) => {
   const { mesh, api, web, admin, unharmed } = t.context;
