@@ -61,19 +61,42 @@ export interface AuthorityClient {
 export function authorityCalls(stub: AdminStub, ask: Ask): AuthorityClient {
   return {
     async getAuthority() {
-      return toAuthority(await ask<wire.Authority>((...rest) => stub.getAuthority({}, ...rest)));
+      return toAuthority(
+        await ask<wire.GetAuthorityResponse>((...rest) => stub.getAuthority({}, ...rest)),
+      );
     },
     async rotateRoot(request) {
-      return toAuthority(await ask<wire.Authority>((...rest) => stub.rotateRoot(request, ...rest)));
+      return toAuthority(
+        await ask<wire.RotateRootResponse>((...rest) => stub.rotateRoot(request, ...rest)),
+      );
     },
     async abortRotation() {
-      return toAuthority(await ask<wire.Authority>((...rest) => stub.abortRotation({}, ...rest)));
+      return toAuthority(
+        await ask<wire.AbortRotationResponse>((...rest) => stub.abortRotation({}, ...rest)),
+      );
     },
   };
 }
 
-function toAuthority({ rotation, ...authority }: wire.Authority): AuthorityInfo {
-  return { ...authority, rotation: rotation === undefined ? undefined : toRotation(rotation) };
+function toAuthority(answer: { readonly authority?: wire.Authority | undefined }): AuthorityInfo {
+  const {
+    rootDigest = '',
+    rootNotAfterMs = 0,
+    rootKeyHere = false,
+    issuerSerial = '',
+    issuerNotAfterMs = 0,
+    bundleVersion = 0,
+    rotation,
+  } = answer.authority ?? {};
+  return {
+    rootDigest,
+    rootNotAfterMs,
+    rootKeyHere,
+    issuerSerial,
+    issuerNotAfterMs,
+    bundleVersion,
+    rotation: rotation === undefined ? undefined : toRotation(rotation),
+  };
 }
 
 function toRotation(rotation: wire.RootRotation): RotationInfo {

@@ -27,7 +27,7 @@ export function createAuthorityHandlers(
   { ca, rotation }: AuthorityHandlersOptions,
   forOperators: ForOperators,
 ): AuthorityHandlers {
-  const answer = (): AuthorityMessage => {
+  const authority = (): AuthorityMessage => {
     const { root, issuer, ...present } = ca.current();
     const status = rotation.status();
     return {
@@ -40,6 +40,7 @@ export function createAuthorityHandlers(
       rotation: status === undefined ? undefined : toRotationMessage(status),
     };
   };
+  const answer = (): { authority: AuthorityMessage } => ({ authority: authority() });
   return {
     getAuthority: forOperators(answer),
     rotateRoot: forOperators(async ({ compromised, graceSeconds }) => {

@@ -262,6 +262,18 @@ export interface RotateRootRequest {
 export interface AbortRotationRequest {
 }
 
+export interface GetAuthorityResponse {
+  authority: Authority | undefined;
+}
+
+export interface RotateRootResponse {
+  authority: Authority | undefined;
+}
+
+export interface AbortRotationResponse {
+  authority: Authority | undefined;
+}
+
 /** Authority is what certificates are issued with. */
 export interface Authority {
   /** Of the root below which certificates are issued now, as join tokens pin it. */
@@ -2462,6 +2474,144 @@ export const AbortRotationRequest: MessageFns<AbortRotationRequest> = {
   },
 };
 
+function createBaseGetAuthorityResponse(): GetAuthorityResponse {
+  return { authority: undefined };
+}
+
+export const GetAuthorityResponse: MessageFns<GetAuthorityResponse> = {
+  encode(message: GetAuthorityResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.authority !== undefined) {
+      Authority.encode(message.authority, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAuthorityResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAuthorityResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authority = Authority.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRotateRootResponse(): RotateRootResponse {
+  return { authority: undefined };
+}
+
+export const RotateRootResponse: MessageFns<RotateRootResponse> = {
+  encode(message: RotateRootResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.authority !== undefined) {
+      Authority.encode(message.authority, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateRootResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateRootResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authority = Authority.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAbortRotationResponse(): AbortRotationResponse {
+  return { authority: undefined };
+}
+
+export const AbortRotationResponse: MessageFns<AbortRotationResponse> = {
+  encode(message: AbortRotationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.authority !== undefined) {
+      Authority.encode(message.authority, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AbortRotationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAbortRotationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authority = Authority.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseAuthority(): Authority {
   return {
     rootDigest: "",
@@ -3056,8 +3206,9 @@ export const AdminService = {
     responseStream: false as const,
     requestSerialize: (value: GetAuthorityRequest): Buffer => Buffer.from(GetAuthorityRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetAuthorityRequest => GetAuthorityRequest.decode(value),
-    responseSerialize: (value: Authority): Buffer => Buffer.from(Authority.encode(value).finish()),
-    responseDeserialize: (value: Buffer): Authority => Authority.decode(value),
+    responseSerialize: (value: GetAuthorityResponse): Buffer =>
+      Buffer.from(GetAuthorityResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAuthorityResponse => GetAuthorityResponse.decode(value),
   },
   /** Starts a rotation of the root; one that is under way goes on, in haste when the key was stolen. */
   rotateRoot: {
@@ -3066,8 +3217,8 @@ export const AdminService = {
     responseStream: false as const,
     requestSerialize: (value: RotateRootRequest): Buffer => Buffer.from(RotateRootRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): RotateRootRequest => RotateRootRequest.decode(value),
-    responseSerialize: (value: Authority): Buffer => Buffer.from(Authority.encode(value).finish()),
-    responseDeserialize: (value: Buffer): Authority => Authority.decode(value),
+    responseSerialize: (value: RotateRootResponse): Buffer => Buffer.from(RotateRootResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotateRootResponse => RotateRootResponse.decode(value),
   },
   /** Goes back to the root before, while that is still trusted. */
   abortRotation: {
@@ -3076,8 +3227,9 @@ export const AdminService = {
     responseStream: false as const,
     requestSerialize: (value: AbortRotationRequest): Buffer => Buffer.from(AbortRotationRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): AbortRotationRequest => AbortRotationRequest.decode(value),
-    responseSerialize: (value: Authority): Buffer => Buffer.from(Authority.encode(value).finish()),
-    responseDeserialize: (value: Buffer): Authority => Authority.decode(value),
+    responseSerialize: (value: AbortRotationResponse): Buffer =>
+      Buffer.from(AbortRotationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AbortRotationResponse => AbortRotationResponse.decode(value),
   },
 } as const;
 
@@ -3102,11 +3254,11 @@ export interface AdminServer extends UntypedServiceImplementation {
   readmit: handleUnaryCall<ReadmitRequest, ReadmitResponse>;
   listRevocations: handleUnaryCall<ListRevocationsRequest, ListRevocationsResponse>;
   /** The root, the issuer below it, and where a rotation of the root is. */
-  getAuthority: handleUnaryCall<GetAuthorityRequest, Authority>;
+  getAuthority: handleUnaryCall<GetAuthorityRequest, GetAuthorityResponse>;
   /** Starts a rotation of the root; one that is under way goes on, in haste when the key was stolen. */
-  rotateRoot: handleUnaryCall<RotateRootRequest, Authority>;
+  rotateRoot: handleUnaryCall<RotateRootRequest, RotateRootResponse>;
   /** Goes back to the root before, while that is still trusted. */
-  abortRotation: handleUnaryCall<AbortRotationRequest, Authority>;
+  abortRotation: handleUnaryCall<AbortRotationRequest, AbortRotationResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -3314,50 +3466,50 @@ export interface AdminClient extends Client {
   /** The root, the issuer below it, and where a rotation of the root is. */
   getAuthority(
     request: GetAuthorityRequest,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: GetAuthorityResponse) => void,
   ): ClientUnaryCall;
   getAuthority(
     request: GetAuthorityRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: GetAuthorityResponse) => void,
   ): ClientUnaryCall;
   getAuthority(
     request: GetAuthorityRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: GetAuthorityResponse) => void,
   ): ClientUnaryCall;
   /** Starts a rotation of the root; one that is under way goes on, in haste when the key was stolen. */
   rotateRoot(
     request: RotateRootRequest,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: RotateRootResponse) => void,
   ): ClientUnaryCall;
   rotateRoot(
     request: RotateRootRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: RotateRootResponse) => void,
   ): ClientUnaryCall;
   rotateRoot(
     request: RotateRootRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: RotateRootResponse) => void,
   ): ClientUnaryCall;
   /** Goes back to the root before, while that is still trusted. */
   abortRotation(
     request: AbortRotationRequest,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: AbortRotationResponse) => void,
   ): ClientUnaryCall;
   abortRotation(
     request: AbortRotationRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: AbortRotationResponse) => void,
   ): ClientUnaryCall;
   abortRotation(
     request: AbortRotationRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: Authority) => void,
+    callback: (error: ServiceError | null, response: AbortRotationResponse) => void,
   ): ClientUnaryCall;
 }
 
