@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { listenPlaintext } from '../relay/plaintext-listener.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 import { createAcceptSource, type AcceptSource } from './accept/accept-source.ts';
 import type { Behaviour, RefuseConnection } from './behaviour.ts';
 import type { ListenerConfig } from './config/gateway-file.ts';
@@ -80,7 +81,7 @@ export function createRefuseConnection(
   return (socket, reason, { sentence, ...details } = {}) => {
     metrics.refused(reason);
     const client = socket.remoteAddress;
-    if (!socket.destroyed) socket.resetAndDestroy();
+    resetSocket(socket);
     if (!mayLog()) return;
     const line = { event: 'connection-refused', name, client, reason, ...details };
     logger.warn(line, `ended a connection to ${name}: ${sentence ?? reason}`);

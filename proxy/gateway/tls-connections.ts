@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { describeError } from '../../common/errors.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 import { writeProxyHeader } from './accept/proxy-header.ts';
 import type { Behaviour, BehaviourDependencies } from './behaviour.ts';
 import { bridge } from './bridge.ts';
@@ -33,11 +34,11 @@ export function createTlsBehaviour(
       try {
         const stream = await open(service, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
         if (sendProxyProtocol) stream.write(writeProxyHeader(source));
-        if ((await bridge(secured.socket, stream)) === 'broken') socket.resetAndDestroy();
+        if ((await bridge(secured.socket, stream)) === 'broken') resetSocket(socket);
       } catch (error) {
         const sentence = `a connection to ${backend.service} failed: ${describeError(error)}`;
         logger.debug({ event: 'connection-failed', name }, sentence);
-        socket.resetAndDestroy();
+        resetSocket(socket);
       }
     },
     refuse() {},

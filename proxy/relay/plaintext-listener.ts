@@ -2,6 +2,7 @@ import net from 'node:net';
 import type { Logger } from 'pino';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, listen, type ListenTarget } from '../../common/listen.ts';
+import { resetSocket } from './reset-socket.ts';
 
 /** A listener for plaintext connections that is up. */
 export interface PlaintextListener extends Closeable, Drainable {
@@ -50,7 +51,7 @@ export async function listenPlaintext(
   });
   const refuse = (): void => void server.close();
   const force = (): void => {
-    for (const socket of sockets.keys()) socket.resetAndDestroy();
+    for (const socket of sockets.keys()) resetSocket(socket);
   };
   return {
     address: { address, port },

@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createRateLimit } from '../../../common/rate-limit.ts';
+import { resetSocket } from '../../relay/reset-socket.ts';
 import type { Source } from '../accept/source.ts';
 import type { Behaviour, BehaviourDependencies } from '../behaviour.ts';
 import type { HttpRoute, TerminateConfig } from '../config/gateway-file.ts';
@@ -59,8 +60,11 @@ export function createHttpBehaviour(
   };
   const reset = (socket: Duplex): void => {
     const raw = connections.get(socket)?.raw;
+    // TLS that is ending ends the connection below it, unseen there: it could not be reset any more.
+    const isEnding = socket !== raw && socket.writableEnded && !socket.writableFinished;
     if (raw === undefined || raw.destroyed) socket.destroy();
-    else raw.resetAndDestroy();
+    else if (isEnding) raw.destroy();
+    else resetSocket(raw);
   };
   const withClient = (
     socket: Duplex,
