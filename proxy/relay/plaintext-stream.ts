@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RelayStream } from './relay.ts';
+import { resetSocket } from './reset-socket.ts';
 
 /** The far side of a relay that is a plaintext connection too: FIN becomes FIN, a reset a reset. */
 export function plaintextStream(socket: Socket): RelayStream {
@@ -8,6 +9,6 @@ export function plaintextStream(socket: Socket): RelayStream {
   return {
     duplex: socket,
     broken: () => (socket.errored === null ? undefined : 'peer-reset'),
-    reset: () => void socket.resetAndDestroy(),
+    reset: () => resetSocket(socket),
   };
 }

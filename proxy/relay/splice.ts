@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import type { RelayCounters, RelayOutcome, RelayStream } from './relay.ts';
+import { resetSocket } from './reset-socket.ts';
 
 /**
  * What may wait in our memory for a reader that is slower than its writer, in each direction. Large
@@ -179,7 +180,7 @@ class Splice {
     this.#duplex.resume();
     if (this.#socket.destroyed) return;
     this.#socket.on('error', ignore);
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
   }
 
   #settle(outcome: RelayOutcome): void {

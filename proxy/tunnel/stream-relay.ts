@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import type { Http2Stream, StreamEnd, StreamReceiver } from '../http2/stream.ts';
 import { countRead } from '../relay/read-memory.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 import { hasSharedRead, readInto } from '../relay/shared-read.ts';
 import type { RelayCounters, RelayOutcome } from '../relay/relay.ts';
 import { atEndOfTurn } from './end-of-turn.ts';
@@ -209,7 +210,7 @@ class StreamRelay implements StreamReceiver {
 
   #break(outcome: RelayOutcome): void {
     this.#finish(outcome);
-    if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
   }
 
   #finish(outcome: RelayOutcome): void {
