@@ -52,7 +52,10 @@ test('requests are answered while the file changes again and again', async (t) =
   const { failures, bodies, requests } = await load.stop();
   // A connection that was made at that very moment may end before its request was read: rarely, and
   // with nothing but its end, after which a client asks again (RFC 9112 section 9.3.1).
-  t.true(failures.every((failure) => failure.includes('socket hang up')), failures.join('\n'));
+  t.true(
+    failures.every((failure) => failure.includes('socket hang up')),
+    failures.join('\n'),
+  );
   t.true(failures.length * 50 <= requests, `${failures.length} of ${requests}`);
   t.deepEqual([...bodies.keys()].toSorted(), ['one', 'two']);
 });
