@@ -68,8 +68,9 @@ test.serial('the side of the server drains: a connection in flight is finished',
   await becomesUnready(api);
   t.is(await connectionRefused(api.hbonePort), 'ECONNREFUSED');
   await echoes(client, 'while it drains');
-  const late = await connectTcp(scope, port);
-  t.is(await endOf(late), 'reset', 'a new connection is not carried there any more');
+  // The reset may be there before the connection counts as made.
+  const late = await connectTcp(scope, port).then(endOf, ({ code }) => code);
+  t.true(['reset', 'ECONNRESET'].includes(late), 'a new connection is not carried there any more');
   await echoes(client, 'after that');
   client.end();
   t.is(await endOf(client), 'end');
