@@ -8,6 +8,7 @@ import type { ProxyMetrics } from '../metrics.ts';
 import { splice } from '../relay/splice.ts';
 import { alertRefusal } from './alerts.ts';
 import { openOutside, type OutsideDependencies } from './open-outside.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What carrying a connection to a server outside takes. */
 export interface CarryOutsideDependencies extends OutsideDependencies {
@@ -55,7 +56,7 @@ export async function carryOutside(
     if (reason === undefined) return;
     fail(peer, { reason, sentence: ALERT_SENTENCES[reason] }, dependencies);
   } catch (error) {
-    socket.resetAndDestroy();
+    resetSocket(socket);
     const code: string = error instanceof HauberkError ? error.code : 'internal';
     const late = code === 'aborted' && giveUp.signal.reason !== GONE;
     const sentence = late ? 'the server did not accept it in time' : describeError(error);

@@ -10,6 +10,7 @@ import { alertRefusal } from './alerts.ts';
 import { EgressError } from './egress-error.ts';
 import { checkServerCertificate } from './server-certificate.ts';
 import { loadContext } from './trust-material.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 
 /** A connection to a server outside that has proven who it is. */
 export interface OutsideConnection {
@@ -50,12 +51,12 @@ export async function dialOutside(
     return {
       secured,
       reset() {
-        raw.resetAndDestroy();
+        resetSocket(raw);
         secured.destroy();
       },
     };
   } catch (error) {
-    raw.resetAndDestroy();
+    resetSocket(raw);
     throw error;
   }
 }

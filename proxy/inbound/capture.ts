@@ -13,6 +13,7 @@ import {
   type PlaintextInput,
   type PlaintextRefusal,
 } from './plaintext-admission.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What capturing incoming plaintext takes. */
 export interface InboundCaptureDependencies
@@ -52,7 +53,7 @@ async function serve(
   const refuse = (reason: PlaintextRefusal | 'no-original-destination', detail: string): void => {
     const sentence = `refused plaintext from ${remoteAddress}: ${detail}`;
     dependencies.refuse({ direction: 'inbound', reason, place: remoteAddress, sentence });
-    socket.resetAndDestroy();
+    resetSocket(socket);
   };
   if (destination === undefined) {
     return refuse('no-original-destination', 'the system does not say where it wanted to go');

@@ -13,6 +13,7 @@ import { admit, type Admission } from './admission.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
 import type { ResolveExposure } from './exposure.ts';
 import { type Cut, LiveConnections } from './live-connections.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What handling an incoming stream needs. */
 export interface InboundDependencies {
@@ -85,7 +86,7 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
   // The policy may have changed while the application took its time.
   const admission = decide();
   if (admission.kind === 'refused') {
-    socket.resetAndDestroy();
+    resetSocket(socket);
     return refuse(stream, door, admission);
   }
   noteAudited(stream, door, admission);
@@ -98,13 +99,13 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
       cut = true;
       noteCut(stream, door, reason);
       // The relay takes it for an application that broke off, and resets the stream.
-      socket.resetAndDestroy();
+      resetSocket(socket);
     },
   });
   const outcome = await stream.accept().relay(socket, connection.counters);
   leave();
   // The relay leaves it open for another try, which only the side that dialled can make.
-  if (outcome === 'untouched') socket.resetAndDestroy();
+  if (outcome === 'untouched') resetSocket(socket);
   connection.closed(cut ? 'denied' : outcome, (clock.now() - startedMs) / 1000);
 }
 

@@ -7,6 +7,7 @@ import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import { plaintextStream } from '../relay/plaintext-stream.ts';
 import { splice } from '../relay/splice.ts';
 import type { PlaintextFlows } from './plaintext-flows.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 
 /** A captured connection that goes on without encryption. */
 export interface Passthrough {
@@ -51,7 +52,7 @@ export async function passThrough(
     const sentence = `${place} did not accept a connection in plaintext: ${describeError(error)}`;
     // As usual as a closed port: the application hears of it and says so itself.
     logger.debug({ event: 'passthrough-failed', direction, place, reason }, sentence);
-    socket.resetAndDestroy();
+    resetSocket(socket);
     return;
   }
   flows.count(direction, remoteAddress, destination.port);

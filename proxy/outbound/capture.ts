@@ -8,6 +8,7 @@ import type { Destination } from '../tunnel/authority.ts';
 import { routeCaptured, type RouteInput, type RouteRefusal } from './captured-route.ts';
 import { carry, type CarryDependencies } from './carry.ts';
 import { connectToAddress, type ConnectorDependencies } from './connector.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What capturing outgoing connections takes. */
 export interface OutboundCaptureDependencies
@@ -45,7 +46,7 @@ async function serve(socket: net.Socket, dependencies: OutboundCaptureDependenci
     const sentence = 'the system does not say where a captured connection wanted to go';
     const reason = 'no-original-destination';
     dependencies.refuse({ direction: 'outbound', reason, place: 'unknown', sentence });
-    socket.resetAndDestroy();
+    resetSocket(socket);
     return;
   }
   const route = routeCaptured({ ...dependencies, destination });
@@ -66,7 +67,7 @@ async function serve(socket: net.Socket, dependencies: OutboundCaptureDependenci
       const place = formatHostPort(destination.address, destination.port);
       const sentence = `refused a connection to ${place}: ${SENTENCES[route.reason]}`;
       dependencies.refuse({ direction: 'outbound', reason: route.reason, place, sentence });
-      socket.resetAndDestroy();
+      resetSocket(socket);
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import type { Connected } from './connector.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 
 /** A connection of the application that is to be carried. */
 export interface CarryRequest {
@@ -55,11 +56,11 @@ export async function carry(
       if (outcome !== 'untouched') return;
       if (restarts >= MAX_RESTARTS) break;
     }
-    socket.resetAndDestroy();
+    resetSocket(socket);
   } catch (error) {
     const reason = reasonOf(error, giveUp.signal);
     metrics.connectionFailed('outbound', peer, reason);
-    socket.resetAndDestroy();
+    resetSocket(socket);
     if (reason === 'aborted' || !mayLog()) return;
     const detail = reason === 'timeout' ? DEADLINE_SENTENCE : describeError(error);
     const sentence = `a connection to ${peer} failed: ${detail}`;

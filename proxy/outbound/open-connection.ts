@@ -5,6 +5,7 @@ import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import { openLoopbackPair } from '../relay/loopback-pair.ts';
 import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';
+import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What opening a connection takes. */
 export interface OpenConnectionDependencies extends ConnectorDependencies {
@@ -36,7 +37,7 @@ export async function openConnection(
     const carried = stream.relay(far, connection.counters).then((outcome) => {
       connection.closed(outcome, seconds());
       // Nobody but us could try it again, and we do not know what of it was sent.
-      if (outcome === 'untouched') far.resetAndDestroy();
+      if (outcome === 'untouched') resetSocket(far);
     });
     // It never rejects.
     void carried;

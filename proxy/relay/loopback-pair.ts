@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { resetSocket } from './reset-socket.ts';
 
 /** Two ends of one connection inside this process, half-open capable; neither is read yet. */
 export interface LoopbackPair {
@@ -33,7 +34,7 @@ export async function openLoopbackPair(): Promise<LoopbackPair> {
     near.on('error', () => {});
     choose();
     const far = await promise;
-    for (const stranger of accepted) if (stranger !== far) stranger.resetAndDestroy();
+    for (const stranger of accepted) if (stranger !== far) resetSocket(stranger);
     return { near, far };
   } finally {
     server.close();

@@ -31,12 +31,16 @@ export function readHello(message: Buffer): Hello | undefined {
   }
 }
 
+/** Fields of fixed length (RFC 8446 sections 4.1.2 and 4.1.3). */
+const RANDOM_BYTES = 32;
+const CHOSEN_CIPHER_BYTES = 2;
+const CHOSEN_COMPRESSION_BYTES = 1;
+
 function readClientHello(cursor: Cursor): Hello {
   const legacy = cursor.uint16();
-  cursor.skip(32);
-  cursor.vector(1);
-  cursor.vector(2);
-  cursor.vector(1);
+  cursor.skip(RANDOM_BYTES);
+  // Session id, cipher suites, compression methods: each behind its length, of so many bytes.
+  for (const lengthBytes of [1, 2, 1] as const) cursor.vector(lengthBytes);
   const extensions = readExtensions(cursor);
   const versions = extensions.get(EXTENSION.supportedVersions);
   const name = extensions.get(EXTENSION.serverName);
@@ -51,9 +55,10 @@ function readClientHello(cursor: Cursor): Hello {
 
 function readServerHello(cursor: Cursor): Hello {
   const legacy = cursor.uint16();
-  cursor.skip(32);
+  cursor.skip(RANDOM_BYTES);
+  // The session id, behind its length.
   cursor.vector(1);
-  cursor.skip(3);
+  cursor.skip(CHOSEN_CIPHER_BYTES + CHOSEN_COMPRESSION_BYTES);
   const chosen = readExtensions(cursor).get(EXTENSION.supportedVersions);
   const versions = [versionName(chosen?.uint16() ?? legacy)];
   return { kind: 'server', versions, serverName: undefined, protocols: [] };
