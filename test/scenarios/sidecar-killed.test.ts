@@ -3,8 +3,10 @@
  * state directory alone, with the certificate that it had, finds its peer, and serves. One without a
  * state directory cannot, and says what it needs.
  */
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
+import { eventually } from '../helpers/deadline.ts';
 import { startHttpApp } from '../helpers/http-app.ts';
 import { getOnce, startHttpLoad } from '../helpers/http-load.ts';
 import { startMesh } from '../helpers/mesh.ts';
@@ -16,6 +18,11 @@ test('sidecars restart without a control plane and without a token', async (t) =
   const web = await mesh.sidecar({ service: 'web', upstreams: ['api:8080'] });
   const [port = 0] = web.upstreamPorts;
   t.is(await getOnce(port), 'api');
+  // A view is saved a second after it changed: who is killed before that comes back with the one before.
+  await eventually('the view of the caller is saved', async () => {
+    const view = await readFile(path.join(web.stateDirectory, 'view.json'), 'utf8').catch(() => '');
+    return view.includes('/sa/api') ? true : undefined;
+  });
 
   await mesh.controlPlane.kill();
   t.is(await api.process.end('SIGKILL'), 'SIGKILL');
