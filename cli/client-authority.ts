@@ -55,6 +55,13 @@ export interface AuthorityClient {
     readonly graceSeconds: number;
   }): Promise<AuthorityInfo>;
   abortRotation(): Promise<AuthorityInfo>;
+  /** A PKCS#10 request in PEM; `fresh` makes another key than the time before. */
+  requestIssuer(request: { readonly fresh: boolean }): Promise<string>;
+  /** A chain in PEM; `newRoot` permits a rotation to its root. */
+  installIssuer(request: {
+    readonly chain: string;
+    readonly newRoot: boolean;
+  }): Promise<AuthorityInfo>;
 }
 
 /** The calls, on a stub. */
@@ -68,6 +75,17 @@ export function authorityCalls(stub: AdminStub, ask: Ask): AuthorityClient {
     async rotateRoot(request) {
       return toAuthority(
         await ask<wire.RotateRootResponse>((...rest) => stub.rotateRoot(request, ...rest)),
+      );
+    },
+    async requestIssuer(request) {
+      const { csr } = await ask<wire.RequestIssuerResponse>((...rest) =>
+        stub.requestIssuer(request, ...rest),
+      );
+      return csr;
+    },
+    async installIssuer(request) {
+      return toAuthority(
+        await ask<wire.InstallIssuerResponse>((...rest) => stub.installIssuer(request, ...rest)),
       );
     },
     async abortRotation() {

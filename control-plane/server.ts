@@ -18,6 +18,7 @@ import { tokenRootsOf } from './ca/authorities.ts';
 import { openAuthoritySource } from './ca/authority-source.ts';
 import { openCertificateAuthority } from './ca/certificate-authority.ts';
 import { openRootRotation } from './ca/rotation/root-rotation.ts';
+import { createIssuerRequests } from './ca/upstream/issuer-request.ts';
 import {
   followUpstreamIssuer,
   readUpstreamIssuer,
@@ -153,6 +154,12 @@ export async function startControlPlane(
         admin: createAdminHandlers({
           ...common,
           rotation,
+          issuerRequests: createIssuerRequests({
+            ...common,
+            authorities,
+            trustDomain,
+            fromFiles: upstream !== undefined,
+          }),
           ledger,
           keysEncrypted: dataKey !== undefined,
           configFile: configFile?.path,

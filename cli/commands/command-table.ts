@@ -4,6 +4,8 @@ import { authzExplain } from './authz-explain.ts';
 import { authzWhoCanReach } from './authz-who-can-reach.ts';
 import { backup } from './backup.ts';
 import { caLock, caRekey, caUnlock } from './ca-keys.ts';
+import { caCsr } from './ca-csr.ts';
+import { caInstall } from './ca-install.ts';
 import { caAbort } from './ca-abort.ts';
 import { caRotate } from './ca-rotate.ts';
 import { caStatus } from './ca-status.ts';
@@ -97,6 +99,18 @@ export const COMMANDS: readonly Command[] = [
     purpose: 'go back to the root before',
     group: 'Operate',
     run: caAbort,
+  },
+  {
+    words: 'ca csr',
+    purpose: 'print the request for an issuer below an offline root',
+    group: 'Operate',
+    run: caCsr,
+  },
+  {
+    words: 'ca install',
+    purpose: 'sign with the issuer that was made from it',
+    group: 'Operate',
+    run: caInstall,
   },
   {
     words: 'authz explain',

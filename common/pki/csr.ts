@@ -13,6 +13,14 @@ import {
   taggedChildren,
   type DerNode,
 } from './der.ts';
+import { distinguishedName } from './distinguished-name.ts';
+import {
+  authorityConstraints,
+  authorityKeyUsage,
+  extensionRequest,
+  subjectAltName,
+  subjectKeyIdentifier,
+} from './extensions.ts';
 import { describeSpki } from './foreign-key.ts';
 import type { KeyAlgorithm } from './key.ts';
 import { PkiError } from './pki-error.ts';
@@ -41,9 +49,31 @@ const VERSION_1 = Buffer.of(0);
  * proves that the caller holds the key, and says nothing else.
  */
 export function createCsr(privateKey: KeyObject): Buffer {
+  return signRequest(privateKey, sequence(), tagged(0));
+}
+
+/**
+ * Makes a PKCS#10 certification request in DER for an issuer of the mesh. It asks for what such a
+ * certificate needs (RFC 5280 section 4.2.1, X509-SVID section 4), in an extensionRequest (RFC 2985
+ * section 5.4.2); whoever signs it decides.
+ */
+export function createIssuerCsr(privateKey: KeyObject, trustDomain: string): Buffer {
+  const { keyId } = subjectKeyOf(createPublicKey(privateKey));
+  const commonName = `Hauberk issuer ${keyId.toString('hex', 0, 4)}`;
+  const wanted = extensionRequest(
+    authorityConstraints(0),
+    authorityKeyUsage(),
+    subjectKeyIdentifier(keyId),
+    subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }]),
+  );
+  const name = distinguishedName({ organization: trustDomain, commonName });
+  return signRequest(privateKey, name, tagged(0, wanted));
+}
+
+function signRequest(privateKey: KeyObject, subject: DerNode, attributes: DerNode): Buffer {
   const algorithm = algorithmOfKey(privateKey);
   const { spki } = subjectKeyOf(createPublicKey(privateKey));
-  const info = sequence(integer(VERSION_1), sequence(), decode(spki), tagged(0));
+  const info = sequence(integer(VERSION_1), subject, decode(spki), attributes);
   const signature = signBytes(algorithm, encode(info), privateKey);
   return encode(sequence(info, algorithmIdentifier(algorithm), bitString(signature)));
 }

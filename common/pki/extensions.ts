@@ -7,6 +7,7 @@ import {
   objectIdentifier,
   octetString,
   sequence,
+  set,
   taggedBytes,
   type DerNode,
 } from './der.ts';
@@ -22,6 +23,7 @@ export const EXTENSION_OIDS = {
 } as const;
 
 const SERVER_AUTH_OID = '1.3.6.1.5.5.7.3.1';
+const EXTENSION_REQUEST_OID = '1.2.840.113549.1.9.14';
 const CLIENT_AUTH_OID = '1.3.6.1.5.5.7.3.2';
 
 /** A name in a subjectAltName (RFC 5280 section 4.2.1.6). */
@@ -71,6 +73,11 @@ export function authorityKeyIdentifier(keyId: Uint8Array): DerNode {
 /** subjectAltName; not critical, because our subjects are never empty. */
 export function subjectAltName(names: readonly AltName[]): DerNode {
   return extension(EXTENSION_OIDS.subjectAltName, sequence(...names.map(generalName)));
+}
+
+/** The attribute of a request that asks for extensions (RFC 2985 section 5.4.2). */
+export function extensionRequest(...extensions: readonly DerNode[]): DerNode {
+  return sequence(objectIdentifier(EXTENSION_REQUEST_OID), set(sequence(...extensions)));
 }
 
 function generalName({ kind, value }: AltName): DerNode {

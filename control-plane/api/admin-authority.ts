@@ -3,6 +3,7 @@ import type { AdminServer, RotationBlocker } from '../../proto/gen/hauberk/v1/ad
 import { trustOf } from '../ca/authorities.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { Blocker } from '../ca/rotation/progress.ts';
+import type { IssuerRequests } from '../ca/upstream/issuer-request.ts';
 import type { RootRotation, RotationStatus } from '../ca/rotation/root-rotation.ts';
 import type { ForOperators } from './for-operators.ts';
 import { RequestError } from './request-error.ts';
@@ -11,20 +12,27 @@ import { RequestError } from './request-error.ts';
 export interface AuthorityHandlersOptions {
   readonly ca: CertificateAuthority;
   readonly rotation: RootRotation;
+  readonly issuerRequests: IssuerRequests;
 }
 
 /** The handlers by name. */
-export type AuthorityHandlers = Pick<AdminServer, 'getAuthority' | 'rotateRoot' | 'abortRotation'>;
+export type AuthorityHandlers = Pick<
+  AdminServer,
+  'getAuthority' | 'rotateRoot' | 'abortRotation' | 'requestIssuer' | 'installIssuer'
+>;
 
 /** A person reads no more names than this, and the message stays small. */
 const MAX_NAMES = 100;
+
+/** Many times what four certificates take. */
+const MAX_CHAIN_LENGTH = 65_536;
 
 /** Longer, and it would not be a rotation because of a theft. */
 const MAX_GRACE_SECONDS = 7 * 24 * 60 * 60;
 
 /** The part of `Admin` that is about root and issuer. */
 export function createAuthorityHandlers(
-  { ca, rotation }: AuthorityHandlersOptions,
+  { ca, rotation, issuerRequests }: AuthorityHandlersOptions,
   forOperators: ForOperators,
 ): AuthorityHandlers {
   const authority = (): AuthorityMessage => {
@@ -51,6 +59,20 @@ export function createAuthorityHandlers(
         );
       }
       await rotation.rotate(compromised ? { compromisedGraceMs: graceSeconds * 1000 } : {});
+      return answer();
+    }),
+    requestIssuer: forOperators(async ({ fresh }) => ({
+      csr: await issuerRequests.request({ fresh }),
+    })),
+    installIssuer: forOperators(async ({ chain, newRoot }) => {
+      if (chain.length > MAX_CHAIN_LENGTH) {
+        throw new RequestError(
+          'request-malformed',
+          `expected a chain of at most ${MAX_CHAIN_LENGTH} characters, got ${chain.length}`,
+        );
+      }
+      await issuerRequests.install(chain, { newRoot });
+      await rotation.attend();
       return answer();
     }),
     abortRotation: forOperators(async () => {

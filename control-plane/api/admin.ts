@@ -3,6 +3,7 @@ import type { Clock } from '../../common/clock.ts';
 import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { AdminServer } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import type { IssuerRequests } from '../ca/upstream/issuer-request.ts';
 import type { RootRotation } from '../ca/rotation/root-rotation.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
@@ -25,6 +26,7 @@ export interface AdminHandlersOptions {
   readonly ledger: Pick<IssuanceLedger, 'verify'>;
   readonly keysEncrypted: boolean;
   readonly rotation: RootRotation;
+  readonly issuerRequests: IssuerRequests;
   readonly revocations: Revocations;
   readonly view: Pick<MeshView, 'revocations'>;
   readonly configs: MeshConfigStore;

@@ -43,6 +43,10 @@ const STATUS: Record<Refusal, status> = {
   'rotation-under-way': status.FAILED_PRECONDITION,
   'rotation-not-abortable': status.FAILED_PRECONDITION,
   'root-key-elsewhere': status.FAILED_PRECONDITION,
+  'upstream-issuer-unusable': status.INVALID_ARGUMENT,
+  'upstream-root-changed': status.FAILED_PRECONDITION,
+  'issuer-not-requested': status.FAILED_PRECONDITION,
+  'issuer-from-files': status.FAILED_PRECONDITION,
   'config-invalid': status.INVALID_ARGUMENT,
   'config-conflict': status.ABORTED,
   'config-from-file': status.FAILED_PRECONDITION,
@@ -96,9 +100,11 @@ function caReason({ code }: CaError): Refusal {
       return 'unavailable';
     case 'trust-domain-changed':
     case 'authority-corrupt':
+      return 'internal';
     case 'upstream-issuer-unusable':
     case 'upstream-root-changed':
-      return 'internal';
+    case 'issuer-not-requested':
+    case 'issuer-from-files':
     case 'rotation-under-way':
     case 'rotation-not-abortable':
     case 'root-key-elsewhere':

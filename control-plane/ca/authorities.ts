@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import { createIssuer, createRoot } from '../../common/pki/authority.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
@@ -14,6 +14,7 @@ import {
 import {
   decodeBundle,
   decodeIssuer,
+  decodeKey,
   decodeRoot,
   encodeBundle,
   encodeIssuer,
@@ -35,6 +36,7 @@ export const CA_KEYS = {
   otherIssuer: 'ca/other/issuer',
   retired: 'ca/retired-roots',
   tokensNotBefore: 'ca/tokens-not-before',
+  requestedKey: 'ca/requested-key',
 } as const;
 
 /** Where the trust bundle is; it is part of what every sidecar is told. */
@@ -53,6 +55,8 @@ export interface Authorities extends AuthorityPair {
   readonly rotation?: (StoredRotation & { readonly other: AuthorityPair }) | undefined;
   /** Roots that were dropped lately, the latest first. */
   readonly retired: readonly RetiredRoot[];
+  /** The key for which a certificate of an issuer was requested, until that is there. */
+  readonly requestedKey?: KeyObject | undefined;
   /** Join tokens that are older are not good for anything. */
   readonly tokensNotBeforeMs: number;
   /** Of the last change. */
@@ -131,6 +135,7 @@ export async function readAuthorities(store: Store): Promise<Authorities> {
   };
   const rotation = byKey.get(CA_KEYS.rotation);
   const retired = byKey.get(CA_KEYS.retired);
+  const requestedKey = byKey.get(CA_KEYS.requestedKey);
   const condition = (key: string): Compare => ({
     key,
     modRevision: byKey.get(key)?.modRevision ?? 0,
@@ -147,6 +152,7 @@ export async function readAuthorities(store: Store): Promise<Authorities> {
       },
     },
     retired: retired === undefined ? [] : decodeRetired(retired),
+    requestedKey: requestedKey && decodeKey(requestedKey),
     tokensNotBeforeMs: Number(byKey.get(CA_KEYS.tokensNotBefore)?.value ?? 0),
     revision: Math.max(...entries.map(({ modRevision }) => modRevision), bundle?.modRevision ?? 0),
     unchanged: [...Object.values(CA_KEYS), BUNDLE_KEY].map(condition),

@@ -10,6 +10,8 @@ import { HauberkError } from '../../common/errors.ts';
  * - `root-key-elsewhere`: the key of the root is needed, and is not kept here.
  * - `upstream-issuer-unusable`: the issuer that the operator's PKI made does not do; the sentence says why.
  * - `upstream-root-changed`: it is below another root than the mesh.
+ * - `issuer-not-requested`: there is no request for an issuer that a certificate could be for.
+ * - `issuer-from-files`: the issuer comes from files, which are followed.
  * - `authority-busy`: others changed the authority all the time; a retry helps.
  */
 export type CaErrorCode =
@@ -20,6 +22,8 @@ export type CaErrorCode =
   | 'root-key-elsewhere'
   | 'upstream-issuer-unusable'
   | 'upstream-root-changed'
+  | 'issuer-not-requested'
+  | 'issuer-from-files'
   | 'authority-busy';
 
 /** Thrown by `control-plane/ca`. */

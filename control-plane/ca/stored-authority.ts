@@ -71,6 +71,16 @@ export function decodeIssuer(entry: Entry): IssuerAuthority {
   });
 }
 
+/** A private key without a certificate, as bytes for the store. */
+export function encodeKey(privateKey: KeyObject): Buffer {
+  return encode(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+}
+
+/** Reads such a key back. Throws CaError `authority-corrupt` when it is none. */
+export function decodeKey(entry: Entry): KeyObject {
+  return decode(entry, (value) => createPrivateKey(z.string().parse(value)));
+}
+
 /** A trust bundle as bytes for the store. */
 export function encodeBundle({ trustDomain, version, roots, withdrawn }: TrustBundle): Buffer {
   const more = withdrawn === undefined ? {} : { withdrawn: toPem(withdrawn) };

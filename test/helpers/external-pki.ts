@@ -17,6 +17,8 @@ export interface ExternalPki {
   readonly openssl: Openssl;
   /** Makes key and certificate of an authority; they are known by the name from then on. */
   authority(name: string, options: ExternalOptions): Promise<void>;
+  /** Makes a certificate for a request that came from somewhere else. */
+  sign(name: string, csr: string, options: Omit<ExternalOptions, 'key'>): Promise<void>;
   /** Certificates by their names, in one PEM text. */
   chain(...names: readonly string[]): Promise<string>;
   key(name: string): Promise<string>;
@@ -30,7 +32,6 @@ export async function createExternalPki(t: ExecutionContext): Promise<ExternalPk
   const pki: ExternalPki = {
     openssl,
     async authority(name, options) {
-      const { signer, days = 30, basicConstraints = 'CA:TRUE', extensions = [] } = options;
       const names = [
         '-keyout',
         `${name}.key`,
@@ -40,22 +41,11 @@ export async function createExternalPki(t: ExecutionContext): Promise<ExternalPk
         `/O=Example/CN=${name}`,
       ];
       await openssl.output('req', '-new', ...(options.key ?? P256), '-nodes', ...names);
-      const lines = [
-        `basicConstraints=critical,${basicConstraints}`,
-        'subjectKeyIdentifier=hash',
-        ...(signer === name ? [] : ['authorityKeyIdentifier=keyid']),
-        ...(extensions.some((line) => line.startsWith('keyUsage'))
-          ? []
-          : ['keyUsage=critical,keyCertSign,cRLSign']),
-        ...extensions,
-      ];
-      await openssl.write(`${name}.ext`, `${lines.join('\n')}\n`);
-      const by =
-        signer === name
-          ? ['-signkey', `${name}.key`]
-          : ['-CA', `${signer}.pem`, '-CAkey', `${signer}.key`, '-CAcreateserial'];
-      const files = ['-in', `${name}.csr`, '-extfile', `${name}.ext`, '-out', `${name}.pem`];
-      await openssl.output('x509', '-req', ...files, ...by, '-days', String(days), '-sha256');
+      await certify(name, options);
+    },
+    async sign(name, csr, options) {
+      await openssl.write(`${name}.csr`, csr);
+      await certify(name, options);
     },
     async chain(...names) {
       const texts = await Promise.all(
@@ -64,6 +54,25 @@ export async function createExternalPki(t: ExecutionContext): Promise<ExternalPk
       return texts.join('');
     },
     key: async (name) => String(await openssl.output('pkey', '-in', `${name}.key`)),
+  };
+  const certify = async (name: string, options: ExternalOptions): Promise<void> => {
+    const { signer, days = 30, basicConstraints = 'CA:TRUE', extensions = [] } = options;
+    const lines = [
+      `basicConstraints=critical,${basicConstraints}`,
+      'subjectKeyIdentifier=hash',
+      ...(signer === name ? [] : ['authorityKeyIdentifier=keyid']),
+      ...(extensions.some((line) => line.startsWith('keyUsage'))
+        ? []
+        : ['keyUsage=critical,keyCertSign,cRLSign']),
+      ...extensions,
+    ];
+    await openssl.write(`${name}.ext`, `${lines.join('\n')}\n`);
+    const by =
+      signer === name
+        ? ['-signkey', `${name}.key`]
+        : ['-CA', `${signer}.pem`, '-CAkey', `${signer}.key`, '-CAcreateserial'];
+    const files = ['-in', `${name}.csr`, '-extfile', `${name}.ext`, '-out', `${name}.pem`];
+    await openssl.output('x509', '-req', ...files, ...by, '-days', String(days), '-sha256');
   };
   await pki.authority('root', { signer: 'root', days: 3650 });
   return pki;

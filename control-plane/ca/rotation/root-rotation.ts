@@ -50,6 +50,8 @@ export interface RootRotation extends Closeable {
    * @throws CaError `rotation-under-way`, `root-key-elsewhere`, `authority-busy`; StoreError
    */
   rotate(options: RotateOptions): Promise<void>;
+  /** Takes up a rotation that was begun elsewhere, when there is one. @throws StoreError */
+  attend(): Promise<void>;
   /** @throws CaError `rotation-not-abortable`, `authority-busy`; StoreError */
   abort(): Promise<void>;
   close(): void | Promise<void>;
@@ -151,6 +153,9 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
       const before = authorities.current();
       const after = await authorities.change((present) => plan(present, deadlineMs));
       if (after !== before) logPhase(logger, before, after);
+    },
+    async attend() {
+      if (authorities.current().rotation !== undefined) await follow();
     },
     async abort() {
       const before = authorities.current();

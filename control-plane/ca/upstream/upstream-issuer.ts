@@ -24,6 +24,12 @@ export interface UpstreamFiles {
   readonly privateKey: string;
 }
 
+/** What an issuer is held to. */
+export interface UpstreamOptions {
+  readonly trustDomain: string;
+  readonly nowMs: number;
+}
+
 /** Issuer, two between it and the root, and the root: everybody carries them in every handshake. */
 const MAX_CHAIN = 4;
 
@@ -44,9 +50,23 @@ const SENTENCES: Readonly<Record<string, string>> = {
  */
 export async function checkUpstreamIssuer(
   { certificate, privateKey }: UpstreamFiles,
-  { trustDomain, nowMs }: { readonly trustDomain: string; readonly nowMs: number },
+  options: UpstreamOptions,
 ): Promise<AuthorityPair> {
   const chain = attempt(() => parsePemChain(certificate));
+  return checkUpstreamChain(chain, () => createPrivateKey(privateKey), options);
+}
+
+/**
+ * The same for a chain that was read, whose key is somewhere else.
+ *
+ * @param key looked at when the chain is fine
+ * @throws CaError `upstream-issuer-unusable` with the reason
+ */
+export async function checkUpstreamChain(
+  chain: readonly X509Certificate[],
+  key: () => KeyObject,
+  { trustDomain, nowMs }: UpstreamOptions,
+): Promise<AuthorityPair> {
   const [issuer, ...above] = chain;
   const root = above.pop();
   if (issuer === undefined || root === undefined) {
@@ -61,8 +81,8 @@ export async function checkUpstreamIssuer(
   }
   requireChain([issuer, ...above, root], nowMs);
   requireTrustDomain([issuer, ...above], trustDomain);
-  const key = attempt(() => createPrivateKey(privateKey));
-  const authority = attempt(() => openAuthority(issuer, key));
+  const privateKey = attempt(key);
+  const authority = attempt(() => openAuthority(issuer, privateKey));
   const pair = { root: { certificate: root }, issuer: { ...authority, intermediates: above } };
   await requireUsable(pair, trustDomain, nowMs);
   return pair;
@@ -145,7 +165,8 @@ function attempt<T>(read: () => T): T {
   }
 }
 
-function unusable(
+/** A refusal with its reason. */
+export function unusable(
   why: string,
   options: { readonly hint?: string; readonly cause?: unknown } = {},
 ): CaError {

@@ -262,6 +262,27 @@ export interface RotateRootRequest {
 export interface AbortRotationRequest {
 }
 
+export interface RequestIssuerRequest {
+  /** Forget the key of the request before, and make another one. */
+  fresh: boolean;
+}
+
+export interface RequestIssuerResponse {
+  /** PKCS#10 in PEM. */
+  csr: string;
+}
+
+export interface InstallIssuerRequest {
+  /** PEM: the issuer first, then what leads to the root; a root that the mesh trusts may be left out. */
+  chain: string;
+  /** The root may be another one, to which the mesh is rotated. */
+  newRoot: boolean;
+}
+
+export interface InstallIssuerResponse {
+  authority: Authority | undefined;
+}
+
 export interface GetAuthorityResponse {
   authority: Authority | undefined;
 }
@@ -2474,6 +2495,201 @@ export const AbortRotationRequest: MessageFns<AbortRotationRequest> = {
   },
 };
 
+function createBaseRequestIssuerRequest(): RequestIssuerRequest {
+  return { fresh: false };
+}
+
+export const RequestIssuerRequest: MessageFns<RequestIssuerRequest> = {
+  encode(message: RequestIssuerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fresh !== false) {
+      writer.uint32(8).bool(message.fresh);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestIssuerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestIssuerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fresh = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRequestIssuerResponse(): RequestIssuerResponse {
+  return { csr: "" };
+}
+
+export const RequestIssuerResponse: MessageFns<RequestIssuerResponse> = {
+  encode(message: RequestIssuerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.csr !== "") {
+      writer.uint32(10).string(message.csr);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestIssuerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestIssuerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.csr = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseInstallIssuerRequest(): InstallIssuerRequest {
+  return { chain: "", newRoot: false };
+}
+
+export const InstallIssuerRequest: MessageFns<InstallIssuerRequest> = {
+  encode(message: InstallIssuerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.chain !== "") {
+      writer.uint32(10).string(message.chain);
+    }
+    if (message.newRoot !== false) {
+      writer.uint32(16).bool(message.newRoot);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InstallIssuerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstallIssuerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.chain = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.newRoot = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseInstallIssuerResponse(): InstallIssuerResponse {
+  return { authority: undefined };
+}
+
+export const InstallIssuerResponse: MessageFns<InstallIssuerResponse> = {
+  encode(message: InstallIssuerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.authority !== undefined) {
+      Authority.encode(message.authority, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InstallIssuerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInstallIssuerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.authority = Authority.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetAuthorityResponse(): GetAuthorityResponse {
   return { authority: undefined };
 }
@@ -3231,6 +3447,28 @@ export const AdminService = {
       Buffer.from(AbortRotationResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AbortRotationResponse => AbortRotationResponse.decode(value),
   },
+  /** A request for the certificate of an issuer, to be signed below a root whose key is elsewhere. */
+  requestIssuer: {
+    path: "/hauberk.v1.Admin/RequestIssuer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RequestIssuerRequest): Buffer => Buffer.from(RequestIssuerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RequestIssuerRequest => RequestIssuerRequest.decode(value),
+    responseSerialize: (value: RequestIssuerResponse): Buffer =>
+      Buffer.from(RequestIssuerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RequestIssuerResponse => RequestIssuerResponse.decode(value),
+  },
+  /** Takes the signed certificate into use, after it was checked. */
+  installIssuer: {
+    path: "/hauberk.v1.Admin/InstallIssuer" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InstallIssuerRequest): Buffer => Buffer.from(InstallIssuerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InstallIssuerRequest => InstallIssuerRequest.decode(value),
+    responseSerialize: (value: InstallIssuerResponse): Buffer =>
+      Buffer.from(InstallIssuerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InstallIssuerResponse => InstallIssuerResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -3259,6 +3497,10 @@ export interface AdminServer extends UntypedServiceImplementation {
   rotateRoot: handleUnaryCall<RotateRootRequest, RotateRootResponse>;
   /** Goes back to the root before, while that is still trusted. */
   abortRotation: handleUnaryCall<AbortRotationRequest, AbortRotationResponse>;
+  /** A request for the certificate of an issuer, to be signed below a root whose key is elsewhere. */
+  requestIssuer: handleUnaryCall<RequestIssuerRequest, RequestIssuerResponse>;
+  /** Takes the signed certificate into use, after it was checked. */
+  installIssuer: handleUnaryCall<InstallIssuerRequest, InstallIssuerResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -3510,6 +3752,38 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: AbortRotationResponse) => void,
+  ): ClientUnaryCall;
+  /** A request for the certificate of an issuer, to be signed below a root whose key is elsewhere. */
+  requestIssuer(
+    request: RequestIssuerRequest,
+    callback: (error: ServiceError | null, response: RequestIssuerResponse) => void,
+  ): ClientUnaryCall;
+  requestIssuer(
+    request: RequestIssuerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RequestIssuerResponse) => void,
+  ): ClientUnaryCall;
+  requestIssuer(
+    request: RequestIssuerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RequestIssuerResponse) => void,
+  ): ClientUnaryCall;
+  /** Takes the signed certificate into use, after it was checked. */
+  installIssuer(
+    request: InstallIssuerRequest,
+    callback: (error: ServiceError | null, response: InstallIssuerResponse) => void,
+  ): ClientUnaryCall;
+  installIssuer(
+    request: InstallIssuerRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: InstallIssuerResponse) => void,
+  ): ClientUnaryCall;
+  installIssuer(
+    request: InstallIssuerRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: InstallIssuerResponse) => void,
   ): ClientUnaryCall;
 }
 
