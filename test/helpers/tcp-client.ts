@@ -46,3 +46,15 @@ export function endOf(socket: Socket): Promise<SocketEnd> {
   socket.resume();
   return within('the connection ends', promise);
 }
+
+/**
+ * Connects to a local port that is expected not to carry anybody, says something, and resolves with how
+ * the other side ended it. A reset may come before the connection counts as made: `connectTcp` would
+ * take it for a failure.
+ */
+export async function callInVain(port: number): Promise<SocketEnd> {
+  const socket = net.connect(port, '127.0.0.1');
+  const ended = endOf(socket);
+  socket.write('secret');
+  return await ended.finally(() => socket.destroy());
+}

@@ -13,7 +13,7 @@ interface State {
   /** Answers that are not complete, in the order of their requests. */
   readonly pending: Set<http.ServerResponse>;
   refused: boolean;
-  /** It has carried a request, and none now: nobody loses anything when it ends. */
+  /** It has carried a request, and none now. */
   idle: boolean;
 }
 

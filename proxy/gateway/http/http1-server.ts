@@ -1,4 +1,5 @@
 import http from 'node:http';
+import type net from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import { systemErrorCode } from '../../../common/errors.ts';
 import type { HttpLimits } from '../config/limits.ts';
@@ -24,10 +25,17 @@ export interface Http1Events {
 
 /** Speaks HTTP/1 on connections that it is handed. */
 export interface Http1Server {
-  accept(socket: Duplex): void;
-  /** Ends idle connections, and the others after their next answer. */
+  accept(socket: net.Socket): void;
+  /**
+   * Ends each connection after its next answer, which says so, and those on which no other request comes
+   * within `RETIRED_IDLE_MS`. HTTP/1 cannot call a request back that is on its way: an idle connection
+   * that ended at once would lose it.
+   */
   refuse(): void;
 }
+
+/** Longer than a client rests that is at work, and short enough not to hold up the end of a gateway. */
+const RETIRED_IDLE_MS = 5_000;
 
 /** How often connections are looked at that are too slow. */
 const CHECK_INTERVAL_MS = 1_000;
@@ -92,15 +100,20 @@ export function createHttp1Server(events: Http1Events): Http1Server {
     if (reason === undefined) socket.destroy();
     else connections.refuseRaw(reason, socket);
   });
-  // It does not listen itself; this starts its watch over slow connections.
-  server.emit('listening');
-  const sockets = new Set<Duplex>();
+  const sockets = new Set<net.Socket>();
+  let isWatching = false;
   const closeWhenUnused = (): void => {
+    if (!connections.closing || sockets.size > 0) return;
     // Ends the watch, which would outlive a listener that is changed.
-    if (connections.closing && sockets.size === 0) server.close();
+    server.close();
+    isWatching = false;
   };
   return {
     accept(socket) {
+      // It does not listen itself; this starts its watch over slow connections. Anew where the listener
+      // was changed during a handshake.
+      if (!isWatching) server.emit('listening');
+      isWatching = true;
       sockets.add(socket);
       socket.once('close', () => {
         sockets.delete(socket);
@@ -110,9 +123,10 @@ export function createHttp1Server(events: Http1Events): Http1Server {
     },
     refuse() {
       connections.closing = true;
-      // `closeIdleConnections` also ends those whose first request is about to arrive.
+      const idleMs = Math.min(RETIRED_IDLE_MS, limits.idleSeconds * 1000);
+      server.keepAliveTimeout = idleMs;
       for (const socket of sockets) {
-        if (connections.isIdle(socket)) socket.end(() => socket.destroy());
+        if (connections.isIdle(socket)) socket.setTimeout(idleMs);
       }
       closeWhenUnused();
     },

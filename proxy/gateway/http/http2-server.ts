@@ -23,7 +23,10 @@ export interface Http2Events {
 /** Speaks HTTP/2 on connections that it is handed. */
 export interface Http2Server {
   accept(socket: Duplex): void;
-  /** Tells clients to take new requests elsewhere, and ends each connection after its last answer. */
+  /**
+   * Tells clients to take new requests elsewhere, and ends each connection after its last answer. What
+   * was on its way is refused in words that say that nobody looked at it: clients ask again.
+   */
   refuse(): void;
 }
 
@@ -37,6 +40,7 @@ const RESETS = { streamResetBurst: 500, streamResetRate: 50 } as const;
 export function createHttp2Server(events: Http2Events): Http2Server {
   const { limits, scheme } = events;
   const sessions = new Map<Http2Session, Duplex>();
+  let isRefusing = false;
   const server = http2.createServer({
     ...RESETS,
     settings: {
@@ -52,6 +56,8 @@ export function createHttp2Server(events: Http2Events): Http2Server {
     session.on('error', () => {});
     session.on('close', () => sessions.delete(session));
     session.setTimeout(limits.idleSeconds * 1000, () => session.close());
+    // The listener was changed during the handshake.
+    if (isRefusing) session.close();
   });
   server.on('stream', (stream: ServerHttp2Stream, _headers, flags, raw: readonly string[] = []) => {
     stream.on('error', () => {});
@@ -82,6 +88,7 @@ export function createHttp2Server(events: Http2Events): Http2Server {
       arriving = undefined;
     },
     refuse() {
+      isRefusing = true;
       for (const session of sessions.keys()) session.close();
     },
   };

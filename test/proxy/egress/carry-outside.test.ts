@@ -20,14 +20,8 @@ import { parseMetrics } from '../../helpers/metric-samples.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
-import {
-  callInVain,
-  filesFor,
-  shows,
-  startOutsideServer,
-  startVerifyingServer,
-} from './outside-server.ts';
+import { callInVain, connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import { filesFor, shows, startOutsideServer, startVerifyingServer } from './outside-server.ts';
 
 const mesh = createTestAuthority();
 const outside = createTestAuthority({ trustDomain: 'outside.example' });

@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { rm, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import net, { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import tls from 'node:tls';
-import { within } from '../../helpers/deadline.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import type { TestWorkload } from '../../helpers/test-authority.ts';
 
@@ -74,16 +73,6 @@ export async function startOutsideServer(
     server.close();
   });
   return { port: (server.address() as AddressInfo).port, heard: () => heard, seen };
-}
-
-/** How a connection ended, made and refused so fast that it may not even have been seen to be made. */
-export async function callInVain(port: number): Promise<'end' | 'reset'> {
-  const socket = net.connect(port, '127.0.0.1');
-  const { promise, resolve } = Promise.withResolvers<'end' | 'reset'>();
-  socket.on('error', () => resolve('reset'));
-  socket.on('end', () => resolve('end'));
-  socket.resume().write('secret');
-  return await within('the connection ends', promise).finally(() => socket.destroy());
 }
 
 /** A server of OpenSSL's own, which says lines back the other way round. */

@@ -9,14 +9,9 @@ import { eventually } from '../../helpers/deadline.ts';
 import { startMesh } from '../../helpers/mesh.ts';
 import { startGateway } from '../../helpers/mesh-gateway.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
-import { connectTcp, readText } from '../../helpers/tcp-client.ts';
+import { callInVain, connectTcp, readText } from '../../helpers/tcp-client.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
-import {
-  callInVain,
-  filesFor,
-  shows,
-  startOutsideServer,
-} from '../../proxy/egress/outside-server.ts';
+import { filesFor, shows, startOutsideServer } from '../../proxy/egress/outside-server.ts';
 
 test('a policy that is applied opens the way out of a gateway, and a list closes it', async (t) => {
   const outside = createTestAuthority({ trustDomain: 'outside.example' });

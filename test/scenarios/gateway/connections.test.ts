@@ -13,7 +13,7 @@ import { createOpenssl } from '../../helpers/openssl.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import { callInVain, connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 
@@ -74,8 +74,7 @@ test.serial('a TCP connection is carried both ways, half-close included', async 
 
 test.serial('a connection to a service that nobody serves is reset', async (t) => {
   const { gateway } = await world();
-  const socket = await connectTcp(t, await gateway.port('down'));
-  t.is(await endOf(socket), 'reset');
+  t.is(await callInVain(await gateway.port('down')), 'reset');
   const line = await gateway.process.logged('connection-failed');
   t.is(line['reason'], 'no-endpoint');
 });
