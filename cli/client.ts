@@ -7,6 +7,7 @@ import { createChannel, type ControlPlaneChannel } from '../common/rpc/channel.t
 import { AdminClient as AdminStub } from '../proto/gen/hauberk/v1/admin.ts';
 import type * as wire from '../proto/gen/hauberk/v1/admin.ts';
 import { type AuthorityClient, authorityCalls } from './client-authority.ts';
+import { type BundleClient, bundleCalls } from './client-bundle.ts';
 import type { Ask } from './client-call.ts';
 import { type MeshConfigClient, meshConfigCalls } from './client-mesh-config.ts';
 import type { AdminCredential } from './credential.ts';
@@ -130,7 +131,7 @@ export interface CertificateFilter {
 }
 
 /** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
-export interface AdminClient extends MeshConfigClient, AuthorityClient, Closeable {
+export interface AdminClient extends MeshConfigClient, AuthorityClient, BundleClient, Closeable {
   /** The mesh's. */
   readonly trustDomain: string;
   /** The only time that the token itself is to be had. */
@@ -251,6 +252,7 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
     trustDomain,
     ...meshConfigCalls(stub, ask),
     ...authorityCalls(stub, ask),
+    ...bundleCalls(stub, ask),
     close: () => channel.close(),
   };
 }

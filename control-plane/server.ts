@@ -18,6 +18,7 @@ import { tokenRootsOf } from './ca/authorities.ts';
 import { openAuthoritySource } from './ca/authority-source.ts';
 import { openCertificateAuthority } from './ca/certificate-authority.ts';
 import { openRootRotation } from './ca/rotation/root-rotation.ts';
+import { createAddedRoots } from './ca/added-roots.ts';
 import { createIssuerRequests } from './ca/upstream/issuer-request.ts';
 import {
   followUpstreamIssuer,
@@ -160,6 +161,7 @@ export async function startControlPlane(
             trustDomain,
             fromFiles: upstream !== undefined,
           }),
+          addedRoots: createAddedRoots({ ...common, authorities }),
           ledger,
           keysEncrypted: dataKey !== undefined,
           configFile: configFile?.path,

@@ -1,14 +1,12 @@
-import { readFileSync } from 'node:fs';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
 import { switchSetting } from '../../common/config/settings.ts';
-import { systemErrorCode } from '../../common/errors.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { runAdminCommand } from './admin-command.ts';
 import { authorityDocument } from './ca-document.ts';
 import { authorityReport } from './ca-report.ts';
+import { readOperatorFile } from './operator-file.ts';
 
 const settings = {
   ...ADMIN_SETTINGS,
@@ -37,19 +35,8 @@ const spec: CommandSpec<typeof settings> = {
 /** `hauberk ca install FILE` */
 export function caInstall(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { newRoot, json }, [file = '']) => {
-    const authority = await client.installIssuer({ chain: read(file), newRoot });
+    const authority = await client.installIssuer({ chain: readOperatorFile(file), newRoot });
     if (json) return formatJson(authorityDocument(authority));
     return authorityReport(authority, context.clock.now());
   });
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    const code = systemErrorCode(cause) ?? 'unknown error';
-    throw code === 'ENOENT'
-      ? new ConfigError('file-missing', `there is no file ${file}`, { cause })
-      : new ConfigError('file-unreadable', `${file} cannot be read (${code})`, { cause });
-  }
 }

@@ -3,6 +3,9 @@ import { apply } from './apply.ts';
 import { authzExplain } from './authz-explain.ts';
 import { authzWhoCanReach } from './authz-who-can-reach.ts';
 import { backup } from './backup.ts';
+import { bundleAdd } from './bundle-add.ts';
+import { bundleList } from './bundle-list.ts';
+import { bundleRemove } from './bundle-remove.ts';
 import { caLock, caRekey, caUnlock } from './ca-keys.ts';
 import { caCsr } from './ca-csr.ts';
 import { caInstall } from './ca-install.ts';
@@ -112,6 +115,19 @@ export const COMMANDS: readonly Command[] = [
     group: 'Operate',
     run: caInstall,
   },
+  {
+    words: 'bundle list',
+    purpose: 'list the roots that sidecars believe',
+    group: 'Operate',
+    run: bundleList,
+  },
+  {
+    words: 'bundle add',
+    purpose: 'let peers lead to another root as well',
+    group: 'Operate',
+    run: bundleAdd,
+  },
+  { words: 'bundle remove', purpose: 'end that', group: 'Operate', run: bundleRemove },
   {
     words: 'authz explain',
     purpose: 'say which rule lets a service in, or keeps it out',

@@ -5,12 +5,26 @@ import { toPem } from './pem.ts';
 export interface TrustBundle {
   readonly trustDomain: string;
   readonly version: number;
+  /** Of the mesh itself. Whoever speaks for it, as the control plane does, leads to one of them. */
   readonly roots: readonly X509Certificate[];
+  /** What the operator has added: peers may lead to one of them as well, and nobody else. */
+  readonly added?: readonly X509Certificate[];
   /**
    * Former roots whose key is in the wrong hands. Whoever leads to one of them is not to be believed
    * any more, also on a connection that was made before.
    */
   readonly withdrawn?: readonly X509Certificate[];
+}
+
+/** The roots that peers of the trust domain may lead to. */
+export function peerRootsOf({
+  roots,
+  added,
+}: {
+  readonly roots: readonly X509Certificate[];
+  readonly added?: readonly X509Certificate[] | undefined;
+}): readonly X509Certificate[] {
+  return added === undefined ? roots : [...roots, ...added];
 }
 
 /** The roots as PEM, the form that other tools take. */

@@ -10,16 +10,19 @@ export interface BundleMessage {
   roots: Buffer[];
   /** Former roots whose key is in the wrong hands, in DER. */
   withdrawn: Buffer[];
+  /** Roots that the operator has added, in DER. */
+  added: Buffer[];
 }
 
 /** The bundle in the form that travels. */
 export function toBundleMessage(bundle: TrustBundle): BundleMessage {
-  const { trustDomain, version, roots, withdrawn = [] } = bundle;
+  const { trustDomain, version, roots, withdrawn = [], added = [] } = bundle;
   return {
     trustDomain,
     version,
     roots: roots.map(({ raw }) => raw),
     withdrawn: withdrawn.map(({ raw }) => raw),
+    added: added.map(({ raw }) => raw),
   };
 }
 
@@ -40,9 +43,14 @@ export function fromBundleMessage(message: BundleMessage, trustDomain: string): 
   if (message.roots.length === 0) {
     throw new RpcError('protocol', 'expected a trust bundle with at least one root, got none');
   }
-  const bundle = { trustDomain, version: message.version, roots: message.roots.map(root) };
-  if (message.withdrawn.length === 0) return bundle;
-  return { ...bundle, withdrawn: message.withdrawn.map(root) };
+  const { version, roots, withdrawn, added } = message;
+  return {
+    trustDomain,
+    version,
+    roots: roots.map(root),
+    ...(withdrawn.length === 0 ? {} : { withdrawn: withdrawn.map(root) }),
+    ...(added.length === 0 ? {} : { added: added.map(root) }),
+  };
 }
 
 function root(der: Buffer): X509Certificate {

@@ -37,6 +37,8 @@ export const REFUSALS = [
   'upstream-root-changed',
   'issuer-not-requested',
   'issuer-from-files',
+  'root-unusable',
+  'root-in-use',
   'config-invalid',
   'config-conflict',
   'config-from-file',

@@ -3,6 +3,7 @@ import type { Clock } from '../../common/clock.ts';
 import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { AdminServer } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import type { AddedRoots } from '../ca/added-roots.ts';
 import type { IssuerRequests } from '../ca/upstream/issuer-request.ts';
 import type { RootRotation } from '../ca/rotation/root-rotation.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
@@ -14,6 +15,7 @@ import type { Revocations } from '../revocation/revocations.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import { toCertificateMessage, toTokenMessage, toWorkloadMessage } from './admin-messages.ts';
 import { createAuthorityHandlers, type AuthorityHandlers } from './admin-authority.ts';
+import { createBundleHandlers, type BundleHandlers } from './admin-bundle.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlers } from './admin-mesh-config.ts';
 import { createRevocationHandlers, type RevocationHandlers } from './admin-revocations.ts';
 import { createForOperators } from './for-operators.ts';
@@ -27,6 +29,7 @@ export interface AdminHandlersOptions {
   readonly keysEncrypted: boolean;
   readonly rotation: RootRotation;
   readonly issuerRequests: IssuerRequests;
+  readonly addedRoots: AddedRoots;
   readonly revocations: Revocations;
   readonly view: Pick<MeshView, 'revocations'>;
   readonly configs: MeshConfigStore;
@@ -46,6 +49,7 @@ export type AdminHandlers = Pick<
   | 'listCertificates'
   | 'verifyCertificates'
   | keyof AuthorityHandlers
+  | keyof BundleHandlers
   | keyof MeshConfigHandlers
   | keyof RevocationHandlers
 >;
@@ -94,6 +98,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     }),
     ...createMeshConfigHandlers(options, forOperators),
     ...createAuthorityHandlers(options, forOperators),
+    ...createBundleHandlers(options, forOperators),
   };
   return handlers;
 }

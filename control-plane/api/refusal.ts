@@ -47,6 +47,8 @@ const STATUS: Record<Refusal, status> = {
   'upstream-root-changed': status.FAILED_PRECONDITION,
   'issuer-not-requested': status.FAILED_PRECONDITION,
   'issuer-from-files': status.FAILED_PRECONDITION,
+  'root-unusable': status.INVALID_ARGUMENT,
+  'root-in-use': status.FAILED_PRECONDITION,
   'config-invalid': status.INVALID_ARGUMENT,
   'config-conflict': status.ABORTED,
   'config-from-file': status.FAILED_PRECONDITION,
@@ -98,6 +100,8 @@ function caReason({ code }: CaError): Refusal {
   switch (code) {
     case 'authority-busy':
       return 'unavailable';
+    case 'root-unknown':
+      return 'not-found';
     case 'trust-domain-changed':
     case 'authority-corrupt':
       return 'internal';
@@ -105,6 +109,8 @@ function caReason({ code }: CaError): Refusal {
     case 'upstream-root-changed':
     case 'issuer-not-requested':
     case 'issuer-from-files':
+    case 'root-unusable':
+    case 'root-in-use':
     case 'rotation-under-way':
     case 'rotation-not-abortable':
     case 'root-key-elsewhere':

@@ -12,6 +12,9 @@ import { HauberkError } from '../../common/errors.ts';
  * - `upstream-root-changed`: it is below another root than the mesh.
  * - `issuer-not-requested`: there is no request for an issuer that a certificate could be for.
  * - `issuer-from-files`: the issuer comes from files, which are followed.
+ * - `root-unusable`: a root that is to be added does not do; the sentence says why.
+ * - `root-in-use`: the root is the mesh's own.
+ * - `root-unknown`: no such root was added.
  * - `authority-busy`: others changed the authority all the time; a retry helps.
  */
 export type CaErrorCode =
@@ -24,6 +27,9 @@ export type CaErrorCode =
   | 'upstream-root-changed'
   | 'issuer-not-requested'
   | 'issuer-from-files'
+  | 'root-unusable'
+  | 'root-in-use'
+  | 'root-unknown'
   | 'authority-busy';
 
 /** Thrown by `control-plane/ca`. */

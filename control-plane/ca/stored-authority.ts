@@ -18,6 +18,7 @@ const bundleRecord = z.object({
   version: z.number(),
   roots: z.string(),
   withdrawn: z.string().optional(),
+  added: z.string().optional(),
 });
 
 /** A root; its private key may be kept somewhere else. */
@@ -82,17 +83,29 @@ export function decodeKey(entry: Entry): KeyObject {
 }
 
 /** A trust bundle as bytes for the store. */
-export function encodeBundle({ trustDomain, version, roots, withdrawn }: TrustBundle): Buffer {
-  const more = withdrawn === undefined ? {} : { withdrawn: toPem(withdrawn) };
-  return encode({ trustDomain, version, roots: toPem(roots), ...more });
+export function encodeBundle(bundle: TrustBundle): Buffer {
+  const { trustDomain, version, roots, withdrawn, added } = bundle;
+  const record: z.infer<typeof bundleRecord> = {
+    trustDomain,
+    version,
+    roots: toPem(roots),
+    withdrawn: withdrawn && toPem(withdrawn),
+    added: added && toPem(added),
+  };
+  return encode(record);
 }
 
 /** Reads a trust bundle back. Throws CaError `authority-corrupt` when it is not one. */
 export function decodeBundle(entry: Entry): TrustBundle {
   return decode(entry, (value) => {
-    const { trustDomain, version, roots, withdrawn } = bundleRecord.parse(value);
-    const bundle = { trustDomain, version, roots: parsePemChain(roots) };
-    return withdrawn === undefined ? bundle : { ...bundle, withdrawn: parsePemChain(withdrawn) };
+    const { trustDomain, version, roots, withdrawn, added } = bundleRecord.parse(value);
+    return {
+      trustDomain,
+      version,
+      roots: parsePemChain(roots),
+      ...(withdrawn === undefined ? {} : { withdrawn: parsePemChain(withdrawn) }),
+      ...(added === undefined ? {} : { added: parsePemChain(added) }),
+    };
   });
 }
 

@@ -46,7 +46,12 @@ const storedSchema = z.object({
   instanceId: z.string().min(1),
   privateKey: z.string(),
   chain: z.string(),
-  bundle: z.object({ trustDomain: z.string(), version: z.int().nonnegative(), roots: z.string() }),
+  bundle: z.object({
+    trustDomain: z.string(),
+    version: z.int().nonnegative(),
+    roots: z.string(),
+    added: z.string().optional(),
+  }),
   receivedMs: z.number(),
   lifetimeMs: z.number().positive(),
 });
@@ -99,6 +104,7 @@ function serialized({ instanceId, identity }: StoredState): string {
       trustDomain: bundle.trustDomain,
       version: bundle.version,
       roots: toPem(bundle.roots),
+      added: bundle.added && toPem(bundle.added),
     },
     receivedMs,
     lifetimeMs,
@@ -114,14 +120,15 @@ function parsed(file: string, text: string): StoredState {
     const privateKey = createPrivateKey(stored.privateKey);
     if (leaf === undefined || roots.length === 0) throw new Error('certificates are missing');
     if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key is not that of the leaf');
-    const { trustDomain, version } = stored.bundle;
+    const { trustDomain, version, added } = stored.bundle;
+    const bundle = { trustDomain, version, roots };
     return {
       instanceId: stored.instanceId,
       identity: {
         spiffeId: peerSpiffeId(leaf),
         privateKey,
         chain: [leaf, ...issuers],
-        bundle: { trustDomain, version, roots },
+        bundle: added === undefined ? bundle : { ...bundle, added: parsePemChain(added) },
         receivedMs: stored.receivedMs,
         lifetimeMs: stored.lifetimeMs,
       },

@@ -6,7 +6,7 @@ import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { PeerTrust } from '../identity/source.ts';
-import { isWithdrawn, type AcceptedChain } from './withdrawn-roots.ts';
+import { isForsaken, isWithdrawn, type AcceptedChain } from './withdrawn-roots.ts';
 
 /** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */
 export type HandshakeRefusal =
@@ -73,7 +73,7 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
       `expected an identity of the trust domain ${bundle.trustDomain}, got ${peer.uri}`,
     );
   }
-  accepted.set(peer, { leaf: certificate, roots: bundle.roots });
+  accepted.set(peer, { leaf: certificate, roots: bundle.roots, added: bundle.added });
   if (isListed(peer, bundle)) {
     return refused(
       'revoked',
@@ -85,13 +85,14 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
 
 /**
  * Whether this peer's certificate has been revoked since its handshake, or a root that it was believed
- * for has been withdrawn because its key was stolen.
+ * for has been withdrawn because its key was stolen, or removed by the operator who had added it.
  *
  * @param peer the very object that `checkPeer` found: a certificate is known by it. One that cannot
  *   be told apart from a revoked certificate of the same identity counts as revoked.
  */
 export function isRevoked(peer: SpiffeId, trust: PeerTrust): boolean {
-  return isListed(peer, trust) || isWithdrawn(accepted.get(peer), trust);
+  const chain = accepted.get(peer);
+  return isListed(peer, trust) || isWithdrawn(chain, trust) || isForsaken(chain, trust);
 }
 
 function isListed(peer: SpiffeId, { revocations }: PeerTrust): boolean {

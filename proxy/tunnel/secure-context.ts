@@ -1,6 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { secureContextOptions } from '../../common/pki/tls-options.ts';
+import { peerRootsOf } from '../../common/pki/trust-bundle.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
 
 /** One context for each identity: to build one per connection costs a third of the handshake rate. */
@@ -9,7 +10,7 @@ const contexts = new WeakMap<WorkloadIdentity, SecureContext>();
 /** The options of a handshake with this identity; the full set, as `setSecureContext` needs it. */
 export function identityContextOptions(identity: WorkloadIdentity): SecureContextOptions {
   const { privateKey, chain, bundle } = identity;
-  return secureContextOptions({ privateKey, chain, roots: bundle.roots });
+  return secureContextOptions({ privateKey, chain, roots: peerRootsOf(bundle) });
 }
 
 /** The shared context of an identity; it goes when the identity goes. */

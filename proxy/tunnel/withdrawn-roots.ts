@@ -1,12 +1,14 @@
 import type { X509Certificate } from 'node:crypto';
-import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { peerRootsOf, type TrustBundle } from '../../common/pki/trust-bundle.ts';
 
 /** What a handshake believed. */
 export interface AcceptedChain {
   /** As TLS presented it: its `issuerCertificate` leads to the others. */
   readonly leaf: X509Certificate;
-  /** Those that were trusted then. */
+  /** The mesh's own that were trusted then. */
   readonly roots: readonly X509Certificate[];
+  /** What the operator had added to them. */
+  readonly added: readonly X509Certificate[] | undefined;
 }
 
 /** Nobody of the mesh shows more than a leaf, its issuers and some cross-signatures. */
@@ -25,13 +27,27 @@ export function isWithdrawn(chain: AcceptedChain | undefined, trust: TrustBundle
   if (withdrawn.length === 0) return false;
   if (chain === undefined) return true;
   const last = answers.get(chain.leaf);
-  if (last?.trust.roots === trust.roots && last.trust.withdrawn === withdrawn) {
-    return last.withdrawn;
-  }
-  const honest = [...trust.roots, ...chain.roots].filter((root) => !includes(withdrawn, root));
+  const isSame =
+    last?.trust.roots === trust.roots &&
+    last.trust.withdrawn === withdrawn &&
+    last.trust.added === trust.added;
+  if (isSame) return last.withdrawn;
+  const known = [...peerRootsOf(trust), ...peerRootsOf(chain)];
+  const honest = known.filter((root) => !includes(withdrawn, root));
   const answer = !leadsTo(chain.leaf, honest);
   answers.set(chain.leaf, { trust, withdrawn: answer });
   return answer;
+}
+
+/**
+ * Whether a peer was believed for nothing better than a root of the operator's that has been removed
+ * since. Roots of the mesh itself come and go without that: nobody is to notice a rotation.
+ */
+export function isForsaken(chain: AcceptedChain | undefined, trust: TrustBundle): boolean {
+  if (chain?.added === undefined || chain.added === trust.added) return false;
+  const { added = [] } = trust;
+  if (chain.added.every((root) => added.some(({ raw }) => raw.equals(root.raw)))) return false;
+  return !leadsTo(chain.leaf, [...peerRootsOf(trust), ...chain.roots]);
 }
 
 /**

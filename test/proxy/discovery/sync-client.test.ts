@@ -85,7 +85,7 @@ test('a trust bundle that makes no sense is left out, with a line', async (t) =>
   await using world = await syncUnderTest();
   await world.client();
   const stream = await world.controlPlane.nextStream();
-  const bundle = { trustDomain: 'other.mesh', version: 9, roots: [], withdrawn: [] };
+  const bundle = { trustDomain: 'other.mesh', version: 9, roots: [], withdrawn: [], added: [] };
   stream.send({
     version: 1,
     change: {

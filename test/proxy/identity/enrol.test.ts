@@ -191,7 +191,7 @@ test('an answer whose roots do not lead to the leaf is not believed', async (t) 
   const roots = [createTestAuthority().root.certificate.raw];
   controlPlane.tamper = (response) => ({
     ...response,
-    bundle: { trustDomain: 'mesh.local', version: 1, roots, withdrawn: [] },
+    bundle: { trustDomain: 'mesh.local', version: 1, roots, withdrawn: [], added: [] },
   });
   const { create } = identityUnderTest();
   const enrolment = create({ controlPlane, token, stateDirectory: directory.path });

@@ -39,6 +39,7 @@ test('renews within seconds when another root comes first, and not because one w
       version: 3,
       roots: [present.raw, former.raw],
       withdrawn: [],
+      added: [],
     },
   });
   const result = world.nextResult();

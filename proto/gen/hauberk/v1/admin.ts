@@ -283,6 +283,46 @@ export interface InstallIssuerResponse {
   authority: Authority | undefined;
 }
 
+export interface ListBundleRequest {
+}
+
+export interface ListBundleResponse {
+  bundle: OwnBundle | undefined;
+}
+
+export interface AddRootRequest {
+  /** One certificate or several, in PEM. */
+  roots: string;
+}
+
+export interface AddRootResponse {
+  bundle: OwnBundle | undefined;
+}
+
+export interface RemoveRootRequest {
+  /** Of the root, or what it begins with. */
+  digest: string;
+}
+
+export interface RemoveRootResponse {
+  bundle: OwnBundle | undefined;
+}
+
+/** OwnBundle is the trust bundle of the mesh as operators see it. */
+export interface OwnBundle {
+  version: number;
+  /** The one below which certificates are issued comes first. */
+  roots: BundleRoot[];
+}
+
+export interface BundleRoot {
+  digest: string;
+  subject: string;
+  notAfterMs: number;
+  /** An operator has added it. */
+  added: boolean;
+}
+
 export interface GetAuthorityResponse {
   authority: Authority | undefined;
 }
@@ -2690,6 +2730,407 @@ export const InstallIssuerResponse: MessageFns<InstallIssuerResponse> = {
   },
 };
 
+function createBaseListBundleRequest(): ListBundleRequest {
+  return {};
+}
+
+export const ListBundleRequest: MessageFns<ListBundleRequest> = {
+  encode(_: ListBundleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBundleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBundleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListBundleResponse(): ListBundleResponse {
+  return { bundle: undefined };
+}
+
+export const ListBundleResponse: MessageFns<ListBundleResponse> = {
+  encode(message: ListBundleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bundle !== undefined) {
+      OwnBundle.encode(message.bundle, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListBundleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListBundleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bundle = OwnBundle.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAddRootRequest(): AddRootRequest {
+  return { roots: "" };
+}
+
+export const AddRootRequest: MessageFns<AddRootRequest> = {
+  encode(message: AddRootRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roots !== "") {
+      writer.uint32(10).string(message.roots);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddRootRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddRootRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.roots = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAddRootResponse(): AddRootResponse {
+  return { bundle: undefined };
+}
+
+export const AddRootResponse: MessageFns<AddRootResponse> = {
+  encode(message: AddRootResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bundle !== undefined) {
+      OwnBundle.encode(message.bundle, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddRootResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddRootResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bundle = OwnBundle.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveRootRequest(): RemoveRootRequest {
+  return { digest: "" };
+}
+
+export const RemoveRootRequest: MessageFns<RemoveRootRequest> = {
+  encode(message: RemoveRootRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveRootRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveRootRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRemoveRootResponse(): RemoveRootResponse {
+  return { bundle: undefined };
+}
+
+export const RemoveRootResponse: MessageFns<RemoveRootResponse> = {
+  encode(message: RemoveRootResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bundle !== undefined) {
+      OwnBundle.encode(message.bundle, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RemoveRootResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRemoveRootResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bundle = OwnBundle.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOwnBundle(): OwnBundle {
+  return { version: 0, roots: [] };
+}
+
+export const OwnBundle: MessageFns<OwnBundle> = {
+  encode(message: OwnBundle, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0) {
+      writer.uint32(8).uint64(message.version);
+    }
+    for (const v of message.roots) {
+      BundleRoot.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OwnBundle {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwnBundle();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.roots.push(BundleRoot.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBundleRoot(): BundleRoot {
+  return { digest: "", subject: "", notAfterMs: 0, added: false };
+}
+
+export const BundleRoot: MessageFns<BundleRoot> = {
+  encode(message: BundleRoot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.digest !== "") {
+      writer.uint32(10).string(message.digest);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.notAfterMs !== 0) {
+      writer.uint32(24).uint64(message.notAfterMs);
+    }
+    if (message.added !== false) {
+      writer.uint32(32).bool(message.added);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BundleRoot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBundleRoot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.digest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.notAfterMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.added = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetAuthorityResponse(): GetAuthorityResponse {
   return { authority: undefined };
 }
@@ -3469,6 +3910,36 @@ export const AdminService = {
       Buffer.from(InstallIssuerResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): InstallIssuerResponse => InstallIssuerResponse.decode(value),
   },
+  /** What sidecars believe: the roots of the mesh. */
+  listBundle: {
+    path: "/hauberk.v1.Admin/ListBundle" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListBundleRequest): Buffer => Buffer.from(ListBundleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListBundleRequest => ListBundleRequest.decode(value),
+    responseSerialize: (value: ListBundleResponse): Buffer => Buffer.from(ListBundleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListBundleResponse => ListBundleResponse.decode(value),
+  },
+  /** Lets peers of the mesh lead to another root as well. */
+  addRoot: {
+    path: "/hauberk.v1.Admin/AddRoot" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AddRootRequest): Buffer => Buffer.from(AddRootRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AddRootRequest => AddRootRequest.decode(value),
+    responseSerialize: (value: AddRootResponse): Buffer => Buffer.from(AddRootResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AddRootResponse => AddRootResponse.decode(value),
+  },
+  /** Ends that; the mesh's own roots cannot be removed. */
+  removeRoot: {
+    path: "/hauberk.v1.Admin/RemoveRoot" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RemoveRootRequest): Buffer => Buffer.from(RemoveRootRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RemoveRootRequest => RemoveRootRequest.decode(value),
+    responseSerialize: (value: RemoveRootResponse): Buffer => Buffer.from(RemoveRootResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RemoveRootResponse => RemoveRootResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -3501,6 +3972,12 @@ export interface AdminServer extends UntypedServiceImplementation {
   requestIssuer: handleUnaryCall<RequestIssuerRequest, RequestIssuerResponse>;
   /** Takes the signed certificate into use, after it was checked. */
   installIssuer: handleUnaryCall<InstallIssuerRequest, InstallIssuerResponse>;
+  /** What sidecars believe: the roots of the mesh. */
+  listBundle: handleUnaryCall<ListBundleRequest, ListBundleResponse>;
+  /** Lets peers of the mesh lead to another root as well. */
+  addRoot: handleUnaryCall<AddRootRequest, AddRootResponse>;
+  /** Ends that; the mesh's own roots cannot be removed. */
+  removeRoot: handleUnaryCall<RemoveRootRequest, RemoveRootResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -3784,6 +4261,54 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: InstallIssuerResponse) => void,
+  ): ClientUnaryCall;
+  /** What sidecars believe: the roots of the mesh. */
+  listBundle(
+    request: ListBundleRequest,
+    callback: (error: ServiceError | null, response: ListBundleResponse) => void,
+  ): ClientUnaryCall;
+  listBundle(
+    request: ListBundleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListBundleResponse) => void,
+  ): ClientUnaryCall;
+  listBundle(
+    request: ListBundleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListBundleResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets peers of the mesh lead to another root as well. */
+  addRoot(
+    request: AddRootRequest,
+    callback: (error: ServiceError | null, response: AddRootResponse) => void,
+  ): ClientUnaryCall;
+  addRoot(
+    request: AddRootRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AddRootResponse) => void,
+  ): ClientUnaryCall;
+  addRoot(
+    request: AddRootRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AddRootResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends that; the mesh's own roots cannot be removed. */
+  removeRoot(
+    request: RemoveRootRequest,
+    callback: (error: ServiceError | null, response: RemoveRootResponse) => void,
+  ): ClientUnaryCall;
+  removeRoot(
+    request: RemoveRootRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RemoveRootResponse) => void,
+  ): ClientUnaryCall;
+  removeRoot(
+    request: RemoveRootRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RemoveRootResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -60,6 +60,8 @@ export interface TrustBundle {
    * because of them are ended at once.
    */
   withdrawn: Buffer[];
+  /** Roots that the operator has added, in DER: peers may lead to them, the control plane may not. */
+  added: Buffer[];
 }
 
 function createBaseIssueRequest(): IssueRequest {
@@ -210,7 +212,7 @@ export const IssueResponse: MessageFns<IssueResponse> = {
 };
 
 function createBaseTrustBundle(): TrustBundle {
-  return { trustDomain: "", version: 0, roots: [], withdrawn: [] };
+  return { trustDomain: "", version: 0, roots: [], withdrawn: [], added: [] };
 }
 
 export const TrustBundle: MessageFns<TrustBundle> = {
@@ -226,6 +228,9 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     }
     for (const v of message.withdrawn) {
       writer.uint32(34).bytes(v!);
+    }
+    for (const v of message.added) {
+      writer.uint32(42).bytes(v!);
     }
     return writer;
   },
@@ -273,6 +278,14 @@ export const TrustBundle: MessageFns<TrustBundle> = {
             }
 
             message.withdrawn.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.added.push(Buffer.from(reader.bytes()));
             continue;
           }
         }
