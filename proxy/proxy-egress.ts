@@ -1,6 +1,8 @@
 import type { Closeable } from '../common/lifecycle.ts';
 import { createRateLimit } from '../common/rate-limit.ts';
+import type { EgressCut } from './egress/policy-at.ts';
 import { listenEgress } from './egress/egress-listener.ts';
+import { LiveConnections } from './policy/live-connections.ts';
 import type { Room } from './proxy-room.ts';
 import type { PlaintextListener } from './relay/plaintext-listener.ts';
 
@@ -16,7 +18,8 @@ const FAILURE_LOG_RATE = { count: 50, intervalMs: 1_000 };
 export async function openEgress(room: Room): Promise<EgressDoors> {
   const { config, clock, ownPorts } = room;
   await using opened = new AsyncDisposableStack();
-  const dependencies = { ...room, mayLog: createRateLimit(clock, FAILURE_LOG_RATE) };
+  const live = new LiveConnections<EgressCut>(room.policies);
+  const dependencies = { ...room, live, mayLog: createRateLimit(clock, FAILURE_LOG_RATE) };
   const listeners: PlaintextListener[] = [];
   for (const egress of config.egress) {
     const listener = await listenEgress(egress, dependencies);

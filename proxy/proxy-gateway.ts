@@ -1,10 +1,13 @@
 import { createRateLimit } from '../common/rate-limit.ts';
 import { spiffeId } from '../common/pki/spiffe-id.ts';
+import { openOutsideForProgram } from './egress/open-for-program.ts';
+import type { EgressCut } from './egress/policy-at.ts';
 import { openGateway } from './gateway/gateway.ts';
 import { createGatewayMetrics } from './gateway/metrics.ts';
 import { carry } from './outbound/carry.ts';
 import { connectToService, type ServicePort } from './outbound/connector.ts';
 import { openConnection } from './outbound/open-connection.ts';
+import { LiveConnections } from './policy/live-connections.ts';
 import type { OpenEdge } from './proxy-edge.ts';
 
 /** What makes a member of the mesh a gateway. */
@@ -24,6 +27,8 @@ export function gatewayEdge({ file, onReload }: GatewayEdgeOptions): OpenEdge {
     const { clock, logger, metrics } = room;
     const { trustDomain, namespace } = room.config;
     const mayLog = createRateLimit(clock, FAILURE_LOG_RATE);
+    const live = new LiveConnections<EgressCut>(room.policies);
+    const outside = { ...room, live, mayLog };
     const dependencies = { ...connector, mayLog, clock, metrics, trustDomain };
     const request = (target: ServicePort) => ({
       peer: spiffeId({ trustDomain, ...target }).uri,
@@ -37,6 +42,7 @@ export function gatewayEdge({ file, onReload }: GatewayEdgeOptions): OpenEdge {
       metrics: createGatewayMetrics(registry),
       carry: (socket, target) => carry(socket, request(target), dependencies),
       open: (target, signal) => openConnection(target, dependencies, signal),
+      openOutside: (place, signal) => openOutsideForProgram(place, outside, signal),
     });
     onReload(() => void gateway.reload());
     return gateway;

@@ -1,21 +1,16 @@
 import type net from 'node:net';
-import type { Logger } from 'pino';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Clock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
-import { formatHostPort } from '../../common/listen.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import { splice } from '../relay/splice.ts';
 import { alertRefusal } from './alerts.ts';
-import { openOutside, type OutsideDependencies } from './open-outside.ts';
+import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What carrying a connection to a server outside takes. */
 export interface CarryOutsideDependencies extends OutsideDependencies {
   readonly clock: Clock;
-  readonly logger: Logger;
-  /** False while more fails than a log should hold; metrics count everything. */
-  readonly mayLog: () => boolean;
   readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
 }
 
@@ -41,17 +36,21 @@ export async function carryOutside(
   try {
     if (socket.destroyed) onGone();
     const opening = openOutside(place, dependencies, giveUp.signal);
-    const { secured, reset, showsCertificate } = await opening.finally(() => deadline.cancel());
+    const { secured, reset, showsCertificate, isCut } = await opening.finally(() =>
+      deadline.cancel(),
+    );
     metrics.connected('outbound', (clock.now() - startedMs) / 1000);
     const connection = metrics.connectionOpened('outbound', peer);
     let failure: Error | undefined;
     // An alert of the server is an error that Node lets look like an orderly end otherwise.
     secured.on('error', (error) => (failure = error));
     const broken = () =>
-      failure === undefined && secured.errored === null ? undefined : ('peer-reset' as const);
+      failure === undefined && secured.errored === null && !isCut()
+        ? undefined
+        : ('peer-reset' as const);
     const outcome = await splice(socket, { duplex: secured, broken, reset }, connection.counters);
     if (outcome !== 'complete') reset();
-    connection.closed(outcome, (clock.now() - startedMs) / 1000);
+    connection.closed(isCut() ? 'denied' : outcome, (clock.now() - startedMs) / 1000);
     const reason = alertRefusal(failure, showsCertificate);
     if (reason === undefined) return;
     fail(peer, { reason, sentence: ALERT_SENTENCES[reason] }, dependencies);
@@ -64,11 +63,6 @@ export async function carryOutside(
   } finally {
     socket.off('close', onGone);
   }
-}
-
-/** What metrics and logs call a place outside: never an identity, which would begin with spiffe://. */
-export function outsidePeer({ host, port }: OutsidePlace): string {
-  return `tls://${formatHostPort(host, port)}`;
 }
 
 function fail(

@@ -51,8 +51,10 @@ export async function dialOutside(
     return {
       secured,
       reset() {
-        resetSocket(raw);
-        secured.destroy();
+        // TLS that is ending ends the connection below it, unseen there: it could not be reset any more.
+        if (secured.writableEnded && !secured.writableFinished) raw.destroy();
+        // What is above ends with it. Ended in the same turn it would crash the process (Node.js 26).
+        else resetSocket(raw);
       },
     };
   } catch (error) {

@@ -1,7 +1,8 @@
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { HostPort } from '../../common/config/address.ts';
-import { carryOutside, outsidePeer, type CarryOutsideDependencies } from './carry-outside.ts';
+import { carryOutside, type CarryOutsideDependencies } from './carry-outside.ts';
+import { outsidePeer } from './open-outside.ts';
 
 /** A local port that stands for a server outside. */
 export interface EgressListener {

@@ -1,49 +1,64 @@
-import { destinationAt, mayLeave, type OutsidePlace } from '../../common/authorization/egress.ts';
-import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Logger } from 'pino';
+import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
-import type { PolicySource } from '../policy/policy-source.ts';
+import type { LiveConnections } from '../policy/live-connections.ts';
 import { dialOutside, type OutsideConnection } from './dial-outside.ts';
-import { EgressError } from './egress-error.ts';
+import { type EgressCut, type EgressRules, judgeOpen, policyAt } from './policy-at.ts';
 
 /** What speaking TLS to servers outside takes. */
-export interface OutsideDependencies {
-  readonly self: SpiffeId;
-  readonly policies: Pick<PolicySource, 'mesh'>;
+export interface OutsideDependencies extends EgressRules {
   readonly source: Pick<IdentitySource, 'current'>;
+  /** The connections that each change of the policy is a new decision about. */
+  readonly live: LiveConnections<EgressCut>;
+  readonly logger: Logger;
+  /** False while more fails than a log should hold; metrics count everything. */
+  readonly mayLog: () => boolean;
 }
 
 /** A connection to a server outside, and whether it was shown a certificate. */
 export interface OpenedOutside extends OutsideConnection {
   readonly showsCertificate: boolean;
+  /** True once it was broken off because the policy does not allow it any more. */
+  readonly isCut: () => boolean;
+}
+
+/** What metrics and logs call a place outside: never an identity, which would begin with spiffe://. */
+export function outsidePeer({ host, port }: OutsidePlace): string {
+  return `tls://${formatHostPort(host, port)}`;
 }
 
 /**
- * Opens a connection to a place outside as the mesh configuration of this moment has it: the place must
- * be allowed for this service, and have a policy. Throws EgressError.
+ * Opens a connection to a place outside as the mesh configuration of this moment has it, and cuts it
+ * when another moment's does not allow it, or asks for another proof. Throws EgressError.
  */
 export async function openOutside(
   place: OutsidePlace,
-  { policies, self, source }: OutsideDependencies,
+  dependencies: OutsideDependencies,
   signal: AbortSignal,
 ): Promise<OpenedOutside> {
-  const { mesh } = policies;
-  const named = formatHostPort(place.host, place.port);
-  if (mesh === undefined) {
-    throw new EgressError('no-egress-policy', 'this sidecar has no policy of the mesh yet');
-  }
-  const { egress } = mesh;
-  if (!mayLeave(egress, self, place)) {
-    throw new EgressError('egress-not-allowed', `${self.uri} may not call ${named}`, {
-      hint: 'add it to egress.allow in mesh.yaml, if it should',
-    });
-  }
-  const destination = destinationAt(egress, place);
-  if (destination === undefined) {
-    throw new EgressError('no-egress-policy', `there is no policy for ${named}`, {
-      hint: 'add it to egress.destinations in mesh.yaml; without one nothing is sent',
-    });
-  }
+  const { source, live, logger, mayLog } = dependencies;
+  const destination = policyAt(place, dependencies);
   const connection = await dialOutside(destination, source, signal);
-  return { ...connection, showsCertificate: destination.clientCertificate !== undefined };
+  const judge = () => judgeOpen(destination, dependencies);
+  if (judge() !== undefined) {
+    // The policy has changed in the meantime: the new one decides, and has its own word for a refusal.
+    connection.reset();
+    return await openOutside(place, dependencies, signal);
+  }
+  let isCut = false;
+  const leave = live.add({
+    judge,
+    cut({ reason, why }) {
+      isCut = true;
+      connection.reset();
+      if (!mayLog()) return;
+      const peer = outsidePeer(place);
+      const sentence = `cut a connection to ${peer}, which may not go on: ${why}`;
+      logger.warn({ event: 'egress-cut', peer, reason }, sentence);
+    },
+  });
+  connection.secured.once('close', leave);
+  const showsCertificate = destination.clientCertificate !== undefined;
+  return { ...connection, showsCertificate, isCut: () => isCut };
 }

@@ -55,7 +55,7 @@ class RunningGateway implements Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    this.#clients = createServiceClients(options.open);
+    this.#clients = createServiceClients(options);
     this.#watch = watchFiles(options.clock, () => void this.reload());
     options.metrics.certificates(() => this.#certificates());
   }

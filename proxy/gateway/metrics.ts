@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import { counter, gauge, histogram } from '../metrics-collectors.ts';
 import { increment } from '../metrics-peers.ts';
 import type { MetricRow } from '../metrics-table.ts';
-import type { ConnectionRefusal, RequestRefusal } from './refusal.ts';
+import type { ConnectionRefusal, RequestFailure } from './refusal.ts';
 
 /** From an answer out of memory to one that waits for a database. */
 const REQUEST_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
@@ -72,7 +72,7 @@ export interface ListenerMetrics {
   /** Once for each `accepted`. */
   ended(): void;
   refused(reason: ConnectionRefusal): void;
-  requestRefused(reason: RequestRefusal): void;
+  requestRefused(reason: RequestFailure): void;
   answered(status: number, seconds: number): void;
 }
 

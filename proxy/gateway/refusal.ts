@@ -1,3 +1,5 @@
+import type { EgressErrorCode } from '../egress/egress-error.ts';
+
 /** Why a gateway ended a connection that came from outside. A label of a metric: bounded. */
 export type ConnectionRefusal =
   | 'too-many-connections'
@@ -20,3 +22,9 @@ export type RequestRefusal =
   | 'no-endpoint'
   | 'service-failed'
   | 'service-late';
+
+/** Why a server outside could not be asked: as for any other connection to one. */
+export type OutsideFailure = Exclude<EgressErrorCode, 'aborted'>;
+
+/** Every reason for which a gateway answers itself. */
+export type RequestFailure = RequestRefusal | OutsideFailure;

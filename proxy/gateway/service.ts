@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type net from 'node:net';
+import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { ServicePort } from '../outbound/connector.ts';
 
 /**
@@ -11,8 +12,15 @@ export type OpenConnection = (service: ServicePort, signal: AbortSignal) => Prom
 /** Carries a connection from outside to a service until it has ended. Never rejects. */
 export type CarryConnection = (socket: net.Socket, service: ServicePort) => Promise<void>;
 
-/** The ways from a gateway into the mesh. */
+/**
+ * Opens a connection to a server outside, in TLS as the mesh configuration says: resolves when the server
+ * has proven who it is. Throws EgressError, and the signal ends the wait.
+ */
+export type OpenOutside = (place: OutsidePlace, signal: AbortSignal) => Promise<Duplex>;
+
+/** The ways from a gateway into the mesh, and out of it. */
 export interface Services {
   readonly open: OpenConnection;
   readonly carry: CarryConnection;
+  readonly openOutside: OpenOutside;
 }

@@ -7,7 +7,7 @@ import type { Refuse } from '../interception/refusals.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
-import { type Cut, LiveConnections } from './live-connections.ts';
+import { type Cut, LiveConnections } from '../policy/live-connections.ts';
 import {
   admitPlaintext,
   type PlaintextInput,

@@ -12,7 +12,7 @@ import type { IncomingStream } from '../tunnel/tunnel.ts';
 import { admit, type Admission } from './admission.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
 import type { ResolveExposure } from './exposure.ts';
-import { type Cut, LiveConnections } from './live-connections.ts';
+import { type Cut, LiveConnections } from '../policy/live-connections.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What handling an incoming stream needs. */

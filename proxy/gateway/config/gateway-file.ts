@@ -10,7 +10,7 @@ import {
 } from '../../../common/config/values.ts';
 import { isLabel } from '../../../common/names.ts';
 import { connectionLimits, httpLimits } from './limits.ts';
-import { backend, hostname, network, pathPrefix } from './names.ts';
+import { backend, hostname, httpBackend, network, pathPrefix } from './names.ts';
 
 // The words are those of the Gateway API of Kubernetes where it has them: listeners, protocol,
 // hostnames, tls.mode, requestRedirect.
@@ -62,7 +62,9 @@ const httpRoute = z
   .strictObject({
     hostnames,
     pathPrefix: pathPrefix.default('/'),
-    backend: backend.optional(),
+    backend: httpBackend.optional(),
+    /** False: a server outside is sent its own name as the `Host`, and not the client's. */
+    preserveHost: z.boolean().optional(),
     /** What the service speaks: h2c is HTTP/2 without TLS, as gRPC needs it. */
     appProtocol: choice(['http', 'h2c']).default('http'),
     /** Instead of the listener's `responseSeconds`; 0 waits as long as the client does. */
@@ -75,6 +77,15 @@ const httpRoute = z
         code: 'custom',
         message: 'expected a backend or a requestRedirect, and not both',
       });
+    }
+    const isOutside = route.backend !== undefined && 'outside' in route.backend;
+    const refuse = (key: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [key], message });
+    if (isOutside && route.appProtocol === 'h2c') {
+      refuse('appProtocol', 'expected http for a backend outside, which is spoken to in TLS');
+    }
+    if (!isOutside && route.preserveHost !== undefined) {
+      refuse('preserveHost', 'expected only with a backend outside, as in https://HOST');
     }
   });
 

@@ -1,4 +1,6 @@
 import { BlockList, isIP } from 'node:net';
+import type { OutsidePlace } from '../../../common/authorization/egress.ts';
+import { readOutsideHost } from '../../../common/authorization/outside-pattern.ts';
 import { parsePort } from '../../../common/config/address.ts';
 import { valueType, type ValueType } from '../../../common/config/values.ts';
 import { isLabel } from '../../../common/names.ts';
@@ -14,11 +16,32 @@ export interface Backend {
 /** `SERVICE[.NAMESPACE]:PORT` */
 export const backend: ValueType<Backend> = valueType(
   'SERVICE[.NAMESPACE]:PORT as in api:8080',
+  readBackend,
+);
+
+function readBackend(raw: string): Backend | undefined {
+  const [, name = '', port = ''] = /^([^:]+):(\d+)$/.exec(raw) ?? [];
+  const [service = '', namespace, ...rest] = name.split('.');
+  if (rest.length > 0 || ![service, namespace ?? 'none'].every(isLabel)) return undefined;
+  return { service, namespace, port: parsePort(port) };
+}
+
+/** A server outside of the mesh that speaks TLS. */
+export interface OutsideBackend {
+  readonly outside: OutsidePlace;
+}
+
+/** `SERVICE[.NAMESPACE]:PORT`, or `https://HOST[:PORT]` for a server outside. */
+export const httpBackend: ValueType<Backend | OutsideBackend> = valueType(
+  'SERVICE[.NAMESPACE]:PORT as in api:8080, or https://HOST[:PORT] for a server outside',
   (raw) => {
-    const [, name = '', port = ''] = /^([^:]+):(\d+)$/.exec(raw) ?? [];
-    const [service = '', namespace, ...rest] = name.split('.');
-    if (rest.length > 0 || ![service, namespace ?? 'none'].every(isLabel)) return undefined;
-    return { service, namespace, port: parsePort(port) };
+    const [, bracketed, plain = '', port = '443'] =
+      /^https:\/\/(?:\[([^\]]+)\]|([^:/[\]]+))(?::(\d+))?$/.exec(raw) ?? [];
+    const host = readOutsideHost(bracketed ?? plain);
+    if (host !== undefined && (bracketed === undefined || isIP(host) === 6)) {
+      return { outside: { host, port: parsePort(port) } };
+    }
+    return readBackend(raw);
   },
 );
 

@@ -1,17 +1,19 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../../common/clock.ts';
-import { describeError, HauberkError } from '../../../common/errors.ts';
+import { describeError } from '../../../common/errors.ts';
 import { pump } from '../bridge.ts';
 import type { HttpRoute } from '../config/gateway-file.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { ListenerMetrics } from '../metrics.ts';
-import type { RequestRefusal } from '../refusal.ts';
+import type { RequestFailure } from '../refusal.ts';
 import { routeRequest } from '../routes.ts';
 import type { Exchange, ServiceAnswer, ServiceRequest } from './exchange.ts';
 import { redirectAnswer } from './redirect.ts';
 import { answerOwn, refusalAnswer } from './refuse.ts';
 import { type ForwardedClient, requestFields } from './request-fields.ts';
-import type { ServiceClients } from './service-clients.ts';
+import { Refused, toRefused } from './refused.ts';
+import type { RequestHead } from './request-head.ts';
+import { hostOf, type HttpDestination, type ServiceClients } from './service-clients.ts';
 import { carryWebSocket, type WebSocketOptions } from './web-socket.ts';
 
 /** What handling requests takes. */
@@ -26,16 +28,6 @@ export interface HandlerDependencies {
   /** The name of the listener. */
   readonly name: string;
   readonly metrics: ListenerMetrics;
-}
-
-/** A request that ends with an answer of our own. */
-class Refused extends Error {
-  readonly reason: RequestRefusal;
-
-  constructor(reason: RequestRefusal, cause?: unknown) {
-    super(reason, { cause });
-    this.reason = reason;
-  }
 }
 
 /** Answers a request: by the service that its route leads to, or by itself. Never rejects. */
@@ -62,7 +54,7 @@ export async function handle(
     answered(await forward(exchange, { route, client }, dependencies));
   } catch (error) {
     if (exchange.closed.aborted) return;
-    const reason = error instanceof Refused ? error.reason : 'service-failed';
+    const { reason } = toRefused(error);
     report(exchange, reason, error, dependencies);
     if (exchange.answered) return exchange.abort();
     const answer = refusalAnswer(reason);
@@ -86,13 +78,13 @@ export async function handleWebSocket(
   const { head } = exchange;
   try {
     const route = routeRequest(routes, head.host, head.path);
-    const backend = route?.backend;
-    if (route === undefined || backend === undefined) throw new Refused('no-route');
+    const way = route === undefined ? undefined : wayOf(route, head, namespace);
+    if (route === undefined || way === undefined) throw new Refused('no-route');
     const { responseSeconds = limits.responseSeconds } = route;
     const status = await carryWebSocket(exchange, {
       ...end,
+      ...way,
       clients,
-      service: { ...backend, namespace: backend.namespace ?? namespace },
       fields: requestFields(head, client),
       responseMs: responseSeconds * 1000,
     });
@@ -111,16 +103,31 @@ interface Way {
   readonly client: ForwardedClient;
 }
 
+/** Where a route leads to, and what is asked there; undefined when it leads nowhere. */
+function wayOf(
+  { backend, preserveHost = true }: HttpRoute,
+  head: RequestHead,
+  namespace: string,
+): { readonly destination: HttpDestination; readonly head: RequestHead } | undefined {
+  if (backend === undefined) return undefined;
+  if (!('outside' in backend)) {
+    return { destination: { ...backend, namespace: backend.namespace ?? namespace }, head };
+  }
+  const destination = backend.outside;
+  const asked = preserveHost ? head : { ...head, authority: hostOf(destination) };
+  return { destination, head: asked };
+}
+
 /** Carries the request to the service and its answer back. @returns the status */
 async function forward(
   exchange: Exchange,
   { route, client }: Way,
   { clients, namespace, limits, clock }: HandlerDependencies,
 ): Promise<number> {
-  const { head } = exchange;
-  const { backend, appProtocol, responseSeconds = limits.responseSeconds } = route;
-  if (backend === undefined) throw new Refused('no-route');
-  const service = { ...backend, namespace: backend.namespace ?? namespace };
+  const { appProtocol, responseSeconds = limits.responseSeconds } = route;
+  const way = wayOf(route, exchange.head, namespace);
+  if (way === undefined) throw new Refused('no-route');
+  const { destination, head } = way;
   const late = Promise.withResolvers<never>();
   late.promise.catch(() => {});
   let timer: Timer | undefined;
@@ -135,7 +142,7 @@ async function forward(
   };
   exchange.closed.addEventListener('abort', giveUp, { once: true });
   try {
-    const sending = clients.send({ service, appProtocol }, head, requestFields(head, client));
+    const sending = clients.send({ destination, appProtocol }, head, requestFields(head, client));
     // One that comes too late is given up when it comes.
     sending.then(
       (sent) => (exchange.closed.aborted ? sent.abort() : undefined),
@@ -212,25 +219,9 @@ function isBodyless(method: string, status: number): boolean {
   return method === 'HEAD' || status === 204 || status === 304;
 }
 
-/** What the failure to reach a service means for the client. */
-function toRefused(error: unknown): Refused {
-  if (error instanceof Refused) return error;
-  if (!(error instanceof HauberkError)) return new Refused('service-failed', error);
-  switch (error.code) {
-    case 'no-endpoint':
-    case 'app-unreachable':
-      return new Refused('no-endpoint', error);
-    case 'aborted':
-    case 'timeout':
-      return new Refused('service-late', error);
-    default:
-      return new Refused('service-failed', error);
-  }
-}
-
 function report(
   exchange: Exchange,
-  reason: RequestRefusal,
+  reason: RequestFailure,
   error: unknown,
   { metrics, logger, mayLog, name }: HandlerDependencies,
 ): void {

@@ -1,10 +1,10 @@
 import { STATUS_CODES } from 'node:http';
-import type { RequestRefusal } from '../refusal.ts';
+import type { RequestFailure } from '../refusal.ts';
 import type { Exchange } from './exchange.ts';
 import type { Field } from './fields.ts';
 
 /** What a client is told. */
-export const STATUS: Readonly<Record<RequestRefusal, number>> = {
+export const STATUS: Readonly<Record<RequestFailure, number>> = {
   malformed: 400,
   'no-route': 404,
   'method-not-allowed': 405,
@@ -15,10 +15,26 @@ export const STATUS: Readonly<Record<RequestRefusal, number>> = {
   'service-failed': 502,
   'no-endpoint': 503,
   'service-late': 504,
+  // A server outside that is not what the policy wants, or does not want us.
+  unreachable: 502,
+  handshake: 502,
+  'unknown-ca': 502,
+  'name-mismatch': 502,
+  expired: 502,
+  'not-yet-valid': 502,
+  'cn-only': 502,
+  'certificate-invalid': 502,
+  'client-certificate-wanted': 502,
+  'client-certificate-rejected': 502,
+  // It is not even asked, until an operator has changed something on our side.
+  'no-egress-policy': 503,
+  'egress-not-allowed': 503,
+  'ca-unavailable': 503,
+  'client-key-unavailable': 503,
 };
 
 /** After these, where the next request of the connection begins is not certain, or not worth the wait. */
-const CLOSING: ReadonlySet<RequestRefusal> = new Set<RequestRefusal>([
+const CLOSING: ReadonlySet<RequestFailure> = new Set<RequestFailure>([
   'malformed',
   'too-late',
   'body-too-large',
@@ -35,7 +51,7 @@ export interface OwnAnswer {
 }
 
 /** What a refusal says: the status, and nothing that is not in it. */
-export function refusalAnswer(reason: RequestRefusal): OwnAnswer {
+export function refusalAnswer(reason: RequestFailure): OwnAnswer {
   const status = STATUS[reason];
   const body = `${status} ${STATUS_CODES[status] ?? 'Error'}\n`;
   const fields: Field[] = [

@@ -1,7 +1,9 @@
 import type http from 'node:http';
+import type { OutsidePlace } from '../../../common/authorization/egress.ts';
+import { formatHostPort } from '../../../common/listen.ts';
 import type { ServicePort } from '../../outbound/connector.ts';
 import type { HttpRoute } from '../config/gateway-file.ts';
-import type { OpenConnection } from '../service.ts';
+import type { Services } from '../service.ts';
 import type { ServiceRequest } from './exchange.ts';
 import type { Field } from './fields.ts';
 import { createAgent, sendHttp1 } from './http1-client.ts';
@@ -13,14 +15,17 @@ import type { RequestHead } from './request-head.ts';
 export interface ServiceClients {
   /** Starts a request. Rejects when there is no connection to be had. */
   send(target: HttpTarget, head: RequestHead, fields: readonly Field[]): Promise<ServiceRequest>;
-  /** The agent whose connections lead to a service. */
-  agent(service: ServicePort): http.Agent;
+  /** The agent whose connections lead there. */
+  agent(destination: HttpDestination): http.Agent;
   close(): void;
 }
 
-/** A service, and what it speaks. */
+/** A service of the mesh, or a server outside. */
+export type HttpDestination = ServicePort | OutsidePlace;
+
+/** Where requests go, and what is spoken there. */
 export interface HttpTarget {
-  readonly service: ServicePort;
+  readonly destination: HttpDestination;
   readonly appProtocol: HttpRoute['appProtocol'];
 }
 
@@ -28,21 +33,26 @@ export interface HttpTarget {
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Creates clients without a connection. */
-export function createServiceClients(open: OpenConnection): ServiceClients {
+export function createServiceClients({
+  open,
+  openOutside,
+}: Pick<Services, 'open' | 'openOutside'>): ServiceClients {
   const agents = new Map<string, http.Agent>();
   const sessions = new Map<string, Http2Sessions>();
-  const connectTo = (service: ServicePort) => () =>
-    open(service, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
-  const agent = (service: ServicePort): http.Agent =>
-    getOrCreate(agents, keyOf(service), () => createAgent(connectTo(service)));
+  const connectTo = (destination: HttpDestination) => () => {
+    const signal = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+    return 'host' in destination ? openOutside(destination, signal) : open(destination, signal);
+  };
+  const agent = (destination: HttpDestination): http.Agent =>
+    getOrCreate(agents, keyOf(destination), () => createAgent(connectTo(destination)));
   return {
     agent,
-    async send({ service, appProtocol }, given, fields) {
+    async send({ destination, appProtocol }, given, fields) {
       // A client of HTTP/1.0 may leave out whom it asks; a server of HTTP/1.1 wants to hear it.
-      const head = { ...given, authority: given.authority ?? service.service };
-      if (appProtocol === 'http') return sendHttp1(agent(service), head, fields);
-      const kept = getOrCreate(sessions, keyOf(service), () =>
-        createHttp2Sessions(connectTo(service)),
+      const head = { ...given, authority: given.authority ?? hostOf(destination) };
+      if (appProtocol === 'http') return sendHttp1(agent(destination), head, fields);
+      const kept = getOrCreate(sessions, keyOf(destination), () =>
+        createHttp2Sessions(connectTo(destination)),
       );
       return await sendHttp2(kept, head, fields);
     },
@@ -53,7 +63,18 @@ export function createServiceClients(open: OpenConnection): ServiceClients {
   };
 }
 
-function keyOf({ namespace, service, port }: ServicePort): string {
+/** What a destination is called in a request (RFC 9110 section 7.2). */
+export function hostOf(destination: HttpDestination): string {
+  if (!('host' in destination)) return destination.service;
+  const { host, port } = destination;
+  return port === 443
+    ? formatHostPort(host, port).replace(/:443$/, '')
+    : formatHostPort(host, port);
+}
+
+function keyOf(destination: HttpDestination): string {
+  if ('host' in destination) return `https://${formatHostPort(destination.host, destination.port)}`;
+  const { namespace, service, port } = destination;
   return `${service}.${namespace}:${port}`;
 }
 

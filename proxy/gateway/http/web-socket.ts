@@ -1,14 +1,16 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ServicePort } from '../../outbound/connector.ts';
 import { bridge } from '../bridge.ts';
 import type { Exchange } from './exchange.ts';
 import { endToEnd, type Field, fieldsOf, rawOf } from './fields.ts';
-import type { ServiceClients } from './service-clients.ts';
+import type { RequestHead } from './request-head.ts';
+import type { HttpDestination, ServiceClients } from './service-clients.ts';
 
 /** What carrying a WebSocket takes. */
 export interface WebSocketOptions {
-  readonly service: ServicePort;
+  readonly destination: HttpDestination;
+  /** What the service is asked: the exchange's own, but for the name of the host. */
+  readonly head: RequestHead;
   readonly fields: readonly Field[];
   readonly socket: Duplex;
   /** What the client sent after its request. */
@@ -64,12 +66,12 @@ export async function carryWebSocket(
 }
 
 async function ask(
-  { head, closed }: Exchange,
-  { service, fields, clients, responseMs }: WebSocketOptions,
+  { closed }: Exchange,
+  { destination, head, fields, clients, responseMs }: WebSocketOptions,
 ): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
   const request = http.request({
-    agent: clients.agent(service),
+    agent: clients.agent(destination),
     method: head.method,
     path: head.target,
     host: 'service.mesh',

@@ -13,6 +13,8 @@ import { systemClock, type Clock } from '../../../common/clock.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
 import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import { LiveConnections } from '../../../proxy/policy/live-connections.ts';
+import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
@@ -69,6 +71,10 @@ async function door(
   const destinations = changes === undefined ? [] : [{ ...policy, ...changes }];
   const registry = new Registry();
   const recorder = createLogRecorder();
+  const policies = createPolicySource(web.spiffeId, ALLOWS);
+  const say = (next: Partial<Egress>): void =>
+    policies.set({ configVersion: 1, policy: ALLOWS, egress: { ...NO_EGRESS, ...next } });
+  say({ destinations, ...egress });
   const listener = await listenEgress(
     { listen: { host: '127.0.0.1', port: 0 }, place: { host: '127.0.0.1', port } },
     {
@@ -78,19 +84,17 @@ async function door(
       metrics: createProxyMetrics(registry),
       self: web.spiffeId,
       source: identity,
-      policies: {
-        mesh: {
-          configVersion: 1,
-          policy: { fallback: 'mesh', rules: [] },
-          egress: { ...NO_EGRESS, destinations, ...egress },
-        },
-      },
+      policies,
+      live: new LiveConnections(policies),
     },
   );
   t.teardown(() => listener.close());
   const metrics = async () => parseMetrics(await registry.metrics());
-  return { port: listener.address.port, recorder, metrics, peer: `tls://127.0.0.1:${port}` };
+  const peer = `tls://127.0.0.1:${port}`;
+  return { port: listener.address.port, recorder, metrics, peer, policy, say };
 }
+
+const ALLOWS = { fallback: 'mesh', rules: [] } as const;
 
 type Door = Awaited<ReturnType<typeof door>>;
 
@@ -300,3 +304,69 @@ test('ALPN and SNI are what the policy says', async (t) => {
   t.like(server.seen, [{ alpn: 'http/1.1' }]);
   t.deepEqual(names, ['pay.example']);
 });
+
+const CUTS: readonly [
+  title: string,
+  reason: string | undefined,
+  change: (policy: EgressDestination) => Partial<Egress>,
+][] = [
+  ['that is taken away', 'no-egress-policy', () => ({})],
+  [
+    'that is taken off the list',
+    'egress-not-allowed',
+    (policy) => ({ destinations: [policy], allowances: [] }),
+  ],
+  [
+    'that asks for another name',
+    'policy-changed',
+    (policy) => ({ destinations: [{ ...policy, hostname: 'shop.example' }] }),
+  ],
+  [
+    'that asks for another authority',
+    'policy-changed',
+    (policy) => ({
+      destinations: [{ ...policy, anchors: { kind: 'files', paths: ['/another.pem'] } }],
+    }),
+  ],
+  [
+    'that shows a certificate now',
+    'policy-changed',
+    (policy) => ({ destinations: [{ ...policy, clientCertificate: { kind: 'mesh' } }] }),
+  ],
+  [
+    'that stays as it is beside another one',
+    undefined,
+    (policy) => ({ destinations: [{ ...policy, host: 'other.example' }, policy] }),
+  ],
+  [
+    'that only offers other protocols',
+    undefined,
+    (policy) => ({ destinations: [{ ...policy, alpn: ['http/1.1'] }] }),
+  ],
+];
+
+for (const [title, reason, change] of CUTS) {
+  const what = reason === undefined ? 'goes on' : `is cut: ${reason}`;
+  test(`an open connection by a policy ${title} ${what}`, async (t) => {
+    const server = await startOutsideServer(t, shows(site()));
+    const { port, policy, say, recorder, metrics, peer } = await door(t, server.port);
+    const socket = await connectTcp(t, port);
+    socket.write('hello');
+    t.is(await readText(socket, 5), 'hello');
+    say(change(policy));
+    if (reason === undefined) {
+      socket.write('again');
+      t.is(await readText(socket, 5), 'again');
+      t.deepEqual(recorder.of('egress-cut'), []);
+      return;
+    }
+    t.is(await endOf(socket), 'reset');
+    t.like(recorder.of('egress-cut'), [{ reason, peer }]);
+    await eventually('it is counted', async () => {
+      const samples = await metrics();
+      return samples.sum('hauberk_connections_closed_total', { peer, reason: 'denied' }) === 1
+        ? true
+        : undefined;
+    });
+  });
+}

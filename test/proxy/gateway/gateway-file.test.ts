@@ -35,7 +35,27 @@ const MISTAKES: readonly (readonly [what: string, text: string, message: string]
   [
     'a backend without a port',
     HTTP('{backend: api}'),
-    'gateway.yaml:6:10: listeners[0].routes[0].backend: expected SERVICE[.NAMESPACE]:PORT as in api:8080, got "api"',
+    'gateway.yaml:6:10: listeners[0].routes[0].backend: expected SERVICE[.NAMESPACE]:PORT as in api:8080, or https://HOST[:PORT] for a server outside, got "api"',
+  ],
+  [
+    'a server outside in plaintext',
+    HTTP("{backend: 'http://example.com:80'}"),
+    'gateway.yaml:6:10: listeners[0].routes[0].backend: expected SERVICE[.NAMESPACE]:PORT as in api:8080, or https://HOST[:PORT] for',
+  ],
+  [
+    'a server outside with a path',
+    HTTP("{backend: 'https://example.com/api'}"),
+    'gateway.yaml:6:10: listeners[0].routes[0].backend: expected SERVICE[.NAMESPACE]:PORT as in api:8080, or https://HOST[:PORT] for',
+  ],
+  [
+    'HTTP/2 without TLS to a server outside',
+    HTTP("{backend: 'https://example.com', appProtocol: h2c}"),
+    'gateway.yaml:6:42: listeners[0].routes[0].appProtocol: expected http for a backend outside, which is spoken to in TLS',
+  ],
+  [
+    'a host that is not kept for a service',
+    HTTP("{backend: 'a:1', preserveHost: false}"),
+    'gateway.yaml:6:26: listeners[0].routes[0].preserveHost: expected only with a backend outside, as in https://HOST',
   ],
   [
     'a port that does not exist',
@@ -118,6 +138,17 @@ for (const [what, text, message] of MISTAKES) {
   test(`a mistake is named: ${what}`, (t) => {
     const error = t.throws(() => read(text), { instanceOf: ConfigError });
     t.is(error.message.slice(0, message.length), message);
+  });
+}
+
+for (const [text, outside] of [
+  ['https://Example.com', { host: 'example.com', port: 443 }],
+  ['https://example.com:8443', { host: 'example.com', port: 8443 }],
+  ['https://[2001:DB8::1]:8443', { host: '2001:db8::1', port: 8443 }],
+] as const) {
+  test(`a server outside is read: ${text}`, (t) => {
+    const { listeners } = read(HTTP(`{backend: '${text}'}`));
+    t.like(listeners[0], { routes: [{ backend: { outside } }] });
   });
 }
 

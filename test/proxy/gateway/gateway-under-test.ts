@@ -4,6 +4,8 @@ import net from 'node:net';
 import path from 'node:path';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../common/clock.ts';
+import { EgressError } from '../../../proxy/egress/egress-error.ts';
+import type { OpenOutside } from '../../../proxy/gateway/service.ts';
 import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
 import type { ServicePort } from '../../../proxy/outbound/connector.ts';
 import { type Gateway, openGateway } from '../../../proxy/gateway/gateway.ts';
@@ -32,14 +34,19 @@ export interface GatewayUnderTestOptions {
   readonly listeners: string;
   /** The local port of each service. */
   readonly services?: Readonly<Record<string, number>>;
+  /** The way to servers outside; by default there is none. */
+  readonly openOutside?: OpenOutside;
   /** Files beside its own. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
+const nowhere: OpenOutside = () =>
+  Promise.reject(new EgressError('no-egress-policy', 'there is no policy in this test'));
+
 /** Opens a gateway, which ends with the scope. In the listeners, `DIR` is where the files are. */
 export async function openGatewayUnderTest(
   scope: Scope,
-  { listeners, services = {}, files = {} }: GatewayUnderTestOptions,
+  { listeners, services = {}, files = {}, openOutside = nowhere }: GatewayUnderTestOptions,
 ): Promise<GatewayUnderTest> {
   const directory = await temporaryDirectory();
   scope.teardown(() => directory[Symbol.asyncDispose]());
@@ -68,6 +75,7 @@ export async function openGatewayUnderTest(
     file,
     namespace: 'default',
     open: connect,
+    openOutside,
     async carry(socket, target) {
       try {
         const stream = await connect(target);

@@ -1,4 +1,4 @@
-import type { PolicySource } from '../policy/policy-source.ts';
+import type { PolicySource } from './policy-source.ts';
 
 /** Why a connection may not go on. */
 export interface Cut<Reason extends string> {
@@ -8,7 +8,7 @@ export interface Cut<Reason extends string> {
   readonly why: string;
 }
 
-/** A connection that is being carried to the application. */
+/** A connection that was let through. */
 export interface LiveConnection<Reason extends string> {
   /** Undefined while it may go on. */
   judge(): Cut<Reason> | undefined;
@@ -16,11 +16,11 @@ export interface LiveConnection<Reason extends string> {
   cut(cut: Cut<Reason>): void;
 }
 
-/** The connections that were let in: each change of the policy is a new decision about them all. */
+/** The connections that were let through: each change of the policy is a new decision about them all. */
 export class LiveConnections<Reason extends string> {
   readonly #connections = new Set<LiveConnection<Reason>>();
 
-  constructor(policies: PolicySource) {
+  constructor(policies: Pick<PolicySource, 'onChange'>) {
     policies.onChange(() => this.#review());
   }
 

@@ -2,7 +2,7 @@ import test from 'ava';
 import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import type { Policy } from '../../../common/authorization/policy.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
-import { LiveConnections } from '../../../proxy/inbound/live-connections.ts';
+import { LiveConnections } from '../../../proxy/policy/live-connections.ts';
 import { localPolicy } from '../../../proxy/policy/local-policy.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 

@@ -1,0 +1,63 @@
+import type { Duplex } from 'node:stream';
+import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { Clock } from '../../common/clock.ts';
+import { HauberkError } from '../../common/errors.ts';
+import type { ProxyMetrics } from '../metrics.ts';
+import { alertRefusal } from './alerts.ts';
+import { EgressError } from './egress-error.ts';
+import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
+
+/** What opening a connection takes. */
+export interface OpenForProgramDependencies extends OutsideDependencies {
+  readonly clock: Clock;
+  readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
+}
+
+/**
+ * Opens a connection to a server outside for a program of this process that speaks HTTP/1.1: it is
+ * secured, and counted as any other. A server that would speak something else is refused.
+ *
+ * Throws EgressError.
+ */
+export async function openOutsideForProgram(
+  place: OutsidePlace,
+  dependencies: OpenForProgramDependencies,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const { clock, metrics } = dependencies;
+  const peer = outsidePeer(place);
+  const startedMs = clock.now();
+  const seconds = (): number => (clock.now() - startedMs) / 1000;
+  try {
+    const { secured, reset, showsCertificate, isCut } = await openOutside(
+      place,
+      dependencies,
+      signal,
+    );
+    const { alpnProtocol } = secured;
+    if (typeof alpnProtocol === 'string' && alpnProtocol !== 'http/1.1') {
+      reset();
+      const chosen = `${peer} chose ${alpnProtocol}, and the gateway speaks HTTP/1.1`;
+      throw new EgressError('handshake', chosen, { hint: 'take it out of alpn in its policy' });
+    }
+    // HTTP/1.1 has no half of a connection: a server that ends an idle one has ended it.
+    secured.allowHalfOpen = false;
+    metrics.connected('outbound', seconds());
+    const connection = metrics.connectionOpened('outbound', peer);
+    let failure: Error | undefined;
+    secured.on('error', (error) => (failure = error));
+    secured.once('close', () => {
+      connection.counters.bytesFromApp += secured.bytesWritten;
+      connection.counters.bytesToApp += secured.bytesRead;
+      const broke = failure === undefined ? 'complete' : 'peer-reset';
+      connection.closed(isCut() ? 'denied' : broke, seconds());
+      const reason = alertRefusal(failure, showsCertificate);
+      if (reason !== undefined) metrics.connectionFailed('outbound', peer, reason);
+    });
+    return secured;
+  } catch (error) {
+    const reason: string = error instanceof HauberkError ? error.code : 'internal';
+    metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason);
+    throw error;
+  }
+}

@@ -1,0 +1,68 @@
+import {
+  destinationAt,
+  mayLeave,
+  type EgressDestination,
+  type OutsidePlace,
+} from '../../common/authorization/egress.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Cut } from '../policy/live-connections.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
+import { EgressError } from './egress-error.ts';
+
+/** What the decision is made from. */
+export interface EgressRules {
+  readonly self: SpiffeId;
+  readonly policies: Pick<PolicySource, 'mesh'>;
+}
+
+/**
+ * The policy for a place outside as the mesh configuration of this moment has it: the place must be
+ * allowed for this service, and have one. Throws EgressError.
+ */
+export function policyAt(place: OutsidePlace, { policies, self }: EgressRules): EgressDestination {
+  const { mesh } = policies;
+  const named = formatHostPort(place.host, place.port);
+  if (mesh === undefined) {
+    throw new EgressError('no-egress-policy', 'this sidecar has no policy of the mesh yet');
+  }
+  const { egress } = mesh;
+  if (!mayLeave(egress, self, place)) {
+    throw new EgressError('egress-not-allowed', `${self.uri} may not call ${named}`, {
+      hint: 'add it to egress.allow in mesh.yaml, if it should',
+    });
+  }
+  const destination = destinationAt(egress, place);
+  if (destination === undefined) {
+    throw new EgressError('no-egress-policy', `there is no policy for ${named}`, {
+      hint: 'add it to egress.destinations in mesh.yaml; without one nothing is sent',
+    });
+  }
+  return destination;
+}
+
+/** Why a connection to a place outside is cut; a label of the log. */
+export type EgressCut = 'no-egress-policy' | 'egress-not-allowed' | 'policy-changed';
+
+/**
+ * Judges a connection again that was made by this policy.
+ *
+ * @returns undefined while it may go on: what the server had to prove is what it would have to prove now
+ */
+export function judgeOpen(made: EgressDestination, rules: EgressRules): Cut<EgressCut> | undefined {
+  try {
+    const now = policyAt(made, rules);
+    if (proofOf(now) === proofOf(made)) return undefined;
+    return { reason: 'policy-changed', why: 'its policy demands something else now' };
+  } catch (error) {
+    if (!(error instanceof EgressError)) throw error;
+    const reason = error.code === 'egress-not-allowed' ? error.code : 'no-egress-policy';
+    return { reason, why: error.message };
+  }
+}
+
+/** All but the protocols that are offered, which are nothing that anybody proves. */
+function proofOf({ alpn: _alpn, ...proof }: EgressDestination): string {
+  const entries = Object.entries(proof).toSorted(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify(entries);
+}
