@@ -112,10 +112,15 @@ export class FrameReader {
   }
 
   #begin(bytes: Buffer, at: number): void {
-    const length = bytes.readUIntBE(at, 3);
-    this.#type = bytes.readUInt8(at + 3);
-    this.#flags = bytes.readUInt8(at + 4);
-    this.#streamId = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+    // Byte by byte, as the frames are written: the readers of Buffer check what is known here.
+    const length = (byteAt(bytes, at) << 16) | (byteAt(bytes, at + 1) << 8) | byteAt(bytes, at + 2);
+    this.#type = byteAt(bytes, at + 3);
+    this.#flags = byteAt(bytes, at + 4);
+    this.#streamId =
+      ((byteAt(bytes, at + 5) & 0x7f) << 24) |
+      (byteAt(bytes, at + 6) << 16) |
+      (byteAt(bytes, at + 7) << 8) |
+      byteAt(bytes, at + 8);
     this.#leftBytes = length;
     if (length > this.#limits.maxFrameBytes) throw this.#tooLong(this.#limits.maxFrameBytes);
     if (this.#type === FRAME.DATA) this.#beginData(length);
@@ -215,4 +220,8 @@ export class FrameReader {
     const got = `${this.#leftBytes}`;
     return new ConnectionError('FRAME_SIZE_ERROR', `expected at most ${limit} bytes, got ${got}`);
   }
+}
+
+function byteAt(bytes: Buffer, at: number): number {
+  return bytes[at] ?? 0;
 }

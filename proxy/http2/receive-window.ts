@@ -36,14 +36,18 @@ export class ReceiveWindow {
     return this.#leftBytes >= 0;
   }
 
+  /** Counts what was read; true when it is time to increase the peer's window. */
+  read(bytes: number): boolean {
+    this.#readBytes += bytes;
+    return this.#readBytes * 2 >= this.#sizeBytes;
+  }
+
   /**
-   * Counts what was read, and says by how much to increase the peer's window now: 0 for not yet.
+   * Increases the peer's window, and says by how much.
    *
    * @param isRoomy is true when there is memory for larger windows
    */
-  read(bytes: number, nowMs: number, isRoomy: boolean): number {
-    this.#readBytes += bytes;
-    if (this.#readBytes * 2 < this.#sizeBytes) return 0;
+  increase(nowMs: number, isRoomy: boolean): number {
     const mayGrow = isRoomy && nowMs - this.#increasedMs <= KEEPS_UP_MS;
     this.#increasedMs = nowMs;
     const size = mayGrow ? Math.min(this.#sizeBytes * GROWTH, this.#maxBytes) : this.#sizeBytes;

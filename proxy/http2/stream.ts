@@ -93,6 +93,8 @@ export class Http2Stream implements Sender, Holder {
   #remoteEnded = false;
   #isClosed = false;
   #closedAs: StreamEnd | undefined;
+  /** What the budget knows of it. */
+  #accountedBytes = 0;
   /** False when nothing of it waits for a reader any more. */
   #isHolding = true;
 
@@ -260,12 +262,17 @@ export class Http2Stream implements Sender, Holder {
   #release(): void {
     this.#early = [];
     this.#isHolding = false;
+    this.#accountedBytes = 0;
     this.#host.budget.set(this, 0);
   }
 
+  /** Tells the budget of a change: seldom, as most of what comes is read before the call returns. */
   #account(): void {
     if (!this.#isHolding) return;
-    this.#host.budget.set(this, this.#unreadBytes + (this.#unsent?.length ?? 0));
+    const bytes = this.#unreadBytes + (this.#unsent?.length ?? 0);
+    if (bytes === this.#accountedBytes) return;
+    this.#accountedBytes = bytes;
+    this.#host.budget.set(this, bytes);
   }
 
   #resume(): false {
@@ -281,9 +288,9 @@ export class Http2Stream implements Sender, Holder {
 
   #credit(bytes: number): void {
     if (this.#remoteEnded || this.#isClosed) return;
+    if (!this.#window.read(bytes)) return;
     const { clock, budget, outbox } = this.#host;
-    const increment = this.#window.read(bytes, clock.now(), budget.isRoomy);
-    if (increment > 0) outbox.frames.windowUpdate(this.id, increment);
+    outbox.frames.windowUpdate(this.id, this.#window.increase(clock.now(), budget.isRoomy));
   }
 
   #closeWhenEnded(): void {

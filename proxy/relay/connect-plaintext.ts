@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { systemClock } from '../../common/clock.ts';
 import { connectWithSharedRead } from './shared-read.ts';
 
 /** Where to connect, and how long to try. */
@@ -39,8 +40,11 @@ export async function connectPlaintext(
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });
   const sentence = `${address} did not accept a connection in ${timeoutMs} ms`;
-  // The socket's own timer: a signal for each connection would cost more than connecting.
-  socket.setTimeout(timeoutMs, () => reject(new DOMException(sentence, 'TimeoutError')));
+  // Not the socket's own timer: Node.js goes on refreshing that one at every read and write, for the
+  // life of the connection. A signal for each connection would cost more than connecting.
+  const deadline = systemClock.after(timeoutMs, () => {
+    reject(new DOMException(sentence, 'TimeoutError'));
+  });
   socket.once('connect', () => resolve(socket));
   socket.once('error', reject);
   try {
@@ -50,7 +54,7 @@ export async function connectPlaintext(
     throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
-    socket.setTimeout(0).removeAllListeners('timeout');
+    deadline.cancel();
     socket.removeListener('error', reject);
   }
 }

@@ -1,6 +1,6 @@
 /** Bounds of the pool. */
 export interface PoolLimits {
-  /** Tunnels to one peer. With 100 streams each (the default of the dial) it is 10,000 connections. */
+  /** Tunnels to one peer. With 1,000 streams each (the default of the dial) it is 100,000 connections. */
   readonly maxTunnelsPerPeer: number;
   /** A peer that carried nothing for so long loses its tunnels, warm ones too. ztunnel waits as long. */
   readonly idleMs: number;

@@ -114,12 +114,17 @@ class StreamRelay implements StreamReceiver {
     this.#isTouched = true;
     this.#counters.bytesToApp += chunk.length;
     countRead(chunk.length);
+    if (this.#socket.destroyed) return;
+    // A small message goes at once; the small end of something larger goes with the rest of it.
+    if (!more && this.#queuedBytes === 0 && this.#writingBytes === 0) {
+      this.#socket.write(chunk);
+      this.#wait(chunk.length);
+      return;
+    }
     this.#queue.push(chunk);
     this.#queuedBytes += chunk.length;
     if (this.#writingBytes > 0) return;
-    // A small message goes at once; the small end of something larger goes with the rest of it.
-    const isAlone = !more && this.#queue.length === 1;
-    if (isAlone || this.#queuedBytes >= GATHER_BYTES) this.#write();
+    if (this.#queuedBytes >= GATHER_BYTES) this.#write();
     else if (!this.#isGathering) {
       this.#isGathering = true;
       atEndOfTurn(this.#onEndOfTurn);
@@ -148,6 +153,12 @@ class StreamRelay implements StreamReceiver {
     if (queue.length > 1) socket.cork();
     for (const chunk of queue) socket.write(chunk);
     if (queue.length > 1) socket.uncork();
+    this.#wait(bytes);
+  }
+
+  /** Waits until the system has taken what was written: most often it has already. */
+  #wait(bytes: number): void {
+    const socket = this.#socket;
     if (socket.writableLength === 0) {
       this.#stream.consumed(bytes);
       return;

@@ -6,7 +6,10 @@ export interface TunnelLimits {
   readonly pingIntervalMs: number;
   /** A peer that does not answer a PING in this time is gone. ztunnel uses the same. */
   readonly pingTimeoutMs: number;
-  /** Streams that we open in one tunnel at once; fewer when the peer allows fewer. As ztunnel's pool. */
+  /**
+   * Streams that we open in one tunnel at once; fewer when the peer allows fewer, as ztunnel does. What
+   * comes in one turn of the event loop leaves in one write for each tunnel: few tunnels are fast.
+   */
   readonly maxStreamsPerTunnel: number;
 }
 
@@ -21,7 +24,7 @@ export interface ListenLimits {
   readonly maxTunnels: number;
   /** Tunnels of one peer: one identity at one address. */
   readonly maxTunnelsPerPeer: number;
-  /** Streams that a peer may have open in one tunnel. ztunnel allows as many. */
+  /** Streams that a peer may have open in one tunnel. */
   readonly maxConcurrentStreams: number;
   /** Streams that a peer may give up before they were answered: at once, and per second after that. */
   readonly cancelledStreamsBurst: number;
@@ -32,14 +35,14 @@ export const DEFAULT_TUNNEL_LIMITS: TunnelLimits = {
   handshakeTimeoutMs: 5_000,
   pingIntervalMs: 10_000,
   pingTimeoutMs: 20_000,
-  maxStreamsPerTunnel: 100,
+  maxStreamsPerTunnel: 1_000,
 };
 
 export const DEFAULT_LISTEN_LIMITS: ListenLimits = {
   maxPendingHandshakes: 512,
   maxTunnels: 10_000,
   maxTunnelsPerPeer: 256,
-  maxConcurrentStreams: 200,
-  cancelledStreamsBurst: 500,
+  maxConcurrentStreams: 1_000,
+  cancelledStreamsBurst: 1_000,
   cancelledStreamsPerSecond: 100,
 };

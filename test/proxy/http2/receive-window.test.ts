@@ -14,8 +14,9 @@ test('a window takes what it allows, and not a byte more', (t) => {
 test('what was read is given back by halves, so that few frames say it', (t) => {
   const window = new ReceiveWindow(INITIAL);
   t.true(window.receive(INITIAL));
-  t.is(window.read(32_767, 0, true), 0);
-  t.is(window.read(1, 0, true), 32_768);
+  t.false(window.read(32_767));
+  t.true(window.read(1));
+  t.is(window.increase(0, true), 32_768);
   t.true(window.receive(32_768));
   t.false(window.receive(1));
 });
@@ -28,7 +29,8 @@ test('a window grows for a reader who keeps up, to its bound', (t) => {
     const bytes = Math.ceil(window.sizeBytes / 2);
     t.true(window.receive(bytes));
     allowed -= bytes;
-    allowed += window.read(bytes, nowMs, true);
+    t.true(window.read(bytes));
+    allowed += window.increase(nowMs, true);
     nowMs += 10;
   }
   t.is(window.sizeBytes, MAX);
@@ -45,7 +47,8 @@ test('it does not grow for a reader who is slow, nor where memory is short', (t)
     const window = new ReceiveWindow(MAX);
     for (let round = 0; round < 10; round += 1) {
       t.true(window.receive(40_000));
-      t.is(window.read(40_000, round * stepMs, isRoomy), 40_000);
+      t.true(window.read(40_000));
+      t.is(window.increase(round * stepMs, isRoomy), 40_000);
     }
     t.is(window.sizeBytes, INITIAL);
   }

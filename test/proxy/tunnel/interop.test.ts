@@ -51,7 +51,7 @@ test('a foreign client carries a connection through our listener, half-close and
   t.deepEqual(
     { maxConcurrentStreams, initialWindowSize },
     {
-      maxConcurrentStreams: 200,
+      maxConcurrentStreams: 1_000,
       initialWindowSize: 65_535,
     },
   );

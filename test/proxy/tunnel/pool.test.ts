@@ -55,8 +55,11 @@ test('everybody who asks at once shares one dial and one tunnel', async (t) => {
   await eventually('the end of all streams', () => pool.openStreams(target) === 0 || undefined);
 });
 
-test('1,000 streams at once are spread over ten tunnels; beyond the bound they are refused', async (t) => {
-  const { open, dialled, pool, target } = await setUp(t, { maxTunnelsPerPeer: 10 });
+test('1,000 streams at once to a peer that takes 100 a tunnel need ten; beyond the bound they are refused', async (t) => {
+  const ten = { maxTunnelsPerPeer: 10 };
+  const { open, dialled, pool, target } = await setUp(t, ten, undefined, {
+    maxConcurrentStreams: 100,
+  });
   await Promise.all(Array.from({ length: 1_000 }, open));
   t.is(await dialled(), 10);
   t.is(pool.openStreams(target), 1_000);
