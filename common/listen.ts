@@ -15,6 +15,11 @@ export interface ListenTarget {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /**
+   * Other processes of this user may listen there too, and the system deals the connections out
+   * (SO_REUSEPORT). Linux only.
+   */
+  readonly shared?: boolean;
 }
 
 /**
@@ -49,9 +54,9 @@ export async function listen(server: Server, target: ListenTarget): Promise<Addr
   return await listen(server, { ...target, host: ANY_IPV4 });
 }
 
-async function open(server: Server, { host, port }: ListenTarget): Promise<AddressInfo> {
+async function open(server: Server, { host, port, shared }: ListenTarget): Promise<AddressInfo> {
   const listening = once(server, 'listening');
-  server.listen({ host, port, backlog: BACKLOG });
+  server.listen({ host, port, backlog: BACKLOG, ...(shared === true ? { reusePort: true } : {}) });
   await listening;
   return server.address() as AddressInfo;
 }

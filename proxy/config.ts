@@ -43,6 +43,9 @@ const advertised: ValueType<{ readonly address: string; readonly port: number | 
 /** A day: a drain that takes longer is a restart that never happens. */
 const MAX_DRAIN_SECONDS = 86_400;
 
+/** More than the cores of most machines; each takes some 60 MB before it carries anything. */
+const MAX_WORKERS = 64;
+
 /** Everything that `hauberk proxy` can be told. */
 export const PROXY_SETTINGS = {
   service: setting(label, {
@@ -145,6 +148,10 @@ export const PROXY_SETTINGS = {
   drainSeconds: setting(integer({ min: 0, max: MAX_DRAIN_SECONDS }).default(30), {
     description: 'how long open connections may go on after SIGTERM',
     placeholder: 'SECONDS',
+  }),
+  workers: setting(integer({ min: 1, max: MAX_WORKERS }).default(1), {
+    description: 'processes that share the connections: one for each core that they may use',
+    placeholder: 'COUNT',
   }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {
     description: `one of ${LOG_LEVELS.join(', ')}`,

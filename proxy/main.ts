@@ -107,6 +107,7 @@ async function runMember(config: ProxyConfig, { name, ...program }: Program): Pr
   const network = config.transparent ? watchNetwork({ clock: systemClock }) : undefined;
   const lost = network?.lost ?? NEVER;
   const ending = AbortSignal.any([asked, lost]);
+  let failed = NEVER;
   try {
     // Loaded here, since applying rules needs none of it and is waited for when a container starts.
     const { startProxy } = await import('./proxy.ts');
@@ -116,15 +117,19 @@ async function runMember(config: ProxyConfig, { name, ...program }: Program): Pr
     );
     // From now on connections may be open, which must not look as if they had ended well.
     hurried.removeEventListener('abort', exitAtOnce);
-    await aborted(ending);
+    ({ failed } = proxy);
+    await aborted(AbortSignal.any([ending, failed]));
     // Whoever cannot be reached by anybody waits for nobody.
-    await proxy.drainAndClose(AbortSignal.any([hurried, lost]));
+    await proxy.drainAndClose(AbortSignal.any([hurried, lost, failed]));
   } catch (error) {
     if (!ending.aborted) throw translate(error, config);
   } finally {
     network?.close();
   }
-  if (!asked.aborted) lost.throwIfAborted();
+  if (!asked.aborted) {
+    lost.throwIfAborted();
+    failed.throwIfAborted();
+  }
   return hurried.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import type { SpiffeId } from '../common/pki/spiffe-id.ts';
 import type { ProxyConfig } from './config.ts';
+import type { MemoryBudget } from './http2/memory-budget.ts';
 import type { IdentitySource } from './identity/source.ts';
 import type { ProxyMetrics } from './metrics.ts';
 import type { OwnAddresses } from './own-addresses.ts';
@@ -24,4 +25,6 @@ export interface Room {
   readonly addresses: OwnAddresses;
   /** Ports of this sidecar's own listeners: never served to peers, never called through ourselves. */
   readonly ownPorts: Set<number>;
+  /** Bounds what waits in this process for somebody slow. */
+  readonly memory: MemoryBudget;
 }

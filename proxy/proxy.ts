@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { sleep, type Clock } from '../common/clock.ts';
-import { drain, type Closeable, type DrainOutcome } from '../common/lifecycle.ts';
+import type { Closeable, DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
 import { spiffeId } from '../common/pki/spiffe-id.ts';
@@ -10,22 +10,17 @@ import { certificateGauge, viewGauge } from './admin/gauges.ts';
 import { createReadiness } from './admin/readiness.ts';
 import { sidecarReport } from './admin/report.ts';
 import type { ProxyConfig } from './config.ts';
-import { rememberDeparted } from './discovery/departed.ts';
 import { openSavedView } from './discovery/saved-view.ts';
 import { createSyncClient } from './discovery/sync-client.ts';
 import { createIdentityManager } from './identity/manager.ts';
 import { withRevocations } from './identity/revoking-source.ts';
 import type { TokenSource } from './identity/token-source.ts';
-import { PlaintextFlows } from './interception/plaintext-flows.ts';
 import { createProxyMetrics } from './metrics.ts';
 import { localPolicy } from './policy/local-policy.ts';
 import { createPolicySource } from './policy/policy-source.ts';
 import { createOwnAddresses } from './own-addresses.ts';
-import { openCapture, type Capture, type CaptureOptions } from './proxy-capture.ts';
-import { openInbound } from './proxy-inbound.ts';
-import type { Edge, OpenEdge } from './proxy-edge.ts';
-import { openEgress } from './proxy-egress.ts';
-import { openOutbound } from './proxy-outbound.ts';
+import { openDataPath, type DataPath, type DataPathOptions } from './proxy-data-path.ts';
+import type { OpenEdge } from './proxy-edge.ts';
 import { placeOf } from './proxy-place.ts';
 import type { Room } from './proxy-room.ts';
 import { TUNNEL_MEMORY } from './tunnel/tunnel-memory.ts';
@@ -44,6 +39,8 @@ export interface ProxyDependencies {
 
 /** A sidecar that is ready. */
 export interface Proxy {
+  /** Aborted, with the error for a reason, when it cannot go on. */
+  readonly failed: AbortSignal;
   /**
    * Not ready, nothing new, then waits for open connections as long as the settings say, ends what
    * is left, and lets go of everything.
@@ -74,15 +71,18 @@ export async function startProxy(
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
   const metrics = createProxyMetrics(registry);
   const readiness = createReadiness(clock);
+  // Whoever asks before it is there hears of this process only.
+  const carrier: { path?: DataPath } = {};
   const telemetry = own(
     await startTelemetryServer({
       ...config.metricsListen,
       registry,
+      scrape: () => carrier.path?.workers?.scrape(registry) ?? registry.metrics(),
       logger,
       clock,
       name: 'metrics',
       health: () => ({ ok: true, reasons: [] }),
-      ready: () => readiness.check(),
+      ready: () => readiness.check(carrier.path?.workers?.problem()),
     }),
   );
 
@@ -113,11 +113,12 @@ export async function startProxy(
   const addresses = createOwnAddresses({ clock, advertised: config.advertise?.address });
   const ownPorts = new Set([telemetry.port]);
   const shared = { ...dependencies, config, self, source, metrics };
-  const room: Room = { ...shared, addresses, ownPorts, policies };
+  const room: Room = { ...shared, addresses, ownPorts, policies, memory: TUNNEL_MEMORY };
 
-  const { openEdge } = dependencies;
-  const inbound = openEdge === undefined ? own(await openInbound(room)) : undefined;
-  const flows = new PlaintextFlows();
+  const path = own(
+    await openCarrier(room, { view: saved.view, registry, openEdge: dependencies.openEdge }),
+  );
+  carrier.path = path;
   const sync = own(
     createSyncClient({
       ...dependencies,
@@ -125,62 +126,44 @@ export async function startProxy(
       controlPlane: config.controlPlane,
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
-      hello: () => placeOf(room, inbound?.port ?? CALLS_ONLY),
-      report: () => sidecarReport(source, metrics, flows),
+      hello: () => placeOf(room, path.hbonePort),
+      report: () => sidecarReport(source, path.traffic()),
       onBundle: (bundle) => identity.acceptBundle(bundle),
+      inForce: path.workers?.inForce,
       saved,
     }),
   );
-  const departed = own(rememberDeparted(sync.view, clock));
   metrics.controlPlane(() => sync.connected);
   metrics.view(() => viewGauge(sync.view));
-  metrics.buffered(() => TUNNEL_MEMORY.totalBytes);
-  const outbound = own(await openOutbound(room, sync.view));
-  const egress = own(await openEgress(room));
 
   // Ready means that peers can find us and we them; a control plane that is away must not stop us.
   await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
-  const capture = config.transparent
-    ? own(await captureTraffic(room, { connector: outbound.connector, departed, flows }))
-    : undefined;
-  const edge: Edge | undefined =
-    openEdge === undefined
-      ? undefined
-      : own(await openEdge({ room, connector: outbound.connector, registry }));
+  await path.openRest();
   readiness.listening();
   logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
   const parts = opened.move();
   return {
+    failed: path.workers?.failed ?? NEVER,
     async drainAndClose(hurried) {
       readiness.draining();
       await sync.goodbye();
       const deadlineMs = config.drainSeconds * 1000;
-      const listeners = [outbound, egress, capture].flatMap((part) => part?.listeners ?? []);
-      const doors = [...listeners, inbound, edge];
-      const drained = doors
-        .filter((door) => door !== undefined)
-        .map((door) => drain(door, { clock, deadlineMs, hurried }));
-      const outcome = (await Promise.all(drained)).includes('forced') ? 'forced' : 'idle';
+      const outcome = await path.drain({ clock, deadlineMs, hurried });
       logger.info({ event: 'drained', outcome }, DRAIN_SENTENCES[outcome]);
       await parts.disposeAsync();
     },
   };
 }
 
-/**
- * Not before we had a chance to know the mesh, and the mesh to know us: until then the system refuses
- * what the rules redirect, and so nobody speaks to a member in plaintext, taking it for a stranger.
- */
-async function captureTraffic(room: Room, options: CaptureOptions): Promise<Capture> {
-  await sleep(room.clock, PEERS_LEARN_MS, room.signal);
-  return await openCapture(room, options);
+/** Most carry everything themselves; the others need none of this process's listeners and tunnels. */
+async function openCarrier(room: Room, options: DataPathOptions): Promise<DataPath> {
+  if (room.config.workers === 1) return await openDataPath(room, options);
+  const { openWorkers } = await import('./proxy-workers.ts');
+  return await openWorkers(room, options);
 }
 
-/** The port for peers of a member that has none. */
-const CALLS_ONLY = 0;
-
-/** The control plane tells peers of us within 50 ms. */
-const PEERS_LEARN_MS = 500;
+/** What ends only when it is asked to. */
+const NEVER = new AbortController().signal;
 
 /** An answer takes milliseconds; a control plane that swallows packets is not waited for. */
 const FIRST_SYNC_DEADLINE_MS = 3_000;

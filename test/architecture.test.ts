@@ -31,8 +31,9 @@ const ARCHITECTURE: Architecture = {
       ['*'],
     ],
     proxy: [
-      ['main.ts'],
+      ['main.ts', 'worker/'],
       ['proxy*'],
+      ['workers/'],
       ['admin/', 'gateway/'],
       ['inbound/', 'outbound/', 'egress/'],
       ['tunnel/'],

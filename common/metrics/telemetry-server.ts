@@ -30,6 +30,8 @@ export type TelemetryRoute = (
 /** What a telemetry server is made of. */
 export interface TelemetryServerOptions {
   readonly registry: Registry;
+  /** What a scrape is answered with, in the Prometheus text format; by default the registry. */
+  readonly scrape?: () => Promise<string>;
   readonly logger: Logger;
   /** Times the end of `close()` and the log; the machine's clock by default. */
   readonly clock?: Clock;
@@ -88,7 +90,7 @@ export async function startTelemetryServer(
 ): Promise<TelemetryServer> {
   const { name = 'metrics', host, logger, registry, clock = systemClock } = options;
   const routes = new Map<string, TelemetryRoute>([
-    ['/metrics', metricsRoute(registry)],
+    ['/metrics', metricsRoute(options.scrape ?? (() => registry.metrics()))],
     ['/healthz', healthRoute(options.health)],
     ['/readyz', healthRoute(options.ready)],
     ['/healthz/ready', healthRoute(options.ready)],
@@ -148,9 +150,9 @@ async function answer(
   }
 }
 
-function metricsRoute(registry: Registry): TelemetryRoute {
+function metricsRoute(scrape: () => Promise<string>): TelemetryRoute {
   return async (request, response) => {
-    const text = await registry.metrics();
+    const text = await scrape();
     const open = wantsOpenMetrics(request.headers.accept);
     response.setHeader('content-type', open ? OPENMETRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE);
     response.setHeader('vary', 'accept');

@@ -5,8 +5,8 @@ import type { IdentitySource } from '../identity/source.ts';
 
 /** Knows whether the sidecar can do its work. */
 export interface Readiness {
-  /** Ready is: listeners up, a valid certificate, not draining. */
-  check(): Health;
+  /** Ready is: listeners up, a valid certificate, not draining, and not `another` problem. */
+  check(another?: string): Health;
   /** There is an identity now; its validity is looked at whenever somebody asks. */
   watch(identity: IdentitySource): void;
   /** All listeners are up. */
@@ -27,11 +27,12 @@ export function createReadiness(clock: Clock): Readiness {
     return `the certificate expired at ${new Date(expiryMs).toISOString()}`;
   };
   return {
-    check() {
+    check(another) {
       const problems = [
         certificateProblem(),
         listenersUp ? undefined : 'not all listeners are up',
         isDraining ? 'draining' : undefined,
+        another,
       ];
       const reasons = problems.filter((problem) => problem !== undefined);
       return { ok: reasons.length === 0, reasons };

@@ -1,20 +1,25 @@
 import type { SidecarReport } from '../discovery/sync-settings.ts';
 import { expiresMs } from '../identity/schedule.ts';
 import type { IdentitySource } from '../identity/source.ts';
-import type { PlaintextFlows } from '../interception/plaintext-flows.ts';
-import type { ProxyMetrics } from '../metrics.ts';
+import type { PlaintextTraffic } from '../interception/plaintext-flows.ts';
+import type { ProxyTotals } from '../metrics.ts';
+
+/** What the data path tells of itself. */
+export interface Traffic {
+  readonly totals: ProxyTotals;
+  readonly plaintext: PlaintextTraffic;
+}
 
 /** What this sidecar tells the control plane about itself, for `hauberk status`. */
 export function sidecarReport(
   identity: IdentitySource,
-  metrics: ProxyMetrics,
-  flows: PlaintextFlows,
+  { totals, plaintext }: Traffic,
 ): SidecarReport {
   const current = identity.current();
   return {
     certificateSerial: current.chain[0].serialNumber.toLowerCase(),
     certificateNotAfterMs: expiresMs(current),
-    ...metrics.totals(),
-    plaintext: flows.summary(),
+    ...totals,
+    plaintext,
   };
 }

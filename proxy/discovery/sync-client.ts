@@ -94,6 +94,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     saved.touch();
     // A policy that is not in use must not pass for one that is.
     if (!taken) return;
+    if (settings.inForce !== undefined) await settings.inForce();
     const bundleVersion = identity.current().bundle.version;
     void stream.send(acknowledgementMessage(response.version, bundleVersion));
   }

@@ -57,6 +57,8 @@ export interface SyncClientSettings {
   readonly report: () => SidecarReport;
   /** Takes new roots into use; what the view says is acknowledged after it has resolved. */
   readonly onBundle: (bundle: TrustBundle) => void | Promise<void>;
+  /** Resolves when what was learnt is in force in other processes too; asked before it is acknowledged. */
+  readonly inForce?: (() => Promise<void>) | undefined;
   /** What is known from the last run, and where the next one finds what is learnt now. */
   readonly saved: KeptView;
   readonly clock: Clock;

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import net from 'node:net';
 import type { Logger } from 'pino';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
@@ -39,7 +40,8 @@ export async function listenPlaintext(
       sockets.set(socket, served);
     },
   );
-  const { address, port } = await listen(server, target);
+  // Workers take what the system deals out: handing on each of many short connections would cost more.
+  const { address, port } = await listen(server, { ...target, shared: cluster.isWorker });
   logger.info(
     { event: 'listening', name: target.name, address, port, ...fields },
     announcement(formatHostPort(address, port)),

@@ -8,3 +8,8 @@ const MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** The budget of all tunnels together: memory is the process's, not a tunnel's. */
 export const TUNNEL_MEMORY = new MemoryBudget(MEMORY_BYTES);
+
+/** The budget of one of several processes that share what one may have. */
+export function shareOfTunnelMemory(processes: number): MemoryBudget {
+  return new MemoryBudget(Math.floor(MEMORY_BYTES / processes));
+}

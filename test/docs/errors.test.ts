@@ -62,6 +62,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'proxy/interception/interception-error.ts',
     'type InterceptionErrorCode =',
   ),
+  'Workers cannot work': unionOf('proxy/workers/workers-error.ts', 'type WorkersErrorCode ='),
   'The keeper cannot keep': unionOf('keeper/keeper-error.ts', 'type KeeperErrorCode ='),
   'How carried connections end': [
     ...unionOf('proxy/relay/relay.ts', 'type RelayOutcome ='),

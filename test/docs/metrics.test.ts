@@ -8,6 +8,7 @@ import {
 } from '../../control-plane/metrics.ts';
 import { createGatewayMetrics } from '../../proxy/gateway/metrics.ts';
 import { createProxyMetrics } from '../../proxy/metrics.ts';
+import { registerWorkerMetrics } from '../../proxy/workers/metrics.ts';
 import { tableOf } from './markdown.ts';
 
 /** What prom-client knows of a metric besides its samples. */
@@ -28,6 +29,12 @@ test('docs/metrics.md describes every metric of a sidecar', async (t) => {
   const registry = new Registry();
   createProxyMetrics(registry);
   t.deepEqual(tableOf('metrics.md', 'Sidecar'), await rowsOf(registry));
+});
+
+test('docs/metrics.md describes every metric of workers', async (t) => {
+  const registry = new Registry();
+  registerWorkerMetrics(registry, { ends: 0, members: [] });
+  t.deepEqual(tableOf('metrics.md', 'Workers'), await rowsOf(registry));
 });
 
 test('docs/metrics.md describes every metric of a gateway', async (t) => {

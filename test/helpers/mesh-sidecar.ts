@@ -62,9 +62,14 @@ export async function watchSidecar(
 ): Promise<Sidecar> {
   await process.logged('ready');
   const metricsPort = await process.port('metrics');
-  const upstreamPorts = process.log
-    .filter((line) => line.event === 'listening' && line['name'] === 'upstream')
-    .map((line) => Number(line['port']));
+  // Each worker says where it listens, which is the same place.
+  const upstreamPorts = [
+    ...new Set(
+      process.log
+        .filter((line) => line.event === 'listening' && line['name'] === 'upstream')
+        .map((line) => Number(line['port'])),
+    ),
+  ];
   return {
     process,
     options,

@@ -96,6 +96,24 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
     args: (context) => proxy(context, `--upstream=127.0.0.1:${context.taken}=api:8080`),
     says: /the upstream port 127\.0\.0\.1:\d+ is in use; /,
   },
+  'a port in use: upstream, which workers would share': {
+    args: (context) =>
+      proxy(context, '--workers=2', `--upstream=127.0.0.1:${context.taken}=api:8080`),
+    says: /^hauberk proxy: the upstream port 127\.0\.0\.1:\d+ is in use; /,
+  },
+  'a port in use: HBONE, which workers would listen on': {
+    args: (context) => proxy(context, '--workers=2', `--hbone-listen=127.0.0.1:${context.taken}`),
+    says: /^hauberk proxy: the HBONE port 127\.0\.0\.1:\d+ is in use; /,
+  },
+  ...Object.fromEntries(
+    ['0', 'x', '1000', '-1', '1.5'].map((count): [string, Mistake] => [
+      `${count} workers`,
+      {
+        args: (context) => proxy(context, `--workers=${count}`),
+        says: /^hauberk proxy: --workers: expected a whole number from 1 to 64, got "[^"\n]+"\n?$/,
+      },
+    ]),
+  ),
   'an address of another machine': {
     args: ({ directory }) => controlPlane(directory, '--grpc-listen=192.0.2.7:15012'),
     says: /the grpc address 192\.0\.2\.7:15012 is not an address of this machine; choose /,

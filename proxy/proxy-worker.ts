@@ -1,0 +1,171 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Registry } from 'prom-client';
+import type { Clock } from '../common/clock.ts';
+import { createLogger } from '../common/logging/logger.ts';
+import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
+import { SOFTWARE_VERSION } from '../common/version.ts';
+import type { Traffic } from './admin/report.ts';
+import { createMeshView, type MutableMeshView } from './discovery/mutable-view.ts';
+import { createIdentitySource, type MutableIdentitySource } from './identity/mutable-source.ts';
+import { createProxyMetrics } from './metrics.ts';
+import { createOwnAddresses } from './own-addresses.ts';
+import { localPolicy } from './policy/local-policy.ts';
+import { createPolicySource, type MutablePolicySource } from './policy/policy-source.ts';
+import { openDataPath, type DataPath } from './proxy-data-path.ts';
+import { shareOfTunnelMemory } from './tunnel/tunnel-memory.ts';
+import { toErrorMessage } from './workers/error-message.ts';
+import { fromIdentityMessage } from './workers/identity-message.ts';
+import { NO_TRAFFIC } from './workers/no-traffic.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './workers/messages.ts';
+
+/** What a worker is made from. */
+export interface WorkerDependencies {
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Says something to the primary; resolves when it is on its way. */
+  readonly tell: (message: FromWorker) => Promise<void>;
+}
+
+/** One of the processes that carry a sidecar's connections. */
+export interface RunningWorker {
+  /** What the primary says, in its order. */
+  hear(message: ToWorker): void;
+  /** Resolves when it has nothing more to do; rejects when it could not begin. */
+  readonly ended: Promise<void>;
+  /** Resets what it carries, at once: the primary is gone. */
+  abandon(): void;
+}
+
+/** How soon the primary knows what was carried; the control plane is told every three seconds. */
+const TRAFFIC_INTERVAL_MS = 1_000;
+
+/** Creates a worker, which begins when it hears `start`. */
+export function createWorker({ clock, random, tell }: WorkerDependencies): RunningWorker {
+  const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+  const hurried = new AbortController();
+  let knowledge: Knowledge | undefined;
+  let opening: Promise<DataPath> | undefined;
+  let path: DataPath | undefined;
+
+  function start(message: WorkerStart): void {
+    knowledge = learn(message);
+    opening = open(message, knowledge);
+    opening.catch(fail);
+  }
+
+  async function open(message: WorkerStart, known: Knowledge): Promise<DataPath> {
+    const { config, number, ownPorts } = message;
+    const logger = createLogger({ name: 'proxy', level: config.logLevel }).child({
+      worker: number,
+    });
+    const dependencies = { clock, logger, random, signal: new AbortController().signal };
+    const room = {
+      ...dependencies,
+      config,
+      self: known.identities.current().spiffeId,
+      source: known.identities,
+      metrics: createProxyMetrics(known.registry),
+      policies: known.policies,
+      addresses: createOwnAddresses({ clock, advertised: config.advertise?.address }),
+      ownPorts: new Set(ownPorts),
+      memory: shareOfTunnelMemory(config.workers),
+    };
+    const { registry, view } = known;
+    path = await openDataPath(room, { view, registry, openEdge: undefined });
+    await tell({ kind: 'opened', hbonePort: path.hbonePort });
+    reportTraffic(path);
+    return path;
+  }
+
+  function reportTraffic(carrier: DataPath, last?: Traffic): void {
+    clock.after(TRAFFIC_INTERVAL_MS, () => {
+      const traffic = carrier.traffic();
+      if (!isDeepStrictEqual(traffic, last)) void tell({ kind: 'traffic', traffic });
+      reportTraffic(carrier, traffic);
+    });
+  }
+
+  async function reportMetrics(id: number, registry: Registry): Promise<void> {
+    const families = await registry.getMetricsAsJSON();
+    await tell({ kind: 'metrics', id, families, traffic: path?.traffic() ?? NO_TRAFFIC });
+  }
+
+  async function openRest(): Promise<void> {
+    await (await opening)?.openRest();
+    await tell({ kind: 'ready' });
+  }
+
+  async function drain(deadlineMs: number): Promise<void> {
+    const carrier = await opening;
+    const outcome = await carrier?.drain({ clock, deadlineMs, hurried: hurried.signal });
+    await carrier?.close();
+    await tell({ kind: 'drained', outcome: outcome ?? 'idle' });
+    resolve();
+  }
+
+  async function fail(error: unknown): Promise<void> {
+    await tell({ kind: 'failed', error: toErrorMessage(error) });
+    reject(error);
+  }
+
+  return {
+    ended,
+    abandon: () => path?.force(),
+    hear(message) {
+      if (message.kind === 'start') return start(message.start);
+      if (knowledge === undefined) return;
+      switch (message.kind) {
+        case 'rest':
+          return void openRest().catch(fail);
+        case 'drain':
+          return void drain(message.deadlineMs).catch(fail);
+        case 'hurry':
+          return hurried.abort();
+        case 'confirm':
+          return void tell({ kind: 'confirmed', id: message.id });
+        case 'metrics':
+          return void reportMetrics(message.id, knowledge.registry);
+        case 'identity':
+        case 'policy':
+        case 'view':
+          return take(message, knowledge);
+      }
+    },
+  };
+}
+
+/** What the primary knows, as a worker has it. */
+interface Knowledge {
+  readonly registry: Registry;
+  readonly identities: MutableIdentitySource;
+  readonly policies: MutablePolicySource;
+  readonly view: MutableMeshView;
+}
+
+function learn({ config, identity, policy, endpoints }: WorkerStart): Knowledge {
+  const registry = new Registry();
+  registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  const identities = createIdentitySource(fromIdentityMessage(identity));
+  const policies = createPolicySource(identities.current().spiffeId, localPolicy(config));
+  if (policy !== undefined) policies.set(policy);
+  const view = createMeshView();
+  view.apply({ kind: 'snapshot', version: 0, endpoints });
+  return { registry, identities, policies, view };
+}
+
+type News = Extract<ToWorker, { readonly kind: 'identity' | 'policy' | 'view' }>;
+
+function take(news: News, { identities, policies, view }: Knowledge): void {
+  switch (news.kind) {
+    case 'identity':
+      return identities.replace(fromIdentityMessage(news.identity), news.identity.change);
+    case 'policy':
+      return policies.set(news.policy);
+    case 'view': {
+      const { upserted, removed } = news;
+      // Numbered by the channel, which keeps the order: the control plane's versions may go back.
+      return view.apply({ kind: 'delta', version: view.version + 1, upserted, removed });
+    }
+  }
+}

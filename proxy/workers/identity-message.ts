@@ -1,0 +1,74 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { peerSpiffeId } from '../../common/pki/peer.ts';
+import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
+import type { IdentityChange, WorkloadIdentity } from '../identity/source.ts';
+import { WorkersError } from './workers-error.ts';
+
+/** An identity on its way from the primary to a worker: certificates and PKCS#8 key in DER. */
+export interface IdentityMessage {
+  readonly change: IdentityChange;
+  readonly privateKey: Uint8Array;
+  /** Leaf first. */
+  readonly chain: readonly Uint8Array[];
+  readonly bundle: {
+    readonly trustDomain: string;
+    readonly version: number;
+    readonly roots: readonly Uint8Array[];
+    readonly withdrawn: readonly Uint8Array[];
+  };
+  readonly revocations: readonly Revocation[];
+  readonly receivedMs: number;
+  readonly lifetimeMs: number;
+}
+
+/** Writes an identity for the channel, which leads to children of this process and nowhere else. */
+export function toIdentityMessage(
+  { privateKey, chain, bundle, receivedMs, lifetimeMs }: WorkloadIdentity,
+  change: IdentityChange,
+): IdentityMessage {
+  const der = (certificates: readonly X509Certificate[]) => certificates.map(({ raw }) => raw);
+  return {
+    change,
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'der' }),
+    chain: der(chain),
+    bundle: {
+      trustDomain: bundle.trustDomain,
+      version: bundle.version,
+      roots: der(bundle.roots),
+      withdrawn: der(bundle.withdrawn ?? []),
+    },
+    revocations: bundle.revocations?.all ?? [],
+    receivedMs,
+    lifetimeMs,
+  };
+}
+
+/** Reads an identity. Throws WorkersError `worker-failed` when there is no certificate in it. */
+export function fromIdentityMessage(message: IdentityMessage): WorkloadIdentity {
+  const { bundle, receivedMs, lifetimeMs } = message;
+  const read = (certificates: readonly Uint8Array[]): X509Certificate[] =>
+    certificates.map((der) => new X509Certificate(der));
+  const [leaf, ...issuers] = read(message.chain);
+  if (leaf === undefined) {
+    throw new WorkersError('worker-failed', 'expected a certificate from the primary, got none');
+  }
+  const withdrawn = read(bundle.withdrawn);
+  return {
+    spiffeId: peerSpiffeId(leaf),
+    privateKey: createPrivateKey({
+      key: Buffer.from(message.privateKey),
+      format: 'der',
+      type: 'pkcs8',
+    }),
+    chain: [leaf, ...issuers],
+    bundle: {
+      trustDomain: bundle.trustDomain,
+      version: bundle.version,
+      roots: read(bundle.roots),
+      ...(withdrawn.length === 0 ? {} : { withdrawn }),
+      revocations: new RevocationList(message.revocations),
+    },
+    receivedMs,
+    lifetimeMs,
+  };
+}

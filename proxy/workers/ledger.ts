@@ -1,0 +1,73 @@
+import type { Traffic } from '../admin/report.ts';
+import type { PlaintextFlow } from '../interception/plaintext-flows.ts';
+import type { Member } from './member.ts';
+import {
+  countsOf,
+  mergedText,
+  mergeFamilies,
+  ofWorker,
+  type SampleFamily,
+} from './merge-metrics.ts';
+import { NO_TRAFFIC } from './no-traffic.ts';
+
+/** Adds up what workers tell, those that have ended included. */
+export interface Ledger {
+  /** Keeps what a worker that has ended had counted when it was asked last. */
+  keep(member: Member): void;
+  /** All of it, in the Prometheus text format. */
+  text(own: readonly SampleFamily[], members: readonly Member[]): Promise<string>;
+  /** All of it, for the control plane. */
+  traffic(members: readonly Member[]): Traffic;
+}
+
+/** What a person reads in `hauberk status`. */
+const MAX_SHOWN = 10;
+
+/** Creates a ledger in which nothing stands yet. */
+export function createLedger(): Ledger {
+  let past: Promise<readonly SampleFamily[]> = Promise.resolve([]);
+  let pastTraffic = NO_TRAFFIC;
+  return {
+    keep({ families, traffic }) {
+      const kept = countsOf(ofWorker(families));
+      past = past.then((before) => mergeFamilies([before, kept]));
+      pastTraffic = addTraffic([pastTraffic, ended(traffic)]);
+    },
+    text: async (own, members) =>
+      mergedText([own, await past, ...members.map(({ families }) => ofWorker(families))]),
+    traffic: (members) => addTraffic([pastTraffic, ...members.map(({ traffic }) => traffic)]),
+  };
+}
+
+function ended({ totals, plaintext }: Traffic): Traffic {
+  return { totals: { ...totals, openConnections: 0, openTunnels: 0 }, plaintext };
+}
+
+function addTraffic(all: readonly Traffic[]): Traffic {
+  const sum = (read: (one: Traffic) => number): number =>
+    all.reduce((total, one) => total + read(one), 0);
+  const flows = addFlows(all.flatMap(({ plaintext }) => plaintext.mostUsed));
+  return {
+    totals: {
+      openConnections: sum(({ totals }) => totals.openConnections),
+      openTunnels: sum(({ totals }) => totals.openTunnels),
+      totalConnections: sum(({ totals }) => totals.totalConnections),
+    },
+    plaintext: {
+      connections: sum(({ plaintext }) => plaintext.connections),
+      // Workers meet the same flows: what one of them told apart, and what all of them show.
+      flows: Math.max(flows.length, ...all.map(({ plaintext }) => plaintext.flows)),
+      mostUsed: flows.slice(0, MAX_SHOWN),
+    },
+  };
+}
+
+function addFlows(all: readonly PlaintextFlow[]): PlaintextFlow[] {
+  const byPlace = new Map<string, PlaintextFlow>();
+  for (const flow of all) {
+    const key = `${flow.inbound} ${flow.address} ${flow.port}`;
+    const connections = (byPlace.get(key)?.connections ?? 0) + flow.connections;
+    byPlace.set(key, { ...flow, connections });
+  }
+  return [...byPlace.values()].sort((a, b) => b.connections - a.connections);
+}

@@ -1,0 +1,114 @@
+import type { Clock } from '../../common/clock.ts';
+import type { DrainOutcome } from '../../common/lifecycle.ts';
+import type { Traffic } from '../admin/report.ts';
+import { fromErrorMessage } from './error-message.ts';
+import type { SampleFamily } from './merge-metrics.ts';
+import { NO_TRAFFIC } from './no-traffic.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import { forkWorker, type WorkerProcess } from './worker-process.ts';
+import { WorkersError } from './workers-error.ts';
+
+/** One worker process, from its start to its end, as the primary sees it. */
+export class Member {
+  readonly number: number;
+  /** The port for peers, when the first doors are open. Rejects when the worker ends before. */
+  readonly opened: Promise<number>;
+  /** Resolves when all doors are open. Rejects when the worker ends before. */
+  readonly ready: Promise<void>;
+  /** How it ended, as the end of a sentence. */
+  readonly ended: Promise<string>;
+  /** What it told last. */
+  families: readonly SampleFamily[] = [];
+  traffic: Traffic = NO_TRAFFIC;
+  drained: DrainOutcome | undefined;
+  isReady = false;
+  readonly #process: WorkerProcess;
+  readonly #opened = Promise.withResolvers<number>();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #asked = new Map<number, (answered: boolean) => void>();
+  #lastId = 0;
+
+  constructor(start: WorkerStart) {
+    this.number = start.number;
+    this.opened = this.#opened.promise;
+    this.ready = this.#ready.promise;
+    // Whoever waits for it sees the failure; nobody may be waiting.
+    this.opened.catch(ignore);
+    this.ready.catch(ignore);
+    this.#process = forkWorker((message) => this.#onMessage(message));
+    this.ended = this.#process.ended.then((how) => {
+      this.isReady = false;
+      const sentence = `worker ${start.number} ended ${how} before it was ready`;
+      this.#fail(new WorkersError('worker-failed', sentence));
+      for (const resolve of this.#asked.values()) resolve(false);
+      this.#asked.clear();
+      return how;
+    });
+    this.send({ kind: 'start', start });
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  send(message: ToWorker): void {
+    this.#process.send(message);
+  }
+
+  kill(): void {
+    this.#process.kill();
+  }
+
+  /** Resolves with whether it has answered: false when it ended instead. */
+  ask(kind: 'confirm' | 'metrics'): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#lastId += 1;
+    this.#asked.set(this.#lastId, resolve);
+    this.send({ kind, id: this.#lastId });
+    return promise;
+  }
+
+  /** Brings `families` and `traffic` up to date, when it answers in time. */
+  async refresh(clock: Clock, deadlineMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = clock.after(deadlineMs, resolve);
+    await Promise.race([this.ask('metrics'), promise]);
+    timer.cancel();
+  }
+
+  #onMessage(message: FromWorker): void {
+    switch (message.kind) {
+      case 'opened':
+        return this.#opened.resolve(message.hbonePort);
+      case 'ready':
+        this.isReady = true;
+        return this.#ready.resolve();
+      case 'failed':
+        return this.#fail(fromErrorMessage(message.error));
+      case 'traffic':
+        this.traffic = message.traffic;
+        return;
+      case 'drained':
+        this.drained = message.outcome;
+        return;
+      case 'metrics':
+        this.families = message.families;
+        this.traffic = message.traffic;
+        return this.#answered(message.id);
+      case 'confirmed':
+        return this.#answered(message.id);
+    }
+  }
+
+  #answered(id: number): void {
+    this.#asked.get(id)?.(true);
+    this.#asked.delete(id);
+  }
+
+  #fail(error: Error): void {
+    this.#opened.reject(error);
+    this.#ready.reject(error);
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,59 @@
+import type { DrainOutcome } from '../../common/lifecycle.ts';
+import type { MeshPolicy } from '../../common/authorization/policy.ts';
+import type { Traffic } from '../admin/report.ts';
+import type { ProxyConfig } from '../config.ts';
+import type { Endpoint } from '../discovery/mesh-view.ts';
+import type { SampleFamily } from './merge-metrics.ts';
+import type { ErrorMessage } from './error-message.ts';
+import type { IdentityMessage } from './identity-message.ts';
+
+/** All that a worker has to know before it opens a door. */
+export interface WorkerStart {
+  readonly config: ProxyConfig;
+  /** From 1 to `config.workers`. */
+  readonly number: number;
+  readonly identity: IdentityMessage;
+  readonly policy: MeshPolicy | undefined;
+  readonly endpoints: readonly Endpoint[];
+  /** Ports of the sidecar that the primary listens on. */
+  readonly ownPorts: readonly number[];
+}
+
+/** What the primary tells a worker. Each message is applied before the next one is looked at. */
+export type ToWorker =
+  | { readonly kind: 'start'; readonly start: WorkerStart }
+  | { readonly kind: 'identity'; readonly identity: IdentityMessage }
+  | { readonly kind: 'policy'; readonly policy: MeshPolicy }
+  | {
+      readonly kind: 'view';
+      readonly upserted: readonly Endpoint[];
+      /** Instance ids. */
+      readonly removed: readonly string[];
+    }
+  /** The mesh is known as far as it can be: open the rest. */
+  | { readonly kind: 'rest' }
+  /** Say so when everything before this is in force. */
+  | { readonly kind: 'confirm'; readonly id: number }
+  | { readonly kind: 'metrics'; readonly id: number }
+  | { readonly kind: 'drain'; readonly deadlineMs: number }
+  /** End the drain now. */
+  | { readonly kind: 'hurry' };
+
+/** What a worker tells the primary. */
+export type FromWorker =
+  /** It listens; 0 where there is no door for peers. */
+  | { readonly kind: 'opened'; readonly hbonePort: number }
+  /** It listens everywhere. */
+  | { readonly kind: 'ready' }
+  /** It could not open a door, and ends. */
+  | { readonly kind: 'failed'; readonly error: ErrorMessage }
+  | { readonly kind: 'confirmed'; readonly id: number }
+  | {
+      readonly kind: 'metrics';
+      readonly id: number;
+      readonly families: readonly SampleFamily[];
+      readonly traffic: Traffic;
+    }
+  | { readonly kind: 'traffic'; readonly traffic: Traffic }
+  /** Nothing is left in it, and it ends. */
+  | { readonly kind: 'drained'; readonly outcome: DrainOutcome };

@@ -1,0 +1,48 @@
+import cluster, { type Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+/** The other end of a channel to a worker. */
+export interface WorkerProcess {
+  readonly pid: number;
+  /** Says something to a worker; one that has ended does not hear it. */
+  send(message: ToWorker): void;
+  /** Ends it at once. */
+  kill(): void;
+  /** Resolves when it has ended, with how, as the end of a sentence. */
+  readonly ended: Promise<string>;
+}
+
+/** What a worker process runs. */
+const ENTRY = fileURLToPath(new URL('../worker/main.ts', import.meta.url));
+
+/**
+ * Starts a worker. What it listens on without `shared` is opened by this process, which deals the
+ * connections out one by one: that is meant for tunnels, which are few and live long.
+ */
+export function forkWorker(onMessage: (message: FromWorker) => void): WorkerProcess {
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  // Structured clones: DER stays bytes.
+  cluster.setupPrimary({ exec: ENTRY, args: [], serialization: 'advanced' });
+  const worker: Worker = cluster.fork();
+  const { promise: ended, resolve } = Promise.withResolvers<string>();
+  worker.on('message', onMessage);
+  worker.on('exit', (code: number | null, signal: NodeJS.Signals | null) => {
+    resolve(signal === null ? `with code ${code}` : `by ${signal}`);
+  });
+  // Whoever could not be started has no process that exits.
+  worker.on('error', (error) => {
+    if (worker.process.pid === undefined) resolve(`before it began: ${error.message}`);
+  });
+  return {
+    pid: worker.process.pid ?? 0,
+    send(message) {
+      // One that is ending may have closed its end; `ended` tells.
+      if (worker.isConnected()) worker.send(message, ignore);
+    },
+    kill: () => void worker.process.kill('SIGKILL'),
+    ended,
+  };
+}
+
+function ignore(): void {}
