@@ -8,7 +8,10 @@ import ipaddr from 'ipaddr.js';
  * @returns undefined for text that is no IP address, or has a zone, which means nothing elsewhere
  */
 export function canonicalAddress(text: string): string | undefined {
-  if (isIP(text) === 0 || text.includes('%')) return undefined;
+  const family = isIP(text);
+  // Four decimal numbers without leading zeros: there is no other way to write it.
+  if (family === 4) return text;
+  if (family === 0 || text.includes('%')) return undefined;
   return ipaddr.process(text).toString();
 }
 

@@ -5,7 +5,7 @@ import { describeError } from '../../common/errors.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics.ts';
-import { authorize, type DenialReason } from '../policy/authorize.ts';
+import { authorize, type DenialReason, type Policies } from '../policy/authorize.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
@@ -57,18 +57,13 @@ interface Door extends InboundDependencies {
 async function serve(stream: IncomingStream, door: Door): Promise<void> {
   const { clock, metrics } = door;
   const peer = stream.peer.uri;
-  const decide = (): Admission => {
-    const { self, policies, resolveExposure } = door;
+  const decide = (current: Policies): Admission => {
+    const { self, resolveExposure } = door;
     const { authority } = stream;
-    return admit({
-      peer: stream.peer,
-      authority,
-      self,
-      policies: policies.current(),
-      resolveExposure,
-    });
+    return admit({ peer: stream.peer, authority, self, policies: current, resolveExposure });
   };
-  const first = decide();
+  const policies = door.policies.current();
+  const first = decide(policies);
   if (first.kind === 'refused') return refuse(stream, door, first);
   const startedMs = clock.now();
   let socket: net.Socket;
@@ -84,7 +79,8 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
     return;
   }
   // The policy may have changed while the application took its time.
-  const admission = decide();
+  const now = door.policies.current();
+  const admission = now === policies ? first : decide(now);
   if (admission.kind === 'refused') {
     resetSocket(socket);
     return refuse(stream, door, admission);
