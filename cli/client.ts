@@ -52,6 +52,16 @@ export interface PlaintextTraffic {
   }[];
 }
 
+/** What stands in the way from a sidecar to a server outside. */
+export interface OutsideState {
+  readonly host: string;
+  readonly port: number;
+  /** `ready`, or what is wrong in one word. */
+  readonly condition: string;
+  /** A sentence; empty when nothing is wrong. */
+  readonly why: string;
+}
+
 /** A sidecar that the control plane has seen. */
 export interface WorkloadInfo {
   readonly namespace: string;
@@ -74,6 +84,8 @@ export interface WorkloadInfo {
   /** Version of the view of the mesh that it has in use. */
   readonly acknowledgedVersion: number;
   readonly plaintext: PlaintextTraffic;
+  /** The servers outside that it has a way to, and what stands in it. */
+  readonly egress: readonly OutsideState[];
 }
 
 /** One line of the issuance log. */
@@ -314,6 +326,7 @@ function toWorkload(workload: wire.Workload): WorkloadInfo {
     softwareVersion: workload.softwareVersion,
     acknowledgedVersion: workload.acknowledgedVersion,
     plaintext: workload.plaintext ?? { connections: 0, flows: 0, mostUsed: [] },
+    egress: workload.egress,
   };
 }
 

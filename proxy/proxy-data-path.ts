@@ -66,7 +66,7 @@ export async function openDataPath(
   room: Room,
   { view, registry, openEdge }: DataPathOptions,
 ): Promise<DataPath> {
-  const { config, metrics, memory } = room;
+  const { config, metrics, memory, conditions } = room;
   await using opened = new AsyncDisposableStack();
   const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
   const flows = new PlaintextFlows();
@@ -102,7 +102,11 @@ export async function openDataPath(
     force() {
       for (const door of doors()) door.force();
     },
-    traffic: () => ({ totals: metrics.totals(), plaintext: flows.summary() }),
+    traffic: () => ({
+      totals: metrics.totals(),
+      plaintext: flows.summary(),
+      outside: conditions.summary(),
+    }),
     close: () => parts.disposeAsync(),
   };
 }

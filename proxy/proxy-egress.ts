@@ -27,6 +27,10 @@ export async function openEgress(room: Room): Promise<EgressDoors> {
     ownPorts.add(listener.address.port);
     listeners.push(listener);
   }
+  room.conditions.carries(
+    'listeners',
+    config.egress.map(({ place }) => place),
+  );
   const parts = opened.move();
   return { listeners, close: () => parts.disposeAsync() };
 }

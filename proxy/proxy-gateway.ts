@@ -42,6 +42,7 @@ export function gatewayEdge({ file, onReload }: GatewayEdgeOptions): OpenEdge {
       metrics: createGatewayMetrics(registry),
       carry: (socket, target) => carry(socket, request(target), dependencies),
       open: (target, signal) => openConnection(target, dependencies, signal),
+      routesOutside: (places) => room.conditions.carries('routes', places),
       openOutside: (place, signal) => openOutsideForProgram(place, outside, signal),
     });
     onReload(() => void gateway.reload());

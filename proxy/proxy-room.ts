@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import type { SpiffeId } from '../common/pki/spiffe-id.ts';
 import type { ProxyConfig } from './config.ts';
+import type { EgressConditions } from './egress/conditions.ts';
 import type { MemoryBudget } from './http2/memory-budget.ts';
 import type { IdentitySource } from './identity/source.ts';
 import type { ProxyMetrics } from './metrics.ts';
@@ -22,6 +23,8 @@ export interface Room {
   readonly metrics: ProxyMetrics;
   /** Who may come in. */
   readonly policies: PolicySource;
+  /** What stands in the way to servers outside. */
+  readonly conditions: EgressConditions;
   readonly addresses: OwnAddresses;
   /** Ports of this sidecar's own listeners: never served to peers, never called through ourselves. */
   readonly ownPorts: Set<number>;

@@ -6,6 +6,7 @@ import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
 import type { Traffic } from './admin/report.ts';
 import { createMeshView, type MutableMeshView } from './discovery/mutable-view.ts';
+import { createEgressConditions } from './egress/conditions.ts';
 import { createIdentitySource, type MutableIdentitySource } from './identity/mutable-source.ts';
 import { createProxyMetrics } from './metrics.ts';
 import { createOwnAddresses } from './own-addresses.ts';
@@ -60,13 +61,16 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
       worker: number,
     });
     const dependencies = { clock, logger, random, signal: new AbortController().signal };
+    const { identities: source, policies } = known;
+    const self = source.current().spiffeId;
     const room = {
       ...dependencies,
       config,
-      self: known.identities.current().spiffeId,
-      source: known.identities,
+      self,
+      source,
       metrics: createProxyMetrics(known.registry),
-      policies: known.policies,
+      policies,
+      conditions: createEgressConditions({ clock, self, policies, source }),
       addresses: createOwnAddresses({ clock, advertised: config.advertise?.address }),
       ownPorts: new Set(ownPorts),
       memory: shareOfTunnelMemory(config.workers),

@@ -12,6 +12,7 @@ import { sidecarReport } from './admin/report.ts';
 import type { ProxyConfig } from './config.ts';
 import { openSavedView } from './discovery/saved-view.ts';
 import { createSyncClient } from './discovery/sync-client.ts';
+import { createEgressConditions } from './egress/conditions.ts';
 import { createIdentityManager } from './identity/manager.ts';
 import { withRevocations } from './identity/revoking-source.ts';
 import type { TokenSource } from './identity/token-source.ts';
@@ -113,7 +114,15 @@ export async function startProxy(
   const addresses = createOwnAddresses({ clock, advertised: config.advertise?.address });
   const ownPorts = new Set([telemetry.port]);
   const shared = { ...dependencies, config, self, source, metrics };
-  const room: Room = { ...shared, addresses, ownPorts, policies, memory: TUNNEL_MEMORY };
+  const conditions = own(createEgressConditions({ clock, self, policies, source }));
+  const room: Room = {
+    ...shared,
+    addresses,
+    ownPorts,
+    policies,
+    conditions,
+    memory: TUNNEL_MEMORY,
+  };
 
   const path = own(
     await openCarrier(room, { view: saved.view, registry, openEdge: dependencies.openEdge }),

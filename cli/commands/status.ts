@@ -11,7 +11,7 @@ import { runAdminCommand } from './admin-command.ts';
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk status',
   summary:
-    'Lists the sidecars that the control plane knows: who they are, where, whether they are connected, the certificate each holds and the time it has left, what they carry, and what passes them in plaintext.',
+    'Lists the sidecars that the control plane knows: who they are, where, whether they are connected, the certificate each holds and the time it has left, what they carry, what passes them in plaintext, and what stands in the way to servers outside.',
   settings: ADMIN_SETTINGS,
   examples: [
     { purpose: 'the whole mesh', line: 'hauberk status' },
@@ -56,7 +56,7 @@ export function status(context: CliContext): Promise<number> {
       HEADER,
       workloads.map((one) => sidecarRow(one, nowMs)),
     );
-    return sidecars + plaintextTable(workloads);
+    return sidecars + plaintextTable(workloads) + egressTable(workloads);
   });
 }
 
@@ -100,6 +100,22 @@ function plaintextTable(sidecars: readonly WorkloadInfo[]): string {
   return rows.length === 0 ? '' : `\n${formatTable(PLAINTEXT_HEADER, rows)}`;
 }
 
+const EGRESS_HEADER = ['SERVICE', 'NAMESPACE', 'OUTSIDE', 'CONDITION', 'WHY'];
+
+/** The ways to servers outside, and what stands in them; empty when there are none. */
+function egressTable(sidecars: readonly WorkloadInfo[]): string {
+  const rows = sidecars.flatMap(({ service, namespace, egress }) =>
+    egress.map(({ host, port, condition, why }) => [
+      service,
+      namespace,
+      formatHostPort(host, port),
+      condition,
+      why,
+    ]),
+  );
+  return rows.length === 0 ? '' : `\n${formatTable(EGRESS_HEADER, rows)}`;
+}
+
 function timeLeft(notAfterMs: number, nowMs: number): string {
   return notAfterMs > nowMs ? formatSpan(notAfterMs - nowMs) : 'expired';
 }
@@ -139,6 +155,12 @@ function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
         connections,
       })),
     },
+    egress: sidecar.egress.map(({ host, port, condition, why }) => ({
+      host,
+      port,
+      condition,
+      why,
+    })),
     version: sidecar.softwareVersion,
   };
 }

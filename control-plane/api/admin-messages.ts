@@ -46,6 +46,7 @@ export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
     connectedSinceMs: connected ? connectedSinceMs : 0,
     ...report,
     plaintext: { ...report.plaintext, mostUsed: [...report.plaintext.mostUsed] },
+    egress: [...report.egress],
     acknowledgedVersion: sidecar.acknowledgedVersion,
     bundleVersion: sidecar.bundleVersion,
     softwareVersion,

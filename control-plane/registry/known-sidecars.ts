@@ -19,6 +19,16 @@ export interface PlaintextTraffic {
   readonly mostUsed: readonly PlaintextFlow[];
 }
 
+/** What stands in the way from a sidecar to a server outside. */
+export interface OutsideState {
+  readonly host: string;
+  readonly port: number;
+  /** `ready`, or what is wrong in one word. */
+  readonly condition: string;
+  /** A sentence; empty when nothing is wrong. */
+  readonly why: string;
+}
+
 /** What a sidecar last said about itself. */
 export interface SidecarReport {
   readonly certificateSerial: string;
@@ -28,6 +38,8 @@ export interface SidecarReport {
   /** Since the sidecar started, both directions. */
   readonly totalConnections: number;
   readonly plaintext: PlaintextTraffic;
+  /** The servers outside that it has a way to. */
+  readonly egress: readonly OutsideState[];
 }
 
 /** A sidecar that this process has seen, connected or not. */
@@ -59,6 +71,7 @@ const NO_REPORT: SidecarReport = {
   openTunnels: 0,
   totalConnections: 0,
   plaintext: { connections: 0, flows: 0, mostUsed: [] },
+  egress: [],
 };
 
 /** What `hauberk status` shows: kept in memory, for an hour after a sidecar has gone. */

@@ -8,12 +8,14 @@ import type { ProxyTotals } from '../metrics.ts';
 export interface Traffic {
   readonly totals: ProxyTotals;
   readonly plaintext: PlaintextTraffic;
+  /** The ways to servers outside, and what stands in them. */
+  readonly outside: SidecarReport['egress'];
 }
 
 /** What this sidecar tells the control plane about itself, for `hauberk status`. */
 export function sidecarReport(
   identity: IdentitySource,
-  { totals, plaintext }: Traffic,
+  { totals, plaintext, outside }: Traffic,
 ): SidecarReport {
   const current = identity.current();
   return {
@@ -21,5 +23,6 @@ export function sidecarReport(
     certificateNotAfterMs: expiresMs(current),
     ...totals,
     plaintext,
+    egress: outside,
   };
 }

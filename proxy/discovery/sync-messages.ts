@@ -37,7 +37,8 @@ export function acknowledgementMessage(version: number, bundleVersion: number): 
 /** What `hauberk status` shows. */
 export function reportMessage(report: SidecarReport): SyncRequest {
   const plaintext = { ...report.plaintext, mostUsed: [...report.plaintext.mostUsed] };
-  return { message: { $case: 'report', value: { ...report, plaintext } } };
+  const value = { ...report, plaintext, egress: [...report.egress] };
+  return { message: { $case: 'report', value } };
 }
 
 /** Withdraws the endpoint of this sidecar. */

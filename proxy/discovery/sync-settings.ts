@@ -34,6 +34,16 @@ export interface SidecarPlace {
   readonly anyPort: boolean;
 }
 
+/** What stands in the way to a server outside. */
+export interface OutsideReport {
+  readonly host: string;
+  readonly port: number;
+  /** `ready`, or what is wrong in one word. */
+  readonly condition: string;
+  /** A sentence; empty when nothing is wrong. */
+  readonly why: string;
+}
+
 /** What `hauberk status` shows of this sidecar. */
 export interface SidecarReport {
   readonly certificateSerial: string;
@@ -43,6 +53,8 @@ export interface SidecarReport {
   /** Connections carried since the sidecar started, both directions. */
   readonly totalConnections: number;
   readonly plaintext: PlaintextTraffic;
+  /** The servers outside that it has a way to. */
+  readonly egress: readonly OutsideReport[];
 }
 
 /** What the Sync stream needs. */

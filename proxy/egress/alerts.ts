@@ -23,3 +23,9 @@ export function alertRefusal(error: unknown, shown: boolean): ClientCertificateR
     ? 'client-certificate-wanted'
     : undefined;
 }
+
+/** What each of them means. */
+export const ALERT_SENTENCES = {
+  'client-certificate-wanted': 'the server wants a client certificate, and the policy has none',
+  'client-certificate-rejected': 'the server does not accept the client certificate',
+} as const;

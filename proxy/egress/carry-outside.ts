@@ -4,7 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import { splice } from '../relay/splice.ts';
-import { alertRefusal } from './alerts.ts';
+import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
@@ -26,7 +26,7 @@ export async function carryOutside(
   place: OutsidePlace,
   dependencies: CarryOutsideDependencies,
 ): Promise<void> {
-  const { clock, metrics } = dependencies;
+  const { clock, metrics, conditions } = dependencies;
   const peer = outsidePeer(place);
   const startedMs = clock.now();
   const giveUp = new AbortController();
@@ -53,12 +53,14 @@ export async function carryOutside(
     connection.closed(isCut() ? 'denied' : outcome, (clock.now() - startedMs) / 1000);
     const reason = alertRefusal(failure, showsCertificate);
     if (reason === undefined) return;
+    conditions.failed(place, reason, ALERT_SENTENCES[reason]);
     fail(peer, { reason, sentence: ALERT_SENTENCES[reason] }, dependencies);
   } catch (error) {
     resetSocket(socket);
     const code: string = error instanceof HauberkError ? error.code : 'internal';
     const late = code === 'aborted' && giveUp.signal.reason !== GONE;
     const sentence = late ? 'the server did not accept it in time' : describeError(error);
+    if (late) conditions.failed(place, 'timeout', sentence);
     fail(peer, { reason: late ? 'timeout' : code, sentence }, dependencies);
   } finally {
     socket.off('close', onGone);
@@ -75,11 +77,6 @@ function fail(
   const line = { event: 'egress-failed', peer, reason };
   logger.warn(line, `a connection to ${peer} failed: ${sentence}`);
 }
-
-const ALERT_SENTENCES = {
-  'client-certificate-wanted': 'the server wants a client certificate, and the policy has none',
-  'client-certificate-rejected': 'the server does not accept the client certificate',
-} as const;
 
 // Made once: an error of its own for each connection that ends costs more than carrying a small one.
 const GONE = new Error('the application has ended its connection');

@@ -3,7 +3,7 @@ import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Clock } from '../../common/clock.ts';
 import { HauberkError } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics.ts';
-import { alertRefusal } from './alerts.ts';
+import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { EgressError } from './egress-error.ts';
 import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
 
@@ -24,7 +24,7 @@ export async function openOutsideForProgram(
   dependencies: OpenForProgramDependencies,
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const { clock, metrics } = dependencies;
+  const { clock, metrics, conditions } = dependencies;
   const peer = outsidePeer(place);
   const startedMs = clock.now();
   const seconds = (): number => (clock.now() - startedMs) / 1000;
@@ -52,7 +52,9 @@ export async function openOutsideForProgram(
       const broke = failure === undefined ? 'complete' : 'peer-reset';
       connection.closed(isCut() ? 'denied' : broke, seconds());
       const reason = alertRefusal(failure, showsCertificate);
-      if (reason !== undefined) metrics.connectionFailed('outbound', peer, reason);
+      if (reason === undefined) return;
+      metrics.connectionFailed('outbound', peer, reason);
+      conditions.failed(place, reason, ALERT_SENTENCES[reason]);
     });
     return secured;
   } catch (error) {

@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
-import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { EgressDestination, OutsidePlace } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { LiveConnections } from '../policy/live-connections.ts';
+import type { EgressConditions } from './conditions.ts';
 import { dialOutside, type OutsideConnection } from './dial-outside.ts';
+import { EgressError } from './egress-error.ts';
 import { type EgressCut, type EgressRules, judgeOpen, policyAt } from './policy-at.ts';
 
 /** What speaking TLS to servers outside takes. */
@@ -11,6 +13,8 @@ export interface OutsideDependencies extends EgressRules {
   readonly source: Pick<IdentitySource, 'current'>;
   /** The connections that each change of the policy is a new decision about. */
   readonly live: LiveConnections<EgressCut>;
+  /** What is told to operators of the way to each place. */
+  readonly conditions: Pick<EgressConditions, 'opened' | 'failed'>;
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;
@@ -37,15 +41,15 @@ export async function openOutside(
   dependencies: OutsideDependencies,
   signal: AbortSignal,
 ): Promise<OpenedOutside> {
-  const { source, live, logger, mayLog } = dependencies;
-  const destination = policyAt(place, dependencies);
-  const connection = await dialOutside(destination, source, signal);
+  const { live, conditions, logger, mayLog } = dependencies;
+  const { destination, connection } = await dial(place, dependencies, signal);
   const judge = () => judgeOpen(destination, dependencies);
   if (judge() !== undefined) {
     // The policy has changed in the meantime: the new one decides, and has its own word for a refusal.
     connection.reset();
     return await openOutside(place, dependencies, signal);
   }
+  conditions.opened(place);
   let isCut = false;
   const leave = live.add({
     judge,
@@ -61,4 +65,21 @@ export async function openOutside(
   connection.secured.once('close', leave);
   const showsCertificate = destination.clientCertificate !== undefined;
   return { ...connection, showsCertificate, isCut: () => isCut };
+}
+
+async function dial(
+  place: OutsidePlace,
+  dependencies: OutsideDependencies,
+  signal: AbortSignal,
+): Promise<{ readonly destination: EgressDestination; readonly connection: OutsideConnection }> {
+  try {
+    const destination = policyAt(place, dependencies);
+    const connection = await dialOutside(destination, dependencies.source, signal);
+    return { destination, connection };
+  } catch (error) {
+    if (error instanceof EgressError) {
+      dependencies.conditions.failed(place, error.code, error.message);
+    }
+    throw error;
+  }
 }

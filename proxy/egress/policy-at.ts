@@ -63,6 +63,6 @@ export function judgeOpen(made: EgressDestination, rules: EgressRules): Cut<Egre
 
 /** All but the protocols that are offered, which are nothing that anybody proves. */
 function proofOf({ alpn: _alpn, ...proof }: EgressDestination): string {
-  const entries = Object.entries(proof).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return JSON.stringify(entries);
+  const said = Object.entries(proof).filter(([, value]) => value !== undefined);
+  return JSON.stringify(said.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
@@ -149,6 +150,7 @@ class RunningGateway implements Gateway {
     const gone = [...before].filter(([key]) => !after.has(key));
     for (const [, { door }] of gone) this.#retire(door);
     this.#listeners = after;
+    this.#options.routesOutside(listeners.flatMap(outsideOf));
     return changes.length > 0 || gone.length > 0 || after.size !== before.size;
   }
 
@@ -180,4 +182,11 @@ class RunningGateway implements Gateway {
 /** Listeners on port 0 have addresses of their own, which only their names tell apart. */
 function keyOf({ config: { name, listen } }: LoadedListener): string {
   return `${name} ${listen.host} ${listen.port}`;
+}
+
+function outsideOf({ config }: LoadedListener): OutsidePlace[] {
+  if (config.protocol !== 'HTTP' && config.protocol !== 'HTTPS') return [];
+  return config.routes.flatMap(({ backend }) =>
+    backend !== undefined && 'outside' in backend ? [backend.outside] : [],
+  );
 }

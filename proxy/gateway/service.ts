@@ -23,4 +23,6 @@ export interface Services {
   readonly open: OpenConnection;
   readonly carry: CarryConnection;
   readonly openOutside: OpenOutside;
+  /** Is told, whenever it changes, to which servers outside there are routes. */
+  readonly routesOutside: (places: readonly OutsidePlace[]) => void;
 }

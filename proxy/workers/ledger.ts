@@ -1,3 +1,4 @@
+import { formatHostPort } from '../../common/listen.ts';
 import type { Traffic } from '../admin/report.ts';
 import type { PlaintextFlow } from '../interception/plaintext-flows.ts';
 import type { Member } from './member.ts';
@@ -40,7 +41,7 @@ export function createLedger(): Ledger {
 }
 
 function ended({ totals, plaintext }: Traffic): Traffic {
-  return { totals: { ...totals, openConnections: 0, openTunnels: 0 }, plaintext };
+  return { totals: { ...totals, openConnections: 0, openTunnels: 0 }, plaintext, outside: [] };
 }
 
 function addTraffic(all: readonly Traffic[]): Traffic {
@@ -59,7 +60,19 @@ function addTraffic(all: readonly Traffic[]): Traffic {
       flows: Math.max(flows.length, ...all.map(({ plaintext }) => plaintext.flows)),
       mostUsed: flows.slice(0, MAX_SHOWN),
     },
+    outside: joinOutside(all.flatMap(({ outside }) => outside)),
   };
+}
+
+/** Each place once: workers have the same ways, and an operator should see what fails in any of them. */
+function joinOutside(all: Traffic['outside']): Traffic['outside'] {
+  const byPlace = new Map<string, Traffic['outside'][number]>();
+  for (const state of all) {
+    const key = formatHostPort(state.host, state.port);
+    const known = byPlace.get(key);
+    if (known === undefined || known.condition === 'ready') byPlace.set(key, state);
+  }
+  return [...byPlace.values()];
 }
 
 function addFlows(all: readonly PlaintextFlow[]): PlaintextFlow[] {

@@ -46,6 +46,7 @@ export const REPORT = {
   openTunnels: 0,
   totalConnections: 0,
   plaintext: { connections: 0, flows: 0, mostUsed: [] },
+  egress: [],
 };
 
 /** A sidecar's side of a Sync stream, and a control plane to talk to. */

@@ -20,6 +20,7 @@ const REPORT = {
   openTunnels: 0,
   totalConnections: 0,
   plaintext: { connections: 0, flows: 0, mostUsed: [] },
+  egress: [],
 };
 
 async function handshake(port: number, options: object = {}): Promise<TLSSocket> {

@@ -253,14 +253,27 @@ test('status shows what a sidecar reports', async (t) => {
       flows: 2,
       mostUsed: [{ inbound: false, address: '192.0.2.1', port: 443, connections: 4 }],
     },
+    egress: [
+      { host: 'pay.example', port: 443, condition: 'ca-unavailable', why: 'it is not there' },
+    ],
   };
   stream.say({ $case: 'acknowledgement', value: { version: first.version, bundleVersion: 1 } });
   // What would reach a terminal as it is, is left out.
   const evil = { inbound: true, address: '\x1b[2J', port: 1, connections: 1 };
+  const evilOutside = [
+    { host: '\x1b[2J', port: 443, condition: 'ready', why: '' },
+    { host: 'pay.example', port: 443, condition: '\x1b[2J', why: '' },
+    { host: 'pay.example', port: 443, condition: 'ready', why: '\x1b[2J' },
+    { host: 'pay.example', port: 443, condition: 'ready', why: 'x'.repeat(501) },
+  ];
   const mostUsed = [...report.plaintext.mostUsed, evil];
   stream.say({
     $case: 'report',
-    value: { ...report, plaintext: { ...report.plaintext, mostUsed } },
+    value: {
+      ...report,
+      plaintext: { ...report.plaintext, mostUsed },
+      egress: [...report.egress, ...evilOutside],
+    },
   });
   const [workload] = await eventually('the report arrives', async () => {
     const list = await cp.admin.listWorkloads();

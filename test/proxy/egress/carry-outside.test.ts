@@ -86,6 +86,7 @@ async function door(
       source: identity,
       policies,
       live: new LiveConnections(policies),
+      conditions: { opened: () => {}, failed: () => {} },
     },
   );
   t.teardown(() => listener.close());

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { Registry } from 'prom-client';
+import type { OutsidePlace } from '../../../common/authorization/egress.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import type { OpenOutside } from '../../../proxy/gateway/service.ts';
@@ -26,6 +27,8 @@ export interface GatewayUnderTest {
   metrics(): Promise<MetricSamples>;
   /** Services that were asked for, in their order. */
   readonly asked: readonly string[];
+  /** The servers outside to which there were routes, each time that the file was used. */
+  readonly routed: readonly (readonly OutsidePlace[])[];
 }
 
 /** What a gateway of a test is made from. */
@@ -60,6 +63,7 @@ export async function openGatewayUnderTest(
   const log = createLogRecorder();
   const registry = new Registry();
   const asked: string[] = [];
+  const routed: (readonly OutsidePlace[])[] = [];
   const connect = async ({ service, namespace }: ServicePort): Promise<net.Socket> => {
     asked.push(`${service}.${namespace}`);
     const port = services[service];
@@ -76,6 +80,7 @@ export async function openGatewayUnderTest(
     namespace: 'default',
     open: connect,
     openOutside,
+    routesOutside: (places) => routed.push(places),
     async carry(socket, target) {
       try {
         const stream = await connect(target);
@@ -93,6 +98,7 @@ export async function openGatewayUnderTest(
     directory: directory.path,
     rewrite,
     asked,
+    routed,
     port(listener) {
       const line = log.lines.findLast(
         ({ event, name }) => event === 'listening' && name === listener,

@@ -123,6 +123,7 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
     source: identity,
     policies,
     live: new LiveConnections<EgressCut>(policies),
+    conditions: { opened: () => {}, failed: () => {} },
   };
   const gateway = await openGatewayUnderTest(t, {
     listeners: `  - {name: web, listen: '127.0.0.1:0', protocol: HTTP, routes: [{backend: 'https://127.0.0.1:${site.port}' ${changes.route ?? ''}}]}\n`,
@@ -146,7 +147,8 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
 }
 
 test('a request is led to a server outside, in TLS, as the policy says', async (t) => {
-  const { ask, site, peer, outsideMetrics } = await world(t);
+  const { ask, site, peer, outsideMetrics, gateway } = await world(t);
+  t.deepEqual(gateway.routed, [[{ host: '127.0.0.1', port: site.port }]]);
   t.is(await ask(), '200 www.example.com http nobody');
   t.is(await ask('a body'), '200 www.example.com http nobody a body');
   t.is(site.connections(), 1, 'the connection is kept for the next request');

@@ -2,7 +2,7 @@
  * A client without a sidecar calls a server outside through a gateway, in plaintext: without a policy it
  * fails, a policy that is applied counts at once, and a list that is applied takes it away again.
  */
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
@@ -37,7 +37,20 @@ test('a policy that is applied opens the way out of a gateway, and a list closes
     });
   };
 
+  /** What `hauberk status` says of the way to the server. */
+  const condition = async (expected: string): Promise<void> => {
+    await eventually(`status says ${expected}`, async () => {
+      const { stdout } = await mesh.admin(['status', '--json']);
+      const { sidecars } = JSON.parse(stdout) as {
+        sidecars: { service: string; egress: { host: string; condition: string }[] }[];
+      };
+      const [state] = sidecars.find(({ service }) => service === 'edge')?.egress ?? [];
+      return state?.host === '127.0.0.1' && state.condition === expected ? true : undefined;
+    });
+  };
+
   await refused('no-egress-policy');
+  await condition('no-egress-policy');
   const policy = `egress:
   destinations:
     - host: 127.0.0.1
@@ -49,6 +62,10 @@ test('a policy that is applied opens the way out of a gateway, and a list closes
   socket.write('hello');
   t.is(await readText(socket, 5), 'hello');
   socket.destroy();
+  await condition('ready');
+  await rm(ca);
+  await condition('ca-unavailable');
+  await writeFile(ca, outside.root.certificate.toString());
 
   await apply(`${policy}  allow:\n    - {from: [web.default], to: ['${place}']}\n`);
   await refused('egress-not-allowed');

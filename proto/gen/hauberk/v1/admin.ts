@@ -18,7 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { PlaintextTraffic } from "./discovery.ts";
+import { OutsideState, PlaintextTraffic } from "./discovery.ts";
 
 export const protobufPackage = "hauberk.v1";
 
@@ -101,7 +101,11 @@ export interface Workload {
   bundleVersion: number;
   softwareVersion: string;
   anyPort: boolean;
-  plaintext: PlaintextTraffic | undefined;
+  plaintext:
+    | PlaintextTraffic
+    | undefined;
+  /** The servers outside that it has a way to. */
+  egress: OutsideState[];
 }
 
 export interface ListCertificatesRequest {
@@ -952,6 +956,7 @@ function createBaseWorkload(): Workload {
     softwareVersion: "",
     anyPort: false,
     plaintext: undefined,
+    egress: [],
   };
 }
 
@@ -1011,6 +1016,9 @@ export const Workload: MessageFns<Workload> = {
     }
     if (message.plaintext !== undefined) {
       PlaintextTraffic.encode(message.plaintext, writer.uint32(138).fork()).join();
+    }
+    for (const v of message.egress) {
+      OutsideState.encode(v!, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -1172,6 +1180,14 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.plaintext = PlaintextTraffic.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.egress.push(OutsideState.decode(reader, reader.uint32()));
             continue;
           }
         }

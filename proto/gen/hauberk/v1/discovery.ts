@@ -68,7 +68,22 @@ export interface Report {
   /** Connections carried since the sidecar started, both directions. */
   totalConnections: number;
   /** What passed the sidecar without encryption. */
-  plaintext: PlaintextTraffic | undefined;
+  plaintext:
+    | PlaintextTraffic
+    | undefined;
+  /** The servers outside that it has a way to. */
+  egress: OutsideState[];
+}
+
+/** OutsideState is what stands in the way to a server outside. */
+export interface OutsideState {
+  /** A host name in lower case, or an IP address. */
+  host: string;
+  port: number;
+  /** "ready", or what is wrong in one word. */
+  condition: string;
+  /** A sentence; empty when nothing is wrong. */
+  why: string;
 }
 
 /** PlaintextTraffic is what a sidecar let through in plaintext since it started. */
@@ -507,6 +522,7 @@ function createBaseReport(): Report {
     openTunnels: 0,
     totalConnections: 0,
     plaintext: undefined,
+    egress: [],
   };
 }
 
@@ -529,6 +545,9 @@ export const Report: MessageFns<Report> = {
     }
     if (message.plaintext !== undefined) {
       PlaintextTraffic.encode(message.plaintext, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.egress) {
+      OutsideState.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -592,6 +611,93 @@ export const Report: MessageFns<Report> = {
             }
 
             message.plaintext = PlaintextTraffic.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.egress.push(OutsideState.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOutsideState(): OutsideState {
+  return { host: "", port: 0, condition: "", why: "" };
+}
+
+export const OutsideState: MessageFns<OutsideState> = {
+  encode(message: OutsideState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    if (message.condition !== "") {
+      writer.uint32(26).string(message.condition);
+    }
+    if (message.why !== "") {
+      writer.uint32(34).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutsideState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutsideState();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.condition = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.why = reader.string();
             continue;
           }
         }

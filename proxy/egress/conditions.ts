@@ -1,0 +1,137 @@
+import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { IdentitySource } from '../identity/source.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
+import { EgressError, type EgressErrorCode } from './egress-error.ts';
+import { type EgressRules, policyAt } from './policy-at.ts';
+import { loadContext } from './trust-material.ts';
+
+/** Whether a server outside can be called, as far as this sidecar knows. */
+export type EgressCondition = 'ready' | 'unchecked' | EgressErrorCode | 'timeout';
+
+/** A server outside that this sidecar has a way to, and what stands in it. */
+export interface OutsideState extends OutsidePlace {
+  readonly condition: EgressCondition;
+  /** A sentence; empty when nothing is wrong. */
+  readonly why: string;
+}
+
+/** What the conditions are found out with. */
+export interface ConditionsDependencies extends EgressRules {
+  readonly clock: Clock;
+  readonly policies: Pick<PolicySource, 'mesh' | 'onChange'>;
+  readonly source: Pick<IdentitySource, 'current'>;
+}
+
+/**
+ * What stands in the way to each server outside: first what can be seen without calling it (no policy,
+ * files that are missing), looked at whenever the policy changes and every few seconds; where there is
+ * nothing of that, how the last connection to it failed.
+ */
+export interface EgressConditions extends Closeable {
+  /** Says to which places there is a way, in place of what the same owner said before. */
+  carries(owner: 'listeners' | 'routes', places: readonly OutsidePlace[]): void;
+  opened(place: OutsidePlace): void;
+  failed(place: OutsidePlace, condition: EgressCondition, why: string): void;
+  summary(): OutsideState[];
+  close(): void;
+}
+
+/** A file that is put right is seen within this time, also when nobody calls. */
+const CHECK_INTERVAL_MS = 5_000;
+
+/** The control plane leaves out what is longer than 500. */
+const MAX_WHY_CHARACTERS = 300;
+
+const READY: Problem = { condition: 'ready', why: '' };
+
+interface Known {
+  readonly place: OutsidePlace;
+  /** Undefined when nothing is wrong. */
+  own: Problem | undefined | 'unchecked';
+  lastCall: Problem | undefined;
+  /** Counts the looks: of two that overlap, the later one began with the newer policy. */
+  looks: number;
+}
+
+interface Problem {
+  readonly condition: EgressCondition;
+  readonly why: string;
+}
+
+/** Starts to look at the places that are carried. */
+export function createEgressConditions(dependencies: ConditionsDependencies): EgressConditions {
+  const { clock, policies } = dependencies;
+  const owners = new Map<string, readonly OutsidePlace[]>();
+  const known = new Map<string, Known>();
+  let timer: Timer | undefined;
+  let closed = false;
+
+  const check = async (entry: Known): Promise<void> => {
+    entry.looks += 1;
+    const look = entry.looks;
+    const problem = await problemOf(entry.place, dependencies);
+    if (look === entry.looks) entry.own = problem;
+  };
+  const checkAll = async (): Promise<void> => {
+    timer?.cancel();
+    await Promise.all([...known.values()].map(check));
+    timer?.cancel();
+    if (!closed) timer = clock.after(CHECK_INTERVAL_MS, () => void checkAll());
+  };
+  const stopWatching = policies.onChange(() => {
+    for (const entry of known.values()) entry.lastCall = undefined;
+    void checkAll();
+  });
+  void checkAll();
+  return {
+    carries(owner, places) {
+      owners.set(owner, places);
+      const all = new Map([...owners.values()].flat().map((place) => [keyOf(place), place]));
+      for (const key of known.keys()) if (!all.has(key)) known.delete(key);
+      for (const [key, place] of all) {
+        if (!known.has(key))
+          known.set(key, { place, own: 'unchecked', lastCall: undefined, looks: 0 });
+      }
+      void checkAll();
+    },
+    opened(place) {
+      const entry = known.get(keyOf(place));
+      if (entry !== undefined) entry.lastCall = undefined;
+    },
+    failed(place, condition, why) {
+      const entry = known.get(keyOf(place));
+      if (entry !== undefined && condition !== 'aborted') entry.lastCall = { condition, why };
+    },
+    summary: () =>
+      [...known.values()].map(({ place: { host, port }, own, lastCall }) => {
+        if (own === 'unchecked') return { host, port, condition: 'unchecked', why: '' };
+        const { condition, why } = own ?? lastCall ?? READY;
+        return { host, port, condition, why: why.slice(0, MAX_WHY_CHARACTERS) };
+      }),
+    close() {
+      closed = true;
+      timer?.cancel();
+      stopWatching();
+    },
+  };
+}
+
+async function problemOf(
+  place: OutsidePlace,
+  dependencies: ConditionsDependencies,
+): Promise<Problem | undefined> {
+  try {
+    await loadContext(policyAt(place, dependencies), dependencies.source);
+    return undefined;
+  } catch (error) {
+    if (error instanceof EgressError) return { condition: error.code, why: error.message };
+    return { condition: 'handshake', why: (error as Error).message };
+  }
+}
+
+function keyOf({ host, port }: OutsidePlace): string {
+  return formatHostPort(host, port);
+}
