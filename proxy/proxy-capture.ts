@@ -1,7 +1,11 @@
-import { mayLeave } from '../common/authorization/egress.ts';
+import { isIP, type Socket } from 'node:net';
+import { destinationAt, mayLeave, type OutsidePlace } from '../common/authorization/egress.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import { ListenError } from '../common/listen.ts';
+import { createRateLimit } from '../common/rate-limit.ts';
 import type { Departed } from './discovery/departed.ts';
+import { carryOutside } from './egress/carry-outside.ts';
+import type { EgressCut } from './egress/policy-at.ts';
 import { listenInboundCapture } from './inbound/capture.ts';
 import { openOriginalDestinations } from './interception/original-destination.ts';
 import type { PlaintextFlows } from './interception/plaintext-flows.ts';
@@ -9,6 +13,7 @@ import { createRefusals } from './interception/refusals.ts';
 import { listenOutboundCapture } from './outbound/capture.ts';
 import type { ConnectorDependencies } from './outbound/connector.ts';
 import { isRestricted } from './policy/authorize.ts';
+import { LiveConnections } from './policy/live-connections.ts';
 import type { Room } from './proxy-room.ts';
 import type { PlaintextListener } from './relay/plaintext-listener.ts';
 import type { Destination } from './tunnel/authority.ts';
@@ -51,14 +56,22 @@ export async function openCapture(
     isRestricted: (port: number) => isRestricted(policies.current(), self, port),
   };
   await using opened = new AsyncDisposableStack();
-  const callsOutside = ({ address: host, port }: Destination): boolean | undefined =>
-    policies.mesh && mayLeave(policies.mesh.egress, self, { host, port });
+  const toPlace = ({ address: host, port }: Destination): OutsidePlace => ({ host, port });
+  const live = new LiveConnections<EgressCut>(policies);
+  const outside = { ...room, live, mayLog: createRateLimit(room.clock, FAILURE_LOG_RATE) };
+  tellOfPolicies(room);
   const outbound = {
     ...shared,
     ...connector,
     departed,
+    hasPolicy: (place: Destination) =>
+      policies.mesh !== undefined &&
+      destinationAt(policies.mesh.egress, toPlace(place)) !== undefined,
+    originate: (socket: Socket, place: Destination) =>
+      carryOutside(socket, toPlace(place), outside),
     mode: config.outbound,
-    mayLeave: callsOutside,
+    mayLeave: (place: Destination) =>
+      policies.mesh && mayLeave(policies.mesh.egress, self, toPlace(place)),
   };
   const listeners: PlaintextListener[] = [];
   const own = (listener: PlaintextListener): void => {
@@ -82,6 +95,22 @@ export async function openCapture(
   own(await listenInboundCapture({ address: host, port }, inbound));
   const parts = opened.move();
   return { listeners, close: () => parts.disposeAsync() };
+}
+
+/** An application that tries a server that is down without a pause must not fill the disk. */
+const FAILURE_LOG_RATE = { count: 50, intervalMs: 1_000 };
+
+/** Every policy for an address is a way that this sidecar has: anybody here may connect there. */
+function tellOfPolicies({ policies, self, conditions }: Room): void {
+  const tell = (): void => {
+    const { egress } = policies.mesh ?? {};
+    const captured = egress?.destinations.filter(
+      (place) => isIP(place.host) !== 0 && mayLeave(egress, self, place),
+    );
+    conditions.carries('captured', captured ?? []);
+  };
+  policies.onChange(tell);
+  tell();
 }
 
 /** The rules send each family to its own loopback. */

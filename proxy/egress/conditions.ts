@@ -32,7 +32,7 @@ export interface ConditionsDependencies extends EgressRules {
  */
 export interface EgressConditions extends Closeable {
   /** Says to which places there is a way, in place of what the same owner said before. */
-  carries(owner: 'listeners' | 'routes', places: readonly OutsidePlace[]): void;
+  carries(owner: 'listeners' | 'routes' | 'captured', places: readonly OutsidePlace[]): void;
   opened(place: OutsidePlace): void;
   failed(place: OutsidePlace, condition: EgressCondition, why: string): void;
   summary(): OutsideState[];

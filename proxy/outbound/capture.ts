@@ -19,12 +19,14 @@ export interface OutboundCaptureDependencies
     Omit<RouteInput, 'destination' | 'view'> {
   readonly findDestination: FindOriginalDestination;
   readonly refuse: Refuse;
+  /** Carries a connection to a server outside, in TLS as its policy says, or resets it. Never rejects. */
+  readonly originate: (socket: net.Socket, destination: Destination) => Promise<void>;
   readonly metrics: CarryDependencies['metrics'];
 }
 
 /**
  * Listens for the connections of the application that the rules redirect here, and carries each to
- * where it wanted to go: through a tunnel, in plaintext, or not at all.
+ * where it wanted to go: through a tunnel, in TLS or plaintext to a server outside, or not at all.
  *
  * Throws ListenError when it cannot listen.
  */
@@ -58,6 +60,8 @@ async function serve(socket: net.Socket, dependencies: OutboundCaptureDependenci
       const connect = (signal: AbortSignal) => connectToAddress(destination, dependencies, signal);
       return await carry(socket, { peer, connect }, dependencies);
     }
+    case 'originate':
+      return await dependencies.originate(socket, destination);
     case 'passthrough': {
       const passthrough = { direction: 'outbound', destination } as const;
       const remoteAddress = destination.address;

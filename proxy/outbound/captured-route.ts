@@ -23,6 +23,8 @@ export type RouteRefusal =
 /** Where a captured connection goes. */
 export type CapturedRoute =
   | { readonly kind: 'tunnel'; readonly endpoints: readonly [Endpoint, ...Endpoint[]] }
+  /** To a server outside, in TLS. */
+  | { readonly kind: 'originate' }
   | { readonly kind: 'passthrough' }
   | { readonly kind: 'refused'; readonly reason: RouteRefusal };
 
@@ -33,6 +35,8 @@ export interface RouteInput {
   readonly view: Pick<MeshView, 'version' | 'endpointsAt'>;
   readonly departed: Pick<Departed, 'wasAt'>;
   readonly mode: OutboundMode;
+  /** Whether there is a policy for a place outside, by which TLS is spoken to it. */
+  readonly hasPolicy: (place: Destination) => boolean;
   /** Whether this service may call a place outside; undefined while nobody has said. */
   readonly mayLeave: (place: Destination) => boolean | undefined;
   /** True for a port of this sidecar. */
@@ -44,10 +48,10 @@ export interface RouteInput {
 /**
  * Decides where a captured connection goes. An address at which the mesh has anybody, or had until
  * lately, is never spoken to in plaintext, whether that sidecar serves the port or not; and nobody is,
- * before the mesh is known.
+ * before the mesh is known. Neither is a place for which there is a policy.
  */
 export function routeCaptured(input: RouteInput): CapturedRoute {
-  const { destination, view, departed, mode, mayLeave, isOwnPort, isOwnAddress } = input;
+  const { destination, view, departed, mode, hasPolicy, mayLeave, isOwnPort, isOwnAddress } = input;
   const { address, port } = destination;
   // A connection that was made to the listener itself has the listener for its destination.
   if (isOwnPort(port) && isOwnAddress(address)) return refused('own-port');
@@ -56,6 +60,10 @@ export function routeCaptured(input: RouteInput): CapturedRoute {
   if (first !== undefined) return { kind: 'tunnel', endpoints: [first, ...others] };
   if (present.length > 0) return refused('not-exposed');
   if (departed.wasAt(address)) return refused('departed');
+  // Also with mesh-only, which is about plaintext. Whether we may is asked where the policy is read.
+  if (hasPolicy(destination)) {
+    return view.version === 0 ? refused('no-view') : { kind: 'originate' };
+  }
   if (mode === 'mesh-only') return refused('not-in-mesh');
   const allowed = view.version === 0 ? undefined : mayLeave(destination);
   if (allowed === undefined) return refused('no-view');

@@ -16,8 +16,11 @@ test('docs/egress.md explains every key', (t) => {
 test('the examples of docs/egress.md can be applied', (t) => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/egress.md'), 'utf8');
   const documents = [...page.matchAll(/```yaml\n([^]*?)```/g)].map(([, text = '']) => text);
-  t.is(documents.length, 2);
-  const [policies, list] = documents.map((text) => readMeshConfig(text, 'mesh.yaml').egress);
+  t.is(documents.length, 3);
+  const [policies, captured, list] = documents.map(
+    (text) => readMeshConfig(text, 'mesh.yaml').egress,
+  );
   t.like(policies?.destinations[0], { host: 'payments.example.com', port: 443, minVersion: '1.2' });
+  t.like(captured?.destinations[0], { host: '192.0.2.7', hostname: 'payments.example.com' });
   t.is(list?.allowances?.length, 2);
 });

@@ -45,6 +45,9 @@ function route(
     view,
     departed: { wasAt: (candidate) => candidate === '10.0.0.9' },
     mode,
+    hasPolicy: (outside) =>
+      outside.port === 8443 &&
+      ['192.0.2.7', '10.0.0.2', '10.0.0.3', '10.0.0.9'].includes(outside.address),
     mayLeave,
     isOwnPort: (candidate) => [15_001, 15_006, 15_008, 15_020].includes(candidate),
     isOwnAddress: (candidate) => ['10.0.0.1', '127.0.0.1', '::1'].includes(candidate),
@@ -52,8 +55,9 @@ function route(
   switch (decided.kind) {
     case 'tunnel':
       return decided.endpoints.map(({ spiffeId: { service } }) => service).join(' or ');
+    case 'originate':
     case 'passthrough':
-      return 'passthrough';
+      return decided.kind;
     case 'refused':
       return `refused: ${decided.reason}`;
   }
@@ -73,6 +77,13 @@ for (const [place, inPassthrough, inMeshOnly] of [
   // Not a member.
   ['192.0.2.1:443', 'passthrough', 'refused: not-in-mesh'],
   ['192.0.2.1:15001', 'passthrough', 'refused: not-in-mesh'],
+  // A server outside for which there is a policy: in TLS, or not at all.
+  ['192.0.2.7:8443', 'originate', 'originate'],
+  ['192.0.2.7:443', 'passthrough', 'refused: not-in-mesh'],
+  // A policy does not make a stranger of a member.
+  ['10.0.0.2:8443', 'api', 'api'],
+  ['10.0.0.3:8443', 'refused: not-exposed', 'refused: not-exposed'],
+  ['10.0.0.9:8443', 'refused: departed', 'refused: departed'],
   // Ourselves.
   ['10.0.0.1:15001', 'refused: own-port', 'refused: own-port'],
   ['127.0.0.1:15001', 'refused: own-port', 'refused: own-port'],
