@@ -3,9 +3,16 @@ import { formatHostPort } from '../../common/listen.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
 import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
 import type { Refuse } from '../interception/refusals.ts';
+import { LiveConnections } from '../policy/live-connections.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
-import { routeCaptured, type RouteInput, type RouteRefusal } from './captured-route.ts';
+import {
+  judgePassthrough,
+  routeCaptured,
+  type RouteInput,
+  type RouteRefusal,
+} from './captured-route.ts';
 import { carry, type CarryDependencies } from './carry.ts';
 import { connectToAddress, type ConnectorDependencies } from './connector.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
@@ -19,6 +26,7 @@ export interface OutboundCaptureDependencies
     Omit<RouteInput, 'destination' | 'view'> {
   readonly findDestination: FindOriginalDestination;
   readonly refuse: Refuse;
+  readonly policies: Pick<PolicySource, 'onChange'>;
   /** Carries a connection to a server outside, in TLS as its policy says, or resets it. Never rejects. */
   readonly originate: (socket: net.Socket, destination: Destination) => Promise<void>;
   readonly metrics: CarryDependencies['metrics'];
@@ -35,14 +43,19 @@ export async function listenOutboundCapture(
   dependencies: OutboundCaptureDependencies,
 ): Promise<PlaintextListener> {
   const { address: host, port } = listen;
+  const live = new LiveConnections<RouteRefusal>(dependencies.policies);
   const announcement = (at: string): string => `connections that leave are captured on ${at}`;
   return await listenPlaintext(
     { name: 'outbound', host, port, logger: dependencies.logger, announcement },
-    (socket) => serve(socket, dependencies),
+    (socket) => serve(socket, live, dependencies),
   );
 }
 
-async function serve(socket: net.Socket, dependencies: OutboundCaptureDependencies): Promise<void> {
+async function serve(
+  socket: net.Socket,
+  live: LiveConnections<RouteRefusal>,
+  dependencies: OutboundCaptureDependencies,
+): Promise<void> {
   const destination = dependencies.findDestination(socket);
   if (destination === undefined) {
     const sentence = 'the system does not say where a captured connection wanted to go';
@@ -51,6 +64,12 @@ async function serve(socket: net.Socket, dependencies: OutboundCaptureDependenci
     resetSocket(socket);
     return;
   }
+  const place = formatHostPort(destination.address, destination.port);
+  const refuse = (what: string, reason: RouteRefusal): void => {
+    const sentence = `${what} a connection to ${place}: ${SENTENCES[reason]}`;
+    dependencies.refuse({ direction: 'outbound', reason, place, sentence });
+    resetSocket(socket);
+  };
   const route = routeCaptured({ ...dependencies, destination });
   switch (route.kind) {
     case 'tunnel': {
@@ -65,14 +84,18 @@ async function serve(socket: net.Socket, dependencies: OutboundCaptureDependenci
     case 'passthrough': {
       const passthrough = { direction: 'outbound', destination } as const;
       const remoteAddress = destination.address;
-      return await passThrough(socket, { ...passthrough, remoteAddress }, dependencies);
+      const leave = live.add({
+        judge() {
+          const reason = judgePassthrough(destination, dependencies);
+          return reason && { reason, why: SENTENCES[reason] };
+        },
+        cut: ({ reason }) => refuse('cut', reason),
+      });
+      await passThrough(socket, { ...passthrough, remoteAddress }, dependencies);
+      return leave();
     }
-    case 'refused': {
-      const place = formatHostPort(destination.address, destination.port);
-      const sentence = `refused a connection to ${place}: ${SENTENCES[route.reason]}`;
-      dependencies.refuse({ direction: 'outbound', reason: route.reason, place, sentence });
-      resetSocket(socket);
-    }
+    case 'refused':
+      return refuse('refused', route.reason);
   }
 }
 
@@ -82,5 +105,6 @@ const SENTENCES: Readonly<Record<RouteRefusal, string>> = {
   departed: 'a sidecar was there lately, and is not there now',
   'not-in-mesh': 'nobody of the mesh is there, and --outbound is mesh-only',
   'no-view': 'nothing is known of the mesh yet',
+  'egress-policy': 'mesh.yaml has a policy for it now, and it was open in plaintext',
   'egress-not-allowed': 'egress.allow of mesh.yaml does not list it for this service',
 };

@@ -18,7 +18,9 @@ export type RouteRefusal =
   /** Nothing is known of the mesh yet: it may be a member. */
   | 'no-view'
   /** It is outside, and the list of places outside does not have it. */
-  | 'egress-not-allowed';
+  | 'egress-not-allowed'
+  /** It was open in plaintext when a policy came that wants TLS. */
+  | 'egress-policy';
 
 /** Where a captured connection goes. */
 export type CapturedRoute =
@@ -68,6 +70,19 @@ export function routeCaptured(input: RouteInput): CapturedRoute {
   const allowed = view.version === 0 ? undefined : mayLeave(destination);
   if (allowed === undefined) return refused('no-view');
   return allowed ? { kind: 'passthrough' } : refused('egress-not-allowed');
+}
+
+/**
+ * Judges a connection again that goes on in plaintext, when the policy of the mesh has changed.
+ *
+ * @returns undefined while it may go on
+ */
+export function judgePassthrough(
+  destination: Destination,
+  { hasPolicy, mayLeave }: Pick<RouteInput, 'hasPolicy' | 'mayLeave'>,
+): RouteRefusal | undefined {
+  if (hasPolicy(destination)) return 'egress-policy';
+  return mayLeave(destination) === false ? 'egress-not-allowed' : undefined;
 }
 
 function refused(reason: RouteRefusal): CapturedRoute {

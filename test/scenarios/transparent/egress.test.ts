@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { startCapture } from '../../helpers/netns/capture.ts';
 import { endProcess, type Ended } from '../../helpers/netns/network.ts';
+import { converse } from '../../helpers/netns/processes.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
 import { requires } from '../../helpers/requirements.ts';
@@ -96,6 +97,20 @@ test('captured plaintext to a place with a policy goes on in TLS, or not at all'
     const failed = { peer: `tls://${stranger.ipv4}:8443`, reason };
     t.true((await host.metrics()).sum('hauberk_connections_failed_total', failed) > 0);
   }
+
+  // What is open in plaintext is cut when a policy comes that wants TLS, or a list that does not have it.
+  const [wantsTls, stays] = [2525, 8090].map((port) =>
+    converse(t, web, ['tcp', stranger.ipv4, port]),
+  );
+  await wantsTls?.hear('220 stranger\n');
+  const rest = `[{from: ['*'], to: ['${stranger.ipv4}:8080', '${stranger.ipv4}:8090']}]`;
+  const policy = `{host: ${stranger.ipv4}, port: 2525, validation: {caCertificateRefs: [${ca}]}}`;
+  const more = `egress: {namespace: shop, destinations: [${policy}], allow: ${rest}}\n`;
+  await admin('apply', '-f', await write('mesh.yaml', more));
+  t.is(await wantsTls?.ended, 'ECONNRESET');
+  await web.sidecar.logged('capture-refused', (line) => line['reason'] === 'egress-policy');
+  stays?.say('GET / HTTP/1.0\r\n\r\n');
+  await stays?.hear('stranger got \n');
   // Another port of the same server has no policy.
   t.is((await web.run(...CURL, `http://${stranger.ipv4}:8080/`)).stdout, 'stranger got \n');
   const [seen] = await capture.count(text);
