@@ -14,6 +14,7 @@ const {
   metricsListen,
   certificateLifetime,
   drainSeconds,
+  workers,
   logLevel,
 } = PROXY_SETTINGS;
 
@@ -37,6 +38,7 @@ export const GATEWAY_SETTINGS = {
   metricsListen,
   certificateLifetime,
   drainSeconds,
+  workers,
   logLevel,
 } satisfies SettingsTable;
 

@@ -13,7 +13,7 @@ import { IdentityError, type IdentityErrorCode } from './identity/identity-error
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { initNetns } from './interception/init-netns.ts';
 import { watchNetwork } from './proxy-lost-network.ts';
-import type { OpenEdge } from './proxy-edge.ts';
+import type { EdgeProgram } from './proxy-edge.ts';
 
 const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   name: 'hauberk proxy',
@@ -74,8 +74,8 @@ export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv
     const onReload = (reload: () => void): void => void process.on('SIGHUP', reload);
     // Until the listeners are open there is nothing to read again, and nothing to end for.
     onReload(() => {});
-    const openEdge = gatewayEdge({ file: config.config, onReload });
-    return await runMember(memberConfig(config), { name: 'gateway', openEdge });
+    const edge = gatewayEdge({ file: config.config, onReload });
+    return await runMember(memberConfig(config), { name: 'gateway', edge });
   });
 }
 
@@ -95,7 +95,7 @@ async function runProxy(config: ProxyConfig): Promise<number> {
 interface Program {
   /** As log lines name it. */
   readonly name: string;
-  readonly openEdge?: OpenEdge;
+  readonly edge?: EdgeProgram;
 }
 
 async function runMember(config: ProxyConfig, { name, ...program }: Program): Promise<number> {

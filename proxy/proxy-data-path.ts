@@ -12,7 +12,7 @@ import { rememberDeparted } from './discovery/departed.ts';
 import type { MeshView } from './discovery/mesh-view.ts';
 import { PlaintextFlows } from './interception/plaintext-flows.ts';
 import { openCapture, type Capture, type CaptureOptions } from './proxy-capture.ts';
-import type { Edge, OpenEdge } from './proxy-edge.ts';
+import type { Edge, EdgeProgram } from './proxy-edge.ts';
 import { openEgress } from './proxy-egress.ts';
 import { openInbound } from './proxy-inbound.ts';
 import { openOutbound } from './proxy-outbound.ts';
@@ -52,7 +52,7 @@ export interface DataPathOptions {
   readonly view: MeshView;
   readonly registry: Registry;
   /** Makes it that of a gateway, which has doors to the outside and none for peers. */
-  readonly openEdge: OpenEdge | undefined;
+  readonly edge: EdgeProgram | undefined;
 }
 
 /** The port for peers of a member that has none. */
@@ -64,14 +64,18 @@ const PEERS_LEARN_MS = 500;
 /** Opens the doors for peers and for the application, in this process. Throws ListenError. */
 export async function openDataPath(
   room: Room,
-  { view, registry, openEdge }: DataPathOptions,
+  {
+    view,
+    registry,
+    edge: program,
+  }: Omit<DataPathOptions, 'edge'> & { readonly edge: Pick<EdgeProgram, 'open'> | undefined },
 ): Promise<DataPath> {
   const { config, metrics, memory, conditions } = room;
   await using opened = new AsyncDisposableStack();
   const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
   const flows = new PlaintextFlows();
   metrics.buffered(() => memory.totalBytes);
-  const inbound = openEdge === undefined ? own(await openInbound(room)) : undefined;
+  const inbound = program === undefined ? own(await openInbound(room)) : undefined;
   const departed = own(rememberDeparted(view, room.clock));
   const outbound = own(await openOutbound(room, view));
   const egress = own(await openEgress(room));
@@ -91,8 +95,8 @@ export async function openDataPath(
         const options = { connector, departed, flows };
         capture = later(await captureTraffic(room, options));
       }
-      if (openEdge !== undefined) {
-        edge = later(await openEdge({ room, connector, registry }));
+      if (program !== undefined) {
+        edge = later(await program.open({ room, connector, registry }));
       }
     },
     async drain(bounds) {

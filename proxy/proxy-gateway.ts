@@ -2,13 +2,17 @@ import { createRateLimit } from '../common/rate-limit.ts';
 import { spiffeId } from '../common/pki/spiffe-id.ts';
 import { openOutsideForProgram } from './egress/open-for-program.ts';
 import type { EgressCut } from './egress/policy-at.ts';
+import { checkListeners } from './gateway/check-listeners.ts';
+import { createDoors, type Doors, type DoorsOptions } from './gateway/doors.ts';
+import { followFile } from './gateway/follow-file.ts';
 import { openGateway } from './gateway/gateway.ts';
+import type { LoadedListener } from './gateway/load.ts';
 import { createGatewayMetrics } from './gateway/metrics.ts';
 import { carry } from './outbound/carry.ts';
 import { connectToService, type ServicePort } from './outbound/connector.ts';
 import { openConnection } from './outbound/open-connection.ts';
 import { LiveConnections } from './policy/live-connections.ts';
-import type { OpenEdge } from './proxy-edge.ts';
+import type { EdgeOptions, EdgeProgram, OpenEdge } from './proxy-edge.ts';
 
 /** What makes a member of the mesh a gateway. */
 export interface GatewayEdgeOptions {
@@ -22,30 +26,75 @@ export interface GatewayEdgeOptions {
 const FAILURE_LOG_RATE = { count: 10, intervalMs: 1_000 };
 
 /** The doors of `hauberk gateway`, which lead connections from outside to services of the mesh. */
-export function gatewayEdge({ file, onReload }: GatewayEdgeOptions): OpenEdge {
-  return async ({ room, connector, registry }) => {
-    const { clock, logger, metrics } = room;
-    const { trustDomain, namespace } = room.config;
-    const mayLog = createRateLimit(clock, FAILURE_LOG_RATE);
-    const live = new LiveConnections<EgressCut>(room.policies);
-    const outside = { ...room, live, mayLog };
-    const dependencies = { ...connector, mayLog, clock, metrics, trustDomain };
-    const request = (target: ServicePort) => ({
-      peer: spiffeId({ trustDomain, ...target }).uri,
-      connect: (signal: AbortSignal) => connectToService(target, dependencies, signal),
-    });
-    const gateway = await openGateway({
-      clock,
-      logger,
-      file,
-      namespace,
-      metrics: createGatewayMetrics(registry),
-      carry: (socket, target) => carry(socket, request(target), dependencies),
-      open: (target, signal) => openConnection(target, dependencies, signal),
-      routesOutside: (places) => room.conditions.carries('routes', places),
-      openOutside: (place, signal) => openOutsideForProgram(place, outside, signal),
-    });
-    onReload(() => void gateway.reload());
-    return gateway;
+export function gatewayEdge({ file, onReload }: GatewayEdgeOptions): EdgeProgram {
+  return {
+    async open(options) {
+      const gateway = await openGateway({ ...doorsOf(options), file });
+      onReload(() => void gateway.reload());
+      return gateway;
+    },
+    async lead({ room, registry, apply }) {
+      const { clock, logger } = room;
+      const metrics = createGatewayMetrics(registry);
+      const checked = async (listeners: readonly LoadedListener[]): Promise<boolean> => {
+        checkListeners(listeners, room);
+        return await apply(listeners);
+      };
+      const followed = await followFile({ clock, logger, metrics, file, apply: checked });
+      onReload(() => void followed.reload());
+      return followed;
+    },
+  };
+}
+
+/** The doors of a gateway in one of its workers, which is told what to open. */
+export interface WorkerEdge {
+  readonly open: OpenEdge;
+  /** Opens these instead, one call after the other. Rejects as `Doors.apply`. */
+  apply(listeners: readonly LoadedListener[]): Promise<void>;
+}
+
+/** Begins with these listeners, or with the newest of those that came before the doors are opened. */
+export function workerEdge(first: readonly LoadedListener[]): WorkerEdge {
+  let wanted = first;
+  let doors: Doors | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+  const applyNext = async (): Promise<void> => {
+    turn = turn.then(() => doors?.apply(wanted));
+    await turn;
+  };
+  return {
+    async open(options) {
+      doors = createDoors(doorsOf(options));
+      await applyNext();
+      return doors;
+    },
+    async apply(listeners) {
+      wanted = listeners;
+      await applyNext();
+    },
+  };
+}
+
+function doorsOf({ room, connector, registry }: EdgeOptions): DoorsOptions {
+  const { clock, logger, metrics } = room;
+  const { trustDomain, namespace } = room.config;
+  const mayLog = createRateLimit(clock, FAILURE_LOG_RATE);
+  const live = new LiveConnections<EgressCut>(room.policies);
+  const outside = { ...room, live, mayLog };
+  const dependencies = { ...connector, mayLog, clock, metrics, trustDomain };
+  const request = (target: ServicePort) => ({
+    peer: spiffeId({ trustDomain, ...target }).uri,
+    connect: (signal: AbortSignal) => connectToService(target, dependencies, signal),
+  });
+  return {
+    clock,
+    logger,
+    namespace,
+    metrics: createGatewayMetrics(registry),
+    carry: (socket, target) => carry(socket, request(target), dependencies),
+    open: (target, signal) => openConnection(target, dependencies, signal),
+    routesOutside: (places) => room.conditions.carries('routes', places),
+    openOutside: (place, signal) => openOutsideForProgram(place, outside, signal),
   };
 }

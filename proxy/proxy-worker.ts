@@ -13,6 +13,8 @@ import { createOwnAddresses } from './own-addresses.ts';
 import { localPolicy } from './policy/local-policy.ts';
 import { createPolicySource, type MutablePolicySource } from './policy/policy-source.ts';
 import { openDataPath, type DataPath } from './proxy-data-path.ts';
+import type { LoadedListener } from './gateway/load.ts';
+import type { WorkerEdge } from './proxy-gateway.ts';
 import { shareOfTunnelMemory } from './tunnel/tunnel-memory.ts';
 import { toErrorMessage } from './workers/error-message.ts';
 import { fromIdentityMessage } from './workers/identity-message.ts';
@@ -48,6 +50,10 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
   let knowledge: Knowledge | undefined;
   let opening: Promise<DataPath> | undefined;
   let path: DataPath | undefined;
+  let edge: WorkerEdge | undefined;
+  let newestListeners: readonly LoadedListener[] | undefined;
+  /** What was told so far is in force when this has resolved. */
+  let applied: Promise<void> = Promise.resolve();
 
   function start(message: WorkerStart): void {
     knowledge = learn(message);
@@ -56,8 +62,16 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
   }
 
   async function open(message: WorkerStart, known: Knowledge): Promise<DataPath> {
-    const { config, number, ownPorts } = message;
-    const logger = createLogger({ name: 'proxy', level: config.logLevel }).child({
+    const { config, number, ownPorts, listeners } = message;
+    if (listeners !== undefined) {
+      // Loaded here: the worker of a sidecar needs none of it.
+      const { workerEdge } = await import('./proxy-gateway.ts');
+      edge = workerEdge(newestListeners ?? listeners);
+    }
+    const logger = createLogger({
+      name: edge === undefined ? 'proxy' : 'gateway',
+      level: config.logLevel,
+    }).child({
       worker: number,
     });
     const dependencies = { clock, logger, random, signal: new AbortController().signal };
@@ -76,7 +90,7 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
       memory: shareOfTunnelMemory(config.workers),
     };
     const { registry, view } = known;
-    path = await openDataPath(room, { view, registry, openEdge: undefined });
+    path = await openDataPath(room, { view, registry, edge });
     await tell({ kind: 'opened', hbonePort: path.hbonePort });
     reportTraffic(path);
     return path;
@@ -127,7 +141,12 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
         case 'hurry':
           return hurried.abort();
         case 'confirm':
-          return void tell({ kind: 'confirmed', id: message.id });
+          // One that fails ends, and so do the questions that it was asked.
+          return void applied.then(() => tell({ kind: 'confirmed', id: message.id }), ignore);
+        case 'listeners':
+          newestListeners = message.listeners;
+          applied = edge?.apply(message.listeners) ?? applied;
+          return void applied.catch(fail);
         case 'metrics':
           return void reportMetrics(message.id, knowledge.registry);
         case 'identity':
@@ -173,3 +192,5 @@ function take(news: News, { identities, policies, view }: Knowledge): void {
     }
   }
 }
+
+function ignore(): void {}

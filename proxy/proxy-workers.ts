@@ -1,5 +1,7 @@
 import { PROXY_SETTINGS, type ProxyConfig } from './config.ts';
+import { isDeepStrictEqual } from 'node:util';
 import type { Endpoint, MeshView } from './discovery/mesh-view.ts';
+import type { LoadedListener } from './gateway/load.ts';
 import type { DataPath, DataPathOptions } from './proxy-data-path.ts';
 import type { Room } from './proxy-room.ts';
 import { Crew } from './workers/crew.ts';
@@ -7,6 +9,7 @@ import { toIdentityMessage } from './workers/identity-message.ts';
 import { createLedger } from './workers/ledger.ts';
 import { registerWorkerMetrics } from './workers/metrics.ts';
 import type { WorkerStart } from './workers/messages.ts';
+import { reserveListeners } from './workers/reserve-listeners.ts';
 import { reservePorts } from './workers/reserve-ports.ts';
 
 /** A worker that is busy is asked again at the next scrape; until then, what it told last counts. */
@@ -21,17 +24,19 @@ const METRICS_DEADLINE_MS = 2_000;
  */
 export async function openWorkers(
   room: Room,
-  { view, registry }: DataPathOptions,
+  { view, registry, edge }: DataPathOptions,
 ): Promise<DataPath> {
   const { clock, logger, random, policies, source, ownPorts } = room;
   const config = await reservePorts(forWorkers(room.config));
   const ledger = createLedger();
+  let listeners: readonly LoadedListener[] | undefined;
   const start = (number: number): WorkerStart => ({
     config,
     number,
     identity: toIdentityMessage(source.current(), 'leaf'),
     policy: policies.mesh,
     endpoints: view.endpoints(),
+    listeners,
     ownPorts: [...ownPorts],
   });
   const count = config.workers;
@@ -50,8 +55,18 @@ export async function openWorkers(
     for (const stop of stops) stop();
     await crew.close();
   };
+  const apply = async (loaded: readonly LoadedListener[]): Promise<boolean> => {
+    const before = listeners;
+    listeners = await reserveListeners(loaded, { workers: count, open: before ?? [] });
+    if (isDeepStrictEqual(before, listeners)) return false;
+    crew.tell({ kind: 'listeners', listeners });
+    await crew.confirmed();
+    return true;
+  };
   let hbonePort: number;
   try {
+    const led = await edge?.lead({ room, registry, apply });
+    if (led !== undefined) stops.push(() => void led.close());
     hbonePort = await crew.open();
   } catch (error) {
     await close();

@@ -21,7 +21,7 @@ import { localPolicy } from './policy/local-policy.ts';
 import { createPolicySource } from './policy/policy-source.ts';
 import { createOwnAddresses } from './own-addresses.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './proxy-data-path.ts';
-import type { OpenEdge } from './proxy-edge.ts';
+import type { EdgeProgram } from './proxy-edge.ts';
 import { placeOf } from './proxy-place.ts';
 import type { Room } from './proxy-room.ts';
 import { TUNNEL_MEMORY } from './tunnel/tunnel-memory.ts';
@@ -35,7 +35,7 @@ export interface ProxyDependencies {
   /** Ends the wait for a control plane that does not answer. */
   readonly signal: AbortSignal;
   /** Makes it a gateway, which has doors to the outside and none for peers. */
-  readonly openEdge?: OpenEdge;
+  readonly edge?: EdgeProgram;
 }
 
 /** A sidecar that is ready. */
@@ -125,7 +125,7 @@ export async function startProxy(
   };
 
   const path = own(
-    await openCarrier(room, { view: saved.view, registry, openEdge: dependencies.openEdge }),
+    await openCarrier(room, { view: saved.view, registry, edge: dependencies.edge }),
   );
   carrier.path = path;
   const sync = own(

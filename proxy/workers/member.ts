@@ -27,6 +27,7 @@ export class Member {
   readonly #ready = Promise.withResolvers<void>();
   readonly #asked = new Map<number, (answered: boolean) => void>();
   #lastId = 0;
+  #failure: string | undefined;
 
   constructor(start: WorkerStart) {
     this.number = start.number;
@@ -36,7 +37,8 @@ export class Member {
     this.opened.catch(ignore);
     this.ready.catch(ignore);
     this.#process = forkWorker((message) => this.#onMessage(message));
-    this.ended = this.#process.ended.then((how) => {
+    this.ended = this.#process.ended.then((exit) => {
+      const how = this.#failure === undefined ? exit : `${exit} (${this.#failure})`;
       this.isReady = false;
       const sentence = `worker ${start.number} ended ${how} before it was ready`;
       this.#fail(new WorkersError('worker-failed', sentence));
@@ -84,6 +86,7 @@ export class Member {
         this.isReady = true;
         return this.#ready.resolve();
       case 'failed':
+        this.#failure = message.error.message;
         return this.#fail(fromErrorMessage(message.error));
       case 'traffic':
         this.traffic = message.traffic;

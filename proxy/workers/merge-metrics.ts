@@ -1,4 +1,5 @@
 import { AggregatorRegistry, type Registry } from 'prom-client';
+import { GATEWAY_METRICS } from '../gateway/metrics.ts';
 import { PROXY_METRICS } from '../metrics-table.ts';
 
 /** A metric with its samples, as prom-client hands it from process to process. */
@@ -52,8 +53,11 @@ function aggregated(processes: readonly (readonly SampleFamily[])[]) {
   return AggregatorRegistry.aggregate(judged);
 }
 
+/** Sums of these would mean nothing: workers say the same, or are about to. */
+const EARLIEST: ReadonlySet<string> = new Set([GATEWAY_METRICS.certificateNotAfter.name]);
+
 function withAggregator(family: SampleFamily): SampleFamily {
-  const given = String(family.aggregator);
+  const given = EARLIEST.has(family.name) ? 'min' : String(family.aggregator);
   const aggregator = given === 'average' ? 'max' : given === 'omit' ? 'first' : given;
   return { ...family, aggregator: aggregator as SampleFamily['aggregator'] };
 }

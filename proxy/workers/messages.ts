@@ -3,6 +3,7 @@ import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import type { Traffic } from '../admin/report.ts';
 import type { ProxyConfig } from '../config.ts';
 import type { Endpoint } from '../discovery/mesh-view.ts';
+import type { LoadedListener } from '../gateway/load.ts';
 import type { SampleFamily } from './merge-metrics.ts';
 import type { ErrorMessage } from './error-message.ts';
 import type { IdentityMessage } from './identity-message.ts';
@@ -15,6 +16,8 @@ export interface WorkerStart {
   readonly identity: IdentityMessage;
   readonly policy: MeshPolicy | undefined;
   readonly endpoints: readonly Endpoint[];
+  /** Of a gateway: what it opens to the outside. */
+  readonly listeners: readonly LoadedListener[] | undefined;
   /** Ports of the sidecar that the primary listens on. */
   readonly ownPorts: readonly number[];
 }
@@ -30,6 +33,8 @@ export type ToWorker =
       /** Instance ids. */
       readonly removed: readonly string[];
     }
+  /** Of a gateway: open these, and close the others. */
+  | { readonly kind: 'listeners'; readonly listeners: readonly LoadedListener[] }
   /** The mesh is known as far as it can be: open the rest. */
   | { readonly kind: 'rest' }
   /** Say so when everything before this is in force. */

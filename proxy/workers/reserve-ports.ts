@@ -3,6 +3,23 @@ import type { HostPort } from '../../common/config/address.ts';
 import { listen } from '../../common/listen.ts';
 import type { ProxyConfig } from '../config.ts';
 
+/** Opens ports for plaintext and closes them again, all at a time, so that one that is named twice is noticed. */
+export class PortCheck implements AsyncDisposable {
+  readonly #opened: Server[] = [];
+
+  /** Resolves with the address, and with the port that the system chose where it is 0. Throws ListenError. */
+  async reserve(name: string, { host, port }: HostPort): Promise<HostPort> {
+    const server = createServer((socket) => socket.resetAndDestroy());
+    const address = await listen(server, { name, host, port });
+    this.#opened.push(server);
+    return { host, port: address.port };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#opened.map(closed));
+  }
+}
+
 /**
  * Opens each port for plaintext once and closes it again: workers share their ports, so that none of
  * them would notice that somebody else has one. A port 0 becomes the one that the system chose, the
@@ -11,30 +28,19 @@ import type { ProxyConfig } from '../config.ts';
  * @throws ListenError
  */
 export async function reservePorts(config: ProxyConfig): Promise<ProxyConfig> {
-  // All of them at a time, so that one that is named twice is noticed.
-  const opened: Server[] = [];
-  const reserve = async (name: string, { host, port }: HostPort): Promise<HostPort> => {
-    const server = createServer((socket) => socket.resetAndDestroy());
-    const address = await listen(server, { name, host, port });
-    opened.push(server);
-    return { host, port: address.port };
-  };
-  try {
-    const upstream: ProxyConfig['upstream'][number][] = [];
-    for (const one of config.upstream) {
-      upstream.push({ ...one, listen: await reserve('upstream', one.listen) });
-    }
-    const egress: ProxyConfig['egress'][number][] = [];
-    for (const one of config.egress) {
-      egress.push({ ...one, listen: await reserve('egress', one.listen) });
-    }
-    if (!config.transparent) return { ...config, upstream, egress };
-    const outboundListen = await reserve('outbound', config.outboundListen);
-    const inboundListen = await reserve('inbound', config.inboundListen);
-    return { ...config, upstream, egress, outboundListen, inboundListen };
-  } finally {
-    await Promise.all(opened.map(closed));
+  await using check = new PortCheck();
+  const upstream: ProxyConfig['upstream'][number][] = [];
+  for (const one of config.upstream) {
+    upstream.push({ ...one, listen: await check.reserve('upstream', one.listen) });
   }
+  const egress: ProxyConfig['egress'][number][] = [];
+  for (const one of config.egress) {
+    egress.push({ ...one, listen: await check.reserve('egress', one.listen) });
+  }
+  if (!config.transparent) return { ...config, upstream, egress };
+  const outboundListen = await check.reserve('outbound', config.outboundListen);
+  const inboundListen = await check.reserve('inbound', config.inboundListen);
+  return { ...config, upstream, egress, outboundListen, inboundListen };
 }
 
 async function closed(server: Server): Promise<void> {

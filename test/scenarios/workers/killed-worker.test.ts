@@ -9,7 +9,7 @@ import { startHttpApp } from '../../helpers/http-app.ts';
 import { startHttpLoad } from '../../helpers/http-load.ts';
 import { startMesh } from '../../helpers/mesh.ts';
 import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
-import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
+import { connectTcp, readText } from '../../helpers/tcp-client.ts';
 import { workerPids } from '../../helpers/workers.ts';
 
 const CONNECTIONS = 24;
@@ -30,10 +30,10 @@ test('kill -9 of a worker costs its connections and nothing else', async (t) => 
     const client = await connectTcp(t, port);
     t.true(await echoes(client), 'it is carried');
     open.add(client);
-    void endOf(client).then(() => {
-      open.delete(client);
-      ended += 1;
-    });
+    const gone = (): void => {
+      if (open.delete(client)) ended += 1;
+    };
+    client.once('end', gone).once('close', gone);
   };
   for (let at = 0; at < CONNECTIONS; at += 1) await call();
   const before = await web.metrics();

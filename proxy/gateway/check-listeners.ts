@@ -1,0 +1,41 @@
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import type { Clock } from '../../common/clock.ts';
+import { createBehaviour } from './create-behaviour.ts';
+import { createServiceClients } from './http/service-clients.ts';
+import type { LoadedListener } from './load.ts';
+import { createGatewayMetrics } from './metrics.ts';
+import type { Services } from './service.ts';
+
+/** What checking takes. */
+export interface CheckOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: { readonly namespace: string };
+}
+
+/** A process that only checks has no way into the mesh. */
+const NOWHERE: Services = {
+  open: () => Promise.reject(new Error('this process carries nothing')),
+  carry: () => Promise.resolve(),
+  openOutside: () => Promise.reject(new Error('this process carries nothing')),
+  routesOutside: () => {},
+};
+
+/** Makes what the listeners would do, and throws it away. Throws ConfigError when that cannot be made. */
+export function checkListeners(
+  listeners: readonly LoadedListener[],
+  { clock, logger, config: { namespace } }: CheckOptions,
+): void {
+  const clients = createServiceClients(NOWHERE);
+  const metrics = createGatewayMetrics(new Registry());
+  try {
+    for (const loaded of listeners) {
+      const { name } = loaded.config;
+      const own = { name, metrics: metrics.of(name), refuse: () => {}, clients };
+      createBehaviour(loaded, { ...NOWHERE, clock, logger, namespace, ...own }).refuse();
+    }
+  } finally {
+    clients.close();
+  }
+}
