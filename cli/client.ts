@@ -7,7 +7,12 @@ import { createChannel, type ControlPlaneChannel } from '../common/rpc/channel.t
 import { AdminClient as AdminStub } from '../proto/gen/hauberk/v1/admin.ts';
 import type * as wire from '../proto/gen/hauberk/v1/admin.ts';
 import { type AuthorityClient, authorityCalls } from './client-authority.ts';
-import { type BundleClient, bundleCalls } from './client-bundle.ts';
+import {
+  type BundleClient,
+  bundleCalls,
+  type FederatedInfo,
+  toFederated,
+} from './client-bundle.ts';
 import type { Ask } from './client-call.ts';
 import { type MeshConfigClient, meshConfigCalls } from './client-mesh-config.ts';
 import type { AdminCredential } from './credential.ts';
@@ -162,7 +167,11 @@ export interface AdminClient extends MeshConfigClient, AuthorityClient, BundleCl
   listRevocations(): Promise<RevocationInfo[]>;
   listWorkloads(): Promise<WorkloadInfo[]>;
   /** The same, and what there is to say about the control plane itself. */
-  status(): Promise<{ workloads: WorkloadInfo[]; keysEncrypted: boolean }>;
+  status(): Promise<{
+    workloads: WorkloadInfo[];
+    keysEncrypted: boolean;
+    federated: FederatedInfo[];
+  }>;
   /** Newest first. */
   listCertificates(filter: CertificateFilter): Promise<CertificateInfo[]>;
 }
@@ -184,10 +193,11 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
   const stub = channel.client(AdminStub);
   const ask = asker(channel, clock);
   const status: AdminClient['status'] = async () => {
-    const { workloads, keysEncrypted } = await ask<wire.ListWorkloadsResponse>((...rest) =>
-      stub.listWorkloads({}, ...rest),
+    const { workloads, keysEncrypted, federated } = await ask<wire.ListWorkloadsResponse>(
+      (...rest) => stub.listWorkloads({}, ...rest),
     );
-    return { workloads: workloads.map(toWorkload), keysEncrypted };
+    const domains = federated.map(toFederated);
+    return { workloads: workloads.map(toWorkload), keysEncrypted, federated: domains };
   };
   return {
     async createToken({ namespace, service = '', ttlSeconds, uses = 0 }) {

@@ -88,6 +88,20 @@ export const controlPlaneSettings = {
   unlockPassphrase: secretSetting(text.optional(), {
     description: 'a passphrase that they are encrypted with instead',
   }),
+  bundleListen: setting(listenAddress.optional(), {
+    description:
+      'where our trust bundle is served to other trust domains, over HTTPS; nowhere by default',
+    placeholder: 'HOST:PORT',
+  }),
+  bundleCert: setting(filePath.optional(), {
+    description:
+      "certificate for that, in PEM, followed; the control plane's own of the mesh without it",
+    placeholder: 'FILE',
+  }),
+  bundleKey: setting(filePath.optional(), {
+    description: 'private key of that certificate, in PEM, followed',
+    placeholder: 'FILE',
+  }),
   drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
     description: 'how long to wait for calls that are under way when it is told to end',
     placeholder: 'SECONDS',

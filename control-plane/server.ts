@@ -26,10 +26,13 @@ import {
   upstreamPaths,
 } from './ca/upstream/upstream-files.ts';
 import type { ControlPlaneSettings } from './config.ts';
+import { openFederations } from './federation/federations.ts';
+import { fetchBundle } from './federation/fetch-bundle.ts';
 import { encodeBackup } from './keys/backup-file.ts';
 import { openIssuanceLedger } from './ca/issuance-ledger.ts';
 import { sealedStore } from './keys/sealed-store.ts';
 import { openVault, readVault } from './keys/vault.ts';
+import { serveBundle } from './server-bundle-endpoint.ts';
 import { startMaintenance } from './server-maintenance.ts';
 import { followRootChanges } from './server-root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
@@ -63,6 +66,8 @@ export type Settings = Omit<
 export interface ControlPlane extends AsyncDisposable {
   readonly grpcPort: number;
   readonly httpPort: number;
+  /** Where the trust bundle is served, when it is. */
+  readonly bundlePort: number | undefined;
   /** The credential of the operator. */
   readonly adminFile: string;
   /** Everything that it knows in one file, encrypted when its keys are. */
@@ -134,6 +139,9 @@ export async function startControlPlane(
   const metrics = createControlPlaneMetrics(metricsRegistry);
   const revocations = createRevocations({ store, ca, tokens, clock, turns });
   const common = { ca, tokens, registry, configs, revocations, view, clock, logger, metrics };
+  const federations = use(
+    await openFederations({ ...common, trustDomain, store, turns, fetch: fetchBundle }),
+  );
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const sync = use(createSyncHandler({ ...common, trustDomain, hub }));
 
@@ -162,6 +170,7 @@ export async function startControlPlane(
             fromFiles: upstream !== undefined,
           }),
           addedRoots: createAddedRoots({ ...common, authorities }),
+          federations,
           ledger,
           keysEncrypted: dataKey !== undefined,
           configFile: configFile?.path,
@@ -172,7 +181,14 @@ export async function startControlPlane(
       metrics,
     }),
   );
-  const server = use(certificate.keepRenewed((identity) => listener.reload(identity)));
+  const { identity } = certificate;
+  const served = use(await serveBundle({ ...common, settings, identity }));
+  const server = use(
+    certificate.keepRenewed((next) => {
+      listener.reload(next);
+      served.reload(next);
+    }),
+  );
   const ownCertificates = [server, admin];
   use(followRootChanges({ authorities, ownCertificates, tokenFiles, listener }));
   use(
@@ -229,6 +245,7 @@ export async function startControlPlane(
   return {
     grpcPort: listener.port,
     httpPort: http.port,
+    bundlePort: served.port,
     adminFile: admin.path,
     async backup() {
       const vault = await readVault(plainStore);

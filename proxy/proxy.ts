@@ -108,7 +108,7 @@ export async function startProxy(
     stateDirectory: config.stateDir,
     bundle: () => identity.source.current().bundle,
   });
-  const source = own(withRevocations(identity.source, saved.revocations));
+  const source = own(withRevocations(identity.source, saved.revocations, saved.federation));
   readiness.watch(source);
   metrics.certificate(() => certificateGauge(source.current()));
   const addresses = createOwnAddresses({ clock, advertised: config.advertise?.address });

@@ -47,7 +47,7 @@ const ARCHITECTURE: Architecture = {
       ['server*'],
       ['api/', 'dashboard/', 'store/sqlite/'],
       ['registry/'],
-      ['revocation/'],
+      ['revocation/', 'federation/'],
       ['ca/', 'tokens/', 'policy/', 'keys/'],
       ['config*', 'metrics*', 'store/', 'turns.ts'],
     ],

@@ -3,12 +3,12 @@ import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { runAdminCommand } from './admin-command.ts';
-import { bundleDocument, bundleReport } from './bundle-report.ts';
+import { bundleDocument, bundleReport, federationComplaints } from './bundle-report.ts';
 
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk bundle list',
   summary:
-    'Lists the roots that sidecars believe: those of the mesh itself, and what was added to them.',
+    'Lists the roots that sidecars believe: those of the mesh itself, what was added to them, and those of other trust domains.',
   settings: ADMIN_SETTINGS,
   examples: [{ purpose: 'whom sidecars believe', line: 'hauberk bundle list' }],
 };
@@ -18,6 +18,8 @@ export function bundleList(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { json }) => {
     const bundle = await client.listBundle();
     if (json) return formatJson(bundleDocument(bundle));
-    return bundleReport(bundle, context.clock.now());
+    const nowMs = context.clock.now();
+    context.stderr.write(federationComplaints(bundle.federated, nowMs));
+    return bundleReport(bundle, nowMs);
   });
 }

@@ -1,10 +1,10 @@
-import type { BundleInfo } from '../client-bundle.ts';
-import { formatMoment, toTimestamp } from '../output/relative-time.ts';
+import type { BundleInfo, FederatedInfo } from '../client-bundle.ts';
+import { formatMoment, formatSpan, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
 
 /** The bundle for people. */
-export function bundleReport({ roots }: BundleInfo, nowMs: number): string {
-  return formatTable(
+export function bundleReport({ roots, federated }: BundleInfo, nowMs: number): string {
+  const own = formatTable(
     ['ROOT', 'WHOSE', 'EXPIRES', 'SUBJECT'],
     roots.map(({ digest, added, notAfterMs, subject }) => [
       digest,
@@ -13,17 +13,56 @@ export function bundleReport({ roots }: BundleInfo, nowMs: number): string {
       subject,
     ]),
   );
+  return federated.length === 0 ? own : `${own}\n${federatedReport(federated, nowMs)}`;
+}
+
+/** Other trust domains for people. */
+export function federatedReport(federated: readonly FederatedInfo[], nowMs: number): string {
+  return formatTable(
+    ['TRUST DOMAIN', 'ROOTS', 'FROM', 'REFRESHED'],
+    federated.map(({ trustDomain, roots, url = 'a file', refreshedMs }) => [
+      trustDomain,
+      roots.length,
+      url,
+      refreshedMs === undefined ? '' : `${formatSpan(nowMs - refreshedMs)} ago`,
+    ]),
+  );
+}
+
+/** One line for each trust domain whose bundle cannot be refreshed. */
+export function federationComplaints(federated: readonly FederatedInfo[], nowMs: number): string {
+  return federated
+    .flatMap(({ trustDomain, failure }) =>
+      failure === undefined
+        ? []
+        : `the bundle of ${trustDomain} has not been refreshed for ${formatSpan(nowMs - failure.sinceMs)}: ${failure.sentence}\n`,
+    )
+    .join('');
 }
 
 /** The bundle as `--json` prints it; docs/json-output.md describes it. */
-export function bundleDocument({ version, roots }: BundleInfo): Readonly<Record<string, unknown>> {
+export function bundleDocument(bundle: BundleInfo): Readonly<Record<string, unknown>> {
+  const { version, roots, federated } = bundle;
+  return { version, roots: roots.map(rootDocument), federated: federated.map(federatedDocument) };
+}
+
+/** Another trust domain as `--json` prints it. */
+export function federatedDocument(federated: FederatedInfo): Readonly<Record<string, unknown>> {
+  const { trustDomain, roots, url, endpointId, sequence, refreshedMs, failure } = federated;
   return {
-    version,
-    roots: roots.map(({ digest, added, notAfterMs, subject }) => ({
-      digest,
-      added,
-      notAfter: toTimestamp(notAfterMs),
-      subject,
-    })),
+    trustDomain,
+    roots: roots.map(rootDocument),
+    url: url ?? null,
+    endpointId: endpointId ?? null,
+    sequence: sequence ?? null,
+    refreshedAt: refreshedMs === undefined ? null : toTimestamp(refreshedMs),
+    failure:
+      failure === undefined
+        ? null
+        : { since: toTimestamp(failure.sinceMs), reason: failure.sentence },
   };
+}
+
+function rootDocument({ digest, added, notAfterMs, subject }: BundleInfo['roots'][number]) {
+  return { digest, added, notAfter: toTimestamp(notAfterMs), subject };
 }

@@ -6,6 +6,7 @@ import type { WorkloadInfo } from '../client.ts';
 import { formatJson } from '../output/json.ts';
 import { formatSpan, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
+import { federatedDocument, federationComplaints } from './bundle-report.ts';
 import { runAdminCommand } from './admin-command.ts';
 
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
@@ -44,13 +45,14 @@ const NOT_ENCRYPTED =
 /** `hauberk status` */
 export function status(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { json }) => {
-    const { workloads, keysEncrypted } = await client.status();
+    const { workloads, keysEncrypted, federated } = await client.status();
     const nowMs = context.clock.now();
     if (json) {
       const sidecars = workloads.map((one) => sidecarDocument(one, nowMs));
-      return formatJson({ sidecars, keysEncrypted });
+      return formatJson({ sidecars, keysEncrypted, federated: federated.map(federatedDocument) });
     }
     if (!keysEncrypted) context.stderr.write(NOT_ENCRYPTED);
+    context.stderr.write(federationComplaints(federated, nowMs));
     if (workloads.length === 0) context.stderr.write('no sidecar has joined yet\n');
     const sidecars = formatTable(
       HEADER,

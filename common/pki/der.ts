@@ -167,3 +167,12 @@ function primitiveBytes(node: DerNode): Buffer | undefined {
   if (node.constructed || typeof node.value !== 'string') return undefined;
   return Buffer.from(node.value, 'latin1');
 }
+
+/** A primitive, context-specific node: its tag and its bytes; undefined for anything else. */
+export function taggedPrimitive(
+  node: DerNode | undefined,
+): { readonly tag: number; readonly bytes: Buffer } | undefined {
+  if (node?.tagClass !== Class.CONTEXT_SPECIFIC) return undefined;
+  const bytes = primitiveBytes(node);
+  return bytes === undefined ? undefined : { tag: Number(node.type), bytes };
+}

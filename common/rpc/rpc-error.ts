@@ -39,6 +39,8 @@ export const REFUSALS = [
   'issuer-from-files',
   'root-unusable',
   'root-in-use',
+  'federation-invalid',
+  'federation-unavailable',
   'config-invalid',
   'config-conflict',
   'config-from-file',

@@ -7,6 +7,7 @@ import type { AddedRoots } from '../ca/added-roots.ts';
 import type { IssuerRequests } from '../ca/upstream/issuer-request.ts';
 import type { RootRotation } from '../ca/rotation/root-rotation.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
+import type { Federations } from '../federation/federations.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
@@ -15,7 +16,7 @@ import type { Revocations } from '../revocation/revocations.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import { toCertificateMessage, toTokenMessage, toWorkloadMessage } from './admin-messages.ts';
 import { createAuthorityHandlers, type AuthorityHandlers } from './admin-authority.ts';
-import { createBundleHandlers, type BundleHandlers } from './admin-bundle.ts';
+import { createBundleHandlers, toFederatedDomain, type BundleHandlers } from './admin-bundle.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlers } from './admin-mesh-config.ts';
 import { createRevocationHandlers, type RevocationHandlers } from './admin-revocations.ts';
 import { createForOperators } from './for-operators.ts';
@@ -30,6 +31,7 @@ export interface AdminHandlersOptions {
   readonly rotation: RootRotation;
   readonly issuerRequests: IssuerRequests;
   readonly addedRoots: AddedRoots;
+  readonly federations: Federations;
   readonly revocations: Revocations;
   readonly view: Pick<MeshView, 'revocations'>;
   readonly configs: MeshConfigStore;
@@ -77,6 +79,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     listWorkloads: forOperators(() => ({
       workloads: registry.list().map(toWorkloadMessage),
       keysEncrypted,
+      federated: options.federations.list().map(toFederatedDomain),
     })),
     verifyCertificates: forOperators(async ({ sequence, hash }) => {
       const noted = hash === '' ? undefined : { sequence, hash };

@@ -6,6 +6,7 @@ import { PkiError } from '../../common/pki/pki-error.ts';
 import { rpcError, type StatusError } from '../../common/rpc/reason.ts';
 import type { Refusal } from '../../common/rpc/rpc-error.ts';
 import { CaError } from '../ca/ca-error.ts';
+import { FederationError } from '../federation/federation-error.ts';
 import { MeshConfigStoreError } from '../policy/mesh-config-error.ts';
 import { RegistryError } from '../registry/registry-error.ts';
 import { RevocationError } from '../revocation/revocation-error.ts';
@@ -49,6 +50,8 @@ const STATUS: Record<Refusal, status> = {
   'issuer-from-files': status.FAILED_PRECONDITION,
   'root-unusable': status.INVALID_ARGUMENT,
   'root-in-use': status.FAILED_PRECONDITION,
+  'federation-invalid': status.INVALID_ARGUMENT,
+  'federation-unavailable': status.FAILED_PRECONDITION,
   'config-invalid': status.INVALID_ARGUMENT,
   'config-conflict': status.ABORTED,
   'config-from-file': status.FAILED_PRECONDITION,
@@ -91,6 +94,7 @@ function reasonFor(error: unknown): Refusal {
     return error.code === 'config-version-unknown' ? 'not-found' : error.code;
   }
   if (error instanceof CaError) return caReason(error);
+  if (error instanceof FederationError) return federationReason(error);
   if (error instanceof RevocationError) return revocationReason(error);
   if (error instanceof StoreError) return error.code === 'invalid' ? 'internal' : 'unavailable';
   return 'internal';
@@ -166,6 +170,10 @@ function revocationReason({ code }: RevocationError): Refusal {
     case 'revocation-busy':
       return 'unavailable';
   }
+}
+
+function federationReason({ code }: FederationError): Refusal {
+  return code === 'federation-unknown' ? 'not-found' : code;
 }
 
 function registryReason({ code }: RegistryError): Refusal {

@@ -4,14 +4,16 @@ import { toPolicyMessage } from '../../common/rpc/policy-message.ts';
 import {
   SyncResponse,
   type Endpoint as EndpointMessage,
+  type FederatedBundles as FederatedMessage,
   type Revocations as RevocationsMessage,
 } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { FederatedBundle } from '../federation/federation-record.ts';
 import type { MeshDelta, MeshSnapshot } from '../registry/mesh-view.ts';
 import type { SidecarRecord } from '../registry/sidecar-record.ts';
 
 /** The whole view, in the bytes that travel. */
 export function encodeSnapshot(snapshot: MeshSnapshot): Buffer {
-  const { version, endpoints, bundle, revocations, policy } = snapshot;
+  const { version, endpoints, bundle, federated, revocations, policy } = snapshot;
   return encode({
     version,
     change: {
@@ -19,6 +21,7 @@ export function encodeSnapshot(snapshot: MeshSnapshot): Buffer {
       value: {
         endpoints: endpoints.map(toEndpointMessage),
         bundle: toBundleMessage(bundle),
+        federated: toFederatedMessage(federated),
         revocations: toRevocationsMessage(revocations),
         policy: toPolicyMessage(policy),
       },
@@ -28,7 +31,7 @@ export function encodeSnapshot(snapshot: MeshSnapshot): Buffer {
 
 /** What changed, in the bytes that travel. */
 export function encodeDelta(delta: MeshDelta): Buffer {
-  const { version, upserted, removed, bundle, revocations, policy } = delta;
+  const { version, upserted, removed, bundle, federated, revocations, policy } = delta;
   return encode({
     version,
     change: {
@@ -37,6 +40,7 @@ export function encodeDelta(delta: MeshDelta): Buffer {
         upserted: upserted.map(toEndpointMessage),
         removed: [...removed],
         bundle: bundle === undefined ? undefined : toBundleMessage(bundle),
+        federated: federated === undefined ? undefined : toFederatedMessage(federated),
         revocations: revocations === undefined ? undefined : toRevocationsMessage(revocations),
         policy: policy === undefined ? undefined : toPolicyMessage(policy),
       },
@@ -46,6 +50,14 @@ export function encodeDelta(delta: MeshDelta): Buffer {
 
 function encode(response: SyncResponse): Buffer {
   return Buffer.from(SyncResponse.encode(response).finish());
+}
+
+function toFederatedMessage(bundles: readonly FederatedBundle[]): FederatedMessage {
+  return {
+    bundles: bundles.map(({ trustDomain, sequence = 0, roots }) =>
+      toBundleMessage({ trustDomain, version: sequence, roots }),
+    ),
+  };
 }
 
 function toRevocationsMessage({ all }: RevocationList): RevocationsMessage {

@@ -1,5 +1,5 @@
 /** What sidecars are told besides endpoints; each is told as a whole when it has changed. */
-export type ViewTopic = 'bundle' | 'policy' | 'revocations';
+export type ViewTopic = 'bundle' | 'federated' | 'policy' | 'revocations';
 
 /** What one version of the view changed: instance ids, and topics. */
 export interface ViewTouch {

@@ -7,6 +7,11 @@ import { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { BUNDLE_KEY } from '../ca/authorities.ts';
 import { decodeBundle } from '../ca/stored-authority.ts';
+import {
+  decodeFederated,
+  FEDERATED_PREFIX,
+  type FederatedBundle,
+} from '../federation/federation-record.ts';
 import { CONFIG_KEY, decodeReadConfig, NO_CONFIG } from '../policy/config-record.ts';
 import {
   decodeRevocation,
@@ -29,6 +34,8 @@ export interface MeshSnapshot {
   readonly version: number;
   readonly endpoints: readonly SidecarRecord[];
   readonly bundle: TrustBundle;
+  /** Of other trust domains. */
+  readonly federated: readonly FederatedBundle[];
   readonly revocations: RevocationList;
   readonly policy: MeshPolicy;
 }
@@ -40,6 +47,8 @@ export interface MeshDelta {
   /** Instance ids. */
   readonly removed: readonly string[];
   readonly bundle?: TrustBundle;
+  /** All of them, when they have changed. */
+  readonly federated?: readonly FederatedBundle[];
   readonly policy?: MeshPolicy;
   /** All of them, when they have changed. */
   readonly revocations?: RevocationList;
@@ -74,6 +83,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   const { entries, revision } = await store.range(MESH_PREFIX);
   const sidecars = new Map<string, SidecarRecord>();
   const revoked = new Map<string, RevocationRecord>();
+  const federated = new Map<string, FederatedBundle>();
   let bundle: TrustBundle | undefined;
   let config = NO_CONFIG;
   /** Made when it is asked for. */
@@ -81,6 +91,8 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   for (const entry of entries) {
     if (entry.key === BUNDLE_KEY) bundle = decodeBundle(entry);
     else if (entry.key === CONFIG_KEY) config = decodeReadConfig(entry);
+    else if (entry.key.startsWith(FEDERATED_PREFIX))
+      federated.set(entry.key, decodeFederated(entry));
     else if (entry.key.startsWith(REVOKED_PREFIX)) revoked.set(entry.key, decodeRevocation(entry));
     else if (entry.key.startsWith(SIDECAR_PREFIX)) {
       const record = decodeSidecar(entry);
@@ -117,6 +129,10 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
         } else if (key === CONFIG_KEY && event.kind === 'put') {
           config = decodeReadConfig(event.entry);
           topics.push('policy');
+        } else if (key.startsWith(FEDERATED_PREFIX)) {
+          if (event.kind === 'put') federated.set(key, decodeFederated(event.entry));
+          else federated.delete(key);
+          topics.push('federated');
         } else if (key.startsWith(REVOKED_PREFIX)) {
           if (event.kind === 'put') revoked.set(key, decodeRevocation(event.entry));
           else revoked.delete(key);
@@ -160,6 +176,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
       version: history.version,
       endpoints: [...sidecars.values()].filter(isEndpoint),
       bundle: presentBundle(),
+      federated: [...federated.values()],
       policy: presentPolicy(),
       revocations: presentRevocations(),
     }),
@@ -179,6 +196,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
         upserted,
         removed,
         ...(topics.has('bundle') ? { bundle: presentBundle() } : {}),
+        ...(topics.has('federated') ? { federated: [...federated.values()] } : {}),
         ...(topics.has('policy') ? { policy: presentPolicy() } : {}),
         ...(topics.has('revocations') ? { revocations: presentRevocations() } : {}),
       };

@@ -5,6 +5,7 @@ import { describeError } from '../../common/errors.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { MutablePolicySource } from '../policy/policy-source.ts';
 import { createMeshView, type MutableMeshView } from './mutable-view.ts';
+import { createFederation, type KnownFederation } from './federation.ts';
 import { createRevocations, type KnownRevocations } from './revocations.ts';
 import { loadView, saveView, type SavedView } from './view-file.ts';
 
@@ -24,6 +25,8 @@ export interface KeptView {
   readonly view: MutableMeshView;
   /** Who must not be let in. A change of these is on disk at once. */
   readonly revocations: KnownRevocations;
+  /** Other trust domains. A change of these is on disk at once, too. */
+  readonly federation: KnownFederation;
   /** The view has changed: save it soon. */
   touch(): void;
   /** What the control plane need not send again; 0 while the newest policy is not in force. */
@@ -62,6 +65,7 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
           endpoints: view.endpoints(),
           revocations: revocations.current().all,
           policy: policies.mesh,
+          federated: federation.current(),
         },
         bundle(),
       );
@@ -85,9 +89,14 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
   revocations.onChange(() => {
     saving = save();
   });
+  const federation = createFederation(restored?.federated);
+  federation.onChange(() => {
+    saving = save();
+  });
   return {
     view,
     revocations,
+    federation,
     get resumeVersion() {
       return resumeVersion();
     },

@@ -88,6 +88,8 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     const taken = policy === undefined || takePolicy(policy);
     // Roots before the endpoints, which may have certificates from the new one.
     if (update.bundle !== undefined) await takeBundle(update.bundle);
+    // An older stream must not bring a root back that was dropped.
+    if (isNews && update.federated !== undefined) saved.federation.replace(update.federated);
     // Before the endpoints: whoever is revoked must not be dialled.
     if (isNews) saved.revocations.merge(update.revocations);
     view.apply(update.view);

@@ -8,6 +8,7 @@ import type {
   SyncRequest,
   SyncResponse,
 } from '../../proto/gen/hauberk/v1/discovery.ts';
+import { readFederated, type RootsByDomain } from './federation.ts';
 import { fromEndpointMessage, type EndpointMessage } from './endpoint-message.ts';
 import type { Endpoint } from './mesh-view.ts';
 import type { ViewUpdate } from './mutable-view.ts';
@@ -49,6 +50,8 @@ export interface SyncUpdate {
   readonly view: ViewUpdate;
   readonly bundle: BundleMessage | undefined;
   readonly policy: PolicyMessage | undefined;
+  /** Other trust domains, when that is news. */
+  readonly federated: RootsByDomain | undefined;
   /** What was revoked, as far as it is news. */
   readonly revocations: readonly Revocation[];
 }
@@ -73,18 +76,20 @@ export function readResponse(
         return [];
       }
     });
+  const federation = change?.value.federated;
+  const federated = federation && readFederated(federation, { logger, trustDomain });
   switch (change?.$case) {
     case 'snapshot': {
       const { bundle, endpoints, policy } = change.value;
       const revocations = fromRevocationsMessage(change.value.revocations);
       const view = { kind: 'snapshot', version, endpoints: read(endpoints) } as const;
-      return { view, bundle, policy, revocations };
+      return { view, bundle, policy, federated, revocations };
     }
     case 'delta': {
       const { bundle, policy, removed, upserted } = change.value;
       const revocations = fromRevocationsMessage(change.value.revocations);
       const view = { kind: 'delta', version, upserted: read(upserted), removed } as const;
-      return { view, bundle, policy, revocations };
+      return { view, bundle, policy, federated, revocations };
     }
     case undefined:
       return undefined;

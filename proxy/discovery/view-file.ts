@@ -4,11 +4,13 @@ import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { systemErrorCode } from '../../common/errors.ts';
+import { parsePemChain, toPem } from '../../common/pki/pem.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { fromPolicyMessage, toPolicyMessage } from '../../common/rpc/policy-message.ts';
 import { DiscoveryError } from './discovery-error.ts';
+import type { RootsByDomain } from './federation.ts';
 import { fromEndpointMessage, toEndpointMessage } from './endpoint-message.ts';
 import type { Endpoint } from './mesh-view.ts';
 
@@ -19,6 +21,8 @@ export interface SavedView {
   readonly revocations: readonly Revocation[];
   /** Undefined when there was none. */
   readonly policy: MeshPolicy | undefined;
+  /** Other trust domains. */
+  readonly federated: RootsByDomain;
 }
 
 const FILE_NAME = 'view.json';
@@ -49,6 +53,8 @@ const savedSchema = z.object({
       }),
     )
     .default([]),
+  /** Names and PEM. */
+  federated: z.array(z.tuple([z.string(), z.string()])).default([]),
   policy: z
     .object({
       level: z.number(),
@@ -93,7 +99,7 @@ const savedSchema = z.object({
 /** Saves a view so that a crash leaves this one or the one before. Rejects with the system's error. */
 export async function saveView(
   stateDirectory: string,
-  { version, endpoints, revocations, policy }: SavedView,
+  { version, endpoints, revocations, policy, federated }: SavedView,
   bundle: TrustBundle,
 ): Promise<void> {
   const saved: z.infer<typeof savedSchema> = {
@@ -103,6 +109,7 @@ export async function saveView(
     endpoints: endpoints.map(toEndpointMessage),
     revocations: [...revocations],
     policy: policy === undefined ? undefined : toPolicyMessage(policy),
+    federated: [...federated].map(([name, roots]) => [name, toPem(roots)]),
   };
   makeDirectory(stateDirectory, 0o700);
   await writeFileAtomically(join(stateDirectory, FILE_NAME), JSON.stringify(saved), FILE_MODE);
@@ -124,7 +131,9 @@ export async function loadView(
     const endpoints = saved.endpoints.map((one) => fromEndpointMessage(one, bundle.trustDomain));
     const policy =
       saved.policy && fromPolicyMessage({ ...saved.policy, egress: saved.policy.egress });
-    return { version: saved.version, endpoints, revocations: saved.revocations, policy };
+    const federated = new Map(saved.federated.map(([name, pem]) => [name, parsePemChain(pem)]));
+    const { version, revocations } = saved;
+    return { version, endpoints, revocations, policy, federated };
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return undefined;
     throw new DiscoveryError('view-file', `expected the view of the last run in ${path}`, {

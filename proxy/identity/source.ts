@@ -7,7 +7,12 @@ import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 export interface PeerTrust extends TrustBundle {
   /** Set by `withRevocations`, which everything that meets peers gets its identity from. */
   readonly revocations?: RevocationList;
+  /** Roots of other trust domains, each for its own peers alone; set in the same way. */
+  readonly federated?: FederatedRoots;
 }
+
+/** Roots of other trust domains, by their names. */
+export type FederatedRoots = ReadonlyMap<string, readonly X509Certificate[]>;
 
 /** Everything that one handshake needs, at one moment; immutable, replaced as a whole. */
 export interface WorkloadIdentity {

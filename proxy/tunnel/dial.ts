@@ -64,7 +64,8 @@ export function createDial(options: DialOptions): Dial {
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       await Promise.race([secured(socket, target), interrupted]);
-      const check = checkPeer(socket, identity.bundle, clock.now());
+      const { federated: _others, ...own } = identity.bundle;
+      const check = checkPeer(socket, own, clock.now());
       const { peer, certificate } = requireExpected(check, target);
       tunnel = new ClientTunnel({
         socket,

@@ -17,7 +17,7 @@ import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { ServerTunnel } from './server-tunnel.ts';
-import { identityContextOptions } from './secure-context.ts';
+import { acceptingContextOptions } from './secure-context.ts';
 import { isStale, tunnelExpiryMs } from './staleness.ts';
 import { DEFAULT_LISTEN_LIMITS, DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { ListenLimits, TunnelLimits } from './tunnel-limits.ts';
@@ -58,7 +58,7 @@ export async function listenTunnels(
   const tunnels = new InboundTunnels(clock, limits);
 
   const tlsServer = createTlsServer({
-    ...identityContextOptions(source.current()),
+    ...acceptingContextOptions(source.current()),
     ALPNProtocols: [HBONE_ALPN],
     requestCert: true,
     // Judged by checkPeer, which can say why.
@@ -168,7 +168,7 @@ export async function listenTunnels(
 
   function onIdentity(identity: WorkloadIdentity): void {
     try {
-      tlsServer.setSecureContext(identityContextOptions(identity));
+      tlsServer.setSecureContext(acceptingContextOptions(identity));
     } catch (error) {
       logger.error(
         { event: 'identity-unusable', err: error },

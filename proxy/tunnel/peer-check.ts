@@ -6,7 +6,9 @@ import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { PeerTrust } from '../identity/source.ts';
-import { isForsaken, isWithdrawn, type AcceptedChain } from './withdrawn-roots.ts';
+import { peerRootsOf } from '../../common/pki/trust-bundle.ts';
+import { leadsToRoot } from '../../common/pki/verified-path.ts';
+import { isForsaken, isWithdrawn, leadsTo, type AcceptedChain } from './withdrawn-roots.ts';
 
 /** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */
 export type HandshakeRefusal =
@@ -67,13 +69,30 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
     const known = code === 'san-missing' || code === 'san-multiple' ? code : 'spiffe-id';
     return refused(known, describeError(error));
   }
-  if (peer.trustDomain !== bundle.trustDomain) {
+  const isForeign = peer.trustDomain !== bundle.trustDomain;
+  const foreign = isForeign ? bundle.federated?.get(peer.trustDomain) : undefined;
+  if (isForeign && foreign === undefined) {
     return refused(
       'wrong-trust-domain',
       `expected an identity of the trust domain ${bundle.trustDomain}, got ${peer.uri}`,
     );
   }
-  accepted.set(peer, { leaf: certificate, roots: bundle.roots, added: bundle.added });
+  // TLS has verified it against the roots of all trust domains; only its own may vouch for it.
+  const roots = foreign ?? peerRootsOf(bundle);
+  const isMixed = bundle.federated !== undefined && bundle.federated.size > 0;
+  if (isMixed && !leadsToRoot(certificate, roots, nowMs)) {
+    return refused(
+      'untrusted',
+      `expected ${peer.uri} from a root of ${peer.trustDomain}, got a certificate that leads to another one`,
+    );
+  }
+  const { added } = bundle;
+  accepted.set(
+    peer,
+    foreign === undefined
+      ? { leaf: certificate, roots: bundle.roots, added }
+      : { leaf: certificate, roots: foreign, added: undefined },
+  );
   if (isListed(peer, bundle)) {
     return refused(
       'revoked',
@@ -92,7 +111,19 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
  */
 export function isRevoked(peer: SpiffeId, trust: PeerTrust): boolean {
   const chain = accepted.get(peer);
+  if (peer.trustDomain !== trust.trustDomain) return !isStillFederated(chain, peer, trust);
   return isListed(peer, trust) || isWithdrawn(chain, trust) || isForsaken(chain, trust);
+}
+
+/** The roots of another trust domain are all that there is to say about its peers. */
+function isStillFederated(
+  chain: AcceptedChain | undefined,
+  { trustDomain }: SpiffeId,
+  { federated }: PeerTrust,
+): boolean {
+  const roots = federated?.get(trustDomain);
+  if (chain === undefined || roots === undefined) return false;
+  return chain.roots === roots || leadsTo(chain.leaf, roots);
 }
 
 function isListed(peer: SpiffeId, { revocations }: PeerTrust): boolean {

@@ -13,6 +13,16 @@ export function identityContextOptions(identity: WorkloadIdentity): SecureContex
   return secureContextOptions({ privateKey, chain, roots: peerRootsOf(bundle) });
 }
 
+/**
+ * The same for a listener, which does not know whose certificate comes: the roots of every trust domain
+ * are in it, and `checkPeer` sees to it that each vouches for its own peers alone.
+ */
+export function acceptingContextOptions(identity: WorkloadIdentity): SecureContextOptions {
+  const { privateKey, chain, bundle } = identity;
+  const foreign = [...(bundle.federated?.values() ?? [])].flat();
+  return secureContextOptions({ privateKey, chain, roots: [...peerRootsOf(bundle), ...foreign] });
+}
+
 /** The shared context of an identity; it goes when the identity goes. */
 export function secureContextOf(identity: WorkloadIdentity): SecureContext {
   const existing = contexts.get(identity);

@@ -54,7 +54,7 @@ export function isForsaken(chain: AcceptedChain | undefined, trust: TrustBundle)
  * Whether signatures lead from the leaf to one of the roots, through what came along with it in
  * whatever order. The dates were judged by the handshake, and are watched since.
  */
-function leadsTo(leaf: X509Certificate, roots: readonly X509Certificate[]): boolean {
+export function leadsTo(leaf: X509Certificate, roots: readonly X509Certificate[]): boolean {
   const unused = new Set<X509Certificate>();
   for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
     if (unused.size === MAX_PRESENTED) return false;

@@ -89,6 +89,9 @@ export async function startControlPlaneUnderTest(
     meshConfig,
     issuerCert: undefined,
     issuerKey: undefined,
+    bundleListen: undefined,
+    bundleCert: undefined,
+    bundleKey: undefined,
     drainSeconds: 5,
   };
   const issuer = await makeAuthority(dataDir, clock, log);

@@ -133,7 +133,7 @@ export function snapshot(version: number, endpoints: Endpoint[]): SyncResponse {
     version,
     change: {
       $case: 'snapshot',
-      value: { endpoints, bundle, revocations: undefined, policy: OPEN },
+      value: { endpoints, bundle, revocations: undefined, federated: undefined, policy: OPEN },
     },
   };
 }
@@ -145,7 +145,7 @@ export function delta(
   removed: string[] = [],
   policy?: Policy,
 ): SyncResponse {
-  const unchanged = { bundle: undefined, revocations: undefined, policy };
+  const unchanged = { bundle: undefined, revocations: undefined, federated: undefined, policy };
   return { version, change: { $case: 'delta', value: { upserted, removed, ...unchanged } } };
 }
 

@@ -70,13 +70,13 @@ test('an old fleet is let in by its root, and let go again', async (t) => {
   t.is(again.answer, '200');
   await mesh.controlPlane.start();
 
-  const own = await mesh.admin(['bundle', 'remove', (await caStatus(mesh)).rootDigest]);
+  const own = await mesh.admin(['bundle', 'remove', '--root', (await caStatus(mesh)).rootDigest]);
   t.not(own.code, 0);
   t.regex(own.stderr, /is a root of the mesh itself/);
-  const unknown = await mesh.admin(['bundle', 'remove', 'nosuchroot']);
+  const unknown = await mesh.admin(['bundle', 'remove', '--root', 'nosuchroot']);
   t.not(unknown.code, 0);
   t.regex(unknown.stderr, /expected the digest of one added root/);
-  const removed = await mesh.admin(['bundle', 'remove', digest.slice(0, 12)]);
+  const removed = await mesh.admin(['bundle', 'remove', '--root', digest.slice(0, 12)]);
   t.is(removed.code, 0, removed.stderr);
   t.false(removed.stdout.includes(digest));
   await within('its tunnel is cut', again.ended);

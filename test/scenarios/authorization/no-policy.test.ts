@@ -42,6 +42,7 @@ test('a sidecar without a policy refuses', async (t) => {
           endpoints: endpoints as never[],
           bundle: toBundleMessage(authority.bundle),
           revocations: undefined,
+          federated: undefined,
           policy,
         },
       },
@@ -81,7 +82,14 @@ test('a sidecar without a policy refuses', async (t) => {
       version,
       change: {
         $case: 'delta',
-        value: { upserted: [], removed: [], bundle: undefined, revocations: undefined, policy },
+        value: {
+          upserted: [],
+          removed: [],
+          bundle: undefined,
+          revocations: undefined,
+          federated: undefined,
+          policy,
+        },
       },
     });
 

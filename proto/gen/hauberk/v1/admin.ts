@@ -80,6 +80,8 @@ export interface ListWorkloadsResponse {
   workloads: Workload[];
   /** Whether the private keys of the mesh are encrypted at rest. */
   keysEncrypted: boolean;
+  /** Other trust domains that are believed. */
+  federated: FederatedDomain[];
 }
 
 /** Workload is a sidecar that the control plane has seen. */
@@ -292,6 +294,7 @@ export interface ListBundleRequest {
 
 export interface ListBundleResponse {
   bundle: OwnBundle | undefined;
+  federated: FederatedDomain[];
 }
 
 export interface AddRootRequest {
@@ -310,6 +313,42 @@ export interface RemoveRootRequest {
 
 export interface RemoveRootResponse {
   bundle: OwnBundle | undefined;
+}
+
+export interface FederateRequest {
+  trustDomain: string;
+  /** A SPIFFE bundle, or roots in PEM; empty when it comes from the endpoint. */
+  document: string;
+  /** Of a bundle endpoint; empty for a bundle that an operator keeps current. */
+  url: string;
+  /** What the endpoint proves with a certificate below the bundle; empty: what public authorities say. */
+  endpointId: string;
+}
+
+export interface FederateResponse {
+  federated: FederatedDomain | undefined;
+}
+
+export interface UnfederateRequest {
+  trustDomain: string;
+}
+
+export interface UnfederateResponse {
+}
+
+/** FederatedDomain is another trust domain that is believed. */
+export interface FederatedDomain {
+  trustDomain: string;
+  roots: BundleRoot[];
+  url: string;
+  endpointId: string;
+  /** 0 when it is not told. */
+  sequence: number;
+  /** When the endpoint was last heard since the control plane started; 0 when it was not. */
+  refreshedMs: number;
+  /** Since when it is not, and why; 0 and empty when it is. */
+  failingSinceMs: number;
+  failure: string;
 }
 
 /** OwnBundle is the trust bundle of the mesh as operators see it. */
@@ -881,7 +920,7 @@ export const ListWorkloadsRequest: MessageFns<ListWorkloadsRequest> = {
 };
 
 function createBaseListWorkloadsResponse(): ListWorkloadsResponse {
-  return { workloads: [], keysEncrypted: false };
+  return { workloads: [], keysEncrypted: false, federated: [] };
 }
 
 export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
@@ -891,6 +930,9 @@ export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
     }
     if (message.keysEncrypted !== false) {
       writer.uint32(64).bool(message.keysEncrypted);
+    }
+    for (const v of message.federated) {
+      FederatedDomain.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -922,6 +964,14 @@ export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
             }
 
             message.keysEncrypted = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.federated.push(FederatedDomain.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -2782,13 +2832,16 @@ export const ListBundleRequest: MessageFns<ListBundleRequest> = {
 };
 
 function createBaseListBundleResponse(): ListBundleResponse {
-  return { bundle: undefined };
+  return { bundle: undefined, federated: [] };
 }
 
 export const ListBundleResponse: MessageFns<ListBundleResponse> = {
   encode(message: ListBundleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.bundle !== undefined) {
       OwnBundle.encode(message.bundle, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.federated) {
+      FederatedDomain.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -2812,6 +2865,14 @@ export const ListBundleResponse: MessageFns<ListBundleResponse> = {
             }
 
             message.bundle = OwnBundle.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.federated.push(FederatedDomain.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -2996,6 +3057,344 @@ export const RemoveRootResponse: MessageFns<RemoveRootResponse> = {
             }
 
             message.bundle = OwnBundle.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFederateRequest(): FederateRequest {
+  return { trustDomain: "", document: "", url: "", endpointId: "" };
+}
+
+export const FederateRequest: MessageFns<FederateRequest> = {
+  encode(message: FederateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trustDomain !== "") {
+      writer.uint32(10).string(message.trustDomain);
+    }
+    if (message.document !== "") {
+      writer.uint32(18).string(message.document);
+    }
+    if (message.url !== "") {
+      writer.uint32(26).string(message.url);
+    }
+    if (message.endpointId !== "") {
+      writer.uint32(34).string(message.endpointId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FederateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFederateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trustDomain = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.document = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endpointId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFederateResponse(): FederateResponse {
+  return { federated: undefined };
+}
+
+export const FederateResponse: MessageFns<FederateResponse> = {
+  encode(message: FederateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.federated !== undefined) {
+      FederatedDomain.encode(message.federated, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FederateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFederateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.federated = FederatedDomain.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUnfederateRequest(): UnfederateRequest {
+  return { trustDomain: "" };
+}
+
+export const UnfederateRequest: MessageFns<UnfederateRequest> = {
+  encode(message: UnfederateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trustDomain !== "") {
+      writer.uint32(10).string(message.trustDomain);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnfederateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnfederateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trustDomain = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUnfederateResponse(): UnfederateResponse {
+  return {};
+}
+
+export const UnfederateResponse: MessageFns<UnfederateResponse> = {
+  encode(_: UnfederateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnfederateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnfederateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFederatedDomain(): FederatedDomain {
+  return {
+    trustDomain: "",
+    roots: [],
+    url: "",
+    endpointId: "",
+    sequence: 0,
+    refreshedMs: 0,
+    failingSinceMs: 0,
+    failure: "",
+  };
+}
+
+export const FederatedDomain: MessageFns<FederatedDomain> = {
+  encode(message: FederatedDomain, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trustDomain !== "") {
+      writer.uint32(10).string(message.trustDomain);
+    }
+    for (const v of message.roots) {
+      BundleRoot.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.url !== "") {
+      writer.uint32(26).string(message.url);
+    }
+    if (message.endpointId !== "") {
+      writer.uint32(34).string(message.endpointId);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(40).uint64(message.sequence);
+    }
+    if (message.refreshedMs !== 0) {
+      writer.uint32(48).uint64(message.refreshedMs);
+    }
+    if (message.failingSinceMs !== 0) {
+      writer.uint32(56).uint64(message.failingSinceMs);
+    }
+    if (message.failure !== "") {
+      writer.uint32(66).string(message.failure);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FederatedDomain {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFederatedDomain();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trustDomain = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.roots.push(BundleRoot.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endpointId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.refreshedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.failingSinceMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.failure = reader.string();
             continue;
           }
         }
@@ -3956,6 +4355,25 @@ export const AdminService = {
     responseSerialize: (value: RemoveRootResponse): Buffer => Buffer.from(RemoveRootResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RemoveRootResponse => RemoveRootResponse.decode(value),
   },
+  /** Believes workloads of another trust domain, by its own roots; again, to change where they come from. */
+  federate: {
+    path: "/hauberk.v1.Admin/Federate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FederateRequest): Buffer => Buffer.from(FederateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FederateRequest => FederateRequest.decode(value),
+    responseSerialize: (value: FederateResponse): Buffer => Buffer.from(FederateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FederateResponse => FederateResponse.decode(value),
+  },
+  unfederate: {
+    path: "/hauberk.v1.Admin/Unfederate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UnfederateRequest): Buffer => Buffer.from(UnfederateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UnfederateRequest => UnfederateRequest.decode(value),
+    responseSerialize: (value: UnfederateResponse): Buffer => Buffer.from(UnfederateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UnfederateResponse => UnfederateResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -3994,6 +4412,9 @@ export interface AdminServer extends UntypedServiceImplementation {
   addRoot: handleUnaryCall<AddRootRequest, AddRootResponse>;
   /** Ends that; the mesh's own roots cannot be removed. */
   removeRoot: handleUnaryCall<RemoveRootRequest, RemoveRootResponse>;
+  /** Believes workloads of another trust domain, by its own roots; again, to change where they come from. */
+  federate: handleUnaryCall<FederateRequest, FederateResponse>;
+  unfederate: handleUnaryCall<UnfederateRequest, UnfederateResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -4325,6 +4746,37 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: RemoveRootResponse) => void,
+  ): ClientUnaryCall;
+  /** Believes workloads of another trust domain, by its own roots; again, to change where they come from. */
+  federate(
+    request: FederateRequest,
+    callback: (error: ServiceError | null, response: FederateResponse) => void,
+  ): ClientUnaryCall;
+  federate(
+    request: FederateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FederateResponse) => void,
+  ): ClientUnaryCall;
+  federate(
+    request: FederateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FederateResponse) => void,
+  ): ClientUnaryCall;
+  unfederate(
+    request: UnfederateRequest,
+    callback: (error: ServiceError | null, response: UnfederateResponse) => void,
+  ): ClientUnaryCall;
+  unfederate(
+    request: UnfederateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UnfederateResponse) => void,
+  ): ClientUnaryCall;
+  unfederate(
+    request: UnfederateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UnfederateResponse) => void,
   ): ClientUnaryCall;
 }
 

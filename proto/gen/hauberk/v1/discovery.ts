@@ -119,7 +119,11 @@ export interface SyncResponse {
 /** Snapshot replaces the whole view. */
 export interface Snapshot {
   endpoints: Endpoint[];
-  bundle: TrustBundle | undefined;
+  bundle:
+    | TrustBundle
+    | undefined;
+  /** Of other trust domains; present unless the control plane does not know of such. */
+  federated: FederatedBundles | undefined;
   revocations:
     | Revocations
     | undefined;
@@ -137,11 +141,23 @@ export interface Delta {
     | TrustBundle
     | undefined;
   /** Present when they changed: all of them. */
+  federated:
+    | FederatedBundles
+    | undefined;
+  /** Present when they changed: all of them. */
   revocations:
     | Revocations
     | undefined;
   /** Present when it changed: the whole of it. */
   policy: Policy | undefined;
+}
+
+/**
+ * FederatedBundles is the roots of other trust domains. A peer of one of them is verified by its roots
+ * and no others; it comes in where a rule names it in full.
+ */
+export interface FederatedBundles {
+  bundles: TrustBundle[];
 }
 
 /** Endpoint is one sidecar that can be dialled. */
@@ -966,7 +982,7 @@ export const SyncResponse: MessageFns<SyncResponse> = {
 };
 
 function createBaseSnapshot(): Snapshot {
-  return { endpoints: [], bundle: undefined, revocations: undefined, policy: undefined };
+  return { endpoints: [], bundle: undefined, federated: undefined, revocations: undefined, policy: undefined };
 }
 
 export const Snapshot: MessageFns<Snapshot> = {
@@ -976,6 +992,9 @@ export const Snapshot: MessageFns<Snapshot> = {
     }
     if (message.bundle !== undefined) {
       TrustBundle.encode(message.bundle, writer.uint32(18).fork()).join();
+    }
+    if (message.federated !== undefined) {
+      FederatedBundles.encode(message.federated, writer.uint32(26).fork()).join();
     }
     if (message.revocations !== undefined) {
       Revocations.encode(message.revocations, writer.uint32(34).fork()).join();
@@ -1015,6 +1034,14 @@ export const Snapshot: MessageFns<Snapshot> = {
             message.bundle = TrustBundle.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.federated = FederatedBundles.decode(reader, reader.uint32());
+            continue;
+          }
           case 4: {
             if (tag !== 34) {
               break;
@@ -1045,7 +1072,14 @@ export const Snapshot: MessageFns<Snapshot> = {
 };
 
 function createBaseDelta(): Delta {
-  return { upserted: [], removed: [], bundle: undefined, revocations: undefined, policy: undefined };
+  return {
+    upserted: [],
+    removed: [],
+    bundle: undefined,
+    federated: undefined,
+    revocations: undefined,
+    policy: undefined,
+  };
 }
 
 export const Delta: MessageFns<Delta> = {
@@ -1058,6 +1092,9 @@ export const Delta: MessageFns<Delta> = {
     }
     if (message.bundle !== undefined) {
       TrustBundle.encode(message.bundle, writer.uint32(26).fork()).join();
+    }
+    if (message.federated !== undefined) {
+      FederatedBundles.encode(message.federated, writer.uint32(34).fork()).join();
     }
     if (message.revocations !== undefined) {
       Revocations.encode(message.revocations, writer.uint32(42).fork()).join();
@@ -1105,6 +1142,14 @@ export const Delta: MessageFns<Delta> = {
             message.bundle = TrustBundle.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.federated = FederatedBundles.decode(reader, reader.uint32());
+            continue;
+          }
           case 5: {
             if (tag !== 42) {
               break;
@@ -1119,6 +1164,52 @@ export const Delta: MessageFns<Delta> = {
             }
 
             message.policy = Policy.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFederatedBundles(): FederatedBundles {
+  return { bundles: [] };
+}
+
+export const FederatedBundles: MessageFns<FederatedBundles> = {
+  encode(message: FederatedBundles, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.bundles) {
+      TrustBundle.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FederatedBundles {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFederatedBundles();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bundles.push(TrustBundle.decode(reader, reader.uint32()));
             continue;
           }
         }

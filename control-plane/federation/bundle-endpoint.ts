@@ -1,0 +1,97 @@
+import { createServer } from 'node:https';
+import type { SecureContextOptions } from 'node:tls';
+import type { Logger } from 'pino';
+import { describeError } from '../../common/errors.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { formatHostPort, listen } from '../../common/listen.ts';
+import { encodeSpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
+import { peerRootsOf, type TrustBundle } from '../../common/pki/trust-bundle.ts';
+
+/** What serving the bundle takes. */
+export interface BundleEndpointOptions {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Key and certificate, in full: what is left out is reset. */
+  readonly credential: SecureContextOptions;
+  readonly bundle: () => TrustBundle;
+  readonly logger: Logger;
+}
+
+/** Hands the mesh's bundle to other trust domains (SPIFFE Federation, section 5). */
+export interface BundleEndpoint extends Closeable {
+  readonly port: number;
+  /** Takes another key and certificate into use for new connections. */
+  reload(credential: SecureContextOptions): void;
+  close(): Promise<void>;
+}
+
+/**
+ * A root that was added is there for its certificates a while before anything else; what it signed
+ * lives for an hour, and other domains have to hear of it in that time.
+ */
+const REFRESH_HINT_SECONDS = 300;
+
+/** A few other meshes ask every few minutes. */
+const MAX_CONNECTIONS = 256;
+const MAX_HEADER_BYTES = 8 * 1024;
+const TIMEOUT_MS = 5_000;
+
+/** Serves it until it is closed. @throws ListenError */
+export async function startBundleEndpoint(options: BundleEndpointOptions): Promise<BundleEndpoint> {
+  const { host, credential, bundle, logger } = options;
+  const server = createServer({
+    ...credential,
+    handshakeTimeout: TIMEOUT_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: TIMEOUT_MS,
+    requestTimeout: TIMEOUT_MS,
+    keepAliveTimeout: 1,
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(2 * TIMEOUT_MS);
+  server.on('request', (request, response) => {
+    request.resume();
+    response.setHeader('connection', 'close');
+    response.setHeader('x-content-type-options', 'nosniff');
+    if (request.url !== '/') {
+      response.writeHead(404).end();
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    } else {
+      const present = bundle();
+      const document = encodeSpiffeBundle({
+        roots: peerRootsOf(present),
+        sequence: present.version,
+        refreshHintSeconds: REFRESH_HINT_SECONDS,
+      });
+      response.writeHead(200, { 'content-type': 'application/json' }).end(document);
+    }
+  });
+  // Strangers end their connections in every way that there is.
+  server.on('clientError', (_error, socket) => void socket.destroy());
+  server.on('tlsClientError', (_error, socket) => void socket.destroy());
+  const { port, address } = await listen(server, { name: 'bundle', host, port: options.port });
+  logger.info(
+    { event: 'listening', name: 'bundle', address, port },
+    `the trust bundle is served on https://${formatHostPort(address, port)}`,
+  );
+  return {
+    port,
+    reload(next) {
+      try {
+        server.setSecureContext(next);
+      } catch (error) {
+        logger.error(
+          { event: 'bundle-endpoint-certificate-refused', err: error },
+          `the certificate of the bundle endpoint stays: ${describeError(error)}`,
+        );
+      }
+    },
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

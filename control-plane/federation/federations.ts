@@ -1,0 +1,226 @@
+import type { Logger } from 'pino';
+import type { Clock, Timer } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import type { SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
+import type { Operation, Store } from '../store/store.ts';
+import type { Turns } from '../turns.ts';
+import { FederationError } from './federation-error.ts';
+import {
+  decodeFederated,
+  decodeSource,
+  encodeFederated,
+  encodeSource,
+  FEDERATED_PREFIX,
+  FEDERATION_PREFIX,
+  type FederatedBundle,
+  type FederationSource,
+} from './federation-record.ts';
+import { readRequest, type FederationRequest } from './federation-request.ts';
+import type { FetchBundleOptions } from './fetch-bundle.ts';
+import { nextRefreshMs } from './refresh-plan.ts';
+
+/** What federating takes. */
+export interface FederationsOptions {
+  readonly store: Store;
+  /** Of the mesh itself. */
+  readonly trustDomain: string;
+  readonly turns: Turns;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly fetch: (options: FetchBundleOptions) => Promise<SpiffeBundle>;
+}
+
+/** Another trust domain whose workloads are believed, by its own roots alone. */
+export interface Federation extends FederationSource {
+  readonly bundle: FederatedBundle;
+  /** When the endpoint was last heard, since this process started. */
+  readonly refreshedMs?: number | undefined;
+  /** Since when it is not, and why; the last good bundle stays in use. */
+  readonly failure?: { readonly sinceMs: number; readonly sentence: string } | undefined;
+}
+
+/** The federations of the mesh; follows their endpoints until it is closed. */
+export interface Federations extends Closeable {
+  list(): readonly Federation[];
+  /**
+   * Federates, or changes where a bundle comes from.
+   *
+   * @throws FederationError `federation-invalid`, `federation-unavailable`; StoreError
+   */
+  add(request: FederationRequest): Promise<Federation>;
+  /** @throws FederationError `federation-unknown`; StoreError */
+  remove(trustDomain: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Every sidecar has the roots of all. */
+const MAX_FEDERATIONS = 32;
+
+interface Followed {
+  federation: Federation;
+  timer?: Timer | undefined;
+  complaint?: string | undefined;
+}
+
+/** Takes up what the store holds, and looks at each endpoint at once. @throws StoreError */
+export async function openFederations(options: FederationsOptions): Promise<Federations> {
+  const { store, trustDomain: own, turns, clock, logger, fetch } = options;
+  const followed = new Map<string, Followed>();
+  const ending = new AbortController();
+  let closed = false;
+
+  const read = (source: FederationSource, known: FederatedBundle): Promise<SpiffeBundle> => {
+    const { url = '', trustDomain, endpointId: spiffeId } = source;
+    const endpoint = spiffeId === undefined ? {} : { endpoint: { spiffeId, roots: known.roots } };
+    return fetch({ url, trustDomain, clock, signal: ending.signal, ...endpoint });
+  };
+  const write = async (operations: readonly Operation[]): Promise<void> => {
+    await store.transact([], operations);
+  };
+  const follow = (one: Followed, delayMs: number): void => {
+    const { trustDomain, url } = one.federation;
+    one.timer?.cancel();
+    if (url === undefined || closed) return;
+    one.timer = clock.after(delayMs, () => {
+      void turns.take(`federation ${trustDomain}`, () => refresh(one));
+    });
+  };
+  const refresh = async (one: Followed): Promise<void> => {
+    const { federation } = one;
+    const { trustDomain, bundle } = federation;
+    if (closed || followed.get(trustDomain) !== one) return;
+    try {
+      const next = { ...(await read(federation, bundle)), trustDomain };
+      if (closed) return;
+      requireNotOlder(next, bundle);
+      if (!isSame(next, bundle)) {
+        await write([putBundle(next)]);
+        logger.info(
+          { event: 'federated-bundle-refreshed', trustDomain, roots: next.roots.length },
+          `${trustDomain} has another bundle, of ${next.roots.length} roots`,
+        );
+      }
+      one.federation = {
+        ...federation,
+        bundle: next,
+        refreshedMs: clock.now(),
+        failure: undefined,
+      };
+      one.complaint = undefined;
+    } catch (error) {
+      if (closed) return;
+      const sentence = describeError(error);
+      const { failure } = federation;
+      const sinceMs = failure?.sinceMs ?? clock.now();
+      one.federation = { ...federation, failure: { sinceMs, sentence } };
+      if (one.complaint !== sentence) {
+        one.complaint = sentence;
+        logger.error(
+          { event: 'federated-bundle-not-refreshed', trustDomain, err: error },
+          `${sentence}; the last good bundle stays in use`,
+        );
+      }
+    }
+    const { bundle: present, failure } = one.federation;
+    follow(one, nextRefreshMs(present.refreshHintSeconds, failure !== undefined));
+  };
+
+  const [sources, bundles] = [
+    await store.range(FEDERATION_PREFIX),
+    await store.range(FEDERATED_PREFIX),
+  ];
+  const stored = new Map(bundles.entries.map(decodeFederated).map((one) => [one.trustDomain, one]));
+  for (const source of sources.entries.map(decodeSource)) {
+    const bundle = stored.get(source.trustDomain);
+    if (bundle === undefined) continue;
+    const one: Followed = { federation: { ...source, bundle } };
+    followed.set(source.trustDomain, one);
+    follow(one, 0);
+  }
+
+  const add = async (source: FederationSource, given: SpiffeBundle | undefined) => {
+    const { trustDomain, url } = source;
+    if (!followed.has(trustDomain) && followed.size >= MAX_FEDERATIONS) {
+      throw new FederationError(
+        'federation-invalid',
+        `there are ${followed.size} federations, which is the limit`,
+      );
+    }
+    const initial = given === undefined ? undefined : { ...given, trustDomain };
+    const bundle =
+      url === undefined
+        ? initial
+        : { ...(await read(source, initial ?? { trustDomain, roots: [] })), trustDomain };
+    if (bundle === undefined) throw new TypeError('expected a bundle, or where it comes from');
+    const key = FEDERATION_PREFIX + trustDomain;
+    await write([{ kind: 'put', key, value: encodeSource(source) }, putBundle(bundle)]);
+    followed.get(trustDomain)?.timer?.cancel();
+    const refreshedMs = url === undefined ? undefined : clock.now();
+    const one: Followed = { federation: { ...source, bundle, refreshedMs } };
+    followed.set(trustDomain, one);
+    follow(one, nextRefreshMs(bundle.refreshHintSeconds, false));
+    logger.warn(
+      { event: 'federated', trustDomain, roots: bundle.roots.length },
+      `workloads of ${trustDomain} are believed by its ${bundle.roots.length} roots`,
+    );
+    return one.federation;
+  };
+  return {
+    list: () => [...followed.values()].map(({ federation }) => federation),
+    async add(request) {
+      const { source, bundle } = readRequest(request, own);
+      return turns.take(`federation ${source.trustDomain}`, () => add(source, bundle));
+    },
+    remove: (trustDomain) =>
+      turns.take(`federation ${trustDomain}`, async () => {
+        const one = followed.get(trustDomain);
+        if (one === undefined) {
+          throw new FederationError(
+            'federation-unknown',
+            `there is no federation with ${JSON.stringify(trustDomain.slice(0, 255))}`,
+            { hint: 'see `hauberk bundle list`' },
+          );
+        }
+        await write([
+          { kind: 'delete', key: FEDERATION_PREFIX + trustDomain },
+          { kind: 'delete', key: FEDERATED_PREFIX + trustDomain },
+        ]);
+        one.timer?.cancel();
+        followed.delete(trustDomain);
+        logger.warn(
+          { event: 'federation-ended', trustDomain },
+          `workloads of ${trustDomain} are not believed any more`,
+        );
+      }),
+    async close() {
+      closed = true;
+      ending.abort();
+      for (const [trustDomain, { timer }] of followed) {
+        timer?.cancel();
+        await turns.take(`federation ${trustDomain}`, () => Promise.resolve());
+      }
+    },
+  };
+}
+
+function putBundle(bundle: FederatedBundle): Operation {
+  const key = FEDERATED_PREFIX + bundle.trustDomain;
+  return { kind: 'put', key, value: encodeFederated(bundle) };
+}
+
+/** An old answer of a cache, or of an attacker, must not bring a dropped root back. */
+function requireNotOlder(next: FederatedBundle, known: FederatedBundle): void {
+  const { sequence } = next;
+  if (sequence === undefined || known.sequence === undefined) return;
+  if (sequence >= known.sequence) return;
+  throw new FederationError(
+    'federation-unavailable',
+    `expected the bundle of ${next.trustDomain} with the sequence ${known.sequence} or a later one, got ${sequence}`,
+    { hint: 'when that mesh was made anew, run `hauberk bundle add` again' },
+  );
+}
+
+function isSame(a: FederatedBundle, b: FederatedBundle): boolean {
+  return encodeFederated(a).equals(encodeFederated(b));
+}

@@ -1,0 +1,92 @@
+import { X509Certificate } from 'node:crypto';
+import { request, type RequestOptions } from 'node:https';
+import type { Clock } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import { parseSpiffeBundle, type SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
+import { FederationError } from './federation-error.ts';
+
+/** What to fetch, and whom to believe. */
+export interface FetchBundleOptions {
+  readonly url: string;
+  readonly trustDomain: string;
+  /** Undefined: what public authorities say (https_web, SPIFFE Federation section 5.2.1). */
+  readonly endpoint?: {
+    /** What the endpoint has to prove with a certificate below these roots (https_spiffe, 5.2.2). */
+    readonly spiffeId: string;
+    readonly roots: readonly X509Certificate[];
+  };
+  readonly clock: Clock;
+  /** Ends the attempt. */
+  readonly signal?: AbortSignal;
+}
+
+/** An operator waits for the first one, and a command waits for ten seconds. */
+const TIMEOUT_MS = 5_000;
+
+/** Hundreds of roots. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Fetches the bundle of a trust domain from its bundle endpoint. Redirects are not followed: they would
+ * let somebody else than the named one answer.
+ *
+ * @throws FederationError `federation-unavailable`
+ */
+export async function fetchBundle(options: FetchBundleOptions): Promise<SpiffeBundle> {
+  const { url, trustDomain } = options;
+  try {
+    return parseSpiffeBundle(await get(options), trustDomain);
+  } catch (cause) {
+    throw new FederationError(
+      'federation-unavailable',
+      `the bundle of ${trustDomain} cannot be had from ${url}: ${describeError(cause)}`,
+      { cause },
+    );
+  }
+}
+
+function get({ url, endpoint, clock, signal }: FetchBundleOptions): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const trust: RequestOptions =
+    endpoint === undefined
+      ? {}
+      : {
+          ca: endpoint.roots.map(String),
+          checkServerIdentity: (_host, { raw }) => wrongIdentity(raw, endpoint.spiffeId),
+        };
+  const headers = { accept: 'application/json' };
+  // Without an agent nothing is resumed: a resumed session is not verified again.
+  const call = request(url, { ...trust, headers, signal, agent: false, minVersion: 'TLSv1.2' });
+  const timer = clock.after(TIMEOUT_MS, () => {
+    call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
+  });
+  call.on('error', reject);
+  call.on('response', (response) => {
+    response.on('error', reject);
+    if (response.statusCode !== 200) {
+      call.destroy(new Error(`expected the status 200, got ${response.statusCode}`));
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > MAX_BYTES) call.destroy(new Error(`expected at most ${MAX_BYTES} bytes`));
+      else chunks.push(chunk);
+    });
+    response.on('end', () => resolve(Buffer.concat(chunks).toString()));
+  });
+  call.end();
+  return promise.finally(() => {
+    timer.cancel();
+    call.destroy();
+  });
+}
+
+/** Exactly one URI, and the expected one; in the form that node:tls takes. */
+function wrongIdentity(der: Buffer, expected: string): Error | undefined {
+  const names = new X509Certificate(der).subjectAltName?.split(', ') ?? [];
+  const uris = names.filter((name) => name.startsWith('URI:')).map((name) => name.slice(4));
+  if (uris.length === 1 && uris[0] === expected) return undefined;
+  return new Error(`expected the endpoint ${expected}, got ${uris.join(', ') || 'no identity'}`);
+}

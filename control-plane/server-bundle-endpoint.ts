@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { Logger } from 'pino';
+import type { Clock, Timer } from '../common/clock.ts';
+import { ConfigError } from '../common/config/config-error.ts';
+import type { HostPort } from '../common/config/address.ts';
+import { describeError } from '../common/errors.ts';
+import type { Closeable } from '../common/lifecycle.ts';
+import { secureContextOptions } from '../common/pki/tls-options.ts';
+import type { ServerIdentity } from '../common/rpc/server-credentials.ts';
+import type { CertificateAuthority } from './ca/certificate-authority.ts';
+import { startBundleEndpoint } from './federation/bundle-endpoint.ts';
+
+/** What serving the bundle takes. */
+export interface ServeBundleOptions {
+  readonly settings: {
+    readonly bundleListen?: HostPort | undefined;
+    readonly bundleCert?: string | undefined;
+    readonly bundleKey?: string | undefined;
+  };
+  /** What the control plane serves gRPC with. */
+  readonly identity: ServerIdentity;
+  readonly ca: Pick<CertificateAuthority, 'bundle'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** The endpoint, when there is one. */
+export interface ServedBundle extends Closeable {
+  /** Undefined when it is not served. */
+  readonly port: number | undefined;
+  /** The control plane has another certificate. */
+  reload(identity: ServerIdentity): void;
+  close(): Promise<void>;
+}
+
+/** Certificates of public authorities are renewed in time by days. */
+const READ_INTERVAL_MS = 10_000;
+
+/**
+ * Serves the bundle with the certificate of the files, which are read again when they change, or with
+ * the control plane's own.
+ *
+ * @throws ConfigError, ListenError
+ */
+export async function serveBundle(options: ServeBundleOptions): Promise<ServedBundle> {
+  const { settings, ca, clock, logger, identity } = options;
+  const { bundleListen, bundleCert, bundleKey } = settings;
+  const files = filesOf(bundleCert, bundleKey);
+  if (bundleListen === undefined) {
+    return { port: undefined, reload: () => undefined, close: () => Promise.resolve() };
+  }
+  let present = files === undefined ? toCredential(identity) : await readCredential(files);
+  const endpoint = await startBundleEndpoint({
+    ...bundleListen,
+    credential: present,
+    bundle: () => ca.bundle(),
+    logger,
+  });
+  let timer: Timer | undefined;
+  let closed = false;
+  let complaint: string | undefined;
+  const schedule = (paths: CredentialFiles): void => {
+    if (closed) return;
+    timer = clock.after(READ_INTERVAL_MS, () => void readAgain(paths));
+  };
+  const readAgain = async (paths: CredentialFiles): Promise<void> => {
+    try {
+      const next = await readCredential(paths);
+      if (next.cert !== present.cert || next.key !== present.key) endpoint.reload(next);
+      present = next;
+      complaint = undefined;
+    } catch (error) {
+      const sentence = describeError(error);
+      if (sentence !== complaint) {
+        logger.error({ event: 'bundle-endpoint-certificate-refused', err: error }, sentence);
+      }
+      complaint = sentence;
+    }
+    schedule(paths);
+  };
+  if (files !== undefined) schedule(files);
+  return {
+    port: endpoint.port,
+    reload(next) {
+      if (files === undefined) endpoint.reload(toCredential(next));
+    },
+    close() {
+      closed = true;
+      timer?.cancel();
+      return endpoint.close();
+    },
+  };
+}
+
+interface CredentialFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+function filesOf(cert: string | undefined, key: string | undefined): CredentialFiles | undefined {
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  if (cert === undefined && key === undefined) return undefined;
+  const [given, missing] =
+    cert === undefined ? ['--bundle-key', '--bundle-cert'] : ['--bundle-cert', '--bundle-key'];
+  throw new ConfigError('setting-missing', `${given} needs ${missing} beside it`, {
+    hint: `give ${missing}, or neither of them`,
+  });
+}
+
+/** Other trust domains look at the SPIFFE ID in it, and may know only a former root. */
+function toCredential(identity: ServerIdentity): SecureContextOptions {
+  const { privateKey, chain, vouchers = [], roots } = identity;
+  // Without the root, from which there would be no way on for them.
+  return secureContextOptions({ privateKey, chain: [...chain.slice(0, -1), ...vouchers], roots });
+}
+
+async function readCredential({ cert, key }: CredentialFiles): Promise<SecureContextOptions> {
+  try {
+    const [certificate, privateKey] = await Promise.all(
+      [cert, key].map((path) => readFile(path, 'utf8')),
+    );
+    const credential = { cert: certificate, key: privateKey, minVersion: 'TLSv1.2' } as const;
+    createSecureContext(credential);
+    return credential;
+  } catch (cause) {
+    throw new ConfigError(
+      'setting-invalid',
+      `the certificate of the bundle endpoint cannot be used: ${describeError(cause)}`,
+      { hint: 'check --bundle-cert and --bundle-key', cause },
+    );
+  }
+}
