@@ -328,6 +328,7 @@ export class Http2Connection implements StreamHost {
       ...(observer === undefined ? {} : { observer }),
       sendWindowBytes: this.#peer.initialWindowBytes,
       maxReceiveWindowBytes: this.#options.limits.maxStreamWindowBytes,
+      hasHead: this.#streams.isRemote(id),
     });
     this.#streams.add(stream);
     return stream;

@@ -69,6 +69,9 @@ export class IncomingFrames implements FrameHandler {
       this.#absent('DATA', streamId);
     } else if (stream.remoteEnded) {
       this.#effects.breakStream(stream, ERROR_CODE.STREAM_CLOSED);
+    } else if (!stream.hasHead) {
+      // No content without header fields before it (section 8.1).
+      this.#effects.breakStream(stream, ERROR_CODE.PROTOCOL_ERROR);
     } else if (!stream.receive(payloadBytes)) {
       this.#effects.breakStream(stream, ERROR_CODE.FLOW_CONTROL_ERROR);
     } else {
@@ -173,7 +176,7 @@ export class IncomingFrames implements FrameHandler {
       this.#headersOfAbsent(block);
     } else if (stream.remoteEnded) {
       this.#effects.breakStream(stream, ERROR_CODE.STREAM_CLOSED);
-    } else if (this.#streams.isRemote(streamId) || stream.isAttached) {
+    } else if (stream.hasHead) {
       // In a CONNECT only DATA may follow (section 8.5): no trailers.
       this.#effects.breakStream(stream, ERROR_CODE.PROTOCOL_ERROR);
     } else {

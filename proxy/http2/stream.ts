@@ -22,8 +22,8 @@ export type StreamEnd =
 
 /** Hears of a stream until a receiver is attached. */
 export interface StreamObserver {
-  /** The header fields of a response have come. */
-  headers(fields: readonly HeaderField[], endStream: boolean): void;
+  /** Header fields of a response have come; true when they are the answer, and not an interim one. */
+  headers(fields: readonly HeaderField[], endStream: boolean): boolean;
   ended(end: StreamEnd): void;
 }
 
@@ -62,6 +62,8 @@ export interface StreamOptions {
   /** The peer's SETTINGS_INITIAL_WINDOW_SIZE. */
   readonly sendWindowBytes: number;
   readonly maxReceiveWindowBytes: number;
+  /** True for a stream that the peer has opened with its request. */
+  readonly hasHead: boolean;
 }
 
 /** A chunk of this size is part of something larger. */
@@ -89,6 +91,7 @@ export class Http2Stream implements Sender, Holder {
   #unsent: Buffer | undefined;
   /** Received bytes that were not consumed yet. */
   #unreadBytes = 0;
+  #hasHead: boolean;
   #localEnd: 'open' | 'wanted' | 'sent' = 'open';
   #remoteEnded = false;
   #isClosed = false;
@@ -103,6 +106,7 @@ export class Http2Stream implements Sender, Holder {
     this.sendWindowBytes = options.sendWindowBytes;
     this.#host = options.host;
     this.#observer = options.observer;
+    this.#hasHead = options.hasHead;
     this.#window = new ReceiveWindow(options.maxReceiveWindowBytes);
   }
 
@@ -212,12 +216,12 @@ export class Http2Stream implements Sender, Holder {
   }
 
   headers(fields: readonly HeaderField[], endStream: boolean): void {
-    this.#observer?.headers(fields, endStream);
+    if (this.#observer?.headers(fields, endStream) === true) this.#hasHead = true;
   }
 
-  /** True when a receiver is attached: the answer to the request has been given. */
-  get isAttached(): boolean {
-    return this.#receiver !== undefined;
+  /** True when the peer's header fields have come, the request or the answer to ours: DATA may follow. */
+  get hasHead(): boolean {
+    return this.#hasHead;
   }
 
   remoteEnd(): void {

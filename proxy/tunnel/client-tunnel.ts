@@ -88,9 +88,10 @@ export class ClientTunnel implements Tunnel {
         const status = readStatus(fields);
         const isInterim = status !== undefined && status >= 100 && status < 200;
         // Interim answers say nothing (RFC 9110 section 15.2), and another follows.
-        if (isInterim && !endStream) return;
-        if (status === 200) return settle(() => resolve(opened));
-        settle(() => reject(answerError(status)));
+        if (isInterim && !endStream) return false;
+        if (status === 200) settle(() => resolve(opened));
+        else settle(() => reject(answerError(status)));
+        return true;
       },
       ended: (end: StreamEnd) => settle(() => reject(endError(end))),
     });

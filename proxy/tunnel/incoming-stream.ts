@@ -49,7 +49,9 @@ export class PendingStream implements IncomingStream, StreamObserver {
   }
 
   /** A server's stream has no response. */
-  headers(): void {}
+  headers(): boolean {
+    return false;
+  }
 
   ended(): void {
     if (this.#state !== 'undecided') return;

@@ -3,6 +3,7 @@
 import test from 'ava';
 import { ERROR_CODE } from '../../../proxy/http2/protocol.ts';
 import type { ErrorName } from '../../../proxy/http2/http2-error.ts';
+import type { StreamEnd } from '../../../proxy/http2/stream.ts';
 import { frame, FRAME, literalHeader } from '../../helpers/http2-frames.ts';
 import { connectFrame, goawayCode, PREFACE, rawPeer, resetCode, uint32 } from './harness.ts';
 
@@ -240,6 +241,34 @@ test('the preface may come byte by byte', async (t) => {
   await send(PREFACE, connectFrame(1));
   t.deepEqual(heard.authorities, ['10.0.0.1:80']);
   t.is(heard.accepted, 1);
+  t.is(goawayCode(frames()), undefined);
+});
+
+test('DATA before the answer breaks a stream of ours, and its connection lives', async (t) => {
+  const { send, connection, frames } = rawPeer({ role: 'client' });
+  const ends: string[] = [];
+  const observer = {
+    headers: () => false,
+    ended: ({ kind }: StreamEnd) => void ends.push(kind),
+  };
+  for (let count = 0; count < 2; count += 1) connection.connect('a:1', observer);
+  const interim = literalHeader(':status', '103');
+  await send(
+    frame({ type: 4 }),
+    data(1, 5),
+    frame({ type: 1, flags: 4, stream: 3, payload: interim }),
+    data(3, 5),
+  );
+  t.deepEqual(ends, ['broken', 'broken']);
+  t.deepEqual(
+    frames().flatMap(({ type, stream, payload }) =>
+      type === 3 ? [[stream, payload.readUInt32BE()]] : [],
+    ),
+    [
+      [1, ERROR_CODE.PROTOCOL_ERROR],
+      [3, ERROR_CODE.PROTOCOL_ERROR],
+    ],
+  );
   t.is(goawayCode(frames()), undefined);
 });
 

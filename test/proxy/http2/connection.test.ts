@@ -14,7 +14,7 @@ import {
   uint32,
 } from './harness.ts';
 
-const NOBODY: StreamObserver = { headers() {}, ended() {} };
+const NOBODY: StreamObserver = { headers: () => true, ended() {} };
 const OK = frame({ type: FRAME.headers, flags: 4, stream: 1, payload: Buffer.of(0x88) });
 const ping = (value: number): Buffer => frame({ type: FRAME.ping, payload: uint32(0, value) });
 
@@ -151,7 +151,7 @@ test('a GOAWAY refuses the streams that the peer has not seen', async (t) => {
   const ends: string[] = [];
   for (let count = 0; count < 3; count += 1) {
     const observer: StreamObserver = {
-      headers() {},
+      headers: () => true,
       ended: (end) => void ends.push(`${count} ${end.kind}`),
     };
     connection.connect('a:1', observer);

@@ -188,13 +188,14 @@ export class FlowControlModel {
   #open(): void {
     const stream = this.client.connect('10.0.0.1:80', {
       headers: () => {
-        if (stream === undefined) return;
+        if (stream === undefined) return true;
         const end = new ModelStream(stream);
         this.#pair(stream.id).client = end;
         // As a dial does, whose caller attaches some microtasks later.
         queueMicrotask(() => {
           if (!stream.isClosed) stream.attach(end);
         });
+        return true;
       },
       ended() {},
     });

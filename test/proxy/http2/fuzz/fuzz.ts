@@ -183,7 +183,10 @@ function serve(stream: Http2Stream, connection: Http2Connection, random: Random)
 }
 
 function open(connection: Http2Connection, random: Random): Http2Stream[] {
-  const stream = connection.connect('10.0.0.1:80', { headers() {}, ended() {} });
+  const stream = connection.connect('10.0.0.1:80', {
+    headers: () => true,
+    ended() {},
+  });
   if (stream === undefined) return [];
   if (random(4) > 0) carry(stream, random);
   return [stream];
