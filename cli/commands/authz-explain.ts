@@ -7,7 +7,14 @@ import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { runAdminCommand } from './admin-command.ts';
-import { caller, door, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
+import {
+  caller,
+  door,
+  formatIdentity,
+  identityOf,
+  localPolicyNote,
+  NAMESPACE,
+} from './authz-settings.ts';
 
 const settings = {
   from: setting(caller, { description: 'who calls', placeholder: 'SERVICE[.NAMESPACE]' }),
@@ -58,7 +65,8 @@ export function authzExplain(context: CliContext): Promise<number> {
     return (
       `${verdict}: ${callerName} to ${doorName}\n` +
       `because ${describeDecision(decision)}\n` +
-      `by version ${version} of the mesh configuration\n`
+      `by version ${version} of the mesh configuration\n` +
+      (decision.allowed ? localPolicyNote(formatIdentity(destination, trustDomain)) : '')
     );
   });
 }

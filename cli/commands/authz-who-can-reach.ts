@@ -8,7 +8,13 @@ import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
 import { runAdminCommand } from './admin-command.ts';
-import { formatIdentity, identityOf, NAMESPACE, readDoor } from './authz-settings.ts';
+import {
+  formatIdentity,
+  identityOf,
+  localPolicyNote,
+  NAMESPACE,
+  readDoor,
+} from './authz-settings.ts';
 
 const settings = { namespace: NAMESPACE, ...ADMIN_SETTINGS };
 
@@ -57,6 +63,7 @@ export function authzWhoCanReach(context: CliContext): Promise<number> {
     const rest = everyOther ? 'every other workload of the mesh may too' : 'nobody else may';
     const place = `${formatIdentity(destination, trustDomain)}:${typed.port}`;
     const table = lines.length === 0 ? '' : formatTable(HEADER, lines);
-    return `${table}${rest} reach ${place}, by version ${version} of the mesh configuration\n`;
+    const verdict = `${rest} reach ${place}, by version ${version} of the mesh configuration\n`;
+    return table + verdict + localPolicyNote(formatIdentity(destination, trustDomain));
   });
 }

@@ -27,7 +27,8 @@ test('authz explain names the rule, and who-can-reach lists', async (t) => {
     await run('explain', '--namespace', 'shop', '--from', 'web', '--to', 'api:8080'),
     'allowed: web.shop to api.shop:8080\n' +
       'because the rule front allows it; the rule trial would refuse it, but is only watching\n' +
-      'by version 1 of the mesh configuration\n',
+      'by version 1 of the mesh configuration\n' +
+      'not looked at: a sidecar of api.shop with --allow for the port may refuse more\n',
   );
   t.is(
     await run('explain', '--from', 'job.shop', '--to', 'api.shop:8080'),
@@ -51,7 +52,7 @@ test('authz explain names the rule, and who-can-reach lists', async (t) => {
   );
   t.regex(
     await run('who-can-reach', 'api.shop:8080'),
-    /^CALLER +KNOWN +WHY\nweb\.shop +yes +the rule front allows it; .*\nnobody else may reach api\.shop:8080, by version 1 of the mesh configuration\n$/,
+    /^CALLER +KNOWN +WHY\nweb\.shop +yes +the rule front allows it; .*\nnobody else may reach api\.shop:8080, by version 1 of the mesh configuration\nnot looked at: .* --allow .*\n$/,
   );
   const listed = JSON.parse(await run('who-can-reach', 'api:8080', '--namespace=shop', '--json'));
   t.like(listed, { version: 1, openNames: [], everyOther: false });

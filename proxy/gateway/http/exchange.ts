@@ -11,6 +11,8 @@ export interface Exchange {
   /** Aborted when the client has gone, or the answer is complete. */
   readonly closed: AbortSignal;
   readonly answered: boolean;
+  /** Aborted when the body has not arrived in time, where the server under it does not see to that. */
+  readonly bodyLate?: AbortSignal;
   /** Starts the answer; call it once. `ended` is for one that has neither body nor trailers. */
   answer(head: AnswerHead): Writable;
   /** Ends an answer that has a body. */

@@ -141,6 +141,8 @@ async function forward(
     request?.abort();
   };
   exchange.closed.addEventListener('abort', giveUp, { once: true });
+  const onBodyLate = (): void => late.reject(new Refused('too-late'));
+  exchange.bodyLate?.addEventListener('abort', onBodyLate, { once: true });
   try {
     const sending = clients.send({ destination, appProtocol }, head, requestFields(head, client));
     // One that comes too late is given up when it comes.

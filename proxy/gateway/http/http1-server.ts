@@ -51,7 +51,8 @@ export function createHttp1Server(events: Http1Events): Http1Server {
     insecureHTTPParser: false,
     requireHostHeader: false,
     maxHeaderSize: limits.headerBytes,
-    headersTimeout: limits.headersSeconds * 1000,
+    // The fields are a part of the request; Node.js refuses to have more time for the part.
+    headersTimeout: Math.min(limits.headersSeconds, limits.requestSeconds) * 1000,
     requestTimeout: limits.requestSeconds * 1000,
     keepAliveTimeout: limits.idleSeconds * 1000,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,

@@ -117,6 +117,7 @@ function resetWithoutEnd(stream: Http2Stream): void {
 class Http2Exchange implements Exchange {
   readonly head: RequestHead;
   readonly closed: AbortSignal;
+  readonly bodyLate: AbortSignal;
   readonly #stream: ServerHttp2Stream;
   #trailers: readonly Field[] = [];
   #answerTrailers: readonly Field[] = [];
@@ -125,6 +126,8 @@ class Http2Exchange implements Exchange {
     this.head = head;
     this.#stream = stream;
     resetWithoutEnd(stream);
+    const bodyLate = new AbortController();
+    this.bodyLate = bodyLate.signal;
     const closed = new AbortController();
     this.closed = closed.signal;
     stream.once('close', () => closed.abort());
@@ -132,7 +135,12 @@ class Http2Exchange implements Exchange {
       this.#trailers = fieldsOf(raw);
     });
     if (!head.hasBody) return;
-    const late = setTimeout(() => this.abort(), limits.requestSeconds * 1000).unref();
+    const onLate = (): void => {
+      // What has begun to be answered cannot be answered otherwise.
+      if (this.answered) this.abort();
+      else bodyLate.abort();
+    };
+    const late = setTimeout(onLate, limits.requestSeconds * 1000).unref();
     stream.once('end', () => clearTimeout(late));
     stream.once('close', () => clearTimeout(late));
   }
