@@ -1,3 +1,10 @@
+import {
+  type HelloFields,
+  readClientHelloFields,
+  readServerHelloFields,
+  type TlsReader,
+} from '../../../common/tls-hello.ts';
+
 /** What anybody on the path can read in a ClientHello or ServerHello (RFC 8446, section 4.1). */
 export interface Hello {
   readonly kind: 'client' | 'server';
@@ -9,6 +16,8 @@ export interface Hello {
   readonly protocols: readonly string[];
 }
 
+/** Its type, and its length in three bytes. */
+const MESSAGE_HEADER_BYTES = 4;
 const CLIENT_HELLO = 1;
 const SERVER_HELLO = 2;
 const EXTENSION = { serverName: 0, alpn: 16, supportedVersions: 43 } as const;
@@ -22,8 +31,9 @@ const EXTENSION = { serverName: 0, alpn: 16, supportedVersions: 43 } as const;
 export function readHello(message: Buffer): Hello | undefined {
   try {
     const type = message.readUInt8(0);
-    if (type === CLIENT_HELLO) return readClientHello(new Cursor(message, 4));
-    return type === SERVER_HELLO ? readServerHello(new Cursor(message, 4)) : undefined;
+    const body = message.subarray(MESSAGE_HEADER_BYTES);
+    if (type === CLIENT_HELLO) return ofClient(readClientHelloFields(body));
+    return type === SERVER_HELLO ? ofServer(readServerHelloFields(body)) : undefined;
   } catch (error) {
     // Somebody else's bytes: too short for what they claim to be.
     if (error instanceof RangeError) return undefined;
@@ -31,50 +41,28 @@ export function readHello(message: Buffer): Hello | undefined {
   }
 }
 
-/** Fields of fixed length (RFC 8446 sections 4.1.2 and 4.1.3). */
-const RANDOM_BYTES = 32;
-const CHOSEN_CIPHER_BYTES = 2;
-const CHOSEN_COMPRESSION_BYTES = 1;
-
-function readClientHello(cursor: Cursor): Hello {
-  const legacy = cursor.uint16();
-  cursor.skip(RANDOM_BYTES);
-  // Session id, cipher suites, compression methods: each behind its length, of so many bytes.
-  for (const lengthBytes of [1, 2, 1] as const) cursor.vector(lengthBytes);
-  const extensions = readExtensions(cursor);
+function ofClient({ legacyVersion, extensions: all }: HelloFields): Hello {
+  const extensions = new Map(all);
   const versions = extensions.get(EXTENSION.supportedVersions);
   const name = extensions.get(EXTENSION.serverName);
   const alpn = extensions.get(EXTENSION.alpn);
   return {
     kind: 'client',
-    versions: versions ? readVersions(versions.vector(1)) : [versionName(legacy)],
+    versions: versions ? readVersions(versions.vector(1)) : [versionName(legacyVersion)],
     serverName: name && readServerName(name.vector(2)),
     protocols: alpn ? readProtocols(alpn.vector(2)) : [],
   };
 }
 
-function readServerHello(cursor: Cursor): Hello {
-  const legacy = cursor.uint16();
-  cursor.skip(RANDOM_BYTES);
-  // The session id, behind its length.
-  cursor.vector(1);
-  cursor.skip(CHOSEN_CIPHER_BYTES + CHOSEN_COMPRESSION_BYTES);
-  const chosen = readExtensions(cursor).get(EXTENSION.supportedVersions);
-  const versions = [versionName(chosen?.uint16() ?? legacy)];
+function ofServer({ legacyVersion, extensions }: HelloFields): Hello {
+  const chosen = new Map(extensions).get(EXTENSION.supportedVersions);
+  const versions = [versionName(chosen?.number(2) ?? legacyVersion)];
   return { kind: 'server', versions, serverName: undefined, protocols: [] };
 }
 
-function readExtensions(cursor: Cursor): Map<number, Cursor> {
-  const extensions = new Map<number, Cursor>();
-  if (cursor.ended) return extensions;
-  const list = cursor.vector(2);
-  while (!list.ended) extensions.set(list.uint16(), list.vector(2));
-  return extensions;
-}
-
-function readVersions(list: Cursor): string[] {
+function readVersions(list: TlsReader): string[] {
   const numbers: number[] = [];
-  while (!list.ended) numbers.push(list.uint16());
+  while (!list.ended) numbers.push(list.number(2));
   return numbers
     .filter((number) => !isGrease(number))
     .sort((a, b) => b - a)
@@ -92,59 +80,14 @@ function versionName(number: number): string {
     : `0x${number.toString(16).padStart(4, '0')}`;
 }
 
-function readServerName(list: Cursor): string | undefined {
+function readServerName(list: TlsReader): string | undefined {
   if (list.ended) return undefined;
-  const type = list.uint8();
+  const type = list.number(1);
   return type === 0 ? list.vector(2).text() : undefined;
 }
 
-function readProtocols(list: Cursor): string[] {
+function readProtocols(list: TlsReader): string[] {
   const protocols: string[] = [];
   while (!list.ended) protocols.push(list.vector(1).text());
   return protocols;
-}
-
-/** Reads numbers and vectors one after the other. @throws RangeError past the end */
-class Cursor {
-  readonly #bytes: Buffer;
-  #at: number;
-
-  constructor(bytes: Buffer, at = 0) {
-    this.#bytes = bytes;
-    this.#at = at;
-  }
-
-  get ended(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  uint8(): number {
-    return this.#bytes.readUInt8(this.#take(1));
-  }
-
-  uint16(): number {
-    return this.#bytes.readUInt16BE(this.#take(2));
-  }
-
-  skip(count: number): void {
-    this.#take(count);
-  }
-
-  /** A vector with its length in front (RFC 8446, section 3.4). */
-  vector(lengthBytes: 1 | 2): Cursor {
-    const length = lengthBytes === 1 ? this.uint8() : this.uint16();
-    const begin = this.#take(length);
-    return new Cursor(this.#bytes.subarray(begin, begin + length));
-  }
-
-  text(): string {
-    return this.#bytes.toString('latin1', this.#take(this.#bytes.length - this.#at));
-  }
-
-  #take(count: number): number {
-    const begin = this.#at;
-    if (begin + count > this.#bytes.length) throw new RangeError('past the end');
-    this.#at += count;
-    return begin;
-  }
 }

@@ -1,12 +1,11 @@
+import { readClientHelloFields, type TlsReader } from '../../../common/tls-hello.ts';
 import type { Decision } from './peek.ts';
 
 // What is looked at of a connection that stays encrypted (RFC 8446 section 5.1 and 4.1.2, RFC 6066
 // section 3):
 //
 //     record:    22 | 3, minor | length (2) | a piece of the message       at most 2^14 bytes
-//     message:   1 | length (3) | version (2) | random (32) | session id <1> | suites <2> |
-//                compression <1> | extensions <2>
-//     extension: type (2) | <2>; server_name is type 0: <2> of | 0 | <2> name
+//     message:   1 | length (3) | ClientHello, whose extension 0 is server_name: <2> of | 0 | <2> name
 
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
@@ -33,7 +32,7 @@ export function readClientHello(bytes: Buffer): Decision<ClientHello> {
   if (message === 'malformed') return MALFORMED;
   if (message === 'incomplete') return { kind: 'wait' };
   try {
-    const serverName = readServerName(new Reader(message));
+    const serverName = readServerName(message);
     return { kind: 'done', value: { kind: 'hello', serverName }, taken: 0 };
   } catch (error) {
     if (error instanceof RangeError) return MALFORMED;
@@ -74,68 +73,23 @@ function collectMessage(bytes: Buffer): Buffer | 'incomplete' | 'malformed' {
 }
 
 /** @throws RangeError for what is no hello */
-function readServerName(hello: Reader): string | undefined {
-  hello.take(2 + 32);
-  hello.vector(1);
-  hello.vector(2);
-  hello.vector(1);
-  if (hello.ended) return undefined;
-  const extensions = hello.vector(2);
-  if (!hello.ended) throw new RangeError('bytes after the extensions');
-  const seen = new Set<number>();
-  let name: string | undefined;
-  while (!extensions.ended) {
-    const type = extensions.number(2);
-    const data = extensions.vector(2);
-    // Two of one kind could be read differently by the server (RFC 8446 section 4.2).
-    if (seen.has(type)) throw new RangeError('an extension that is there twice');
-    seen.add(type);
-    if (type === SERVER_NAME) name = readNameList(data);
+function readServerName(body: Buffer): string | undefined {
+  const { extensions, isWhole } = readClientHelloFields(body);
+  if (!isWhole) throw new RangeError('bytes after the extensions');
+  // Two of one kind could be read differently by the server (RFC 8446 section 4.2).
+  if (new Set(extensions.map(([type]) => type)).size < extensions.length) {
+    throw new RangeError('an extension that is there twice');
   }
-  return name;
+  const [, data] = extensions.find(([type]) => type === SERVER_NAME) ?? [];
+  return data && readNameList(data);
 }
 
-function readNameList(data: Reader): string {
+function readNameList(data: TlsReader): string {
   const list = data.vector(2);
   const type = list.number(1);
-  const name = list.vector(2).rest().toString('latin1').toLowerCase();
+  const name = list.vector(2).text().toLowerCase();
   if (type !== HOST_NAME || !list.ended || !data.ended || !/^[-a-z0-9_.]{1,255}$/.test(name)) {
     throw new RangeError('not one host name');
   }
   return name;
-}
-
-/** Reads numbers and vectors one after the other. @throws RangeError past the end */
-class Reader {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  get ended(): boolean {
-    return this.#at === this.#bytes.length;
-  }
-
-  number(size: 1 | 2): number {
-    return this.take(size).readUIntBE(0, size);
-  }
-
-  /** What has its length in front (RFC 8446 section 3.4). */
-  vector(lengthSize: 1 | 2): Reader {
-    return new Reader(this.take(this.number(lengthSize)));
-  }
-
-  rest(): Buffer {
-    return this.take(this.#bytes.length - this.#at);
-  }
-
-  take(count: number): Buffer {
-    const end = this.#at + count;
-    if (end > this.#bytes.length) throw new RangeError('past the end');
-    const taken = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return taken;
-  }
 }
