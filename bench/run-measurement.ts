@@ -1,5 +1,6 @@
 import { describeError } from '../common/errors.ts';
 import type { BenchOptions } from './bench-options.ts';
+import { withChildren } from './lab/children.ts';
 import { pause } from './lab/deadline.ts';
 import { PLAIN_PATH } from './lab/app.ts';
 import { runningPids } from './lab/bench-process.ts';
@@ -98,7 +99,7 @@ export async function measureOnce(measurement: Measurement): Promise<Sample> {
 
 /** Begins to watch; what it returns says how much of a core others have used since. */
 function watchOthers(): () => number {
-  const busyMs = (): number => othersBusyMs(['self', ...runningPids()]);
+  const busyMs = (): number => othersBusyMs(['self', ...runningPids().flatMap(withChildren)]);
   const before = busyMs();
   const startedMs = performance.now();
   return () => Math.max(busyMs() - before, 0) / (performance.now() - startedMs);

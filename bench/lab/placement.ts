@@ -5,6 +5,8 @@ import { availableParallelism } from 'node:os';
 export interface Placement {
   /** Cores of the sidecars, as taskset(1) takes them. */
   readonly sidecarCores: string;
+  /** Cores of sidecars with workers: all that the load leaves. */
+  readonly workerCores: string;
   /** Cores of the application and of whoever calls it. */
   readonly loadCores: string;
   /** Open files that each process may have. */
@@ -26,10 +28,15 @@ const CORES_TO_SEPARATE = 4;
  * Plans the cores: a pair of sidecars with one worker thread each never gets more than two. Where the
  * machine has at least four, the load has two others; otherwise all share.
  */
-export function planCores(cores: number): Pick<Placement, 'sidecarCores' | 'loadCores'> {
-  if (cores >= CORES_TO_SEPARATE) return { sidecarCores: '0,1', loadCores: '2,3' };
+export function planCores(
+  cores: number,
+): Pick<Placement, 'sidecarCores' | 'workerCores' | 'loadCores'> {
+  if (cores >= CORES_TO_SEPARATE) {
+    const workerCores = cores > CORES_TO_SEPARATE ? `0,1,${CORES_TO_SEPARATE}-${cores - 1}` : '0,1';
+    return { sidecarCores: '0,1', workerCores, loadCores: '2,3' };
+  }
   const shared = cores < 2 ? '0' : '0,1';
-  return { sidecarCores: shared, loadCores: shared };
+  return { sidecarCores: shared, workerCores: shared, loadCores: shared };
 }
 
 /** Looks at the machine. */

@@ -26,7 +26,7 @@ export const hauberkPeer: Peer = {
     const sidecar = (name: string, args: readonly string[]): BenchCommand =>
       hauberk(
         name,
-        ['proxy', ...controlPlane.sidecarArgs(name), ...args],
+        ['proxy', ...controlPlane.sidecarArgs(name), ...args, ...workerArgs(hauberkOptions)],
         profilerArgs(name, hauberkOptions),
       );
     return {
@@ -50,6 +50,10 @@ export const hauberkPeer: Peer = {
     };
   },
 };
+
+function workerArgs({ workers }: HauberkOptions): string[] {
+  return workers === undefined ? [] : [`--workers=${workers}`];
+}
 
 function profilerArgs(name: string, { profileDirectory }: HauberkOptions): string[] {
   if (profileDirectory === undefined) return [];

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { App } from '../lab/app.ts';
 import { startProcess, type BenchProcess } from '../lab/bench-process.ts';
+import { withChildren } from '../lab/children.ts';
 import type { PairCertificates } from '../lab/certificates.ts';
 import { eventually } from '../lab/deadline.ts';
 import { freePort } from '../lab/free-port.ts';
@@ -17,7 +18,7 @@ export interface Pair {
   readonly port: number;
   /** Where the callee's sidecar takes TLS. */
   readonly tlsPort: number;
-  /** Process IDs of the two sidecars; none when there are none. */
+  /** Process IDs of the two sidecars and of their workers; none when there are none. */
   readonly pids: readonly number[];
   readonly metrics: readonly string[];
   /** What a client of the callee's sidecar shows. */
@@ -65,7 +66,8 @@ export async function startPair(
   parts.defer(async () => await plan.close?.());
   const listeners: ((line: string) => void)[] = [];
   const start = (command: PairPlan['caller']): BenchProcess => {
-    const { sidecarCores: cores, openFiles } = setting.placement;
+    const { sidecarCores, workerCores, openFiles } = setting.placement;
+    const cores = hauberk.workers === undefined ? sidecarCores : workerCores;
     const logFile = join(directory, `${command.name}.log`);
     const process = startProcess({
       cores,
@@ -92,7 +94,7 @@ export async function startPair(
     port: ports.plaintext,
     tlsPort: ports.tls,
     get pids() {
-      return [caller.pid, callee.pid];
+      return [caller.pid, callee.pid].flatMap(withChildren);
     },
     metrics: plan.metrics,
     client: plan.client ?? (() => Promise.resolve(clientFiles(certificates))),

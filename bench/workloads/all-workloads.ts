@@ -8,6 +8,7 @@ import { SLOW_READER } from './slow-reader.ts';
 import { START_UP } from './start-up.ts';
 import { TELEMETRY } from './telemetry.ts';
 import { TUNNELS } from './tunnels.ts';
+import { WORKERS } from './workers.ts';
 import type { Workload } from './workload.ts';
 
 /** All that is measured, in the order of the report. */
@@ -22,4 +23,5 @@ export const WORKLOADS: readonly Workload[] = [
   ...IDLE,
   START_UP,
   ROTATION,
+  ...WORKERS,
 ];

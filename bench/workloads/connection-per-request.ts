@@ -3,10 +3,33 @@ import { pause } from '../lab/deadline.ts';
 import { cpuMs } from '../measure/process-usage.ts';
 import { startWrk } from '../measure/wrk.ts';
 import { ratioAtLeast, type Target } from '../results/metric.ts';
-import type { RunKind, Workload } from './workload.ts';
+import type { RunKind, Workload, WorkloadContext } from './workload.ts';
 
 /** Until compiled code is what it will be. */
 const WARM_UP_MS = 500;
+
+/** A connection for each request, so many at once; values by the keys of the metrics below. */
+export async function measureConnections(
+  { pair, app, placement, seconds }: WorkloadContext,
+  atOnce: number,
+) {
+  const order = { port: pair.port, path: PLAIN_PATH, connections: atOnce, placement };
+  await using wrk = startWrk({ ...order, held: false, closing: true });
+  await Promise.race([pause(WARM_UP_MS), wrk.failed]);
+  const [requests, cpu, at] = [await app.requests(), cpuMs(pair.pids), performance.now()];
+  await Promise.race([pause(seconds * 1000), wrk.failed]);
+  const done = (await app.requests()) - requests;
+  const cpuUs = (cpuMs(pair.pids) - cpu) * 1000;
+  const elapsedSeconds = (performance.now() - at) / 1000;
+  const { p50Us, p99Us, errors } = await wrk.finish();
+  return {
+    requests: done / elapsedSeconds,
+    p50: p50Us / 1000,
+    p99: p99Us / 1000,
+    cpu: pair.pids.length === 0 ? Number.NaN : cpuUs / done,
+    errors,
+  };
+}
 
 function connectionPerRequest(
   atOnce: number,
@@ -25,24 +48,7 @@ function connectionPerRequest(
       { key: 'p99', title: 'p99 of the answer', unit: 'ms', better: 'lower' },
       { key: 'cpu', title: 'CPU a connection, both sidecars', unit: 'us', better: 'lower' },
     ],
-    async measure({ pair, app, placement, seconds }) {
-      const order = { port: pair.port, path: PLAIN_PATH, connections: atOnce, placement };
-      await using wrk = startWrk({ ...order, held: false, closing: true });
-      await Promise.race([pause(WARM_UP_MS), wrk.failed]);
-      const [requests, cpu, at] = [await app.requests(), cpuMs(pair.pids), performance.now()];
-      await Promise.race([pause(seconds * 1000), wrk.failed]);
-      const done = (await app.requests()) - requests;
-      const cpuUs = (cpuMs(pair.pids) - cpu) * 1000;
-      const elapsedSeconds = (performance.now() - at) / 1000;
-      const { p50Us, p99Us, errors } = await wrk.finish();
-      return {
-        requests: done / elapsedSeconds,
-        p50: p50Us / 1000,
-        p99: p99Us / 1000,
-        cpu: pair.pids.length === 0 ? Number.NaN : cpuUs / done,
-        errors,
-      };
-    },
+    measure: (context) => measureConnections(context, atOnce),
   };
 }
 

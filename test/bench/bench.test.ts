@@ -63,6 +63,29 @@ requires(
   t.deepEqual(readdirSync(temporary.path), ['results.json'], 'nothing is left behind');
 });
 
+requires(
+  'nginx',
+  'wrk',
+  'taskset',
+)('sidecars with workers are measured with all of their processes', async (t) => {
+  await using temporary = await temporaryDirectory();
+  const file = join(temporary.path, 'results.json');
+  const only = ['--only=workers-2', '--peers=nginx'];
+  const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
+  const { code, stderr } = await bench([...only, ...brief], temporary.path);
+  t.is(code, 0, stderr);
+  const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  t.is(samples.length, 1, 'nobody else has workers of this kind');
+  for (const { values, failure } of samples) {
+    t.is(failure, undefined);
+    t.true((values['requests'] ?? 0) > 0);
+    t.true((values['connections'] ?? 0) > 0);
+    t.is(values['errors'], 0);
+    // Six processes of some 50 MB: two that lead, and two workers each.
+    t.true((values['memory'] ?? 0) > 200);
+  }
+});
+
 test('wrong usage is told apart from a failure', async (t) => {
   await using temporary = await temporaryDirectory();
   const { code, stderr } = await bench(['--only=nothing-of-the-kind'], temporary.path);

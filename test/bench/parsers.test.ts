@@ -58,7 +58,8 @@ test('medians and quantiles', (t) => {
 });
 
 test('sidecars have cores of their own where there are enough, and never more than two', (t) => {
-  t.deepEqual(planCores(1), { sidecarCores: '0', loadCores: '0' });
-  t.deepEqual(planCores(2), { sidecarCores: '0,1', loadCores: '0,1' });
-  t.deepEqual(planCores(64), { sidecarCores: '0,1', loadCores: '2,3' });
+  t.deepEqual(planCores(1), { sidecarCores: '0', workerCores: '0', loadCores: '0' });
+  t.deepEqual(planCores(2), { sidecarCores: '0,1', workerCores: '0,1', loadCores: '0,1' });
+  t.deepEqual(planCores(4), { sidecarCores: '0,1', workerCores: '0,1', loadCores: '2,3' });
+  t.deepEqual(planCores(64), { sidecarCores: '0,1', workerCores: '0,1,4-63', loadCores: '2,3' });
 });
