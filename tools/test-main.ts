@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { LEFT_TO_PEERS } from '../test/helpers/peer-programs.ts';
 import { readSummary } from './ava-summary.ts';
 import { shareDockerEngine } from './shared-docker-engine.ts';
 import { installPackages, missingPackages } from './system-packages.ts';
@@ -43,8 +44,9 @@ async function main(args: readonly string[]): Promise<number> {
     everything ? { ...engine?.env, HAUBERK_TEST_ALL: '1' } : process.env,
   );
   for (const title of skipped) console.log(`left out: ${title}`);
-  // Nothing may be left out of everything.
-  const failures = failed + (everything ? skipped.length : 0);
+  // Nothing may be left out of everything, but for what has a run of its own.
+  const missed = skipped.filter((title) => !title.endsWith(LEFT_TO_PEERS));
+  const failures = failed + (everything ? missed.length : 0);
   console.log(`${passed} passed, ${failures} failed`);
   return failures === 0 ? 0 : 1;
 }

@@ -2,6 +2,7 @@ import test from 'ava';
 import type { TestFn } from 'ava';
 import { canRunDocker } from './docker/docker-engine.ts';
 import { canMakeNetworkNamespaces } from './netns/network-namespaces.ts';
+import { LEFT_TO_PEERS, type PeerProgram } from './peer-programs.ts';
 import { isPresent, type Requirement as Program } from './system-programs.ts';
 
 /**
@@ -31,6 +32,18 @@ export function requires<Context = unknown>(...needed: readonly Requirement[]): 
   };
   // Only `declare(title, implementation)` is used of it, which is what the substitute takes.
   return Object.assign(substitute, { serial: substitute }) as unknown as TestFn<Context>;
+}
+
+/**
+ * The `test` to declare a test with that needs such a program. Where it is missing the test is skipped,
+ * also under `npm run test:all`, and its title says how to run it.
+ */
+export function requiresPeer(peer: PeerProgram): TestFn {
+  if (isPresent(peer)) return test;
+  const substitute = (title: string): void => {
+    test.skip(`${title} # needs ${peer}: ${LEFT_TO_PEERS}`, () => undefined);
+  };
+  return Object.assign(substitute, { serial: substitute }) as unknown as TestFn;
 }
 
 function isMet(requirement: Requirement): boolean {

@@ -1,5 +1,5 @@
 // Envoy as the other end of HBONE, both ways round, with certificates of our authority. Its binary is
-// in no distribution: all but one of these run only where it is on the PATH as `envoy` (docs/http2.md).
+// in no distribution: `npm run test:peers` fetches it, and runs these (docs/http2.md).
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { toPem } from '../../../common/pki/pem.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
-import { isPresent } from '../../helpers/system-programs.ts';
+import { requiresPeer } from '../../helpers/requirements.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import type { TestAuthority } from '../../helpers/test-authority.ts';
 import { envoyClient, envoyServer } from './envoy-config.ts';
@@ -29,9 +29,9 @@ import {
 
 const BODY = Buffer.alloc(3_000_000, 'hauberk ');
 
-const withEnvoy = isPresent('envoy') ? test.serial : undefined;
+const withEnvoy = requiresPeer('envoy').serial;
 
-withEnvoy?.('Envoy as a client carries connections through our listener', async (t) => {
+withEnvoy('Envoy as a client carries connections through our listener', async (t) => {
   const authority = createTestAuthority();
   const api = createEngine(t, createIdentity(authority, 'api'));
   const outcomes: string[] = [];
@@ -49,7 +49,7 @@ withEnvoy?.('Envoy as a client carries connections through our listener', async 
   t.is(listener.openTunnels, 1, 'all of them in one tunnel');
 });
 
-withEnvoy?.('Envoy as a server carries connections of our dial', async (t) => {
+withEnvoy('Envoy as a server carries connections of our dial', async (t) => {
   const authority = createTestAuthority();
   const web = createEngine(t, createIdentity(authority, 'web'), {
     limits: { handshakeTimeoutMs: 30_000 },
@@ -73,7 +73,7 @@ withEnvoy?.('Envoy as a server carries connections of our dial', async (t) => {
   t.is(tunnel.openStreams, 0);
 });
 
-withEnvoy?.(
+withEnvoy(
   'a server behind Envoy that speaks first and ends at once is heard in full',
   async (t) => {
     const authority = createTestAuthority();
