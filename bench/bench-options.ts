@@ -27,7 +27,7 @@ cores and load, in interleaved rounds. Linux; everything on loopback; leaves not
 
 Options:
   --full            all workloads, three rounds, and --page; about an hour
-  --check           a short run that fails only where a target is missed by half
+  --check           a short run that fails only where speed is far off
   --only WORKLOAD   this workload, or those that begin so; repeat for more
   --peers A,B       only these peers beside Hauberk
   --rounds N        rounds

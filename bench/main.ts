@@ -13,9 +13,6 @@ import { runBench } from './run-bench.ts';
 import { runProfile } from './run-profile.ts';
 import { WORKLOADS } from './workloads/all-workloads.ts';
 
-/** CI fails when a target is missed by this factor: nobody slows it down unseen, and noise is no failure. */
-const CHECK_SLACK = 2;
-
 const DOCS = join(import.meta.dirname, '../docs');
 
 const write = (text: string): void => void process.stdout.write(text);
@@ -66,7 +63,7 @@ async function measure(
 }
 
 function farOff(rows: readonly Row[]): Row[] {
-  return rows.filter((row) => isFarOff(row, CHECK_SLACK));
+  return rows.filter(isFarOff);
 }
 
 async function show(results: BenchResults, page: boolean): Promise<Row[]> {

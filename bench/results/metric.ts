@@ -6,6 +6,11 @@ export interface Metric {
   readonly unit: string;
   readonly better: 'higher' | 'lower';
   readonly target?: Target | undefined;
+  /**
+   * Where the short bench of CI fails: half of the target, or of what was reached where the target was
+   * not. Processor time rather than throughput, which on a machine that others use is a matter of luck.
+   */
+  readonly alarm?: Target | undefined;
 }
 
 /**
@@ -33,9 +38,9 @@ export function valueAtMost(limit: number): Target {
   return { of: 'value', is: 'at-most', limit };
 }
 
-/** Whether a target is met; by `slack` it may be missed and still count, as 2 for half of it. */
-export function isMet({ is, limit }: Target, value: number, slack = 1): boolean {
-  return is === 'at-least' ? value >= limit / slack : value <= limit * slack;
+/** Whether a target is met. */
+export function isMet({ is, limit }: Target, value: number): boolean {
+  return is === 'at-least' ? value >= limit : value <= limit;
 }
 
 /** A target as people write it: `>= 2x`, `<= 70`. */

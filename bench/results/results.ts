@@ -25,6 +25,7 @@ const metricSchema = z.object({
   unit: z.string(),
   better: z.enum(['higher', 'lower']),
   target: targetSchema.optional(),
+  alarm: targetSchema.optional(),
 });
 
 const workloadSchema = z.object({

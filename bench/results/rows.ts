@@ -41,15 +41,12 @@ export function toRows(results: BenchResults): Row[] {
   );
 }
 
-/**
- * Whether a row is off by so much that somebody has to look: its target is missed even when it is
- * loosened by the factor.
- */
-export function isFarOff(row: Row, slack: number): boolean {
-  const { target } = row.metric;
-  if (target === undefined) return false;
-  const judged = judgedValue(row, target);
-  return judged !== undefined && !isMet(target, judged, slack);
+/** Whether a row is off by so much that somebody has to look. */
+export function isFarOff(row: Row): boolean {
+  const { alarm } = row.metric;
+  if (alarm === undefined) return false;
+  const judged = judgedValue(row, alarm);
+  return judged !== undefined && !isMet(alarm, judged);
 }
 
 function toRow(results: BenchResults, workload: MeasuredWorkload, metric: MeasuredMetric): Row {

@@ -1,12 +1,14 @@
 import { BULK_PATH } from '../lab/app.ts';
 import { runLoad } from '../measure/load.ts';
 import { cpuMs } from '../measure/process-usage.ts';
-import { ratioAtLeast, type Target } from '../results/metric.ts';
+import { ratioAtLeast, ratioAtMost, type Target } from '../results/metric.ts';
 import type { RunKind, Workload } from './workload.ts';
 
 const GIB = 1024 ** 3;
 /** Fewer would be a matter of luck. */
 const TRANSFERS_AT_LEAST = 3;
+/** Twice of what it is. */
+const CPU_ALARM = ratioAtMost(3);
 
 function bulk(
   direction: 'download' | 'upload',
@@ -23,7 +25,13 @@ function bulk(
     inRuns,
     metrics: [
       { key: 'throughput', title: 'throughput', unit: 'MB/s', better: 'higher', target },
-      { key: 'cpu', title: 'CPU a GiB, both sidecars', unit: 's', better: 'lower' },
+      {
+        key: 'cpu',
+        title: 'CPU a GiB, both sidecars',
+        unit: 's',
+        better: 'lower',
+        alarm: CPU_ALARM,
+      },
     ],
     async measure({ pair, app, placement, seconds }) {
       const order = { direction, flows, seconds, bytes: app.bulkBytes } as const;

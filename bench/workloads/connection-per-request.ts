@@ -2,7 +2,7 @@ import { PLAIN_PATH } from '../lab/app.ts';
 import { pause } from '../lab/deadline.ts';
 import { cpuMs } from '../measure/process-usage.ts';
 import { startWrk } from '../measure/wrk.ts';
-import { ratioAtLeast, type Target } from '../results/metric.ts';
+import { ratioAtLeast, ratioAtMost, type Target } from '../results/metric.ts';
 import type { RunKind, Workload, WorkloadContext } from './workload.ts';
 
 /** Until compiled code is what it will be. */
@@ -35,6 +35,7 @@ function connectionPerRequest(
   atOnce: number,
   inRuns: readonly RunKind[],
   target?: Target,
+  alarm?: Target,
 ): Workload {
   return {
     id: `connect-${atOnce}`,
@@ -46,7 +47,7 @@ function connectionPerRequest(
       { key: 'requests', title: 'connections', unit: '/s', better: 'higher', target },
       { key: 'p50', title: 'p50 of the answer', unit: 'ms', better: 'lower' },
       { key: 'p99', title: 'p99 of the answer', unit: 'ms', better: 'lower' },
-      { key: 'cpu', title: 'CPU a connection, both sidecars', unit: 'us', better: 'lower' },
+      { key: 'cpu', title: 'CPU a connection, both sidecars', unit: 'us', better: 'lower', alarm },
     ],
     measure: (context) => measureConnections(context, atOnce),
   };
@@ -55,5 +56,5 @@ function connectionPerRequest(
 /** New connections, one after the other and many at once. */
 export const CONNECTION_PER_REQUEST: readonly Workload[] = [
   connectionPerRequest(1, ['full']),
-  connectionPerRequest(32, ['quick', 'full', 'check'], ratioAtLeast(4)),
+  connectionPerRequest(32, ['quick', 'full', 'check'], ratioAtLeast(4), ratioAtMost(0.7)),
 ];

@@ -55,6 +55,7 @@ interface KeepAliveTargets {
   readonly p50?: Target;
   readonly p99?: Target;
   readonly cpu?: Target;
+  readonly alarms?: { readonly p50?: Target; readonly cpu?: Target };
 }
 
 function keepAlive(
@@ -62,12 +63,13 @@ function keepAlive(
   inRuns: readonly RunKind[],
   targets: KeepAliveTargets,
 ): Workload {
-  const latency = (key: string, title: string, target?: Target): Metric => ({
+  const latency = (key: string, title: string, target?: Target, alarm?: Target): Metric => ({
     key,
     title,
     unit: 'ms',
     better: 'lower',
     target,
+    alarm,
   });
   return {
     id: `keep-alive-${connections}`,
@@ -83,7 +85,7 @@ function keepAlive(
         better: 'higher',
         target: targets.requests,
       },
-      latency('p50', 'p50', targets.p50),
+      latency('p50', 'p50', targets.p50, targets.alarms?.p50),
       latency('p99', 'p99', targets.p99),
       latency('p999', 'p99.9'),
       {
@@ -92,6 +94,7 @@ function keepAlive(
         unit: 'us',
         better: 'lower',
         target: targets.cpu,
+        alarm: targets.alarms?.cpu,
       },
     ],
     async measure(context) {
@@ -110,13 +113,17 @@ function keepAlive(
 
 /** Keep-alive traffic at growing numbers of connections. */
 export const KEEP_ALIVE: readonly Workload[] = [
-  keepAlive(1, ['quick', 'full', 'check'], { p50: ratioAtMost(1.15) }),
+  keepAlive(1, ['quick', 'full', 'check'], {
+    p50: ratioAtMost(1.15),
+    alarms: { p50: ratioAtMost(2.3) },
+  }),
   keepAlive(8, ['full'], {}),
   keepAlive(32, ['quick', 'full'], { requests: ratioAtLeast(1.3) }),
   keepAlive(256, ['quick', 'full', 'check'], {
     requests: ratioAtLeast(2),
     p99: ratioAtMost(0.2),
     cpu: ratioAtMost(0.5),
+    alarms: { cpu: ratioAtMost(1) },
   }),
   keepAlive(1_000, ['quick', 'full'], { requests: ratioAtLeast(2), p99: ratioAtMost(0.2) }),
 ];
