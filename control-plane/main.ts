@@ -91,7 +91,12 @@ async function serve(settings: ControlPlaneSettings): Promise<number> {
     const dependencies = { clock: systemClock, logger };
     const unlockKey = unlockKeyOf({ unlockKeyFile, unlockPassphrase });
     const controlPlane = await startLockable(rest, dependencies, unlockKey);
-    await aborted(asked);
+    try {
+      await Promise.race([aborted(asked), controlPlane.failed]);
+    } catch (error) {
+      await controlPlane[Symbol.asyncDispose]();
+      throw error;
+    }
     hurried.removeEventListener('abort', exitAtOnce);
     const outcome = await controlPlane.drainAndClose(hurried);
     logger.info({ event: 'stopped', outcome }, 'stopped');

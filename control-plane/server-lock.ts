@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Registry as MetricsRegistry } from 'prom-client';
 import type { UnlockKey } from '../common/config/unlock-key.ts';
+import { describeError } from '../common/errors.ts';
 import type { DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
@@ -19,6 +20,8 @@ import { createTurns } from './turns.ts';
 /** A control plane that may be locked and unlocked while it runs. */
 export interface LockableControlPlane extends AsyncDisposable {
   readonly state: 'locked' | 'unlocked';
+  /** Rejects when a change of phase could not be ended in any way: nothing is served any more. */
+  readonly failed: Promise<never>;
   drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
 }
 
@@ -26,7 +29,11 @@ export interface LockableControlPlane extends AsyncDisposable {
 interface Phase {
   readonly state: 'locked' | 'unlocked';
   /** Ports, so that the next phase is found where this one was. */
-  readonly ports: { readonly grpc: number; readonly http: number };
+  readonly ports: {
+    readonly grpc: number;
+    readonly http: number;
+    readonly bundle: number | undefined;
+  };
   drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
   /** Throws KeysError `keys-locked`. */
   backup(): Promise<Buffer>;
@@ -42,7 +49,8 @@ interface Phase {
  *     unlocked: the control plane
  *
  * Each change of phase is a restart of everything, so that nothing above the store knows of locks, and
- * no key stays in memory: sidecars connect again, and their traffic does not notice.
+ * no key stays in memory: sidecars connect again, and their traffic does not notice. One that fails,
+ * because a file of the settings is wrong by now, leads to `locked`, where it can be tried again.
  */
 export async function startLockable(
   settings: Settings,
@@ -53,18 +61,54 @@ export async function startLockable(
   const turns = createTurns();
   let key = unlockKey;
   let phase = await start(settings, dependencies, key);
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+  // Whoever waits for it hears of it.
+  failed.catch(() => undefined);
 
   /** The same place as before, although the settings may have let the system choose. */
   const here = (): Settings => ({
     ...settings,
     grpcListen: { ...settings.grpcListen, port: phase.ports.grpc },
     httpListen: { ...settings.httpListen, port: phase.ports.http },
+    bundleListen: settings.bundleListen && {
+      ...settings.bundleListen,
+      port: phase.ports.bundle ?? settings.bundleListen.port,
+    },
   });
+  /** The phase before has ended. */
+  const restart = async (next: UnlockKey | undefined): Promise<void> => {
+    const place = here();
+    try {
+      phase = await start(place, dependencies, next);
+      key = next;
+    } catch (error) {
+      logger.error(
+        { event: 'restart-failed', err: error },
+        `the control plane could not start again: ${describeError(error)}`,
+      );
+      key = undefined;
+      try {
+        phase = await start(place, dependencies, undefined);
+      } catch (second) {
+        phase = ended(phase);
+        fail(second);
+      }
+      throw error;
+    }
+  };
   const enter = async (next: UnlockKey | undefined): Promise<void> => {
     await phase.drainAndClose();
-    key = next;
-    phase = await start(here(), dependencies, key);
+    await restart(next);
     logger.warn({ event: `keys-${phase.state}` }, `the keys of the mesh are ${phase.state} now`);
+  };
+  const rekey = async (next: UnlockKey): Promise<void> => {
+    await phase.drainAndClose();
+    const outcome = await reseal(settings, dependencies, key, next).then(
+      () => ({ key: next }),
+      (error: unknown) => ({ key, error }),
+    );
+    await restart(outcome.key);
+    if ('error' in outcome) throw outcome.error;
   };
   const change = async ({ command, unlockKey: given }: ControlRequest): Promise<string> => {
     switch (command) {
@@ -87,13 +131,7 @@ export async function startLockable(
             hint: 'run `hauberk ca unlock` first',
           });
         }
-        await phase.drainAndClose();
-        try {
-          await reseal(settings, dependencies, key, given);
-          key = given;
-        } finally {
-          phase = await start(here(), dependencies, key);
-        }
+        await rekey(given);
         return 'the keys are encrypted anew; the next start needs the new passphrase or key file';
     }
   };
@@ -109,6 +147,7 @@ export async function startLockable(
     get state() {
       return phase.state;
     },
+    failed,
     async drainAndClose(hurried) {
       await socket.close();
       return turns.take('phase', () => phase.drainAndClose(hurried));
@@ -127,7 +166,8 @@ async function start(
 ): Promise<Phase> {
   try {
     const controlPlane = await startControlPlane(settings, dependencies, key);
-    const ports = { grpc: controlPlane.grpcPort, http: controlPlane.httpPort };
+    const { grpcPort: grpc, httpPort: http, bundlePort: bundle } = controlPlane;
+    const ports = { grpc, http, bundle };
     return {
       state: 'unlocked',
       ports,
@@ -140,6 +180,16 @@ async function start(
     }
     throw error;
   }
+}
+
+/** Serves nothing; it is over. */
+function ended({ ports }: Phase): Phase {
+  return {
+    state: 'locked',
+    ports,
+    drainAndClose: () => Promise.resolve('idle'),
+    backup: () => Promise.reject(new KeysError('keys-locked', 'the control plane has ended')),
+  };
 }
 
 async function startLocked(
@@ -161,7 +211,11 @@ async function startLocked(
   logger.warn({ event: 'locked', dataDir: settings.dataDir }, `${reason}; ${hint ?? ''}`);
   return {
     state: 'locked',
-    ports: { grpc: settings.grpcListen.port, http: http.port },
+    ports: {
+      grpc: settings.grpcListen.port,
+      http: http.port,
+      bundle: settings.bundleListen?.port,
+    },
     async backup() {
       throw new KeysError('keys-locked', message, { hint: 'run `hauberk ca unlock` first' });
     },

@@ -1,8 +1,16 @@
 /** A host that was off comes back with its expired certificate, for a while, and with nothing else. */
+import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { rootDigest } from '../../../common/pki/digest.ts';
+import { createCsr } from '../../../common/pki/csr.ts';
+import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';
+import { createChannel } from '../../../common/rpc/channel.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
+import { readAdminCredential } from '../../../cli/credential.ts';
+import { IdentityClient } from '../../../proto/gen/hauberk/v1/identity.ts';
+import { eventually } from '../../helpers/deadline.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import {
@@ -71,4 +79,62 @@ test('one that was revoked before it expired is not renewed', async (t) => {
 test('0 turns it off', async (t) => {
   const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: 0 });
   t.is(await refused(t, cp, expired(cp, 5000)), 'certificate-expired');
+});
+
+test('one below a root that was retired meanwhile is renewed below the new one', async (t) => {
+  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS });
+  const before = await cp.admin.getAuthority();
+  const stillGood = expired(cp, 60_000);
+  await cp.admin.rotateRoot({ compromised: false, graceSeconds: 0 });
+  const after = await eventually('the former root is retired', async () => {
+    await cp.clock.advance(600);
+    const authority = await cp.admin.getAuthority();
+    return authority.rotation === undefined ? authority : undefined;
+  });
+  t.not(after.rootDigest, before.rootDigest);
+  t.is(after.bundleVersion, before.bundleVersion + 3, 'it is gone from the bundle');
+  const { chain, bundle } = await cp.issue({}, stillGood);
+  t.is(bundle?.roots.length, 1);
+  const [issuer, root] = [chain[1], bundle?.roots[0]].map((der) => new X509Certificate(der ?? ''));
+  if (issuer === undefined || root === undefined) return t.fail();
+  t.is(rootDigest(root), after.rootDigest);
+  t.true(issuer.verify(root.publicKey));
+  t.is(await refused(t, cp, expired(cp, 25 * HOUR_MS)), 'certificate-expired');
+});
+
+test('one below a root that was stolen is not', async (t) => {
+  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS });
+  const former = expired(cp, 60_000);
+  await cp.admin.rotateRoot({ compromised: true, graceSeconds: 15 });
+  await eventually('the stolen root is dropped', async () => {
+    await cp.clock.advance(600);
+    const operator = readAdminCredential(cp.controlPlane.adminFile);
+    return operator.roots.length === 1 && cp.log.of('root-rotation-phase').length === 3
+      ? true
+      : undefined;
+  });
+  const operator = readAdminCredential(cp.controlPlane.adminFile);
+  const channel = createChannel({
+    address: { host: '127.0.0.1', port: cp.controlPlane.grpcPort },
+    trustDomain: 'mesh.local',
+    roots: operator.roots,
+    identity: former,
+  });
+  t.teardown(() => channel.close());
+  const request = {
+    csr: createCsr(generatePrivateKey()),
+    joinToken: '',
+    spiffeId: webId,
+    lifetimeSeconds: 0,
+  };
+  const error = await t.throwsAsync(
+    new Promise((resolve, reject) => {
+      channel.client(IdentityClient).issue(request, (failure, response) => {
+        if (failure === null) resolve(response);
+        else reject(channel.explain(failure));
+      });
+    }),
+    { instanceOf: RpcError },
+  );
+  t.is(error?.code, 'certificate-untrusted');
 });
