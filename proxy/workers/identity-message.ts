@@ -15,7 +15,10 @@ export interface IdentityMessage {
     readonly version: number;
     readonly roots: readonly Uint8Array[];
     readonly withdrawn: readonly Uint8Array[];
+    readonly added: readonly Uint8Array[];
   };
+  /** Roots of other trust domains, by their names. */
+  readonly federated: readonly (readonly [string, readonly Uint8Array[]])[];
   readonly revocations: readonly Revocation[];
   readonly receivedMs: number;
   readonly lifetimeMs: number;
@@ -36,7 +39,9 @@ export function toIdentityMessage(
       version: bundle.version,
       roots: der(bundle.roots),
       withdrawn: der(bundle.withdrawn ?? []),
+      added: der(bundle.added ?? []),
     },
+    federated: [...(bundle.federated ?? [])].map(([name, roots]) => [name, der(roots)]),
     revocations: bundle.revocations?.all ?? [],
     receivedMs,
     lifetimeMs,
@@ -52,7 +57,7 @@ export function fromIdentityMessage(message: IdentityMessage): WorkloadIdentity 
   if (leaf === undefined) {
     throw new WorkersError('worker-failed', 'expected a certificate from the primary, got none');
   }
-  const withdrawn = read(bundle.withdrawn);
+  const [withdrawn, added] = [read(bundle.withdrawn), read(bundle.added)];
   return {
     spiffeId: peerSpiffeId(leaf),
     privateKey: createPrivateKey({
@@ -66,6 +71,8 @@ export function fromIdentityMessage(message: IdentityMessage): WorkloadIdentity 
       version: bundle.version,
       roots: read(bundle.roots),
       ...(withdrawn.length === 0 ? {} : { withdrawn }),
+      ...(added.length === 0 ? {} : { added }),
+      federated: new Map(message.federated.map(([name, roots]) => [name, read(roots)])),
       revocations: new RevocationList(message.revocations),
     },
     receivedMs,

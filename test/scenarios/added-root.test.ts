@@ -23,7 +23,10 @@ import { caStatus } from './root-rotation/ca-status.ts';
 test('an old fleet is let in by its root, and let go again', async (t) => {
   const mesh = await startMesh(t);
   const app = await startHttpApp(t, 'api');
-  const api = await mesh.sidecar({ service: 'api', expose: [`8080=127.0.0.1:${app.port}`] });
+  // Its workers are told everything that it is.
+  const args = ['--workers=2'];
+  const expose = [`8080=127.0.0.1:${app.port}`];
+  const api = await mesh.sidecar({ service: 'api', expose, args });
   const web = await mesh.sidecar({ service: 'web', upstreams: ['api:8080'] });
   const fleet = createTestAuthority();
   const old = fleet.workload('default', 'old');

@@ -91,7 +91,10 @@ test('workloads of other trust domains come in by name, each by the roots of its
     controlPlaneArgs: ['--trust-domain=partner.example', '--bundle-listen=127.0.0.1:0'],
   });
   const app = await startHttpApp(t, 'api');
-  const api = await mesh.sidecar({ service: 'api', expose: [`8080=127.0.0.1:${app.port}`] });
+  // Its workers are told everything that it is.
+  const args = ['--workers=2'];
+  const expose = [`8080=127.0.0.1:${app.port}`];
+  const api = await mesh.sidecar({ service: 'api', expose, args });
   const foreign = (service: string) =>
     partner.sidecar({ service, args: ['--trust-domain=partner.example'] });
   const [billing, other] = [await foreign('billing'), await foreign('other')];

@@ -165,6 +165,21 @@ test('while an endpoint fails the last good bundle stays, and the failure is tol
   t.is(log.of('federated-bundle-not-refreshed').length, seen);
 });
 
+test('a bundle of a file is kept current by nobody but the operator', async (t) => {
+  const { open, request, told, document, clock, asked, authority } = await rig(t);
+  const federations = await open();
+  const byFile = { ...request, url: undefined, endpointId: undefined };
+  await federations.add(byFile);
+  t.deepEqual((await told())?.roots.map(String), [String(authority.root.certificate)]);
+  await clock.advance(86_400_000);
+  t.is(asked(), 0);
+  t.is(clock.pending.length, 0);
+  // A mesh that was made anew counts from the start again.
+  await federations.add({ ...byFile, document: document(0, []) });
+  t.is((await told())?.sequence, 0);
+  t.like(federations.list(), { length: 1 });
+});
+
 test('all roots can be taken back', async (t) => {
   const { open, request, told, says, document, clock } = await rig(t);
   const federations = await open();
