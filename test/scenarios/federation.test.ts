@@ -141,7 +141,10 @@ test('workloads of other trust domains come in by name, each by the roots of its
   await admitted('billing of the partner', await credentialsOf(billing));
   t.is(await call(await credentialsOf(other)), '401', 'no rule names it');
   const labels = { direction: 'inbound', reason: 'denied-trust-domain' };
-  t.is((await api.metrics()).sum('hauberk_connections_failed_total', labels), 1);
+  await eventually('the refusal is counted', async () => {
+    const count = (await api.metrics()).sum('hauberk_connections_failed_total', labels);
+    return count === 1 || undefined;
+  });
   await admitted('web of the third domain', third.workload('default', 'web'));
 
   // Each in the name of another domain, with a root that is trusted for its own.
@@ -173,7 +176,11 @@ test('workloads of other trust domains come in by name, each by the roots of its
   t.is((await partner.admin(['ca', 'rotate', '--detach'])).code, 0);
   await rotationIsOver(partner);
   const renewed = await credentialsOf(billing);
-  t.is((await federate('control-plane')).code, 0);
+  // Its file and its certificate follow a moment later, each by itself.
+  await eventually('the new bundle', async () => {
+    const { code } = await federate('control-plane');
+    return code === 0 || undefined;
+  });
   const late = await credentialsOf(await foreign('billing'));
   await admitted('one that leads to the new root', late);
   t.is(await call(renewed), '200');

@@ -61,7 +61,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
       grpcListen: local,
       httpListen: local,
       trustDomain,
-      leafLifetimeSeconds: 10,
+      leafLifetimeSeconds: 20,
       renewAfterExpiry: 0,
       writeToken: [],
       meshConfig: undefined,
@@ -121,7 +121,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
     await eventually(
       'a certificate below it',
       async () => ((await issuerOf(one)) === next ? true : undefined),
-      30_000,
+      60_000,
     );
   }
   await Promise.all(loads.map((load) => load.more(100)));

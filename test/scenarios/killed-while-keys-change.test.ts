@@ -67,7 +67,8 @@ const changes: Record<string, Change> = {
 for (const [what, { command, from, moments }] of Object.entries(changes)) {
   for (const moment of moments) {
     const when = moment === undefined ? 'when it is asked for' : `at ${moment.join(' ')}`;
-    test(`killed during ${what}, ${when}`, async (t) => {
+    // One after the other: each starts two control planes.
+    test.serial(`killed during ${what}, ${when}`, async (t) => {
       const directory = await temporaryDirectory();
       t.teardown(() => directory[Symbol.asyncDispose]());
       const dataDir = path.join(directory.path, 'data');
