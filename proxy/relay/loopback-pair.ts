@@ -14,7 +14,8 @@ export interface LoopbackPair {
  */
 export async function openLoopbackPair(): Promise<LoopbackPair> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
-  server.listen({ host: '127.0.0.1', port: 0, backlog: 16 });
+  // Of this process alone: workers would be dealt the connections of each other.
+  server.listen({ host: '127.0.0.1', port: 0, backlog: 16, exclusive: true });
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
   const accepted: net.Socket[] = [];

@@ -38,7 +38,7 @@ async function openCalls(scope: Parameters<typeof connectTcp>[0], port: number) 
   return calls;
 }
 
-test('a revocation ends the tunnels of the revoked in both workers', async (t) => {
+test.serial('a revocation ends the tunnels of the revoked in both workers', async (t) => {
   const mesh = await startMesh(t);
   const app = await startTcpApp(t, echo);
   const expose = [`7000=127.0.0.1:${app.port}`];
@@ -57,7 +57,7 @@ test('a revocation ends the tunnels of the revoked in both workers', async (t) =
   t.is(metrics.sum('hauberk_connections_open'), 0);
 });
 
-test('a policy is in force in both workers when it is acknowledged', async (t) => {
+test.serial('a policy is in force in both workers when it is acknowledged', async (t) => {
   const mesh = await startMesh(t);
   const app = await startHttpApp(t, 'api');
   const expose = [`8080=127.0.0.1:${app.port}`];
@@ -78,7 +78,7 @@ test('a policy is in force in both workers when it is acknowledged', async (t) =
   t.deepEqual(new Set(again), new Set(['api']));
 });
 
-test('a renewal reaches both workers and ends no connection', async (t) => {
+test.serial('a renewal reaches both workers and ends no connection', async (t) => {
   const mesh = await startMesh(t, { leafLifetimeSeconds: 10 });
   const app = await startHttpApp(t, 'api');
   const expose = [`8080=127.0.0.1:${app.port}`];

@@ -12,13 +12,13 @@ import { getOnce, startHttpLoad } from '../../helpers/http-load.ts';
 import { startMesh } from '../../helpers/mesh.ts';
 import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
 import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
-import { workerPids } from '../../helpers/workers.ts';
+import { isAlive, workerPids } from '../../helpers/workers.ts';
 
 const WORKERS = ['--workers=2'];
 const OPENED = 'hauberk_connections_opened_total';
 const BY_WORKER = 'hauberk_worker_connections_opened_total';
 
-test('two workers on each side carry what one would', async (t) => {
+test.serial('two workers on each side carry what one would', async (t) => {
   const mesh = await startMesh(t);
   const app = await startHttpApp(t, 'api');
   const expose = [`8080=127.0.0.1:${app.port}`];
@@ -58,7 +58,7 @@ test('two workers on each side carry what one would', async (t) => {
   t.deepEqual(sidecars.map(({ service }) => service).sort(), ['api', 'web'], 'one sidecar each');
 });
 
-test('a sidecar with workers ends as one without, and its workers with it', async (t) => {
+test.serial('a sidecar with workers ends as one without, and its workers with it', async (t) => {
   const mesh = await startMesh(t);
   const app = await startHttpApp(t, 'api');
   const expose = [`8080=127.0.0.1:${app.port}`];
@@ -85,7 +85,7 @@ test('a sidecar with workers ends as one without, and its workers with it', asyn
   for (const pid of pids) t.false(isAlive(pid), `worker ${pid} has ended`);
 });
 
-test('workers do not outlive a primary that was killed', async (t) => {
+test.serial('workers do not outlive a primary that was killed', async (t) => {
   const mesh = await startMesh(t);
   const app = await startTcpApp(t, echo);
   await mesh.sidecar({ service: 'api', expose: [`7000=127.0.0.1:${app.port}`] });
@@ -98,11 +98,3 @@ test('workers do not outlive a primary that was killed', async (t) => {
   t.is(await within('the connection ends', endOf(client)), 'reset', 'and not as if it ended well');
   await eventually('both have ended', () => (pids.some(isAlive) ? undefined : true));
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
-  } catch {
-    return false;
-  }
-}
