@@ -12,7 +12,7 @@ import { getOnce, startHttpLoad } from '../../helpers/http-load.ts';
 import { startMesh } from '../../helpers/mesh.ts';
 import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
 import { connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
-import { isAlive, workerPids } from '../../helpers/workers.ts';
+import { childrenOf, isAlive, workerPids } from '../../helpers/workers.ts';
 
 const WORKERS = ['--workers=2'];
 const OPENED = 'hauberk_connections_opened_total';
@@ -88,9 +88,11 @@ test.serial('a sidecar with workers ends as one without, and its workers with it
 test.serial('workers do not outlive a primary that was killed', async (t) => {
   const mesh = await startMesh(t);
   const app = await startTcpApp(t, echo);
-  await mesh.sidecar({ service: 'api', expose: [`7000=127.0.0.1:${app.port}`] });
+  const api = await mesh.sidecar({ service: 'api', expose: [`7000=127.0.0.1:${app.port}`] });
   const web = await mesh.sidecar({ service: 'web', upstreams: ['api:7000'], args: WORKERS });
   const pids = await workerPids(web.process, 2);
+  t.deepEqual(childrenOf(api.process.pid), [], 'a sidecar without workers starts nothing');
+  t.deepEqual(new Set(childrenOf(web.process.pid)), new Set(pids));
   const client = await connectTcp(t, web.upstreamPorts[0] ?? 0);
   client.write('hello');
   t.is(await readText(client, 5), 'hello');
