@@ -24,7 +24,8 @@ export function forkWorker(onMessage: (message: FromWorker) => void): WorkerProc
   cluster.schedulingPolicy = cluster.SCHED_RR;
   // Structured clones: DER stays bytes.
   cluster.setupPrimary({ exec: ENTRY, args: [], serialization: 'advanced' });
-  const worker: Worker = cluster.fork();
+  // The rest of the environment is inherited.
+  const worker: Worker = cluster.fork({ HAUBERK_TOKEN: undefined });
   const { promise: ended, resolve } = Promise.withResolvers<string>();
   worker.on('message', onMessage);
   worker.on('exit', (code: number | null, signal: NodeJS.Signals | null) => {

@@ -5,7 +5,7 @@
 export async function within<T>(
   what: string,
   promise: Promise<T>,
-  deadlineMs = 20_000,
+  deadlineMs = 45_000,
 ): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timeout = setTimeout(() => {
@@ -24,7 +24,7 @@ export async function within<T>(
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
-  deadlineMs = 20_000,
+  deadlineMs = 45_000,
 ): Promise<T> {
   const endMs = Date.now() + deadlineMs;
   for (;;) {

@@ -23,13 +23,23 @@ test.serial('two workers on each side carry what one would', async (t) => {
   const app = await startHttpApp(t, 'api');
   const expose = [`8080=127.0.0.1:${app.port}`];
   const api = await mesh.sidecar({ service: 'api', expose, args: WORKERS });
-  const web = await mesh.sidecar({ service: 'web', upstreams: ['api:8080'], args: WORKERS });
+  const token = await mesh.token();
+  const web = await mesh.sidecar({
+    service: 'web',
+    upstreams: ['api:8080'],
+    args: WORKERS,
+    token: '',
+    env: { HAUBERK_TOKEN: token },
+  });
   const [port = 0] = web.upstreamPorts;
 
   const pids = await workerPids(web.process, 2);
   t.is(new Set([web.process.pid, ...pids]).size, 3, 'three processes');
-  for (const pid of pids)
+  for (const pid of pids) {
     t.regex(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), /worker\/main\.ts/);
+    t.false(readFileSync(`/proc/${pid}/environ`, 'latin1').includes(token), 'the token stays out');
+  }
+  t.true(readFileSync(`/proc/${web.process.pid}/environ`, 'latin1').includes(token));
 
   // Each worker of the caller has a tunnel of its own, and each worker of the callee gets one.
   const load = startHttpLoad(t, { port, concurrency: 8, keepAlive: false });
