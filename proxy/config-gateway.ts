@@ -15,6 +15,7 @@ const {
   certificateLifetime,
   drainSeconds,
   workers,
+  accessLog,
   logLevel,
 } = PROXY_SETTINGS;
 
@@ -39,6 +40,7 @@ export const GATEWAY_SETTINGS = {
   certificateLifetime,
   drainSeconds,
   workers,
+  accessLog,
   logLevel,
 } satisfies SettingsTable;
 

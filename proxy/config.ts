@@ -153,6 +153,9 @@ export const PROXY_SETTINGS = {
     description: 'processes that share the connections: one for each core that they may use',
     placeholder: 'COUNT',
   }),
+  accessLog: switchSetting({
+    description: 'write a line for each connection when it has ended',
+  }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {
     description: `one of ${LOG_LEVELS.join(', ')}`,
     placeholder: 'LEVEL',

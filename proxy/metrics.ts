@@ -9,7 +9,7 @@ export type { Direction } from './metrics-peers.ts';
 
 /** The part of the metrics that one carried connection adds to. */
 export interface ConnectionMetrics {
-  /** Shared by all connections of this direction and peer; hand it to the relay. */
+  /** May be shared by all connections of this direction and peer; hand it to the relay. */
   readonly counters: RelayCounters;
   /** Call exactly once, when the connection has ended. */
   closed(outcome: ConnectionEnd, durationSeconds: number): void;
@@ -49,8 +49,11 @@ export interface TunnelMetrics {
 
 /** All metrics of a sidecar. Reasons must come from closed lists, peers must be identities. */
 export interface ProxyMetrics extends TunnelMetrics {
-  /** A connection is being carried from now on. `peerUri` is a SPIFFE ID or `unknown`. */
-  connectionOpened(direction: Direction, peerUri: string): ConnectionMetrics;
+  /**
+   * A connection is being carried from now on. `peerUri` is a SPIFFE ID or `unknown`, `place` the
+   * `HOST:PORT` that was called, for the access log.
+   */
+  connectionOpened(direction: Direction, peerUri: string, place?: string): ConnectionMetrics;
   /** A connection was refused, or could not be made; it was not `connectionOpened`. */
   connectionFailed(direction: Direction, peerUri: string, reason: string): void;
   /** A connection was let in that a rule would refuse, were it not only watching. */

@@ -8,6 +8,7 @@ import type { Traffic } from './admin/report.ts';
 import { createMeshView, type MutableMeshView } from './discovery/mutable-view.ts';
 import { createEgressConditions } from './egress/conditions.ts';
 import { createIdentitySource, type MutableIdentitySource } from './identity/mutable-source.ts';
+import { withAccessLog } from './metrics-access-log.ts';
 import { createProxyMetrics } from './metrics.ts';
 import { createOwnAddresses } from './own-addresses.ts';
 import { localPolicy } from './policy/local-policy.ts';
@@ -77,12 +78,13 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
     const dependencies = { clock, logger, random, signal: new AbortController().signal };
     const { identities: source, policies } = known;
     const self = source.current().spiffeId;
+    const metrics = createProxyMetrics(known.registry);
     const room = {
       ...dependencies,
       config,
       self,
       source,
-      metrics: createProxyMetrics(known.registry),
+      metrics: config.accessLog ? withAccessLog(metrics, logger) : metrics,
       policies,
       conditions: createEgressConditions({ clock, self, policies, source }),
       addresses: createOwnAddresses({ clock, advertised: config.advertise?.address }),

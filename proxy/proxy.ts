@@ -16,6 +16,7 @@ import { createEgressConditions } from './egress/conditions.ts';
 import { createIdentityManager } from './identity/manager.ts';
 import { withRevocations } from './identity/revoking-source.ts';
 import type { TokenSource } from './identity/token-source.ts';
+import { withAccessLog } from './metrics-access-log.ts';
 import { createProxyMetrics } from './metrics.ts';
 import { localPolicy } from './policy/local-policy.ts';
 import { createPolicySource } from './policy/policy-source.ts';
@@ -70,7 +71,8 @@ export async function startProxy(
 
   const registry = new Registry();
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
-  const metrics = createProxyMetrics(registry);
+  const counted = createProxyMetrics(registry);
+  const metrics = config.accessLog ? withAccessLog(counted, logger) : counted;
   const readiness = createReadiness(clock);
   // Whoever asks before it is there hears of this process only.
   const carrier: { path?: DataPath } = {};

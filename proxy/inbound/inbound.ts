@@ -87,7 +87,7 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
   }
   noteAudited(stream, door, admission);
   metrics.connected('inbound', (clock.now() - startedMs) / 1000);
-  const connection = metrics.connectionOpened('inbound', peer);
+  const connection = metrics.connectionOpened('inbound', peer, authorityOf(stream));
   let cut = false;
   const leave = door.live.add({
     judge: () => mayGoOn(stream, admission.port, door),

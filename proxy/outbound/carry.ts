@@ -48,9 +48,10 @@ export async function carry(
       if (restarts > 0) giveUp = new AbortController();
       const deadline = clock.after(CONNECT_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
       if (socket.destroyed) onGone();
-      const { stream, endpoint } = await connect(giveUp.signal).finally(() => deadline.cancel());
+      const connecting = connect(giveUp.signal).finally(() => deadline.cancel());
+      const { stream, endpoint, authority } = await connecting;
       metrics.connected('outbound', (clock.now() - startedMs) / 1000);
-      const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri);
+      const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
       const outcome = await stream.relay(socket, connection.counters);
       connection.closed(outcome, (clock.now() - startedMs) / 1000);
       if (outcome !== 'untouched') return;

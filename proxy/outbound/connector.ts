@@ -20,6 +20,8 @@ export interface ServicePort {
 export interface Connected {
   readonly stream: TunnelStream;
   readonly endpoint: Endpoint;
+  /** What the stream was opened to, at that endpoint. */
+  readonly authority: string;
 }
 
 /** What finding a way to a service needs. */
@@ -122,7 +124,7 @@ async function connectOneWay(
     try {
       const { stream } = await pool.open(dialTarget(endpoint, way.address), authority, signal);
       health.succeeded(endpoint.instanceId);
-      return { stream, endpoint };
+      return { stream, endpoint, authority };
     } catch (error) {
       if (!(error instanceof TunnelError)) throw error;
       failure = error;

@@ -29,11 +29,12 @@ export async function openConnection(
   const { clock, metrics, trustDomain } = dependencies;
   const startedMs = clock.now();
   try {
-    const { stream, endpoint } = await connectToService(target, dependencies, signal);
+    const connected = await connectToService(target, dependencies, signal);
+    const { stream, endpoint, authority } = connected;
     const seconds = (): number => (clock.now() - startedMs) / 1000;
     metrics.connected('outbound', seconds());
     const { near, far } = await openLoopbackPair();
-    const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri);
+    const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
     const carried = stream.relay(far, connection.counters).then((outcome) => {
       connection.closed(outcome, seconds());
       // Nobody but us could try it again, and we do not know what of it was sent.

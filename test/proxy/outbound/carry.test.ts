@@ -58,7 +58,7 @@ function stream(outcome: RelayOutcome): Connected {
     if (outcome !== 'untouched') socket.destroy();
     return Promise.resolve(outcome);
   };
-  return { endpoint, stream: { relay, reset: () => undefined } };
+  return { endpoint, authority: '10.0.0.2:8080', stream: { relay, reset: () => undefined } };
 }
 
 test('a connection whose tunnel dies before a byte is carried by the next', async (t) => {
