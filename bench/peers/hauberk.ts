@@ -26,7 +26,7 @@ export const hauberkPeer: Peer = {
     const sidecar = (name: string, args: readonly string[]): BenchCommand =>
       hauberk(
         name,
-        ['proxy', ...controlPlane.sidecarArgs(name), ...args, ...workerArgs(hauberkOptions)],
+        ['proxy', ...controlPlane.sidecarArgs(name), ...args, ...extraArgs(hauberkOptions)],
         profilerArgs(name, hauberkOptions),
       );
     return {
@@ -51,8 +51,11 @@ export const hauberkPeer: Peer = {
   },
 };
 
-function workerArgs({ workers }: HauberkOptions): string[] {
-  return workers === undefined ? [] : [`--workers=${workers}`];
+function extraArgs({ workers, accessLog = false }: HauberkOptions): string[] {
+  return [
+    ...(workers === undefined ? [] : [`--workers=${workers}`]),
+    ...(accessLog ? ['--access-log'] : []),
+  ];
 }
 
 function profilerArgs(name: string, { profileDirectory }: HauberkOptions): string[] {

@@ -55,6 +55,8 @@ export interface PairPorts {
 /** What differs from a pair with everything at its default. */
 export interface HauberkOptions {
   readonly leafLifetimeSeconds?: number;
+  /** Both sidecars write a line for each connection. */
+  readonly accessLog?: boolean;
   /** Worker processes of each of the two sidecars, which may then use more cores. */
   readonly workers?: number;
   /** Runs both sidecars under Node.js's profiler, which leaves `caller.cpuprofile` and `callee.cpuprofile` there. */

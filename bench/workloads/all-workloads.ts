@@ -1,3 +1,4 @@
+import { ACCESS_LOG } from './access-log.ts';
 import { BULK } from './bulk.ts';
 import { CONNECTION_PER_REQUEST } from './connection-per-request.ts';
 import { IDLE } from './idle.ts';
@@ -20,6 +21,7 @@ export const WORKLOADS: readonly Workload[] = [
   SLOW_READER,
   TUNNELS,
   TELEMETRY,
+  ACCESS_LOG,
   ...IDLE,
   START_UP,
   ROTATION,
