@@ -82,6 +82,8 @@ export class Http2Connection implements StreamHost {
   #error: Error | undefined;
   #state: 'open' | 'ending' | 'closed' = 'open';
   #linger: Timer | undefined;
+  /** Read and thrown away since we have ended it. */
+  #lateBytes = 0;
 
   constructor(options: ConnectionOptions) {
     const { role, transport, limits, clock } = options;
@@ -224,7 +226,7 @@ export class Http2Connection implements StreamHost {
   }
 
   readonly #read = (chunk: Buffer): void => {
-    if (this.isClosed) return;
+    if (this.isClosed) return this.#readLate(chunk.length);
     try {
       const rest = this.#prefaceLeft > 0 ? this.#readPreface(chunk) : chunk;
       if (rest.length > 0) this.#reader.read(rest);
@@ -234,6 +236,13 @@ export class Http2Connection implements StreamHost {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
   };
+
+  /** An honest peer has no more under way than the window; a flood is cut off before the linger is over. */
+  #readLate(bytes: number): void {
+    this.#lateBytes += bytes;
+    const { transport, limits } = this.#options;
+    if (this.#lateBytes > limits.connectionWindowBytes) transport.destroy();
+  }
 
   #readPreface(chunk: Buffer): Buffer {
     const start = CLIENT_PREFACE.length - this.#prefaceLeft;

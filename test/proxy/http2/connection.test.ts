@@ -176,3 +176,14 @@ test('a connection that is destroyed loses its streams, each once', async (t) =>
   t.is(heard.streamsClosed, 1);
   t.deepEqual(heard.closed, { error: undefined });
 });
+
+test('what comes after the end is thrown away up to the window, and then the connection with it', async (t) => {
+  const windowBytes = 100_000;
+  const { send, frames, heard } = rawPeer({ limits: { connectionWindowBytes: windowBytes } });
+  await send(PREFACE, frame({ type: FRAME.ping, stream: 1, payload: Buffer.alloc(8) }));
+  t.is(goawayCode(frames()), ERROR_CODE.PROTOCOL_ERROR);
+  await send(Buffer.alloc(windowBytes));
+  t.is(heard.closed, undefined, 'an honest peer may have that much under way');
+  await send(Buffer.alloc(1));
+  t.truthy(heard.closed);
+});
