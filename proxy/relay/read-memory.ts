@@ -1,8 +1,8 @@
 /**
- * What was read into memory of its own since the last collection. The size at which V8 begins to
- * collect everything, because so much waits outside of its heap, is 64 MiB.
+ * What may be read into memory of its own before the young generation is collected. The size at which
+ * V8 begins to collect everything, because so much waits outside of its heap, is 64 MiB.
  */
-const COLLECT_AFTER_BYTES = 16 * 1024 * 1024;
+const COLLECT_AFTER_BYTES = 32 * 1024 * 1024;
 
 type Collect = (options: { readonly type: 'minor'; readonly execution: 'sync' }) => void;
 
@@ -12,7 +12,7 @@ const collect = (globalThis as { readonly gc?: Collect }).gc;
 let readBytes = 0;
 
 /**
- * Counts bytes that were read into memory of their own. Node.js makes a buffer of each read, which is
+ * Counts bytes of memory that reads were made into. Node.js makes a buffer of each read, which is
  * garbage a moment later and lies outside of the heap: its pointer is so small, beside its size, that
  * the young generation never fills, and V8 collects everything instead, again and again (a third of
  * the CPU of a bulk transfer). A collection of the young generation in time costs half a millisecond.

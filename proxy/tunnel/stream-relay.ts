@@ -10,6 +10,9 @@ import { atEndOfTurn } from './end-of-turn.ts';
 /** Bulk data is written in pieces of this size: one system call instead of many. */
 const GATHER_BYTES = 128 * 1024;
 
+/** What Node.js reads into from a socket without a shared buffer. */
+const READ_BYTES = 64 * 1024;
+
 /**
  * Carries bytes between a plaintext socket and a stream of a tunnel until both directions have ended.
  * Takes over the socket, and closes it in every outcome but `untouched`. Never rejects.
@@ -87,7 +90,8 @@ class StreamRelay implements StreamReceiver {
   readonly #onSocketData = (chunk: Buffer): void => {
     this.#isTouched = true;
     this.#counters.bytesFromApp += chunk.length;
-    if (!this.#isShared) countRead(chunk.length);
+    // However little came: its size says nothing about the memory that V8 believes it to hold.
+    if (!this.#isShared) countRead(READ_BYTES);
     if (!this.#stream.send(chunk, this.#isShared)) this.#socket.pause();
   };
 
