@@ -1,4 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
+import type { LocalAllowance } from '../common/authorization/local-policy.ts';
 import type { Clock } from '../common/clock.ts';
 import type { HostPort } from '../common/config/address.ts';
 import type { Closeable } from '../common/lifecycle.ts';
@@ -89,6 +90,10 @@ export interface WorkloadInfo {
   /** Version of the view of the mesh that it has in use. */
   readonly acknowledgedVersion: number;
   readonly plaintext: PlaintextTraffic;
+  /** Whom it lets in at which ports by its own `--allow`; undefined when it did not tell. */
+  readonly allow: readonly LocalAllowance[] | undefined;
+  /** It is connected, or lost so short a time ago that peers may still call it. */
+  readonly expected: boolean;
   /** The servers outside that it has a way to, and what stands in it. */
   readonly egress: readonly OutsideState[];
 }
@@ -336,6 +341,8 @@ function toWorkload(workload: wire.Workload): WorkloadInfo {
     softwareVersion: workload.softwareVersion,
     acknowledgedVersion: workload.acknowledgedVersion,
     plaintext: workload.plaintext ?? { connections: 0, flows: 0, mostUsed: [] },
+    allow: workload.localAllow?.allowances,
+    expected: workload.connected || workload.expected,
     egress: workload.egress,
   };
 }

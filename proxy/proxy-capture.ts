@@ -12,7 +12,7 @@ import type { PlaintextFlows } from './interception/plaintext-flows.ts';
 import { createRefusals } from './interception/refusals.ts';
 import { listenOutboundCapture } from './outbound/capture.ts';
 import type { ConnectorDependencies } from './outbound/connector.ts';
-import { isRestricted } from './policy/authorize.ts';
+import { isRestricted } from '../common/authorization/authorize.ts';
 import { LiveConnections } from './policy/live-connections.ts';
 import type { Room } from './proxy-room.ts';
 import type { PlaintextListener } from './relay/plaintext-listener.ts';

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Registry } from 'prom-client';
+import { localPolicy } from '../common/authorization/local-policy.ts';
 import type { Clock } from '../common/clock.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
@@ -11,7 +12,7 @@ import { createIdentitySource, type MutableIdentitySource } from './identity/mut
 import { withAccessLog } from './metrics-access-log.ts';
 import { createProxyMetrics } from './metrics.ts';
 import { createOwnAddresses } from './own-addresses.ts';
-import { localPolicy } from './policy/local-policy.ts';
+import { localAllowances } from './policy/local-allowances.ts';
 import { createPolicySource, type MutablePolicySource } from './policy/policy-source.ts';
 import { openDataPath, type DataPath } from './proxy-data-path.ts';
 import type { LoadedListener } from './gateway/load.ts';
@@ -172,7 +173,8 @@ function learn({ config, identity, policy, endpoints }: WorkerStart): Knowledge 
   const registry = new Registry();
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
   const identities = createIdentitySource(fromIdentityMessage(identity));
-  const policies = createPolicySource(identities.current().spiffeId, localPolicy(config));
+  const local = localPolicy(localAllowances(config));
+  const policies = createPolicySource(identities.current().spiffeId, local);
   if (policy !== undefined) policies.set(policy);
   const view = createMeshView();
   view.apply({ kind: 'snapshot', version: 0, endpoints });

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { sleep, type Clock } from '../common/clock.ts';
+import { localPolicy } from '../common/authorization/local-policy.ts';
 import type { Closeable, DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
@@ -18,7 +19,7 @@ import { withRevocations } from './identity/revoking-source.ts';
 import type { TokenSource } from './identity/token-source.ts';
 import { withAccessLog } from './metrics-access-log.ts';
 import { createProxyMetrics } from './metrics.ts';
-import { localPolicy } from './policy/local-policy.ts';
+import { localAllowances } from './policy/local-allowances.ts';
 import { createPolicySource } from './policy/policy-source.ts';
 import { createOwnAddresses } from './own-addresses.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './proxy-data-path.ts';
@@ -101,7 +102,8 @@ export async function startProxy(
       metrics,
     }),
   );
-  const policies = createPolicySource(self, localPolicy(config));
+  const allow = localAllowances(config);
+  const policies = createPolicySource(self, localPolicy(allow));
   metrics.policy(() => policies.mesh?.configVersion ?? -1);
   // Before the door opens: who was revoked in the last run stays out, control plane or not.
   const saved = await openSavedView({
@@ -137,6 +139,7 @@ export async function startProxy(
       controlPlane: config.controlPlane,
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
+      allow,
       hello: () => placeOf(room, path.hbonePort),
       report: () => sidecarReport(source, path.traffic()),
       onBundle: (bundle) => identity.acceptBundle(bundle),

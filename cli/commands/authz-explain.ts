@@ -1,5 +1,9 @@
-import { decide, type PolicyDecision } from '../../common/authorization/decide.ts';
-import { describeDecision } from '../../common/authorization/describe-decision.ts';
+import type { AccessRequest } from '../../common/authorization/decide.ts';
+import { describeAccess } from '../../common/authorization/describe-access.ts';
+import {
+  type AccessExplanation,
+  explainAccess,
+} from '../../common/authorization/explain-access.ts';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { setting } from '../../common/config/settings.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
@@ -8,13 +12,12 @@ import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { runAdminCommand } from './admin-command.ts';
 import {
-  caller,
-  door,
-  formatIdentity,
-  identityOf,
-  localPolicyNote,
-  NAMESPACE,
-} from './authz-settings.ts';
+  endpointDocument,
+  endpointsAt,
+  endpointTable,
+  verdictDocument,
+} from './authz-endpoints.ts';
+import { caller, door, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
 
 const settings = {
   from: setting(caller, { description: 'who calls', placeholder: 'SERVICE[.NAMESPACE]' }),
@@ -26,7 +29,7 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk authz explain',
   summary:
-    'Says whether a service may reach a port of another one, by the policy of the mesh that is in force, which rule decides, and why.',
+    'Says whether a service may reach a port of another one, which rule decides, and why: by the policy of the mesh that is in force, and by what each sidecar of that service was told with --allow.',
   settings,
   examples: [
     {
@@ -38,7 +41,6 @@ const spec: CommandSpec<typeof settings> = {
       line: 'hauberk authz explain --from web.shop --to pay.billing:443',
     },
   ],
-  notes: ['A sidecar that was started with --allow may refuse more than this: its log says so.'],
 };
 
 /** `hauberk authz explain` */
@@ -49,34 +51,66 @@ export function authzExplain(context: CliContext): Promise<number> {
     const policy = readMeshConfig(document, 'mesh.yaml').authorization;
     const source = identityOf(from, { trustDomain, namespace });
     const destination = identityOf(to, { trustDomain, namespace });
-    const decision = decide(policy, { source, destination, port: to.port });
+    const request: AccessRequest = { source, destination, port: to.port };
+    const endpoints = endpointsAt(await client.listWorkloads(), destination, to.port);
+    const access = explainAccess(policy, request, endpoints);
     const callerName = formatIdentity(source, trustDomain);
     const doorName = `${formatIdentity(destination, trustDomain)}:${to.port}`;
     if (json) {
       return formatJson({
         from: callerName,
         to: doorName,
-        ...decisionDocument(decision),
-        why: describeDecision(decision),
+        ...accessDocument(access),
+        why: describeAccess(access),
+        endpoints: access.endpoints.map(endpointDocument),
         version,
       });
     }
-    const verdict = decision.allowed ? 'allowed' : `refused (${decision.reason})`;
     return (
-      `${verdict}: ${callerName} to ${doorName}\n` +
-      `because ${describeDecision(decision)}\n` +
-      `by version ${version} of the mesh configuration\n` +
-      (decision.allowed ? localPolicyNote(formatIdentity(destination, trustDomain)) : '')
+      `${verdictText(access)}: ${callerName} to ${doorName}\n` +
+      `because ${describeAccess(access)}\n` +
+      `by version ${version} of the mesh configuration${placesText(endpoints.length)}\n` +
+      (verdictDocument(access.verdict) === null ? endpointTable(access.endpoints, endpoints) : '')
     );
   });
 }
 
-function decisionDocument(decision: PolicyDecision): object {
-  const { allowed, grounds } = decision;
+function placesText(count: number): string {
+  if (count === 0) return '; no sidecar that is known has this port';
+  return count === 1 ? ', at 1 sidecar' : `, at ${count} sidecars`;
+}
+
+/** The one reason of all of them; undefined where they differ, or let the caller in. */
+function reasonOf({ verdict, mesh, endpoints }: AccessExplanation): string | undefined {
+  if (verdict !== 'refused') return undefined;
+  if (!mesh.allowed) return mesh.reason;
+  const decision = endpoints[0]?.decision;
+  return decision?.allowed === false ? decision.reason : undefined;
+}
+
+function verdictText(access: AccessExplanation): string {
+  switch (access.verdict) {
+    case 'allowed':
+      return 'allowed';
+    case 'refused':
+      return `refused (${reasonOf(access)})`;
+    case 'differs':
+      return 'not the same at each sidecar';
+    case 'unknown':
+      return 'unknown';
+  }
+}
+
+function accessDocument(access: AccessExplanation): object {
+  const { mesh, endpoints, verdict } = access;
+  const byMesh = mesh.grounds.kind === 'rules' ? mesh.grounds.rules : [];
+  const byFlag = endpoints.flatMap(({ decision }) =>
+    decision?.allowed === false ? decision.rules : [],
+  );
   return {
-    allowed,
-    reason: decision.allowed ? null : decision.reason,
-    rules: grounds.kind === 'rules' ? grounds.rules : [],
-    audited: decision.allowed ? decision.audited : [],
+    allowed: verdictDocument(verdict),
+    reason: reasonOf(access) ?? null,
+    rules: mesh.allowed && verdict === 'refused' ? [...new Set(byFlag)] : byMesh,
+    audited: mesh.allowed ? mesh.audited : [],
   };
 }

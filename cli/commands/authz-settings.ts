@@ -65,8 +65,3 @@ export function formatIdentity(identity: Identity, meshDomain: string): string {
   if (trustDomain === meshDomain) return `${service}.${namespace}`;
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${service}`;
 }
-
-/** What an answer from the mesh configuration alone leaves out: sidecars do not announce their `--allow`. */
-export function localPolicyNote(service: string): string {
-  return `not looked at: a sidecar of ${service} with --allow for the port may refuse more\n`;
-}

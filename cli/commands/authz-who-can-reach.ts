@@ -1,4 +1,4 @@
-import { describeDecision } from '../../common/authorization/describe-decision.ts';
+import { describeAccess } from '../../common/authorization/describe-access.ts';
 import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
@@ -8,27 +8,29 @@ import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
 import { runAdminCommand } from './admin-command.ts';
-import {
-  formatIdentity,
-  identityOf,
-  localPolicyNote,
-  NAMESPACE,
-  readDoor,
-} from './authz-settings.ts';
+import { endpointDocument, endpointsAt, verdictDocument } from './authz-endpoints.ts';
+import { formatIdentity, identityOf, NAMESPACE, readDoor } from './authz-settings.ts';
 
 const settings = { namespace: NAMESPACE, ...ADMIN_SETTINGS };
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk authz who-can-reach',
   summary:
-    'Lists who may reach a port of a service, by the policy of the mesh that is in force: the services that the control plane knows, and those that rules name.',
+    'Lists who may reach a port of a service, by the policy of the mesh that is in force and by --allow of its sidecars: the services that the control plane knows, and those that are named there.',
   settings,
   operands: [{ name: 'SERVICE[.NAMESPACE]:PORT', description: 'who is called' }],
   examples: [{ purpose: 'a port of a service', line: 'hauberk authz who-can-reach api.shop:8080' }],
-  notes: ['A sidecar that was started with --allow may refuse more than this: its log says so.'],
 };
 
 const HEADER = ['CALLER', 'KNOWN', 'WHY'];
+
+/** What is to be said of those who are not in the list. */
+const REST = {
+  allowed: 'every other workload of the mesh may too',
+  refused: 'nobody else may',
+  differs: 'at some of its sidecars every other workload of the mesh may too',
+  unknown: 'unless --allow of a sidecar says otherwise, every other workload of the mesh may too',
+} as const;
 
 /** `hauberk authz who-can-reach SERVICE[.NAMESPACE]:PORT` */
 export function authzWhoCanReach(context: CliContext): Promise<number> {
@@ -50,20 +52,29 @@ export function authzWhoCanReach(context: CliContext): Promise<number> {
       ]),
     );
     const door = { destination, port: typed.port };
-    const { callers, openNames, everyOther } = whoCanReach(policy, door, [...known.values()]);
-    const rows = callers.map(({ identity, decision }) => {
+    const doorkeepers = endpointsAt(workloads, destination, typed.port);
+    const reachability = whoCanReach(policy, door, { known: [...known.values()], doorkeepers });
+    const { callers, openNames, everyOther } = reachability;
+    const rows = callers.map(({ identity, access }) => {
       const name = formatIdentity(identity, trustDomain);
-      return { caller: name, known: known.has(name), why: describeDecision(decision) };
+      return {
+        caller: name,
+        known: known.has(name),
+        allowed: verdictDocument(access.verdict),
+        why: describeAccess(access),
+        endpoints: access.endpoints.map(endpointDocument),
+      };
     });
-    if (json) return formatJson({ version, callers: rows, openNames, everyOther });
+    if (json) {
+      const others = verdictDocument(everyOther);
+      return formatJson({ version, callers: rows, openNames, everyOther: others });
+    }
     const lines = [
       ...rows.map(({ caller, known: isKnown, why }) => [caller, isKnown ? 'yes' : 'no', why]),
       ...openNames.map(({ name, rule }) => [name, '-', `the rule ${rule} allows such names`]),
     ];
-    const rest = everyOther ? 'every other workload of the mesh may too' : 'nobody else may';
     const place = `${formatIdentity(destination, trustDomain)}:${typed.port}`;
     const table = lines.length === 0 ? '' : formatTable(HEADER, lines);
-    const verdict = `${rest} reach ${place}, by version ${version} of the mesh configuration\n`;
-    return table + verdict + localPolicyNote(formatIdentity(destination, trustDomain));
+    return `${table}${REST[everyOther]} reach ${place}, by version ${version} of the mesh configuration\n`;
   });
 }

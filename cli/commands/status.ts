@@ -135,6 +135,11 @@ function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
     port: sidecar.hbonePort,
     exposedPorts: sidecar.ports,
     exposesAnyPort: sidecar.anyPort,
+    allow:
+      sidecar.allow?.map(({ port, service, namespace }) => ({
+        port,
+        caller: `${service}.${namespace}`,
+      })) ?? null,
     connected: sidecar.connected,
     connectedSince: connectedSinceMs === undefined ? null : toTimestamp(connectedSinceMs),
     certificate: hasCertificate

@@ -1,17 +1,12 @@
-import {
-  type AccessRequest,
-  decide,
-  type Identity,
-  isAbout,
-  type PolicyDecision,
-} from './decide.ts';
+import { type AccessRequest, type Identity, isAbout } from './decide.ts';
+import { type AccessExplanation, type Doorkeeper, explainAccess } from './explain-access.ts';
 import { formatNamePattern, type NamePattern } from './name-pattern.ts';
 import type { Policy } from './policy.ts';
 
-/** Somebody who may come in. */
+/** Somebody who may come in, at some sidecar at least, as far as is known. */
 export interface Caller {
   readonly identity: Identity;
-  readonly decision: PolicyDecision & { readonly allowed: true };
+  readonly access: AccessExplanation;
 }
 
 /** Names with a wildcard that an allow rule opens the door to. */
@@ -28,34 +23,53 @@ export interface Reachability {
   /** Whoever has such a name may come in too, unless a deny rule is about it. */
   readonly openNames: readonly OpenName[];
   /** Whether any other workload of the mesh may come in. */
-  readonly everyOther: boolean;
+  readonly everyOther: AccessExplanation['verdict'];
 }
 
-/** Lists who may come in at a door. */
+/**
+ * Lists who may come in at a door.
+ *
+ * @param doorkeepers the sidecars that expose the port
+ */
 export function whoCanReach(
   policy: Policy,
   door: Omit<AccessRequest, 'source'>,
-  known: readonly Identity[],
+  {
+    known,
+    doorkeepers,
+  }: {
+    readonly known: readonly Identity[];
+    readonly doorkeepers: readonly Doorkeeper[];
+  },
 ): Reachability {
   const { trustDomain } = door.destination;
+  const told = doorkeepers.flatMap(({ allow = [] }) =>
+    allow.map(({ namespace, service }) => ({ trustDomain, namespace, service })),
+  );
   const named = policy.rules.flatMap(({ from }) =>
     from.flatMap((one) => exactly(one, trustDomain)),
   );
-  const distinct = new Map([...known, ...named].map((identity) => [keyOf(identity), identity]));
+  const distinct = new Map(
+    [...known, ...named, ...told].map((identity) => [keyOf(identity), identity]),
+  );
   const callers = [...distinct.values()].flatMap((identity) => {
-    const decision = decide(policy, { ...door, source: identity });
-    return decision.allowed ? [{ identity, decision }] : [];
+    const access = explainAccess(policy, { ...door, source: identity }, doorkeepers);
+    return access.verdict === 'refused' ? [] : [{ identity, access }];
   });
   // Nobody has such a name: what is decided about it is decided about everybody without a rule.
   const nameless = { trustDomain, namespace: '', service: '' };
+  const isClosed = ({ allow = [] }: Doorkeeper): boolean =>
+    allow.some(({ port }) => port === door.port);
+  // `--allow` has no wildcards: where each sidecar has it for the port, no name stays open.
+  const allClosed = doorkeepers.length > 0 && doorkeepers.every(isClosed);
   return {
     callers: callers.sort((a, b) => (keyOf(a.identity) < keyOf(b.identity) ? -1 : 1)),
     openNames: policy.rules.flatMap((rule) =>
-      rule.action === 'allow' && isAbout(rule, door)
+      rule.action === 'allow' && isAbout(rule, door) && !allClosed
         ? rule.from.filter(isOpen).map((one) => ({ name: formatNamePattern(one), rule: rule.name }))
         : [],
     ),
-    everyOther: decide(policy, { ...door, source: nameless }).allowed,
+    everyOther: explainAccess(policy, { ...door, source: nameless }, doorkeepers).verdict,
   };
 }
 

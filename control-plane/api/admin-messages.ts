@@ -36,6 +36,7 @@ export function toCertificateMessage(issuance: Issuance): CertificateMessage {
 export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
   const { record, report, connected, connectedSinceMs } = sidecar;
   const { instanceId, spiffeId, addresses, hbonePort, ports, anyPort, softwareVersion } = record;
+  const { allow } = record;
   return {
     instanceId,
     spiffeId,
@@ -51,6 +52,8 @@ export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
     bundleVersion: sidecar.bundleVersion,
     softwareVersion,
     anyPort,
+    localAllow: allow === undefined ? undefined : { allowances: [...allow] },
+    expected: sidecar.expected,
   };
 }
 

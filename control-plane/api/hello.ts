@@ -1,6 +1,7 @@
 import { canonicalAddress, isDiallable } from '../../common/ip-address.ts';
+import { isLabel } from '../../common/names.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { Hello } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { Hello, LocalAllow } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { SidecarRecord } from '../registry/sidecar-record.ts';
 import { RequestError } from './request-error.ts';
 
@@ -12,6 +13,9 @@ const SOFTWARE_VERSION = /^[\x21-\x7e]{0,64}$/;
 
 /** A service with more ports is a range, which this protocol cannot say; bounds every message. */
 const MAX_PORTS = 256;
+
+/** Bounds what is kept of a sidecar; `hauberk status` has to show it. */
+const MAX_ALLOWANCES = 1_000;
 
 /** A host with more is a router; bounds every message. */
 const MAX_ADDRESSES = 64;
@@ -48,7 +52,20 @@ export function readHello(hello: Hello, spiffeId: SpiffeId, peerAddress: string)
     ports: [...new Set(ports)].sort((a, b) => a - b),
     anyPort,
     softwareVersion,
+    ...readAllow(hello.localAllow),
   };
+}
+
+/** Operators are told of it and nothing depends on it: one that is too long is as good as not told. */
+function readAllow(message: LocalAllow | undefined): Pick<SidecarRecord, 'allow'> {
+  if (message === undefined || message.allowances.length > MAX_ALLOWANCES) return {};
+  const allow = message.allowances.map(({ port, namespace, service }) => {
+    if (!isPort(port, 1)) throw malformed('local_allow', 'to have ports from 1 to 65535', port);
+    const odd = [namespace, service].find((name) => !isLabel(name));
+    if (odd !== undefined) throw malformed('local_allow', 'to have names of services', odd);
+    return { port, namespace, service };
+  });
+  return { allow };
 }
 
 function isPort(port: number, lowest: 0 | 1): boolean {

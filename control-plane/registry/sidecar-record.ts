@@ -18,6 +18,10 @@ const sidecarRecord = z.object({
   /** It serves every port of its addresses. */
   anyPort: z.boolean(),
   softwareVersion: z.string(),
+  /** Whom it lets in at which ports by its own configuration; left out when it did not tell. */
+  allow: z
+    .array(z.object({ port: z.number(), namespace: z.string(), service: z.string() }))
+    .optional(),
 });
 
 /** Who a sidecar is and where; what its Hello said, checked, and its identity. */

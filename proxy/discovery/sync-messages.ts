@@ -12,20 +12,21 @@ import { readFederated, type RootsByDomain } from './federation.ts';
 import { fromEndpointMessage, type EndpointMessage } from './endpoint-message.ts';
 import type { Endpoint } from './mesh-view.ts';
 import type { ViewUpdate } from './mutable-view.ts';
-import type { SidecarPlace, SidecarReport } from './sync-settings.ts';
+import type { SidecarPlace, SidecarReport, SyncClientSettings } from './sync-settings.ts';
 
 /** The first message of a stream. */
 export function helloMessage(
-  sidecar: { readonly instanceId: string; readonly softwareVersion: string },
+  sidecar: Pick<SyncClientSettings, 'instanceId' | 'softwareVersion' | 'allow'>,
   { addresses, hbonePort, ports, anyPort }: SidecarPlace,
   resumeVersion: number,
 ): SyncRequest {
   const { instanceId, softwareVersion } = sidecar;
+  const localAllow = { allowances: [...sidecar.allow] };
   const place = { addresses: [...addresses], hbonePort, ports: [...ports], anyPort };
   return {
     message: {
       $case: 'hello',
-      value: { instanceId, softwareVersion, resumeVersion, ...place },
+      value: { instanceId, softwareVersion, resumeVersion, ...place, localAllow },
     },
   };
 }

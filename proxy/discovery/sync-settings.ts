@@ -1,5 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { LocalAllowance } from '../../common/authorization/local-policy.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../common/rpc/channel.ts';
@@ -63,6 +64,8 @@ export interface SyncClientSettings {
   readonly controlPlane: ServerAddress;
   readonly instanceId: string;
   readonly softwareVersion: string;
+  /** What it was told of who may reach its ports; announced, so that operators can ask. */
+  readonly allow: readonly LocalAllowance[];
   /** Asked at each connection, and every few seconds: what is different is announced soon. */
   readonly hello: () => SidecarPlace;
   /** Asked every few seconds; told to the control plane when it is different. */

@@ -1,5 +1,5 @@
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import { authorize, type Policies } from '../policy/authorize.ts';
+import { authorize, type Policies } from '../../common/authorization/authorize.ts';
 import { parseAuthority, type Destination } from '../tunnel/authority.ts';
 import type { RefusalStatus } from '../tunnel/tunnel.ts';
 import type { ResolveExposure } from './exposure.ts';

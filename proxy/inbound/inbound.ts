@@ -5,7 +5,11 @@ import { describeError } from '../../common/errors.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics.ts';
-import { authorize, type DenialReason, type Policies } from '../policy/authorize.ts';
+import {
+  authorize,
+  type DenialReason,
+  type Policies,
+} from '../../common/authorization/authorize.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';

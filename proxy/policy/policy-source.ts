@@ -1,6 +1,6 @@
 import { type Identity, policyFor } from '../../common/authorization/decide.ts';
 import type { MeshPolicy, Policy } from '../../common/authorization/policy.ts';
-import type { Policies } from './authorize.ts';
+import type { Policies } from '../../common/authorization/authorize.ts';
 
 /** What this sidecar's door stands under now. */
 export interface PolicySource {

@@ -97,6 +97,7 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
         controlPlane,
         instanceId: 'web-1',
         softwareVersion: '1.2.3',
+        allow: [],
         hello: () => PLACE,
         report: () => REPORT,
         onBundle: (bundle) => void bundles.push(bundle),

@@ -1,66 +1,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type AccessRequest, decide } from '../../../common/authorization/decide.ts';
-import {
-  formatNamePattern,
-  type NamePattern,
-  readNamePattern,
-} from '../../../common/authorization/name-pattern.ts';
+import { formatNamePattern, readNamePattern } from '../../../common/authorization/name-pattern.ts';
 import type { Policy, PolicyRule } from '../../../common/authorization/policy.ts';
-
-// Few names, so that rules and requests meet often.
-const label = fc.constantFrom('web', 'web-2', 'api', 'shop');
-const trustDomain = fc.constantFrom('mesh.local', 'partner.example');
-const port = fc.constantFrom(80, 443);
-
-const labelPattern = fc.oneof(
-  label.map((text) => ({ text, open: false })),
-  fc.constantFrom('', 'w', 'web', 'sh').map((text) => ({ text, open: true })),
-);
-const pattern: fc.Arbitrary<NamePattern> = fc.oneof(
-  fc.constant({ kind: 'everybody' as const }),
-  fc.record({
-    kind: fc.constant('named' as const),
-    trustDomain: fc.option(trustDomain, { nil: undefined }),
-    namespace: labelPattern,
-    service: labelPattern,
-  }),
-);
-const door = fc.oneof(
-  fc.constant({ kind: 'everybody' as const }),
-  fc.record({
-    kind: fc.constant('named' as const),
-    trustDomain: fc.constant(undefined),
-    namespace: labelPattern,
-    service: labelPattern,
-  }),
-);
-const rule: fc.Arbitrary<PolicyRule> = fc.record({
-  name: fc.uuid(),
-  action: fc.constantFrom('allow', 'deny'),
-  audit: fc.boolean(),
-  to: fc.array(door, { minLength: 1, maxLength: 2 }),
-  ports: fc.array(port, { maxLength: 2 }),
-  from: fc.array(pattern, { minLength: 1, maxLength: 2 }),
-});
-const policy: fc.Arbitrary<Policy> = fc.record({
-  fallback: fc.constantFrom('mesh', 'none'),
-  rules: fc.array(rule, { maxLength: 6 }),
-});
-const identity = fc.record({
-  trustDomain,
-  namespace: fc.oneof(label, fc.constant('hauberk')),
-  service: label,
-});
-const request: fc.Arbitrary<AccessRequest> = fc.record({
-  source: identity,
-  destination: identity.map(({ namespace, service }) => ({
-    trustDomain: 'mesh.local',
-    namespace,
-    service,
-  })),
-  port,
-});
+import { pattern, policy, request, rule } from './arbitrary-policies.ts';
 
 const isAllowed = (of: Policy, asked: AccessRequest): boolean => decide(of, asked).allowed;
 

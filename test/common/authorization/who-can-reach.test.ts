@@ -1,5 +1,6 @@
 import test from 'ava';
 import { decide, type Identity } from '../../../common/authorization/decide.ts';
+import type { Doorkeeper } from '../../../common/authorization/explain-access.ts';
 import { whoCanReach } from '../../../common/authorization/who-can-reach.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { TABLE } from './decision-table.ts';
@@ -14,16 +15,19 @@ const door = (service: string, port: number) => ({
   port,
 });
 
-function reach(text: string, service: string, port: number) {
+function reach(text: string, service: string, port: number, doorkeepers: Doorkeeper[] = []) {
   const policy = readMeshConfig(text, 'mesh.yaml').authorization;
-  const { callers, openNames, everyOther } = whoCanReach(policy, door(service, port), KNOWN);
+  const { callers, openNames, everyOther } = whoCanReach(policy, door(service, port), {
+    known: KNOWN,
+    doorkeepers,
+  });
   const names = callers.map(({ identity }) => `${identity.service}.${identity.namespace}`);
   return { names, openNames, everyOther };
 }
 
 test('without rules everybody of the mesh may', (t) => {
   const everybody = ['db.shop', 'job-1.shop', 'web.shop'];
-  t.deepEqual(reach('', 'api', 80), { names: everybody, openNames: [], everyOther: true });
+  t.deepEqual(reach('', 'api', 80), { names: everybody, openNames: [], everyOther: 'allowed' });
   t.deepEqual(reach('authorization: {allow: none}', 'api', 80).names, []);
 });
 
@@ -39,10 +43,10 @@ test('rules name who may, also whom nobody has seen, and names with wildcards', 
   t.deepEqual(reach(text, 'api', 80), {
     names: ['later.shop', 'web.shop', 'gw.edge'],
     openNames: [{ name: 'job-*.shop', rule: 'front' }],
-    everyOther: false,
+    everyOther: 'refused',
   });
   t.deepEqual(reach(text, 'api', 81).names, ['gw.edge'], 'the rule is about every port');
-  t.true(reach(text, 'web', 1).everyOther);
+  t.is(reach(text, 'web', 1).everyOther, 'allowed');
 });
 
 test('it says of the known ones what the decision says', (t) => {
@@ -50,7 +54,9 @@ test('it says of the known ones what the decision says', (t) => {
   for (const { name, document } of TABLE) {
     const policy = readMeshConfig(document, 'mesh.yaml').authorization;
     for (const at of doors) {
-      const listed = whoCanReach(policy, at, KNOWN).callers.map(({ identity }) => identity);
+      const listed = whoCanReach(policy, at, { known: KNOWN, doorkeepers: [] }).callers.map(
+        ({ identity }) => identity,
+      );
       const allowed = KNOWN.filter((source) => decide(policy, { ...at, source }).allowed);
       const missing = allowed.filter((one) => !listed.some((other) => isSame(one, other)));
       const wrong = listed.filter((source) => !decide(policy, { ...at, source }).allowed);

@@ -54,7 +54,7 @@ test('a control plane that is gone without a word is noticed by its silence', as
   const call = channel.client(DiscoveryClient).sync();
   const failed = once(call, 'error');
   call.resume();
-  const hello = { instanceId: 'a', softwareVersion: '1' };
+  const hello = { instanceId: 'a', softwareVersion: '1', allow: [] };
   call.write(helloMessage(hello, { addresses: [], hbonePort: 0, ports: [], anyPort: false }, 0));
   const stream = await controlPlane.nextStream();
   // Many PINGs fit in here: while they are answered nothing ends.

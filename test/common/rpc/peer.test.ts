@@ -23,7 +23,7 @@ async function callerSeen(
   });
   const call = channel.client(DiscoveryClient).sync();
   call.on('error', () => {});
-  const hello = { instanceId: 'a', softwareVersion: '1' };
+  const hello = { instanceId: 'a', softwareVersion: '1', allow: [] };
   call.write(helloMessage(hello, { addresses: [], hbonePort: 0, ports: [], anyPort: false }, 0));
   const { caller } = await controlPlane.nextStream();
   call.cancel();

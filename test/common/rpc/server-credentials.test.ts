@@ -54,7 +54,7 @@ test('a new certificate is shown to new connections, and open streams live on', 
   });
   const call = channel.client(DiscoveryClient).sync();
   call.on('error', () => {});
-  call.write(helloMessage({ instanceId: 'a', softwareVersion: '1' }, NOWHERE, 0));
+  call.write(helloMessage({ instanceId: 'a', softwareVersion: '1', allow: [] }, NOWHERE, 0));
   const stream = await controlPlane.nextStream();
 
   const before = await serialShown(controlPlane.port);

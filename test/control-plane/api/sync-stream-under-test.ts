@@ -39,6 +39,7 @@ export const hello = (values: Partial<Hello> = {}): NonNullable<SyncRequest['mes
     anyPort: false,
     resumeVersion: 0,
     softwareVersion: '1.2.3',
+    localAllow: undefined,
     ...values,
   },
 });

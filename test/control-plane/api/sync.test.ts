@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import type { Hello } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { Hello, LocalAllowance } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { LOST_TTL_MS } from '../../../control-plane/registry/registry.ts';
 import { HELLO_TIMEOUT_MS } from '../../../control-plane/api/sync.ts';
 import { PUSH_INTERVAL_MS } from '../../../control-plane/api/sync-hub.ts';
@@ -195,7 +195,32 @@ const bad: Record<string, Partial<Hello>> = {
   'port 0': { ports: [0] },
   '257 ports': { ports: Array.from({ length: 257 }, (_, at) => at + 1) },
   'a control character in its version': { softwareVersion: '1\n2' },
+  'a caller that is let in at no port': allowing({ port: 0 }),
+  'a caller that is let in without a name': allowing({ service: '' }),
+  'a caller that is let in with a control character': allowing({ namespace: 'a\u001b[2J' }),
 };
+
+function allowing(odd: Partial<LocalAllowance>): Partial<Hello> {
+  return {
+    localAllow: { allowances: [{ port: 80, namespace: 'shop', service: 'web', ...odd }] },
+  };
+}
+
+test('whom a sidecar lets in by itself is told to operators, also after a restart', async (t) => {
+  const { cp, web, api } = await startMesh(t);
+  const one = { port: 80, namespace: 'shop', service: 'web' };
+  const tells = async (instanceId: string, localAllow: Hello['localAllow']) => {
+    await join(cp, instanceId === 'web-1' ? web : api, { instanceId, localAllow });
+    const workloads = await cp.admin.listWorkloads();
+    return workloads.find((workload) => workload.instanceId === instanceId)?.allow;
+  };
+  t.deepEqual(await tells('web-1', { allowances: [one] }), [one]);
+  t.deepEqual(await tells('api-1', { allowances: [] }), [], 'none is known too');
+  t.is(await tells('api-2', undefined), undefined, 'a sidecar that does not tell');
+  const tooMany = Array.from({ length: 1_001 }, () => one);
+  t.is(await tells('api-3', { allowances: tooMany }), undefined, 'too many to keep');
+});
+
 test('a Hello that makes no sense is refused', async (t) => {
   const { cp, web } = await startMesh(t);
   for (const [what, values] of Object.entries(bad)) {

@@ -89,6 +89,18 @@ const arrival = (record: Partial<SidecarRecord> = {}, onReplaced: () => void): A
 const ids = ({ view }: Life): string[] =>
   view.snapshot().endpoints.map(({ instanceId }) => instanceId);
 
+test('whom a sidecar lets in by itself is kept over a restart of the control plane', async (t) => {
+  const { start } = await rig(t);
+  const first = await start();
+  const allow = [{ port: 8080, namespace: 'shop', service: 'job' }];
+  await first.connect({ allow });
+  await first.connect({ instanceId: 'web-0' });
+  await first.end();
+  const known = (await start()).registry.list();
+  const byId = new Map(known.map(({ record }) => [record.instanceId, record.allow]));
+  t.deepEqual([byId.get('web-1'), byId.get('web-0')], [allow, undefined]);
+});
+
 test('an endpoint outlives the control plane, and its sidecar comes back to it', async (t) => {
   const { clock, start } = await rig(t);
   const first = await start();

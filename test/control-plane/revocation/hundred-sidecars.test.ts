@@ -45,6 +45,7 @@ test('a revocation, and a policy, reach a hundred sidecars within a second', asy
         controlPlane: { host: '127.0.0.1', port: cp.controlPlane.grpcPort },
         instanceId: `client-${at}`,
         softwareVersion: '1',
+        allow: [],
         hello: () => ({ addresses: ['127.0.0.1'], hbonePort: 0, ports: [], anyPort: false }),
         report: () => REPORT,
         onBundle: () => undefined,

@@ -33,6 +33,7 @@ test('says who it is, takes a snapshot and deltas, and acknowledges each', async
     softwareVersion: '1.2.3',
     resumeVersion: 0,
     ...PLACE,
+    localAllow: { allowances: [] },
   });
   t.is(stream.caller.kind, 'workload');
   t.false(client.connected);

@@ -9,7 +9,8 @@ import { adminId, spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.
 import { createExposure } from '../../../proxy/inbound/exposure.ts';
 import { createInbound } from '../../../proxy/inbound/inbound.ts';
 import { createProxyMetrics } from '../../../proxy/metrics.ts';
-import { localPolicy } from '../../../proxy/policy/local-policy.ts';
+import { localPolicy } from '../../../common/authorization/local-policy.ts';
+import { localAllowances } from '../../../proxy/policy/local-allowances.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import type { RelayOutcome } from '../../../proxy/relay/relay.ts';
 import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
@@ -31,7 +32,10 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
     localFor: (address) => (address === '10.0.0.7' ? address : undefined),
   });
   const allow = [{ port: 2379, service: 'client', namespace: undefined }];
-  const policies = createPolicySource(self, localPolicy({ allow, namespace: 'shop' }));
+  const policies = createPolicySource(
+    self,
+    localPolicy(localAllowances({ allow, namespace: 'shop' })),
+  );
   if (mesh !== undefined) policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS });
   const dependencies = { self, policies, resolveExposure, clock: systemClock, logger, metrics };
   const handle = createInbound(dependencies);

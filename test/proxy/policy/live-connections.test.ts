@@ -3,14 +3,14 @@ import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import type { Policy } from '../../../common/authorization/policy.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { LiveConnections } from '../../../proxy/policy/live-connections.ts';
-import { localPolicy } from '../../../proxy/policy/local-policy.ts';
+import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 
 const self = { trustDomain: 'mesh.local', namespace: 'shop', service: 'api' };
 const OPEN = readMeshConfig('', 'mesh.yaml').authorization;
 
 function rig() {
-  const source = createPolicySource(self, localPolicy({ allow: [], namespace: 'shop' }));
+  const source = createPolicySource(self, localPolicy([]));
   const live = new LiveConnections<'closed'>(source);
   const cuts: string[] = [];
   return {

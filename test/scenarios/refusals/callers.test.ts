@@ -81,6 +81,7 @@ const sync: Call = async (context, caller) => {
         ports: [],
         anyPort: false,
         softwareVersion: '',
+        localAllow: undefined,
         resumeVersion: 0,
       };
       call.write({ message: { $case: 'hello', value: hello } });

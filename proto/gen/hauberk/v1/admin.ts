@@ -18,7 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { OutsideState, PlaintextTraffic } from "./discovery.ts";
+import { LocalAllow, OutsideState, PlaintextTraffic } from "./discovery.ts";
 
 export const protobufPackage = "hauberk.v1";
 
@@ -108,6 +108,12 @@ export interface Workload {
     | undefined;
   /** The servers outside that it has a way to. */
   egress: OutsideState[];
+  /** Whom it lets in by its own configuration; absent when it did not tell. */
+  localAllow:
+    | LocalAllow
+    | undefined;
+  /** It is connected, or lost so short a time ago that peers may still call it. */
+  expected: boolean;
 }
 
 export interface ListCertificatesRequest {
@@ -1007,6 +1013,8 @@ function createBaseWorkload(): Workload {
     anyPort: false,
     plaintext: undefined,
     egress: [],
+    localAllow: undefined,
+    expected: false,
   };
 }
 
@@ -1069,6 +1077,12 @@ export const Workload: MessageFns<Workload> = {
     }
     for (const v of message.egress) {
       OutsideState.encode(v!, writer.uint32(146).fork()).join();
+    }
+    if (message.localAllow !== undefined) {
+      LocalAllow.encode(message.localAllow, writer.uint32(154).fork()).join();
+    }
+    if (message.expected !== false) {
+      writer.uint32(160).bool(message.expected);
     }
     return writer;
   },
@@ -1238,6 +1252,22 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.egress.push(OutsideState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.localAllow = LocalAllow.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.expected = reader.bool();
             continue;
           }
         }

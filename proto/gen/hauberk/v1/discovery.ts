@@ -51,6 +51,26 @@ export interface Hello {
   softwareVersion: string;
   /** Peers may reach every port under each of the addresses; `ports` adds nothing then. */
   anyPort: boolean;
+  /**
+   * Whom the sidecar lets in at which ports by its own configuration, besides what the policy of the mesh
+   * says. Absent: a sidecar that does not tell.
+   */
+  localAllow: LocalAllow | undefined;
+}
+
+/**
+ * LocalAllow is what a sidecar was told of who may reach its ports. A port that it names is open to those
+ * that it names and to nobody else; about other ports it says nothing.
+ */
+export interface LocalAllow {
+  allowances: LocalAllowance[];
+}
+
+/** LocalAllowance is one service at one port. */
+export interface LocalAllowance {
+  port: number;
+  namespace: string;
+  service: string;
 }
 
 /** Acknowledgement says that a version was taken into use. */
@@ -348,6 +368,7 @@ function createBaseHello(): Hello {
     resumeVersion: 0,
     softwareVersion: "",
     anyPort: false,
+    localAllow: undefined,
   };
 }
 
@@ -377,6 +398,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.anyPort !== false) {
       writer.uint32(56).bool(message.anyPort);
+    }
+    if (message.localAllow !== undefined) {
+      LocalAllow.encode(message.localAllow, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -458,6 +482,128 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.anyPort = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.localAllow = LocalAllow.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLocalAllow(): LocalAllow {
+  return { allowances: [] };
+}
+
+export const LocalAllow: MessageFns<LocalAllow> = {
+  encode(message: LocalAllow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.allowances) {
+      LocalAllowance.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocalAllow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocalAllow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.allowances.push(LocalAllowance.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLocalAllowance(): LocalAllowance {
+  return { port: 0, namespace: "", service: "" };
+}
+
+export const LocalAllowance: MessageFns<LocalAllowance> = {
+  encode(message: LocalAllowance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.port !== 0) {
+      writer.uint32(8).uint32(message.port);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    if (message.service !== "") {
+      writer.uint32(26).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LocalAllowance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLocalAllowance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.service = reader.string();
             continue;
           }
         }

@@ -4,9 +4,9 @@ import {
   type Identity,
   isGuarded,
   type PolicyDenial,
-} from '../../common/authorization/decide.ts';
-import { describeDecision } from '../../common/authorization/describe-decision.ts';
-import type { Policy } from '../../common/authorization/policy.ts';
+} from './decide.ts';
+import { describeDecision } from './describe-decision.ts';
+import type { Policy } from './policy.ts';
 
 /** Why a caller may not come in; a label of `hauberk_connections_failed_total`. */
 export type DenialReason = PolicyDenial | 'denied-no-policy';

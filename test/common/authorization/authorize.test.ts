@@ -2,18 +2,15 @@ import test from 'ava';
 import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { adminId, controlPlaneId, spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { authorize, isRestricted } from '../../../proxy/policy/authorize.ts';
-import { localPolicy } from '../../../proxy/policy/local-policy.ts';
+import { authorize, isRestricted } from '../../../common/authorization/authorize.ts';
+import { localPolicy } from '../../../common/authorization/local-policy.ts';
 
 const destination = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
-const nothingLocal = localPolicy({ allow: [], namespace: 'shop' });
+const nothingLocal = localPolicy([]);
 
-/** What `allow` of a sidecar in the namespace shop says. */
-function local(...allow: { port: number; service: string; namespace?: string }[]): Policy {
-  return localPolicy({
-    allow: allow.map(({ port, service, namespace }) => ({ port, service, namespace })),
-    namespace: 'shop',
-  });
+/** What `--allow` of a sidecar in the namespace shop says. */
+function local(...allow: { port: number; service: string }[]): Policy {
+  return localPolicy(allow.map(({ port, service }) => ({ port, namespace: 'shop', service })));
 }
 
 /** The policy of a mesh.yaml. */

@@ -1,0 +1,67 @@
+import type { Identity } from '../../common/authorization/decide.ts';
+import type {
+  AccessExplanation,
+  DoorkeeperDecision,
+} from '../../common/authorization/explain-access.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { WorkloadInfo } from '../client.ts';
+import { formatTable } from '../output/table.ts';
+
+/** The sidecars of a service that peers may call at a port. */
+export function endpointsAt(
+  workloads: readonly WorkloadInfo[],
+  { namespace, service }: Identity,
+  port: number,
+): readonly WorkloadInfo[] {
+  return workloads.filter(
+    (one) =>
+      one.expected &&
+      one.namespace === namespace &&
+      one.service === service &&
+      one.hbonePort > 0 &&
+      (one.anyPort || one.ports.includes(port)),
+  );
+}
+
+/** A verdict as `--json` prints it: null where it is not the same everywhere, or not known. */
+export function verdictDocument(verdict: AccessExplanation['verdict']): boolean | null {
+  if (verdict === 'differs' || verdict === 'unknown') return null;
+  return verdict === 'allowed';
+}
+
+/** What each sidecar decides, as `--json` prints it. */
+export function endpointDocument({ instanceId, decision, why }: DoorkeeperDecision): object {
+  return {
+    instance: instanceId,
+    allowed: decision?.allowed ?? null,
+    reason: decision?.allowed === false ? decision.reason : null,
+    why,
+  };
+}
+
+const HEADER = ['INSTANCE', 'ADDRESS', 'ANSWER', 'WHY'];
+
+/** What each sidecar decides, as a table with an empty line before it. */
+export function endpointTable(
+  decisions: readonly DoorkeeperDecision[],
+  endpoints: readonly WorkloadInfo[],
+): string {
+  const places = new Map(
+    endpoints.map(({ instanceId, addresses: [address = ''], hbonePort }) => [
+      instanceId,
+      formatHostPort(address, hbonePort),
+    ]),
+  );
+  const rows = decisions.map(({ instanceId, decision, why }) => [
+    instanceId,
+    places.get(instanceId) ?? '',
+    answerOf(decision),
+    why,
+  ]);
+  return `\n${formatTable(HEADER, rows)}`;
+}
+
+function answerOf(decision: DoorkeeperDecision['decision']): string {
+  if (decision === undefined) return 'unknown';
+  return decision.allowed ? 'allowed' : `refused (${decision.reason})`;
+}

@@ -1,0 +1,74 @@
+import { authorize, type Decision } from './authorize.ts';
+import { type AccessRequest, decide, type PolicyDecision } from './decide.ts';
+import { describeDecision } from './describe-decision.ts';
+import { type LocalAllowance, localPolicy } from './local-policy.ts';
+import type { Policy } from './policy.ts';
+
+/** A sidecar that decides about a port. */
+export interface Doorkeeper {
+  readonly instanceId: string;
+  /** What it was told by `--allow`; undefined when it did not announce that. */
+  readonly allow: readonly LocalAllowance[] | undefined;
+}
+
+/** What one sidecar decides. */
+export interface DoorkeeperDecision {
+  readonly instanceId: string;
+  /** Undefined when it hangs on what the sidecar did not announce. */
+  readonly decision: Decision | undefined;
+  /** The end of a sentence. */
+  readonly why: string;
+}
+
+/** What the sidecars of a service decide about one caller at one port. */
+export interface AccessExplanation {
+  /**
+   * `allowed` and `refused`: at each of them, or, where none is known, by the policy of the mesh.
+   * `differs`: some let the caller in and some do not. `unknown`: it hangs on one that did not announce
+   * what it was told.
+   */
+  readonly verdict: 'allowed' | 'refused' | 'differs' | 'unknown';
+  /** What the policy of the mesh says, which all of them stand under. */
+  readonly mesh: PolicyDecision;
+  readonly endpoints: readonly DoorkeeperDecision[];
+}
+
+/** Says what each sidecar decides, by the function with which it does. */
+export function explainAccess(
+  policy: Policy,
+  request: AccessRequest,
+  doorkeepers: readonly Doorkeeper[],
+): AccessExplanation {
+  const mesh = decide(policy, request);
+  const endpoints = doorkeepers.map((one) => decideAt(one, policy, request));
+  return { verdict: verdictOf(mesh, endpoints), mesh, endpoints };
+}
+
+function decideAt(
+  { instanceId, allow }: Doorkeeper,
+  policy: Policy,
+  request: AccessRequest,
+): DoorkeeperDecision {
+  const local = localPolicy(allow ?? []);
+  const decision = authorize(request, { mesh: policy, local });
+  if (!decision.allowed) return { instanceId, decision, why: decision.why };
+  if (allow === undefined) {
+    const why = 'the mesh allows it, but this sidecar does not announce its --allow';
+    return { instanceId, decision: undefined, why };
+  }
+  const own = decide(local, request);
+  const byMesh = describeDecision(decide(policy, request));
+  const why = own.grounds.kind === 'rules' ? `${byMesh}, and ${describeDecision(own)} too` : byMesh;
+  return { instanceId, decision, why };
+}
+
+function verdictOf(
+  mesh: PolicyDecision,
+  endpoints: readonly DoorkeeperDecision[],
+): AccessExplanation['verdict'] {
+  const answers = new Set(endpoints.map(({ decision }) => decision?.allowed));
+  if (answers.size === 0) return mesh.allowed ? 'allowed' : 'refused';
+  if (answers.has(true) && answers.has(false)) return 'differs';
+  if (answers.has(undefined)) return 'unknown';
+  return answers.has(true) ? 'allowed' : 'refused';
+}
