@@ -55,14 +55,26 @@ export interface GrpcEchoClient {
   both(): grpc.ClientDuplexStream<Buffer, Buffer>;
 }
 
-/** Connects with TLS to a local port; `name` is whom the certificate has to be for. */
+/** Where a client connects to. */
+export interface GrpcEchoAddress {
+  readonly port: number;
+  /** Whom the client asks for; with TLS, the certificate has to be for it. */
+  readonly name: string;
+  /** Who vouches for that, in PEM; undefined for a connection without TLS. */
+  readonly root?: string;
+}
+
+/** Connects to a local port. */
 export function connectGrpcEcho(
   scope: Scope,
-  { port, root, name }: { readonly port: number; readonly root: string; readonly name: string },
+  { port, root, name }: GrpcEchoAddress,
 ): GrpcEchoClient {
-  const credentials = grpc.credentials.createSsl(Buffer.from(root));
+  const credentials =
+    root === undefined
+      ? grpc.credentials.createInsecure()
+      : grpc.credentials.createSsl(Buffer.from(root));
   const client = new grpc.Client(`127.0.0.1:${port}`, credentials, {
-    'grpc.ssl_target_name_override': name,
+    ...(root === undefined ? {} : { 'grpc.ssl_target_name_override': name }),
     'grpc.default_authority': name,
   });
   scope.teardown(() => client.close());

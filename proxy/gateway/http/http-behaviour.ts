@@ -15,6 +15,7 @@ import { createHttp1Server } from './http1-server.ts';
 import { createHttp2Server } from './http2-server.ts';
 import type { ForwardedClient } from './request-fields.ts';
 import type { ServiceClients } from './service-clients.ts';
+import { spokenVersion } from './spoken-version.ts';
 
 /** The part of a listener's configuration that says how it speaks HTTP. */
 export interface HttpConfig {
@@ -91,12 +92,28 @@ export function createHttpBehaviour(
       ? undefined
       : createTlsTermination({ config: tls, files, protocols: ['h2', 'http/1.1'], refuse });
 
+  const servePlaintext = async (raw: net.Socket): Promise<void> => {
+    const timeoutMs = Math.min(limits.headersSeconds, limits.requestSeconds) * 1000;
+    const spoken = await spokenVersion(raw, { clock, timeoutMs });
+    switch (spoken) {
+      case 'http/1':
+        http1.accept(raw);
+        return void raw.resume();
+      case 'h2':
+        return http2.accept(raw);
+      case 'late':
+        return http1.refuseConnection('too-late', raw);
+      case 'broken-off':
+        return http1.refuseConnection('malformed', raw);
+      case 'left':
+        return void raw.destroy();
+    }
+  };
   const serve = async (raw: net.Socket, { client }: Source): Promise<void> => {
     const known = { raw, address: client.address };
     if (termination === undefined) {
       connections.set(raw, { ...known, certificate: undefined });
-      http1.accept(raw);
-      raw.resume();
+      await servePlaintext(raw);
       return await closed(raw);
     }
     const secured = await termination.accept(raw);

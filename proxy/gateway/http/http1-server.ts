@@ -26,6 +26,8 @@ export interface Http1Events {
 /** Speaks HTTP/1 on connections that it is handed. */
 export interface Http1Server {
   accept(socket: net.Socket): void;
+  /** Answers, and ends, a connection that was not accepted, since nothing came that could be read. */
+  refuseConnection(reason: RequestRefusal, socket: net.Socket): void;
   /**
    * Ends each connection after its next answer, which says so, and those on which no other request comes
    * within `RETIRED_IDLE_MS`. HTTP/1 cannot call a request back that is on its way: an idle connection
@@ -122,6 +124,7 @@ export function createHttp1Server(events: Http1Events): Http1Server {
       });
       server.emit('connection', socket);
     },
+    refuseConnection: (reason, socket) => connections.refuseRaw(reason, socket),
     refuse() {
       connections.closing = true;
       const idleMs = Math.min(RETIRED_IDLE_MS, limits.idleSeconds * 1000);

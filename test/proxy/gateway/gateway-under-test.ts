@@ -4,7 +4,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { Registry } from 'prom-client';
 import type { OutsidePlace } from '../../../common/authorization/egress.ts';
-import { systemClock } from '../../../common/clock.ts';
+import { type Clock, systemClock } from '../../../common/clock.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import type { OpenOutside } from '../../../proxy/gateway/service.ts';
 import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
@@ -39,6 +39,8 @@ export interface GatewayUnderTestOptions {
   readonly services?: Readonly<Record<string, number>>;
   /** The way to servers outside; by default there is none. */
   readonly openOutside?: OpenOutside;
+  /** By default the machine's. */
+  readonly clock?: Clock;
   /** Files beside its own. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -49,8 +51,10 @@ const nowhere: OpenOutside = () =>
 /** Opens a gateway, which ends with the scope. In the listeners, `DIR` is where the files are. */
 export async function openGatewayUnderTest(
   scope: Scope,
-  { listeners, services = {}, files = {}, openOutside = nowhere }: GatewayUnderTestOptions,
+  options: GatewayUnderTestOptions,
 ): Promise<GatewayUnderTest> {
+  const { listeners, services = {}, files = {}, openOutside = nowhere } = options;
+  const { clock = systemClock } = options;
   const directory = await temporaryDirectory();
   scope.teardown(() => directory[Symbol.asyncDispose]());
   const file = path.join(directory.path, 'gateway.yaml');
@@ -73,7 +77,7 @@ export async function openGatewayUnderTest(
     return socket;
   };
   const gateway = await openGateway({
-    clock: systemClock,
+    clock,
     logger: log.logger,
     metrics: createGatewayMetrics(registry),
     file,

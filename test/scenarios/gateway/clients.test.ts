@@ -88,7 +88,9 @@ async function start() {
   - name: plain
     listen: '127.0.0.1:0'
     protocol: HTTP
-    routes: [{backend: 'pages:80'}]
+    routes:
+      - {backend: 'pages:80'}
+      - {hostnames: [grpc.example.com], backend: 'search:80', appProtocol: h2c}
   - name: web
     listen: '127.0.0.1:0'
     protocol: HTTPS
@@ -141,6 +143,25 @@ test.serial('curl reaches nginx over HTTP/2 and HTTP/1.1, and nginx hears who it
   }
   t.regex(await curl(outside, `${URL}/none`), /^nginx has no such page \[404 2\]$/);
 });
+
+test.serial(
+  'curl reaches nginx over HTTP/2 without TLS, where it knows that it is spoken',
+  async (t) => {
+    const { gateway } = await world();
+    const url = `http://127.0.0.1:${await gateway.port('plain')}/who`;
+    for (const [flag, version] of [
+      ['--http2-prior-knowledge', '2'],
+      ['--http1.1', '1.1'],
+      // Asks whether it may change over, which is obsolete: the answer is one in HTTP/1.
+      ['--http2', '1.1'],
+    ] as const) {
+      const common = ['-sS', '--max-time', '20', '-w', ' [%{http_code} %{http_version}]'];
+      const forged = ['-H', 'X-Forwarded-Client-Cert: forged'];
+      const { stdout } = await run('curl', [...common, flag, ...forged, url]);
+      t.is(stdout, `127.0.0.1 127.0.0.1 http  [200 ${version}]`);
+    }
+  },
+);
 
 test.serial('curl shows a client certificate', async (t) => {
   const outside = await world();
@@ -225,6 +246,10 @@ test.serial('a gRPC client reaches its service, trailers and all', async (t) => 
   t.deepEqual(answer.trailers.get('x-sum'), ['5']);
   const denied = await within('it is answered', client.once('deny'));
   t.is(denied.code, grpc.status.PERMISSION_DENIED);
+  const plain = { port: await gateway.port('plain'), name: 'grpc.example.com' };
+  const other = await within('without TLS too', connectGrpcEcho(t, plain).once('hello'));
+  t.is(other.message, 'hello');
+  t.deepEqual(other.trailers.get('x-sum'), ['5']);
 });
 
 test.serial('at SIGTERM the gateway ends with 0, and nothing was open', async (t) => {
