@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
 import { describeError, systemErrorCode } from '../errors.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -12,12 +13,16 @@ export interface FileValue {
 /** A configuration has some dozens of lines; what is larger is another file. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
+const require = createRequire(import.meta.url);
+
 /**
  * Reads a YAML file whose top level is a mapping (an empty file has no keys).
  *
  * @throws ConfigError `file-missing`, `file-unreadable`, or `file-malformed` with the line
  */
 export function readConfigFile(path: string): ReadonlyMap<string, FileValue> {
+  // Loaded here: most programs are started without a file.
+  const { isMap, isScalar, LineCounter, parseDocument } = require('yaml') as typeof Yaml;
   const lines = new LineCounter();
   const document = parseDocument(readText(path), { lineCounter: lines, prettyErrors: false });
   const [problem] = document.errors;
@@ -33,22 +38,18 @@ export function readConfigFile(path: string): ReadonlyMap<string, FileValue> {
   for (const { key } of document.contents.items) {
     if (!isScalar(key)) throw malformed(`${path} has a key that is not a word`);
     const { line } = lines.linePos(key.range?.[0] ?? 0);
+    const node: unknown = document.get(key.value, true);
     values.set(String(key.value), {
-      value: plainValue(document, key.value, path),
+      value: isScalar(node) ? node.value : plainValue(document, key.value, path),
       place: `${path}:${line}`,
     });
   }
   return values;
 }
 
-function plainValue(
-  document: ReturnType<typeof parseDocument>,
-  key: unknown,
-  path: string,
-): unknown {
-  const node: unknown = document.get(key, true);
+function plainValue(document: Yaml.Document, key: unknown, path: string): unknown {
   try {
-    return isScalar(node) ? node.value : (document.toJS() as Record<string, unknown>)[String(key)];
+    return (document.toJS() as Record<string, unknown>)[String(key)];
   } catch (cause) {
     // An alias that nests without end, for one.
     throw malformed(`${path} cannot be read: ${describeError(cause)}`);

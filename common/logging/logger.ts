@@ -1,7 +1,8 @@
+import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { destination as openDestination, pino, stdTimeFunctions } from 'pino';
 import type { Logger } from 'pino';
-import pretty from 'pino-pretty';
+import type * as PinoPretty from 'pino-pretty';
 import { redact } from '../redact.ts';
 import { serialize } from './serialize.ts';
 
@@ -68,6 +69,8 @@ function scrubbing({ destination, pretty: asked }: LoggerOptions): LogDestinatio
       },
     };
   }
+  // Loaded here: what runs for long writes to a file or a pipe.
+  const pretty = createRequire(import.meta.url)('pino-pretty') as typeof PinoPretty;
   const prettify = pretty.prettyFactory({ translateTime: 'SYS:HH:MM:ss.l', ignore: 'name' });
   return {
     write(line) {

@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -14,6 +13,9 @@ import {
   wantsOpenMetrics,
 } from './exposition.ts';
 import { refuseWhatIsNotHttp } from './http-refusals.ts';
+
+// An import would load what all of its names stand for, and with WebSocket a client of 6 MB.
+const { createServer } = process.getBuiltinModule('node:http');
 
 /** How something is doing; reasons say in words what is missing when it is not well. */
 export interface Health {

@@ -1,6 +1,8 @@
-import forge from 'node-forge';
+import { createRequire } from 'node:module';
+import type forge from 'node-forge';
 
-const { asn1 } = forge;
+// By itself: the whole of node-forge is forty modules, with ciphers and a TLS of its own.
+const asn1 = createRequire(import.meta.url)('node-forge/lib/asn1.js') as typeof forge.asn1;
 const { Class, Type } = asn1;
 
 /** A node of an ASN.1 tree. Primitive values are binary strings: one character a byte. */
