@@ -1,3 +1,4 @@
+import { destinationAt } from '../common/authorization/egress.ts';
 import { createRateLimit } from '../common/rate-limit.ts';
 import { spiffeId } from '../common/pki/spiffe-id.ts';
 import { openOutsideForProgram } from './egress/open-for-program.ts';
@@ -95,6 +96,7 @@ function doorsOf({ room, connector, registry }: EdgeOptions): DoorsOptions {
     carry: (socket, target) => carry(socket, request(target), dependencies),
     open: (target, signal) => openConnection(target, dependencies, signal),
     routesOutside: (places) => room.conditions.carries('routes', places),
+    hostOutside: (place) => room.policies.mesh && destinationAt(room.policies.mesh.egress, place),
     openOutside: (place, signal) => openOutsideForProgram(place, outside, signal),
   };
 }

@@ -55,6 +55,11 @@ export interface EgressDestination extends OutsidePlace {
   readonly minVersion: '1.2' | '1.3';
   /** Offered in this order; none: no ALPN. */
   readonly alpn: readonly string[];
+  /**
+   * False: HTTP requests get the `hostname` for a `Host`, instead of the one that the client sent. Only
+   * who speaks HTTP can keep that: a connection that is carried as bytes is refused then.
+   */
+  readonly preserveHost: boolean;
 }
 
 /** What a mesh says about places outside. */

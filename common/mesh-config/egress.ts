@@ -67,6 +67,8 @@ const destination = z.strictObject({
     .optional(),
   minVersion: z.enum(['1.2', '1.3'], "expected '1.2' or '1.3'").default('1.2'),
   alpn: list(z.string().regex(/^[!-~]{1,255}$/, 'expected a protocol as in h2')).default([]),
+  /** False: HTTP requests get the hostname as their `Host`. */
+  preserveHost: z.boolean('expected true or false').default(true),
 });
 
 const allowance = z.strictObject({ from: list(z.string()), to: list(z.string()) });

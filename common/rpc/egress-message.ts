@@ -30,6 +30,7 @@ export interface EgressDestinationMessage {
   keyFile: string;
   minVersion: string;
   alpn: string[];
+  replaceHost: boolean;
 }
 
 /** What a mesh says about places outside, as it travels (`hauberk.v1.Egress`) and is saved. */
@@ -51,6 +52,7 @@ export function toEgressMessage({ allowances, destinations }: Egress): EgressMes
     destinations: destinations.map((destination) => {
       const { host, port, hostname, anchors, subjectAltNames } = destination;
       const { allowCommonName, clientCertificate: shown, minVersion, alpn } = destination;
+      const { preserveHost } = destination;
       return {
         host,
         port,
@@ -64,6 +66,7 @@ export function toEgressMessage({ allowances, destinations }: Egress): EgressMes
         keyFile: shown?.kind === 'files' ? shown.key : '',
         minVersion,
         alpn: [...alpn],
+        replaceHost: !preserveHost,
       };
     }),
   };
@@ -97,6 +100,7 @@ function readDestination(message: EgressDestinationMessage): EgressDestination {
     clientCertificate: readClientCertificate(message),
     minVersion,
     alpn: message.alpn,
+    preserveHost: !message.replaceHost,
   };
 }
 

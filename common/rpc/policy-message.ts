@@ -37,6 +37,9 @@ const POLICY_LEVEL = 1;
 /** The level of policies with a part about places outside: who overlooked it would let traffic out. */
 const EGRESS_LEVEL = 2;
 
+/** The level of policies that replace the `Host`: who overlooked it would tell servers outside the client's. */
+const HOST_LEVEL = 3;
+
 /**
  * Reads a policy from outside, all of it or nothing: to leave out a rule that makes no sense could
  * open a door.
@@ -45,7 +48,7 @@ const EGRESS_LEVEL = 2;
  */
 export function fromPolicyMessage(message: PolicyMessage): MeshPolicy {
   const { level, configVersion, fallback, rules, egress } = message;
-  const expected = egress === undefined ? POLICY_LEVEL : EGRESS_LEVEL;
+  const expected = levelOf(egress);
   if (level !== expected) {
     throw malformed(`level ${expected}`, level, 'update this sidecar');
   }
@@ -64,7 +67,7 @@ export function toPolicyMessage({ configVersion, policy, egress }: MeshPolicy): 
   const { fallback, rules } = policy;
   const outside = toEgressMessage(egress);
   return {
-    level: outside === undefined ? POLICY_LEVEL : EGRESS_LEVEL,
+    level: levelOf(outside),
     configVersion,
     fallback,
     rules: rules.map(({ name, action, audit, to, ports, from }) => ({
@@ -77,6 +80,11 @@ export function toPolicyMessage({ configVersion, policy, egress }: MeshPolicy): 
     })),
     egress: outside,
   };
+}
+
+function levelOf(egress: EgressMessage | undefined): number {
+  if (egress === undefined) return POLICY_LEVEL;
+  return egress.destinations.some(({ replaceHost }) => replaceHost) ? HOST_LEVEL : EGRESS_LEVEL;
 }
 
 function readRule({ name, action, audit, to, ports, from }: PolicyRuleMessage): PolicyRule {

@@ -88,6 +88,7 @@ const savedSchema = z.object({
               keyFile: z.string(),
               minVersion: z.string(),
               alpn: z.array(z.string()),
+              replaceHost: z.boolean().default(false),
             }),
           ),
         })

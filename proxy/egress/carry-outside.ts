@@ -35,7 +35,10 @@ export async function carryOutside(
   const deadline = clock.after(OPEN_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
   try {
     if (socket.destroyed) onGone();
-    const opening = openOutside(place, dependencies, giveUp.signal);
+    const opening = openOutside(place, dependencies, {
+      carriedAs: 'bytes',
+      signal: giveUp.signal,
+    });
     const { secured, reset, showsCertificate, isCut } = await opening.finally(() =>
       deadline.cancel(),
     );

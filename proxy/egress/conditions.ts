@@ -5,7 +5,7 @@ import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { EgressError, type EgressErrorCode } from './egress-error.ts';
-import { type EgressRules, policyAt } from './policy-at.ts';
+import { type CarriedAs, type EgressRules, policyAt } from './policy-at.ts';
 import { loadContext } from './trust-material.ts';
 
 /** Whether a server outside can be called, as far as this sidecar knows. */
@@ -49,6 +49,8 @@ const READY: Problem = { condition: 'ready', why: '' };
 
 interface Known {
   readonly place: OutsidePlace;
+  /** What is harder to keep a policy with, where there are ways of both kinds. */
+  carriedAs: CarriedAs;
   /** Undefined when nothing is wrong. */
   own: Problem | undefined | 'unchecked';
   lastCall: Problem | undefined;
@@ -72,7 +74,7 @@ export function createEgressConditions(dependencies: ConditionsDependencies): Eg
   const check = async (entry: Known): Promise<void> => {
     entry.looks += 1;
     const look = entry.looks;
-    const problem = await problemOf(entry.place, dependencies);
+    const problem = await problemOf(entry, dependencies);
     if (look === entry.looks) entry.own = problem;
   };
   const checkAll = async (): Promise<void> => {
@@ -90,10 +92,17 @@ export function createEgressConditions(dependencies: ConditionsDependencies): Eg
     carries(owner, places) {
       owners.set(owner, places);
       const all = new Map([...owners.values()].flat().map((place) => [keyOf(place), place]));
+      const routes = owners.get('routes') ?? [];
+      const asHttp = new Set(routes.map(keyOf));
+      for (const [name, others] of owners) {
+        if (name !== 'routes') for (const place of others) asHttp.delete(keyOf(place));
+      }
       for (const key of known.keys()) if (!all.has(key)) known.delete(key);
       for (const [key, place] of all) {
-        if (!known.has(key))
-          known.set(key, { place, own: 'unchecked', lastCall: undefined, looks: 0 });
+        const carriedAs = asHttp.has(key) ? 'http' : 'bytes';
+        const entry = known.get(key);
+        if (entry !== undefined) entry.carriedAs = carriedAs;
+        else known.set(key, { place, carriedAs, own: 'unchecked', lastCall: undefined, looks: 0 });
       }
       void checkAll();
     },
@@ -120,11 +129,11 @@ export function createEgressConditions(dependencies: ConditionsDependencies): Eg
 }
 
 async function problemOf(
-  place: OutsidePlace,
+  { place, carriedAs }: Known,
   dependencies: ConditionsDependencies,
 ): Promise<Problem | undefined> {
   try {
-    await loadContext(policyAt(place, dependencies), dependencies.source);
+    await loadContext(policyAt(place, dependencies, carriedAs), dependencies.source);
     return undefined;
   } catch (error) {
     if (error instanceof EgressError) return { condition: error.code, why: error.message };

@@ -8,6 +8,8 @@ export type EgressErrorCode =
   | 'no-egress-policy'
   /** The list of places outside does not have it for this service. */
   | 'egress-not-allowed'
+  /** The policy replaces the `Host` of requests, and the connection is carried as bytes. */
+  | 'needs-gateway'
   /** The authorities of the policy are not there, or cannot be read. */
   | 'ca-unavailable'
   /** The client certificate or its key is not there, cannot be read, or they do not belong together. */

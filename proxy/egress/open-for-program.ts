@@ -29,11 +29,10 @@ export async function openOutsideForProgram(
   const startedMs = clock.now();
   const seconds = (): number => (clock.now() - startedMs) / 1000;
   try {
-    const { secured, reset, showsCertificate, isCut } = await openOutside(
-      place,
-      dependencies,
+    const { secured, reset, showsCertificate, isCut } = await openOutside(place, dependencies, {
+      carriedAs: 'http',
       signal,
-    );
+    });
     const { alpnProtocol } = secured;
     if (typeof alpnProtocol === 'string' && alpnProtocol !== 'http/1.1') {
       reset();

@@ -6,7 +6,13 @@ import type { LiveConnections } from '../policy/live-connections.ts';
 import type { EgressConditions } from './conditions.ts';
 import { dialOutside, type OutsideConnection } from './dial-outside.ts';
 import { EgressError } from './egress-error.ts';
-import { type EgressCut, type EgressRules, judgeOpen, policyAt } from './policy-at.ts';
+import {
+  type CarriedAs,
+  type EgressCut,
+  type EgressRules,
+  judgeOpen,
+  policyAt,
+} from './policy-at.ts';
 
 /** What speaking TLS to servers outside takes. */
 export interface OutsideDependencies extends EgressRules {
@@ -18,6 +24,12 @@ export interface OutsideDependencies extends EgressRules {
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;
+}
+
+/** What a connection is for, and how long it is waited for. */
+export interface OutsideAttempt {
+  readonly carriedAs: CarriedAs;
+  readonly signal: AbortSignal;
 }
 
 /** A connection to a server outside, and whether it was shown a certificate. */
@@ -39,15 +51,15 @@ export function outsidePeer({ host, port }: OutsidePlace): string {
 export async function openOutside(
   place: OutsidePlace,
   dependencies: OutsideDependencies,
-  signal: AbortSignal,
+  attempt: OutsideAttempt,
 ): Promise<OpenedOutside> {
   const { live, conditions, logger, mayLog } = dependencies;
-  const { destination, connection } = await dial(place, dependencies, signal);
-  const judge = () => judgeOpen(destination, dependencies);
+  const { destination, connection } = await dial(place, dependencies, attempt);
+  const judge = () => judgeOpen(destination, dependencies, attempt.carriedAs);
   if (judge() !== undefined) {
     // The policy has changed in the meantime: the new one decides, and has its own word for a refusal.
     connection.reset();
-    return await openOutside(place, dependencies, signal);
+    return await openOutside(place, dependencies, attempt);
   }
   conditions.opened(place);
   let isCut = false;
@@ -70,10 +82,10 @@ export async function openOutside(
 async function dial(
   place: OutsidePlace,
   dependencies: OutsideDependencies,
-  signal: AbortSignal,
+  { carriedAs, signal }: OutsideAttempt,
 ): Promise<{ readonly destination: EgressDestination; readonly connection: OutsideConnection }> {
   try {
-    const destination = policyAt(place, dependencies);
+    const destination = policyAt(place, dependencies, carriedAs);
     const connection = await dialOutside(destination, dependencies.source, signal);
     return { destination, connection };
   } catch (error) {

@@ -16,11 +16,18 @@ export interface EgressRules {
   readonly policies: Pick<PolicySource, 'mesh'>;
 }
 
+/** What is carried: bytes that nobody looks at, or HTTP, which we speak ourselves. */
+export type CarriedAs = 'bytes' | 'http';
+
 /**
  * The policy for a place outside as the mesh configuration of this moment has it: the place must be
- * allowed for this service, and have one. Throws EgressError.
+ * allowed for this service, and have one that can be kept with what is carried. Throws EgressError.
  */
-export function policyAt(place: OutsidePlace, { policies, self }: EgressRules): EgressDestination {
+export function policyAt(
+  place: OutsidePlace,
+  { policies, self }: EgressRules,
+  carriedAs: CarriedAs,
+): EgressDestination {
   const { mesh } = policies;
   const named = formatHostPort(place.host, place.port);
   if (mesh === undefined) {
@@ -38,31 +45,43 @@ export function policyAt(place: OutsidePlace, { policies, self }: EgressRules): 
       hint: 'add it to egress.destinations in mesh.yaml; without one nothing is sent',
     });
   }
+  if (!destination.preserveHost && carriedAs === 'bytes') {
+    const sentence = `the policy for ${named} replaces the Host of requests, and what is carried as bytes has none to replace`;
+    throw new EgressError('needs-gateway', sentence, {
+      hint: 'call it by a route of a gateway, or keep the Host: preserveHost: true',
+    });
+  }
   return destination;
 }
 
 /** Why a connection to a place outside is cut; a label of the log. */
-export type EgressCut = 'no-egress-policy' | 'egress-not-allowed' | 'policy-changed';
+export type EgressCut =
+  'no-egress-policy' | 'egress-not-allowed' | 'needs-gateway' | 'policy-changed';
 
 /**
  * Judges a connection again that was made by this policy.
  *
  * @returns undefined while it may go on: what the server had to prove is what it would have to prove now
  */
-export function judgeOpen(made: EgressDestination, rules: EgressRules): Cut<EgressCut> | undefined {
+export function judgeOpen(
+  made: EgressDestination,
+  rules: EgressRules,
+  carriedAs: CarriedAs,
+): Cut<EgressCut> | undefined {
   try {
-    const now = policyAt(made, rules);
+    const now = policyAt(made, rules, carriedAs);
     if (proofOf(now) === proofOf(made)) return undefined;
     return { reason: 'policy-changed', why: 'its policy demands something else now' };
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
-    const reason = error.code === 'egress-not-allowed' ? error.code : 'no-egress-policy';
-    return { reason, why: error.message };
+    const { code, message: why } = error;
+    const isCut = code === 'egress-not-allowed' || code === 'needs-gateway';
+    return { reason: isCut ? code : 'no-egress-policy', why };
   }
 }
 
-/** All but the protocols that are offered, which are nothing that anybody proves. */
-function proofOf({ alpn: _alpn, ...proof }: EgressDestination): string {
+/** All but the protocols that are offered and what requests say, which are nothing that anybody proves. */
+function proofOf({ alpn: _alpn, preserveHost: _host, ...proof }: EgressDestination): string {
   const said = Object.entries(proof).filter(([, value]) => value !== undefined);
   return JSON.stringify(said.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -19,6 +19,7 @@ const NOWHERE: Services = {
   open: () => Promise.reject(new Error('this process carries nothing')),
   carry: () => Promise.resolve(),
   openOutside: () => Promise.reject(new Error('this process carries nothing')),
+  hostOutside: () => undefined,
   routesOutside: () => {},
 };
 

@@ -18,11 +18,20 @@ export type CarryConnection = (socket: net.Socket, service: ServicePort) => Prom
  */
 export type OpenOutside = (place: OutsidePlace, signal: AbortSignal) => Promise<Duplex>;
 
+/**
+ * How the policy of the moment wants a server outside to be addressed; undefined where there is none, and
+ * nothing will be sent.
+ */
+export type HostOutside = (
+  place: OutsidePlace,
+) => { readonly preserveHost: boolean; readonly hostname: string } | undefined;
+
 /** The ways from a gateway into the mesh, and out of it. */
 export interface Services {
   readonly open: OpenConnection;
   readonly carry: CarryConnection;
   readonly openOutside: OpenOutside;
+  readonly hostOutside: HostOutside;
   /** Is told, whenever it changes, to which servers outside there are routes. */
   readonly routesOutside: (places: readonly OutsidePlace[]) => void;
 }

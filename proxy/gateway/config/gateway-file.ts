@@ -63,7 +63,7 @@ const httpRoute = z
     hostnames,
     pathPrefix: pathPrefix.default('/'),
     backend: httpBackend.optional(),
-    /** False: a server outside is sent its own name as the `Host`, and not the client's. */
+    /** False: a server outside is sent its own name as the `Host`, and not the client's; by default as its policy says. */
     preserveHost: z.boolean().optional(),
     /** What the service speaks: h2c is HTTP/2 without TLS, as gRPC needs it. */
     appProtocol: choice(['http', 'h2c']).default('http'),

@@ -7,6 +7,7 @@ import type { HttpLimits } from '../config/limits.ts';
 import type { ListenerMetrics } from '../metrics.ts';
 import type { RequestFailure } from '../refusal.ts';
 import { routeRequest } from '../routes.ts';
+import type { HostOutside } from '../service.ts';
 import type { Exchange, ServiceAnswer, ServiceRequest } from './exchange.ts';
 import { redirectAnswer } from './redirect.ts';
 import { answerOwn, refusalAnswer } from './refuse.ts';
@@ -21,6 +22,7 @@ export interface HandlerDependencies {
   readonly routes: readonly HttpRoute[];
   readonly limits: HttpLimits;
   readonly clients: ServiceClients;
+  readonly hostOutside: HostOutside;
   readonly namespace: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -73,12 +75,12 @@ export async function handleWebSocket(
   end: WebSocketEnd,
   dependencies: HandlerDependencies,
 ): Promise<void> {
-  const { routes, limits, clients, namespace, metrics, clock } = dependencies;
+  const { routes, limits, clients, metrics, clock } = dependencies;
   const startedMs = clock.now();
   const { head } = exchange;
   try {
     const route = routeRequest(routes, head.host, head.path);
-    const way = route === undefined ? undefined : wayOf(route, head, namespace);
+    const way = route === undefined ? undefined : wayOf(route, head, dependencies);
     if (route === undefined || way === undefined) throw new Refused('no-route');
     const { responseSeconds = limits.responseSeconds } = route;
     const status = await carryWebSocket(exchange, {
@@ -105,27 +107,32 @@ interface Way {
 
 /** Where a route leads to, and what is asked there; undefined when it leads nowhere. */
 function wayOf(
-  { backend, preserveHost = true }: HttpRoute,
+  { backend, preserveHost }: HttpRoute,
   head: RequestHead,
-  namespace: string,
+  { namespace, hostOutside }: Pick<HandlerDependencies, 'namespace' | 'hostOutside'>,
 ): { readonly destination: HttpDestination; readonly head: RequestHead } | undefined {
   if (backend === undefined) return undefined;
   if (!('outside' in backend)) {
     return { destination: { ...backend, namespace: backend.namespace ?? namespace }, head };
   }
   const destination = backend.outside;
-  const asked = preserveHost ? head : { ...head, authority: hostOf(destination) };
-  return { destination, head: asked };
+  const policy = hostOutside(destination);
+  const own = hostOf({ ...destination, host: policy?.hostname ?? destination.host });
+  const keeps = preserveHost ?? policy?.preserveHost ?? true;
+  // A client of HTTP/1.0 may leave out whom it asks.
+  const authority = keeps ? (head.authority ?? own) : own;
+  return { destination, head: { ...head, authority } };
 }
 
 /** Carries the request to the service and its answer back. @returns the status */
 async function forward(
   exchange: Exchange,
   { route, client }: Way,
-  { clients, namespace, limits, clock }: HandlerDependencies,
+  dependencies: HandlerDependencies,
 ): Promise<number> {
+  const { clients, limits, clock } = dependencies;
   const { appProtocol, responseSeconds = limits.responseSeconds } = route;
-  const way = wayOf(route, exchange.head, namespace);
+  const way = wayOf(route, exchange.head, dependencies);
   if (way === undefined) throw new Refused('no-route');
   const { destination, head } = way;
   const late = Promise.withResolvers<never>();

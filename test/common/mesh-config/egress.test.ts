@@ -40,6 +40,7 @@ const FULL = `egress:
       clientCertificate: {certificate: /etc/hauberk/client.pem, key: /etc/hauberk/client.key}
       minVersion: '1.3'
       alpn: [h2, http/1.1]
+      preserveHost: false
     - {host: 192.0.2.1, port: 993, validation: {wellKnownCACertificates: System}, clientCertificate: mesh}
 `;
 
@@ -60,6 +61,7 @@ test('a policy says whom to trust, what to verify and what to show', (t) => {
       },
       minVersion: '1.3',
       alpn: ['h2', 'http/1.1'],
+      preserveHost: false,
     },
     {
       host: '192.0.2.1',
@@ -71,6 +73,7 @@ test('a policy says whom to trust, what to verify and what to show', (t) => {
       clientCertificate: { kind: 'mesh' },
       minVersion: '1.2',
       alpn: [],
+      preserveHost: true,
     },
   ]);
 });
@@ -110,9 +113,14 @@ for (const [service, namespace, host, port, allowed] of LEAVES) {
 test('it travels, and says that older sidecars do not know enough', (t) => {
   const { authorization: policy, egress } = readMeshConfig(FULL, 'mesh.yaml');
   const message = toPolicyMessage({ configVersion: 3, policy, egress });
-  t.is(message.level, 2);
+  t.is(message.level, 3, 'who overlooks that the Host is replaced tells it to servers outside');
+  const kept = egress.destinations.map((one) => ({ ...one, preserveHost: true }));
+  const keeping = { configVersion: 3, policy, egress: { ...egress, destinations: kept } };
+  t.is(toPolicyMessage(keeping).level, 2);
+  t.deepEqual(fromPolicyMessage(toPolicyMessage(keeping)), keeping);
   t.deepEqual(fromPolicyMessage(message), { configVersion: 3, policy, egress });
   t.throws(() => fromPolicyMessage({ ...message, egress: undefined }), { message: /level 1/ });
+  t.throws(() => fromPolicyMessage({ ...message, level: 2 }), { message: /level 3/ });
   const empty = toPolicyMessage({ configVersion: 3, policy, egress: NO_EGRESS });
   t.is(empty.level, 1, 'for whom nothing has changed');
   t.deepEqual(fromPolicyMessage(empty).egress, NO_EGRESS);

@@ -66,6 +66,7 @@ async function door(
     clientCertificate: undefined,
     minVersion: '1.2',
     alpn: [],
+    preserveHost: true,
   };
   const changes = change(policy);
   const destinations = changes === undefined ? [] : [{ ...policy, ...changes }];
@@ -333,6 +334,11 @@ const CUTS: readonly [
     'that shows a certificate now',
     'policy-changed',
     (policy) => ({ destinations: [{ ...policy, clientCertificate: { kind: 'mesh' } }] }),
+  ],
+  [
+    'that replaces the Host',
+    'needs-gateway',
+    (policy) => ({ destinations: [{ ...policy, preserveHost: false }] }),
   ],
   [
     'that stays as it is beside another one',

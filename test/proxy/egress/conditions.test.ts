@@ -34,6 +34,7 @@ async function world(t: ExecutionContext) {
     clientCertificate: { kind: 'files', certificate, key: clientKey },
     minVersion: '1.2',
     alpn: [],
+    preserveHost: true,
   };
   const policies = createPolicySource(web.spiffeId, ALLOWS);
   const source = createIdentitySource({
@@ -70,6 +71,17 @@ test('each change of the policy is looked at', async (t) => {
   t.regex(await becomes(conditions, 'egress-not-allowed'), /may not call pay\.example:443/);
   say({});
   t.regex(await becomes(conditions, 'no-egress-policy'), /no policy for pay\.example:443/);
+});
+
+test('a policy that replaces the Host stands in the way of bytes, and of no route', async (t) => {
+  const { conditions, say, made } = await world(t);
+  conditions.carries('routes', [PLACE]);
+  say({ destinations: [{ ...made, preserveHost: false }] });
+  await becomes(conditions, 'ready');
+  conditions.carries('listeners', [PLACE]);
+  t.regex(await becomes(conditions, 'needs-gateway'), /replaces the Host of requests/);
+  conditions.carries('listeners', []);
+  await becomes(conditions, 'ready');
 });
 
 test('files that go and come are noticed', async (t) => {

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import type { OutsidePlace } from '../../../common/authorization/egress.ts';
 import { type Clock, systemClock } from '../../../common/clock.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
-import type { OpenOutside } from '../../../proxy/gateway/service.ts';
+import type { HostOutside, OpenOutside } from '../../../proxy/gateway/service.ts';
 import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
 import type { ServicePort } from '../../../proxy/outbound/connector.ts';
 import { type Gateway, openGateway } from '../../../proxy/gateway/gateway.ts';
@@ -39,6 +39,8 @@ export interface GatewayUnderTestOptions {
   readonly services?: Readonly<Record<string, number>>;
   /** The way to servers outside; by default there is none. */
   readonly openOutside?: OpenOutside;
+  /** By default there are no policies. */
+  readonly hostOutside?: HostOutside;
   /** By default the machine's. */
   readonly clock?: Clock;
   /** Files beside its own. */
@@ -54,7 +56,7 @@ export async function openGatewayUnderTest(
   options: GatewayUnderTestOptions,
 ): Promise<GatewayUnderTest> {
   const { listeners, services = {}, files = {}, openOutside = nowhere } = options;
-  const { clock = systemClock } = options;
+  const { clock = systemClock, hostOutside = () => undefined } = options;
   const directory = await temporaryDirectory();
   scope.teardown(() => directory[Symbol.asyncDispose]());
   const file = path.join(directory.path, 'gateway.yaml');
@@ -84,6 +86,7 @@ export async function openGatewayUnderTest(
     namespace: 'default',
     open: connect,
     openOutside,
+    hostOutside,
     routesOutside: (places) => routed.push(places),
     async carry(socket, target) {
       try {

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
 import {
+  destinationAt,
   NO_EGRESS,
   type Egress,
   type EgressDestination,
@@ -105,6 +106,7 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
     clientCertificate: undefined,
     minVersion: '1.2',
     alpn: [],
+    preserveHost: true,
     ...changes.policy,
   };
   const policies = createPolicySource(edge.spiffeId, ALLOWS);
@@ -127,6 +129,7 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
   };
   const gateway = await openGatewayUnderTest(t, {
     listeners: `  - {name: web, listen: '127.0.0.1:0', protocol: HTTP, routes: [{backend: 'https://127.0.0.1:${site.port}' ${changes.route ?? ''}}]}\n`,
+    hostOutside: (place) => policies.mesh && destinationAt(policies.mesh.egress, place),
     openOutside: (place, signal) => openOutsideForProgram(place, dependencies, signal),
   });
   const ask = async (body = ''): Promise<string> => {
@@ -156,9 +159,28 @@ test('a request is led to a server outside, in TLS, as the policy says', async (
   t.is(samples.sum('hauberk_connections_opened_total', { peer, direction: 'outbound' }), 1);
 });
 
-test('where the route says so, the server is called by its own name', async (t) => {
-  const { ask, site } = await world(t, { route: ', preserveHost: false' });
-  t.is(await ask(), `200 127.0.0.1:${site.port} http nobody`);
+for (const [route, policy, own] of [
+  ['', true, false],
+  ['', false, true],
+  [', preserveHost: false', true, true],
+  [', preserveHost: false', false, true],
+  [', preserveHost: true', true, false],
+  [', preserveHost: true', false, false],
+] as const) {
+  const who = own ? 'its own name' : "the client's Host";
+  test(`a server outside gets ${who}: policy ${policy}, route ${route || 'silent'}`, async (t) => {
+    const { ask, site } = await world(t, { route, policy: { preserveHost: policy } });
+    const host = own ? `pay.example:${site.port}` : 'www.example.com';
+    t.is(await ask(), `200 ${host} http nobody`);
+  });
+}
+
+test('a policy that changes what Host is sent counts for the next request', async (t) => {
+  const { ask, site, say, made } = await world(t);
+  t.is(await ask(), '200 www.example.com http nobody');
+  say({ destinations: [{ ...made, preserveHost: false }] });
+  t.is(await ask(), `200 pay.example:${site.port} http nobody`);
+  t.is(site.connections(), 1, 'nobody has to prove anything again');
 });
 
 test("the gateway's own certificate is shown where the policy says so", async (t) => {

@@ -3,9 +3,13 @@
  * fails, a policy that is applied counts at once, and a list that is applied takes it away again.
  */
 import { rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../../helpers/deadline.ts';
+import { getOnce } from '../../helpers/http-load.ts';
 import { startMesh } from '../../helpers/mesh.ts';
 import { startGateway } from '../../helpers/mesh-gateway.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
@@ -67,6 +71,9 @@ test('a policy that is applied opens the way out of a gateway, and a list closes
   await condition('ca-unavailable');
   await writeFile(ca, outside.root.certificate.toString());
 
+  await apply(`${policy}      preserveHost: false\n`);
+  await refused('needs-gateway');
+  await condition('needs-gateway');
   await apply(`${policy}  allow:\n    - {from: [web.default], to: ['${place}']}\n`);
   await refused('egress-not-allowed');
   await apply(`${policy}  allow:\n    - {from: [edge.default], to: ['${place}']}\n`);
@@ -77,4 +84,44 @@ test('a policy that is applied opens the way out of a gateway, and a list closes
   const samples = await gateway.metrics();
   const peer = `tls://${place}`;
   t.true(samples.has('hauberk_connections_failed_total', { peer, reason: 'egress-not-allowed' }));
+});
+
+test('the policy decides which Host a server outside gets from a gateway', async (t) => {
+  const outside = createTestAuthority({ trustDomain: 'outside.example' });
+  const altNames = [oddName.dns('pay.example')];
+  const options = shows(oddCertificate(outside.issuer, { altNames }));
+  const site = https.createServer(options, ({ headers }, response) => response.end(headers.host));
+  site.listen(0, '127.0.0.1');
+  t.teardown(() => {
+    site.closeAllConnections();
+    site.close();
+  });
+  await once(site, 'listening');
+  const { port } = site.address() as AddressInfo;
+  const { ca = '' } = await filesFor(t, { ca: outside.root.certificate.toString() });
+  const mesh = await startMesh(t);
+  const listener = `  - {name: web, listen: 127.0.0.1:0, protocol: HTTP, routes: [{backend: 'https://127.0.0.1:${port}'}]}\n`;
+  const gateway = await startGateway(t, mesh, listener);
+  const door = await gateway.port('web');
+  const file = path.join(mesh.directory, 'mesh.yaml');
+  for (const [preserveHost, host] of [
+    [true, `127.0.0.1:${door}`],
+    [false, `pay.example:${port}`],
+  ] as const) {
+    await writeFile(
+      file,
+      `egress:
+  destinations:
+    - host: 127.0.0.1
+      port: ${port}
+      validation: {caCertificateRefs: [${ca}], hostname: pay.example}
+      preserveHost: ${preserveHost}
+`,
+    );
+    t.is((await mesh.admin(['apply', '-f', file])).code, 0);
+    await eventually(`the Host is ${host}`, async () => {
+      const answer = await getOnce(door).catch(() => '');
+      return answer === host ? true : undefined;
+    });
+  }
 });

@@ -214,8 +214,8 @@ export interface Revocation {
 /** Policy says who may talk to whom in the mesh; every sidecar is told all of it. */
 export interface Policy {
   /**
-   * What a sidecar has to know to understand it: 1, or 2 with `egress`. One that knows less keeps the
-   * policy that it has.
+   * What a sidecar has to know to understand it: 1, 2 with `egress`, 3 where a destination has
+   * `replace_host`. One that knows less keeps the policy that it has.
    */
   level: number;
   /** Version of the mesh configuration that it comes from; 0 is the default of a mesh without one. */
@@ -260,6 +260,8 @@ export interface EgressDestination {
   /** "1.2" or "1.3". */
   minVersion: string;
   alpn: string[];
+  /** HTTP requests get the hostname as their Host, instead of what the client sent. */
+  replaceHost: boolean;
 }
 
 /**
@@ -1840,6 +1842,7 @@ function createBaseEgressDestination(): EgressDestination {
     keyFile: "",
     minVersion: "",
     alpn: [],
+    replaceHost: false,
   };
 }
 
@@ -1880,6 +1883,9 @@ export const EgressDestination: MessageFns<EgressDestination> = {
     }
     for (const v of message.alpn) {
       writer.uint32(98).string(v!);
+    }
+    if (message.replaceHost !== false) {
+      writer.uint32(104).bool(message.replaceHost);
     }
     return writer;
   },
@@ -1991,6 +1997,14 @@ export const EgressDestination: MessageFns<EgressDestination> = {
             }
 
             message.alpn.push(reader.string());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.replaceHost = reader.bool();
             continue;
           }
         }
