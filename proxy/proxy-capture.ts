@@ -66,7 +66,7 @@ export async function openCapture(
     departed,
     hasPolicy: (place: Destination) =>
       policies.mesh !== undefined &&
-      destinationAt(policies.mesh.egress, toPlace(place)) !== undefined,
+      destinationAt(policies.mesh.egress, toPlace(place)).kind !== 'none',
     originate: (socket: Socket, place: Destination) =>
       carryOutside(socket, toPlace(place), outside),
     mode: config.outbound,

@@ -1,4 +1,8 @@
-import { destinationAt } from '../common/authorization/egress.ts';
+import {
+  destinationAt,
+  type EgressDestination,
+  type OutsidePlace,
+} from '../common/authorization/egress.ts';
 import { createRateLimit } from '../common/rate-limit.ts';
 import { spiffeId } from '../common/pki/spiffe-id.ts';
 import { openOutsideForProgram } from './egress/open-for-program.ts';
@@ -13,6 +17,7 @@ import { carry } from './outbound/carry.ts';
 import { connectToService, type ServicePort } from './outbound/connector.ts';
 import { openConnection } from './outbound/open-connection.ts';
 import { LiveConnections } from './policy/live-connections.ts';
+import type { Room } from './proxy-room.ts';
 import type { EdgeOptions, EdgeProgram, OpenEdge } from './proxy-edge.ts';
 
 /** What makes a member of the mesh a gateway. */
@@ -77,6 +82,11 @@ export function workerEdge(first: readonly LoadedListener[]): WorkerEdge {
   };
 }
 
+function policyOf(place: OutsidePlace, { policies }: Room): EgressDestination | undefined {
+  const found = policies.mesh && destinationAt(policies.mesh.egress, place);
+  return found?.kind === 'one' ? found.destination : undefined;
+}
+
 function doorsOf({ room, connector, registry }: EdgeOptions): DoorsOptions {
   const { clock, logger, metrics } = room;
   const { trustDomain, namespace } = room.config;
@@ -96,7 +106,7 @@ function doorsOf({ room, connector, registry }: EdgeOptions): DoorsOptions {
     carry: (socket, target) => carry(socket, request(target), dependencies),
     open: (target, signal) => openConnection(target, dependencies, signal),
     routesOutside: (places) => room.conditions.carries('routes', places),
-    hostOutside: (place) => room.policies.mesh && destinationAt(room.policies.mesh.egress, place),
+    hostOutside: (place) => policyOf(place, room),
     openOutside: (place, signal) => openOutsideForProgram(place, outside, signal),
   };
 }

@@ -6,7 +6,7 @@ import {
 } from '../../common/authorization/explain-access.ts';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { setting } from '../../common/config/settings.ts';
-import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
@@ -48,7 +48,7 @@ export function authzExplain(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { from, to, namespace, json }) => {
     const { trustDomain } = client;
     const { version, document } = await client.getMeshConfig();
-    const policy = readMeshConfig(document, 'mesh.yaml').authorization;
+    const policy = readStoredMeshConfig(document, 'mesh.yaml').authorization;
     const source = identityOf(from, { trustDomain, namespace });
     const destination = identityOf(to, { trustDomain, namespace });
     const request: AccessRequest = { source, destination, port: to.port };

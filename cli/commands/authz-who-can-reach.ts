@@ -2,7 +2,7 @@ import { describeAccess } from '../../common/authorization/describe-access.ts';
 import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
-import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
@@ -42,7 +42,7 @@ export function authzWhoCanReach(context: CliContext): Promise<number> {
     }
     const { trustDomain } = client;
     const { version, document } = await client.getMeshConfig();
-    const policy = readMeshConfig(document, 'mesh.yaml').authorization;
+    const policy = readStoredMeshConfig(document, 'mesh.yaml').authorization;
     const destination = identityOf(typed, { trustDomain, namespace });
     const workloads = await client.listWorkloads();
     const known = new Map(

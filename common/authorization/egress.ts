@@ -66,6 +66,7 @@ export interface EgressDestination extends OutsidePlace {
 export interface Egress {
   /** Undefined: every place may be called. Otherwise these, and no other. */
   readonly allowances: readonly EgressAllowance[] | undefined;
+  /** Two of them for one place contradict each other: then none of them counts, and nothing is sent there. */
   readonly destinations: readonly EgressDestination[];
 }
 
@@ -86,12 +87,24 @@ export function mayLeave(
   );
 }
 
-/** The policy for a place; undefined when there is none. */
+/** What a mesh says about TLS to one place. */
+export type PolicyAtPlace =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'one'; readonly destination: EgressDestination }
+  /** Several policies: nobody can say which one counts. */
+  | { readonly kind: 'conflicted'; readonly count: number };
+
+/** Finds the policy for a place. */
 export function destinationAt(
   { destinations }: Egress,
   { host, port }: OutsidePlace,
-): EgressDestination | undefined {
-  return destinations.find((destination) => destination.host === host && destination.port === port);
+): PolicyAtPlace {
+  const [destination, ...others] = destinations.filter(
+    (one) => one.host === host && one.port === port,
+  );
+  if (destination === undefined) return { kind: 'none' };
+  if (others.length > 0) return { kind: 'conflicted', count: others.length + 1 };
+  return { kind: 'one', destination };
 }
 
 function isPlace(pattern: OutsidePattern, { host, port }: OutsidePlace): boolean {

@@ -94,7 +94,35 @@ export const EGRESS_KEYS: readonly string[] = [
 ];
 
 /** The section `egress` of a mesh configuration: which places outside may be called, and how. */
-export const egressSection = section.transform((given, context): Egress => {
+export const egressSection = section.transform((given, context) => {
+  refuseConflicts(given, context);
+  return toEgress(given, context);
+});
+
+/** The same, with policies that contradict each other: sidecars send nothing where those are, and say so. */
+export const storedEgressSection = section.transform(toEgress);
+
+type Section = z.output<typeof section>;
+type Context = z.core.$RefinementCtx<Section>;
+
+function refuseConflicts({ destinations }: Section, context: Context): void {
+  const seen = new Set<string>();
+  for (const [at, { host: name, port: number }] of destinations.entries()) {
+    const place = `${name}:${number}`;
+    if (seen.has(place)) {
+      const message = `${place} has a policy above, which this one would contradict`;
+      context.issues.push({
+        code: 'custom',
+        input: undefined,
+        message,
+        path: ['destinations', at],
+      });
+    }
+    seen.add(place);
+  }
+}
+
+function toEgress(given: Section, context: Context): Egress {
   const complain = (message: string, ...where: (string | number)[]): void => {
     context.issues.push({ code: 'custom', input: undefined, message, path: where });
   };
@@ -110,14 +138,6 @@ export const egressSection = section.transform((given, context): Egress => {
     complain('expected HOST:PORT, or ADDRESS[/BITS]:PORT as in 10.0.0.0/8:5432', ...where);
     return [];
   };
-  const seen = new Set<string>();
-  for (const [at, { host: name, port: number }] of given.destinations.entries()) {
-    const place = `${name}:${number}`;
-    if (seen.has(place)) {
-      complain(`${place} has a policy above, which this one would contradict`, 'destinations', at);
-    }
-    seen.add(place);
-  }
   return {
     allowances: given.allow?.map(({ from, to }, at) => ({
       from: from.flatMap((text, index) => readFrom(text, 'allow', at, 'from', index)),
@@ -125,7 +145,7 @@ export const egressSection = section.transform((given, context): Egress => {
     })),
     destinations: given.destinations.map(toDestination),
   };
-});
+}
 
 function toDestination(given: z.output<typeof destination>): EgressDestination {
   const { validation: checks, clientCertificate, ...rest } = given;

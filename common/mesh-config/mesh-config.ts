@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AUTHORIZATION_KEYS, authorizationSection } from './authorization.ts';
-import { EGRESS_KEYS, egressSection } from './egress.ts';
+import { EGRESS_KEYS, egressSection, storedEgressSection } from './egress.ts';
 import { LIFETIMES_KEYS, lifetimesSection } from './lifetimes.ts';
 
 /**
@@ -15,6 +15,14 @@ export const MESH_CONFIG_SCHEMA = z.strictObject({
   egress: egressSection.prefault({}),
   /** How long certificates live. */
   lifetimes: lifetimesSection.prefault({}),
+});
+
+/**
+ * A mesh configuration as the store has it. Nobody could apply what only this one takes, but another
+ * version of the software, or a hand, may have put it there.
+ */
+export const STORED_MESH_CONFIG_SCHEMA = MESH_CONFIG_SCHEMA.extend({
+  egress: storedEgressSection.prefault({}),
 });
 
 /** What a mesh configuration says, complete with its defaults. */

@@ -2,7 +2,12 @@ import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document } fr
 import type { z } from 'zod';
 import { suggest } from '../config/suggest.ts';
 import { describeError } from '../errors.ts';
-import { meshConfigKeys, MESH_CONFIG_SCHEMA, type MeshConfig } from './mesh-config.ts';
+import {
+  meshConfigKeys,
+  MESH_CONFIG_SCHEMA,
+  type MeshConfig,
+  STORED_MESH_CONFIG_SCHEMA,
+} from './mesh-config.ts';
 import { MeshConfigError, type MeshConfigProblem } from './mesh-config-error.ts';
 
 /** The largest configurations have some thousands of lines; what is larger is another file. */
@@ -21,6 +26,15 @@ const MAX_PROBLEMS = 20;
  * @throws MeshConfigError with the line and column of all that is wrong
  */
 export function readMeshConfig(text: string, name: string): MeshConfig {
+  return readWith(MESH_CONFIG_SCHEMA, text, name);
+}
+
+/** Reads a mesh configuration that is in force already. @throws MeshConfigError as `readMeshConfig` */
+export function readStoredMeshConfig(text: string, name: string): MeshConfig {
+  return readWith(STORED_MESH_CONFIG_SCHEMA, text, name);
+}
+
+function readWith(schema: z.ZodType<MeshConfig>, text: string, name: string): MeshConfig {
   if (Buffer.byteLength(text) > MAX_DOCUMENT_BYTES) {
     const sentence = `expected at most ${MAX_DOCUMENT_BYTES / 1024} KiB`;
     throw new MeshConfigError('document-too-large', name, [{ line: 1, column: 1, sentence }]);
@@ -37,7 +51,7 @@ export function readMeshConfig(text: string, name: string): MeshConfig {
   if (problem !== undefined) {
     throw new MeshConfigError('document-malformed', name, [problem, ...others]);
   }
-  const result = MESH_CONFIG_SCHEMA.safeParse(plainValue(document, name) ?? {});
+  const result = schema.safeParse(plainValue(document, name) ?? {});
   if (result.success) return result.data;
   const [first, ...more] = result.error.issues
     .flatMap((issue) => locate(document, issue))

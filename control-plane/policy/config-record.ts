@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
-import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { readMeshConfig, readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Entry } from '../store/store.ts';
 
@@ -72,5 +72,5 @@ export function decodeConfig({ key, value }: Entry): ConfigVersion {
 export function decodeReadConfig(entry: Entry): ReadConfigVersion {
   const version = decodeConfig(entry);
   const name = `version ${version.version} of the mesh configuration`;
-  return { ...version, config: readMeshConfig(version.document, name) };
+  return { ...version, config: readStoredMeshConfig(version.document, name) };
 }

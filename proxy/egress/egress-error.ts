@@ -8,6 +8,8 @@ export type EgressErrorCode =
   | 'no-egress-policy'
   /** The list of places outside does not have it for this service. */
   | 'egress-not-allowed'
+  /** There are several policies for the place, and none of them counts. */
+  | 'conflicted'
   /** The policy replaces the `Host` of requests, and the connection is carried as bytes. */
   | 'needs-gateway'
   /** The authorities of the policy are not there, or cannot be read. */

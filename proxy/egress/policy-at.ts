@@ -39,12 +39,19 @@ export function policyAt(
       hint: 'add it to egress.allow in mesh.yaml, if it should',
     });
   }
-  const destination = destinationAt(egress, place);
-  if (destination === undefined) {
+  const found = destinationAt(egress, place);
+  if (found.kind === 'conflicted') {
+    const sentence = `${found.count} policies for ${named} contradict each other, and none of them counts`;
+    throw new EgressError('conflicted', sentence, {
+      hint: 'apply a mesh.yaml with one policy for this host and port',
+    });
+  }
+  if (found.kind === 'none') {
     throw new EgressError('no-egress-policy', `there is no policy for ${named}`, {
       hint: 'add it to egress.destinations in mesh.yaml; without one nothing is sent',
     });
   }
+  const { destination } = found;
   if (!destination.preserveHost && carriedAs === 'bytes') {
     const sentence = `the policy for ${named} replaces the Host of requests, and what is carried as bytes has none to replace`;
     throw new EgressError('needs-gateway', sentence, {
@@ -54,9 +61,10 @@ export function policyAt(
   return destination;
 }
 
+const OTHER_CUTS = ['egress-not-allowed', 'conflicted', 'needs-gateway'] as const;
+
 /** Why a connection to a place outside is cut; a label of the log. */
-export type EgressCut =
-  'no-egress-policy' | 'egress-not-allowed' | 'needs-gateway' | 'policy-changed';
+export type EgressCut = 'no-egress-policy' | 'policy-changed' | (typeof OTHER_CUTS)[number];
 
 /**
  * Judges a connection again that was made by this policy.
@@ -74,9 +82,8 @@ export function judgeOpen(
     return { reason: 'policy-changed', why: 'its policy demands something else now' };
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
-    const { code, message: why } = error;
-    const isCut = code === 'egress-not-allowed' || code === 'needs-gateway';
-    return { reason: isCut ? code : 'no-egress-policy', why };
+    const reason = OTHER_CUTS.find((one) => one === error.code) ?? 'no-egress-policy';
+    return { reason, why: error.message };
   }
 }
 

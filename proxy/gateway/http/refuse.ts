@@ -29,6 +29,7 @@ export const STATUS: Readonly<Record<RequestFailure, number>> = {
   // It is not even asked, until an operator has changed something on our side.
   'no-egress-policy': 503,
   'egress-not-allowed': 503,
+  conflicted: 503,
   'needs-gateway': 503,
   'ca-unavailable': 503,
   'client-key-unavailable': 503,

@@ -223,6 +223,20 @@ test('a server that says nothing is not waited for', async (t) => {
   await refused;
 });
 
+test('with two policies for the place nothing is sent, in whatever order they are', async (t) => {
+  const server = await startOutsideServer(t, shows(site()));
+  const { policy } = await door(t, server.port);
+  const other = { ...policy, hostname: 'evil.example' };
+  for (const destinations of [
+    [policy, other],
+    [other, policy],
+    [policy, policy],
+  ]) {
+    await refuses(t, await door(t, server.port, undefined, { destinations }), 'conflicted');
+  }
+  t.deepEqual(server.seen, []);
+});
+
 test('without a policy, or off the list, nothing is sent', async (t) => {
   const server = await startOutsideServer(t, shows(site()));
   await refuses(t, await door(t, server.port, () => undefined), 'no-egress-policy');
@@ -334,6 +348,11 @@ const CUTS: readonly [
     'that shows a certificate now',
     'policy-changed',
     (policy) => ({ destinations: [{ ...policy, clientCertificate: { kind: 'mesh' } }] }),
+  ],
+  [
+    'that has another one beside it for the same place',
+    'conflicted',
+    (policy) => ({ destinations: [policy, { ...policy, hostname: 'shop.example' }] }),
   ],
   [
     'that replaces the Host',

@@ -84,6 +84,15 @@ test('a policy that replaces the Host stands in the way of bytes, and of no rout
   await becomes(conditions, 'ready');
 });
 
+test('two policies for one place contradict each other', async (t) => {
+  const { conditions, say, made } = await world(t);
+  conditions.carries('listeners', [PLACE]);
+  say({ destinations: [made, { ...made, hostname: 'evil.example' }] });
+  t.regex(await becomes(conditions, 'conflicted'), /2 policies for pay\.example:443 contradict/);
+  say({ destinations: [made] });
+  await becomes(conditions, 'ready');
+});
+
 test('files that go and come are noticed', async (t) => {
   const { clock, conditions, say, made, ca, clientKey, root } = await world(t);
   conditions.carries('routes', [PLACE]);

@@ -129,7 +129,10 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
   };
   const gateway = await openGatewayUnderTest(t, {
     listeners: `  - {name: web, listen: '127.0.0.1:0', protocol: HTTP, routes: [{backend: 'https://127.0.0.1:${site.port}' ${changes.route ?? ''}}]}\n`,
-    hostOutside: (place) => policies.mesh && destinationAt(policies.mesh.egress, place),
+    hostOutside(place) {
+      const found = policies.mesh && destinationAt(policies.mesh.egress, place);
+      return found?.kind === 'one' ? found.destination : undefined;
+    },
     openOutside: (place, signal) => openOutsideForProgram(place, dependencies, signal),
   });
   const ask = async (body = ''): Promise<string> => {
@@ -187,6 +190,13 @@ test("the gateway's own certificate is shown where the policy says so", async (t
   const server = { ca: mesh.root.certificate.toString(), requestCert: true };
   const { ask } = await world(t, { server, policy: { clientCertificate: { kind: 'mesh' } } });
   t.regex(await ask(), /^200 .*URI:spiffe:\/\/mesh\.local\/ns\/shop\/sa\/edge/);
+});
+
+test('two policies for one place are an answer of our own', async (t) => {
+  const { ask, say, made, site } = await world(t);
+  say({ destinations: [made, { ...made, hostname: 'evil.example' }] });
+  t.is(await ask(), '503 Service Unavailable\n');
+  t.is(site.connections(), 0);
 });
 
 const missing = { kind: 'files', paths: ['/nonexistent.pem'] } as const;
