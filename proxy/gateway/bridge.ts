@@ -6,12 +6,18 @@ export type BridgeEnd = 'complete' | 'broken';
 /**
  * Carries bytes between two streams until both directions have ended, each by itself. When one breaks,
  * the other is destroyed: whoever owns it must make sure that its peer sees no orderly end.
+ *
+ * @param inspect sees each piece first, of both directions
  */
-export async function bridge(one: Duplex, other: Duplex): Promise<BridgeEnd> {
+export async function bridge(
+  one: Duplex,
+  other: Duplex,
+  inspect?: (chunk: Buffer) => void,
+): Promise<BridgeEnd> {
   const results = await Promise.allSettled(
     [
-      pump(one, other).then(() => void other.end()),
-      pump(other, one).then(() => void one.end()),
+      pump(one, other, inspect).then(() => void other.end()),
+      pump(other, one, inspect).then(() => void one.end()),
     ].map((direction) =>
       direction.catch((error: unknown) => {
         one.destroy();

@@ -21,7 +21,8 @@ export type RequestRefusal =
   | 'no-route'
   | 'no-endpoint'
   | 'service-failed'
-  | 'service-late';
+  | 'service-late'
+  | 'stream-idle';
 
 /** Why a server outside could not be asked: as for any other connection to one. */
 export type OutsideFailure = Exclude<EgressErrorCode, 'aborted'>;

@@ -69,6 +69,8 @@ const httpRoute = z
     appProtocol: choice(['http', 'h2c']).default('http'),
     /** Instead of the listener's `responseSeconds`; 0 waits as long as the client does. */
     responseSeconds: integer({ min: 0, max: 86_400 }).optional(),
+    /** Instead of the listener's `streamIdleSeconds`; 0 for ever. */
+    streamIdleSeconds: integer({ min: 0, max: 86_400 }).optional(),
     requestRedirect: requestRedirect.optional(),
   })
   .superRefine((route, context) => {

@@ -11,10 +11,12 @@ export interface Exchange {
   /** Aborted when the client has gone, or the answer is complete. */
   readonly closed: AbortSignal;
   readonly answered: boolean;
-  /** Aborted when the body has not arrived in time, where the server under it does not see to that. */
-  readonly bodyLate?: AbortSignal;
+  /** Aborted when the body has not arrived in time, and no answer has begun; undefined without a body. */
+  readonly bodyLate: AbortSignal | undefined;
   /** Starts the answer; call it once. `ended` is for one that has neither body nor trailers. */
   answer(head: AnswerHead): Writable;
+  /** Something of the body, or of the answer, has been carried on. */
+  moved(): void;
   /** Ends an answer that has a body. */
   finish(trailers: readonly Field[]): void;
   /** Breaks off what cannot be completed: the client must not take it for complete. */
@@ -30,6 +32,8 @@ export interface AnswerHead {
   readonly trailers: boolean;
   /** Take no other request on this connection. */
   readonly close?: boolean;
+  /** For how long nothing may move from now on, instead of the listener's limit; 0 for ever. */
+  readonly idleSeconds?: number | undefined;
 }
 
 /** The answer of a service. */

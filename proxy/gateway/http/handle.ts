@@ -83,12 +83,16 @@ export async function handleWebSocket(
     const way = route === undefined ? undefined : wayOf(route, head, dependencies);
     if (route === undefined || way === undefined) throw new Refused('no-route');
     const { responseSeconds = limits.responseSeconds } = route;
+    const { streamIdleSeconds = limits.streamIdleSeconds } = route;
     const status = await carryWebSocket(exchange, {
       ...end,
       ...way,
       clients,
       fields: requestFields(head, client),
+      clock,
       responseMs: responseSeconds * 1000,
+      idleSeconds: streamIdleSeconds,
+      onIdle: () => report(exchange, 'stream-idle', undefined, dependencies),
     });
     metrics.answered(status, (clock.now() - startedMs) / 1000);
   } catch (error) {
@@ -131,7 +135,7 @@ async function forward(
   dependencies: HandlerDependencies,
 ): Promise<number> {
   const { clients, limits, clock } = dependencies;
-  const { appProtocol, responseSeconds = limits.responseSeconds } = route;
+  const { appProtocol, responseSeconds = limits.responseSeconds, streamIdleSeconds } = route;
   const way = wayOf(route, exchange.head, dependencies);
   if (way === undefined) throw new Refused('no-route');
   const { destination, head } = way;
@@ -167,7 +171,7 @@ async function forward(
     });
     const answer = await Promise.race([request.answer, body.failed, late.promise]);
     timer?.cancel();
-    await Promise.race([passAnswer(exchange, answer), body.failed]);
+    await Promise.race([passAnswer(exchange, answer, streamIdleSeconds), body.failed]);
     // The service did not want to hear the rest, and may not read it any more.
     if (!isSent) request.abort();
     return answer.status;
@@ -197,6 +201,7 @@ function sendBody(
   }
   let bytes = 0;
   const inspect = (chunk: Buffer): void => {
+    exchange.moved();
     bytes += chunk.length;
     if (bytes > maxBytes) throw new Refused('body-too-large');
   };
@@ -211,15 +216,19 @@ function sendBody(
   return { sent, failed };
 }
 
-async function passAnswer(exchange: Exchange, answer: ServiceAnswer): Promise<void> {
+async function passAnswer(
+  exchange: Exchange,
+  answer: ServiceAnswer,
+  idleSeconds: number | undefined,
+): Promise<void> {
   const { status, fields, body, finalTrailers } = answer;
   const ended = answer.ended || isBodyless(exchange.head.method, status);
-  const out = exchange.answer({ ...answer, fields, ended });
+  const out = exchange.answer({ ...answer, fields, ended, idleSeconds });
   if (ended) {
     body.resume();
     return;
   }
-  await pump(body, out);
+  await pump(body, out, () => exchange.moved());
   exchange.finish(finalTrailers());
 }
 

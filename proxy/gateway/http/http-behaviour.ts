@@ -84,7 +84,7 @@ export function createHttpBehaviour(
       return handleWebSocket(exchange, client, way, handler);
     });
 
-  const events = { limits, scheme, request, webSocket, refused, reset } as const;
+  const events = { clock, limits, scheme, request, webSocket, refused, reset } as const;
   const http1 = createHttp1Server(events);
   const http2 = createHttp2Server(events);
   const termination =

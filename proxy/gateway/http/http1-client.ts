@@ -86,7 +86,11 @@ export function sendHttp1(
       else reject(error);
     });
     current = request;
-    if (!head.hasBody) request.end();
+    if (!head.hasBody) return void request.end();
+    // Whoever waits for the answer before it sends a body would wait for ever; what comes at once goes along.
+    setImmediate(() => {
+      if (!request.writableEnded && !request.destroyed) request.flushHeaders();
+    });
   };
   start(!head.hasBody && IDEMPOTENT.has(head.method));
   return {

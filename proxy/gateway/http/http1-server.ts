@@ -1,17 +1,21 @@
 import http from 'node:http';
 import type net from 'node:net';
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
-import type { AnswerHead, Exchange } from './exchange.ts';
-import { fieldsOf, pairsOf, rawOf } from './fields.ts';
+import type { Exchange } from './exchange.ts';
+import { fieldsOf, rawOf } from './fields.ts';
 import { Connections } from './http1-connections.ts';
+import { Http1Exchange } from './http1-exchange.ts';
 import { answerOwn, refusalAnswer } from './refuse.ts';
-import { asksForWebSocket, readRequestHead, type RequestHead } from './request-head.ts';
+import { asksForWebSocket, readRequestHead } from './request-head.ts';
+import { watchIdleness } from './stream-idle.ts';
 
 /** What to do with what clients say. */
 export interface Http1Events {
+  readonly clock: Clock;
   readonly limits: HttpLimits;
   /** Whether the connection, as it was handed over, is encrypted. */
   readonly scheme: 'http' | 'https';
@@ -53,9 +57,10 @@ export function createHttp1Server(events: Http1Events): Http1Server {
     insecureHTTPParser: false,
     requireHostHeader: false,
     maxHeaderSize: limits.headerBytes,
-    // The fields are a part of the request; Node.js refuses to have more time for the part.
+    // The fields are a part of the request.
     headersTimeout: Math.min(limits.headersSeconds, limits.requestSeconds) * 1000,
-    requestTimeout: limits.requestSeconds * 1000,
+    // It would end what is being answered, too.
+    requestTimeout: 0,
     keepAliveTimeout: limits.idleSeconds * 1000,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
     shouldUpgradeCallback: (request) => asksForWebSocket(fieldsOf(request.rawHeaders)),
@@ -86,7 +91,7 @@ export function createHttp1Server(events: Http1Events): Http1Server {
     // Only the one answer is written: the connection is the WebSocket's, or ends.
     response.shouldKeepAlive = false;
     response.assignSocket(request.socket);
-    response.on('finish', () => socket.end());
+    response.on('finish', () => request.socket.destroySoon());
     const exchange = begin(request, response);
     if (exchange === undefined) return;
     if (exchange.head.hasBody || exchange.head.method !== 'GET') {
@@ -164,6 +169,8 @@ function openExchange(
   { events, connections }: ExchangeOptions,
 ): Exchange | undefined {
   const { socket } = request;
+  const { clock, limits } = events;
+  const reset = (): void => events.reset(socket);
   response.on('error', () => {});
   request.on('error', () => {});
   if (connections.isRefused(socket)) return undefined;
@@ -178,67 +185,12 @@ function openExchange(
     connections.refused(head.refusal, socket);
     const { status, fields, body } = refusalAnswer(head.refusal);
     response.shouldKeepAlive = false;
+    watchIdleness({ clock, idleMs: limits.streamIdleSeconds * 1000, until: response }, reset);
     response.writeHead(status, rawOf(fields)).end(body);
     return undefined;
   }
   connections.begun(socket, response);
   const isClosing = (): boolean => connections.closing;
-  return new Http1Exchange(head, {
-    request,
-    response,
-    isClosing,
-    reset: () => events.reset(socket),
-  });
-}
-
-interface Http1Parts {
-  readonly request: http.IncomingMessage;
-  readonly response: http.ServerResponse;
-  readonly isClosing: () => boolean;
-  readonly reset: () => void;
-}
-
-class Http1Exchange implements Exchange {
-  readonly head: RequestHead;
-  readonly closed: AbortSignal;
-  readonly #parts: Http1Parts;
-
-  constructor(head: RequestHead, parts: Http1Parts) {
-    this.head = head;
-    this.#parts = parts;
-    const closed = new AbortController();
-    this.closed = closed.signal;
-    parts.response.once('close', () => closed.abort());
-  }
-
-  get body(): http.IncomingMessage {
-    return this.#parts.request;
-  }
-
-  trailers() {
-    return fieldsOf(this.#parts.request.rawTrailers);
-  }
-
-  get answered(): boolean {
-    return this.#parts.response.headersSent;
-  }
-
-  answer({ status, fields, ended, close }: AnswerHead): Writable {
-    const { response, isClosing } = this.#parts;
-    if (close === true || isClosing()) response.shouldKeepAlive = false;
-    response.writeHead(status, rawOf(fields));
-    if (ended) response.end();
-    else response.flushHeaders();
-    return response;
-  }
-
-  finish(trailers: Parameters<Exchange['finish']>[0]): void {
-    const { response } = this.#parts;
-    if (trailers.length > 0) response.addTrailers(pairsOf(trailers));
-    response.end();
-  }
-
-  abort(): void {
-    this.#parts.reset();
-  }
+  const onIdle = (): void => events.refused('stream-idle', socket);
+  return new Http1Exchange(head, { request, response, clock, limits, isClosing, reset, onIdle });
 }

@@ -15,6 +15,8 @@ export const STATUS: Readonly<Record<RequestFailure, number>> = {
   'service-failed': 502,
   'no-endpoint': 503,
   'service-late': 504,
+  // Never said: the answer has begun by then, and is broken off.
+  'stream-idle': 504,
   // A server outside that is not what the policy wants, or does not want us.
   unreachable: 502,
   handshake: 502,

@@ -1,10 +1,12 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
-import { bridge } from '../bridge.ts';
+import type { Clock } from '../../../common/clock.ts';
+import { bridge, pump } from '../bridge.ts';
 import type { Exchange } from './exchange.ts';
 import { endToEnd, type Field, fieldsOf, rawOf } from './fields.ts';
 import type { RequestHead } from './request-head.ts';
 import type { HttpDestination, ServiceClients } from './service-clients.ts';
+import { watchIdleness } from './stream-idle.ts';
 
 /** What carrying a WebSocket takes. */
 export interface WebSocketOptions {
@@ -16,7 +18,12 @@ export interface WebSocketOptions {
   /** What the client sent after its request. */
   readonly leftover: Buffer;
   readonly clients: ServiceClients;
+  readonly clock: Clock;
   readonly responseMs: number;
+  /** For how long nothing may move; 0 for ever. */
+  readonly idleSeconds: number;
+  /** Is told when it was broken off for that. */
+  readonly onIdle: () => void;
   /** Breaks the client's connection off. */
   readonly reset: () => void;
 }
@@ -47,13 +54,13 @@ export async function carryWebSocket(
   exchange: Exchange,
   options: WebSocketOptions,
 ): Promise<number> {
-  const { socket, leftover, reset } = options;
+  const { socket, leftover, reset, clock, idleSeconds, onIdle } = options;
   const reply = await ask(exchange, options);
   const status = reply.response.statusCode ?? 0;
   const fields = endToEnd(fieldsOf(reply.response.rawHeaders));
   if (reply.kind === 'answered') {
-    const out = exchange.answer({ status, fields, ended: false, trailers: false, close: true });
-    for await (const chunk of reply.response) out.write(chunk);
+    const head = { status, fields, ended: false, trailers: false, close: true, idleSeconds };
+    await pump(reply.response, exchange.answer(head), () => exchange.moved());
     exchange.finish([]);
     return status;
   }
@@ -61,7 +68,12 @@ export async function carryWebSocket(
   socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1');
   if (reply.leftover.length > 0) socket.write(reply.leftover);
   if (leftover.length > 0) reply.socket.write(leftover);
-  if ((await bridge(socket, reply.socket)) === 'broken') reset();
+  const watch = watchIdleness({ clock, idleMs: idleSeconds * 1000, until: socket }, () => {
+    onIdle();
+    reset();
+    reply.socket.destroy();
+  });
+  if ((await bridge(socket, reply.socket, watch.moved)) === 'broken') reset();
   return status;
 }
 
