@@ -6,7 +6,7 @@ import type { IdentitySource } from '../identity/source.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { EgressError, type EgressErrorCode } from './egress-error.ts';
 import { type CarriedAs, type EgressRules, policyAt } from './policy-at.ts';
-import { loadContext } from './trust-material.ts';
+import { loadTrust } from './trust-material.ts';
 
 /** Whether a server outside can be called, as far as this sidecar knows. */
 export type EgressCondition = 'ready' | 'unchecked' | EgressErrorCode | 'timeout';
@@ -133,7 +133,7 @@ async function problemOf(
   dependencies: ConditionsDependencies,
 ): Promise<Problem | undefined> {
   try {
-    await loadContext(policyAt(place, dependencies, carriedAs), dependencies.source);
+    await loadTrust(policyAt(place, dependencies, carriedAs), dependencies.source);
     return undefined;
   } catch (error) {
     if (error instanceof EgressError) return { condition: error.code, why: error.message };

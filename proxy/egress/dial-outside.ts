@@ -7,9 +7,10 @@ import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import { alertRefusal } from './alerts.ts';
+import { chainsTo } from './chains-to.ts';
 import { EgressError } from './egress-error.ts';
 import { checkServerCertificate } from './server-certificate.ts';
-import { loadContext } from './trust-material.ts';
+import { loadTrust } from './trust-material.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** A connection to a server outside that has proven who it is. */
@@ -36,14 +37,15 @@ export async function dialOutside(
 ): Promise<OutsideConnection> {
   const place = formatHostPort(destination.host, destination.port);
   // First: a policy that cannot be kept must not even knock.
-  const secureContext = await loadContext(destination, identity);
+  const { context: secureContext, authorities } = await loadTrust(destination, identity);
   const raw = await connect(destination, place, signal);
   try {
     const secured = await handshake(raw, secureContext, { destination, place, signal });
     const leaf = secured.getPeerX509Certificate();
     if (leaf === undefined) throw new EgressError('unknown-ca', `${place} shows no certificate`);
     const verifyError = secured.authorized ? undefined : String(secured.authorizationError);
-    const check = checkServerCertificate(destination, { leaf, verifyError });
+    const isSigned = (): boolean => chainsTo(leaf, authorities);
+    const check = checkServerCertificate(destination, { leaf, verifyError, isSigned });
     if (check.kind === 'refused') throw new EgressError(check.reason, `${place}: ${check.why}`);
     secured.allowHalfOpen = true;
     // Of itself, the connection below would stay open when the one in it breaks.

@@ -22,6 +22,8 @@ export interface ShownCertificate {
   /** How OpenSSL judged the chain against the trust store of the policy; undefined when it is good. */
   readonly verifyError: string | undefined;
   readonly leaf: X509Certificate;
+  /** Whether it comes from an authority of the policy, whatever its dates are. */
+  readonly isSigned: () => boolean;
 }
 
 /** The verdict about a certificate. */
@@ -51,10 +53,15 @@ const STRICTLY = { subject: 'never', partialWildcards: false } as const;
  */
 export function checkServerCertificate(
   policy: CertificatePolicy,
-  { leaf, verifyError }: ShownCertificate,
+  { leaf, verifyError, isSigned }: ShownCertificate,
 ): CertificateCheck {
   if (verifyError !== undefined) {
     const reason = CHAIN_REFUSALS.get(verifyError) ?? 'certificate-invalid';
+    // Of several errors OpenSSL tells the last: a date would hide that it is from somebody else.
+    if ((reason === 'expired' || reason === 'not-yet-valid') && !isSigned()) {
+      const why = 'its certificate is not from an authority of the policy';
+      return { kind: 'refused', reason: 'unknown-ca', why: `${why} (and ${verifyError})` };
+    }
     return { kind: 'refused', reason, why: `its certificate is not accepted (${verifyError})` };
   }
   const { hostnames, uris } = policy.subjectAltNames;

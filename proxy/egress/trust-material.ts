@@ -11,6 +11,13 @@ import { systemErrorCode } from '../../common/errors.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import { EgressError } from './egress-error.ts';
 
+/** What a connection by a policy is made with. */
+export interface TrustMaterial {
+  readonly context: SecureContext;
+  /** The trust store, in PEM. */
+  readonly authorities: readonly string[];
+}
+
 /** Bundles of all public authorities have some hundred kilobytes. */
 const MAX_FILE_CHARACTERS = 4 * 1024 * 1024;
 
@@ -22,10 +29,10 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
  *
  * Throws EgressError `ca-unavailable` or `client-key-unavailable`.
  */
-export async function loadContext(
+export async function loadTrust(
   destination: EgressDestination,
   identity: Pick<IdentitySource, 'current'>,
-): Promise<SecureContext> {
+): Promise<TrustMaterial> {
   const { minVersion } = destination;
   const ca = await readAnchors(destination.anchors);
   const shown = await readClientCertificate(destination, identity);
@@ -35,10 +42,10 @@ export async function loadContext(
     .update(JSON.stringify([anchors.kind === 'system' ? 'system' : ca, shown]))
     .digest('hex');
   const made = CONTEXTS.get(destination);
-  if (made?.digest === digest) return made.context;
+  if (made?.digest === digest) return { context: made.context, authorities: ca };
   const context = createSecureContext({ ca, minVersion: `TLSv${minVersion}`, ...shown });
   CONTEXTS.set(destination, { digest, context });
-  return context;
+  return { context, authorities: ca };
 }
 
 /** The last context of each policy, and what it was made of; gone with the policy. */

@@ -87,7 +87,11 @@ const CASES: readonly [
 
 for (const [title, policy, leaf, verdict] of CASES) {
   test(`${verdict}: ${title}`, (t) => {
-    const check = checkServerCertificate(policy, { leaf, verifyError: undefined });
+    const check = checkServerCertificate(policy, {
+      leaf,
+      verifyError: undefined,
+      isSigned: () => false,
+    });
     t.is(check.kind === 'refused' ? check.reason : check.kind, verdict);
   });
 }
@@ -105,7 +109,12 @@ const CHAINS: readonly [verifyError: string, CertificateRefusal][] = [
 
 for (const [verifyError, reason] of CHAINS) {
   test(`${reason}: ${verifyError}, whatever the names are`, (t) => {
-    const check = checkServerCertificate(named('pay.example', CN), { leaf: SITE, verifyError });
-    t.like(check, { kind: 'refused', reason });
+    for (const isSigned of [true, false]) {
+      const shown = { leaf: SITE, verifyError, isSigned: () => isSigned };
+      const check = checkServerCertificate(named('pay.example', CN), shown);
+      // A date says less than that it is somebody else's.
+      const isDate = reason === 'expired' || reason === 'not-yet-valid';
+      t.like(check, { kind: 'refused', reason: isDate && !isSigned ? 'unknown-ca' : reason });
+    }
   });
 }
