@@ -4,6 +4,7 @@ import { localPolicy } from '../common/authorization/local-policy.ts';
 import type { Clock } from '../common/clock.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
+import { settleWhenQuiet } from '../common/settle.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
 import type { Traffic } from './admin/report.ts';
 import { createMeshView, type MutableMeshView } from './discovery/mutable-view.ts';
@@ -113,8 +114,10 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
   }
 
   async function openRest(): Promise<void> {
-    await (await opening)?.openRest();
+    const carrier = await opening;
+    await carrier?.openRest();
     await tell({ kind: 'ready' });
+    settleWhenQuiet({ clock, done: () => carrier?.traffic() });
   }
 
   async function drain(deadlineMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import { localPolicy } from '../common/authorization/local-policy.ts';
 import type { Closeable, DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
+import { settleWhenQuiet } from '../common/settle.ts';
 import { spiffeId } from '../common/pki/spiffe-id.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
 import { certificateGauge, viewGauge } from './admin/gauges.ts';
@@ -155,6 +156,7 @@ export async function startProxy(
   await path.openRest();
   readiness.listening();
   logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
+  own(settleWhenQuiet({ clock, done: () => path.traffic() }));
   const parts = opened.move();
   return {
     failed: path.workers?.failed ?? NEVER,

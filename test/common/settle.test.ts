@@ -1,0 +1,43 @@
+import test from 'ava';
+import { settleWhenQuiet } from '../../common/settle.ts';
+import { createManualClock } from '../helpers/manual-clock.ts';
+
+function setUp() {
+  const clock = createManualClock();
+  const state = { connections: 0, released: 0 };
+  const settling = settleWhenQuiet({
+    clock,
+    done: () => ({ connections: state.connections }),
+    release: () => void (state.released += 1),
+  });
+  return { clock, state, settling };
+}
+
+test('memory is given back once, when half a second has passed without work', async (t) => {
+  const { clock, state } = setUp();
+  await clock.advance(499);
+  t.is(state.released, 0);
+  await clock.advance(1);
+  t.is(state.released, 1);
+  await clock.advance(60_000);
+  t.is(state.released, 1);
+});
+
+test('not while there is work', async (t) => {
+  const { clock, state } = setUp();
+  for (let round = 0; round < 20; round += 1) {
+    await clock.advance(400);
+    state.connections += 1;
+  }
+  t.is(state.released, 0);
+  await clock.advance(1_000);
+  t.is(state.released, 1);
+});
+
+test('not after it was closed', async (t) => {
+  const { clock, state, settling } = setUp();
+  await clock.advance(100);
+  await settling.close();
+  await clock.advance(60_000);
+  t.is(state.released, 0);
+});
