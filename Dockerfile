@@ -37,9 +37,13 @@ COPY control-plane control-plane
 COPY proxy proxy
 COPY keeper keeper
 COPY cli cli
-# Fills the cache of compiled code, which the user below only reads.
-RUN hauberk version && hauberk proxy --help > /dev/null && hauberk control-plane --help > /dev/null \
- && chmod -R a+rX node_modules/.cache
+COPY tools/fill-compile-cache.ts tools/
+# Node.js keeps what it compiled for each user apart: for root, who lays rules and keeps networks, and for
+# the user below, who reads it only. Without it a sidecar takes 40 MB more and twice as long to start.
+RUN install -d -o 15337 -g 15337 node_modules/.cache/hauberk \
+ && export NODE_OPTIONS=--import=/opt/hauberk/tools/fill-compile-cache.ts \
+ && hauberk version && setpriv --reuid=15337 --regid=15337 --clear-groups hauberk version \
+ && chown -R root:root node_modules/.cache && chmod -R a+rX,go-w node_modules/.cache
 ENV NODE_ENV=production
 USER 15337:15337
 WORKDIR /var/lib/hauberk
