@@ -13,6 +13,58 @@ export interface YamlText {
 /** More than people write, far fewer than a file made to fill the memory. */
 const MAX_ALIASES = 100;
 
+/** One thing that is wrong with a document, and where. */
+export interface YamlProblem {
+  readonly kind: 'malformed' | 'key-unknown' | 'invalid';
+  /** From 1. */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+  /** Begins with the path, as in `listeners[0].tls`, where there is one. */
+  readonly sentence: string;
+}
+
+/** What a document says, or all that is wrong with it. */
+export type YamlReading<Value> =
+  | { readonly kind: 'value'; readonly value: Value }
+  | { readonly kind: 'wrong'; readonly problems: readonly [YamlProblem, ...YamlProblem[]] };
+
+/**
+ * Reads a YAML document that a schema describes.
+ *
+ * @param whenEmpty what an empty document says
+ */
+export function readYaml<Value>(
+  text: string,
+  schema: z.ZodType<Value>,
+  whenEmpty?: unknown,
+): YamlReading<Value> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const problemAt = (kind: YamlProblem['kind'], offset: number, sentence: string): YamlProblem => {
+    const { line, col } = lines.linePos(offset);
+    return { kind, line: line || 1, column: col || 1, sentence };
+  };
+  const [broken, ...alsoBroken] = [...document.errors, ...document.warnings].map((error) =>
+    problemAt('malformed', error.pos[0], notYaml(error)),
+  );
+  if (broken !== undefined) return { kind: 'wrong', problems: [broken, ...alsoBroken] };
+  let plain: unknown;
+  try {
+    plain = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    return { kind: 'wrong', problems: [problemAt('malformed', 0, notYaml(error))] };
+  }
+  const result = schema.safeParse(plain ?? whenEmpty, { error: sentenceOf });
+  if (result.success) return { kind: 'value', value: result.data };
+  const [first, ...others] = result.error.issues
+    .flatMap(innermost)
+    .flatMap((issue) => located(document, issue))
+    .map(({ kind, offset, sentence }) => problemAt(kind, offset, sentence));
+  const vague = problemAt('invalid', 0, 'the document does not fit');
+  return { kind: 'wrong', problems: [first ?? vague, ...others] };
+}
+
 /**
  * Reads a YAML document that a schema describes.
  *
@@ -20,34 +72,38 @@ const MAX_ALIASES = 100;
  *   says what was expected there and what came
  */
 export function readYamlDocument<Value>({ text, name }: YamlText, schema: z.ZodType<Value>): Value {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const place = (offset: number): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${name}:${line || 1}:${col || 1}`;
-  };
-  const [broken] = document.errors;
-  if (broken !== undefined) {
-    throw new ConfigError('file-malformed', `${place(broken.pos[0])}: ${broken.message}`);
-  }
-  const result = schema.safeParse(plainValue(document, name), { error: sentenceOf });
-  if (result.success) return result.data;
-  const [issue] = result.error.issues.flatMap(innermost);
-  if (issue === undefined) throw new ConfigError('file-malformed', `${name} does not fit`);
-  const [unknown] = issue.code === 'unrecognized_keys' ? issue.keys : [];
-  const path = unknown === undefined ? issue.path : [...issue.path, unknown];
-  const code = unknown === undefined ? 'setting-invalid' : 'key-unknown';
-  const subject = pathText(issue.path);
-  const sentence = `${place(offsetOf(document, path))}: ${subject}${issue.message}`;
-  throw new ConfigError(code, sentence);
+  const reading = readYaml(text, schema);
+  if (reading.kind === 'value') return reading.value;
+  const [{ kind, line, column, sentence }] = reading.problems;
+  throw new ConfigError(CODES[kind], `${name}:${line}:${column}: ${sentence}`);
 }
 
-function plainValue(document: Document, name: string): unknown {
-  try {
-    return document.toJS({ maxAliasCount: MAX_ALIASES });
-  } catch (cause) {
-    throw new ConfigError('file-malformed', `${name} cannot be read: ${describeError(cause)}`);
+const CODES = {
+  malformed: 'file-malformed',
+  'key-unknown': 'key-unknown',
+  invalid: 'setting-invalid',
+} as const;
+
+function notYaml(error: unknown): string {
+  return `this is not valid YAML: ${lowerFirst(describeError(error))}`;
+}
+
+interface Located extends Pick<YamlProblem, 'kind' | 'sentence'> {
+  readonly offset: number;
+}
+
+function located(document: Document, issue: z.core.$ZodIssue): Located[] {
+  const subject = pathText(issue.path);
+  if (issue.code !== 'unrecognized_keys') {
+    const sentence = `${subject}${lowerFirst(issue.message)}`;
+    return [{ kind: 'invalid', offset: offsetOf(document, issue.path), sentence }];
   }
+  const sentences = issue.message.split('\n');
+  return issue.keys.map((key, at) => ({
+    kind: 'key-unknown',
+    offset: offsetOf(document, [...issue.path, key]),
+    sentence: `${subject}${sentences[at] ?? issue.message}`,
+  }));
 }
 
 /** What is wrong with a union is wrong with one of its members: the one that went furthest. */
@@ -56,20 +112,21 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   const nested = issue.errors.flatMap((issues) => issues.flatMap(innermost));
   const [deepest] = nested.toSorted((a, b) => b.path.length - a.path.length);
   if (deepest === undefined) return [issue];
+  // None went further than the other: what the schema says of the union says more.
+  if (deepest.path.length === 0 && issue.message !== NO_SENTENCE) return [issue];
   return [{ ...deepest, path: [...issue.path, ...deepest.path] }];
 }
+
+/** What zod says of a union of which nobody has said anything. */
+const NO_SENTENCE = 'Invalid input';
 
 /** Says in our words what zod found; sentences that a schema brings along are left as they are. */
 function sentenceOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'unrecognized_keys': {
-      const [key = ''] = issue.keys;
       const { inst } = issue;
       const known = inst instanceof z.ZodObject ? Object.keys(inst.shape) : [];
-      const near = suggest(key, known);
-      const hint =
-        near === undefined ? `expected one of ${known.join(', ')}` : `did you mean ${near}?`;
-      return `the key ${JSON.stringify(key)} is unknown; ${hint}`;
+      return issue.keys.map((key) => unknownKey(key, known)).join('\n');
     }
     case 'invalid_type':
       return `expected ${TYPE_NAMES[issue.expected] ?? issue.expected}, got ${shown(issue.input)}`;
@@ -79,14 +136,22 @@ function sentenceOf(issue: z.core.$ZodRawIssue): string | undefined {
       return unionSentence(issue);
     case 'too_small':
       return issue.origin === 'array' ? 'expected at least one' : undefined;
-    case 'custom':
     case 'too_big':
+      return issue.origin === 'array' ? `expected at most ${issue.maximum}` : undefined;
+    case 'custom':
     case 'not_multiple_of':
     case 'invalid_format':
     case 'invalid_key':
     case 'invalid_element':
       return undefined;
   }
+}
+
+/** One line: quotes keep what the key has of others. */
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = suggest(key, known);
+  const hint = near === undefined ? `expected one of ${known.join(', ')}` : `did you mean ${near}?`;
+  return `the key ${JSON.stringify(key)} is unknown; ${hint}`;
 }
 
 /** What a union is told apart by has a value that none of its members has. */
@@ -137,4 +202,8 @@ function offsetAt(document: Document, path: readonly PropertyKey[]): number | un
 function rangeStart(node: unknown): number | undefined {
   if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
   return Array.isArray(node.range) ? (node.range[0] as number) : undefined;
+}
+
+function lowerFirst(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }

@@ -36,9 +36,6 @@ export interface Lifetimes {
   readonly services: readonly { readonly pattern: NamePattern; readonly lifetimeMs: number }[];
 }
 
-/** The keys of the section. */
-export const LIFETIMES_KEYS: readonly string[] = Object.keys(section.shape);
-
 /** The section `lifetimes` of a mesh configuration: how long the certificates of a service live. */
 export const lifetimesSection = section.transform((given, context): Lifetimes => {
   const { default: defaultSeconds, namespace, services } = given;

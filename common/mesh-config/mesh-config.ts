@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { AUTHORIZATION_KEYS, authorizationSection } from './authorization.ts';
-import { EGRESS_KEYS, egressSection, storedEgressSection } from './egress.ts';
-import { LIFETIMES_KEYS, lifetimesSection } from './lifetimes.ts';
+import { authorizationSection } from './authorization.ts';
+import { egressSection, storedEgressSection } from './egress.ts';
+import { lifetimesSection } from './lifetimes.ts';
 
 /**
  * A whole mesh configuration, `mesh.yaml`. Each section has a file of its own here, whose schema is
@@ -27,14 +27,3 @@ export const STORED_MESH_CONFIG_SCHEMA = MESH_CONFIG_SCHEMA.extend({
 
 /** What a mesh configuration says, complete with its defaults. */
 export type MeshConfig = Readonly<z.output<typeof MESH_CONFIG_SCHEMA>>;
-
-const SECTION_KEYS: Readonly<Record<keyof MeshConfig, readonly string[]>> = {
-  authorization: AUTHORIZATION_KEYS,
-  egress: EGRESS_KEYS,
-  lifetimes: LIFETIMES_KEYS,
-};
-
-/** Every key of a section, or of the document, to guess what a misspelt one was meant to be. */
-export function meshConfigKeys(section: string | undefined): readonly string[] {
-  return new Map(Object.entries(SECTION_KEYS)).get(section ?? '') ?? Object.keys(SECTION_KEYS);
-}

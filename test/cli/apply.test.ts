@@ -64,8 +64,8 @@ test.serial('a configuration is looked at, applied, rolled back', async (t) => {
   t.is(wrong.code, 2);
   t.is(
     wrong.stderr,
-    `hauberk apply: ${file}:1:24: authorization.allow: expected mesh or none\n` +
-      `hauberk apply: ${file}:1:29: authorization has the unknown key "rule"; did you mean rules?\n` +
+    `hauberk apply: ${file}:1:17: authorization.allow: expected mesh or none\n` +
+      `hauberk apply: ${file}:1:29: authorization: the key "rule" is unknown; did you mean rules?\n` +
       `hauberk apply: ${file} has 2 mistakes, and was not applied\n`,
   );
   const missing = await mesh.admin(['apply', '-f', '/nowhere/mesh.yaml']);

@@ -138,7 +138,7 @@ const BROKEN: readonly [title: string, destination: string, sentence: RegExp][] 
   ],
   ['no file of authorities', 'validation: {caCertificateRefs: []}', /caCertificateRefs/],
   ['a path that means nothing', 'validation: {caCertificateRefs: [ca.pem]}', /absolute path/],
-  ['nothing to verify', '{}', /needs the key "validation"/],
+  ['nothing to verify', '{}', /validation: expected a mapping, got nothing/],
   ['an old TLS', `${SYSTEM}, minVersion: '1.1'`, /expected '1\.2' or '1\.3'/],
   ['a key without a certificate', `${SYSTEM}, clientCertificate: {key: /k}`, /certificate/],
   ['a misspelt key', `${SYSTEM}, minVersio: '1.3'`, /did you mean minVersion/],

@@ -81,14 +81,14 @@ test('all mistakes are told at once, each with its place', (t) => {
 egres: {}
 `),
     [
-      '2:10: authorization.allow: expected mesh or none',
-      '8:7: authorization.rules[0] has the unknown key "port"; did you mean ports?',
+      '2:3: authorization.allow: expected mesh or none',
+      '8:7: authorization.rules[0]: the key "port" is unknown; did you mean ports?',
       '13:15: authorization.rules[1].ports[0]: expected a port from 1 to 65535',
       '13:18: authorization.rules[1].ports[1]: expected a port from 1 to 65535',
-      '14:7: authorization.rules[2] needs the key "name"',
-      '14:7: authorization.rules[2] needs the key "from"',
-      '14:7: authorization.rules[2] needs the key "to"',
-      '15:1: the document has the unknown key "egres"; did you mean egress?',
+      '14:7: authorization.rules[2].name: expected text, got nothing',
+      '14:7: authorization.rules[2].from: expected a list, got nothing',
+      '14:7: authorization.rules[2].to: expected a list, got nothing',
+      '15:1: the key "egres" is unknown; did you mean egress?',
     ],
   );
 });
@@ -99,9 +99,17 @@ const rule = (fields: string): string =>
 for (const [what, text, expected] of [
   ['no YAML', 'authorization: [', /^1:\d+: this is not valid YAML: /],
   ['a key that stands twice', 'authorization: {}\nauthorization: {}', /^2:1: .*unique/],
-  ['a list', '- authorization', /^1:1: the document: .*object/],
-  ['a section without contents', 'authorization:\n', /^1:15: authorization: .*object/],
-  ['rules without contents', 'authorization:\n  rules:\n', /^2:9: authorization\.rules: .*array/],
+  ['a list', '- authorization', /^1:1: expected a mapping, got a list$/],
+  [
+    'a section without contents',
+    'authorization:\n',
+    /^1:1: authorization: expected a mapping, got nothing$/,
+  ],
+  [
+    'rules without contents',
+    'authorization:\n  rules:\n',
+    /^2:3: authorization\.rules: expected a list, got nothing$/,
+  ],
   ['an unknown tag', 'authorization: !!js/function "x"', /^1:16: this is not valid YAML/],
   [
     'a name without a namespace',
@@ -144,8 +152,23 @@ test('two rules of one name are refused, because logs could not tell them apart'
     - {name: a, action: deny, from: [web.shop], to: [api.shop]}
 `;
   t.deepEqual(mistakes(text), [
-    '4:14: authorization.rules[1].name: the name a is taken by a rule above',
+    '4:8: authorization.rules[1].name: the name a is taken by a rule above',
   ]);
+});
+
+test('several keys that one mapping does not know are told one by one', (t) => {
+  const odd = JSON.stringify('a\nb');
+  t.deepEqual(mistakes(`authorization: {alow: mesh, ${odd}: 1}\n`), [
+    '1:17: authorization: the key "alow" is unknown; did you mean allow?',
+    '1:29: authorization: the key "a\\nb" is unknown; expected one of allow, namespace, rules',
+  ]);
+});
+
+test('more mistakes than anybody reads are cut off', (t) => {
+  const ports = Array(50).fill('0').join(', ');
+  t.is(mistakes(rule(`from: [web.shop], to: [api.shop], ports: [${ports}]`)).length, 20);
+  const many = Array(501).fill('{name: a}').join(', ');
+  t.regex(mistakes(`authorization: {rules: [${many}]}`).join('\n'), /rules: expected at most 500/);
 });
 
 test('a document that is made to be large is refused before it is read', (t) => {
@@ -164,6 +187,7 @@ test('a document that is made to be large is refused before it is read', (t) => 
 test('the message names the file, the place, and how many more there are', (t) => {
   t.throws(() => readMeshConfig('a: 1\nb: 2\n', '/etc/mesh.yaml'), {
     instanceOf: MeshConfigError,
-    message: '/etc/mesh.yaml:1:1: the document has the unknown key "a" (and 1 more)',
+    message:
+      '/etc/mesh.yaml:1:1: the key "a" is unknown; expected one of authorization, egress, lifetimes (and 1 more)',
   });
 });

@@ -28,9 +28,9 @@ test('the first name that fits counts, then the default, then nothing', (t) => {
 
 test('lifetimes outside of 10 s to 7 d, and names that are none, are refused with their place', (t) => {
   for (const [text, at] of [
-    ['lifetimes: { default: 9s }', '1:23'],
-    ['lifetimes: { default: 8d }', '1:23'],
-    ['lifetimes:\n  services:\n    web.shop: soon', '3:15'],
+    ['lifetimes: { default: 9s }', '1:14'],
+    ['lifetimes: { default: 8d }', '1:14'],
+    ['lifetimes:\n  services:\n    web.shop: soon', '3:5'],
     ['lifetimes:\n  services:\n    web: 1h', '3:'],
     ['lifetimes: { defalt: 1h }', '1:14'],
   ] as const) {

@@ -58,7 +58,7 @@ test('a bad file keeps the last good one, says so once, and is taken when it is 
   t.like(configs.current(), { version: 1, document: CLOSED });
   t.regex(
     of('mesh-config-invalid')[0]?.msg ?? '',
-    /mesh\.yaml:1:24: .*expected mesh or none; version 1 .* stays in force$/,
+    /mesh\.yaml:1:17: .*expected mesh or none; version 1 .* stays in force$/,
   );
   await rm(path);
   await until('it is gone', () => of('mesh-config-invalid').length === 2);

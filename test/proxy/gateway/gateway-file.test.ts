@@ -14,6 +14,7 @@ const HTTP = (route: string): string =>
 
 const MISTAKES: readonly (readonly [what: string, text: string, message: string])[] = [
   ['no YAML', 'listeners: [', 'gateway.yaml:1:13: '],
+  ['an unknown tag', 'listeners: !!js/function "x"', 'gateway.yaml:1:12: this is not valid YAML: '],
   ['an empty file', '', 'gateway.yaml:1:1: expected a mapping, got nothing'],
   ['no listeners', 'service: edge', 'gateway.yaml:1:1: listeners: expected a list, got nothing'],
   ['an empty list', 'listeners: []', 'gateway.yaml:1:1: listeners: expected at least one'],
