@@ -1,7 +1,9 @@
-import { constants, type ClientHttp2Stream } from 'node:http2';
+import { constants, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
+import { systemErrorCode } from '../../../common/errors.ts';
 import type { ServiceAnswer, ServiceRequest } from './exchange.ts';
 import { endToEnd, type Field, fieldsOf, http2HeadersOf, trailersToPass } from './fields.ts';
 import type { Http2Sessions } from './http2-sessions.ts';
+import { Refused } from './refused.ts';
 import { wantsTrailers } from './request-fields.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -21,7 +23,7 @@ export async function sendHttp2(
     ':path': head.target,
     ...(authority === undefined ? {} : { ':authority': authority }),
   };
-  const stream = await sessions.request(headers, !head.hasBody);
+  const stream = await begin(sessions, headers, !head.hasBody);
   return {
     body: head.hasBody ? stream : undefined,
     // Trailers of requests are dropped, as RFC 9110 section 6.5.1 lets us.
@@ -29,6 +31,19 @@ export async function sendHttp2(
     answer: answerOf(stream),
     abort: () => stream.close(constants.NGHTTP2_CANCEL),
   };
+}
+
+async function begin(
+  sessions: Http2Sessions,
+  headers: OutgoingHttpHeaders,
+  endStream: boolean,
+): Promise<ClientHttp2Stream> {
+  try {
+    return await sessions.request(headers, endStream);
+  } catch (error) {
+    const isTwice = systemErrorCode(error) === 'ERR_HTTP2_HEADER_SINGLE_VALUE';
+    throw isTwice ? new Refused('malformed', error) : error;
+  }
 }
 
 function answerOf(stream: ClientHttp2Stream): Promise<ServiceAnswer> {

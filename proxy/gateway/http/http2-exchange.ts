@@ -1,4 +1,10 @@
-import { constants, type Http2Stream, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  type Http2Stream,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+  type ServerStreamResponseOptions,
+} from 'node:http2';
 import type { Writable } from 'node:stream';
 import type { Clock } from '../../../common/clock.ts';
 import type { HttpLimits } from '../config/limits.ts';
@@ -44,6 +50,25 @@ export function resetStream(
   stream.once('close', () => timer.cancel());
 }
 
+/**
+ * Begins an answer, unless the client has taken its request back by now: node:http2 would throw, and
+ * whoever sends a request and its reset at once could end the process.
+ *
+ * @returns whether it has begun
+ */
+export function beginAnswer(
+  stream: ServerHttp2Stream,
+  headers: OutgoingHttpHeaders,
+  options: ServerStreamResponseOptions,
+): boolean {
+  if (stream.destroyed || stream.closed) {
+    stream.destroy();
+    return false;
+  }
+  stream.respond(headers, options);
+  return true;
+}
+
 /** Bounds an answer that is about to begin. */
 export function watchAnswer(
   stream: ServerHttp2Stream,
@@ -64,6 +89,7 @@ export class Http2Exchange implements Exchange {
   readonly bodyLate: AbortSignal | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #context: StreamContext;
+  readonly #closed = new AbortController();
   #idle: IdleWatch | undefined;
   #trailers: readonly Field[] = [];
   #answerTrailers: readonly Field[] = [];
@@ -73,9 +99,8 @@ export class Http2Exchange implements Exchange {
     this.#stream = stream;
     this.#context = context;
     resetWithoutEnd(stream);
-    const closed = new AbortController();
-    this.closed = closed.signal;
-    stream.once('close', () => closed.abort());
+    this.closed = this.#closed.signal;
+    stream.once('close', () => this.#closed.abort());
     stream.on('trailers', (_headers, _flags, raw: readonly string[] = []) => {
       this.#trailers = fieldsOf(raw);
     });
@@ -105,13 +130,14 @@ export class Http2Exchange implements Exchange {
     const withTrailers = trailers && !ended;
     if (withTrailers) {
       stream.on('wantTrailers', () => {
-        stream.sendTrailers(http2HeadersOf(this.#answerTrailers));
+        this.#sendTrailers();
         this.#stopReading();
       });
     } else {
       stream.once('finish', () => this.#stopReading());
     }
-    stream.respond(headers, { endStream: ended, waitForTrailers: withTrailers });
+    const begun = beginAnswer(stream, headers, { endStream: ended, waitForTrailers: withTrailers });
+    if (!begun) this.#closed.abort();
     return stream;
   }
 
@@ -122,6 +148,15 @@ export class Http2Exchange implements Exchange {
   finish(trailers: readonly Field[]): void {
     this.#answerTrailers = trailers;
     this.#stream.end();
+  }
+
+  #sendTrailers(): void {
+    try {
+      this.#stream.sendTrailers(http2HeadersOf(this.#answerTrailers));
+    } catch {
+      // The service said something twice that HTTP/2 has once, or the client has just gone.
+      this.abort();
+    }
   }
 
   /** The answer is complete: who still sends is told that nobody listens (RFC 9113 section 8.1). */

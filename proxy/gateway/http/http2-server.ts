@@ -5,7 +5,7 @@ import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
 import type { Exchange } from './exchange.ts';
 import { fieldsOf, http2HeadersOf } from './fields.ts';
-import { Http2Exchange, type StreamContext, watchAnswer } from './http2-exchange.ts';
+import { beginAnswer, Http2Exchange, type StreamContext, watchAnswer } from './http2-exchange.ts';
 import { closeWhenUnused } from './http2-unused.ts';
 import { refusalAnswer } from './refuse.ts';
 import { readRequestHead } from './request-head.ts';
@@ -108,7 +108,7 @@ export function createHttp2Server(events: Http2Events): Http2Server {
 
 function refuse(stream: ServerHttp2Stream, reason: RequestRefusal): void {
   const { status, fields, body } = refusalAnswer(reason);
-  stream.respond({ ...http2HeadersOf(fields), ':status': status });
+  if (!beginAnswer(stream, { ...http2HeadersOf(fields), ':status': status }, {})) return;
   stream.end(body);
   stream.resume();
 }

@@ -50,7 +50,7 @@ async function startApp(): Promise<number> {
 }
 
 test.before(async () => {
-  const routes = `[{backend: 'chat:80', responseSeconds: 1}]`;
+  const routes = `[{backend: 'chat:80', responseSeconds: 1}, {hostnames: [old.example.com], requestRedirect: {scheme: https}}]`;
   gateway = await openGatewayUnderTest(scope, {
     listeners: `
   - {name: web, listen: '127.0.0.1:0', protocol: HTTP, routes: ${routes}}
@@ -112,6 +112,15 @@ test.serial("the service's refusal is the client's answer, and the connection en
 test.serial('what a service answers to no upgrade at all is not taken for one', async (t) => {
   const { ended } = sendRaw(gateway.port('web'), `GET /silent HTTP/1.1\r\n${UPGRADE}`);
   t.regex((await within('it ends', ended)).toString(), /^HTTP\/1\.1 50[24] /);
+});
+
+test.serial('a redirect is answered like any request, and counted', async (t) => {
+  const upgrade = UPGRADE.replace('Host: a', 'Host: old.example.com');
+  const { ended } = sendRaw(gateway.port('web'), `GET /chat?a HTTP/1.1\r\n${upgrade}`);
+  const answer = (await within('it ends', ended)).toString();
+  t.regex(answer, /^HTTP\/1\.1 301 [^]*\r\nLocation: https:\/\/old\.example\.com\/chat\?a\r\n/);
+  const metrics = await gateway.metrics();
+  t.is(metrics.sum('hauberk_gateway_requests_total', { listener: 'web', status: '301' }), 1);
 });
 
 test.serial('a service that breaks off is no orderly end', async (t) => {
