@@ -1,5 +1,6 @@
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import { authorize, type Policies } from '../../common/authorization/authorize.ts';
+import type { Policies } from '../../common/authorization/authorize.ts';
+import { decideOnce } from '../policy/kept-decisions.ts';
 import { parseAuthority, type Destination } from '../tunnel/authority.ts';
 import type { RefusalStatus } from '../tunnel/tunnel.ts';
 import type { ResolveExposure } from './exposure.ts';
@@ -42,7 +43,7 @@ export function admit(input: AdmissionInput): Admission {
     return { kind: 'refused', status: 400, reason: 'malformed-authority' };
   }
   const { port } = destination;
-  const decision = authorize({ source: peer, destination: self, port }, policies);
+  const decision = decideOnce({ source: peer, destination: self, port }, policies);
   if (!decision.allowed) {
     const { reason, why, rules } = decision;
     // Without a policy it is we who are not ready, and another endpoint may be.

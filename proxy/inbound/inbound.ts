@@ -5,11 +5,8 @@ import { describeError } from '../../common/errors.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics.ts';
-import {
-  authorize,
-  type DenialReason,
-  type Policies,
-} from '../../common/authorization/authorize.ts';
+import type { DenialReason, Policies } from '../../common/authorization/authorize.ts';
+import { decideOnce } from '../policy/kept-decisions.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
@@ -115,7 +112,7 @@ function mayGoOn(
   { self, policies }: Door,
 ): Cut<DenialReason> | undefined {
   const request = { source: stream.peer, destination: self, port };
-  const decision = authorize(request, policies.current());
+  const decision = decideOnce(request, policies.current());
   return decision.allowed ? undefined : decision;
 }
 

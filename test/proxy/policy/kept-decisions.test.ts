@@ -1,0 +1,52 @@
+/** A decision that is remembered is the one that would be made now. */
+import test from 'ava';
+import fc from 'fast-check';
+import { authorize, type Policies } from '../../../common/authorization/authorize.ts';
+import { localPolicy } from '../../../common/authorization/local-policy.ts';
+import { OPEN_POLICY } from '../../../common/authorization/policy.ts';
+import { spiffeId } from '../../../common/pki/spiffe-id.ts';
+import { decideOnce } from '../../../proxy/policy/kept-decisions.ts';
+import { policy, request } from '../../common/authorization/arbitrary-policies.ts';
+
+const id = (service: string) => spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service });
+const closedTo = (service: string): Policies => ({
+  mesh: OPEN_POLICY,
+  local: localPolicy([{ port: 80, namespace: 'shop', service }]),
+});
+
+test('it decides as without a memory, for callers, doors and ports that come again and again', (t) => {
+  fc.assert(
+    fc.property(policy, fc.array(request, { minLength: 1, maxLength: 12 }), (mesh, requests) => {
+      const policies = { mesh, local: localPolicy([]) };
+      for (const { source, destination, port } of [...requests, ...requests]) {
+        const knock = { source: spiffeId(source), destination: spiffeId(destination), port };
+        t.deepEqual(decideOnce(knock, policies), authorize(knock, policies));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('the same question is answered once, and under other policies anew', (t) => {
+  const knock = { source: id('web'), destination: id('api'), port: 80 };
+  const policies = closedTo('web');
+  const first = decideOnce(knock, policies);
+  t.true(first.allowed);
+  t.is(decideOnce({ ...knock }, policies), first, 'the very same');
+  t.like(decideOnce(knock, closedTo('job')), { allowed: false, reason: 'denied-caller' });
+  t.like(decideOnce({ ...knock, source: id('job') }, policies), { allowed: false });
+  t.true(decideOnce({ ...knock, source: id('job'), port: 81 }, policies).allowed);
+  t.like(decideOnce(knock, { ...policies, mesh: undefined }), { reason: 'denied-no-policy' });
+});
+
+test('whoever tries every port is decided about, and not kept for ever', (t) => {
+  const policies = closedTo('web');
+  const stranger = { source: id('job'), destination: id('api') };
+  const first = decideOnce({ ...stranger, port: 80 }, policies);
+  for (let port = 81; port < 10_200; port += 1) {
+    if (!decideOnce({ ...stranger, port }, policies).allowed) t.fail(`refused at ${port}`);
+  }
+  const again = decideOnce({ ...stranger, port: 80 }, policies);
+  t.deepEqual(again, first);
+  t.not(again, first, 'it was forgotten in between');
+});
