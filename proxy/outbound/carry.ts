@@ -38,18 +38,13 @@ export async function carry(
   { peer, connect }: CarryRequest,
   { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
-  let giveUp = new AbortController();
-  const onGone = (): void => giveUp.abort(GONE);
-  socket.once('close', onGone);
-  socket.on('error', onGone);
+  // Whoever reads and writes hears of an error by the end that follows.
+  socket.on('error', ignore);
   const startedMs = clock.now();
   try {
     for (let restarts = 0; ; restarts += 1) {
-      if (restarts > 0) giveUp = new AbortController();
-      const deadline = clock.after(CONNECT_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
-      if (socket.destroyed) onGone();
-      const connecting = connect(giveUp.signal).finally(() => deadline.cancel());
-      const { stream, endpoint, authority } = await connecting;
+      // Of its own: what waiting takes is not kept for the life of the connection.
+      const { stream, endpoint, authority } = await patiently(socket, connect, clock);
       metrics.connected('outbound', (clock.now() - startedMs) / 1000);
       const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
       const outcome = await stream.relay(socket, connection.counters);
@@ -59,7 +54,7 @@ export async function carry(
     }
     resetSocket(socket);
   } catch (error) {
-    const reason = reasonOf(error, giveUp.signal);
+    const reason = reasonOf(error);
     metrics.connectionFailed('outbound', peer, reason);
     resetSocket(socket);
     if (reason === 'aborted' || !mayLog()) return;
@@ -69,13 +64,43 @@ export async function carry(
   }
 }
 
+function ignore(): void {}
+
+/** Opens a stream, unless the application goes away first, or time runs out: then it throws TOO_LATE. */
+async function patiently(
+  socket: net.Socket,
+  connect: CarryRequest['connect'],
+  clock: Clock,
+): Promise<Connected> {
+  const giveUp = new AbortController();
+  const onGone = (): void => giveUp.abort(GONE);
+  socket.once('close', onGone);
+  socket.once('error', onGone);
+  const deadline = clock.after(CONNECT_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
+  if (socket.destroyed) onGone();
+  try {
+    return await connect(giveUp.signal);
+  } catch (error) {
+    throw isAborted(error) && giveUp.signal.reason !== GONE ? TOO_LATE : error;
+  } finally {
+    deadline.cancel();
+    socket.removeListener('close', onGone);
+    socket.removeListener('error', onGone);
+  }
+}
+
 const DEADLINE_SENTENCE = `no endpoint had accepted it after ${CONNECT_DEADLINE_MS / 1000} s`;
 
 /** Opening a stream is aborted when the application has gone, and when our own patience ends. */
-function reasonOf(error: unknown, { reason }: AbortSignal): string {
+function reasonOf(error: unknown): string {
+  if (error === TOO_LATE) return 'timeout';
   if (!(error instanceof HauberkError)) return 'internal';
   const code: string = error.code;
-  return code === 'aborted' && reason !== GONE ? 'timeout' : code;
+  return code;
+}
+
+function isAborted(error: unknown): boolean {
+  return error instanceof HauberkError && error.code === 'aborted';
 }
 
 // Made once: an error of its own for each connection that ends costs more than carrying a small one.
