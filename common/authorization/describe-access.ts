@@ -7,16 +7,25 @@ export function describeAccess({ verdict, mesh, endpoints }: AccessExplanation):
   if (!mesh.allowed) return byMesh;
   const reasons = [...new Set(endpoints.map(({ why }) => why))];
   switch (verdict) {
-    case 'differs':
-      return `${byMesh}, but ${countRefusing(endpoints)} of ${endpoints.length} sidecars refuse it by their --allow`;
-    case 'unknown':
-      return `${byMesh}, but it hangs on --allow of sidecars that do not announce it`;
+    case 'differs': {
+      const refusing = endpoints.filter(({ decision }) => decision?.allowed === false);
+      return `${byMesh}, but ${refusing.length} of ${endpoints.length} sidecars refuse it by their --allow: ${named(refusing)}`;
+    }
+    case 'unknown': {
+      const silent = endpoints.filter(({ decision }) => decision === undefined);
+      return `${byMesh}, but it hangs on --allow of sidecars that do not announce it: ${named(silent)}`;
+    }
     case 'allowed':
     case 'refused':
       return reasons.length === 0 ? byMesh : reasons.join('; ');
   }
 }
 
-function countRefusing(endpoints: AccessExplanation['endpoints']): number {
-  return endpoints.filter(({ decision }) => decision?.allowed === false).length;
+/** More instances make no sentence clearer. */
+const MAX_NAMED = 5;
+
+function named(endpoints: AccessExplanation['endpoints']): string {
+  const shown = endpoints.slice(0, MAX_NAMED).map(({ instanceId }) => instanceId);
+  const more = endpoints.length - shown.length;
+  return `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

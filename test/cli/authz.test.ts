@@ -107,11 +107,17 @@ test('authz knows what sidecars were told with --allow, as they themselves decid
   const text = await mesh.admin(['authz', 'explain', '--from=web', '--to=api:8080']);
   t.regex(
     text.stdout,
-    /^not the same at each sidecar: web\.default to api\.default:8080\nbecause .*, but 1 of 2 sidecars refuse it by their --allow\nby version 0 .*, at 2 sidecars\n\nINSTANCE +ADDRESS +ANSWER +WHY\n/,
+    /^not the same at each sidecar: web\.default to api\.default:8080\nbecause .*, but 1 of 2 sidecars refuse it by their --allow: \S+\nby version 0 .*, at 2 sidecars\n\nINSTANCE +ADDRESS +ANSWER +WHY\n/,
   );
   t.regex(text.stdout, /\S+ +127\.0\.0\.1:\d+ +refused \(denied-caller\) +the rules --allow /);
   t.regex(text.stdout, new RegExp(`127\\.0\\.0\\.1:${open.hbonePort} +allowed +`));
   t.is((await ask('who-can-reach', 'api:8080')).everyOther, null);
+  const [, refusing = ''] = /^(\S+) .* refused \(/m.exec(text.stdout) ?? [];
+  const listed = (await mesh.admin(['authz', 'who-can-reach', 'api:8080'])).stdout;
+  t.true(
+    listed.split('\n').some((line) => line.startsWith('web.default') && line.endsWith(refusing)),
+    listed,
+  );
   const { sidecars } = JSON.parse((await mesh.admin(['status', '--json'])).stdout);
   const told = sidecars.filter((one: { service: string }) => one.service === 'api');
   t.deepEqual(told.map(({ allow }: { allow: object[] }) => allow.length).sort(), [0, 2]);

@@ -101,7 +101,12 @@ test('it says which sidecar refuses, and by which flag', (t) => {
   t.like(access.endpoints[1], {
     why: 'no rule is about it, and members of the mesh may come in without one, and the rule --allow 8080=web.shop allows it too',
   });
-  t.regex(describeAccess(access), /, but 1 of 2 sidecars refuse it by their --allow$/);
+  const old = Array.from({ length: 7 }, (_, at) => ({ ...silent, instanceId: `old-${at}` }));
+  t.regex(
+    describeAccess(explainAccess(OPEN_POLICY, ask('web'), old)),
+    /do not announce it: old-0, old-1, old-2, old-3, old-4 and 2 more$/,
+  );
+  t.regex(describeAccess(access), /, but 1 of 2 sidecars refuse it by their --allow: a$/);
 });
 
 test('who can reach a port that --allow closes: those whom it names', (t) => {
