@@ -44,6 +44,8 @@ export interface ConnectionOptions {
   readonly role: 'client' | 'server';
   /** Bytes to and from the peer, which is authenticated; nothing was read from it yet. */
   readonly transport: Duplex;
+  /** Has its bytes go to a receiver that keeps none of them; they come as 'data' when it is left out. */
+  readonly readInto?: (receive: (chunk: Buffer) => void) => void;
   readonly handler: ConnectionHandler;
   readonly limits: ConnectionLimits;
   readonly budget: MemoryBudget;
@@ -87,6 +89,7 @@ export class Http2Connection implements StreamHost {
 
   constructor(options: ConnectionOptions) {
     const { role, transport, limits, clock } = options;
+    const readInto = options.readInto ?? ((receive) => transport.on('data', receive));
     this.#options = options;
     this.budget = options.budget;
     this.clock = clock;
@@ -106,7 +109,7 @@ export class Http2Connection implements StreamHost {
     });
     this.#reader = new FrameReader(frames, limits.frames);
     this.#prefaceLeft = role === 'server' ? CLIENT_PREFACE.length : 0;
-    transport.on('data', this.#read);
+    readInto(this.#read);
     transport.on('error', (error) => {
       // What breaks while it ends is not why it ended.
       if (!this.isClosed) this.#error ??= error;

@@ -6,7 +6,7 @@ export interface FrameHandler {
   /** A DATA frame begins. All of `payloadBytes`, padding included, counts against the windows. */
   dataBegins(streamId: number, payloadBytes: number): void;
   /**
-   * A piece of the frame's data, as it arrived. It is the handler's to keep.
+   * A piece of the frame's data, as it arrived. It is valid during the call only.
    *
    * @param more is true when the rest of the frame has yet to come
    */

@@ -30,7 +30,8 @@ export interface StreamObserver {
 /** Takes the bytes of a stream. */
 export interface StreamReceiver {
   /**
-   * Bytes have arrived; `consumed` must be called once they are out of our memory.
+   * Bytes have arrived, which are valid during the call only; `consumed` must be called once they are
+   * out of our memory.
    *
    * @param more is true when there is more to come in this turn, so that it pays to wait for it
    */
@@ -91,6 +92,8 @@ export class Http2Stream implements Sender, Holder {
   #unsent: Buffer | undefined;
   /** Received bytes that were not consumed yet. */
   #unreadBytes = 0;
+  /** Memory that the receiver holds for them, beyond what they are. */
+  #spareBytes = 0;
   #hasHead: boolean;
   #localEnd: 'open' | 'wanted' | 'sent' = 'open';
   #remoteEnded = false;
@@ -196,6 +199,12 @@ export class Http2Stream implements Sender, Holder {
     this.#credit(bytes);
   }
 
+  /** Says how much memory waits with the bytes that were not consumed, and is empty. */
+  holdSpare(bytes: number): void {
+    this.#spareBytes = bytes;
+    this.#account();
+  }
+
   // What follows is called by the connection.
 
   /** Counts a DATA frame; false when it is more than the window allows. */
@@ -210,7 +219,7 @@ export class Http2Stream implements Sender, Holder {
 
   data(chunk: Buffer, more: boolean): void {
     this.#unreadBytes += chunk.length;
-    if (this.#receiver === undefined) this.#early.push(chunk);
+    if (this.#receiver === undefined) this.#early.push(Buffer.from(chunk));
     else this.#receiver.data(chunk, more || chunk.length >= BULK_CHUNK_BYTES);
     this.#account();
   }
@@ -273,7 +282,7 @@ export class Http2Stream implements Sender, Holder {
   /** Tells the budget of a change: seldom, as most of what comes is read before the call returns. */
   #account(): void {
     if (!this.#isHolding) return;
-    const bytes = this.#unreadBytes + (this.#unsent?.length ?? 0);
+    const bytes = this.#unreadBytes + this.#spareBytes + (this.#unsent?.length ?? 0);
     if (bytes === this.#accountedBytes) return;
     this.#accountedBytes = bytes;
     this.#host.budget.set(this, bytes);

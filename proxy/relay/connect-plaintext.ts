@@ -29,14 +29,17 @@ export async function connectPlaintext(
 ): Promise<net.Socket> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
-  const socket = (sharedRead ? connectWithSharedRead : net.connect)({
+  const options = {
     host: address,
     port,
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
-  });
+  };
+  const socket = sharedRead
+    ? connectWithSharedRead((onread) => net.connect({ ...options, onread }).pause())
+    : net.connect(options);
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });
   const sentence = `${address} did not accept a connection in ${timeoutMs} ms`;

@@ -7,6 +7,7 @@ import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
+import { connectWithSharedRead } from '../relay/shared-read.ts';
 import {
   acceptanceError,
   connectError,
@@ -105,7 +106,7 @@ export function createDial(options: DialOptions): Dial {
 }
 
 function openSocket(target: DialTarget, identity: WorkloadIdentity): TLSSocket {
-  const socket = connectTls({
+  const options = {
     host: target.address,
     port: target.port,
     secureContext: secureContextOf(identity),
@@ -114,7 +115,8 @@ function openSocket(target: DialTarget, identity: WorkloadIdentity): TLSSocket {
     rejectUnauthorized: false,
     // The identity is in the URI; the address is nobody's name.
     checkServerIdentity: () => undefined,
-  });
+  };
+  const socket = connectWithSharedRead((onread) => connectTls(Object.assign(options, { onread })));
   socket.setNoDelay(true);
   socket.on('error', ignore);
   return socket;

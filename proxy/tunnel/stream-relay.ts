@@ -5,10 +5,7 @@ import { countRead } from '../relay/read-memory.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 import { hasSharedRead, readInto } from '../relay/shared-read.ts';
 import type { RelayCounters, RelayOutcome } from '../relay/relay.ts';
-import { atEndOfTurn } from './end-of-turn.ts';
-
-/** Bulk data is written in pieces of this size: one system call instead of many. */
-const GATHER_BYTES = 128 * 1024;
+import { PlaintextWriter } from './plaintext-writer.ts';
 
 /** What Node.js reads into from a socket without a shared buffer. */
 const READ_BYTES = 64 * 1024;
@@ -50,12 +47,7 @@ class StreamRelay implements StreamReceiver {
   #socketClosed = false;
   #streamEnded = false;
   #peerReadsNoMore = false;
-  /** Wait for the end of the turn, or for the write under way. */
-  #queue: Buffer[] = [];
-  #queuedBytes = 0;
-  #isGathering = false;
-  /** Given to the socket, and not taken by the system yet. */
-  #writingBytes = 0;
+  readonly #writer: PlaintextWriter;
 
   constructor(socket: Socket, stream: Http2Stream, counters: RelayCounters) {
     const { promise, resolve } = Promise.withResolvers<RelayOutcome>();
@@ -65,6 +57,7 @@ class StreamRelay implements StreamReceiver {
     this.#stream = stream;
     this.#counters = counters;
     this.#isShared = hasSharedRead(socket);
+    this.#writer = new PlaintextWriter(socket, stream);
     // An error is followed by 'close', where it is judged; after us too, until somebody takes over.
     socket.on('error', ignore);
     if (stream.isClosed && !stream.hasAllOfPeer) this.ended(stream.closedAs ?? { kind: 'lost' });
@@ -117,67 +110,14 @@ class StreamRelay implements StreamReceiver {
   data(chunk: Buffer, more: boolean): void {
     this.#isTouched = true;
     this.#counters.bytesToApp += chunk.length;
-    countRead(chunk.length);
-    if (this.#socket.destroyed) return;
-    // A small message goes at once; the small end of something larger goes with the rest of it.
-    if (!more && this.#queuedBytes === 0 && this.#writingBytes === 0) {
-      this.#socket.write(chunk);
-      this.#wait(chunk.length);
-      return;
-    }
-    this.#queue.push(chunk);
-    this.#queuedBytes += chunk.length;
-    if (this.#writingBytes > 0) return;
-    if (this.#queuedBytes >= GATHER_BYTES) this.#write();
-    else if (!this.#isGathering) {
-      this.#isGathering = true;
-      atEndOfTurn(this.#onEndOfTurn);
-    }
+    this.#writer.write(chunk, more);
   }
-
-  readonly #onEndOfTurn = (): void => {
-    this.#isGathering = false;
-    if (this.#writingBytes === 0) this.#write();
-  };
 
   end(): void {
     this.#isTouched = true;
     // Whatever is being written, the order stays: the FIN comes last.
-    this.#write();
+    this.#writer.flush();
     this.#socket.end();
-  }
-
-  #write(): void {
-    const bytes = this.#queuedBytes;
-    if (bytes === 0 || this.#socket.destroyed) return;
-    const socket = this.#socket;
-    const queue = this.#queue;
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    if (queue.length > 1) socket.cork();
-    for (const chunk of queue) socket.write(chunk);
-    if (queue.length > 1) socket.uncork();
-    this.#wait(bytes);
-  }
-
-  /** Waits until the system has taken what was written: most often it has already. */
-  #wait(bytes: number): void {
-    const socket = this.#socket;
-    if (socket.writableLength === 0) {
-      this.#stream.consumed(bytes);
-      return;
-    }
-    this.#writingBytes += bytes;
-    // Called when all that was written before is with the system. Only now, because a callback for
-    // every write would cost more than the write where the reader keeps up.
-    socket.write('', () => this.#written(bytes));
-  }
-
-  #written(bytes: number): void {
-    this.#writingBytes -= bytes;
-    if (this.#socket.destroyed) return;
-    this.#stream.consumed(bytes);
-    if (this.#writingBytes === 0) this.#write();
   }
 
   ended(end: StreamEnd): void {
@@ -190,7 +130,7 @@ class StreamRelay implements StreamReceiver {
         // What the application still sends is of no use to anybody, but what the peer sent must
         // reach it first.
         this.#peerReadsNoMore = true;
-        this.#write();
+        this.#writer.flush();
         if (!this.#socket.readableEnded) this.#socket.destroySoon();
         this.#completeWhenEnded();
         break;
@@ -236,8 +176,7 @@ class StreamRelay implements StreamReceiver {
     socket.off('data', this.#onSocketData);
     socket.off('end', this.#onSocketEnd);
     socket.off('close', this.#onSocketClose);
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#writer.discard();
     this.#settle(outcome);
   }
 }

@@ -9,6 +9,8 @@ import { ConnectionError } from '../http2/http2-error.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import type { Direction, TunnelMetrics } from '../metrics.ts';
+import { countRead } from '../relay/read-memory.ts';
+import { hasSharedRead, readInto } from '../relay/shared-read.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
 import type { TunnelEnd } from './tunnel.ts';
 
@@ -78,6 +80,7 @@ export class TunnelConnection implements ConnectionHandler {
     this.http2 = new Http2Connection({
       role: options.direction === 'outbound' ? 'client' : 'server',
       transport: options.socket,
+      readInto: (receive) => readWhole(options.socket, receive),
       handler: this,
       limits: options.http2,
       budget: options.memory,
@@ -181,6 +184,15 @@ export class TunnelConnection implements ConnectionHandler {
       });
     });
   }
+}
+
+/** Reads without garbage where that can be, and counts it where it cannot. */
+function readWhole(socket: TLSSocket, receive: (chunk: Buffer) => void): void {
+  if (hasSharedRead(socket)) return readInto(socket, receive);
+  socket.on('data', (chunk: Buffer) => {
+    countRead(chunk.length);
+    receive(chunk);
+  });
 }
 
 function endOf(error: Error | undefined): TunnelEnd | undefined {
