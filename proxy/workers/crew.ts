@@ -26,6 +26,10 @@ const MAX_ENDS = 10;
 const ENDS_WINDOW_MS = 60_000;
 /** A worker that does not take a change into force by then might let somebody in that it must not. */
 const CONFIRM_DEADLINE_MS = 15_000;
+/** A worker is asked so often whether it is there, and ended after so many questions in a row. */
+const ASK_EVERY_MS = 5_000;
+/** Counted in questions: after a pause of the whole container, time has passed but only one was missed. */
+const MAX_UNANSWERED = 3;
 /** A worker that does not end when its drain must have ended. */
 const DRAIN_GRACE_MS = 5_000;
 
@@ -38,6 +42,7 @@ export class Crew {
   readonly #members = new Map<number, Member>();
   readonly #restarts = new Map<number, Timer>();
   readonly #failed = new AbortController();
+  #watch: Timer | undefined;
   #endsMs: number[] = [];
   #ends = 0;
   #isRestOpen = false;
@@ -76,6 +81,26 @@ export class Crew {
     this.tell({ kind: 'rest' });
     await Promise.all(this.members.map((member) => member.ready));
     this.#isUp = true;
+    this.#watchOver();
+  }
+
+  /** A worker that hangs takes connections, and nobody serves them. */
+  #watchOver(): void {
+    const { clock } = this.#options;
+    this.#watch = clock.after(ASK_EVERY_MS, () => {
+      for (const member of this.members) {
+        if (member.unanswered >= MAX_UNANSWERED) this.#endStalled(member, 'does not answer');
+        else if (member.isReady) member.probe();
+      }
+      this.#watchOver();
+    });
+  }
+
+  #endStalled(member: Member, how: string): void {
+    const { number: worker, pid } = member;
+    const sentence = `worker ${worker} ${how}: it is ended`;
+    this.#options.logger.error({ event: 'worker-stalled', worker, workerPid: pid }, sentence);
+    member.kill();
   }
 
   /** Tells all of them. */
@@ -85,13 +110,10 @@ export class Crew {
 
   /** Resolves when what was told so far is in force in all; a worker that does not take it is ended. */
   async confirmed(): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { clock } = this.#options;
     const confirm = async (member: Member): Promise<void> => {
       const late = clock.after(CONFIRM_DEADLINE_MS, () => {
-        const { number: worker, pid } = member;
-        const sentence = `worker ${worker} does not take changes of the mesh into force: it is ended`;
-        logger.error({ event: 'worker-stalled', worker, workerPid: pid }, sentence);
-        member.kill();
+        this.#endStalled(member, 'does not take changes of the mesh into force');
       });
       await member.ask('confirm');
       late.cancel();
@@ -127,6 +149,7 @@ export class Crew {
 
   #end(): void {
     this.#isEnding = true;
+    this.#watch?.cancel();
     for (const timer of this.#restarts.values()) timer.cancel();
     this.#restarts.clear();
   }

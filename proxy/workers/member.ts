@@ -22,6 +22,8 @@ export class Member {
   traffic: Traffic = NO_TRAFFIC;
   drained: DrainOutcome | undefined;
   isReady = false;
+  /** Questions in a row, whether it is there, that it has not answered yet. */
+  unanswered = 0;
   readonly #process: WorkerProcess;
   readonly #opened = Promise.withResolvers<number>();
   readonly #ready = Promise.withResolvers<void>();
@@ -68,6 +70,14 @@ export class Member {
     this.#asked.set(this.#lastId, resolve);
     this.send({ kind, id: this.#lastId });
     return promise;
+  }
+
+  /** Asks whether it is there. */
+  probe(): void {
+    this.unanswered += 1;
+    void this.ask('confirm').then(() => {
+      this.unanswered = 0;
+    });
   }
 
   /** Brings `families` and `traffic` up to date, when it answers in time. */

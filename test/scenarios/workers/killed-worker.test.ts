@@ -64,6 +64,22 @@ test.serial('kill -9 of a worker costs its connections and nothing else', async 
   t.is(open.size, kept + CONNECTIONS);
 });
 
+test.serial('a worker that hangs is replaced', async (t) => {
+  const mesh = await startMesh(t);
+  const web = await mesh.sidecar({ service: 'web', args: ['--workers=2'] });
+  const [hanging = 0, other = 0] = await workerPids(web.process, 2);
+  process.kill(hanging, 'SIGSTOP');
+  t.teardown(() => killIfAlive(hanging));
+
+  const line = await web.process.logged('worker-stalled', () => true, { deadlineMs: 60_000 });
+  t.is(line['workerPid'], hanging);
+  t.regex(line.msg ?? '', /worker 1 does not answer/);
+  await web.process.logged('worker-ready', ({ worker }) => worker === 1, { times: 2 });
+  const pids = childrenOf(web.process.pid);
+  t.is(pids.length, 2);
+  t.true(pids.includes(other), 'the one that answered has stayed');
+});
+
 test.serial('workers that end again and again end the sidecar', async (t) => {
   const mesh = await startMesh(t);
   const web = await mesh.sidecar({ service: 'web', args: ['--workers=2'] });
