@@ -24,6 +24,13 @@ export interface Capture extends Closeable {
 const BUFFER_KIB = 16_384;
 
 /**
+ * Becomes the program that follows, and leaves behind a process that ends it when standard input does: also
+ * when this process is killed. A signal for the death of the parent would be lost when tcpdump gives up its rights.
+ */
+const UNTIL_STDIN_ENDS =
+  'exec 3<&0; { read -r _ <&3; kill "$$"; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
+
+/**
  * Starts tcpdump in a place and waits until it captures. It gets an open file to write to: that works
  * also where it gives up its rights or is confined to some folders.
  *
@@ -41,6 +48,10 @@ export async function startCapture(
   const args = [
     'LC_ALL=C',
     ...place.enter,
+    '/bin/sh',
+    '-c',
+    UNTIL_STDIN_ENDS,
+    'sh',
     'tcpdump',
     `--interface=${networkInterface}`,
     // Each packet is handed over when it comes; otherwise the last ones would be left in the kernel.
@@ -52,7 +63,7 @@ export async function startCapture(
     '-w',
     '-',
   ];
-  const child = spawn('env', args, { stdio: ['ignore', file.fd, 'pipe'] });
+  const child = spawn('env', args, { stdio: ['pipe', file.fd, 'pipe'] });
   let complaint = '';
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const listening = new Promise<void>((resolve) => {
@@ -93,7 +104,7 @@ export async function startCapture(
 
 /** Says in one sentence what tcpdump, or nsenter before it, means. */
 function explain(complaint: string, networkInterface: string, place: EnteredPlace): VerifyError {
-  const [, missing] = /(tcpdump|nsenter)\W+No such file/i.exec(complaint) ?? [];
+  const [, missing] = /(tcpdump|nsenter)\W+(?:No such file|not found)/i.exec(complaint) ?? [];
   if (missing !== undefined) return programMissing(missing);
   if (/permission|not permitted|not allowed/i.test(complaint)) {
     return new VerifyError('not-permitted', 'the system does not let this process capture', {

@@ -212,23 +212,36 @@ needs.serial(
   },
 );
 
-needs.serial('interrupted, it ends everything that it has started', async (t) => {
-  const { hosts } = await mesh();
-  // Speaks first and does not know HTTP: nothing would come for ten seconds.
-  const server = ['--through', `${hosts.api.ipv4}:2525`, '--peer', hosts.api.ipv4];
-  const hauberk = startHauberk(['verify', '--from', placeOf(hosts.web), ...server]);
-  t.teardown(() => hauberk.end('SIGKILL'));
-  const programs = await eventually('both captures and the test client run', () => {
-    const children = childrenOf(hauberk.pid);
-    return children.length === 3 ? children : undefined;
+for (const [signal, outcome] of [
+  ['SIGINT', 1],
+  ['SIGKILL', 'SIGKILL'],
+] as const) {
+  needs.serial(`after ${signal} nothing runs that it has started`, async (t) => {
+    const { hosts } = await mesh();
+    // Speaks first and does not know HTTP: nothing would come for ten seconds.
+    const server = ['--through', `${hosts.api.ipv4}:2525`, '--peer', hosts.api.ipv4];
+    const hauberk = startHauberk(['verify', '--from', placeOf(hosts.web), ...server]);
+    t.teardown(() => hauberk.end('SIGKILL'));
+    const programs = await eventually('both captures and the test client run', () => {
+      const children = childrenOf(hauberk.pid).filter((pid) => /^(tcpdump|node)/.test(nameOf(pid)));
+      return children.length === 3 ? children : undefined;
+    });
+    t.is(await hauberk.end(signal), outcome);
+    if (signal === 'SIGINT') t.is(hauberk.output(), 'hauberk verify: it was interrupted\n');
+    const isOver = (): boolean => !programs.some((pid) => existsSync(`/proc/${pid}`));
+    if (signal === 'SIGINT') t.true(isOver());
+    else await eventually('they notice', () => isOver() || undefined);
   });
-  t.is(await hauberk.end('SIGINT'), 1);
-  t.is(hauberk.output(), 'hauberk verify: it was interrupted\n');
-  t.deepEqual(
-    programs.filter((pid) => existsSync(`/proc/${pid}`)),
-    [],
-  );
-});
+}
+
+/** The program that a process runs. */
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
 
 function childrenOf(pid: number): string[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
