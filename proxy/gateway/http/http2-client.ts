@@ -24,12 +24,26 @@ export async function sendHttp2(
     ...(authority === undefined ? {} : { ':authority': authority }),
   };
   const stream = await begin(sessions, headers, !head.hasBody);
+  let trailers: readonly Field[] = [];
+  // Within a callback of node:http2 the reset would wait behind data, and asking a stream that is gone by
+  // then for its trailers aborts the process.
+  const abort = (): void => void setImmediate(() => stream.close(constants.NGHTTP2_CANCEL));
+  stream.on('wantTrailers', () => {
+    try {
+      stream.sendTrailers(http2HeadersOf(trailers));
+    } catch {
+      // The client said something twice that HTTP/2 has once, or the service has just gone.
+      abort();
+    }
+  });
   return {
     body: head.hasBody ? stream : undefined,
-    // Trailers of requests are dropped, as RFC 9110 section 6.5.1 lets us.
-    endBody: () => void stream.end(),
+    endBody(given) {
+      trailers = trailersToPass(given);
+      stream.end();
+    },
     answer: answerOf(stream),
-    abort: () => stream.close(constants.NGHTTP2_CANCEL),
+    abort,
   };
 }
 

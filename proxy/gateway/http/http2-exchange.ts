@@ -45,7 +45,8 @@ export function resetStream(
   { clock, reset }: Pick<StreamContext, 'clock' | 'reset'>,
 ): void {
   if (stream.destroyed) return;
-  stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  // Not within a callback of node:http2, where the reset would wait behind data and trailers.
+  setImmediate(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
   const timer = clock.after(RESET_WITHIN_MS, reset);
   stream.once('close', () => timer.cancel());
 }

@@ -55,7 +55,8 @@ export function createHttp2Sessions(connect: Connect): Http2Sessions {
   return {
     async request(headers, endStream) {
       const session = await acquire();
-      const stream = session.request(headers, { endStream });
+      // Streams of this kind may only be closed outside of callbacks of the session.
+      const stream = session.request(headers, { endStream, waitForTrailers: !endStream });
       openStreams.set(session, (openStreams.get(session) ?? 0) + 1);
       stream.on('error', () => {});
       stream.once('close', () => {
