@@ -143,6 +143,8 @@ export class Http2Stream implements Sender, Holder {
    */
   attach(receiver: StreamReceiver): void {
     this.#receiver = receiver;
+    // It waited for an answer, and has nothing to hear while the connection lives.
+    this.#observer = undefined;
     const early = this.#early;
     this.#early = [];
     for (const [index, chunk] of early.entries()) receiver.data(chunk, index < early.length - 1);

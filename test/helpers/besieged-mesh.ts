@@ -32,10 +32,10 @@ const LOAD = { concurrency: 4, paceMs: 10 };
 export async function besiege(scope: Scope): Promise<BesiegedMesh> {
   const mesh = await startMesh(scope, { controlPlaneEnv: INSPECTED });
   const app = await startHttpApp(scope, 'api');
-  const [api, web] = await Promise.all([
-    mesh.sidecar({ service: 'api', expose: [`8080=127.0.0.1:${app.port}`], env: INSPECTED }),
-    mesh.sidecar({ service: 'web', upstreams: ['api:8080'], env: INSPECTED }),
-  ]);
+  const expose = [`8080=127.0.0.1:${app.port}`];
+  const api = await mesh.sidecar({ service: 'api', expose, env: INSPECTED });
+  // Last, so that it knows the other as soon as it is ready.
+  const web = await mesh.sidecar({ service: 'web', upstreams: ['api:8080'], env: INSPECTED });
   const { dataDirectory, grpcPort } = mesh.controlPlane;
   const admin = connectAdmin({
     address: { host: '127.0.0.1', port: grpcPort },
