@@ -26,9 +26,12 @@ export const httpLimits = z.strictObject({
   bodyBytes: integer({ min: 0, max: 1_000_000_000_000 }).default(104_857_600),
   /** From the first byte of a request until its header fields are complete; beyond: 408. */
   headersSeconds: seconds(15),
-  /** From the header fields of a request until its body is complete, or an answer begins; beyond: 408. */
+  /**
+   * From the header fields of a request until its body has been carried on, or an answer begins; beyond: 408
+   * for a client that has not sent it, 504 for a service that has not taken it.
+   */
   requestSeconds: seconds(300),
-  /** From the request until the service's answer begins; beyond: 504. */
+  /** From the end of the request until the service's answer begins; beyond: 504. */
   responseSeconds: seconds(60),
   /** Nothing moves in either direction, once an answer has begun or a WebSocket is open; beyond: a reset. */
   streamIdleSeconds: seconds(300),

@@ -11,7 +11,10 @@ export interface Exchange {
   /** Aborted when the client has gone, or the answer is complete. */
   readonly closed: AbortSignal;
   readonly answered: boolean;
-  /** Aborted when the body has not arrived in time, and no answer has begun; undefined without a body. */
+  /**
+   * Aborted, with a `Refused`, when the body was not carried on in time and no answer has begun; undefined
+   * without a body.
+   */
   readonly bodyLate: AbortSignal | undefined;
   /** Starts the answer; call it once. `ended` is for one that has neither body nor trailers. */
   answer(head: AnswerHead): Writable;

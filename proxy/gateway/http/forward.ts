@@ -40,8 +40,9 @@ export async function forward(
   const late = Promise.withResolvers<never>();
   late.promise.catch(() => {});
   let timer: Timer | undefined;
+  let isOver = false;
   const waitForAnswer = (): void => {
-    if (responseSeconds === 0) return;
+    if (responseSeconds === 0 || isOver) return;
     timer = clock.after(responseSeconds * 1000, () => late.reject(new Refused('service-late')));
   };
   let request: ServiceRequest | undefined;
@@ -50,8 +51,9 @@ export async function forward(
     request?.abort();
   };
   exchange.closed.addEventListener('abort', giveUp, { once: true });
-  const onBodyLate = (): void => late.reject(new Refused('too-late'));
-  exchange.bodyLate?.addEventListener('abort', onBodyLate, { once: true });
+  const { bodyLate } = exchange;
+  const onBodyLate = (): void => late.reject(bodyLate?.reason);
+  bodyLate?.addEventListener('abort', onBodyLate, { once: true });
   try {
     const sending = clients.send({ destination, appProtocol }, head, requestFields(head, client));
     // One that comes too late is given up when it comes.
@@ -77,6 +79,7 @@ export async function forward(
     request?.abort();
     throw toRefused(error);
   } finally {
+    isOver = true;
     timer?.cancel();
     exchange.closed.removeEventListener('abort', giveUp);
   }

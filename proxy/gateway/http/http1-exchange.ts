@@ -38,9 +38,9 @@ export class Http1Exchange implements Exchange {
     this.closed = closed.signal;
     response.once('close', () => closed.abort());
     if (!head.hasBody) return;
-    // Nobody may have read yet that the body is complete.
-    const isAnswered = (): boolean => response.headersSent || request.complete;
-    this.bodyLate = bodyDeadline({ ...limits, clock, body: request, isAnswered });
+    const isAnswered = (): boolean => this.answered;
+    const isComplete = (): boolean => request.complete;
+    this.bodyLate = bodyDeadline({ ...limits, clock, body: request, isComplete, isAnswered });
     response.once('finish', () => this.#boundRest());
   }
 
