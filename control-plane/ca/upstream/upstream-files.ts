@@ -153,10 +153,10 @@ export async function followUpstreamIssuer(
 
 async function readFiles({ issuerCert, issuerKey }: UpstreamPaths): Promise<UpstreamFiles> {
   try {
-    const [certificate, privateKey] = await Promise.all(
-      [issuerCert, issuerKey].map((path) => readFile(path, 'utf8')),
-    );
-    return { certificate: certificate ?? '', privateKey: privateKey ?? '' };
+    // One after the other, so that the same complaint is made each time when both are missing.
+    const certificate = await readFile(issuerCert, 'utf8');
+    const privateKey = await readFile(issuerKey, 'utf8');
+    return { certificate, privateKey };
   } catch (cause) {
     throw new CaError(
       'upstream-issuer-unusable',
