@@ -23,7 +23,13 @@ import { requires } from '../../helpers/requirements.ts';
 import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { callInVain, connectTcp, endOf, readText } from '../../helpers/tcp-client.ts';
-import { filesFor, shows, startOutsideServer, startVerifyingServer } from './outside-server.ts';
+import {
+  filesFor,
+  policyFor,
+  shows,
+  startOutsideServer,
+  startVerifyingServer,
+} from './outside-server.ts';
 
 const mesh = createTestAuthority();
 const outside = createTestAuthority({ trustDomain: 'outside.example' });
@@ -56,18 +62,7 @@ async function door(
   clock: Clock = systemClock,
 ) {
   const files = await filesFor(t, { 'ca.pem': outside.root.certificate.toString() });
-  const policy: EgressDestination = {
-    host: '127.0.0.1',
-    port,
-    hostname: 'pay.example',
-    anchors: { kind: 'files', paths: [files['ca.pem'] ?? ''] },
-    subjectAltNames: { hostnames: [], uris: [] },
-    allowCommonName: false,
-    clientCertificate: undefined,
-    minVersion: '1.2',
-    alpn: [],
-    preserveHost: true,
-  };
+  const policy = policyFor({ port, ca: files['ca.pem'] ?? '' });
   const changes = change(policy);
   const destinations = changes === undefined ? [] : [{ ...policy, ...changes }];
   const registry = new Registry();

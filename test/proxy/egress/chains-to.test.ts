@@ -7,7 +7,7 @@ import { dialOutside } from '../../../proxy/egress/dial-outside.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
 import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
-import { filesFor, shows, startOutsideServer } from './outside-server.ts';
+import { filesFor, policyFor, shows, startOutsideServer } from './outside-server.ts';
 
 const DAY_MS = 86_400_000;
 const outside = createTestAuthority({ trustDomain: 'outside.example' });
@@ -51,18 +51,7 @@ for (const [title, reason, certificate] of CASES) {
       const { ca = '' } = await filesFor(t, { ca: outside.root.certificate.toString() });
       const versions = { minVersion: version, maxVersion: version };
       const server = await startOutsideServer(t, { ...shows(certificate), ...versions });
-      const destination = {
-        host: '127.0.0.1',
-        port: server.port,
-        hostname: 'pay.example',
-        anchors: { kind: 'files', paths: [ca] },
-        subjectAltNames: { hostnames: [], uris: [] },
-        allowCommonName: false,
-        clientCertificate: undefined,
-        minVersion: '1.2',
-        alpn: [],
-        preserveHost: true,
-      } as const;
+      const destination = policyFor({ port: server.port, ca });
       const identity = {
         current: () => {
           throw new Error('nobody wants it');

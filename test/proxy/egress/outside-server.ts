@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import tls from 'node:tls';
+import type { EgressDestination } from '../../../common/authorization/egress.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import type { TestWorkload } from '../../helpers/test-authority.ts';
 
@@ -22,6 +23,26 @@ export async function filesFor(
     await writeFile(paths[name], text, { mode: 0o600 });
   }
   return paths;
+}
+
+/** What the mesh says about a server on loopback that is `pay.example`, believed by the roots in `ca`. */
+export function policyFor(
+  { port, ca }: { readonly port: number; readonly ca: string },
+  changes: Partial<EgressDestination> = {},
+): EgressDestination {
+  return {
+    host: '127.0.0.1',
+    port,
+    hostname: 'pay.example',
+    anchors: { kind: 'files', paths: [ca] },
+    subjectAltNames: { hostnames: [], uris: [] },
+    allowCommonName: false,
+    clientCertificate: undefined,
+    minVersion: '1.2',
+    alpn: [],
+    preserveHost: true,
+    ...changes,
+  };
 }
 
 /** The options of a TLS server, or client, with this certificate. */

@@ -25,7 +25,7 @@ import { parseMetrics } from '../../helpers/metric-samples.ts';
 import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { filesFor, shows, startVerifyingServer } from '../egress/outside-server.ts';
+import { filesFor, policyFor, shows, startVerifyingServer } from '../egress/outside-server.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 
 const mesh = createTestAuthority();
@@ -96,19 +96,7 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
   const own = await startSite(t, changes.contents ?? {}, changes.server ?? {});
   const site = { ...own, port: changes.port ?? own.port };
   const { ca = '' } = await filesFor(t, { ca: outside.root.certificate.toString() });
-  const made: EgressDestination = {
-    host: '127.0.0.1',
-    port: site.port,
-    hostname: 'pay.example',
-    anchors: { kind: 'files', paths: [ca] },
-    subjectAltNames: { hostnames: [], uris: [] },
-    allowCommonName: false,
-    clientCertificate: undefined,
-    minVersion: '1.2',
-    alpn: [],
-    preserveHost: true,
-    ...changes.policy,
-  };
+  const made = policyFor({ port: site.port, ca }, changes.policy);
   const policies = createPolicySource(edge.spiffeId, ALLOWS);
   const say = (egress: Partial<Egress>): void =>
     policies.set({ configVersion: 1, policy: ALLOWS, egress: { ...NO_EGRESS, ...egress } });
