@@ -7,8 +7,8 @@ export interface BodyDeadline {
   readonly clock: Clock;
   readonly requestSeconds: number;
   readonly body: Readable;
-  /** All of it has come, whether anybody has read it or not. */
-  readonly isComplete: () => boolean;
+  /** All of it has come, whether anybody has read it or not; known in HTTP/1 only. */
+  readonly isComplete?: () => boolean;
   /** From then on it counts whether anything moves, and not how long all of it takes. */
   readonly isAnswered: () => boolean;
 }
@@ -28,7 +28,7 @@ export function bodyDeadline({
   const late = new AbortController();
   const timer = clock.after(requestSeconds * 1000, () => {
     if (isAnswered()) return;
-    const isWaiting = isComplete() || body.readableLength > 0;
+    const isWaiting = isComplete?.() === true || body.readableLength > 0;
     late.abort(new Refused(isWaiting ? 'service-late' : 'too-late'));
   });
   body.once('end', () => timer.cancel());

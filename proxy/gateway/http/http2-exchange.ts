@@ -108,9 +108,7 @@ export class Http2Exchange implements Exchange {
     if (!head.hasBody) return;
     const { clock, limits } = context;
     const isAnswered = (): boolean => this.answered;
-    // An end that nobody has read yet comes behind bytes, or a moment after them.
-    const isComplete = (): boolean => stream.readableEnded;
-    this.bodyLate = bodyDeadline({ ...limits, clock, body: stream, isComplete, isAnswered });
+    this.bodyLate = bodyDeadline({ ...limits, clock, body: stream, isAnswered });
   }
 
   get body(): ServerHttp2Stream {
