@@ -11,7 +11,7 @@ import { checkListeners } from './gateway/check-listeners.ts';
 import { createDoors, type Doors, type DoorsOptions } from './gateway/doors.ts';
 import { followFile } from './gateway/follow-file.ts';
 import { openGateway } from './gateway/gateway.ts';
-import type { LoadedListener } from './gateway/load.ts';
+import { loadGatewayFile, type LoadedListener } from './gateway/load.ts';
 import { createGatewayMetrics } from './gateway/metrics.ts';
 import { carry } from './outbound/carry.ts';
 import { connectToService, type ServicePort } from './outbound/connector.ts';
@@ -31,8 +31,14 @@ export interface GatewayEdgeOptions {
 /** Strangers can ask for a service that is down as often as they like. */
 const FAILURE_LOG_RATE = { count: 10, intervalMs: 1_000 };
 
-/** The doors of `hauberk gateway`, which lead connections from outside to services of the mesh. */
+/**
+ * The doors of `hauberk gateway`, which lead connections from outside to services of the mesh.
+ *
+ * @throws ConfigError when the file cannot be used now
+ */
 export function gatewayEdge({ file, onReload }: GatewayEdgeOptions): EdgeProgram {
+  // Read again when the doors are opened; but whoever made a mistake is not made to wait for a token first.
+  loadGatewayFile(file, () => {});
   return {
     async open(options) {
       const gateway = await openGateway({ ...doorsOf(options), file });
