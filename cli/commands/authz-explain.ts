@@ -20,8 +20,11 @@ import {
 import { caller, door, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
 
 const settings = {
-  from: setting(caller, { description: 'who calls', placeholder: 'SERVICE[.NAMESPACE]' }),
-  to: setting(door, { description: 'who is called', placeholder: 'SERVICE[.NAMESPACE]:PORT' }),
+  from: setting(caller, { description: 'service that calls', placeholder: 'SERVICE[.NAMESPACE]' }),
+  to: setting(door, {
+    description: 'port that is called',
+    placeholder: 'SERVICE[.NAMESPACE]:PORT',
+  }),
   namespace: NAMESPACE,
   ...ADMIN_SETTINGS,
 };
