@@ -3,12 +3,30 @@ export interface Timer {
   cancel(): void;
 }
 
-/** The only way to time in this code base, so that tests can own it. */
-export interface Clock {
-  /** Milliseconds since the epoch. */
-  now(): number;
+/** A moment of the wall clock: milliseconds since the epoch. For dates; the difference of two is no duration. */
+export type EpochMs = number & { readonly [unit]: 'wall clock' };
+
+/** A moment of the monotonic clock: milliseconds since some start. Means nothing outside of this process. */
+export type MonotonicMs = number & { readonly [unit]: 'monotonic clock' };
+
+declare const unit: unique symbol;
+
+/** Tells the date. It may jump at any time, either way: nothing that waits or ages may ask it. */
+export interface WallClock {
+  epochMs(): EpochMs;
+}
+
+/** Measures durations: it never jumps, and stands still while the machine is suspended. */
+export interface MonotonicClock {
+  monotonicMs(): MonotonicMs;
   /** Runs the callback once, after the delay. A pending timer does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
+}
+
+/** The only way to time in this code base, so that tests can own it. */
+export interface Clock extends WallClock, MonotonicClock {
+  /** @deprecated It does not say which clock: `epochMs` for dates, `monotonicMs` for durations. */
+  now(): number;
 }
 
 /** The longest delay that a Node.js timer takes; a longer one would fire at once. */
@@ -17,6 +35,8 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  epochMs: () => Date.now() as EpochMs,
+  monotonicMs: () => performance.now() as MonotonicMs,
   after(delayMs, callback) {
     const timeout = setTimeout(callback, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS));
     timeout.unref();

@@ -1,9 +1,11 @@
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock, EpochMs, MonotonicMs, Timer } from '../../common/clock.ts';
 
 /** A clock that stands still until the test moves it. */
 export interface ManualClock extends Clock {
   /** Moves time on, running each timer that falls due, in order, with promises settled in between. */
   advance(ms: number): Promise<void>;
+  /** Sets the wall clock forward or back, as NTP or an operator does; monotonic time does not notice. */
+  step(ms: number): void;
   /** Moments, in milliseconds since the epoch, at which timers will run. */
   readonly pending: readonly number[];
 }
@@ -11,10 +13,17 @@ export interface ManualClock extends Clock {
 /** Creates a clock that starts at the given moment. */
 export function createManualClock(startMs = Date.UTC(2030, 0, 1)): ManualClock {
   let nowMs = startMs;
+  let steppedMs = 0;
   const timers = new Set<{ atMs: number; callback: () => void }>();
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return {
-    now: () => nowMs,
+    now: () => nowMs + steppedMs,
+    epochMs: () => (nowMs + steppedMs) as EpochMs,
+    // Another origin than the epoch, so that a mix-up of the two shows.
+    monotonicMs: () => (nowMs - startMs + 1_000) as MonotonicMs,
+    step(ms: number): void {
+      steppedMs += ms;
+    },
     after(delayMs: number, callback: () => void): Timer {
       const timer = { atMs: nowMs + Math.max(delayMs, 0), callback };
       timers.add(timer);

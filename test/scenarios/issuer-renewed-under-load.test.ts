@@ -43,7 +43,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
   /** The machine's, but for the hourly chores, which come when the test wants them. */
   const hourly = new Set<() => void>();
   const clock: Clock = {
-    now: Date.now,
+    ...systemClock,
     after(delayMs, callback) {
       if (delayMs !== HOUR_MS) return systemClock.after(delayMs, callback);
       hourly.add(callback);

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../common/clock.ts';
+import type { Clock, EpochMs, MonotonicMs } from '../../../common/clock.ts';
 import { Http2Connection } from '../../../proxy/http2/connection.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import type { Http2Stream, StreamEnd, StreamReceiver } from '../../../proxy/http2/stream.ts';
@@ -104,7 +104,12 @@ export class FlowControlModel {
     const [one, other] = transportPair((left) => 1 + random(Math.min(left, 40_000)));
     one.prependListener('data', (chunk: Buffer) => this.#wire.server.push(chunk));
     other.prependListener('data', (chunk: Buffer) => this.#wire.client.push(chunk));
-    const clock: Clock = { now: () => this.#nowMs, after: () => ({ cancel() {} }) };
+    const clock: Clock = {
+      now: () => this.#nowMs,
+      epochMs: () => this.#nowMs as EpochMs,
+      monotonicMs: () => this.#nowMs as MonotonicMs,
+      after: () => ({ cancel() {} }),
+    };
     const common = { limits: SERVER_LIMITS, budget: this.budget, clock };
     const atServer = recordingHandler((stream) => {
       server.respond(stream, 200, false);
