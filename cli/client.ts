@@ -166,7 +166,11 @@ export interface AdminClient extends MeshConfigClient, AuthorityClient, BundleCl
   ): Promise<{ token: TokenInfo; certificates: number }>;
   /** Checks the issuance log, and that a head which was noted before is still in it. */
   verifyCertificates(noted: LogHead | undefined): Promise<LogReport>;
-  revoke(target: RevocationTarget): Promise<RevocationInfo[]>;
+  /** Names that the mesh has never seen are refused with `not-found`, unless `force` is set. */
+  revoke(
+    target: RevocationTarget,
+    options?: { readonly force: boolean },
+  ): Promise<RevocationInfo[]>;
   readmit(identity: { namespace: string; service: string }): Promise<RevocationInfo>;
   /** Newest first. */
   listRevocations(): Promise<RevocationInfo[]>;
@@ -177,6 +181,8 @@ export interface AdminClient extends MeshConfigClient, AuthorityClient, BundleCl
     keysEncrypted: boolean;
     federated: FederatedInfo[];
   }>;
+  /** The identities that the mesh has seen, as `NAMESPACE/SERVICE`. */
+  listIdentities(): Promise<string[]>;
   /** Newest first. */
   listCertificates(filter: CertificateFilter): Promise<CertificateInfo[]>;
 }
@@ -232,8 +238,9 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
       const head = { sequence: headSequence, hash: headHash };
       return { entries, links, head, findings };
     },
-    async revoke(target) {
+    async revoke(target, { force } = { force: false }) {
       const request: wire.RevokeRequest = {
+        force,
         target:
           target.kind === 'serial'
             ? { $case: 'serial', value: target.serial }
@@ -259,6 +266,14 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
     },
     listWorkloads: async () => (await status()).workloads,
     status,
+    async listIdentities() {
+      const { spiffeIds } = await ask<wire.ListIdentitiesResponse>((...rest) =>
+        stub.listIdentities({}, ...rest),
+      );
+      return spiffeIds
+        .map(parseSpiffeId)
+        .map(({ namespace, service }) => `${namespace}/${service}`);
+    },
     async listCertificates({ limit, namespace, service }) {
       const exact = namespace !== undefined && service !== undefined;
       const partly = !exact && (namespace !== undefined || service !== undefined);

@@ -4,6 +4,7 @@ import { ConfigError } from '../../common/config/config-error.ts';
 import { setting, switchSetting } from '../../common/config/settings.ts';
 import { filePath } from '../../common/config/values.ts';
 import { systemErrorCode } from '../../common/errors.ts';
+import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
 import { MeshConfigError } from '../../common/mesh-config/mesh-config-error.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
@@ -16,6 +17,7 @@ import {
   formatOutcome,
   outcomeDocument,
 } from './mesh-config-report.ts';
+import { seenIdentities, unseenNames } from './unseen-names.ts';
 
 const settings = {
   file: setting(filePath, {
@@ -43,7 +45,9 @@ const spec: CommandSpec<typeof settings> = {
 export function apply(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { file, dryRun, json }) => {
     const { clock, stderr } = context;
-    const document = readDocument(file, (line) => stderr.write(`${spec.name}: ${line}\n`));
+    const complain = (line: string): void => void stderr.write(`${spec.name}: ${line}\n`);
+    const { document, config } = readDocument(file, complain);
+    unseenNames(config, await seenIdentities(client)).forEach(complain);
     const current = await client.getMeshConfig();
     const difference = formatDifference(current.document, document);
     const outcome = await client.applyMeshConfig(document, {
@@ -63,7 +67,10 @@ export function apply(context: CliContext): Promise<number> {
 }
 
 /** Reads and checks it here, so that every mistake is told with its place in the file. */
-function readDocument(path: string, complain: (line: string) => void): string {
+function readDocument(
+  path: string,
+  complain: (line: string) => void,
+): { readonly document: string; readonly config: MeshConfig } {
   let document: string;
   try {
     document = readFileSync(path, 'utf8');
@@ -74,7 +81,7 @@ function readDocument(path: string, complain: (line: string) => void): string {
       : new ConfigError('file-unreadable', `${path} cannot be read (${code})`, { cause });
   }
   try {
-    readMeshConfig(document, path);
+    return { document, config: readMeshConfig(document, path) };
   } catch (error) {
     if (!(error instanceof MeshConfigError)) throw error;
     const { problems, message } = error;
@@ -85,5 +92,4 @@ function readDocument(path: string, complain: (line: string) => void): string {
     const sentence = `${path} has ${problems.length} mistakes, and was not applied`;
     throw new ConfigError('file-malformed', sentence, { cause: error });
   }
-  return document;
 }

@@ -18,6 +18,7 @@ import {
   verdictDocument,
 } from './authz-endpoints.ts';
 import { caller, door, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
+import { neverSeen, seenIdentities } from './unseen-names.ts';
 
 const settings = {
   from: setting(caller, { description: 'service that calls', placeholder: 'SERVICE[.NAMESPACE]' }),
@@ -54,6 +55,12 @@ export function authzExplain(context: CliContext): Promise<number> {
     const policy = readStoredMeshConfig(document, 'mesh.yaml').authorization;
     const source = identityOf(from, { trustDomain, namespace });
     const destination = identityOf(to, { trustDomain, namespace });
+    const seen = await seenIdentities(client);
+    for (const { sentence, hint } of [source, destination].flatMap(
+      (one) => neverSeen(one, seen) ?? [],
+    )) {
+      context.stderr.write(`${spec.name}: ${[sentence, hint].filter(Boolean).join('; ')}\n`);
+    }
     const request: AccessRequest = { source, destination, port: to.port };
     const endpoints = endpointsAt(await client.listWorkloads(), destination, to.port);
     const access = explainAccess(policy, request, endpoints);

@@ -3,6 +3,7 @@ import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { switchSetting } from '../../common/config/settings.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
@@ -10,8 +11,13 @@ import { formatTable } from '../output/table.ts';
 import { runAdminCommand } from './admin-command.ts';
 import { endpointDocument, endpointsAt, verdictDocument } from './authz-endpoints.ts';
 import { formatIdentity, identityOf, NAMESPACE, readDoor } from './authz-settings.ts';
+import { neverSeen, seenIdentities } from './unseen-names.ts';
 
-const settings = { namespace: NAMESPACE, ...ADMIN_SETTINGS };
+const settings = {
+  namespace: NAMESPACE,
+  force: switchSetting({ description: 'also for a service that the mesh has never seen' }),
+  ...ADMIN_SETTINGS,
+};
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk authz who-can-reach',
@@ -34,7 +40,8 @@ const REST = {
 
 /** `hauberk authz who-can-reach SERVICE[.NAMESPACE]:PORT` */
 export function authzWhoCanReach(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { namespace, json }, [operand = '']) => {
+  return runAdminCommand(spec, context, async (client, given, [operand = '']) => {
+    const { namespace, force, json } = given;
     const typed = readDoor(operand);
     if (typed === undefined) {
       const sentence = `expected SERVICE[.NAMESPACE]:PORT, got ${JSON.stringify(operand)}`;
@@ -44,6 +51,11 @@ export function authzWhoCanReach(context: CliContext): Promise<number> {
     const { version, document } = await client.getMeshConfig();
     const policy = readStoredMeshConfig(document, 'mesh.yaml').authorization;
     const destination = identityOf(typed, { trustDomain, namespace });
+    const unseen = force ? undefined : neverSeen(destination, await seenIdentities(client));
+    if (unseen !== undefined) {
+      const hint = `${unseen.hint ?? 'see `hauberk status`'}; --force asks all the same`;
+      throw new ConfigError('value-malformed', unseen.sentence, { hint });
+    }
     const workloads = await client.listWorkloads();
     const known = new Map(
       workloads.map((one) => [

@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { switchSetting } from '../../common/config/settings.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
@@ -6,11 +7,16 @@ import { runAdminCommand } from './admin-command.ts';
 import { revocationDocument } from './revocation-document.ts';
 import { parseRevocationTarget } from './revocation-target.ts';
 
-const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
+const settings = {
+  force: switchSetting({ description: 'also an identity that the mesh has never seen' }),
+  ...ADMIN_SETTINGS,
+};
+
+const spec: CommandSpec<typeof settings> = {
   name: 'hauberk revoke',
   summary:
     'Throws somebody out of the mesh at once: no renewal, no new connection, and the live ones end, at every sidecar.',
-  settings: ADMIN_SETTINGS,
+  settings,
   operands: [
     {
       name: 'target',
@@ -30,9 +36,9 @@ const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
 
 /** `hauberk revoke` */
 export function revoke(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { json }, [operand = '']) => {
+  return runAdminCommand(spec, context, async (client, { force, json }, [operand = '']) => {
     const target = parseRevocationTarget(operand);
-    const revocations = await client.revoke(target);
+    const revocations = await client.revoke(target, { force });
     if (json) return formatJson({ revocations: revocations.map(revocationDocument) });
     if (target.kind === 'serial') {
       const [{ namespace, service } = { namespace: '', service: '' }] = revocations;

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
-import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
+import { didYouMean } from '../../common/nearest-name.ts';
+import { parseSpiffeId, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { AdminServer, RevokeRequest } from '../../proto/gen/hauberk/v1/admin.ts';
+import { RevocationError } from '../revocation/revocation-error.ts';
 import type { RevocationRecord } from '../revocation/revocation-record.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import type { Tokens } from '../tokens/tokens.ts';
@@ -12,6 +14,8 @@ import { RequestError } from './request-error.ts';
 export interface RevocationHandlersOptions {
   readonly tokens: Tokens;
   readonly revocations: Revocations;
+  /** The identities that the mesh has seen, as `NAMESPACE/SERVICE`. */
+  readonly knownIdentities: () => Promise<readonly string[]>;
   readonly logger: Logger;
 }
 
@@ -23,22 +27,34 @@ export type RevocationHandlers = Pick<
 
 /** The part of `Admin` that takes certificates and tokens out of use. */
 export function createRevocationHandlers(
-  { tokens, revocations, logger }: RevocationHandlersOptions,
+  { tokens, revocations, knownIdentities, logger }: RevocationHandlersOptions,
   forOperators: ForOperators,
 ): RevocationHandlers {
-  const revoke = async (target: RevokeRequest['target']): Promise<readonly RevocationRecord[]> => {
+  /** A revocation of a name that nobody has would look as if it had helped. */
+  const requireKnown = async ({ namespace, service, uri }: SpiffeId): Promise<void> => {
+    const name = `${namespace}/${service}`;
+    const known = await knownIdentities();
+    if (known.includes(name)) return;
+    throw new RevocationError('identity-unknown', `the mesh has never seen ${uri}`, {
+      hint: `${didYouMean(name, known) ?? 'see `hauberk status`'}; --force revokes it all the same`,
+    });
+  };
+  const revoke = async ({ target, force }: RevokeRequest): Promise<readonly RevocationRecord[]> => {
     switch (target?.$case) {
       case 'serial':
         return revocations.revokeCertificate(target.value.toLowerCase());
-      case 'spiffeId':
-        return [await revocations.revokeIdentity(parseSpiffeId(target.value))];
+      case 'spiffeId': {
+        const spiffeId = parseSpiffeId(target.value);
+        if (!force) await requireKnown(spiffeId);
+        return [await revocations.revokeIdentity(spiffeId)];
+      }
       case undefined:
         throw targetMissing();
     }
   };
   return {
-    revoke: forOperators(async ({ target }) => {
-      const revoked = await revoke(target);
+    revoke: forOperators(async (request) => {
+      const revoked = await revoke(request);
       for (const { spiffeId, serial, expiresMs } of revoked) {
         logger.warn(
           { event: 'revoked', spiffeId, serial, expiresMs },

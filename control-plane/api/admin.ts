@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
-import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
+import { parseSpiffeId, spiffeId as toSpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { AdminServer } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { AddedRoots } from '../ca/added-roots.ts';
@@ -11,6 +11,7 @@ import type { Federations } from '../federation/federations.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
+import { listKnownIdentities } from '../registry/known-identities.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import type { Tokens } from '../tokens/tokens.ts';
@@ -49,6 +50,7 @@ export type AdminHandlers = Pick<
   | 'listTokens'
   | 'listWorkloads'
   | 'listCertificates'
+  | 'listIdentities'
   | 'verifyCertificates'
   | keyof AuthorityHandlers
   | keyof BundleHandlers
@@ -59,6 +61,7 @@ export type AdminHandlers = Pick<
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
 export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {
   const { ca, tokens, registry, ledger, keysEncrypted, logger } = options;
+  const knownIdentities = (): Promise<readonly string[]> => listKnownIdentities(options);
   const forOperators = createForOperators({ ...options, trustDomain: ca.trustDomain });
   const handlers: AdminHandlers = {
     createToken: forOperators(async ({ namespace, service, ttlSeconds, uses }) => {
@@ -75,7 +78,13 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
       return { joinToken, token: toTokenMessage(token) };
     }),
     listTokens: forOperators(async () => ({ tokens: (await tokens.list()).map(toTokenMessage) })),
-    ...createRevocationHandlers(options, forOperators),
+    ...createRevocationHandlers({ ...options, knownIdentities }, forOperators),
+    listIdentities: forOperators(async () => ({
+      spiffeIds: (await knownIdentities()).map((name) => {
+        const [namespace = '', service = ''] = name.split('/');
+        return toSpiffeId({ trustDomain: ca.trustDomain, namespace, service }).uri;
+      }),
+    })),
     listWorkloads: forOperators(() => ({
       workloads: registry.list().map(toWorkloadMessage),
       keysEncrypted,

@@ -163,6 +163,7 @@ function revocationReason({ code }: RevocationError): Refusal {
     case 'certificate-revoked':
       return code;
     case 'revocation-not-found':
+    case 'identity-unknown':
       return 'not-found';
     case 'revocation-invalid':
       return 'request-malformed';

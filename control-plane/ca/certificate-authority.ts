@@ -15,11 +15,13 @@ import {
   issuanceOf,
   issuancesOf,
   listIssuances,
+  loggedIdentities,
   recordIssuance,
   type Issuance,
   type IssuanceQuery,
   type IssuanceScope,
   type Proof,
+  type WorkloadName,
 } from './issuance-log.ts';
 import { renewIssuer } from './issuer-renewal.ts';
 
@@ -82,6 +84,8 @@ export interface CertificateAuthority {
   issuances(query: IssuanceQuery): Promise<readonly Issuance[]>;
   /** All entries of a service or a namespace. */
   issuancesOf(scope: IssuanceScope): Promise<readonly Issuance[]>;
+  /** Every identity that the log has an entry of. */
+  loggedIdentities(): Promise<readonly WorkloadName[]>;
   issuanceBySerial(serial: string): Promise<Issuance | undefined>;
   /** The log's entry of a workload's certificate, when it is young enough to be there. */
   issuanceOf(certificate: X509Certificate, spiffeId: SpiffeId): Promise<Issuance | undefined>;
@@ -158,6 +162,7 @@ export async function openCertificateAuthority(
 
     issuances: (query) => listIssuances(store, query),
     issuancesOf: (scope) => issuancesOf(store, scope),
+    loggedIdentities: () => loggedIdentities(store),
     issuanceBySerial: (serial) => issuanceBySerial(store, serial),
     issuanceOf: (certificate, spiffeId) => issuanceOf(store, certificate, spiffeId),
     health: () => caHealth(authorities.current(), clock.now()),

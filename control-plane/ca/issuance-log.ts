@@ -51,6 +51,9 @@ export interface IssuanceScope {
   readonly service?: string | undefined;
 }
 
+/** Who has a certificate, within the trust domain of the mesh. */
+export type WorkloadName = Pick<SpiffeId, 'namespace' | 'service'>;
+
 /** An answer with so many entries (about 1.5 MB) still fits into gRPC's 4 MB. */
 export const MAX_LISTED = 10_000;
 
@@ -71,7 +74,7 @@ export const BY_TIME = 'issued/';
 
 /** Where it is once more, by identity. */
 export const BY_IDENTITY = 'issued-to/';
-const identityPrefix = ({ namespace, service }: Pick<SpiffeId, 'namespace' | 'service'>): string =>
+const identityPrefix = ({ namespace, service }: WorkloadName): string =>
   `${BY_IDENTITY}${namespace}/${service}/`;
 
 /** Digits of a time in a key: enough until the year 33658, so that byte order is time order. */
@@ -111,6 +114,16 @@ export async function issuancesOf(
     service === undefined ? `${BY_IDENTITY}${namespace}/` : identityPrefix({ namespace, service });
   const { entries } = await store.range(prefix);
   return entries.map(decode);
+}
+
+/** Every identity that the log has an entry of. Reads the keys of the whole log. */
+export async function loggedIdentities(store: Store): Promise<readonly WorkloadName[]> {
+  const { entries } = await store.range(BY_IDENTITY);
+  const names = new Set(entries.map(({ key }) => key.slice(0, key.lastIndexOf('/'))));
+  return Array.from(names, (name) => {
+    const [namespace = '', service = ''] = name.slice(BY_IDENTITY.length).split('/');
+    return { namespace, service };
+  });
 }
 
 /** The entry of a serial number, whoever has the certificate. Reads the keys of the whole log. */

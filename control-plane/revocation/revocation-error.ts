@@ -7,6 +7,7 @@ import { HauberkError } from '../../common/errors.ts';
  * - `certificate-revoked`: the certificate, or the token that led to it, was revoked.
  * - `readmitted-just-now`: in this second old and new certificates could not be told apart.
  * - `revocation-not-found`: no such certificate, or an identity that is not revoked.
+ * - `identity-unknown`: the mesh has never seen the identity, so that its name is likely a typing error.
  * - `revocation-invalid`: it must not be revoked, because nobody could act afterwards.
  * - `revocation-busy`: others changed the same revocation all the time.
  */
@@ -15,6 +16,7 @@ export type RevocationErrorCode =
   | 'certificate-revoked'
   | 'readmitted-just-now'
   | 'revocation-not-found'
+  | 'identity-unknown'
   | 'revocation-invalid'
   | 'revocation-busy';
 

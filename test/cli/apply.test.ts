@@ -18,6 +18,9 @@ const CLOSED = `authorization:
 test.serial('a configuration is looked at, applied, rolled back', async (t) => {
   const mesh = await startMesh(t);
   await mesh.sidecar({ service: 'api', expose: ['8080'] });
+  // A service that has a token is one that the mesh has seen.
+  const ofWeb = ['--namespace', 'default', '--service', 'web'];
+  t.is((await mesh.admin(['token', 'create', ...ofWeb])).code, 0);
   const file = path.join(mesh.directory, 'mesh.yaml');
   await writeFile(file, CLOSED);
   const run = async (...args: string[]) => {

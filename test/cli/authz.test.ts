@@ -17,6 +17,10 @@ const POLICY = `authorization:
 test('authz explain names the rule, and who-can-reach lists', async (t) => {
   const mesh = await startMesh(t);
   await mesh.sidecar({ service: 'web', namespace: 'shop' });
+  for (const service of ['api', 'job']) {
+    const of = ['--namespace', 'shop', '--service', service];
+    t.is((await mesh.admin(['token', 'create', ...of])).code, 0);
+  }
   const file = path.join(mesh.directory, 'mesh.yaml');
   await writeFile(file, POLICY);
   t.is((await mesh.admin(['apply', '-f', file])).code, 0);

@@ -116,6 +116,13 @@ export interface Workload {
   expected: boolean;
 }
 
+export interface ListIdentitiesRequest {
+}
+
+export interface ListIdentitiesResponse {
+  spiffeIds: string[];
+}
+
 export interface ListCertificatesRequest {
   /** At most this many; 0 is all. */
   limit: number;
@@ -226,6 +233,8 @@ export interface RevokeRequest {
     /** One certificate, and whatever was renewed with it. */
     { $case: "serial"; value: string }
     | undefined;
+  /** Also an identity that the mesh has never seen; without it such a one is refused. */
+  force: boolean;
 }
 
 export interface RevokeResponse {
@@ -1283,6 +1292,87 @@ export const Workload: MessageFns<Workload> = {
   },
 };
 
+function createBaseListIdentitiesRequest(): ListIdentitiesRequest {
+  return {};
+}
+
+export const ListIdentitiesRequest: MessageFns<ListIdentitiesRequest> = {
+  encode(_: ListIdentitiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListIdentitiesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListIdentitiesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListIdentitiesResponse(): ListIdentitiesResponse {
+  return { spiffeIds: [] };
+}
+
+export const ListIdentitiesResponse: MessageFns<ListIdentitiesResponse> = {
+  encode(message: ListIdentitiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.spiffeIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListIdentitiesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListIdentitiesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseListCertificatesRequest(): ListCertificatesRequest {
   return { limit: 0, spiffeId: "" };
 }
@@ -2137,7 +2227,7 @@ export const VerifyCertificatesResponse: MessageFns<VerifyCertificatesResponse> 
 };
 
 function createBaseRevokeRequest(): RevokeRequest {
-  return { target: undefined };
+  return { target: undefined, force: false };
 }
 
 export const RevokeRequest: MessageFns<RevokeRequest> = {
@@ -2149,6 +2239,9 @@ export const RevokeRequest: MessageFns<RevokeRequest> = {
       case "serial":
         writer.uint32(18).string(message.target.value);
         break;
+    }
+    if (message.force !== false) {
+      writer.uint32(24).bool(message.force);
     }
     return writer;
   },
@@ -2180,6 +2273,14 @@ export const RevokeRequest: MessageFns<RevokeRequest> = {
             }
 
             message.target = { $case: "serial", value: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.force = reader.bool();
             continue;
           }
         }
@@ -4201,6 +4302,18 @@ export const AdminService = {
       Buffer.from(ListWorkloadsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListWorkloadsResponse => ListWorkloadsResponse.decode(value),
   },
+  /** The identities that the mesh has seen: in the issuance log, in tokens, or as a sidecar. */
+  listIdentities: {
+    path: "/hauberk.v1.Admin/ListIdentities" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListIdentitiesRequest): Buffer =>
+      Buffer.from(ListIdentitiesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListIdentitiesRequest => ListIdentitiesRequest.decode(value),
+    responseSerialize: (value: ListIdentitiesResponse): Buffer =>
+      Buffer.from(ListIdentitiesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListIdentitiesResponse => ListIdentitiesResponse.decode(value),
+  },
   /** The issuance log, newest first. */
   listCertificates: {
     path: "/hauberk.v1.Admin/ListCertificates" as const,
@@ -4411,6 +4524,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   listTokens: handleUnaryCall<ListTokensRequest, ListTokensResponse>;
   revokeToken: handleUnaryCall<RevokeTokenRequest, RevokeTokenResponse>;
   listWorkloads: handleUnaryCall<ListWorkloadsRequest, ListWorkloadsResponse>;
+  /** The identities that the mesh has seen: in the issuance log, in tokens, or as a sidecar. */
+  listIdentities: handleUnaryCall<ListIdentitiesRequest, ListIdentitiesResponse>;
   /** The issuance log, newest first. */
   listCertificates: handleUnaryCall<ListCertificatesRequest, ListCertificatesResponse>;
   /** The mesh configuration (mesh.yaml) that is in force, or an earlier version of it. */
@@ -4507,6 +4622,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListWorkloadsResponse) => void,
+  ): ClientUnaryCall;
+  /** The identities that the mesh has seen: in the issuance log, in tokens, or as a sidecar. */
+  listIdentities(
+    request: ListIdentitiesRequest,
+    callback: (error: ServiceError | null, response: ListIdentitiesResponse) => void,
+  ): ClientUnaryCall;
+  listIdentities(
+    request: ListIdentitiesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListIdentitiesResponse) => void,
+  ): ClientUnaryCall;
+  listIdentities(
+    request: ListIdentitiesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListIdentitiesResponse) => void,
   ): ClientUnaryCall;
   /** The issuance log, newest first. */
   listCertificates(

@@ -1,0 +1,26 @@
+import { distance } from 'fastest-levenshtein';
+
+/** A typing error changes a letter or two; what differs in more is another name. */
+const MAX_DISTANCE = 2;
+
+/** More would be a list to search in, not an answer. */
+const MAX_NAMES = 3;
+
+/**
+ * The known names that a name which is not known may have meant, the nearest first; empty when none is
+ * near: at most two letters differ, and fewer than half of them.
+ */
+export function nearestNames(name: string, known: Iterable<string>): readonly string[] {
+  return [...known]
+    .map((candidate) => ({ candidate, differs: distance(name, candidate) }))
+    .filter(({ differs }) => differs <= MAX_DISTANCE && differs * 2 < name.length)
+    .sort((a, b) => a.differs - b.differs || (a.candidate < b.candidate ? -1 : 1))
+    .slice(0, MAX_NAMES)
+    .map(({ candidate }) => candidate);
+}
+
+/** The sentence that offers them, without a full stop: `did you mean shop/web?`; undefined without any. */
+export function didYouMean(name: string, known: Iterable<string>): string | undefined {
+  const names = nearestNames(name, known);
+  return names.length === 0 ? undefined : `did you mean ${names.join(' or ')}?`;
+}

@@ -1,0 +1,67 @@
+// An operator mistypes a name: what would look as if it had helped is refused with the names that exist,
+// or, where the name may be of a service to come, is said.
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { startMesh } from '../helpers/mesh.ts';
+
+const POLICY = `authorization:
+  rules:
+    - { name: typed, action: deny, from: [wbe.shop, 'w*.shop'], to: [api.shop] }
+    - { name: partner, action: deny, from: ['spiffe://partner.example/ns/x/sa/y'], to: ['*'] }
+lifetimes:
+  services: { wbe.shop: 60s, nothing-like-it.shop: 60s }
+`;
+
+test('names that the mesh has never seen', async (t) => {
+  const mesh = await startMesh(t);
+  await mesh.sidecar({ service: 'web', namespace: 'shop' });
+  const ofApi = ['--namespace', 'shop', '--service', 'api'];
+  t.is((await mesh.admin(['token', 'create', ...ofApi])).code, 0);
+  const refused = async (args: readonly string[]) => {
+    const { code, stdout, stderr } = await mesh.admin([...args]);
+    t.not(code, 0, args.join(' '));
+    t.is(stdout, '');
+    return stderr;
+  };
+  const done = async (args: readonly string[]) => {
+    const { code, stdout, stderr } = await mesh.admin([...args]);
+    t.is(code, 0, stderr);
+    return { stdout, stderr };
+  };
+
+  t.regex(
+    await refused(['revoke', 'shop/wbe']),
+    /the mesh has never seen spiffe:\/\/mesh\.local\/ns\/shop\/sa\/wbe.*did you mean shop\/web\?.*--force/s,
+  );
+  t.regex(await refused(['revoke', 'other/thing']), /never seen .*`hauberk status`.*--force/s);
+  t.is((await done(['revocations', '--json'])).stdout.includes('wbe'), false);
+
+  t.regex(
+    await refused(['authz', 'who-can-reach', 'apu.shop:80']),
+    /never seen a workload that apu\.shop names.*did you mean api\.shop\?/s,
+  );
+  await done(['authz', 'who-can-reach', 'api.shop:80']);
+  await done(['authz', 'who-can-reach', 'apu.shop:80', '--force']);
+
+  const explained = ['authz', 'explain', '--from', 'wbe.shop', '--to', 'api.shop:80'];
+  t.is(
+    (await done(explained)).stderr,
+    'hauberk authz explain: the mesh has never seen a workload that wbe.shop names; did you mean web.shop?\n',
+  );
+
+  const file = path.join(mesh.directory, 'mesh.yaml');
+  await writeFile(file, POLICY);
+  t.is(
+    (await done(['apply', '-f', file, '--dry-run'])).stderr,
+    'hauberk apply: the rule typed: the mesh has never seen a workload that wbe.shop names; did you mean web.shop?\n' +
+      'hauberk apply: lifetimes: the mesh has never seen a workload that wbe.shop names; did you mean web.shop?\n' +
+      'hauberk apply: lifetimes: the mesh has never seen a workload that nothing-like-it.shop names\n',
+  );
+  t.regex((await done(['apply', '-f', file])).stdout, /version 1 .* is in force/);
+
+  // A service that has a token has been seen, and so has one that was forced.
+  await done(['revoke', 'shop/api']);
+  await done(['revoke', 'shop/wbe', '--force']);
+  t.true((await done(['revocations', '--json'])).stdout.includes('wbe'));
+});
