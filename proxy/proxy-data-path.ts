@@ -91,6 +91,7 @@ export async function openDataPath(
     hbonePort: inbound?.port ?? CALLS_ONLY,
     async openRest() {
       const { connector } = outbound;
+      outbound.watchMissing();
       if (config.transparent) {
         const options = { connector, departed, flows };
         capture = later(await captureTraffic(room, options));

@@ -3,6 +3,7 @@ import { createRateLimit } from '../common/rate-limit.ts';
 import type { MeshView } from './discovery/mesh-view.ts';
 import type { ConnectorDependencies } from './outbound/connector.ts';
 import { EndpointHealth } from './outbound/endpoint-health.ts';
+import { watchMissingUpstreams, type MissingUpstreams } from './outbound/missing-upstreams.ts';
 import { listenUpstream } from './outbound/upstream-listener.ts';
 import { warmUpstreams } from './outbound/warm-upstreams.ts';
 import type { Room } from './proxy-room.ts';
@@ -12,6 +13,10 @@ import { createTunnelPool } from './tunnel/tunnel-pool.ts';
 
 /** The way out of a sidecar. */
 export interface Outbound extends Closeable {
+  /** To be called when the mesh is known as far as it can be: says which upstreams nobody serves. */
+  watchMissing(): void;
+  /** The upstreams that nobody has served yet, as `SERVICE.NAMESPACE:PORT`. */
+  missing(): readonly string[];
   readonly listeners: readonly PlaintextListener[];
   /** Finds and opens tunnels, for whoever else has connections to carry. */
   readonly connector: ConnectorDependencies;
@@ -47,5 +52,15 @@ export async function openOutbound(room: Room, view: MeshView): Promise<Outbound
   }
   own(warmUpstreams(upstreams, connector));
   const parts = opened.move();
-  return { listeners, connector, close: () => parts.disposeAsync() };
+  let missing: MissingUpstreams | undefined;
+  return {
+    listeners,
+    connector,
+    watchMissing() {
+      const watch = watchMissingUpstreams({ upstreams, view, logger: dependencies.logger });
+      missing = parts.adopt(watch, () => watch.close());
+    },
+    missing: () => missing?.list() ?? [],
+    close: () => parts.disposeAsync(),
+  };
 }
