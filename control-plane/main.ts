@@ -3,6 +3,7 @@ import type { CommandSpec } from '../common/config/command-spec.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
+import { catchUnguarded, createGuard } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { MeshConfigError } from '../common/mesh-config/mesh-config-error.ts';
@@ -82,15 +83,18 @@ export async function runRestore(argv: readonly string[], env: NodeJS.ProcessEnv
 
 async function serve(settings: ControlPlaneSettings): Promise<number> {
   const logger = createLogger({ name: 'control-plane', level: settings.logLevel });
+  const guard = createGuard({ logger, clock: systemClock });
+  using net = catchUnguarded(guard);
   using shutdown = listenForShutdown(logger);
   const { asked, hurried } = shutdown;
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
   hurried.addEventListener('abort', exitAtOnce);
   try {
     const { unlockKeyFile, unlockPassphrase, ...rest } = settings;
-    const dependencies = { clock: systemClock, logger };
+    const dependencies = { clock: systemClock, logger, guard };
     const unlockKey = unlockKeyOf({ unlockKeyFile, unlockPassphrase });
     const controlPlane = await startLockable(rest, dependencies, unlockKey);
+    net.serving();
     try {
       await Promise.race([aborted(asked), controlPlane.failed]);
     } catch (error) {

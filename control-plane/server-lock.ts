@@ -3,6 +3,7 @@ import { Registry as MetricsRegistry } from 'prom-client';
 import type { UnlockKey } from '../common/config/unlock-key.ts';
 import { describeError } from '../common/errors.ts';
 import type { DrainOutcome } from '../common/lifecycle.ts';
+import { registerInternalErrors } from '../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
 import {
@@ -194,11 +195,12 @@ function ended({ ports }: Phase): Phase {
 
 async function startLocked(
   settings: Settings,
-  { logger }: ControlPlaneDependencies,
+  { logger, guard }: ControlPlaneDependencies,
   { message, hint }: KeysError,
 ): Promise<Phase> {
   const registry = new MetricsRegistry();
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  registerInternalErrors(registry, guard);
   const reason = `${message}; nothing is issued`;
   const http = await startTelemetryServer({
     ...settings.httpListen,

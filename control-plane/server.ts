@@ -4,7 +4,9 @@ import { Registry as MetricsRegistry } from 'prom-client';
 import type { Clock } from '../common/clock.ts';
 import type { UnlockKey } from '../common/config/unlock-key.ts';
 import { drain, type DrainOutcome } from '../common/lifecycle.ts';
+import { guardedClock, type CountingGuard } from '../common/guard.ts';
 import { formatHostPort } from '../common/listen.ts';
+import { registerInternalErrors } from '../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer, type Health } from '../common/metrics/telemetry-server.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
@@ -54,6 +56,8 @@ import { createTurns } from './turns.ts';
 export interface ControlPlaneDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whatever is not awaited runs under it. */
+  readonly guard: CountingGuard;
 }
 
 /** Everything but what the logger was made with, and what the keys are unlocked with. */
@@ -84,9 +88,11 @@ export interface ControlPlane extends AsyncDisposable {
  */
 export async function startControlPlane(
   settings: Settings,
-  { clock, logger }: ControlPlaneDependencies,
+  given: ControlPlaneDependencies,
   unlockKey?: UnlockKey,
 ): Promise<ControlPlane> {
+  const { logger, guard } = given;
+  const clock = guardedClock(given.clock, guard);
   await using parts = new AsyncDisposableStack();
   const use = <T extends { close(): void | Promise<void> }>(part: T): T =>
     parts.adopt(part, (opened) => opened.close());
@@ -136,9 +142,21 @@ export async function startControlPlane(
 
   const metricsRegistry = new MetricsRegistry();
   registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
+  registerInternalErrors(metricsRegistry, guard);
   const metrics = createControlPlaneMetrics(metricsRegistry);
   const revocations = createRevocations({ store, ca, tokens, clock, turns });
-  const common = { ca, tokens, registry, configs, revocations, view, clock, logger, metrics };
+  const common = {
+    ca,
+    tokens,
+    registry,
+    configs,
+    revocations,
+    view,
+    clock,
+    logger,
+    guard,
+    metrics,
+  };
   const federations = use(
     await openFederations({ ...common, trustDomain, store, turns, fetch: fetchBundle }),
   );

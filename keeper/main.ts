@@ -3,6 +3,7 @@ import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/command-spec.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
+import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { listenForShutdown } from '../common/shutdown.ts';
 import { KEEPER_SETTINGS, type KeeperSettings } from './config.ts';
@@ -37,6 +38,8 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 
 async function runKeeper({ engineSocket, logLevel, ...settings }: KeeperSettings): Promise<number> {
   const logger = createLogger({ name: 'keeper', level: logLevel });
+  const guard = createGuard({ logger, clock: systemClock });
+  using net = catchUnguarded(guard);
   using shutdown = listenForShutdown(logger);
   const { asked: signal } = shutdown;
   const connect = (): Promise<Engine> => connectEngine({ socketPath: engineSocket, signal });
@@ -44,7 +47,15 @@ async function runKeeper({ engineSocket, logLevel, ...settings }: KeeperSettings
   logger.info({ event: 'ready', project }, `keeping the containers of ${project}`);
   // While the engine is away there is no socket that would keep the process.
   const alive = setInterval(() => {}, FOR_EVER_MS);
-  await keep({ project, connect, clock: systemClock, logger, random: Math.random, signal });
+  net.serving();
+  await keep({
+    project,
+    connect,
+    clock: guardedClock(systemClock, guard),
+    logger,
+    random: Math.random,
+    signal,
+  });
   clearInterval(alive);
   return EXIT_CODE.ok;
 }

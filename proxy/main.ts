@@ -4,6 +4,7 @@ import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { variableName } from '../common/config/settings.ts';
+import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { JoinTokenError } from '../common/pki/join-token-error.ts';
@@ -100,11 +101,15 @@ interface Program {
 
 async function runMember(config: ProxyConfig, { name, ...program }: Program): Promise<number> {
   const logger = createLogger({ name, level: config.logLevel });
+  const guard = createGuard({ logger, clock: systemClock });
+  using net = catchUnguarded(guard);
   using shutdown = listenForShutdown(logger);
   const { asked, hurried } = shutdown;
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
   hurried.addEventListener('abort', exitAtOnce);
-  const network = config.transparent ? watchNetwork({ clock: systemClock }) : undefined;
+  const network = config.transparent
+    ? watchNetwork({ clock: guardedClock(systemClock, guard) })
+    : undefined;
   const lost = network?.lost ?? NEVER;
   const ending = AbortSignal.any([asked, lost]);
   let failed = NEVER;
@@ -113,11 +118,12 @@ async function runMember(config: ProxyConfig, { name, ...program }: Program): Pr
     const { startProxy } = await import('./proxy.ts');
     const proxy = await startProxy(
       { ...config, tokens: tokenSource(config) },
-      { ...program, clock: systemClock, logger, random: Math.random, signal: ending },
+      { ...program, clock: systemClock, logger, guard, random: Math.random, signal: ending },
     );
     // From now on connections may be open, which must not look as if they had ended well.
     hurried.removeEventListener('abort', exitAtOnce);
     ({ failed } = proxy);
+    net.serving();
     await aborted(AbortSignal.any([ending, failed]));
     // Whoever cannot be reached by anybody waits for nobody.
     await proxy.drainAndClose(AbortSignal.any([hurried, lost, failed]));

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
+import type { Guard } from '../common/guard.ts';
 import type { SpiffeId } from '../common/pki/spiffe-id.ts';
 import type { ProxyConfig } from './config.ts';
 import type { EgressConditions } from './egress/conditions.ts';
@@ -13,6 +14,8 @@ import type { PolicySource } from './policy/policy-source.ts';
 export interface Room {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whatever is not awaited runs under it. */
+  readonly guard: Guard;
   /** A number in [0, 1). */
   readonly random: () => number;
   /** Aborted when the sidecar is told to stop. */

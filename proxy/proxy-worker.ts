@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { Registry } from 'prom-client';
 import { localPolicy } from '../common/authorization/local-policy.ts';
 import type { Clock } from '../common/clock.ts';
+import { createGuard, guardedClock, type Guard } from '../common/guard.ts';
 import { createLogger } from '../common/logging/logger.ts';
+import { registerInternalErrors } from '../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { settleWhenQuiet } from '../common/settle.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
@@ -31,6 +33,8 @@ export interface WorkerDependencies {
   readonly random: () => number;
   /** Says something to the primary; resolves when it is on its way. */
   readonly tell: (message: FromWorker) => Promise<void>;
+  /** Called with the guard of this worker when it begins. */
+  readonly onGuard: (guard: Guard) => void;
 }
 
 /** One of the processes that carry a sidecar's connections. */
@@ -47,13 +51,16 @@ export interface RunningWorker {
 const TRAFFIC_INTERVAL_MS = 1_000;
 
 /** Creates a worker, which begins when it hears `start`. */
-export function createWorker({ clock, random, tell }: WorkerDependencies): RunningWorker {
+export function createWorker(dependencies: WorkerDependencies): RunningWorker {
+  const { random, tell, onGuard } = dependencies;
+  let { clock } = dependencies;
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
   const hurried = new AbortController();
   let knowledge: Knowledge | undefined;
   let opening: Promise<DataPath> | undefined;
   let path: DataPath | undefined;
   let edge: WorkerEdge | undefined;
+  let guard: Guard | undefined;
   let newestListeners: readonly LoadedListener[] | undefined;
   /** What was told so far is in force when this has resolved. */
   let applied: Promise<void> = Promise.resolve();
@@ -77,12 +84,17 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
     }).child({
       worker: number,
     });
-    const dependencies = { clock, logger, random, signal: new AbortController().signal };
+    const counting = createGuard({ logger, clock });
+    clock = guardedClock(clock, counting);
+    registerInternalErrors(known.registry, counting);
+    guard = counting;
+    onGuard(guard);
+    const shared = { clock, logger, guard, random, signal: new AbortController().signal };
     const { identities: source, policies } = known;
     const self = source.current().spiffeId;
     const metrics = createProxyMetrics(known.registry);
     const room = {
-      ...dependencies,
+      ...shared,
       config,
       self,
       source,
@@ -129,39 +141,51 @@ export function createWorker({ clock, random, tell }: WorkerDependencies): Runni
   }
 
   async function fail(error: unknown): Promise<void> {
-    await tell({ kind: 'failed', error: toErrorMessage(error) });
-    reject(error);
+    try {
+      await tell({ kind: 'failed', error: toErrorMessage(error) });
+    } finally {
+      reject(error);
+    }
   }
 
   return {
     ended,
     abandon: () => path?.force(),
     hear(message) {
-      if (message.kind === 'start') return start(message.start);
-      if (knowledge === undefined) return;
-      switch (message.kind) {
-        case 'rest':
-          return void openRest().catch(fail);
-        case 'drain':
-          return void drain(message.deadlineMs).catch(fail);
-        case 'hurry':
-          return hurried.abort();
-        case 'confirm':
-          // One that fails ends, and so do the questions that it was asked.
-          return void applied.then(() => tell({ kind: 'confirmed', id: message.id }), ignore);
-        case 'listeners':
-          newestListeners = message.listeners;
-          applied = edge?.apply(message.listeners) ?? applied;
-          return void applied.catch(fail);
-        case 'metrics':
-          return void reportMetrics(message.id, knowledge.registry);
-        case 'identity':
-        case 'policy':
-        case 'view':
-          return take(message, knowledge);
+      try {
+        hear(message);
+      } catch (error) {
+        // One that did not take in what it was told may let somebody in that it must not: it ends.
+        void fail(error);
       }
     },
   };
+
+  function hear(message: ToWorker): void {
+    if (message.kind === 'start') return start(message.start);
+    if (knowledge === undefined) return;
+    switch (message.kind) {
+      case 'rest':
+        return void openRest().catch(fail);
+      case 'drain':
+        return void drain(message.deadlineMs).catch(fail);
+      case 'hurry':
+        return hurried.abort();
+      case 'confirm':
+        // One that fails ends, and so do the questions that it was asked.
+        return void applied.then(() => tell({ kind: 'confirmed', id: message.id }), ignore);
+      case 'listeners':
+        newestListeners = message.listeners;
+        applied = edge?.apply(message.listeners) ?? applied;
+        return void applied.catch(fail);
+      case 'metrics':
+        return guard?.promise('workers', reportMetrics(message.id, knowledge.registry));
+      case 'identity':
+      case 'policy':
+      case 'view':
+        return take(message, knowledge);
+    }
+  }
 }
 
 /** What the primary knows, as a worker has it. */

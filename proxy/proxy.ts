@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { sleep, type Clock } from '../common/clock.ts';
+import { guardedClock, type CountingGuard } from '../common/guard.ts';
+import { registerInternalErrors } from '../common/metrics/internal-errors.ts';
 import { localPolicy } from '../common/authorization/local-policy.ts';
 import type { Closeable, DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
@@ -33,6 +35,8 @@ import { TUNNEL_MEMORY } from './tunnel/tunnel-memory.ts';
 export interface ProxyDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Whatever is not awaited runs under it. */
+  readonly guard: CountingGuard;
   /** A number in [0, 1). */
   readonly random: () => number;
   /** Ends the wait for a control plane that does not answer. */
@@ -62,9 +66,11 @@ export interface Proxy {
  */
 export async function startProxy(
   config: ProxyConfig & { readonly tokens: TokenSource | undefined },
-  dependencies: ProxyDependencies,
+  given: ProxyDependencies,
 ): Promise<Proxy> {
-  const { clock, logger, signal } = dependencies;
+  const { logger, guard, signal } = given;
+  const clock = guardedClock(given.clock, guard);
+  const dependencies = { ...given, clock };
   const { namespace, service, trustDomain } = config;
   const self = spiffeId({ trustDomain, namespace, service });
   // Whatever has been opened when something fails is closed again, in reverse order.
@@ -73,6 +79,7 @@ export async function startProxy(
 
   const registry = new Registry();
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  registerInternalErrors(registry, guard);
   const counted = createProxyMetrics(registry);
   const metrics = config.accessLog ? withAccessLog(counted, logger) : counted;
   const readiness = createReadiness(clock);

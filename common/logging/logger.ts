@@ -60,7 +60,7 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 function scrubbing({ destination, pretty: asked }: LoggerOptions): LogDestination {
-  const target = destination ?? openDestination({ dest: STDOUT_FD, sync: true });
+  const target = destination ?? standardOutput();
   const forPeople = asked ?? (destination === undefined && isatty(STDOUT_FD));
   if (!forPeople) {
     return {
@@ -76,6 +76,27 @@ function scrubbing({ destination, pretty: asked }: LoggerOptions): LogDestinatio
     write(line) {
       const text: string | undefined = prettify(withoutControls(redact(line)));
       if (text !== undefined) target.write(text);
+    },
+  };
+}
+
+/**
+ * A disk that is full, or whatever else standard output leads to, costs the lines that could not be written,
+ * and throws at nobody who logs.
+ */
+function standardOutput(): LogDestination {
+  let target = open();
+  function open(): LogDestination {
+    const opened = openDestination({ dest: STDOUT_FD, sync: true });
+    // It would keep the line in memory, and all that follow.
+    opened.on('error', () => {
+      target = open();
+    });
+    return opened;
+  }
+  return {
+    write(line) {
+      target.write(line);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { systemClock } from '../../common/clock.ts';
+import { catchUnguarded } from '../../common/guard.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { createWorker } from '../proxy-worker.ts';
 import type { FromWorker, ToWorker } from '../workers/messages.ts';
@@ -16,7 +17,13 @@ if (process.send === undefined) {
   process.exit(EXIT_CODE.usage);
 }
 
-const worker = createWorker({ clock: systemClock, random: Math.random, tell });
+const worker = createWorker({
+  clock: systemClock,
+  random: Math.random,
+  tell,
+  // Ends with the process. A worker that cannot begin says so, and is started again.
+  onGuard: (guard) => catchUnguarded(guard).serving(),
+});
 // A terminal sends its signals to the whole group, but the primary is the one who ends workers.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});
 process.on('message', (message) => worker.hear(message as ToWorker));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { connectAdmin, type AdminClient } from '../../cli/client.ts';
 import { readAdminCredential, type AdminCredential } from '../../cli/credential.ts';
+import { createGuard } from '../../common/guard.ts';
 import type { Clock } from '../../common/clock.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
@@ -95,7 +96,11 @@ export async function startControlPlaneUnderTest(
     drainSeconds: 5,
   };
   const issuer = await makeAuthority(dataDir, clock, log);
-  const dependencies = { clock: ownClock ?? clock, logger: log.logger };
+  const dependencies = {
+    clock: ownClock ?? clock,
+    logger: log.logger,
+    guard: createGuard({ clock, logger: log.logger }),
+  };
   const controlPlane = await startControlPlane(settings, dependencies);
   const channels: { close(): void | Promise<void> }[] = [];
   const address = { host: '127.0.0.1', port: controlPlane.grpcPort };

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { createGuard } from '../../common/guard.ts';
 import { systemClock } from '../../common/clock.ts';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
 import { toPem } from '../../common/pki/pem.ts';
@@ -42,7 +43,11 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
     bundleKey,
     drainSeconds: 0,
   };
-  const controlPlane = await startLockable(settings, { clock: systemClock, logger }, unlockKey);
+  const controlPlane = await startLockable(
+    settings,
+    { clock: systemClock, logger, guard: createGuard({ clock: systemClock, logger }) },
+    unlockKey,
+  );
   t.teardown(async () => {
     await controlPlane[Symbol.asyncDispose]();
     await directory[Symbol.asyncDispose]();

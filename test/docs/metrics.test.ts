@@ -1,6 +1,11 @@
 /** The tables of docs/metrics.md name every metric of the programs, as a scraper meets it. */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import test from 'ava';
 import { Registry } from 'prom-client';
+import { createGuard, GUARDED, type Guarded } from '../../common/guard.ts';
+import { refuseWhatIsNotHttp } from '../../common/metrics/http-refusals.ts';
+import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import {
   createControlPlaneMetrics,
@@ -9,6 +14,8 @@ import {
 import { createGatewayMetrics } from '../../proxy/gateway/metrics.ts';
 import { createProxyMetrics } from '../../proxy/metrics.ts';
 import { registerWorkerMetrics } from '../../proxy/workers/metrics.ts';
+import { createLogRecorder } from '../helpers/log-recorder.ts';
+import { createManualClock } from '../helpers/manual-clock.ts';
 import { tableOf } from './markdown.ts';
 
 /** What prom-client knows of a metric besides its samples. */
@@ -59,10 +66,22 @@ test('docs/metrics.md describes every metric of the control plane', async (t) =>
   t.deepEqual(tableOf('metrics.md', 'Control plane'), await rowsOf(registry));
 });
 
-test('docs/metrics.md tells how the metrics of the process begin', async (t) => {
+test('docs/metrics.md describes what both programs have', async (t) => {
   const registry = new Registry();
+  const [clock, { logger }] = [createManualClock(), createLogRecorder()];
   registerProcessMetrics(registry, { version: '0.0.0' });
-  const names = (await registry.getMetricsAsJSON()).map(({ name }) => name);
-  const others = names.filter((name) => !/^hauberk_(?:process|nodejs)_/.test(name));
-  t.deepEqual(others, ['hauberk_build_info']);
+  refuseWhatIsNotHttp(createServer(), { name: 'metrics', registry, logger, clock });
+  registerInternalErrors(registry, createGuard({ clock, logger }));
+  const rows = await rowsOf(registry);
+  const own = rows.filter(([name = '']) => !/^hauberk_(?:process|nodejs)_/.test(name));
+  t.deepEqual(tableOf('metrics.md', 'Both'), own);
+});
+
+test('docs/metrics.md names the places of internal errors that are no rooms', (t) => {
+  const text = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
+  const nets: Guarded[] = ['timer', 'uncaught', 'rejection'];
+  t.deepEqual(
+    nets.filter((where) => GUARDED.includes(where) && text.includes(`\`${where}\``)),
+    nets,
+  );
 });

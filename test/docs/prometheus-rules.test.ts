@@ -28,7 +28,7 @@ requires('promtool')('the alert rules fire when they should', (t) => {
 test('the alert rules use metrics that exist, and docs/metrics.md lists them', (t) => {
   const rules = readFileSync(RULES, 'utf8');
   const known = new Set(
-    ['Sidecar', 'Gateway', 'Control plane'].flatMap((heading) =>
+    ['Sidecar', 'Gateway', 'Control plane', 'Both'].flatMap((heading) =>
       tableOf('metrics.md', heading).map(([name]) => name),
     ),
   );

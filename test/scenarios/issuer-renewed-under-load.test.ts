@@ -8,6 +8,7 @@ import path from 'node:path';
 import test from 'ava';
 import { connectAdmin } from '../../cli/client.ts';
 import { readAdminCredential } from '../../cli/credential.ts';
+import { createGuard } from '../../common/guard.ts';
 import { systemClock, type Clock } from '../../common/clock.ts';
 import { ISSUER_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { parsePemChain } from '../../common/pki/pem.ts';
@@ -72,7 +73,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
       bundleKey: undefined,
       drainSeconds: 0,
     },
-    { clock, logger },
+    { clock, logger, guard: createGuard({ clock, logger }) },
   );
   t.teardown(() => controlPlane[Symbol.asyncDispose]());
   const address = { host: '127.0.0.1', port: controlPlane.grpcPort };

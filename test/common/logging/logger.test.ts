@@ -1,4 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import test from 'ava';
 import { createLogger } from '../../../common/logging/logger.ts';
 import type { LogLevel } from '../../../common/logging/logger.ts';
@@ -91,4 +93,20 @@ test('lines below the level are not written', (t) => {
   logger.warn('loud');
   t.regex(text(), /loud/);
   t.notRegex(text(), /quiet/);
+});
+
+test('a full disk under standard output throws at nobody who logs, and the lines go', (t) => {
+  const full = openSync('/dev/full', 'w');
+  const source = `
+    import { createLogger } from ${JSON.stringify(new URL('../../../common/logging/logger.ts', import.meta.url).href)};
+    const logger = createLogger({ name: 'sample', level: 'info', pretty: false });
+    for (let count = 0; count < 1_000; count += 1) logger.info({ event: 'lost' }, 'x'.repeat(1_000));
+    process.stderr.write('it goes on');
+  `;
+  const args = ['--input-type=module', '--eval', source];
+  const stdio: ['ignore', number, 'pipe'] = ['ignore', full, 'pipe'];
+  const { status, stderr } = spawnSync(process.execPath, args, { stdio, encoding: 'utf8' });
+  closeSync(full);
+  t.is(stderr, 'it goes on');
+  t.is(status, 0);
 });

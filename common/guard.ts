@@ -1,0 +1,160 @@
+import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
+import { createRateLimit } from './rate-limit.ts';
+
+/**
+ * Where something was thrown that nobody expected: the label of a metric, so the list is closed. A room of
+ * the programs, or a net below all of them: `timer` for the callbacks of the clock, `uncaught` and
+ * `rejection` for what no guard saw.
+ */
+export const GUARDED = [
+  'admin',
+  'api',
+  'authority',
+  'capture',
+  'discovery',
+  'egress',
+  'federation',
+  'files',
+  'gateway',
+  'identity',
+  'inbound',
+  'keeper',
+  'outbound',
+  'policy',
+  'registry',
+  'rejection',
+  'relay',
+  'store',
+  'telemetry',
+  'timer',
+  'tokens',
+  'tunnel',
+  'uncaught',
+  'workers',
+] as const;
+
+/** One of `GUARDED`. */
+export type Guarded = (typeof GUARDED)[number];
+
+/**
+ * What every timer, event listener and detached promise runs under. What it throws is a mistake of the
+ * program, or a refusal of the system that nobody thought of: it is logged and counted, and the rest of the
+ * process lives. `otherwise` lets go of what the callback was about, such as a connection that
+ * would hang half made; what that throws is logged too.
+ */
+export interface Guard {
+  /** Runs it now; a promise that it returns is guarded as well. */
+  run(where: Guarded, work: () => unknown, otherwise?: (error: unknown) => void): void;
+  /** For a promise that nobody awaits. */
+  promise(where: Guarded, promise: Promise<unknown>, otherwise?: (error: unknown) => void): void;
+  /** The callback as one that does not throw. */
+  listener<Args extends unknown[]>(
+    where: Guarded,
+    callback: (...args: Args) => unknown,
+    otherwise?: (error: unknown) => void,
+  ): (...args: Args) => void;
+  /** Tells and counts what was caught elsewhere. */
+  report(where: Guarded, error: unknown): void;
+}
+
+/** A guard that knows what it has caught. */
+export interface CountingGuard extends Guard {
+  /** How often, by place; every place is there. */
+  counts(): ReadonlyMap<Guarded, number>;
+}
+
+/** A callback that always throws should fill a counter, not the disk. */
+const LOG_RATE = { count: 10, intervalMs: 1_000 };
+
+/** Creates the guard of a process. */
+export function createGuard({
+  logger,
+  clock,
+}: {
+  readonly logger: Logger;
+  readonly clock: Clock;
+}): CountingGuard {
+  const counts = new Map<Guarded, number>(GUARDED.map((where) => [where, 0]));
+  const mayLog = createRateLimit(clock, LOG_RATE);
+
+  function report(where: Guarded, error: unknown): void {
+    counts.set(where, (counts.get(where) ?? 0) + 1);
+    try {
+      if (!mayLog()) return;
+      // A mistake of the program: without the place, nobody could mend it.
+      const stack = error instanceof Error ? error.stack : undefined;
+      const line = { event: 'internal-error', where, err: error, ...(stack && { stack }) };
+      logger.error(line, `an error that nobody expected (${where}); everything else goes on`);
+    } catch {
+      // A log that cannot be written must not end what goes on. The counter has it.
+    }
+  }
+
+  function failed(where: Guarded, error: unknown, otherwise?: (error: unknown) => void): void {
+    report(where, error);
+    if (otherwise !== undefined) run(where, () => otherwise(error));
+  }
+
+  function run(where: Guarded, work: () => unknown, otherwise?: (error: unknown) => void): void {
+    try {
+      const result = work();
+      if (result instanceof Promise) promise(where, result, otherwise);
+    } catch (error) {
+      failed(where, error, otherwise);
+    }
+  }
+
+  function promise(
+    where: Guarded,
+    detached: Promise<unknown>,
+    otherwise?: (error: unknown) => void,
+  ): void {
+    detached.catch((error: unknown) => failed(where, error, otherwise));
+  }
+
+  return {
+    run,
+    promise,
+    listener:
+      (where, callback, otherwise) =>
+      (...args) =>
+        run(where, () => callback(...args), otherwise),
+    report,
+    counts: () => counts,
+  };
+}
+
+/** The clock, with every callback under the guard. */
+export function guardedClock(clock: Clock, guard: Guard): Clock {
+  return {
+    ...clock,
+    after: (delayMs, callback) => clock.after(delayMs, guard.listener('timer', callback)),
+  };
+}
+
+/**
+ * The net below all guards, for a program that serves: what was thrown where no guard stands is logged and
+ * counted, and does not end the process and all its connections. Until it is disposed of.
+ *
+ * `rejections` from the start on. `everything` only once the program serves: before that nothing is carried,
+ * and an end that is seen is better than a start that never comes to one.
+ */
+export function catchUnguarded(guard: Guard): UnguardedNet {
+  const onRejection = (reason: unknown): void => guard.report('rejection', reason);
+  const onException = (error: unknown): void => guard.report('uncaught', error);
+  process.on('unhandledRejection', onRejection);
+  return {
+    serving: () =>
+      void process.off('uncaughtException', onException).on('uncaughtException', onException),
+    [Symbol.dispose]() {
+      process.off('unhandledRejection', onRejection).off('uncaughtException', onException);
+    },
+  };
+}
+
+/** What `catchUnguarded` has spread. */
+export interface UnguardedNet extends Disposable {
+  /** From now on exceptions are caught too. */
+  serving(): void;
+}
