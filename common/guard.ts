@@ -65,7 +65,7 @@ export interface CountingGuard extends Guard {
 }
 
 /** A callback that always throws should fill a counter, not the disk. */
-const LOG_RATE = { count: 10, intervalMs: 1_000 };
+const LOG_RATE = { burst: 10, perSecond: 10 };
 
 /** Creates the guard of a process. */
 export function createGuard({

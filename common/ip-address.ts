@@ -15,6 +15,19 @@ export function canonicalAddress(text: string): string | undefined {
   return ipaddr.process(text).toString();
 }
 
+/**
+ * What a limit for one client is counted by: an IPv4 address, or the /64 of an IPv6 address, of which a
+ * host has all. Text that is no address stands for itself: it is one client like any other.
+ */
+export function clientNetwork(address: string): string {
+  const [withoutZone = ''] = address.split('%', 1);
+  const canonical = canonicalAddress(withoutZone);
+  if (canonical === undefined) return address;
+  if (isIP(canonical) === 4) return canonical;
+  const network = ipaddr.IPv6.networkAddressFromCIDR(`${canonical}/64`);
+  return `${network.toString()}/64`;
+}
+
 /** Addresses that no single host can be dialled at: any, broadcast, multicast. */
 const UNDIALLABLE = new Set(['unspecified', 'broadcast', 'multicast']);
 

@@ -1,20 +1,57 @@
-import type { Clock } from './clock.ts';
+import type { MonotonicClock } from './clock.ts';
 
-/** Lets so many through in each interval; false for the others. */
-export function createRateLimit(
-  clock: Clock,
-  { count, intervalMs }: { readonly count: number; readonly intervalMs: number },
-): () => boolean {
-  let startMs = -Infinity;
-  let used = 0;
-  return () => {
-    const nowMs = clock.now();
-    // A clock that was set back must not close the gate.
-    if (nowMs - startMs >= intervalMs || nowMs < startMs) {
-      startMs = nowMs;
-      used = 0;
-    }
-    used += 1;
-    return used <= count;
-  };
+/** A burst at once, and a steady rate after it. */
+export interface Rate {
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+type RateClock = Pick<MonotonicClock, 'monotonicMs'>;
+
+/** A token bucket: allows a burst, and a steady rate after it. */
+export class TokenBucket {
+  readonly #clock: RateClock;
+  readonly #rate: Rate;
+  #tokens: number;
+  #filledMs: number;
+
+  constructor(clock: RateClock, rate: Rate) {
+    this.#clock = clock;
+    this.#rate = rate;
+    this.#tokens = rate.burst;
+    this.#filledMs = clock.monotonicMs();
+  }
+
+  /** How many more are allowed now; a fraction while the next one is being gained. */
+  get left(): number {
+    const { burst, perSecond } = this.#rate;
+    const nowMs = this.#clock.monotonicMs();
+    this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#filledMs) / 1000) * perSecond);
+    this.#filledMs = nowMs;
+    return this.#tokens;
+  }
+
+  /** Nothing was taken, or all of it was gained again: a new bucket would say the same. */
+  get isFull(): boolean {
+    return this.left >= this.#rate.burst;
+  }
+
+  /** In so many milliseconds there is one to take; 0 when there is one now. */
+  get retryAfterMs(): number {
+    const { left } = this;
+    return left >= 1 ? 0 : Math.ceil(((1 - left) / this.#rate.perSecond) * 1000);
+  }
+
+  /** Takes one; false when there is none. */
+  take(): boolean {
+    if (this.left < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}
+
+/** A gate for what may happen only so often, log lines for the most part; false when it is shut. */
+export function createRateLimit(clock: RateClock, rate: Rate): () => boolean {
+  const bucket = new TokenBucket(clock, rate);
+  return () => bucket.take();
 }

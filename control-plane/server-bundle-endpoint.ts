@@ -55,6 +55,7 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
     ...bundleListen,
     credential: present,
     bundle: () => ca.bundle(),
+    clock,
     logger,
   });
   let timer: Timer | undefined;

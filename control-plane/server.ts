@@ -11,6 +11,7 @@ import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer, type Health } from '../common/metrics/telemetry-server.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
 import { createAdminHandlers } from './api/admin.ts';
+import { createCallerLimits } from './api/caller-limits.ts';
 import { openGrpcListener } from './api/grpc-listener.ts';
 import { createIssueHandler } from './api/issue.ts';
 import { serviceRegistrar } from './api/services.ts';
@@ -145,18 +146,8 @@ export async function startControlPlane(
   registerInternalErrors(metricsRegistry, guard);
   const metrics = createControlPlaneMetrics(metricsRegistry);
   const revocations = createRevocations({ store, ca, tokens, clock, turns });
-  const common = {
-    ca,
-    tokens,
-    registry,
-    configs,
-    revocations,
-    view,
-    clock,
-    logger,
-    guard,
-    metrics,
-  };
+  const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock) };
+  const common = { ca, tokens, registry, configs, revocations, view, ...room };
   const federations = use(
     await openFederations({ ...common, trustDomain, store, turns, fetch: fetchBundle }),
   );

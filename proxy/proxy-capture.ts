@@ -98,7 +98,7 @@ export async function openCapture(
 }
 
 /** An application that tries a server that is down without a pause must not fill the disk. */
-const FAILURE_LOG_RATE = { count: 50, intervalMs: 1_000 };
+const FAILURE_LOG_RATE = { burst: 50, perSecond: 50 };
 
 /** Every policy for an address is a way that this sidecar has: anybody here may connect there. */
 function tellOfPolicies({ policies, self, conditions }: Room): void {

@@ -12,7 +12,7 @@ export interface EgressDoors extends Closeable {
 }
 
 /** An application that tries a server that is down without a pause must not fill the disk. */
-const FAILURE_LOG_RATE = { count: 50, intervalMs: 1_000 };
+const FAILURE_LOG_RATE = { burst: 50, perSecond: 50 };
 
 /** Opens a local port for each `--egress`. Throws ListenError. */
 export async function openEgress(room: Room): Promise<EgressDoors> {

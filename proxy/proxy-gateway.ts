@@ -29,7 +29,7 @@ export interface GatewayEdgeOptions {
 }
 
 /** Strangers can ask for a service that is down as often as they like. */
-const FAILURE_LOG_RATE = { count: 10, intervalMs: 1_000 };
+const FAILURE_LOG_RATE = { burst: 10, perSecond: 10 };
 
 /**
  * The doors of `hauberk gateway`, which lead connections from outside to services of the mesh.

@@ -23,7 +23,7 @@ export interface Outbound extends Closeable {
 }
 
 /** An application that tries a service that is down without a pause must not fill the disk. */
-const FAILURE_LOG_RATE = { count: 50, intervalMs: 1_000 };
+const FAILURE_LOG_RATE = { burst: 50, perSecond: 50 };
 
 /** Opens the doors for the application, and a tunnel to each peer that it will call. */
 export async function openOutbound(room: Room, view: MeshView): Promise<Outbound> {

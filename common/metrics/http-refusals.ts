@@ -18,7 +18,7 @@ const STATUS: Record<HttpRefusal, string> = {
 };
 
 /** An attacker should fill a counter, not the disk. */
-const LOG_RATE = { count: 10, intervalMs: 1_000 };
+const LOG_RATE = { burst: 10, perSecond: 10 };
 
 /** What refusing needs. */
 export interface HttpRefusalOptions {

@@ -24,13 +24,14 @@ export function toRpcError(error: unknown, target: string): RpcError {
   if (!isServiceError(error)) {
     return new RpcError('protocol', `${target} could not be called`, { cause: error });
   }
-  const { reason, hint, serverTimeMs } = reasonOf(error);
+  const { reason, hint, serverTimeMs, retryAfterMs } = reasonOf(error);
   if (reason !== undefined) {
     const refused = new RpcError(reason, error.details || `${target} refused the call`, {
       cause: error,
       ...(hint === undefined ? {} : { hint }),
     });
     refused.serverTimeMs = serverTimeMs;
+    refused.retryAfterMs = retryAfterMs;
     return refused;
   }
   const code = failureOf(error);

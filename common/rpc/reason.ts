@@ -9,10 +9,12 @@ import { REFUSALS, type Refusal } from './rpc-error.ts';
  *   hauberk-reason          one of REFUSALS
  *   hauberk-hint            what to do about it (percent-encoded UTF-8), when there is something
  *   hauberk-server-time-ms  the server's clock, so that the caller can name a clock skew
+ *   hauberk-retry-after-ms  how long to wait before the next try, when the caller came too often
  */
 const REASON = 'hauberk-reason';
 const HINT = 'hauberk-hint';
 const SERVER_TIME = 'hauberk-server-time-ms';
+const RETRY_AFTER = 'hauberk-retry-after-ms';
 
 const KNOWN: ReadonlySet<string> = new Set(REFUSALS);
 
@@ -22,6 +24,8 @@ export interface RefusalDetails {
   readonly hint?: string | undefined;
   /** The server's clock, in milliseconds since the epoch. */
   readonly serverTimeMs?: number | undefined;
+  /** How long the caller is asked to wait. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** An error in the shape that grpc-js sends: pass it to the callback, or emit it on the stream. */
@@ -36,12 +40,13 @@ export function rpcError(
   code: status,
   reason: Refusal,
   sentence: string,
-  { hint, serverTimeMs }: RefusalDetails = {},
+  { hint, serverTimeMs, retryAfterMs }: RefusalDetails = {},
 ): StatusError {
   const metadata = new Metadata();
   metadata.set(REASON, reason);
   if (hint !== undefined) metadata.set(HINT, encodeURIComponent(hint));
   if (serverTimeMs !== undefined) metadata.set(SERVER_TIME, String(serverTimeMs));
+  if (retryAfterMs !== undefined) metadata.set(RETRY_AFTER, String(retryAfterMs));
   return Object.assign(new Error(sentence), { code, details: sentence, metadata });
 }
 
@@ -51,17 +56,23 @@ export interface ReadRefusal {
   readonly reason: Refusal | undefined;
   readonly hint: string | undefined;
   readonly serverTimeMs: number | undefined;
+  readonly retryAfterMs: number | undefined;
 }
 
 /** Reads the trailers of a failed call. Nothing in them is trusted to be well-formed. */
 export function reasonOf(error: Pick<ServiceError, 'metadata'>): ReadRefusal {
   const reason = first(error.metadata, REASON);
-  const serverTimeMs = Number(first(error.metadata, SERVER_TIME) ?? Number.NaN);
   return {
     reason: isRefusal(reason) ? reason : undefined,
     hint: decoded(first(error.metadata, HINT)),
-    serverTimeMs: Number.isSafeInteger(serverTimeMs) ? serverTimeMs : undefined,
+    serverTimeMs: wholeNumber(first(error.metadata, SERVER_TIME)),
+    retryAfterMs: wholeNumber(first(error.metadata, RETRY_AFTER)),
   };
+}
+
+function wholeNumber(text: string | undefined): number | undefined {
+  const value = Number(text ?? Number.NaN);
+  return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
 function isRefusal(reason: string | undefined): reason is Refusal {

@@ -78,6 +78,8 @@ export type RpcErrorCode = Refusal | ConnectionFailure;
 export class RpcError extends HauberkError<RpcErrorCode> {
   /** The server's clock when it refused, in milliseconds since the epoch, when it said so. */
   serverTimeMs: number | undefined;
+  /** How long the server asked the caller to wait, when it did. */
+  retryAfterMs: number | undefined;
 }
 
 const PASSING: ReadonlySet<RpcErrorCode> = new Set<RpcErrorCode>([

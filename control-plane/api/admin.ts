@@ -20,11 +20,13 @@ import { createAuthorityHandlers, type AuthorityHandlers } from './admin-authori
 import { createBundleHandlers, toFederatedDomain, type BundleHandlers } from './admin-bundle.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlers } from './admin-mesh-config.ts';
 import { createRevocationHandlers, type RevocationHandlers } from './admin-revocations.ts';
+import type { CallerLimits } from './caller-limits.ts';
 import { createForOperators } from './for-operators.ts';
 
 /** What the operators' interface needs. */
 export interface AdminHandlersOptions {
   readonly ca: CertificateAuthority;
+  readonly limits: Pick<CallerLimits, 'operator'>;
   readonly tokens: Tokens;
   readonly registry: Registry;
   readonly ledger: Pick<IssuanceLedger, 'verify'>;

@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
+import type { CallerLimits } from './caller-limits.ts';
 import { requireAdmin, type CallerTrust } from './caller.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 
@@ -14,6 +15,7 @@ export type ForOperators = <Request, Response>(
 
 /** What the guard at the operators' door needs. */
 export interface ForOperatorsOptions extends CallerTrust {
+  readonly limits: Pick<CallerLimits, 'operator'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
@@ -21,12 +23,13 @@ export interface ForOperatorsOptions extends CallerTrust {
 
 /** Creates the guard: whoever is refused, and whatever fails, is counted and logged. */
 export function createForOperators(options: ForOperatorsOptions): ForOperators {
-  const { clock, logger, metrics } = options;
+  const { clock, limits, logger, metrics } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
   return (action) => (call, callback) => {
     void (async () => {
       try {
-        requireAdmin(callerOf(call, clock.now()), options);
+        const { spiffeId } = requireAdmin(callerOf(call, clock.now()), options);
+        limits.operator(spiffeId.uri);
         callback(null, await action(call.request));
       } catch (thrown) {
         const { reason, error } = toRefusal(thrown, clock.now());

@@ -61,7 +61,7 @@ const KEEPALIVE_TIMEOUT_MS = 5_000;
 const IDLE_MS = 60_000;
 
 /** An attacker should fill a counter, not the disk. */
-const LOG_RATE = { count: 20, intervalMs: 1_000 };
+const LOG_RATE = { burst: 20, perSecond: 20 };
 
 /**
  * Opens the gRPC port.

@@ -23,7 +23,7 @@ import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import { requireProofOrExpired } from './expired-caller.ts';
-import { createIssueLimits } from './issue-limits.ts';
+import type { CallerLimits } from './caller-limits.ts';
 import { peerAddress } from './peer-address.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
@@ -32,6 +32,7 @@ import { RequestError } from './request-error.ts';
 export interface IssueHandlerOptions {
   readonly ca: CertificateAuthority;
   readonly tokens: Tokens;
+  readonly limits: Pick<CallerLimits, 'issue' | 'wrongToken'>;
   readonly revocations: Pick<Revocations, 'admit'>;
   readonly view: Pick<MeshView, 'revocations'>;
   readonly clock: Clock;
@@ -60,29 +61,25 @@ type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId' | 'lifetimeMs'>;
 export function createIssueHandler(
   options: IssueHandlerOptions,
 ): handleUnaryCall<IssueRequest, IssueResponse> {
-  const { ca, tokens, revocations, view, configs, clock, logger, metrics } = options;
+  const { ca, tokens, revocations, view, configs, clock, logger, metrics, limits } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
-  const limits = createIssueLimits(clock);
+
+  /** The id of the token. Before anything is charged to it, or done for it. */
+  const provenToken = (joinToken: string, address: string): Promise<string> =>
+    tokens.prove(joinToken).catch((error: unknown) => {
+      throw isWrongToken(error) ? limits.wrongToken(address, error) : error;
+    });
 
   const issue = async (request: IssueRequest, caller: Caller, address: string): Promise<Issued> => {
     if (request.joinToken !== '') {
+      limits.issue({ tokenId: await provenToken(request.joinToken, address) });
       const spiffeId = wantedIdentity(request, ca.trustDomain);
-      limits.request(spiffeId.uri, address);
-      limits.token(spiffeId.uri, address);
-      const redeeming = tokens.redeem(
-        request.joinToken,
-        spiffeId,
-        async ({ tokenId, ...redemption }) => {
-          const unrevoked = await revocations.admit({ spiffeId, tokenId });
-          const compares = [...redemption.compares, ...unrevoked];
-          const proof = { kind: 'token', tokenId } as const;
-          return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
-        },
-      );
-      return redeeming.catch((error: unknown) => {
-        if (isWrongToken(error)) limits.wrongToken(spiffeId.uri, address);
-        throw error;
+      return tokens.redeem(request.joinToken, spiffeId, async ({ tokenId, ...redemption }) => {
+        const unrevoked = await revocations.admit({ spiffeId, tokenId });
+        const compares = [...redemption.compares, ...unrevoked];
+        const proof = { kind: 'token', tokenId } as const;
+        return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
       });
     }
     const { spiffeId, certificate } = requireProofOrExpired(caller, {
@@ -92,8 +89,8 @@ export function createIssueHandler(
       nowMs: clock.now(),
       renewAfterExpiryMs,
     });
+    limits.issue({ spiffeId: spiffeId.uri });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
-    limits.request(spiffeId.uri, address);
     const of = await ca.issuanceOf(certificate, spiffeId);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const { tokenId } = of ?? {};
@@ -156,7 +153,7 @@ export function createIssueHandler(
 }
 
 /** A guess: whoever knows the secret of a token that has ended is no guesser. */
-function isWrongToken(error: unknown): boolean {
+function isWrongToken(error: unknown): error is JoinTokenError | TokenError {
   if (error instanceof JoinTokenError) return true;
   return error instanceof TokenError && WRONG.has(error.code);
 }

@@ -12,6 +12,7 @@ import { RegistryError } from '../registry/registry-error.ts';
 import { RevocationError } from '../revocation/revocation-error.ts';
 import { StoreError } from '../store/store-error.ts';
 import { TokenError } from '../tokens/token-error.ts';
+import { RateLimited } from './rate-limited.ts';
 import { RequestError } from './request-error.ts';
 
 /** The gRPC status that goes with a reason, for clients that know only that. */
@@ -61,7 +62,7 @@ const STATUS: Record<Refusal, status> = {
 };
 
 /** Refused calls that are logged: strangers can make any number, and fill a counter, not the disk. */
-export const REFUSAL_LOG_RATE = { count: 100, intervalMs: 1_000 };
+export const REFUSAL_LOG_RATE = { burst: 100, perSecond: 100 };
 
 /** What the caller is told. */
 export interface RefusalAnswer {
@@ -78,9 +79,10 @@ export function toRefusal(error: unknown, nowMs: number): RefusalAnswer {
   const known = error instanceof HauberkError && reason !== 'internal';
   const sentence = known ? error.message : 'the control plane failed; its log tells why';
   const hint = known ? error.hint : undefined;
+  const retryAfterMs = error instanceof RateLimited ? error.retryAfterMs : undefined;
   return {
     reason,
-    error: rpcError(STATUS[reason], reason, sentence, { hint, serverTimeMs: nowMs }),
+    error: rpcError(STATUS[reason], reason, sentence, { hint, serverTimeMs: nowMs, retryAfterMs }),
   };
 }
 

@@ -40,7 +40,7 @@ export interface SyncHandler extends Closeable {
 export const HELLO_TIMEOUT_MS = 10_000;
 
 /** Far above an acknowledgement for each push, and a report every few seconds. */
-const MESSAGE_RATE = { count: 200, intervalMs: 1_000 };
+const MESSAGE_RATE = { burst: 200, perSecond: 200 };
 
 type Call = ServerDuplexStream<SyncRequest, Buffer>;
 

@@ -1,11 +1,15 @@
 import { createServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
+import { clientNetwork } from '../../common/ip-address.ts';
+import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
 import { encodeSpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
 import { peerRootsOf, type TrustBundle } from '../../common/pki/trust-bundle.ts';
+import type { Rate } from '../../common/rate-limit.ts';
 
 /** What serving the bundle takes. */
 export interface BundleEndpointOptions {
@@ -15,6 +19,7 @@ export interface BundleEndpointOptions {
   /** Key and certificate, in full: what is left out is reset. */
   readonly credential: SecureContextOptions;
   readonly bundle: () => TrustBundle;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
 }
 
@@ -37,9 +42,16 @@ const MAX_CONNECTIONS = 256;
 const MAX_HEADER_BYTES = 8 * 1024;
 const TIMEOUT_MS = 5_000;
 
+/**
+ * Of one address: nobody proves anything here. Every control plane of a large mesh behind one NAT is
+ * within it.
+ */
+const REQUEST_RATE: Rate = { burst: 60, perSecond: 2 };
+
 /** Serves it until it is closed. @throws ListenError */
 export async function startBundleEndpoint(options: BundleEndpointOptions): Promise<BundleEndpoint> {
-  const { host, credential, bundle, logger } = options;
+  const { host, credential, bundle, clock, logger } = options;
+  const requests = new KeyedBuckets(clock, REQUEST_RATE);
   const server = createServer({
     ...credential,
     handshakeTimeout: TIMEOUT_MS,
@@ -54,7 +66,11 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
     request.resume();
     response.setHeader('connection', 'close');
     response.setHeader('x-content-type-options', 'nosniff');
-    if (request.url !== '/') {
+    const client = clientNetwork(request.socket.remoteAddress ?? '');
+    if (!requests.take(client)) {
+      const retryAfterSeconds = Math.ceil(requests.retryAfterMs(client) / 1_000);
+      response.writeHead(429, { 'retry-after': String(retryAfterSeconds) }).end();
+    } else if (request.url !== '/') {
       response.writeHead(404).end();
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();

@@ -26,16 +26,16 @@ export interface RedemptionRequest {
 const NO_HASH = '0'.repeat(64);
 
 /**
- * Decides whether a token may be used for an identity now. What is stored about a token is told only
- * to somebody who knows its secret; a wrong id and a wrong secret are the same answer.
+ * Decides whether who sent a token knows its secret, whatever the token is good for. What is stored
+ * about a token is told only to somebody who does; a wrong id and a wrong secret are the same answer.
  *
  * @param record the stored token of that id, if there is one
  * @returns the stored token
- * @throws TokenError with the reason
+ * @throws TokenError `token-wrong-root`, `token-unknown`
  */
-export function judgeToken(
+export function proveToken(
   record: TokenRecord | undefined,
-  { token, roots, spiffeId, nowMs }: RedemptionRequest,
+  { token, roots }: Pick<RedemptionRequest, 'token' | 'roots'>,
 ): TokenRecord {
   if (!roots.accepted.has(token.rootDigest)) {
     throw new TokenError(
@@ -51,6 +51,21 @@ export function judgeToken(
       hint: 'check that the whole token was copied, or make a new one with `hauberk token create`',
     });
   }
+  return record;
+}
+
+/**
+ * Decides whether a token may be used for an identity now.
+ *
+ * @param stored the stored token of that id, if there is one
+ * @returns the stored token
+ * @throws TokenError with the reason
+ */
+export function judgeToken(
+  stored: TokenRecord | undefined,
+  { token, roots, spiffeId, nowMs }: RedemptionRequest,
+): TokenRecord {
+  const record = proveToken(stored, { token, roots });
   requireActive(record, nowMs);
   if (!isInScope(record, spiffeId)) {
     const scope = `${record.namespace}/${record.service ?? '*'}`;

@@ -6,7 +6,7 @@ import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Compare, Entry, Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
-import { judgeToken, type TokenRoots } from './redemption.ts';
+import { judgeToken, proveToken, type TokenRoots } from './redemption.ts';
 import {
   decodeToken,
   encodeToken,
@@ -43,6 +43,14 @@ export interface Tokens {
   list(): Promise<readonly Token[]>;
   /** Revokes a token; once more does nothing. Throws TokenError `token-not-found`. */
   revoke(id: string): Promise<Token>;
+  /**
+   * Whether the caller knows the secret of a token, at the cost of a look-up and a hash; what the token
+   * is good for is not asked.
+   *
+   * @returns the token's id
+   * @throws JoinTokenError `token-malformed`, TokenError `token-wrong-root`, `token-unknown`
+   */
+  prove(joinToken: string): Promise<string>;
   /**
    * Uses a token for an identity. `commit` writes the redemption, and resolves with undefined when
    * its conditions did not hold: then the token is judged anew, so that a token for one use is used
@@ -148,6 +156,12 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
         }
         throw busy(id);
       }),
+
+    async prove(joinToken) {
+      const token = parseJoinToken(joinToken);
+      const [record] = (await find(token.id)) ?? [];
+      return proveToken(record, { token, roots: roots() }).id;
+    },
 
     async redeem(joinToken, spiffeId, commit) {
       const token = parseJoinToken(joinToken);

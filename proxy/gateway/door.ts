@@ -70,7 +70,7 @@ export async function openDoor(first: DoorRules, dependencies: DoorDependencies)
 }
 
 /** An attacker should fill a counter, not the disk. */
-const LOG_RATE = { count: 10, intervalMs: 1_000 };
+const LOG_RATE = { burst: 10, perSecond: 10 };
 
 /** Ends connections that may not come in: counted always, logged as long as there are not too many. */
 export function createRefuseConnection(

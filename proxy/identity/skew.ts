@@ -48,6 +48,7 @@ function naming(error: RpcError, sentence: string): RpcError {
     cause: error,
   });
   named.serverTimeMs = error.serverTimeMs;
+  named.retryAfterMs = error.retryAfterMs;
   return named;
 }
 

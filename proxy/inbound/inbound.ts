@@ -28,7 +28,7 @@ export interface InboundDependencies {
 }
 
 /** A peer that is up to no good should fill a counter, not the disk. */
-const LOG_RATE = { count: 100, intervalMs: 1_000 };
+const LOG_RATE = { burst: 100, perSecond: 100 };
 
 /** An authority is of any length and content; the log takes this much of it. */
 const MAX_LOGGED = 256;

@@ -1,10 +1,11 @@
 import type { Clock } from '../../common/clock.ts';
+import { KeyedBuckets } from '../../common/keyed-buckets.ts';
+import type { TokenBucket } from '../../common/rate-limit.ts';
 import type { PeerTrust, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { isRevoked } from './peer-check.ts';
 import type { ServerTunnel } from './server-tunnel.ts';
 import { isStale } from './staleness.ts';
-import { TokenBucket } from './token-bucket.ts';
 import type { ListenLimits } from './tunnel-limits.ts';
 import type { TunnelEnd } from './tunnel.ts';
 
@@ -12,16 +13,19 @@ import type { TunnelEnd } from './tunnel.ts';
 export class InboundTunnels {
   readonly #tunnels = new Set<ServerTunnel>();
   readonly #watch: ExpiryWatch;
-  readonly #buckets = new Map<string, TokenBucket>();
-  readonly #clock: Clock;
+  readonly #cancelled: KeyedBuckets;
   readonly #limits: ListenLimits;
   #idleWaiters: (() => void)[] = [];
   #trust: PeerTrust | undefined;
 
   constructor(clock: Clock, limits: ListenLimits) {
-    this.#clock = clock;
     this.#limits = limits;
     this.#watch = new ExpiryWatch(clock);
+    const { cancelledStreamsBurst, cancelledStreamsPerSecond } = limits;
+    this.#cancelled = new KeyedBuckets(clock, {
+      burst: cancelledStreamsBurst,
+      perSecond: cancelledStreamsPerSecond,
+    });
   }
 
   get size(): number {
@@ -37,16 +41,8 @@ export class InboundTunnels {
   }
 
   /** The bound of a peer on streams that it gives up; it outlives the peer's tunnels until refilled. */
-  bucketOf(peerKey: string): TokenBucket {
-    const existing = this.#buckets.get(peerKey);
-    if (existing !== undefined) return existing;
-    const { cancelledStreamsBurst, cancelledStreamsPerSecond } = this.#limits;
-    const bucket = new TokenBucket(this.#clock, {
-      burst: cancelledStreamsBurst,
-      perSecond: cancelledStreamsPerSecond,
-    });
-    this.#buckets.set(peerKey, bucket);
-    return bucket;
+  bucketOf(peerKey: string): Pick<TokenBucket, 'take'> {
+    return { take: () => this.#cancelled.take(peerKey) };
   }
 
   add(peerKey: string, tunnel: ServerTunnel): void {
@@ -54,7 +50,6 @@ export class InboundTunnels {
     this.#watch.add(peerKey, tunnel);
     void tunnel.closed.then(() => {
       this.#tunnels.delete(tunnel);
-      this.#forgetBucketOf(peerKey);
       if (this.#tunnels.size === 0) this.#wake();
     });
     // Its handshake may have begun before the revocation came.
@@ -91,13 +86,5 @@ export class InboundTunnels {
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];
     for (const resolve of waiters) resolve();
-  }
-
-  #forgetBucketOf(peerKey: string): void {
-    const { cancelledStreamsBurst, cancelledStreamsPerSecond } = this.#limits;
-    const refillMs = (cancelledStreamsBurst / cancelledStreamsPerSecond) * 1000;
-    this.#clock.after(refillMs, () => {
-      if (this.#watch.count(peerKey) === 0) this.#buckets.delete(peerKey);
-    });
   }
 }

@@ -1,9 +1,9 @@
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { TokenBucket } from '../../common/rate-limit.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
 import { PendingStream } from './incoming-stream.ts';
-import type { TokenBucket } from './token-bucket.ts';
 import { TunnelConnection } from './tunnel-connection.ts';
 import type { TunnelConnectionOptions } from './tunnel-connection.ts';
 import type { IncomingStream, TunnelEnd } from './tunnel.ts';
@@ -13,7 +13,7 @@ export interface ServerTunnelOptions extends TunnelConnectionOptions {
   /** What we showed in the handshake. */
   readonly identity: WorkloadIdentity;
   /** Bounds the streams that the peer gives up before they are answered. */
-  readonly cancelled: TokenBucket;
+  readonly cancelled: Pick<TokenBucket, 'take'>;
   readonly onStream: (stream: IncomingStream) => void;
 }
 

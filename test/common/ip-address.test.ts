@@ -1,6 +1,7 @@
 import test from 'ava';
 import {
   canonicalAddress,
+  clientNetwork,
   isDiallable,
   isLoopback,
   isReachableFromElsewhere,
@@ -35,5 +36,22 @@ test('who can be dialled, and from where', (t) => {
   for (const address of ['169.254.1.1', 'fe80::1']) t.false(isReachableFromElsewhere(address));
   for (const address of ['0.0.0.0', '::', '255.255.255.255', '224.0.0.1', 'ff02::1']) {
     t.false(isDiallable(address) || isReachableFromElsewhere(address), address);
+  }
+});
+
+test('one client is an IPv4 address, or a /64', (t) => {
+  for (const [address, client] of [
+    ['10.0.0.1', '10.0.0.1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['::ffff:a00:1', '10.0.0.1'],
+    ['2001:db8::1', '2001:db8::/64'],
+    ['2001:db8:0:0:ffff::', '2001:db8::/64'],
+    ['2001:db8:0:1::1', '2001:db8:0:1::/64'],
+    ['fe80::1%eth0', 'fe80::/64'],
+    ['::1', '::/64'],
+    ['', ''],
+    ['a name', 'a name'],
+  ] as const) {
+    t.is(clientNetwork(address), client);
   }
 });

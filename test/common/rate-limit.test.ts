@@ -1,23 +1,31 @@
 import test from 'ava';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createRateLimit, TokenBucket } from '../../common/rate-limit.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
 
-test('lets so many through in each interval, and the others not', async (t) => {
+test('a bucket allows a burst, and a steady rate after it', async (t) => {
   const clock = createManualClock();
-  const mayPass = createRateLimit(clock, { count: 2, intervalMs: 1_000 });
-  const three = () => [mayPass(), mayPass(), mayPass()];
-  t.deepEqual(three(), [true, true, false]);
-  await clock.advance(999);
-  t.false(mayPass());
-  await clock.advance(1);
-  t.deepEqual(three(), [true, true, false]);
+  const bucket = new TokenBucket(clock, { burst: 2, perSecond: 4 });
+  t.true(bucket.isFull);
+  t.deepEqual([bucket.take(), bucket.take(), bucket.take()], [true, true, false]);
+  t.is(bucket.retryAfterMs, 250);
+  await clock.advance(100);
+  t.is(bucket.retryAfterMs, 150);
+  await clock.advance(150);
+  t.is(bucket.retryAfterMs, 0);
+  t.deepEqual([bucket.take(), bucket.take()], [true, false], 'a refusal costs nothing');
+  await clock.advance(3_600_000);
+  t.true(bucket.isFull);
+  t.deepEqual([bucket.take(), bucket.take(), bucket.take()], [true, true, false], 'never more');
 });
 
-test('a clock that is set back does not close the gate', (t) => {
-  let nowMs = 1_000_000;
-  const clock = { ...createManualClock(), now: () => nowMs };
-  const mayPass = createRateLimit(clock, { count: 1, intervalMs: 1_000 });
-  t.deepEqual([mayPass(), mayPass()], [true, false]);
-  nowMs = 0;
+test('a wall clock that is set back or forward neither shuts a gate nor opens it', async (t) => {
+  const clock = createManualClock();
+  const mayPass = createRateLimit(clock, { burst: 1, perSecond: 1 });
   t.true(mayPass());
+  for (const hours of [-48, 96]) {
+    clock.step(hours * 3_600_000);
+    t.false(mayPass());
+    await clock.advance(1_000);
+    t.true(mayPass());
+  }
 });

@@ -33,7 +33,7 @@ export interface HttpBehaviourDependencies extends BehaviourDependencies {
 }
 
 /** An attacker should fill a counter, not the disk. */
-const LOG_RATE = { count: 10, intervalMs: 1_000 };
+const LOG_RATE = { burst: 10, perSecond: 10 };
 
 /** What is known of a connection besides what it says. */
 interface Connection extends ForwardedClient {

@@ -12,8 +12,12 @@ function failed(code: status, details: string): RpcError {
 test('every reason travels there and back, with a hint in any language', (t) => {
   for (const reason of REFUSALS) {
     const hint = 'prüfe „das“, 100 %\n';
-    const error = rpcError(status.PERMISSION_DENIED, reason, 'no', { hint, serverTimeMs: 5 });
-    t.deepEqual(reasonOf(error), { reason, hint, serverTimeMs: 5 });
+    const error = rpcError(status.PERMISSION_DENIED, reason, 'no', {
+      hint,
+      serverTimeMs: 5,
+      retryAfterMs: 1_500,
+    });
+    t.deepEqual(reasonOf(error), { reason, hint, serverTimeMs: 5, retryAfterMs: 1_500 });
     t.is(toRpcError(error, 'it').code, reason);
   }
 });
@@ -23,10 +27,12 @@ test('trailers from elsewhere are not believed', (t) => {
   metadata.set('hauberk-reason', 'token-of-gratitude');
   metadata.set('hauberk-hint', '%E0%A4%A');
   metadata.set('hauberk-server-time-ms', '1e400');
+  metadata.set('hauberk-retry-after-ms', '-5');
   t.deepEqual(reasonOf({ metadata }), {
     reason: undefined,
     hint: undefined,
     serverTimeMs: undefined,
+    retryAfterMs: undefined,
   });
 });
 

@@ -239,6 +239,7 @@ test('our endpoint is one that we take', async (t) => {
     port: 0,
     credential: secureContextOptions({ privateKey, chain, roots }),
     bundle: () => ({ ...authority.bundle, version: 4 }),
+    clock,
     logger: log.logger,
   });
   t.teardown(() => endpoint.close());
@@ -248,6 +249,11 @@ test('our endpoint is one that we take', async (t) => {
   t.like(bundle, { sequence: 4, refreshHintSeconds: 300 });
   t.deepEqual(bundle.roots.map(String), roots.map(String));
   await t.throwsAsync(fetchBundle({ ...from, url: `${url}else` }), { message: /got 404/ });
+  // Two of the 60 that an address has at once are used up; the clock stands still.
+  for (let at = 0; at < 58; at += 1) await fetchBundle({ ...from, url });
+  await t.throwsAsync(fetchBundle({ ...from, url }), { message: /got 429/ });
+  await clock.advance(500);
+  await t.notThrowsAsync(fetchBundle({ ...from, url }));
 });
 
 test('the hint counts within bounds, and a failure is tried again sooner', (t) => {

@@ -1,0 +1,69 @@
+import type { MonotonicClock } from '../../common/clock.ts';
+import type { HauberkError } from '../../common/errors.ts';
+import { clientNetwork } from '../../common/ip-address.ts';
+import { KeyedBuckets } from '../../common/keyed-buckets.ts';
+import type { Rate } from '../../common/rate-limit.ts';
+import { RateLimited } from './rate-limited.ts';
+
+/**
+ * Certificates of one identity, or for one token. A thousand sidecars of a service that come back at
+ * once, and certificates of ten seconds for all of them, are within it; a loop that fills the log is not.
+ */
+const ISSUE_RATE: Rate = { burst: 2_000, perSecond: 250 };
+
+/**
+ * Calls of operators. Scripts that make a token for each of a thousand services are within it; one
+ * that asks in a loop without a pause is not.
+ */
+const OPERATOR_RATE: Rate = { burst: 1_000, perSecond: 100 };
+
+/** A person who mistypes is within it. */
+const WRONG_TOKEN_RATE: Rate = { burst: 20, perSecond: 0.5 };
+
+/**
+ * Bounds what one caller can make the control plane do. A call is charged to who has proven to make
+ * it: an identity by its certificate, a token by its secret. One that proves nothing is charged to the
+ * address that it comes from (a /64 of IPv6), never to a name that it contains. It keeps nobody out
+ * who proves himself, also at the same address: what it costs is one look-up and one hash.
+ */
+export interface CallerLimits {
+  /** A request for a certificate, by somebody who may have it. @throws RequestError `rate-limited` */
+  issue(proven: { readonly spiffeId: string } | { readonly tokenId: string }): void;
+  /** A call of an operator. @throws RequestError `rate-limited` */
+  operator(spiffeId: string): void;
+  /**
+   * Somebody at this address sent a token whose secret is wrong.
+   *
+   * @returns what the caller is told: why it was refused, or only that it came too often
+   */
+  wrongToken(address: string, why: HauberkError): HauberkError;
+}
+
+/** Creates the limits of a control plane. */
+export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): CallerLimits {
+  const issued = new KeyedBuckets(clock, ISSUE_RATE);
+  const operators = new KeyedBuckets(clock, OPERATOR_RATE);
+  const wrongTokens = new KeyedBuckets(clock, WRONG_TOKEN_RATE);
+  const charge = (buckets: KeyedBuckets, key: string, what: string): void => {
+    if (!buckets.take(key)) throw new RateLimited(what, buckets.retryAfterMs(key));
+  };
+  return {
+    issue(proven) {
+      if ('tokenId' in proven) {
+        const { tokenId } = proven;
+        charge(issued, `token ${tokenId}`, `requests with the join token ${tokenId}`);
+      } else {
+        charge(issued, proven.spiffeId, `requests of ${proven.spiffeId}`);
+      }
+    },
+    operator: (spiffeId) => charge(operators, spiffeId, `calls of ${spiffeId}`),
+    wrongToken(address, why) {
+      const network = clientNetwork(address);
+      if (wrongTokens.take(network)) return why;
+      return new RateLimited(
+        'wrong join tokens from this address',
+        wrongTokens.retryAfterMs(network),
+      );
+    },
+  };
+}
