@@ -1,10 +1,10 @@
 import { Metadata } from '@grpc/grpc-js';
 import type { LocalAllowance } from '../common/authorization/local-policy.ts';
-import type { Clock } from '../common/clock.ts';
 import type { HostPort } from '../common/config/address.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../common/rpc/channel.ts';
+import { callDeadline } from '../common/rpc/deadline.ts';
 import { AdminClient as AdminStub } from '../proto/gen/hauberk/v1/admin.ts';
 import type * as wire from '../proto/gen/hauberk/v1/admin.ts';
 import { type AuthorityClient, authorityCalls } from './client-authority.ts';
@@ -191,18 +191,17 @@ export interface AdminClient extends MeshConfigClient, AuthorityClient, BundleCl
 export interface AdminClientOptions {
   readonly address: HostPort;
   readonly credential: AdminCredential;
-  readonly clock: Clock;
 }
 
 /** A person is waiting: no answer by now is an answer too. */
 const DEADLINE_MS = 10_000;
 
 /** Connects with the first call; close it to let the process end. */
-export function connectAdmin({ address, credential, clock }: AdminClientOptions): AdminClient {
+export function connectAdmin({ address, credential }: AdminClientOptions): AdminClient {
   const { trustDomain, roots, privateKey, chain } = credential;
   const channel = createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
   const stub = channel.client(AdminStub);
-  const ask = asker(channel, clock);
+  const ask = asker(channel);
   const status: AdminClient['status'] = async () => {
     const { workloads, keysEncrypted, federated } = await ask<wire.ListWorkloadsResponse>(
       (...rest) => stub.listWorkloads({}, ...rest),
@@ -299,10 +298,10 @@ export function connectAdmin({ address, credential, clock }: AdminClientOptions)
   };
 }
 
-function asker(channel: ControlPlaneChannel, clock: Clock): Ask {
+function asker(channel: ControlPlaneChannel): Ask {
   return (start) =>
     new Promise((resolve, reject) => {
-      const options = { deadline: clock.now() + DEADLINE_MS };
+      const options = { deadline: callDeadline(DEADLINE_MS) };
       start(new Metadata(), options, (error, response) => {
         if (error === null) resolve(response);
         else reject(channel.explain(error));

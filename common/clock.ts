@@ -24,17 +24,13 @@ export interface MonotonicClock {
 }
 
 /** The only way to time in this code base, so that tests can own it. */
-export interface Clock extends WallClock, MonotonicClock {
-  /** @deprecated It does not say which clock: `epochMs` for dates, `monotonicMs` for durations. */
-  now(): number;
-}
+export interface Clock extends WallClock, MonotonicClock {}
 
 /** The longest delay that a Node.js timer takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The machine's clock. */
 export const systemClock: Clock = {
-  now: () => Date.now(),
   epochMs: () => Date.now() as EpochMs,
   monotonicMs: () => performance.now() as MonotonicMs,
   after(delayMs, callback) {

@@ -30,6 +30,6 @@ export async function restoreBackup(options: RestoreOptions): Promise<number> {
     });
   });
   const { snapshot, createdMs } = await decodeBackup(bytes, unlockKey);
-  await restoreSnapshot(path.join(dataDir, 'hauberk.db'), snapshot, clock.now());
+  await restoreSnapshot(path.join(dataDir, 'hauberk.db'), snapshot, clock.epochMs());
   return createdMs;
 }

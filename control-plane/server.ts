@@ -110,7 +110,7 @@ export async function startControlPlane(
         'encrypt them with `hauberk ca rekey` or --unlock-key-file',
     );
   }
-  const source = { store, trustDomain, nowMs: clock.now() };
+  const source = { store, trustDomain, nowMs: clock.epochMs() };
   const upstream = upstreamPaths(settings);
   const first = await readUpstreamIssuer(upstream, source);
   const authorities = await openAuthoritySource({ ...source, first });
@@ -212,7 +212,7 @@ export async function startControlPlane(
     ),
   );
   registerControlPlaneGauges(metricsRegistry, {
-    tokens: async () => countTokens(await tokens.list(), clock.now()),
+    tokens: async () => countTokens(await tokens.list(), clock.epochMs()),
     sidecarsConnected: () => registry.connected,
     connectionsOpen: () => listener.connections,
     viewVersion: () => view.version,
@@ -260,7 +260,7 @@ export async function startControlPlane(
       const vault = await readVault(plainStore);
       const snapshot = await plainStore.snapshot();
       const lock = dataKey === undefined || vault === undefined ? undefined : { dataKey, vault };
-      return encodeBackup(snapshot, clock.now(), lock);
+      return encodeBackup(snapshot, clock.epochMs(), lock);
     },
     async drainAndClose(hurried) {
       draining = true;

@@ -39,10 +39,10 @@ export function createOwnAddresses(options: OwnAddressesOptions): OwnAddresses {
 
   const refresh = (): void => {
     known = new Set(read().flatMap((address) => canonicalAddress(address) ?? []));
-    readMs = clock.now();
+    readMs = clock.monotonicMs();
   };
   const refreshIfOld = (): void => {
-    if (clock.now() - readMs >= MAX_AGE_MS) refresh();
+    if (clock.monotonicMs() - readMs >= MAX_AGE_MS) refresh();
   };
   const reachable = (): readonly string[] => {
     refreshIfOld();

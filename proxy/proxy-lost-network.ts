@@ -49,8 +49,8 @@ export function watchNetwork({ clock, read = readInterfaces }: NetworkWatchOptio
     const { addressed, present } = read();
     if (addressed.length > 0) had = addressed;
     const isGone = had.length > 0 && !had.some((name) => present.has(name));
-    goneSinceMs = isGone ? (goneSinceMs ?? clock.now()) : undefined;
-    if (goneSinceMs !== undefined && clock.now() - goneSinceMs >= LOST_AFTER_MS) {
+    goneSinceMs = isGone ? (goneSinceMs ?? clock.monotonicMs()) : undefined;
+    if (goneSinceMs !== undefined && clock.monotonicMs() - goneSinceMs >= LOST_AFTER_MS) {
       return lost.abort(networkLost());
     }
     timer = clock.after(INTERVAL_MS, look);

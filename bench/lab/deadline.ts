@@ -21,9 +21,9 @@ export async function eventually(
   ask: () => Promise<boolean>,
   deadlineMs: number,
 ): Promise<void> {
-  const endMs = systemClock.now() + deadlineMs;
+  const endMs = systemClock.monotonicMs() + deadlineMs;
   while (!(await ask())) {
-    if (systemClock.now() > endMs) throw notInTime(what, deadlineMs);
+    if (systemClock.monotonicMs() > endMs) throw notInTime(what, deadlineMs);
     await pause(ASK_EVERY_MS);
   }
 }

@@ -25,7 +25,7 @@ export function runAdminCommand<Table extends AdminTable>(
   return runCommand(spec, context, async (settings, operands) => {
     const { admin, controlPlane } = settings as SettingsOf<typeof ADMIN_SETTINGS>;
     const credential = readAdminCredential(admin);
-    const client = connectAdmin({ address: controlPlane, credential, clock: context.clock });
+    const client = connectAdmin({ address: controlPlane, credential });
     try {
       context.stdout.write(await action(client, settings, operands));
       return 0;

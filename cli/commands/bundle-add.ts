@@ -57,7 +57,7 @@ const spec: CommandSpec<typeof settings> = {
 export function bundleAdd(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, given) => {
     const { file, url, endpointId, json } = given;
-    const nowMs = context.clock.now();
+    const nowMs = context.clock.epochMs();
     const document = file === undefined ? undefined : readOperatorFile(file);
     if (given.trustDomain !== undefined) {
       const request = { trustDomain: given.trustDomain, document, url, endpointId };

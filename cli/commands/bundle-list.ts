@@ -18,7 +18,7 @@ export function bundleList(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { json }) => {
     const bundle = await client.listBundle();
     if (json) return formatJson(bundleDocument(bundle));
-    const nowMs = context.clock.now();
+    const nowMs = context.clock.epochMs();
     context.stderr.write(federationComplaints(bundle.federated, nowMs));
     return bundleReport(bundle, nowMs);
   });

@@ -47,6 +47,6 @@ export function bundleRemove(context: CliContext): Promise<number> {
     if (given.trustDomain !== undefined) await client.unfederate(given.trustDomain);
     const bundle = await client.listBundle();
     if (json) return formatJson(bundleDocument(bundle));
-    return bundleReport(bundle, context.clock.now());
+    return bundleReport(bundle, context.clock.epochMs());
   });
 }

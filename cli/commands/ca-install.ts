@@ -37,6 +37,6 @@ export function caInstall(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { newRoot, json }, [file = '']) => {
     const authority = await client.installIssuer({ chain: readOperatorFile(file), newRoot });
     if (json) return formatJson(authorityDocument(authority));
-    return authorityReport(authority, context.clock.now());
+    return authorityReport(authority, context.clock.epochMs());
   });
 }

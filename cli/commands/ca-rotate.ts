@@ -54,16 +54,13 @@ export function caRotate(context: CliContext): Promise<number> {
       });
     }
     const graceSeconds = grace ?? DEFAULT_GRACE_SECONDS;
-    const started = await ask(given, context, (client) =>
-      client.rotateRoot({ compromised, graceSeconds }),
-    );
+    const started = await ask(given, (client) => client.rotateRoot({ compromised, graceSeconds }));
     if (detach) {
       const text = `${started.rotation?.phase ?? 'stable'}; watch it with: hauberk ca status\n`;
       context.stdout.write(json ? `${JSON.stringify(authorityDocument(started))}\n` : text);
       return 0;
     }
-    const look = (): Promise<AuthorityInfo> =>
-      ask(given, context, (client) => client.getAuthority());
+    const look = (): Promise<AuthorityInfo> => ask(given, (client) => client.getAuthority());
     return watchRotation(started, look, { ...context, json });
   });
 }
@@ -74,11 +71,10 @@ export function caRotate(context: CliContext): Promise<number> {
  */
 async function ask(
   { admin, controlPlane }: SettingsOf<typeof ADMIN_SETTINGS>,
-  { clock }: CliContext,
   question: (client: AdminClient) => Promise<AuthorityInfo>,
 ): Promise<AuthorityInfo> {
   const credential = readAdminCredential(admin);
-  const client = connectAdmin({ address: controlPlane, credential, clock });
+  const client = connectAdmin({ address: controlPlane, credential });
   try {
     return await question(client);
   } finally {

@@ -19,6 +19,6 @@ export function caStatus(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { json }) => {
     const authority = await client.getAuthority();
     if (json) return formatJson(authorityDocument(authority));
-    return authorityReport(authority, context.clock.now());
+    return authorityReport(authority, context.clock.epochMs());
   });
 }

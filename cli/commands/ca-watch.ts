@@ -36,7 +36,7 @@ export async function watchRotation(
     const { rotation } = authority;
     if (json) show.line(JSON.stringify(authorityDocument(authority)), rotation);
     else if (rotation !== undefined) {
-      show.text(rotationReport(rotation, options.clock.now()), rotation);
+      show.text(rotationReport(rotation, options.clock.epochMs()), rotation);
     }
     if (rotation === undefined) break;
     await sleep(INTERVAL_MS);
@@ -57,13 +57,13 @@ async function patiently(
   look: () => Promise<AuthorityInfo>,
   { stderr, clock }: WatchOptions,
 ): Promise<AuthorityInfo> {
-  const sinceMs = clock.now();
+  const sinceMs = clock.monotonicMs();
   let told = '';
   for (;;) {
     try {
       return await look();
     } catch (error) {
-      if (clock.now() - sinceMs > PATIENCE_MS) throw error;
+      if (clock.monotonicMs() - sinceMs > PATIENCE_MS) throw error;
       const sentence = describeError(error);
       if (sentence !== told) stderr.write(`${sentence}; trying again\n`);
       told = sentence;

@@ -34,7 +34,7 @@ const spec: CommandSpec<typeof settings> = {
 export function certsVerify(context: CliContext): Promise<number> {
   return runCommand(spec, context, async ({ head: noted, json, admin, controlPlane }) => {
     const credential = readAdminCredential(admin);
-    const client = connectAdmin({ address: controlPlane, credential, clock: context.clock });
+    const client = connectAdmin({ address: controlPlane, credential });
     try {
       const { entries, links, head, findings } = await client.verifyCertificates(noted);
       const end = `${head.sequence}:${head.hash}`;

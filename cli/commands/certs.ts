@@ -44,7 +44,7 @@ const HEADER = ['SERIAL', 'SERVICE', 'NAMESPACE', 'ISSUED', 'EXPIRES', 'PROOF'];
 export function certs(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { limit, namespace, service, json }) => {
     const certificates = await client.listCertificates({ limit, namespace, service });
-    const nowMs = context.clock.now();
+    const nowMs = context.clock.epochMs();
     if (json) return formatJson({ certificates: certificates.map(certificateDocument) });
     const rows = certificates.map((certificate) => [
       certificate.serial,

@@ -34,12 +34,13 @@ export async function awaitSidecars(
   { viewVersion }: MeshConfigOutcome,
   clock: Clock,
 ): Promise<Progress> {
-  const deadlineMs = clock.now() + WAIT_MS;
+  const deadlineMs = clock.monotonicMs() + WAIT_MS;
   for (;;) {
     const connected = (await client.listWorkloads()).filter((workload) => workload.connected);
     const reached = connected.filter((workload) => workload.acknowledgedVersion >= viewVersion);
     const progress = { connected: connected.length, reached: reached.length };
-    if (progress.reached === progress.connected || clock.now() >= deadlineMs) return progress;
+    if (progress.reached === progress.connected || clock.monotonicMs() >= deadlineMs)
+      return progress;
     // A timer of the clock would not keep the process alive.
     await pause(ASK_INTERVAL_MS);
   }

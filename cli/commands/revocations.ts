@@ -21,7 +21,7 @@ export function revocations(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { json }) => {
     const list = await client.listRevocations();
     if (json) return formatJson({ revocations: list.map(revocationDocument) });
-    const nowMs = context.clock.now();
+    const nowMs = context.clock.epochMs();
     const rows = list.map((one) => [
       one.service,
       one.namespace,

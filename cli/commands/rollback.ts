@@ -54,7 +54,7 @@ export function rollback(context: CliContext): Promise<number> {
       }
       const rows = versions.map(({ version, appliedMs, origin }) => [
         version,
-        appliedMs === undefined ? '' : formatMoment(appliedMs, clock.now()),
+        appliedMs === undefined ? '' : formatMoment(appliedMs, clock.epochMs()),
         origin,
       ]);
       return formatTable(HEADER, rows);

@@ -46,7 +46,7 @@ const NOT_ENCRYPTED =
 export function status(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { json }) => {
     const { workloads, keysEncrypted, federated } = await client.status();
-    const nowMs = context.clock.now();
+    const nowMs = context.clock.epochMs();
     if (json) {
       const sidecars = workloads.map((one) => sidecarDocument(one, nowMs));
       return formatJson({ sidecars, keysEncrypted, federated: federated.map(federatedDocument) });

@@ -53,7 +53,7 @@ export function tokenCreate(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { namespace, service, ttl, uses, json }) => {
     const request = { namespace, service, ttlSeconds: ttl, uses: uses === 0 ? undefined : uses };
     const { joinToken, token } = await client.createToken(request);
-    const nowMs = context.clock.now();
+    const nowMs = context.clock.epochMs();
     if (json) return formatJson({ joinToken, ...tokenDocument(token, nowMs) });
     const scope = `${token.service ?? 'any service'} in ${token.namespace}`;
     const expiry = formatMoment(token.expiresMs, nowMs);

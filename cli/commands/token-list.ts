@@ -20,7 +20,7 @@ const HEADER = ['ID', 'NAMESPACE', 'SERVICE', 'STATE', 'USES', 'CREATED', 'EXPIR
 export function tokenList(context: CliContext): Promise<number> {
   return runAdminCommand(spec, context, async (client, { json }) => {
     const tokens = await client.listTokens();
-    const nowMs = context.clock.now();
+    const nowMs = context.clock.epochMs();
     if (json) return formatJson({ tokens: tokens.map((token) => tokenDocument(token, nowMs)) });
     const rows = tokens.map((token) => [
       token.id,

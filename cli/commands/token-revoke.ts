@@ -34,7 +34,7 @@ export function tokenRevoke(context: CliContext): Promise<number> {
     const { json, withCertificates } = options;
     const { token, certificates } = await client.revokeToken(id, { withCertificates });
     if (json) {
-      const document = tokenDocument(token, context.clock.now());
+      const document = tokenDocument(token, context.clock.epochMs());
       return formatJson(withCertificates ? { ...document, certificates } : document);
     }
     const also = withCertificates ? `, and so are ${certificates} certificates` : '';

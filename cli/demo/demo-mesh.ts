@@ -134,7 +134,7 @@ async function makeToken(options: {
 }): Promise<string> {
   const credential = readAdminCredential(path.join(options.dataDirectory, 'admin.pem'));
   const address = { host: '127.0.0.1', port: options.controlPlanePort };
-  const admin = connectAdmin({ address, credential, clock: options.clock });
+  const admin = connectAdmin({ address, credential });
   try {
     const scope = { namespace: 'demo', service: undefined, ttlSeconds: 60 };
     const { joinToken } = await admin.createToken({ ...scope, uses: 1 + API_INSTANCES });

@@ -29,18 +29,18 @@ const ONCE_DEADLINE_MS = 50_000;
  * Throws DemoError when a process ends, or when the certificates do not rotate in time.
  */
 export async function runDemo({ once, screen, clock, signal }: DemoOptions): Promise<DemoReport> {
-  const deadlineMs = clock.now() + ONCE_DEADLINE_MS;
+  const deadlineMs = clock.monotonicMs() + ONCE_DEADLINE_MS;
   const mesh = await startDemoMesh(clock);
   try {
     const show = screen === undefined ? undefined : createLogUpdate(screen);
     while (!signal.aborted && !(once && hasRotated(mesh))) {
-      show?.(renderDemo(mesh, await demoReport(mesh), clock.now()));
-      if (once && clock.now() > deadlineMs) throw notInTime(mesh);
+      show?.(renderDemo(mesh, await demoReport(mesh), clock.epochMs()));
+      if (once && clock.monotonicMs() > deadlineMs) throw notInTime(mesh);
       await sleep(clock, FRAME_MS, signal).catch(() => undefined);
     }
     await mesh.finishLoad();
     const report = await demoReport(mesh);
-    show?.(renderDemo(mesh, report, clock.now()));
+    show?.(renderDemo(mesh, report, clock.epochMs()));
     show?.done();
     return report;
   } finally {

@@ -139,7 +139,7 @@ async function tapWire(
   const to = peerAddress === undefined ? addresses : [peerAddress];
   const path = choosePath({ from: interfaces, to, networkInterface });
   const capture = belongings.hold(await startCapture(from, path.networkInterface));
-  return { path, caller, capture, startedMs: clock.now() };
+  return { path, caller, capture, startedMs: clock.monotonicMs() };
 }
 
 /**
@@ -166,7 +166,7 @@ async function conclude(
     from: from.name,
     peer: { host: path.address, port: hbonePort },
     networkInterface: path.networkInterface,
-    durationMs: Math.round(clock.now() - startedMs),
+    durationMs: Math.round(clock.monotonicMs() - startedMs),
     capture: statistics,
     wire: analysis.finish(),
   };

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
+import type { MonotonicClock } from '../clock.ts';
 import { systemErrorCode } from '../errors.ts';
 import { rootDigest } from '../pki/digest.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
@@ -12,6 +13,7 @@ export interface PinSettings extends ServerAddress {
   readonly rootDigest: string;
   /** For connecting, the handshake and everything. */
   readonly timeoutMs: number;
+  readonly clock: MonotonicClock;
   readonly signal?: AbortSignal;
 }
 
@@ -37,7 +39,7 @@ const LEAVE_TIMEOUT_MS = 1_000;
 export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   const target = `the control plane at ${formatAddress(settings)}`;
   const { promise, resolve, reject } = Promise.withResolvers<X509Certificate>();
-  const { host, port, signal } = settings;
+  const { host, port, signal, clock } = settings;
   const socket = connect({
     host,
     port,
@@ -50,9 +52,8 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   });
   const fail = (code: 'timeout' | 'cancelled', sentence: string): void =>
     reject(new RpcError(code, `${target} ${sentence}`));
-  const timeout = setTimeout(
-    () => fail('timeout', `did not answer within ${settings.timeoutMs} ms`),
-    settings.timeoutMs,
+  const timeout = clock.after(settings.timeoutMs, () =>
+    fail('timeout', `did not answer within ${settings.timeoutMs} ms`),
   );
   const onAbort = (): void => fail('cancelled', 'was not waited for');
   signal?.addEventListener('abort', onAbort, { once: true });
@@ -67,17 +68,17 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   try {
     return await promise;
   } finally {
-    clearTimeout(timeout);
+    timeout.cancel();
     signal?.removeEventListener('abort', onAbort);
-    if (secure) leave(socket);
+    if (secure) leave(socket, clock);
     else socket.destroy();
   }
 }
 
 // Closed the hard way, the server would not get to the end of the handshake, and count a failed one.
-function leave(socket: TLSSocket): void {
-  const force = setTimeout(() => socket.destroy(), LEAVE_TIMEOUT_MS);
-  socket.once('close', () => clearTimeout(force));
+function leave(socket: TLSSocket, clock: MonotonicClock): void {
+  const force = clock.after(LEAVE_TIMEOUT_MS, () => socket.destroy());
+  socket.once('close', () => force.cancel());
   socket.resume();
   socket.end();
 }

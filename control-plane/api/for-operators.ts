@@ -28,11 +28,11 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
   return (action) => (call, callback) => {
     void (async () => {
       try {
-        const { spiffeId } = requireAdmin(callerOf(call, clock.now()), options);
+        const { spiffeId } = requireAdmin(callerOf(call, clock.epochMs()), options);
         limits.operator(spiffeId.uri);
         callback(null, await action(call.request));
       } catch (thrown) {
-        const { reason, error } = toRefusal(thrown, clock.now());
+        const { reason, error } = toRefusal(thrown, clock.epochMs());
         metrics.callsRefused.inc({ service: 'admin', reason });
         const line = { event: 'admin-refused', reason, peer: call.getPeer() };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');

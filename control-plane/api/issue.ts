@@ -86,7 +86,7 @@ export function createIssueHandler(
       trustDomain: ca.trustDomain,
       view,
       roots: callerRootsOf(ca.current()),
-      nowMs: clock.now(),
+      nowMs: clock.epochMs(),
       renewAfterExpiryMs,
     });
     limits.issue({ spiffeId: spiffeId.uri });
@@ -123,7 +123,7 @@ export function createIssueHandler(
       try {
         const { chain, bundle, issuance } = await issue(
           request,
-          callerOf(call, clock.now()),
+          callerOf(call, clock.epochMs()),
           peerAddress(call),
         );
         metrics.certificatesIssued.inc({ proof: issuance.proof });
@@ -138,7 +138,7 @@ export function createIssueHandler(
           serverTimeMs: issuance.issuedMs,
         });
       } catch (thrown) {
-        const { reason, error } = toRefusal(thrown, clock.now());
+        const { reason, error } = toRefusal(thrown, clock.epochMs());
         metrics.issueRefused.inc({ reason });
         const [peer, spiffeId] = [call.getPeer(), request.spiffeId.slice(0, MAX_LOGGED)];
         const line = { event: 'issue-refused', reason, peer, spiffeId };

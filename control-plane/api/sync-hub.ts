@@ -81,19 +81,19 @@ export function createSyncHub({ view, clock, pushSeconds }: SyncHubOptions): Syn
   };
   const flush = (): void => {
     timer = undefined;
-    lastFlushMs = clock.now();
+    lastFlushMs = clock.monotonicMs();
     for (const subscriber of subscribers) {
       if (subscriber.version === view.version) continue;
       if (subscriber.busy) subscriber.behind = true;
       else push(subscriber);
     }
-    if (changedMs !== undefined) pushSeconds.observe((clock.now() - changedMs) / 1000);
+    if (changedMs !== undefined) pushSeconds.observe((clock.monotonicMs() - changedMs) / 1000);
     changedMs = undefined;
   };
   const stopListening = view.onChange(() => {
-    changedMs ??= clock.now();
+    changedMs ??= clock.monotonicMs();
     if (timer !== undefined) return;
-    const waitMs = lastFlushMs + PUSH_INTERVAL_MS - clock.now();
+    const waitMs = lastFlushMs + PUSH_INTERVAL_MS - clock.monotonicMs();
     if (waitMs <= 0) flush();
     else timer = clock.after(waitMs, flush);
   });

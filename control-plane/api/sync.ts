@@ -61,7 +61,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   let closed = false;
 
   const refuse = (call: Call, thrown: unknown): void => {
-    const { reason, error } = toRefusal(thrown, clock.now());
+    const { reason, error } = toRefusal(thrown, clock.epochMs());
     metrics.callsRefused.inc({ service: 'discovery', reason });
     const line = { event: 'sync-refused', reason, peer: call.getPeer() };
     if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a Sync stream failed');
@@ -70,7 +70,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   };
   /** An end that belongs to the life of a stream is no refusal. */
   const finish = (call: Call, planned: RequestError): void => {
-    const { reason, error } = toRefusal(planned, clock.now());
+    const { reason, error } = toRefusal(planned, clock.epochMs());
     logger.debug({ event: 'sync-ended', reason, peer: call.getPeer() }, error.message);
     call.emit('error', error);
   };
@@ -84,7 +84,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
       call.on('error', () => undefined);
       try {
         if (closed) throw goingAway();
-        const caller = requireWorkload(callerOf(call, clock.now()), options);
+        const caller = requireWorkload(callerOf(call, clock.epochMs()), options);
         const stream = openStream(call, caller, options, {
           onRefused: (thrown) => refuse(call, thrown),
           onFinished: (planned) => finish(call, planned),
@@ -133,7 +133,7 @@ function openStream(
   const helloTimer = clock.after(HELLO_TIMEOUT_MS, () => {
     end(malformed(`Hello within ${HELLO_TIMEOUT_MS / 1000} seconds, got nothing`));
   });
-  const expiryTimer = clock.after(notAfterMs - clock.now(), () => finish(certificateExpired()));
+  const expiryTimer = clock.after(notAfterMs - clock.epochMs(), () => finish(certificateExpired()));
   const leave = (): void => {
     if (ended) return;
     ended = true;

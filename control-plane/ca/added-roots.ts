@@ -56,7 +56,7 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
   return {
     async add(pem) {
       const given = read(pem);
-      const nowMs = clock.now();
+      const nowMs = clock.epochMs();
       const bundle = await change((present) => {
         const { trustDomain, roots, added = [] } = present;
         for (const root of given) requireUsable(root, trustDomain, nowMs);

@@ -105,12 +105,12 @@ export async function openCertificateAuthority(
 ): Promise<CertificateAuthority> {
   const { store, clock, logger, trustDomain } = options;
   const authorities =
-    options.authorities ?? (await openAuthoritySource({ ...options, nowMs: clock.now() }));
+    options.authorities ?? (await openAuthoritySource({ ...options, nowMs: clock.epochMs() }));
   const renewal = { authorities, trustDomain, clock, logger };
 
   const sign = ({ issuer, root }: Authorities, wanted: IssueOptions) => {
     const { publicKey, spiffeId, lifetimeMs, proof, backdateMs } = wanted;
-    const issuedMs = clock.now();
+    const issuedMs = clock.epochMs();
     const leaf = issueLeaf(issuer, {
       publicKey,
       spiffeId,
@@ -165,7 +165,7 @@ export async function openCertificateAuthority(
     loggedIdentities: () => loggedIdentities(store),
     issuanceBySerial: (serial) => issuanceBySerial(store, serial),
     issuanceOf: (certificate, spiffeId) => issuanceOf(store, certificate, spiffeId),
-    health: () => caHealth(authorities.current(), clock.now()),
+    health: () => caHealth(authorities.current(), clock.epochMs()),
 
     async maintain() {
       try {
@@ -179,7 +179,7 @@ export async function openCertificateAuthority(
       for (const reason of ca.health().reasons) {
         logger.warn({ event: 'authority-near-end' }, reason);
       }
-      await authorities.change((present) => pruneRetired(present, clock.now()));
+      await authorities.change((present) => pruneRetired(present, clock.epochMs()));
     },
   };
   await renewIssuer(renewal);

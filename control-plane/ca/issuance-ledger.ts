@@ -100,7 +100,7 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
         const link = decodeLink(first);
         const sealed = await Promise.all(link.entries.map((key) => store.get(key)));
         const old = sealed.filter((entry) => entry !== undefined);
-        if (!old.every((entry) => isForgettable(entry, clock.now()))) return;
+        if (!old.every((entry) => isForgettable(entry, clock.epochMs()))) return;
         const { succeeded } = await store.transact(
           [{ key: first.key, modRevision: first.modRevision }],
           [...old.flatMap(forgetEntry), { kind: 'delete', key: first.key }, putBase(link)],

@@ -23,7 +23,7 @@ export async function renewIssuer(options: IssuerRenewalOptions): Promise<void> 
   const { authorities, clock, logger, trustDomain } = options;
   const before = authorities.current().issuer.certificate;
   const { issuer } = await authorities.change((present) =>
-    successor(present, trustDomain, clock.now()),
+    successor(present, trustDomain, clock.epochMs()),
   );
   if (issuer.certificate.raw.equals(before.raw)) return;
   const notAfterMs = issuer.certificate.validToDate.getTime();

@@ -104,7 +104,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
       one.federation = {
         ...federation,
         bundle: next,
-        refreshedMs: clock.now(),
+        refreshedMs: clock.epochMs(),
         failure: undefined,
       };
       one.complaint = undefined;
@@ -112,7 +112,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
       if (closed) return;
       const sentence = describeError(error);
       const { failure } = federation;
-      const sinceMs = failure?.sinceMs ?? clock.now();
+      const sinceMs = failure?.sinceMs ?? clock.epochMs();
       one.federation = { ...federation, failure: { sinceMs, sentence } };
       if (one.complaint !== sentence) {
         one.complaint = sentence;
@@ -156,7 +156,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     const key = FEDERATION_PREFIX + trustDomain;
     await write([{ kind: 'put', key, value: encodeSource(source) }, putBundle(bundle)]);
     followed.get(trustDomain)?.timer?.cancel();
-    const refreshedMs = url === undefined ? undefined : clock.now();
+    const refreshedMs = url === undefined ? undefined : clock.epochMs();
     const one: Followed = { federation: { ...source, bundle, refreshedMs } };
     followed.set(trustDomain, one);
     follow(one, nextRefreshMs(bundle.refreshHintSeconds, false));

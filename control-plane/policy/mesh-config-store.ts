@@ -122,7 +122,7 @@ export async function openMeshConfigStore(
     if (current.version > 0 && document === current.document) {
       return { current, changed: false, revision: currentRevision };
     }
-    const next = { version: current.version + 1, document, appliedMs: clock.now(), origin };
+    const next = { version: current.version + 1, document, appliedMs: clock.epochMs(), origin };
     const value = encodeConfig(next);
     const outdated = await outdatedKeys();
     const { succeeded, revision: at } = await store.transact(

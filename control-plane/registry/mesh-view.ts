@@ -153,7 +153,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   const watch = await store.watch(MESH_PREFIX, revision + 1, apply);
 
   const presentRevocations = (): RevocationList => {
-    list = (list ?? new RevocationList([...revoked.values()])).without(clock.now());
+    list = (list ?? new RevocationList([...revoked.values()])).without(clock.epochMs());
     return list;
   };
   const presentBundle = (): TrustBundle => {

@@ -142,7 +142,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     const { record } = connection;
     const { instanceId } = record;
     const update = (change: Parameters<KnownSidecars['update']>[1]): void => {
-      if (isCurrent(connection)) known.update(instanceId, { ...change, lastSeenMs: clock.now() });
+      if (isCurrent(connection))
+        known.update(instanceId, { ...change, lastSeenMs: clock.epochMs() });
     };
     return {
       acknowledge: (acknowledgedVersion, bundleVersion) =>
@@ -186,7 +187,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         const connection: Connection = { ...arrival, left: false };
         const before = connections.get(record.instanceId);
         connections.set(record.instanceId, connection);
-        known.connected(record, arrival, clock.now());
+        known.connected(record, arrival, clock.epochMs());
         before?.onReplaced();
         // Each renewal of its certificate brings a sidecar here again.
         const level = before === undefined ? 'info' : 'debug';
@@ -197,7 +198,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         );
         return registrationOf(connection);
       }),
-    list: () => known.list(view.sidecars, clock.now()),
+    list: () => known.list(view.sidecars, clock.epochMs()),
     close() {
       closed = true;
       session.close();

@@ -103,7 +103,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
 
   /** Expired ones too: they could be renewed for a while. */
   const revokeSerials = async (issuances: readonly Issuance[]): Promise<RevocationRecord[]> => {
-    const revokedMs = clock.now();
+    const revokedMs = clock.epochMs();
     const records = issuances.map(({ spiffeId, serial, notAfterMs }) => ({
       spiffeId,
       serial,
@@ -124,7 +124,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
   return {
     async revokeIdentity(spiffeId) {
       requireRevocable(spiffeId, ca.trustDomain);
-      const revokedMs = clock.now();
+      const revokedMs = clock.epochMs();
       // First for as long as any certificate can live: the log tells the exact end only when nothing
       // is issued any more.
       const longest = revokedMs + MAX_LEAF_LIFETIME_MS;
@@ -161,7 +161,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     },
 
     async revokeToken(id) {
-      const expiresMs = clock.now() + MAX_LEAF_LIFETIME_MS;
+      const expiresMs = clock.epochMs() + MAX_LEAF_LIFETIME_MS;
       const token = await tokens.revoke(id);
       const value = Buffer.from(JSON.stringify({ expiresMs }));
       await store.transact([], [{ kind: 'put', key: revokedTokenKey(id), value }]);
@@ -173,14 +173,14 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     readmit: (spiffeId) =>
       changeIdentity(spiffeId, (record) => {
         if (record === undefined || record.readmittedMs !== undefined) throw notRevoked(spiffeId);
-        const readmittedMs = clock.now();
+        const readmittedMs = clock.epochMs();
         // Every certificate that was issued until now is backdated by so much.
         return { ...record, readmittedMs, notBeforeMs: readmittedMs - CLOCK_SKEW_MS };
       }),
 
     async list() {
       const { entries } = await store.range(REVOKED_PREFIX);
-      const nowMs = clock.now();
+      const nowMs = clock.epochMs();
       return entries
         .map(decodeRevocation)
         .filter((record) => isBan(record) || record.expiresMs > nowMs)
@@ -190,7 +190,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     admit: (applicant) => requireUnrevoked(applicant, options),
 
     async prune() {
-      const over = clock.now() - KEEP_EXPIRED_MS;
+      const over = clock.epochMs() - KEEP_EXPIRED_MS;
       const [{ entries }, ofTokens] = await Promise.all([
         store.range(REVOKED_PREFIX),
         store.range(REVOKED_TOKENS_PREFIX),

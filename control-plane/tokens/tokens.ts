@@ -97,7 +97,7 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
   };
   const judge = async (token: JoinToken, spiffeId: SpiffeId): Promise<Redemption> => {
     const [stored, revision] = (await find(token.id)) ?? [undefined, 0];
-    const record = judgeToken(stored, { token, roots: roots(), spiffeId, nowMs: clock.now() });
+    const record = judgeToken(stored, { token, roots: roots(), spiffeId, nowMs: clock.epochMs() });
     const value = encodeToken({ ...record, uses: record.uses + 1 });
     return {
       tokenId: token.id,
@@ -112,7 +112,7 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
       const { pinned } = roots();
       if (pinned === undefined) throw rootInDoubt();
       const { namespace, service, ttlMs, uses } = scope;
-      const [id, secret, createdMs] = [generateId(), generateSecret(), clock.now()];
+      const [id, secret, createdMs] = [generateId(), generateSecret(), clock.epochMs()];
       const record: TokenRecord = {
         id,
         namespace,
@@ -147,7 +147,7 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
           const [record, revision] = (await find(id)) ?? [];
           if (record === undefined || revision === undefined) throw notFound(id);
           if (record.revokedMs !== undefined) return withoutHash(record);
-          const revoked = { ...record, revokedMs: clock.now() };
+          const revoked = { ...record, revokedMs: clock.epochMs() };
           const { succeeded } = await store.transact(
             [{ key: tokenKey(id), modRevision: revision }],
             [{ kind: 'put', key: tokenKey(id), value: encodeToken(revoked) }],
@@ -178,7 +178,7 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
 
     async prune() {
       const { entries } = await store.range(TOKEN_PREFIX);
-      const uselessSince = clock.now() - RETENTION_MS;
+      const uselessSince = clock.epochMs() - RETENTION_MS;
       const old = entries.filter((entry) => {
         const { revokedMs, expiresMs } = read(entry);
         return Math.min(revokedMs ?? Infinity, expiresMs) < uselessSince;

@@ -23,7 +23,7 @@ export function createReadiness(clock: Clock): Readiness {
   const certificateProblem = (): string | undefined => {
     if (identity === undefined) return 'no certificate yet';
     const expiryMs = expiresMs(identity.current());
-    if (clock.now() < expiryMs) return undefined;
+    if (clock.epochMs() < expiryMs) return undefined;
     return `the certificate expired at ${new Date(expiryMs).toISOString()}`;
   };
   return {

@@ -23,7 +23,7 @@ export function rememberDeparted(view: MeshView, clock: Clock): Departed {
   const departedMs = new Map<string, number>();
   let present = addressesOf(view);
   const stop = view.onChange(() => {
-    const nowMs = clock.now();
+    const nowMs = clock.monotonicMs();
     for (const [address, goneMs] of departedMs) {
       if (nowMs - goneMs >= DEPARTED_MS) departedMs.delete(address);
     }
@@ -34,7 +34,7 @@ export function rememberDeparted(view: MeshView, clock: Clock): Departed {
   return {
     wasAt(address) {
       const goneMs = departedMs.get(address);
-      return goneMs !== undefined && clock.now() - goneMs < DEPARTED_MS;
+      return goneMs !== undefined && clock.monotonicMs() - goneMs < DEPARTED_MS;
     },
     close: stop,
   };

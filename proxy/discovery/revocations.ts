@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { WallClock } from '../../common/clock.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
 
 /** The revocations that this sidecar knows. They stay while the control plane is away. */
@@ -15,16 +15,16 @@ export interface KnownRevocations {
 
 /** Begins with what was known in the last run. */
 export function createRevocations(
-  clock: Pick<Clock, 'now'>,
+  clock: WallClock,
   known: readonly Revocation[] = [],
 ): KnownRevocations {
-  let list = new RevocationList(known).without(clock.now());
+  let list = new RevocationList(known).without(clock.epochMs());
   const listeners = new Set<() => void>();
   return {
     current: () => list,
     merge(revocations) {
       const merged = new Map([...list.all, ...revocations].map((one) => [keyOf(one), one]));
-      const next = new RevocationList([...merged.values()]).without(clock.now());
+      const next = new RevocationList([...merged.values()]).without(clock.epochMs());
       if (sameRevocations(next, list)) return;
       list = next;
       for (const listener of listeners) listener();

@@ -149,7 +149,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
 
   function onLost(error: RpcError, nextTryMs: number): void {
     setTried();
-    const nowMs = clock.now();
+    const nowMs = clock.monotonicMs();
     const known = lost?.reason === error.code;
     if (known && lost !== undefined && nowMs - lost.loggedMs < LOST_LOG_INTERVAL_MS) return;
     lost = { reason: error.code, loggedMs: nowMs };

@@ -87,7 +87,7 @@ export function createSyncConnection(settings: SyncConnectionSettings): SyncConn
     const delayMs = fullJitterMs(failures, BACKOFF, random);
     const timer = clock.after(delayMs, () => connect(failures));
     enter({ kind: 'waiting', failures, timer });
-    onLost(error, clock.now() + delayMs);
+    onLost(error, clock.epochMs() + delayMs);
   }
 
   return {
@@ -99,14 +99,14 @@ export function createSyncConnection(settings: SyncConnectionSettings): SyncConn
     },
     answered(stream) {
       if ((state.kind === 'connecting' || state.kind === 'replacing') && state.next === stream) {
-        enter({ kind: 'live', failures: state.failures, sinceMs: clock.now(), stream });
+        enter({ kind: 'live', failures: state.failures, sinceMs: clock.monotonicMs(), stream });
         onLive(stream);
       }
     },
     ended(stream, error) {
       if (state.kind === 'connecting' && state.next === stream) wait(state.failures + 1, error);
       else if (state.kind === 'live' && state.stream === stream) {
-        const stable = clock.now() - state.sinceMs >= STABLE_MS;
+        const stable = clock.monotonicMs() - state.sinceMs >= STABLE_MS;
         wait(stable ? 1 : state.failures + 1, error);
       } else if (state.kind === 'replacing' && state.next === stream) {
         enter({ ...state, kind: 'live' });

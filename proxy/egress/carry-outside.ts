@@ -28,7 +28,7 @@ export async function carryOutside(
 ): Promise<void> {
   const { clock, metrics, conditions } = dependencies;
   const peer = outsidePeer(place);
-  const startedMs = clock.now();
+  const startedMs = clock.monotonicMs();
   const giveUp = new AbortController();
   const onGone = (): void => giveUp.abort(GONE);
   socket.once('close', onGone);
@@ -42,7 +42,7 @@ export async function carryOutside(
     const { secured, reset, showsCertificate, isCut } = await opening.finally(() =>
       deadline.cancel(),
     );
-    metrics.connected('outbound', (clock.now() - startedMs) / 1000);
+    metrics.connected('outbound', (clock.monotonicMs() - startedMs) / 1000);
     const connection = metrics.connectionOpened('outbound', peer);
     let failure: Error | undefined;
     // An alert of the server is an error that Node lets look like an orderly end otherwise.
@@ -53,7 +53,7 @@ export async function carryOutside(
         : ('peer-reset' as const);
     const outcome = await splice(socket, { duplex: secured, broken, reset }, connection.counters);
     if (outcome !== 'complete') reset();
-    connection.closed(isCut() ? 'denied' : outcome, (clock.now() - startedMs) / 1000);
+    connection.closed(isCut() ? 'denied' : outcome, (clock.monotonicMs() - startedMs) / 1000);
     const reason = alertRefusal(failure, showsCertificate);
     if (reason === undefined) return;
     conditions.failed(place, reason, ALERT_SENTENCES[reason]);

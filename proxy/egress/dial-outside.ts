@@ -2,6 +2,7 @@ import type net from 'node:net';
 import { isIP } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { EgressDestination } from '../../common/authorization/egress.ts';
+import type { Clock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
@@ -32,13 +33,13 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export async function dialOutside(
   destination: EgressDestination,
-  identity: Pick<IdentitySource, 'current'>,
+  { source, clock }: { readonly source: Pick<IdentitySource, 'current'>; readonly clock: Clock },
   signal: AbortSignal,
 ): Promise<OutsideConnection> {
   const place = formatHostPort(destination.host, destination.port);
   // First: a policy that cannot be kept must not even knock.
-  const { context: secureContext, authorities } = await loadTrust(destination, identity);
-  const raw = await connect(destination, place, signal);
+  const { context: secureContext, authorities } = await loadTrust(destination, source);
+  const raw = await connect(destination, { place, clock, signal });
   try {
     const secured = await handshake(raw, secureContext, { destination, place, signal });
     const leaf = secured.getPeerX509Certificate();
@@ -67,11 +68,11 @@ export async function dialOutside(
 
 async function connect(
   { host, port }: EgressDestination,
-  place: string,
-  signal: AbortSignal,
+  { place, clock, signal }: { place: string; clock: Clock; signal: AbortSignal },
 ): Promise<net.Socket> {
   try {
-    return await connectPlaintext({ address: host, port, timeoutMs: CONNECT_TIMEOUT_MS }, signal);
+    const target = { address: host, port, timeoutMs: CONNECT_TIMEOUT_MS, clock };
+    return await connectPlaintext(target, signal);
   } catch (cause) {
     if (signal.aborted) throw aborted(place, cause);
     const reason = systemErrorCode(cause) ?? 'no answer in time';

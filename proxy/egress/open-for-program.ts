@@ -26,8 +26,8 @@ export async function openOutsideForProgram(
 ): Promise<Duplex> {
   const { clock, metrics, conditions } = dependencies;
   const peer = outsidePeer(place);
-  const startedMs = clock.now();
-  const seconds = (): number => (clock.now() - startedMs) / 1000;
+  const startedMs = clock.monotonicMs();
+  const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
   try {
     const { secured, reset, showsCertificate, isCut } = await openOutside(place, dependencies, {
       carriedAs: 'http',

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
 import type { EgressDestination, OutsidePlace } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
@@ -21,6 +22,7 @@ export interface OutsideDependencies extends EgressRules {
   readonly live: LiveConnections<EgressCut>;
   /** What is told to operators of the way to each place. */
   readonly conditions: Pick<EgressConditions, 'opened' | 'failed'>;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;
@@ -86,7 +88,7 @@ async function dial(
 ): Promise<{ readonly destination: EgressDestination; readonly connection: OutsideConnection }> {
   try {
     const destination = policyAt(place, dependencies, carriedAs);
-    const connection = await dialOutside(destination, dependencies.source, signal);
+    const connection = await dialOutside(destination, dependencies, signal);
     return { destination, connection };
   } catch (error) {
     if (error instanceof EgressError) {

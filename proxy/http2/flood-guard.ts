@@ -27,7 +27,7 @@ export class FloodGuard {
     this.#clock = clock;
     this.#limits = limits;
     this.#tokens = limits.burst;
-    this.#filledMs = clock.now();
+    this.#filledMs = clock.monotonicMs();
   }
 
   /** A frame of data was sent or received. */
@@ -42,8 +42,8 @@ export class FloodGuard {
       this.#tokens -= 1;
       return true;
     }
-    const nowMs = this.#clock.now();
-    const gained = (Math.max(nowMs - this.#filledMs, 0) / 1000) * this.#limits.perSecond;
+    const nowMs = this.#clock.monotonicMs();
+    const gained = ((nowMs - this.#filledMs) / 1000) * this.#limits.perSecond;
     this.#filledMs = nowMs;
     this.#tokens = Math.min(this.#tokens + gained, this.#limits.burst);
     if (this.#tokens < 1) return false;

@@ -305,7 +305,7 @@ export class Http2Stream implements Sender, Holder {
     if (this.#remoteEnded || this.#isClosed) return;
     if (!this.#window.read(bytes)) return;
     const { clock, budget, outbox } = this.#host;
-    outbox.frames.windowUpdate(this.id, this.#window.increase(clock.now(), budget.isRoomy));
+    outbox.frames.windowUpdate(this.id, this.#window.increase(clock.monotonicMs(), budget.isRoomy));
   }
 
   #closeWhenEnded(): void {

@@ -87,8 +87,8 @@ function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSe
   const address = formatAddress(controlPlane);
   let loggedMs = Number.NEGATIVE_INFINITY;
   const say = (fields: object, sentence: string): void => {
-    if (clock.now() - loggedMs < LOG_INTERVAL_MS) return;
-    loggedMs = clock.now();
+    if (clock.monotonicMs() - loggedMs < LOG_INTERVAL_MS) return;
+    loggedMs = clock.monotonicMs();
     logger.warn({ event: 'enrolment-waiting', ...fields }, sentence);
   };
   return {
@@ -129,7 +129,13 @@ export async function enrolOnce(
   const { clock, controlPlane, lifetimeMs, signal, spiffeId } = settings;
   const token = settings.token.trim();
   const { rootDigest } = parseJoinToken(token);
-  const root = await pinRoot({ ...controlPlane, rootDigest, timeoutMs: TRY_TIMEOUT_MS, signal });
+  const root = await pinRoot({
+    ...controlPlane,
+    rootDigest,
+    timeoutMs: TRY_TIMEOUT_MS,
+    clock,
+    signal,
+  });
   return issue({
     spiffeId,
     channel: { address: controlPlane, trustDomain: spiffeId.trustDomain, roots: [root] },

@@ -25,7 +25,7 @@ export async function firstIdentity(
 ): Promise<StoredState> {
   const { clock, logger } = settings;
   const stored = await load(state, settings);
-  if (stored !== undefined && expiresMs(stored.identity) > clock.now()) {
+  if (stored !== undefined && expiresMs(stored.identity) > clock.epochMs()) {
     const notAfterMs = expiresMs(stored.identity);
     logger.info(
       { event: 'identity-restored', spiffeId: settings.spiffeId.uri, notAfterMs },
@@ -76,12 +76,12 @@ async function load(
     const stored = await state.load(spiffeId);
     if (stored === undefined) return undefined;
     // A clock that was set back must not make a certificate live longer than it was given.
-    const receivedMs = Math.min(stored.identity.receivedMs, clock.now());
+    const receivedMs = Math.min(stored.identity.receivedMs, clock.epochMs());
     return { ...stored, identity: { ...stored.identity, receivedMs } };
   } catch (error) {
     const corrupt = error instanceof IdentityError && error.code === 'state-corrupt';
     if (!corrupt || (await tokens?.read()) === undefined) throw error;
-    const keptAs = await state.setAside(clock.now());
+    const keptAs = await state.setAside(clock.epochMs());
     logger.warn(
       { event: 'state-set-aside', keptAs },
       `${describeError(error)}; kept it as ${keptAs}, enrolling again`,

@@ -1,6 +1,6 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { Metadata } from '@grpc/grpc-js';
-import type { Clock } from '../../common/clock.ts';
+import type { WallClock } from '../../common/clock.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
@@ -8,6 +8,7 @@ import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { fromBundleMessage } from '../../common/rpc/bundle-message.ts';
 import { createChannel, type ChannelSettings } from '../../common/rpc/channel.ts';
+import { callDeadline } from '../../common/rpc/deadline.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { IdentityClient, type IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
 import { withSkew } from './skew.ts';
@@ -23,7 +24,7 @@ export interface IssueSettings {
   /** Lifetime to ask for; the control plane decides. */
   readonly lifetimeMs?: number;
   readonly timeoutMs: number;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly signal: AbortSignal;
 }
 
@@ -43,7 +44,7 @@ export interface Issued {
 export async function issue(settings: IssueSettings): Promise<Issued> {
   const privateKey = generatePrivateKey();
   const response = await call(settings, privateKey);
-  const receivedMs = settings.clock.now();
+  const receivedMs = settings.clock.epochMs();
   const { spiffeId } = settings;
   if (response.bundle === undefined) throw odd('no trust bundle');
   const bundle = fromBundleMessage(response.bundle, spiffeId.trustDomain);
@@ -70,8 +71,7 @@ async function call(settings: IssueSettings, privateKey: KeyObject): Promise<Iss
     spiffeId: spiffeId.uri,
     lifetimeSeconds: Math.ceil((lifetimeMs ?? 0) / 1000),
   };
-  // grpc-js counts by the machine's clock, whatever clock the schedule runs on.
-  const options = { deadline: Date.now() + timeoutMs };
+  const options = { deadline: callDeadline(timeoutMs) };
   const client = channel.client(IdentityClient);
   const running = client.issue(request, new Metadata(), options, (error, response) => {
     if (error === null) resolve(response);
@@ -84,7 +84,7 @@ async function call(settings: IssueSettings, privateKey: KeyObject): Promise<Iss
     return await promise;
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
-    throw await withSkew(error, settings.channel, settings.clock.now());
+    throw await withSkew(error, settings.channel, settings.clock.epochMs());
   } finally {
     signal.removeEventListener('abort', onAbort);
     channel.close();

@@ -106,7 +106,7 @@ export async function createIdentityManager(
     const identity = identities.current();
     const late = unfollowed === identity.bundle && !leadsToFirstRoot(identity);
     unfollowed = undefined;
-    return late ? clock.now() + hurryDelayMs(identity, random) : renewalDueMs(identity, random);
+    return late ? clock.epochMs() + hurryDelayMs(identity, random) : renewalDueMs(identity, random);
   }
 
   const loop = startRenewalLoop({
@@ -158,7 +158,7 @@ function renewed(
   current: WorkloadIdentity,
   signal: AbortSignal,
 ): Promise<Issued> {
-  const remainingMs = expiresMs(current) - settings.clock.now();
+  const remainingMs = expiresMs(current) - settings.clock.epochMs();
   if (remainingMs <= 0) return recoverOnce(settings, current, signal);
   return renewWith(settings, current, { timeoutMs: tryTimeoutMs(remainingMs), signal });
 }
@@ -171,8 +171,8 @@ function logFailure(
 ): void {
   const fields = { event: 'renewal-failed', reason: codeOf(error), notAfterMs, nextTryMs };
   const at = new Date(notAfterMs).toISOString();
-  const next = `next try in ${Math.round((nextTryMs - clock.now()) / 100) / 10} s`;
-  if (notAfterMs > clock.now()) {
+  const next = `next try in ${Math.round((nextTryMs - clock.epochMs()) / 100) / 10} s`;
+  if (notAfterMs > clock.epochMs()) {
     logger.warn(
       fields,
       `certificate not renewed, it is valid until ${at}; ${next}: ${describeError(error)}`,

@@ -76,8 +76,8 @@ export async function recover(
       if (!(error instanceof RpcError)) throw error;
       if (isFinal(error)) return error;
       if (signal.aborted) throw error;
-      if (clock.now() - loggedMs >= LOG_INTERVAL_MS) {
-        loggedMs = clock.now();
+      if (clock.monotonicMs() - loggedMs >= LOG_INTERVAL_MS) {
+        loggedMs = clock.monotonicMs();
         logger.warn(
           { event: 'recovery-waiting', reason: error.code },
           `waiting for the control plane to renew an expired certificate: ${describeError(error)}`,

@@ -60,7 +60,7 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
   }
 
   function wait(dueMs = settings.dueMs()): RenewalState {
-    const timer = clock.after(dueMs - clock.now(), () => renew(0));
+    const timer = clock.after(dueMs - clock.epochMs(), () => renew(0));
     settings.onScheduled(dueMs);
     return { kind: 'waiting', dueMs, timer };
   }
@@ -79,9 +79,9 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
   }
 
   function backOff(failures: number, error: unknown): void {
-    const delayMs = retryDelayMs(failures, expiresMs(current()) - clock.now(), random);
+    const delayMs = retryDelayMs(failures, expiresMs(current()) - clock.epochMs(), random);
     const timer = clock.after(delayMs, () => renew(failures));
-    const dueMs = clock.now() + delayMs;
+    const dueMs = clock.epochMs() + delayMs;
     enter({ kind: 'backing-off', failures, dueMs, timer });
     onFailure(error, dueMs);
   }
@@ -91,7 +91,7 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
       return state;
     },
     hurry(delayMs) {
-      const dueMs = Math.round(clock.now() + delayMs);
+      const dueMs = Math.round(clock.epochMs() + delayMs);
       if (state.kind === 'waiting' && dueMs < state.dueMs) enter(wait(dueMs));
     },
     stop: () => enter({ kind: 'stopped' }),

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import type { Destination } from '../tunnel/authority.ts';
@@ -11,8 +12,13 @@ const CONNECT_TIMEOUT_MS = 5_000;
  *
  * Rejects with the system's error, or the signal's reason when the peer has given up.
  */
-export function connectToApp(target: Destination, signal: AbortSignal): Promise<net.Socket> {
-  return connectPlaintext({ ...target, timeoutMs: CONNECT_TIMEOUT_MS, sharedRead: true }, signal);
+export function connectToApp(
+  target: Destination,
+  clock: MonotonicClock,
+  signal: AbortSignal,
+): Promise<net.Socket> {
+  const options = { timeoutMs: CONNECT_TIMEOUT_MS, clock, sharedRead: true };
+  return connectPlaintext({ ...target, ...options }, signal);
 }
 
 /** The reason to count and log for a failed connection to the application. */

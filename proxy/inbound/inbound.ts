@@ -66,10 +66,10 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
   const policies = door.policies.current();
   const first = decide(policies);
   if (first.kind === 'refused') return refuse(stream, door, first);
-  const startedMs = clock.now();
+  const startedMs = clock.monotonicMs();
   let socket: net.Socket;
   try {
-    socket = await connectToApp(first.target, stream.signal);
+    socket = await connectToApp(first.target, clock, stream.signal);
   } catch (error) {
     if (stream.signal.aborted) metrics.connectionFailed('inbound', peer, 'aborted');
     else {
@@ -87,7 +87,7 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
     return refuse(stream, door, admission);
   }
   noteAudited(stream, door, admission);
-  metrics.connected('inbound', (clock.now() - startedMs) / 1000);
+  metrics.connected('inbound', (clock.monotonicMs() - startedMs) / 1000);
   const connection = metrics.connectionOpened('inbound', peer, authorityOf(stream));
   let cut = false;
   const leave = door.live.add({
@@ -103,7 +103,7 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
   leave();
   // The relay leaves it open for another try, which only the side that dialled can make.
   if (outcome === 'untouched') resetSocket(socket);
-  connection.closed(cut ? 'denied' : outcome, (clock.now() - startedMs) / 1000);
+  connection.closed(cut ? 'denied' : outcome, (clock.monotonicMs() - startedMs) / 1000);
 }
 
 function mayGoOn(

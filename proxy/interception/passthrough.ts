@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { Direction, ProxyMetrics } from '../metrics.ts';
@@ -21,6 +22,7 @@ export interface Passthrough {
 /** What passing a connection through takes. */
 export interface PassthroughDependencies {
   readonly flows: PlaintextFlows;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<
     ProxyMetrics,
@@ -38,13 +40,14 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export async function passThrough(
   socket: Socket,
   { direction, destination, remoteAddress }: Passthrough,
-  { flows, logger, metrics }: PassthroughDependencies,
+  { flows, clock, logger, metrics }: PassthroughDependencies,
 ): Promise<void> {
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
   let far;
   try {
-    far = await connectPlaintext({ ...destination, timeoutMs: CONNECT_TIMEOUT_MS }, gone.signal);
+    const target = { ...destination, timeoutMs: CONNECT_TIMEOUT_MS, clock };
+    far = await connectPlaintext(target, gone.signal);
   } catch (error) {
     const reason = gone.signal.aborted ? 'aborted' : failureReason(error);
     metrics.connectionFailed(direction, 'unknown', reason);

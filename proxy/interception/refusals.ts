@@ -29,7 +29,7 @@ export function createRefusals(options: {
   return ({ direction, reason, place, sentence }) => {
     metrics.connectionFailed(direction, 'unknown', reason);
     const key = `${direction} ${reason}`;
-    const nowMs = clock.now();
+    const nowMs = clock.monotonicMs();
     const window = windows.get(key);
     if (window !== undefined && nowMs < window.untilMs) {
       window.suppressed += 1;

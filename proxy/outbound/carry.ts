@@ -40,15 +40,15 @@ export async function carry(
 ): Promise<void> {
   // Whoever reads and writes hears of an error by the end that follows.
   socket.on('error', ignore);
-  const startedMs = clock.now();
+  const startedMs = clock.monotonicMs();
   try {
     for (let restarts = 0; ; restarts += 1) {
       // Of its own: what waiting takes is not kept for the life of the connection.
       const { stream, endpoint, authority } = await patiently(socket, connect, clock);
-      metrics.connected('outbound', (clock.now() - startedMs) / 1000);
+      metrics.connected('outbound', (clock.monotonicMs() - startedMs) / 1000);
       const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
       const outcome = await stream.relay(socket, connection.counters);
-      connection.closed(outcome, (clock.now() - startedMs) / 1000);
+      connection.closed(outcome, (clock.monotonicMs() - startedMs) / 1000);
       if (outcome !== 'untouched') return;
       if (restarts >= MAX_RESTARTS) break;
     }

@@ -23,14 +23,14 @@ export class EndpointHealth {
   /** False while the endpoint is put aside. */
   isHealthy(instanceId: string): boolean {
     const ejection = this.#ejected.get(instanceId);
-    return ejection === undefined || this.#clock.now() >= ejection.untilMs;
+    return ejection === undefined || this.#clock.monotonicMs() >= ejection.untilMs;
   }
 
   failed(instanceId: string): void {
     const failures = (this.#ejected.get(instanceId)?.failures ?? 0) + 1;
     const bounds = { baseMs: EJECTION_BASE_MS, capMs: EJECTION_CAP_MS };
     const jitterMs = fullJitterMs(failures, bounds, this.#random);
-    const untilMs = this.#clock.now() + Math.max(jitterMs, EJECTION_BASE_MS / 2);
+    const untilMs = this.#clock.monotonicMs() + Math.max(jitterMs, EJECTION_BASE_MS / 2);
     this.#ejected.set(instanceId, { failures, untilMs });
   }
 

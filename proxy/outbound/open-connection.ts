@@ -27,11 +27,11 @@ export async function openConnection(
   signal: AbortSignal,
 ): Promise<Duplex> {
   const { clock, metrics, trustDomain } = dependencies;
-  const startedMs = clock.now();
+  const startedMs = clock.monotonicMs();
   try {
     const connected = await connectToService(target, dependencies, signal);
     const { stream, endpoint, authority } = connected;
-    const seconds = (): number => (clock.now() - startedMs) / 1000;
+    const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
     metrics.connected('outbound', seconds());
     const { near, far } = await openLoopbackPair();
     const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);

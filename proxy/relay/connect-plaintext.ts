@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { systemClock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { connectWithSharedRead } from './shared-read.ts';
 
 /** Where to connect, and how long to try. */
@@ -8,6 +8,7 @@ export interface PlaintextTarget {
   readonly address: string;
   readonly port: number;
   readonly timeoutMs: number;
+  readonly clock: MonotonicClock;
   /** True for a connection whose bytes are read with `readInto`, and not as a stream. */
   readonly sharedRead?: boolean;
 }
@@ -24,7 +25,7 @@ const KEEP_ALIVE_MS = 60_000;
  * Rejects with the system's error, a DOMException `TimeoutError`, or the signal's reason.
  */
 export async function connectPlaintext(
-  { address, port, timeoutMs, sharedRead = false }: PlaintextTarget,
+  { address, port, timeoutMs, clock, sharedRead = false }: PlaintextTarget,
   signal: AbortSignal,
 ): Promise<net.Socket> {
   signal.throwIfAborted();
@@ -45,7 +46,7 @@ export async function connectPlaintext(
   const sentence = `${address} did not accept a connection in ${timeoutMs} ms`;
   // Not the socket's own timer: Node.js goes on refreshing that one at every read and write, for the
   // life of the connection. A signal for each connection would cost more than connecting.
-  const deadline = systemClock.after(timeoutMs, () => {
+  const deadline = clock.after(timeoutMs, () => {
     reject(new DOMException(sentence, 'TimeoutError'));
   });
   socket.once('connect', () => resolve(socket));

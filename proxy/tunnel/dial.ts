@@ -53,7 +53,7 @@ export function createDial(options: DialOptions): Dial {
   return async function dial(target: DialTarget, signal?: AbortSignal): Promise<Tunnel> {
     if (signal?.aborted === true) throw dialAbortedError(target, signal);
     const identity = source.current();
-    const startedMs = clock.now();
+    const startedMs = clock.monotonicMs();
     const socket = openSocket(target, identity);
     let tunnel: ClientTunnel | undefined;
     const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
@@ -66,7 +66,7 @@ export function createDial(options: DialOptions): Dial {
     try {
       await Promise.race([secured(socket, target), interrupted]);
       const { federated: _others, ...own } = identity.bundle;
-      const check = checkPeer(socket, own, clock.now());
+      const check = checkPeer(socket, own, clock.epochMs());
       const { peer, certificate } = requireExpected(check, target);
       tunnel = new ClientTunnel({
         socket,
@@ -81,7 +81,7 @@ export function createDial(options: DialOptions): Dial {
         memory: options.memory ?? TUNNEL_MEMORY,
       });
       await Promise.race([accepted(tunnel, socket, target), interrupted]);
-      metrics.handshake('outbound', (clock.now() - startedMs) / 1000);
+      metrics.handshake('outbound', (clock.monotonicMs() - startedMs) / 1000);
       tunnel.start();
       return tunnel;
     } catch (error) {

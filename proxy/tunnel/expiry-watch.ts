@@ -44,10 +44,10 @@ export class ExpiryWatch {
     peer.provenUntilMs = Math.max(peer.provenUntilMs, tunnel.expiresMs);
     let timer: Timer;
     const arm = (atMs: number): void => {
-      timer = this.#clock.after(atMs - this.#clock.now(), judge);
+      timer = this.#clock.after(atMs - this.#clock.epochMs(), judge);
     };
     const judge = (): void => {
-      const nowMs = this.#clock.now();
+      const nowMs = this.#clock.epochMs();
       // A long delay is cut short by the clock.
       if (nowMs < tunnel.expiresMs) return arm(tunnel.expiresMs);
       if (tunnel.openStreams === 0 || peer.provenUntilMs <= nowMs) return tunnel.destroy('expired');

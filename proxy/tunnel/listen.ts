@@ -90,7 +90,10 @@ export async function listenTunnels(
       refuse('too-many', `this sidecar has ${tunnels.size} tunnels, which is its limit`, address);
       return;
     }
-    const evicted = gate.admit(socket, { startedMs: clock.now(), identity: source.current() });
+    const evicted = gate.admit(socket, {
+      startedMs: clock.monotonicMs(),
+      identity: source.current(),
+    });
     if (evicted !== undefined) {
       refuse(
         'too-many',
@@ -121,7 +124,7 @@ export async function listenTunnels(
       socket.destroy();
       return;
     }
-    const check = checkPeer(socket, handshake.identity.bundle, clock.now());
+    const check = checkPeer(socket, handshake.identity.bundle, clock.epochMs());
     if (check.kind === 'refused') {
       socket.destroy();
       refuse(check.reason, check.sentence, address);
@@ -133,7 +136,7 @@ export async function listenTunnels(
       refuse('too-many', `${check.peer.uri} has as many tunnels as one peer may have`, address);
       return;
     }
-    metrics.handshake('inbound', (clock.now() - handshake.startedMs) / 1000);
+    metrics.handshake('inbound', (clock.monotonicMs() - handshake.startedMs) / 1000);
     tunnels.add(peerKey, openTunnel(socket, handshake, check, peerKey));
   }
 

@@ -59,13 +59,13 @@ export class PeerTunnels {
   #failures = 0;
   #waiters = 0;
   #lastUsedMs: number;
-  #lastDialMs = 0;
+  #lastDialMs = -Infinity;
   #mode: 'cold' | 'warm' | 'forgotten' | 'closed' = 'cold';
 
   constructor(options: PeerTunnelsOptions) {
     this.#options = options;
     this.#watch = new ExpiryWatch(options.clock);
-    this.#lastUsedMs = options.clock.now();
+    this.#lastUsedMs = options.clock.monotonicMs();
   }
 
   get openStreams(): number {
@@ -83,7 +83,7 @@ export class PeerTunnels {
     this.#waiters += 1;
     try {
       for (;;) {
-        this.#lastUsedMs = this.#options.clock.now();
+        this.#lastUsedMs = this.#options.clock.monotonicMs();
         const member = this.#leastLoaded(except);
         if (member !== undefined) {
           member.lastUsedMs = this.#lastUsedMs;
@@ -103,7 +103,7 @@ export class PeerTunnels {
   warm(): void {
     if (this.#mode === 'closed') return;
     this.#mode = 'warm';
-    this.#lastUsedMs = this.#options.clock.now();
+    this.#lastUsedMs = this.#options.clock.monotonicMs();
     this.reconcile();
   }
 
@@ -133,7 +133,7 @@ export class PeerTunnels {
    * is the proof that those may live on.
    */
   sweep(): void {
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#options.clock.monotonicMs();
     const { idleMs } = this.#options.limits;
     if (this.openStreams > 0 || this.#waiters > 0) this.#lastUsedMs = nowMs;
     if (nowMs - this.#lastUsedMs >= idleMs) return this.forget('idle');
@@ -207,7 +207,7 @@ export class PeerTunnels {
   #dialUnlessWaiting(): void {
     if (this.#dialing !== undefined || this.#redial !== undefined) return;
     const { clock, limits } = this.#options;
-    const waitMs = this.#lastDialMs + limits.redialBaseMs - clock.now();
+    const waitMs = this.#lastDialMs + limits.redialBaseMs - clock.monotonicMs();
     if (waitMs > 0) this.#reconcileAfter(waitMs);
     else void this.#dial().catch(ignore);
   }
@@ -223,7 +223,7 @@ export class PeerTunnels {
     this.#redial?.cancel();
     this.#redial = undefined;
     const { dial, target, identity, clock } = this.#options;
-    this.#lastDialMs = clock.now();
+    this.#lastDialMs = clock.monotonicMs();
     const madeWith = identity.current();
     const dialing = dial(target, this.#abort.signal).then(
       (tunnel) => {
@@ -266,8 +266,9 @@ export class PeerTunnels {
 
   #join(tunnel: Tunnel, madeWith: WorkloadIdentity): void {
     const { clock } = this.#options;
-    const nowMs = clock.now();
-    const dueTimer = clock.after((tunnel.expiresMs - nowMs) * REPLACE_AFTER, () => {
+    const nowMs = clock.monotonicMs();
+    const leftMs = tunnel.expiresMs - clock.epochMs();
+    const dueTimer = clock.after(leftMs * REPLACE_AFTER, () => {
       member.due = true;
       this.reconcile();
     });

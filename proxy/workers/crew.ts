@@ -186,7 +186,7 @@ export class Crew {
     // At the start, whoever waits for it is told.
     if (this.#isEnding || !this.#isUp) return;
     this.#ends += 1;
-    const nowMs = clock.now();
+    const nowMs = clock.monotonicMs();
     this.#endsMs = [...this.#endsMs.filter((endMs) => nowMs - endMs < ENDS_WINDOW_MS), nowMs];
     if (this.#endsMs.length >= MAX_ENDS) {
       const sentence = `workers ended ${MAX_ENDS} times within a minute, the last one ${how}`;

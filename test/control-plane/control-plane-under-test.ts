@@ -105,7 +105,7 @@ export async function startControlPlaneUnderTest(
   const channels: { close(): void | Promise<void> }[] = [];
   const address = { host: '127.0.0.1', port: controlPlane.grpcPort };
   const operator = readAdminCredential(controlPlane.adminFile);
-  const admin = connectAdmin({ address, credential: operator, clock: { ...clock, now: Date.now } });
+  const admin = connectAdmin({ address, credential: operator });
   channels.push(admin);
   t.teardown(async () => {
     for (const channel of channels) await channel.close();

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import test from 'ava';
 import { readAdminCredential } from '../../cli/credential.ts';
 import { connectAdmin } from '../../cli/client.ts';
-import { systemClock } from '../../common/clock.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import { createChannel } from '../../common/rpc/channel.ts';
@@ -40,7 +39,7 @@ test('kill -9 right after an answer loses nothing', async (t) => {
   const address = { host: '127.0.0.1', port: await grpcPort(first) };
   const file = join(directory.path, 'admin.pem');
   const before = readAdminCredential(file);
-  const admin = connectAdmin({ address, credential: before, clock: systemClock });
+  const admin = connectAdmin({ address, credential: before });
   const { joinToken, token } = await admin.createToken({
     namespace: 'shop',
     service: undefined,
@@ -68,7 +67,6 @@ test('kill -9 right after an answer loses nothing', async (t) => {
   const again = connectAdmin({
     address: { host: '127.0.0.1', port },
     credential,
-    clock: systemClock,
   });
   const [stored] = await again.listTokens();
   t.like(stored, { id: token.id, uses: 1 });

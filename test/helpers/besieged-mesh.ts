@@ -2,7 +2,6 @@ import { readdir } from 'node:fs/promises';
 import type { ExecutionContext } from 'ava';
 import { connectAdmin, type AdminClient } from '../../cli/client.ts';
 import { readAdminCredential } from '../../cli/credential.ts';
-import { systemClock } from '../../common/clock.ts';
 import path from 'node:path';
 import { eventually } from './deadline.ts';
 import type { HauberkProcess } from './hauberk-process.ts';
@@ -40,7 +39,6 @@ export async function besiege(scope: Scope): Promise<BesiegedMesh> {
   const admin = connectAdmin({
     address: { host: '127.0.0.1', port: grpcPort },
     credential: readAdminCredential(path.join(dataDirectory, 'admin.pem')),
-    clock: systemClock,
   });
   scope.teardown(() => admin.close());
   const [port = 0] = web.upstreamPorts;

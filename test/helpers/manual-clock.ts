@@ -6,21 +6,23 @@ export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>;
   /** Sets the wall clock forward or back, as NTP or an operator does; monotonic time does not notice. */
   step(ms: number): void;
-  /** Moments, in milliseconds since the epoch, at which timers will run. */
+  /** Moments of the monotonic clock at which timers will run. */
   readonly pending: readonly number[];
 }
 
+/** As of a process that has run for a second. */
+const MONOTONIC_START_MS = 1_000;
+
 /** Creates a clock that starts at the given moment. */
 export function createManualClock(startMs = Date.UTC(2030, 0, 1)): ManualClock {
-  let nowMs = startMs;
+  // Another origin than the epoch, so that a mix-up of the two shows.
+  let nowMs = MONOTONIC_START_MS;
   let steppedMs = 0;
   const timers = new Set<{ atMs: number; callback: () => void }>();
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return {
-    now: () => nowMs + steppedMs,
-    epochMs: () => (nowMs + steppedMs) as EpochMs,
-    // Another origin than the epoch, so that a mix-up of the two shows.
-    monotonicMs: () => (nowMs - startMs + 1_000) as MonotonicMs,
+    epochMs: () => (startMs + nowMs - MONOTONIC_START_MS + steppedMs) as EpochMs,
+    monotonicMs: () => nowMs as MonotonicMs,
     step(ms: number): void {
       steppedMs += ms;
     },

@@ -78,7 +78,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
   t.teardown(() => controlPlane[Symbol.asyncDispose]());
   const address = { host: '127.0.0.1', port: controlPlane.grpcPort };
   const credential = readAdminCredential(controlPlane.adminFile);
-  const admin = connectAdmin({ address, credential, clock: systemClock });
+  const admin = connectAdmin({ address, credential });
   t.teardown(() => admin.close());
   const sidecar = async (given: SidecarOptions): Promise<Sidecar> => {
     const { service } = given;

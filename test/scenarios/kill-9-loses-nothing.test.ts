@@ -7,7 +7,6 @@ import { randomInt, X509Certificate } from 'node:crypto';
 import test from 'ava';
 import { connectAdmin, type AdminClient } from '../../cli/client.ts';
 import { readAdminCredential, type AdminCredential } from '../../cli/credential.ts';
-import { systemClock } from '../../common/clock.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { parseJoinToken } from '../../common/pki/join-token.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
@@ -75,7 +74,7 @@ interface Clients {
 function connect(credential: AdminCredential, port: number): Clients {
   const address = { host: '127.0.0.1', port };
   const { roots, trustDomain } = credential;
-  const admin = connectAdmin({ address, credential, clock: systemClock });
+  const admin = connectAdmin({ address, credential });
   const channel = createChannel({ address, roots, trustDomain });
   return {
     admin,

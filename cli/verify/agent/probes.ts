@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
+import { systemClock } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
 import { createRoot } from '../../../common/pki/authority.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
@@ -54,7 +55,7 @@ function judge(probe: ProbeKind, { end, detail }: TlsAttempt): ProbeOutcome {
 
 /** The best forgery there is: the peer's very own name, from an authority that is not the mesh's. */
 function forgedCredentials({ certificate }: TlsAttempt): ConnectionOptions {
-  const nowMs = Date.now();
+  const nowMs = systemClock.epochMs();
   const spiffeId = identityIn(certificate) ?? parseSpiffeId(NOBODY);
   const root = createRoot({ trustDomain: spiffeId.trustDomain, nowMs });
   const privateKey = generatePrivateKey();

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { connect, type ConnectionOptions } from 'node:tls';
+import { systemClock } from '../../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../../common/errors.ts';
 
 /** How far a client got with a server. */
@@ -46,14 +47,14 @@ export function attemptTls(options: ConnectionOptions): Promise<TlsAttempt> {
   let failure: Error | undefined;
   let certificate: X509Certificate | undefined;
   const end = (kind: TlsAttempt['end'], detail: string): void => {
-    clearTimeout(timer);
+    timer.cancel();
     socket.destroy();
     resolve({ end: kind, detail, certificate });
   };
-  const timer = setTimeout(() => {
+  const timer = systemClock.after(PATIENCE_MS, () => {
     const detail = `nothing came for ${PATIENCE_MS / 1_000} s`;
     end(secured ? 'silent' : connected ? 'not-tls' : 'absent', detail);
-  }, PATIENCE_MS);
+  });
   socket.once('connect', () => {
     connected = true;
   });

@@ -21,7 +21,7 @@ export async function openLiveCertificates(store: Store, clock: Clock): Promise<
   });
   return {
     list() {
-      const nowMs = clock.now();
+      const nowMs = clock.epochMs();
       const listed = [...bySerial.values()];
       for (const { serial, notAfterMs } of listed) {
         if (notAfterMs <= nowMs) bySerial.delete(serial);

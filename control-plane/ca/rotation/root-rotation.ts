@@ -71,7 +71,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     const { rotation } = trustOf(present);
     if (rotation === undefined || certificates === undefined) return undefined;
     const facts = {
-      nowMs: clock.now(),
+      nowMs: clock.epochMs(),
       sidecars: sidecars(),
       certificates: certificates.list(),
     };
@@ -94,7 +94,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     const before = authorities.current();
     // Nothing is written on top of anything else than what was judged.
     const after = await authorities.change((present) =>
-      present === before ? advanceOperations(present, clock.now()) : [],
+      present === before ? advanceOperations(present, clock.epochMs()) : [],
     );
     if (after === before) return;
     logPhase(logger, before, after);
@@ -128,7 +128,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
 
   /** Starts, or says what else is to be done with the rotation that is under way. */
   const plan = (present: Authorities, deadlineMs: number | undefined): Operation[] => {
-    const nowMs = clock.now();
+    const nowMs = clock.epochMs();
     const { rotation } = trustOf(present);
     if (rotation === undefined) {
       if (present.root.privateKey === undefined) throw rootKeyElsewhere();
@@ -148,7 +148,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     status: () => status(),
     async rotate({ compromisedGraceMs }) {
       const deadlineMs =
-        compromisedGraceMs === undefined ? undefined : clock.now() + compromisedGraceMs;
+        compromisedGraceMs === undefined ? undefined : clock.epochMs() + compromisedGraceMs;
       await follow();
       const before = authorities.current();
       const after = await authorities.change((present) => plan(present, deadlineMs));
@@ -159,7 +159,9 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     },
     async abort() {
       const before = authorities.current();
-      const after = await authorities.change((present) => abortOperations(present, clock.now()));
+      const after = await authorities.change((present) =>
+        abortOperations(present, clock.epochMs()),
+      );
       logPhase(logger, before, after);
     },
     close() {

@@ -75,7 +75,7 @@ export function createIssuerRequests(options: IssuerRequestsOptions): IssuerRequ
       const given = readChain(pem);
       requireRequested(given, requestedKey);
       const chain = completed(given, bundle.roots);
-      const nowMs = clock.now();
+      const nowMs = clock.epochMs();
       const pair = await checkUpstreamChain(chain, () => requestedKey, { trustDomain, nowMs });
       const after = await authorities.change((present) => {
         const { issuer } = present;

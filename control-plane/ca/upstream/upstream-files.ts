@@ -118,7 +118,7 @@ export async function followUpstreamIssuer(
     try {
       const files = await readFiles(paths);
       if (files.certificate === seen?.certificate && files.privateKey === seen.privateKey) return;
-      await install(await checkUpstreamIssuer(files, { trustDomain, nowMs: clock.now() }));
+      await install(await checkUpstreamIssuer(files, { trustDomain, nowMs: clock.epochMs() }));
       seen = files;
       complaint = undefined;
     } catch (error) {

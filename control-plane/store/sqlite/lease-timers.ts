@@ -52,7 +52,7 @@ export class LeaseTimers {
     if (this.#closed) return;
     this.#running.get(id)?.timer.cancel();
     const { clock } = this.#options;
-    const dueMs = clock.now() + ttlMs;
+    const dueMs = clock.monotonicMs() + ttlMs;
     const timer = clock.after(ttlMs, () => this.#onDue(id));
     this.#running.set(id, { ttlMs, dueMs, timer });
   }
@@ -83,7 +83,7 @@ export class LeaseTimers {
   #onDue(id: string): void {
     const lease = this.#running.get(id);
     if (lease === undefined) return;
-    const lateMs = this.#options.clock.now() - lease.dueMs;
+    const lateMs = this.#options.clock.monotonicMs() - lease.dueMs;
     if (lateMs > HELD_UP_MS) {
       this.#options.logger.warn(
         { event: 'lease-extended', lease: id, lateMs },
@@ -108,7 +108,7 @@ export class LeaseTimers {
           event: 'lease-end-failed',
           lease: id,
           reason: describeError(error),
-          nextTryMs: clock.now() + RETRY_MS,
+          nextTryMs: clock.epochMs() + RETRY_MS,
         },
         'the keys of an expired lease could not be deleted; they stay until the next try',
       );

@@ -71,9 +71,9 @@ async function answer(
 ): Promise<void> {
   const { metrics, clock, routes } = dependencies;
   const { head } = exchange;
-  const startedMs = clock.now();
+  const startedMs = clock.monotonicMs();
   const answered = (status: number): void =>
-    metrics.answered(status, (clock.now() - startedMs) / 1000);
+    metrics.answered(status, (clock.monotonicMs() - startedMs) / 1000);
   try {
     const route = routeRequest(routes, head.host, head.path);
     if (route === undefined) throw new Refused('no-route');

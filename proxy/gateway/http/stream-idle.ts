@@ -20,10 +20,10 @@ export function watchIdleness(
   onIdle: () => void,
 ): IdleWatch {
   if (idleMs === 0) return { moved() {} };
-  let lastMs = clock.now();
+  let lastMs = clock.monotonicMs();
   // Much may move: only when the time could be over is it looked at what has.
   const look = (): void => {
-    const leftMs = lastMs + idleMs - clock.now();
+    const leftMs = lastMs + idleMs - clock.monotonicMs();
     if (leftMs <= 0) onIdle();
     else timer = clock.after(leftMs, look);
   };
@@ -31,7 +31,7 @@ export function watchIdleness(
   until.once('close', () => timer.cancel());
   return {
     moved() {
-      lastMs = clock.now();
+      lastMs = clock.monotonicMs();
     },
   };
 }

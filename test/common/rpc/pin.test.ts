@@ -2,6 +2,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import test from 'ava';
+import { systemClock } from '../../../common/clock.ts';
 import { crossSign } from '../../../common/pki/authority.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
@@ -24,7 +25,14 @@ async function refused(
   port: number,
   more: { rootDigest?: string; timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<RpcErrorCode> {
-  const pin = pinRoot({ host: '127.0.0.1', port, rootDigest: digest, timeoutMs: 5_000, ...more });
+  const pin = pinRoot({
+    host: '127.0.0.1',
+    port,
+    rootDigest: digest,
+    timeoutMs: 5_000,
+    clock: systemClock,
+    ...more,
+  });
   const error = await t.throwsAsync(pin, { instanceOf: RpcError });
   return error.code;
 }
@@ -44,7 +52,13 @@ async function listenRaw(onConnection: (socket: Socket) => void): Promise<{
 test('takes the root that has the digest, whatever the name of the host', async (t) => {
   await using controlPlane = await startTestControlPlane({ authority });
   const { port } = controlPlane;
-  const root = await pinRoot({ host: 'localhost', port, rootDigest: digest, timeoutMs: 5_000 });
+  const root = await pinRoot({
+    host: 'localhost',
+    port,
+    rootDigest: digest,
+    timeoutMs: 5_000,
+    clock: systemClock,
+  });
   t.true(root.raw.equals(authority.root.certificate.raw));
 });
 
@@ -64,6 +78,7 @@ test('a token that pins a former root is good while that root vouches for the pr
       ...address,
       rootDigest: rootDigest(root.certificate),
       timeoutMs: 5_000,
+      clock: systemClock,
     });
     t.true(pinned.raw.equals(root.certificate.raw));
     const channel = createChannel({ address, trustDomain: 'mesh.local', roots: [pinned] });
@@ -88,7 +103,12 @@ test('to show the pinned root is no proof: the certificate has to lead to it', a
   await using controlPlane = await startTestControlPlane({ authority: attacker, identity });
   const { port } = controlPlane;
   const address = { host: '127.0.0.1', port };
-  const pinned = await pinRoot({ ...address, rootDigest: digest, timeoutMs: 5_000 });
+  const pinned = await pinRoot({
+    ...address,
+    rootDigest: digest,
+    timeoutMs: 5_000,
+    clock: systemClock,
+  });
   const channel = createChannel({ address, trustDomain: 'mesh.local', roots: [pinned] });
   t.teardown(() => channel.close());
   await t.throwsAsync(callIssue(channel), { code: 'server-untrusted' });
@@ -119,7 +139,13 @@ test('the server sees a whole handshake, and then an ordinary end', async (t) =>
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const pin = pinRoot({ host: '127.0.0.1', port, rootDigest: digest, timeoutMs: 5_000 });
+  const pin = pinRoot({
+    host: '127.0.0.1',
+    port,
+    rootDigest: digest,
+    timeoutMs: 5_000,
+    clock: systemClock,
+  });
   const [socket] = await within('a handshake', handshake);
   // As an HTTP/2 server does, it speaks first.
   socket.end('settings');
@@ -134,7 +160,13 @@ test('refuses another root, and names both digests', async (t) => {
   await using controlPlane = await startTestControlPlane();
   const other = rootDigest(controlPlane.authority.root.certificate);
   const { port } = controlPlane;
-  const pin = pinRoot({ host: '127.0.0.1', port, rootDigest: digest, timeoutMs: 5_000 });
+  const pin = pinRoot({
+    host: '127.0.0.1',
+    port,
+    rootDigest: digest,
+    timeoutMs: 5_000,
+    clock: systemClock,
+  });
   const error = await t.throwsAsync(pin, { instanceOf: RpcError });
   t.is(error.code, 'token-wrong-root');
   t.true(error.message.includes(digest));

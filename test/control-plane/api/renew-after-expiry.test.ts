@@ -33,7 +33,7 @@ async function refused(
 
 /** A certificate of the real issuer that has expired for so long, by the control plane's clock and by that of TLS. */
 function expired(cp: ControlPlaneUnderTest, agoMs: number, name = webId) {
-  const notAfterMs = cp.clock.now() - agoMs;
+  const notAfterMs = cp.clock.epochMs() - agoMs;
   const validity = { notBeforeMs: notAfterMs - HOUR_MS, notAfterMs };
   return oddCertificate(cp.issuer, { altNames: [oddName.uri(name)], ...validity });
 }

@@ -156,7 +156,7 @@ test('while an endpoint fails the last good bundle stays, and the failure is tol
     t.deepEqual((await told())?.roots.map(String), [String(authority.root.certificate)], what);
   }
   const since = federations.list()[0]?.failure?.sinceMs;
-  t.true(since !== undefined && since < clock.now());
+  t.true(since !== undefined && since < clock.epochMs());
   says((_, response) => response.end(document(2)));
   await eventually('it is well again', async () => {
     await clock.advance(60_000);

@@ -36,7 +36,7 @@ test('what is applied is in force, under the next version, and told', async (t) 
     version: 1,
     document: CLOSED,
     origin: 'apply',
-    appliedMs: sqlite.clock.now(),
+    appliedMs: sqlite.clock.epochMs(),
     config: { authorization: { fallback: 'none' } },
   });
   t.deepEqual(told, [1]);

@@ -1,6 +1,7 @@
 /** Whether a certificate of a server outside is from an authority at all, whatever its dates are. */
 import test from 'ava';
 import { X509Certificate } from 'node:crypto';
+import { systemClock } from '../../../common/clock.ts';
 import { createIssuer } from '../../../common/pki/authority.ts';
 import { chainsTo } from '../../../proxy/egress/chains-to.ts';
 import { dialOutside } from '../../../proxy/egress/dial-outside.ts';
@@ -57,7 +58,11 @@ for (const [title, reason, certificate] of CASES) {
           throw new Error('nobody wants it');
         },
       };
-      const dialling = dialOutside(destination, identity, AbortSignal.timeout(10_000));
+      const dialling = dialOutside(
+        destination,
+        { source: identity, clock: systemClock },
+        AbortSignal.timeout(10_000),
+      );
       const error = await t.throwsAsync(dialling, { instanceOf: EgressError });
       t.is(error?.code, reason, error?.message);
       t.is(server.heard(), '');

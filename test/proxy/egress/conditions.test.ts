@@ -42,7 +42,7 @@ async function world(t: ExecutionContext) {
     privateKey: web.privateKey,
     chain: web.chain,
     bundle: mesh.bundle,
-    receivedMs: clock.now(),
+    receivedMs: clock.epochMs(),
     lifetimeMs: 3_600_000,
   });
   const conditions = createEgressConditions({ clock, policies, self: web.spiffeId, source });

@@ -105,7 +105,6 @@ export class FlowControlModel {
     one.prependListener('data', (chunk: Buffer) => this.#wire.server.push(chunk));
     other.prependListener('data', (chunk: Buffer) => this.#wire.client.push(chunk));
     const clock: Clock = {
-      now: () => this.#nowMs,
       epochMs: () => this.#nowMs as EpochMs,
       monotonicMs: () => this.#nowMs as MonotonicMs,
       after: () => ({ cancel() {} }),

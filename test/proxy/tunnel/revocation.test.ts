@@ -11,6 +11,7 @@ import { withRevocations } from '../../../proxy/identity/revoking-source.ts';
 import type { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import { createTunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import { within } from '../../helpers/deadline.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import {
   createEngine,
@@ -126,8 +127,8 @@ test('a readmitted identity comes back with certificates from after it', async (
 });
 
 test('revocations go by their end alone, whatever a control plane has forgotten', (t) => {
-  let nowMs = 1000;
-  const known = createRevocations({ now: () => nowMs });
+  const clock = createManualClock(1000);
+  const known = createRevocations(clock);
   const [web, api] = ['web', 'api'].map((spiffeId) => ({ spiffeId, expiresMs: 2000 }));
   if (web === undefined || api === undefined) return t.fail();
   let changes = 0;
@@ -138,7 +139,7 @@ test('revocations go by their end alone, whatever a control plane has forgotten'
   t.deepEqual([known.current().all, changes], [[web], 1]);
   known.merge([{ ...web, notBeforeMs: 5 }, api]);
   t.deepEqual(known.current().all, [{ ...web, notBeforeMs: 5 }, api]);
-  nowMs = 2000;
+  clock.step(1000);
   known.merge([{ ...api, serial: 'ab', expiresMs: 3000 }]);
   t.is(known.current().all.length, 1);
   t.is(known.current().without(3000).all.length, 0);

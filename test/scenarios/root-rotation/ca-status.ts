@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AuthorityInfo, RotationInfo } from '../../../cli/client-authority.ts';
 import { connectAdmin } from '../../../cli/client.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
-import { systemClock } from '../../../common/clock.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import type { Mesh } from '../../helpers/mesh.ts';
 
@@ -11,7 +10,7 @@ import type { Mesh } from '../../helpers/mesh.ts';
 export async function caStatus({ controlPlane }: Mesh): Promise<AuthorityInfo> {
   const address = { host: '127.0.0.1', port: controlPlane.grpcPort };
   const credential = readAdminCredential(path.join(controlPlane.dataDirectory, 'admin.pem'));
-  const client = connectAdmin({ address, credential, clock: systemClock });
+  const client = connectAdmin({ address, credential });
   try {
     return await client.getAuthority();
   } finally {

@@ -8,7 +8,6 @@ import path from 'node:path';
 import test from 'ava';
 import { connectAdmin } from '../../../cli/client.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
-import { systemClock } from '../../../common/clock.ts';
 import { parseJoinToken } from '../../../common/pki/join-token.ts';
 import { startHttpApp } from '../../helpers/http-app.ts';
 import { getOnce } from '../../helpers/http-load.ts';
@@ -63,11 +62,11 @@ test('after a theft of the key nobody is waited for, and nothing of before is go
   // An operator's credential below the former root.
   const address = { host: '127.0.0.1', port: mesh.controlPlane.grpcPort };
   const credential = readAdminCredential(stolen);
-  const blind = connectAdmin({ address, credential, clock: systemClock });
+  const blind = connectAdmin({ address, credential });
   await t.throwsAsync(blind.listTokens(), { code: 'server-untrusted' });
   await blind.close();
   const { roots } = readAdminCredential(adminFile);
-  const thief = connectAdmin({ address, credential: { ...credential, roots }, clock: systemClock });
+  const thief = connectAdmin({ address, credential: { ...credential, roots } });
   await t.throwsAsync(thief.listTokens(), { code: 'certificate-untrusted' });
   await thief.close();
 

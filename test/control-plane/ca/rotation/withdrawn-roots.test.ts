@@ -24,7 +24,7 @@ async function rig(t: ExecutionContext) {
     await store.close();
     await directory[Symbol.asyncDispose]();
   });
-  const nowMs = clock.now();
+  const nowMs = clock.epochMs();
   const source = await openAuthoritySource({ store, trustDomain, nowMs });
   /** From one root to the next one; returns the one that went. */
   const rotate = async (how: 'routine' | 'stolen' | 'stolen-meanwhile') => {

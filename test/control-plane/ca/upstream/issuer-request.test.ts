@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { systemClock } from '../../../../common/clock.ts';
+import { systemClock, type EpochMs } from '../../../../common/clock.ts';
 import { openAuthoritySource } from '../../../../control-plane/ca/authority-source.ts';
 import { CaError, type CaErrorCode } from '../../../../control-plane/ca/ca-error.ts';
 import { createIssuerRequests } from '../../../../control-plane/ca/upstream/issuer-request.ts';
@@ -26,7 +26,7 @@ const GOOD: ExternalOptions = {
 async function rig(t: ExecutionContext, laterMs = 0) {
   const [directory, pki] = [await temporaryDirectory(), await createExternalPki(t)];
   const { logger } = createLogRecorder();
-  const clock = { ...systemClock, now: () => Date.now() + laterMs };
+  const clock = { ...systemClock, epochMs: () => (Date.now() + laterMs) as EpochMs };
   const path = join(directory.path, 'x.db');
   const plain = await openSqliteStore({ path, clock: systemClock, logger });
   t.teardown(async () => {

@@ -2,6 +2,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { systemClock } from '../../../../common/clock.ts';
 import { ConfigError } from '../../../../common/config/config-error.ts';
 import { openAuthoritySource } from '../../../../control-plane/ca/authority-source.ts';
 import { CaError } from '../../../../control-plane/ca/ca-error.ts';
@@ -25,7 +26,7 @@ const trustDomain = 'mesh.local';
 async function rig(t: ExecutionContext) {
   const [directory, pki] = [await temporaryDirectory(), await createExternalPki(t)];
   // Certificates that openssl makes are valid from its moment on.
-  const clock = { ...createManualClock(), now: Date.now };
+  const clock = { ...createManualClock(), epochMs: systemClock.epochMs };
   const log = createLogRecorder();
   const { logger } = log;
   const store = await openSqliteStore({ path: join(directory.path, 'x.db'), clock, logger });
@@ -53,7 +54,7 @@ async function rig(t: ExecutionContext) {
       await give(await pki.chain(name, signer), await pki.key(name));
     },
     async start() {
-      const options = { store, trustDomain, nowMs: clock.now() };
+      const options = { store, trustDomain, nowMs: clock.epochMs() };
       const first = await readUpstreamIssuer(paths, options);
       const source = await openAuthoritySource({ ...options, first });
       const following = { authorities: source, trustDomain, clock, logger };
