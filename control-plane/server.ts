@@ -118,7 +118,8 @@ export async function startControlPlane(
     use(await followUpstreamIssuer(upstream, first, { authorities, trustDomain, clock, logger }));
   }
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
-  const ledger = use(await openIssuanceLedger({ store, clock, logger }));
+  const renewAfterExpiryMs = settings.renewAfterExpiry * 1000;
+  const ledger = use(await openIssuanceLedger({ store, clock, logger, renewAfterExpiryMs }));
   const turns = createTurns();
   const roots = (): TokenRoots => tokenRootsOf(ca.current());
   const tokens = createTokens({ store, clock, turns, roots });
@@ -166,7 +167,7 @@ export async function startControlPlane(
         issue: createIssueHandler({
           ...common,
           leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
-          renewAfterExpiryMs: settings.renewAfterExpiry * 1000,
+          renewAfterExpiryMs,
         }),
         sync: sync.handle,
         admin: createAdminHandlers({

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import {
+  booleanValue,
   decode,
   objectIdentifierValue,
   octetStringBytes,
@@ -11,6 +12,7 @@ import {
 /** An extension of a certificate (RFC 5280 section 4.1). */
 export interface CertificateExtension {
   readonly critical: boolean;
+  /** Parsed when it is asked for: what nobody asks for may be anything. Throws an Error. */
   readonly value: DerNode;
 }
 
@@ -39,7 +41,12 @@ export function certificateDetails(certificate: X509Certificate): CertificateDet
     if (oid === undefined || value === undefined || extensions.has(oid)) {
       throw new Error('expected extensions, each of them once');
     }
-    extensions.set(oid, { critical: rest.length > 1, value: decode(value) });
+    extensions.set(oid, {
+      critical: rest.length > 1 && booleanValue(rest[0]) !== false,
+      get value() {
+        return decode(value);
+      },
+    });
   }
   return { extensions, subject };
 }

@@ -157,6 +157,22 @@ export function bitStringBytes(node: DerNode | undefined): Buffer | undefined {
   return bytes?.[0] === 0 ? bytes.subarray(1) : undefined;
 }
 
+/** The bits of a BIT STRING, the first one first; undefined when the node is anything else. */
+export function bitStringFlags(node: DerNode | undefined): readonly boolean[] | undefined {
+  const [unused, ...bytes] = isUniversal(node, Type.BITSTRING) ? (primitiveBytes(node) ?? []) : [];
+  if (unused === undefined || unused > 7 || (bytes.length === 0 && unused > 0)) return undefined;
+  const bits = bytes.flatMap((byte) =>
+    [7, 6, 5, 4, 3, 2, 1, 0].map((at) => ((byte >> at) & 1) === 1),
+  );
+  return bits.slice(0, bits.length - unused);
+}
+
+/** The value of a BOOLEAN; undefined when the node is anything else. */
+export function booleanValue(node: DerNode | undefined): boolean | undefined {
+  const bytes = isUniversal(node, Type.BOOLEAN) ? primitiveBytes(node) : undefined;
+  return bytes?.length === 1 ? bytes[0] !== 0 : undefined;
+}
+
 function isUniversal(node: DerNode | undefined, type: forge.asn1.Type): node is DerNode {
   return node?.tagClass === Class.UNIVERSAL && node.type === type;
 }

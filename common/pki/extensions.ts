@@ -96,6 +96,7 @@ export function extension(oid: string, value: DerNode): DerNode {
   return sequence(objectIdentifier(oid), octetString(encode(value)));
 }
 
-function critical(oid: string, value: DerNode): DerNode {
+/** An extension that a verifier must not ignore. */
+export function critical(oid: string, value: DerNode): DerNode {
   return sequence(objectIdentifier(oid), booleanTrue(), octetString(encode(value)));
 }

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { PkiError } from './pki-error.ts';
 import { parseSpiffeId, type SpiffeId } from './spiffe-id.ts';
+import { requireLeaf } from './svid.ts';
 
 /**
  * Who a peer is by its certificate, which the caller has verified against the trust bundle.
@@ -10,9 +11,10 @@ import { parseSpiffeId, type SpiffeId } from './spiffe-id.ts';
  * that no value can hold the separator. A quoted URI is therefore never one of ours.
  *
  * @throws PkiError `san-missing` without a URI, `san-multiple` with more than one (X509-SVID section 2),
- *   `spiffe-id` when it is not of the one form that we accept
+ *   `spiffe-id` when it is not of the one form that we accept, `signing-certificate`
  */
 export function peerSpiffeId(certificate: X509Certificate): SpiffeId {
+  requireLeaf(certificate);
   const names = certificate.subjectAltName?.split(', ') ?? [];
   const uris = names.filter((name) => name.startsWith('URI:')).map((name) => name.slice(4));
   const [uri] = uris;

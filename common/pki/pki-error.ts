@@ -5,6 +5,7 @@ export type PkiErrorCode =
   | 'spiffe-id'
   | 'san-missing'
   | 'san-multiple'
+  | 'signing-certificate'
   | 'csr-malformed'
   | 'csr-key-unsupported'
   | 'csr-signature'

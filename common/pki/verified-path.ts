@@ -1,8 +1,16 @@
 import type { X509Certificate } from 'node:crypto';
-import { certificateDetails, type CertificateDetails } from './certificate-extensions.ts';
-import { integerBytes, sequenceChildren } from './der.ts';
-import { EXTENSION_OIDS } from './extensions.ts';
-import { permitsNames, type ConstrainedNames } from './name-constraints.ts';
+import {
+  authorityFault,
+  hasUnknownCritical,
+  isStrong,
+  isValidAt,
+  servesFor,
+  type LinkFault,
+  type PathQuestion,
+} from './authority-fault.ts';
+import { certificateDetails } from './certificate-extensions.ts';
+import { keyUsageOf } from './key-usage.ts';
+import { isSignedStrongly } from './signature-strength.ts';
 
 /** Nobody shows more than a leaf, its issuers and some cross-signatures. */
 const MAX_PRESENTED = 10;
@@ -10,21 +18,53 @@ const MAX_PRESENTED = 10;
 /** Issuer, two above it, a cross-signature, the root. */
 const MAX_PATH = 5;
 
-const NAME_CONSTRAINTS = '2.5.29.30';
-const ANY_PURPOSE = '2.5.29.37.0';
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+/** Signatures that are tried: ten authorities that all sign each other make thousands of paths. */
+const MAX_SIGNATURES = 40;
 
-/** Critical extensions of an authority that are understood here, or by OpenSSL in every handshake. */
-const UNDERSTOOD: ReadonlySet<string> = new Set([
-  ...Object.values(EXTENSION_OIDS),
-  NAME_CONSTRAINTS,
-]);
+/** Why a certificate leads to no root. */
+export type PathFault = LinkFault | 'leaf-not-valid' | 'leaf-may-sign' | 'no-path';
+
+/** What each of them is, to follow "its certificate" in a sentence. */
+export const PATH_FAULTS: Readonly<Record<PathFault, string>> = {
+  'not-an-authority': 'was issued by a certificate that may not issue any',
+  'authority-not-valid': 'was issued below an authority that was not valid then',
+  purpose: 'is not for TLS of clients and servers, or an authority above it is not',
+  'unknown-critical-extension':
+    'has a critical extension that is not understood, on it or above it',
+  'path-too-long': 'is below more authorities than the path length of one of them allows',
+  'names-not-permitted': 'has names that an authority above it may not certify',
+  'weak-signature': 'is signed with a weak key or hash, it or one above it',
+  'leaf-not-valid': 'was not valid then',
+  'leaf-may-sign': 'may sign others, or may not sign at all',
+  'no-path': 'does not lead to a trusted root',
+};
+
+/** What to believe. */
+export interface PathTrust extends PathQuestion {
+  readonly roots: readonly X509Certificate[];
+}
 
 /**
- * Whether a client's certificate leads to one of these roots (RFC 5280 section 6.1), for when TLS has
- * verified it against more roots than may vouch for its name: signatures, dates, path lengths, name
- * constraints and purposes of one path, whatever other path OpenSSL has found. The leaf's own
- * signature, dates and extensions were judged by TLS.
+ * What is wrong with a leaf and its path to one of these roots at a moment (RFC 5280 section 6.1):
+ * everything that OpenSSL would look at then, for certificates that it does not judge because they
+ * have expired. Its answer for those hides whatever else is wrong with them.
+ *
+ * @param leaf as TLS presented it: its `issuerCertificate` leads to the others
+ */
+export function pathFault(leaf: X509Certificate, trust: PathTrust): PathFault | undefined {
+  try {
+    return leafFault(leaf, trust) ?? climbFault(leaf, trust);
+  } catch {
+    // Something that is not understood proves nothing.
+    return 'no-path';
+  }
+}
+
+/**
+ * Whether a client's certificate leads to one of these roots, for when TLS has verified it against
+ * more roots than may vouch for its name: signatures, dates, path lengths, name constraints and
+ * purposes of one path, whatever other path OpenSSL has found. The leaf's own dates and extensions
+ * were judged by TLS.
  *
  * @param leaf as TLS presented it: its `issuerCertificate` leads to the others
  */
@@ -33,82 +73,74 @@ export function leadsToRoot(
   roots: readonly X509Certificate[],
   nowMs: number,
 ): boolean {
-  if (leaf.ca) return false;
-  const presented: X509Certificate[] = [];
-  for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
-    if (presented.length === MAX_PRESENTED) return false;
-    presented.push(next);
-  }
   try {
-    return climb({ roots, presented, nowMs, names: namesOf(leaf) }, leaf, []);
+    if (leaf.ca) return false;
+    return climbFault(leaf, { roots, atMs: nowMs, purposes: ['clientAuth'] }) === undefined;
   } catch {
-    // Something that is not understood proves nothing.
     return false;
   }
 }
 
-interface Climb {
-  readonly roots: readonly X509Certificate[];
-  readonly presented: readonly X509Certificate[];
-  readonly nowMs: number;
-  readonly names: ConstrainedNames;
+function leafFault(leaf: X509Certificate, { purposes, atMs }: PathQuestion): PathFault | undefined {
+  const details = certificateDetails(leaf);
+  const usage = keyUsageOf(details);
+  if (leaf.ca || usage.isAuthority || !usage.digitalSignature) return 'leaf-may-sign';
+  if (usage.isRestricted && (usage.keyCertSign || usage.cRLSign)) return 'leaf-may-sign';
+  if (!isValidAt(leaf, atMs)) return 'leaf-not-valid';
+  if (!servesFor(leaf, purposes)) return 'purpose';
+  if (hasUnknownCritical(details)) return 'unknown-critical-extension';
+  return isStrong(leaf) ? undefined : 'weak-signature';
 }
 
-/** Goes up from a link, below which there are these issuers, the highest last. */
-function climb(all: Climb, link: X509Certificate, below: readonly X509Certificate[]): boolean {
-  const { roots, presented } = all;
-  if (roots.some((root) => mayIssue(all, root, link, below))) return true;
-  if (below.length >= MAX_PATH) return false;
+interface Climb {
+  readonly trust: PathTrust;
+  readonly presented: readonly X509Certificate[];
+  signatures: number;
+  /** The first that was met. */
+  fault?: PathFault;
+}
+
+function climbFault(leaf: X509Certificate, trust: PathTrust): PathFault | undefined {
+  const presented: X509Certificate[] = [];
+  for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
+    if (presented.length === MAX_PRESENTED) return 'no-path';
+    presented.push(next);
+  }
+  const climb: Climb = { trust, presented, signatures: 0 };
+  return climbFrom(climb, [leaf]) ? undefined : (climb.fault ?? 'no-path');
+}
+
+/** Goes up from the last of these, the leaf being the first. */
+function climbFrom(climb: Climb, below: readonly X509Certificate[]): boolean {
+  const { trust, presented } = climb;
+  if (trust.roots.some((root) => mayIssue(climb, root, below))) return true;
+  if (below.length > MAX_PATH) return false;
   return presented.some(
     (issuer) =>
       !below.includes(issuer) &&
-      mayIssue(all, issuer, link, below) &&
-      climb(all, issuer, [...below, issuer]),
+      mayIssue(climb, issuer, below) &&
+      // A root's own signature is nothing that anybody relies on; that of others is.
+      (isSignedStrongly(issuer) || found(climb, 'weak-signature')) &&
+      climbFrom(climb, [...below, issuer]),
   );
 }
 
 function mayIssue(
-  { nowMs, names }: Climb,
+  climb: Climb,
   issuer: X509Certificate,
-  link: X509Certificate,
   below: readonly X509Certificate[],
 ): boolean {
-  if (!issuer.ca || !link.checkIssued(issuer) || !link.verify(issuer.publicKey)) return false;
-  if (issuer.validFromDate.getTime() > nowMs || issuer.validToDate.getTime() <= nowMs) return false;
-  // Node.js means the extended ones.
-  const purposes = issuer.keyUsage as readonly string[] | undefined;
-  if (
-    purposes !== undefined &&
-    !purposes.some((one) => one === CLIENT_AUTH || one === ANY_PURPOSE)
-  ) {
-    return false;
-  }
-  const { extensions } = certificateDetails(issuer);
-  for (const [oid, { critical }] of extensions) {
-    if (critical && !UNDERSTOOD.has(oid)) return false;
-  }
-  if (below.length > pathLengthOf(extensions)) return false;
-  const constraints = extensions.get(NAME_CONSTRAINTS);
-  return constraints === undefined || permitsNames(constraints.value, names);
+  const link = below.at(-1);
+  if (link === undefined || link.issuer !== issuer.subject) return false;
+  climb.signatures += 1;
+  if (climb.signatures > MAX_SIGNATURES || !link.verify(issuer.publicKey)) return false;
+  const fault = authorityFault(issuer, below, climb.trust);
+  if (fault !== undefined) return found(climb, fault);
+  // Names in all their forms, key identifiers, keyUsage.
+  return link.checkIssued(issuer) || found(climb, 'not-an-authority');
 }
 
-/** How many issuers may be below this one. */
-function pathLengthOf(extensions: CertificateDetails['extensions']): number {
-  const constraints = extensions.get(EXTENSION_OIDS.basicConstraints);
-  const limit = integerBytes(sequenceChildren(constraints?.value)?.[1]);
-  if (limit === undefined) return Number.POSITIVE_INFINITY;
-  return limit.length === 1 ? (limit[0] ?? 0) : Number.POSITIVE_INFINITY;
-}
-
-function namesOf(leaf: X509Certificate): ConstrainedNames {
-  const names = leaf.subjectAltName?.split(', ') ?? [];
-  const texts = (prefix: string): string[] =>
-    names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
-  const [uris, dnsNames] = [texts('URI:'), texts('DNS:')];
-  return {
-    uriHosts: uris.map((uri) => new URL(uri).hostname),
-    dnsNames: dnsNames.map((name) => name.toLowerCase()),
-    others: uris.length + dnsNames.length !== names.length,
-    subject: certificateDetails(leaf).subject,
-  };
+function found(climb: Climb, fault: PathFault): false {
+  climb.fault ??= fault;
+  return false;
 }

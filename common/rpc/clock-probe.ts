@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import { peerSpiffeId } from '../pki/peer.ts';
-import { isSignedBy } from '../pki/signed-chain.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
+import { pathFault } from '../pki/verified-path.ts';
 import type { ServerAddress } from './channel.ts';
 
 /** Whom to ask, and whom to believe. */
@@ -38,7 +38,11 @@ export async function probeClock(
   try {
     await once(socket, 'secureConnect', { signal: AbortSignal.timeout(timeoutMs) });
     const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined || !isSignedBy(certificate, roots)) return undefined;
+    if (certificate === undefined) return undefined;
+    // Whatever the time is: it was right when it was made.
+    const atMs = certificate.validFromDate.getTime();
+    if (pathFault(certificate, { roots, atMs, purposes: ['serverAuth'] }) !== undefined)
+      return undefined;
     if (peerSpiffeId(certificate).uri !== controlPlaneId(trustDomain).uri) return undefined;
     const [fromMs, untilMs] = [certificate.validFromDate, certificate.validToDate].map(Number);
     if (fromMs !== undefined && nowMs < fromMs) return nowMs - fromMs;

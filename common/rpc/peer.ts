@@ -7,7 +7,12 @@ import type { SpiffeId } from '../pki/spiffe-id.ts';
 
 /** Why a client certificate proves nothing. */
 export type UntrustedReason =
-  'certificate-untrusted' | 'certificate-expired' | 'san-missing' | 'san-multiple' | 'spiffe-id';
+  | 'certificate-untrusted'
+  | 'certificate-expired'
+  | 'signing-certificate'
+  | 'san-missing'
+  | 'san-multiple'
+  | 'spiffe-id';
 
 /** Who makes a call, as far as TLS has proved it. */
 export type Caller =
@@ -15,7 +20,10 @@ export type Caller =
   | {
       readonly kind: 'untrusted';
       readonly reason: UntrustedReason;
-      /** One that has expired, as it came: nothing else about it was verified. */
+      /**
+       * One of which OpenSSL said last that it has expired: nothing else about it was verified, and
+       * something else may be wrong with it as well.
+       */
       readonly certificate?: X509Certificate;
     }
   | {
@@ -71,13 +79,17 @@ function proofOf(session: Http2Session): Caller {
   } catch (error) {
     if (!(error instanceof PkiError)) throw error;
     const { code } = error;
-    const known = code === 'san-missing' || code === 'san-multiple' || code === 'spiffe-id';
-    return { kind: 'untrusted', reason: known ? code : 'certificate-untrusted' };
+    return { kind: 'untrusted', reason: isReason(code) ? code : 'certificate-untrusted' };
   }
+}
+
+function isReason(code: string): code is UntrustedReason {
+  return ['signing-certificate', 'san-missing', 'san-multiple', 'spiffe-id'].includes(code);
 }
 
 // On a server Node puts the code there, although it is typed as an Error.
 function reasonOf(authorizationError: unknown): UntrustedReason {
+  // The last of its errors hides those before it: see `pathFault`.
   return String(authorizationError).includes('CERT_HAS_EXPIRED')
     ? 'certificate-expired'
     : 'certificate-untrusted';

@@ -19,6 +19,7 @@ export const REFUSALS = [
   'certificate-untrusted',
   'certificate-expired',
   'certificate-revoked',
+  'signing-certificate',
   'identity-revoked',
   'identity-mismatch',
   'spiffe-id',

@@ -5,7 +5,7 @@ import type {
   Token as TokenMessage,
   Workload as WorkloadMessage,
 } from '../../proto/gen/hauberk/v1/admin.ts';
-import type { Issuance } from '../ca/issuance-log.ts';
+import type { Issuance } from '../ca/issuance-record.ts';
 import type { ConfigVersion } from '../policy/config-record.ts';
 import type { KnownSidecar } from '../registry/known-sidecars.ts';
 import type { RevocationRecord } from '../revocation/revocation-record.ts';

@@ -21,6 +21,7 @@ const UNTRUSTED: Record<UntrustedReason, string> = {
   'certificate-untrusted':
     'the client certificate was not issued by this mesh, or is not valid yet',
   'certificate-expired': 'the client certificate has expired',
+  'signing-certificate': 'the client certificate may sign others, and is no identity',
   'san-missing': 'the client certificate has no SPIFFE ID',
   'san-multiple': 'the client certificate has more than one SPIFFE ID',
   'spiffe-id': 'the client certificate has a URI that is not a SPIFFE ID of a workload',

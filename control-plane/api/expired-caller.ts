@@ -1,12 +1,12 @@
 import type { X509Certificate } from 'node:crypto';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
-import { isSignedBy } from '../../common/pki/signed-chain.ts';
+import { SYSTEM_NAMESPACE } from '../../common/pki/spiffe-id.ts';
+import { PATH_FAULTS, pathFault } from '../../common/pki/verified-path.ts';
 import type { Caller } from '../../common/rpc/peer.ts';
+import { isRecordOf } from '../ca/issuance-record.ts';
+import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { requireProof, type CallerTrust, type ProvenCaller } from './caller.ts';
 import { RequestError } from './request-error.ts';
-
-/** id-kp-clientAuth (RFC 5280 section 4.2.1.12). */
-const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
 /** What a caller that was away is believed by. */
 export interface ExpiredCallerTrust extends CallerTrust {
@@ -14,45 +14,75 @@ export interface ExpiredCallerTrust extends CallerTrust {
   readonly nowMs: number;
   /** So long after its end a certificate may still be renewed; 0: not at all. */
   readonly renewAfterExpiryMs: number;
+  readonly ca: Pick<CertificateAuthority, 'issuanceOf'>;
 }
 
 /**
  * The caller, also when its certificate has expired a while ago: a host that was off comes back by
- * itself. TLS has proven that it holds the key, expired or not; everything else that a verification
- * looks at is looked at here, but for the date.
+ * itself. TLS has proven that it holds the key, expired or not, and says nothing else about it: the
+ * whole path is verified here as of the moment before the certificate expired, and it has to be one
+ * that this control plane has issued, byte by byte. Identities of the mesh itself do not come back
+ * this way.
  *
- * @throws RequestError, PkiError `san-missing`, `san-multiple`, `spiffe-id`, RevocationError
+ * @throws RequestError, PkiError `san-missing`, `san-multiple`, `spiffe-id`, `signing-certificate`,
+ *   RevocationError, StoreError
  */
-export function requireProofOrExpired(caller: Caller, trust: ExpiredCallerTrust): ProvenCaller {
+export async function requireProofOrExpired(
+  caller: Caller,
+  trust: ExpiredCallerTrust,
+): Promise<ProvenCaller> {
   if (caller.kind !== 'untrusted' || caller.certificate === undefined) {
     return requireProof(caller, trust);
   }
   const { certificate } = caller;
   const { roots, nowMs, renewAfterExpiryMs } = trust;
-  const expiredMs = nowMs - certificate.validToDate.getTime();
-  if (expiredMs > renewAfterExpiryMs) throw tooLate(certificate, trust);
-  // Expired is what OpenSSL says first; there may be more that is wrong with it.
-  const isClient = (certificate.keyUsage ?? []).includes(CLIENT_AUTH);
-  if (!isSignedBy(certificate, roots) || !isClient) {
+  const endMs = certificate.validToDate.getTime();
+  if (nowMs - endMs > renewAfterExpiryMs) throw tooLate(certificate, trust);
+  const fault = pathFault(certificate, {
+    roots,
+    atMs: endMs - 1,
+    purposes: ['clientAuth', 'serverAuth'],
+  });
+  if (fault !== undefined) {
     throw new RequestError(
       'certificate-untrusted',
-      'the client certificate has expired, and does not lead to a root of this mesh either',
-      { hint: 'enrol with a new join token' },
+      `the client certificate has expired, and it ${PATH_FAULTS[fault]}`,
+      { hint: NEW_TOKEN },
     );
   }
   const spiffeId = peerSpiffeId(certificate);
-  return requireProof({ kind: 'workload', spiffeId, certificate }, trust);
+  const proven = requireProof({ kind: 'workload', spiffeId, certificate }, trust);
+  if (spiffeId.namespace === SYSTEM_NAMESPACE) throw notOfTheMesh(certificate, spiffeId.uri);
+  const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
+  if (issuance !== undefined && isRecordOf(issuance, certificate)) return proven;
+  throw new RequestError(
+    'certificate-expired',
+    `${ended(certificate)}, and the issuance log does not know it`,
+    { hint: NEW_TOKEN },
+  );
 }
 
-function tooLate({ validToDate }: X509Certificate, trust: ExpiredCallerTrust): RequestError {
+const NEW_TOKEN = 'enrol with a new join token';
+
+function tooLate(certificate: X509Certificate, trust: ExpiredCallerTrust): RequestError {
   const { renewAfterExpiryMs } = trust;
   const window =
     renewAfterExpiryMs === 0
       ? 'expired ones are not renewed here'
       : `expired ones are renewed for ${renewAfterExpiryMs / 1000} s`;
+  return new RequestError('certificate-expired', `${ended(certificate)}, and ${window}`, {
+    hint: NEW_TOKEN,
+  });
+}
+
+function notOfTheMesh(certificate: X509Certificate, uri: string): RequestError {
   return new RequestError(
     'certificate-expired',
-    `the client certificate expired at ${validToDate.toISOString()}, and ${window}`,
-    { hint: 'enrol with a new join token' },
+    `${ended(certificate)}, and ${uri} is not renewed after its end`,
+    { hint: "take the present admin.pem from the control plane's data directory" },
   );
+}
+
+function ended({ validToDate }: X509Certificate): string {
+  return `the client certificate expired at ${validToDate.toISOString()}`;
 }

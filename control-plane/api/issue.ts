@@ -82,12 +82,13 @@ export function createIssueHandler(
         return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
       });
     }
-    const { spiffeId, certificate } = requireProofOrExpired(caller, {
+    const { spiffeId, certificate } = await requireProofOrExpired(caller, {
       trustDomain: ca.trustDomain,
       view,
       roots: callerRootsOf(ca.current()),
       nowMs: clock.epochMs(),
       renewAfterExpiryMs,
+      ca,
     });
     limits.issue({ spiffeId: spiffeId.uri });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));

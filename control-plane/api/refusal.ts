@@ -31,6 +31,7 @@ const STATUS: Record<Refusal, status> = {
   'certificate-untrusted': status.UNAUTHENTICATED,
   'certificate-expired': status.UNAUTHENTICATED,
   'certificate-revoked': status.PERMISSION_DENIED,
+  'signing-certificate': status.UNAUTHENTICATED,
   'identity-revoked': status.PERMISSION_DENIED,
   'identity-mismatch': status.PERMISSION_DENIED,
   'spiffe-id': status.INVALID_ARGUMENT,
@@ -152,6 +153,7 @@ function pkiReason({ code }: PkiError): Refusal {
     case 'spiffe-id':
     case 'san-missing':
     case 'san-multiple':
+    case 'signing-certificate':
     case 'csr-malformed':
     case 'csr-key-unsupported':
     case 'csr-signature':

@@ -17,12 +17,11 @@ import {
   listIssuances,
   loggedIdentities,
   recordIssuance,
-  type Issuance,
   type IssuanceQuery,
   type IssuanceScope,
-  type Proof,
   type WorkloadName,
 } from './issuance-log.ts';
+import { fingerprintOf, type Issuance, type Proof } from './issuance-record.ts';
 import { renewIssuer } from './issuer-renewal.ts';
 
 /** What the authority needs. */
@@ -126,6 +125,7 @@ export async function openCertificateAuthority(
       proof: proof.kind,
       ...ancestryOf(proof),
       root: rootDigest(root.certificate),
+      fingerprint: fingerprintOf(leaf),
     };
     return { leaf, issuance };
   };

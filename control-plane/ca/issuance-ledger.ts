@@ -15,7 +15,7 @@ import {
   sealEntries,
   type ChainPlace,
 } from './issuance-chain.ts';
-import { BY_TIME, forgetEntry, isForgettable } from './issuance-log.ts';
+import { BY_TIME, forgetEntry, isForgettable, RETENTION_MS } from './issuance-log.ts';
 import { verifyChain, type ChainReport } from './verify-chain.ts';
 
 /** What the ledger needs. */
@@ -23,6 +23,8 @@ export interface IssuanceLedgerOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Entries stay for so long after their certificate has expired at least. */
+  readonly renewAfterExpiryMs?: number;
 }
 
 /**
@@ -44,7 +46,8 @@ const MAX_TRIES = 8;
 
 /** Opens the ledger and seals what was not sealed. @throws StoreError */
 export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promise<IssuanceLedger> {
-  const { store, clock, logger } = options;
+  const { store, clock, logger, renewAfterExpiryMs = 0 } = options;
+  const retentionMs = Math.max(RETENTION_MS, renewAfterExpiryMs);
   let head = await readHead(store);
   let sealing: Promise<void> = Promise.resolve();
   let waiting = false;
@@ -100,7 +103,7 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
         const link = decodeLink(first);
         const sealed = await Promise.all(link.entries.map((key) => store.get(key)));
         const old = sealed.filter((entry) => entry !== undefined);
-        if (!old.every((entry) => isForgettable(entry, clock.epochMs()))) return;
+        if (!old.every((entry) => isForgettable(entry, clock.epochMs(), retentionMs))) return;
         const { succeeded } = await store.transact(
           [{ key: first.key, modRevision: first.modRevision }],
           [...old.flatMap(forgetEntry), { kind: 'delete', key: first.key }, putBase(link)],

@@ -1,41 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
-import { z } from 'zod';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Entry, Operation, Store } from '../store/store.ts';
-
-/**
- * How a caller proved who it is: with a join token, with its current certificate, or by being the
- * control plane, which issues its own and the operator's certificate.
- */
-export type Proof =
-  | { readonly kind: 'token'; readonly tokenId: string }
-  | {
-      readonly kind: 'renewal';
-      /** The log's entry of the certificate that is renewed, when it has one. */
-      readonly of?: Issuance | undefined;
-    }
-  | { readonly kind: 'self' };
-
-const issuanceRecord = z.object({
-  serial: z.string(),
-  spiffeId: z.string(),
-  issuedMs: z.number(),
-  notAfterMs: z.number(),
-  proof: z.enum(['token', 'renewal', 'self']),
-  /** The token of the first certificate: renewals inherit it. */
-  tokenId: z.string().optional(),
-  /** Serial number of the certificate that was renewed. */
-  renewedFrom: z.string().optional(),
-  /** Digest of the root that it leads to. */
-  root: z.string().optional(),
-});
-
-/** One certificate that was issued: who, which, when, until, on what proof. */
-export type Issuance = Readonly<z.infer<typeof issuanceRecord>>;
+import { issuanceRecord, type Issuance } from './issuance-record.ts';
 
 /** Which part of the log to read. */
 export interface IssuanceQuery {
@@ -58,8 +28,8 @@ export type WorkloadName = Pick<SpiffeId, 'namespace' | 'service'>;
 export const MAX_LISTED = 10_000;
 
 /**
- * An entry stays for a day after its certificate expired, so that yesterday's incident can be looked
- * into. With certificates of an hour that are renewed at half of their life, 1,000 sidecars keep
+ * An entry stays for a day after its certificate expired at least, so that yesterday's incident can be
+ * looked into; longer where it may be renewed for longer. With certificates of an hour that are renewed at half of their life, 1,000 sidecars keep
  * about 45,000 entries (some 30 MB).
  */
 export const RETENTION_MS = 24 * 60 * 60 * 1000;
@@ -169,8 +139,8 @@ export async function followIssuances(
 }
 
 /** Whether an entry is older than it has to be. */
-export function isForgettable(entry: Entry, nowMs: number): boolean {
-  return decode(entry).notAfterMs + RETENTION_MS < nowMs;
+export function isForgettable(entry: Entry, nowMs: number, retentionMs: number): boolean {
+  return decode(entry).notAfterMs + retentionMs < nowMs;
 }
 
 /** The changes of the store that forget an entry. */

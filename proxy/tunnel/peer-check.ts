@@ -7,7 +7,7 @@ import { serialOf } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { PeerTrust } from '../identity/source.ts';
 import { peerRootsOf } from '../../common/pki/trust-bundle.ts';
-import { leadsToRoot } from '../../common/pki/verified-path.ts';
+import { leadsToRoot, pathFault } from '../../common/pki/verified-path.ts';
 import { isForsaken, isWithdrawn, leadsTo, type AcceptedChain } from './withdrawn-roots.ts';
 
 /** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */
@@ -17,6 +17,7 @@ export type HandshakeRefusal =
   | 'expired'
   | 'not-yet-valid'
   | 'revoked'
+  | 'signing-certificate'
   | 'san-missing'
   | 'san-multiple'
   | 'spiffe-id'
@@ -55,7 +56,9 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
     return refused('certificate-missing', 'expected a certificate of the mesh, got none');
   }
   // An untrusted certificate is given out all the same: only `authorized` says that it was verified.
-  if (!socket.authorized) return untrusted(certificate, String(socket.authorizationError), nowMs);
+  if (!socket.authorized) {
+    return untrusted(certificate, String(socket.authorizationError), bundle, nowMs);
+  }
   if (socket.alpnProtocol !== HBONE_ALPN) {
     const got = socket.alpnProtocol === false ? 'none' : String(socket.alpnProtocol);
     return refused('no-alpn', `expected the protocol ${HBONE_ALPN} by ALPN, got ${got}`);
@@ -65,9 +68,7 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
     peer = peerSpiffeId(certificate);
   } catch (error) {
     if (!(error instanceof PkiError)) throw error;
-    const { code } = error;
-    const known = code === 'san-missing' || code === 'san-multiple' ? code : 'spiffe-id';
-    return refused(known, describeError(error));
+    return refused(nameFault(error), describeError(error));
   }
   const isForeign = peer.trustDomain !== bundle.trustDomain;
   const foreign = isForeign ? bundle.federated?.get(peer.trustDomain) : undefined;
@@ -133,11 +134,24 @@ function isListed(peer: SpiffeId, { revocations }: PeerTrust): boolean {
   return revocations.all.some(({ spiffeId }) => spiffeId === peer.uri);
 }
 
-function untrusted(certificate: X509Certificate, code: string, nowMs: number): PeerCheck {
+function nameFault({ code }: PkiError): HandshakeRefusal {
+  const isKnown =
+    code === 'san-missing' || code === 'san-multiple' || code === 'signing-certificate';
+  return isKnown ? code : 'spiffe-id';
+}
+
+function untrusted(
+  certificate: X509Certificate,
+  code: string,
+  bundle: PeerTrust,
+  nowMs: number,
+): PeerCheck {
   const from = certificate.validFromDate.toISOString();
   const until = certificate.validToDate.toISOString();
   const validity = `it is valid from ${from} until ${until}, and it is ${new Date(nowMs).toISOString()} here`;
-  switch (code) {
+  // Of several errors OpenSSL tells the last, which is the date.
+  const isForeign = code === 'CERT_HAS_EXPIRED' && !wasTrusted(certificate, bundle);
+  switch (isForeign ? 'UNABLE_TO_VERIFY' : code) {
     case 'CERT_HAS_EXPIRED':
       return refused('expired', `expected a valid certificate, got an expired one (${validity})`);
     case 'CERT_NOT_YET_VALID':
@@ -151,6 +165,14 @@ function untrusted(certificate: X509Certificate, code: string, nowMs: number): P
         `expected a certificate from a root of the trust bundle, got one that does not verify (${code}; ${validity})`,
       );
   }
+}
+
+/** Whether a leaf was good until it expired. One of whose authorities has ended counts as well. */
+function wasTrusted(leaf: X509Certificate, bundle: PeerTrust): boolean {
+  const roots = [...peerRootsOf(bundle), ...(bundle.federated?.values() ?? [])].flat();
+  const atMs = leaf.validToDate.getTime() - 1;
+  const fault = pathFault(leaf, { roots, atMs, purposes: ['clientAuth', 'serverAuth'] });
+  return fault === undefined || fault === 'authority-not-valid';
 }
 
 function refused(reason: HandshakeRefusal, sentence: string): PeerCheck {

@@ -62,6 +62,8 @@ export interface ControlPlaneUnderTestOptions {
   readonly meshConfig?: string;
   /** Seconds; expired certificates are not renewed without it. */
   readonly renewAfterExpiry?: number;
+  /** The clock begins so long ago; TLS has the real one. */
+  readonly startedAgoMs?: number;
   /** Instead of the one that the test moves, which stands still then. */
   readonly clock?: Clock;
 }
@@ -77,7 +79,7 @@ export async function startControlPlaneUnderTest(
   const { leafLifetimeSeconds = 3600, renewAfterExpiry = 0, meshConfig, clock: ownClock } = options;
   const directory = await temporaryDirectory();
   const dataDir = join(directory.path, 'data');
-  const clock = createManualClock(Date.now());
+  const clock = createManualClock(Date.now() - (options.startedAgoMs ?? 0));
   const log = createLogRecorder();
   const settings = {
     dataDir,

@@ -53,6 +53,12 @@ export const ODD_CALLERS: Readonly<Record<string, OddCaller>> = {
     hbone: 'not-yet-valid',
     grpc: 'certificate-untrusted',
   },
+  'a certificate that may sign others': {
+    credentials: (issuer) =>
+      oddCertificate(issuer, { altNames: [oddName.uri(WEB)], mayAlso: 'keyCertSign' }),
+    hbone: 'signing-certificate',
+    grpc: 'signing-certificate',
+  },
   'a certificate without a URI': {
     credentials: (issuer) => oddCertificate(issuer, { altNames: [oddName.dns('web')] }),
     hbone: 'san-missing',

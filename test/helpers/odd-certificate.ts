@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import type { Authority } from '../../common/pki/authority.ts';
 import { buildCertificate } from '../../common/pki/certificate-builder.ts';
-import { sequence, tagged, taggedBytes, type DerNode } from '../../common/pki/der.ts';
+import { bitString, sequence, tagged, taggedBytes, type DerNode } from '../../common/pki/der.ts';
 import { distinguishedName, type DistinguishedName } from '../../common/pki/distinguished-name.ts';
 import {
   authorityConstraints,
@@ -11,6 +11,7 @@ import {
   leafConstraints,
   leafExtKeyUsage,
   leafKeyUsage,
+  critical,
   subjectKeyIdentifier,
 } from '../../common/pki/extensions.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
@@ -34,6 +35,8 @@ export interface OddContents {
   readonly commonName?: string;
   /** Claims to be an authority. */
   readonly authority?: boolean;
+  /** A keyUsage besides digitalSignature. */
+  readonly mayAlso?: 'keyCertSign' | 'cRLSign';
   readonly notBeforeMs?: number;
   readonly notAfterMs?: number;
 }
@@ -43,7 +46,7 @@ export function oddCertificate(
   issuer: Authority,
   contents: OddContents,
 ): Omit<TestWorkload, 'spiffeId'> {
-  const { altNames, commonName = 'odd', authority = false } = contents;
+  const { altNames, commonName = 'odd', authority = false, mayAlso } = contents;
   const { notBeforeMs = Date.now() - 60_000, notAfterMs = Date.now() + 3_600_000 } = contents;
   const privateKey = generatePrivateKey();
   const signer = signerOf(issuer);
@@ -56,7 +59,7 @@ export function oddCertificate(
     validity: { notBeforeMs, notAfterMs },
     extensions: [
       authority ? authorityConstraints() : leafConstraints(),
-      leafKeyUsage(),
+      mayAlso === undefined ? leafKeyUsage() : oddKeyUsage(mayAlso),
       leafExtKeyUsage(),
       subjectKeyIdentifier(subjectKey.keyId),
       authorityKeyIdentifier(signer.keyId),
@@ -64,4 +67,9 @@ export function oddCertificate(
     ],
   });
   return { privateKey, leaf, chain: [leaf, issuer.certificate] };
+}
+
+function oddKeyUsage(also: 'keyCertSign' | 'cRLSign'): DerNode {
+  const [bits, unused] = also === 'keyCertSign' ? [0b1000_0100, 2] : [0b1000_0010, 1];
+  return critical(EXTENSION_OIDS.keyUsage, bitString(Uint8Array.of(bits), unused));
 }

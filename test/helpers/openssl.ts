@@ -13,6 +13,7 @@ export interface OpensslResult {
 
 /** The machine's openssl, in a directory of its own that goes with the test. */
 export interface Openssl {
+  readonly directory: string;
   /** Puts a file beside it, to be named in the arguments. */
   write(name: string, contents: string | Uint8Array): Promise<void>;
   run(...args: readonly string[]): Promise<OpensslResult>;
@@ -24,7 +25,7 @@ export interface Openssl {
 const TIMEOUT_MS = 10_000;
 
 /** Readies openssl for one test. */
-export async function createOpenssl(t: ExecutionContext): Promise<Openssl> {
+export async function createOpenssl(t: Pick<ExecutionContext, 'teardown'>): Promise<Openssl> {
   const directory = await mkdtemp(path.join(tmpdir(), 'hauberk-openssl-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const run = (...args: readonly string[]): Promise<OpensslResult> =>
@@ -37,6 +38,7 @@ export async function createOpenssl(t: ExecutionContext): Promise<Openssl> {
       child.stdin?.end();
     });
   return {
+    directory,
     write: (name, contents) => writeFile(path.join(directory, name), contents),
     run,
     async output(...args) {

@@ -99,7 +99,10 @@ for (const [what, code, names] of REFUSED) {
 
 test('root and issuer are nobody', (t) => {
   for (const { certificate } of [root, issuer]) {
-    t.throws(() => peerSpiffeId(certificate), { instanceOf: PkiError, code: 'spiffe-id' });
+    t.throws(() => peerSpiffeId(certificate), {
+      instanceOf: PkiError,
+      code: 'signing-certificate',
+    });
   }
 });
 

@@ -21,6 +21,7 @@ import {
 } from '../control-plane-under-test.ts';
 
 const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
 const DAY_SECONDS = 86_400;
 
 async function refused(
@@ -31,29 +32,67 @@ async function refused(
   return (await t.throwsAsync(cp.issue({}, identity), { instanceOf: RpcError }))?.code;
 }
 
-/** A certificate of the real issuer that has expired for so long, by the control plane's clock and by that of TLS. */
-function expired(cp: ControlPlaneUnderTest, agoMs: number, name = webId) {
+/** A certificate of the real issuer that has expired for so long, and that the log does not have. */
+function unknown(cp: ControlPlaneUnderTest, agoMs: number, name = webId) {
   const notAfterMs = cp.clock.epochMs() - agoMs;
   const validity = { notBeforeMs: notAfterMs - HOUR_MS, notAfterMs };
   return oddCertificate(cp.issuer, { altNames: [oddName.uri(name)], ...validity });
 }
 
+/** So long ago everything begins, so that TLS finds expired what the control plane's clock does. */
+const startedAgoMs = 2 * HOUR_MS;
+
 test('an expired certificate is renewed within the time, and not after it', async (t) => {
+  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: 1800, startedAgoMs });
+  const web = await cp.enrol('shop', 'web');
+  await cp.clock.advance(HOUR_MS + MINUTE_MS);
+  t.true((web.chain[0]?.validToDate.getTime() ?? Infinity) < Date.now());
+  await t.notThrowsAsync(cp.issue({}, web));
+  await cp.clock.advance(28 * MINUTE_MS);
+  await t.notThrowsAsync(cp.issue({}, web));
+  await cp.clock.advance(2 * MINUTE_MS);
+  t.is(await refused(t, cp, web), 'certificate-expired');
+  await t.notThrowsAsync(cp.issue({ joinToken: await cp.token() }, web));
+});
+
+test('one that expires by the clock of the control plane alone is renewed', async (t) => {
   const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS });
-  await t.notThrowsAsync(cp.issue({}, expired(cp, 60_000)));
-  await t.notThrowsAsync(cp.issue({}, expired(cp, 23 * HOUR_MS)));
-  t.is(await refused(t, cp, expired(cp, 24 * HOUR_MS + 5000)), 'certificate-expired');
-  await t.notThrowsAsync(cp.issue({ joinToken: await cp.token() }, expired(cp, 48 * HOUR_MS)));
+  const web = await cp.enrol('shop', 'web');
+  await cp.clock.advance(HOUR_MS + MINUTE_MS);
+  await t.notThrowsAsync(cp.issue({}, web));
+});
+
+test('one that the issuance log does not know is not, whoever signed it', async (t) => {
+  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS, startedAgoMs });
+  const web = await cp.enrol('shop', 'web');
+  await cp.clock.advance(startedAgoMs);
+  t.is(await refused(t, cp, unknown(cp, 60_000)), 'certificate-expired');
+  await t.notThrowsAsync(cp.issue({}, web));
+});
+
+test('the operator and the control plane are not renewed after their end', async (t) => {
+  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS, startedAgoMs });
+  await cp.clock.advance(startedAgoMs);
+  for (const service of ['admin', 'control-plane']) {
+    const name = `spiffe://mesh.local/ns/hauberk/sa/${service}`;
+    const identity = unknown(cp, MINUTE_MS, name);
+    const error = await t.throwsAsync(cp.issue({ spiffeId: name }, identity), {
+      instanceOf: RpcError,
+      message: /is not renewed after its end/,
+    });
+    t.is(error?.code, 'certificate-expired', service);
+  }
 });
 
 test('it is renewed for its own identity, and proves nothing else', async (t) => {
-  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS });
-  const error = await t.throwsAsync(
-    cp.issue({ spiffeId: webId.replace('web', 'api') }, expired(cp, 60_000)),
-    { instanceOf: RpcError },
-  );
+  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS, startedAgoMs });
+  const web = await cp.enrol('shop', 'web');
+  await cp.clock.advance(startedAgoMs);
+  const error = await t.throwsAsync(cp.issue({ spiffeId: webId.replace('web', 'api') }, web), {
+    instanceOf: RpcError,
+  });
   t.is(error?.code, 'identity-mismatch');
-  const other = expired(cp, 60_000, webId.replace('mesh.local', 'other.mesh'));
+  const other = unknown(cp, 60_000, webId.replace('mesh.local', 'other.mesh'));
   t.is(await refused(t, cp, other), 'wrong-trust-domain');
 });
 
@@ -69,22 +108,25 @@ test('one that was revoked before it expired is not renewed', async (t) => {
   const web = await cp.enrol('shop', 'web');
   const [leaf] = web.chain;
   if (leaf === undefined) return t.fail('expected a certificate');
+  const beside = await cp.enrol('shop', 'web');
   await cp.admin.revoke({ kind: 'serial', serial: serialOf(leaf) });
   await cp.clock.advance(2 * HOUR_MS);
   t.is(await refused(t, cp, web), 'certificate-revoked');
-
-  await t.notThrowsAsync(cp.issue({}, expired(cp, 3 * HOUR_MS)), 'an expired one beside it is');
+  await t.notThrowsAsync(cp.issue({}, beside), 'an expired one beside it is');
 });
 
 test('0 turns it off', async (t) => {
   const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: 0 });
-  t.is(await refused(t, cp, expired(cp, 5000)), 'certificate-expired');
+  const web = await cp.enrol('shop', 'web');
+  await cp.clock.advance(HOUR_MS + 5000);
+  t.is(await refused(t, cp, web), 'certificate-expired');
 });
 
 test('one below a root that was retired meanwhile is renewed below the new one', async (t) => {
-  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS });
+  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS, startedAgoMs });
   const before = await cp.admin.getAuthority();
-  const stillGood = expired(cp, 60_000);
+  const stillGood = await cp.enrol('shop', 'web');
+  await cp.clock.advance(HOUR_MS + 60_000);
   await cp.admin.rotateRoot({ compromised: false, graceSeconds: 0 });
   const after = await eventually('the former root is retired', async () => {
     await cp.clock.advance(600);
@@ -99,12 +141,13 @@ test('one below a root that was retired meanwhile is renewed below the new one',
   if (issuer === undefined || root === undefined) return t.fail();
   t.is(rootDigest(root), after.rootDigest);
   t.true(issuer.verify(root.publicKey));
-  t.is(await refused(t, cp, expired(cp, 25 * HOUR_MS)), 'certificate-expired');
+  t.is(await refused(t, cp, unknown(cp, 25 * HOUR_MS)), 'certificate-expired');
 });
 
 test('one below a root that was stolen is not', async (t) => {
-  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS });
-  const former = expired(cp, 60_000);
+  const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS, startedAgoMs });
+  const former = await cp.enrol('shop', 'web');
+  await cp.clock.advance(HOUR_MS + 60_000);
   await cp.admin.rotateRoot({ compromised: true, graceSeconds: 15 });
   await eventually('the stolen root is dropped', async () => {
     await cp.clock.advance(600);

@@ -31,7 +31,8 @@ async function world() {
   const path = join(directory.path, 'hauberk.db');
   const store = await openSqliteStore({ path, clock: systemClock, logger });
   const clock = createManualClock(1_000_000);
-  const openLedger = () => openIssuanceLedger({ store, clock, logger });
+  const openLedger = (renewAfterExpiryMs = 0) =>
+    openIssuanceLedger({ store, clock, logger, renewAfterExpiryMs });
   const close = async (): Promise<void> => {
     await store.close();
     await directory[Symbol.asyncDispose]();
@@ -116,5 +117,20 @@ test('old entries are forgotten from the beginning, and the rest stays sealed', 
   const noted = await ledger.verify({ sequence: 0, hash: '0'.repeat(64) });
   t.regex(noted.findings[0] ?? '', /older than the log/);
   t.deepEqual((await ledger.verify(early.head)).findings, [], 'the base itself is remembered');
+  await ledger.close();
+});
+
+test('what may still be renewed after its end is not forgotten', async (t) => {
+  const { store, clock, openLedger, close } = await world();
+  t.teardown(close);
+  const ledger = await openLedger(3 * RETENTION_MS);
+  await issue(store, 1, 1_000_000);
+  await ledger.verify();
+  await clock.advance(3 * RETENTION_MS + 1000);
+  await ledger.prune();
+  t.is((await ledger.verify()).entries, 1);
+  await clock.advance(1);
+  await ledger.prune();
+  t.is((await ledger.verify()).entries, 0);
   await ledger.close();
 });
