@@ -21,7 +21,6 @@ import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { AuthenticatedPeer, PeerCheck } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { secureContextOf } from './secure-context.ts';
-import { tunnelExpiryMs } from './staleness.ts';
 import { DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
 import { TUNNEL_MEMORY } from './tunnel-memory.ts';
@@ -72,7 +71,7 @@ export function createDial(options: DialOptions): Dial {
         socket,
         direction: 'outbound',
         peer,
-        expiresMs: tunnelExpiryMs(identity, certificate),
+        expiresMs: certificate.validToDate.getTime(),
         clock,
         logger,
         metrics,

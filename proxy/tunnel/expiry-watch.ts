@@ -3,6 +3,7 @@ import type { TunnelEnd } from './tunnel.ts';
 
 /** What the watch needs of a tunnel. */
 export interface Expiring {
+  /** When the peer's certificate ends that it was made with. */
   readonly expiresMs: number;
   readonly openStreams: number;
   readonly closed: Promise<TunnelEnd>;
@@ -18,22 +19,28 @@ interface Peer {
 /**
  * Ends tunnels whose certificates have expired, on both sides, by one rule:
  *
- * - A tunnel is proof of both identities until the earlier of its two certificates expires.
+ * - A tunnel is proof of the peer's identity until the peer's certificate expires.
  * - From then on it takes no new streams, and the streams that it carries live on only while the
- *   same peer has proven itself anew: a later handshake with certificates that are still valid.
+ *   same peer has proven itself again: a later handshake with a certificate that is still valid.
  * - Without such a proof it is ended at once, streams and all (`expired`).
+ * - Of our own certificates only the current one counts: the one that a tunnel was made with may have
+ *   been replaced long ago, which is for the peer to judge. While the current one is expired, every
+ *   tunnel is ended.
  *
- * So rotation drops no connection, however long it lives, and an identity that can no longer renew
- * loses all of its connections when its certificate ends. Two tunnels are of the same peer when they
- * have the same key, which holds the identity and the address: a replica with the same identity
- * cannot speak for one that was cut off.
+ * So rotation drops no connection, however long it lives and whether or not the peer opens a new tunnel
+ * when we renew, and an identity that can no longer renew loses all of its connections when its
+ * certificate ends. Two tunnels are of the same peer when they have the same key, which holds the
+ * identity and the address: a replica with the same identity cannot speak for one that was cut off.
  */
 export class ExpiryWatch {
   readonly #clock: Clock;
+  readonly #ownExpiresMs: () => number;
   readonly #peers = new Map<string, Peer>();
 
-  constructor(clock: Clock) {
+  /** @param ownExpiresMs when our own current certificate ends, in milliseconds since the epoch */
+  constructor(clock: Clock, ownExpiresMs: () => number) {
     this.#clock = clock;
+    this.#ownExpiresMs = ownExpiresMs;
   }
 
   /** Watches a tunnel, which is also a proof for its older siblings, until it is closed. */
@@ -44,10 +51,12 @@ export class ExpiryWatch {
     peer.provenUntilMs = Math.max(peer.provenUntilMs, tunnel.expiresMs);
     let timer: Timer;
     const arm = (atMs: number): void => {
-      timer = this.#clock.after(atMs - this.#clock.epochMs(), judge);
+      const nextMs = Math.min(atMs, this.#ownExpiresMs());
+      timer = this.#clock.after(nextMs - this.#clock.epochMs(), judge);
     };
     const judge = (): void => {
       const nowMs = this.#clock.epochMs();
+      if (this.#ownExpiresMs() <= nowMs) return tunnel.destroy('expired');
       // A long delay is cut short by the clock.
       if (nowMs < tunnel.expiresMs) return arm(tunnel.expiresMs);
       if (tunnel.openStreams === 0 || peer.provenUntilMs <= nowMs) return tunnel.destroy('expired');

@@ -1,13 +1,21 @@
 import type { Clock } from '../../common/clock.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
-import type { PeerTrust, WorkloadIdentity } from '../identity/source.ts';
+import { expiresMs } from '../identity/schedule.ts';
+import type { IdentitySource, PeerTrust, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { isRevoked } from './peer-check.ts';
 import type { ServerTunnel } from './server-tunnel.ts';
 import { isStale } from './staleness.ts';
 import type { ListenLimits } from './tunnel-limits.ts';
 import type { TunnelEnd } from './tunnel.ts';
+
+/** What the collection needs. */
+export interface InboundTunnelsOptions {
+  readonly clock: Clock;
+  readonly identity: Pick<IdentitySource, 'current'>;
+  readonly limits: ListenLimits;
+}
 
 /** The tunnels that peers have dialled; a peer is one identity at one address. */
 export class InboundTunnels {
@@ -18,9 +26,9 @@ export class InboundTunnels {
   #idleWaiters: (() => void)[] = [];
   #trust: PeerTrust | undefined;
 
-  constructor(clock: Clock, limits: ListenLimits) {
+  constructor({ clock, identity, limits }: InboundTunnelsOptions) {
     this.#limits = limits;
-    this.#watch = new ExpiryWatch(clock);
+    this.#watch = new ExpiryWatch(clock, () => expiresMs(identity.current()));
     const { cancelledStreamsBurst, cancelledStreamsPerSecond } = limits;
     this.#cancelled = new KeyedBuckets(clock, {
       burst: cancelledStreamsBurst,

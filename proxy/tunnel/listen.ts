@@ -18,7 +18,7 @@ import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { ServerTunnel } from './server-tunnel.ts';
 import { acceptingContextOptions } from './secure-context.ts';
-import { isStale, tunnelExpiryMs } from './staleness.ts';
+import { isStale } from './staleness.ts';
 import { DEFAULT_LISTEN_LIMITS, DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { ListenLimits, TunnelLimits } from './tunnel-limits.ts';
 import { TUNNEL_MEMORY } from './tunnel-memory.ts';
@@ -55,7 +55,7 @@ export async function listenTunnels(
   const limits = { ...DEFAULT_TUNNEL_LIMITS, ...DEFAULT_LISTEN_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'inbound' });
   const gate = new HandshakeGate(limits.maxPendingHandshakes);
-  const tunnels = new InboundTunnels(clock, limits);
+  const tunnels = new InboundTunnels({ clock, identity: source, limits });
 
   const tlsServer = createTlsServer({
     ...acceptingContextOptions(source.current()),
@@ -151,7 +151,7 @@ export async function listenTunnels(
       direction: 'inbound',
       peer,
       identity,
-      expiresMs: tunnelExpiryMs(identity, certificate),
+      expiresMs: certificate.validToDate.getTime(),
       cancelled: tunnels.bucketOf(peerKey),
       clock,
       logger,

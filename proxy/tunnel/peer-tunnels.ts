@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
+import { expiresMs } from '../identity/schedule.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { isRevoked } from './peer-check.ts';
@@ -64,7 +65,7 @@ export class PeerTunnels {
 
   constructor(options: PeerTunnelsOptions) {
     this.#options = options;
-    this.#watch = new ExpiryWatch(options.clock);
+    this.#watch = new ExpiryWatch(options.clock, () => expiresMs(options.identity.current()));
     this.#lastUsedMs = options.clock.monotonicMs();
   }
 

@@ -14,11 +14,6 @@ export function isStale(madeWith: WorkloadIdentity, current: WorkloadIdentity): 
   );
 }
 
-/** When a tunnel's proof ends: at the earlier end of both certificates, by our clock. */
-export function tunnelExpiryMs(identity: WorkloadIdentity, peer: X509Certificate): number {
-  return Math.min(identity.receivedMs + identity.lifetimeMs, peer.validToDate.getTime());
-}
-
 function sameCertificate(a: X509Certificate, b: X509Certificate): boolean {
   return a === b || a.raw.equals(b.raw);
 }

@@ -38,7 +38,7 @@ export type TunnelEnd =
 export interface Tunnel {
   /** The identity that the peer's certificate showed. */
   readonly peer: SpiffeId;
-  /** When the earlier of both certificates expires, by our clock, in milliseconds since the epoch. */
+  /** When the peer's certificate expires that it was made with, in milliseconds since the epoch. */
   readonly expiresMs: number;
   readonly openStreams: number;
   /** False once it takes no new streams: it drains, the peer sent GOAWAY, or it is full or closed. */
