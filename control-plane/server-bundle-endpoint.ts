@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../common/clock.ts';
 import { ConfigError } from '../common/config/config-error.ts';
@@ -7,6 +7,7 @@ import type { HostPort } from '../common/config/address.ts';
 import { describeError } from '../common/errors.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import { secureContextOptions } from '../common/pki/tls-options.ts';
+import { tryHandshake } from '../common/tls/try-handshake.ts';
 import type { ServerIdentity } from '../common/rpc/server-credentials.ts';
 import type { CertificateAuthority } from './ca/certificate-authority.ts';
 import { startBundleEndpoint } from './federation/bundle-endpoint.ts';
@@ -30,7 +31,7 @@ export interface ServedBundle extends Closeable {
   /** Undefined when it is not served. */
   readonly port: number | undefined;
   /** The control plane has another certificate. */
-  reload(identity: ServerIdentity): void;
+  reload(identity: ServerIdentity): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -48,7 +49,7 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
   const { bundleListen, bundleCert, bundleKey } = settings;
   const files = filesOf(bundleCert, bundleKey);
   if (bundleListen === undefined) {
-    return { port: undefined, reload: () => undefined, close: () => Promise.resolve() };
+    return { port: undefined, reload: () => Promise.resolve(), close: () => Promise.resolve() };
   }
   let present = files === undefined ? toCredential(identity) : await readCredential(files);
   const endpoint = await startBundleEndpoint({
@@ -68,7 +69,7 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
   const readAgain = async (paths: CredentialFiles): Promise<void> => {
     try {
       const next = await readCredential(paths);
-      if (next.cert !== present.cert || next.key !== present.key) endpoint.reload(next);
+      if (next.cert !== present.cert || next.key !== present.key) await endpoint.reload(next);
       present = next;
       complaint = undefined;
     } catch (error) {
@@ -83,8 +84,8 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
   if (files !== undefined) schedule(files);
   return {
     port: endpoint.port,
-    reload(next) {
-      if (files === undefined) endpoint.reload(toCredential(next));
+    async reload(next) {
+      if (files === undefined) await endpoint.reload(toCredential(next));
     },
     close() {
       closed = true;
@@ -122,7 +123,7 @@ async function readCredential({ cert, key }: CredentialFiles): Promise<SecureCon
       [cert, key].map((path) => readFile(path, 'utf8')),
     );
     const credential = { cert: certificate, key: privateKey, minVersion: 'TLSv1.2' } as const;
-    createSecureContext(credential);
+    await tryHandshake({ server: credential, client: {} });
     return credential;
   } catch (cause) {
     throw new ConfigError(

@@ -194,9 +194,9 @@ export async function startControlPlane(
   const { identity } = certificate;
   const served = use(await serveBundle({ ...common, settings, identity }));
   const server = use(
-    certificate.keepRenewed((next) => {
-      listener.reload(next);
-      served.reload(next);
+    certificate.keepRenewed(async (next) => {
+      await listener.reload(next);
+      await served.reload(next);
     }),
   );
   const ownCertificates = [server, admin];

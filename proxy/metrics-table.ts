@@ -123,6 +123,12 @@ export const PROXY_METRICS = {
     labels: ['direction', 'reason'],
     help: 'Handshakes that ended because the peer was refused, by reason.',
   },
+  tlsContextsRefused: {
+    name: 'hauberk_tls_contexts_refused_total',
+    type: 'counter',
+    labels: [],
+    help: 'Certificates or bundles not used, because no handshake could be made with them.',
+  },
   passthroughConnections: {
     name: 'hauberk_passthrough_connections_total',
     type: 'counter',

@@ -45,6 +45,8 @@ export interface TunnelMetrics {
   /** A handshake that succeeded. */
   handshake(direction: Direction, seconds: number): void;
   handshakeRefused(direction: Direction, reason: string): void;
+  /** A certificate or bundle was not taken into use, because no handshake could be made with it. */
+  tlsContextRefused(): void;
 }
 
 /** All metrics of a sidecar. Reasons must come from closed lists, peers must be identities. */
@@ -97,6 +99,7 @@ export function createProxyMetrics(
   const tunnels = { inbound: newTunnelCounts(), outbound: newTunnelCounts() };
   const passthroughs = { inbound: { opened: 0, ended: 0 }, outbound: { opened: 0, ended: 0 } };
   const renewals = { count: 0, failures: new Map<string, number>() };
+  let tlsContextsRefused = 0;
   let certificate: (() => CertificateGauge) | undefined;
   let controlPlane: (() => boolean) | undefined;
   let view: (() => ViewGauge) | undefined;
@@ -110,6 +113,7 @@ export function createProxyMetrics(
   const connects = histogram(registry, PROXY_METRICS.connectSeconds);
   const handshakes = histogram(registry, PROXY_METRICS.handshakeSeconds);
   const streams = histogram(registry, PROXY_METRICS.tunnelStreams);
+  counter(registry, PROXY_METRICS.tlsContextsRefused, (add) => add({}, tlsContextsRefused));
   counter(registry, PROXY_METRICS.certificateRenewals, (add) => add({}, renewals.count));
   counter(registry, PROXY_METRICS.certificateRenewalFailures, (add) => {
     for (const [reason, count] of renewals.failures) add({ reason }, count);
@@ -160,6 +164,7 @@ export function createProxyMetrics(
     },
     handshake: (direction, seconds) => handshakes.observe({ direction }, seconds),
     handshakeRefused: (direction, reason) => increment(tunnels[direction].refused, reason),
+    tlsContextRefused: () => void (tlsContextsRefused += 1),
     passthroughOpened(direction) {
       passthroughs[direction].opened += 1;
     },

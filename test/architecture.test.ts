@@ -27,7 +27,7 @@ const ARCHITECTURE: Architecture = {
     common: [
       ['rpc/', 'mesh-config/'],
       ['authorization/'],
-      ['config/', 'logging/', 'metrics/', 'pki/'],
+      ['config/', 'logging/', 'metrics/', 'pki/', 'tls/'],
       ['*'],
     ],
     proxy: [

@@ -1,7 +1,9 @@
 import { createSecureContext } from 'node:tls';
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { ServerCredentials } from '@grpc/grpc-js';
+import { describeError } from '../errors.ts';
 import { secureContextOptions } from '../pki/tls-options.ts';
+import { tryHandshake } from '../tls/try-handshake.ts';
 import { RpcError } from './rpc-error.ts';
 
 /** A client that has not finished its handshake by then is only holding a socket. */
@@ -47,12 +49,19 @@ export class HotServerCredentials extends ServerCredentials {
   }
 
   /**
-   * Takes another certificate, or other roots, into use for new connections.
+   * Takes another certificate, or other roots, into use for new connections, once a handshake with
+   * ourselves has been made with them.
    *
    * @throws RpcError `credentials-invalid`; the one before stays in use then
    */
-  reload(identity: ServerIdentity): void {
-    this.updateSecureContextOptions(validated(identity));
+  async reload(identity: ServerIdentity): Promise<void> {
+    const options = validated(identity);
+    try {
+      await tryHandshake({ server: options, client: options });
+    } catch (cause) {
+      throw invalid('a certificate that a handshake can be made with', describeError(cause), cause);
+    }
+    this.updateSecureContextOptions(options);
   }
 
   /** Two of them are never the same: each reloads by itself. */

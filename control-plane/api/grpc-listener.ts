@@ -6,6 +6,7 @@ import { systemErrorCode } from '../../common/errors.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
+import { withBoundedNames } from '../../common/tls/authority-names.ts';
 import { HotServerCredentials, type ServerIdentity } from '../../common/rpc/server-credentials.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import { handshakeFailure, type HandshakeFailure } from './handshake-failure.ts';
@@ -28,8 +29,13 @@ export interface GrpcListener extends Drainable, Closeable {
   readonly port: number;
   /** Connections that have finished the handshake. */
   readonly connections: number;
-  /** Takes another certificate into use for new connections; those that are open live on. */
-  reload(identity: ServerIdentity): void;
+  /**
+   * Takes another certificate into use for new connections, once a handshake with ourselves has been
+   * made with it; those that are open live on.
+   *
+   * @throws RpcError `credentials-invalid`; the one before stays in use then
+   */
+  reload(identity: ServerIdentity): Promise<void>;
   /** Ends every connection that is open, so that everybody has to prove himself again. */
   endConnections(): void;
   close(): void;
@@ -148,16 +154,17 @@ function createTlsServer(
   credentials: HotServerCredentials,
   accept: (socket: TLSSocket) => void,
 ): TlsServer {
-  const tlsServer = createServer(
-    {
-      ...credentials._getConstructorOptions(),
-      ...credentials._getSecureContextOptions(),
-      ALPNProtocols: ['h2'],
-    },
-    accept,
+  const tlsServer = withBoundedNames(
+    credentials._getSecureContextOptions() ?? {},
+    (context): TlsServer =>
+      createServer(
+        { ...credentials._getConstructorOptions(), ...context, ALPNProtocols: ['h2'] },
+        accept,
+      ),
   );
   credentials._addWatcher((options) => {
-    if (options !== null) tlsServer.setSecureContext(options);
+    if (options === null) return;
+    withBoundedNames(options, (context) => tlsServer.setSecureContext(context));
   });
   return tlsServer;
 }

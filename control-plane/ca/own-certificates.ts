@@ -34,7 +34,7 @@ export interface OwnCertificatesOptions {
  */
 export async function openServerCertificate(options: OwnCertificatesOptions): Promise<{
   readonly identity: ServerIdentity;
-  readonly keepRenewed: (reload: (identity: ServerIdentity) => void) => SelfRenewal;
+  readonly keepRenewed: (reload: (identity: ServerIdentity) => Promise<void>) => SelfRenewal;
 }> {
   const { ca } = options;
   const make = async (): Promise<ServerIdentity> => {

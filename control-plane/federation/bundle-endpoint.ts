@@ -10,6 +10,7 @@ import { formatHostPort, listen } from '../../common/listen.ts';
 import { encodeSpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
 import { peerRootsOf, type TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { Rate } from '../../common/rate-limit.ts';
+import { tryHandshake } from '../../common/tls/try-handshake.ts';
 
 /** What serving the bundle takes. */
 export interface BundleEndpointOptions {
@@ -26,8 +27,8 @@ export interface BundleEndpointOptions {
 /** Hands the mesh's bundle to other trust domains (SPIFFE Federation, section 5). */
 export interface BundleEndpoint extends Closeable {
   readonly port: number;
-  /** Takes another key and certificate into use for new connections. */
-  reload(credential: SecureContextOptions): void;
+  /** Takes another key and certificate into use for new connections, unless no handshake can be made with them. */
+  reload(credential: SecureContextOptions): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -94,8 +95,9 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
   );
   return {
     port,
-    reload(next) {
+    async reload(next) {
       try {
+        await tryHandshake({ server: next, client: {} });
         server.setSecureContext(next);
       } catch (error) {
         logger.error(

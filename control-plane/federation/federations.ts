@@ -91,9 +91,11 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     const { trustDomain, bundle } = federation;
     if (closed || followed.get(trustDomain) !== one) return;
     try {
-      const next = { ...(await read(federation, bundle)), trustDomain };
+      const answer = await read(federation, bundle);
       if (closed) return;
-      requireNotOlder(next, bundle);
+      requireNotOlder(answer, bundle);
+      // An answer that does not say which one it is takes nothing back of what is known.
+      const next = { ...answer, trustDomain, sequence: answer.sequence ?? bundle.sequence };
       if (!isSame(next, bundle)) {
         await write([putBundle(next)]);
         logger.info(
@@ -210,13 +212,12 @@ function putBundle(bundle: FederatedBundle): Operation {
 }
 
 /** An old answer of a cache, or of an attacker, must not bring a dropped root back. */
-function requireNotOlder(next: FederatedBundle, known: FederatedBundle): void {
-  const { sequence } = next;
+function requireNotOlder({ sequence }: SpiffeBundle, known: FederatedBundle): void {
   if (sequence === undefined || known.sequence === undefined) return;
   if (sequence >= known.sequence) return;
   throw new FederationError(
     'federation-unavailable',
-    `expected the bundle of ${next.trustDomain} with the sequence ${known.sequence} or a later one, got ${sequence}`,
+    `expected the bundle of ${known.trustDomain} with the sequence ${known.sequence} or a later one, got ${sequence}`,
     { hint: 'when that mesh was made anew, run `hauberk bundle add` again' },
   );
 }

@@ -9,6 +9,7 @@ import { createRefuseConnection, openDoor, type Door, type DoorDependencies } fr
 import type { LoadedListener } from './load.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Services } from './service.ts';
+import { tryCertificates } from './tls/try-certificates.ts';
 
 /** What the doors of a gateway are made from. */
 export interface DoorsOptions extends Services {
@@ -96,6 +97,7 @@ class OpenDoors implements Doors {
       }
       const dependencies = this.#dependencies(loaded.config.name);
       const { config } = loaded;
+      await tryCertificates(loaded);
       const behaviour = createBehaviour(loaded, dependencies);
       if (open === undefined) {
         const door = await openDoor({ config, behaviour }, dependencies);

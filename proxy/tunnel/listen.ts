@@ -6,9 +6,12 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
+import { withBoundedNames } from '../../common/tls/authority-names.ts';
+import { TriedContext } from '../../common/tls/tried-context.ts';
+import { tryHandshake } from '../../common/tls/try-handshake.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
-import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
+import type { IdentityChange, IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import type { PendingHandshake } from './handshake-gate.ts';
@@ -17,7 +20,7 @@ import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { ServerTunnel } from './server-tunnel.ts';
-import { acceptingContextOptions } from './secure-context.ts';
+import { acceptingContextOptions, identityContextOptions } from './secure-context.ts';
 import { isStale } from './staleness.ts';
 import { DEFAULT_LISTEN_LIMITS, DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { ListenLimits, TunnelLimits } from './tunnel-limits.ts';
@@ -42,8 +45,9 @@ export interface ListenOptions {
 /**
  * Listens for peers over mutual TLS 1.3 and hands on their streams, authenticated and not yet
  * authorised. A peer that is refused sees its connection end and no more; the reason goes to the log
- * and to `hauberk_handshakes_refused_total`. A new identity counts for every handshake after it, and
- * tunnels that were made with the one before are drained.
+ * and to `hauberk_handshakes_refused_total`. A new identity counts for every handshake after it, unless
+ * it does not get through a handshake with ourselves, and tunnels that were made with the one before are
+ * drained.
  *
  * @throws ListenError when the port cannot be opened
  */
@@ -55,16 +59,31 @@ export async function listenTunnels(
   const limits = { ...DEFAULT_TUNNEL_LIMITS, ...DEFAULT_LISTEN_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'inbound' });
   const gate = new HandshakeGate(limits.maxPendingHandshakes);
-  const tunnels = new InboundTunnels({ clock, identity: source, limits });
 
-  const tlsServer = createTlsServer({
-    ...acceptingContextOptions(source.current()),
-    ALPNProtocols: [HBONE_ALPN],
-    requestCert: true,
-    // Judged by checkPeer, which can say why.
-    rejectUnauthorized: false,
-    handshakeTimeout: limits.handshakeTimeoutMs,
+  /** What is shown, and whom we believe. A bundle counts at once, a leaf when it has been tried. */
+  let shown = source.current();
+  /** What the context in use was made with, which is not always the last one. */
+  let inContext = shown;
+  const tunnels = new InboundTunnels({ clock, identity: { current: () => shown }, limits });
+  const contexts = new TriedContext<WorkloadIdentity>({
+    attempt: (identity) =>
+      tryHandshake({
+        server: acceptingContextOptions(identity),
+        client: identityContextOptions(identity),
+      }),
+    use: takeIdentity,
+    refused: refuseIdentity,
   });
+  const tlsServer = withBoundedNames(acceptingContextOptions(shown), (context) =>
+    createTlsServer({
+      ...context,
+      ALPNProtocols: [HBONE_ALPN],
+      requestCert: true,
+      // Judged by checkPeer, which can say why.
+      rejectUnauthorized: false,
+      handshakeTimeout: limits.handshakeTimeoutMs,
+    }),
+  );
   const tcpServer = createTcpServer({ noDelay: true }, onConnection);
   tlsServer.on('secureConnection', onSecured);
   tlsServer.on('tlsClientError', onTlsError);
@@ -84,16 +103,23 @@ export async function listenTunnels(
 
   function onConnection(socket: Socket): void {
     socket.on('error', ignore);
+    // A few milliseconds: whoever dials now is to meet the identity that has come.
+    if (contexts.settled === undefined) begin(socket);
+    else void contexts.settled.then(() => begin(socket));
+  }
+
+  function begin(socket: Socket): void {
+    if (socket.destroyed || !tcpServer.listening) {
+      socket.destroy();
+      return;
+    }
     const address = socket.remoteAddress;
     if (tunnels.size >= limits.maxTunnels) {
       socket.destroy();
       refuse('too-many', `this sidecar has ${tunnels.size} tunnels, which is its limit`, address);
       return;
     }
-    const evicted = gate.admit(socket, {
-      startedMs: clock.monotonicMs(),
-      identity: source.current(),
-    });
+    const evicted = gate.admit(socket, { startedMs: clock.monotonicMs(), identity: shown });
     if (evicted !== undefined) {
       refuse(
         'too-many',
@@ -124,7 +150,9 @@ export async function listenTunnels(
       socket.destroy();
       return;
     }
-    const check = checkPeer(socket, handshake.identity.bundle, clock.epochMs());
+    const check = checkPeer(socket, handshake.identity.bundle, clock.epochMs(), {
+      verifiedBy: inContext.bundle,
+    });
     if (check.kind === 'refused') {
       socket.destroy();
       refuse(check.reason, check.sentence, address);
@@ -165,21 +193,32 @@ export async function listenTunnels(
       onStream,
     });
     // The identity changed, or a drain began, while the handshake was under way.
-    if (!tcpServer.listening || isStale(identity, source.current())) tunnel.drain('drained');
+    if (!tcpServer.listening || isStale(identity, shown)) tunnel.drain('drained');
     return tunnel;
   }
 
-  function onIdentity(identity: WorkloadIdentity): void {
-    try {
-      tlsServer.setSecureContext(acceptingContextOptions(identity));
-    } catch (error) {
-      logger.error(
-        { event: 'identity-unusable', err: error },
-        `the new certificate cannot be used for TLS, the old one stays: ${describeError(error)}`,
-      );
-      return;
-    }
-    tunnels.drainStale(identity);
+  function onIdentity(identity: WorkloadIdentity, change: IdentityChange): void {
+    shown = { ...shown, bundle: identity.bundle };
+    tunnels.drainStale(shown);
+    if (change !== 'revocations') contexts.offer(identity);
+  }
+
+  function takeIdentity(identity: WorkloadIdentity): void {
+    withBoundedNames(acceptingContextOptions(identity), (context) => {
+      tlsServer.setSecureContext(context);
+    });
+    inContext = identity;
+    // Revocations may have come since.
+    shown = { ...identity, bundle: source.current().bundle };
+    tunnels.drainStale(shown);
+  }
+
+  function refuseIdentity(_identity: WorkloadIdentity, error: unknown): void {
+    metrics.tlsContextRefused();
+    logger.error(
+      { event: 'identity-unusable', err: error },
+      `expected a certificate and roots that a handshake can be made with, but: ${describeError(error)}; the ones before stay in use`,
+    );
   }
 
   function refuse(reason: HandshakeRefusal, sentence: string, address: string | undefined): void {

@@ -49,8 +49,15 @@ const accepted = new WeakMap<SpiffeId, AcceptedChain>();
 /**
  * Judges the peer of a TLS connection that was made with `rejectUnauthorized: false`, so that the
  * reason can be told. Nothing may be read or written before it has passed.
+ *
+ * @param verifiedBy what TLS itself has verified the certificate with, where that may be older
  */
-export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): PeerCheck {
+export function checkPeer(
+  socket: TLSSocket,
+  bundle: PeerTrust,
+  nowMs: number,
+  { verifiedBy = bundle }: { readonly verifiedBy?: PeerTrust } = {},
+): PeerCheck {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) {
     return refused('certificate-missing', 'expected a certificate of the mesh, got none');
@@ -78,10 +85,12 @@ export function checkPeer(socket: TLSSocket, bundle: PeerTrust, nowMs: number): 
       `expected an identity of the trust domain ${bundle.trustDomain}, got ${peer.uri}`,
     );
   }
-  // TLS has verified it against the roots of all trust domains; only its own may vouch for it.
+  // TLS has verified it against the roots of all trust domains, or against former ones; only its own of
+  // today may vouch for it.
   const roots = foreign ?? peerRootsOf(bundle);
   const isMixed = bundle.federated !== undefined && bundle.federated.size > 0;
-  if (isMixed && !leadsToRoot(certificate, roots, nowMs)) {
+  const isOlder = verifiedBy.roots !== bundle.roots || verifiedBy.added !== bundle.added;
+  if ((isMixed || isOlder) && !leadsToRoot(certificate, roots, nowMs)) {
     return refused(
       'untrusted',
       `expected ${peer.uri} from a root of ${peer.trustDomain}, got a certificate that leads to another one`,

@@ -84,7 +84,7 @@ test('without files it is the one of the control plane, and follows that', async
   const served = await serve({});
   t.is(await shown(served.port), own);
   const { privateKey, chain, leaf } = authority.workload('hauberk', 'control-plane');
-  served.reload({ privateKey, chain: [...chain, authority.root.certificate], roots: [] });
+  await served.reload({ privateKey, chain: [...chain, authority.root.certificate], roots: [] });
   t.is(await shown(served.port), leaf.serialNumber);
 });
 

@@ -1,8 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
-import { duplexPair } from 'node:stream';
-import { connect, createServer, type TLSSocket } from 'node:tls';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
+import { tryHandshake } from '../../../common/tls/try-handshake.ts';
 
 /** What to try. */
 export interface ProbeOptions {
@@ -22,26 +20,6 @@ export interface ProbeOptions {
 export async function probeChain(options: ProbeOptions): Promise<string | undefined> {
   const { chain, privateKey, root } = options;
   const context = secureContextOptions({ chain, privateKey, roots: [root] });
-  const server = createServer({ ...context, requestCert: true, rejectUnauthorized: false });
-  const [near, far] = duplexPair();
-  const client = connect({
-    ...context,
-    socket: near,
-    rejectUnauthorized: false,
-    // Names are SPIFFE IDs here, which are no host names.
-    checkServerIdentity: () => undefined,
-  });
-  const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>;
-  try {
-    server.emit('connection', far);
-    const [[peer]] = await Promise.all([accepted, once(client, 'secureConnect')]);
-    return reasonOf(client) ?? reasonOf(peer);
-  } finally {
-    client.destroy();
-    far.destroy();
-  }
-}
-
-function reasonOf(socket: TLSSocket): string | undefined {
-  return socket.authorized ? undefined : String(socket.authorizationError);
+  const { ofServer, ofClient } = await tryHandshake({ server: context, client: context });
+  return ofServer ?? ofClient;
 }

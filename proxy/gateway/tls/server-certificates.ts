@@ -2,13 +2,16 @@ import { constants, X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { describeError } from '../../../common/errors.ts';
+import { withBoundedNames } from '../../../common/tls/authority-names.ts';
 import type { TerminateConfig } from '../config/gateway-file.ts';
 
 /** The certificates of a listener, ready for handshakes. */
 export interface ServerCertificates {
   /** The context with the first certificate that is for the name, otherwise with the first of all. */
   contextFor(serverName: string | undefined): SecureContext;
-  /** What the context of the first certificate was made with. */
+  /** What the contexts were made with, in the order of the file. */
+  readonly all: readonly { readonly path: string; readonly options: SecureContextOptions }[];
+  /** The same of the first certificate. */
   readonly options: SecureContextOptions;
   readonly notAfterMs: number;
 }
@@ -29,7 +32,8 @@ export function loadServerCertificates(
       // A resumed session would keep a client certificate that may have expired since.
       secureOptions: constants.SSL_OP_NO_TICKET,
     };
-    return { leaf, options, context: createContext(options, certificate, key) };
+    const context = createContext(options, certificate, key);
+    return { path: certificate, leaf, options, context };
   });
   const [first] = loaded;
   if (first === undefined) throw new ConfigError('setting-missing', 'there is no certificate');
@@ -38,6 +42,7 @@ export function loadServerCertificates(
       const fits = loaded.find(({ leaf }) => serverName !== undefined && isFor(leaf, serverName));
       return (fits ?? first).context;
     },
+    all: loaded,
     options: first.options,
     notAfterMs: Math.min(...loaded.map(({ leaf }) => leaf.validToDate.getTime())),
   };
@@ -76,7 +81,7 @@ function createContext(
   key: string,
 ): SecureContext {
   try {
-    return createSecureContext(options);
+    return withBoundedNames(options, createSecureContext);
   } catch (cause) {
     const sentence = `${key} is not the key of ${certificate}: ${describeError(cause)}`;
     throw new ConfigError('file-malformed', sentence, {

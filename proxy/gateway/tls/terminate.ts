@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type net from 'node:net';
 import tls from 'node:tls';
 import { systemErrorCode } from '../../../common/errors.ts';
+import { withBoundedNames } from '../../../common/tls/authority-names.ts';
 import type { RefuseConnection } from '../behaviour.ts';
 import type { TerminateConfig } from '../config/gateway-file.ts';
 import { loadServerCertificates } from './server-certificates.ts';
@@ -39,15 +40,17 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
   const certificates = loadServerCertificates(config, files);
   const mode = config.clientCertificate?.mode;
   const waiting = new Map<string, Waiting>();
-  const server = tls.createServer({
-    ...certificates.options,
-    SNICallback: (name, callback) => callback(null, certificates.contextFor(name)),
-    ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
-    requestCert: mode !== undefined,
-    // Looked at below, so that the log can say why.
-    rejectUnauthorized: false,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-  });
+  const server = withBoundedNames(certificates.options, (context) =>
+    tls.createServer({
+      ...context,
+      SNICallback: (name, callback) => callback(null, certificates.contextFor(name)),
+      ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
+      requestCert: mode !== undefined,
+      // Looked at below, so that the log can say why.
+      rejectUnauthorized: false,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    }),
+  );
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {});
     waiting.get(keyOf(socket))?.done(socket);

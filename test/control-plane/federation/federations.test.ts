@@ -165,6 +165,30 @@ test('while an endpoint fails the last good bundle stays, and the failure is tol
   t.is(log.of('federated-bundle-not-refreshed').length, seen);
 });
 
+test('a bundle without a sequence takes nothing back: the one that is known still counts', async (t) => {
+  const { open, request, told, says, document, clock, log, authority } = await rig(t);
+  const federations = await open();
+  says((_, response) => response.end(document(5)));
+  await federations.add(request);
+  const next = createTestAuthority({ trustDomain }).root.certificate;
+  const both = [authority.root.certificate, next];
+  const hint = { refreshHintSeconds: 60 };
+  says((_, response) => response.end(encodeSpiffeBundle({ roots: both, ...hint })));
+  await clock.advance(60_000);
+  await eventually('the bundle without a sequence', async () => {
+    return (await told())?.roots.some(({ raw }) => raw.equals(next.raw)) || undefined;
+  });
+  t.is((await told())?.sequence, 5);
+
+  says((_, response) => response.end(document(4)));
+  await eventually('the old one is refused', async () => {
+    await clock.advance(60_000);
+    return log.of('federated-bundle-not-refreshed').length > 0 || undefined;
+  });
+  t.regex(federations.list()[0]?.failure?.sentence ?? '', /sequence 5 or a later one, got 4/);
+  t.deepEqual((await told())?.roots.map(String), both.map(String));
+});
+
 test('a bundle of a file is kept current by nobody but the operator', async (t) => {
   const { open, request, told, document, clock, asked, authority } = await rig(t);
   const federations = await open();

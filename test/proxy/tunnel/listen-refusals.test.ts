@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ConnectionOptions } from 'node:tls';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { createRoot } from '../../../common/pki/authority.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import type { TestAuthority } from '../../helpers/test-authority.ts';
@@ -115,6 +116,60 @@ test('a new identity and a new bundle count for the very next handshake', async 
   await once(socket, 'secureConnect');
   t.true(socket.getPeerX509Certificate()?.raw.equals(identity.current().chain[0].raw));
   t.is(socket.getProtocol(), 'TLSv1.3');
+});
+
+test('an identity that no handshake can be made with changes nothing but whom we believe', async (t) => {
+  const authority = createTestAuthority();
+  const other = createTestAuthority();
+  const { engine, listener } = await listening(t, authority);
+  const { identity, registry, lines } = engine;
+  const before = identity.current();
+  const both = [authority.root.certificate, other.root.certificate];
+  identity.set({ ...before, bundle: { ...authority.bundle, roots: both } }, 'bundle');
+  const stranger = tlsOptions(authority, other.workload('shop', 'web'));
+  const welcome = await foreignSession(t, listener.port, stranger);
+  await within('the SETTINGS of the listener', once(welcome, 'remoteSettings'));
+
+  // The key of another certificate; and the other root is no longer believed.
+  const { privateKey } = authority.workload('shop', 'api');
+  identity.set({ ...before, privateKey }, 'leaf');
+  await within('the refusal', closed(connectForeign(t, listener.port, stranger)));
+  t.is(await sample(registry, 'hauberk_tls_contexts_refused_total'), 1);
+  t.regex(
+    String(lines.find(({ event }) => event === 'identity-unusable')?.['msg']),
+    /key values mismatch.*the ones before stay in use/,
+  );
+  const labels = { direction: 'inbound', reason: 'untrusted' };
+  t.is(await sample(registry, 'hauberk_handshakes_refused_total', labels), 1);
+
+  const web = tlsOptions(authority, authority.workload('shop', 'web'));
+  const socket = connectForeign(t, listener.port, web);
+  await once(socket, 'secureConnect');
+  t.true(socket.getPeerX509Certificate()?.raw.equals(before.chain[0].raw));
+
+  identity.renew();
+  const session = await foreignSession(t, listener.port, web);
+  await within('the SETTINGS of the listener', once(session, 'remoteSettings'));
+  t.is(await sample(registry, 'hauberk_tls_contexts_refused_total'), 1);
+});
+
+test('more roots of other trust domains than could be named keep nobody out', async (t) => {
+  const authority = createTestAuthority();
+  const trustDomain = 'partner.example';
+  const partner = createTestAuthority({ trustDomain });
+  const crowd = Array.from(
+    { length: 1_600 },
+    () => createRoot({ trustDomain, nowMs: Date.now() }).certificate,
+  );
+  const { engine, listener } = await listening(t, authority);
+  const { identity } = engine;
+  const federated = new Map([[trustDomain, [...crowd, partner.root.certificate]]]);
+  identity.set({ ...identity.current(), bundle: { ...authority.bundle, federated } }, 'bundle');
+  for (const peer of [authority.workload('shop', 'web'), partner.workload('shop', 'web')]) {
+    const session = await foreignSession(t, listener.port, tlsOptions(authority, peer));
+    await within('the SETTINGS of the listener', once(session, 'remoteSettings'));
+  }
+  t.is(listener.openTunnels, 2);
 });
 
 test('refusals are logged once per reason and second, with their count', async (t) => {

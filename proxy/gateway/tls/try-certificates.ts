@@ -1,0 +1,60 @@
+import { ConfigError } from '../../../common/config/config-error.ts';
+import { describeError } from '../../../common/errors.ts';
+import { tryHandshake } from '../../../common/tls/try-handshake.ts';
+import type { ListenerConfig } from '../config/gateway-file.ts';
+import { loadServerCertificates } from './server-certificates.ts';
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** What depends on the client: its clock, and the authorities that it knows. */
+const UP_TO_THE_CLIENT: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+]);
+
+/**
+ * Makes a handshake with each certificate of a listener, as its clients would: what no client takes is
+ * not taken into use.
+ *
+ * @throws ConfigError
+ */
+export async function tryCertificates({
+  config,
+  files,
+}: {
+  readonly config: ListenerConfig;
+  readonly files: ReadonlyMap<string, string>;
+}): Promise<void> {
+  if (!('tls' in config) || config.tls.mode !== 'Terminate') return;
+  for (const { path, options } of loadServerCertificates(config.tls, files).all) {
+    const sentence = await objectionTo(options);
+    if (sentence === undefined) continue;
+    throw new ConfigError('file-malformed', `${path} cannot be used: ${sentence}`, {
+      hint: 'give a certificate for servers, and after it those of its issuers',
+    });
+  }
+}
+
+type Loaded = ReturnType<typeof loadServerCertificates>['all'][number];
+
+/** What a client would hold against the certificate, whatever it trusts; undefined when nothing. */
+async function objectionTo(server: Loaded['options']): Promise<string | undefined> {
+  const [leaf = '', ...issuers] = String(server.cert).match(CERTIFICATE) ?? [];
+  // It trusts the last one, so that everything below that is looked at.
+  const ca = issuers.at(-1) ?? leaf;
+  try {
+    const { ofServer } = await tryHandshake({
+      server,
+      client: { ca, allowPartialTrustChain: true },
+    });
+    if (ofServer === undefined || UP_TO_THE_CLIENT.has(ofServer)) return undefined;
+    return `no client would believe it (${ofServer})`;
+  } catch (error) {
+    return `no handshake can be made with it (${describeError(error)})`;
+  }
+}
