@@ -39,8 +39,6 @@ export async function openOutsideForProgram(
       const chosen = `${peer} chose ${alpnProtocol}, and the gateway speaks HTTP/1.1`;
       throw new EgressError('handshake', chosen, { hint: 'take it out of alpn in its policy' });
     }
-    // HTTP/1.1 has no half of a connection: a server that ends an idle one has ended it.
-    secured.allowHalfOpen = false;
     metrics.connected('outbound', seconds());
     const connection = metrics.connectionOpened('outbound', peer);
     let failure: Error | undefined;

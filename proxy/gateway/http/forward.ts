@@ -51,6 +51,7 @@ export async function forward(
     request?.abort();
   };
   exchange.closed.addEventListener('abort', giveUp, { once: true });
+  if (exchange.closed.aborted) giveUp();
   const { bodyLate } = exchange;
   const onBodyLate = (): void => late.reject(bodyLate?.reason);
   bodyLate?.addEventListener('abort', onBodyLate, { once: true });
@@ -58,22 +59,25 @@ export async function forward(
     const sending = clients.send({ destination, appProtocol }, head, requestFields(head, client));
     // One that comes too late is given up when it comes.
     sending.then(
-      (sent) => (exchange.closed.aborted ? sent.abort() : undefined),
+      (sent) => {
+        request = sent;
+        if (isOver) sent.abort();
+      },
       () => {},
     );
-    request = await Promise.race([sending, late.promise]);
-    const body = sendBody(exchange, request, limits.bodyBytes);
+    const started = await Promise.race([sending, late.promise]);
+    const body = sendBody(exchange, started, limits.bodyBytes);
     // However long the client takes for its body, the service's time begins after it.
     let isSent = false;
     void body.sent.then(() => {
       isSent = true;
       waitForAnswer();
     });
-    const answer = await Promise.race([request.answer, body.failed, late.promise]);
+    const answer = await Promise.race([started.answer, body.failed, late.promise]);
     timer?.cancel();
     await Promise.race([passAnswer(exchange, answer, streamIdleSeconds), body.failed]);
     // The service did not want to hear the rest, and may not read it any more.
-    if (!isSent) request.abort();
+    if (!isSent) started.abort();
     return answer.status;
   } catch (error) {
     request?.abort();
@@ -81,6 +85,7 @@ export async function forward(
   } finally {
     isOver = true;
     timer?.cancel();
+    bodyLate?.removeEventListener('abort', onBodyLate);
     exchange.closed.removeEventListener('abort', giveUp);
   }
 }

@@ -63,6 +63,7 @@ export function sendHttp1(
   // Whoever gave up does not wait for it any more.
   promise.catch(() => {});
   let current: http.ClientRequest;
+  let isGivenUp = false;
   const start = (maySendAgain: boolean): void => {
     const request = http.request({
       agent,
@@ -74,12 +75,18 @@ export function sendHttp1(
       insecureHTTPParser: false,
       maxHeaderSize: MAX_HEADER_BYTES,
     });
-    request.on('response', (response) => resolve(answerOf(response)));
+    request.on('response', (response) => {
+      // Nobody would read it, and its connection would stay for good.
+      if (isGivenUp) response.destroy();
+      else resolve(answerOf(response));
+    });
     request.on('upgrade', (_response, socket) => {
       socket.destroy();
       reject(new Error('the service changed the protocol, which nobody had asked for'));
     });
     request.on('error', (error) => {
+      // Our own end of it looks like this as well, and is no reason to ask again.
+      if (isGivenUp) return;
       // A connection that was idle may have been closed while we were about to use it.
       const isStale = request.reusedSocket && systemErrorCode(error) === 'ECONNRESET';
       if (maySendAgain && isStale && current === request) start(false);
@@ -105,10 +112,9 @@ export function sendHttp1(
     },
     answer: promise,
     abort() {
-      const last = current;
+      isGivenUp = true;
       reject(new Error('it was given up'));
-      last.on('error', () => {});
-      last.destroy();
+      current.destroy();
     },
   };
 }

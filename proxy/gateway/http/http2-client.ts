@@ -27,7 +27,12 @@ export async function sendHttp2(
   let trailers: readonly Field[] = [];
   // Within a callback of node:http2 the reset would wait behind data, and asking a stream that is gone by
   // then for its trailers aborts the process.
-  const abort = (): void => void setImmediate(() => stream.close(constants.NGHTTP2_CANCEL));
+  const abort = (): void =>
+    void setImmediate(() => {
+      stream.close(constants.NGHTTP2_CANCEL);
+      // What was not read would keep it from closing, and count against its connection for good.
+      stream.resume();
+    });
   stream.on('wantTrailers', () => {
     try {
       stream.sendTrailers(http2HeadersOf(trailers));

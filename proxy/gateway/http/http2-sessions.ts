@@ -31,6 +31,12 @@ export function createHttp2Sessions(connect: Connect): Http2Sessions {
     const session = http2.connect('http://service.mesh', { createConnection });
     openStreams.set(session, 0);
     const forget = (): void => void openStreams.delete(session);
+    // HTTP/2 has no half of a connection. A service that was killed ends it without GOAWAY, and neither the
+    // requests on it nor those that follow may wait for more.
+    stream.once('end', () => {
+      forget();
+      session.destroy(new Error('the service ended the connection'));
+    });
     session.on('error', forget);
     session.on('goaway', forget);
     session.on('close', forget);

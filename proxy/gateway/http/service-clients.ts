@@ -39,9 +39,14 @@ export function createServiceClients({
 }: Pick<Services, 'open' | 'openOutside'>): ServiceClients {
   const agents = new Map<string, http.Agent>();
   const sessions = new Map<string, Http2Sessions>();
-  const connectTo = (destination: HttpDestination) => () => {
+  const connectTo = (destination: HttpDestination) => async () => {
     const signal = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
-    return 'host' in destination ? openOutside(destination, signal) : open(destination, signal);
+    const connection = await ('host' in destination
+      ? openOutside(destination, signal)
+      : open(destination, signal));
+    // HTTP has no half of a connection: a service that ends it has ended it, and no request may go there any more.
+    connection.allowHalfOpen = false;
+    return connection;
   };
   const agent = (destination: HttpDestination): http.Agent =>
     getOrCreate(agents, keyOf(destination), () => createAgent(connectTo(destination)));

@@ -54,20 +54,27 @@ export async function carryWebSocket(
   exchange: Exchange,
   options: WebSocketOptions,
 ): Promise<number> {
-  const { socket, leftover, reset, clock, idleSeconds, onIdle } = options;
-  const reply = await ask(exchange, options);
+  const { socket, reset, clock, idleSeconds, onIdle } = options;
+  const client = holdClient(options);
+  const reply = await ask(exchange, options).finally(client.release);
   const status = reply.response.statusCode ?? 0;
   const fields = endToEnd(fieldsOf(reply.response.rawHeaders));
   if (reply.kind === 'answered') {
     const head = { status, fields, ended: false, trailers: false, close: true, idleSeconds };
-    await pump(reply.response, exchange.answer(head), () => exchange.moved());
+    try {
+      await pump(reply.response, exchange.answer(head), () => exchange.moved());
+    } catch (error) {
+      // Nobody reads the rest, and its connection would stay for good.
+      reply.response.destroy();
+      throw error;
+    }
     exchange.finish([]);
     return status;
   }
   const lines = [...fields, ...UPGRADE].map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1');
   if (reply.leftover.length > 0) socket.write(reply.leftover);
-  if (leftover.length > 0) reply.socket.write(leftover);
+  for (const chunk of client.early) reply.socket.write(chunk);
   const watch = watchIdleness({ clock, idleMs: idleSeconds * 1000, until: socket }, () => {
     onIdle();
     reset();
@@ -75,6 +82,43 @@ export async function carryWebSocket(
   });
   if ((await bridge(socket, reply.socket, watch.moved)) === 'broken') reset();
   return status;
+}
+
+/** What a client may send before it has heard that it may. */
+const MAX_EARLY_BYTES = 64 * 1024;
+
+/** The client while the service is asked. */
+interface HeldClient {
+  /** What it sent in the meantime. */
+  readonly early: readonly Buffer[];
+  /** Stops reading from it. */
+  release(): void;
+}
+
+/**
+ * Reads what the client sends before it is carried, since otherwise its end would not be seen. Half of a
+ * connection cannot become a WebSocket: who ends it has given up.
+ */
+function holdClient({
+  socket,
+  leftover,
+  reset,
+}: Pick<WebSocketOptions, 'socket' | 'leftover' | 'reset'>): HeldClient {
+  const early = leftover.length > 0 ? [leftover] : [];
+  let bytes = leftover.length;
+  const onData = (chunk: Buffer): void => {
+    early.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= MAX_EARLY_BYTES) socket.pause();
+  };
+  socket.on('data', onData).once('end', reset);
+  return {
+    early,
+    release() {
+      socket.pause();
+      socket.off('data', onData).off('end', reset);
+    },
+  };
 }
 
 async function ask(
