@@ -64,7 +64,7 @@ export async function listenTunnels(
   let shown = source.current();
   /** What the context in use was made with, which is not always the last one. */
   let inContext = shown;
-  const tunnels = new InboundTunnels({ clock, identity: { current: () => shown }, limits });
+  const tunnels = new InboundTunnels({ clock, identity: source, limits });
   const contexts = new TriedContext<WorkloadIdentity>({
     attempt: (identity) =>
       tryHandshake({
