@@ -8,10 +8,10 @@ import type { Closeable, DrainOutcome } from '../common/lifecycle.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../common/metrics/telemetry-server.ts';
 import { settleWhenQuiet } from '../common/settle.ts';
-import { spiffeId } from '../common/pki/spiffe-id.ts';
+import { spiffeId, type SpiffeId } from '../common/pki/spiffe-id.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
 import { certificateGauge, viewGauge } from './admin/gauges.ts';
-import { createReadiness } from './admin/readiness.ts';
+import { createReadiness, type Readiness } from './admin/readiness.ts';
 import { sidecarReport } from './admin/report.ts';
 import type { ProxyConfig } from './config.ts';
 import { openSavedView } from './discovery/saved-view.ts';
@@ -19,6 +19,7 @@ import { createSyncClient } from './discovery/sync-client.ts';
 import { createEgressConditions } from './egress/conditions.ts';
 import { createIdentityManager } from './identity/manager.ts';
 import { withRevocations } from './identity/revoking-source.ts';
+import type { IdentitySource } from './identity/source.ts';
 import type { TokenSource } from './identity/token-source.ts';
 import { withAccessLog } from './metrics-access-log.ts';
 import { createProxyMetrics } from './metrics.ts';
@@ -121,7 +122,7 @@ export async function startProxy(
     bundle: () => identity.source.current().bundle,
   });
   const source = own(withRevocations(identity.source, saved.revocations, saved.federation));
-  readiness.watch(source);
+  readiness.watch(source, identity.standing);
   metrics.certificate(() => certificateGauge(source.current()));
   const addresses = createOwnAddresses({ clock, advertised: config.advertise?.address });
   const ownPorts = new Set([telemetry.port]);
@@ -151,6 +152,8 @@ export async function startProxy(
       hello: () => placeOf(room, path.hbonePort),
       report: () => sidecarReport(source, path.traffic()),
       onBundle: (bundle) => identity.acceptBundle(bundle),
+      onTaken: () => identity.standing.accepted(),
+      onLost: (error) => identity.refused(error),
       inForce: path.workers?.inForce,
       saved,
     }),
@@ -162,7 +165,7 @@ export async function startProxy(
   await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
   await path.openRest();
   readiness.listening();
-  logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
+  sayWhenReady({ self, readiness, source, logger });
   own(settleWhenQuiet({ clock, done: () => path.traffic() }));
   const parts = opened.move();
   return {
@@ -176,6 +179,31 @@ export async function startProxy(
       await parts.disposeAsync();
     },
   };
+}
+
+/** Says that it is ready, as soon as it is: a certificate that was revoked meanwhile is of no use. */
+function sayWhenReady({
+  self,
+  readiness,
+  source,
+  logger,
+}: {
+  readonly self: SpiffeId;
+  readonly readiness: Readiness;
+  readonly source: IdentitySource;
+  readonly logger: Logger;
+}): void {
+  const say = (): boolean => {
+    const { ok } = readiness.check();
+    if (ok) logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
+    return ok;
+  };
+  if (say()) return;
+  const reasons = readiness.check().reasons.join('; ');
+  logger.warn({ event: 'not-ready', spiffeId: self.uri }, `${self.uri} is not ready: ${reasons}`);
+  const stop = source.onChange(() => {
+    if (say()) stop();
+  });
 }
 
 /** Most carry everything themselves; the others need none of this process's listeners and tunnels. */

@@ -1,14 +1,17 @@
 import type { Clock } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
 import type { Health } from '../../common/metrics/telemetry-server.ts';
+import { serialOf } from '../../common/pki/revocation.ts';
 import { expiresMs } from '../identity/schedule.ts';
-import type { IdentitySource } from '../identity/source.ts';
+import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
+import type { Standing } from '../identity/standing.ts';
 
 /** Knows whether the sidecar can do its work. */
 export interface Readiness {
-  /** Ready is: listeners up, a valid certificate, not draining, and not `another` problem. */
+  /** Ready is: listeners up, a certificate that is valid and not revoked, not draining, and not `another` problem. */
   check(another?: string): Health;
   /** There is an identity now; its validity is looked at whenever somebody asks. */
-  watch(identity: IdentitySource): void;
+  watch(identity: IdentitySource, standing: Pick<Standing, 'revoked'>): void;
   /** All listeners are up. */
   listening(): void;
   /** The sidecar takes nothing new any more. */
@@ -18,12 +21,14 @@ export interface Readiness {
 /** Creates the readiness of a sidecar that has just been started. */
 export function createReadiness(clock: Clock): Readiness {
   let identity: IdentitySource | undefined;
+  let standing: Pick<Standing, 'revoked'> | undefined;
   let listenersUp = false;
   let isDraining = false;
   const certificateProblem = (): string | undefined => {
     if (identity === undefined) return 'no certificate yet';
-    const expiryMs = expiresMs(identity.current());
-    if (clock.epochMs() < expiryMs) return undefined;
+    const current = identity.current();
+    const expiryMs = expiresMs(current);
+    if (clock.epochMs() < expiryMs) return revocationOf(current, standing);
     return `the certificate expired at ${new Date(expiryMs).toISOString()}`;
   };
   return {
@@ -37,8 +42,9 @@ export function createReadiness(clock: Clock): Readiness {
       const reasons = problems.filter((problem) => problem !== undefined);
       return { ok: reasons.length === 0, reasons };
     },
-    watch(source) {
+    watch(source, ofControlPlane) {
       identity = source;
+      standing = ofControlPlane;
     },
     listening() {
       listenersUp = true;
@@ -47,4 +53,16 @@ export function createReadiness(clock: Clock): Readiness {
       isDraining = true;
     },
   };
+}
+
+/** As the control plane has said it to us, or to everybody in an earlier run. */
+function revocationOf(
+  { spiffeId, chain, bundle }: WorkloadIdentity,
+  standing: Pick<Standing, 'revoked'> | undefined,
+): string | undefined {
+  if (standing?.revoked !== undefined) return describeError(standing.revoked);
+  const listed = bundle.revocations?.find(spiffeId.uri, chain[0]) !== undefined;
+  return listed
+    ? `the certificate ${serialOf(chain[0])} of ${spiffeId.uri} was revoked`
+    : undefined;
 }

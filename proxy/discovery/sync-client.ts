@@ -133,6 +133,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   }
 
   function onLive(stream: SyncStream): void {
+    settings.onTaken?.();
     setTried();
     if (lost !== undefined || lastReport === undefined) {
       logger.info(
@@ -148,6 +149,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   }
 
   function onLost(error: RpcError, nextTryMs: number): void {
+    settings.onLost?.(error);
     setTried();
     const nowMs = clock.monotonicMs();
     const known = lost?.reason === error.code;

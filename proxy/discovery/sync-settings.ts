@@ -4,6 +4,7 @@ import type { LocalAllowance } from '../../common/authorization/local-policy.ts'
 import type { Clock } from '../../common/clock.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../common/rpc/channel.ts';
+import type { RpcError } from '../../common/rpc/rpc-error.ts';
 import type { PlaintextTraffic } from '../interception/plaintext-flows.ts';
 import type { KeptView } from './saved-view.ts';
 
@@ -72,6 +73,10 @@ export interface SyncClientSettings {
   readonly report: () => SidecarReport;
   /** Takes new roots into use; what the view says is acknowledged after it has resolved. */
   readonly onBundle: (bundle: TrustBundle) => void | Promise<void>;
+  /** A stream was answered: the control plane takes the certificate in use. */
+  readonly onTaken?: (() => void) | undefined;
+  /** There is no stream, and why; again at each try. */
+  readonly onLost?: ((error: RpcError) => void) | undefined;
   /** Resolves when what was learnt is in force in other processes too; asked before it is acknowledged. */
   readonly inForce?: (() => Promise<void>) | undefined;
   /** What is known from the last run, and where the next one finds what is learnt now. */

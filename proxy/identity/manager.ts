@@ -1,16 +1,17 @@
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import type { RpcError } from '../../common/rpc/rpc-error.ts';
 import { leadsToFirstRoot } from './first-root.ts';
 import { firstIdentity } from './first-identity.ts';
-import type { Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { createIdentitySource } from './mutable-source.ts';
-import { recoverOnce, renewWith } from './recover.ts';
 import { startRenewalLoop, type RenewalState } from './renewal-loop.ts';
-import { expiresMs, hurryDelayMs, renewalDueMs, tryTimeoutMs } from './schedule.ts';
+import { createRenewalTry } from './renewal-try.ts';
+import { expiresMs, hurryDelayMs, renewalDueMs } from './schedule.ts';
 import { warnOfSkew } from './skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
+import { createStanding, type Standing } from './standing.ts';
 import { openStateDirectory } from './state-directory.ts';
 
 /** Keeps a sidecar's certificate valid. */
@@ -20,6 +21,13 @@ export interface IdentityManager extends Closeable {
   readonly instanceId: string;
   /** What the renewal does now. */
   readonly renewal: RenewalState['kind'];
+  /** Whether the control plane still takes the certificate in use. */
+  readonly standing: Pick<Standing, 'revoked' | 'accepted'>;
+  /**
+   * The control plane refused a call with the certificate in use. When that is because it was revoked,
+   * another one is tried for at once: with the join token, where there is one.
+   */
+  refused(error: RpcError): void;
   /**
    * Takes the roots of a newer version into use; an older one, or one of another trust domain, is
    * left alone. Resolves when they are in use, and on disk where the disk takes them.
@@ -44,6 +52,8 @@ export async function createIdentityManager(
   const state = await openStateDirectory(settings.stateDirectory);
   const { instanceId, identity: first } = await firstIdentity(state, settings);
   const identities = createIdentitySource(first);
+  const standing = createStanding(() => identities.current().chain[0]);
+  const tryRenewal = createRenewalTry(settings);
 
   // One change after the other, so that the file always holds what is in use, or what is about to be.
   let lastChange: Promise<void> = Promise.resolve();
@@ -79,7 +89,10 @@ export async function createIdentityManager(
   }
 
   async function renew(signal: AbortSignal): Promise<void> {
-    const issued = await renewed(settings, identities.current(), signal);
+    const issued = await tryRenewal(identities.current(), signal).catch((error: unknown) => {
+      noteRefusal(error);
+      throw error;
+    });
     // An answer that crosses with `close` must not be written after it.
     signal.throwIfAborted();
     warnOfSkew(logger, issued.skewMs);
@@ -114,6 +127,7 @@ export async function createIdentityManager(
     random,
     dueMs,
     current: () => identities.current(),
+    isUseless: () => standing.revoked !== undefined,
     renew,
     onScheduled(nextRenewalMs) {
       const identity = identities.current();
@@ -129,6 +143,15 @@ export async function createIdentityManager(
       logFailure(settings, error, expiresMs(identities.current()), nextTryMs);
     },
   });
+  function noteRefusal(error: unknown): boolean {
+    if (!standing.refused(error)) return false;
+    logger.error(
+      { event: 'revoked', reason: codeOf(error), serial: serialOf(identities.current()) },
+      `this sidecar is out of the mesh: ${describeError(error)}`,
+    );
+    return true;
+  }
+
   // Now, too: it may have been started again before it could follow.
   followRoot();
   identities.onChange((_identity, kind) => {
@@ -139,6 +162,10 @@ export async function createIdentityManager(
     instanceId,
     get renewal() {
       return loop.state.kind;
+    },
+    standing,
+    refused(error) {
+      if (noteRefusal(error)) loop.hurry(hurryDelayMs(REVOKED, random), { evenFailing: true });
     },
     acceptBundle: (bundle) =>
       change('bundle', (current) => {
@@ -153,15 +180,8 @@ export async function createIdentityManager(
   };
 }
 
-function renewed(
-  settings: IdentityManagerSettings,
-  current: WorkloadIdentity,
-  signal: AbortSignal,
-): Promise<Issued> {
-  const remainingMs = expiresMs(current) - settings.clock.epochMs();
-  if (remainingMs <= 0) return recoverOnce(settings, current, signal);
-  return renewWith(settings, current, { timeoutMs: tryTimeoutMs(remainingMs), signal });
-}
+/** Nobody is served meanwhile: like a certificate that lives for seconds. */
+const REVOKED = { lifetimeMs: 3_000 };
 
 function logFailure(
   { clock, logger }: IdentityManagerSettings,

@@ -2,7 +2,6 @@ import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
-import { enrolOnce } from './enrol.ts';
 import { issue, type Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import type { WorkloadIdentity } from './source.ts';
@@ -35,27 +34,6 @@ export function renewWith(
 }
 
 /**
- * One try to come back with a certificate that has expired: the control plane renews it for a while.
- * When it does not (any more), a join token still may help.
- *
- * @throws RpcError, JoinTokenError
- */
-export async function recoverOnce(
-  settings: IdentityManagerSettings,
-  expired: WorkloadIdentity,
-  signal: AbortSignal,
-): Promise<Issued> {
-  try {
-    return await renewWith(settings, expired, { timeoutMs: TRY_TIMEOUT_MS, signal });
-  } catch (error) {
-    if (!isFinal(error)) throw error;
-    const token = await settings.tokens?.read();
-    if (token === undefined) throw error;
-    return enrolOnce({ ...settings, token, signal });
-  }
-}
-
-/**
  * At a start: comes back with the expired certificate of the last run. Waits for a control plane that
  * is not there yet.
  *
@@ -73,9 +51,8 @@ export async function recover(
     try {
       return await renewWith(settings, expired, { timeoutMs: TRY_TIMEOUT_MS, signal });
     } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
       if (isFinal(error)) return error;
-      if (signal.aborted) throw error;
+      if (!(error instanceof RpcError) || signal.aborted) throw error;
       if (clock.monotonicMs() - loggedMs >= LOG_INTERVAL_MS) {
         loggedMs = clock.monotonicMs();
         logger.warn(
@@ -90,6 +67,7 @@ export async function recover(
   }
 }
 
-function isFinal(error: unknown): boolean {
+/** A decision of the control plane, or of who is taken for it, that another try does not change. */
+export function isFinal(error: unknown): error is RpcError {
   return error instanceof RpcError && !isPassing(error.code);
 }

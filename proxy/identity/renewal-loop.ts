@@ -31,6 +31,8 @@ export interface RenewalLoopSettings {
   readonly dueMs: () => number;
   /** The identity in use. */
   readonly current: () => WorkloadIdentity;
+  /** Nobody takes it any more, however long it is valid. */
+  readonly isUseless: () => boolean;
   /** One try; when it resolves, `current` returns the new identity. */
   readonly renew: (signal: AbortSignal) => Promise<void>;
   readonly onFailure: (error: unknown, nextTryMs: number) => void;
@@ -42,7 +44,7 @@ export interface RenewalLoopSettings {
 export interface RenewalLoop {
   readonly state: RenewalState;
   /** Brings the next renewal forward, unless it is under way, failing, or due sooner. */
-  hurry(delayMs: number): void;
+  hurry(delayMs: number, options?: { readonly evenFailing: boolean }): void;
   /** Ends the schedule and a try that is under way. */
   stop(): void;
 }
@@ -79,7 +81,8 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
   }
 
   function backOff(failures: number, error: unknown): void {
-    const delayMs = retryDelayMs(failures, expiresMs(current()) - clock.epochMs(), random);
+    const remainingMs = settings.isUseless() ? 0 : expiresMs(current()) - clock.epochMs();
+    const delayMs = retryDelayMs(failures, remainingMs, random);
     const timer = clock.after(delayMs, () => renew(failures));
     const dueMs = clock.epochMs() + delayMs;
     enter({ kind: 'backing-off', failures, dueMs, timer });
@@ -90,9 +93,12 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
     get state() {
       return state;
     },
-    hurry(delayMs) {
+    hurry(delayMs, { evenFailing } = { evenFailing: false }) {
       const dueMs = Math.round(clock.epochMs() + delayMs);
       if (state.kind === 'waiting' && dueMs < state.dueMs) enter(wait(dueMs));
+      if (!evenFailing || state.kind !== 'backing-off' || dueMs >= state.dueMs) return;
+      const { failures } = state;
+      enter({ ...state, dueMs, timer: clock.after(delayMs, () => renew(failures)) });
     },
     stop: () => enter({ kind: 'stopped' }),
   };

@@ -69,6 +69,8 @@ export interface TestControlPlane extends AsyncDisposable {
   readonly issues: readonly SeenIssue[];
   /** Each Issue call is refused with it while it is set. */
   refusal: Refusal | undefined;
+  /** Which calls are refused while that is not set. */
+  refuses: (request: IssueRequest) => Refusal | undefined;
   /** Changes an answer before it is sent. */
   tamper: (response: IssueResponse) => IssueResponse;
   /** Resolves with the next Sync stream that was not handed out yet. */
@@ -121,7 +123,7 @@ export async function startTestControlPlane(
     ) {
       const { request } = call;
       issues.push({ request, caller: callerOf(call, now()) });
-      const { refusal } = controlPlane;
+      const refusal = controlPlane.refusal ?? controlPlane.refuses(request);
       if (refusal === undefined) callback(null, issue(request));
       else {
         const details = { hint: `what to do about ${refusal}`, serverTimeMs: now() };
@@ -152,6 +154,7 @@ export async function startTestControlPlane(
     credentials,
     issues,
     refusal: undefined,
+    refuses: () => undefined,
     tamper: (response) => response,
     async nextStream() {
       const arrival = async (): Promise<SeenStream> => {

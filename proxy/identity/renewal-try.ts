@@ -1,0 +1,49 @@
+import { describeError } from '../../common/errors.ts';
+import { JoinTokenError } from '../../common/pki/join-token-error.ts';
+import { enrolOnce } from './enrol.ts';
+import type { Issued } from './issue.ts';
+import type { IdentityManagerSettings } from './manager-settings.ts';
+import { isFinal, renewWith } from './recover.ts';
+import { expiresMs, tryTimeoutMs } from './schedule.ts';
+import type { WorkloadIdentity } from './source.ts';
+import { isRevocation } from './standing.ts';
+
+/** One try to get the next certificate. */
+export type RenewalTry = (current: WorkloadIdentity, signal: AbortSignal) => Promise<Issued>;
+
+/**
+ * Makes the tries of one sidecar: with the certificate in use, expired or not. One that is refused for
+ * good because it was revoked, or is beyond renewal, gives way to a join token, where there is one that
+ * was not refused for good before.
+ *
+ * A try rejects with RpcError; with the refusal of the certificate when the token does not help either.
+ */
+export function createRenewalTry(settings: IdentityManagerSettings): RenewalTry {
+  const { clock, logger, tokens } = settings;
+  /** It will not become good, and each time that it is shown counts as a guess. */
+  let useless: string | undefined;
+  return async (current, signal) => {
+    const remainingMs = expiresMs(current) - clock.epochMs();
+    try {
+      return await renewWith(settings, current, { timeoutMs: tryTimeoutMs(remainingMs), signal });
+    } catch (refusal) {
+      const isBeyondRenewal = remainingMs <= 0 && isFinal(refusal);
+      if (!isRevocation(refusal) && !isBeyondRenewal) throw refusal;
+      const token = await tokens?.read();
+      if (token === undefined || token === useless) throw refusal;
+      try {
+        return await enrolOnce({ ...settings, token, signal });
+      } catch (error) {
+        // A revoked identity may be readmitted, and then the same token is good.
+        if (isRevocation(error)) throw error;
+        if (!(error instanceof JoinTokenError) && !isFinal(error)) throw error;
+        useless = token;
+        logger.warn(
+          { event: 'token-refused', reason: error.code },
+          `the join token does not help either: ${describeError(error)}`,
+        );
+        throw refusal;
+      }
+    }
+  };
+}
