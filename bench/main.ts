@@ -97,7 +97,7 @@ function list(): string {
 
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(name, () => interrupted.abort(new BenchError('process-ended', `ended by ${name}`)));
+  process.on(name, () => interrupted.abort(new BenchError('process-ended', `ended by ${name}`)));
 }
 try {
   process.exitCode = await main(process.argv.slice(2), interrupted.signal);

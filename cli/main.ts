@@ -52,8 +52,8 @@ const context: CliContext = {
 };
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever read it has seen enough, as in `hauberk certs | head -1`.
-  if (error.code !== 'EPIPE') throw error;
+  // Whoever read it has seen enough, as in `hauberk certs | head -1`, or the terminal was closed.
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 });
 process.stderr.on('error', () => {
   // There is nobody left to tell; the exit code says it still.

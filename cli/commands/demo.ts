@@ -3,6 +3,8 @@ import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { switchSetting } from '../../common/config/settings.ts';
+import { listenForInterrupt } from '../../common/interrupt.ts';
+import { nodeEnvironment } from '../../common/node-environment.ts';
 import type { CliContext } from '../cli-context.ts';
 import { hasSucceeded, type DemoReport } from '../demo/demo-report.ts';
 import { CERTIFICATE_SECONDS } from '../demo/demo-mesh.ts';
@@ -30,20 +32,15 @@ const spec: CommandSpec<typeof settings> = {
 
 /** `hauberk demo` */
 export async function demo(context: CliContext): Promise<number> {
-  const { stdout, clock } = context;
+  const { stdout, clock, env } = context;
   return await runCommand(spec, context, async ({ once, json }) => {
-    const ended = new AbortController();
-    const end = (): void => ended.abort();
-    process.once('SIGINT', end).once('SIGTERM', end);
-    try {
-      const screen = !json && stdout instanceof WriteStream ? stdout : undefined;
-      if (!json && screen === undefined) stdout.write('A mesh is at work; this takes a moment.\n');
-      const report = await runDemo({ once, screen, clock, signal: ended.signal });
-      stdout.write(json ? formatJson(report) : summary(report));
-      return hasSucceeded(report) ? EXIT_CODE.ok : EXIT_CODE.failed;
-    } finally {
-      process.off('SIGINT', end).off('SIGTERM', end);
-    }
+    using interrupt = listenForInterrupt();
+    const screen = !json && stdout instanceof WriteStream ? stdout : undefined;
+    if (!json && screen === undefined) stdout.write('A mesh is at work; this takes a moment.\n');
+    const { signal } = interrupt;
+    const report = await runDemo({ once, screen, clock, signal, env: nodeEnvironment(env) });
+    stdout.write(json ? formatJson(report) : summary(report));
+    return hasSucceeded(report) ? EXIT_CODE.ok : EXIT_CODE.failed;
   });
 }
 

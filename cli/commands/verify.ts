@@ -5,6 +5,7 @@ import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { setting, switchSetting, type SettingsOf } from '../../common/config/settings.ts';
 import { filePath, hostPort, text, valueType } from '../../common/config/values.ts';
+import { listenForInterrupt } from '../../common/interrupt.ts';
 import { canonicalAddress } from '../../common/ip-address.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
@@ -95,24 +96,18 @@ const SPEC: CommandSpec<typeof settings> = {
 /** `hauberk verify` */
 export function verify(context: CliContext): Promise<number> {
   return runCommand(SPEC, context, async (given) => {
-    const ended = new AbortController();
-    const end = (): void => ended.abort();
-    process.once('SIGINT', end).once('SIGTERM', end);
-    try {
-      const request = await toRequest(given, context);
-      const evidence = await runVerify({ ...request, signal: ended.signal });
-      const report = given.json ? formatJson(reportDocument(evidence)) : formatReport(evidence);
-      context.stdout.write(report);
-      return hasPassed(judge(evidence)) ? EXIT_CODE.ok : EXIT_CODE.failed;
-    } finally {
-      process.off('SIGINT', end).off('SIGTERM', end);
-    }
+    using interrupt = listenForInterrupt();
+    const request = await toRequest(given, context);
+    const evidence = await runVerify({ ...request, signal: interrupt.signal });
+    const report = given.json ? formatJson(reportDocument(evidence)) : formatReport(evidence);
+    context.stdout.write(report);
+    return hasPassed(judge(evidence)) ? EXIT_CODE.ok : EXIT_CODE.failed;
   });
 }
 
 async function toRequest(
   given: VerifySettings,
-  { clock }: Pick<CliContext, 'clock'>,
+  { clock, env }: Pick<CliContext, 'clock' | 'env'>,
 ): Promise<Omit<VerifyRequest, 'signal'>> {
   const { from, project, peer, admin } = given;
   const find = (wanted: Place): Promise<EnteredPlace> => findPlace(wanted, project);
@@ -128,6 +123,7 @@ async function toRequest(
     networkInterface: given.interface,
     admin: await findAdmin(admin, project),
     clock,
+    env,
   };
 }
 

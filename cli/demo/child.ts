@@ -14,7 +14,7 @@ export interface Child {
   onLine(listener: (line: ChildLine) => void): void;
   /** The first line that matches. Throws DemoError `process-ended` when the process ends before. */
   line(matches: (line: ChildLine) => boolean): Promise<ChildLine>;
-  /** Closes its standard input, which the demo's own processes take for the end. */
+  /** Closes its standard input, which all take for the end. SIGKILL when it takes too long. */
   finish(): Promise<void>;
   /** Sends SIGTERM and waits; SIGKILL when it takes too long. */
   stop(): Promise<void>;
@@ -34,14 +34,20 @@ process.on('exit', () => {
   for (const kill of running) kill();
 });
 
+/** The environment of every child: settings of the person's own mesh are not for the demo's. */
+export type ChildEnvironment = Readonly<Record<string, string>>;
+
 /** Starts a process on the same Node.js as this one. */
-export function startChild(name: string, program: ChildProgram): Child {
+export function startChild(name: string, program: ChildProgram, env: ChildEnvironment): Child {
   const [file, args] =
     'script' in program ? [program.script, program.args] : ['../main.ts', program.command];
+  const watch =
+    'script' in program ? [] : [`--import=${new URL('parent-watch.ts', import.meta.url).href}`];
   const entry = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, entry, ...args], {
-    // Settings of the person's own mesh in the environment are not for the demo's.
-    env: {},
+  const child = spawn(process.execPath, [...process.execArgv, ...watch, entry, ...args], {
+    // Ctrl+C on a terminal is for the demo: it ends the others when it has seen what they did.
+    detached: true,
+    env,
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const kill = (): void => void child.kill('SIGKILL');
@@ -49,6 +55,9 @@ export function startChild(name: string, program: ChildProgram): Child {
   const lines: ChildLine[] = [];
   const listeners = new Set<(line: ChildLine) => void>();
   let complaints = '';
+  child.stdin.on('error', () => {
+    // It ended before; whoever waits for it learns that.
+  });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
   createInterface({ input: child.stdout }).on('line', (text) => {
     if (!text.startsWith('{')) return;
@@ -57,6 +66,11 @@ export function startChild(name: string, program: ChildProgram): Child {
     for (const listener of listeners) listener(line);
   });
   const ended = once(child, 'close').then(() => void running.delete(kill));
+  const endedInTime = async (): Promise<void> => {
+    const late = setTimeout(kill, STOP_DEADLINE_MS);
+    await ended;
+    clearTimeout(late);
+  };
   const onLine: Child['onLine'] = (listener) => {
     for (const line of lines) listener(line);
     listeners.add(listener);
@@ -77,13 +91,11 @@ export function startChild(name: string, program: ChildProgram): Child {
     },
     async finish() {
       child.stdin.end();
-      await ended;
+      await endedInTime();
     },
     async stop() {
       child.kill('SIGTERM');
-      const late = setTimeout(kill, STOP_DEADLINE_MS);
-      await ended;
-      clearTimeout(late);
+      await endedInTime();
     },
   };
 }

@@ -1,7 +1,7 @@
 import { HauberkError } from '../../common/errors.ts';
 
 /** Why the demo could not go on. */
-export type DemoErrorCode = 'process-ended' | 'not-in-time';
+export type DemoErrorCode = 'process-ended' | 'not-in-time' | 'interrupted';
 
 /** Thrown by the demo. */
 export class DemoError extends HauberkError<DemoErrorCode> {}

@@ -6,7 +6,8 @@ import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { connectAdmin } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
-import { startChild, type Child } from './child.ts';
+import { startChild, type Child, type ChildEnvironment, type ChildProgram } from './child.ts';
+import { DemoError } from './demo-error.ts';
 import { startSidecar, type DemoSidecar } from './sidecar-child.ts';
 import { startWiretap, type Wiretap } from './wiretap.ts';
 
@@ -39,35 +40,66 @@ export interface DemoMesh extends Closeable {
   close(): Promise<void>;
 }
 
+/** What a mesh of the demo is made of. */
+export interface DemoMeshOptions {
+  readonly clock: Clock;
+  readonly env: ChildEnvironment;
+  /** Ends the start; a mesh that is up goes on. */
+  readonly signal: AbortSignal;
+}
+
+type StartChild = (name: string, program: ChildProgram) => Child;
+
+const INTERRUPTED = 'the demo was interrupted before its mesh was up';
+
 /**
  * Starts control plane, sidecars, application and client:
  *
  *     client ─tap─> sidecar of web ═tap═> sidecar of api-1 ──> api-1
  *                                  ═tap═> sidecar of api-2 ──> api-2
+ *
+ * @throws DemoError `process-ended`, or `interrupted`; nothing that was started or written stays
  */
-export async function startDemoMesh(clock: Clock): Promise<DemoMesh> {
+export async function startDemoMesh(options: DemoMeshOptions): Promise<DemoMesh> {
+  try {
+    return await startParts(options);
+  } catch (cause) {
+    if (!options.signal.aborted) throw cause;
+    throw new DemoError('interrupted', INTERRUPTED, { cause });
+  }
+}
+
+async function startParts({ clock, env, signal }: DemoMeshOptions): Promise<DemoMesh> {
   const directory = await mkdtemp(path.join(tmpdir(), 'hauberk-demo-'));
   await using opened = new AsyncDisposableStack();
   opened.defer(() => rm(directory, { recursive: true, force: true }));
-  const own = (child: Child): Child => opened.adopt(child, () => child.stop());
+  // Whoever waits for a process to be up learns that it ended.
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  signal.addEventListener('abort', interrupt);
+  const start: StartChild = (name, program) => {
+    // What is started side by side goes on for a moment when one of them has failed.
+    if (signal.aborted || opened.disposed) throw new DemoError('interrupted', INTERRUPTED);
+    const child = opened.adopt(startChild(name, program, env), (started) => started.stop());
+    interrupted.signal.addEventListener('abort', () => void child.stop());
+    return child;
+  };
   const tap = async (canary: string): Promise<Wiretap> =>
     opened.adopt(await startWiretap(canary), (wiretap) => wiretap.close());
 
   const canary = `canary-${randomBytes(12).toString('hex')}`;
   const dataDirectory = path.join(directory, 'control-plane');
-  const controlPlanePort = await startControlPlane(dataDirectory, own);
+  const controlPlanePort = await startControlPlane(dataDirectory, start);
   const tokenFile = await makeToken({ clock, dataDirectory, controlPlanePort, directory });
-  const shared = { controlPlanePort, tokenFile };
-  const sidecar = async (name: string, service: string, args: readonly string[]) => {
+  const shared = { start, controlPlanePort, tokenFile };
+  const sidecar = (name: string, service: string, args: readonly string[]) => {
     const stateDirectory = path.join(directory, name);
-    const started = await startSidecar({ ...shared, name, service, stateDirectory, args });
-    own(started.child);
-    return started;
+    return startSidecar({ ...shared, name, service, stateDirectory, args });
   };
 
   const apis = Array.from({ length: API_INSTANCES }, async (_, index) => {
     const name = `api-${index + 1}`;
-    const app = own(startChild(name, { script: 'app/main.ts', args: [name] }));
+    const app = start(name, { script: 'app/main.ts', args: [name] });
     const { port } = await app.line((line) => 'port' in line);
     const wiretap = await tap(canary);
     const args = ['--expose', `8080=127.0.0.1:${String(port)}`];
@@ -84,13 +116,14 @@ export async function startDemoMesh(clock: Clock): Promise<DemoMesh> {
   plaintextSide.forwardTo(web.upstreamPort ?? 0);
 
   const args = [String(plaintextSide.port), canary];
-  const client = startChild('client', { script: 'client/main.ts', args });
+  const client = start('client', { script: 'client/main.ts', args });
   let totals: ClientTotals = { requests: 0, failures: 0, lastFailure: '' };
   client.onLine((line) => (totals = line as unknown as ClientTotals));
   let loadEnded: Promise<void> | undefined;
   const finishLoad = (): Promise<void> => (loadEnded ??= client.finish());
   opened.defer(finishLoad);
 
+  signal.removeEventListener('abort', interrupt);
   const parts = opened.move();
   return {
     sidecars: [web, ...called.map(({ started }) => started)],
@@ -105,21 +138,16 @@ export async function startDemoMesh(clock: Clock): Promise<DemoMesh> {
   };
 }
 
-async function startControlPlane(
-  dataDirectory: string,
-  own: (child: Child) => Child,
-): Promise<number> {
-  const controlPlane = own(
-    startChild('control plane', {
-      command: [
-        'control-plane',
-        `--data-dir=${dataDirectory}`,
-        '--grpc-listen=127.0.0.1:0',
-        '--http-listen=127.0.0.1:0',
-        `--leaf-lifetime-seconds=${CERTIFICATE_SECONDS}`,
-      ],
-    }),
-  );
+async function startControlPlane(dataDirectory: string, start: StartChild): Promise<number> {
+  const controlPlane = start('control plane', {
+    command: [
+      'control-plane',
+      `--data-dir=${dataDirectory}`,
+      '--grpc-listen=127.0.0.1:0',
+      '--http-listen=127.0.0.1:0',
+      `--leaf-lifetime-seconds=${CERTIFICATE_SECONDS}`,
+    ],
+  });
   const line = await controlPlane.line(
     ({ event, name }) => event === 'listening' && name === 'grpc',
   );

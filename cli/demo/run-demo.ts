@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { WriteStream } from 'node:tty';
 import { sleep, type Clock } from '../../common/clock.ts';
+import type { ChildEnvironment } from './child.ts';
 import { startDemoMesh, type DemoMesh } from './demo-mesh.ts';
 import { DemoError } from './demo-error.ts';
 import { demoReport, type DemoReport } from './demo-report.ts';
@@ -13,6 +14,8 @@ export interface DemoOptions {
   /** Where the live view goes; without it nothing is shown. */
   readonly screen: WriteStream | undefined;
   readonly clock: Clock;
+  /** The environment of the mesh's processes. */
+  readonly env: ChildEnvironment;
   readonly signal: AbortSignal;
 }
 
@@ -26,11 +29,13 @@ const ONCE_DEADLINE_MS = 50_000;
 /**
  * Shows a mesh at work: starts it, watches it, and takes it down without a trace.
  *
- * Throws DemoError when a process ends, or when the certificates do not rotate in time.
+ * Throws DemoError when a process ends, when the certificates do not rotate in time, or when it is
+ * interrupted before the mesh is up.
  */
-export async function runDemo({ once, screen, clock, signal }: DemoOptions): Promise<DemoReport> {
+export async function runDemo(options: DemoOptions): Promise<DemoReport> {
+  const { once, screen, clock, signal } = options;
   const deadlineMs = clock.monotonicMs() + ONCE_DEADLINE_MS;
-  const mesh = await startDemoMesh(clock);
+  const mesh = await startDemoMesh(options);
   try {
     const show = screen === undefined ? undefined : createLogUpdate(screen);
     while (!signal.aborted && !(once && hasRotated(mesh))) {

@@ -1,4 +1,4 @@
-import { startChild, type Child } from './child.ts';
+import type { Child, ChildProgram } from './child.ts';
 
 /** What the demo knows of one of its sidecars, kept current from its log. */
 export interface DemoSidecar {
@@ -22,24 +22,24 @@ export interface DemoSidecarOptions {
   readonly tokenFile: string;
   readonly stateDirectory: string;
   readonly args: readonly string[];
+  readonly start: (name: string, program: ChildProgram) => Child;
 }
 
 /** Starts a sidecar and waits until it is ready. */
 export async function startSidecar(options: DemoSidecarOptions): Promise<DemoSidecar> {
-  const child = startChild(`sidecar of ${options.name}`, {
-    command: [
-      'proxy',
-      '--namespace=demo',
-      `--service=${options.service}`,
-      `--control-plane=127.0.0.1:${options.controlPlanePort}`,
-      `--token-file=${options.tokenFile}`,
-      `--state-dir=${options.stateDirectory}`,
-      '--hbone-listen=127.0.0.1:0',
-      '--metrics-listen=127.0.0.1:0',
-      '--drain-seconds=2',
-      ...options.args,
-    ],
-  });
+  const command = [
+    'proxy',
+    '--namespace=demo',
+    `--service=${options.service}`,
+    `--control-plane=127.0.0.1:${options.controlPlanePort}`,
+    `--token-file=${options.tokenFile}`,
+    `--state-dir=${options.stateDirectory}`,
+    '--hbone-listen=127.0.0.1:0',
+    '--metrics-listen=127.0.0.1:0',
+    '--drain-seconds=2',
+    ...options.args,
+  ];
+  const child = options.start(`sidecar of ${options.name}`, { command });
   const ports = new Map<unknown, number>();
   const held = { serial: '', notAfterMs: 0, nextRenewalMs: 0, rotations: 0 };
   child.onLine((line) => {

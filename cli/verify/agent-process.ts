@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { nodeEnvironment } from '../../common/node-environment.ts';
 import type { AgentMessage, AgentTask } from './agent/agent-task.ts';
 import type { EnteredPlace } from './place.ts';
 import { firstLine, programMissing } from './run-program.ts';
@@ -23,10 +24,16 @@ export interface Agent extends Closeable {
 const MAIN = join(import.meta.dirname, 'agent/main.ts');
 
 /** Starts a process in a place. Whoever waits for its messages learns why it could not start. */
-export function startAgent(place: EnteredPlace): Agent {
+export function startAgent(
+  place: EnteredPlace,
+  env: Readonly<Record<string, string | undefined>>,
+): Agent {
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
   const [program = '', ...args] = [...place.enter, ...node];
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: {} });
+  const child = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: nodeEnvironment(env),
+  });
   const messages: AgentMessage[] = [];
   const changed = new EventTarget();
   let complaint = '';

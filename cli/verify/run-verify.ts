@@ -30,6 +30,8 @@ export interface VerifyRequest {
   readonly networkInterface: string | undefined;
   readonly admin: ProbeTask['admin'];
   readonly clock: Clock;
+  /** The environment of this process. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends it early; nothing that it started stays. */
   readonly signal: AbortSignal;
 }
@@ -72,7 +74,7 @@ async function verifyPlace(
   belongings: Belongings,
 ): Promise<Evidence> {
   const canaries = { there: canary(), back: canary() };
-  const answerer = belongings.hold(startAgent(place));
+  const answerer = belongings.hold(startAgent(place, request.env));
   answerer.give({ kind: 'look' });
   answerer.give({ kind: 'answer', canaries });
   const { interfaces } = await answerer.heard('interfaces');
@@ -127,13 +129,13 @@ interface Tap {
 
 /** Finds the wire to one of the addresses, or to the peer that was named, and listens on it. */
 async function tapWire(
-  { from, peerAddress, networkInterface, clock }: VerifyRequest,
+  { from, peerAddress, networkInterface, clock, env }: VerifyRequest,
   {
     addresses,
     belongings,
   }: { readonly addresses: readonly string[]; readonly belongings: Belongings },
 ): Promise<Tap> {
-  const caller = belongings.hold(startAgent(from));
+  const caller = belongings.hold(startAgent(from, env));
   caller.give({ kind: 'look' });
   const { interfaces } = await caller.heard('interfaces');
   const to = peerAddress === undefined ? addresses : [peerAddress];

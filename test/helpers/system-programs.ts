@@ -28,6 +28,7 @@ export const REQUIREMENTS = {
   haproxy: { package: 'haproxy', service: 'haproxy' },
   wrk: { package: 'wrk' },
   taskset: { package: 'util-linux' },
+  script: { package: 'bsdutils' },
   etcd: { package: 'etcd-server', service: 'etcd' },
   etcdctl: { package: 'etcd-client' },
 } as const satisfies Readonly<Record<string, SystemPackage>>;
