@@ -6,12 +6,12 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 root=$(cd "$here/../.." && pwd -P)
 hauberk=$root/cli/hauberk
-PATH=$root/node_modules/.bin:$PATH:/usr/sbin
+PATH=$PATH:/usr/sbin
 
 for program in nginx openssl curl; do
   command -v "$program" >/dev/null || { echo "run.sh: install $program first" >&2; exit 2; }
 done
-[ -x "$root/node_modules/.bin/node" ] || { echo "run.sh: run npm ci in $root first" >&2; exit 2; }
+. "$root/cli/find-node"
 
 dir=$(mktemp -d)
 pids=
@@ -60,7 +60,7 @@ certificate cn-only /CN=payments.example ''
 certificate client /CN=edge-of-the-mesh ''
 
 # Free ports.
-set -- $(node -e "
+set -- $("$node" -e "
   const net = require('node:net');
   const servers = Array.from({ length: 16 }, () => net.createServer().listen(0, '127.0.0.1'));
   Promise.all(servers.map((s) => new Promise((r) => s.once('listening', r)))).then(() => {

@@ -13,7 +13,7 @@ fail() {
   exit 2
 }
 docker version >/dev/null 2>&1 || fail 'no Docker engine answers; see docker version'
-[ -x "$root/node_modules/.bin/node" ] || fail "run npm ci in $root first"
+"$root/cli/hauberk" version >/dev/null || exit 2
 if docker compose version >/dev/null 2>&1; then
   engine='docker compose'
 elif command -v docker-compose >/dev/null; then

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, mkdir, copyFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test from 'ava';
 import { COMMANDS } from '../../cli/commands/command-table.ts';
 import { dispatch } from '../../cli/dispatch.ts';
@@ -118,7 +118,9 @@ test.serial(
     t.regex(linked.stdout, /^hauberk \d+\.\d+\.\d+ \(Node\.js /);
 
     await mkdir(join(folder, 'checkout/cli'), { recursive: true });
-    await copyFile(LAUNCHER, join(folder, 'checkout/cli/hauberk'));
+    for (const file of ['hauberk', 'find-node']) {
+      await copyFile(join(dirname(LAUNCHER), file), join(folder, 'checkout/cli', file));
+    }
     const bare = await launch(join(folder, 'checkout/cli/hauberk'), ['version']);
     t.is(bare.code, 2);
     t.regex(bare.stderr, /^hauberk: its packages are not installed; run npm ci in .*checkout\n$/);

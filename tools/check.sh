@@ -1,0 +1,21 @@
+#!/bin/sh
+# Checks the sources, all of them or one way only: tools/check.sh [types|lint|format|proto|architecture].
+# It starts no npm, which may need another Node.js than the programs here.
+set -eu
+cd "$(dirname "$0")/.."
+check() {
+  case $1 in
+    types) tsc --noEmit ;;
+    lint) oxlint --type-aware --deny-warnings ;;
+    format) prettier --check --log-level warn . ;;
+    proto) tools/check-proto.sh ;;
+    architecture) ava test/architecture.test.ts ;;
+    *) echo "check.sh: there is no check $1" >&2 && return 2 ;;
+  esac
+}
+if [ $# -gt 0 ]; then
+  check "$1"
+else
+  check types && check lint && check format && check proto && check architecture
+  echo 'check passed'
+fi

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Proves both commands of the README on fresh machines: minimal roots of Debian 12 and 13 that have nothing
+# but the distribution's nodejs, npm, git and ca-certificates, as an ordinary user, with the distribution's npm
+# and with the newest that runs on its Node.js. Takes what is committed. Needs root, mmdebstrap, and Debian's
+# mirror in the sources of apt; packages come from the registry that npm is set to here.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# suite=npm: the newest npm that runs on the Node.js of that release.
+machines=(bookworm=npm@10 trixie=npm@11)
+user=1000
+limit='timeout --kill-after=10 300'
+certificates=/etc/ssl/certs/ca-certificates.crt
+
+fail() {
+  echo "test-fresh-machine.sh: $1" >&2
+  exit 1
+}
+[[ $(id -u) == 0 ]] || fail 'expected to be root, who may make the root of a system; run it with sudo'
+command -v mmdebstrap >/dev/null || fail 'there is no mmdebstrap; install the package mmdebstrap'
+own=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+  awk -v suite="$own" '$2 == suite && $3 == "main" { print $1; exit }')
+[[ -n $mirror ]] || fail "apt has no source for main of ${own:-this system}, so there is no mirror to make a root from"
+
+folder=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf --one-file-system "$folder"' EXIT
+trap 'exit 130' INT TERM HUP
+
+# What is mounted and started within goes away with the command, also when it is killed.
+isolated() {
+  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc "$@"
+}
+
+make_root() {
+  TMPDIR=$folder isolated mmdebstrap --quiet --variant=apt --mode=root --dpkgopt=force-unsafe-io \
+    --dpkgopt=path-exclude='/usr/share/doc/*' --aptopt='Acquire::Languages "none"' \
+    --include=nodejs,npm,git,ca-certificates "$1" "$2" "$mirror"
+  # The registry may be behind a certificate that only this machine knows.
+  cp "$certificates" "$2$certificates"
+  cp --dereference /etc/resolv.conf /etc/hosts "$2/etc/"
+  mkdir -p "$2/home/user"
+  echo "user:x:$user:$user::/home/user:/bin/sh" >>"$2/etc/passwd"
+  echo "user:x:$user:" >>"$2/etc/group"
+  { npm config list --json | awk -F'"' '$2 == "registry" { print "registry=" $4 }'
+    grep -hsE '^(@[^=]*:registry|//|cafile|https?-proxy|proxy|noproxy)' ~/.npmrc || true
+  } >"$2/home/user/.npmrc"
+}
+
+# within ROOT USER COMMAND: runs it in the root, with none of this machine's environment.
+within() {
+  # shellcheck disable=SC2016
+  isolated sh -c '
+    root=$1 user=$2; shift 2
+    mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc"
+    exec chroot --userspec="$user:$user" "$root" "$@"' sh "$1" "$2" \
+    /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/home/user NODE_EXTRA_CA_CERTS="$certificates" \
+    ${https_proxy:+https_proxy="$https_proxy"} ${no_proxy:+no_proxy="$no_proxy"} \
+    npm_config_update_notifier=false sh -ec "$3"
+}
+
+# both_commands ROOT NAME: a fresh clone, and what the README says.
+both_commands() {
+  rm -rf "$1/home/user/hauberk"
+  git clone --quiet --no-hardlinks . "$1/home/user/hauberk"
+  chown -R "$user:$user" "$1/home/user"
+  local versions report
+  versions=$(within "$1" "$user" 'echo "Node.js $(node --version), npm $(npm --version)"')
+  $limit bash -c "$(declare -f isolated within); within \"\$@\"" bash "$1" "$user" '
+    cd ~/hauberk
+    npm ci --loglevel=info >~/npm-ci.log 2>&1 || { tail -n 20 ~/npm-ci.log; exit 1; }
+    if grep "^npm info run " ~/npm-ci.log; then echo "an install script ran"; exit 1; fi'
+  report=$($limit bash -c "$(declare -f isolated within); within \"\$@\"" bash "$1" "$user" \
+    'cd ~/hauberk && npm run --silent demo -- --once --json')
+  echo "$2, $versions: $(grep -oE '"(requests|failures)": [0-9]+' <<<"$report" | tr -d '"' | paste -sd ' ')"
+}
+
+# try_machine SUITE NPM: everything on one machine; its output is the summary.
+try_machine() {
+  local root=$folder/$1
+  make_root "$1" "$root"
+  both_commands "$root" "$1"
+  # Contributors' commands find their Node.js as well.
+  within "$root" "$user" 'cd ~/hauberk && npm run --silent typecheck && npm test -- test/common/backoff.test.ts'
+  within "$root" 0 "npm install --global --prefix /usr/local --no-audit --no-fund $2"
+  both_commands "$root" "$1"
+}
+
+declare -A running
+for machine in "${machines[@]}"; do
+  suite=${machine%%=*}
+  (try_machine "$suite" "${machine#*=}") >"$folder/$suite.log" 2>&1 &
+  running[$suite]=$!
+done
+failed=0
+for suite in "${!running[@]}"; do
+  if wait "${running[$suite]}"; then
+    grep "^$suite, Node" "$folder/$suite.log"
+  else
+    failed=1
+    echo "$suite: failed"
+    tail -n 40 "$folder/$suite.log"
+  fi
+done
+((failed == 0)) || fail 'a fresh machine did not run npm ci && npm run demo'
+echo "fresh machines: ${#machines[@]} releases of Debian, with two npm each, ran npm ci && npm run demo"
