@@ -2,6 +2,7 @@ import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/command-spec.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
+import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { catchUnguarded, createGuard } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
@@ -82,6 +83,7 @@ export async function runRestore(argv: readonly string[], env: NodeJS.ProcessEnv
 }
 
 async function serve(settings: ControlPlaneSettings): Promise<number> {
+  requireDescriptors();
   const logger = createLogger({ name: 'control-plane', level: settings.logLevel });
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
+import { PROCESS_DESCRIPTORS } from '../common/budget/descriptors.ts';
 import type { Clock } from '../common/clock.ts';
 import type { UnlockKey } from '../common/config/unlock-key.ts';
 import { drain, type DrainOutcome } from '../common/lifecycle.ts';
@@ -244,6 +245,7 @@ export async function startControlPlane(
       ready,
     }),
   );
+  PROCESS_DESCRIPTORS.calibrate();
   logger.info(
     { event: 'ready', trustDomain, adminFile: admin.path },
     `the operator's credential is ${admin.path}; make a join token with: hauberk token create ` +

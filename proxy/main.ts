@@ -2,6 +2,7 @@ import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/command-spec.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
+import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { variableName } from '../common/config/settings.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
@@ -100,6 +101,7 @@ interface Program {
 }
 
 async function runMember(config: ProxyConfig, { name, ...program }: Program): Promise<number> {
+  requireDescriptors();
   const logger = createLogger({ name, level: config.logLevel });
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Registry } from 'prom-client';
+import { PROCESS_DESCRIPTORS } from '../common/budget/descriptors.ts';
 import { localPolicy } from '../common/authorization/local-policy.ts';
 import type { Clock } from '../common/clock.ts';
 import { createGuard, guardedClock, type Guard } from '../common/guard.ts';
@@ -128,6 +129,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
   async function openRest(): Promise<void> {
     const carrier = await opening;
     await carrier?.openRest();
+    PROCESS_DESCRIPTORS.calibrate();
     await tell({ kind: 'ready' });
     settleWhenQuiet({ clock, done: () => carrier?.traffic() });
   }

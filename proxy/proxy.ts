@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { PROCESS_DESCRIPTORS } from '../common/budget/descriptors.ts';
 import { sleep, type Clock } from '../common/clock.ts';
 import { guardedClock, type CountingGuard } from '../common/guard.ts';
 import { registerInternalErrors } from '../common/metrics/internal-errors.ts';
@@ -164,6 +165,7 @@ export async function startProxy(
   // Ready means that peers can find us and we them; a control plane that is away must not stop us.
   await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
   await path.openRest();
+  PROCESS_DESCRIPTORS.calibrate();
   readiness.listening();
   sayWhenReady({ self, readiness, source, logger });
   own(settleWhenQuiet({ clock, done: () => path.traffic() }));

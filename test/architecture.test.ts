@@ -28,6 +28,7 @@ const ARCHITECTURE: Architecture = {
       ['rpc/', 'mesh-config/'],
       ['authorization/'],
       ['config/', 'logging/', 'metrics/', 'pki/', 'tls/'],
+      ['budget/'],
       ['*'],
     ],
     proxy: [

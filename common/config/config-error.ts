@@ -13,7 +13,8 @@ export type ConfigErrorCode =
   | 'file-missing'
   | 'file-unreadable'
   | 'file-malformed'
-  | 'value-malformed';
+  | 'value-malformed'
+  | 'descriptors-too-few';
 
 /** The configuration cannot be used; the message names the setting and where it came from. */
 export class ConfigError extends HauberkError<ConfigErrorCode> {}

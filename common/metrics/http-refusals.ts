@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
@@ -27,14 +28,16 @@ export interface HttpRefusalOptions {
   readonly registry: Registry;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** When there are more, the one that asked nothing for the longest time goes. */
+  readonly maxConnections: number;
 }
 
 /**
  * Ends connections that do not speak HTTP, or not in time, and counts and logs why. Without it Node
- * does the same, and nobody hears of it.
+ * does the same, and nobody hears of it. Bounds the connections, so that whoever asks now is answered.
  */
 export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions): void {
-  const { name, registry, logger, clock } = options;
+  const { name, registry, logger, clock, maxConnections } = options;
   const mayLog = createRateLimit(clock, LOG_RATE);
   const counter = new Counter({
     name: 'hauberk_http_connections_refused_total',
@@ -47,7 +50,21 @@ export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions)
     const line = { event: 'http-refused', name, reason, peer };
     if (mayLog()) logger.warn(line, `ended a connection to the ${name} port: ${reason}`);
   };
-  server.on('drop', (data) => refused('too-many-connections', data?.remoteAddress));
+  const connections = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    if (connections.size <= maxConnections) return;
+    const [oldest] = connections;
+    if (oldest === undefined) return;
+    refused('too-many-connections', oldest.remoteAddress);
+    connections.delete(oldest);
+    oldest.destroy();
+  });
+  // Whoever asks is the youngest again: those who say nothing go first.
+  server.on('request', ({ socket }) => {
+    if (connections.delete(socket)) connections.add(socket);
+  });
   server.on('clientError', (error, socket) => {
     const reason = reasonOf(error);
     if (reason === undefined) {

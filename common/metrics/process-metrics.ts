@@ -1,3 +1,5 @@
+import { PROCESS_DESCRIPTORS } from '../budget/descriptors.ts';
+import { registerBudgetMetrics } from './budget-metrics.ts';
 import { collectDefaultMetrics, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 
@@ -11,7 +13,7 @@ const MISNAMED = ['active_handles_total', 'active_requests_total', 'active_resou
 const EVENT_LOOP_SAMPLING_MS = 100;
 
 /**
- * Registers `hauberk_build_info` and the metrics of the process and its runtime
+ * Registers `hauberk_build_info`, the budgets, and the metrics of the process and its runtime
  * (`hauberk_process_…`, `hauberk_nodejs_…`).
  */
 export function registerProcessMetrics(
@@ -30,4 +32,5 @@ export function registerProcessMetrics(
     labelNames: ['version'],
     registers: [registry],
   }).set({ version }, 1);
+  registerBudgetMetrics(registry, PROCESS_DESCRIPTORS);
 }

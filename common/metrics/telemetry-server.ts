@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { PROCESS_DESCRIPTORS } from '../budget/descriptors.ts';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { drain } from '../lifecycle.ts';
@@ -48,6 +49,8 @@ export interface TelemetryServerOptions {
   readonly ready: () => Health;
   /** Further paths, by exact pathname. */
   readonly routes?: Readonly<Record<string, TelemetryRoute>>;
+  /** When there are more, the one that asked nothing for the longest time goes. */
+  readonly maxConnections?: number;
 }
 
 /** The HTTP server for scrapers, probes and, on the control plane, people. */
@@ -57,13 +60,6 @@ export interface TelemetryServer extends Closeable {
   /** Refuses new connections, ends idle ones and waits for answers under way. */
   close(): Promise<void>;
 }
-
-/**
- * Far above the handful that scrapers, probes and people open, so that a flood of a few thousand
- * silent connections does not keep them out during the seconds until it is dropped; low enough to
- * bound memory (an idle connection holds about 10 KiB).
- */
-const MAX_CONNECTIONS = 4096;
 
 /** Probes and scrapers send a few hundred bytes of headers. */
 const MAX_HEADER_BYTES = 8 * 1024;
@@ -105,9 +101,10 @@ export async function startTelemetryServer(
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
   });
-  server.maxConnections = MAX_CONNECTIONS;
   server.setTimeout(SOCKET_TIMEOUT_MS);
-  refuseWhatIsNotHttp(server, { name, registry, logger, clock });
+  // Above the handful that scrapers, probes and people open; they live on what the process keeps for itself.
+  const { maxConnections = PROCESS_DESCRIPTORS.telemetryConnections } = options;
+  refuseWhatIsNotHttp(server, { name, registry, logger, clock, maxConnections });
   const answers = trackAnswers(server);
   server.on('request', (request, response) => void answer(routes, request, response, logger));
   const { port, address } = await listen(server, { name, host, port: options.port });

@@ -63,6 +63,11 @@ export function callerOf(call: ServerCall, nowMs: number): Caller {
 function proofOf(session: Http2Session): Caller {
   const { socket } = session;
   if (!(socket instanceof TLSSocket)) throw new TypeError('expected a call over TLS');
+  return callerAt(socket);
+}
+
+/** What the handshake of a connection has proved. */
+export function callerAt(socket: TLSSocket): Caller {
   // Node hands out certificates that it did not verify, too: `authorized` alone tells them apart.
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { kind: 'anonymous' };

@@ -1,12 +1,15 @@
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import { type BudgetShare, peerShare } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
+import { callerAt } from '../../common/rpc/peer.ts';
 import { HotServerCredentials, type ServerIdentity } from '../../common/rpc/server-credentials.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import { handshakeFailure, type HandshakeFailure } from './handshake-failure.ts';
@@ -22,6 +25,8 @@ export interface GrpcListenerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<ControlPlaneMetrics, 'handshakesRefused' | 'connectionsFailed'>;
+  /** Pays for the connections; of the whole process when it is left out. */
+  readonly descriptors?: DescriptorBudget;
 }
 
 /** The gRPC port. */
@@ -43,7 +48,7 @@ export interface GrpcListener extends Drainable, Closeable {
 
 /**
  * Far above the sidecars of one control plane (5,000), so that a flood of silent connections, which
- * are dropped after 5 s, does not keep them out; low enough for the usual limit of open files.
+ * are dropped after 5 s, does not keep them out; fewer where there are not as many descriptors.
  */
 const MAX_CONNECTIONS = 16_384;
 
@@ -83,7 +88,7 @@ const LOG_RATE = { burst: 20, perSecond: 20 };
  * is ended).
  */
 export async function openGrpcListener(options: GrpcListenerOptions): Promise<GrpcListener> {
-  const { host, clock, logger, metrics } = options;
+  const { host, clock, logger, metrics, descriptors = PROCESS_DESCRIPTORS } = options;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
     'grpc.max_concurrent_streams': MAX_STREAMS,
@@ -101,10 +106,14 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   const sockets = new Set<TLSSocket>();
   const mayLog = createRateLimit(clock, LOG_RATE);
 
-  const refused = (reason: HandshakeFailure, peer: string | undefined): void => {
+  const refused = (reason: HandshakeFailure, peer: string | undefined, identity?: string): void => {
     metrics.handshakesRefused.inc({ reason });
     if (!mayLog()) return;
-    logger.warn({ event: 'handshake-refused', reason, peer }, 'a connection is not one of ours');
+    const sentence =
+      identity === undefined
+        ? 'a connection is not one of ours'
+        : `${identity} has as many connections as there are descriptors for`;
+    logger.warn({ event: 'handshake-refused', reason, peer, identity }, sentence);
   };
   const accept = (socket: TLSSocket): void => {
     const peer = socket.remoteAddress;
@@ -119,12 +128,25 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
       socket.destroy();
       return;
     }
+    const share = shareOf(socket);
+    const denied = descriptors.take(share);
+    if (denied !== undefined) {
+      refused(denied, peer, share.holder);
+      socket.destroy();
+      return;
+    }
+    descriptors.charge(socket, share);
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     injector.injectConnection(socket);
   };
   const tlsServer = createTlsServer(credentials, accept);
-  tlsServer.maxConnections = MAX_CONNECTIONS;
+  // How many descriptors there are is known for certain once everything is open.
+  const bound = (): void => {
+    tlsServer.maxConnections = Math.min(MAX_CONNECTIONS, Math.max(descriptors.capacity, 1));
+  };
+  bound();
+  tlsServer.on('connection', bound);
   tlsServer.on('drop', (data) => refused('too-many-connections', data?.remoteAddress));
   tlsServer.on('tlsClientError', (error, socket) => {
     refused(handshakeFailure(error), socket.remoteAddress);
@@ -169,6 +191,14 @@ function createTlsServer(
   return tlsServer;
 }
 /* eslint-enable no-underscore-dangle */
+
+/** Connections that have no certificate yet, and those whose certificate proves nothing, are one holder. */
+function shareOf(socket: TLSSocket): BudgetShare {
+  const caller = callerAt(socket);
+  return peerShare(
+    caller.kind === 'workload' ? caller.spiffeId.uri : 'somebody without a certificate',
+  );
+}
 
 const closed = (socket: TLSSocket): Promise<void> =>
   new Promise((resolve) => {

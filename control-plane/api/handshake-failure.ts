@@ -8,6 +8,8 @@ export type HandshakeFailure =
   | 'tls-version'
   | 'no-common-protocol'
   | 'too-many-connections'
+  | 'descriptors'
+  | 'peer-limit'
   | 'tls';
 
 /** Names what Node or OpenSSL says about a failed handshake. */

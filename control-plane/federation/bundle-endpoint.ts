@@ -1,6 +1,7 @@
 import { createServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
+import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { clientNetwork } from '../../common/ip-address.ts';
@@ -38,8 +39,9 @@ export interface BundleEndpoint extends Closeable {
  */
 const REFRESH_HINT_SECONDS = 300;
 
-/** A few other meshes ask every few minutes. */
+/** A few other meshes ask every few minutes; fewer where there are not as many descriptors. */
 const MAX_CONNECTIONS = 256;
+const DESCRIPTOR_FRACTION = 1 / 8;
 const MAX_HEADER_BYTES = 8 * 1024;
 const TIMEOUT_MS = 5_000;
 
@@ -61,7 +63,8 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
     requestTimeout: TIMEOUT_MS,
     keepAliveTimeout: 1,
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  const affordable = Math.floor(PROCESS_DESCRIPTORS.capacity * DESCRIPTOR_FRACTION);
+  server.maxConnections = Math.min(MAX_CONNECTIONS, Math.max(affordable, 1));
   server.setTimeout(2 * TIMEOUT_MS);
   server.on('request', (request, response) => {
     request.resume();

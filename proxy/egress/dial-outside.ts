@@ -2,8 +2,10 @@ import type net from 'node:net';
 import { isIP } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { EgressDestination } from '../../common/authorization/egress.ts';
+import { BudgetError } from '../../common/budget/budget-error.ts';
+import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
+import { describeError, systemErrorCode } from '../../common/errors.ts';
 import type { Clock } from '../../common/clock.ts';
-import { systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
@@ -72,9 +74,12 @@ async function connect(
 ): Promise<net.Socket> {
   try {
     const target = { address: host, port, timeoutMs: CONNECT_TIMEOUT_MS, clock };
-    return await connectPlaintext(target, signal);
+    return await connectPlaintext({ ...target, share: APPLICATION_SHARE }, signal);
   } catch (cause) {
     if (signal.aborted) throw aborted(place, cause);
+    if (cause instanceof BudgetError) {
+      throw new EgressError('descriptors', `${place}: ${describeError(cause)}`, { cause });
+    }
     const reason = systemErrorCode(cause) ?? 'no answer in time';
     throw new EgressError('unreachable', `${place} could not be reached (${reason})`, {
       hint: 'does the name exist, does the server run, does the network let us through',

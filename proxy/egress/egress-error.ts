@@ -24,6 +24,8 @@ export type EgressErrorCode =
   | 'client-certificate-wanted'
   /** The server does not accept the client certificate of the policy. */
   | 'client-certificate-rejected'
+  /** This process has no descriptors left for it. */
+  | 'descriptors'
   /** The caller gave up. */
   | 'aborted';
 

@@ -1,3 +1,4 @@
+import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { HostPort } from '../../common/config/address.ts';
@@ -19,11 +20,13 @@ export async function listenEgress(
   { listen: { host, port }, place }: EgressListener,
   dependencies: CarryOutsideDependencies,
 ): Promise<PlaintextListener> {
-  const { logger } = dependencies;
+  const { logger, metrics } = dependencies;
   const peer = outsidePeer(place);
   const announcement = (at: string): string => `${peer} is at ${at}`;
+  const onRefused = (reason: string): void => metrics.connectionFailed('outbound', peer, reason);
+  const budgeted = { share: APPLICATION_SHARE, onRefused };
   return await listenPlaintext(
-    { name: 'egress', host, port, logger, announcement, fields: { peer } },
+    { name: 'egress', host, port, logger, announcement, fields: { peer }, ...budgeted },
     (socket) => carryOutside(socket, place, dependencies),
   );
 }

@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import type { Logger } from 'pino';
+import { CLIENTS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
@@ -56,7 +57,9 @@ export async function openDoor(first: DoorRules, dependencies: DoorDependencies)
     }
   };
   const announcement = (at: string): string => `${name} is at ${at}`;
-  const listener = await listenPlaintext({ name, ...listen, logger, announcement }, serve);
+  const budgeted = { share: CLIENTS_SHARE, onRefused: () => metrics.refused('descriptors') };
+  const target = { name, ...listen, logger, announcement, ...budgeted };
+  const listener = await listenPlaintext(target, serve);
   return {
     change,
     refuse() {

@@ -3,6 +3,7 @@ import type { EgressErrorCode } from '../egress/egress-error.ts';
 /** Why a gateway ended a connection that came from outside. A label of a metric: bounded. */
 export type ConnectionRefusal =
   | 'too-many-connections'
+  | 'descriptors'
   | 'proxy-header-malformed'
   | 'client-hello-malformed'
   | 'client-hello-late'
@@ -20,6 +21,7 @@ export type RequestRefusal =
   | 'expectation'
   | 'no-route'
   | 'no-endpoint'
+  | 'descriptors'
   | 'service-failed'
   | 'service-late'
   | 'stream-idle';

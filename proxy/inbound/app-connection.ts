@@ -8,7 +8,8 @@ import type { Destination } from '../tunnel/authority.ts';
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Connects to the application. The socket is half-open capable and not read yet.
+ * Connects to the application, with a descriptor that the caller has claimed. The socket is half-open
+ * capable and not read yet.
  *
  * Rejects with the system's error, or the signal's reason when the peer has given up.
  */
@@ -17,14 +18,24 @@ export function connectToApp(
   clock: MonotonicClock,
   signal: AbortSignal,
 ): Promise<net.Socket> {
-  const options = { timeoutMs: CONNECT_TIMEOUT_MS, clock, sharedRead: true };
+  const options = { share: undefined, timeoutMs: CONNECT_TIMEOUT_MS, clock, sharedRead: true };
   return connectPlaintext({ ...target, ...options }, signal);
 }
 
 /** The reason to count and log for a failed connection to the application. */
 export function appFailureReason(
   error: unknown,
-): 'app-refused' | 'app-timeout' | 'app-unreachable' {
+): 'app-refused' | 'app-timeout' | 'app-unreachable' | 'ports' | 'descriptors' {
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'app-timeout';
-  return systemErrorCode(error) === 'ECONNREFUSED' ? 'app-refused' : 'app-unreachable';
+  switch (systemErrorCode(error) ?? 'unknown') {
+    case 'ECONNREFUSED':
+      return 'app-refused';
+    case 'EADDRNOTAVAIL':
+      return 'ports';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'descriptors';
+    default:
+      return 'app-unreachable';
+  }
 }

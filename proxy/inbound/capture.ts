@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import { PLAINTEXT_SHARE } from '../../common/budget/shares.ts';
 import { canonicalAddress } from '../../common/ip-address.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
@@ -37,8 +38,13 @@ export async function listenInboundCapture(
   const { address: host, port } = listen;
   const live = new LiveConnections<PlaintextRefusal>(dependencies.policies);
   const announcement = (at: string): string => `plaintext that comes in is captured on ${at}`;
+  const { logger, metrics } = dependencies;
+  const onRefused = (reason: string): void => {
+    metrics.connectionFailed('inbound', 'unknown', reason);
+  };
+  const budgeted = { share: PLAINTEXT_SHARE, onRefused };
   return await listenPlaintext(
-    { name: 'inbound', host, port, logger: dependencies.logger, announcement },
+    { name: 'inbound', host, port, logger, announcement, ...budgeted },
     (socket) => serve(socket, live, dependencies),
   );
 }

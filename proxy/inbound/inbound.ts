@@ -1,5 +1,9 @@
 import type net from 'node:net';
 import type { Logger } from 'pino';
+import { BUDGET_REFUSALS, type BudgetRefusal } from '../../common/budget/budget-error.ts';
+import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import { PROCESS_PORTS } from '../../common/budget/ports.ts';
+import { createRefusalLine, type RefusalLine } from '../../common/budget/refusal-line.ts';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
@@ -13,11 +17,12 @@ import type { IncomingStream } from '../tunnel/tunnel.ts';
 import { admit, type Admission } from './admission.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
 import type { ResolveExposure } from './exposure.ts';
+import { claimStream, type StreamBudgets } from './stream-budget.ts';
 import { type Cut, LiveConnections } from '../policy/live-connections.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What handling an incoming stream needs. */
-export interface InboundDependencies {
+export interface InboundDependencies extends Partial<StreamBudgets> {
   /** Our own identity: the destination, as policy sees it. */
   readonly self: SpiffeId;
   readonly policies: PolicySource;
@@ -41,9 +46,12 @@ const MAX_LOGGED = 256;
  * A stream that was let in is judged again whenever the policy changes, and cut when it may not go on.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
-  const { clock, policies } = dependencies;
+  const { clock, logger, policies } = dependencies;
+  const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
   const door = {
     ...dependencies,
+    budgets: { descriptors, ports },
+    budgetLine: createRefusalLine(clock, logger),
     live: new LiveConnections<DenialReason>(policies),
     mayLog: createRateLimit(clock, LOG_RATE),
   };
@@ -53,6 +61,8 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
 interface Door extends InboundDependencies {
   readonly live: LiveConnections<DenialReason>;
   readonly mayLog: () => boolean;
+  readonly budgets: StreamBudgets;
+  readonly budgetLine: RefusalLine;
 }
 
 async function serve(stream: IncomingStream, door: Door): Promise<void> {
@@ -66,16 +76,25 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
   const policies = door.policies.current();
   const first = decide(policies);
   if (first.kind === 'refused') return refuse(stream, door, first);
+  const claim = claimStream(peer, first.target, door.budgets);
+  if (claim.kind === 'denied') {
+    const { reason, why } = claim;
+    return refuse(stream, door, { kind: 'refused', status: 503, reason, why });
+  }
   const startedMs = clock.monotonicMs();
   let socket: net.Socket;
   try {
     socket = await connectToApp(first.target, clock, stream.signal);
+    socket.once('close', claim.release);
   } catch (error) {
+    claim.release();
     if (stream.signal.aborted) metrics.connectionFailed('inbound', peer, 'aborted');
     else {
       const place = formatAuthority(first.target);
       const why = `the application at ${place} did not accept: ${describeError(error)}`;
-      refuse(stream, door, { kind: 'refused', status: 503, reason: appFailureReason(error), why });
+      const reason = appFailureReason(error);
+      if (isBudgetRefusal(reason)) door.budgets.descriptors.refuse(reason);
+      refuse(stream, door, { kind: 'refused', status: 503, reason, why });
     }
     return;
   }
@@ -118,14 +137,19 @@ function mayGoOn(
 
 function refuse(
   stream: IncomingStream,
-  { logger, metrics, mayLog }: Door,
+  { logger, metrics, mayLog, budgetLine }: Door,
   { status, reason, why, rules }: Admission & { readonly kind: 'refused' },
 ): void {
   const peer = stream.peer.uri;
   metrics.connectionFailed('inbound', peer, reason);
   stream.refuse(status);
+  const details = { event: 'stream-refused', peer, authority: authorityOf(stream), status };
+  if (isBudgetRefusal(reason)) {
+    const sentence = `refused a stream from ${peer}: ${why}`;
+    return budgetLine(reason, { ...details, sentence });
+  }
   if (!mayLog()) return;
-  const line = { event: 'stream-refused', peer, authority: authorityOf(stream), reason, status };
+  const line = { ...details, reason };
   logger.warn(
     rules === undefined || rules.length === 0 ? line : { ...line, rules },
     `refused a stream from ${peer}: ${why ?? reason}`,
@@ -158,6 +182,10 @@ function noteAudited(
     { event: 'stream-audited', peer, authority: authorityOf(stream), rules: audited },
     `let in a stream from ${peer} that ${audited.join(', ')} would refuse, were it not only watching`,
   );
+}
+
+function isBudgetRefusal(reason: string): reason is BudgetRefusal {
+  return (BUDGET_REFUSALS as readonly string[]).includes(reason);
 }
 
 function authorityOf({ authority }: IncomingStream): string {

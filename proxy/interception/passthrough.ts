@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { BudgetError } from '../../common/budget/budget-error.ts';
+import { APPLICATION_SHARE, PLAINTEXT_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
@@ -46,7 +48,8 @@ export async function passThrough(
   socket.once('close', () => gone.abort());
   let far;
   try {
-    const target = { ...destination, timeoutMs: CONNECT_TIMEOUT_MS, clock };
+    const share = direction === 'outbound' ? APPLICATION_SHARE : PLAINTEXT_SHARE;
+    const target = { ...destination, share, timeoutMs: CONNECT_TIMEOUT_MS, clock };
     far = await connectPlaintext(target, gone.signal);
   } catch (error) {
     const reason = gone.signal.aborted ? 'aborted' : failureReason(error);
@@ -64,7 +67,11 @@ export async function passThrough(
   metrics.passthroughClosed(direction);
 }
 
-function failureReason(error: unknown): 'refused' | 'timeout' | 'unreachable' {
+function failureReason(
+  error: unknown,
+): 'refused' | 'timeout' | 'unreachable' | 'descriptors' | 'peer-limit' {
+  if (error instanceof BudgetError)
+    return error.code === 'descriptors' ? 'descriptors' : 'peer-limit';
   if (error instanceof DOMException && error.name === 'TimeoutError') return 'timeout';
   return systemErrorCode(error) === 'ECONNREFUSED' ? 'refused' : 'unreachable';
 }

@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
 import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
@@ -45,8 +46,13 @@ export async function listenOutboundCapture(
   const { address: host, port } = listen;
   const live = new LiveConnections<RouteRefusal>(dependencies.policies);
   const announcement = (at: string): string => `connections that leave are captured on ${at}`;
+  const { logger, metrics } = dependencies;
+  const onRefused = (reason: string): void => {
+    metrics.connectionFailed('outbound', 'unknown', reason);
+  };
+  const budgeted = { share: APPLICATION_SHARE, onRefused };
   return await listenPlaintext(
-    { name: 'outbound', host, port, logger: dependencies.logger, announcement },
+    { name: 'outbound', host, port, logger, announcement, ...budgeted },
     (socket) => serve(socket, live, dependencies),
   );
 }

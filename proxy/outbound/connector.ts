@@ -148,14 +148,14 @@ export function dialTarget(
   return { address, port: hbonePort, expect: spiffeId };
 }
 
-/** A refusal by policy is the same everywhere; an aborted connection wants no other endpoint. */
+/** A refusal by policy is the same everywhere, and so is our own want of descriptors; an aborted connection wants no other endpoint. */
 function isWorthAnotherTry({ code }: TunnelError): boolean {
-  return code !== 'denied' && code !== 'aborted';
+  return code !== 'denied' && code !== 'aborted' && code !== 'descriptors';
 }
 
-/** An endpoint that answers correctly is healthy, even if our view of its ports is old. */
+/** An endpoint that answers correctly is healthy, even if our view of its ports is old; or we are full. */
 function blamesEndpoint({ code }: TunnelError): boolean {
-  return code !== 'not-exposed';
+  return code !== 'not-exposed' && code !== 'descriptors';
 }
 
 /**

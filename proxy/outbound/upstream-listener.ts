@@ -1,3 +1,4 @@
+import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
@@ -26,7 +27,7 @@ export async function listenUpstream(
   { listen, target }: Upstream,
   dependencies: UpstreamDependencies,
 ): Promise<PlaintextListener> {
-  const { logger, trustDomain } = dependencies;
+  const { logger, metrics, trustDomain } = dependencies;
   const { namespace, service } = target;
   const request = {
     peer: spiffeId({ trustDomain, namespace, service }).uri,
@@ -34,8 +35,12 @@ export async function listenUpstream(
   };
   const { address: host, port } = listen;
   const announcement = (at: string): string => `${service}.${namespace}:${target.port} is at ${at}`;
+  const onRefused = (reason: string): void => {
+    metrics.connectionFailed('outbound', request.peer, reason);
+  };
+  const budgeted = { share: APPLICATION_SHARE, onRefused };
   return await listenPlaintext(
-    { name: 'upstream', host, port, logger, announcement, fields: { service } },
+    { name: 'upstream', host, port, logger, announcement, fields: { service }, ...budgeted },
     (socket) => carry(socket, request, dependencies),
   );
 }

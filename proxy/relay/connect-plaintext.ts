@@ -1,4 +1,6 @@
 import net from 'node:net';
+import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import type { BudgetShare } from '../../common/budget/shares.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { connectWithSharedRead } from './shared-read.ts';
 
@@ -9,6 +11,8 @@ export interface PlaintextTarget {
   readonly port: number;
   readonly timeoutMs: number;
   readonly clock: MonotonicClock;
+  /** Who the descriptor is charged to; `undefined` when the caller has seen to that. */
+  readonly share: BudgetShare | undefined;
   /** True for a connection whose bytes are read with `readInto`, and not as a stream. */
   readonly sharedRead?: boolean;
 }
@@ -22,13 +26,15 @@ const KEEP_ALIVE_MS = 60_000;
 /**
  * Connects in plaintext. The socket is half-open capable and not read yet.
  *
- * Rejects with the system's error, a DOMException `TimeoutError`, or the signal's reason.
+ * Rejects with the system's error, BudgetError, a DOMException `TimeoutError`, or the signal's reason.
  */
 export async function connectPlaintext(
-  { address, port, timeoutMs, clock, sharedRead = false }: PlaintextTarget,
+  { address, port, timeoutMs, clock, share, sharedRead = false }: PlaintextTarget,
   signal: AbortSignal,
 ): Promise<net.Socket> {
   signal.throwIfAborted();
+  const denied = share && PROCESS_DESCRIPTORS.take(share);
+  if (denied !== undefined) throw descriptorError(denied, PROCESS_DESCRIPTORS);
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
   const options = {
     host: address,
@@ -41,6 +47,7 @@ export async function connectPlaintext(
   const socket = sharedRead
     ? connectWithSharedRead((onread) => net.connect({ ...options, onread }).pause())
     : net.connect(options);
+  if (share !== undefined) PROCESS_DESCRIPTORS.charge(socket, share);
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });
   const sentence = `${address} did not accept a connection in ${timeoutMs} ms`;

@@ -1,6 +1,16 @@
 import cluster from 'node:cluster';
 import net from 'node:net';
 import type { Logger } from 'pino';
+import type { DescriptorRefusal } from '../../common/budget/budget-error.ts';
+import {
+  type DescriptorBudget,
+  descriptorError,
+  PROCESS_DESCRIPTORS,
+} from '../../common/budget/descriptors.ts';
+import { createRefusalLine } from '../../common/budget/refusal-line.ts';
+import type { BudgetShare } from '../../common/budget/shares.ts';
+import { systemClock } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, listen, type ListenTarget } from '../../common/listen.ts';
 import { resetSocket } from './reset-socket.ts';
@@ -18,24 +28,42 @@ export interface PlaintextListenerOptions extends ListenTarget {
   readonly announcement: (at: string) => string;
   /** What is logged with that. */
   readonly fields?: Readonly<Record<string, string>>;
+  /** Who the descriptors of its connections are charged to. */
+  readonly share: BudgetShare;
+  /** Is told of each connection that there was no descriptor for; the log hears of it in any case. */
+  readonly onRefused: (reason: DescriptorRefusal) => void;
+  /** Of the process, when it is left out. */
+  readonly descriptors?: DescriptorBudget;
 }
 
 /**
  * Listens for plaintext connections and hands each, half-open capable and unread, to `serve`, which
- * owns it until its promise resolves, and never rejects.
+ * owns it until its promise resolves, and never rejects. One that there is no descriptor for is reset.
  *
  * Throws ListenError when it cannot listen.
  */
 export async function listenPlaintext(
-  { logger, announcement, fields, ...target }: PlaintextListenerOptions,
+  { logger, announcement, fields, share, onRefused, ...options }: PlaintextListenerOptions,
   serve: (socket: net.Socket) => Promise<void>,
 ): Promise<PlaintextListener> {
+  const { descriptors = PROCESS_DESCRIPTORS, ...target } = options;
   const sockets = new Map<net.Socket, Promise<void>>();
+  const line = createRefusalLine(systemClock, logger);
+  const refuseConnection = (socket: net.Socket, reason: DescriptorRefusal): void => {
+    resetSocket(socket);
+    onRefused(reason);
+    const why = describeError(descriptorError(reason, descriptors));
+    const sentence = `refused a connection to the ${target.name} port: ${why}`;
+    line(reason, { event: 'descriptors-used-up', name: target.name, sentence });
+  };
   const server = net.createServer(
     { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
     (socket) => {
       // An error is followed by 'close', where whoever serves it notices.
       socket.on('error', () => {});
+      const denied = descriptors.take(share);
+      if (denied !== undefined) return refuseConnection(socket, denied);
+      descriptors.charge(socket, share);
       const served = serve(socket).finally(() => sockets.delete(socket));
       sockets.set(socket, served);
     },

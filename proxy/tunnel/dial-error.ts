@@ -1,3 +1,4 @@
+import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { PeerCheck } from './peer-check.ts';
@@ -53,6 +54,13 @@ export function dialTimeoutError(
         'handshake',
         `${describe(target)} did not complete the handshake in ${timeoutMs} ms`,
       );
+}
+
+/** This process has no descriptor for it. */
+export function noDescriptorError(target: DialTarget): TunnelError {
+  const { message, hint } = descriptorError('descriptors', PROCESS_DESCRIPTORS);
+  const details = hint === undefined ? {} : { hint };
+  return new TunnelError('descriptors', `${describe(target)} was not dialled: ${message}`, details);
 }
 
 /** The caller gave up. */

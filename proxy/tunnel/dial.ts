@@ -1,6 +1,8 @@
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
+import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
@@ -14,6 +16,7 @@ import {
   dialAbortedError,
   dialTimeoutError,
   handshakeError,
+  noDescriptorError,
   peerError,
 } from './dial-error.ts';
 import { ClientTunnel } from './client-tunnel.ts';
@@ -51,9 +54,11 @@ export function createDial(options: DialOptions): Dial {
 
   return async function dial(target: DialTarget, signal?: AbortSignal): Promise<Tunnel> {
     if (signal?.aborted === true) throw dialAbortedError(target, signal);
+    if (PROCESS_DESCRIPTORS.take(TUNNELS_SHARE) !== undefined) throw noDescriptorError(target);
     const identity = source.current();
     const startedMs = clock.monotonicMs();
     const socket = openSocket(target, identity);
+    PROCESS_DESCRIPTORS.charge(socket, TUNNELS_SHARE);
     let tunnel: ClientTunnel | undefined;
     const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
     interrupted.catch(ignore);

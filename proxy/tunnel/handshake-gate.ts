@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { DescriptorCharge } from '../../common/budget/descriptor-charge.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
 
 /** A TLS handshake that is under way. */
@@ -6,6 +7,13 @@ export interface PendingHandshake {
   readonly startedMs: number;
   /** What we showed: the identity at the moment when the connection came in. */
   readonly identity: WorkloadIdentity;
+  /** Of the TCP socket. */
+  readonly charge: DescriptorCharge;
+}
+
+/** A connection that had to go. */
+export interface Evicted {
+  readonly address: string;
 }
 
 interface Entry extends PendingHandshake {
@@ -34,21 +42,27 @@ export class HandshakeGate {
     return this.#pending.size;
   }
 
-  /** Lets a connection in; returns the remote address of the one that had to go for it, if any. */
-  admit(socket: Socket, handshake: PendingHandshake): { readonly evicted: string } | undefined {
+  /** Lets a connection in; returns the one that had to go for it, if any. */
+  admit(socket: Socket, handshake: PendingHandshake): Evicted | undefined {
     const key = remoteKey(socket);
     this.#pending.set(key, { ...handshake, socket });
     socket.once('close', () => {
       if (this.#pending.get(key)?.socket === socket) this.#pending.delete(key);
     });
-    if (this.#pending.size <= this.#maxPending) return undefined;
+    return this.#pending.size > this.#maxPending ? this.evictOldest() : undefined;
+  }
+
+  /** Ends the handshake that has been under way for the longest time, if there is any. */
+  evictOldest(): Evicted | undefined {
     const [oldest] = this.#pending;
     if (oldest === undefined) return undefined;
-    const [oldestKey, { socket: victim }] = oldest;
-    const evicted = victim.remoteAddress ?? '';
-    this.#pending.delete(oldestKey);
-    victim.destroy();
-    return { evicted };
+    const [key, { socket, charge }] = oldest;
+    const address = socket.remoteAddress ?? '';
+    this.#pending.delete(key);
+    socket.destroy();
+    // Its descriptor is closed already; 'close' comes a turn later.
+    charge.release();
+    return { address };
   }
 
   /** Takes out a connection whose handshake has ended. */

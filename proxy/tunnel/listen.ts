@@ -3,6 +3,9 @@ import type { Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
+import { DescriptorCharge } from '../../common/budget/descriptor-charge.ts';
+import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
@@ -14,7 +17,7 @@ import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import { HandshakeGate } from './handshake-gate.ts';
-import type { PendingHandshake } from './handshake-gate.ts';
+import type { Evicted, PendingHandshake } from './handshake-gate.ts';
 import { InboundTunnels } from './inbound-tunnels.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
@@ -39,6 +42,8 @@ export interface ListenOptions {
   readonly port: number;
   /** Bounds what waits for slow readers; of the whole process when it is left out. */
   readonly memory?: MemoryBudget;
+  /** Pays for the connections of peers; of the whole process when it is left out. */
+  readonly descriptors?: DescriptorBudget;
   readonly limits?: Partial<TunnelLimits & ListenLimits>;
 }
 
@@ -58,6 +63,7 @@ export async function listenTunnels(
   const { identity: source, clock, logger, metrics } = options;
   const limits = { ...DEFAULT_TUNNEL_LIMITS, ...DEFAULT_LISTEN_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'inbound' });
+  const { descriptors = PROCESS_DESCRIPTORS } = options;
   const gate = new HandshakeGate(limits.maxPendingHandshakes);
 
   /** What is shown, and whom we believe. A bundle counts at once, a leaf when it has been tried. */
@@ -103,12 +109,33 @@ export async function listenTunnels(
 
   function onConnection(socket: Socket): void {
     socket.on('error', ignore);
+    const charge = chargeHandshake(socket);
+    if (charge === undefined) return;
     // A few milliseconds: whoever dials now is to meet the identity that has come.
-    if (contexts.settled === undefined) begin(socket);
-    else void contexts.settled.then(() => begin(socket));
+    if (contexts.settled === undefined) begin(socket, charge);
+    else void contexts.settled.then(() => begin(socket, charge));
   }
 
-  function begin(socket: Socket): void {
+  /** Undefined when there is no descriptor for it: then it is ended. */
+  function chargeHandshake(socket: Socket): DescriptorCharge | undefined {
+    const charge = new DescriptorCharge(descriptors);
+    socket.once('close', () => charge.release());
+    if (descriptors.heldBy(HANDSHAKES_SHARE) >= descriptors.mostFor(HANDSHAKES_SHARE)) {
+      noteEvicted(gate.evictOldest());
+    }
+    if (charge.chargeTo(HANDSHAKES_SHARE) === undefined) return charge;
+    const address = socket.remoteAddress;
+    socket.destroy();
+    refuse('descriptors', `all ${descriptors.capacity} descriptors are in use`, address);
+    return undefined;
+  }
+
+  function noteEvicted(evicted: Evicted | undefined): void {
+    if (evicted === undefined) return;
+    refuse('too-many', 'too many handshakes are under way; the oldest had to go', evicted.address);
+  }
+
+  function begin(socket: Socket, charge: DescriptorCharge): void {
     if (socket.destroyed || !tcpServer.listening) {
       socket.destroy();
       return;
@@ -119,14 +146,8 @@ export async function listenTunnels(
       refuse('too-many', `this sidecar has ${tunnels.size} tunnels, which is its limit`, address);
       return;
     }
-    const evicted = gate.admit(socket, { startedMs: clock.monotonicMs(), identity: shown });
-    if (evicted !== undefined) {
-      refuse(
-        'too-many',
-        `more than ${limits.maxPendingHandshakes} handshakes are under way; the oldest had to go`,
-        evicted.evicted,
-      );
-    }
+    const handshake = { startedMs: clock.monotonicMs(), identity: shown, charge };
+    noteEvicted(gate.admit(socket, handshake));
     tlsServer.emit('connection', socket);
   }
 
@@ -159,6 +180,14 @@ export async function listenTunnels(
       return;
     }
     const peerKey = `${check.peer.uri} ${address}`;
+    const denied = handshake.charge.chargeTo(peerShare(check.peer.uri));
+    if (denied !== undefined) {
+      socket.destroy();
+      const share = `${check.peer.uri} has its share of the descriptors`;
+      const all = `all ${descriptors.capacity} descriptors are in use`;
+      refuse(denied, denied === 'peer-limit' ? share : all, address);
+      return;
+    }
     if (tunnels.isFull(peerKey)) {
       socket.destroy();
       refuse('too-many', `${check.peer.uri} has as many tunnels as one peer may have`, address);

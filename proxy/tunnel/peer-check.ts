@@ -26,7 +26,9 @@ export type HandshakeRefusal =
   | 'no-alpn'
   | 'tls-error'
   | 'timeout'
-  | 'too-many';
+  | 'too-many'
+  | 'descriptors'
+  | 'peer-limit';
 
 /** A peer whose certificate has been verified. */
 export interface AuthenticatedPeer {

@@ -22,6 +22,8 @@ export type TunnelErrorCode =
   | 'tunnel-lost'
   /** The peer spoke something that is not HBONE. */
   | 'protocol'
+  /** This process has no descriptors left for a tunnel. */
+  | 'descriptors'
   /** The caller gave up. */
   | 'aborted';
 

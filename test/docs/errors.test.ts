@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { BUDGET_REFUSALS } from '../../common/budget/budget-error.ts';
 import { REFUSALS } from '../../common/rpc/rpc-error.ts';
 import { tableOf } from './markdown.ts';
 
@@ -44,6 +45,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'denied-no-policy',
     ...unionOf('proxy/inbound/exposure.ts', 'type ExposureRefusal ='),
     ...unionOf('proxy/inbound/app-connection.ts', 'function appFailureReason(', '{'),
+    ...BUDGET_REFUSALS.filter((reason) => reason !== 'ports' && reason !== 'descriptors'),
     'malformed-authority',
     'aborted',
   ],

@@ -70,7 +70,8 @@ test('docs/metrics.md describes what both programs have', async (t) => {
   const registry = new Registry();
   const [clock, { logger }] = [createManualClock(), createLogRecorder()];
   registerProcessMetrics(registry, { version: '0.0.0' });
-  refuseWhatIsNotHttp(createServer(), { name: 'metrics', registry, logger, clock });
+  const http = { name: 'metrics', registry, logger, clock, maxConnections: 8 };
+  refuseWhatIsNotHttp(createServer(), http);
   registerInternalErrors(registry, createGuard({ clock, logger }));
   const rows = await rowsOf(registry);
   const own = rows.filter(([name = '']) => !/^hauberk_(?:process|nodejs)_/.test(name));

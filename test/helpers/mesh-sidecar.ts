@@ -18,6 +18,8 @@ export interface SidecarOptions {
   readonly stateDirectory?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs the command after it. */
+  readonly through?: readonly string[];
 }
 
 /** A sidecar that is ready. */

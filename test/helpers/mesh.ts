@@ -39,13 +39,14 @@ export interface MeshOptions {
   readonly leafLifetimeSeconds?: number;
   readonly controlPlaneArgs?: readonly string[];
   readonly controlPlaneEnv?: Readonly<Record<string, string>>;
+  /** A command that runs the command after it. */
+  readonly controlPlaneThrough?: readonly string[];
 }
 
 /** Starts a control plane for one test, or for one file; everything ends with it. */
-export async function startMesh(
-  scope: Scope,
-  { leafLifetimeSeconds = 3600, controlPlaneArgs = [], controlPlaneEnv = {} }: MeshOptions = {},
-): Promise<Mesh> {
+export async function startMesh(scope: Scope, given: MeshOptions = {}): Promise<Mesh> {
+  const { leafLifetimeSeconds = 3600, controlPlaneArgs = [] } = given;
+  const { controlPlaneEnv = {}, controlPlaneThrough = [] } = given;
   const directory = await mkdtemp(path.join(tmpdir(), 'hauberk-test-'));
   const dataDirectory = path.join(directory, 'control-plane');
   const processes: HauberkProcess[] = [];
@@ -61,7 +62,7 @@ export async function startMesh(
   };
 
   const controlPlane = await launchControlPlane(
-    (args) => start(args, { env: controlPlaneEnv }),
+    (args) => start(args, { env: controlPlaneEnv, through: controlPlaneThrough }),
     dataDirectory,
     [`--leaf-lifetime-seconds=${leafLifetimeSeconds}`, ...controlPlaneArgs],
   );
@@ -85,7 +86,7 @@ export async function startMesh(
 
   let started = 0;
   const launch = async (options: SidecarOptions) => {
-    const { service, namespace = 'default', env = {} } = options;
+    const { service, namespace = 'default', env = {}, through = [] } = options;
     started += 1;
     const name = `${service}-${started}`;
     const stateDirectory = options.stateDirectory ?? path.join(directory, name);
@@ -95,7 +96,7 @@ export async function startMesh(
     const resolved = { ...options, stateDirectory };
     const args = sidecarArguments(resolved, address);
     const tokenArgs = secret === '' ? [] : ['--token-file', tokenFile];
-    return { process: start([...args, ...tokenArgs], { env }), options: resolved };
+    return { process: start([...args, ...tokenArgs], { env, through }), options: resolved };
   };
   const sidecar: Mesh['sidecar'] = async (options) => {
     const launched = await launch(options);

@@ -14,6 +14,7 @@ export const STATUS: Readonly<Record<RequestFailure, number>> = {
   'headers-too-large': 431,
   'service-failed': 502,
   'no-endpoint': 503,
+  descriptors: 503,
   'service-late': 504,
   // Never said: the answer has begun by then, and is broken off.
   'stream-idle': 504,

@@ -27,6 +27,9 @@ export function toRefused(error: unknown): Refused {
     case 'no-endpoint':
     case 'app-unreachable':
       return new Refused('no-endpoint', error);
+    case 'descriptors':
+    case 'peer-limit':
+      return new Refused('descriptors', error);
     case 'aborted':
     case 'timeout':
       return new Refused('service-late', error);

@@ -1,0 +1,81 @@
+import type { BudgetShare } from './shares.ts';
+
+/** Why something is not handed out. */
+export type BudgetDenial =
+  /** Everything is in use. */
+  | 'used-up'
+  /** The holder has its share of it. */
+  | 'share-used-up';
+
+/** What any holder may have: a caller needs a tunnel, and a stream or two in it. */
+const A_FEW = 4;
+
+/** A tenth is for those who have no more than a few. It outlasts many greedy ones, who halve the rest. */
+const SET_ASIDE_FRACTION = 1 / 10;
+const MIN_SET_ASIDE = 2 * A_FEW;
+
+/**
+ * A number of things of one kind that holders take out and give back, and that none of them can use up: a
+ * holder has at most its fraction of what the others leave.
+ *
+ *     |-- capacity ----------------------------------------------------|
+ *     |-- first: half --|-- second: a quarter --|-- ... --|-- a tenth --|  for holders with few
+ *
+ * Counting is exact, and costs an entry of a map for each holder.
+ */
+export class SharedBudget {
+  readonly #held = new Map<string, number>();
+  #capacity: number;
+  #used = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Changes how much there is; what was handed out stays out. */
+  resize(capacity: number): void {
+    this.#capacity = capacity;
+  }
+
+  heldBy(holder: string): number {
+    return this.#held.get(holder) ?? 0;
+  }
+
+  /** The most that the holder may have as things are, what it has included. */
+  mostFor({ holder, fraction }: BudgetShare): number {
+    const left = Math.max(this.#capacity - (this.#used - this.heldBy(holder)), 0);
+    // What carries the connections of others is bounded by them.
+    if (fraction === 1) return left;
+    const tenth = Math.floor(this.#capacity * SET_ASIDE_FRACTION);
+    const setAside = Math.min(Math.max(tenth, MIN_SET_ASIDE), this.#capacity / 2);
+    return Math.max(Math.floor(fraction * (left - setAside)), Math.min(A_FEW, left));
+  }
+
+  /** Takes one: give it back once. Returns why not when there is none. */
+  take(share: BudgetShare): BudgetDenial | undefined {
+    if (this.#used >= this.#capacity) return 'used-up';
+    const { holder } = share;
+    const held = this.heldBy(holder);
+    if (held >= this.mostFor(share)) return 'share-used-up';
+    this.#held.set(holder, held + 1);
+    this.#used += 1;
+    return undefined;
+  }
+
+  /** Gives one back. */
+  give({ holder }: BudgetShare): void {
+    const held = this.#held.get(holder) ?? 0;
+    if (held === 0) return;
+    this.#used -= 1;
+    if (held === 1) this.#held.delete(holder);
+    else this.#held.set(holder, held - 1);
+  }
+}
