@@ -12,6 +12,8 @@ export interface ControlPlaneMetrics {
   readonly callsRefused: Counter<'service' | 'reason'>;
   /** Connections that did not get as far as HTTP/2, by reason. */
   readonly handshakesRefused: Counter<'reason'>;
+  /** Dials to addresses that sidecars claim: `found`, `not-found`, `not-dialled`. */
+  readonly addressDials: Counter<'outcome'>;
   /** Connections that broke the rules of HTTP/2, by reason. */
   readonly connectionsFailed: Counter<'reason'>;
 }
@@ -23,6 +25,8 @@ export interface ControlPlaneGauges {
   readonly sidecarsConnected: () => number;
   readonly connectionsOpen: () => number;
   readonly viewVersion: () => number;
+  /** Addresses that endpoints name: how many are not proven, and how many somebody else held before. */
+  readonly addresses: () => { readonly unproven: number; readonly conflicts: number };
   /** The version of the mesh configuration in force. */
   readonly meshConfigVersion: () => number;
   /** False while the file that it comes from is wrong. */
@@ -81,6 +85,11 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
       'Connections that ended before HTTP/2 began, by reason.',
       'reason',
     ),
+    addressDials: counter(
+      'hauberk_address_dials_total',
+      'Dials to addresses that sidecars say they are at, to prove it, by outcome.',
+      'outcome',
+    ),
     connectionsFailed: counter(
       'hauberk_grpc_connections_failed_total',
       'Connections that were ended because of an error in HTTP/2 or below, by reason.',
@@ -110,6 +119,16 @@ export function registerControlPlaneGauges(registry: Registry, gauges: ControlPl
     gauges.connectionsOpen,
   );
   gauge('hauberk_view_version', 'Version of the mesh as sidecars are told it.', gauges.viewVersion);
+  gauge(
+    'hauberk_addresses_unproven',
+    'Addresses that endpoints say they are at, and nothing proves.',
+    () => gauges.addresses().unproven,
+  );
+  gauge(
+    'hauberk_address_conflicts',
+    'Addresses and ports that an endpoint serves, and another identity did before it.',
+    () => gauges.addresses().conflicts,
+  );
   gauge(
     'hauberk_mesh_config_version',
     'Version of the mesh configuration that is in force; 0 when there never was one.',

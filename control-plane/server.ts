@@ -45,6 +45,7 @@ import { followConfigFile } from './policy/config-file.ts';
 import { openMeshConfigStore } from './policy/mesh-config-store.ts';
 import { openMeshView } from './registry/mesh-view.ts';
 import { toSidecarFact } from './registry/sidecar-fact.ts';
+import { countAddresses, proveAddresses } from './server-addresses.ts';
 import { openRegistry } from './registry/registry.ts';
 import { createRevocations } from './revocation/revocations.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
@@ -193,11 +194,13 @@ export async function startControlPlane(
     }),
   );
   const { identity } = certificate;
+  const proving = use(proveAddresses({ ...common, identity }));
   const served = use(await serveBundle({ ...common, settings, identity }));
   const server = use(
     certificate.keepRenewed(async (next) => {
       await listener.reload(next);
       await served.reload(next);
+      proving.reload(next);
     }),
   );
   const ownCertificates = [server, admin];
@@ -218,6 +221,7 @@ export async function startControlPlane(
     sidecarsConnected: () => registry.connected,
     connectionsOpen: () => listener.connections,
     viewVersion: () => view.version,
+    addresses: () => countAddresses(view.endpoints.values()),
     meshConfigVersion: () => configs.current().version,
     meshConfigValid: () => configFile?.valid ?? true,
     issuerNotAfterMs: () => ca.issuerNotAfterMs(),

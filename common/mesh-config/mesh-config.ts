@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { addressesSection } from './addresses.ts';
 import { authorizationSection } from './authorization.ts';
 import { egressSection, storedEgressSection } from './egress.ts';
 import { lifetimesSection } from './lifetimes.ts';
@@ -9,6 +10,8 @@ import { lifetimesSection } from './lifetimes.ts';
  * an empty document is a valid one.
  */
 export const MESH_CONFIG_SCHEMA = z.strictObject({
+  /** Whose claim to an address is believed. */
+  addresses: addressesSection.prefault({}),
   /** Who may talk to whom. */
   authorization: authorizationSection.prefault({}),
   /** Which places outside may be called, and how TLS is spoken to them. */

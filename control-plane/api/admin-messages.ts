@@ -7,8 +7,10 @@ import type {
 } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Issuance } from '../ca/issuance-record.ts';
 import type { ConfigVersion } from '../policy/config-record.ts';
+import type { Standing } from '../registry/address-book.ts';
 import type { KnownSidecar } from '../registry/known-sidecars.ts';
 import type { RevocationRecord } from '../revocation/revocation-record.ts';
+import { toContestMessage } from './sync-messages.ts';
 import type { Token } from '../tokens/token.ts';
 
 /** A token as operators see it. */
@@ -32,8 +34,17 @@ export function toCertificateMessage(issuance: Issuance): CertificateMessage {
   return { serial, spiffeId, issuedMs, notAfterMs, proof, tokenId };
 }
 
-/** A sidecar as operators see it. */
-export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
+const NO_STANDING: Standing = { proven: [], contests: [] };
+
+/**
+ * A sidecar as operators see it.
+ *
+ * @param standing of the addresses of one that is an endpoint
+ */
+export function toWorkloadMessage(
+  sidecar: KnownSidecar,
+  standing: Standing = NO_STANDING,
+): WorkloadMessage {
   const { record, report, connected, connectedSinceMs } = sidecar;
   const { instanceId, spiffeId, addresses, hbonePort, ports, anyPort, softwareVersion } = record;
   const { allow } = record;
@@ -54,6 +65,8 @@ export function toWorkloadMessage(sidecar: KnownSidecar): WorkloadMessage {
     anyPort,
     localAllow: allow === undefined ? undefined : { allowances: [...allow] },
     expected: sidecar.expected,
+    provenAddresses: [...standing.proven],
+    contests: standing.contests.map(toContestMessage),
   };
 }
 

@@ -36,7 +36,7 @@ export interface AdminHandlersOptions {
   readonly addedRoots: AddedRoots;
   readonly federations: Federations;
   readonly revocations: Revocations;
-  readonly view: Pick<MeshView, 'revocations'>;
+  readonly view: Pick<MeshView, 'revocations' | 'endpoints'>;
   readonly configs: MeshConfigStore;
   /** The file that the mesh configuration comes from, when it does. */
   readonly configFile: string | undefined;
@@ -62,7 +62,7 @@ export type AdminHandlers = Pick<
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
 export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {
-  const { ca, tokens, registry, ledger, keysEncrypted, logger } = options;
+  const { ca, tokens, registry, ledger, keysEncrypted, view, logger } = options;
   const knownIdentities = (): Promise<readonly string[]> => listKnownIdentities(options);
   const forOperators = createForOperators({ ...options, trustDomain: ca.trustDomain });
   const handlers: AdminHandlers = {
@@ -88,7 +88,9 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
       }),
     })),
     listWorkloads: forOperators(() => ({
-      workloads: registry.list().map(toWorkloadMessage),
+      workloads: registry
+        .list()
+        .map((known) => toWorkloadMessage(known, view.endpoints.get(known.record.instanceId))),
       keysEncrypted,
       federated: options.federations.list().map(toFederatedDomain),
     })),

@@ -24,7 +24,7 @@ const MAX_ADDRESSES = 64;
  * Checks a Hello.
  *
  * @param spiffeId of the sidecar's certificate: who it is is not for the Hello to say
- * @param peerAddress where the connection comes from, for a sidecar that does not know its address
+ * @param peerAddress where the connection comes from: what a sidecar says of other addresses is a claim
  * @throws RequestError `request-malformed`, naming the field
  */
 export function readHello(hello: Hello, spiffeId: SpiffeId, peerAddress: string): SidecarRecord {
@@ -48,6 +48,7 @@ export function readHello(hello: Hello, spiffeId: SpiffeId, peerAddress: string)
     instanceId,
     spiffeId: spiffeId.uri,
     addresses: [...new Set((addresses.length === 0 ? [peerAddress] : addresses).map(readAddress))],
+    seen: canonicalAddress(peerAddress) ?? '',
     hbonePort,
     ports: [...new Set(ports)].sort((a, b) => a - b),
     anyPort,

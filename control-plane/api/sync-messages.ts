@@ -3,13 +3,15 @@ import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
 import { toPolicyMessage } from '../../common/rpc/policy-message.ts';
 import {
   SyncResponse,
+  type AddressContest as ContestMessage,
   type Endpoint as EndpointMessage,
   type FederatedBundles as FederatedMessage,
   type Revocations as RevocationsMessage,
 } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { FederatedBundle } from '../federation/federation-record.ts';
+import type { AddressContest } from '../registry/address-book.ts';
+import type { MeshEndpoint } from '../registry/mesh-endpoint.ts';
 import type { MeshDelta, MeshSnapshot } from '../registry/mesh-view.ts';
-import type { SidecarRecord } from '../registry/sidecar-record.ts';
 
 /** The whole view, in the bytes that travel. */
 export function encodeSnapshot(snapshot: MeshSnapshot): Buffer {
@@ -71,14 +73,23 @@ function toRevocationsMessage({ all }: RevocationList): RevocationsMessage {
   };
 }
 
-function toEndpointMessage(record: SidecarRecord): EndpointMessage {
-  const { instanceId, spiffeId, addresses, hbonePort, ports, anyPort } = record;
+function toEndpointMessage(endpoint: MeshEndpoint): EndpointMessage {
+  const { instanceId, spiffeId, hbonePort, ports, anyPort, contests } = endpoint;
+  const contested = new Set(contests.map(({ address }) => address));
   return {
     instanceId,
     spiffeId,
-    addresses: [...addresses],
+    // A sidecar that knows of no contests takes all ports of these for the endpoint's.
+    addresses: endpoint.proven.filter((address) => !contested.has(address)),
     hbonePort,
     ports: [...ports],
     anyPort,
+    allAddresses: [...endpoint.addresses],
+    contests: contests.map(toContestMessage),
   };
+}
+
+/** A contested address as sidecars and operators are told it. */
+export function toContestMessage({ address, holder, ports }: AddressContest): ContestMessage {
+  return { address, holder, ports: [...ports] };
 }

@@ -204,7 +204,7 @@ function openStream(
     finish,
     endIfRevoked(revocations) {
       if (ended || revocations.find(spiffeId.uri, certificate) === undefined) return;
-      const leaving = registration?.then((registered) => registered.goodbye());
+      const leaving = registration?.then((registered) => registered.goodbye('revoked'));
       const refuse = (): void => end(certificateRevoked(certificate));
       if (leaving === undefined) refuse();
       else leaving.then(refuse, refuse);

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import type { AddressRules } from '../../common/mesh-config/addresses.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
@@ -18,12 +19,14 @@ import {
   REVOKED_PREFIX,
   type RevocationRecord,
 } from '../revocation/revocation-record.ts';
-import type { Store, StoreEvent, WatchBatch } from '../store/store.ts';
+import type { Entry, Store, StoreEvent, WatchBatch } from '../store/store.ts';
+import { AddressBook } from './address-book.ts';
 import { ChangeHistory, type ViewTopic } from './change-history.ts';
+import { createConflictLog } from './conflict-log.ts';
+import { decodeHeld, HELD_PREFIX } from './held-places.ts';
+import { endpointOf, isSameEndpoint, type MeshEndpoint } from './mesh-endpoint.ts';
 import {
   decodeSidecar,
-  isEndpoint,
-  isSameEndpoint,
   MESH_PREFIX,
   SIDECAR_PREFIX,
   type SidecarRecord,
@@ -32,7 +35,7 @@ import {
 /** Everything that a sidecar has to know. */
 export interface MeshSnapshot {
   readonly version: number;
-  readonly endpoints: readonly SidecarRecord[];
+  readonly endpoints: readonly MeshEndpoint[];
   readonly bundle: TrustBundle;
   /** Of other trust domains. */
   readonly federated: readonly FederatedBundle[];
@@ -43,7 +46,7 @@ export interface MeshSnapshot {
 /** What is different from an earlier version. */
 export interface MeshDelta {
   readonly version: number;
-  readonly upserted: readonly SidecarRecord[];
+  readonly upserted: readonly MeshEndpoint[];
   /** Instance ids. */
   readonly removed: readonly string[];
   readonly bundle?: TrustBundle;
@@ -62,6 +65,13 @@ export interface MeshView extends Closeable {
   readonly version: number;
   /** All sidecars by instance id, also those that only call. */
   readonly sidecars: ReadonlyMap<string, SidecarRecord>;
+  /** Those that peers can dial, by instance id. */
+  readonly endpoints: ReadonlyMap<string, MeshEndpoint>;
+  readonly addresses: Pick<AddressBook, 'next' | 'turnOf' | 'heldBy'>;
+  /** The roots to trust. */
+  bundle(): TrustBundle;
+  /** Whose claim to an address is believed without a proof, and where proofs may be looked for. */
+  addressRules(): AddressRules;
   /** What certificates are not to be believed, by now. */
   revocations(): RevocationList;
   snapshot(): MeshSnapshot;
@@ -88,37 +98,66 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   let config = NO_CONFIG;
   /** Made when it is asked for. */
   let list: RevocationList | undefined;
-  for (const entry of entries) {
-    if (entry.key === BUNDLE_KEY) bundle = decodeBundle(entry);
-    else if (entry.key === CONFIG_KEY) config = decodeReadConfig(entry);
-    else if (entry.key.startsWith(FEDERATED_PREFIX))
-      federated.set(entry.key, decodeFederated(entry));
-    else if (entry.key.startsWith(REVOKED_PREFIX)) revoked.set(entry.key, decodeRevocation(entry));
-    else if (entry.key.startsWith(SIDECAR_PREFIX)) {
+  const book = new AddressBook();
+  const endpoints = new Map<string, MeshEndpoint>();
+  const tellConflicts = createConflictLog({ clock, logger });
+  const read = (entry: Entry): void => {
+    const { key } = entry;
+    if (key === BUNDLE_KEY) bundle = decodeBundle(entry);
+    else if (key === CONFIG_KEY) config = decodeReadConfig(entry);
+    else if (key.startsWith(FEDERATED_PREFIX)) federated.set(key, decodeFederated(entry));
+    else if (key.startsWith(REVOKED_PREFIX)) revoked.set(key, decodeRevocation(entry));
+    else if (key.startsWith(HELD_PREFIX)) book.putHeld(key, decodeHeld(entry));
+    else if (key.startsWith(SIDECAR_PREFIX)) {
       const record = decodeSidecar(entry);
       sidecars.set(record.instanceId, record);
     }
-  }
+  };
+  entries.forEach(read);
   const history = new ChangeHistory(revision);
   const listeners = new Set<() => void>();
 
-  /** The instance id, when peers notice the change. */
-  const applySidecar = (event: StoreEvent, key: string): string | undefined => {
-    const instanceId = key.slice(SIDECAR_PREFIX.length);
-    const before = sidecars.get(instanceId);
-    const after = event.kind === 'put' ? decodeSidecar(event.entry) : undefined;
-    if (after === undefined) sidecars.delete(instanceId);
-    else sidecars.set(instanceId, after);
-    const [was, is] = [before, after].map((record) =>
-      record !== undefined && isEndpoint(record) ? record : undefined,
-    );
-    // Moving a registration to another lease writes it again as it was.
-    if (was === undefined || is === undefined) return was === is ? undefined : instanceId;
-    return isSameEndpoint(was, is) ? undefined : instanceId;
+  /** Looks at sidecars again; their instance ids, when peers notice the change. */
+  const lookAgain = (touched: ReadonlySet<string>): string[] =>
+    [...touched].filter((instanceId) => {
+      const was = endpoints.get(instanceId);
+      const is = endpointOf(sidecars.get(instanceId), book);
+      if (is !== undefined || was !== undefined) tellConflicts(was, is);
+      if (is === undefined) return endpoints.delete(instanceId);
+      endpoints.set(instanceId, is);
+      // Moving a registration to another lease writes it again as it was.
+      return was === undefined || !isSameEndpoint(was, is);
+    });
+  /** Every claim, by the rules of the configuration in force. */
+  const claimAgain = (): ReadonlySet<string> => {
+    const touched = new Set<string>();
+    for (const record of sidecars.values()) {
+      const changed = book.putSidecar(record, config.config.addresses);
+      for (const instanceId of changed) touched.add(instanceId);
+    }
+    return touched;
   };
+  lookAgain(claimAgain());
+
+  /** Whom the change of a sidecar, or of what one held, may concern. */
+  const applySidecar = (event: StoreEvent, key: string): ReadonlySet<string> => {
+    const instanceId = key.slice(SIDECAR_PREFIX.length);
+    if (event.kind === 'delete') {
+      sidecars.delete(instanceId);
+      return book.removeSidecar(instanceId);
+    }
+    const record = decodeSidecar(event.entry);
+    sidecars.set(instanceId, record);
+    return book.putSidecar(record, config.config.addresses);
+  };
+  const applyHeld = (event: StoreEvent, key: string): ReadonlySet<string> =>
+    event.kind === 'put' ? book.putHeld(key, decodeHeld(event.entry)) : book.removeHeld(key);
 
   const apply = ({ events, revision: version }: WatchBatch): void => {
-    const instanceIds: string[] = [];
+    const touched = new Set<string>();
+    const touch = (changed: ReadonlySet<string>): void => {
+      for (const instanceId of changed) touched.add(instanceId);
+    };
     const topics: ViewTopic[] = [];
     for (const event of events) {
       const key = event.kind === 'put' ? event.entry.key : event.key;
@@ -128,6 +167,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
           topics.push('bundle');
         } else if (key === CONFIG_KEY && event.kind === 'put') {
           config = decodeReadConfig(event.entry);
+          touch(claimAgain());
           topics.push('policy');
         } else if (key.startsWith(FEDERATED_PREFIX)) {
           if (event.kind === 'put') federated.set(key, decodeFederated(event.entry));
@@ -138,13 +178,15 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
           else revoked.delete(key);
           topics.push('revocations');
         } else if (key.startsWith(SIDECAR_PREFIX)) {
-          const changed = applySidecar(event, key);
-          if (changed !== undefined) instanceIds.push(changed);
+          touch(applySidecar(event, key));
+        } else if (key.startsWith(HELD_PREFIX)) {
+          touch(applyHeld(event, key));
         }
       } catch (error) {
         logger.error({ event: 'mesh-change-skipped', key, err: error }, describeError(error));
       }
     }
+    const instanceIds = lookAgain(touched);
     if (instanceIds.length === 0 && topics.length === 0) return;
     list = undefined;
     history.add({ version, instanceIds, topics });
@@ -171,10 +213,14 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
       return history.version;
     },
     sidecars,
+    endpoints,
+    addresses: book,
+    bundle: presentBundle,
+    addressRules: () => config.config.addresses,
     revocations: presentRevocations,
     snapshot: () => ({
       version: history.version,
-      endpoints: [...sidecars.values()].filter(isEndpoint),
+      endpoints: [...endpoints.values()],
       bundle: presentBundle(),
       federated: [...federated.values()],
       policy: presentPolicy(),
@@ -183,12 +229,12 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     since(version) {
       const touched = history.since(version);
       if (touched === undefined) return undefined;
-      const upserted: SidecarRecord[] = [];
+      const upserted: MeshEndpoint[] = [];
       const removed: string[] = [];
       for (const instanceId of touched.instanceIds) {
-        const record = sidecars.get(instanceId);
-        if (record !== undefined && isEndpoint(record)) upserted.push(record);
-        else removed.push(instanceId);
+        const endpoint = endpoints.get(instanceId);
+        if (endpoint === undefined) removed.push(instanceId);
+        else upserted.push(endpoint);
       }
       const { topics } = touched;
       return {

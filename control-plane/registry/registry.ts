@@ -3,8 +3,10 @@ import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { StoreError } from '../store/store-error.ts';
-import type { Store } from '../store/store.ts';
+import type { Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
+import { afterDial, withKnownProofs } from './address-proofs.ts';
+import { HELD_TTL_MS, heldKey, holdPlaces } from './held-places.ts';
 import { KnownSidecars, type KnownSidecar, type SidecarReport } from './known-sidecars.ts';
 import type { MeshView } from './mesh-view.ts';
 import { RegistryError } from './registry-error.ts';
@@ -44,8 +46,11 @@ export interface Arrival {
 export interface Registration {
   acknowledge(version: number, bundleVersion: number): void;
   report(report: SidecarReport): void;
-  /** Takes the endpoint out of the view: the sidecar drains. Resolves when that is stored. */
-  goodbye(): Promise<void>;
+  /**
+   * Takes the endpoint out of the view: the sidecar drains, or its certificate was revoked, and then
+   * nothing is held for it. Resolves when that is stored.
+   */
+  goodbye(reason?: 'drains' | 'revoked'): Promise<void>;
   /** The connection has ended; the endpoint stays for LOST_TTL_MS, unless there was a Goodbye. */
   lost(): void;
 }
@@ -60,12 +65,17 @@ export interface Registry extends Closeable {
    * @throws RegistryError `instance-taken`, `too-many-instances`, `registry-busy`; StoreError
    */
   connect(arrival: Arrival): Promise<Registration>;
+  /** Says whether a dial to an address of a connected sidecar found it there. @throws StoreError */
+  dialled(instanceId: string, address: string, found: boolean): Promise<void>;
+  /** Calls back with each sidecar that has connected; returns the function that ends it. */
+  onConnected(listener: (record: SidecarRecord) => void): () => void;
   /** Everybody who is known, for `hauberk status`. */
   list(): readonly KnownSidecar[];
   close(): void;
 }
 
 interface Connection extends Arrival {
+  record: SidecarRecord;
   left: boolean;
 }
 
@@ -74,6 +84,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const { store, view, clock, logger, turns } = options;
   const connections = new Map<string, Connection>();
   const known = new KnownSidecars();
+  const listeners = new Set<(record: SidecarRecord) => void>();
   let closed = false;
   const session: SessionLease = await openSessionLease({
     store,
@@ -97,7 +108,10 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       try {
         const { succeeded } = await store.transact(
           [{ key, modRevision: entry?.modRevision ?? 0 }],
-          [{ kind: 'put', key, value, lease: bound }],
+          [
+            { kind: 'put', key, value, lease: bound },
+            { kind: 'delete', key: heldKey(record) },
+          ],
         );
         if (succeeded) return;
       } catch (error) {
@@ -117,6 +131,13 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       await write(connection.record, async () => session.id).catch(logFailure(record));
     });
 
+  /** What keeps the addresses of a sidecar that leaves for its identity, so that a restart loses none. */
+  const hold = async (record: SidecarRecord): Promise<readonly Operation[]> => {
+    const proven = view.endpoints.get(record.instanceId)?.proven ?? [];
+    if (proven.length === 0 || view.addresses.heldBy(record.spiffeId) >= MAX_INSTANCES) return [];
+    return holdPlaces(record, proven, await store.grantLease(HELD_TTL_MS));
+  };
+
   /** Leaves the endpoint to a lease of its own; tried again until it works or the sidecar is back. */
   const abandon = (record: SidecarRecord): Promise<void> =>
     turns.take(sidecarKey(record.instanceId), async () => {
@@ -124,6 +145,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       try {
         if ((await store.get(sidecarKey(record.instanceId))) === undefined) return;
         await write(record, () => store.grantLease(LOST_TTL_MS));
+        await store.transact([], await hold(record));
       } catch (error) {
         if (closed) return;
         logFailure(record)(error);
@@ -139,8 +161,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   };
 
   const registrationOf = (connection: Connection): Registration => {
-    const { record } = connection;
-    const { instanceId } = record;
+    const { instanceId, spiffeId } = connection.record;
     const update = (change: Parameters<KnownSidecars['update']>[1]): void => {
       if (isCurrent(connection))
         known.update(instanceId, { ...change, lastSeenMs: clock.epochMs() });
@@ -149,18 +170,18 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       acknowledge: (acknowledgedVersion, bundleVersion) =>
         update({ acknowledgedVersion, bundleVersion }),
       report: (report) => update({ report }),
-      goodbye: () =>
+      goodbye: (reason = 'drains') =>
         turns.take(sidecarKey(instanceId), async () => {
           // Said on an old connection it would take the endpoint of the new one.
           if (!isCurrent(connection)) return;
           connection.left = true;
-          await store.transact([], [{ kind: 'delete', key: sidecarKey(instanceId) }]);
+          const held = reason === 'revoked' ? [] : await hold(connection.record);
+          await store.transact([], [{ kind: 'delete', key: sidecarKey(instanceId) }, ...held]);
         }),
       lost() {
         if (!isCurrent(connection) || closed) return;
         update({ connected: false });
         connections.delete(instanceId);
-        const { spiffeId } = record;
         if (connection.left) {
           const line = { event: 'sidecar-left', instanceId, spiffeId };
           logger.info(line, `the sidecar ${instanceId} of ${spiffeId} has left`);
@@ -170,7 +191,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
           { event: 'sidecar-lost', instanceId, spiffeId, ttlMs: LOST_TTL_MS },
           `the sidecar ${instanceId} of ${spiffeId} is lost; its endpoint goes if it does not come back`,
         );
-        void abandon(record);
+        void abandon(connection.record);
       },
     };
   };
@@ -181,23 +202,37 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     },
     connect: (arrival) =>
       turns.take(sidecarKey(arrival.record.instanceId), async () => {
-        const { record } = arrival;
-        requireRoom(view, record);
+        const { instanceId, spiffeId, addresses } = arrival.record;
+        requireRoom(view, arrival.record);
+        const record = withKnownProofs(arrival.record, view.sidecars.get(instanceId), view);
         await write(record, async () => session.id);
-        const connection: Connection = { ...arrival, left: false };
-        const before = connections.get(record.instanceId);
-        connections.set(record.instanceId, connection);
+        const connection: Connection = { ...arrival, record, left: false };
+        const before = connections.get(instanceId);
+        connections.set(instanceId, connection);
         known.connected(record, arrival, clock.epochMs());
         before?.onReplaced();
         // Each renewal of its certificate brings a sidecar here again.
         const level = before === undefined ? 'info' : 'debug';
-        const { instanceId, spiffeId, addresses } = record;
         logger[level](
           { event: 'sidecar-connected', instanceId, spiffeId, addresses },
           `the sidecar ${instanceId} of ${spiffeId} is connected`,
         );
+        for (const listener of listeners) listener(record);
         return registrationOf(connection);
       }),
+    dialled: (instanceId, address, found) =>
+      turns.take(sidecarKey(instanceId), async () => {
+        const connection = connections.get(instanceId);
+        if (connection === undefined || connection.left) return;
+        if (!connection.record.addresses.includes(address)) return;
+        const record = afterDial(connection.record, { address, found }, view);
+        await write(record, async () => session.id);
+        connection.record = record;
+      }),
+    onConnected(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     list: () => known.list(view.sidecars, clock.epochMs()),
     close() {
       closed = true;

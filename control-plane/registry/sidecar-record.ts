@@ -8,11 +8,22 @@ export const MESH_PREFIX = 'mesh/';
 /** Keys of sidecars in the store: this and the instance id. */
 export const SIDECAR_PREFIX = `${MESH_PREFIX}sidecars/`;
 
+const addressProof = z.object({
+  address: z.string(),
+  /** The claim to the address that was proven first has the lowest. */
+  turn: z.number(),
+  /** Of the dial that found the sidecar there; a later dial has a higher number. */
+  dial: z.number().optional(),
+});
+
 const sidecarRecord = z.object({
   instanceId: z.string(),
   spiffeId: z.string(),
   /** The preferred one first; at least one. */
   addresses: z.array(z.string()),
+  /** Where its stream comes from; missing in what an older version wrote, which believed every address. */
+  seen: z.string().optional(),
+  proofs: z.array(addressProof).optional(),
   hbonePort: z.number(),
   ports: z.array(z.number()),
   /** It serves every port of its addresses. */
@@ -26,6 +37,9 @@ const sidecarRecord = z.object({
 
 /** Who a sidecar is and where; what its Hello said, checked, and its identity. */
 export type SidecarRecord = Readonly<z.infer<typeof sidecarRecord>>;
+
+/** A proof that a sidecar is at an address, and since when. */
+export type AddressProof = Readonly<z.infer<typeof addressProof>>;
 
 /** The key of a sidecar. */
 export function sidecarKey(instanceId: string): string {
@@ -51,19 +65,4 @@ export function decodeSidecar({ key, value }: Entry): SidecarRecord {
 /** True for a sidecar that peers can dial; the others only call. */
 export function isEndpoint({ hbonePort }: SidecarRecord): boolean {
   return hbonePort > 0;
-}
-
-/** True when peers could not tell the two apart. */
-export function isSameEndpoint(a: SidecarRecord, b: SidecarRecord): boolean {
-  return (
-    a.spiffeId === b.spiffeId &&
-    a.hbonePort === b.hbonePort &&
-    a.anyPort === b.anyPort &&
-    isSameList(a.addresses, b.addresses) &&
-    isSameList(a.ports, b.ports)
-  );
-}
-
-function isSameList<Item>(a: readonly Item[], b: readonly Item[]): boolean {
-  return a.length === b.length && a.every((item, at) => item === b[at]);
 }

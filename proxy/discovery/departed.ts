@@ -4,7 +4,7 @@ import type { MeshView } from './mesh-view.ts';
 
 /** Remembers where the mesh was until lately. */
 export interface Departed extends Closeable {
-  /** True for an address (in canonical form) at which an endpoint was lately, and is no more. */
+  /** True for an address (in canonical form) at which an endpoint was proven to be lately, and is no more. */
   wasAt(address: string): boolean;
 }
 
@@ -41,5 +41,5 @@ export function rememberDeparted(view: MeshView, clock: Clock): Departed {
 }
 
 function addressesOf(view: MeshView): ReadonlySet<string> {
-  return new Set(view.endpoints().flatMap(({ addresses }) => addresses));
+  return new Set(view.endpoints().flatMap(({ proven }) => proven));
 }

@@ -2,7 +2,7 @@ import { describeError } from '../../common/errors.ts';
 import { canonicalAddress, isDiallable } from '../../common/ip-address.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE } from '../../common/pki/spiffe-id.ts';
 import { DiscoveryError } from './discovery-error.ts';
-import type { Endpoint } from './mesh-view.ts';
+import type { AddressContest, Endpoint } from './mesh-view.ts';
 
 /** An endpoint as it travels (`hauberk.v1.Endpoint`), and as it is saved. */
 export interface EndpointMessage {
@@ -12,6 +12,15 @@ export interface EndpointMessage {
   hbonePort: number;
   ports: number[];
   anyPort: boolean;
+  /** Left out by who takes every address for proven. */
+  allAddresses?: string[] | undefined;
+  contests?: ContestMessage[] | undefined;
+}
+
+interface ContestMessage {
+  address: string;
+  holder: string;
+  ports: number[];
 }
 
 const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
@@ -19,6 +28,8 @@ const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 const MAX_PORTS = 1_024;
 /** More than any host has. */
 const MAX_ADDRESSES = 64;
+/** More than anybody could untangle. */
+const MAX_CONTESTS = 1_024;
 
 /**
  * Reads an endpoint from outside. Whatever the control plane says, a sidecar dials only an address
@@ -37,14 +48,49 @@ export function fromEndpointMessage(message: EndpointMessage, trustDomain: strin
   if (spiffeId.trustDomain !== trustDomain || spiffeId.namespace === SYSTEM_NAMESPACE) {
     throw malformed(`a workload of ${trustDomain}`, spiffeId.uri);
   }
-  const addresses = readAddresses(message.addresses);
-  return { instanceId, spiffeId, addresses, hbonePort, ports: [...new Set(ports)], anyPort };
+  const { allAddresses = [], contests: given = [] } = message;
+  if (given.length > MAX_CONTESTS)
+    throw malformed(`at most ${MAX_CONTESTS} contests`, given.length);
+  const contests = given.map(fromContestMessage);
+  const sure = readAddresses(message.addresses);
+  const addresses = allAddresses.length === 0 ? sure : readAddresses(allAddresses);
+  const [preferred, ...others] = addresses;
+  if (preferred === undefined) throw malformed('an IP address', 0);
+  return {
+    instanceId,
+    spiffeId,
+    addresses: [preferred, ...others],
+    proven: [...new Set([...sure, ...contests.map(({ address }) => address)])],
+    contests,
+    hbonePort,
+    ports: [...new Set(ports)],
+    anyPort,
+  };
+}
+
+function fromContestMessage({ address, holder, ports }: ContestMessage): AddressContest {
+  if (ports.length > MAX_PORTS) throw malformed(`at most ${MAX_PORTS} ports`, ports.length);
+  return { address: readAddress(address), holder: identity(holder).uri, ports };
 }
 
 /** The endpoint in the form that travels. */
 export function toEndpointMessage(endpoint: Endpoint): EndpointMessage {
-  const { spiffeId, addresses, ports } = endpoint;
-  return { ...endpoint, spiffeId: spiffeId.uri, addresses: [...addresses], ports: [...ports] };
+  const { instanceId, spiffeId, addresses, proven, contests, hbonePort, ports, anyPort } = endpoint;
+  const contested = new Set(contests.map(({ address }) => address));
+  return {
+    instanceId,
+    spiffeId: spiffeId.uri,
+    addresses: proven.filter((address) => !contested.has(address)),
+    hbonePort,
+    ports: [...ports],
+    anyPort,
+    allAddresses: [...addresses],
+    contests: contests.map(({ address, holder, ports: at }) => ({
+      address,
+      holder,
+      ports: [...at],
+    })),
+  };
 }
 
 /** True when two say the same. The order of the ports means nothing. */
@@ -52,8 +98,9 @@ export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return (
     a.instanceId === b.instanceId &&
     a.spiffeId.uri === b.spiffeId.uri &&
-    a.addresses.length === b.addresses.length &&
-    a.addresses.every((address, at) => address === b.addresses[at]) &&
+    isSameList(a.addresses, b.addresses) &&
+    isSameList(a.proven, b.proven) &&
+    isSameList(a.contests.map(keyOf), b.contests.map(keyOf)) &&
     a.hbonePort === b.hbonePort &&
     a.anyPort === b.anyPort &&
     a.ports.length === b.ports.length &&
@@ -61,20 +108,27 @@ export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   );
 }
 
-function readAddresses(texts: readonly string[]): Endpoint['addresses'] {
+function keyOf({ address, holder, ports }: AddressContest): string {
+  return `${address} ${holder} ${ports.join()}`;
+}
+
+function isSameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, at) => item === b[at]);
+}
+
+function readAddresses(texts: readonly string[]): readonly string[] {
   if (texts.length > MAX_ADDRESSES) {
     throw malformed(`at most ${MAX_ADDRESSES} addresses`, texts.length);
   }
-  const addresses = texts.map((text) => {
-    const address = canonicalAddress(text);
-    if (address === undefined || !isDiallable(address)) {
-      throw malformed('IP addresses that can be dialled', text);
-    }
-    return address;
-  });
-  const [preferred, ...others] = new Set(addresses);
-  if (preferred === undefined) throw malformed('an IP address', 0);
-  return [preferred, ...others];
+  return [...new Set(texts.map(readAddress))];
+}
+
+function readAddress(text: string): string {
+  const address = canonicalAddress(text);
+  if (address === undefined || !isDiallable(address)) {
+    throw malformed('IP addresses that can be dialled', text);
+  }
+  return address;
 }
 
 function identity(uri: string): Endpoint['spiffeId'] {

@@ -37,6 +37,7 @@ export function createMeshView(): MutableMeshView {
   const byInstance = new Map<string, Endpoint>();
   const byService: Index = new Map();
   const byAddress: Index = new Map();
+  const byClaim: Index = new Map();
   const listeners = new Set<(change: MeshChange) => void>();
 
   function put(endpoint: Endpoint, change: { upserted: Endpoint[]; removed: Endpoint[] }): void {
@@ -48,7 +49,8 @@ export function createMeshView(): MutableMeshView {
     }
     byInstance.set(endpoint.instanceId, endpoint);
     addTo(byService, serviceKey(endpoint.spiffeId), endpoint);
-    for (const address of endpoint.addresses) addTo(byAddress, address, endpoint);
+    for (const address of endpoint.proven) addTo(byAddress, address, endpoint);
+    for (const address of claimed(endpoint)) addTo(byClaim, address, endpoint);
     change.upserted.push(endpoint);
   }
 
@@ -62,7 +64,8 @@ export function createMeshView(): MutableMeshView {
 
   function unlist(endpoint: Endpoint): void {
     removeFrom(byService, serviceKey(endpoint.spiffeId), endpoint);
-    for (const address of endpoint.addresses) removeFrom(byAddress, address, endpoint);
+    for (const address of endpoint.proven) removeFrom(byAddress, address, endpoint);
+    for (const address of claimed(endpoint)) removeFrom(byClaim, address, endpoint);
   }
 
   return {
@@ -71,6 +74,7 @@ export function createMeshView(): MutableMeshView {
     },
     endpointsOf: (namespace, service) => byService.get(serviceKey({ namespace, service })) ?? [],
     endpointsAt: (address) => byAddress.get(address) ?? [],
+    claimsAt: (address) => byClaim.get(address) ?? [],
     endpoints: () => [...byInstance.values()],
     onChange(listener) {
       const entry: typeof listener = (change) => listener(change);
@@ -94,6 +98,10 @@ export function createMeshView(): MutableMeshView {
     const present = new Set(endpoints.map(({ instanceId }) => instanceId));
     return [...byInstance.keys()].filter((instanceId) => !present.has(instanceId));
   }
+}
+
+function claimed({ addresses, proven }: Endpoint): readonly string[] {
+  return addresses.filter((address) => !proven.includes(address));
 }
 
 type Index = Map<string, readonly Endpoint[]>;

@@ -41,6 +41,10 @@ const savedSchema = z.object({
       hbonePort: z.number(),
       ports: z.array(z.number()),
       anyPort: z.boolean(),
+      allAddresses: z.array(z.string()).optional(),
+      contests: z
+        .array(z.object({ address: z.string(), holder: z.string(), ports: z.array(z.number()) }))
+        .optional(),
     }),
   ),
   revocations: z

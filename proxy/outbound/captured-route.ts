@@ -1,5 +1,5 @@
 import type { Departed } from '../discovery/departed.ts';
-import { servesPort, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
+import { servesPortAt, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
 import type { Destination } from '../tunnel/authority.ts';
 
 /** What becomes of connections that leave the mesh. */
@@ -58,7 +58,7 @@ export function routeCaptured(input: RouteInput): CapturedRoute {
   // A connection that was made to the listener itself has the listener for its destination.
   if (isOwnPort(port) && isOwnAddress(address)) return refused('own-port');
   const present = view.endpointsAt(address);
-  const [first, ...others] = present.filter((endpoint) => servesPort(endpoint, port));
+  const [first, ...others] = present.filter((endpoint) => servesPortAt(endpoint, address, port));
   if (first !== undefined) return { kind: 'tunnel', endpoints: [first, ...others] };
   if (present.length > 0) return refused('not-exposed');
   if (departed.wasAt(address)) return refused('departed');

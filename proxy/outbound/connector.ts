@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
-import { servesPort, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
+import { servesPort, servesPortAt, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
 import { formatAuthority, type Destination } from '../tunnel/authority.ts';
 import { TunnelError } from '../tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
@@ -82,7 +82,7 @@ export async function connectToAddress(
   const ways = (): Way[] =>
     dependencies.view
       .endpointsAt(address)
-      .filter((endpoint) => servesPort(endpoint, port))
+      .filter((endpoint) => servesPortAt(endpoint, address, port))
       .map((endpoint) => ({ endpoint, address, port }));
   const connected = await connectOneWay(name, ways, dependencies, signal);
   if (connected !== undefined) return connected;

@@ -123,6 +123,8 @@ export function api(instanceId: string, more: Partial<Endpoint> = {}): Endpoint 
     hbonePort: 15_008,
     ports: [80],
     anyPort: false,
+    allAddresses: [],
+    contests: [],
     ...more,
   };
 }

@@ -68,7 +68,10 @@ test('a sidecar gets a snapshot, then deltas', async (t) => {
     {
       instanceId: 'api-1',
       spiffeId: 'spiffe://mesh.local/ns/shop/sa/api',
-      addresses: ['10.0.0.2', 'fd00::2'],
+      // It comes from 127.0.0.1: what it says of other addresses is a claim.
+      addresses: [],
+      allAddresses: ['10.0.0.2', 'fd00::2'],
+      contests: [],
       hbonePort: 15_008,
       ports: [8080, 8081],
       anyPort: false,
@@ -233,7 +236,7 @@ test('a Hello that makes no sense is refused', async (t) => {
     anyPort: true,
     ports: [1, 65_535],
   });
-  t.is(first.kind === 'snapshot' && first.endpoints[0]?.addresses[0], '10.0.0.9');
+  t.is(first.kind === 'snapshot' && first.endpoints[0]?.allAddresses[0], '10.0.0.9');
 });
 
 test('what is said out of turn ends the stream', async (t) => {

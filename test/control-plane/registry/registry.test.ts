@@ -1,90 +1,9 @@
-import { join } from 'node:path';
 import test from 'ava';
-import type { ExecutionContext } from 'ava';
-import { openCertificateAuthority } from '../../../control-plane/ca/certificate-authority.ts';
-import { openMeshView, type MeshView } from '../../../control-plane/registry/mesh-view.ts';
 import { RegistryError } from '../../../control-plane/registry/registry-error.ts';
-import {
-  LOST_TTL_MS,
-  openRegistry,
-  type Arrival,
-  type Registration,
-  type Registry,
-} from '../../../control-plane/registry/registry.ts';
+import { LOST_TTL_MS } from '../../../control-plane/registry/registry.ts';
 import { SESSION_TTL_MS } from '../../../control-plane/registry/session-lease.ts';
-import type { SidecarRecord } from '../../../control-plane/registry/sidecar-record.ts';
-import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
-import type { Store } from '../../../control-plane/store/store.ts';
-import { createTurns } from '../../../control-plane/turns.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
-import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
-
-interface Life {
-  readonly store: Store;
-  readonly view: MeshView;
-  readonly registry: Registry;
-  connect(record?: Partial<SidecarRecord>, onReplaced?: () => void): Promise<Registration>;
-  /** Ends like a process that is killed: nothing is said to the store. */
-  end(): Promise<void>;
-}
-
-interface Rig {
-  readonly clock: ManualClock;
-  /** One life of a control plane on the same store. */
-  readonly start: () => Promise<Life>;
-}
-
-async function rig(t: ExecutionContext): Promise<Rig> {
-  const directory = await temporaryDirectory();
-  const clock = createManualClock();
-  const { logger } = createLogRecorder();
-  const lives: Life[] = [];
-  t.teardown(async () => {
-    for (const life of lives) await life.end();
-    await directory[Symbol.asyncDispose]();
-  });
-  return {
-    clock,
-    async start() {
-      const store = await openSqliteStore({ path: join(directory.path, 'x.db'), clock, logger });
-      await openCertificateAuthority({ store, clock, logger, trustDomain: 'mesh.local' });
-      const view = await openMeshView({ store, clock, logger });
-      const registry = await openRegistry({ store, view, clock, logger, turns: createTurns() });
-      const life: Life = {
-        store,
-        view,
-        registry,
-        connect: (record, onReplaced = () => undefined) =>
-          registry.connect(arrival(record, onReplaced)),
-        async end() {
-          registry.close();
-          await view.close();
-          await store.close();
-        },
-      };
-      lives.push(life);
-      return life;
-    },
-  };
-}
-
-const arrival = (record: Partial<SidecarRecord> = {}, onReplaced: () => void): Arrival => ({
-  record: {
-    instanceId: 'web-1',
-    spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
-    addresses: ['10.0.0.1'],
-    hbonePort: 15_008,
-    ports: [8080],
-    anyPort: false,
-    softwareVersion: '1',
-    ...record,
-  },
-  certificateSerial: 'abc',
-  certificateNotAfterMs: 0,
-  onReplaced,
-});
+import { rig, type Life } from './registry-under-test.ts';
 
 const ids = ({ view }: Life): string[] =>
   view.snapshot().endpoints.map(({ instanceId }) => instanceId);

@@ -9,6 +9,8 @@ const api: Endpoint = {
   instanceId: 'api-1',
   spiffeId: spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' }),
   addresses: ['10.0.0.2', 'fd00::2'],
+  proven: ['10.0.0.2', 'fd00::2'],
+  contests: [],
   hbonePort: 15_008,
   ports: [],
   anyPort: true,
@@ -49,7 +51,11 @@ test('an address that an endpoint gave up is remembered, and the one that it kep
   const view = createMeshView();
   const departed = rememberDeparted(view, createManualClock());
   view.apply({ kind: 'snapshot', version: 1, endpoints: [api] });
-  const moved: Endpoint = { ...api, addresses: ['10.0.0.2', '10.0.0.4'] };
+  const moved: Endpoint = {
+    ...api,
+    addresses: ['10.0.0.2', '10.0.0.4'],
+    proven: ['10.0.0.2', '10.0.0.4'],
+  };
   view.apply({ kind: 'delta', version: 2, upserted: [moved], removed: [] });
   t.true(departed.wasAt('fd00::2'));
   t.false(departed.wasAt('10.0.0.2'));

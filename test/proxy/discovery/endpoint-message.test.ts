@@ -19,7 +19,28 @@ const good: EndpointMessage = {
 test('an endpoint travels there and back', (t) => {
   const endpoint = fromEndpointMessage(good, 'mesh.local');
   t.is(endpoint.spiffeId.service, 'api');
-  t.deepEqual(toEndpointMessage(endpoint), good);
+  t.deepEqual(toEndpointMessage(endpoint), {
+    ...good,
+    allAddresses: good.addresses,
+    contests: [],
+  });
+});
+
+test('only what is proven is where an endpoint is, and a contest is a proof', (t) => {
+  const message = {
+    ...good,
+    addresses: ['10.0.0.7'],
+    allAddresses: ['10.0.0.9', '10.0.0.8', '10.0.0.7'],
+    contests: [{ address: '10.0.0.8', holder: 'spiffe://mesh.local/ns/shop/sa/web', ports: [80] }],
+  };
+  const endpoint = fromEndpointMessage(message, 'mesh.local');
+  t.deepEqual(endpoint.addresses, ['10.0.0.9', '10.0.0.8', '10.0.0.7'], 'the preferred one first');
+  t.deepEqual(endpoint.proven, ['10.0.0.7', '10.0.0.8']);
+  t.deepEqual(toEndpointMessage(endpoint), message);
+  t.deepEqual(fromEndpointMessage({ ...message, addresses: [] }, 'mesh.local').proven, [
+    '10.0.0.8',
+  ]);
+  t.deepEqual(fromEndpointMessage(good, 'mesh.local').proven, good.addresses, 'as it used to be');
 });
 
 for (const address of ['127.0.0.1', '10.0.0.7', '::1', 'fd00::7', '2001:db8::1']) {
@@ -40,6 +61,9 @@ const odd: Record<string, Partial<EndpointMessage>> = {
   'an address with a zone': { addresses: ['10.0.0.7', 'fe80::1%eth0'] },
   'an address in another notation': { addresses: ['10.0.0.7', '0x7f.1'] },
   'too many addresses': { addresses: Array.from({ length: 65 }, (_, at) => `10.0.0.${at}`) },
+  'an odd address among all': { allAddresses: ['10.0.0.7', 'api'] },
+  'a contest at no address': { contests: [{ address: 'api', holder: good.spiffeId, ports: [] }] },
+  'a contest with nobody': { contests: [{ address: '10.0.0.7', holder: 'web', ports: [] }] },
   'no HBONE port': { hbonePort: 0 },
   'too high a port': { hbonePort: 65_536 },
   'a fraction of a port': { ports: [80.5] },
@@ -65,6 +89,9 @@ test('the order of the ports makes no difference, everything else does', (t) => 
   t.false(isSameEndpoint(endpoint, { ...endpoint, ports: [9090] }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, addresses: ['10.0.0.8'] }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, addresses: ['fd00::7', '10.0.0.7'] }));
+  t.false(isSameEndpoint(endpoint, { ...endpoint, proven: [] }));
+  const contest = { address: '10.0.0.7', holder: good.spiffeId, ports: [] };
+  t.false(isSameEndpoint(endpoint, { ...endpoint, contests: [contest] }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, anyPort: true }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, hbonePort: 1 }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, instanceId: 'other' }));

@@ -10,6 +10,8 @@ function endpoint(instanceId: string, service = 'api', address = '10.0.0.1'): En
     instanceId,
     spiffeId: id,
     addresses: [address],
+    proven: [address],
+    contests: [],
     hbonePort: 15_008,
     ports: [80],
     anyPort: false,

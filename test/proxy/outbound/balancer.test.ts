@@ -9,6 +9,8 @@ const endpoint = (instanceId: string): Endpoint => ({
   instanceId,
   spiffeId: identity,
   addresses: ['127.0.0.1'],
+  proven: [],
+  contests: [],
   hbonePort: 15_008,
   ports: [8080],
   anyPort: false,

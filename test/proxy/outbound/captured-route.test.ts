@@ -13,6 +13,8 @@ function endpoint(service: string, address: string, ports: number[] | 'any'): En
     instanceId: `${service}-1`,
     spiffeId: spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service }),
     addresses: [address],
+    proven: [address],
+    contests: [],
     hbonePort: 15_008,
     ports: ports === 'any' ? [] : ports,
     anyPort: ports === 'any',

@@ -50,6 +50,8 @@ function stream(outcome: RelayOutcome): Connected {
     instanceId: 'api-1',
     spiffeId: api,
     addresses: ['10.0.0.2'],
+    proven: [],
+    contests: [],
     hbonePort: 15_008,
     ports: [8080],
     anyPort: false,

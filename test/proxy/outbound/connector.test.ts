@@ -18,6 +18,8 @@ function endpoint(instanceId: string, addresses: Endpoint['addresses'], service 
     instanceId,
     spiffeId: spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service }),
     addresses,
+    proven: addresses,
+    contests: [],
     hbonePort: 15_008,
     ports: [8080],
     anyPort: false,

@@ -10,6 +10,8 @@ function endpoint(service: string, ports: readonly number[]): Endpoint {
     instanceId: `${service}-1`,
     spiffeId: spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service }),
     addresses: ['10.0.0.1'],
+    proven: [],
+    contests: [],
     hbonePort: 15_008,
     ports,
     anyPort: false,

@@ -18,7 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { LocalAllow, OutsideState, PlaintextTraffic } from "./discovery.ts";
+import { AddressContest, LocalAllow, OutsideState, PlaintextTraffic } from "./discovery.ts";
 
 export const protobufPackage = "hauberk.v1";
 
@@ -114,6 +114,10 @@ export interface Workload {
     | undefined;
   /** It is connected, or lost so short a time ago that peers may still call it. */
   expected: boolean;
+  /** Those of its addresses at which it is proven to be. */
+  provenAddresses: string[];
+  /** Where another identity was first. */
+  contests: AddressContest[];
 }
 
 export interface ListIdentitiesRequest {
@@ -1024,6 +1028,8 @@ function createBaseWorkload(): Workload {
     egress: [],
     localAllow: undefined,
     expected: false,
+    provenAddresses: [],
+    contests: [],
   };
 }
 
@@ -1092,6 +1098,12 @@ export const Workload: MessageFns<Workload> = {
     }
     if (message.expected !== false) {
       writer.uint32(160).bool(message.expected);
+    }
+    for (const v of message.provenAddresses) {
+      writer.uint32(170).string(v!);
+    }
+    for (const v of message.contests) {
+      AddressContest.encode(v!, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -1277,6 +1289,22 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.expected = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.provenAddresses.push(reader.string());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.contests.push(AddressContest.decode(reader, reader.uint32()));
             continue;
           }
         }

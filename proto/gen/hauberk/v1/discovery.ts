@@ -38,7 +38,7 @@ export interface Hello {
   instanceId: string;
   /**
    * IP addresses that peers dial, the preferred one first; none lets the control plane use the
-   * address that it sees.
+   * address that it sees. All but that one are claims until they are proven.
    */
   addresses: string[];
   /** Port of the HBONE listener; 0 for a sidecar that only calls. */
@@ -184,12 +184,32 @@ export interface FederatedBundles {
 export interface Endpoint {
   instanceId: string;
   spiffeId: string;
-  /** IP addresses, the preferred one first. */
+  /** IP addresses at which it is proven to be, and at which nobody was before it. */
   addresses: string[];
   hbonePort: number;
   ports: number[];
   /** It serves every port of its addresses. */
   anyPort: boolean;
+  /**
+   * All addresses that it names, the preferred one first. One that is in neither `addresses` nor
+   * `contests` is a claim: dial it to reach the identity, and take nobody for it because of it. None:
+   * from a control plane that believes every address.
+   */
+  allAddresses: string[];
+  /** Where it is proven to be, but another identity was first. */
+  contests: AddressContest[];
+}
+
+/**
+ * AddressContest is an address and ports that two identities serve. What is called there goes to the
+ * holder.
+ */
+export interface AddressContest {
+  address: string;
+  /** SPIFFE ID of who was first. */
+  holder: string;
+  /** None: every port. */
+  ports: number[];
 }
 
 /** Revocations is all certificates that are not to be believed any more, although they are valid. */
@@ -1374,7 +1394,16 @@ export const FederatedBundles: MessageFns<FederatedBundles> = {
 };
 
 function createBaseEndpoint(): Endpoint {
-  return { instanceId: "", spiffeId: "", addresses: [], hbonePort: 0, ports: [], anyPort: false };
+  return {
+    instanceId: "",
+    spiffeId: "",
+    addresses: [],
+    hbonePort: 0,
+    ports: [],
+    anyPort: false,
+    allAddresses: [],
+    contests: [],
+  };
 }
 
 export const Endpoint: MessageFns<Endpoint> = {
@@ -1400,6 +1429,12 @@ export const Endpoint: MessageFns<Endpoint> = {
     }
     if (message.anyPort !== false) {
       writer.uint32(48).bool(message.anyPort);
+    }
+    for (const v of message.allAddresses) {
+      writer.uint32(58).string(v!);
+    }
+    for (const v of message.contests) {
+      AddressContest.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1474,6 +1509,104 @@ export const Endpoint: MessageFns<Endpoint> = {
 
             message.anyPort = reader.bool();
             continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.allAddresses.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.contests.push(AddressContest.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAddressContest(): AddressContest {
+  return { address: "", holder: "", ports: [] };
+}
+
+export const AddressContest: MessageFns<AddressContest> = {
+  encode(message: AddressContest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.holder !== "") {
+      writer.uint32(18).string(message.holder);
+    }
+    if (message.ports.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.ports) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddressContest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddressContest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.holder = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.ports.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ports.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
