@@ -22,7 +22,7 @@ export function startMaintenance(
         await chore();
       } catch (error) {
         logger.error(
-          { event: 'maintenance-failed', name, err: error },
+          { event: 'maintenance-failed', chore: name, err: error },
           `${name} could not be done: ${describeError(error)}`,
         );
       }

@@ -82,7 +82,6 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const logger = createLogger({
       name: edge === undefined ? 'proxy' : 'gateway',
       level: config.logLevel,
-    }).child({
       worker: number,
     });
     const counting = createGuard({ logger, clock });

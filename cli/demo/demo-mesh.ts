@@ -149,7 +149,7 @@ async function startControlPlane(dataDirectory: string, start: StartChild): Prom
     ],
   });
   const line = await controlPlane.line(
-    ({ event, name }) => event === 'listening' && name === 'grpc',
+    (one) => one['event'] === 'listening' && one['listener'] === 'grpc',
   );
   return Number(line['port']);
 }

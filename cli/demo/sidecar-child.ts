@@ -43,7 +43,7 @@ export async function startSidecar(options: DemoSidecarOptions): Promise<DemoSid
   const ports = new Map<unknown, number>();
   const held = { serial: '', notAfterMs: 0, nextRenewalMs: 0, rotations: 0 };
   child.onLine((line) => {
-    if (line['event'] === 'listening') ports.set(line['name'], Number(line['port']));
+    if (line['event'] === 'listening') ports.set(line['listener'], Number(line['port']));
     if (line['event'] === 'renewal-scheduled') {
       held.serial = String(line['serial']);
       held.notAfterMs = Number(line['notAfterMs']);

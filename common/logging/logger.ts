@@ -22,6 +22,8 @@ export interface LoggerOptions {
   /** Which program speaks, e.g. `control-plane`. */
   readonly name: string;
   readonly level: LogLevel;
+  /** The worker that speaks, in a process with several. */
+  readonly worker?: number;
   /** Coloured lines for people instead of JSON; by default when standard output is a terminal. */
   readonly pretty?: boolean;
   /** Where lines go instead of standard output. */
@@ -33,29 +35,49 @@ const STDOUT_FD = 1;
 
 /**
  * Creates the process's logger: one JSON object a line with `level`, `time` (ISO 8601), `name`,
- * `event`, fields and `msg`.
+ * `event`, fields and `msg`. Each key stands once in a line; what each means is in docs/logs.md. Numbers
+ * are whole.
  *
  * Join tokens and private keys are taken out of the finished line, so it does not matter which field,
  * message or error they were in. Writing is synchronous: no line is lost when the process ends, and
  * nothing is logged for each request that would make this slow.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const { name, level } = options;
+  const { name, level, worker } = options;
   const withStack = level === 'debug' || level === 'trace';
+  const base = { name, ...(worker !== undefined && { worker }) };
+  const taken = new Set([...WRITTEN_BY_PINO, ...Object.keys(base)]);
   return pino(
     {
       level,
-      base: { name },
+      base,
       timestamp: stdTimeFunctions.isoTime,
       formatters: {
         level: (label) => ({ level: label }),
         bindings: (bindings) => serialize(bindings, withStack) as Record<string, unknown>,
-        log: (fields) => serialize(fields, withStack) as Record<string, unknown>,
+        log: (fields) => untaken(serialize(fields, withStack) as Record<string, unknown>, taken),
       },
       // The formatter above has already done it; pino's own would add the stack.
       serializers: { err: (value: unknown) => value },
     },
     scrubbing(options),
+  );
+}
+
+/** Keys of each line that are no fields. */
+const WRITTEN_BY_PINO = ['level', 'time', 'msg'];
+
+/**
+ * A key that stands twice makes a line unreadable for some (RFC 8259 section 4 leaves open what it means):
+ * a field that would be the second gets another name.
+ */
+function untaken(
+  fields: Record<string, unknown>,
+  taken: ReadonlySet<string>,
+): Record<string, unknown> {
+  if (!Object.keys(fields).some((key) => taken.has(key))) return fields;
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [taken.has(key) ? `${key}Field` : key, value]),
   );
 }
 

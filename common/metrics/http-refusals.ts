@@ -45,9 +45,9 @@ export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions)
     labelNames: ['reason'],
     registers: [registry],
   });
-  const refused = (reason: HttpRefusal, peer: string | undefined): void => {
+  const refused = (reason: HttpRefusal, client: string | undefined): void => {
     counter.inc({ reason });
-    const line = { event: 'http-refused', name, reason, peer };
+    const line = { event: 'http-refused', listener: name, reason, client };
     if (mayLog()) logger.warn(line, `ended a connection to the ${name} port: ${reason}`);
   };
   const connections = new Set<Socket>();

@@ -109,7 +109,7 @@ export async function startTelemetryServer(
   server.on('request', (request, response) => void answer(routes, request, response, logger));
   const { port, address } = await listen(server, { name, host, port: options.port });
   logger.info(
-    { event: 'listening', name, address, port },
+    { event: 'listening', listener: name, address, port },
     `${name} served on http://${formatHostPort(address, port)}`,
   );
   let closing: Promise<void> | undefined;

@@ -92,6 +92,14 @@ const PASSING: ReadonlySet<RpcErrorCode> = new Set<RpcErrorCode>([
   'internal',
 ]);
 
+/** A server that asks for more than this is not believed: it may be wrong, or no longer there. */
+const MOST_ASKED_MS = 60_000;
+
+/** How long to wait at least before the next try: as long as the server asked for, within reason. */
+export function askedToWaitMs(error: unknown): number {
+  return error instanceof RpcError ? Math.min(error.retryAfterMs ?? 0, MOST_ASKED_MS) : 0;
+}
+
 /** True for a failure that may go away by itself; false for a decision that a retry cannot change. */
 export function isPassing(code: RpcErrorCode): boolean {
   return PASSING.has(code);

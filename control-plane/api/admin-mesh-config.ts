@@ -35,7 +35,8 @@ export function createMeshConfigHandlers(
   const report = (what: string, { current, changed, revision }: ConfigOutcome) => {
     const { version } = current;
     if (changed) {
-      logger.info({ event: 'mesh-config-applied', version }, `an operator ${what}: ${version}`);
+      const line = { event: 'mesh-config-applied', configVersion: version };
+      logger.info(line, `an operator ${what}: ${version}`);
     }
     const response: ApplyMeshConfigResponse = {
       config: toMeshConfigMessage(current),

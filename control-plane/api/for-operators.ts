@@ -34,7 +34,7 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
       } catch (thrown) {
         const { reason, error } = toRefusal(thrown, clock.epochMs());
         metrics.callsRefused.inc({ service: 'admin', reason });
-        const line = { event: 'admin-refused', reason, peer: call.getPeer() };
+        const line = { event: 'admin-refused', reason, client: call.getPeer() };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');
         else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
         callback(error);

@@ -106,32 +106,36 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   const sockets = new Set<TLSSocket>();
   const mayLog = createRateLimit(clock, LOG_RATE);
 
-  const refused = (reason: HandshakeFailure, peer: string | undefined, identity?: string): void => {
+  const refused = (
+    reason: HandshakeFailure,
+    client: string | undefined,
+    identity?: string,
+  ): void => {
     metrics.handshakesRefused.inc({ reason });
     if (!mayLog()) return;
     const sentence =
       identity === undefined
         ? 'a connection is not one of ours'
         : `${identity} has as many connections as there are descriptors for`;
-    logger.warn({ event: 'handshake-refused', reason, peer, identity }, sentence);
+    logger.warn({ event: 'handshake-refused', reason, client, spiffeId: identity }, sentence);
   };
   const accept = (socket: TLSSocket): void => {
-    const peer = socket.remoteAddress;
+    const client = socket.remoteAddress;
     // After an error of HTTP/2 the session hands its error on to the socket.
     socket.on('error', (error) => {
       const reason = systemErrorCode(error) ?? 'unknown';
       metrics.connectionsFailed.inc({ reason });
-      if (mayLog()) logger.warn({ event: 'connection-failed', reason, peer }, error.message);
+      if (mayLog()) logger.warn({ event: 'connection-failed', reason, client }, error.message);
     });
     if (socket.alpnProtocol !== 'h2') {
-      refused('no-common-protocol', peer);
+      refused('no-common-protocol', client);
       socket.destroy();
       return;
     }
     const share = shareOf(socket);
     const denied = descriptors.take(share);
     if (denied !== undefined) {
-      refused(denied, peer, share.holder);
+      refused(denied, client, share.holder);
       socket.destroy();
       return;
     }
@@ -155,7 +159,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   });
   const { address, port } = await listen(tlsServer, { name: 'grpc', host, port: options.port });
   logger.info(
-    { event: 'listening', name: 'grpc', address, port },
+    { event: 'listening', listener: 'grpc', address, port },
     `gRPC served on ${formatHostPort(address, port)}`,
   );
   return {

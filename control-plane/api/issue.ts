@@ -141,8 +141,8 @@ export function createIssueHandler(
       } catch (thrown) {
         const { reason, error } = toRefusal(thrown, clock.epochMs());
         metrics.issueRefused.inc({ reason });
-        const [peer, spiffeId] = [call.getPeer(), request.spiffeId.slice(0, MAX_LOGGED)];
-        const line = { event: 'issue-refused', reason, peer, spiffeId };
+        const [client, spiffeId] = [call.getPeer(), request.spiffeId.slice(0, MAX_LOGGED)];
+        const line = { event: 'issue-refused', reason, client, spiffeId };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'issuing failed');
         else if (mayLog()) logger.warn(line, `refused a certificate: ${error.message}`);
         callback(error);

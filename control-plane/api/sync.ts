@@ -63,7 +63,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   const refuse = (call: Call, thrown: unknown): void => {
     const { reason, error } = toRefusal(thrown, clock.epochMs());
     metrics.callsRefused.inc({ service: 'discovery', reason });
-    const line = { event: 'sync-refused', reason, peer: call.getPeer() };
+    const line = { event: 'sync-refused', reason, client: call.getPeer() };
     if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a Sync stream failed');
     else if (mayLog()) logger.warn(line, `ended a Sync stream: ${error.message}`);
     call.emit('error', error);
@@ -71,7 +71,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   /** An end that belongs to the life of a stream is no refusal. */
   const finish = (call: Call, planned: RequestError): void => {
     const { reason, error } = toRefusal(planned, clock.epochMs());
-    logger.debug({ event: 'sync-ended', reason, peer: call.getPeer() }, error.message);
+    logger.debug({ event: 'sync-ended', reason, client: call.getPeer() }, error.message);
     call.emit('error', error);
   };
   const stopListening = view.onChange(() => {

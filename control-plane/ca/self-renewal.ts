@@ -46,16 +46,19 @@ export function startSelfRenewal(options: SelfRenewalOptions): SelfRenewal {
     try {
       await renew();
       failures = 0;
-      logger.info({ event: 'own-certificate-renewed', name }, `the ${name} was renewed`);
+      logger.info(
+        { event: 'own-certificate-renewed', credential: name },
+        `the ${name} was renewed`,
+      );
       schedule(lifetimeMs / 2);
     } catch (error) {
       failures += 1;
-      const nextTryMs = fullJitterMs(failures, RETRY);
+      const retryInMs = Math.round(fullJitterMs(failures, RETRY));
       logger.error(
-        { event: 'own-certificate-renewal-failed', name, nextTryMs, err: error },
+        { event: 'own-certificate-renewal-failed', credential: name, retryInMs, err: error },
         `the ${name} could not be renewed, the present one stays: ${describeError(error)}`,
       );
-      schedule(nextTryMs);
+      schedule(retryInMs);
     } finally {
       running = false;
     }

@@ -93,7 +93,7 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
   server.on('tlsClientError', (_error, socket) => void socket.destroy());
   const { port, address } = await listen(server, { name: 'bundle', host, port: options.port });
   logger.info(
-    { event: 'listening', name: 'bundle', address, port },
+    { event: 'listening', listener: 'bundle', address, port },
     `the trust bundle is served on https://${formatHostPort(address, port)}`,
   );
   return {

@@ -99,7 +99,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
       if (!isSame(next, bundle)) {
         await write([putBundle(next)]);
         logger.info(
-          { event: 'federated-bundle-refreshed', trustDomain, roots: next.roots.length },
+          { event: 'federated-bundle-refreshed', trustDomain, rootCount: next.roots.length },
           `${trustDomain} has another bundle, of ${next.roots.length} roots`,
         );
       }
@@ -163,7 +163,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     followed.set(trustDomain, one);
     follow(one, nextRefreshMs(bundle.refreshHintSeconds, false));
     logger.warn(
-      { event: 'federated', trustDomain, roots: bundle.roots.length },
+      { event: 'federated', trustDomain, rootCount: bundle.roots.length },
       `workloads of ${trustDomain} are believed by its ${bundle.roots.length} roots`,
     );
     return one.federation;

@@ -62,7 +62,7 @@ export async function followConfigFile(
     complaint = what;
     const { version } = configs.current();
     logger.error(
-      { event: 'mesh-config-invalid', path, version, err: error },
+      { event: 'mesh-config-invalid', path, configVersion: version, err: error },
       `${what}; version ${version} of the mesh configuration stays in force`,
     );
   };

@@ -93,7 +93,7 @@ export async function openMeshConfigStore(
     currentRevision = nextRevision;
     const { version, origin } = next;
     logger.info(
-      { event: 'mesh-config-changed', version, origin },
+      { event: 'mesh-config-changed', configVersion: version, origin },
       `version ${version} of the mesh configuration is in force (${origin})`,
     );
     for (const listener of listeners) listener(next);

@@ -109,12 +109,12 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
       const rules = policy.policy.rules.length;
       saved.takePolicy(policy);
       const sentence = `the policy of version ${version} of the mesh configuration is in force`;
-      logger.info({ event: 'policy-taken', version, rules }, sentence);
+      logger.info({ event: 'policy-taken', configVersion: version, ruleCount: rules }, sentence);
       return true;
     } catch (error) {
       saved.policyMissed();
       logger.error(
-        { event: 'policy-refused', version },
+        { event: 'policy-refused', configVersion: version },
         `the policy from the control plane is not used: ${describeError(error)}`,
       );
       return false;
@@ -126,7 +126,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
       await settings.onBundle(fromBundleMessage(message, trustDomain));
     } catch (error) {
       logger.error(
-        { event: 'bundle-refused', version: message.version },
+        { event: 'bundle-refused', bundleVersion: message.version },
         `the trust bundle from the control plane is not used: ${describeError(error)}`,
       );
     }
@@ -137,7 +137,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     setTried();
     if (lost !== undefined || lastReport === undefined) {
       logger.info(
-        { event: 'sync-connected', controlPlane: target, version: view.version },
+        { event: 'sync-connected', controlPlane: target, viewVersion: view.version },
         'connected to the control plane',
       );
     }
@@ -148,7 +148,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     report(stream);
   }
 
-  function onLost(error: RpcError, nextTryMs: number): void {
+  function onLost(error: RpcError, retryInMs: number): void {
     settings.onLost?.(error);
     setTried();
     const nowMs = clock.monotonicMs();
@@ -156,7 +156,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     if (known && lost !== undefined && nowMs - lost.loggedMs < LOST_LOG_INTERVAL_MS) return;
     lost = { reason: error.code, loggedMs: nowMs };
     logger.warn(
-      { event: 'sync-lost', reason: error.code, controlPlane: target, nextTryMs },
+      { event: 'sync-lost', reason: error.code, controlPlane: target, retryInMs },
       `no Sync stream, the view of the mesh stays as it is: ${describeError(error)}`,
     );
   }

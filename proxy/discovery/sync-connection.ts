@@ -1,6 +1,6 @@
 import { fullJitterMs } from '../../common/backoff.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
-import type { RpcError } from '../../common/rpc/rpc-error.ts';
+import { askedToWaitMs, type RpcError } from '../../common/rpc/rpc-error.ts';
 import type { SyncStream } from './sync-stream.ts';
 
 /**
@@ -45,7 +45,7 @@ export interface SyncConnectionSettings {
   readonly open: () => SyncStream;
   readonly onLive: (stream: SyncStream) => void;
   /** There is no stream any more, or still none. */
-  readonly onLost: (error: RpcError, nextTryMs: number) => void;
+  readonly onLost: (error: RpcError, retryInMs: number) => void;
 }
 
 /** Keeps one stream open. */
@@ -84,10 +84,11 @@ export function createSyncConnection(settings: SyncConnectionSettings): SyncConn
   }
 
   function wait(failures: number, error: RpcError): void {
-    const delayMs = fullJitterMs(failures, BACKOFF, random);
+    const ownMs = Math.round(fullJitterMs(failures, BACKOFF, random));
+    const delayMs = Math.max(ownMs, askedToWaitMs(error));
     const timer = clock.after(delayMs, () => connect(failures));
     enter({ kind: 'waiting', failures, timer });
-    onLost(error, clock.epochMs() + delayMs);
+    onLost(error, delayMs);
   }
 
   return {

@@ -86,7 +86,7 @@ export function createRefuseConnection(
     const client = socket.remoteAddress;
     resetSocket(socket);
     if (!mayLog()) return;
-    const line = { event: 'connection-refused', name, client, reason, ...details };
+    const line = { event: 'connection-refused', listener: name, client, reason, ...details };
     logger.warn(line, `ended a connection to ${name}: ${sentence ?? reason}`);
   };
 }

@@ -37,7 +37,7 @@ export function createTlsBehaviour(
         if ((await bridge(secured.socket, stream)) === 'broken') resetSocket(socket);
       } catch (error) {
         const sentence = `a connection to ${backend.service} failed: ${describeError(error)}`;
-        logger.debug({ event: 'connection-failed', name }, sentence);
+        logger.debug({ event: 'connection-failed', listener: name }, sentence);
         resetSocket(socket);
       }
     },

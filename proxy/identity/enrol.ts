@@ -6,7 +6,7 @@ import { parseJoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { formatAddress, type ServerAddress } from '../../common/rpc/channel.ts';
 import { pinRoot } from '../../common/rpc/pin.ts';
-import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
+import { askedToWaitMs, isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
 import { issue, type Issued } from './issue.ts';
 import type { TokenSource } from './token-source.ts';
 
@@ -61,7 +61,8 @@ export async function enrol(settings: EnrolSettings): Promise<Issued> {
         throw error;
       }
       report.failed(error);
-      await pause(fullJitterMs(attempt, BACKOFF, random), settings);
+      const ownMs = fullJitterMs(attempt, BACKOFF, random);
+      await pause(Math.max(ownMs, askedToWaitMs(error)), settings);
     }
   }
 }

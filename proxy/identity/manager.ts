@@ -138,9 +138,9 @@ export async function createIdentityManager(
         `the certificate is valid until ${until} and will be renewed at ${next}`,
       );
     },
-    onFailure(error, nextTryMs) {
+    onFailure(error, retryInMs) {
       metrics.renewalFailed(codeOf(error));
-      logFailure(settings, error, expiresMs(identities.current()), nextTryMs);
+      logFailure(settings, error, expiresMs(identities.current()), retryInMs);
     },
   });
   function noteRefusal(error: unknown): boolean {
@@ -187,11 +187,11 @@ function logFailure(
   { clock, logger }: IdentityManagerSettings,
   error: unknown,
   notAfterMs: number,
-  nextTryMs: number,
+  retryInMs: number,
 ): void {
-  const fields = { event: 'renewal-failed', reason: codeOf(error), notAfterMs, nextTryMs };
+  const fields = { event: 'renewal-failed', reason: codeOf(error), notAfterMs, retryInMs };
   const at = new Date(notAfterMs).toISOString();
-  const next = `next try in ${Math.round((nextTryMs - clock.epochMs()) / 100) / 10} s`;
+  const next = `next try in ${Math.round(retryInMs / 100) / 10} s`;
   if (notAfterMs > clock.epochMs()) {
     logger.warn(
       fields,

@@ -1,7 +1,7 @@
 import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
-import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
+import { askedToWaitMs, isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
 import { issue, type Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import type { WorkloadIdentity } from './source.ts';
@@ -60,7 +60,8 @@ export async function recover(
           `waiting for the control plane to renew an expired certificate: ${describeError(error)}`,
         );
       }
-      await sleep(clock, fullJitterMs(attempt, BACKOFF, random), signal).catch((cause: unknown) => {
+      const delayMs = Math.max(fullJitterMs(attempt, BACKOFF, random), askedToWaitMs(error));
+      await sleep(clock, delayMs, signal).catch((cause: unknown) => {
         throw new RpcError('cancelled', 'the renewal was not waited for', { cause });
       });
     }

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../common/clock.ts';
 import type { WorkloadIdentity } from './source.ts';
+import { askedToWaitMs } from '../../common/rpc/rpc-error.ts';
 import { expiresMs, retryDelayMs } from './schedule.ts';
 
 /**
@@ -35,7 +36,7 @@ export interface RenewalLoopSettings {
   readonly isUseless: () => boolean;
   /** One try; when it resolves, `current` returns the new identity. */
   readonly renew: (signal: AbortSignal) => Promise<void>;
-  readonly onFailure: (error: unknown, nextTryMs: number) => void;
+  readonly onFailure: (error: unknown, retryInMs: number) => void;
   /** Called whenever a renewal was scheduled. */
   readonly onScheduled: (dueMs: number) => void;
 }
@@ -82,11 +83,11 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
 
   function backOff(failures: number, error: unknown): void {
     const remainingMs = settings.isUseless() ? 0 : expiresMs(current()) - clock.epochMs();
-    const delayMs = retryDelayMs(failures, remainingMs, random);
+    const delayMs = Math.max(retryDelayMs(failures, remainingMs, random), askedToWaitMs(error));
     const timer = clock.after(delayMs, () => renew(failures));
     const dueMs = clock.epochMs() + delayMs;
     enter({ kind: 'backing-off', failures, dueMs, timer });
-    onFailure(error, dueMs);
+    onFailure(error, delayMs);
   }
 
   return {

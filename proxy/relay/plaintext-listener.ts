@@ -54,7 +54,7 @@ export async function listenPlaintext(
     onRefused(reason);
     const why = describeError(descriptorError(reason, descriptors));
     const sentence = `refused a connection to the ${target.name} port: ${why}`;
-    line(reason, { event: 'descriptors-used-up', name: target.name, sentence });
+    line(reason, { event: 'descriptors-used-up', listener: target.name, sentence });
   };
   const server = net.createServer(
     { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
@@ -71,13 +71,13 @@ export async function listenPlaintext(
   // Workers take what the system deals out: handing on each of many short connections would cost more.
   const { address, port } = await listen(server, { ...target, shared: cluster.isWorker });
   logger.info(
-    { event: 'listening', name: target.name, address, port, ...fields },
+    { event: 'listening', listener: target.name, address, port, ...fields },
     announcement(formatHostPort(address, port)),
   );
   // accept() can fail for want of file descriptors: the listener goes on when there are some again.
   server.on('error', (error) => {
     const sentence = `could not accept a connection to the ${target.name} port: ${error.message}`;
-    logger.error({ event: 'accept-failed', name: target.name }, sentence);
+    logger.error({ event: 'accept-failed', listener: target.name }, sentence);
   });
   const refuse = (): void => void server.close();
   const force = (): void => {

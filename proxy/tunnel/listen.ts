@@ -254,7 +254,7 @@ export async function listenTunnels(
     refusals.refuse(reason, { sentence, address });
   }
 
-  logger.info({ event: 'listening', name: 'hbone', address: options.host, port }, 'listening');
+  logger.info({ event: 'listening', listener: 'hbone', address: options.host, port }, 'listening');
   const listener: TunnelListener = {
     port,
     get openTunnels() {

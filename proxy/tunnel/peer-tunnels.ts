@@ -251,18 +251,18 @@ export class PeerTunnels {
     const { limits, random, logger, target } = this.#options;
     this.#failures += 1;
     const bounds = { baseMs: limits.redialBaseMs, capMs: limits.redialCapMs };
-    const nextTryMs = fullJitterMs(this.#failures, bounds, random);
+    const retryInMs = Math.round(fullJitterMs(this.#failures, bounds, random));
     logger.warn(
       {
         event: 'dial-failed',
         peer: target.expect.uri,
         attempt: this.#failures,
-        nextTryMs,
+        retryInMs,
         err: error,
       },
       `no tunnel to ${target.expect.uri}: ${describeError(error)}`,
     );
-    this.#reconcileAfter(nextTryMs);
+    this.#reconcileAfter(retryInMs);
   }
 
   #join(tunnel: Tunnel, madeWith: WorkloadIdentity): void {

@@ -194,10 +194,10 @@ export class Crew {
       this.#failed.abort(new WorkersError('workers-dying', sentence, { hint }));
       return;
     }
-    const delayMs = fullJitterMs(this.#endsMs.length, RESTART, random);
+    const delayMs = Math.round(fullJitterMs(this.#endsMs.length, RESTART, random));
     const sentence = `worker ${number} ended ${how}, and its connections with it; it is started again`;
     logger.error(
-      { event: 'worker-ended', worker: number, workerPid: member.pid, nextTryMs: delayMs },
+      { event: 'worker-ended', worker: number, workerPid: member.pid, retryInMs: delayMs },
       sentence,
     );
     const timer = clock.after(delayMs, () => void this.#start(number));

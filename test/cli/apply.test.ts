@@ -89,8 +89,8 @@ test.serial('a control plane that follows a file takes no other configuration', 
   t.is((await mesh.admin(['rollback'])).code, 1);
   const { process } = mesh.controlPlane;
   await writeFile(file, 'authorization: {allow: mesh}\n');
-  await process.logged('mesh-config-changed', (line) => line['version'] === 2);
+  await process.logged('mesh-config-changed', (line) => line['configVersion'] === 2);
   await writeFile(file, 'nonsense: true\n');
-  await process.logged('mesh-config-invalid', (line) => line['version'] === 2);
+  await process.logged('mesh-config-invalid', (line) => line['configVersion'] === 2);
   t.is((await mesh.controlPlane.metrics()).sum('hauberk_mesh_config_valid'), 0);
 });

@@ -27,7 +27,7 @@ const args = (dataDir: string, ...more: string[]): string[] => [
 ];
 
 async function grpcPort(process: HauberkProcess): Promise<number> {
-  const line = await process.logged('listening', (candidate) => candidate['name'] === 'grpc');
+  const line = await process.logged('listening', (candidate) => candidate['listener'] === 'grpc');
   await process.logged('ready');
   return Number(line['port']);
 }

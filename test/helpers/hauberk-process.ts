@@ -78,6 +78,8 @@ export function startHauberk(
       // A process that was killed may have left half a line.
       if (!line.startsWith('{') || !line.endsWith('}')) return;
       const parsed = JSON.parse(line) as LogLine;
+      // Programs that read logs refuse a line in which a key stands twice; JSON.parse takes the last.
+      if (JSON.stringify(parsed).length < line.length) throw new Error(`a key twice in ${line}`);
       log.push(parsed);
       for (const notify of waiting) notify(parsed);
     });
@@ -115,7 +117,7 @@ export function startHauberk(
       }
     },
     async port(name) {
-      const line = await self.logged('listening', (candidate) => candidate['name'] === name);
+      const line = await self.logged('listening', (candidate) => candidate['listener'] === name);
       return Number(line['port']);
     },
     async end(signal = 'SIGTERM') {

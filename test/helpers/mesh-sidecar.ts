@@ -68,7 +68,7 @@ export async function watchSidecar(
   const upstreamPorts = [
     ...new Set(
       process.log
-        .filter((line) => line.event === 'listening' && line['name'] === 'upstream')
+        .filter((line) => line.event === 'listening' && line['listener'] === 'upstream')
         .map((line) => Number(line['port'])),
     ),
   ];

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../../common/clock.ts';
-import { describeError } from '../../../common/errors.ts';
 import type { StoredLease } from './leases-table.ts';
 
 /** After a failure to delete the keys of an expired lease (a full disk, say). */
@@ -107,8 +106,8 @@ export class LeaseTimers {
         {
           event: 'lease-end-failed',
           lease: id,
-          reason: describeError(error),
-          nextTryMs: clock.epochMs() + RETRY_MS,
+          retryInMs: RETRY_MS,
+          err: error,
         },
         'the keys of an expired lease could not be deleted; they stay until the next try',
       );

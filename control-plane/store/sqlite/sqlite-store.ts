@@ -88,7 +88,10 @@ class SqliteStore implements SnapshotStore {
     const leases = this.#tables.leases.all();
     for (const lease of leases) this.#leases.start(lease);
     const { revision } = this.#queue.state;
-    logger.info({ event: 'store-opened', path, revision, leases: leases.length }, 'store is open');
+    logger.info(
+      { event: 'store-opened', path, revision, leaseCount: leases.length },
+      'store is open',
+    );
   }
 
   async get(key: string): Promise<Entry | undefined> {

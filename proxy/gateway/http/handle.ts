@@ -103,6 +103,6 @@ function report(
   if (!mayLog()) return;
   const cause = error instanceof Refused ? error.cause : error;
   const detail = cause === undefined ? '' : `: ${describeError(cause)}`;
-  const line = { event: 'request-refused', name, reason, host: exchange.head.host };
+  const line = { event: 'request-refused', listener: name, reason, host: exchange.head.host };
   logger.warn(line, `a request to ${name} was refused (${reason})${detail}`);
 }

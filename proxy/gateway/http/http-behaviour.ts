@@ -56,7 +56,7 @@ export function createHttpBehaviour(
     metrics.requestRefused(reason);
     const client = connections.get(socket)?.address;
     if (!mayLog()) return;
-    const line = { event: 'request-refused', name, reason, client };
+    const line = { event: 'request-refused', listener: name, reason, client };
     logger.warn(line, `a request to ${name} was refused: ${reason}`);
   };
   const reset = (socket: Duplex): void => {

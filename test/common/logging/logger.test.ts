@@ -110,3 +110,29 @@ test('a full disk under standard output throws at nobody who logs, and the lines
   t.is(stderr, 'it goes on');
   t.is(status, 0);
 });
+
+test('a field never writes a key of the line a second time, and numbers are whole', (t) => {
+  const lines: string[] = [];
+  const logger = createLogger({
+    name: 'sample',
+    level: 'info',
+    worker: 2,
+    pretty: false,
+    destination: { write: (line) => void lines.push(line) },
+  });
+  logger.info(
+    { event: 'a', name: 'x', level: 'y', time: 1, msg: 'z', worker: 3, waitMs: 0.6 },
+    'm',
+  );
+  const [line = ''] = lines;
+  t.is(JSON.stringify(JSON.parse(line)).length, line.trimEnd().length, 'no key twice');
+  t.like(JSON.parse(line), {
+    name: 'sample',
+    worker: 2,
+    level: 'info',
+    msg: 'm',
+    nameField: 'x',
+    workerField: 3,
+    waitMs: 1,
+  });
+});

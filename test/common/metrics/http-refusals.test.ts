@@ -49,7 +49,7 @@ test('what is not HTTP is refused, counted and logged, and a request beside it i
     'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n',
   );
   t.is(await refused('not-http'), 1);
-  t.like(log.of('http-refused')[0], { reason: 'not-http', name: 'http', peer: '127.0.0.1' });
+  t.like(log.of('http-refused')[0], { reason: 'not-http', listener: 'http', client: '127.0.0.1' });
   t.regex(await say('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'), /served$/);
   t.is(log.of('http-refused').length, 1);
 });

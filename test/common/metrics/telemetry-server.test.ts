@@ -33,10 +33,10 @@ async function start(t: ExecutionContext, overrides: Partial<TelemetryServerOpti
 
 test('it says where it listens', async (t) => {
   const { server, lines } = await start(t, { name: 'http' });
-  const { event, name, address, port } = JSON.parse(lines[0] ?? '');
+  const { event, listener, address, port } = JSON.parse(lines[0] ?? '');
   t.deepEqual(
-    { event, name, address, port },
-    { event: 'listening', name: 'http', address: '127.0.0.1', port: server.port },
+    { event, listener, address, port },
+    { event: 'listening', listener: 'http', address: '127.0.0.1', port: server.port },
   );
 });
 

@@ -108,7 +108,7 @@ export async function openGatewayUnderTest(
     routed,
     port(listener) {
       const line = log.lines.findLast(
-        ({ event, name }) => event === 'listening' && name === listener,
+        (one) => one.event === 'listening' && one['listener'] === listener,
       );
       return Number(line?.['port']);
     },

@@ -37,7 +37,7 @@ test('a body that is late is 408, and the connection goes on', async (t) => {
     return String(answer[':status']);
   };
   t.is(await ask('half', false), '408');
-  t.like(gateway.log.of('request-refused'), [{ reason: 'too-late', name: 'web' }]);
+  t.like(gateway.log.of('request-refused'), [{ reason: 'too-late', listener: 'web' }]);
   t.is(await ask('all of it', true), '200');
   t.deepEqual(
     app.seen.map(({ body }) => body),

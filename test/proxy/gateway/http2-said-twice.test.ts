@@ -76,6 +76,6 @@ test('a field of a request to a service that speaks HTTP/2: 400', async (t) => {
     return response.statusCode;
   };
   t.is(await status(['User-Agent', 'a', 'User-Agent', 'b']), 400);
-  t.like(gateway.log.of('request-refused'), [{ reason: 'malformed', name: 'web' }]);
+  t.like(gateway.log.of('request-refused'), [{ reason: 'malformed', listener: 'web' }]);
   t.not(await status(['User-Agent', 'a']), 400);
 });

@@ -227,7 +227,7 @@ async function failsClosed(
 ): Promise<void> {
   const { gateway, ask, peer, outsideMetrics } = await world(t, changes);
   t.is(await ask(), `${answer}\n`);
-  t.like(gateway.log.of('request-refused'), [{ reason, name: 'web', host: 'www.example.com' }]);
+  t.like(gateway.log.of('request-refused'), [{ reason, listener: 'web', host: 'www.example.com' }]);
   const refused = 'hauberk_gateway_requests_refused_total';
   t.is((await gateway.metrics()).sum(refused, { listener: 'web', reason }), 1);
   await eventually('it is counted as a failed connection', async () => {

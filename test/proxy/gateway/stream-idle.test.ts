@@ -91,7 +91,7 @@ test('HTTP/2: both directions stay open while something moves, and are reset whe
   await within('it is reset', closed);
   t.is(request.rstCode, http2.constants.NGHTTP2_INTERNAL_ERROR);
   t.is(await idle(), 1);
-  t.like(gateway.log.of('request-refused'), [{ reason: 'stream-idle', name: 'web' }]);
+  t.like(gateway.log.of('request-refused'), [{ reason: 'stream-idle', listener: 'web' }]);
   const other = session.request({ ':path': '/' });
   t.is((await within('others go on', once(other, 'response')))[0][':status'], 200);
 });

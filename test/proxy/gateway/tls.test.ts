@@ -159,7 +159,7 @@ for (const [what, listener, workload, sentence] of [
     await t.throwsAsync(get(listener, trust(workload)));
     t.is(app.seen.length, before);
     const line = gateway.log.of('connection-refused').at(-1);
-    t.like(line, { name: listener, reason: 'client-certificate' });
+    t.like(line, { listener, reason: 'client-certificate' });
     t.regex(String(line?.msg), new RegExp(sentence));
   });
 }

@@ -103,7 +103,7 @@ test('a warm target is dialled again, with backoff, when its tunnel dies', async
     return web.lines.find(({ event }) => event === 'dial-failed');
   });
   const failure = web.lines.find(({ event }) => event === 'dial-failed');
-  t.like(failure, { attempt: 1, nextTryMs: 250 });
+  t.like(failure, { attempt: 1, retryInMs: 250 });
 });
 
 test('a forgotten target drains: what is under way lives on, nothing is dialled', async (t) => {

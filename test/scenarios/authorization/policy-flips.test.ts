@@ -64,7 +64,7 @@ test('what is not allowed any more is cut, and nothing else', async (t) => {
     t.is(end, 'reset', 'nobody takes it for an orderly end');
     const changed = await mesh.controlPlane.process.logged(
       'mesh-config-changed',
-      (line) => line['version'] === version,
+      (line) => line['configVersion'] === version,
     );
     const tookMs = atMs - Date.parse(String(changed['time']));
     t.log(`cut ${tookMs} ms after the change`);

@@ -148,7 +148,8 @@ requires('nginx', 'openssl')('what is wrong with TLS is said, each by its name',
   const doorTo = (peer: string): number =>
     Number(
       gateway.process.log.find(
-        (line) => line.event === 'listening' && line['name'] === 'egress' && line['peer'] === peer,
+        (line) =>
+          line.event === 'listening' && line['listener'] === 'egress' && line['peer'] === peer,
       )?.['port'],
     );
 
