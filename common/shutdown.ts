@@ -2,30 +2,53 @@ import type { Logger } from 'pino';
 
 /** What the operating system was told to tell this process. */
 export interface Shutdown extends Disposable {
-  /** Aborted at the first SIGTERM or SIGINT: end in an orderly way. */
+  /** Aborted at the first SIGTERM or SIGINT, or SIGHUP where that does not reload: end in an orderly way. */
   readonly asked: AbortSignal;
-  /** Aborted at the second one: whoever asks twice does not want to wait for what is under way. */
+  /** Aborted at the second SIGTERM or SIGINT: whoever asks twice does not want to wait for what is under way. */
   readonly hurried: AbortSignal;
 }
 
-/** Listens for SIGTERM and SIGINT until it is disposed of. */
-export function listenForShutdown(logger: Logger): Shutdown {
+/** What a program does at signals besides its end. */
+export interface SignalOptions {
+  /** Called at SIGHUP, by a program that follows files; without it SIGHUP ends the program in order. */
+  readonly onReload?: (() => void) | undefined;
+}
+
+/** Listens for SIGTERM, SIGINT and SIGHUP until it is disposed of. */
+export function listenForShutdown(logger: Logger, { onReload }: SignalOptions = {}): Shutdown {
   const asked = new AbortController();
   const hurried = new AbortController();
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (asked.signal.aborted) {
-      logger.warn({ event: 'hurried', signal }, `${signal} again: ending what is under way`);
-      hurried.abort();
-      return;
-    }
+  const ask = (signal: NodeJS.Signals): void => {
     logger.info({ event: 'stopping', signal }, `${signal}: draining`);
     asked.abort();
   };
-  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (!asked.signal.aborted) {
+      ask(signal);
+      return;
+    }
+    logger.warn({ event: 'hurried', signal }, `${signal} again: ending what is under way`);
+    hurried.abort();
+  };
+  const onHangUp = (signal: NodeJS.Signals): void => {
+    // A terminal that is closed sends several, and systemd may send one after its SIGTERM: no hurry.
+    if (asked.signal.aborted) return;
+    if (onReload === undefined) {
+      ask(signal);
+      return;
+    }
+    logger.info(
+      { event: 'reloading', signal },
+      `${signal}: reading the files again that are followed`,
+    );
+    onReload();
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onHangUp);
   return {
     asked: asked.signal,
     hurried: hurried.signal,
-    [Symbol.dispose]: () => void process.off('SIGTERM', onSignal).off('SIGINT', onSignal),
+    [Symbol.dispose]: () =>
+      void process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangUp),
   };
 }
 

@@ -41,7 +41,7 @@ const SPEC: CommandSpec<typeof controlPlaneSettings> = {
   ],
 };
 
-/** Runs a control plane until SIGTERM or SIGINT; resolves with the exit code. */
+/** Runs a control plane until SIGTERM or SIGINT, or SIGHUP when it follows no file; resolves with the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { stdout, stderr } = process;
   return await runCommand(SPEC, { argv, env, stdout, stderr }, serve);
@@ -87,13 +87,19 @@ async function serve(settings: ControlPlaneSettings): Promise<number> {
   const logger = createLogger({ name: 'control-plane', level: settings.logLevel });
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
-  using shutdown = listenForShutdown(logger);
+  // Until it serves there is nothing to read again.
+  let reload = (): void => {};
+  const followsFiles = settings.meshConfig !== undefined || settings.issuerCert !== undefined;
+  using shutdown = listenForShutdown(logger, {
+    onReload: followsFiles ? () => reload() : undefined,
+  });
   const { asked, hurried } = shutdown;
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
   hurried.addEventListener('abort', exitAtOnce);
   try {
     const { unlockKeyFile, unlockPassphrase, ...rest } = settings;
-    const dependencies = { clock: systemClock, logger, guard };
+    const onReload = (given: () => void): void => void (reload = given);
+    const dependencies = { clock: systemClock, logger, guard, onReload };
     const unlockKey = unlockKeyOf({ unlockKeyFile, unlockPassphrase });
     const controlPlane = await startLockable(rest, dependencies, unlockKey);
     net.serving();

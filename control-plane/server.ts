@@ -42,6 +42,7 @@ import { followRootChanges } from './server-root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
 import { keepAdminFile, openServerCertificate } from './ca/own-certificates.ts';
 import { followConfigFile } from './policy/config-file.ts';
+import type { FollowedFile } from '../common/followed-file.ts';
 import { openMeshConfigStore } from './policy/mesh-config-store.ts';
 import { openMeshView } from './registry/mesh-view.ts';
 import { toSidecarFact } from './registry/sidecar-fact.ts';
@@ -61,6 +62,8 @@ export interface ControlPlaneDependencies {
   readonly logger: Logger;
   /** Whatever is not awaited runs under it. */
   readonly guard: CountingGuard;
+  /** Is told how to read again, at once, what is followed. */
+  readonly onReload?: (reload: () => void) => void;
 }
 
 /** Everything but what the logger was made with, and what the keys are unlocked with. */
@@ -116,8 +119,10 @@ export async function startControlPlane(
   const upstream = upstreamPaths(settings);
   const first = await readUpstreamIssuer(upstream, source);
   const authorities = await openAuthoritySource({ ...source, first });
+  const followed: FollowedFile[] = [];
   if (upstream !== undefined) {
-    use(await followUpstreamIssuer(upstream, first, { authorities, trustDomain, clock, logger }));
+    const options = { authorities, trustDomain, clock, logger };
+    followed.push(use(await followUpstreamIssuer(upstream, first, options)));
   }
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
   const renewAfterExpiryMs = settings.renewAfterExpiry * 1000;
@@ -130,6 +135,10 @@ export async function startControlPlane(
     settings.meshConfig === undefined
       ? undefined
       : use(await followConfigFile(settings.meshConfig, { configs, clock, logger }));
+  if (configFile !== undefined) followed.push(configFile);
+  given.onReload?.(() => {
+    for (const file of followed) guard.promise('files', file.reload());
+  });
   const view = use(await openMeshView({ store, clock, logger }));
   const registry = use(await openRegistry({ store, view, clock, logger, turns }));
 

@@ -30,7 +30,7 @@ const SPEC: CommandSpec<typeof KEEPER_SETTINGS> = {
   ],
 };
 
-/** Runs a keeper until SIGTERM or SIGINT; resolves with the exit code. */
+/** Runs a keeper until SIGTERM, SIGINT or SIGHUP; resolves with the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { stdout, stderr } = process;
   return await runCommand(SPEC, { argv, env, stdout, stderr }, runKeeper);

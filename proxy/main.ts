@@ -62,7 +62,7 @@ const GATEWAY_SPEC: CommandSpec<typeof GATEWAY_SETTINGS> = {
   ],
 };
 
-/** Runs a sidecar until SIGTERM or SIGINT; resolves with the exit code. */
+/** Runs a sidecar until SIGTERM, SIGINT or SIGHUP; resolves with the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { stdout, stderr } = process;
   return await runCommand(SPEC, { argv, env, stdout, stderr }, runProxy);
@@ -73,11 +73,11 @@ export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv
   const { stdout, stderr } = process;
   return await runCommand(GATEWAY_SPEC, { argv, env, stdout, stderr }, async (config) => {
     const { gatewayEdge } = await import('./proxy-gateway.ts');
-    const onReload = (reload: () => void): void => void process.on('SIGHUP', reload);
-    // Until the listeners are open there is nothing to read again, and nothing to end for.
-    onReload(() => {});
-    const edge = gatewayEdge({ file: config.config, onReload });
-    return await runMember(memberConfig(config), { name: 'gateway', edge });
+    // Until the listeners are open there is nothing to read again.
+    let reload = (): void => {};
+    const edge = gatewayEdge({ file: config.config, onReload: (given) => (reload = given) });
+    const onReload = (): void => reload();
+    return await runMember(memberConfig(config), { name: 'gateway', edge, onReload });
   });
 }
 
@@ -98,14 +98,19 @@ interface Program {
   /** As log lines name it. */
   readonly name: string;
   readonly edge?: EdgeProgram;
+  /** Called at SIGHUP; without it SIGHUP ends the program in order. */
+  readonly onReload?: () => void;
 }
 
-async function runMember(config: ProxyConfig, { name, ...program }: Program): Promise<number> {
+async function runMember(
+  config: ProxyConfig,
+  { name, onReload, ...program }: Program,
+): Promise<number> {
   requireDescriptors();
   const logger = createLogger({ name, level: config.logLevel });
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
-  using shutdown = listenForShutdown(logger);
+  using shutdown = listenForShutdown(logger, { onReload });
   const { asked, hurried } = shutdown;
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
   hurried.addEventListener('abort', exitAtOnce);

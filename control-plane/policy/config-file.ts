@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
-import type { Closeable } from '../../common/lifecycle.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import type { FollowedFile } from '../../common/followed-file.ts';
 import type { MeshConfigStore } from './mesh-config-store.ts';
 
 /**
@@ -21,7 +21,7 @@ export interface ConfigFileOptions {
 }
 
 /** A file whose contents are in force. */
-export interface ConfigFile extends Closeable {
+export interface ConfigFile extends FollowedFile {
   readonly path: string;
   /** Whether the contents of the file are in force; false while they are wrong or unreadable. */
   readonly valid: boolean;
@@ -67,6 +67,7 @@ export async function followConfigFile(
     );
   };
   const readAgain = async (): Promise<void> => {
+    if (closed) return;
     try {
       await readOnce();
       complaint = undefined;
@@ -75,10 +76,13 @@ export async function followConfigFile(
     }
     if (!closed) schedule();
   };
+  const reload = (): Promise<void> => {
+    reading = reading.then(readAgain);
+    return reading;
+  };
   const schedule = (): void => {
-    timer = clock.after(READ_INTERVAL_MS, () => {
-      reading = readAgain();
-    });
+    timer?.cancel();
+    timer = clock.after(READ_INTERVAL_MS, () => void reload());
   };
 
   try {
@@ -93,6 +97,7 @@ export async function followConfigFile(
     get valid() {
       return valid;
     },
+    reload,
     async close() {
       closed = true;
       timer?.cancel();

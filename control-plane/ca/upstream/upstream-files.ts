@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { describeError } from '../../../common/errors.ts';
-import type { Closeable } from '../../../common/lifecycle.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
+import type { FollowedFile } from '../../../common/followed-file.ts';
 import type { Operation, Store } from '../../store/store.ts';
 import { CA_KEYS, type Authorities, type AuthorityPair } from '../authorities.ts';
 import type { AuthoritySource } from '../authority-source.ts';
@@ -97,7 +97,7 @@ export async function followUpstreamIssuer(
   paths: UpstreamPaths,
   first: AuthorityPair | undefined,
   { authorities, trustDomain, clock, logger }: UpstreamFilesOptions,
-): Promise<Closeable> {
+): Promise<FollowedFile> {
   let closed = false;
   let timer: Timer | undefined;
   let reading: Promise<void> = Promise.resolve();
@@ -115,6 +115,7 @@ export async function followUpstreamIssuer(
     );
   };
   const readAgain = async (): Promise<void> => {
+    if (closed) return;
     try {
       const files = await readFiles(paths);
       if (files.certificate === seen?.certificate && files.privateKey === seen.privateKey) return;
@@ -132,17 +133,21 @@ export async function followUpstreamIssuer(
       );
     }
   };
-  const schedule = (): void => {
-    timer = clock.after(READ_INTERVAL_MS, () => {
-      reading = readAgain().then(() => {
-        if (!closed) schedule();
-      });
+  const reload = (): Promise<void> => {
+    reading = reading.then(readAgain).then(() => {
+      if (!closed) schedule();
     });
+    return reading;
+  };
+  const schedule = (): void => {
+    timer?.cancel();
+    timer = clock.after(READ_INTERVAL_MS, () => void reload());
   };
   if (first === undefined) await readAgain();
   else await install(first);
   schedule();
   return {
+    reload,
     async close() {
       closed = true;
       timer?.cancel();

@@ -49,6 +49,21 @@ test('what the file says is in force, and follows it', async (t) => {
   t.is(configs.current().config.authorization.fallback, 'mesh');
 });
 
+test('a reload reads it without waiting, and the file is followed as before', async (t) => {
+  const { path, configs, follow, until } = await rig(t);
+  await writeFile(path, CLOSED);
+  const file = await follow();
+  await writeFile(path, 'authorization: {allow: mesh}\n');
+  await Promise.all([file.reload(), file.reload()]);
+  t.is(configs.current().version, 2, 'no time has passed');
+  await writeFile(path, CLOSED);
+  await until('the next change is in force', () => configs.current().version === 3);
+  await file.close();
+  await writeFile(path, 'authorization: {allow: mesh}\n');
+  await file.reload();
+  t.is(configs.current().version, 3, 'nothing is followed any more');
+});
+
 test('a bad file keeps the last good one, says so once, and is taken when it is good', async (t) => {
   const { path, configs, follow, until, of } = await rig(t);
   await writeFile(path, CLOSED);
