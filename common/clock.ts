@@ -14,31 +14,96 @@ declare const unit: unique symbol;
 /** Tells the date. It may jump at any time, either way: nothing that waits or ages may ask it. */
 export interface WallClock {
   epochMs(): EpochMs;
+  /**
+   * Calls back soon after the wall clock was set, and after the machine was suspended, until it is cancelled:
+   * the moment to look at a date again that is being waited for.
+   */
+  onStep(listener: () => void): Timer;
 }
 
 /** Measures durations: it never jumps, and stands still while the machine is suspended. */
 export interface MonotonicClock {
   monotonicMs(): MonotonicMs;
-  /** Runs the callback once, after the delay. A pending timer does not keep the process alive. */
+  /**
+   * Runs the callback once, after the delay, however long. A pending timer does not keep the process
+   * alive.
+   */
   after(delayMs: number, callback: () => void): Timer;
 }
 
 /** The only way to time in this code base, so that tests can own it. */
 export interface Clock extends WallClock, MonotonicClock {}
 
+/** A machine that wakes up, or whose clock was set, is noticed within this time. */
+const LOOK_INTERVAL_MS = 1_000;
+
+/**
+ * Smaller steps are left to be: clocks that are steered by NTP drift by half a millisecond a second, and
+ * nothing that is waited for matters by less than this. Several small ones add up.
+ */
+const SMALLEST_STEP_MS = 250;
+
+/** What the watch compares. */
+export type ComparedClocks = Pick<WallClock, 'epochMs'> &
+  Pick<MonotonicClock, 'monotonicMs' | 'after'>;
+
+/**
+ * Notices that the wall clock has moved against the monotonic one: it was set, or the machine was
+ * suspended. Looks while anybody listens, with one timer for all of them.
+ */
+export function createStepWatch(clock: ComparedClocks): WallClock['onStep'] {
+  const listeners = new Set<{ readonly listener: () => void }>();
+  const offset = (): number => clock.epochMs() - clock.monotonicMs();
+  let knownMs = 0;
+  let timer: Timer | undefined;
+  const look = (): void => {
+    timer = clock.after(LOOK_INTERVAL_MS, look);
+    const offsetMs = offset();
+    if (Math.abs(offsetMs - knownMs) < SMALLEST_STEP_MS) return;
+    knownMs = offsetMs;
+    // A listener may stop another one; one that begins now has seen the new time.
+    for (const entry of Array.from(listeners)) if (listeners.has(entry)) entry.listener();
+  };
+  return (listener) => {
+    const entry = { listener };
+    listeners.add(entry);
+    if (timer === undefined) {
+      knownMs = offset();
+      timer = clock.after(LOOK_INTERVAL_MS, look);
+    }
+    return {
+      cancel() {
+        listeners.delete(entry);
+        if (listeners.size > 0) return;
+        timer?.cancel();
+        timer = undefined;
+      },
+    };
+  };
+}
+
 /** The longest delay that a Node.js timer takes; a longer one would fire at once. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** The machine's clock. */
-export const systemClock: Clock = {
+const machine: ComparedClocks = {
   epochMs: () => Date.now() as EpochMs,
   monotonicMs: () => performance.now() as MonotonicMs,
   after(delayMs, callback) {
-    const timeout = setTimeout(callback, Math.min(Math.max(delayMs, 0), MAX_DELAY_MS));
-    timeout.unref();
+    let leftMs = delayMs;
+    let timeout: NodeJS.Timeout;
+    const wait = (): void => {
+      const partMs = Math.min(Math.max(leftMs, 0), MAX_DELAY_MS);
+      leftMs -= partMs;
+      timeout = setTimeout(leftMs > 0 ? wait : callback, partMs);
+      timeout.unref();
+    };
+    wait();
     return { cancel: () => clearTimeout(timeout) };
   },
 };
+
+/** The machine's clock. */
+export const systemClock: Clock = { ...machine, onStep: createStepWatch(machine) };
 
 /** Waits for the delay; rejects with the signal's reason when it is aborted first. */
 export async function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

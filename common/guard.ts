@@ -130,6 +130,7 @@ export function guardedClock(clock: Clock, guard: Guard): Clock {
   return {
     ...clock,
     after: (delayMs, callback) => clock.after(delayMs, guard.listener('timer', callback)),
+    onStep: (listener) => clock.onStep(guard.listener('timer', listener)),
   };
 }
 

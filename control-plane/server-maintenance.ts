@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../common/clock.ts';
+import { afterByEither } from '../common/dates.ts';
 import { describeError } from '../common/errors.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 
@@ -30,7 +31,8 @@ export function startMaintenance(
     if (!closed) schedule();
   };
   const schedule = (): void => {
-    timer = clock.after(INTERVAL_MS, () => void run());
+    // By date as well: an issuer may have passed half of its life while the machine was suspended.
+    timer = afterByEither(clock, INTERVAL_MS, () => void run());
   };
   schedule();
   return {

@@ -67,7 +67,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
   let applied: Promise<void> = Promise.resolve();
 
   function start(message: WorkerStart): void {
-    knowledge = learn(message);
+    knowledge = learn(message, clock);
     opening = open(message, knowledge);
     opening.catch(fail);
   }
@@ -184,7 +184,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
       case 'identity':
       case 'policy':
       case 'view':
-        return take(message, knowledge);
+        return take(message, knowledge, clock);
     }
   }
 }
@@ -197,10 +197,10 @@ interface Knowledge {
   readonly view: MutableMeshView;
 }
 
-function learn({ config, identity, policy, endpoints }: WorkerStart): Knowledge {
+function learn({ config, identity, policy, endpoints }: WorkerStart, clock: Clock): Knowledge {
   const registry = new Registry();
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
-  const identities = createIdentitySource(fromIdentityMessage(identity));
+  const identities = createIdentitySource(fromIdentityMessage(identity, clock));
   const local = localPolicy(localAllowances(config));
   const policies = createPolicySource(identities.current().spiffeId, local);
   if (policy !== undefined) policies.set(policy);
@@ -211,10 +211,10 @@ function learn({ config, identity, policy, endpoints }: WorkerStart): Knowledge 
 
 type News = Extract<ToWorker, { readonly kind: 'identity' | 'policy' | 'view' }>;
 
-function take(news: News, { identities, policies, view }: Knowledge): void {
+function take(news: News, { identities, policies, view }: Knowledge, clock: Clock): void {
   switch (news.kind) {
     case 'identity':
-      return identities.replace(fromIdentityMessage(news.identity), news.identity.change);
+      return identities.replace(fromIdentityMessage(news.identity, clock), news.identity.change);
     case 'policy':
       return policies.set(news.policy);
     case 'view': {

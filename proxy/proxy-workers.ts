@@ -33,7 +33,7 @@ export async function openWorkers(
   const start = (number: number): WorkerStart => ({
     config,
     number,
-    identity: toIdentityMessage(source.current(), 'leaf'),
+    identity: toIdentityMessage(source.current(), 'leaf', clock),
     policy: policies.mesh,
     endpoints: view.endpoints(),
     listeners,
@@ -44,7 +44,7 @@ export async function openWorkers(
   registerWorkerMetrics(registry, crew);
   const stops = [
     source.onChange((identity, change) => {
-      crew.tell({ kind: 'identity', identity: toIdentityMessage(identity, change) });
+      crew.tell({ kind: 'identity', identity: toIdentityMessage(identity, change, clock) });
     }),
     policies.onChange(() => {
       if (policies.mesh !== undefined) crew.tell({ kind: 'policy', policy: policies.mesh });

@@ -151,7 +151,7 @@ export async function startProxy(
       softwareVersion: SOFTWARE_VERSION,
       allow,
       hello: () => placeOf(room, path.hbonePort),
-      report: () => sidecarReport(source, path.traffic()),
+      report: () => sidecarReport(source, path.traffic(), room.clock),
       onBundle: (bundle) => identity.acceptBundle(bundle),
       onTaken: () => identity.standing.accepted(),
       onLost: (error) => identity.refused(error),

@@ -1,6 +1,7 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
+import { atMoment, momentAt } from '../../common/dates.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
@@ -133,7 +134,9 @@ function openStream(
   const helloTimer = clock.after(HELLO_TIMEOUT_MS, () => {
     end(malformed(`Hello within ${HELLO_TIMEOUT_MS / 1000} seconds, got nothing`));
   });
-  const expiryTimer = clock.after(notAfterMs - clock.epochMs(), () => finish(certificateExpired()));
+  const expiryTimer = atMoment(clock, momentAt(clock, notAfterMs), () =>
+    finish(certificateExpired()),
+  );
   const leave = (): void => {
     if (ended) return;
     ended = true;

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
+import { afterByEither } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 
@@ -35,7 +36,8 @@ export function startSelfRenewal(options: SelfRenewalOptions): SelfRenewal {
   let underWay: Promise<void> = Promise.resolve();
   const schedule = (delayMs: number): void => {
     timer?.cancel();
-    if (!closed) timer = clock.after(delayMs, start);
+    // A machine that was suspended past it renews when it wakes.
+    if (!closed) timer = afterByEither(clock, delayMs, start);
   };
   const run = async (): Promise<void> => {
     // What is under way may have begun with what it was made from before.

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../common/clock.ts';
+import { afterByEither } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
@@ -82,7 +83,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     const { trustDomain, url } = one.federation;
     one.timer?.cancel();
     if (url === undefined || closed) return;
-    one.timer = clock.after(delayMs, () => {
+    one.timer = afterByEither(clock, delayMs, () => {
       void turns.take(`federation ${trustDomain}`, () => refresh(one));
     });
   };

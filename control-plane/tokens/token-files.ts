@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
+import { afterByEither } from '../../common/dates.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { TokenFileOrder } from '../config-token-file.ts';
@@ -86,7 +87,8 @@ export async function keepTokenFiles(
   }
 
   function schedule(due: readonly TokenFileOrder[], delayMs: number): void {
-    timer = clock.after(delayMs, () => {
+    // By date as well: the tokens in the files have ended while the machine was suspended.
+    timer = afterByEither(clock, delayMs, () => {
       writing = rewrite(due);
     });
   }

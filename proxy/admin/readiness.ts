@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Health } from '../../common/metrics/telemetry-server.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
-import { expiresMs } from '../identity/schedule.ts';
+import { expiryDateMs, remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { Standing } from '../identity/standing.ts';
 
@@ -27,9 +27,8 @@ export function createReadiness(clock: Clock): Readiness {
   const certificateProblem = (): string | undefined => {
     if (identity === undefined) return 'no certificate yet';
     const current = identity.current();
-    const expiryMs = expiresMs(current);
-    if (clock.epochMs() < expiryMs) return revocationOf(current, standing);
-    return `the certificate expired at ${new Date(expiryMs).toISOString()}`;
+    if (remainingMs(current, clock) > 0) return revocationOf(current, standing);
+    return `the certificate expired at ${new Date(expiryDateMs(current, clock)).toISOString()}`;
   };
   return {
     check(another) {

@@ -1,5 +1,6 @@
+import type { Clock } from '../../common/clock.ts';
 import type { SidecarReport } from '../discovery/sync-settings.ts';
-import { expiresMs } from '../identity/schedule.ts';
+import { expiryDateMs } from '../identity/schedule.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { PlaintextTraffic } from '../interception/plaintext-flows.ts';
 import type { ProxyTotals } from '../metrics.ts';
@@ -16,11 +17,12 @@ export interface Traffic {
 export function sidecarReport(
   identity: IdentitySource,
   { totals, plaintext, outside }: Traffic,
+  clock: Clock,
 ): SidecarReport {
   const current = identity.current();
   return {
     certificateSerial: current.chain[0].serialNumber.toLowerCase(),
-    certificateNotAfterMs: expiresMs(current),
+    certificateNotAfterMs: expiryDateMs(current, clock),
     ...totals,
     plaintext,
     egress: outside,

@@ -6,7 +6,7 @@ import { IdentityError } from './identity-error.ts';
 import type { Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { recover } from './recover.ts';
-import { expiresMs } from './schedule.ts';
+import { expiryDateMs, remainingMs } from './schedule.ts';
 import { warnOfSkew } from './skew.ts';
 import type { StateDirectory, StoredState } from './state-directory.ts';
 
@@ -25,8 +25,8 @@ export async function firstIdentity(
 ): Promise<StoredState> {
   const { clock, logger } = settings;
   const stored = await load(state, settings);
-  if (stored !== undefined && expiresMs(stored.identity) > clock.epochMs()) {
-    const notAfterMs = expiresMs(stored.identity);
+  if (stored !== undefined && remainingMs(stored.identity, clock) > 0) {
+    const notAfterMs = expiryDateMs(stored.identity, clock);
     logger.info(
       { event: 'identity-restored', spiffeId: settings.spiffeId.uri, notAfterMs },
       `took up the certificate of the last run, valid until ${new Date(notAfterMs).toISOString()}`,
@@ -37,7 +37,7 @@ export async function firstIdentity(
   warnOfSkew(logger, issued.skewMs);
   const enrolled = { instanceId: stored?.instanceId ?? randomUUID(), identity: issued.identity };
   await state.save(enrolled);
-  const notAfterMs = expiresMs(issued.identity);
+  const notAfterMs = expiryDateMs(issued.identity, clock);
   logger.info(
     { event: 'enrolled', spiffeId: settings.spiffeId.uri, notAfterMs },
     `enrolled as ${settings.spiffeId.uri}, valid until ${new Date(notAfterMs).toISOString()}`,
@@ -73,11 +73,7 @@ async function load(
   { clock, logger, spiffeId, tokens }: IdentityManagerSettings,
 ): Promise<StoredState | undefined> {
   try {
-    const stored = await state.load(spiffeId);
-    if (stored === undefined) return undefined;
-    // A clock that was set back must not make a certificate live longer than it was given.
-    const receivedMs = Math.min(stored.identity.receivedMs, clock.epochMs());
-    return { ...stored, identity: { ...stored.identity, receivedMs } };
+    return await state.load(spiffeId);
   } catch (error) {
     const corrupt = error instanceof IdentityError && error.code === 'state-corrupt';
     if (!corrupt || (await tokens?.read()) === undefined) throw error;
@@ -91,14 +87,14 @@ async function load(
 }
 
 function tokenMissing(
-  { spiffeId }: IdentityManagerSettings,
+  { clock, spiffeId }: IdentityManagerSettings,
   expired: StoredState | undefined,
   refused: RpcError | undefined,
 ): IdentityError {
   const have =
     expired === undefined
       ? 'no certificate in the state directory'
-      : `only a certificate that expired at ${new Date(expiresMs(expired.identity)).toISOString()}`;
+      : `only a certificate that expired at ${new Date(expiryDateMs(expired.identity, clock)).toISOString()}`;
   const { namespace, service } = spiffeId;
   const why = refused === undefined ? '' : `, and ${refused.message}`;
   return new IdentityError(

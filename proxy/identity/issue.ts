@@ -1,6 +1,7 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import { Metadata } from '@grpc/grpc-js';
-import type { WallClock } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
+import { momentOf } from '../../common/dates.ts';
 import { createCsr } from '../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
@@ -24,7 +25,7 @@ export interface IssueSettings {
   /** Lifetime to ask for; the control plane decides. */
   readonly lifetimeMs?: number;
   readonly timeoutMs: number;
-  readonly clock: WallClock;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -44,7 +45,7 @@ export interface Issued {
 export async function issue(settings: IssueSettings): Promise<Issued> {
   const privateKey = generatePrivateKey();
   const response = await call(settings, privateKey);
-  const receivedMs = settings.clock.epochMs();
+  const received = momentOf(settings.clock);
   const { spiffeId } = settings;
   if (response.bundle === undefined) throw odd('no trust bundle');
   const bundle = fromBundleMessage(response.bundle, spiffeId.trustDomain);
@@ -56,8 +57,8 @@ export async function issue(settings: IssueSettings): Promise<Issued> {
   const lifetimeMs = leaf.validToDate.getTime() - response.serverTimeMs;
   if (!(lifetimeMs > 0)) throw odd('a certificate that has already expired');
   return {
-    identity: { spiffeId, privateKey, chain, bundle, receivedMs, lifetimeMs },
-    skewMs: response.serverTimeMs - receivedMs,
+    identity: { spiffeId, privateKey, chain, bundle, received, lifetimeMs },
+    skewMs: response.serverTimeMs - received.epochMs,
   };
 }
 

@@ -8,7 +8,7 @@ import type { IdentityManagerSettings } from './manager-settings.ts';
 import { createIdentitySource } from './mutable-source.ts';
 import { startRenewalLoop, type RenewalState } from './renewal-loop.ts';
 import { createRenewalTry } from './renewal-try.ts';
-import { expiresMs, hurryDelayMs, renewalDueMs } from './schedule.ts';
+import { expiryDateMs, hurryDelayMs, remainingMs, renewalDelayMs } from './schedule.ts';
 import { warnOfSkew } from './skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
 import { createStanding, type Standing } from './standing.ts';
@@ -49,7 +49,7 @@ export async function createIdentityManager(
   settings: IdentityManagerSettings,
 ): Promise<IdentityManager> {
   const { clock, logger, metrics, random } = settings;
-  const state = await openStateDirectory(settings.stateDirectory);
+  const state = await openStateDirectory(settings.stateDirectory, clock);
   const { instanceId, identity: first } = await firstIdentity(state, settings);
   const identities = createIdentitySource(first);
   const standing = createStanding(() => identities.current().chain[0]);
@@ -115,23 +115,24 @@ export async function createIdentityManager(
     else if (!leadsToFirstRoot(identity)) loop.hurry(hurryDelayMs(identity, random));
   }
 
-  function dueMs(): number {
+  function nextDelayMs(): number {
     const identity = identities.current();
     const late = unfollowed === identity.bundle && !leadsToFirstRoot(identity);
     unfollowed = undefined;
-    return late ? clock.epochMs() + hurryDelayMs(identity, random) : renewalDueMs(identity, random);
+    return late ? hurryDelayMs(identity, random) : renewalDelayMs(identity, clock, random);
   }
 
   const loop = startRenewalLoop({
     clock,
     random,
-    dueMs,
+    delayMs: nextDelayMs,
     current: () => identities.current(),
     isUseless: () => standing.revoked !== undefined,
     renew,
-    onScheduled(nextRenewalMs) {
+    onScheduled(delayMs) {
       const identity = identities.current();
-      const notAfterMs = expiresMs(identity);
+      const notAfterMs = expiryDateMs(identity, clock);
+      const nextRenewalMs = clock.epochMs() + delayMs;
       const [until, next] = [notAfterMs, nextRenewalMs].map((ms) => new Date(ms).toISOString());
       logger.info(
         { event: 'renewal-scheduled', serial: serialOf(identity), notAfterMs, nextRenewalMs },
@@ -140,7 +141,7 @@ export async function createIdentityManager(
     },
     onFailure(error, retryInMs) {
       metrics.renewalFailed(codeOf(error));
-      logFailure(settings, error, expiresMs(identities.current()), retryInMs);
+      logFailure(settings, error, identities.current(), retryInMs);
     },
   });
   function noteRefusal(error: unknown): boolean {
@@ -186,13 +187,14 @@ const REVOKED = { lifetimeMs: 3_000 };
 function logFailure(
   { clock, logger }: IdentityManagerSettings,
   error: unknown,
-  notAfterMs: number,
+  current: WorkloadIdentity,
   retryInMs: number,
 ): void {
+  const notAfterMs = expiryDateMs(current, clock);
   const fields = { event: 'renewal-failed', reason: codeOf(error), notAfterMs, retryInMs };
   const at = new Date(notAfterMs).toISOString();
   const next = `next try in ${Math.round(retryInMs / 100) / 10} s`;
-  if (notAfterMs > clock.epochMs()) {
+  if (remainingMs(current, clock) > 0) {
     logger.warn(
       fields,
       `certificate not renewed, it is valid until ${at}; ${next}: ${describeError(error)}`,

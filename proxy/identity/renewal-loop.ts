@@ -1,7 +1,8 @@
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock, MonotonicMs, Timer } from '../../common/clock.ts';
+import { afterByEither } from '../../common/dates.ts';
 import type { WorkloadIdentity } from './source.ts';
 import { askedToWaitMs } from '../../common/rpc/rpc-error.ts';
-import { expiresMs, retryDelayMs } from './schedule.ts';
+import { remainingMs, retryDelayMs } from './schedule.ts';
 
 /**
  * What the loop does now.
@@ -14,12 +15,12 @@ import { expiresMs, retryDelayMs } from './schedule.ts';
  *     any ── stop() ──> stopped
  */
 export type RenewalState =
-  | { readonly kind: 'waiting'; readonly dueMs: number; readonly timer: Timer }
+  | { readonly kind: 'waiting'; readonly dueMs: MonotonicMs; readonly timer: Timer }
   | { readonly kind: 'renewing'; readonly failures: number; readonly abort: AbortController }
   | {
       readonly kind: 'backing-off';
       readonly failures: number;
-      readonly dueMs: number;
+      readonly dueMs: MonotonicMs;
       readonly timer: Timer;
     }
   | { readonly kind: 'stopped' };
@@ -28,8 +29,8 @@ export type RenewalState =
 export interface RenewalLoopSettings {
   readonly clock: Clock;
   readonly random: () => number;
-  /** When the identity in use is to be renewed, in milliseconds since the epoch. */
-  readonly dueMs: () => number;
+  /** How long the identity in use is good for before it is to be renewed. */
+  readonly delayMs: () => number;
   /** The identity in use. */
   readonly current: () => WorkloadIdentity;
   /** Nobody takes it any more, however long it is valid. */
@@ -38,7 +39,7 @@ export interface RenewalLoopSettings {
   readonly renew: (signal: AbortSignal) => Promise<void>;
   readonly onFailure: (error: unknown, retryInMs: number) => void;
   /** Called whenever a renewal was scheduled. */
-  readonly onScheduled: (dueMs: number) => void;
+  readonly onScheduled: (delayMs: number) => void;
 }
 
 /** A running schedule. */
@@ -62,10 +63,19 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
     state = next;
   }
 
-  function wait(dueMs = settings.dueMs()): RenewalState {
-    const timer = clock.after(dueMs - clock.epochMs(), () => renew(0));
-    settings.onScheduled(dueMs);
-    return { kind: 'waiting', dueMs, timer };
+  // A machine that was suspended past it renews when it wakes.
+  function after(delayMs: number, failures: number): { dueMs: MonotonicMs; timer: Timer } {
+    const dueMs = (clock.monotonicMs() + delayMs) as MonotonicMs;
+    return { dueMs, timer: afterByEither(clock, delayMs, () => renew(failures)) };
+  }
+
+  function wait(delayMs = settings.delayMs()): RenewalState {
+    settings.onScheduled(delayMs);
+    return { kind: 'waiting', ...after(delayMs, 0) };
+  }
+
+  function backingOff(failures: number, delayMs: number): RenewalState {
+    return { kind: 'backing-off', failures, ...after(delayMs, failures) };
   }
 
   function renew(failures: number): void {
@@ -82,11 +92,9 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
   }
 
   function backOff(failures: number, error: unknown): void {
-    const remainingMs = settings.isUseless() ? 0 : expiresMs(current()) - clock.epochMs();
-    const delayMs = Math.max(retryDelayMs(failures, remainingMs, random), askedToWaitMs(error));
-    const timer = clock.after(delayMs, () => renew(failures));
-    const dueMs = clock.epochMs() + delayMs;
-    enter({ kind: 'backing-off', failures, dueMs, timer });
+    const leftMs = settings.isUseless() ? 0 : remainingMs(current(), clock);
+    const delayMs = Math.max(retryDelayMs(failures, leftMs, random), askedToWaitMs(error));
+    enter(backingOff(failures, delayMs));
     onFailure(error, delayMs);
   }
 
@@ -95,11 +103,10 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
       return state;
     },
     hurry(delayMs, { evenFailing } = { evenFailing: false }) {
-      const dueMs = Math.round(clock.epochMs() + delayMs);
-      if (state.kind === 'waiting' && dueMs < state.dueMs) enter(wait(dueMs));
+      const dueMs = clock.monotonicMs() + delayMs;
+      if (state.kind === 'waiting' && dueMs < state.dueMs) enter(wait(delayMs));
       if (!evenFailing || state.kind !== 'backing-off' || dueMs >= state.dueMs) return;
-      const { failures } = state;
-      enter({ ...state, dueMs, timer: clock.after(delayMs, () => renew(failures)) });
+      enter(backingOff(state.failures, delayMs));
     },
     stop: () => enter({ kind: 'stopped' }),
   };

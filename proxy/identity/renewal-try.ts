@@ -4,7 +4,7 @@ import { enrolOnce } from './enrol.ts';
 import type { Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { isFinal, renewWith } from './recover.ts';
-import { expiresMs, tryTimeoutMs } from './schedule.ts';
+import { remainingMs, tryTimeoutMs } from './schedule.ts';
 import type { WorkloadIdentity } from './source.ts';
 import { isRevocation } from './standing.ts';
 
@@ -23,11 +23,11 @@ export function createRenewalTry(settings: IdentityManagerSettings): RenewalTry 
   /** It will not become good, and each time that it is shown counts as a guess. */
   let useless: string | undefined;
   return async (current, signal) => {
-    const remainingMs = expiresMs(current) - clock.epochMs();
+    const leftMs = remainingMs(current, clock);
     try {
-      return await renewWith(settings, current, { timeoutMs: tryTimeoutMs(remainingMs), signal });
+      return await renewWith(settings, current, { timeoutMs: tryTimeoutMs(leftMs), signal });
     } catch (refusal) {
-      const isBeyondRenewal = remainingMs <= 0 && isFinal(refusal);
+      const isBeyondRenewal = leftMs <= 0 && isFinal(refusal);
       if (!isRevocation(refusal) && !isBeyondRenewal) throw refusal;
       const token = await tokens?.read();
       if (token === undefined || token === useless) throw refusal;

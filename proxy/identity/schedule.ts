@@ -1,4 +1,6 @@
 import { fullJitterMs } from '../../common/backoff.ts';
+import type { Clock, EpochMs } from '../../common/clock.ts';
+import { ageMs } from '../../common/dates.ts';
 import type { WorkloadIdentity } from './source.ts';
 
 /*
@@ -35,37 +37,49 @@ export function hurryDelayMs(
   return Math.round(random() * Math.min(HURRY_MS, lifetimeMs / 6));
 }
 
-/** When the certificate expires by this process's clock, in milliseconds since the epoch. */
-export function expiresMs({ receivedMs, lifetimeMs }: WorkloadIdentity): number {
-  return receivedMs + lifetimeMs;
+/** How long the certificate is valid for, counted from receipt; zero or less when it has expired. */
+export function remainingMs(
+  { received, lifetimeMs }: Pick<WorkloadIdentity, 'received' | 'lifetimeMs'>,
+  clock: Clock,
+): number {
+  return lifetimeMs - ageMs(clock, received);
+}
+
+/** The date at which the certificate expires, as this host's clock will tell it then. */
+export function expiryDateMs(
+  identity: Pick<WorkloadIdentity, 'received' | 'lifetimeMs'>,
+  clock: Clock,
+): EpochMs {
+  return (clock.epochMs() + remainingMs(identity, clock)) as EpochMs;
 }
 
 /**
- * When to renew, in milliseconds since the epoch: at a random point between one half and two thirds
- * of the lifetime counted from receipt, so that a fleet that enrolled together spreads out.
+ * How long to wait before renewing: until a random point between one half and two thirds of the lifetime
+ * counted from receipt, so that a fleet that enrolled together spreads out.
  */
-export function renewalDueMs(
-  { receivedMs, lifetimeMs }: Pick<WorkloadIdentity, 'receivedMs' | 'lifetimeMs'>,
+export function renewalDelayMs(
+  identity: Pick<WorkloadIdentity, 'received' | 'lifetimeMs'>,
+  clock: Clock,
   random: () => number,
 ): number {
-  return Math.round(receivedMs + lifetimeMs * (1 / 2 + random() / 6));
+  const dueAgeMs = identity.lifetimeMs * (1 / 2 + random() / 6);
+  return Math.round(dueAgeMs - ageMs(clock, identity.received));
 }
 
 /**
  * The pause before the next try.
  *
  * @param failures how many tries have failed since the last success, from 1
- * @param remainingMs validity that is left; zero or less when the certificate has expired
+ * @param leftMs validity that is left; zero or less when the certificate has expired
  */
-export function retryDelayMs(failures: number, remainingMs: number, random: () => number): number {
-  const capMs =
-    remainingMs > 0 ? Math.min(RETRY_CAP_MS, remainingMs / PARTS) : EXPIRED_RETRY_CAP_MS;
+export function retryDelayMs(failures: number, leftMs: number, random: () => number): number {
+  const capMs = leftMs > 0 ? Math.min(RETRY_CAP_MS, leftMs / PARTS) : EXPIRED_RETRY_CAP_MS;
   const delayMs = fullJitterMs(failures, { baseMs: RETRY_BASE_MS, capMs }, random);
   return Math.max(Math.round(delayMs), RETRY_FLOOR_MS);
 }
 
 /** How long one try may take, with so much validity left. */
-export function tryTimeoutMs(remainingMs: number): number {
-  if (remainingMs <= 0) return TRY_CAP_MS;
-  return Math.min(Math.max(remainingMs / PARTS, TRY_FLOOR_MS), TRY_CAP_MS);
+export function tryTimeoutMs(leftMs: number): number {
+  if (leftMs <= 0) return TRY_CAP_MS;
+  return Math.min(Math.max(leftMs / PARTS, TRY_FLOOR_MS), TRY_CAP_MS);
 }

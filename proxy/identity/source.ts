@@ -1,4 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { Moment } from '../../common/dates.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
@@ -21,8 +22,8 @@ export interface WorkloadIdentity {
   /** Leaf first, then the issuers, without the root. */
   readonly chain: readonly [X509Certificate, ...X509Certificate[]];
   readonly bundle: PeerTrust;
-  /** When this process received the leaf, by its own clock: lifetimes are counted from here. */
-  readonly receivedMs: number;
+  /** When this host received the leaf, by its own clocks: lifetimes are counted from here. */
+  readonly received: Moment;
   /** Validity that was left on receipt, by the control plane's clock: immune to clock skew. */
   readonly lifetimeMs: number;
 }

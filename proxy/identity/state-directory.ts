@@ -4,6 +4,8 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
+import type { Clock } from '../../common/clock.ts';
+import { storedMoment } from '../../common/dates.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
@@ -61,7 +63,7 @@ const storedSchema = z.object({
  *
  * @throws IdentityError `state-unwritable`: better before a join token is spent than after
  */
-export async function openStateDirectory(path: string): Promise<StateDirectory> {
+export async function openStateDirectory(path: string, clock: Clock): Promise<StateDirectory> {
   const file = join(path, FILE_NAME);
   await writing(path, async () => {
     makeDirectory(path, DIRECTORY_MODE);
@@ -73,7 +75,7 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
     async load(expected) {
       const text = await read(file);
       if (text === undefined) return undefined;
-      const state = parsed(file, text);
+      const state = parsed(file, text, clock);
       const found = state.identity.spiffeId.uri;
       if (found !== expected.uri) {
         throw new IdentityError(
@@ -94,7 +96,7 @@ export async function openStateDirectory(path: string): Promise<StateDirectory> 
 }
 
 function serialized({ instanceId, identity }: StoredState): string {
-  const { privateKey, chain, bundle, receivedMs, lifetimeMs } = identity;
+  const { privateKey, chain, bundle, received, lifetimeMs } = identity;
   const stored: z.infer<typeof storedSchema> = {
     format: 1,
     instanceId,
@@ -106,13 +108,13 @@ function serialized({ instanceId, identity }: StoredState): string {
       roots: toPem(bundle.roots),
       added: bundle.added && toPem(bundle.added),
     },
-    receivedMs,
+    receivedMs: received.epochMs,
     lifetimeMs,
   };
   return `${JSON.stringify(stored, null, 2)}\n`;
 }
 
-function parsed(file: string, text: string): StoredState {
+function parsed(file: string, text: string, clock: Clock): StoredState {
   try {
     const stored = storedSchema.parse(JSON.parse(text));
     const [leaf, ...issuers] = parsePemChain(stored.chain);
@@ -129,7 +131,7 @@ function parsed(file: string, text: string): StoredState {
         privateKey,
         chain: [leaf, ...issuers],
         bundle: added === undefined ? bundle : { ...bundle, added: parsePemChain(added) },
-        receivedMs: stored.receivedMs,
+        received: storedMoment(clock, stored.receivedMs),
         lifetimeMs: stored.lifetimeMs,
       },
     };

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import { readStatus } from '../http2/message-head.ts';
@@ -34,7 +35,7 @@ export class ClientTunnel implements Tunnel {
     return this.#connection.peer;
   }
 
-  get expiresMs(): number {
+  get expiresMs(): EpochMs {
     return this.#connection.expiresMs;
   }
 

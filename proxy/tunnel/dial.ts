@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, EpochMs } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
@@ -76,7 +76,7 @@ export function createDial(options: DialOptions): Dial {
         socket,
         direction: 'outbound',
         peer,
-        expiresMs: certificate.validToDate.getTime(),
+        expiresMs: certificate.validToDate.getTime() as EpochMs,
         clock,
         logger,
         metrics,

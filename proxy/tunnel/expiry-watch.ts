@@ -1,10 +1,11 @@
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock, EpochMs, Timer } from '../../common/clock.ts';
+import { atMoment, hasCome, momentAt, type Moment } from '../../common/dates.ts';
 import type { TunnelEnd } from './tunnel.ts';
 
 /** What the watch needs of a tunnel. */
 export interface Expiring {
   /** When the peer's certificate ends that it was made with. */
-  readonly expiresMs: number;
+  readonly expiresMs: EpochMs;
   readonly openStreams: number;
   readonly closed: Promise<TunnelEnd>;
   drain(reason: TunnelEnd): void;
@@ -12,7 +13,7 @@ export interface Expiring {
 }
 
 interface Peer {
-  provenUntilMs: number;
+  provenUntil: Moment;
   tunnels: number;
 }
 
@@ -34,36 +35,37 @@ interface Peer {
  */
 export class ExpiryWatch {
   readonly #clock: Clock;
-  readonly #ownExpiresMs: () => number;
+  readonly #ownRemainingMs: () => number;
   readonly #peers = new Map<string, Peer>();
 
-  /** @param ownExpiresMs when our own current certificate ends, in milliseconds since the epoch */
-  constructor(clock: Clock, ownExpiresMs: () => number) {
+  /** @param ownRemainingMs how long our own current certificate is valid */
+  constructor(clock: Clock, ownRemainingMs: () => number) {
     this.#clock = clock;
-    this.#ownExpiresMs = ownExpiresMs;
+    this.#ownRemainingMs = ownRemainingMs;
   }
 
   /** Watches a tunnel, which is also a proof for its older siblings, until it is closed. */
   add(key: string, tunnel: Expiring): void {
-    const peer = this.#peers.get(key) ?? { provenUntilMs: 0, tunnels: 0 };
+    const peer = this.#peers.get(key) ?? { provenUntil: momentAt(this.#clock, 0), tunnels: 0 };
     this.#peers.set(key, peer);
     peer.tunnels += 1;
-    peer.provenUntilMs = Math.max(peer.provenUntilMs, tunnel.expiresMs);
+    const expires = momentAt(this.#clock, tunnel.expiresMs);
+    peer.provenUntil = later(peer.provenUntil, expires);
     let timer: Timer;
-    const arm = (atMs: number): void => {
-      const nextMs = Math.min(atMs, this.#ownExpiresMs());
-      timer = this.#clock.after(nextMs - this.#clock.epochMs(), judge);
+    const arm = (until: Moment): void => {
+      const own = momentAt(this.#clock, this.#clock.epochMs() + this.#ownRemainingMs());
+      timer = atMoment(this.#clock, later(until, own) === own ? until : own, () => judge(until));
     };
-    const judge = (): void => {
-      const nowMs = this.#clock.epochMs();
-      if (this.#ownExpiresMs() <= nowMs) return tunnel.destroy('expired');
-      // A long delay is cut short by the clock.
-      if (nowMs < tunnel.expiresMs) return arm(tunnel.expiresMs);
-      if (tunnel.openStreams === 0 || peer.provenUntilMs <= nowMs) return tunnel.destroy('expired');
+    const judge = (until: Moment): void => {
+      if (this.#ownRemainingMs() <= 0) return tunnel.destroy('expired');
+      // Our own certificate was renewed meanwhile.
+      if (!hasCome(this.#clock, until)) return arm(until);
+      const isProven = !hasCome(this.#clock, peer.provenUntil);
+      if (tunnel.openStreams === 0 || !isProven) return tunnel.destroy('expired');
       tunnel.drain('expired');
-      arm(peer.provenUntilMs);
+      arm(peer.provenUntil);
     };
-    arm(tunnel.expiresMs);
+    arm(expires);
     void tunnel.closed.then(() => {
       timer.cancel();
       peer.tunnels -= 1;
@@ -71,13 +73,12 @@ export class ExpiryWatch {
     });
   }
 
-  /** Until when the peer's newest proof holds, in milliseconds since the epoch; 0 without any. */
-  provenUntilMs(key: string): number {
-    return this.#peers.get(key)?.provenUntilMs ?? 0;
-  }
-
   /** Tunnels of this peer that are open. */
   count(key: string): number {
     return this.#peers.get(key)?.tunnels ?? 0;
   }
+}
+
+function later(one: Moment, other: Moment): Moment {
+  return one.monotonicMs > other.monotonicMs ? one : other;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../common/clock.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
-import { expiresMs } from '../identity/schedule.ts';
+import { remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, PeerTrust, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { isRevoked } from './peer-check.ts';
@@ -28,7 +28,7 @@ export class InboundTunnels {
 
   constructor({ clock, identity, limits }: InboundTunnelsOptions) {
     this.#limits = limits;
-    this.#watch = new ExpiryWatch(clock, () => expiresMs(identity.current()));
+    this.#watch = new ExpiryWatch(clock, () => remainingMs(identity.current(), clock));
     const { cancelledStreamsBurst, cancelledStreamsPerSecond } = limits;
     this.#cancelled = new KeyedBuckets(clock, {
       burst: cancelledStreamsBurst,

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { DescriptorCharge } from '../../common/budget/descriptor-charge.ts';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, EpochMs } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
@@ -208,7 +208,7 @@ export async function listenTunnels(
       direction: 'inbound',
       peer,
       identity,
-      expiresMs: certificate.validToDate.getTime(),
+      expiresMs: certificate.validToDate.getTime() as EpochMs,
       cancelled: tunnels.bucketOf(peerKey),
       clock,
       logger,

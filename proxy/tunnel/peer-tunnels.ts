@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
+import { afterByEither } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
-import { expiresMs } from '../identity/schedule.ts';
+import { remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
 import { isRevoked } from './peer-check.ts';
@@ -65,7 +66,8 @@ export class PeerTunnels {
 
   constructor(options: PeerTunnelsOptions) {
     this.#options = options;
-    this.#watch = new ExpiryWatch(options.clock, () => expiresMs(options.identity.current()));
+    const { clock, identity } = options;
+    this.#watch = new ExpiryWatch(clock, () => remainingMs(identity.current(), clock));
     this.#lastUsedMs = options.clock.monotonicMs();
   }
 
@@ -269,7 +271,7 @@ export class PeerTunnels {
     const { clock } = this.#options;
     const nowMs = clock.monotonicMs();
     const leftMs = tunnel.expiresMs - clock.epochMs();
-    const dueTimer = clock.after(leftMs * REPLACE_AFTER, () => {
+    const dueTimer = afterByEither(clock, leftMs * REPLACE_AFTER, () => {
       member.due = true;
       this.reconcile();
     });

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
@@ -39,7 +40,7 @@ export class ServerTunnel {
     return this.#connection.peer;
   }
 
-  get expiresMs(): number {
+  get expiresMs(): EpochMs {
     return this.#connection.expiresMs;
   }
 

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock, Timer, EpochMs } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { ConnectionHandler } from '../http2/connection.ts';
@@ -19,7 +19,7 @@ export interface TunnelConnectionOptions {
   readonly socket: TLSSocket;
   readonly direction: Direction;
   readonly peer: SpiffeId;
-  readonly expiresMs: number;
+  readonly expiresMs: EpochMs;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: TunnelMetrics;
@@ -45,7 +45,7 @@ export interface TunnelSide {
 export class TunnelConnection implements ConnectionHandler {
   readonly http2: Http2Connection;
   readonly peer: SpiffeId;
-  readonly expiresMs: number;
+  readonly expiresMs: EpochMs;
   readonly closing: Promise<TunnelEnd>;
   /** Resolves when no new stream is taken any more; at the latest when it is closed. */
   readonly retired: Promise<void>;

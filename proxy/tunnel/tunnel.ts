@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../common/clock.ts';
 import type { Socket } from 'node:net';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
@@ -39,7 +40,7 @@ export interface Tunnel {
   /** The identity that the peer's certificate showed. */
   readonly peer: SpiffeId;
   /** When the peer's certificate expires that it was made with, in milliseconds since the epoch. */
-  readonly expiresMs: number;
+  readonly expiresMs: EpochMs;
   readonly openStreams: number;
   /** False once it takes no new streams: it drains, the peer sent GOAWAY, or it is full or closed. */
   readonly accepting: boolean;

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { Clock, EpochMs, MonotonicMs } from '../../common/clock.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
 import type { IdentityChange, WorkloadIdentity } from '../identity/source.ts';
@@ -20,14 +21,17 @@ export interface IdentityMessage {
   /** Roots of other trust domains, by their names. */
   readonly federated: readonly (readonly [string, readonly Uint8Array[]])[];
   readonly revocations: readonly Revocation[];
-  readonly receivedMs: number;
+  /** The monotonic clock of another process begins elsewhere: so long ago it was when this was sent. */
+  readonly receivedMs: EpochMs;
+  readonly receivedAgoMs: number;
   readonly lifetimeMs: number;
 }
 
 /** Writes an identity for the channel, which leads to children of this process and nowhere else. */
 export function toIdentityMessage(
-  { privateKey, chain, bundle, receivedMs, lifetimeMs }: WorkloadIdentity,
+  { privateKey, chain, bundle, received, lifetimeMs }: WorkloadIdentity,
   change: IdentityChange,
+  clock: Clock,
 ): IdentityMessage {
   const der = (certificates: readonly X509Certificate[]) => certificates.map(({ raw }) => raw);
   return {
@@ -43,14 +47,15 @@ export function toIdentityMessage(
     },
     federated: [...(bundle.federated ?? [])].map(([name, roots]) => [name, der(roots)]),
     revocations: bundle.revocations?.all ?? [],
-    receivedMs,
+    receivedMs: received.epochMs,
+    receivedAgoMs: clock.monotonicMs() - received.monotonicMs,
     lifetimeMs,
   };
 }
 
 /** Reads an identity. Throws WorkersError `worker-failed` when there is no certificate in it. */
-export function fromIdentityMessage(message: IdentityMessage): WorkloadIdentity {
-  const { bundle, receivedMs, lifetimeMs } = message;
+export function fromIdentityMessage(message: IdentityMessage, clock: Clock): WorkloadIdentity {
+  const { bundle, receivedMs, receivedAgoMs, lifetimeMs } = message;
   const read = (certificates: readonly Uint8Array[]): X509Certificate[] =>
     certificates.map((der) => new X509Certificate(der));
   const [leaf, ...issuers] = read(message.chain);
@@ -75,7 +80,10 @@ export function fromIdentityMessage(message: IdentityMessage): WorkloadIdentity 
       federated: new Map(message.federated.map(([name, roots]) => [name, read(roots)])),
       revocations: new RevocationList(message.revocations),
     },
-    receivedMs,
+    received: {
+      epochMs: receivedMs,
+      monotonicMs: (clock.monotonicMs() - receivedAgoMs) as MonotonicMs,
+    },
     lifetimeMs,
   };
 }

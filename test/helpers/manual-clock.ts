@@ -4,7 +4,10 @@ import type { Clock, EpochMs, MonotonicMs, Timer } from '../../common/clock.ts';
 export interface ManualClock extends Clock {
   /** Moves time on, running each timer that falls due, in order, with promises settled in between. */
   advance(ms: number): Promise<void>;
-  /** Sets the wall clock forward or back, as NTP or an operator does; monotonic time does not notice. */
+  /**
+   * Sets the wall clock forward or back, as NTP or an operator does; monotonic time does not notice. A machine
+   * that was suspended looks like one whose clock was set forward.
+   */
   step(ms: number): void;
   /** Moments of the monotonic clock at which timers will run. */
   readonly pending: readonly number[];
@@ -18,6 +21,7 @@ export function createManualClock(startMs = Date.UTC(2030, 0, 1)): ManualClock {
   // Another origin than the epoch, so that a mix-up of the two shows.
   let nowMs = MONOTONIC_START_MS;
   let steppedMs = 0;
+  const listeners = new Set<{ listener: () => void }>();
   const timers = new Set<{ atMs: number; callback: () => void }>();
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return {
@@ -25,6 +29,12 @@ export function createManualClock(startMs = Date.UTC(2030, 0, 1)): ManualClock {
     monotonicMs: () => nowMs as MonotonicMs,
     step(ms: number): void {
       steppedMs += ms;
+      for (const entry of Array.from(listeners)) if (listeners.has(entry)) entry.listener();
+    },
+    onStep(listener: () => void): Timer {
+      const entry = { listener };
+      listeners.add(entry);
+      return { cancel: () => void listeners.delete(entry) };
     },
     after(delayMs: number, callback: () => void): Timer {
       const timer = { atMs: nowMs + Math.max(delayMs, 0), callback };

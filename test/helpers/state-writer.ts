@@ -1,4 +1,5 @@
 import { argv, stdout } from 'node:process';
+import { systemClock } from '../../common/clock.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { openStateDirectory } from '../../proxy/identity/state-directory.ts';
 
@@ -7,7 +8,7 @@ import { openStateDirectory } from '../../proxy/identity/state-directory.ts';
  * until it is killed.
  */
 const [, , path = ''] = argv;
-const state = await openStateDirectory(path);
+const state = await openStateDirectory(path, systemClock);
 const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
 const stored = await state.load(web);
 if (stored === undefined) throw new Error('expected a state to begin with');

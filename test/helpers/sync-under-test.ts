@@ -1,3 +1,4 @@
+import { momentOf } from '../../common/dates.ts';
 import { systemClock } from '../../common/clock.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
@@ -65,7 +66,8 @@ export function newIdentity(): ReturnType<MutableIdentitySource['current']> {
   const { privateKey, chain } = authority.workload('shop', 'web');
   const id = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
   const { bundle } = authority;
-  return { spiffeId: id, privateKey, chain, bundle, receivedMs: Date.now(), lifetimeMs: 3_600_000 };
+  const received = momentOf(systemClock);
+  return { spiffeId: id, privateKey, chain, bundle, received, lifetimeMs: 3_600_000 };
 }
 
 /** Makes everything but the client; all of it, clients included, ends with the test. */

@@ -9,6 +9,7 @@ import {
   type Egress,
   type EgressDestination,
 } from '../../../common/authorization/egress.ts';
+import { momentOf } from '../../../common/dates.ts';
 import { systemClock, type Clock } from '../../../common/clock.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
@@ -49,7 +50,7 @@ const identity = createIdentitySource({
   privateKey: web.privateKey,
   chain: web.chain,
   bundle: mesh.bundle,
-  receivedMs: Date.now(),
+  received: momentOf(systemClock),
   lifetimeMs: DAY_MS,
 });
 

@@ -6,6 +6,7 @@ import {
   type Egress,
   type EgressDestination,
 } from '../../../common/authorization/egress.ts';
+import { momentOf } from '../../../common/dates.ts';
 import { createEgressConditions, type EgressConditions } from '../../../proxy/egress/conditions.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
@@ -42,7 +43,7 @@ async function world(t: ExecutionContext) {
     privateKey: web.privateKey,
     chain: web.chain,
     bundle: mesh.bundle,
-    receivedMs: clock.epochMs(),
+    received: momentOf(clock),
     lifetimeMs: 3_600_000,
   });
   const conditions = createEgressConditions({ clock, policies, self: web.spiffeId, source });

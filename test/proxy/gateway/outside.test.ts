@@ -12,6 +12,7 @@ import {
   type Egress,
   type EgressDestination,
 } from '../../../common/authorization/egress.ts';
+import { momentOf } from '../../../common/dates.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { openOutsideForProgram } from '../../../proxy/egress/open-for-program.ts';
 import type { EgressCut } from '../../../proxy/egress/policy-at.ts';
@@ -40,7 +41,7 @@ const identity = createIdentitySource({
   privateKey: edge.privateKey,
   chain: edge.chain,
   bundle: mesh.bundle,
-  receivedMs: Date.now(),
+  received: momentOf(systemClock),
   lifetimeMs: DAY_MS,
 });
 

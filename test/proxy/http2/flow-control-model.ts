@@ -108,6 +108,7 @@ export class FlowControlModel {
       epochMs: () => this.#nowMs as EpochMs,
       monotonicMs: () => this.#nowMs as MonotonicMs,
       after: () => ({ cancel() {} }),
+      onStep: () => ({ cancel() {} }),
     };
     const common = { limits: SERVER_LIMITS, budget: this.budget, clock };
     const atServer = recordingHandler((stream) => {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { momentOf } from '../../../common/dates.ts';
 import { IdentityError } from '../../../proxy/identity/identity-error.ts';
 import type { IdentityManager } from '../../../proxy/identity/manager.ts';
-import { expiresMs } from '../../../proxy/identity/schedule.ts';
+import { expiryDateMs, remainingMs } from '../../../proxy/identity/schedule.ts';
 import type { IdentityChange } from '../../../proxy/identity/source.ts';
 import { identityUnderTest, tokenFor, WEB } from '../../helpers/identity-under-test.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -67,7 +68,9 @@ test('restarts from its state without token and without control plane, and keeps
   const second = await world.create({ controlPlane, stateDirectory });
   t.is(serial(second), serial(first));
   t.is(second.instanceId, first.instanceId);
-  t.is(expiresMs(second.source.current()), expiresMs(first.source.current()));
+  const [before, after] = [first, second].map(({ source }) => source.current());
+  t.is(after?.received.epochMs, before?.received.epochMs);
+  t.is(after?.lifetimeMs, before?.lifetimeMs);
   await second.close();
 });
 
@@ -108,11 +111,11 @@ test('while renewal fails the valid certificate stays, tries go on, and one line
     t.is(manager.renewal, 'backing-off');
     t.is(serial(manager), before);
   }
-  t.true(expiresMs(manager.source.current()) > world.clock.epochMs());
+  t.true(remainingMs(manager.source.current(), world.clock) > 0);
   t.deepEqual(new Set(world.failures), new Set(['unavailable']));
   const lines = world.log.of('renewal-failed');
   t.is(lines.length, 12);
-  t.is(lines[11]?.['notAfterMs'], expiresMs(manager.source.current()));
+  t.is(lines[11]?.['notAfterMs'], expiryDateMs(manager.source.current(), world.clock));
   const dueInMs = (world.clock.pending[0] ?? 0) - world.clock.monotonicMs();
   t.is(lines[11]?.['retryInMs'], dueInMs);
   t.regex(lines[11]?.msg ?? '', /valid until .*; next try in [\d.]+ s: refused: unavailable/);
@@ -144,7 +147,7 @@ for (const have of ['with', 'without'] as const) {
     result = world.nextResult();
     await clock.advance(20 * MINUTE_MS);
     await result;
-    t.true(clock.epochMs() > expiresMs(manager.source.current()));
+    t.true(remainingMs(manager.source.current(), clock) < 0);
 
     await using back = await startTestControlPlane({ authority, port: controlPlane.port });
     result = world.nextResult();
@@ -154,7 +157,7 @@ for (const have of ['with', 'without'] as const) {
     if (have === 'with') {
       t.is(outcome, 'renewed');
       t.deepEqual(callers, ['workload'], 'the token is kept for when that is refused');
-      t.true(clock.epochMs() < expiresMs(manager.source.current()));
+      t.true(remainingMs(manager.source.current(), clock) > 0);
     } else {
       // This one takes it, because only our own clock has moved; a real one would refuse.
       t.deepEqual(callers, ['workload']);
@@ -176,9 +179,9 @@ for (const skewMs of [-5 * MINUTE_MS, 5 * MINUTE_MS]) {
     const world = identityUnderTest();
     const stateDirectory = directory.path;
     const manager = await world.create({ controlPlane, token, stateDirectory });
-    const { lifetimeMs, receivedMs } = manager.source.current();
+    const { lifetimeMs, received } = manager.source.current();
     t.true(Math.abs(lifetimeMs - HOUR_MS) <= 1_000);
-    t.is(receivedMs, world.clock.epochMs());
+    t.deepEqual(received, momentOf(world.clock));
     const [line] = world.log.of('clock-skew');
     t.regex(line?.msg ?? '', skewMs > 0 ? /(299|300|301|30\d) s behind/ : /(29\d|300) s ahead of/);
 

@@ -1,6 +1,10 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { renewalDueMs, retryDelayMs, tryTimeoutMs } from '../../../proxy/identity/schedule.ts';
+import { momentOf, storedMoment } from '../../../common/dates.ts';
+import { renewalDelayMs, retryDelayMs, tryTimeoutMs } from '../../../proxy/identity/schedule.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
+
+const clock = createManualClock();
 
 const SECOND_MS = 1_000;
 const WEEK_MS = 7 * 24 * 3_600 * SECOND_MS;
@@ -10,26 +14,27 @@ const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
 test('renewal is due between one half and two thirds of the lifetime, from receipt', (t) => {
   fc.assert(
-    fc.property(lifetime, random, fc.integer({ min: 0 }), (lifetimeMs, drawn, receivedMs) => {
-      const dueMs = renewalDueMs({ receivedMs, lifetimeMs }, () => drawn);
-      t.true(dueMs >= receivedMs + lifetimeMs / 2);
+    fc.property(lifetime, random, fc.integer({ min: 0 }), (lifetimeMs, drawn, agoMs) => {
+      const received = storedMoment(clock, clock.epochMs() - agoMs);
+      const dueMs = renewalDelayMs({ received, lifetimeMs }, clock, () => drawn) + agoMs;
+      t.true(dueMs >= Math.floor(lifetimeMs / 2));
       // To the millisecond.
-      t.true(dueMs <= Math.ceil(receivedMs + (lifetimeMs * 2) / 3));
+      t.true(dueMs <= Math.ceil((lifetimeMs * 2) / 3));
     }),
   );
 });
 
 test('a fleet spreads over the whole window', (t) => {
-  const identity = { receivedMs: 0, lifetimeMs: 60_000 };
+  const identity = { received: momentOf(clock), lifetimeMs: 60_000 };
   t.is(
-    renewalDueMs(identity, () => 0),
+    renewalDelayMs(identity, clock, () => 0),
     30_000,
   );
   t.is(
-    renewalDueMs(identity, () => 0.5),
+    renewalDelayMs(identity, clock, () => 0.5),
     35_000,
   );
-  t.true(renewalDueMs(identity, () => 0.999) > 39_000);
+  t.true(renewalDelayMs(identity, clock, () => 0.999) > 39_000);
 });
 
 // Counts the tries that begin before expiry after a first one that fails at `startMs`.
@@ -38,7 +43,7 @@ function triesLeft(
   draws: () => number,
   tryMs: (leftMs: number) => number,
 ): number {
-  let nowMs = renewalDueMs({ receivedMs: 0, lifetimeMs }, draws);
+  let nowMs = renewalDelayMs({ received: momentOf(clock), lifetimeMs }, clock, draws);
   let tries = 0;
   for (let failures = 1; tries < 100; failures += 1) {
     nowMs += tryMs(lifetimeMs - nowMs);

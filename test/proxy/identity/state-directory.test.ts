@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import test from 'ava';
+import { systemClock } from '../../../common/clock.ts';
+import { storedMoment } from '../../../common/dates.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { IdentityError } from '../../../proxy/identity/identity-error.ts';
 import { openStateDirectory, type StoredState } from '../../../proxy/identity/state-directory.ts';
@@ -16,22 +18,23 @@ function newState(receivedMs = 1_000): StoredState {
   const { spiffeId: id, privateKey, chain } = authority.workload('shop', 'web');
   const { bundle } = authority;
   const lifetimeMs = 3_600_000;
+  const received = storedMoment(systemClock, receivedMs);
   return {
     instanceId: 'instance-1',
-    identity: { spiffeId: id, privateKey, chain, bundle, receivedMs, lifetimeMs },
+    identity: { spiffeId: id, privateKey, chain, bundle, received, lifetimeMs },
   };
 }
 
 test('what was saved is read back, from a directory that only its owner can read', async (t) => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, 'deep', 'state');
-  const state = await openStateDirectory(path);
+  const state = await openStateDirectory(path, systemClock);
   t.is(await state.load(web), undefined);
   const saved = newState();
   await state.save(saved);
   const loaded = await state.load(web);
   t.is(loaded?.instanceId, 'instance-1');
-  t.is(loaded?.identity.receivedMs, 1_000);
+  t.is(Number(loaded?.identity.received.epochMs), 1_000);
   t.is(loaded?.identity.lifetimeMs, 3_600_000);
   t.deepEqual(loaded?.identity.spiffeId, web);
   t.deepEqual(loaded?.identity.chain.map(String), saved.identity.chain.map(String));
@@ -43,7 +46,7 @@ test('what was saved is read back, from a directory that only its owner can read
 
 test('a key that others may read is refused, and taken when they may not', async (t) => {
   await using directory = await temporaryDirectory();
-  const state = await openStateDirectory(directory.path);
+  const state = await openStateDirectory(directory.path, systemClock);
   await state.save(newState());
   const file = join(directory.path, 'identity.json');
   for (const mode of [0o640, 0o604, 0o620]) {
@@ -59,7 +62,7 @@ test('a key that others may read is refused, and taken when they may not', async
 
 test('the state of another service is refused', async (t) => {
   await using directory = await temporaryDirectory();
-  const state = await openStateDirectory(directory.path);
+  const state = await openStateDirectory(directory.path, systemClock);
   await state.save(newState());
   const api = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
   const error = await t.throwsAsync(state.load(api), { instanceOf: IdentityError });
@@ -70,7 +73,7 @@ test('the state of another service is refused', async (t) => {
 
 test('whatever is not a whole state is corrupt, and its contents are not quoted', async (t) => {
   await using directory = await temporaryDirectory();
-  const state = await openStateDirectory(directory.path);
+  const state = await openStateDirectory(directory.path, systemClock);
   const file = join(directory.path, 'identity.json');
   await state.save(newState());
   const whole = await readFile(file, 'utf8');
@@ -98,7 +101,7 @@ test('whatever is not a whole state is corrupt, and its contents are not quoted'
 
 test('a state that cannot be used is kept under another name', async (t) => {
   await using directory = await temporaryDirectory();
-  const state = await openStateDirectory(directory.path);
+  const state = await openStateDirectory(directory.path, systemClock);
   await writeFile(join(directory.path, 'identity.json'), 'broken', { mode: 0o600 });
   const aside = await state.setAside(42);
   t.is(await readFile(aside, 'utf8'), 'broken');
@@ -109,14 +112,16 @@ test('a place that cannot be a directory is told before a token is spent', async
   await using directory = await temporaryDirectory();
   const file = join(directory.path, 'file');
   await writeFile(file, '');
-  const error = await t.throwsAsync(openStateDirectory(file), { instanceOf: IdentityError });
+  const error = await t.throwsAsync(openStateDirectory(file, systemClock), {
+    instanceOf: IdentityError,
+  });
   t.is(error.code, 'state-unwritable');
   t.true(error.message.includes(file));
 });
 
 test('a state that cannot be read says so', async (t) => {
   await using directory = await temporaryDirectory();
-  const state = await openStateDirectory(directory.path);
+  const state = await openStateDirectory(directory.path, systemClock);
   await mkdir(join(directory.path, 'identity.json'), { mode: 0o700 });
   const error = await t.throwsAsync(state.load(web), { instanceOf: IdentityError });
   t.is(error.code, 'state-unreadable');
@@ -124,7 +129,7 @@ test('a state that cannot be read says so', async (t) => {
 
 test('a process that is killed while it saves leaves a whole state', async (t) => {
   await using directory = await temporaryDirectory();
-  const state = await openStateDirectory(directory.path);
+  const state = await openStateDirectory(directory.path, systemClock);
   await state.save(newState());
   const writer = new URL('../../helpers/state-writer.ts', import.meta.url).pathname;
   for (let round = 0; round < 5; round += 1) {
@@ -140,6 +145,6 @@ test('a process that is killed while it saves leaves a whole state', async (t) =
     t.is(loaded?.instanceId, 'instance-1');
   }
   await state.save(newState(7));
-  t.is((await state.load(web))?.identity.receivedMs, 7);
+  t.is(Number((await state.load(web))?.identity.received.epochMs), 7);
   t.deepEqual(await readdir(directory.path), ['identity.json']);
 });

@@ -5,6 +5,7 @@ import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
+import { momentOf } from '../../../common/dates.ts';
 import { systemClock } from '../../../common/clock.ts';
 import type { Clock } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
@@ -43,9 +44,9 @@ export function toIdentity(
   { spiffeId, privateKey, chain, leaf }: TestWorkload,
   bundle: TrustBundle,
 ): WorkloadIdentity {
-  const receivedMs = Date.now();
-  const lifetimeMs = leaf.validToDate.getTime() - receivedMs;
-  return { spiffeId, privateKey, chain, bundle, receivedMs, lifetimeMs };
+  const received = momentOf(systemClock);
+  const lifetimeMs = leaf.validToDate.getTime() - received.epochMs;
+  return { spiffeId, privateKey, chain, bundle, received, lifetimeMs };
 }
 
 /** An identity of `shop/<service>`, by the given authority. */

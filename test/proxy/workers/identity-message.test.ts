@@ -1,11 +1,15 @@
 // Workers judge peers by everything that the primary is told, and by nothing more.
 import test from 'ava';
+import { ageMs, momentOf } from '../../../common/dates.ts';
 import { RevocationList } from '../../../common/pki/revocation.ts';
 import type { WorkloadIdentity } from '../../../proxy/identity/source.ts';
 import { fromIdentityMessage, toIdentityMessage } from '../../../proxy/workers/identity-message.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 
-test('an identity arrives at a worker with all of its trust', (t) => {
+test('an identity arrives at a worker with all of its trust, and as old as it is', async (t) => {
+  const [primary, worker] = [createManualClock(), createManualClock()];
+  await primary.advance(60_000);
   const authority = createTestAuthority();
   const root = () => createTestAuthority().root.certificate;
   const { spiffeId, privateKey, chain } = authority.workload('shop', 'web');
@@ -24,12 +28,26 @@ test('an identity arrives at a worker with all of its trust', (t) => {
         ['third.example', [root(), root()]],
       ]),
     },
-    receivedMs: 5,
+    received: momentOf(primary),
     lifetimeMs: 7,
   };
-  const arrived = fromIdentityMessage(structuredClone(toIdentityMessage(identity, 'bundle')));
-  const plain = ({ bundle, chain: shown, privateKey: key, ...rest }: WorkloadIdentity) => ({
+  await primary.advance(5_000);
+  await worker.advance(65_000);
+  // The monotonic clocks of two processes begin at different moments.
+  await worker.advance(1_000_000);
+  worker.step(-1_000_000);
+  const message = structuredClone(toIdentityMessage(identity, 'bundle', primary));
+  const arrived = fromIdentityMessage(message, worker);
+  t.is(ageMs(worker, arrived.received), 5_000);
+  const plain = ({
+    bundle,
+    chain: shown,
+    privateKey: key,
+    received,
+    ...rest
+  }: WorkloadIdentity) => ({
     ...rest,
+    receivedMs: received.epochMs,
     key: key.export({ type: 'pkcs8', format: 'pem' }),
     chain: shown.map(String),
     bundle: {
