@@ -16,6 +16,7 @@ import {
 } from './client-bundle.ts';
 import type { Ask } from './client-call.ts';
 import { type MeshConfigClient, meshConfigCalls } from './client-mesh-config.ts';
+import { operatorCalls, type OperatorsClient } from './client-operators.ts';
 import type { AdminCredential } from './credential.ts';
 
 /** A join token without its secret. */
@@ -153,7 +154,8 @@ export interface CertificateFilter {
 }
 
 /** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
-export interface AdminClient extends MeshConfigClient, AuthorityClient, BundleClient, Closeable {
+export interface AdminClient
+  extends MeshConfigClient, AuthorityClient, BundleClient, OperatorsClient, Closeable {
   /** The mesh's. */
   readonly trustDomain: string;
   /** The only time that the token itself is to be had. */
@@ -294,6 +296,7 @@ export function connectAdmin({ address, credential }: AdminClientOptions): Admin
     ...meshConfigCalls(stub, ask),
     ...authorityCalls(stub, ask),
     ...bundleCalls(stub, ask),
+    ...operatorCalls(stub, ask),
     close: () => channel.close(),
   };
 }

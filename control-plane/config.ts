@@ -28,6 +28,12 @@ const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parse
 /** Nothing here takes long to end: sidecars reconnect. */
 const MAX_DRAIN_SECONDS = 600;
 
+/** A copy of an operator's credential in the wrong hands must not live for ever. */
+const DEFAULT_OPERATOR_RENEWAL_SECONDS = 30 * 24 * 60 * 60;
+
+/** Longer than a year is for ever. */
+const MAX_OPERATOR_RENEWAL_SECONDS = 365 * 24 * 60 * 60;
+
 /** Everything that `hauberk control-plane` can be told. */
 export const controlPlaneSettings = {
   dataDir: setting(filePath, {
@@ -62,6 +68,16 @@ export const controlPlaneSettings = {
     durationSeconds({ min: 0, max: MAX_LEAF_LIFETIME_MS / 1000 }).default(86_400),
     {
       description: 'how long after its end a certificate may still be renewed; 0 turns it off',
+      placeholder: 'SECONDS',
+    },
+  ),
+  operatorRenewal: setting(
+    durationSeconds({ min: 0, max: MAX_OPERATOR_RENEWAL_SECONDS }).default(
+      DEFAULT_OPERATOR_RENEWAL_SECONDS,
+    ),
+    {
+      description:
+        "how long after its first issue an operator's credential may be renewed; 0 turns it off",
       placeholder: 'SECONDS',
     },
   ),

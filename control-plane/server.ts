@@ -41,6 +41,8 @@ import { startMaintenance } from './server-maintenance.ts';
 import { followRootChanges } from './server-root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
 import { keepAdminFile, openServerCertificate } from './ca/own-certificates.ts';
+import { openOperatorUses } from './operators/operator-uses.ts';
+import { pruneOperatorUses } from './operators/operators.ts';
 import { followConfigFile } from './policy/config-file.ts';
 import type { FollowedFile } from '../common/followed-file.ts';
 import { openMeshConfigStore } from './policy/mesh-config-store.ts';
@@ -159,7 +161,8 @@ export async function startControlPlane(
   const metrics = createControlPlaneMetrics(metricsRegistry);
   const revocations = createRevocations({ store, ca, tokens, clock, turns });
   const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock) };
-  const common = { ca, tokens, registry, configs, revocations, view, ...room };
+  const operatorUses = use(await openOperatorUses({ store, ...room }));
+  const common = { ca, tokens, registry, configs, revocations, view, operatorUses, ...room };
   const federations = use(
     await openFederations({ ...common, trustDomain, store, turns, fetch: fetchBundle }),
   );
@@ -179,6 +182,7 @@ export async function startControlPlane(
           ...common,
           leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
           renewAfterExpiryMs,
+          operatorRenewalMs: settings.operatorRenewal * 1000,
         }),
         sync: sync.handle,
         admin: createAdminHandlers({
@@ -222,6 +226,7 @@ export async function startControlPlane(
         tokens: () => tokens.prune(),
         issuances: () => ledger.prune(),
         revocations: () => revocations.prune(),
+        operators: () => pruneOperatorUses({ ...common, uses: operatorUses }),
       },
     ),
   );

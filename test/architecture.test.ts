@@ -48,7 +48,7 @@ const ARCHITECTURE: Architecture = {
       ['server*'],
       ['api/', 'dashboard/', 'store/sqlite/'],
       ['registry/'],
-      ['revocation/', 'federation/'],
+      ['revocation/', 'federation/', 'operators/'],
       ['ca/', 'tokens/', 'policy/', 'keys/'],
       ['config*', 'metrics*', 'store/', 'turns.ts'],
     ],

@@ -144,6 +144,12 @@ export const COMMANDS: readonly Command[] = [
     run: async (context) => (await import('./certs.ts')).certs(context),
   },
   {
+    words: 'admin list',
+    purpose: 'list the credentials of operators, and where each was used last',
+    group: 'Operate',
+    run: async (context) => (await import('./admin-list.ts')).adminList(context),
+  },
+  {
     words: 'revoke',
     purpose: 'throw an identity or a certificate out, at once',
     group: 'Operate',

@@ -20,6 +20,7 @@ export const REFUSALS = [
   'certificate-expired',
   'certificate-revoked',
   'signing-certificate',
+  'operator-renewal-over',
   'identity-revoked',
   'identity-mismatch',
   'spiffe-id',

@@ -1,11 +1,13 @@
 import type {
   Certificate as CertificateMessage,
   MeshConfig as MeshConfigMessage,
+  OperatorCredential as OperatorMessage,
   RevocationEntry,
   Token as TokenMessage,
   Workload as WorkloadMessage,
 } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Issuance } from '../ca/issuance-record.ts';
+import type { OperatorCredential } from '../operators/operators.ts';
 import type { ConfigVersion } from '../policy/config-record.ts';
 import type { Standing } from '../registry/address-book.ts';
 import type { KnownSidecar } from '../registry/known-sidecars.ts';
@@ -80,4 +82,22 @@ export function toMeshConfigMessage(config: ConfigVersion): MeshConfigMessage {
 export function toRevocationEntry(record: RevocationRecord): RevocationEntry {
   const { spiffeId, serial = '', revokedMs, readmittedMs = 0, expiresMs } = record;
   return { spiffeId, serial, revokedMs, readmittedMs, expiresMs };
+}
+
+/** A credential of an operator as operators see it. */
+export function toOperatorCredential(credential: OperatorCredential): OperatorMessage {
+  const { issuance, firstIssuedMs = 0, isRevoked, lastUse } = credential;
+  const { serial, issuedMs, notAfterMs, proof, renewedFrom = '' } = issuance;
+  return {
+    serial,
+    issuedMs,
+    notAfterMs,
+    proof,
+    renewedFrom,
+    firstIssuedMs,
+    revoked: isRevoked,
+    lastUsedMs: lastUse?.usedMs ?? 0,
+    lastAddress: lastUse?.address ?? '',
+    lastCall: lastUse?.call ?? '',
+  };
 }

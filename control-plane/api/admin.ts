@@ -9,13 +9,20 @@ import type { RootRotation } from '../ca/rotation/root-rotation.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { Federations } from '../federation/federations.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
+import type { OperatorUses } from '../operators/operator-uses.ts';
+import { listOperators } from '../operators/operators.ts';
 import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import { listKnownIdentities } from '../registry/known-identities.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import type { Tokens } from '../tokens/tokens.ts';
-import { toCertificateMessage, toTokenMessage, toWorkloadMessage } from './admin-messages.ts';
+import {
+  toCertificateMessage,
+  toOperatorCredential,
+  toTokenMessage,
+  toWorkloadMessage,
+} from './admin-messages.ts';
 import { createAuthorityHandlers, type AuthorityHandlers } from './admin-authority.ts';
 import { createBundleHandlers, toFederatedDomain, type BundleHandlers } from './admin-bundle.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlers } from './admin-mesh-config.ts';
@@ -30,6 +37,7 @@ export interface AdminHandlersOptions {
   readonly tokens: Tokens;
   readonly registry: Registry;
   readonly ledger: Pick<IssuanceLedger, 'verify'>;
+  readonly operatorUses: OperatorUses;
   readonly keysEncrypted: boolean;
   readonly rotation: RootRotation;
   readonly issuerRequests: IssuerRequests;
@@ -53,6 +61,7 @@ export type AdminHandlers = Pick<
   | 'listWorkloads'
   | 'listCertificates'
   | 'listIdentities'
+  | 'listOperators'
   | 'verifyCertificates'
   | keyof AuthorityHandlers
   | keyof BundleHandlers
@@ -112,6 +121,11 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
       });
       return { certificates: issuances.map(toCertificateMessage) };
     }),
+    listOperators: forOperators(async () => ({
+      credentials: (await listOperators({ ...options, uses: options.operatorUses })).map(
+        toOperatorCredential,
+      ),
+    })),
     ...createMeshConfigHandlers(options, forOperators),
     ...createAuthorityHandlers(options, forOperators),
     ...createBundleHandlers(options, forOperators),

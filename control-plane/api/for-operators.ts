@@ -1,11 +1,14 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
+import { serialOf } from '../../common/pki/revocation.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
+import type { OperatorUses } from '../operators/operator-uses.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { CallerLimits } from './caller-limits.ts';
 import { requireAdmin, type CallerTrust } from './caller.ts';
+import { peerAddress } from './peer-address.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 
 /** Makes a handler that lets operators in and nobody else. */
@@ -16,6 +19,7 @@ export type ForOperators = <Request, Response>(
 /** What the guard at the operators' door needs. */
 export interface ForOperatorsOptions extends CallerTrust {
   readonly limits: Pick<CallerLimits, 'operator'>;
+  readonly operatorUses: Pick<OperatorUses, 'used'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
@@ -23,12 +27,15 @@ export interface ForOperatorsOptions extends CallerTrust {
 
 /** Creates the guard: whoever is refused, and whatever fails, is counted and logged. */
 export function createForOperators(options: ForOperatorsOptions): ForOperators {
-  const { clock, limits, logger, metrics } = options;
+  const { clock, limits, logger, metrics, operatorUses } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
   return (action) => (call, callback) => {
     void (async () => {
       try {
-        const { spiffeId } = requireAdmin(callerOf(call, clock.epochMs()), options);
+        const caller = requireAdmin(callerOf(call, clock.epochMs()), options);
+        const { spiffeId, certificate } = caller;
+        const place = { address: peerAddress(call), call: nameOf(call.getPath()) };
+        operatorUses.used(serialOf(certificate), place);
         limits.operator(spiffeId.uri);
         callback(null, await action(call.request));
       } catch (thrown) {
@@ -41,4 +48,9 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
       }
     })();
   };
+}
+
+/** `Admin.CreateToken`, of `/hauberk.v1.Admin/CreateToken`. */
+function nameOf(path: string): string {
+  return path.replace(/^\/hauberk\.v1\./, '').replace('/', '.');
 }

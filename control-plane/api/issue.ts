@@ -10,6 +10,7 @@ import {
 } from '../../common/pki/lifetimes.ts';
 import { lifetimeOf } from '../../common/mesh-config/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { serialOf } from '../../common/pki/revocation.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
 import { callerOf, type Caller } from '../../common/rpc/peer.ts';
@@ -22,6 +23,8 @@ import type { Tokens } from '../tokens/tokens.ts';
 import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { Revocations } from '../revocation/revocations.ts';
+import { operatorLifetimeMs } from '../operators/operator-renewal.ts';
+import type { OperatorUses } from '../operators/operator-uses.ts';
 import { requireProofOrExpired } from './expired-caller.ts';
 import type { CallerLimits } from './caller-limits.ts';
 import { peerAddress } from './peer-address.ts';
@@ -47,9 +50,12 @@ export interface IssueHandlerOptions {
   readonly configs: Pick<MeshConfigStore, 'current'>;
   /** So long after its end a certificate may still be renewed; 0: not at all. */
   readonly renewAfterExpiryMs: number;
+  /** So long after its first issue an operator's credential may be renewed by itself; 0: not at all. */
+  readonly operatorRenewalMs: number;
+  readonly operatorUses: Pick<OperatorUses, 'used'>;
 }
 
-type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId' | 'lifetimeMs'>;
+type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId'> & { lifetimeMs: number };
 
 /**
  * `Identity.Issue`: a certificate for a join token (first contact), or for the certificate in use.
@@ -63,6 +69,7 @@ export function createIssueHandler(
 ): handleUnaryCall<IssueRequest, IssueResponse> {
   const { ca, tokens, revocations, view, configs, clock, logger, metrics, limits } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
+  const { operatorRenewalMs, operatorUses } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
 
   /** The id of the token. Before anything is charged to it, or done for it. */
@@ -92,13 +99,22 @@ export function createIssueHandler(
     });
     limits.issue({ spiffeId: spiffeId.uri });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
+    if (spiffeId.namespace === SYSTEM_NAMESPACE) {
+      operatorUses.used(serialOf(certificate), { address, call: 'Identity.Issue' });
+    }
     const of = await ca.issuanceOf(certificate, spiffeId);
+    const next = wanted(spiffeId);
+    if (spiffeId.namespace === SYSTEM_NAMESPACE) {
+      const bound = { certificate, issuance: of, renewalMs: operatorRenewalMs };
+      const mostMs = operatorLifetimeMs({ ...bound, nowMs: clock.epochMs() });
+      next.lifetimeMs = Math.min(next.lifetimeMs, mostMs);
+    }
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const { tokenId } = of ?? {};
       const compares = await revocations.admit({ spiffeId, certificate, tokenId });
       const alongside = { compares, operations: [] };
       const issued = await ca.issue({
-        ...wanted(spiffeId),
+        ...next,
         proof: { kind: 'renewal', of },
         alongside,
       });

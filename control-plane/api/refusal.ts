@@ -9,6 +9,7 @@ import { CaError } from '../ca/ca-error.ts';
 import { FederationError } from '../federation/federation-error.ts';
 import { MeshConfigStoreError } from '../policy/mesh-config-error.ts';
 import { RegistryError } from '../registry/registry-error.ts';
+import { OperatorError } from '../operators/operator-error.ts';
 import { RevocationError } from '../revocation/revocation-error.ts';
 import { StoreError } from '../store/store-error.ts';
 import { TokenError } from '../tokens/token-error.ts';
@@ -32,6 +33,7 @@ const STATUS: Record<Refusal, status> = {
   'certificate-expired': status.UNAUTHENTICATED,
   'certificate-revoked': status.PERMISSION_DENIED,
   'signing-certificate': status.UNAUTHENTICATED,
+  'operator-renewal-over': status.PERMISSION_DENIED,
   'identity-revoked': status.PERMISSION_DENIED,
   'identity-mismatch': status.PERMISSION_DENIED,
   'spiffe-id': status.INVALID_ARGUMENT,
@@ -99,6 +101,7 @@ function reasonFor(error: unknown): Refusal {
   if (error instanceof CaError) return caReason(error);
   if (error instanceof FederationError) return federationReason(error);
   if (error instanceof RevocationError) return revocationReason(error);
+  if (error instanceof OperatorError) return error.code;
   if (error instanceof StoreError) return error.code === 'invalid' ? 'internal' : 'unavailable';
   return 'internal';
 }

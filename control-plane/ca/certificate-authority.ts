@@ -187,12 +187,16 @@ export async function openCertificateAuthority(
 }
 
 /** What a certificate goes back to. */
-function ancestryOf(proof: Proof): Pick<Issuance, 'tokenId' | 'renewedFrom'> {
+function ancestryOf(proof: Proof): Pick<Issuance, 'tokenId' | 'renewedFrom' | 'firstIssuedMs'> {
   switch (proof.kind) {
     case 'token':
       return { tokenId: proof.tokenId };
     case 'renewal':
-      return { tokenId: proof.of?.tokenId, renewedFrom: proof.of?.serial };
+      return {
+        tokenId: proof.of?.tokenId,
+        renewedFrom: proof.of?.serial,
+        firstIssuedMs: proof.of?.proof === 'self' ? proof.of.issuedMs : proof.of?.firstIssuedMs,
+      };
     case 'self':
       return {};
   }

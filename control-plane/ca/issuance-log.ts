@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
-import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Entry, Operation, Store } from '../store/store.ts';
 import { issuanceRecord, type Issuance } from './issuance-record.ts';
@@ -107,8 +107,9 @@ export async function issuanceBySerial(
 }
 
 /**
- * The entry of a workload's certificate, by its second: NotBefore is backdated by a fixed time, in
- * whole seconds. Undefined for those that are older than the log.
+ * The entry of a certificate. A workload's is found by its second: NotBefore is backdated by a fixed
+ * time, in whole seconds. Those of the mesh itself are few. Undefined for those that are older than the
+ * log.
  */
 export async function issuanceOf(
   store: Store,
@@ -118,7 +119,8 @@ export async function issuanceOf(
   const serial = serialOf(certificate);
   const issuedMs = certificate.validFromDate.getTime() + CLOCK_SKEW_MS;
   const second = String(issuedMs).padStart(TIME_DIGITS, '0').slice(0, -3);
-  const { entries } = await store.range(identityPrefix(spiffeId) + second);
+  const isOwn = spiffeId.namespace === SYSTEM_NAMESPACE;
+  const { entries } = await store.range(identityPrefix(spiffeId) + (isOwn ? '' : second));
   const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
   return entry === undefined ? undefined : decode(entry);
 }

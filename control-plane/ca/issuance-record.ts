@@ -26,6 +26,8 @@ export const issuanceRecord = z.object({
   tokenId: z.string().optional(),
   /** Serial number of the certificate that was renewed. */
   renewedFrom: z.string().optional(),
+  /** Of an operator's: when the control plane made the first one of this chain of renewals. */
+  firstIssuedMs: z.number().optional(),
   /** Digest of the root that it leads to. */
   root: z.string().optional(),
   /** SHA-256 of the whole certificate, in hexadecimal; entries of old versions have none. */

@@ -62,6 +62,8 @@ export interface ControlPlaneUnderTestOptions {
   readonly meshConfig?: string;
   /** Seconds; expired certificates are not renewed without it. */
   readonly renewAfterExpiry?: number;
+  /** Seconds for which the credentials of operators may be renewed. */
+  readonly operatorRenewal?: number;
   /** The clock begins so long ago; TLS has the real one. */
   readonly startedAgoMs?: number;
   /** Instead of the one that the test moves, which stands still then. */
@@ -77,6 +79,7 @@ export async function startControlPlaneUnderTest(
   options: ControlPlaneUnderTestOptions = {},
 ): Promise<ControlPlaneUnderTest> {
   const { leafLifetimeSeconds = 3600, renewAfterExpiry = 0, meshConfig, clock: ownClock } = options;
+  const { operatorRenewal = 30 * 24 * 60 * 60 } = options;
   const directory = await temporaryDirectory();
   const dataDir = join(directory.path, 'data');
   const clock = createManualClock(Date.now() - (options.startedAgoMs ?? 0));
@@ -88,6 +91,7 @@ export async function startControlPlaneUnderTest(
     trustDomain: 'mesh.local',
     leafLifetimeSeconds,
     renewAfterExpiry,
+    operatorRenewal,
     writeToken: [],
     meshConfig,
     issuerCert: undefined,

@@ -34,6 +34,7 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
     trustDomain: 'mesh.local',
     leafLifetimeSeconds: 3600,
     renewAfterExpiry: 0,
+    operatorRenewal: 0,
     writeToken: [],
     meshConfig: undefined,
     issuerCert: undefined,

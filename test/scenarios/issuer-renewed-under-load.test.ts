@@ -64,6 +64,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
       trustDomain,
       leafLifetimeSeconds: 20,
       renewAfterExpiry: 0,
+      operatorRenewal: 0,
       writeToken: [],
       meshConfig: undefined,
       issuerCert: undefined,

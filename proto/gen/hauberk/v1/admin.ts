@@ -272,6 +272,33 @@ export interface RevocationEntry {
   expiresMs: number;
 }
 
+export interface ListOperatorsRequest {
+}
+
+export interface ListOperatorsResponse {
+  /** The newest first. */
+  credentials: OperatorCredential[];
+}
+
+/** OperatorCredential is a certificate of an operator: admin.pem, a copy of it, or what it was renewed to. */
+export interface OperatorCredential {
+  serial: string;
+  issuedMs: number;
+  notAfterMs: number;
+  /** self, for what the control plane wrote into its data directory, or renewal. */
+  proof: string;
+  /** Serial number of the one that was renewed; empty for none. */
+  renewedFrom: string;
+  /** When the first one of the chain of renewals was made; 0 when that is not known. */
+  firstIssuedMs: number;
+  revoked: boolean;
+  /** Of the last call with it; 0 and empty when there was none. */
+  lastUsedMs: number;
+  lastAddress: string;
+  /** Service and method, as Admin.CreateToken. */
+  lastCall: string;
+}
+
 export interface GetAuthorityRequest {
 }
 
@@ -2633,6 +2660,243 @@ export const RevocationEntry: MessageFns<RevocationEntry> = {
   },
 };
 
+function createBaseListOperatorsRequest(): ListOperatorsRequest {
+  return {};
+}
+
+export const ListOperatorsRequest: MessageFns<ListOperatorsRequest> = {
+  encode(_: ListOperatorsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListOperatorsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListOperatorsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListOperatorsResponse(): ListOperatorsResponse {
+  return { credentials: [] };
+}
+
+export const ListOperatorsResponse: MessageFns<ListOperatorsResponse> = {
+  encode(message: ListOperatorsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.credentials) {
+      OperatorCredential.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListOperatorsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListOperatorsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.credentials.push(OperatorCredential.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOperatorCredential(): OperatorCredential {
+  return {
+    serial: "",
+    issuedMs: 0,
+    notAfterMs: 0,
+    proof: "",
+    renewedFrom: "",
+    firstIssuedMs: 0,
+    revoked: false,
+    lastUsedMs: 0,
+    lastAddress: "",
+    lastCall: "",
+  };
+}
+
+export const OperatorCredential: MessageFns<OperatorCredential> = {
+  encode(message: OperatorCredential, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serial !== "") {
+      writer.uint32(10).string(message.serial);
+    }
+    if (message.issuedMs !== 0) {
+      writer.uint32(16).uint64(message.issuedMs);
+    }
+    if (message.notAfterMs !== 0) {
+      writer.uint32(24).uint64(message.notAfterMs);
+    }
+    if (message.proof !== "") {
+      writer.uint32(34).string(message.proof);
+    }
+    if (message.renewedFrom !== "") {
+      writer.uint32(42).string(message.renewedFrom);
+    }
+    if (message.firstIssuedMs !== 0) {
+      writer.uint32(48).uint64(message.firstIssuedMs);
+    }
+    if (message.revoked !== false) {
+      writer.uint32(56).bool(message.revoked);
+    }
+    if (message.lastUsedMs !== 0) {
+      writer.uint32(64).uint64(message.lastUsedMs);
+    }
+    if (message.lastAddress !== "") {
+      writer.uint32(74).string(message.lastAddress);
+    }
+    if (message.lastCall !== "") {
+      writer.uint32(82).string(message.lastCall);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OperatorCredential {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOperatorCredential();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serial = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.issuedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.notAfterMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.proof = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.renewedFrom = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.firstIssuedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.revoked = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.lastUsedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.lastAddress = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.lastCall = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetAuthorityRequest(): GetAuthorityRequest {
   return {};
 }
@@ -4442,6 +4706,17 @@ export const AdminService = {
       Buffer.from(ListRevocationsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListRevocationsResponse => ListRevocationsResponse.decode(value),
   },
+  /** The credentials of operators that have not expired, and where each was used last. */
+  listOperators: {
+    path: "/hauberk.v1.Admin/ListOperators" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListOperatorsRequest): Buffer => Buffer.from(ListOperatorsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListOperatorsRequest => ListOperatorsRequest.decode(value),
+    responseSerialize: (value: ListOperatorsResponse): Buffer =>
+      Buffer.from(ListOperatorsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListOperatorsResponse => ListOperatorsResponse.decode(value),
+  },
   /** The root, the issuer below it, and where a rotation of the root is. */
   getAuthority: {
     path: "/hauberk.v1.Admin/GetAuthority" as const,
@@ -4569,6 +4844,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   /** Lets an identity have certificates again; those from before stay revoked. */
   readmit: handleUnaryCall<ReadmitRequest, ReadmitResponse>;
   listRevocations: handleUnaryCall<ListRevocationsRequest, ListRevocationsResponse>;
+  /** The credentials of operators that have not expired, and where each was used last. */
+  listOperators: handleUnaryCall<ListOperatorsRequest, ListOperatorsResponse>;
   /** The root, the issuer below it, and where a rotation of the root is. */
   getAuthority: handleUnaryCall<GetAuthorityRequest, GetAuthorityResponse>;
   /** Starts a rotation of the root; one that is under way goes on, in haste when the key was stolen. */
@@ -4807,6 +5084,22 @@ export interface AdminClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListRevocationsResponse) => void,
+  ): ClientUnaryCall;
+  /** The credentials of operators that have not expired, and where each was used last. */
+  listOperators(
+    request: ListOperatorsRequest,
+    callback: (error: ServiceError | null, response: ListOperatorsResponse) => void,
+  ): ClientUnaryCall;
+  listOperators(
+    request: ListOperatorsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListOperatorsResponse) => void,
+  ): ClientUnaryCall;
+  listOperators(
+    request: ListOperatorsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListOperatorsResponse) => void,
   ): ClientUnaryCall;
   /** The root, the issuer below it, and where a rotation of the root is. */
   getAuthority(

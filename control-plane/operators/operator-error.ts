@@ -1,0 +1,11 @@
+import { HauberkError } from '../../common/errors.ts';
+
+/**
+ * Why an operator gets nothing.
+ *
+ * - `operator-renewal-over`: the credential goes back too far, or nobody knows how far.
+ */
+export type OperatorErrorCode = 'operator-renewal-over';
+
+/** Thrown by `control-plane/operators`. */
+export class OperatorError extends HauberkError<OperatorErrorCode> {}

@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { Guard } from '../../common/guard.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import type { Store } from '../store/store.ts';
+
+/** Where each credential was used last: operator-uses/<serial>. */
+const USES_PREFIX = 'operator-uses/';
+
+/** A script that calls in a loop is written down now and then; what is listed is always the last. */
+const WRITE_INTERVAL_MS = 10_000;
+
+const useRecord = z.object({ usedMs: z.number(), address: z.string(), call: z.string() });
+
+/** When, from where and for what a credential was used last. */
+export type OperatorUse = Readonly<z.infer<typeof useRecord>>;
+
+/** What keeping them takes. */
+export interface OperatorUsesOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly guard: Guard;
+}
+
+/** Remembers where operators' credentials were used last, over restarts. */
+export interface OperatorUses extends Closeable {
+  /** Never throws: a call does not fail because it could not be written down. */
+  used(serial: string, use: Omit<OperatorUse, 'usedMs'>): void;
+  /** By serial number. */
+  all(): ReadonlyMap<string, OperatorUse>;
+  /** Forgets credentials that are none of these. */
+  keep(serials: ReadonlySet<string>): Promise<void>;
+  /** Resolves when what is known has been written. */
+  close(): Promise<void>;
+}
+
+/** Reads what is known. @throws StoreError */
+export async function openOperatorUses(options: OperatorUsesOptions): Promise<OperatorUses> {
+  const { store, clock, logger, guard } = options;
+  const { entries } = await store.range(USES_PREFIX);
+  const uses = new Map<string, OperatorUse>();
+  for (const { key, value } of entries) {
+    const read = useRecord.safeParse(JSON.parse(value.toString()));
+    if (read.success) uses.set(key.slice(USES_PREFIX.length), read.data);
+  }
+  /** When each was written last; those that have changed since are `unwritten`. */
+  const writtenMs = new Map<string, number>();
+  const unwritten = new Set<string>();
+  let writing: Promise<void> = Promise.resolve();
+
+  const write = async (serial: string): Promise<void> => {
+    const use = uses.get(serial);
+    if (use === undefined) return;
+    unwritten.delete(serial);
+    const value = Buffer.from(JSON.stringify(use));
+    try {
+      await store.transact([], [{ kind: 'put', key: USES_PREFIX + serial, value }]);
+    } catch (error) {
+      unwritten.add(serial);
+      const sentence = `the last use of the credential ${serial} is not written: ${describeError(error)}`;
+      logger.warn({ event: 'operator-use-not-written', serial }, sentence);
+    }
+  };
+  return {
+    used(serial, use) {
+      uses.set(serial, { ...use, usedMs: clock.epochMs() });
+      unwritten.add(serial);
+      const nowMs = clock.monotonicMs();
+      if (nowMs - (writtenMs.get(serial) ?? Number.NEGATIVE_INFINITY) < WRITE_INTERVAL_MS) return;
+      writtenMs.set(serial, nowMs);
+      writing = writing.then(() => write(serial));
+      guard.promise('admin', writing);
+    },
+    all: () => uses,
+    async keep(serials) {
+      const gone = [...uses.keys()].filter((serial) => !serials.has(serial));
+      for (const serial of gone) {
+        uses.delete(serial);
+        unwritten.delete(serial);
+        writtenMs.delete(serial);
+        await store.transact([], [{ kind: 'delete', key: USES_PREFIX + serial }]);
+      }
+    },
+    async close() {
+      await writing;
+      for (const serial of unwritten) await write(serial);
+    },
+  };
+}
