@@ -6,6 +6,8 @@ export type BudgetRefusal =
   | 'descriptors'
   /** The peer holds its share of the descriptors, or of the local ports. */
   | 'peer-limit'
+  /** The peer opens more connections a second than its share. */
+  | 'peer-rate'
   /** The system has no local ports left to the application's address. */
   | 'ports';
 
@@ -13,7 +15,7 @@ export type BudgetRefusal =
 export type DescriptorRefusal = 'descriptors' | 'peer-limit';
 
 /** All of them, so that each is counted from 0. */
-export const BUDGET_REFUSALS: readonly BudgetRefusal[] = ['descriptors', 'peer-limit', 'ports'];
+export const BUDGET_REFUSALS: readonly BudgetRefusal[] = ['descriptors', 'peer-limit', 'peer-rate', 'ports'];
 
 /** Thrown where a connection would need what a budget does not have. */
 export class BudgetError extends HauberkError<BudgetRefusal> {}

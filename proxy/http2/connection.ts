@@ -49,6 +49,8 @@ export interface ConnectionOptions {
   readonly handler: ConnectionHandler;
   readonly limits: ConnectionLimits;
   readonly budget: MemoryBudget;
+  /** On whose account bytes wait: the identity of the peer. */
+  readonly owner?: string;
   readonly clock: Clock;
 }
 
@@ -65,6 +67,7 @@ const NOTHING = Buffer.alloc(8);
 export class Http2Connection implements StreamHost {
   readonly outbox: Outbox;
   readonly budget: MemoryBudget;
+  readonly owner: string;
   readonly clock: Clock;
   readonly #options: ConnectionOptions;
   readonly #streams: StreamTable;
@@ -92,6 +95,7 @@ export class Http2Connection implements StreamHost {
     const readInto = options.readInto ?? ((receive) => transport.on('data', receive));
     this.#options = options;
     this.budget = options.budget;
+    this.owner = options.owner ?? '';
     this.clock = clock;
     this.#streams = new StreamTable(role);
     this.#guard = new FloodGuard(clock, limits.flood);

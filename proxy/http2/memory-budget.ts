@@ -1,19 +1,26 @@
 /** Something that holds bytes for a reader who does not read them. */
 export interface Holder {
+  /** On whose account it holds them: the peer's identity. */
+  readonly owner?: string;
   /** Gives up what it holds, at once. */
   shed(): void;
 }
 
+/** What one owner holds. The holder whose last progress is the longest ago comes first. */
+interface Account {
+  totalBytes: number;
+  readonly held: Map<Holder, number>;
+}
+
 /**
  * Bounds the bytes that wait in this process for somebody slow, over all tunnels and in both
- * directions. Windows bound each stream; this bounds their sum: when it is exceeded, those who have
- * made no progress for the longest time lose their streams, so that stalled readers can neither fill
- * the memory nor stop the others.
+ * directions. Windows bound each stream; this bounds their sum: when it is exceeded, the owner who holds
+ * the most gives up what has made no progress for the longest time, so that stalled readers can neither
+ * fill the memory nor stop the others, and whoever holds little never pays for whoever holds much.
  */
 export class MemoryBudget {
   readonly #limitBytes: number;
-  /** Who holds how much. The one whose last progress is the longest ago comes first. */
-  readonly #held = new Map<Holder, number>();
+  readonly #accounts = new Map<string, Account>();
   #totalBytes = 0;
   #shedCount = 0;
 
@@ -40,20 +47,39 @@ export class MemoryBudget {
    * or the caller itself.
    */
   set(holder: Holder, bytes: number): void {
-    const before = this.#held.get(holder) ?? 0;
+    const { owner = '' } = holder;
+    const account = this.#accounts.get(owner) ?? { totalBytes: 0, held: new Map() };
+    const before = account.held.get(holder) ?? 0;
     if (before === bytes) return;
-    this.#totalBytes += bytes - before;
+    this.#accounts.set(owner, account);
     // Less is progress: now the others have been waiting for longer. More is not.
-    if (bytes < before) this.#held.delete(holder);
-    if (bytes > 0) this.#held.set(holder, bytes);
-    while (this.#totalBytes > this.#limitBytes) {
-      const [longest] = this.#held;
-      if (longest === undefined) return;
-      const [victim, held] = longest;
-      this.#held.delete(victim);
-      this.#totalBytes -= held;
-      this.#shedCount += 1;
-      victim.shed();
+    if (bytes < before) account.held.delete(holder);
+    if (bytes > 0) account.held.set(holder, bytes);
+    this.#add(owner, account, bytes - before);
+    while (this.#totalBytes > this.#limitBytes) if (!this.#shedOne()) return;
+  }
+
+  #add(owner: string, account: Account, bytes: number): void {
+    account.totalBytes += bytes;
+    this.#totalBytes += bytes;
+    if (account.held.size === 0) this.#accounts.delete(owner);
+  }
+
+  /** False when nobody holds anything. */
+  #shedOne(): boolean {
+    let most: readonly [string, Account] | undefined;
+    for (const entry of this.#accounts) {
+      if (most === undefined || entry[1].totalBytes > most[1].totalBytes) most = entry;
     }
+    if (most === undefined) return false;
+    const [owner, account] = most;
+    const [longest] = account.held;
+    if (longest === undefined) return false;
+    const [victim, bytes] = longest;
+    account.held.delete(victim);
+    this.#add(owner, account, -bytes);
+    this.#shedCount += 1;
+    victim.shed();
+    return true;
   }
 }

@@ -48,6 +48,8 @@ export interface StreamReceiver {
 export interface StreamHost {
   readonly outbox: Outbox;
   readonly budget: MemoryBudget;
+  /** On whose account bytes wait. */
+  readonly owner: string;
   readonly clock: Clock;
   /** Sends what windows and frame sizes allow of `chunk`, and says how many bytes that was. */
   transmit(stream: Http2Stream, chunk: Buffer, maxBytes: number): number;
@@ -111,6 +113,10 @@ export class Http2Stream implements Sender, Holder {
     this.#observer = options.observer;
     this.#hasHead = options.hasHead;
     this.#window = new ReceiveWindow(options.maxReceiveWindowBytes);
+  }
+
+  get owner(): string {
+    return this.#host.owner;
   }
 
   get isClosed(): boolean {

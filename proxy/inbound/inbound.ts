@@ -6,6 +6,7 @@ import { PROCESS_PORTS } from '../../common/budget/ports.ts';
 import { createRefusalLine, type RefusalLine } from '../../common/budget/refusal-line.ts';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
+import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics.ts';
@@ -17,12 +18,12 @@ import type { IncomingStream } from '../tunnel/tunnel.ts';
 import { admit, type Admission } from './admission.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
 import type { ResolveExposure } from './exposure.ts';
-import { claimStream, type StreamBudgets } from './stream-budget.ts';
+import { claimStream, streamRate, type StreamBudgets } from './stream-budget.ts';
 import { type Cut, LiveConnections } from '../policy/live-connections.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What handling an incoming stream needs. */
-export interface InboundDependencies extends Partial<StreamBudgets> {
+export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened'>> {
   /** Our own identity: the destination, as policy sees it. */
   readonly self: SpiffeId;
   readonly policies: PolicySource;
@@ -50,7 +51,7 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
   const door = {
     ...dependencies,
-    budgets: { descriptors, ports },
+    budgets: { descriptors, ports, opened: new KeyedBuckets(clock, streamRate(ports)) },
     budgetLine: createRefusalLine(clock, logger),
     live: new LiveConnections<DenialReason>(policies),
     mayLog: createRateLimit(clock, LOG_RATE),

@@ -2,12 +2,22 @@ import type { BudgetRefusal } from '../../common/budget/budget-error.ts';
 import type { DescriptorBudget } from '../../common/budget/descriptors.ts';
 import type { PortBudget } from '../../common/budget/ports.ts';
 import { peerShare } from '../../common/budget/shares.ts';
+import type { KeyedBuckets } from '../../common/keyed-buckets.ts';
+import type { Rate } from '../../common/rate-limit.ts';
 import { formatAuthority, type Destination } from '../tunnel/authority.ts';
 
 /** What streams to the application are charged to. */
 export interface StreamBudgets {
   readonly descriptors: DescriptorBudget;
   readonly ports: PortBudget;
+  /** Streams that each identity may open: half of the ports to one place in each second. */
+  readonly opened: Pick<KeyedBuckets, 'take'>;
+}
+
+/** What an identity may open a second: as many as it may have at once. */
+export function streamRate(ports: PortBudget): Rate {
+  const most = Math.ceil(ports.count / 2);
+  return { burst: most, perSecond: most };
 }
 
 /** What one stream holds while the connection to the application is open. */
@@ -32,8 +42,14 @@ export interface StreamDenial {
 export function claimStream(
   peer: string,
   target: Destination,
-  { descriptors, ports }: StreamBudgets,
+  { descriptors, ports, opened }: StreamBudgets,
 ): StreamClaim | StreamDenial {
+  if (!opened.take(peer)) {
+    descriptors.refuse('peer-rate');
+    const most = streamRate(ports).perSecond;
+    const why = `it opens more connections a second than its share, which is ${most}`;
+    return { kind: 'denied', reason: 'peer-rate', why };
+  }
   const share = peerShare(peer);
   const place = formatAuthority(target);
   const portDenial = ports.take(place, share);

@@ -1,5 +1,8 @@
+import { SharedBudget } from '../../common/budget/shared-budget.ts';
+import { peerShare } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
 import { remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, PeerTrust, WorkloadIdentity } from '../identity/source.ts';
@@ -17,11 +20,26 @@ export interface InboundTunnelsOptions {
   readonly limits: ListenLimits;
 }
 
-/** The tunnels that peers have dialled; a peer is one identity at one address. */
+/** Why a peer gets no tunnel. */
+export interface TunnelDenial {
+  readonly reason: 'too-many' | 'peer-limit' | 'peer-rate';
+  readonly sentence: string;
+}
+
+/** A fleet that starts at once dials all it may have; who goes on like that has it again after so long. */
+const REFILL_SECONDS = 10;
+
+/**
+ * The tunnels that peers have dialled. A peer is one identity at one address where it proves itself
+ * again; where it is bounded, it is one identity, and may have at most half of what the others leave.
+ */
 export class InboundTunnels {
   readonly #tunnels = new Set<ServerTunnel>();
   readonly #watch: ExpiryWatch;
   readonly #cancelled: KeyedBuckets;
+  /** By identity, wherever it comes from. */
+  readonly #shares: SharedBudget;
+  readonly #opened: KeyedBuckets;
   readonly #limits: ListenLimits;
   #idleWaiters: (() => void)[] = [];
   #trust: PeerTrust | undefined;
@@ -29,6 +47,12 @@ export class InboundTunnels {
   constructor({ clock, identity, limits }: InboundTunnelsOptions) {
     this.#limits = limits;
     this.#watch = new ExpiryWatch(clock, () => remainingMs(identity.current(), clock));
+    const { maxTunnels } = limits;
+    this.#shares = new SharedBudget(maxTunnels);
+    this.#opened = new KeyedBuckets(clock, {
+      burst: Math.ceil(maxTunnels / 2),
+      perSecond: Math.ceil(maxTunnels / 2 / REFILL_SECONDS),
+    });
     const { cancelledStreamsBurst, cancelledStreamsPerSecond } = limits;
     this.#cancelled = new KeyedBuckets(clock, {
       burst: cancelledStreamsBurst,
@@ -40,12 +64,20 @@ export class InboundTunnels {
     return this.#tunnels.size;
   }
 
-  /** True when the peer may not have another tunnel. */
-  isFull(peerKey: string): boolean {
-    return (
-      this.#tunnels.size >= this.#limits.maxTunnels ||
-      this.#watch.count(peerKey) >= this.#limits.maxTunnelsPerPeer
-    );
+  /** Why the peer may not have another tunnel; undefined when it may. Counts as a try. */
+  denial({ uri }: SpiffeId, peerKey: string): TunnelDenial | undefined {
+    if (!this.#opened.take(uri)) {
+      return { reason: 'peer-rate', sentence: `${uri} opens more tunnels a second than its share` };
+    }
+    if (this.#watch.count(peerKey) >= this.#limits.maxTunnelsPerPeer) {
+      const sentence = `${uri} has as many tunnels as one peer may have at one address`;
+      return { reason: 'too-many', sentence };
+    }
+    const most = this.#shares.mostFor(peerShare(uri));
+    if (this.#shares.heldBy(uri) < most) return undefined;
+    return this.#shares.used >= this.#shares.capacity
+      ? { reason: 'too-many', sentence: 'this sidecar has as many tunnels as it may have' }
+      : { reason: 'peer-limit', sentence: `${uri} has its share of the tunnels, which is ${most}` };
   }
 
   /** The bound of a peer on streams that it gives up; it outlives the peer's tunnels until refilled. */
@@ -54,10 +86,13 @@ export class InboundTunnels {
   }
 
   add(peerKey: string, tunnel: ServerTunnel): void {
+    const share = peerShare(tunnel.peer.uri);
+    this.#shares.take(share);
     this.#tunnels.add(tunnel);
     this.#watch.add(peerKey, tunnel);
     void tunnel.closed.then(() => {
       this.#tunnels.delete(tunnel);
+      this.#shares.give(share);
       if (this.#tunnels.size === 0) this.#wake();
     });
     // Its handshake may have begun before the revocation came.

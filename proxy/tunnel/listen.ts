@@ -188,9 +188,11 @@ export async function listenTunnels(
       refuse(denied, denied === 'peer-limit' ? share : all, address);
       return;
     }
-    if (tunnels.isFull(peerKey)) {
+    const denial = tunnels.denial(check.peer, peerKey);
+    if (denial !== undefined) {
       socket.destroy();
-      refuse('too-many', `${check.peer.uri} has as many tunnels as one peer may have`, address);
+      if (denial.reason !== 'too-many') descriptors.refuse(denial.reason);
+      refuse(denial.reason, denial.sentence, address);
       return;
     }
     metrics.handshake('inbound', (clock.monotonicMs() - handshake.startedMs) / 1000);

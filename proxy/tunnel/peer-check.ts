@@ -28,7 +28,8 @@ export type HandshakeRefusal =
   | 'timeout'
   | 'too-many'
   | 'descriptors'
-  | 'peer-limit';
+  | 'peer-limit'
+  | 'peer-rate';
 
 /** A peer whose certificate has been verified. */
 export interface AuthenticatedPeer {

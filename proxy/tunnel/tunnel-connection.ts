@@ -84,6 +84,7 @@ export class TunnelConnection implements ConnectionHandler {
       handler: this,
       limits: options.http2,
       budget: options.memory,
+      owner: options.peer.uri,
       clock: options.clock,
     });
   }

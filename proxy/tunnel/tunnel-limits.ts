@@ -22,7 +22,7 @@ export interface ListenLimits {
   readonly maxPendingHandshakes: number;
   /** Tunnels of all peers. */
   readonly maxTunnels: number;
-  /** Tunnels of one peer: one identity at one address. */
+  /** Tunnels of one identity at one address; from all of its addresses it has its share of `maxTunnels`. */
   readonly maxTunnelsPerPeer: number;
   /** Streams that a peer may have open in one tunnel. */
   readonly maxConcurrentStreams: number;

@@ -73,3 +73,25 @@ test('who gives up may set itself to nothing again, and others with it', (t) => 
   t.is(budget.totalBytes, 5);
   t.is(budget.shedCount, 1);
 });
+
+test('the owner who holds the most pays, however long others have been waiting', (t) => {
+  const budget = new MemoryBudget(100);
+  const shed: string[] = [];
+  const make = (owner: string, name: string): Holder => ({
+    owner,
+    shed: () => void shed.push(name),
+  });
+  const honest = make('honest', 'honest');
+  const greedy = Array.from({ length: 10 }, (_, at) => make('greedy', `greedy ${at}`));
+  budget.set(honest, 20);
+  for (const holder of greedy.slice(0, 8)) budget.set(holder, 10);
+  t.deepEqual(shed, []);
+  for (const holder of greedy.slice(8)) budget.set(holder, 10);
+  t.deepEqual(shed, ['greedy 0', 'greedy 1'], 'its own oldest');
+  budget.set(honest, 45);
+  t.deepEqual(shed.slice(2), ['greedy 2', 'greedy 3', 'greedy 4']);
+  budget.set(honest, 60);
+  t.deepEqual(shed.slice(5), ['honest'], 'who holds more than half pays for itself');
+  for (const holder of greedy) budget.set(holder, 0);
+  t.is(budget.totalBytes, 0);
+});

@@ -2,7 +2,9 @@ import test from 'ava';
 import { DescriptorBudget } from '../../../common/budget/descriptors.ts';
 import { PortBudget } from '../../../common/budget/ports.ts';
 import { TUNNELS_SHARE } from '../../../common/budget/shares.ts';
-import { claimStream, type StreamClaim } from '../../../proxy/inbound/stream-budget.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
+import { KeyedBuckets } from '../../../common/keyed-buckets.ts';
+import { claimStream, streamRate, type StreamClaim } from '../../../proxy/inbound/stream-budget.ts';
 
 const APP = { address: '127.0.0.1', port: 8080 };
 
@@ -14,7 +16,7 @@ function budgetsOf(ports: number) {
     countOpen: () => 26,
   });
   descriptors.calibrate();
-  return { descriptors, ports: new PortBudget(ports) };
+  return { descriptors, ports: new PortBudget(ports), opened: { take: () => true } };
 }
 
 function claimAll(peer: string, budgets: ReturnType<typeof budgetsOf>) {
@@ -62,4 +64,26 @@ test('ports that are used up, and descriptors that are used up, are told apart',
   t.is(refused.kind === 'denied' && refused.reason, 'descriptors');
   none.descriptors.give(TUNNELS_SHARE);
   t.is(claimStream('a', APP, none).kind, 'claim', 'the port was given back');
+});
+
+test('a peer that opens and ends streams without a pause is slowed down, and others are not', async (t) => {
+  const clock = createManualClock();
+  const ports = new PortBudget(200);
+  const opened = new KeyedBuckets(clock, streamRate(ports));
+  const budgets = { ...budgetsOf(200), ports, opened };
+  const churn = (peer: string): boolean => {
+    const claim = claimStream(peer, APP, budgets);
+    if (claim.kind === 'denied') return t.is(claim.reason, 'peer-rate') && false;
+    claim.release();
+    return true;
+  };
+  for (let count = 0; count < 100; count += 1) t.true(churn('greedy'));
+  t.false(churn('greedy'));
+  t.true(churn('honest'));
+  // The wall clock is not asked.
+  clock.step(-3_600_000);
+  await clock.advance(500);
+  for (let count = 0; count < 50; count += 1) t.true(churn('greedy'));
+  t.false(churn('greedy'));
+  t.is(budgets.descriptors.refused.get('peer-rate'), 2);
 });

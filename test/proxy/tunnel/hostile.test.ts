@@ -165,6 +165,39 @@ test('one peer may have so many tunnels, another still gets in', async (t) => {
   t.is(listener.openTunnels, 4);
 });
 
+test('one identity has its share of the tunnels, from however many addresses it comes', async (t) => {
+  const { listener, mallory, refused, authority, api } = await besieged(t, { maxTunnels: 30 });
+  const most = 10;
+  for (let i = 0; i < most; i += 1) {
+    const from = { ...mallory, localAddress: `127.0.0.${2 + (i % 5)}` };
+    const session = await foreignSession(t, listener.port, from);
+    await within('the SETTINGS', once(session, 'remoteSettings'));
+  }
+  const another = { ...mallory, localAddress: '127.0.0.9' };
+  await within('the refusal', closed(connectForeign(t, listener.port, another)));
+  t.is(await refused('peer-limit'), 1);
+  const line = api.lines.find(({ reason }) => reason === 'peer-limit');
+  t.regex(String(line?.['msg']), /mallory has its share of the tunnels, which is 10$/);
+  const other = tlsOptions(authority, authority.workload('shop', 'other'));
+  const session = await foreignSession(t, listener.port, other);
+  await within('the SETTINGS for another identity', once(session, 'remoteSettings'));
+});
+
+test('one identity opens so many tunnels a second, and no more', async (t) => {
+  const { listener, mallory, refused, unharmed } = await besieged(t, { maxTunnels: 20 });
+  for (let i = 0; i < 10; i += 1) {
+    const session = await foreignSession(t, listener.port, mallory);
+    await within('the SETTINGS', once(session, 'remoteSettings'));
+    session.destroy();
+  }
+  await eventually('too many a second', async () => {
+    const ended = closed(connectForeign(t, listener.port, mallory));
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 200))]);
+    return (await refused('peer-rate')) > 0 || undefined;
+  });
+  await unharmed();
+});
+
 function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);

@@ -80,8 +80,8 @@ test('2,000 silent connections on every port cost nobody else anything', async (
   );
   for (const metrics of [ofApi, ofControlPlane]) {
     const refused = 'hauberk_http_connections_refused_total';
-    const [late, tooMany] = [{ reason: 'timeout' }, { reason: 'too-many-connections' }];
-    t.true(metrics.sum(refused, late) + metrics.sum(refused, tooMany) >= COUNT);
+    const [timedOut, tooMany] = [{ reason: 'timeout' }, { reason: 'too-many-connections' }];
+    t.true(metrics.sum(refused, timedOut) + metrics.sum(refused, tooMany) >= COUNT);
   }
   await api.process.logged('handshake-refused', ({ reason }) => reason === 'timeout');
   await api.process.logged('http-refused', ({ reason }) => reason === 'timeout');
