@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../common/clock.ts';
+import type { Clock } from '../common/clock.ts';
 import { ConfigError } from '../common/config/config-error.ts';
+import { readTextFile } from '../common/config/text-file.ts';
 import type { HostPort } from '../common/config/address.ts';
 import { describeError } from '../common/errors.ts';
+import { followFiles } from '../common/followed-file.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import { secureContextOptions } from '../common/pki/tls-options.ts';
 import { tryHandshake } from '../common/tls/try-handshake.ts';
@@ -51,46 +52,40 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
   if (bundleListen === undefined) {
     return { port: undefined, reload: () => Promise.resolve(), close: () => Promise.resolve() };
   }
-  let present = files === undefined ? toCredential(identity) : await readCredential(files);
+  const first = files === undefined ? undefined : await readCredential(files);
   const endpoint = await startBundleEndpoint({
     ...bundleListen,
-    credential: present,
+    credential: first ?? toCredential(identity),
     bundle: () => ca.bundle(),
     clock,
     logger,
   });
-  let timer: Timer | undefined;
-  let closed = false;
-  let complaint: string | undefined;
-  const schedule = (paths: CredentialFiles): void => {
-    if (closed) return;
-    timer = clock.after(READ_INTERVAL_MS, () => void readAgain(paths));
-  };
-  const readAgain = async (paths: CredentialFiles): Promise<void> => {
-    try {
-      const next = await readCredential(paths);
-      if (next.cert !== present.cert || next.key !== present.key) await endpoint.reload(next);
-      present = next;
-      complaint = undefined;
-    } catch (error) {
-      const sentence = describeError(error);
-      if (sentence !== complaint) {
-        logger.error({ event: 'bundle-endpoint-certificate-refused', err: error }, sentence);
-      }
-      complaint = sentence;
-    }
-    schedule(paths);
-  };
-  if (files !== undefined) schedule(files);
+  const following =
+    files === undefined
+      ? undefined
+      : followFiles<SecureContextOptions>(
+          {
+            clock,
+            intervalMs: READ_INTERVAL_MS,
+            read: () => readCredential(files),
+            isSame: (one, other) => one.cert === other.cert && one.key === other.key,
+            take: (next) => endpoint.reload(next),
+            refused: (error) =>
+              logger.error(
+                { event: 'bundle-endpoint-certificate-refused', err: error },
+                describeError(error),
+              ),
+          },
+          first,
+        ).start();
   return {
     port: endpoint.port,
     async reload(next) {
       if (files === undefined) await endpoint.reload(toCredential(next));
     },
-    close() {
-      closed = true;
-      timer?.cancel();
-      return endpoint.close();
+    async close() {
+      await following?.close();
+      await endpoint.close();
     },
   };
 }
@@ -117,12 +112,15 @@ function toCredential(identity: ServerIdentity): SecureContextOptions {
   return secureContextOptions({ privateKey, chain: [...chain.slice(0, -1), ...vouchers], roots });
 }
 
-async function readCredential({ cert, key }: CredentialFiles): Promise<SecureContextOptions> {
+/** Of a chain and a key. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+async function readCredential(paths: CredentialFiles): Promise<SecureContextOptions> {
+  const limits = { maxBytes: MAX_FILE_BYTES };
   try {
-    const [certificate, privateKey] = await Promise.all(
-      [cert, key].map((path) => readFile(path, 'utf8')),
-    );
-    const credential = { cert: certificate, key: privateKey, minVersion: 'TLSv1.2' } as const;
+    const cert = readTextFile(paths.cert, { what: '--bundle-cert', ...limits });
+    const key = readTextFile(paths.key, { what: '--bundle-key', ...limits });
+    const credential = { cert, key, minVersion: 'TLSv1.2' } as const;
     await tryHandshake({ server: credential, client: {} });
     return credential;
   } catch (cause) {

@@ -1,17 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../common/clock.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { describeError, HauberkError } from '../../common/errors.ts';
+import type { Clock } from '../../common/clock.ts';
+import { readTextFile } from '../../common/config/text-file.ts';
+import { describeError } from '../../common/errors.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import type { FollowedFile } from '../../common/followed-file.ts';
+import { followFiles, type FollowedFile } from '../../common/followed-file.ts';
 import type { MeshConfigStore } from './mesh-config-store.ts';
 
-/**
- * How often the file is read. Notifications of the system do not cross the mounts and the renames by
- * which such files are usually replaced.
- */
+/** How often the file is read. */
 export const READ_INTERVAL_MS = 500;
+
+/** Some hundred kilobytes are a mesh of a thousand services. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 /** What following a file takes. */
 export interface ConfigFileOptions {
@@ -37,84 +36,31 @@ export async function followConfigFile(
   path: string,
   { configs, clock, logger }: ConfigFileOptions,
 ): Promise<ConfigFile> {
-  let seen: string | undefined;
-  let valid = false;
-  let closed = false;
-  let timer: Timer | undefined;
-  let reading: Promise<void> = Promise.resolve();
-
-  /** Applies what is new; throws what is wrong with it. */
-  const readOnce = async (): Promise<void> => {
-    const document = await readFile(path, 'utf8');
-    if (document === seen) return;
-    // First, so that a mistake is told with the name of the file.
-    readMeshConfig(document, path);
-    await configs.apply({ document, origin: `file ${path}` });
-    seen = document;
-    valid = true;
-  };
-  let complaint: string | undefined;
-  const complain = (error: unknown): void => {
-    valid = false;
-    seen = undefined;
-    const what = reasonOf(error, path);
-    if (what === complaint) return;
-    complaint = what;
-    const { version } = configs.current();
-    logger.error(
-      { event: 'mesh-config-invalid', path, configVersion: version, err: error },
-      `${what}; version ${version} of the mesh configuration stays in force`,
-    );
-  };
-  const readAgain = async (): Promise<void> => {
-    if (closed) return;
-    try {
-      await readOnce();
-      complaint = undefined;
-    } catch (error) {
-      if (!closed) complain(error);
-    }
-    if (!closed) schedule();
-  };
-  const reload = (): Promise<void> => {
-    reading = reading.then(readAgain);
-    return reading;
-  };
-  const schedule = (): void => {
-    timer?.cancel();
-    timer = clock.after(READ_INTERVAL_MS, () => void reload());
-  };
-
-  try {
-    await readOnce();
-  } catch (error) {
-    if (configs.current().version === 0) throw unusable(error, path);
-    complain(error);
-  }
-  schedule();
+  const files = followFiles<string>({
+    clock,
+    intervalMs: READ_INTERVAL_MS,
+    read: () => readTextFile(path, { what: '--mesh-config', maxBytes: MAX_FILE_BYTES }),
+    isSame: (one, other) => one === other,
+    async take(document) {
+      // First, so that a mistake is told with the name of the file.
+      readMeshConfig(document, path);
+      await configs.apply({ document, origin: `file ${path}` });
+    },
+    refused(error) {
+      const { version } = configs.current();
+      logger.error(
+        { event: 'mesh-config-invalid', path, configVersion: version, err: error },
+        `${describeError(error)}; version ${version} of the mesh configuration stays in force`,
+      );
+    },
+  });
+  if (configs.current().version === 0) await files.readNow();
+  else await files.reload();
   return {
     path,
     get valid() {
-      return valid;
+      return files.valid;
     },
-    reload,
-    async close() {
-      closed = true;
-      timer?.cancel();
-      await reading;
-    },
+    ...files.start(),
   };
-}
-
-function reasonOf(error: unknown, path: string): string {
-  if (error instanceof HauberkError) return describeError(error);
-  return `${path} cannot be read: ${describeError(error)}`;
-}
-
-function unusable(cause: unknown, path: string): unknown {
-  if (cause instanceof HauberkError) return cause;
-  return new ConfigError('file-unreadable', `--mesh-config: ${reasonOf(cause, path)}`, {
-    hint: 'check the path and its permissions',
-    cause,
-  });
 }

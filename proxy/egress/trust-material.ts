@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import {
   createSecureContext,
   getCACertificates,
@@ -128,9 +128,11 @@ async function readText(
 ): Promise<string> {
   let text: string;
   try {
+    // A pipe would be waited for in one of the few threads that there are for files, by each connection.
+    if (!(await stat(path)).isFile()) throw new Error('not a file');
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    const reason = systemErrorCode(cause) ?? 'unknown error';
+    const reason = systemErrorCode(cause) ?? (cause as Error).message;
     throw new EgressError(code, `${what} cannot be read (${reason}): ${path}`, {
       hint: 'put the file where the sidecar runs, readable for its user',
       cause,

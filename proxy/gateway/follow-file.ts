@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { repeat } from '../../common/repeat.ts';
 import { loadGatewayFile, type LoadedListener } from './load.ts';
 import type { GatewayMetrics, ReloadOutcome } from './metrics.ts';
 import { watchFiles } from './watch-files.ts';
@@ -17,17 +19,25 @@ export interface FollowOptions {
   readonly apply: (listeners: readonly LoadedListener[]) => Promise<boolean>;
 }
 
+/**
+ * How often files are looked at. Notifications of the system would miss what is changed behind a
+ * symlink, which is how many replace certificates.
+ */
+const INTERVAL_MS = 1_000;
+
 /** A file that is read again when it, or what it names, changes. */
 export interface FollowedFile extends Closeable {
   /** Reads it again now; one that cannot be used changes nothing. */
   reload(): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Reads the file, and follows its changes. Throws ConfigError, and what `apply` throws at first. */
 export async function followFile(options: FollowOptions): Promise<FollowedFile> {
   const { clock, logger, metrics, file, apply } = options;
-  const watch = watchFiles(clock, () => void reload());
+  const watch = watchFiles();
+  /** Why it was refused last; undefined while it is in force. */
+  let refusal: unknown;
   let turn: Promise<void> = Promise.resolve();
   let closed = false;
   const read = async (): Promise<boolean> => await apply(loadGatewayFile(file, watch.restart()));
@@ -37,12 +47,20 @@ export async function followFile(options: FollowOptions): Promise<FollowedFile> 
     let outcome: ReloadOutcome = 'refused';
     try {
       outcome = (await read()) ? 'applied' : 'unchanged';
+      refusal = undefined;
       logger.info({ event: 'reloaded', outcome }, `${file} was read again: ${outcome}`);
     } catch (error) {
-      const sentence = `${file} cannot be used, and the gateway goes on as before: ${describeError(error)}`;
-      logger.error({ event: 'reload-refused' }, sentence);
+      complain(error);
+      refusal = error;
     }
     metrics.reloaded(outcome);
+  }
+
+  function complain(error: unknown): void {
+    const what = describeError(error);
+    if (refusal !== undefined && what === describeError(refusal)) return;
+    const sentence = `${file} cannot be used, and the gateway goes on as before: ${what}`;
+    logger.error({ event: 'reload-refused' }, sentence);
   }
 
   function reload(): Promise<void> {
@@ -51,17 +69,23 @@ export async function followFile(options: FollowOptions): Promise<FollowedFile> 
     return turn;
   }
 
-  try {
-    await read();
-  } catch (error) {
-    watch.close();
-    throw error;
+  async function look(): Promise<void> {
+    // Where there was no descriptor to read it with, there is one without any change of the file.
+    const isUnread = refusal instanceof ConfigError && refusal.code === 'file-unreadable';
+    if (watch.changed() || isUnread) await reload();
   }
+
+  await read();
+  const looking = repeat(clock, INTERVAL_MS, look);
   return {
-    reload,
-    close() {
+    async reload() {
+      // Whoever asks for it wants to be told what is wrong, also when it has been wrong before.
+      refusal = undefined;
+      await reload();
+    },
+    async close() {
       closed = true;
-      watch.close();
+      await looking.close();
     },
   };
 }

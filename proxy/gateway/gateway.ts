@@ -27,14 +27,14 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     reload: () => followed.reload(),
     refuse() {
-      followed.close();
+      void followed.close();
       doors.refuse();
     },
     idle: () => doors.idle(),
     force: () => doors.force(),
-    close() {
-      followed.close();
-      doors.close();
+    async close() {
+      await followed.close();
+      await doors.close();
     },
   };
 }

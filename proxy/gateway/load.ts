@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { ConfigError } from '../../common/config/config-error.ts';
+import { readTextFile } from '../../common/config/text-file.ts';
 import { readYamlDocument } from '../../common/config/yaml-document.ts';
-import { systemErrorCode } from '../../common/errors.ts';
 import { GATEWAY_FILE_SCHEMA, type ListenerConfig } from './config/gateway-file.ts';
 import { filesOf } from './tls/certificate-files.ts';
 
@@ -29,7 +27,7 @@ export function loadGatewayFile(
 ): LoadedListener[] {
   const read = (named: string, what: string): string => {
     beforeReading(named);
-    return readText(named, what);
+    return readTextFile(named, { what, maxBytes: MAX_FILE_BYTES });
   };
   const text = read(path, 'the configuration file');
   const { listeners } = readYamlDocument({ text, name: path }, GATEWAY_FILE_SCHEMA);
@@ -43,21 +41,4 @@ export function loadGatewayFile(
       .digest('hex');
     return { config, files, digest };
   });
-}
-
-function readText(path: string, what: string): string {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    const code = systemErrorCode(cause) ?? 'unknown error';
-    const missing = code === 'ENOENT';
-    throw new ConfigError(
-      missing ? 'file-missing' : 'file-unreadable',
-      missing ? `${what} is not there: ${path}` : `${what} cannot be read (${code}): ${path}`,
-      { hint: missing ? 'check the path' : 'check its permissions and that it is a file', cause },
-    );
-  }
-  if (text.length <= MAX_FILE_BYTES) return text;
-  throw new ConfigError('file-malformed', `${what} is larger than 4 MiB: ${path}`);
 }

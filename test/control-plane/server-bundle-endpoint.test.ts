@@ -1,6 +1,6 @@
 /** The bundle endpoint with a certificate of files: followed when they change, kept when they are wrong. */
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
@@ -10,6 +10,7 @@ import { serveBundle } from '../../control-plane/server-bundle-endpoint.ts';
 import { eventually } from '../helpers/deadline.ts';
 import { createLogRecorder } from '../helpers/log-recorder.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
+import { spoiledFiles } from '../helpers/spoiled-files.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 import { createTestAuthority } from '../helpers/test-authority.ts';
 
@@ -35,6 +36,7 @@ async function rig(t: ExecutionContext) {
       await writeFile(bundleCert, toPem(next.chain));
       return next.leaf.serialNumber;
     },
+    bundleCert,
     spoil: () => writeFile(bundleCert, 'garbage'),
     async serve(settings: { bundleCert?: string; bundleKey?: string } = { bundleCert, bundleKey }) {
       const served = await serveBundle({
@@ -78,6 +80,27 @@ test('files are followed, and wrong ones change nothing and are told of once', a
   });
   t.is(complaints(), 1);
 });
+
+for (const [kind, spoil, expected] of spoiledFiles) {
+  test(`${kind}: the certificate stays, it is told once, and a good one is taken up`, async (t) => {
+    const { bundleCert, give, serve, clock, log } = await rig(t);
+    const first = await give();
+    const { port } = await serve();
+    await spoil(bundleCert);
+    for (let round = 0; round < 3; round += 1) await clock.advance(10_000);
+    const complaints = log.of('bundle-endpoint-certificate-refused');
+    t.is(complaints.length, 1);
+    t.regex(complaints[0]?.msg ?? '', expected);
+    t.is(await shown(port), first);
+    await rm(bundleCert, { recursive: true, force: true });
+    const second = await give();
+    await eventually('the next certificate', async () => {
+      await clock.advance(10_000);
+      return (await shown(port)) === second || undefined;
+    });
+    t.is(complaints.length, 1);
+  });
+}
 
 test('without files it is the one of the control plane, and follows that', async (t) => {
   const { serve, own } = await rig(t);

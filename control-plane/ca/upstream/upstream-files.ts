@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../../common/clock.ts';
+import type { Clock } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/config/config-error.ts';
+import { readTextFile } from '../../../common/config/text-file.ts';
 import { describeError } from '../../../common/errors.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
-import type { FollowedFile } from '../../../common/followed-file.ts';
+import { followFiles, type FollowedFile } from '../../../common/followed-file.ts';
 import type { Operation, Store } from '../../store/store.ts';
 import { CA_KEYS, type Authorities, type AuthorityPair } from '../authorities.ts';
 import type { AuthoritySource } from '../authority-source.ts';
@@ -26,7 +26,7 @@ export interface UpstreamFilesOptions {
   readonly logger: Logger;
 }
 
-/** Notifications of the system do not cross the mounts and renames by which such files are replaced. */
+/** How often they are read. */
 export const READ_INTERVAL_MS = 2000;
 
 /**
@@ -62,7 +62,7 @@ export async function readUpstreamIssuer(
 ): Promise<AuthorityPair | undefined> {
   if (paths === undefined) return undefined;
   try {
-    return await checkUpstreamIssuer(await readFiles(paths), options);
+    return await checkUpstreamIssuer(readFiles(paths), options);
   } catch (error) {
     if ((await options.store.get(CA_KEYS.issuer)) === undefined) throw error;
     return undefined;
@@ -98,12 +98,6 @@ export async function followUpstreamIssuer(
   first: AuthorityPair | undefined,
   { authorities, trustDomain, clock, logger }: UpstreamFilesOptions,
 ): Promise<FollowedFile> {
-  let closed = false;
-  let timer: Timer | undefined;
-  let reading: Promise<void> = Promise.resolve();
-  let seen: UpstreamFiles | undefined;
-  let complaint: string | undefined;
-
   const install = async (next: AuthorityPair): Promise<void> => {
     const before = authorities.current();
     const after = await authorities.change((present) => installOperations(present, next));
@@ -114,54 +108,38 @@ export async function followUpstreamIssuer(
       `the issuer in ${paths.issuerCert} signs certificates until ${until.toISOString()}`,
     );
   };
-  const readAgain = async (): Promise<void> => {
-    if (closed) return;
-    try {
-      const files = await readFiles(paths);
-      if (files.certificate === seen?.certificate && files.privateKey === seen.privateKey) return;
-      await install(await checkUpstreamIssuer(files, { trustDomain, nowMs: clock.epochMs() }));
-      seen = files;
-      complaint = undefined;
-    } catch (error) {
-      const what = describeError(error);
-      if (closed || what === complaint) return;
-      complaint = what;
+  const files = followFiles<UpstreamFiles>({
+    clock,
+    intervalMs: READ_INTERVAL_MS,
+    read: () => readFiles(paths),
+    isSame: (one, other) =>
+      one.certificate === other.certificate && one.privateKey === other.privateKey,
+    async take(next) {
+      await install(await checkUpstreamIssuer(next, { trustDomain, nowMs: clock.epochMs() }));
+    },
+    refused(error) {
       const until = authorities.current().issuer.certificate.validToDate;
       logger.error(
         { event: 'upstream-issuer-refused', notAfterMs: until.getTime(), err: error },
-        `${what}; the present issuer stays, until ${until.toISOString()}`,
+        `${describeError(error)}; the present issuer stays, until ${until.toISOString()}`,
       );
-    }
-  };
-  const reload = (): Promise<void> => {
-    reading = reading.then(readAgain).then(() => {
-      if (!closed) schedule();
-    });
-    return reading;
-  };
-  const schedule = (): void => {
-    timer?.cancel();
-    timer = clock.after(READ_INTERVAL_MS, () => void reload());
-  };
-  if (first === undefined) await readAgain();
-  else await install(first);
-  schedule();
-  return {
-    reload,
-    async close() {
-      closed = true;
-      timer?.cancel();
-      await reading;
     },
-  };
+  });
+  if (first === undefined) await files.reload();
+  else await install(first);
+  return files.start();
 }
 
-async function readFiles({ issuerCert, issuerKey }: UpstreamPaths): Promise<UpstreamFiles> {
+/** Of a chain and a key. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+function readFiles({ issuerCert, issuerKey }: UpstreamPaths): UpstreamFiles {
+  const limits = { maxBytes: MAX_FILE_BYTES };
   try {
-    // One after the other, so that the same complaint is made each time when both are missing.
-    const certificate = await readFile(issuerCert, 'utf8');
-    const privateKey = await readFile(issuerKey, 'utf8');
-    return { certificate, privateKey };
+    return {
+      certificate: readTextFile(issuerCert, { what: '--issuer-cert', ...limits }),
+      privateKey: readTextFile(issuerKey, { what: '--issuer-key', ...limits }),
+    };
   } catch (cause) {
     throw new CaError(
       'upstream-issuer-unusable',

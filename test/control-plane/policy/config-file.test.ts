@@ -8,6 +8,7 @@ import { openMeshConfigStore } from '../../../control-plane/policy/mesh-config-s
 import { createTurns } from '../../../control-plane/turns.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { spoiledFiles } from '../../helpers/spoiled-files.ts';
 import { createSqliteUnderTest, temporaryDirectory } from '../store/sqlite/sqlite-under-test.ts';
 
 async function rig(t: ExecutionContext) {
@@ -77,7 +78,10 @@ test('a bad file keeps the last good one, says so once, and is taken when it is 
   );
   await rm(path);
   await until('it is gone', () => of('mesh-config-invalid').length === 2);
-  t.regex(of('mesh-config-invalid')[1]?.msg ?? '', /cannot be read: ENOENT/);
+  t.regex(
+    of('mesh-config-invalid')[1]?.msg ?? '',
+    /--mesh-config is not there: .*; version 1 .* stays in force$/,
+  );
   t.is(configs.current().version, 1);
   await writeFile(path, CLOSED);
   await until('it is good again', () => file.valid);
@@ -87,7 +91,7 @@ test('a bad file keeps the last good one, says so once, and is taken when it is 
 
 test('a bad file at the start ends it, unless there is a good configuration to stay with', async (t) => {
   const { path, configs, follow, of } = await rig(t);
-  await t.throwsAsync(follow(), { instanceOf: ConfigError, code: 'file-unreadable' });
+  await t.throwsAsync(follow(), { instanceOf: ConfigError, code: 'file-missing' });
   await writeFile(path, 'authorization: {allow: all}\n');
   await t.throwsAsync(follow(), { instanceOf: MeshConfigError });
   await configs.apply({ document: CLOSED, origin: 'apply' });
@@ -95,3 +99,20 @@ test('a bad file at the start ends it, unless there is a good configuration to s
   t.is(of('mesh-config-invalid').length, 1);
   t.is(configs.current().document, CLOSED);
 });
+
+for (const [kind, spoil, expected] of spoiledFiles) {
+  test(`${kind}: the configuration stays, it is told once, and a good file is taken up`, async (t) => {
+    const { path, configs, follow, until, of } = await rig(t);
+    await writeFile(path, CLOSED);
+    const file = await follow();
+    await spoil(path);
+    await until('it is noticed', () => !file.valid);
+    t.regex(of('mesh-config-invalid')[0]?.msg ?? '', expected);
+    t.is(configs.current().version, 1);
+    await rm(path, { recursive: true, force: true });
+    await writeFile(path, 'authorization: {allow: mesh}\n');
+    await until('the good one is in force', () => configs.current().version === 2);
+    t.true(file.valid);
+    t.is(of('mesh-config-invalid').length, 1);
+  });
+}

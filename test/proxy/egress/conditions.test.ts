@@ -1,4 +1,5 @@
 /** What operators are told of the way to a server outside, without anybody calling it. */
+import { spawnSync } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import {
@@ -106,6 +107,9 @@ test('files that go and come are noticed', async (t) => {
   };
   await rm(ca);
   t.regex(await laterBecomes('ca-unavailable'), /cannot be read \(ENOENT\): .*ca\.pem/);
+  spawnSync('mkfifo', [ca]);
+  t.regex(await laterBecomes('ca-unavailable'), /cannot be read \(not a file\): .*ca\.pem/);
+  await rm(ca);
   await writeFile(ca, root);
   await laterBecomes('ready');
   await writeFile(clientKey, '');

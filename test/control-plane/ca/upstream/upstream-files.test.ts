@@ -18,6 +18,7 @@ import { requires } from '../../../helpers/requirements.ts';
 import { createExternalPki } from '../../../helpers/external-pki.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
+import { spoiledFiles } from '../../../helpers/spoiled-files.ts';
 import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
 
 const test = requires('openssl');
@@ -149,4 +150,26 @@ test('both files or none have to be named', (t) => {
     instanceOf: ConfigError,
     message: /needs --issuer-cert/,
   });
+});
+
+test('whatever becomes of a file, the issuer stays, it is told once, and a good one is taken up', async (t) => {
+  const { paths, make, start, clock, log } = await rig(t);
+  await make('one');
+  const { issuer } = await start();
+  for (const [at, [kind, spoil, expected]] of spoiledFiles.entries()) {
+    const before = issuer();
+    await spoil(at % 2 === 0 ? paths.issuerCert : paths.issuerKey);
+    for (let round = 0; round < 3; round += 1) await clock.advance(READ_INTERVAL_MS);
+    const complaints = log.of('upstream-issuer-refused');
+    t.is(complaints.length, at + 1, kind);
+    t.regex(complaints.at(-1)?.msg ?? '', expected);
+    t.is(issuer(), before);
+    await rm(paths.issuerCert, { recursive: true, force: true });
+    await rm(paths.issuerKey, { recursive: true, force: true });
+    await make(`next-${at}`);
+    await eventually(`the next issuer after ${kind}`, async () => {
+      await clock.advance(READ_INTERVAL_MS);
+      return issuer() !== before || undefined;
+    });
+  }
 });

@@ -1,0 +1,41 @@
+import type { MonotonicClock, Timer } from './clock.ts';
+import type { Closeable } from './lifecycle.ts';
+
+/** Work that is done again and again. */
+export interface Repeated extends Closeable {
+  /** No more of it; resolves when what is under way has ended. */
+  close(): Promise<void>;
+}
+
+/**
+ * Does the work after each pause, the first time after one. The pause begins when the work has ended, however it has:
+ * what it throws is for the guard of the clock, and the next time comes all the same.
+ */
+export function repeat(
+  clock: MonotonicClock,
+  pauseMs: number,
+  work: () => void | Promise<void>,
+): Repeated {
+  let closed = false;
+  let running: Promise<void> = Promise.resolve();
+  let timer: Timer;
+  const run = async (): Promise<void> => {
+    try {
+      await work();
+    } finally {
+      if (!closed) schedule();
+    }
+  };
+  const schedule = (): void => {
+    timer = clock.after(pauseMs, () => (running = run()));
+  };
+  schedule();
+  return {
+    async close() {
+      closed = true;
+      timer.cancel();
+      // The guard has told of it.
+      await Promise.allSettled([running]);
+    },
+  };
+}
