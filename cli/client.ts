@@ -69,6 +69,15 @@ export interface OutsideState {
   readonly why: string;
 }
 
+/** An address and ports that a sidecar claims, and another identity held before. */
+export interface AddressContestInfo {
+  readonly address: string;
+  /** SPIFFE ID of who holds them. */
+  readonly holder: string;
+  /** None: every port. */
+  readonly ports: readonly number[];
+}
+
 /** A sidecar that the control plane has seen. */
 export interface WorkloadInfo {
   readonly namespace: string;
@@ -76,6 +85,10 @@ export interface WorkloadInfo {
   readonly instanceId: string;
   /** The preferred one first. */
   readonly addresses: readonly string[];
+  /** Those at which it is proven to be. */
+  readonly provenAddresses: readonly string[];
+  /** Where another identity was first. */
+  readonly contests: readonly AddressContestInfo[];
   readonly hbonePort: number;
   readonly ports: readonly number[];
   /** Peers may reach every port, not only those. */
@@ -345,6 +358,8 @@ function toWorkload(workload: wire.Workload): WorkloadInfo {
     service,
     instanceId: workload.instanceId,
     addresses: workload.addresses,
+    provenAddresses: workload.provenAddresses,
+    contests: workload.contests.map(({ address, holder, ports }) => ({ address, holder, ports })),
     hbonePort: workload.hbonePort,
     ports: workload.ports,
     anyPort: workload.anyPort,

@@ -10,6 +10,7 @@ import { listenInboundCapture } from './inbound/capture.ts';
 import { openOriginalDestinations } from './interception/original-destination.ts';
 import type { PlaintextFlows } from './interception/plaintext-flows.ts';
 import { createRefusals } from './interception/refusals.ts';
+import { createClaimedPlaces } from './outbound/claimed-places.ts';
 import { listenOutboundCapture } from './outbound/capture.ts';
 import type { ConnectorDependencies } from './outbound/connector.ts';
 import { isRestricted } from '../common/authorization/authorize.ts';
@@ -60,10 +61,16 @@ export async function openCapture(
   const live = new LiveConnections<EgressCut>(policies);
   const outside = { ...room, live, mayLog: createRateLimit(room.clock, FAILURE_LOG_RATE) };
   tellOfPolicies(room);
+  const places = createClaimedPlaces({ ...room, ...connector });
+  opened.adopt(places, () => places.close());
   const outbound = {
     ...shared,
     ...connector,
-    departed,
+    view: places.view,
+    places,
+    departed: {
+      wasAt: (address: string) => departed.wasAt(address) || places.wasAt(address),
+    },
     hasPolicy: (place: Destination) =>
       policies.mesh !== undefined &&
       destinationAt(policies.mesh.egress, toPlace(place)).kind !== 'none',

@@ -58,7 +58,7 @@ export function status(context: CliContext): Promise<number> {
       HEADER,
       workloads.map((one) => sidecarRow(one, nowMs)),
     );
-    return sidecars + plaintextTable(workloads) + egressTable(workloads);
+    return sidecars + conflictTable(workloads) + plaintextTable(workloads) + egressTable(workloads);
   });
 }
 
@@ -83,6 +83,31 @@ function formatPlace({ addresses, hbonePort }: WorkloadInfo): string {
   const [preferred = '', ...others] = addresses;
   const place = formatHostPort(preferred, hbonePort);
   return others.length === 0 ? place : `${place} +${others.length}`;
+}
+
+const CONFLICT_HEADER = ['SERVICE', 'NAMESPACE', 'CONFLICT AT', 'PORTS', 'HELD BY'];
+
+/** Enough of the ports to see which they are. */
+const PORTS_SHOWN = 8;
+
+/** Addresses that two claim, and who of them keeps what is called there; empty when there are none. */
+function conflictTable(sidecars: readonly WorkloadInfo[]): string {
+  const rows = sidecars.flatMap(({ service, namespace, contests }) =>
+    contests.map(({ address, holder, ports }) => [
+      service,
+      namespace,
+      address,
+      formatPorts(ports),
+      holder,
+    ]),
+  );
+  return rows.length === 0 ? '' : `\n${formatTable(CONFLICT_HEADER, rows)}`;
+}
+
+function formatPorts(ports: readonly number[]): string {
+  if (ports.length === 0) return 'all';
+  const more = ports.length > PORTS_SHOWN ? ', …' : '';
+  return ports.slice(0, PORTS_SHOWN).join(', ') + more;
 }
 
 const PLAINTEXT_HEADER = ['SERVICE', 'NAMESPACE', 'PLAINTEXT', 'ADDRESS', 'PORT', 'CONNECTIONS'];
@@ -132,6 +157,8 @@ function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
     instance: sidecar.instanceId,
     address: sidecar.addresses[0] ?? '',
     addresses: sidecar.addresses,
+    provenAddresses: sidecar.provenAddresses,
+    conflicts: sidecar.contests,
     port: sidecar.hbonePort,
     exposedPorts: sidecar.ports,
     exposesAnyPort: sidecar.anyPort,

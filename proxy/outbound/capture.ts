@@ -8,14 +8,17 @@ import { LiveConnections } from '../policy/live-connections.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
+import { TunnelError } from '../tunnel/tunnel-error.ts';
 import {
   judgePassthrough,
   routeCaptured,
+  type CapturedRoute,
   type RouteInput,
   type RouteRefusal,
 } from './captured-route.ts';
 import { carry, type CarryDependencies } from './carry.ts';
-import { connectToAddress, type ConnectorDependencies } from './connector.ts';
+import type { ClaimedPlaces } from './claimed-places.ts';
+import { connectToAddress, type Connected, type ConnectorDependencies } from './connector.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What capturing outgoing connections takes. */
@@ -27,6 +30,8 @@ export interface OutboundCaptureDependencies
     Omit<RouteInput, 'destination' | 'view'> {
   readonly findDestination: FindOriginalDestination;
   readonly refuse: Refuse;
+  /** Finds those that only say where they are; `view` is theirs. */
+  readonly places: Pick<ClaimedPlaces, 'find' | 'connected'>;
   readonly policies: Pick<PolicySource, 'onChange'>;
   /** Carries a connection to a server outside, in TLS as its policy says, or resets it. Never rejects. */
   readonly originate: (socket: net.Socket, destination: Destination) => Promise<void>;
@@ -76,13 +81,14 @@ async function serve(
     dependencies.refuse({ direction: 'outbound', reason, place, sentence });
     resetSocket(socket);
   };
-  const route = routeCaptured({ ...dependencies, destination });
+  const route = await findWay(socket, destination, dependencies);
+  if (socket.destroyed) return;
   switch (route.kind) {
     case 'tunnel': {
       const [{ spiffeId }, ...others] = route.endpoints;
       const isSure = others.every((other) => other.spiffeId.uri === spiffeId.uri);
       const peer = isSure ? spiffeId.uri : 'unknown';
-      const connect = (signal: AbortSignal) => connectToAddress(destination, dependencies, signal);
+      const connect = (signal: AbortSignal) => connectTo(destination, dependencies, signal);
       return await carry(socket, { peer, connect }, dependencies);
     }
     case 'originate':
@@ -103,6 +109,44 @@ async function serve(
     case 'refused':
       return refuse('refused', route.reason);
   }
+}
+
+/** Looks for those who only say that they are there, and decides again when they were or were not. */
+async function findWay(
+  socket: net.Socket,
+  destination: Destination,
+  dependencies: OutboundCaptureDependencies,
+): Promise<Exclude<CapturedRoute, { readonly kind: 'claimed' }>> {
+  const route = routeCaptured({ ...dependencies, destination });
+  if (route.kind !== 'claimed') return route;
+  // The application may go away meanwhile.
+  socket.on('error', () => undefined);
+  const isPatient = route.otherwise.kind === 'refused';
+  await dependencies.places.find(destination.address, route.claimants, isPatient);
+  const now = routeCaptured({ ...dependencies, destination });
+  return now.kind === 'claimed' ? now.otherwise : now;
+}
+
+async function connectTo(
+  destination: Destination,
+  dependencies: OutboundCaptureDependencies,
+  signal: AbortSignal,
+): Promise<Connected> {
+  const { places } = dependencies;
+  try {
+    const connected = await connectToAddress(destination, dependencies, signal);
+    places.connected(destination.address, true);
+    return connected;
+  } catch (error) {
+    if (!signal.aborted) places.connected(destination.address, isAnswer(error));
+    throw error;
+  }
+}
+
+/** True when it was the peer itself that refused. */
+function isAnswer(error: unknown): boolean {
+  const answers: readonly string[] = ['denied', 'not-exposed', 'app-unreachable', 'refused-stream'];
+  return error instanceof TunnelError && answers.includes(error.code);
 }
 
 const SENTENCES: Readonly<Record<RouteRefusal, string>> = {

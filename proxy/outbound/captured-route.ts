@@ -25,6 +25,16 @@ export type RouteRefusal =
 /** Where a captured connection goes. */
 export type CapturedRoute =
   | { readonly kind: 'tunnel'; readonly endpoints: readonly [Endpoint, ...Endpoint[]] }
+  /** Somebody says that it is there, and may be; if not, it goes another way. */
+  | {
+      readonly kind: 'claimed';
+      readonly claimants: readonly [Endpoint, ...Endpoint[]];
+      readonly otherwise: UnclaimedRoute;
+    }
+  | UnclaimedRoute;
+
+/** Where a connection goes that leads to nobody of the mesh. */
+export type UnclaimedRoute =
   /** To a server outside, in TLS. */
   | { readonly kind: 'originate' }
   | { readonly kind: 'passthrough' }
@@ -34,7 +44,7 @@ export type CapturedRoute =
 export interface RouteInput {
   /** Where the application wanted to go; the address in canonical form. */
   readonly destination: Destination;
-  readonly view: Pick<MeshView, 'version' | 'endpointsAt'>;
+  readonly view: Pick<MeshView, 'version' | 'endpointsAt' | 'claimsAt'>;
   readonly departed: Pick<Departed, 'wasAt'>;
   readonly mode: OutboundMode;
   /** Whether there is a policy for a place outside, by which TLS is spoken to it. */
@@ -50,17 +60,27 @@ export interface RouteInput {
 /**
  * Decides where a captured connection goes. An address at which the mesh has anybody, or had until
  * lately, is never spoken to in plaintext, whether that sidecar serves the port or not; and nobody is,
- * before the mesh is known. Neither is a place for which there is a policy.
+ * before the mesh is known. Neither is a place for which there is a policy. A claim without a proof takes
+ * nothing from anybody: whoever makes it is looked for there, and the connection goes its way if in vain.
  */
 export function routeCaptured(input: RouteInput): CapturedRoute {
-  const { destination, view, departed, mode, hasPolicy, mayLeave, isOwnPort, isOwnAddress } = input;
+  const { destination, view, isOwnPort, isOwnAddress } = input;
   const { address, port } = destination;
   // A connection that was made to the listener itself has the listener for its destination.
   if (isOwnPort(port) && isOwnAddress(address)) return refused('own-port');
-  const present = view.endpointsAt(address);
-  const [first, ...others] = present.filter((endpoint) => servesPortAt(endpoint, address, port));
+  const serves = (endpoint: Endpoint): boolean => servesPortAt(endpoint, address, port);
+  const [first, ...others] = view.endpointsAt(address).filter(serves);
   if (first !== undefined) return { kind: 'tunnel', endpoints: [first, ...others] };
-  if (present.length > 0) return refused('not-exposed');
+  const otherwise = routeUnclaimed(input);
+  const [claimant, ...rivals] = view.claimsAt(address).filter(serves);
+  if (claimant === undefined) return otherwise;
+  return { kind: 'claimed', claimants: [claimant, ...rivals], otherwise };
+}
+
+function routeUnclaimed(input: RouteInput): UnclaimedRoute {
+  const { destination, view, departed, mode, hasPolicy, mayLeave } = input;
+  const { address } = destination;
+  if (view.endpointsAt(address).length > 0) return refused('not-exposed');
   if (departed.wasAt(address)) return refused('departed');
   // Also with mesh-only, which is about plaintext. Whether we may is asked where the policy is read.
   if (hasPolicy(destination)) {
@@ -85,6 +105,6 @@ export function judgePassthrough(
   return mayLeave(destination) === false ? 'egress-not-allowed' : undefined;
 }
 
-function refused(reason: RouteRefusal): CapturedRoute {
+function refused(reason: RouteRefusal): UnclaimedRoute {
   return { kind: 'refused', reason };
 }

@@ -69,7 +69,8 @@ export async function connectToService(
 
 /**
  * Opens a stream to whoever serves the port at that very address. Where several sidecars say that
- * they are there, the certificate tells which of them it is.
+ * they are there, the certificate tells which of them it is: hosts may have networks with the same
+ * addresses, of which the control plane has seen one.
  *
  * Throws as `connectToService` does.
  */
@@ -79,12 +80,22 @@ export async function connectToAddress(
   signal: AbortSignal,
 ): Promise<Connected> {
   const name = formatAuthority({ address, port });
-  const ways = (): Way[] =>
-    dependencies.view
-      .endpointsAt(address)
+  const { view } = dependencies;
+  const toWays = (endpoints: readonly Endpoint[]): Way[] =>
+    endpoints
       .filter((endpoint) => servesPortAt(endpoint, address, port))
       .map((endpoint) => ({ endpoint, address, port }));
-  const connected = await connectOneWay(name, ways, dependencies, signal);
+  const connect = (ways: () => readonly Way[]): Promise<Connected | undefined> =>
+    connectOneWay(name, ways, dependencies, signal);
+  let connected: Connected | undefined;
+  try {
+    connected = await connect(() => toWays(view.endpointsAt(address)));
+  } catch (error) {
+    // Only where another identity answers: nobody is replaced by being down.
+    if (!(error instanceof TunnelError) || error.code !== 'wrong-identity') throw error;
+    connected = await connect(() => toWays(view.claimsAt(address)));
+    if (connected === undefined) throw error;
+  }
   if (connected !== undefined) return connected;
   throw new OutboundError('no-endpoint', `the sidecar at ${address} does not expose port ${port}`);
 }

@@ -25,6 +25,8 @@ export interface TunnelPool extends Closeable, Drainable {
    * Throws TunnelError; no byte of the connection was taken then.
    */
   open(target: DialTarget, authority: string, signal?: AbortSignal): Promise<OpenedStream>;
+  /** Resolves when there is a tunnel to the target: it is there. Throws TunnelError. */
+  ready(target: DialTarget, signal?: AbortSignal): Promise<void>;
   /**
    * Opens a tunnel before it is needed and replaces it when it dies, with backoff, until the target
    * is forgotten or has been idle for `idleMs`. After that the next `open` dials again.
@@ -117,6 +119,10 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
           failed = tunnel;
         }
       }
+    },
+    async ready(target, signal) {
+      if (refusing) throw new TunnelError('aborted', 'this sidecar opens no more connections');
+      await peerOf(target).acquire(undefined, signal);
     },
     warm(target) {
       if (!refusing) peerOf(target).warm();

@@ -21,6 +21,12 @@ function endpoint(service: string, address: string, ports: number[] | 'any'): En
   };
 }
 
+/** A workload that says it is at an address, and nothing more. */
+function claiming(address: string, ports: number[] | 'any'): Endpoint {
+  const claimant = endpoint('evil', address, ports);
+  return { ...claimant, instanceId: `evil-${address}`, proven: [] };
+}
+
 const known = createMeshView();
 known.apply({
   kind: 'snapshot',
@@ -32,6 +38,24 @@ known.apply({
     endpoint('left', '172.17.0.2', [80]),
     endpoint('right', '172.17.0.2', [80, 81]),
     endpoint('six', 'fd00::2', 'any'),
+    claiming('10.0.0.50', 'any'),
+    claiming('10.0.0.3', [22, 5432]),
+    claiming('10.0.0.9', [81]),
+    claiming('192.0.2.7', [8443]),
+    // Two services of one host: the first keeps the port that both serve.
+    endpoint('first', '10.0.0.60', [80]),
+    {
+      ...endpoint('second', '10.0.0.60', [80, 81]),
+      contests: [
+        { address: '10.0.0.60', holder: 'spiffe://mesh.local/ns/shop/sa/first', ports: [80] },
+      ],
+    },
+    {
+      ...endpoint('third', '10.0.0.60', 'any'),
+      contests: [
+        { address: '10.0.0.60', holder: 'spiffe://mesh.local/ns/shop/sa/first', ports: [] },
+      ],
+    },
   ],
 });
 
@@ -49,7 +73,7 @@ function route(
     mode,
     hasPolicy: (outside) =>
       outside.port === 8443 &&
-      ['192.0.2.7', '10.0.0.2', '10.0.0.3', '10.0.0.9'].includes(outside.address),
+      ['192.0.2.7', '192.0.2.8', '10.0.0.2', '10.0.0.3', '10.0.0.9'].includes(outside.address),
     mayLeave,
     isOwnPort: (candidate) => [15_001, 15_006, 15_008, 15_020].includes(candidate),
     isOwnAddress: (candidate) => ['10.0.0.1', '127.0.0.1', '::1'].includes(candidate),
@@ -57,6 +81,11 @@ function route(
   switch (decided.kind) {
     case 'tunnel':
       return decided.endpoints.map(({ spiffeId: { service } }) => service).join(' or ');
+    case 'claimed': {
+      const claimants = decided.claimants.map(({ spiffeId: { service } }) => service).join(' or ');
+      const { otherwise } = decided;
+      return `${claimants}?, else ${otherwise.kind === 'refused' ? otherwise.reason : otherwise.kind}`;
+    }
     case 'originate':
     case 'passthrough':
       return decided.kind;
@@ -74,13 +103,22 @@ for (const [place, inPassthrough, inMeshOnly] of [
   ['172.17.0.2:81', 'right', 'right'],
   ['10.0.0.9:8080', 'refused: departed', 'refused: departed'],
   // A member of the mesh is never spoken to in plaintext, whatever the port.
-  ['10.0.0.3:22', 'refused: not-exposed', 'refused: not-exposed'],
+  ['10.0.0.3:23', 'refused: not-exposed', 'refused: not-exposed'],
+  ['10.0.0.3:22', 'evil?, else not-exposed', 'evil?, else not-exposed'],
   ['172.17.0.2:22', 'refused: not-exposed', 'refused: not-exposed'],
+  // A claim takes nothing from anybody, neither a member nor a stranger.
+  ['10.0.0.50:9000', 'evil?, else passthrough', 'evil?, else not-in-mesh'],
+  ['10.0.0.9:81', 'evil?, else departed', 'evil?, else departed'],
+  ['192.0.2.7:8443', 'evil?, else originate', 'evil?, else originate'],
+  // The first keeps the port that both serve.
+  ['10.0.0.60:80', 'first', 'first'],
+  ['10.0.0.60:81', 'second', 'second'],
+  ['10.0.0.60:82', 'refused: not-exposed', 'refused: not-exposed'],
   // Not a member.
   ['192.0.2.1:443', 'passthrough', 'refused: not-in-mesh'],
   ['192.0.2.1:15001', 'passthrough', 'refused: not-in-mesh'],
   // A server outside for which there is a policy: in TLS, or not at all.
-  ['192.0.2.7:8443', 'originate', 'originate'],
+  ['192.0.2.8:8443', 'originate', 'originate'],
   ['192.0.2.7:443', 'passthrough', 'refused: not-in-mesh'],
   // A policy does not make a stranger of a member.
   ['10.0.0.2:8443', 'api', 'api'],

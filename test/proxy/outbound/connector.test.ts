@@ -84,6 +84,31 @@ test('where several say that they are at an address, the certificate decides', a
   t.deepEqual(tried, ['172.17.0.2:8080 right']);
 });
 
+test('where another identity answers than the one that is proven there, claims are tried', async (t) => {
+  const claimant = { ...endpoint('r', ['172.17.0.2'], 'right'), proven: [] };
+  const place = { address: '172.17.0.2', port: 8080 };
+  const proven = endpoint('l', ['172.17.0.2'], 'left');
+  const there = connector([proven, claimant], ({ expect }) =>
+    expect.service === 'right' ? 'ok' : 'wrong-identity',
+  );
+  const connected = await connectToAddress(place, there.dependencies, signal);
+  t.is(connected.endpoint.instanceId, 'r');
+  // Nobody is replaced by being down.
+  const down = connector([proven, claimant], ({ expect }) =>
+    expect.service === 'right' ? 'ok' : 'unreachable',
+  );
+  const error = await t.throwsAsync(connectToAddress(place, down.dependencies, signal), {
+    instanceOf: TunnelError,
+  });
+  t.is(error.code, 'unreachable');
+  t.deepEqual(down.tried, ['172.17.0.2:8080 left']);
+  const alone = connector([proven], () => 'wrong-identity');
+  await t.throwsAsync(connectToAddress(place, alone.dependencies, signal), {
+    instanceOf: TunnelError,
+    message: 'it did not work',
+  });
+});
+
 test('a crowd of instances that claim an address does not hide who is there', async (t) => {
   const crowd = Array.from({ length: 50 }, (_, at) => endpoint(`x${at}`, ['10.0.0.9'], 'evil'));
   const { dependencies, tried } = connector(

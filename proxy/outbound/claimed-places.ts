@@ -1,0 +1,203 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { DEPARTED_MS } from '../discovery/departed.ts';
+import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
+import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
+import { dialTarget } from './connector.ts';
+
+/** What looking for claimants takes. */
+export interface ClaimedPlacesOptions {
+  readonly view: MeshView;
+  readonly pool: Pick<TunnelPool, 'ready'>;
+  readonly clock: Clock;
+  readonly guard: Pick<Guard, 'promise'>;
+}
+
+/** Who was found at addresses that the control plane has no proof for. */
+export interface ClaimedPlaces extends Closeable {
+  /** The view, in which those that were found here are proven like the others. */
+  readonly view: MeshView;
+  /** True for an address at which somebody was found lately who does not claim it any more. */
+  wasAt(address: string): boolean;
+  /**
+   * Dials those that claim an address, unless that was just done in vain; true when one of them is there.
+   *
+   * @param patient false: whoever was not there a while ago is looked for again without making the
+   *   caller wait
+   */
+  find(address: string, claimants: readonly Endpoint[], patient: boolean): Promise<boolean>;
+  /** A connection to somebody who was found there has failed, or has not. */
+  connected(address: string, worked: boolean): void;
+}
+
+/** What a call to a stranger may wait because somebody claims its address: once, and not again soon. */
+const FIND_TIMEOUT_MS = 2_000;
+
+/** How long a claimant who was not there is not looked for again, so that claims cost strangers little. */
+const MISSING_MS = 30_000;
+
+/** The same where the call fails if nobody is there: then only a storm of calls has to be spared. */
+const MISSING_PATIENT_MS = 1_000;
+
+/** More than any service calls; bounds what claims can make of memory. */
+const MAX_ADDRESSES = 4_096;
+
+interface Found {
+  /** Since when nobody claims the address as this one. */
+  goneMs: number | undefined;
+  /** Since when connections have failed. */
+  failedMs: number | undefined;
+}
+
+/**
+ * Proves claims for this sidecar alone: it may be in a network that the control plane cannot dial. Whoever was
+ * found at an address is believed from then on, as if the control plane had found them: also while they are down,
+ * until they have been gone, or out of reach, for DEPARTED_MS. Whoever was not found is nobody.
+ */
+export function createClaimedPlaces({
+  view,
+  pool,
+  clock,
+  guard,
+}: ClaimedPlacesOptions): ClaimedPlaces {
+  const found = new Map<string, Map<string, Found>>();
+  const missingMs = new Map<string, number>();
+  const finding = new Map<string, Promise<boolean>>();
+
+  const isFound = (address: string, endpoint: Endpoint): boolean =>
+    found.get(address)?.has(keyOf(endpoint)) ?? false;
+  const drop = (address: string, key: string): void => {
+    const all = found.get(address);
+    all?.delete(key);
+    if (all?.size === 0) found.delete(address);
+  };
+  const stop = view.onChange(() => {
+    const nowMs = clock.monotonicMs();
+    for (const [address, all] of found) {
+      const present = [...view.claimsAt(address), ...view.endpointsAt(address)].map(keyOf);
+      for (const [key, one] of all) {
+        one.goneMs = present.includes(key) ? undefined : (one.goneMs ?? nowMs);
+        if (one.goneMs !== undefined && nowMs - one.goneMs >= DEPARTED_MS) drop(address, key);
+      }
+    }
+  });
+
+  const isThere = async (address: string, endpoint: Endpoint): Promise<boolean> => {
+    const patience = new AbortController();
+    const timer = clock.after(FIND_TIMEOUT_MS, () => patience.abort());
+    try {
+      await pool.ready(dialTarget(endpoint, address), patience.signal);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      timer.cancel();
+    }
+  };
+  const remember = (address: string, endpoint: Endpoint): void => {
+    const all = found.get(address) ?? new Map<string, Found>();
+    // The address that was found longest ago is the first to be forgotten.
+    found.delete(address);
+    found.set(address, all.set(keyOf(endpoint), { goneMs: undefined, failedMs: undefined }));
+    missingMs.delete(address);
+    trim(found);
+  };
+  const look = async (address: string, claimants: readonly Endpoint[]): Promise<boolean> => {
+    const asked = whomToAsk(claimants);
+    const outcomes = await Promise.all(asked.map((endpoint) => isThere(address, endpoint)));
+    let isAnyThere = false;
+    for (const endpoint of asked.filter((_endpoint, at) => outcomes[at])) {
+      // Where two are there with the same port, the one that was found first keeps it.
+      if (foundAt(address).some((first) => isRival(first, endpoint))) continue;
+      remember(address, endpoint);
+      isAnyThere = true;
+    }
+    if (!isAnyThere) {
+      missingMs.set(address, clock.monotonicMs());
+      trim(missingMs);
+    }
+    return isAnyThere;
+  };
+  /** All who ask at the same time wait for the same dials. */
+  const lookOnce = (address: string, claimants: readonly Endpoint[]): Promise<boolean> => {
+    const underWay = finding.get(address);
+    if (underWay !== undefined) return underWay;
+    const looking = look(address, claimants).finally(() => finding.delete(address));
+    finding.set(address, looking);
+    return looking;
+  };
+
+  const foundAt = (address: string): readonly Endpoint[] =>
+    found.has(address) ? view.claimsAt(address).filter((one) => isFound(address, one)) : [];
+  return {
+    view: {
+      get version() {
+        return view.version;
+      },
+      endpointsOf: (namespace, service) => view.endpointsOf(namespace, service),
+      endpoints: () => view.endpoints(),
+      onChange: (listener) => view.onChange(listener),
+      endpointsAt(address) {
+        const here = foundAt(address);
+        return here.length === 0
+          ? view.endpointsAt(address)
+          : [...view.endpointsAt(address), ...here];
+      },
+      claimsAt: (address) => view.claimsAt(address).filter((one) => !isFound(address, one)),
+    },
+    wasAt(address) {
+      const nowMs = clock.monotonicMs();
+      return [...(found.get(address)?.values() ?? [])].some(
+        ({ goneMs }) => goneMs !== undefined && nowMs - goneMs < DEPARTED_MS,
+      );
+    },
+    async find(address, claimants, patient) {
+      const sinceMs = missingMs.get(address);
+      if (sinceMs === undefined) return lookOnce(address, claimants);
+      const ageMs = clock.monotonicMs() - sinceMs;
+      if (patient) return ageMs >= MISSING_PATIENT_MS && lookOnce(address, claimants);
+      if (ageMs >= MISSING_MS) guard.promise('outbound', lookOnce(address, claimants));
+      return false;
+    },
+    connected(address, worked) {
+      const nowMs = clock.monotonicMs();
+      for (const [key, one] of found.get(address) ?? []) {
+        one.failedMs = worked ? undefined : (one.failedMs ?? nowMs);
+        if (one.failedMs !== undefined && nowMs - one.failedMs >= DEPARTED_MS) drop(address, key);
+      }
+    },
+    close: stop,
+  };
+}
+
+/** Dialled at once for one address, and for each identity: a crowd of one hides nobody. */
+const MAX_ASKED = 16;
+const MAX_ASKED_OF_ONE = 2;
+
+function whomToAsk(claimants: readonly Endpoint[]): readonly Endpoint[] {
+  const distinct = [...new Map(claimants.map((one) => [keyOf(one), one])).values()];
+  return distinct
+    .filter((one, at) => {
+      const before = distinct
+        .slice(0, at)
+        .filter(({ spiffeId: { uri } }) => uri === one.spiffeId.uri);
+      return before.length < MAX_ASKED_OF_ONE;
+    })
+    .slice(0, MAX_ASKED);
+}
+
+function isRival(a: Endpoint, b: Endpoint): boolean {
+  if (a.spiffeId.uri === b.spiffeId.uri) return false;
+  return a.anyPort || b.anyPort || a.ports.some((port) => b.ports.includes(port));
+}
+
+function trim(map: Map<string, unknown>): void {
+  if (map.size <= MAX_ADDRESSES) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
+}
+
+function keyOf({ spiffeId, hbonePort }: Endpoint): string {
+  return `${spiffeId.uri} ${hbonePort}`;
+}
