@@ -75,7 +75,7 @@ test('a refused token is final, unless its file holds another one by then', asyn
   };
   const enrolment = world.create({ ...settings, tokens });
   await eventually('the pause before the second try', () =>
-    world.clock.pending.length > 0 ? true : undefined,
+    world.log.of('enrolment-waiting').length > 0 ? true : undefined,
   );
   await world.clock.advance(500);
   const manager = await within('enrolment', enrolment);
