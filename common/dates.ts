@@ -21,7 +21,7 @@ export function storedMoment(clock: Clocks, storedMs: number): Moment {
   const now = momentOf(clock);
   const agoMs = Math.max(now.epochMs - storedMs, 0);
   return {
-    epochMs: (now.epochMs - agoMs) as EpochMs,
+    epochMs: Math.round(now.epochMs - agoMs) as EpochMs,
     monotonicMs: (now.monotonicMs - agoMs) as MonotonicMs,
   };
 }
@@ -100,7 +100,8 @@ export function createSettledDate(clock: Clocks & Pick<Clock, 'onStep'>): Settle
       const nowMs = clock.monotonicMs();
       former = former.filter(({ untilMs }) => untilMs > nowMs);
       const offsets = former.map(({ offsetMs }) => offsetMs);
-      return Math.min(clock.epochMs(), ...offsets.map((offsetMs) => nowMs + offsetMs)) as EpochMs;
+      const dates = offsets.map((offsetMs) => Math.floor(nowMs + offsetMs));
+      return Math.min(clock.epochMs(), ...dates) as EpochMs;
     },
     close: () => steps.cancel(),
   };

@@ -1,7 +1,6 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
-import { atMoment, momentAt } from '../../common/dates.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
@@ -134,9 +133,9 @@ function openStream(
   const helloTimer = clock.after(HELLO_TIMEOUT_MS, () => {
     end(malformed(`Hello within ${HELLO_TIMEOUT_MS / 1000} seconds, got nothing`));
   });
-  const expiryTimer = atMoment(clock, momentAt(clock, notAfterMs), () =>
-    finish(certificateExpired()),
-  );
+  // Counted from when the certificate was shown. A wall clock that is set forward must not end all
+  // streams at once: what they brought would be missed most then.
+  const expiryTimer = clock.after(notAfterMs - clock.epochMs(), () => finish(certificateExpired()));
   const leave = (): void => {
     if (ended) return;
     ended = true;

@@ -50,7 +50,8 @@ export function expiryDateMs(
   identity: Pick<WorkloadIdentity, 'received' | 'lifetimeMs'>,
   clock: Clock,
 ): EpochMs {
-  return (clock.epochMs() + remainingMs(identity, clock)) as EpochMs;
+  // The monotonic clock counts fractions, and dates are whole wherever they are sent.
+  return Math.round(clock.epochMs() + remainingMs(identity, clock)) as EpochMs;
 }
 
 /**

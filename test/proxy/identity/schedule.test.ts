@@ -1,7 +1,12 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { momentOf, storedMoment } from '../../../common/dates.ts';
-import { renewalDelayMs, retryDelayMs, tryTimeoutMs } from '../../../proxy/identity/schedule.ts';
+import {
+  expiryDateMs,
+  renewalDelayMs,
+  retryDelayMs,
+  tryTimeoutMs,
+} from '../../../proxy/identity/schedule.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
 const clock = createManualClock();
@@ -97,4 +102,12 @@ test('a try has between 1 and 5 seconds', (t) => {
   t.is(tryTimeoutMs(WEEK_MS), 5_000);
   t.is(tryTimeoutMs(3 * SECOND_MS), 1_000);
   t.is(tryTimeoutMs(-1), 5_000);
+});
+
+test('the date of expiry is whole, whatever the monotonic clock counts', async (t) => {
+  const fine = createManualClock();
+  const identity = { received: momentOf(fine), lifetimeMs: 60_000 };
+  await fine.advance(10.25);
+  fine.step(-60_000.25);
+  t.is(Number(expiryDateMs(identity, fine)), fine.epochMs() + 59_990);
 });
