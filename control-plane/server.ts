@@ -37,6 +37,7 @@ import { openIssuanceLedger } from './ca/issuance-ledger.ts';
 import { sealedStore } from './keys/sealed-store.ts';
 import { openVault, readVault } from './keys/vault.ts';
 import { serveBundle } from './server-bundle-endpoint.ts';
+import { startAtZero } from './server-known-series.ts';
 import { startMaintenance } from './server-maintenance.ts';
 import { followRootChanges } from './server-root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
@@ -159,6 +160,7 @@ export async function startControlPlane(
   registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
   registerInternalErrors(metricsRegistry, guard);
   const metrics = createControlPlaneMetrics(metricsRegistry);
+  startAtZero(metrics);
   const revocations = createRevocations({ store, ca, tokens, clock, turns });
   const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock) };
   const operatorUses = use(await openOperatorUses({ store, ...room }));

@@ -1,12 +1,22 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import { everySeries, type KnownValues } from '../common/metrics/known-series.ts';
 import type { MetricRow } from './metrics-table.ts';
 
 /** Hands one sample to prom-client. */
 export type Sample = (labels: Record<string, string>, value: number) => void;
 
-/** A counter whose samples are made anew at each scrape, by `collect`. */
-export function counter(registry: Registry, row: MetricRow, collect: (add: Sample) => void): void {
+/**
+ * A counter whose samples are made anew at each scrape, by `collect`; the known ones are there from the
+ * start, at 0.
+ */
+export function counter(
+  registry: Registry,
+  row: MetricRow,
+  collect: (add: Sample) => void,
+  known?: KnownValues,
+): void {
+  const zeros = known === undefined ? [] : everySeries(known);
   const metric: Counter = new Counter({
     name: row.name,
     help: row.help,
@@ -14,6 +24,7 @@ export function counter(registry: Registry, row: MetricRow, collect: (add: Sampl
     registers: [registry],
     collect() {
       metric.reset();
+      for (const labels of zeros) metric.inc(labels, 0);
       collect((labels, value) => metric.inc(labels, value));
     },
   });

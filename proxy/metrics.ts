@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
+import type { KnownValues } from '../common/metrics/known-series.ts';
 import type { RelayCounters } from './relay/relay.ts';
-import { counter, gauge, histogram } from './metrics-collectors.ts';
+import { counter, gauge, histogram, type Sample } from './metrics-collectors.ts';
 import { closedCount, increment, MAX_PEER_LABELS, PeerTable } from './metrics-peers.ts';
 import type { ConnectionEnd, Direction } from './metrics-peers.ts';
 import { PROXY_METRICS } from './metrics-table.ts';
@@ -81,8 +82,13 @@ export interface ProxyMetrics extends TunnelMetrics {
   totals(): ProxyTotals;
 }
 
+/** The values of labels that have a closed list, by metric. */
+export type KnownSeries = Partial<Record<keyof typeof PROXY_METRICS, KnownValues>>;
+
 /** Bounds of the metrics. */
 export interface ProxyMetricsOptions {
+  /** Series that are there from the start, at 0. */
+  readonly known?: KnownSeries;
   /** Peers that get a label of their own. */
   readonly maxPeerLabels?: number;
 }
@@ -93,7 +99,7 @@ export interface ProxyMetricsOptions {
  */
 export function createProxyMetrics(
   registry: Registry,
-  { maxPeerLabels = MAX_PEER_LABELS }: ProxyMetricsOptions = {},
+  { maxPeerLabels = MAX_PEER_LABELS, known = {} }: ProxyMetricsOptions = {},
 ): ProxyMetrics {
   const peers = new PeerTable(maxPeerLabels);
   const tunnels = { inbound: newTunnelCounts(), outbound: newTunnelCounts() };
@@ -107,7 +113,7 @@ export function createProxyMetrics(
   let policy: (() => number) | undefined;
 
   registerPeerMetrics(registry, peers);
-  registerTunnelMetrics(registry, tunnels);
+  registerTunnelMetrics(registry, tunnels, known);
   registerPassthroughMetrics(registry, passthroughs);
   const durations = histogram(registry, PROXY_METRICS.connectionDuration);
   const connects = histogram(registry, PROXY_METRICS.connectSeconds);
@@ -115,9 +121,14 @@ export function createProxyMetrics(
   const streams = histogram(registry, PROXY_METRICS.tunnelStreams);
   counter(registry, PROXY_METRICS.tlsContextsRefused, (add) => add({}, tlsContextsRefused));
   counter(registry, PROXY_METRICS.certificateRenewals, (add) => add({}, renewals.count));
-  counter(registry, PROXY_METRICS.certificateRenewalFailures, (add) => {
-    for (const [reason, count] of renewals.failures) add({ reason }, count);
-  });
+  counter(
+    registry,
+    PROXY_METRICS.certificateRenewalFailures,
+    (add) => {
+      for (const [reason, count] of renewals.failures) add({ reason }, count);
+    },
+    known.certificateRenewalFailures,
+  );
   gauge(registry, PROXY_METRICS.certificateNotBefore, (set) => {
     if (certificate !== undefined) set({}, certificate().notBeforeMs / 1000);
   });
@@ -260,6 +271,7 @@ function registerPeerMetrics(registry: Registry, peers: PeerTable): void {
 function registerTunnelMetrics(
   registry: Registry,
   tunnels: Readonly<Record<Direction, TunnelCounts>>,
+  known: KnownSeries,
 ): void {
   const rows = Object.entries(tunnels);
   counter(registry, PROXY_METRICS.tunnelsOpened, (add) => {
@@ -268,16 +280,26 @@ function registerTunnelMetrics(
   gauge(registry, PROXY_METRICS.tunnelsOpen, (set) => {
     for (const [direction, counts] of rows) set({ direction }, openCount(counts));
   });
-  counter(registry, PROXY_METRICS.tunnelsClosed, (add) => {
-    for (const [direction, { closed }] of rows) {
-      for (const [reason, count] of closed) add({ direction, reason }, count);
-    }
-  });
-  counter(registry, PROXY_METRICS.handshakesRefused, (add) => {
-    for (const [direction, { refused }] of rows) {
-      for (const [reason, count] of refused) add({ direction, reason }, count);
-    }
-  });
+  const byReason =
+    (of: (counts: TunnelCounts) => ReadonlyMap<string, number>) =>
+    (add: Sample): void => {
+      for (const [direction, counts] of rows) {
+        for (const [reason, count] of of(counts)) add({ direction, reason }, count);
+      }
+    };
+  const { tunnelsClosed, handshakesRefused } = PROXY_METRICS;
+  counter(
+    registry,
+    tunnelsClosed,
+    byReason(({ closed }) => closed),
+    known.tunnelsClosed,
+  );
+  counter(
+    registry,
+    handshakesRefused,
+    byReason(({ refused }) => refused),
+    known.handshakesRefused,
+  );
 }
 
 function registerPassthroughMetrics(

@@ -23,6 +23,7 @@ import { withRevocations } from './identity/revoking-source.ts';
 import type { IdentitySource } from './identity/source.ts';
 import type { TokenSource } from './identity/token-source.ts';
 import { withAccessLog } from './metrics-access-log.ts';
+import { KNOWN_SERIES } from './proxy-known-series.ts';
 import { createProxyMetrics } from './metrics.ts';
 import { localAllowances } from './policy/local-allowances.ts';
 import { createPolicySource } from './policy/policy-source.ts';
@@ -82,7 +83,7 @@ export async function startProxy(
   const registry = new Registry();
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
   registerInternalErrors(registry, guard);
-  const counted = createProxyMetrics(registry);
+  const counted = createProxyMetrics(registry, { known: KNOWN_SERIES });
   const metrics = config.accessLog ? withAccessLog(counted, logger) : counted;
   const readiness = createReadiness(clock);
   // Whoever asks before it is there hears of this process only.

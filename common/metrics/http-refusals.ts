@@ -45,6 +45,7 @@ export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions)
     labelNames: ['reason'],
     registers: [registry],
   });
+  for (const reason of Object.keys(STATUS)) counter.inc({ reason }, 0);
   const refused = (reason: HttpRefusal, client: string | undefined): void => {
     counter.inc({ reason });
     const line = { event: 'http-refused', listener: name, reason, client };

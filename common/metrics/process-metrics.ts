@@ -3,9 +3,6 @@ import { registerBudgetMetrics } from './budget-metrics.ts';
 import { collectDefaultMetrics, Gauge } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-/** Before every name. */
-const PREFIX = 'hauberk_';
-
 /** Gauges of prom-client that are called `_total`, which Prometheus keeps for counters. */
 const MISNAMED = ['active_handles_total', 'active_requests_total', 'active_resources_total'];
 
@@ -13,8 +10,8 @@ const MISNAMED = ['active_handles_total', 'active_requests_total', 'active_resou
 const EVENT_LOOP_SAMPLING_MS = 100;
 
 /**
- * Registers `hauberk_build_info`, the budgets, and the metrics of the process and its runtime
- * (`hauberk_process_…`, `hauberk_nodejs_…`).
+ * Registers `hauberk_build_info`, the budgets, and the metrics of the process and its runtime under the
+ * names that dashboards know: `process_…`, `nodejs_…`.
  */
 export function registerProcessMetrics(
   registry: Registry,
@@ -22,12 +19,11 @@ export function registerProcessMetrics(
 ): void {
   collectDefaultMetrics({
     register: registry,
-    prefix: PREFIX,
     eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS,
   });
-  for (const name of MISNAMED) registry.removeSingleMetric(`${PREFIX}nodejs_${name}`);
+  for (const name of MISNAMED) registry.removeSingleMetric(`nodejs_${name}`);
   new Gauge({
-    name: `${PREFIX}build_info`,
+    name: 'hauberk_build_info',
     help: 'Always 1; the label carries the version of Hauberk.',
     labelNames: ['version'],
     registers: [registry],

@@ -1,7 +1,9 @@
 import type { Registry } from 'prom-client';
+import { everyValue } from '../../common/metrics/known-series.ts';
 import { counter, gauge, histogram } from '../metrics-collectors.ts';
 import { increment } from '../metrics-peers.ts';
 import type { MetricRow } from '../metrics-table.ts';
+import { STATUS } from './http/refuse.ts';
 import type { ConnectionRefusal, RequestFailure } from './refusal.ts';
 
 /** From an answer out of memory to one that waits for a database. */
@@ -92,10 +94,27 @@ interface Row {
   readonly answered: Map<number, number>;
 }
 
-/** Registers every metric of `GATEWAY_METRICS`. */
+const CONNECTION_REFUSALS = everyValue<ConnectionRefusal>({
+  'too-many-connections': true,
+  descriptors: true,
+  'proxy-header-malformed': true,
+  'client-hello-malformed': true,
+  'client-hello-late': true,
+  'no-route': true,
+  'tls-handshake': true,
+  'client-certificate': true,
+});
+
+const RELOAD_OUTCOMES = everyValue<ReloadOutcome>({
+  applied: true,
+  unchanged: true,
+  refused: true,
+});
+
+/** Registers every metric of `GATEWAY_METRICS`. What has a closed list begins at 0 for each listener. */
 export function createGatewayMetrics(registry: Registry): GatewayMetrics {
   const rows = new Map<string, Row>();
-  const reloads = new Map<ReloadOutcome, number>();
+  const reloads = new Map<ReloadOutcome, number>(RELOAD_OUTCOMES.map((outcome) => [outcome, 0]));
   let certificates: (() => ReadonlyMap<string, number>) | undefined;
 
   counter(registry, GATEWAY_METRICS.connectionsAccepted, (add) => {
@@ -135,8 +154,8 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
     const row = {
       accepted: 0,
       ended: 0,
-      refused: new Map(),
-      requestsRefused: new Map(),
+      refused: new Map(CONNECTION_REFUSALS.map((reason) => [reason, 0])),
+      requestsRefused: new Map(Object.keys(STATUS).map((reason) => [reason, 0])),
       answered: new Map(),
     };
     rows.set(listener, row);

@@ -17,8 +17,8 @@ const OF_THE_PRIMARY: ReadonlySet<string> = new Set([
   PROXY_METRICS.policyVersion.name,
   PROXY_METRICS.endpoints.name,
   'hauberk_build_info',
-  'hauberk_nodejs_version_info',
-  'hauberk_process_start_time_seconds',
+  'nodejs_version_info',
+  'process_start_time_seconds',
 ]);
 
 /** What a worker tells of its metrics. */

@@ -75,7 +75,7 @@ test('docs/metrics.md describes what both programs have', async (t) => {
   refuseWhatIsNotHttp(createServer(), http);
   registerInternalErrors(registry, createGuard({ clock, logger }));
   const rows = await rowsOf(registry);
-  const own = rows.filter(([name = '']) => !/^hauberk_(?:process|nodejs)_/.test(name));
+  const own = rows.filter(([name = '']) => !/^(?:process|nodejs)_/.test(name));
   t.deepEqual(tableOf('metrics.md', 'Both'), own);
 });
 

@@ -12,7 +12,8 @@ import { startMesh } from '../helpers/mesh.ts';
 import { requires } from '../helpers/requirements.ts';
 
 /** What every program of the project says about itself and its runtime. */
-const ABOUT_THE_PROCESS = /^hauberk_(nodejs|process|http)_|^hauberk_build_info$/;
+const ABOUT_THE_PROCESS =
+  /^hauberk_(http_.*|build_info|descriptors|budget_refusals_total|internal_errors_total)$/;
 
 requires('promtool')('the metrics of both programs are as a scraper wants them', async (t) => {
   const mesh = await startMesh(t);
