@@ -7,6 +7,7 @@ import type { Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
 import { afterDial, withKnownProofs } from './address-proofs.ts';
 import { HELD_TTL_MS, heldKey, holdPlaces } from './held-places.ts';
+import { MAX_INSTANCES, requireRoom, withBoundedAllowances } from './instance-limits.ts';
 import { KnownSidecars, type KnownSidecar, type SidecarReport } from './known-sidecars.ts';
 import type { MeshView } from './mesh-view.ts';
 import { RegistryError } from './registry-error.ts';
@@ -15,9 +16,6 @@ import { decodeSidecar, encodeSidecar, sidecarKey, type SidecarRecord } from './
 
 /** How long the endpoint of a sidecar that was lost, without a Goodbye, stays in the view. */
 export const LOST_TTL_MS = 15_000;
-
-/** More sidecars of one service are a loop that makes up instance ids. */
-const MAX_INSTANCES = 1_000;
 
 /** Each try means that another control plane on the same store wrote in between. */
 const MAX_TRIES = 8;
@@ -204,7 +202,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       turns.take(sidecarKey(arrival.record.instanceId), async () => {
         const { instanceId, spiffeId, addresses } = arrival.record;
         requireRoom(view, arrival.record);
-        const record = withKnownProofs(arrival.record, view.sidecars.get(instanceId), view);
+        const bounded = withBoundedAllowances(view, arrival.record);
+        const record = withKnownProofs(bounded, view.sidecars.get(instanceId), view);
         await write(record, async () => session.id);
         const connection: Connection = { ...arrival, record, left: false };
         const before = connections.get(instanceId);
@@ -248,17 +247,5 @@ function requireSameIdentity(stored: SidecarRecord, record: SidecarRecord): void
     'instance-taken',
     `the instance id ${record.instanceId} belongs to a sidecar with another identity`,
     { hint: 'give each sidecar a state directory of its own' },
-  );
-}
-
-function requireRoom({ sidecars }: MeshView, { instanceId, spiffeId }: SidecarRecord): void {
-  if (sidecars.has(instanceId)) return;
-  let instances = 0;
-  for (const other of sidecars.values()) if (other.spiffeId === spiffeId) instances += 1;
-  if (instances < MAX_INSTANCES) return;
-  throw new RegistryError(
-    'too-many-instances',
-    `${spiffeId} has ${instances} sidecars, and no more than ${MAX_INSTANCES} are taken`,
-    { hint: 'keep the state directory of a sidecar when it restarts' },
   );
 }

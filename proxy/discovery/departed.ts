@@ -15,26 +15,47 @@ export interface Departed extends Closeable {
 export const DEPARTED_MS = 10 * 60_000;
 
 /**
+ * Far more than the addresses of a large mesh; some 10 MB. Beyond it no address can be told from those that
+ * have departed, so all count as departed until there is room again: forgetting one would let its
+ * application be called in plaintext.
+ */
+export const MAX_DEPARTED = 65_536;
+
+/**
  * Follows the view. A sidecar that is being restarted is missing from it for a moment, and its
  * application must not be called in plaintext meanwhile: where somebody of the mesh was lately is
  * not yet outside the mesh.
  */
-export function rememberDeparted(view: MeshView, clock: Clock): Departed {
+export function rememberDeparted(
+  view: MeshView,
+  clock: Clock,
+  maxAddresses: number = MAX_DEPARTED,
+): Departed {
+  /** The one that went first comes first. */
   const departedMs = new Map<string, number>();
+  let overflowMs = Number.NEGATIVE_INFINITY;
   let present = addressesOf(view);
   const stop = view.onChange(() => {
     const nowMs = clock.monotonicMs();
     for (const [address, goneMs] of departedMs) {
-      if (nowMs - goneMs >= DEPARTED_MS) departedMs.delete(address);
+      if (nowMs - goneMs < DEPARTED_MS) break;
+      departedMs.delete(address);
     }
     const before = present;
     present = addressesOf(view);
-    for (const address of before) if (!present.has(address)) departedMs.set(address, nowMs);
+    for (const address of before) {
+      if (present.has(address)) continue;
+      departedMs.delete(address);
+      if (departedMs.size < maxAddresses) departedMs.set(address, nowMs);
+      else overflowMs = nowMs;
+    }
   });
   return {
     wasAt(address) {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - overflowMs < DEPARTED_MS) return true;
       const goneMs = departedMs.get(address);
-      return goneMs !== undefined && clock.monotonicMs() - goneMs < DEPARTED_MS;
+      return goneMs !== undefined && nowMs - goneMs < DEPARTED_MS;
     },
     close: stop,
   };

@@ -7,6 +7,12 @@ const EJECTION_BASE_MS = 1_000;
 const EJECTION_CAP_MS = 30_000;
 
 /**
+ * Of endpoints that left while a connection to them was failing, nobody says that they left. The one that
+ * failed first is forgotten then, and tried again if it is still there.
+ */
+const MAX_EJECTED = 10_000;
+
+/**
  * Remembers which endpoints failed, and until when they are put aside (outlier ejection: the delay
  * doubles with each failure in a row, with full jitter). Keyed by instance id.
  */
@@ -31,7 +37,11 @@ export class EndpointHealth {
     const bounds = { baseMs: EJECTION_BASE_MS, capMs: EJECTION_CAP_MS };
     const jitterMs = fullJitterMs(failures, bounds, this.#random);
     const untilMs = this.#clock.monotonicMs() + Math.max(jitterMs, EJECTION_BASE_MS / 2);
+    this.#ejected.delete(instanceId);
     this.#ejected.set(instanceId, { failures, untilMs });
+    if (this.#ejected.size <= MAX_EJECTED) return;
+    const [longest] = this.#ejected.keys();
+    if (longest !== undefined) this.#ejected.delete(longest);
   }
 
   succeeded(instanceId: string): void {

@@ -68,3 +68,37 @@ test('what was known before it began to follow counts, too', (t) => {
   view.apply({ kind: 'snapshot', version: 2, endpoints: [] });
   t.true(departed.wasAt('10.0.0.2'));
 });
+
+test('what does not fit any more is never taken for a stranger: all count as departed meanwhile', async (t) => {
+  const clock = createManualClock();
+  const view = createMeshView();
+  const departed = rememberDeparted(view, clock, 4);
+  const endpoints = Array.from({ length: 3 }, (_, at) => {
+    const addresses: Endpoint['addresses'] = [`10.0.1.${at}`, `10.0.2.${at}`];
+    return { ...api, instanceId: `api-${at}`, addresses, proven: addresses };
+  });
+  view.apply({ kind: 'snapshot', version: 1, endpoints });
+  view.apply({ kind: 'delta', version: 2, upserted: [], removed: ['api-0', 'api-1'] });
+  t.true(departed.wasAt('10.0.1.1'));
+  t.false(departed.wasAt('192.0.2.1'), 'there is room for all of them');
+
+  view.apply({ kind: 'delta', version: 3, upserted: [], removed: ['api-2'] });
+  t.true(departed.wasAt('10.0.1.2'), 'there is no room for it');
+  t.true(departed.wasAt('192.0.2.1'), 'nor can anybody else be told from it');
+  await clock.advance(DEPARTED_MS - 1);
+  t.true(departed.wasAt('10.0.1.2'));
+  await clock.advance(1);
+  t.false(departed.wasAt('10.0.1.2'));
+  t.false(departed.wasAt('192.0.2.1'));
+});
+
+test('one that comes and goes again and again takes one place', (t) => {
+  const view = createMeshView();
+  const departed = rememberDeparted(view, createManualClock(), 2);
+  for (let version = 1; version < 20; version += 2) {
+    view.apply({ kind: 'snapshot', version, endpoints: [api] });
+    view.apply({ kind: 'snapshot', version: version + 1, endpoints: [] });
+  }
+  t.true(departed.wasAt('10.0.0.2'));
+  t.false(departed.wasAt('192.0.2.1'));
+});

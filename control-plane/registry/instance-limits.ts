@@ -1,0 +1,45 @@
+import type { MeshView } from './mesh-view.ts';
+import { RegistryError } from './registry-error.ts';
+import type { SidecarRecord } from './sidecar-record.ts';
+
+/** More sidecars of one service are a loop that makes up instance ids. */
+export const MAX_INSTANCES = 1_000;
+
+/** What all sidecars of one identity may tell of whom they let in: some MB, where one alone may tell 1,000. */
+export const MAX_ALLOWANCES = 20_000;
+
+type View = Pick<MeshView, 'sidecars'>;
+
+/** @throws RegistryError `too-many-instances` when the identity has as many sidecars as it may */
+export function requireRoom({ sidecars }: View, { instanceId, spiffeId }: SidecarRecord): void {
+  if (sidecars.has(instanceId)) return;
+  const instances = othersOf(sidecars, { instanceId, spiffeId }).length;
+  if (instances < MAX_INSTANCES) return;
+  throw new RegistryError(
+    'too-many-instances',
+    `${spiffeId} has ${instances} sidecars, and no more than ${MAX_INSTANCES} are taken`,
+    { hint: 'keep the state directory of a sidecar when it restarts' },
+  );
+}
+
+/**
+ * Leaves out whom a sidecar lets in when those of its identity have told too much together. Operators are
+ * told of it and nothing depends on it: it is as good as not told.
+ */
+export function withBoundedAllowances({ sidecars }: View, record: SidecarRecord): SidecarRecord {
+  const { allow, ...rest } = record;
+  if (allow === undefined) return record;
+  let told = allow.length;
+  for (const other of othersOf(sidecars, record)) told += other.allow?.length ?? 0;
+  return told <= MAX_ALLOWANCES ? record : rest;
+}
+
+/** The other sidecars of the same identity. */
+function othersOf(
+  sidecars: View['sidecars'],
+  { instanceId, spiffeId }: Pick<SidecarRecord, 'instanceId' | 'spiffeId'>,
+): SidecarRecord[] {
+  return [...sidecars.values()].filter(
+    (other) => other.spiffeId === spiffeId && other.instanceId !== instanceId,
+  );
+}
