@@ -37,6 +37,7 @@ const HANDSHAKE_REFUSALS = everyValue<HandshakeRefusal>({
   'too-many': true,
   descriptors: true,
   'peer-limit': true,
+  'peer-rate': true,
 });
 
 const CONNECTION_FAILURES = everyValue<ConnectionFailure>({

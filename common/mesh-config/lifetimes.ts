@@ -16,6 +16,8 @@ const seconds = durationSeconds({
 const section = z.strictObject({
   /** For services that are not named below; without it, what the control plane was started with. */
   default: seconds.optional(),
+  /** What services that are not named below may ask for; without it, no more than they get unasked. */
+  longest: seconds.optional(),
   /** The namespace of names without one. */
   namespace: z
     .string()
@@ -33,14 +35,16 @@ const section = z.strictObject({
 /** How long certificates live. */
 export interface Lifetimes {
   readonly defaultMs: number | undefined;
+  readonly longestMs: number | undefined;
   readonly services: readonly { readonly pattern: NamePattern; readonly lifetimeMs: number }[];
 }
 
 /** The section `lifetimes` of a mesh configuration: how long the certificates of a service live. */
 export const lifetimesSection = section.transform((given, context): Lifetimes => {
-  const { default: defaultSeconds, namespace, services } = given;
+  const { default: defaultSeconds, longest, namespace, services } = given;
   return {
     defaultMs: defaultSeconds === undefined ? undefined : defaultSeconds * 1000,
+    longestMs: longest === undefined ? undefined : longest * 1000,
     services: Object.entries(services).flatMap(([name, lifetimeSeconds]) => {
       const reading = readNamePattern(name, namespace);
       if (reading.kind === 'pattern') {
@@ -53,8 +57,22 @@ export const lifetimesSection = section.transform((given, context): Lifetimes =>
   };
 });
 
-/** The longest life of a service's certificates; undefined where the configuration says nothing. */
-export function lifetimeOf({ services, defaultMs }: Lifetimes, id: SpiffeId): number | undefined {
+/** How long the certificates of a service live. */
+export interface ServiceLifetime {
+  /** Unasked. */
+  readonly usualMs: number;
+  /** At most, whatever it asks for: as long as unasked, unless the configuration allows more. */
+  readonly longestMs: number;
+}
+
+/** @param fallbackMs where the configuration says nothing */
+export function lifetimeOf(
+  { services, defaultMs, longestMs }: Lifetimes,
+  id: SpiffeId,
+  fallbackMs: number,
+): ServiceLifetime {
   const named = services.find(({ pattern }) => namesIdentity(pattern, id, id.trustDomain));
-  return named?.lifetimeMs ?? defaultMs;
+  if (named !== undefined) return { usualMs: named.lifetimeMs, longestMs: named.lifetimeMs };
+  const usualMs = defaultMs ?? fallbackMs;
+  return { usualMs, longestMs: Math.max(usualMs, longestMs ?? 0) };
 }

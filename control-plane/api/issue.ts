@@ -125,10 +125,11 @@ export function createIssueHandler(
     });
 
     function wanted(id: SpiffeId): Wanted {
-      const configuredMs = lifetimeOf(configs.current().config.lifetimes, id);
-      const wantedMs = wantedLifetimeMs(request, configuredMs ?? leafLifetimeMs);
-      // Asking for less is always possible.
-      const lifetimeMs = Math.min(wantedMs, configuredMs ?? MAX_LEAF_LIFETIME_MS);
+      const { lifetimes } = configs.current().config;
+      const { usualMs, longestMs } = lifetimeOf(lifetimes, id, leafLifetimeMs);
+      // What an operator gets has a bound of its own.
+      const mostMs = id.namespace === SYSTEM_NAMESPACE ? MAX_LEAF_LIFETIME_MS : longestMs;
+      const lifetimeMs = Math.min(wantedLifetimeMs(request, usualMs), mostMs);
       return { publicKey: openCsr(request.csr).publicKey, spiffeId: id, lifetimeMs };
     }
   };

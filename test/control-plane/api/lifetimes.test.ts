@@ -4,7 +4,7 @@ import test from 'ava';
 import { lifetimeOf } from '../../../common/mesh-config/lifetimes.ts';
 import { MeshConfigError } from '../../../common/mesh-config/mesh-config-error.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
-import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
+import { parseSpiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { startControlPlaneUnderTest, webId } from '../control-plane-under-test.ts';
 
 const web = parseSpiffeId(webId);
@@ -17,13 +17,20 @@ function lifetimes(text: string) {
 test('the first name that fits counts, then the default, then nothing', (t) => {
   const some = lifetimes(`lifetimes:
   default: 2h
+  longest: 1d
   namespace: shop
   services: { web: 10s, '*.shop': 7d, other.dev: 1h }
 `);
-  t.is(lifetimeOf(some, web), 10_000);
-  t.is(lifetimeOf(some, api), 7 * 86_400_000);
-  t.is(lifetimeOf(some, parseSpiffeId('spiffe://mesh.local/ns/dev/sa/x')), 7_200_000);
-  t.is(lifetimeOf(lifetimes(''), web), undefined);
+  const of = (where: ReturnType<typeof lifetimes>, id: SpiffeId): number[] => {
+    const { usualMs, longestMs } = lifetimeOf(where, id, 3_600_000);
+    return [usualMs, longestMs];
+  };
+  t.deepEqual(of(some, web), [10_000, 10_000], 'a name is both');
+  t.deepEqual(of(some, api), [7 * 86_400_000, 7 * 86_400_000]);
+  const other = parseSpiffeId('spiffe://mesh.local/ns/dev/sa/x');
+  t.deepEqual(of(some, other), [7_200_000, 86_400_000]);
+  t.deepEqual(of(lifetimes(''), web), [3_600_000, 3_600_000]);
+  t.deepEqual(of(lifetimes('lifetimes: { longest: 60s }'), web), [3_600_000, 3_600_000]);
 });
 
 test('lifetimes outside of 10 s to 7 d, and names that are none, are refused with their place', (t) => {
@@ -57,6 +64,11 @@ test('a change counts from the next renewal of each', async (t) => {
   t.true(near(await lifeOf({ spiffeId: api.uri }, other), 3600));
   t.true(near(await lifeOf({ lifetimeSeconds: 20 }, first), 20), 'less may be asked for');
   t.true(near(await lifeOf({ lifetimeSeconds: 7200 }, first), 60), 'and more is not given');
+  t.true(near(await lifeOf({ spiffeId: api.uri, lifetimeSeconds: 604_800 }, other), 3600));
+  const allowed = { baseVersion: 1, dryRun: false };
+  await cp.admin.applyMeshConfig('lifetimes: { longest: 2h }', allowed);
+  t.true(near(await lifeOf({ spiffeId: api.uri, lifetimeSeconds: 604_800 }, other), 7200));
+  t.true(near(await lifeOf({ spiffeId: api.uri }, other), 3600), 'unasked it stays what it was');
   await cp.admin.rollbackMeshConfig(undefined);
-  t.true(near(await lifeOf({}, first), 3600));
+  t.true(near(await lifeOf({}, first), 60), 'back again');
 });
