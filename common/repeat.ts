@@ -27,7 +27,9 @@ export function repeat(
     }
   };
   const schedule = (): void => {
-    timer = clock.after(pauseMs, () => (running = run()));
+    timer = clock.after(pauseMs, () => {
+      running = run();
+    });
   };
   schedule();
   return {

@@ -4,7 +4,7 @@ import type { Guard } from '../common/guard.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import type { ServerIdentity } from '../common/rpc/server-credentials.ts';
 import type { ControlPlaneMetrics } from './metrics.ts';
-import { DIAL_OUTCOMES, startAddressProver } from './registry/address-prover.ts';
+import { startAddressProver } from './registry/address-prover.ts';
 import { createDialBack } from './registry/dial-back.ts';
 import { mayDialBack, ownNetworks } from './registry/may-dial.ts';
 import type { MeshEndpoint } from './registry/mesh-endpoint.ts';
@@ -29,7 +29,6 @@ export function proveAddresses(
 ): Closeable & { reload(identity: ServerIdentity): void } {
   const { view, metrics } = options;
   let { identity } = options;
-  for (const outcome of DIAL_OUTCOMES) metrics.addressDials.inc({ outcome }, 0);
   const prover = startAddressProver({
     ...options,
     mayDial: ({ seen }, address) =>

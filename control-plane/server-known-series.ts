@@ -1,6 +1,7 @@
 import { everySeries, everyValue } from '../common/metrics/known-series.ts';
 import { REFUSALS } from '../common/rpc/rpc-error.ts';
 import type { HandshakeFailure } from './api/handshake-failure.ts';
+import { DIAL_OUTCOMES } from './registry/address-prover.ts';
 import type { ControlPlaneMetrics } from './metrics.ts';
 
 const HANDSHAKE_FAILURES = everyValue<HandshakeFailure>({
@@ -24,7 +25,7 @@ export const KNOWN_SERIES = {
   issueRefused: { reason: REFUSALS },
   callsRefused: { service: ['discovery', 'admin'], reason: REFUSALS },
   handshakesRefused: { reason: HANDSHAKE_FAILURES },
-  addressDials: { outcome: ['found', 'not-found', 'not-dialled'] },
+  addressDials: { outcome: DIAL_OUTCOMES },
 } as const satisfies Partial<
   Record<keyof ControlPlaneMetrics, Readonly<Record<string, readonly string[]>>>
 >;

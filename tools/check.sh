@@ -16,6 +16,9 @@ check() {
 if [ $# -gt 0 ]; then
   check "$1"
 else
-  check types && check lint && check format && check proto && check architecture
+  # Not joined by &&: the shell would go on after the first that fails, and say that all passed.
+  for one in types lint format proto architecture; do
+    check "$one"
+  done
   echo 'check passed'
 fi

@@ -15,7 +15,12 @@ export type BudgetRefusal =
 export type DescriptorRefusal = 'descriptors' | 'peer-limit';
 
 /** All of them, so that each is counted from 0. */
-export const BUDGET_REFUSALS: readonly BudgetRefusal[] = ['descriptors', 'peer-limit', 'peer-rate', 'ports'];
+export const BUDGET_REFUSALS: readonly BudgetRefusal[] = [
+  'descriptors',
+  'peer-limit',
+  'peer-rate',
+  'ports',
+];
 
 /** Thrown where a connection would need what a budget does not have. */
 export class BudgetError extends HauberkError<BudgetRefusal> {}

@@ -8,7 +8,9 @@ export type KnownValues = Readonly<Record<string, readonly string[]>>;
 export function everySeries(known: KnownValues): readonly Readonly<Record<string, string>>[] {
   let series: Readonly<Record<string, string>>[] = [{}];
   for (const [label, values] of Object.entries(known)) {
-    series = series.flatMap((labels) => values.map((value) => ({ ...labels, [label]: value })));
+    series = series.flatMap((labels) =>
+      values.map((value) => Object.assign({}, labels, { [label]: value })),
+    );
   }
   return series;
 }

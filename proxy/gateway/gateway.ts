@@ -34,7 +34,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     force: () => doors.force(),
     async close() {
       await followed.close();
-      await doors.close();
+      doors.close();
     },
   };
 }

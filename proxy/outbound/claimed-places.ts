@@ -75,9 +75,10 @@ export function createClaimedPlaces({
   const stop = view.onChange(() => {
     const nowMs = clock.monotonicMs();
     for (const [address, all] of found) {
-      const present = [...view.claimsAt(address), ...view.endpointsAt(address)].map(keyOf);
+      const claimants = [...view.claimsAt(address), ...view.endpointsAt(address)];
+      const present = new Set(claimants.map(keyOf));
       for (const [key, one] of all) {
-        one.goneMs = present.includes(key) ? undefined : (one.goneMs ?? nowMs);
+        one.goneMs = present.has(key) ? undefined : (one.goneMs ?? nowMs);
         if (one.goneMs !== undefined && nowMs - one.goneMs >= DEPARTED_MS) drop(address, key);
       }
     }
