@@ -48,6 +48,7 @@ import { followConfigFile } from './policy/config-file.ts';
 import type { FollowedFile } from '../common/followed-file.ts';
 import { openMeshConfigStore } from './policy/mesh-config-store.ts';
 import { openMeshView } from './registry/mesh-view.ts';
+import { isRevokedFact } from './registry/revoked-fact.ts';
 import { toSidecarFact } from './registry/sidecar-fact.ts';
 import { countAddresses, proveAddresses } from './server-addresses.ts';
 import { openRegistry } from './registry/registry.ts';
@@ -153,6 +154,7 @@ export async function startControlPlane(
       clock,
       logger,
       sidecars: () => registry.list().map(toSidecarFact),
+      isRevoked: (certificate) => isRevokedFact(view.revocations(), certificate),
     }),
   );
 

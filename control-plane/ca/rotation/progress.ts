@@ -32,8 +32,13 @@ export interface CertificateFact {
 export interface Facts {
   readonly nowMs: number;
   readonly sidecars: readonly SidecarFact[];
-  /** All that may still be in use, but for the control plane's own; expired ones do no harm. */
+  /**
+   * All that may still be in use, but for the control plane's own and those that were revoked; expired
+   * ones do no harm.
+   */
   readonly certificates: readonly CertificateFact[];
+  /** The phase has lasted for so long that who is connected and says nothing counts as away. */
+  readonly patienceOver: boolean;
 }
 
 /** What a phase waits for. */
@@ -77,7 +82,8 @@ export function judge(rotation: Rotation, facts: Facts): Progress {
     total: done + blockers.length,
     blockers,
     away: facts.sidecars.filter(
-      ({ expected, bundleVersion }) => !expected && bundleVersion < rotation.bundleVersion,
+      ({ expected, bundleVersion }) =>
+        (!expected || facts.patienceOver) && bundleVersion < rotation.bundleVersion,
     ),
     complete: blockers.length === 0 || isOverdue(rotation, facts.nowMs),
   };
@@ -95,9 +101,10 @@ type Tally = Pick<Progress, 'done' | 'blockers'>;
 function adoption(rotation: Rotation, facts: Facts): Tally {
   // In haste the time of those who are there is not spent on others.
   const inHaste = rotation.deadlineMs !== undefined;
-  const expected = facts.sidecars.filter(({ connected, expected: known }) =>
-    inHaste ? connected : known,
-  );
+  const expected = facts.sidecars.filter(({ connected, expected: known, bundleVersion }) => {
+    if (facts.patienceOver && bundleVersion < rotation.bundleVersion) return false;
+    return inHaste ? connected : known;
+  });
   const missing = expected.filter(({ bundleVersion }) => bundleVersion < rotation.bundleVersion);
   const blockers: Blocker[] = missing.map(({ instanceId, spiffeId, connected }) => ({
     kind: 'sidecar',
@@ -117,8 +124,8 @@ function unheard(rotation: Rotation, facts: Facts): Blocker[] {
       .filter(({ bundleVersion }) => bundleVersion >= rotation.bundleVersion)
       .map(({ certificateSerial }) => certificateSerial),
   );
-  const expected = facts.sidecars.filter((sidecar) => sidecar.expected);
-  // Who is expected and has not acknowledged is named already.
+  // Who is expected and has not acknowledged is named already, until patience is over.
+  const expected = facts.patienceOver ? [] : facts.sidecars.filter((sidecar) => sidecar.expected);
   const named = new Set(expected.map(({ certificateSerial }) => certificateSerial));
   return certificatesInUse(facts)
     .filter(({ issuedMs }) => issuedMs <= rotation.startedMs)
@@ -158,7 +165,7 @@ function certificateBlocker(
  * later one of its line was seen, because somebody is connected with it or has renewed it. And a
  * certificate with which somebody is connected is in use, whatever else is true.
  */
-export function certificatesInUse(facts: Facts): readonly CertificateFact[] {
+export function certificatesInUse(facts: Omit<Facts, 'patienceOver'>): readonly CertificateFact[] {
   const { nowMs, certificates, sidecars } = facts;
   const bySerial = new Map(certificates.map((certificate) => [certificate.serial, certificate]));
   const connected = sidecars.filter((sidecar) => sidecar.connected);

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../../common/clock.ts';
+import type { Clock, MonotonicMs, Timer } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { Operation, Store } from '../../store/store.ts';
@@ -7,7 +7,7 @@ import { makePair, trustOf, type Authorities } from '../authorities.ts';
 import type { AuthoritySource } from '../authority-source.ts';
 import { CaError } from '../ca-error.ts';
 import { openLiveCertificates, type LiveCertificates } from './live-certificates.ts';
-import { judge, type Progress, type SidecarFact } from './progress.ts';
+import { judge, type CertificateFact, type Progress, type SidecarFact } from './progress.ts';
 import type { Rotation } from './rotation.ts';
 import {
   abortOperations,
@@ -25,6 +25,8 @@ export interface RootRotationOptions {
   readonly logger: Logger;
   /** Everybody who is known. */
   readonly sidecars: () => readonly SidecarFact[];
+  /** Nobody proves himself with it any more, however long it is valid. */
+  readonly isRevoked: (certificate: CertificateFact) => boolean;
 }
 
 /** How a rotation is asked for. */
@@ -57,23 +59,38 @@ export interface RootRotation extends Closeable {
   close(): void | Promise<void>;
 }
 
+/**
+ * Far longer than a sidecar that works takes to acknowledge a bundle, also when five thousand of them do
+ * so at once. Who is connected and has not done it by then counts as away: a peer that does nothing
+ * would otherwise keep a root in use for as long as it likes.
+ */
+export const ACKNOWLEDGE_PATIENCE_MS = 60_000;
+
 /** Often enough that a person who watches does not wait for it. */
 const TICK_MS = 500;
 
 /** Takes up a rotation that is under way, and goes on with it until it is closed. */
 export async function openRootRotation(options: RootRotationOptions): Promise<RootRotation> {
-  const { authorities, store, trustDomain, clock, logger, sidecars } = options;
+  const { authorities, store, trustDomain, clock, logger, sidecars, isRevoked } = options;
   let certificates: LiveCertificates | undefined;
   let timer: Timer | undefined;
   let closed = false;
+  /** Since when this process has seen the present phase; a date would jump with the clock. */
+  let phase: { readonly startedMs: number; readonly seenMs: MonotonicMs } | undefined;
 
+  const isPatienceOver = ({ phaseStartedMs }: Rotation): boolean => {
+    const nowMs = clock.monotonicMs();
+    if (phase?.startedMs !== phaseStartedMs) phase = { startedMs: phaseStartedMs, seenMs: nowMs };
+    return nowMs - phase.seenMs >= ACKNOWLEDGE_PATIENCE_MS;
+  };
   const status = (present = authorities.current()): RotationStatus | undefined => {
     const { rotation } = trustOf(present);
     if (rotation === undefined || certificates === undefined) return undefined;
     const facts = {
       nowMs: clock.epochMs(),
       sidecars: sidecars(),
-      certificates: certificates.list(),
+      certificates: certificates.list().filter((certificate) => !isRevoked(certificate)),
+      patienceOver: isPatienceOver(rotation),
     };
     return { rotation, progress: judge(rotation, facts) };
   };

@@ -14,6 +14,7 @@ import {
   webId,
   type ControlPlaneUnderTest,
 } from '../control-plane-under-test.ts';
+import { hello, openSyncStream } from './sync-stream-under-test.ts';
 
 /** Lets the control plane's clock run until its authority is as wanted. */
 function until(
@@ -146,4 +147,29 @@ test('after a theft no token is made until the new root signs, and there is no w
   await until(cp, 'the new root signs', ({ rotation }) => rotation?.phase === 'signing');
   await t.throwsAsync(cp.admin.abortRotation(), { code: 'rotation-not-abortable' });
   await t.notThrowsAsync(cp.token());
+});
+
+test('a certificate that was revoked, and a sidecar that never acknowledges, hold no rotation up', async (t) => {
+  const cp = await startControlPlaneUnderTest(t);
+  const silent = await cp.enrol('shop', 'silent');
+  const stream = openSyncStream(cp, silent);
+  stream.say(hello({ instanceId: 'silent-1' }));
+  await stream.next();
+  await cp.enrol('shop', 'web');
+  await cp.admin.revoke({ kind: 'identity', namespace: 'shop', service: 'web' });
+  await cp.admin.rotateRoot(routine);
+
+  const named = await until(cp, 'the silent one is named', ({ rotation }) => {
+    return rotation?.blockers.some(({ instanceId }) => instanceId === 'silent-1') === true;
+  });
+  t.is(named.rotation?.phase, 'prepared');
+  await cp.clock.advance(60_000);
+  const left = await until(cp, 'the silent one is left behind', ({ rotation }) => {
+    return rotation?.phase === 'signing';
+  });
+  // What it was issued is waited for until it expires; nothing of whom is revoked.
+  const waiting = left.rotation?.blockers.map(({ service }) => service);
+  t.deepEqual(waiting, ['silent']);
+  await cp.clock.advance(3_600_000);
+  await until(cp, 'the rotation is over', isOver);
 });

@@ -64,6 +64,9 @@ interface Registered {
 }
 
 const LIFETIME_MS = 100;
+/** A few steps longer than a sidecar that is lost is expected. */
+const PATIENCE_MS = 50;
+
 const EXPECTED_MS = 15;
 
 /**
@@ -127,6 +130,7 @@ export class RotationModel {
     return {
       nowMs: this.nowMs,
       certificates: this.log,
+      patienceOver: this.nowMs - (this.trust.rotation?.phaseStartedMs ?? this.nowMs) >= PATIENCE_MS,
       sidecars: [...this.#registry].map(([instanceId, registered]) => ({
         instanceId,
         spiffeId: instanceId,

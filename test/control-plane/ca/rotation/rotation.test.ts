@@ -149,6 +149,7 @@ test('who is there and has not acknowledged is named; who is away is listed and 
   if (rotation === undefined) return t.fail();
   const progress = judge(rotation, {
     nowMs: 2_000,
+    patienceOver: false,
     certificates: [certificate()],
     sidecars: [
       sidecar(),
@@ -173,6 +174,7 @@ test('without a cross-signature nobody is away: every holder of a certificate ha
   if (rotation === undefined) return t.fail();
   const facts = {
     nowMs: 2_000,
+    patienceOver: false,
     sidecars: [sidecar()],
     certificates: [
       certificate(),
@@ -187,17 +189,43 @@ test('without a cross-signature nobody is away: every holder of a certificate ha
   t.true(judge(rotation, { ...facts, nowMs: 10_001 }).complete, 'until it has expired');
 });
 
+test('who is connected and never acknowledges is left behind, by name, when patience is over', (t) => {
+  const facts = {
+    nowMs: 2_000,
+    sidecars: [
+      sidecar(),
+      sidecar({ instanceId: 'silent', bundleVersion: 7, certificateSerial: '2' }),
+    ],
+    certificates: [certificate(), certificate({ serial: '2' })],
+  };
+  for (const bridged of [true, false]) {
+    const { rotation } = begin(stable, 'new', { nowMs: 1_000, bridged });
+    if (rotation === undefined) return t.fail();
+    const waiting = judge(rotation, { ...facts, patienceOver: false });
+    t.like(waiting, { complete: false, blockers: [{ kind: 'sidecar', instanceId: 'silent' }] });
+    const over = judge(rotation, { ...facts, patienceOver: true });
+    t.like(over.away, [{ instanceId: 'silent' }]);
+    // Nothing vouches for the new root without a cross-signature: its certificate ends the wait.
+    t.is(over.complete, bridged);
+    t.true(judge(rotation, { ...facts, patienceOver: true, nowMs: 10_001 }).complete);
+  }
+});
+
 test('a stolen key is not waited for beyond the deadline', (t) => {
   const { rotation } = begin(stable, 'new', { nowMs: 1_000, bridged: true, deadlineMs: 5_000 });
   if (rotation === undefined) return t.fail();
-  const facts = { certificates: [], sidecars: [sidecar({ bundleVersion: 1 })] };
+  const facts = {
+    patienceOver: false,
+    certificates: [],
+    sidecars: [sidecar({ bundleVersion: 1 })],
+  };
   t.false(judge(rotation, { ...facts, nowMs: 2_999 }).complete);
   const overdue = judge(rotation, { ...facts, nowMs: 3_000 });
   t.true(overdue.complete, 'half of the grace is for this phase');
   t.is(overdue.blockers.length, 1, 'and is named all the same');
 
   const late = { ...rotation, phase: 'signing', phaseStartedMs: 3_000 } as const;
-  const old = { sidecars: [sidecar()], certificates: [certificate()] };
+  const old = { patienceOver: false, sidecars: [sidecar()], certificates: [certificate()] };
   t.false(judge(late, { ...old, nowMs: 4_999 }).complete, 'and half for the other one');
   t.true(judge(late, { ...old, nowMs: 5_000 }).complete);
 });
@@ -206,9 +234,13 @@ test('after a theft nobody is waited for who is not connected', (t) => {
   const { rotation } = begin(stable, 'new', { nowMs: 1_000, bridged: true, deadlineMs: 5_000 });
   if (rotation === undefined) return t.fail();
   const sidecars = [sidecar({ connected: false, bundleVersion: 1 })];
-  t.true(judge(rotation, { nowMs: 1_000, certificates: [], sidecars }).complete);
+  t.true(
+    judge(rotation, { nowMs: 1_000, patienceOver: false, certificates: [], sidecars }).complete,
+  );
   const routine = { ...rotation, deadlineMs: undefined };
-  t.false(judge(routine, { nowMs: 1_000, certificates: [], sidecars }).complete);
+  t.false(
+    judge(routine, { nowMs: 1_000, patienceOver: false, certificates: [], sidecars }).complete,
+  );
 });
 
 test('a certificate is in use until a later one of its line was seen', (t) => {
