@@ -3,6 +3,7 @@ import {
   listSetting,
   secretSetting,
   setting,
+  switchSetting,
   type SettingsOf,
   type SettingsTable,
 } from '../common/config/settings.ts';
@@ -136,6 +137,9 @@ export const restoreSettings = {
   dataDir: setting(filePath, {
     description: 'where to make the data directory; no store may be there yet',
     placeholder: 'DIR',
+  }),
+  keepTokens: switchSetting({
+    description: 'join tokens of the backup stay good, although they may have been used since',
   }),
   unlockKeyFile: controlPlaneSettings.unlockKeyFile,
   unlockPassphrase: controlPlaneSettings.unlockPassphrase,

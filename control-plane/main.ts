@@ -13,7 +13,7 @@ import { CaError, type CaErrorCode } from './ca/ca-error.ts';
 import { KeysError } from './keys/keys-error.ts';
 import { controlPlaneSettings, restoreSettings, type ControlPlaneSettings } from './config.ts';
 import { startLockable } from './server-lock.ts';
-import { restoreBackup } from './server-restore.ts';
+import { restoreBackup, restoreNotes } from './server-restore.ts';
 import { StoreError } from './store/store-error.ts';
 
 const SPEC: CommandSpec<typeof controlPlaneSettings> = {
@@ -68,12 +68,14 @@ export async function runRestore(argv: readonly string[], env: NodeJS.ProcessEnv
     RESTORE_SPEC,
     { argv, env, stdout, stderr },
     async (given, [file = '']) => {
-      const { dataDir } = given;
+      const { dataDir, keepTokens } = given;
       try {
+        const logger = createLogger({ name: 'restore', level: 'error' });
         const options = { file, dataDir, unlockKey: unlockKeyOf(given), clock: systemClock };
-        const createdMs = await restoreBackup(options);
-        const at = new Date(createdMs).toISOString();
+        const restored = await restoreBackup({ ...options, keepTokens, logger });
+        const at = new Date(restored.backupMs).toISOString();
         stdout.write(`restored the control plane of ${at}; start it with --data-dir ${dataDir}\n`);
+        for (const note of restoreNotes(restored, keepTokens)) stderr.write(`${note}\n`);
         return EXIT_CODE.ok;
       } catch (error) {
         throw translate(error, given);

@@ -39,6 +39,7 @@ import { openVault, readVault } from './keys/vault.ts';
 import { serveBundle } from './server-bundle-endpoint.ts';
 import { startAtZero } from './server-known-series.ts';
 import { startMaintenance } from './server-maintenance.ts';
+import { warnOfRestore } from './server-restore.ts';
 import { followRootChanges } from './server-root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from './metrics.ts';
 import { keepAdminFile, openServerCertificate } from './ca/own-certificates.ts';
@@ -119,6 +120,7 @@ export async function startControlPlane(
         'encrypt them with `hauberk ca rekey` or --unlock-key-file',
     );
   }
+  await warnOfRestore(store, { clock, logger });
   const source = { store, trustDomain, nowMs: clock.epochMs() };
   const upstream = upstreamPaths(settings);
   const first = await readUpstreamIssuer(upstream, source);

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
@@ -103,6 +104,7 @@ export function createIssueHandler(
       operatorUses.used(serialOf(certificate), { address, call: 'Identity.Issue' });
     }
     const of = await ca.issuanceOf(certificate, spiffeId);
+    if (of === undefined) warnOfUnlogged(spiffeId, certificate);
     const next = wanted(spiffeId);
     if (spiffeId.namespace === SYSTEM_NAMESPACE) {
       const bound = { certificate, issuance: of, renewalMs: operatorRenewalMs };
@@ -123,6 +125,16 @@ export function createIssueHandler(
     throw new RequestError('unavailable', 'what is revoked of this identity changes all the time', {
       hint: 'try again',
     });
+
+    /** From between a backup and its restore; or an authority of the operator's own has signed it. */
+    function warnOfUnlogged({ uri }: SpiffeId, unknown: X509Certificate): void {
+      if (!mayLog()) return;
+      const serial = serialOf(unknown);
+      logger.warn(
+        { event: 'renewal-not-in-log', serial, spiffeId: uri },
+        `${uri} renews the certificate ${serial}, which is not in the issuance log`,
+      );
+    }
 
     function wanted(id: SpiffeId): Wanted {
       const { lifetimes } = configs.current().config;

@@ -3,7 +3,7 @@
  * directory, and a control plane in the old one's place goes on: every sidecar renews, those from after
  * the backup too, and traffic has not noticed.
  */
-import { rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { runHauberk } from '../helpers/hauberk-process.ts';
@@ -25,6 +25,7 @@ test('a mesh goes on with a control plane from a backup', async (t) => {
   const again = await runHauberk(['backup', file, `--data-dir=${dataDir}`]);
   t.is(again.code, 2, 'it overwrites nothing');
   const late = await mesh.sidecar({ service: 'late' });
+  const unused = await mesh.token(['--namespace', 'default', '--uses', '1']);
 
   const [port = 0] = web.upstreamPorts;
   const load = startHttpLoad(t, { port, keepAlive: false, paceMs: 10 });
@@ -35,11 +36,27 @@ test('a mesh goes on with a control plane from a backup', async (t) => {
   await rm(dataDir, { recursive: true });
   const restored = await runHauberk(['restore', file, `--data-dir=${dataDir}`]);
   t.is(restored.code, 0, restored.stderr);
+  t.regex(restored.stderr, /nothing after \S+ is in it/);
+  t.regex(restored.stderr, /1 join tokens that were good then are revoked/);
+  t.deepEqual(await readdir(dataDir), ['hauberk.db'], 'and nothing half made');
   await mesh.controlPlane.start();
 
+  await mesh.controlPlane.process.logged('restored-from-backup');
   for (const { process } of [api, web, late]) {
     await process.logged('renewed', undefined, { deadlineMs: 90_000 });
   }
+  // The one that the log does not have is named.
+  const unlogged = await mesh.controlPlane.process.logged('renewal-not-in-log');
+  t.is(unlogged['spiffeId'], 'spiffe://mesh.local/ns/default/sa/late');
+  const { tokens } = JSON.parse((await mesh.admin(['token', 'list', '--json'])).stdout) as {
+    tokens: { state: string }[];
+  };
+  t.deepEqual(
+    tokens.map(({ state }) => state),
+    ['revoked'],
+  );
+  const refused = await mesh.launch({ service: 'api', token: unused });
+  t.is((await refused.logged('enrolment-refused'))['reason'], 'token-unknown');
   t.deepEqual((await verified(mesh, head)).findings, [], 'the log is the same one');
   const { stdout } = await mesh.admin(['status', '--json']);
   const { sidecars } = JSON.parse(stdout) as {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { openSync, writeSync, fsyncSync, closeSync } from 'node:fs';
+import { openSync, writeSync, fsyncSync, closeSync, existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -48,12 +48,7 @@ export async function restoreSnapshot(
       closeSync(descriptor);
     }
   } catch (cause) {
-    if (systemErrorCode(cause) === 'EEXIST') {
-      throw new StoreError('locked', `there is a store already: ${path}`, {
-        hint: 'restore into an empty data directory',
-        cause,
-      });
-    }
+    if (systemErrorCode(cause) === 'EEXIST') throw thereAlready(path);
     throw toStoreError(cause, path);
   }
   try {
@@ -62,6 +57,17 @@ export async function restoreSnapshot(
     await rm(path, { force: true });
     throw toStoreError(error, path);
   }
+}
+
+/** Throws StoreError `locked` when there is a store. */
+export function requireNoStore(path: string): void {
+  if (existsSync(path)) throw thereAlready(path);
+}
+
+function thereAlready(path: string): StoreError {
+  return new StoreError('locked', `there is a store already: ${path}`, {
+    hint: 'restore into an empty data directory',
+  });
 }
 
 function beginNewHistory(path: string, nowMs: number): void {
