@@ -15,6 +15,7 @@ import { certificateGauge, viewGauge } from './admin/gauges.ts';
 import { createReadiness, type Readiness } from './admin/readiness.ts';
 import { sidecarReport } from './admin/report.ts';
 import type { ProxyConfig } from './config.ts';
+import { tellOwnConflicts } from './discovery/own-conflicts.ts';
 import { openSavedView } from './discovery/saved-view.ts';
 import { createSyncClient } from './discovery/sync-client.ts';
 import { createEgressConditions } from './egress/conditions.ts';
@@ -160,6 +161,8 @@ export async function startProxy(
       saved,
     }),
   );
+  const { instanceId } = identity;
+  own(tellOwnConflicts({ ...dependencies, view: saved.view, self, instanceId }));
   metrics.controlPlane(() => sync.connected);
   metrics.view(() => viewGauge(sync.view));
 

@@ -43,6 +43,7 @@ interface StatusRow {
   readonly service: string;
   readonly addresses: readonly string[];
   readonly provenAddresses: readonly string[];
+  readonly conflicts: readonly unknown[];
 }
 
 async function rows(): Promise<readonly StatusRow[]> {
@@ -131,8 +132,16 @@ test.serial(
     );
     t.teardown(() => rival.end('SIGKILL'));
     await rival.logged('ready');
-    await eventually('the rival is known', async () =>
+    const row = await eventually('the rival is known', async () =>
       (await rows()).find((one) => one.service === 'rival'),
+    );
+    const holder = 'spiffe://mesh.local/ns/shop/sa/api';
+    t.deepEqual(row.conflicts, [{ address: API, holder, ports: [8080] }]);
+    t.regex(await admin('status'), /^rival +shop +10\.77\.0\.4 +8080 +spiffe:.*\/api$/m);
+    // Both sides are told.
+    await rival.logged('address-conflict', (line) => line['holder'] === holder);
+    await api.sidecar.logged('address-conflict', (line) =>
+      String(line['claimant']).endsWith('/rival'),
     );
     for (let call = 0; call < 12; call += 1) {
       t.is((await web.run(...CURL, `http://${API}:8080/`)).stdout, 'api got \n');

@@ -1,0 +1,69 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
+import type { AddressContest, Endpoint, MeshView } from './mesh-view.ts';
+
+/** What telling takes. */
+export interface OwnConflictsOptions {
+  readonly view: MeshView;
+  readonly self: SpiffeId;
+  readonly instanceId: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Others may make conflicts with us as often as they like. */
+const LOG_RATE = { burst: 20, perSecond: 0.2 };
+
+/** Says when another identity holds what this sidecar claims, and when one claims what this sidecar holds. */
+export function tellOwnConflicts(options: OwnConflictsOptions): Closeable {
+  const { view, self, instanceId, clock, logger } = options;
+  const mayLog = createRateLimit(clock, LOG_RATE);
+  const told = new Map<string, ReadonlySet<string>>();
+
+  const isOurs = (endpoint: Endpoint, { address, holder }: AddressContest): boolean => {
+    if (endpoint.instanceId === instanceId) return true;
+    if (holder !== self.uri) return false;
+    // Another instance of our service may be the one that is there.
+    const own = view.endpoints().find((one) => one.instanceId === instanceId);
+    return own?.proven.includes(address) ?? false;
+  };
+  const tell = (endpoint: Endpoint): void => {
+    const before = told.get(endpoint.instanceId) ?? new Set<string>();
+    const contests = endpoint.contests.filter((contest) => isOurs(endpoint, contest));
+    if (contests.length === 0) told.delete(endpoint.instanceId);
+    else told.set(endpoint.instanceId, new Set(contests.map(keyOf)));
+    for (const contest of contests) {
+      if (before.has(keyOf(contest)) || !mayLog()) continue;
+      const { address, ports, holder } = contest;
+      const claimant = endpoint.spiffeId.uri;
+      const what = `${formatPorts(ports)} of ${address}`;
+      const sentence =
+        endpoint.instanceId === instanceId
+          ? `${holder} serves ${what} and was first: what is called there does not come here`
+          : `${claimant} claims ${what}, which this service had first and keeps`;
+      logger.warn({ event: 'address-conflict', address, ports, holder, claimant }, sentence);
+    }
+  };
+  for (const endpoint of view.endpoints()) if (endpoint.contests.length > 0) tell(endpoint);
+  const stop = view.onChange(({ upserted, removed }) => {
+    for (const endpoint of removed) told.delete(endpoint.instanceId);
+    for (const endpoint of upserted) tell(endpoint);
+  });
+  return { close: stop };
+}
+
+function keyOf({ address, holder, ports }: AddressContest): string {
+  return `${address} ${holder} ${ports.join()}`;
+}
+
+/** Enough of the ports to see which they are. */
+const PORTS_SHOWN = 8;
+
+function formatPorts(ports: readonly number[]): string {
+  if (ports.length === 0) return 'every port';
+  const more = ports.length > PORTS_SHOWN ? ', …' : '';
+  return `port ${ports.slice(0, PORTS_SHOWN).join(', ')}${more}`;
+}
