@@ -110,6 +110,8 @@ export interface WorkloadInfo {
   readonly expected: boolean;
   /** The servers outside that it has a way to, and what stands in it. */
   readonly egress: readonly OutsideState[];
+  /** Its upstreams that no sidecar has exposed since it started, as `SERVICE.NAMESPACE:PORT`. */
+  readonly missingUpstreams: readonly string[];
 }
 
 /** One line of the issuance log. */
@@ -376,6 +378,7 @@ function toWorkload(workload: wire.Workload): WorkloadInfo {
     allow: workload.localAllow?.allowances,
     expected: workload.connected || workload.expected,
     egress: workload.egress,
+    missingUpstreams: workload.missingUpstreams,
   };
 }
 

@@ -111,6 +111,7 @@ export async function openDataPath(
       totals: metrics.totals(),
       plaintext: flows.summary(),
       outside: conditions.summary(),
+      missingUpstreams: outbound.missing(),
     }),
     close: () => parts.disposeAsync(),
   };

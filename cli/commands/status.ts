@@ -58,7 +58,13 @@ export function status(context: CliContext): Promise<number> {
       HEADER,
       workloads.map((one) => sidecarRow(one, nowMs)),
     );
-    return sidecars + conflictTable(workloads) + plaintextTable(workloads) + egressTable(workloads);
+    return [
+      sidecars,
+      conflictTable(workloads),
+      plaintextTable(workloads),
+      egressTable(workloads),
+      missingTable(workloads),
+    ].join('');
   });
 }
 
@@ -143,6 +149,16 @@ function egressTable(sidecars: readonly WorkloadInfo[]): string {
   return rows.length === 0 ? '' : `\n${formatTable(EGRESS_HEADER, rows)}`;
 }
 
+const MISSING_HEADER = ['SERVICE', 'NAMESPACE', 'UPSTREAM', 'CONDITION'];
+
+/** The upstreams that nobody serves: of services that are still to come, or typing errors; empty when there are none. */
+function missingTable(sidecars: readonly WorkloadInfo[]): string {
+  const rows = sidecars.flatMap(({ service, namespace, missingUpstreams }) =>
+    missingUpstreams.map((upstream) => [service, namespace, upstream, 'nobody exposes it']),
+  );
+  return rows.length === 0 ? '' : `\n${formatTable(MISSING_HEADER, rows)}`;
+}
+
 function timeLeft(notAfterMs: number, nowMs: number): string {
   return notAfterMs > nowMs ? formatSpan(notAfterMs - nowMs) : 'expired';
 }
@@ -195,6 +211,7 @@ function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
       condition,
       why,
     })),
+    missingUpstreams: sidecar.missingUpstreams,
     version: sidecar.softwareVersion,
   };
 }

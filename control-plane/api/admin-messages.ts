@@ -61,6 +61,7 @@ export function toWorkloadMessage(
     ...report,
     plaintext: { ...report.plaintext, mostUsed: [...report.plaintext.mostUsed] },
     egress: [...report.egress],
+    missingUpstreams: [...report.missingUpstreams],
     acknowledgedVersion: sidecar.acknowledgedVersion,
     bundleVersion: sidecar.bundleVersion,
     softwareVersion,

@@ -40,6 +40,8 @@ export interface SidecarReport {
   readonly plaintext: PlaintextTraffic;
   /** The servers outside that it has a way to. */
   readonly egress: readonly OutsideState[];
+  /** Upstreams that no sidecar has exposed since it started, as `SERVICE.NAMESPACE:PORT`. */
+  readonly missingUpstreams: readonly string[];
 }
 
 /** A sidecar that this process has seen, connected or not. */
@@ -72,6 +74,7 @@ const NO_REPORT: SidecarReport = {
   totalConnections: 0,
   plaintext: { connections: 0, flows: 0, mostUsed: [] },
   egress: [],
+  missingUpstreams: [],
 };
 
 /** What `hauberk status` shows: kept in memory, for an hour after a sidecar has gone. */

@@ -11,12 +11,14 @@ export interface Traffic {
   readonly plaintext: PlaintextTraffic;
   /** The ways to servers outside, and what stands in them. */
   readonly outside: SidecarReport['egress'];
+  /** Upstreams that no endpoint has served since the sidecar started, as `SERVICE.NAMESPACE:PORT`. */
+  readonly missingUpstreams: readonly string[];
 }
 
 /** What this sidecar tells the control plane about itself, for `hauberk status`. */
 export function sidecarReport(
   identity: IdentitySource,
-  { totals, plaintext, outside }: Traffic,
+  { totals, plaintext, outside, missingUpstreams }: Traffic,
   clock: Clock,
 ): SidecarReport {
   const current = identity.current();
@@ -26,5 +28,6 @@ export function sidecarReport(
     ...totals,
     plaintext,
     egress: outside,
+    missingUpstreams,
   };
 }

@@ -39,7 +39,8 @@ export function acknowledgementMessage(version: number, bundleVersion: number): 
 /** What `hauberk status` shows. */
 export function reportMessage(report: SidecarReport): SyncRequest {
   const plaintext = { ...report.plaintext, mostUsed: [...report.plaintext.mostUsed] };
-  const value = { ...report, plaintext, egress: [...report.egress] };
+  const missingUpstreams = [...report.missingUpstreams];
+  const value = { ...report, plaintext, egress: [...report.egress], missingUpstreams };
   return { message: { $case: 'report', value } };
 }
 

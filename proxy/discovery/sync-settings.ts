@@ -57,6 +57,8 @@ export interface SidecarReport {
   readonly plaintext: PlaintextTraffic;
   /** The servers outside that it has a way to. */
   readonly egress: readonly OutsideReport[];
+  /** Upstreams that no endpoint has served since the sidecar started, as `SERVICE.NAMESPACE:PORT`. */
+  readonly missingUpstreams: readonly string[];
 }
 
 /** What the Sync stream needs. */

@@ -40,8 +40,13 @@ export function createLedger(): Ledger {
   };
 }
 
+/** What it had counted; what it saw is for those that run. */
 function ended({ totals, plaintext }: Traffic): Traffic {
-  return { totals: { ...totals, openConnections: 0, openTunnels: 0 }, plaintext, outside: [] };
+  return {
+    ...NO_TRAFFIC,
+    totals: { ...totals, openConnections: 0, openTunnels: 0 },
+    plaintext,
+  };
 }
 
 function addTraffic(all: readonly Traffic[]): Traffic {
@@ -61,6 +66,7 @@ function addTraffic(all: readonly Traffic[]): Traffic {
       mostUsed: flows.slice(0, MAX_SHOWN),
     },
     outside: joinOutside(all.flatMap(({ outside }) => outside)),
+    missingUpstreams: [...new Set(all.flatMap(({ missingUpstreams }) => missingUpstreams))],
   };
 }
 

@@ -5,4 +5,5 @@ export const NO_TRAFFIC: Traffic = {
   totals: { openConnections: 0, openTunnels: 0, totalConnections: 0 },
   plaintext: { connections: 0, flows: 0, mostUsed: [] },
   outside: [],
+  missingUpstreams: [],
 };

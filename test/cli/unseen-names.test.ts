@@ -2,7 +2,9 @@
 // or, where the name may be of a service to come, is said.
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
+import { eventually } from '../helpers/deadline.ts';
 import { startMesh } from '../helpers/mesh.ts';
 
 const POLICY = `authorization:
@@ -12,6 +14,32 @@ const POLICY = `authorization:
 lifetimes:
   services: { wbe.shop: 60s, nothing-like-it.shop: 60s }
 `;
+
+test('an upstream that nobody serves is in status until somebody does', async (t) => {
+  const mesh = await startMesh(t);
+  const upstreams = ['api:8080', 'apu:8080'];
+  const web = await mesh.sidecar({ service: 'web', upstreams });
+  await web.process.logged('upstream-missing', ({ service }) => service === 'apu');
+  const missing = async (): Promise<unknown> => {
+    const { stdout } = await mesh.admin(['status', '--json']);
+    return JSON.parse(stdout).sidecars.find(({ service }: { service: string }) => service === 'web')
+      ?.missingUpstreams;
+  };
+  await eventually(
+    'both are missing',
+    async () =>
+      isDeepStrictEqual(await missing(), ['api.default:8080', 'apu.default:8080']) || undefined,
+  );
+  t.regex(
+    (await mesh.admin(['status'])).stdout,
+    /\nweb +default +apu\.default:8080 +nobody exposes it\n/,
+  );
+  await mesh.sidecar({ service: 'api', expose: ['8080'] });
+  await eventually(
+    'one is found',
+    async () => isDeepStrictEqual(await missing(), ['apu.default:8080']) || undefined,
+  );
+});
 
 test('names that the mesh has never seen', async (t) => {
   const mesh = await startMesh(t);

@@ -48,6 +48,7 @@ export const REPORT = {
   totalConnections: 0,
   plaintext: { connections: 0, flows: 0, mostUsed: [] },
   egress: [],
+  missingUpstreams: [],
 };
 
 /** A sidecar's side of a Sync stream, and a control plane to talk to. */

@@ -21,6 +21,7 @@ const REPORT = {
   totalConnections: 0,
   plaintext: { connections: 0, flows: 0, mostUsed: [] },
   egress: [],
+  missingUpstreams: [],
 };
 
 async function handshake(port: number, options: object = {}): Promise<TLSSocket> {

@@ -284,6 +284,7 @@ test('status shows what a sidecar reports', async (t) => {
     egress: [
       { host: 'pay.example', port: 443, condition: 'ca-unavailable', why: 'it is not there' },
     ],
+    missingUpstreams: ['apu.shop:8080'],
   };
   stream.say({ $case: 'acknowledgement', value: { version: first.version, bundleVersion: 1 } });
   // What would reach a terminal as it is, is left out.
@@ -301,6 +302,7 @@ test('status shows what a sidecar reports', async (t) => {
       ...report,
       plaintext: { ...report.plaintext, mostUsed },
       egress: [...report.egress, ...evilOutside],
+      missingUpstreams: ['\x1b[2J.shop:80', 'a.b.c:80', 'a.b:', ...report.missingUpstreams],
     },
   });
   const [workload] = await eventually('the report arrives', async () => {

@@ -118,6 +118,8 @@ export interface Workload {
   provenAddresses: string[];
   /** Where another identity was first. */
   contests: AddressContest[];
+  /** Upstreams that no sidecar has exposed since it started, as SERVICE.NAMESPACE:PORT. */
+  missingUpstreams: string[];
 }
 
 export interface ListIdentitiesRequest {
@@ -1057,6 +1059,7 @@ function createBaseWorkload(): Workload {
     expected: false,
     provenAddresses: [],
     contests: [],
+    missingUpstreams: [],
   };
 }
 
@@ -1131,6 +1134,9 @@ export const Workload: MessageFns<Workload> = {
     }
     for (const v of message.contests) {
       AddressContest.encode(v!, writer.uint32(178).fork()).join();
+    }
+    for (const v of message.missingUpstreams) {
+      writer.uint32(186).string(v!);
     }
     return writer;
   },
@@ -1332,6 +1338,14 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.contests.push(AddressContest.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.missingUpstreams.push(reader.string());
             continue;
           }
         }

@@ -93,6 +93,8 @@ export interface Report {
     | undefined;
   /** The servers outside that it has a way to. */
   egress: OutsideState[];
+  /** Upstreams that no sidecar has exposed since this one started, as SERVICE.NAMESPACE:PORT. */
+  missingUpstreams: string[];
 }
 
 /** OutsideState is what stands in the way to a server outside. */
@@ -707,6 +709,7 @@ function createBaseReport(): Report {
     totalConnections: 0,
     plaintext: undefined,
     egress: [],
+    missingUpstreams: [],
   };
 }
 
@@ -732,6 +735,9 @@ export const Report: MessageFns<Report> = {
     }
     for (const v of message.egress) {
       OutsideState.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.missingUpstreams) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -803,6 +809,14 @@ export const Report: MessageFns<Report> = {
             }
 
             message.egress.push(OutsideState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.missingUpstreams.push(reader.string());
             continue;
           }
         }
