@@ -25,6 +25,8 @@ export interface ControlPlaneGauges {
   readonly sidecarsConnected: () => number;
   readonly connectionsOpen: () => number;
   readonly viewVersion: () => number;
+  /** Endpoints that are held back because they come and go. */
+  readonly endpointsDamped: () => number;
   /** Addresses that endpoints name: how many are not proven, and how many somebody else held before. */
   readonly addresses: () => { readonly unproven: number; readonly conflicts: number };
   /** The version of the mesh configuration in force. */
@@ -117,6 +119,11 @@ export function registerControlPlaneGauges(registry: Registry, gauges: ControlPl
     'hauberk_grpc_connections_open',
     'Connections that have finished the TLS handshake.',
     gauges.connectionsOpen,
+  );
+  gauge(
+    'hauberk_endpoints_damped',
+    'Endpoints that come and go, and of which peers are told later.',
+    gauges.endpointsDamped,
   );
   gauge('hauberk_view_version', 'Version of the mesh as sidecars are told it.', gauges.viewVersion);
   gauge(

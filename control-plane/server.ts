@@ -241,6 +241,7 @@ export async function startControlPlane(
     sidecarsConnected: () => registry.connected,
     connectionsOpen: () => listener.connections,
     viewVersion: () => view.version,
+    endpointsDamped: () => registry.damped,
     addresses: () => countAddresses(view.endpoints.values()),
     meshConfigVersion: () => configs.current().version,
     meshConfigValid: () => configFile?.valid ?? true,

@@ -17,6 +17,21 @@ const ISSUE_RATE: Rate = { burst: 2_000, perSecond: 250 };
  */
 const OPERATOR_RATE: Rate = { burst: 1_000, perSecond: 100 };
 
+/**
+ * Sync streams of one identity: each comes with a certificate, or after the control plane was away, when
+ * all of them come at once.
+ */
+const STREAM_RATE: Rate = { burst: 2_000, perSecond: 250 };
+
+/** Sync streams of one sidecar: certificates of ten seconds, and a connection that keeps breaking, are within it. */
+const INSTANCE_RATE: Rate = { burst: 30, perSecond: 1 };
+
+/**
+ * Endpoints of one identity that come or move: every sidecar of the mesh is told of each. All instances
+ * of the largest service that there may be at once, and then one every half second.
+ */
+const CHANGE_RATE: Rate = { burst: 1_000, perSecond: 2 };
+
 /** A person who mistypes is within it. */
 const WRONG_TOKEN_RATE: Rate = { burst: 20, perSecond: 0.5 };
 
@@ -31,6 +46,10 @@ export interface CallerLimits {
   issue(proven: { readonly spiffeId: string } | { readonly tokenId: string }): void;
   /** A call of an operator. @throws RequestError `rate-limited` */
   operator(spiffeId: string): void;
+  /** A Sync stream of one of its sidecars. @throws RequestError `rate-limited` */
+  stream(sidecar: { readonly spiffeId: string; readonly instanceId: string }): void;
+  /** One of its endpoints comes, or moves. @throws RequestError `rate-limited` */
+  endpoint(spiffeId: string): void;
   /**
    * Somebody at this address sent a token whose secret is wrong.
    *
@@ -44,6 +63,9 @@ export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): 
   const issued = new KeyedBuckets(clock, ISSUE_RATE);
   const operators = new KeyedBuckets(clock, OPERATOR_RATE);
   const wrongTokens = new KeyedBuckets(clock, WRONG_TOKEN_RATE);
+  const streams = new KeyedBuckets(clock, STREAM_RATE);
+  const instances = new KeyedBuckets(clock, INSTANCE_RATE);
+  const changes = new KeyedBuckets(clock, CHANGE_RATE);
   const charge = (buckets: KeyedBuckets, key: string, what: string): void => {
     if (!buckets.take(key)) throw new RateLimited(what, buckets.retryAfterMs(key));
   };
@@ -57,6 +79,12 @@ export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): 
       }
     },
     operator: (spiffeId) => charge(operators, spiffeId, `calls of ${spiffeId}`),
+    stream({ spiffeId, instanceId }) {
+      // An instance id is what the caller says: it counts below the identity that it has proven.
+      charge(instances, `${spiffeId} ${instanceId}`, `Sync streams of the sidecar ${instanceId}`);
+      charge(streams, spiffeId, `Sync streams of ${spiffeId}`);
+    },
+    endpoint: (spiffeId) => charge(changes, spiffeId, `changes of endpoints of ${spiffeId}`),
     wrongToken(address, why) {
       const network = clientNetwork(address);
       if (wrongTokens.take(network)) return why;

@@ -3,16 +3,18 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createRateLimit, TokenBucket } from '../../common/rate-limit.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
 import type { Hello, SyncRequest } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { Registration, Registry } from '../registry/registry.ts';
 import { certificateRevoked } from '../revocation/admission.ts';
+import type { CallerLimits } from './caller-limits.ts';
 import { requireWorkload, type ProvenCaller } from './caller.ts';
 import { readHello } from './hello.ts';
 import { peerAddress } from './peer-address.ts';
+import { RateLimited } from './rate-limited.ts';
 import { readReport } from './report.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
@@ -24,6 +26,7 @@ export interface SyncHandlerOptions {
   readonly registry: Registry;
   readonly view: MeshView;
   readonly hub: SyncHub;
+  readonly limits: Pick<CallerLimits, 'stream' | 'endpoint'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
@@ -121,10 +124,10 @@ interface StreamEvents {
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
-  { registry, hub, clock }: SyncHandlerOptions,
+  { registry, hub, limits, clock }: SyncHandlerOptions,
   { onRefused, onFinished, onLeft }: StreamEvents,
 ): Stream {
-  const withinRate = createRateLimit(clock, MESSAGE_RATE);
+  const messages = new TokenBucket(clock, MESSAGE_RATE);
   const notAfterMs = certificate.validToDate.getTime();
   let registration: Promise<Registration> | undefined;
   let subscription: Closeable | undefined;
@@ -161,8 +164,11 @@ function openStream(
   };
 
   const register = async (hello: Hello): Promise<void> => {
+    const record = readHello(hello, spiffeId, peerAddress(call));
+    limits.stream(record);
+    if (registry.isNews(record)) limits.endpoint(record.spiffeId);
     registration = registry.connect({
-      record: readHello(hello, spiffeId, peerAddress(call)),
+      record,
       certificateSerial: certificate.serialNumber.toLowerCase(),
       certificateNotAfterMs: notAfterMs,
       onReplaced: () => finish(replaced(hello.instanceId)),
@@ -175,7 +181,7 @@ function openStream(
     });
   };
   const receive = async ({ message }: SyncRequest): Promise<void> => {
-    if (!withinRate()) throw new RequestError('rate-limited', 'too many messages in one second');
+    if (!messages.take()) throw new RateLimited('messages in one second', messages.retryAfterMs);
     if (message?.$case === 'hello') {
       if (registration !== undefined) throw malformed('one Hello, got another');
       return register(message.value);

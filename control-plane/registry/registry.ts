@@ -1,11 +1,12 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
 import { afterDial, withKnownProofs } from './address-proofs.ts';
+import { FlapDamping, isNews, withoutEndpoint } from './flap-damping.ts';
 import { HELD_TTL_MS, heldKey, holdPlaces } from './held-places.ts';
 import { MAX_INSTANCES, requireRoom, withBoundedAllowances } from './instance-limits.ts';
 import { KnownSidecars, type KnownSidecar, type SidecarReport } from './known-sidecars.ts';
@@ -57,6 +58,10 @@ export interface Registration {
 export interface Registry extends Closeable {
   /** How many are connected. */
   readonly connected: number;
+  /** How many endpoints are held back for a while, because they come and go. */
+  readonly damped: number;
+  /** True when peers would be told something new by this registration. */
+  isNews(record: SidecarRecord): boolean;
   /**
    * Stores who has connected, and where, before it resolves.
    *
@@ -75,6 +80,8 @@ export interface Registry extends Closeable {
 interface Connection extends Arrival {
   record: SidecarRecord;
   left: boolean;
+  /** Until its endpoint is announced. */
+  pause: Timer | undefined;
 }
 
 /** Opens the registry. When it is closed, endpoints stay in the store for SESSION_TTL_MS. */
@@ -82,6 +89,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const { store, view, clock, logger, turns } = options;
   const connections = new Map<string, Connection>();
   const known = new KnownSidecars();
+  const damping = new FlapDamping(clock);
+  const paused = new Set<Connection>();
   const listeners = new Set<(record: SidecarRecord) => void>();
   let closed = false;
   const session: SessionLease = await openSessionLease({
@@ -158,6 +167,30 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     );
   };
 
+  const unpause = (connection: Connection): void => {
+    connection.pause?.cancel();
+    paused.delete(connection);
+  };
+  /** What an endpoint that comes and goes is announced with when its pause is over. */
+  const announce = (connection: Connection, full: SidecarRecord): Promise<void> =>
+    turns.take(sidecarKey(full.instanceId), async () => {
+      unpause(connection);
+      if (!isCurrent(connection) || connection.left || closed) return;
+      const record = withKnownProofs(full, view.sidecars.get(full.instanceId), view);
+      connection.record = record;
+      await write(record, async () => session.id).catch(logFailure(record));
+      for (const listener of listeners) listener(record);
+    });
+  const pause = (connection: Connection, full: SidecarRecord, pauseMs: number): void => {
+    paused.add(connection);
+    connection.pause = clock.after(pauseMs, () => void announce(connection, full));
+    const { instanceId, spiffeId } = full;
+    logger.warn(
+      { event: 'endpoint-damped', instanceId, spiffeId, retryInMs: pauseMs },
+      `the endpoint ${instanceId} of ${spiffeId} comes and goes: peers are told of it in ${pauseMs / 1000} s`,
+    );
+  };
+
   const registrationOf = (connection: Connection): Registration => {
     const { instanceId, spiffeId } = connection.record;
     const update = (change: Parameters<KnownSidecars['update']>[1]): void => {
@@ -173,6 +206,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
           // Said on an old connection it would take the endpoint of the new one.
           if (!isCurrent(connection)) return;
           connection.left = true;
+          unpause(connection);
           const held = reason === 'revoked' ? [] : await hold(connection.record);
           await store.transact([], [{ kind: 'delete', key: sidecarKey(instanceId) }, ...held]);
         }),
@@ -180,6 +214,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         if (!isCurrent(connection) || closed) return;
         update({ connected: false });
         connections.delete(instanceId);
+        unpause(connection);
         if (connection.left) {
           const line = { event: 'sidecar-left', instanceId, spiffeId };
           logger.info(line, `the sidecar ${instanceId} of ${spiffeId} has left`);
@@ -198,16 +233,25 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     get connected() {
       return connections.size;
     },
+    get damped() {
+      return paused.size;
+    },
+    isNews: (record) => isNews(record, view.sidecars.get(record.instanceId)),
     connect: (arrival) =>
       turns.take(sidecarKey(arrival.record.instanceId), async () => {
         const { instanceId, spiffeId, addresses } = arrival.record;
         requireRoom(view, arrival.record);
         const bounded = withBoundedAllowances(view, arrival.record);
-        const record = withKnownProofs(bounded, view.sidecars.get(instanceId), view);
+        const present = view.sidecars.get(instanceId);
+        const pauseMs = isNews(bounded, present) ? damping.pauseMs(bounded) : 0;
+        const record =
+          pauseMs === 0 ? withKnownProofs(bounded, present, view) : withoutEndpoint(bounded);
         await write(record, async () => session.id);
-        const connection: Connection = { ...arrival, record, left: false };
+        const connection: Connection = { ...arrival, record, left: false, pause: undefined };
         const before = connections.get(instanceId);
+        if (before !== undefined) unpause(before);
         connections.set(instanceId, connection);
+        if (pauseMs > 0) pause(connection, bounded, pauseMs);
         known.connected(record, arrival, clock.epochMs());
         before?.onReplaced();
         // Each renewal of its certificate brings a sidecar here again.
@@ -235,6 +279,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     list: () => known.list(view.sidecars, clock.epochMs()),
     close() {
       closed = true;
+      for (const connection of paused) connection.pause?.cancel();
       session.close();
     },
   };

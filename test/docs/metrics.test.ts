@@ -58,6 +58,7 @@ test('docs/metrics.md describes every metric of the control plane', async (t) =>
     sidecarsConnected: () => 0,
     connectionsOpen: () => 0,
     viewVersion: () => 0,
+    endpointsDamped: () => 0,
     addresses: () => ({ unproven: 0, conflicts: 0 }),
     meshConfigVersion: () => 0,
     meshConfigValid: () => true,

@@ -108,3 +108,13 @@ test('a stranger who types an identity uses nothing up of it', async (t) => {
   for (let at = 0; at < 80; at += 1) await Promise.all(Array.from({ length: 32 }, refused));
   for (let at = 0; at < 10; at += 1) await t.notThrowsAsync(cp.issue({}, web));
 });
+
+test('endpoints that come or move are bounded for an identity, whatever they are called', async (t) => {
+  const clock = createManualClock();
+  const limits = createCallerLimits(clock);
+  for (let at = 0; at < 1_000; at += 1) limits.endpoint(webId);
+  t.true(isLimited(() => limits.endpoint(webId)));
+  t.false(isLimited(() => limits.endpoint(API)));
+  await clock.advance(500);
+  t.false(isLimited(() => limits.endpoint(webId)));
+});

@@ -311,3 +311,23 @@ test('status shows what a sidecar reports', async (t) => {
   });
   t.like(workload, { ...report, connected: true, instanceId: 'web-1', softwareVersion: '1.2.3' });
 });
+
+test('a sidecar that connects again and again is told when it may, and others are not', async (t) => {
+  const { cp, web, api } = await startMesh(t);
+  for (let times = 0; times < 30; times += 1) {
+    const { stream } = await join(cp, web, { instanceId: 'web-1' });
+    stream.kill();
+  }
+  const limited = openSyncStream(cp, web);
+  limited.say(hello({ instanceId: 'web-1' }));
+  const error = await limited.refused();
+  t.is(error.code, 'rate-limited');
+  const retryAfterMs = error.retryAfterMs ?? 0;
+  t.true(retryAfterMs >= 1_000 && retryAfterMs <= 1_500, `told to wait ${retryAfterMs} ms`);
+  await join(cp, web, { instanceId: 'web-2' });
+  await join(cp, api, { instanceId: 'api-1' });
+  await cp.clock.advance(retryAfterMs);
+  await join(cp, web, { instanceId: 'web-1' });
+  const metric = 'hauberk_calls_refused_total{service="discovery",reason="rate-limited"} 1';
+  t.true(await cp.metric(metric));
+});
