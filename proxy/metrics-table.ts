@@ -171,6 +171,12 @@ export const PROXY_METRICS = {
     labels: [],
     help: 'Version of the trust bundle in use.',
   },
+  clockSkew: {
+    name: 'hauberk_clock_skew_seconds',
+    type: 'gauge',
+    labels: [],
+    help: "The control plane's clock minus this host's, as told with the certificate in use.",
+  },
   controlPlaneConnected: {
     name: 'hauberk_control_plane_connected',
     type: 'gauge',

@@ -21,6 +21,8 @@ export interface CertificateGauge {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly bundleVersion: number;
+  /** The control plane's clock minus ours. */
+  readonly skewMs: number;
 }
 
 /** The view of the mesh in use, for gauges. */
@@ -137,6 +139,9 @@ export function createProxyMetrics(
   });
   gauge(registry, PROXY_METRICS.trustBundleVersion, (set) => {
     if (certificate !== undefined) set({}, certificate().bundleVersion);
+  });
+  gauge(registry, PROXY_METRICS.clockSkew, (set) => {
+    if (certificate !== undefined) set({}, certificate().skewMs / 1000);
   });
   gauge(registry, PROXY_METRICS.controlPlaneConnected, (set) => {
     set({}, controlPlane?.() === true ? 1 : 0);

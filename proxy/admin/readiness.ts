@@ -3,12 +3,16 @@ import { describeError } from '../../common/errors.ts';
 import type { Health } from '../../common/metrics/telemetry-server.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 import { expiryDateMs, remainingMs } from '../identity/schedule.ts';
+import { skewProblem } from '../identity/skew.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { Standing } from '../identity/standing.ts';
 
 /** Knows whether the sidecar can do its work. */
 export interface Readiness {
-  /** Ready is: listeners up, a certificate that is valid and not revoked, not draining, and not `another` problem. */
+  /**
+   * Ready is: listeners up, a certificate that is valid and not revoked, a clock by which certificates can be
+   * judged, not draining, and not `another` problem.
+   */
   check(another?: string): Health;
   /** There is an identity now; its validity is looked at whenever somebody asks. */
   watch(identity: IdentitySource, standing: Pick<Standing, 'revoked'>): void;
@@ -27,7 +31,8 @@ export function createReadiness(clock: Clock): Readiness {
   const certificateProblem = (): string | undefined => {
     if (identity === undefined) return 'no certificate yet';
     const current = identity.current();
-    if (remainingMs(current, clock) > 0) return revocationOf(current, standing);
+    if (remainingMs(current, clock) > 0)
+      return revocationOf(current, standing) ?? skewProblem(current, clock);
     return `the certificate expired at ${new Date(expiryDateMs(current, clock)).toISOString()}`;
   };
   return {

@@ -10,6 +10,12 @@ import { expiryDateMs, remainingMs } from './schedule.ts';
 import { warnOfSkew } from './skew.ts';
 import type { StateDirectory, StoredState } from './state-directory.ts';
 
+/** What a sidecar begins with. */
+export interface FirstIdentity extends StoredState {
+  /** The certificate of the last run: what the control plane's clock shows now is not known yet. */
+  readonly isRestored: boolean;
+}
+
 const NEVER_ABORTED = new AbortController().signal;
 
 /**
@@ -22,7 +28,7 @@ const NEVER_ABORTED = new AbortController().signal;
 export async function firstIdentity(
   state: StateDirectory,
   settings: IdentityManagerSettings,
-): Promise<StoredState> {
+): Promise<FirstIdentity> {
   const { clock, logger } = settings;
   const stored = await load(state, settings);
   if (stored !== undefined && remainingMs(stored.identity, clock) > 0) {
@@ -31,10 +37,10 @@ export async function firstIdentity(
       { event: 'identity-restored', spiffeId: settings.spiffeId.uri, notAfterMs },
       `took up the certificate of the last run, valid until ${new Date(notAfterMs).toISOString()}`,
     );
-    return stored;
+    return { ...stored, isRestored: true };
   }
   const issued = await issueFirst(stored, settings);
-  warnOfSkew(logger, issued.skewMs);
+  warnOfSkew(logger, issued.identity, clock);
   const enrolled = { instanceId: stored?.instanceId ?? randomUUID(), identity: issued.identity };
   await state.save(enrolled);
   const notAfterMs = expiryDateMs(issued.identity, clock);
@@ -42,7 +48,7 @@ export async function firstIdentity(
     { event: 'enrolled', spiffeId: settings.spiffeId.uri, notAfterMs },
     `enrolled as ${settings.spiffeId.uri}, valid until ${new Date(notAfterMs).toISOString()}`,
   );
-  return enrolled;
+  return { ...enrolled, isRestored: false };
 }
 
 async function issueFirst(

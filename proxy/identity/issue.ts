@@ -29,11 +29,9 @@ export interface IssueSettings {
   readonly signal: AbortSignal;
 }
 
-/** A fresh identity, and how far the local clock is from the control plane's. */
+/** A fresh identity. */
 export interface Issued {
   readonly identity: WorkloadIdentity;
-  /** The control plane's clock minus ours, network latency included. */
-  readonly skewMs: number;
 }
 
 /**
@@ -58,7 +56,6 @@ export async function issue(settings: IssueSettings): Promise<Issued> {
   if (!(lifetimeMs > 0)) throw odd('a certificate that has already expired');
   return {
     identity: { spiffeId, privateKey, chain, bundle, received, lifetimeMs },
-    skewMs: response.serverTimeMs - received.epochMs,
   };
 }
 

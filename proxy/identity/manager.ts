@@ -9,7 +9,7 @@ import { createIdentitySource } from './mutable-source.ts';
 import { startRenewalLoop, type RenewalState } from './renewal-loop.ts';
 import { createRenewalTry } from './renewal-try.ts';
 import { expiryDateMs, hurryDelayMs, remainingMs, renewalDelayMs } from './schedule.ts';
-import { warnOfSkew } from './skew.ts';
+import { skewProblem, warnOfSkew } from './skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
 import { createStanding, type Standing } from './standing.ts';
 import { openStateDirectory } from './state-directory.ts';
@@ -50,7 +50,7 @@ export async function createIdentityManager(
 ): Promise<IdentityManager> {
   const { clock, logger, metrics, random } = settings;
   const state = await openStateDirectory(settings.stateDirectory, clock);
-  const { instanceId, identity: first } = await firstIdentity(state, settings);
+  const { instanceId, identity: first, isRestored } = await firstIdentity(state, settings);
   const identities = createIdentitySource(first);
   const standing = createStanding(() => identities.current().chain[0]);
   const tryRenewal = createRenewalTry(settings);
@@ -95,7 +95,7 @@ export async function createIdentityManager(
     });
     // An answer that crosses with `close` must not be written after it.
     signal.throwIfAborted();
-    warnOfSkew(logger, issued.skewMs);
+    warnOfSkew(logger, issued.identity, clock);
     await change('leaf', (current) => ({
       ...issued.identity,
       bundle: newer(current.bundle, issued.identity.bundle),
@@ -153,8 +153,17 @@ export async function createIdentityManager(
     return true;
   }
 
+  // Only the control plane can tell a clock that is wrong from a machine that was suspended, or from a clock
+  // that has been set right since the last run.
+  function compareClocks(): void {
+    const identity = identities.current();
+    if (skewProblem(identity, clock) !== undefined) loop.hurry(hurryDelayMs(identity, random));
+  }
+
   // Now, too: it may have been started again before it could follow.
   followRoot();
+  if (isRestored) compareClocks();
+  const steps = clock.onStep(compareClocks);
   identities.onChange((_identity, kind) => {
     if (kind === 'bundle') followRoot();
   });
@@ -175,6 +184,7 @@ export async function createIdentityManager(
         return known || foreign ? undefined : { ...current, bundle };
       }),
     async close() {
+      steps.cancel();
       loop.stop();
       await lastChange;
     },

@@ -1,24 +1,61 @@
 import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
 import type { ChannelSettings } from '../../common/rpc/channel.ts';
 import { probeClock } from '../../common/rpc/clock-probe.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
+import type { WorkloadIdentity } from './source.ts';
 
 /** Smaller differences are normal. Nothing breaks below five minutes; above, peers may be refused. */
 const SKEW_WARNING_MS = 60_000;
 
 const PROBE_TIMEOUT_MS = 2_000;
 
+const SET_RIGHT = "set the clock of this host, or the control plane's, right";
+
+/** A peer that renews in time shows a certificate with at least this part of its life left. */
+const LEAST_LEFT = 1 / 3;
+
+type Dated = Pick<WorkloadIdentity, 'chain' | 'lifetimeMs' | 'received'>;
+
 /**
- * Warns when this host's clock and the control plane's are more than a minute apart.
- *
- * @param skewMs the control plane's clock minus ours
+ * The control plane's clock minus ours: positive when ours is behind. As the control plane told the time with
+ * the certificate, and as our wall clock was set since. Until the next certificate, a machine that was
+ * suspended looks as if its clock were ahead.
  */
-export function warnOfSkew(logger: Logger, skewMs: number): void {
-  if (Math.abs(skewMs) <= SKEW_WARNING_MS) return;
-  logger.warn(
-    { event: 'clock-skew', skewMs },
-    `${skewSentence(skewMs)}; up to 300 s break nothing, but set it right`,
-  );
+export function skewOf({ chain: [leaf], lifetimeMs, received }: Dated, clock: Clock): number {
+  const issuedMs = leaf.validToDate.getTime() - lifetimeMs;
+  const agoMs = clock.monotonicMs() - received.monotonicMs;
+  return Math.round(issuedMs + agoMs - clock.epochMs());
+}
+
+/** How far the clocks are apart, in words that follow a refusal; empty when they agree well enough. */
+export function skewHint(identity: Dated, clock: Clock): string {
+  const skewMs = skewOf(identity, clock);
+  return Math.abs(skewMs) <= SKEW_WARNING_MS ? '' : `, or ${skewSentence(skewMs)}`;
+}
+
+/** Why this host cannot use certificates that are good by the control plane's clock; undefined when it can. */
+export function skewProblem(identity: Dated, clock: Clock): string | undefined {
+  const skewMs = skewOf(identity, clock);
+  if (skewMs > CLOCK_SKEW_MS) {
+    return `${skewSentence(skewMs)}, so that certificates are not valid here yet when they are issued; ${SET_RIGHT}`;
+  }
+  if (-skewMs >= identity.lifetimeMs * LEAST_LEFT) {
+    return `${skewSentence(skewMs)}, so that certificates of peers expire here before they are renewed; ${SET_RIGHT}`;
+  }
+  return undefined;
+}
+
+/** Warns when this host's clock and the control plane's are more than a minute apart, or too far. */
+export function warnOfSkew(logger: Logger, identity: Dated, clock: Clock): void {
+  const skewMs = skewOf(identity, clock);
+  const problem = skewProblem(identity, clock);
+  if (problem !== undefined) logger.error({ event: 'clock-skew', skewMs }, problem);
+  else if (Math.abs(skewMs) > SKEW_WARNING_MS) {
+    const sentence = `${skewSentence(skewMs)}; that breaks nothing yet, but ${SET_RIGHT}`;
+    logger.warn({ event: 'clock-skew', skewMs }, sentence);
+  }
 }
 
 /**
@@ -44,7 +81,7 @@ export async function withSkew(
 
 function naming(error: RpcError, sentence: string): RpcError {
   const named = new RpcError(error.code, `${error.message}; ${sentence}`, {
-    hint: "set the clock of this host, or the control plane's, right",
+    hint: SET_RIGHT,
     cause: error,
   });
   named.serverTimeMs = error.serverTimeMs;
@@ -55,5 +92,5 @@ function naming(error: RpcError, sentence: string): RpcError {
 function skewSentence(skewMs: number, atLeast = ''): string {
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
   const direction = skewMs > 0 ? 'behind' : 'ahead of';
-  return `this clock is ${atLeast}${seconds} s ${direction} the control plane's`;
+  return `this host's clock is ${atLeast}${seconds} s ${direction} the control plane's`;
 }

@@ -7,6 +7,7 @@ import type { Clock, EpochMs } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
+import { skewHint } from '../identity/skew.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import { connectWithSharedRead } from '../relay/shared-read.ts';
@@ -70,7 +71,7 @@ export function createDial(options: DialOptions): Dial {
     try {
       await Promise.race([secured(socket, target), interrupted]);
       const { federated: _others, ...own } = identity.bundle;
-      const check = checkPeer(socket, own, clock.epochMs());
+      const check = checkPeer(socket, own, clock.epochMs(), { skew: skewHint(identity, clock) });
       const { peer, certificate } = requireExpected(check, target);
       tunnel = new ClientTunnel({
         socket,

@@ -14,6 +14,7 @@ import { TriedContext } from '../../common/tls/tried-context.ts';
 import { tryHandshake } from '../../common/tls/try-handshake.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
+import { skewHint } from '../identity/skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import { HandshakeGate } from './handshake-gate.ts';
@@ -173,6 +174,7 @@ export async function listenTunnels(
     }
     const check = checkPeer(socket, handshake.identity.bundle, clock.epochMs(), {
       verifiedBy: inContext.bundle,
+      skew: skewHint(handshake.identity, clock),
     });
     if (check.kind === 'refused') {
       socket.destroy();

@@ -49,17 +49,23 @@ export const HBONE_ALPN = 'h2';
 /** What each identity that was found here was read from, and who vouched for it: see `isRevoked`. */
 const accepted = new WeakMap<SpiffeId, AcceptedChain>();
 
+/** What else is known about a handshake. */
+export interface PeerCheckOptions {
+  /** What TLS itself has verified the certificate with, where that may be older. */
+  readonly verifiedBy?: PeerTrust;
+  /** Added to what is said of dates: `skewHint`. */
+  readonly skew?: string;
+}
+
 /**
  * Judges the peer of a TLS connection that was made with `rejectUnauthorized: false`, so that the
  * reason can be told. Nothing may be read or written before it has passed.
- *
- * @param verifiedBy what TLS itself has verified the certificate with, where that may be older
  */
 export function checkPeer(
   socket: TLSSocket,
   bundle: PeerTrust,
   nowMs: number,
-  { verifiedBy = bundle }: { readonly verifiedBy?: PeerTrust } = {},
+  { verifiedBy = bundle, skew = '' }: PeerCheckOptions = {},
 ): PeerCheck {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) {
@@ -67,7 +73,10 @@ export function checkPeer(
   }
   // An untrusted certificate is given out all the same: only `authorized` says that it was verified.
   if (!socket.authorized) {
-    return untrusted(certificate, String(socket.authorizationError), bundle, nowMs);
+    return untrusted(certificate, String(socket.authorizationError), bundle, {
+      nowMs,
+      skew,
+    });
   }
   if (socket.alpnProtocol !== HBONE_ALPN) {
     const got = socket.alpnProtocol === false ? 'none' : String(socket.alpnProtocol);
@@ -156,7 +165,7 @@ function untrusted(
   certificate: X509Certificate,
   code: string,
   bundle: PeerTrust,
-  nowMs: number,
+  { nowMs, skew }: { readonly nowMs: number; readonly skew: string },
 ): PeerCheck {
   const from = certificate.validFromDate.toISOString();
   const until = certificate.validToDate.toISOString();
@@ -165,11 +174,14 @@ function untrusted(
   const isForeign = code === 'CERT_HAS_EXPIRED' && !wasTrusted(certificate, bundle);
   switch (isForeign ? 'UNABLE_TO_VERIFY' : code) {
     case 'CERT_HAS_EXPIRED':
-      return refused('expired', `expected a valid certificate, got an expired one (${validity})`);
+      return refused(
+        'expired',
+        `expected a valid certificate, got an expired one (${validity})${skew}`,
+      );
     case 'CERT_NOT_YET_VALID':
       return refused(
         'not-yet-valid',
-        `expected a valid certificate, got one that is not valid yet (${validity})`,
+        `expected a valid certificate, got one that is not valid yet (${validity})${skew}`,
       );
     default:
       return refused(

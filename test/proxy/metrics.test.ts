@@ -62,7 +62,8 @@ test('gauges of the certificate are absent until there is one, and follow it', a
   const metrics = createProxyMetrics(registry);
   const name = 'hauberk_certificate_not_after_timestamp_seconds';
   t.false((await registry.metrics()).includes(`\n${name} `));
-  metrics.certificate(() => ({ notBeforeMs: 1_000, notAfterMs: 61_500, bundleVersion: 4 }));
+  const gauges = { notBeforeMs: 1_000, notAfterMs: 61_500, bundleVersion: 4, skewMs: -1_500 };
+  metrics.certificate(() => gauges);
   metrics.controlPlane(() => true);
   metrics.view(() => ({ version: 9, endpoints: new Map([['web.shop', 2]]) }));
   metrics.renewed();
@@ -72,6 +73,7 @@ test('gauges of the certificate are absent until there is one, and follow it', a
     `${name} 61.5`,
     'hauberk_certificate_not_before_timestamp_seconds 1',
     'hauberk_trust_bundle_version 4',
+    'hauberk_clock_skew_seconds -1.5',
     'hauberk_control_plane_connected 1',
     'hauberk_view_version 9',
     'hauberk_endpoints{service="web.shop"} 2',

@@ -2,6 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { IdentityManager } from '../../../proxy/identity/manager.ts';
 import { remainingMs } from '../../../proxy/identity/schedule.ts';
+import { skewProblem } from '../../../proxy/identity/skew.ts';
 import { identityUnderTest, tokenFor } from '../../helpers/identity-under-test.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
@@ -87,4 +88,13 @@ test('a wall clock that is set back does not make the certificate live longer, a
   const once = await again();
   t.true(remainingMs(once.source.current(), clock) <= HOUR_MS, 'never more than it was given');
   await once.close();
+});
+
+test('a clock that is set so far ahead that certificates are of no use is compared with the control plane', async (t) => {
+  const { clock, manager, nextResult } = await enrolled(t);
+  clock.step(25 * MINUTE_MS);
+  t.regex(skewProblem(manager.source.current(), clock) ?? '', /ahead of the control plane/);
+  const result = nextResult();
+  await clock.advance(5_000);
+  t.is(await result, 'renewed');
 });

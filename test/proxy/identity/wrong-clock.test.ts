@@ -21,7 +21,7 @@ test('a refusal names the clock when it is more than a minute off', async (t) =>
   const nowMs = Date.now();
   const late = await withSkew(refusal(nowMs + 7_200_000), channel, nowMs);
   t.is(late.code, 'certificate-expired');
-  t.regex(late.message, /has expired; this clock is 7200 s behind the control plane's$/);
+  t.regex(late.message, /has expired; this host's clock is 7200 s behind the control plane's$/);
   const right = refusal(nowMs + 30_000);
   t.is(await withSkew(right, channel, nowMs), right);
 });
@@ -36,13 +36,13 @@ test('a server that only our clock makes untrusted is told from one that nobody 
     { address: server, trustDomain, roots },
     Date.now() + DAY_MS,
   );
-  t.regex(ahead.message, /this clock is at least 8\d{4} s ahead of the control plane's$/);
+  t.regex(ahead.message, /this host's clock is at least 8\d{4} s ahead of the control plane's$/);
   const behind = await withSkew(
     untrusted,
     { address: server, trustDomain, roots },
     Date.now() - DAY_MS,
   );
-  t.regex(behind.message, /this clock is at least 8\d{4} s behind the control plane's$/);
+  t.regex(behind.message, /this host's clock is at least 8\d{4} s behind the control plane's$/);
 
   const impostor = createTestAuthority().bundle.roots;
   const foreign = { address: server, trustDomain, roots: impostor };
