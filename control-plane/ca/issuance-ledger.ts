@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import type { Store } from '../store/store.ts';
+import type { Compare, Store } from '../store/store.ts';
 import {
   CHAIN_BASE_KEY,
   CHAIN_PREFIX,
@@ -15,6 +15,14 @@ import {
   sealEntries,
   type ChainPlace,
 } from './issuance-chain.ts';
+import {
+  CHAIN_HEAD_KEY,
+  earlierFindings,
+  headFindings,
+  noteFindings,
+  openLogKey,
+  putHead,
+} from './issuance-head.ts';
 import { BY_TIME, forgetEntry, isForgettable, RETENTION_MS } from './issuance-log.ts';
 import { verifyChain, type ChainReport } from './verify-chain.ts';
 
@@ -48,6 +56,7 @@ const MAX_TRIES = 8;
 export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promise<IssuanceLedger> {
   const { store, clock, logger, renewAfterExpiryMs = 0 } = options;
   const retentionMs = Math.max(RETENTION_MS, renewAfterExpiryMs);
+  const { key, isNew } = await openLogKey(store);
   let head = await readHead(store);
   let sealing: Promise<void> = Promise.resolve();
   let waiting = false;
@@ -63,10 +72,35 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
       if (batch.length === 0) return;
       const link = sealEntries(head, batch);
       const compare = { key: linkKey(link.sequence), modRevision: 0 };
-      const { succeeded } = await store.transact([compare], [putLink(link)]);
+      const { base, unchanged } = await readBase(store);
+      const { succeeded } = await store.transact(
+        [compare, unchanged],
+        [putLink(link), putHead(key, base, link)],
+      );
       head = succeeded ? link : await readHead(store);
       if (succeeded) tries = -1;
     }
+  };
+  /** Before anything is written that would hide it. */
+  const compareEnds = async (): Promise<void> => {
+    const { base } = await readBase(store);
+    const record = await store.get(CHAIN_HEAD_KEY);
+    const isFirst = isNew && record === undefined;
+    const findings = isFirst ? [] : headFindings(key, record, { base, head });
+    if (isFirst && head.sequence > 0) {
+      logger.warn(
+        { event: 'issuance-log-key-made' },
+        `from now on the end of the issuance log is sealed with a key; link ${head.sequence} is the end that was found`,
+      );
+    }
+    if (findings.length > 0) {
+      logger.error(
+        { event: 'issuance-log-damaged', findings },
+        `the issuance log is not as it was left: ${findings.join('; ')}`,
+      );
+      await noteFindings(store, findings, clock.epochMs());
+    }
+    if (isFirst || findings.length > 0) await store.transact([], [putHead(key, base, head)]);
   };
   const seal = (): Promise<void> => {
     // Whatever is written until it begins is sealed with it.
@@ -86,6 +120,7 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
     return sealing;
   };
 
+  await compareEnds();
   await seal();
   const watch = await store.watch(BY_TIME, revision + 1, ({ events }) => {
     for (const event of events) if (event.kind === 'put') unsealed.push(event.entry);
@@ -94,28 +129,61 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
   return {
     async verify(noted) {
       await seal();
-      return verifyChain(store, noted);
+      const report = await verifyChain(store, noted);
+      const record = await store.get(CHAIN_HEAD_KEY);
+      const findings = [
+        ...(await earlierFindings(store, clock.epochMs())),
+        ...headFindings(key, record, report),
+        ...(report.head.hash === head.hash ? [] : [changedMeanwhile(report.head, head)]),
+        ...report.findings,
+      ];
+      return { ...report, findings };
     },
-    async prune() {
-      for (;;) {
-        const [first] = (await store.range(CHAIN_PREFIX, { limit: 1 })).entries;
-        if (first === undefined) return;
-        const link = decodeLink(first);
-        const sealed = await Promise.all(link.entries.map((key) => store.get(key)));
-        const old = sealed.filter((entry) => entry !== undefined);
-        if (!old.every((entry) => isForgettable(entry, clock.epochMs(), retentionMs))) return;
-        const { succeeded } = await store.transact(
-          [{ key: first.key, modRevision: first.modRevision }],
-          [...old.flatMap(forgetEntry), { kind: 'delete', key: first.key }, putBase(link)],
-        );
-        if (!succeeded) return;
-      }
+    prune() {
+      // In the turn of sealing: both write down where the log begins and ends.
+      const pruned = sealing.then(pruneNow);
+      sealing = pruned.catch(() => undefined);
+      return pruned;
     },
     async close() {
       await watch.close();
       await sealing;
     },
   };
+
+  async function pruneNow(): Promise<void> {
+    for (;;) {
+      const [first] = (await store.range(CHAIN_PREFIX, { limit: 1 })).entries;
+      if (first === undefined) return;
+      const link = decodeLink(first);
+      const sealed = await Promise.all(link.entries.map((name) => store.get(name)));
+      const old = sealed.filter((entry) => entry !== undefined);
+      if (!old.every((entry) => isForgettable(entry, clock.epochMs(), retentionMs))) return;
+      const { succeeded } = await store.transact(
+        [{ key: first.key, modRevision: first.modRevision }],
+        [
+          ...old.flatMap(forgetEntry),
+          { kind: 'delete', key: first.key },
+          putBase(link),
+          putHead(key, link, head),
+        ],
+      );
+      if (!succeeded) return;
+    }
+  }
+}
+
+/** Somebody else has written into the store, which this process alone should do. */
+function changedMeanwhile(found: ChainPlace, held: ChainPlace): string {
+  return `the log ends with link ${found.sequence}, and this control plane has written link ${held.sequence} last`;
+}
+
+async function readBase(
+  store: Store,
+): Promise<{ readonly base: ChainPlace; readonly unchanged: Compare }> {
+  const entry = await store.get(CHAIN_BASE_KEY);
+  const unchanged = { key: CHAIN_BASE_KEY, modRevision: entry?.modRevision ?? 0 };
+  return { base: decodeBase(entry), unchanged };
 }
 
 async function readHead(store: Store): Promise<ChainPlace> {

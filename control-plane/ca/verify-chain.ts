@@ -16,6 +16,8 @@ export interface ChainReport {
   readonly links: number;
   /** Where the chain ends: to be noted elsewhere, and compared later. */
   readonly head: ChainPlace;
+  /** What the first link stands on. */
+  readonly base: ChainPlace;
   /** What is wrong, each in a sentence; empty when nothing is. */
   readonly findings: readonly string[];
 }
@@ -25,7 +27,8 @@ const MAX_FINDINGS = 20;
 
 /**
  * Checks that nothing in the issuance log was changed, added or taken out, but for the oldest entries,
- * which are forgotten in order.
+ * which are forgotten in order. Whether the log ends where it did is another question: see
+ * `headFindings`.
  *
  * @param noted a head that was noted before: it must still be in the chain
  */
@@ -72,7 +75,7 @@ export async function verifyChain(
         : `link ${noted.sequence} is not the one that was noted`,
     );
   }
-  return { entries, links: links.length, head, findings };
+  return { entries, links: links.length, head, base, findings };
 
   function checkIndex(key: string, value: Buffer): void {
     const order = key.slice(BY_TIME.length);

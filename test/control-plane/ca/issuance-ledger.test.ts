@@ -1,6 +1,7 @@
 /** The issuance log is sealed: whatever is done to it but to write at its end is found. */
 import { join } from 'node:path';
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { openIssuanceLedger } from '../../../control-plane/ca/issuance-ledger.ts';
@@ -27,7 +28,8 @@ async function issue(store: Store, count: number, nowMs: number): Promise<void> 
 
 async function world() {
   const directory = await temporaryDirectory();
-  const { logger } = createLogRecorder();
+  const log = createLogRecorder();
+  const { logger } = log;
   const path = join(directory.path, 'hauberk.db');
   const store = await openSqliteStore({ path, clock: systemClock, logger });
   const clock = createManualClock(1_000_000);
@@ -37,7 +39,7 @@ async function world() {
     await store.close();
     await directory[Symbol.asyncDispose]();
   };
-  return { store, clock, openLedger, close };
+  return { store, clock, log, openLedger, close };
 }
 
 test('what is written is sealed in its order, and stays so over a restart', async (t) => {
@@ -133,4 +135,131 @@ test('what may still be renewed after its end is not forgotten', async (t) => {
   await ledger.prune();
   t.is((await ledger.verify()).entries, 0);
   await ledger.close();
+});
+
+/** The newest link with all that it seals, as somebody does it who knows how the log is made. */
+async function cutEnd(store: Store): Promise<void> {
+  const [last] = (await store.range('issued-chain/', { limit: 1, order: 'descending' })).entries;
+  if (last === undefined) throw new Error('expected a link');
+  const { entries } = JSON.parse(last.value.toString()) as { entries: string[] };
+  const orders = entries.map((key) => key.slice('issued/'.length));
+  const operations = orders.flatMap((order): Operation[] => [
+    { kind: 'delete', key: `issued/${order}` },
+    { kind: 'delete', key: `issued-to/shop/web/${order}` },
+  ]);
+  await store.transact([], [...operations, { kind: 'delete', key: last.key }]);
+}
+
+async function cut(t: ExecutionContext) {
+  const rig = await world();
+  t.teardown(rig.close);
+  const ledger = await rig.openLedger();
+  for (const at of [1, 2, 3]) {
+    await issue(rig.store, 5, 1_000_000 + at);
+    await ledger.verify();
+  }
+  const { head } = await ledger.verify();
+  return { ...rig, ledger, head };
+}
+
+test('it is found that the newest entries and their link were taken out, by the one that runs', async (t) => {
+  const { store, ledger } = await cut(t);
+  await cutEnd(store);
+  t.deepEqual((await verifyChain(store)).findings, [], 'the chain alone does not tell');
+  const { findings } = await ledger.verify();
+  t.regex(findings.join(), /the newest links are missing: \d+ to \d+/);
+  await ledger.close();
+});
+
+test('it is found by the next one, and still after more was issued', async (t) => {
+  const { store, ledger, openLedger, log } = await cut(t);
+  await ledger.close();
+  await cutEnd(store);
+  const next = await openLedger();
+  t.is(log.of('issuance-log-damaged').length, 1);
+  await issue(store, 5, 1_000_009);
+  t.regex((await next.verify()).findings.join(), /at the start of .*the newest links are missing/);
+  await next.close();
+  const third = await openLedger();
+  t.is(log.of('issuance-log-damaged').length, 1, 'said once');
+  t.is((await third.verify()).findings.length, 1, 'and kept');
+  await third.close();
+});
+
+test('a record of the end that was made without the key is found, and so is none', async (t) => {
+  for (const what of ['forged', 'missing', 'begins-late'] as const) {
+    const { store, ledger } = await cut(t);
+    const entry = await store.get('issued-chain-head');
+    const record = JSON.parse(entry?.value.toString() ?? '') as Record<string, unknown>;
+    await cutEnd(store);
+    const { head } = await verifyChain(store);
+    const changed = what === 'forged' ? { ...record, head } : { ...record, base: head };
+    await store.transact(
+      [],
+      [
+        what === 'missing'
+          ? { kind: 'delete', key: 'issued-chain-head' }
+          : {
+              kind: 'put',
+              key: 'issued-chain-head',
+              value: Buffer.from(JSON.stringify(changed)),
+            },
+      ],
+    );
+    const { findings } = await ledger.verify();
+    t.regex(findings.join(), what === 'missing' ? /is missing/ : /was not written by this log/);
+    await ledger.close();
+  }
+});
+
+test('entries that were made to look forgotten are found', async (t) => {
+  const { store, ledger, openLedger } = await cut(t);
+  await ledger.close();
+  const { head } = await verifyChain(store);
+  await store.transact(
+    [],
+    [
+      { kind: 'delete-prefix', prefix: 'issued/' },
+      { kind: 'delete-prefix', prefix: 'issued-to/' },
+      { kind: 'delete-prefix', prefix: 'issued-chain/' },
+      { kind: 'put', key: 'issued-chain-base', value: Buffer.from(JSON.stringify(head)) },
+    ],
+  );
+  t.deepEqual((await verifyChain(store)).findings, []);
+  const next = await openLedger();
+  t.regex((await next.verify()).findings.join(), /the log begins after link \d+, and not after 0/);
+  await next.close();
+});
+
+test('not found without a noted end: the whole store as it was before', async (t) => {
+  const { store, ledger, openLedger, head } = await cut(t);
+  const before = await store.get('issued-chain-head');
+  if (before === undefined) return t.fail('expected a record');
+  await issue(store, 5, 1_000_007);
+  const { head: later } = await ledger.verify();
+  await ledger.close();
+  await cutEnd(store);
+  await store.transact([], [{ kind: 'put', key: 'issued-chain-head', value: before.value }]);
+  const next = await openLedger();
+  t.deepEqual((await next.verify(head)).findings, [], 'an older end is still there');
+  t.regex((await next.verify(later)).findings.join(), /not the one that was noted/);
+  await next.close();
+});
+
+test('a log of an old version gets its key, and says so', async (t) => {
+  const { store, ledger, openLedger, log } = await cut(t);
+  await ledger.close();
+  const key = await store.get('ca/log-key');
+  t.is(key?.value.length, 44);
+  await store.transact(
+    [],
+    [
+      { kind: 'delete', key: 'ca/log-key' },
+      { kind: 'delete', key: 'issued-chain-head' },
+    ],
+  );
+  const next = await openLedger();
+  t.deepEqual((await next.verify()).findings, []);
+  t.is(log.of('issuance-log-key-made').length, 1);
+  await next.close();
 });
