@@ -9,7 +9,9 @@ import {
   type SettingsTable,
 } from '../../common/config/settings.ts';
 import { integer, port, valueType, type ValueType } from '../../common/config/values.ts';
+import { canonicalAddress } from '../../common/ip-address.ts';
 import { applyRuleset } from './apply-ruleset.ts';
+import { readResolvers, RESOLV_CONF } from './resolvers.ts';
 import { renderRuleset, renderTeardown } from './ruleset.ts';
 import { SIDECAR_UID } from './sidecar-ports.ts';
 
@@ -23,6 +25,11 @@ const cidr: ValueType<string> = valueType('a network as in 10.0.0.0/8 or fd00::/
   }
   return undefined;
 });
+
+/** An IP address in canonical form, or `none`. */
+const resolverAddress: ValueType<string> = valueType('an IP address, or none', (raw) =>
+  raw === 'none' ? raw : canonicalAddress(raw),
+);
 
 /** Linux keeps the last number for "no user". */
 const MAX_UID = 2 ** 32 - 2;
@@ -40,6 +47,15 @@ export const INIT_NETNS_SETTINGS = {
   uid: setting(integer({ min: 1, max: MAX_UID }).default(SIDECAR_UID), {
     description: 'the user that the sidecar runs as; its own connections are not redirected',
     placeholder: 'UID',
+  }),
+  resolver: listSetting(resolverAddress, {
+    description:
+      'a DNS server that is asked over TCP port 53 without the sidecar; none for no such server',
+    placeholder: 'ADDRESS|none',
+    defaultText: 'those of /etc/resolv.conf',
+  }),
+  metadata: switchSetting({
+    description: 'leave the instance metadata address of clouds, 169.254.169.254, alone',
   }),
   dryRun: switchSetting({ description: 'print the rules instead of applying them' }),
   teardown: switchSetting({ description: 'take the rules away' }),
@@ -63,17 +79,28 @@ const SPEC: CommandSpec<typeof INIT_NETNS_SETTINGS> = {
     'Applying the rules again changes nothing, and hurts no connection. Taking them away breaks the ' +
       'connections that are being carried. While the rules stand and the sidecar is down, ' +
       'connections are refused: nothing leaves in plaintext.',
-    'Left alone are UDP and ICMP, everything that stays on this host, TCP port 53 and the ' +
-      'instance metadata address 169.254.169.254 of clouds.',
+    'Left alone are UDP and ICMP, everything that stays on this host, and TCP port 53 of the DNS ' +
+      'servers in /etc/resolv.conf, which Docker asks from inside of the namespace: change it with ' +
+      '--resolver.',
   ],
 };
 
-/** Runs `hauberk proxy init-netns`; resolves with the exit code. */
-export function initNetns(context: CommandContext): Promise<number> {
-  return runCommand(SPEC, context, async ({ excludePort, excludeCidr, uid, dryRun, teardown }) => {
+/**
+ * Runs `hauberk proxy init-netns`; resolves with the exit code.
+ *
+ * @param resolvConf the file that names the DNS servers of this namespace
+ */
+export function initNetns(context: CommandContext, resolvConf = RESOLV_CONF): Promise<number> {
+  return runCommand(SPEC, context, async (given) => {
+    const { excludePort, excludeCidr, uid, resolver, metadata, dryRun, teardown } = given;
+    const resolvers =
+      resolver.length === 0
+        ? await readResolvers(resolvConf)
+        : resolver.filter((address) => address !== 'none');
+    const excluded = { excludePorts: excludePort, excludeCidrs: excludeCidr };
     const rules = teardown
       ? renderTeardown()
-      : renderRuleset({ uid, excludePorts: excludePort, excludeCidrs: excludeCidr });
+      : renderRuleset({ uid, ...excluded, resolvers: [...new Set(resolvers)], metadata });
     if (dryRun) context.stdout.write(rules);
     else await applyRuleset(rules);
     return EXIT_CODE.ok;

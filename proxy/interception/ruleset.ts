@@ -12,12 +12,13 @@ export interface RulesetOptions {
   readonly excludePorts: readonly number[];
   /** Destinations, as `10.0.0.0/8` or `fd00::/8`, that the application reaches without its sidecar. */
   readonly excludeCidrs: readonly string[];
+  /** DNS servers, by IP address, that are asked over TCP without the sidecar. */
+  readonly resolvers: readonly string[];
+  /** Whether the cloud's instance metadata are asked without the sidecar. */
+  readonly metadata: boolean;
 }
 
-/**
- * Docker's resolver asks DNS servers over TCP from inside the namespace of the container, as root:
- * it would be redirected with everybody else.
- */
+/** DNS over TCP, which a resolver falls back to for long answers. */
 const DNS_PORT = 53;
 
 /** Where clouds answer an instance about itself; it is on no network that others could listen to. */
@@ -34,11 +35,14 @@ const PRIORITY = -110;
  *
  * Applying them again is the same as applying them once: the table is declared (so that it is there),
  * deleted and declared anew in one transaction, in which no packet sees the namespace without rules.
- * UDP, ICMP and whatever stays on the host pass untouched.
+ * UDP, ICMP and whatever stays on the host pass untouched. TCP is captured whatever its port and address: what
+ * is left alone is named by whoever applies the rules.
  */
-export function renderRuleset({ uid, excludePorts, excludeCidrs }: RulesetOptions): string {
-  const ports = sorted(new Set([DNS_PORT, ...excludePorts]));
-  const v4 = [INSTANCE_METADATA, ...excludeCidrs.filter((cidr) => familyOf(cidr) === 4)];
+export function renderRuleset(options: RulesetOptions): string {
+  const { uid, excludePorts, excludeCidrs, resolvers, metadata } = options;
+  const ports = sorted(new Set(excludePorts));
+  const excludedV4 = excludeCidrs.filter((cidr) => familyOf(cidr) === 4);
+  const v4 = metadata ? [INSTANCE_METADATA, ...excludedV4] : excludedV4;
   const v6 = excludeCidrs.filter((cidr) => familyOf(cidr) === 6);
   return `${renderTeardown()}
 table ${TABLE} {
@@ -60,6 +64,14 @@ table ${TABLE} {
 		auto-merge${elements(v6)}
 	}
 
+	set resolvers_v4 {
+		type ipv4_addr${elements(resolvers.filter((address) => isIP(address) === 4))}
+	}
+
+	set resolvers_v6 {
+		type ipv6_addr${elements(resolvers.filter((address) => isIP(address) === 6))}
+	}
+
 	chain output {
 		type nat hook output priority ${PRIORITY}; policy accept;
 		meta l4proto != tcp return
@@ -70,6 +82,8 @@ table ${TABLE} {
 		tcp dport @excluded_ports return
 		ip daddr @excluded_v4 return
 		ip6 daddr @excluded_v6 return
+		ip daddr @resolvers_v4 tcp dport ${DNS_PORT} return
+		ip6 daddr @resolvers_v6 tcp dport ${DNS_PORT} return
 		meta l4proto tcp redirect to :${SIDECAR_PORTS.outbound}
 	}
 

@@ -1,23 +1,29 @@
 // `hauberk proxy init-netns` as it is typed: what it prints, what it does to a namespace, and what it
 // says when it may not.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { CLOSE } from '../../../cli/compose/pod-service.ts';
 import { SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { initNetns } from '../../../proxy/interception/init-netns.ts';
 import { requires } from '../../helpers/requirements.ts';
+import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
 const MAIN = join(import.meta.dirname, '../../../cli/main.ts');
 const env = { PATH: SYSTEM_FOLDERS.join(':') };
 
 /** Runs it in this process, which changes nothing: only for what prints or is refused. */
 async function run(...argv: readonly string[]) {
+  return await runWith('/nonexistent', ...argv);
+}
+
+async function runWith(resolvConf: string, ...argv: readonly string[]) {
   const out: string[] = [];
   const err: string[] = [];
   const stdout = { write: (text: string) => out.push(text) };
   const stderr = { write: (text: string) => err.push(text) };
-  const code = await initNetns({ argv, env: {}, stdout, stderr });
+  const code = await initNetns({ argv, env: {}, stdout, stderr }, resolvConf);
   return { code, out: out.join(''), err: err.join('') };
 }
 
@@ -25,8 +31,8 @@ test('--dry-run prints the rules, with networks in their canonical form', async 
   const flags = ['--exclude-port=9', '--exclude-cidr=10.1.2.3/8', '--exclude-cidr=FD00:0::5/8'];
   const { code, out, err } = await run('--dry-run', '--uid=777', ...flags);
   t.deepEqual([code, err], [0, '']);
-  t.true(out.includes('elements = { 9, 53 }'));
-  t.true(out.includes('elements = { 169.254.169.254/32, 10.0.0.0/8 }'));
+  t.true(out.includes('elements = { 9 }'));
+  t.true(out.includes('elements = { 10.0.0.0/8 }'));
   t.true(out.includes('elements = { fd00::/8 }'));
   t.true(out.includes('meta skuid 777 return'));
 });
@@ -36,7 +42,25 @@ test('--dry-run --teardown prints what takes the rules away', async (t) => {
   t.is(out, 'table inet hauberk\ndelete table inet hauberk\n');
 });
 
+test('the DNS servers of the namespace are left alone at port 53, and nothing else', async (t) => {
+  await using directory = await temporaryDirectory();
+  const file = join(directory.path, 'resolv.conf');
+  await writeFile(file, 'nameserver 127.0.0.11\n# ExtServers: [192.0.2.53 host(127.0.0.53)]\n');
+  const byDefault = await runWith(file, '--dry-run');
+  t.deepEqual(byDefault.out.match(/elements = .*/g), ['elements = { 192.0.2.53 }']);
+  const named = await runWith(file, '--dry-run', '--resolver=FD00:0::53', '--resolver=192.0.2.9');
+  t.deepEqual(named.out.match(/elements = .*/g), [
+    'elements = { 192.0.2.9 }',
+    'elements = { fd00::53 }',
+  ]);
+  const none = await runWith(file, '--dry-run', '--resolver=none');
+  t.is(none.out.match(/elements = .*/g), null);
+  const metadata = await run('--dry-run', '--metadata');
+  t.deepEqual(metadata.out.match(/elements = .*/g), ['elements = { 169.254.169.254/32 }']);
+});
+
 for (const [flag, complaint] of [
+  ['--resolver=dns.example', /expected an IP address, or none, got "dns.example"/],
   ['--exclude-cidr=10.0.0.0', /expected a network as in 10.0.0.0\/8 or fd00::\/8, got "10.0.0.0"/],
   ['--exclude-cidr=10.0.0.0/33', /got "10.0.0.0\/33"/],
   ['--exclude-cidr=::1%lo/128', /got "::1%lo\/128"/],

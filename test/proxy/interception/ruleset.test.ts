@@ -9,8 +9,10 @@ const env = { PATH: SYSTEM_FOLDERS.join(':') };
 
 const rules = renderRuleset({
   uid: 15_337,
-  excludePorts: [9999, 53, 22],
+  excludePorts: [9999, 22],
   excludeCidrs: ['10.0.0.0/8', 'fd12::/16', '192.0.2.1/32'],
+  resolvers: ['192.0.2.53', '2001:db8::53', '192.0.2.54'],
+  metadata: true,
 });
 
 const GOLDEN = `table inet hauberk
@@ -21,7 +23,7 @@ table inet hauberk {
 		type inet_service
 		flags interval
 		auto-merge
-		elements = { 22, 53, 9999 }
+		elements = { 22, 9999 }
 	}
 
 	set excluded_v4 {
@@ -38,6 +40,16 @@ table inet hauberk {
 		elements = { fd12::/16 }
 	}
 
+	set resolvers_v4 {
+		type ipv4_addr
+		elements = { 192.0.2.53, 192.0.2.54 }
+	}
+
+	set resolvers_v6 {
+		type ipv6_addr
+		elements = { 2001:db8::53 }
+	}
+
 	chain output {
 		type nat hook output priority -110; policy accept;
 		meta l4proto != tcp return
@@ -48,6 +60,8 @@ table inet hauberk {
 		tcp dport @excluded_ports return
 		ip daddr @excluded_v4 return
 		ip6 daddr @excluded_v6 return
+		ip daddr @resolvers_v4 tcp dport 53 return
+		ip6 daddr @resolvers_v6 tcp dport 53 return
 		meta l4proto tcp redirect to :15001
 	}
 
@@ -67,13 +81,19 @@ test('the rules are these', (t) => {
   t.is(rules, GOLDEN);
 });
 
+const NOTHING = { excludePorts: [], excludeCidrs: [], resolvers: [], metadata: false };
+const bareRules = renderRuleset({ uid: 1, ...NOTHING });
+
 test('an empty set has no list of elements, which nft would not take', (t) => {
-  const bare = renderRuleset({ uid: 1, excludePorts: [], excludeCidrs: [] });
+  const bare = bareRules;
   t.false(/elements = \{\s*\}/.test(bare));
   t.regex(bare, /set excluded_v6 \{[^=]*auto-merge\n\t\}/);
 });
 
-const bareRules = renderRuleset({ uid: 1, excludePorts: [], excludeCidrs: [] });
+test('nothing is left alone that nobody named', (t) => {
+  t.notRegex(bareRules, /elements = /);
+  t.notRegex(bareRules, /169\.254/);
+});
 
 for (const [title, text] of [
   ['rules with exclusions', rules],
