@@ -6,6 +6,7 @@ import { type BudgetShare, peerShare } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import { clientNetwork } from '../../common/ip-address.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
@@ -117,7 +118,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
       identity === undefined
         ? 'a connection is not one of ours'
         : `${identity} has as many connections as there are descriptors for`;
-    logger.warn({ event: 'handshake-refused', reason, client, spiffeId: identity }, sentence);
+    logger.warn({ event: 'handshake-refused', reason, client }, sentence);
   };
   const accept = (socket: TLSSocket): void => {
     const client = socket.remoteAddress;
@@ -196,12 +197,11 @@ function createTlsServer(
 }
 /* eslint-enable no-underscore-dangle */
 
-/** Connections that have no certificate yet, and those whose certificate proves nothing, are one holder. */
+/** Whoever proves nothing is known by where it comes from: those who enrol share nothing with strangers. */
 function shareOf(socket: TLSSocket): BudgetShare {
   const caller = callerAt(socket);
-  return peerShare(
-    caller.kind === 'workload' ? caller.spiffeId.uri : 'somebody without a certificate',
-  );
+  if (caller.kind === 'workload') return peerShare(caller.spiffeId.uri);
+  return peerShare(clientNetwork(socket.remoteAddress ?? ''));
 }
 
 const closed = (socket: TLSSocket): Promise<void> =>

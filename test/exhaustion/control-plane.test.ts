@@ -1,0 +1,85 @@
+/**
+ * A permitted identity, and a stranger, open as many connections to a control plane with few descriptors as
+ * they can. It lives and answers; sidecars stay connected and new ones join; when they are gone everything is
+ * as before.
+ */
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import test from 'ava';
+import { eventually } from '../helpers/deadline.ts';
+import { startMesh } from '../helpers/mesh.ts';
+import { hboneOptionsOf, stolenCredentials } from '../helpers/peer-credentials.ts';
+import type { Scope } from '../helpers/scope.ts';
+import { withDescriptors } from './limits.ts';
+
+const EVERYTHING_IS_BACK_MS = 5_000;
+const SHARE = { reason: 'peer-limit' };
+
+/** Connections over TLS that say nothing more; resolves when each is open or was ended. */
+async function hoardTls(
+  scope: Scope,
+  count: number,
+  options: ConnectionOptions,
+): Promise<readonly TLSSocket[]> {
+  const sockets: TLSSocket[] = [];
+  for (let opened = 0; opened < count; opened += 20) {
+    const batch = Array.from({ length: Math.min(20, count - opened) }, () => {
+      const socket = connect(options);
+      socket.on('error', () => {});
+      scope.teardown(() => socket.destroy());
+      return socket;
+    });
+    sockets.push(...batch);
+    await Promise.all(
+      batch.map((socket) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        socket.once('secureConnect', resolve);
+        socket.once('close', () => resolve());
+        return promise;
+      }),
+    );
+  }
+  return sockets;
+}
+
+// Those that say nothing are ended after 15 s, so that a share of 4,096 cannot be held by them for long.
+for (const [descriptors, greedy, isTooMany] of [
+  [64, 40, true],
+  [256, 150, true],
+  [4_096, 400, false],
+] as const) {
+  test.serial(
+    `a control plane with ${descriptors} descriptors outlasts greedy callers`,
+    async (t) => {
+      const mesh = await startMesh(t, { controlPlaneThrough: withDescriptors(descriptors) });
+      const { controlPlane } = mesh;
+      const thief = await mesh.sidecar({ service: 'thief' });
+      const used = async (): Promise<number> =>
+        (await controlPlane.metrics()).sum('hauberk_descriptors', { state: 'used' });
+      const idle = await used();
+      const port = controlPlane.grpcPort;
+      const stolen = await stolenCredentials(thief.stateDirectory);
+      const ofThief = await hoardTls(t, greedy, { ...stolen, port });
+      const stranger = { ...hboneOptionsOf(undefined), localAddress: '127.0.0.9', port };
+      const ofStranger = await hoardTls(t, Math.floor(greedy / 2), stranger);
+
+      const metrics = await controlPlane.metrics();
+      t.is(metrics.sum('hauberk_budget_refusals_total', SHARE) > 0, isTooMany);
+      t.is(metrics.sum('hauberk_grpc_handshakes_refused_total', SHARE) > 0, isTooMany);
+      for (const path of ['/healthz', '/readyz', '/healthz/ready', '/metrics']) {
+        t.is((await fetch(`http://127.0.0.1:${controlPlane.httpPort}${path}`)).status, 200, path);
+      }
+      const late = await mesh.sidecar({ service: 'late' });
+      t.is((await late.metrics()).sum('hauberk_control_plane_connected'), 1);
+      t.is((await thief.metrics()).sum('hauberk_control_plane_connected'), 1, 'it stayed');
+      t.is((await mesh.admin(['status'])).code, 0);
+
+      for (const socket of [...ofThief, ...ofStranger]) socket.destroy();
+      await eventually(
+        'everything is back',
+        async () => ((await used()) <= idle + 4 ? true : undefined),
+        EVERYTHING_IS_BACK_MS,
+      );
+      t.is(await controlPlane.process.end(), 0);
+    },
+  );
+}
