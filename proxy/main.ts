@@ -75,7 +75,7 @@ export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv
     const { gatewayEdge } = await import('./proxy-gateway.ts');
     // Until the listeners are open there is nothing to read again.
     let reload = (): void => {};
-    const edge = gatewayEdge({ file: config.config, onReload: (given) => (reload = given) });
+    const edge = await gatewayEdge({ file: config.config, onReload: (given) => (reload = given) });
     const onReload = (): void => reload();
     return await runMember(memberConfig(config), { name: 'gateway', edge, onReload });
   });

@@ -10,6 +10,7 @@ import type { EgressCut } from './egress/policy-at.ts';
 import { checkListeners } from './gateway/check-listeners.ts';
 import { createDoors, type Doors, type DoorsOptions } from './gateway/doors.ts';
 import { followFile } from './gateway/follow-file.ts';
+import { keepValid } from './gateway/keep-valid.ts';
 import { openGateway } from './gateway/gateway.ts';
 import { loadGatewayFile, type LoadedListener } from './gateway/load.ts';
 import { createGatewayMetrics } from './gateway/metrics.ts';
@@ -36,9 +37,9 @@ const FAILURE_LOG_RATE = { burst: 10, perSecond: 10 };
  *
  * @throws ConfigError when the file cannot be used now
  */
-export function gatewayEdge({ file, onReload }: GatewayEdgeOptions): EdgeProgram {
+export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promise<EdgeProgram> {
   // Read again when the doors are opened; but whoever made a mistake is not made to wait for a token first.
-  loadGatewayFile(file, () => {});
+  await loadGatewayFile(file, () => {});
   return {
     async open(options) {
       const gateway = await openGateway({ ...doorsOf(options), file });
@@ -52,7 +53,14 @@ export function gatewayEdge({ file, onReload }: GatewayEdgeOptions): EdgeProgram
         checkListeners(listeners, room);
         return await apply(listeners);
       };
-      const followed = await followFile({ clock, logger, metrics, file, apply: checked });
+      const options = {
+        clock,
+        logger,
+        metrics,
+        file,
+        apply: keepValid({ clock, logger }, checked),
+      };
+      const followed = await followFile(options);
       onReload(() => void followed.reload());
       return followed;
     },

@@ -1,7 +1,7 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { describeError } from '../errors.ts';
-import { ConfigError } from './config-error.ts';
+import { allMistakes, ConfigError } from './config-error.ts';
 import { suggest } from './suggest.ts';
 
 /** A document, and what messages call it: the path of its file. */
@@ -68,14 +68,16 @@ export function readYaml<Value>(
 /**
  * Reads a YAML document that a schema describes.
  *
- * @throws ConfigError that begins with the place, as in `gateway.yaml:3:9:`, of the first mistake, and
- *   says what was expected there and what came
+ * @throws ConfigError with all mistakes: each begins with its place, as in `gateway.yaml:3:9:`, and says what
+ *   was expected there and what came
  */
 export function readYamlDocument<Value>({ text, name }: YamlText, schema: z.ZodType<Value>): Value {
   const reading = readYaml(text, schema);
   if (reading.kind === 'value') return reading.value;
-  const [{ kind, line, column, sentence }] = reading.problems;
-  throw new ConfigError(CODES[kind], `${name}:${line}:${column}: ${sentence}`);
+  const [first, ...others] = reading.problems;
+  const mistake = ({ kind, line, column, sentence }: YamlProblem): ConfigError =>
+    new ConfigError(CODES[kind], `${name}:${line}:${column}: ${sentence}`);
+  throw allMistakes([mistake(first), ...others.map(mistake)]);
 }
 
 const CODES = {

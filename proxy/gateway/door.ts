@@ -4,7 +4,7 @@ import { CLIENTS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
-import { listenPlaintext } from '../relay/plaintext-listener.ts';
+import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 import { createAcceptSource, type AcceptSource } from './accept/accept-source.ts';
 import type { Behaviour, RefuseConnection } from './behaviour.ts';
@@ -15,12 +15,18 @@ import type { ListenerMetrics } from './metrics.ts';
 export interface DoorRules {
   readonly config: ListenerConfig;
   readonly behaviour: Behaviour;
+  readonly metrics: ListenerMetrics;
+  readonly refuse: RefuseConnection;
 }
 
 /** An open listener of a gateway. */
 export interface Door extends Closeable, Drainable {
-  /** Treats new connections by other rules; those that are open go on by their own. */
+  /** Treats new connections by other rules, under another name; those that are open go on by their own. */
   change(rules: DoorRules): void;
+  /** Lets another listener have its port, until `reopen`; those that are open go on. False when it did. */
+  giveUpPort(): boolean;
+  /** Throws ListenError. */
+  reopen(): Promise<void>;
   close(): void;
 }
 
@@ -28,14 +34,13 @@ export interface Door extends Closeable, Drainable {
 export interface DoorDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly metrics: ListenerMetrics;
-  readonly refuse: RefuseConnection;
 }
 
 /** Opens a listener. Throws ListenError. */
-export async function openDoor(first: DoorRules, dependencies: DoorDependencies): Promise<Door> {
-  const { clock, logger, metrics, refuse } = dependencies;
-  const { name, listen } = first.config;
+export async function openDoor(
+  first: DoorRules,
+  { clock, logger }: DoorDependencies,
+): Promise<Door> {
   let rules: DoorRules & { readonly acceptSource: AcceptSource };
   let open = 0;
   const change = (next: DoorRules): void => {
@@ -43,7 +48,7 @@ export async function openDoor(first: DoorRules, dependencies: DoorDependencies)
   };
   change(first);
   const serve = async (socket: net.Socket): Promise<void> => {
-    const { config, behaviour, acceptSource } = rules;
+    const { config, behaviour, acceptSource, metrics, refuse } = rules;
     if (open >= config.limits.connections) return refuse(socket, 'too-many-connections');
     open += 1;
     metrics.accepted();
@@ -56,19 +61,51 @@ export async function openDoor(first: DoorRules, dependencies: DoorDependencies)
       metrics.ended();
     }
   };
-  const announcement = (at: string): string => `${name} is at ${at}`;
-  const budgeted = { share: CLIENTS_SHARE, onRefused: () => metrics.refused('descriptors') };
-  const target = { name, ...listen, logger, announcement, ...budgeted };
-  const listener = await listenPlaintext(target, serve);
+  const listenAt = async ({ port }: { readonly port: number }): Promise<PlaintextListener> => {
+    const { name, listen } = rules.config;
+    const announcement = (at: string): string => `${rules.config.name} is at ${at}`;
+    const onRefused = (): void => rules.metrics.refused('descriptors');
+    const budgeted = { share: CLIENTS_SHARE, onRefused };
+    return await listenPlaintext(
+      { name, ...listen, port, logger, announcement, ...budgeted },
+      serve,
+    );
+  };
+  let listener = await listenAt(first.config.listen);
+  let hasPort = true;
+  /** With connections of the time before the port was given up. */
+  const former = new Set<PlaintextListener>();
+  const listeners = (): PlaintextListener[] => [listener, ...former];
   return {
-    change,
+    change(next) {
+      const renamed = next.config.name !== rules.config.name;
+      change(next);
+      if (renamed) listener.rename(next.config.name);
+    },
+    giveUpPort() {
+      if (!hasPort) return false;
+      hasPort = false;
+      listener.refuse();
+      return true;
+    },
+    async reopen() {
+      const before = listener;
+      listener = await listenAt(before.address);
+      hasPort = true;
+      former.add(before);
+      void before.idle().then(() => former.delete(before));
+    },
     refuse() {
       listener.refuse();
       rules.behaviour.refuse();
     },
-    idle: () => listener.idle(),
-    force: () => listener.force(),
-    close: () => void listener.close(),
+    idle: async () => void (await Promise.all(listeners().map((one) => one.idle()))),
+    force() {
+      for (const one of listeners()) one.force();
+    },
+    close() {
+      for (const one of listeners()) void one.close();
+    },
   };
 }
 
@@ -78,7 +115,7 @@ const LOG_RATE = { burst: 10, perSecond: 10 };
 /** Ends connections that may not come in: counted always, logged as long as there are not too many. */
 export function createRefuseConnection(
   name: string,
-  { clock, logger, metrics }: Pick<DoorDependencies, 'clock' | 'logger' | 'metrics'>,
+  { clock, logger, metrics }: DoorDependencies & Pick<DoorRules, 'metrics'>,
 ): RefuseConnection {
   const mayLog = createRateLimit(clock, LOG_RATE);
   return (socket, reason, { sentence, ...details } = {}) => {

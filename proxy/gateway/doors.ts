@@ -1,15 +1,17 @@
 import type { Logger } from 'pino';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Clock } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { Behaviour } from './behaviour.ts';
 import { createBehaviour } from './create-behaviour.ts';
 import { createServiceClients, type ServiceClients } from './http/service-clients.ts';
-import { createRefuseConnection, openDoor, type Door, type DoorDependencies } from './door.ts';
+import { createRefuseConnection, openDoor, type Door, type DoorRules } from './door.ts';
+import type { ListenerConfig } from './config/gateway-file.ts';
 import type { LoadedListener } from './load.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Services } from './service.ts';
-import { tryCertificates } from './tls/try-certificates.ts';
+import { findPlace, overlap } from './same-place.ts';
 
 /** What the doors of a gateway are made from. */
 export interface DoorsOptions extends Services {
@@ -39,6 +41,7 @@ interface OpenListener {
   readonly door: Door;
   readonly behaviour: Behaviour;
   readonly loaded: LoadedListener;
+  readonly config: ListenerConfig;
 }
 
 /** Creates doors without a listener. */
@@ -49,8 +52,7 @@ export function createDoors(options: DoorsOptions): Doors {
 class OpenDoors implements Doors {
   readonly #options: DoorsOptions;
   readonly #clients: ServiceClients;
-  /** By the address that they were opened with. */
-  #listeners = new Map<string, OpenListener>();
+  #listeners: readonly OpenListener[] = [];
   /** Doors that the file does not have any more, with connections that go on. */
   readonly #retired = new Set<Door>();
 
@@ -79,45 +81,64 @@ class OpenDoors implements Doors {
   }
 
   #doors(): Door[] {
-    return [...[...this.#listeners.values()].map(({ door }) => door), ...this.#retired];
+    return [...this.#listeners.map(({ door }) => door), ...this.#retired];
   }
 
   async apply(listeners: readonly LoadedListener[]): Promise<boolean> {
-    const before = this.#listeners;
-    const after = new Map<string, OpenListener>();
-    // Nothing is changed before everything is known to work; what was opened in vain is closed.
-    await using opened = new AsyncDisposableStack();
+    const gone = new Set(this.#listeners);
+    const after: OpenListener[] = [];
+    const fresh: LoadedListener[] = [];
     const changes: (() => void)[] = [];
     for (const loaded of listeners) {
-      const key = keyOf(loaded);
-      const open = before.get(key);
-      if (open?.loaded.digest === loaded.digest) {
-        after.set(key, open);
-        continue;
-      }
-      const dependencies = this.#dependencies(loaded.config.name);
-      const { config } = loaded;
-      await tryCertificates(loaded);
-      const behaviour = createBehaviour(loaded, dependencies);
+      const open = findPlace(loaded, gone);
       if (open === undefined) {
-        const door = await openDoor({ config, behaviour }, dependencies);
-        opened.adopt(door, () => door.close());
-        after.set(key, { door, behaviour, loaded });
+        fresh.push(loaded);
         continue;
       }
-      after.set(key, { ...open, behaviour, loaded });
+      gone.delete(open);
+      if (open.loaded.digest === loaded.digest) {
+        after.push(open);
+        continue;
+      }
+      const rules = this.#rules(loaded);
+      after.push({ ...open, loaded, config: loaded.config, behaviour: rules.behaviour });
       changes.push(() => {
-        open.door.change({ config, behaviour });
+        open.door.change(rules);
         open.behaviour.refuse();
       });
     }
+    // Nothing is changed before everything is known to work; what was opened in vain is closed.
+    await using opened = new AsyncDisposableStack();
+    for (const loaded of fresh) after.push(await this.#open(loaded, gone, opened));
     opened.move();
     for (const change of changes) change();
-    const gone = [...before].filter(([key]) => !after.has(key));
-    for (const [, { door }] of gone) this.#retire(door);
+    for (const { door } of gone) this.#retire(door);
     this.#listeners = after;
     this.#options.routesOutside(listeners.flatMap(outsideOf));
-    return changes.length > 0 || gone.length > 0 || after.size !== before.size;
+    return changes.length > 0 || gone.size > 0 || fresh.length > 0;
+  }
+
+  /** Opens a listener; those that are to go give up its port for it, and get it back when it was in vain. */
+  async #open(
+    loaded: LoadedListener,
+    gone: ReadonlySet<OpenListener>,
+    opened: AsyncDisposableStack,
+  ): Promise<OpenListener> {
+    const { config } = loaded;
+    for (const { config: has, door } of gone) {
+      if (!overlap(has.listen, config.listen) || !door.giveUpPort()) continue;
+      opened.defer(() => door.reopen().catch((error: unknown) => this.#lost(has, error)));
+    }
+    const rules = this.#rules(loaded);
+    const door = await openDoor(rules, this.#options);
+    opened.adopt(door, () => door.close());
+    return { door, behaviour: rules.behaviour, loaded, config };
+  }
+
+  /** Somebody else took the port in that moment. */
+  #lost({ name }: ListenerConfig, error: unknown): void {
+    const sentence = `the listener ${name} could not be opened again: ${describeError(error)}`;
+    this.#options.logger.error({ event: 'listener-lost', listener: name, err: error }, sentence);
   }
 
   #retire(door: Door): void {
@@ -126,16 +147,19 @@ class OpenDoors implements Doors {
     void door.idle().then(() => this.#retired.delete(door));
   }
 
-  #dependencies(name: string): DoorDependencies & Parameters<typeof createBehaviour>[1] {
+  #rules(loaded: LoadedListener): DoorRules {
     const { metrics: all, ...options } = this.#options;
+    const { config } = loaded;
+    const { name } = config;
     const metrics = all.of(name);
     const refuse = createRefuseConnection(name, { ...options, metrics });
-    return { ...options, name, metrics, refuse, clients: this.#clients };
+    const dependencies = { ...options, name, metrics, refuse, clients: this.#clients };
+    return { config, behaviour: createBehaviour(loaded, dependencies), metrics, refuse };
   }
 
   #certificates(): Map<string, number> {
     const expiries = new Map<string, number>();
-    for (const { behaviour, loaded } of this.#listeners.values()) {
+    for (const { behaviour, loaded } of this.#listeners) {
       const { certificateNotAfterMs } = behaviour;
       if (certificateNotAfterMs !== undefined) {
         expiries.set(loaded.config.name, certificateNotAfterMs);
@@ -143,11 +167,6 @@ class OpenDoors implements Doors {
     }
     return expiries;
   }
-}
-
-/** Listeners on port 0 have addresses of their own, which only their names tell apart. */
-function keyOf({ config: { name, listen } }: LoadedListener): string {
-  return `${name} ${listen.host} ${listen.port}`;
 }
 
 function outsideOf({ config }: LoadedListener): OutsidePlace[] {

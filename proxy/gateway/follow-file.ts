@@ -40,7 +40,8 @@ export async function followFile(options: FollowOptions): Promise<FollowedFile> 
   let refusal: unknown;
   let turn: Promise<void> = Promise.resolve();
   let closed = false;
-  const read = async (): Promise<boolean> => await apply(loadGatewayFile(file, watch.restart()));
+  const read = async (): Promise<boolean> =>
+    await apply(await loadGatewayFile(file, watch.restart()));
 
   async function readAgain(): Promise<void> {
     if (closed) return;

@@ -1,6 +1,7 @@
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { createDoors, type DoorsOptions } from './doors.ts';
 import { followFile, type FollowedFile } from './follow-file.ts';
+import { keepValid } from './keep-valid.ts';
 
 /** What a gateway is made from. */
 export interface GatewayOptions extends DoorsOptions {
@@ -19,7 +20,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const doors = createDoors(options);
   let followed: FollowedFile;
   try {
-    followed = await followFile({ ...options, apply: (listeners) => doors.apply(listeners) });
+    const apply = keepValid(options, (listeners) => doors.apply(listeners));
+    followed = await followFile({ ...options, apply });
   } catch (error) {
     doors.close();
     throw error;

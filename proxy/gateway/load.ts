@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { allMistakes, ConfigError } from '../../common/config/config-error.ts';
 import { readTextFile } from '../../common/config/text-file.ts';
 import { readYamlDocument } from '../../common/config/yaml-document.ts';
 import { GATEWAY_FILE_SCHEMA, type ListenerConfig } from './config/gateway-file.ts';
 import { filesOf } from './tls/certificate-files.ts';
+import { tryCertificates } from './tls/try-certificates.ts';
 
 /** A listener as the file has it, and the contents of the files that it names. */
 export interface LoadedListener {
@@ -16,29 +18,43 @@ export interface LoadedListener {
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 /**
- * Reads the gateway's file and all that it names.
+ * Reads the gateway's file and all that it names, and tries the certificates.
  *
  * @param beforeReading is told of each file, also of one that is not there
- * @throws ConfigError
+ * @throws ConfigError with all mistakes
  */
-export function loadGatewayFile(
+export async function loadGatewayFile(
   path: string,
   beforeReading: (path: string) => void,
-): LoadedListener[] {
+): Promise<LoadedListener[]> {
   const read = (named: string, what: string): string => {
     beforeReading(named);
     return readTextFile(named, { what, maxBytes: MAX_FILE_BYTES });
   };
   const text = read(path, 'the configuration file');
   const { listeners } = readYamlDocument({ text, name: path }, GATEWAY_FILE_SCHEMA);
-  return listeners.map((config) => {
+  const mistakes: ConfigError[] = [];
+  const loaded: LoadedListener[] = [];
+  // All files first, at one moment: whoever replaces a certificate replaces its key with it.
+  for (const config of listeners) {
     const files = new Map<string, string>();
     for (const { path: named, role } of filesOf(config)) {
-      files.set(named, read(named, `the ${role} of the listener ${config.name}`));
+      try {
+        files.set(named, read(named, `the ${role} of the listener ${config.name}`));
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        mistakes.push(error);
+      }
     }
     const digest = createHash('sha256')
       .update(JSON.stringify([config, ...files]))
       .digest('hex');
-    return { config, files, digest };
-  });
+    loaded.push({ config, files, digest });
+  }
+  for (const listener of loaded) mistakes.push(...(await tryCertificates(listener)));
+  // What cannot be read is tried again without a change of the file: that has to be seen.
+  const isUnread = ({ code }: ConfigError): number => (code === 'file-unreadable' ? 0 : 1);
+  const [first, ...others] = mistakes.toSorted((a, b) => isUnread(a) - isUnread(b));
+  if (first !== undefined) throw allMistakes([first, ...others]);
+  return loaded;
 }

@@ -19,6 +19,8 @@ import { resetSocket } from './reset-socket.ts';
 export interface PlaintextListener extends Closeable, Drainable {
   /** Where it listens: the real port, when it was asked for port 0. */
   readonly address: { readonly address: string; readonly port: number };
+  /** Is another listener to whoever reads the log, at the same address. */
+  rename(name: string): void;
 }
 
 /** What a listener needs. */
@@ -47,14 +49,15 @@ export async function listenPlaintext(
   serve: (socket: net.Socket) => Promise<void>,
 ): Promise<PlaintextListener> {
   const { descriptors = PROCESS_DESCRIPTORS, ...target } = options;
+  let { name } = target;
   const sockets = new Map<net.Socket, Promise<void>>();
   const line = createRefusalLine(systemClock, logger);
   const refuseConnection = (socket: net.Socket, reason: DescriptorRefusal): void => {
     resetSocket(socket);
     onRefused(reason);
     const why = describeError(descriptorError(reason, descriptors));
-    const sentence = `refused a connection to the ${target.name} port: ${why}`;
-    line(reason, { event: 'descriptors-used-up', listener: target.name, sentence });
+    const sentence = `refused a connection to the ${name} port: ${why}`;
+    line(reason, { event: 'descriptors-used-up', listener: name, sentence });
   };
   const server = net.createServer(
     { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
@@ -70,14 +73,15 @@ export async function listenPlaintext(
   );
   // Workers take what the system deals out: handing on each of many short connections would cost more.
   const { address, port } = await listen(server, { ...target, shared: cluster.isWorker });
-  logger.info(
-    { event: 'listening', listener: target.name, address, port, ...fields },
-    announcement(formatHostPort(address, port)),
-  );
+  const announce = (): void => {
+    const details = { event: 'listening', listener: name, address, port, ...fields };
+    logger.info(details, announcement(formatHostPort(address, port)));
+  };
+  announce();
   // accept() can fail for want of file descriptors: the listener goes on when there are some again.
   server.on('error', (error) => {
-    const sentence = `could not accept a connection to the ${target.name} port: ${error.message}`;
-    logger.error({ event: 'accept-failed', listener: target.name }, sentence);
+    const sentence = `could not accept a connection to the ${name} port: ${error.message}`;
+    logger.error({ event: 'accept-failed', listener: name }, sentence);
   });
   const refuse = (): void => void server.close();
   const force = (): void => {
@@ -85,6 +89,10 @@ export async function listenPlaintext(
   };
   return {
     address: { address, port },
+    rename(other) {
+      name = other;
+      announce();
+    },
     refuse,
     async idle() {
       while (sockets.size > 0) await Promise.all(sockets.values());

@@ -1,4 +1,6 @@
+import type { HostPort } from '../../common/config/address.ts';
 import type { LoadedListener } from '../gateway/load.ts';
+import { findPlace, overlap } from '../gateway/same-place.ts';
 import { PortCheck } from './reserve-ports.ts';
 
 /** What is known when listeners are reserved. */
@@ -19,11 +21,15 @@ export async function reserveListeners(
   { workers, open }: ReserveOptions,
 ): Promise<LoadedListener[]> {
   await using check = new PortCheck();
+  const reserve = async ({ config: { name, listen } }: LoadedListener): Promise<HostPort> => {
+    // Workers hold the port still, at an address that this one includes, and share it.
+    if (open.some(({ config: has }) => overlap(has.listen, listen))) return listen;
+    return await check.reserve(name, listen);
+  };
   const reserved: LoadedListener[] = [];
   for (const one of loaded) {
     const { config } = one;
-    const known = open.find((other) => isSamePlace(one, other));
-    const listen = known?.config.listen ?? (await check.reserve(config.name, config.listen));
+    const listen = findListen(one, open) ?? (await reserve(one));
     const connections = Math.ceil(config.limits.connections / workers);
     // A union of listeners, whose common fields alone are changed.
     const changed = { ...config, listen, limits: { ...config.limits, connections } };
@@ -32,7 +38,14 @@ export async function reserveListeners(
   return reserved;
 }
 
-function isSamePlace({ config: asked }: LoadedListener, { config: has }: LoadedListener): boolean {
-  const { host, port } = asked.listen;
-  return asked.name === has.name && host === has.listen.host && [0, has.listen.port].includes(port);
+/** Where it is open already, under this name or another. */
+function findListen(asked: LoadedListener, open: readonly LoadedListener[]): HostPort | undefined {
+  const { name, listen } = asked.config;
+  const found =
+    findPlace(asked, open) ??
+    open.find(({ config: has }) => {
+      // Port 0 has become a real one.
+      return listen.port === 0 && has.name === name && has.listen.host === listen.host;
+    });
+  return found?.config.listen;
 }

@@ -64,7 +64,8 @@ function readCertificate(path: string, pem: string): X509Certificate {
   }
 }
 
-function readRoots(path: string, files: ReadonlyMap<string, string>): string[] {
+/** The authorities in a file. Throws ConfigError when there is none. */
+export function readRoots(path: string, files: ReadonlyMap<string, string>): string[] {
   const pem = files.get(path) ?? '';
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0) {

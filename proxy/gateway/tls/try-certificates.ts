@@ -1,8 +1,8 @@
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { describeError } from '../../../common/errors.ts';
 import { tryHandshake } from '../../../common/tls/try-handshake.ts';
-import type { ListenerConfig } from '../config/gateway-file.ts';
-import { loadServerCertificates } from './server-certificates.ts';
+import type { ListenerConfig, TerminateConfig } from '../config/gateway-file.ts';
+import { loadServerCertificates, readRoots } from './server-certificates.ts';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -21,7 +21,7 @@ const UP_TO_THE_CLIENT: ReadonlySet<string> = new Set([
  * Makes a handshake with each certificate of a listener, as its clients would: what no client takes is
  * not taken into use.
  *
- * @throws ConfigError
+ * @returns what is wrong, of all that is wrong
  */
 export async function tryCertificates({
   config,
@@ -29,14 +29,43 @@ export async function tryCertificates({
 }: {
   readonly config: ListenerConfig;
   readonly files: ReadonlyMap<string, string>;
-}): Promise<void> {
-  if (!('tls' in config) || config.tls.mode !== 'Terminate') return;
-  for (const { path, options } of loadServerCertificates(config.tls, files).all) {
-    const sentence = await objectionTo(options);
-    if (sentence === undefined) continue;
-    throw new ConfigError('file-malformed', `${path} cannot be used: ${sentence}`, {
-      hint: 'give a certificate for servers, and after it those of its issuers',
+}): Promise<ConfigError[]> {
+  if (!('tls' in config) || config.tls.mode !== 'Terminate') return [];
+  const { tls } = config;
+  const { clientCertificate, certificates } = tls;
+  // What is not there has been told. Each for itself, so that one mistake does not hide another.
+  const roots = clientCertificate !== undefined && files.has(clientCertificate.ca);
+  const rootsMistake = roots
+    ? await mistakeOf(() => void readRoots(clientCertificate.ca, files))
+    : undefined;
+  const trusting = roots && rootsMistake === undefined ? { clientCertificate } : {};
+  const own = certificates
+    .filter(({ certificate, key }) => files.has(certificate) && files.has(key))
+    .map((certificate) => {
+      const alone = { ...tls, clientCertificate: undefined, ...trusting };
+      return mistakeOf(() => tryOne({ ...alone, certificates: [certificate] }, files));
     });
+  return [rootsMistake, ...(await Promise.all(own))].filter((mistake) => mistake !== undefined);
+}
+
+/** @throws ConfigError */
+async function tryOne(tls: TerminateConfig, files: ReadonlyMap<string, string>): Promise<void> {
+  const { path, options } = loadServerCertificates(tls, files).all[0] ?? {};
+  if (options === undefined) return;
+  const sentence = await objectionTo(options);
+  if (sentence === undefined) return;
+  throw new ConfigError('file-malformed', `${path} cannot be used: ${sentence}`, {
+    hint: 'give a certificate for servers, and after it those of its issuers',
+  });
+}
+
+async function mistakeOf(attempt: () => Promise<void> | void): Promise<ConfigError | undefined> {
+  try {
+    await attempt();
+    return undefined;
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
   }
 }
 

@@ -79,3 +79,32 @@ test.serial('a certificate that cannot be used changes nothing in any worker', a
   await many('tcp');
   t.is((await gateway.metrics()).sum('hauberk_worker_ends_total'), 0);
 });
+
+test.serial(
+  'a listener gets another name, and an address that includes its own, in all workers',
+  async (t) => {
+    const { gateway, many } = await start(t);
+    await many('tcp');
+    const port = await gateway.port('tcp');
+    for (const [round, [name, host]] of [
+      ['renamed', '127.0.0.1'],
+      ['renamed', '0.0.0.0'],
+      ['back', '127.0.0.1'],
+    ].entries()) {
+      const listen = `'${host}:${port}'`;
+      await gateway.rewrite(
+        `  - {name: ${name}, listen: ${listen}, protocol: TCP, backend: 'api:8080'}\n`,
+      );
+      gateway.process.signal('SIGHUP');
+      await gateway.process.logged('reloaded', ({ outcome }) => outcome === 'applied', {
+        times: round + 1,
+      });
+      const bodies = await Promise.all(Array.from({ length: 16 }, () => getOnce(port)));
+      t.deepEqual(new Set(bodies), new Set(['api']));
+    }
+    const metrics = await gateway.metrics();
+    t.is(metrics.sum('hauberk_gateway_connections_accepted_total', { listener: 'renamed' }), 32);
+    t.is(metrics.sum('hauberk_worker_ends_total'), 0);
+    t.is(await gateway.process.end(), 0);
+  },
+);
