@@ -10,6 +10,7 @@ const HANDSHAKE_FAILURES = everyValue<HandshakeFailure>({
   'not-tls': true,
   'tls-version': true,
   'no-common-protocol': true,
+  'too-many-handshakes': true,
   'too-many-connections': true,
   descriptors: true,
   'peer-limit': true,

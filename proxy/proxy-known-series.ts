@@ -14,6 +14,7 @@ const TUNNEL_ENDS = everyValue<TunnelEnd>({
   'peer-closed': true,
   expired: true,
   revoked: true,
+  'record-flood': true,
   'protocol-error': true,
   'transport-error': true,
   forced: true,

@@ -1,3 +1,4 @@
+import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
@@ -10,6 +11,9 @@ import { clientNetwork } from '../../common/ip-address.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
+import { firstByte } from '../../common/tls/first-byte.ts';
+import { PendingHandshakes } from '../../common/tls/pending-handshakes.ts';
+import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { callerAt } from '../../common/rpc/peer.ts';
 import { HotServerCredentials, type ServerIdentity } from '../../common/rpc/server-credentials.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
@@ -52,6 +56,12 @@ export interface GrpcListener extends Drainable, Closeable {
  * are dropped after 5 s, does not keep them out; fewer where there are not as many descriptors.
  */
 const MAX_CONNECTIONS = 16_384;
+
+/** A fleet that comes back at once is let in; a host of it may have half of them. */
+const MAX_PENDING_HANDSHAKES = 4_096;
+
+/** A client that says nothing by then is only holding a socket. */
+const HANDSHAKE_TIMEOUT_MS = 5_000;
 
 /** The largest request has a CSR of 2 KiB or a Hello of 256 ports. */
 const MAX_REQUEST_BYTES = 64 * 1024;
@@ -120,8 +130,32 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
         : `${identity} has as many connections as there are descriptors for`;
     logger.warn({ event: 'handshake-refused', reason, client }, sentence);
   };
+  metrics.connectionsFailed.inc({ reason: 'record-flood' }, 0);
+  const pending = new PendingHandshakes<undefined>(MAX_PENDING_HANDSHAKES);
+  const records = new RecordWatch(clock);
+  const knock = async (raw: Socket): Promise<void> => {
+    raw.on('error', ignore);
+    const client = raw.remoteAddress;
+    const evicted = pending.admit(raw, undefined);
+    if (evicted !== undefined) refused('too-many-handshakes', evicted.address);
+    const came = await firstByte(raw, { clock, timeoutMs: HANDSHAKE_TIMEOUT_MS });
+    if (came === 'came' && !raw.destroyed) {
+      pending.begin(raw);
+      tlsServer.emit('connection', raw);
+      return;
+    }
+    // Else it was evicted, which has been counted.
+    const isOurs = pending.release(raw) !== undefined || !raw.destroyed;
+    raw.destroy();
+    if (isOurs) refused(came === 'late' ? 'timeout' : 'closed-early', client);
+  };
   const accept = (socket: TLSSocket): void => {
     const client = socket.remoteAddress;
+    const raw = pending.release(socket)?.socket;
+    if (raw === undefined) {
+      socket.destroy();
+      return;
+    }
     // After an error of HTTP/2 the session hands its error on to the socket.
     socket.on('error', (error) => {
       const reason = systemErrorCode(error) ?? 'unknown';
@@ -143,22 +177,39 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     descriptors.charge(socket, share);
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
+    records.add({
+      raw,
+      secured: socket,
+      dataRecords: () => 0,
+      exact: false,
+      onFlood() {
+        metrics.connectionsFailed.inc({ reason: 'record-flood' });
+        const sentence = 'expected TLS records with data, got too many without (KeyUpdate)';
+        if (mayLog()) logger.warn({ event: 'record-flood', client }, sentence);
+        socket.destroy();
+      },
+    });
     injector.injectConnection(socket);
   };
   const tlsServer = createTlsServer(credentials, accept);
   // How many descriptors there are is known for certain once everything is open.
   const bound = (): void => {
-    tlsServer.maxConnections = Math.min(MAX_CONNECTIONS, Math.max(descriptors.capacity, 1));
+    tcpServer.maxConnections = Math.min(MAX_CONNECTIONS, Math.max(descriptors.capacity, 1));
   };
+  const tcpServer = createTcpServer({ noDelay: true }, (raw) => {
+    bound();
+    void knock(raw);
+  });
   bound();
-  tlsServer.on('connection', bound);
-  tlsServer.on('drop', (data) => refused('too-many-connections', data?.remoteAddress));
+  tcpServer.on('drop', (data) => refused('too-many-connections', data?.remoteAddress));
   tlsServer.on('tlsClientError', (error, socket) => {
-    refused(handshakeFailure(error), socket.remoteAddress);
+    const { remoteAddress: client } = socket;
+    // One that had to go for another has been counted.
+    if (pending.release(socket) !== undefined) refused(handshakeFailure(error), client);
     // Node leaves it open when the handshake timed out half-way.
     socket.destroy();
   });
-  const { address, port } = await listen(tlsServer, { name: 'grpc', host, port: options.port });
+  const { address, port } = await listen(tcpServer, { name: 'grpc', host, port: options.port });
   logger.info(
     { event: 'listening', listener: 'grpc', address, port },
     `gRPC served on ${formatHostPort(address, port)}`,
@@ -172,9 +223,11 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     endConnections() {
       for (const socket of sockets) socket.destroy();
     },
-    ...ending({ tlsServer, server, injector, sockets }),
+    ...ending({ tcpServer, server, injector, sockets, pending, records }),
   };
 }
+
+function ignore(): void {}
 
 /* eslint-disable no-underscore-dangle -- what grpc-js's own server reads from its credentials */
 function createTlsServer(
@@ -211,21 +264,29 @@ const closed = (socket: TLSSocket): Promise<void> =>
   });
 
 interface Parts {
-  readonly tlsServer: TlsServer;
+  readonly tcpServer: TcpServer;
+  readonly pending: PendingHandshakes<undefined>;
+  readonly records: RecordWatch;
   readonly server: Server;
   readonly injector: ConnectionInjector;
   readonly sockets: ReadonlySet<TLSSocket>;
 }
 
-function ending({ tlsServer, server, injector, sockets }: Parts): Drainable & { close(): void } {
+function ending(parts: Parts): Drainable & { close(): void } {
+  const { tcpServer, server, injector, sockets, pending, records } = parts;
+  const stop = (): void => {
+    tcpServer.close();
+    pending.clear();
+  };
   const force = (): void => {
-    tlsServer.close();
+    stop();
+    records.close();
     server.forceShutdown();
     for (const socket of sockets) socket.destroy();
   };
   return {
     refuse() {
-      tlsServer.close();
+      stop();
       // Sends GOAWAY: calls that are under way end by themselves.
       injector.destroy();
     },

@@ -8,6 +8,7 @@ export type HandshakeFailure =
   | 'tls-version'
   | 'no-common-protocol'
   | 'too-many-connections'
+  | 'too-many-handshakes'
   | 'descriptors'
   | 'peer-limit'
   | 'tls';

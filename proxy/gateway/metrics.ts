@@ -101,6 +101,8 @@ const CONNECTION_REFUSALS = everyValue<ConnectionRefusal>({
   'client-hello-malformed': true,
   'client-hello-late': true,
   'no-route': true,
+  'record-flood': true,
+  'too-many-handshakes': true,
   'tls-handshake': true,
   'client-certificate': true,
 });

@@ -9,6 +9,8 @@ export type ConnectionRefusal =
   | 'client-hello-late'
   | 'no-route'
   | 'tls-handshake'
+  | 'too-many-handshakes'
+  | 'record-flood'
   | 'client-certificate';
 
 /** Why a gateway answered a request itself. A label of a metric: bounded. */

@@ -17,12 +17,12 @@ export function createTlsBehaviour(
   files: ReadonlyMap<string, string>,
   dependencies: BehaviourDependencies,
 ): Behaviour {
-  const { refuse, open, namespace, logger, name } = dependencies;
-  const termination = createTlsTermination({ config: tls, files, protocols: [], refuse });
+  const { refuse, open, namespace, logger, name, clock } = dependencies;
+  const termination = createTlsTermination({ config: tls, files, protocols: [], refuse, clock });
   return {
     certificateNotAfterMs: termination.certificateNotAfterMs,
     async serve(socket, source) {
-      const secured = await termination.accept(socket);
+      const secured = await termination.accept(socket, source.client.address);
       if (secured === undefined) return;
       const serverName = serverNameOf(secured.socket);
       const route = routeByHost(routes, serverName);

@@ -5,6 +5,8 @@ import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock, EpochMs } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import { ciphertextOf } from '../../common/tls/ciphertext.ts';
+import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import { skewHint } from '../identity/skew.ts';
@@ -52,6 +54,7 @@ export function createDial(options: DialOptions): Dial {
   const { identity: source, clock, logger, metrics } = options;
   const limits: TunnelLimits = { ...DEFAULT_TUNNEL_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'outbound' });
+  const records = new RecordWatch(clock);
 
   return async function dial(target: DialTarget, signal?: AbortSignal): Promise<Tunnel> {
     if (signal?.aborted === true) throw dialAbortedError(target, signal);
@@ -75,6 +78,8 @@ export function createDial(options: DialOptions): Dial {
       const { peer, certificate } = requireExpected(check, target);
       tunnel = new ClientTunnel({
         socket,
+        raw: ciphertextOf(socket),
+        records,
         direction: 'outbound',
         peer,
         expiresMs: certificate.validToDate.getTime() as EpochMs,

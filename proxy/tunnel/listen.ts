@@ -6,10 +6,13 @@ import type { Logger } from 'pino';
 import { DescriptorCharge } from '../../common/budget/descriptor-charge.ts';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
-import type { Clock, EpochMs } from '../../common/clock.ts';
+import type { Clock, EpochMs, MonotonicMs } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
+import { firstByte } from '../../common/tls/first-byte.ts';
+import { PendingHandshakes, type Evicted } from '../../common/tls/pending-handshakes.ts';
+import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { TriedContext } from '../../common/tls/tried-context.ts';
 import { tryHandshake } from '../../common/tls/try-handshake.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
@@ -17,8 +20,6 @@ import type { MemoryBudget } from '../http2/memory-budget.ts';
 import { skewHint } from '../identity/skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
-import { HandshakeGate } from './handshake-gate.ts';
-import type { Evicted, PendingHandshake } from './handshake-gate.ts';
 import { InboundTunnels } from './inbound-tunnels.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
@@ -48,6 +49,20 @@ export interface ListenOptions {
   readonly limits?: Partial<TunnelLimits & ListenLimits>;
 }
 
+/** What is kept beside a handshake that is under way. */
+interface HandshakeNotes {
+  /** Of the TCP socket. */
+  readonly charge: DescriptorCharge;
+  /** Since its first byte came. */
+  begun:
+    | {
+        readonly startedMs: MonotonicMs;
+        /** What we show: the identity of that moment. */
+        readonly identity: WorkloadIdentity;
+      }
+    | undefined;
+}
+
 /**
  * Listens for peers over mutual TLS 1.3 and hands on their streams, authenticated and not yet
  * authorised. A peer that is refused sees its connection end and no more; the reason goes to the log
@@ -65,7 +80,8 @@ export async function listenTunnels(
   const limits = { ...DEFAULT_TUNNEL_LIMITS, ...DEFAULT_LISTEN_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'inbound' });
   const { descriptors = PROCESS_DESCRIPTORS } = options;
-  const gate = new HandshakeGate(limits.maxPendingHandshakes);
+  const pending = new PendingHandshakes<HandshakeNotes>(limits.maxPendingHandshakes);
+  const records = new RecordWatch(clock);
 
   /** What is shown, and whom we believe. A bundle counts at once, a leaf when it has been tried. */
   let shown = source.current();
@@ -112,9 +128,8 @@ export async function listenTunnels(
     socket.on('error', ignore);
     const charge = chargeHandshake(socket);
     if (charge === undefined) return;
-    // A few milliseconds: whoever dials now is to meet the identity that has come.
-    if (contexts.settled === undefined) begin(socket, charge);
-    else void contexts.settled.then(() => begin(socket, charge));
+    noteEvicted(pending.admit(socket, { charge, begun: undefined }));
+    void begin(socket);
   }
 
   /** Undefined when there is no descriptor for it: then it is ended. */
@@ -122,7 +137,7 @@ export async function listenTunnels(
     const charge = new DescriptorCharge(descriptors);
     socket.once('close', () => charge.release());
     if (descriptors.heldBy(HANDSHAKES_SHARE) >= descriptors.mostFor(HANDSHAKES_SHARE)) {
-      noteEvicted(gate.evictOldest());
+      noteEvicted(pending.evict());
     }
     if (charge.chargeTo(HANDSHAKES_SHARE) === undefined) return charge;
     const address = socket.remoteAddress;
@@ -131,31 +146,44 @@ export async function listenTunnels(
     return undefined;
   }
 
-  function noteEvicted(evicted: Evicted | undefined): void {
+  function noteEvicted(evicted: Evicted<HandshakeNotes> | undefined): void {
     if (evicted === undefined) return;
-    refuse('too-many', 'too many handshakes are under way; the oldest had to go', evicted.address);
+    // Its descriptor is closed already; 'close' comes a turn later.
+    evicted.notes.charge.release();
+    const sentence = 'too many handshakes are under way; one of the source that has most had to go';
+    refuse('too-many', sentence, evicted.address);
   }
 
-  function begin(socket: Socket, charge: DescriptorCharge): void {
-    if (socket.destroyed || !tcpServer.listening) {
+  async function begin(socket: Socket): Promise<void> {
+    const came = await firstByte(socket, { clock, timeoutMs: limits.handshakeTimeoutMs });
+    // A few milliseconds: whoever dials now is to meet the identity that has come.
+    await contexts.settled;
+    if (came === 'left' || socket.destroyed || !tcpServer.listening) {
       socket.destroy();
       return;
     }
     const address = socket.remoteAddress;
+    if (came === 'late') {
+      pending.release(socket);
+      socket.destroy();
+      refuse('timeout', 'expected a TLS handshake, nothing came in time', address);
+      return;
+    }
     if (tunnels.size >= limits.maxTunnels) {
       socket.destroy();
       refuse('too-many', `this sidecar has ${tunnels.size} tunnels, which is its limit`, address);
       return;
     }
-    const handshake = { startedMs: clock.monotonicMs(), identity: shown, charge };
-    noteEvicted(gate.admit(socket, handshake));
+    const notes = pending.begin(socket);
+    if (notes === undefined) return;
+    notes.begun = { startedMs: clock.monotonicMs(), identity: shown };
     tlsServer.emit('connection', socket);
   }
 
   function onTlsError(error: Error, socket: TLSSocket): void {
     socket.on('error', ignore);
     const address = socket.remoteAddress;
-    const handshake = gate.release(socket);
+    const handshake = pending.release(socket);
     socket.destroy();
     const failure = classify(error);
     // One that was pushed out has been counted, and one that went away was not refused.
@@ -165,16 +193,17 @@ export async function listenTunnels(
 
   function onSecured(socket: TLSSocket): void {
     socket.on('error', ignore);
-    const handshake = gate.release(socket);
+    const handshake = pending.release(socket);
+    const begun = handshake?.notes.begun;
     const address = socket.remoteAddress;
     // Gone already, by eviction or by the other side.
-    if (handshake === undefined || address === undefined) {
+    if (handshake === undefined || begun === undefined || address === undefined) {
       socket.destroy();
       return;
     }
-    const check = checkPeer(socket, handshake.identity.bundle, clock.epochMs(), {
+    const check = checkPeer(socket, begun.identity.bundle, clock.epochMs(), {
       verifiedBy: inContext.bundle,
-      skew: skewHint(handshake.identity, clock),
+      skew: skewHint(begun.identity, clock),
     });
     if (check.kind === 'refused') {
       socket.destroy();
@@ -182,7 +211,7 @@ export async function listenTunnels(
       return;
     }
     const peerKey = `${check.peer.uri} ${address}`;
-    const denied = handshake.charge.chargeTo(peerShare(check.peer.uri));
+    const denied = handshake.notes.charge.chargeTo(peerShare(check.peer.uri));
     if (denied !== undefined) {
       socket.destroy();
       const share = `${check.peer.uri} has its share of the descriptors`;
@@ -197,18 +226,22 @@ export async function listenTunnels(
       refuse(denial.reason, denial.sentence, address);
       return;
     }
-    metrics.handshake('inbound', (clock.monotonicMs() - handshake.startedMs) / 1000);
-    tunnels.add(peerKey, openTunnel(socket, handshake, check, peerKey));
+    metrics.handshake('inbound', (clock.monotonicMs() - begun.startedMs) / 1000);
+    tunnels.add(
+      peerKey,
+      openTunnel({ socket, raw: handshake.socket }, begun.identity, check, peerKey),
+    );
   }
 
   function openTunnel(
-    socket: TLSSocket,
-    { identity }: PendingHandshake,
+    connection: { readonly socket: TLSSocket; readonly raw: Socket },
+    identity: WorkloadIdentity,
     { peer, certificate }: AuthenticatedPeer,
     peerKey: string,
   ): ServerTunnel {
     const tunnel = new ServerTunnel({
-      socket,
+      ...connection,
+      records,
       direction: 'inbound',
       peer,
       identity,
@@ -266,7 +299,7 @@ export async function listenTunnels(
     },
     refuse() {
       if (tcpServer.listening) tcpServer.close();
-      gate.clear();
+      pending.clear();
       tunnels.drainAll();
     },
     idle: () => tunnels.idle(),
@@ -275,6 +308,7 @@ export async function listenTunnels(
       listener.refuse();
       listener.force();
       stopWatching();
+      records.close();
       refusals.close();
       await tunnels.idle();
     },

@@ -2,6 +2,8 @@ import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Clock, Timer, EpochMs } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { countDataRecords } from '../../common/tls/data-records.ts';
+import type { RecordWatch } from '../../common/tls/record-watch.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { ConnectionHandler } from '../http2/connection.ts';
 import type { ConnectionLimits } from '../http2/connection-limits.ts';
@@ -10,13 +12,16 @@ import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import type { Direction, TunnelMetrics } from '../metrics.ts';
 import { countRead } from '../relay/read-memory.ts';
-import { hasSharedRead, readInto } from '../relay/shared-read.ts';
+import { hasSharedRead, readInto, sharedReadsOf } from '../relay/shared-read.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
 import type { TunnelEnd } from './tunnel.ts';
 
 /** A connection whose peer has been authenticated. */
 export interface TunnelConnectionOptions {
   readonly socket: TLSSocket;
+  /** The connection below TLS; its records are watched where it is known. */
+  readonly raw: { readonly bytesRead: number } | undefined;
+  readonly records: RecordWatch;
   readonly direction: Direction;
   readonly peer: SpiffeId;
   readonly expiresMs: EpochMs;
@@ -87,6 +92,17 @@ export class TunnelConnection implements ConnectionHandler {
       owner: options.peer.uri,
       clock: options.clock,
     });
+    const { socket: secured, raw, records, peer, logger } = options;
+    if (raw === undefined) return;
+    const dataRecords = hasSharedRead(secured) ? sharedReadsOf(secured) : countDataRecords(secured);
+    const onFlood = (): void => {
+      logger.warn(
+        { event: 'record-flood', peer: peer.uri },
+        `expected TLS records with data of ${peer.uri}, got too many without (KeyUpdate); its tunnel was ended`,
+      );
+      this.destroy('record-flood');
+    };
+    records.add({ raw, secured, dataRecords, exact: true, onFlood });
   }
 
   /** Counts it as a tunnel from now on, and watches whether the peer is there. */

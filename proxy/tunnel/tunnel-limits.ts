@@ -16,8 +16,8 @@ export interface TunnelLimits {
 /** Bounds of the listening side. */
 export interface ListenLimits {
   /**
-   * Handshakes under way. A flood of silent connections pushes out the oldest, which are the silent
-   * ones: an honest handshake ends within milliseconds.
+   * Handshakes under way, half of them of one source. A flood of one source pushes out its own: see
+   * `PendingHandshakes`.
    */
   readonly maxPendingHandshakes: number;
   /** Tunnels of all peers. */

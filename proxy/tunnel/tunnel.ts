@@ -32,6 +32,7 @@ export type TunnelEnd =
   | 'expired'
   | 'revoked'
   | 'protocol-error'
+  | 'record-flood'
   | 'transport-error'
   | 'forced';
 

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** What brings a program to a Debian or Ubuntu machine. */
@@ -6,6 +6,8 @@ export interface SystemPackage {
   readonly package: string;
   /** A service that the package would start with the machine, though only a program is wanted. */
   readonly service?: string;
+  /** Looked for instead of a program, where what is needed is none. */
+  readonly file?: string;
 }
 
 /** What tests may need of the machine. The one list: `npm run test:all` installs from it. */
@@ -29,6 +31,10 @@ export const REQUIREMENTS = {
   wrk: { package: 'wrk' },
   taskset: { package: 'util-linux' },
   script: { package: 'bsdutils' },
+  // What compiles the clients that are written in C, and the headers of OpenSSL.
+  cc: { package: 'gcc' },
+  'stdlib.h': { package: 'libc6-dev', file: '/usr/include/stdlib.h' },
+  'openssl/ssl.h': { package: 'libssl-dev', file: '/usr/include/openssl/ssl.h' },
   etcd: { package: 'etcd-server', service: 'etcd' },
   etcdctl: { package: 'etcd-client' },
 } as const satisfies Readonly<Record<string, SystemPackage>>;
@@ -36,8 +42,10 @@ export const REQUIREMENTS = {
 /** A program that a test runs. */
 export type Requirement = keyof typeof REQUIREMENTS;
 
-/** Whether the program can be run here. */
+/** Whether the program can be run here, or the file is there. */
 export function isPresent(program: string): boolean {
+  const { file } = (REQUIREMENTS as Readonly<Record<string, SystemPackage>>)[program] ?? {};
+  if (file !== undefined) return existsSync(file);
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
     // npm puts the programs of packages in front; one of them is called nft and is another.
     if (folder.endsWith('node_modules/.bin')) return false;

@@ -73,8 +73,9 @@ export function createHttpBehaviour(
     act: (client: ForwardedClient) => Promise<void>,
   ): void => {
     const client = connections.get(socket);
-    if (client === undefined) exchange.abort();
-    else void act(client);
+    if (client === undefined) return exchange.abort();
+    client.carried();
+    void act(client);
   };
   const request = (exchange: Exchange, socket: Duplex): void =>
     withClient(socket, exchange, (client) => handle(exchange, client, handler));
@@ -90,7 +91,7 @@ export function createHttpBehaviour(
   const termination =
     tls === undefined
       ? undefined
-      : createTlsTermination({ config: tls, files, protocols: ['h2', 'http/1.1'], refuse });
+      : createTlsTermination({ config: tls, files, protocols: ['h2', 'http/1.1'], refuse, clock });
 
   const servePlaintext = async (raw: net.Socket): Promise<void> => {
     const timeoutMs = Math.min(limits.headersSeconds, limits.requestSeconds) * 1000;
@@ -112,16 +113,16 @@ export function createHttpBehaviour(
   const serve = async (raw: net.Socket, { client }: Source): Promise<void> => {
     const known = { raw, address: client.address };
     if (termination === undefined) {
-      connections.set(raw, { ...known, certificate: undefined });
+      connections.set(raw, { ...known, certificate: undefined, carried: () => {} });
       await servePlaintext(raw);
       return await closed(raw);
     }
-    const secured = await termination.accept(raw);
+    const secured = await termination.accept(raw, client.address);
     if (secured === undefined) return;
-    const { socket, clientCertificate } = secured;
+    const { socket, clientCertificate, carried } = secured;
     const certificate =
       clientCertificate === undefined ? undefined : clientCertificateField(clientCertificate);
-    connections.set(socket, { ...known, certificate });
+    connections.set(socket, { ...known, certificate, carried });
     (socket.alpnProtocol === 'h2' ? http2 : http1).accept(socket);
     await closed(raw);
   };

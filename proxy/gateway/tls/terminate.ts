@@ -1,8 +1,13 @@
 import type { X509Certificate } from 'node:crypto';
 import type net from 'node:net';
 import tls from 'node:tls';
+import type { Clock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
 import { withBoundedNames } from '../../../common/tls/authority-names.ts';
+import { countDataRecords } from '../../../common/tls/data-records.ts';
+import { firstByte } from '../../../common/tls/first-byte.ts';
+import { PendingHandshakes } from '../../../common/tls/pending-handshakes.ts';
+import { RecordWatch } from '../../../common/tls/record-watch.ts';
 import type { RefuseConnection } from '../behaviour.ts';
 import type { TerminateConfig } from '../config/gateway-file.ts';
 import { loadServerCertificates } from './server-certificates.ts';
@@ -10,14 +15,20 @@ import { loadServerCertificates } from './server-certificates.ts';
 /** A client that has made its handshake. */
 export interface TlsConnection {
   readonly socket: tls.TLSSocket;
+  /** Counts what the client has sent and was not read from the socket: a request, a piece of a body. */
+  carried(): void;
   /** The client's certificate, if it showed one: it is from an authority that the listener names. */
   readonly clientCertificate: X509Certificate | undefined;
 }
 
 /** Ends TLS at a listener. */
 export interface TlsTermination {
-  /** Resolves when the handshake is over; undefined when the connection was refused, or has gone. */
-  accept(socket: net.Socket): Promise<TlsConnection | undefined>;
+  /**
+   * Resolves when the handshake is over; undefined when the connection was refused, or has gone.
+   *
+   * @param address where the client is
+   */
+  accept(socket: net.Socket, address: string): Promise<TlsConnection | undefined>;
   readonly certificateNotAfterMs: number;
 }
 
@@ -29,17 +40,25 @@ export interface TerminationOptions {
   /** What is spoken inside; empty where that is the service's business. */
   readonly protocols: readonly string[];
   readonly refuse: RefuseConnection;
+  readonly clock: Clock;
 }
 
 /** A handshake takes two round trips; a client that is slower is not waited for. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** Handshakes under way at one listener: a burst of browsers; one source may have half of them. */
+const MAX_PENDING_HANDSHAKES = 1_024;
+
+const TOO_MANY = 'too many handshakes are under way; one of the source that has most had to go';
+const FLOOD = 'expected TLS records with data, got too many without (KeyUpdate)';
+
 /** Readies the termination of TLS. Throws ConfigError for certificates that cannot be used. */
 export function createTlsTermination(options: TerminationOptions): TlsTermination {
-  const { config, files, protocols, refuse } = options;
+  const { config, files, protocols, refuse, clock } = options;
   const certificates = loadServerCertificates(config, files);
   const mode = config.clientCertificate?.mode;
-  const waiting = new Map<string, Waiting>();
+  const pending = new PendingHandshakes<Waiting>(MAX_PENDING_HANDSHAKES);
+  const records = new RecordWatch(clock);
   const server = withBoundedNames(certificates.options, (context) =>
     tls.createServer({
       ...context,
@@ -53,14 +72,37 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
   );
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {});
-    waiting.get(keyOf(socket))?.done(socket);
+    const waiting = pending.release(socket)?.notes;
+    if (waiting === undefined) socket.destroy();
+    else waiting.done(socket);
   });
-  server.on('tlsClientError', (error, socket) => waiting.get(keyOf(socket))?.failed(error));
+  server.on('tlsClientError', (error, socket) => {
+    pending.release(socket)?.notes.failed(error);
+  });
   return {
     certificateNotAfterMs: certificates.notAfterMs,
-    async accept(socket) {
+    async accept(socket, address) {
+      const waiting = Promise.withResolvers<tls.TLSSocket | Error>();
+      const notes = { socket, done: waiting.resolve, failed: waiting.resolve };
+      const evicted = pending.admit(socket, notes, address);
+      if (evicted !== undefined) {
+        refuse(evicted.notes.socket, 'too-many-handshakes', { sentence: TOO_MANY });
+        evicted.notes.failed(new Gone());
+      }
+      const came = await firstByte(socket, { clock, timeoutMs: HANDSHAKE_TIMEOUT_MS });
+      if (came === 'late') {
+        pending.release(socket);
+        refuse(socket, 'client-hello-late');
+        return undefined;
+      }
+      if (came === 'left' || pending.begin(socket) === undefined) {
+        pending.release(socket);
+        socket.destroy();
+        return undefined;
+      }
       const secured = await handshake(server, waiting, socket);
       if (secured instanceof Error) {
+        pending.release(socket);
         if (!hasLeft(secured)) refuse(socket, 'tls-handshake', { sentence: secured.message });
         socket.destroy();
         return undefined;
@@ -81,39 +123,45 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
         refuse(socket, 'client-certificate', { sentence });
         return undefined;
       }
-      return { socket: secured, clientCertificate: mode === undefined ? undefined : shown };
+      let pieces = 0;
+      // None where Node.js reads by itself, as it does for HTTP.
+      const pushed = countDataRecords(secured);
+      records.add({
+        raw: socket,
+        secured,
+        dataRecords: () => pushed() + pieces,
+        exact: protocols.length === 0,
+        onFlood: () => refuse(socket, 'record-flood', { sentence: FLOOD }),
+      });
+      return {
+        socket: secured,
+        carried: () => void (pieces += 1),
+        clientCertificate: mode === undefined ? undefined : shown,
+      };
     },
   };
 }
 
 /** Somebody who waits for a handshake. */
 interface Waiting {
+  readonly socket: net.Socket;
   done(socket: tls.TLSSocket): void;
   failed(error: Error): void;
 }
 
-/** What tells connections of one listener apart: the server does not say which socket it was given. */
-function keyOf({ remoteAddress, remotePort, localPort }: net.Socket): string {
-  return `${remoteAddress} ${remotePort} ${localPort}`;
-}
-
 async function handshake(
   server: tls.Server,
-  waiting: Map<string, Waiting>,
+  { promise, resolve }: PromiseWithResolvers<tls.TLSSocket | Error>,
   socket: net.Socket,
 ): Promise<tls.TLSSocket | Error> {
-  const { promise, resolve } = Promise.withResolvers<tls.TLSSocket | Error>();
-  const key = keyOf(socket);
   const onClose = (): void => resolve(new Gone());
   socket.on('close', onClose);
-  waiting.set(key, { done: resolve, failed: resolve });
   // A handshake has no half: otherwise, whoever leaves during it would not be noticed to have left.
   socket.allowHalfOpen = false;
   server.emit('connection', socket);
   try {
     return await promise;
   } finally {
-    waiting.delete(key);
     socket.off('close', onClose);
   }
 }

@@ -1,0 +1,152 @@
+import type { Socket } from 'node:net';
+import { clientNetwork } from '../ip-address.ts';
+
+/** A handshake that is under way, and what its listener keeps beside it. */
+export interface PendingHandshake<Notes> {
+  /** The connection below TLS. */
+  readonly socket: Socket;
+  readonly notes: Notes;
+}
+
+/** A connection that had to go for another. */
+export interface Evicted<Notes> {
+  readonly address: string;
+  readonly notes: Notes;
+}
+
+interface Entry<Notes> extends PendingHandshake<Notes> {
+  readonly address: string;
+}
+
+/** The handshakes of one source, the oldest first: those that have said nothing, and those that have. */
+interface Source<Notes> {
+  readonly silent: Set<Entry<Notes>>;
+  readonly begun: Set<Entry<Notes>>;
+}
+
+/** Both ends of a connection, by which a TLS socket finds the TCP socket below it. */
+interface Ends {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+}
+
+/** One source may have this part of all handshakes under way, so that there is room for others. */
+const SOURCE_SHARE = 0.5;
+
+/**
+ * Bounds the handshakes under way, fairly among sources: an IPv4 address, or the /64 of an IPv6
+ * address. When there are too many, the source that has most loses one: the oldest of those that have
+ * said nothing, else the one whose first byte came first. However fast one source opens connections, the
+ * handshakes of others have the time that they need.
+ */
+export class PendingHandshakes<Notes> {
+  readonly #entries = new Map<string, Entry<Notes>>();
+  readonly #sources = new Map<string, Source<Notes>>();
+  readonly #maxPending: number;
+  readonly #maxOfSource: number;
+
+  constructor(maxPending: number) {
+    this.#maxPending = maxPending;
+    this.#maxOfSource = Math.ceil(maxPending * SOURCE_SHARE);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * Lets a connection in, which is silent until `begin`.
+   *
+   * @param address where it comes from, when a proxy in front has told
+   * @returns the one that had to go for it, if any
+   */
+  admit(
+    socket: Socket,
+    notes: Notes,
+    address = socket.remoteAddress ?? '',
+  ): Evicted<Notes> | undefined {
+    const key = keyOf(socket);
+    const entry = { socket, notes, address };
+    const source = this.#sourceOf(entry);
+    // A port that is used again before the end of its last connection was told.
+    this.#remove(key);
+    this.#entries.set(key, entry);
+    source.silent.add(entry);
+    this.#sources.set(clientNetwork(entry.address), source);
+    socket.once('close', () => {
+      if (this.#entries.get(key) === entry) this.#remove(key);
+    });
+    if (sizeOf(source) > this.#maxOfSource) return this.#evictFrom(source);
+    return this.#entries.size > this.#maxPending ? this.evict() : undefined;
+  }
+
+  /**
+   * The first byte of the connection has come: from now on its time counts.
+   *
+   * @returns its notes; undefined when it had to go
+   */
+  begin(socket: Socket): Notes | undefined {
+    const entry = this.#entries.get(keyOf(socket));
+    if (entry?.socket !== socket) return undefined;
+    const source = this.#sourceOf(entry);
+    if (source.silent.delete(entry)) source.begun.add(entry);
+    return entry.notes;
+  }
+
+  /** Ends a handshake of the source that has most, if there is any. */
+  evict(): Evicted<Notes> | undefined {
+    let most: Source<Notes> | undefined;
+    for (const source of this.#sources.values()) {
+      if (most === undefined || sizeOf(source) > sizeOf(most)) most = source;
+    }
+    return most && this.#evictFrom(most);
+  }
+
+  /** Takes out a connection whose handshake has ended. */
+  release(ends: Ends): PendingHandshake<Notes> | undefined {
+    return this.#remove(keyOf(ends));
+  }
+
+  /** Ends all handshakes under way. */
+  clear(): void {
+    for (const { socket } of this.#entries.values()) socket.destroy();
+    this.#entries.clear();
+    this.#sources.clear();
+  }
+
+  #evictFrom({ silent, begun }: Source<Notes>): Evicted<Notes> | undefined {
+    const [oldest] = silent.size > 0 ? silent : begun;
+    if (oldest === undefined) return undefined;
+    const { socket, address, notes } = oldest;
+    this.#remove(keyOf(socket));
+    socket.destroy();
+    return { address, notes };
+  }
+
+  #sourceOf({ address }: Entry<Notes>): Source<Notes> {
+    const known = this.#sources.get(clientNetwork(address));
+    return known ?? { silent: new Set(), begun: new Set() };
+  }
+
+  #remove(key: string): Entry<Notes> | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    const source = this.#sourceOf(entry);
+    source.silent.delete(entry);
+    source.begun.delete(entry);
+    if (sizeOf(source) === 0) this.#sources.delete(clientNetwork(entry.address));
+    return entry;
+  }
+}
+
+function sizeOf({ silent, begun }: Source<unknown>): number {
+  return silent.size + begun.size;
+}
+
+/** With the local end: one client may use a port of its own for two addresses of ours. */
+function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Ends): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+}
