@@ -73,7 +73,8 @@ export function judgeClaims(claims: Iterable<AddressClaim>): Map<string, Verdict
 /** By HBONE port, the claim that the latest dial there confirmed. */
 function lastFound(claims: readonly AddressClaim[]): ReadonlyMap<number, AddressClaim> {
   const found = new Map<number, AddressClaim>();
-  for (const claim of claims) {
+  // Two control planes may have given the same number.
+  for (const claim of claims.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     const before = found.get(claim.hbonePort);
     if (dialOf(claim) > (before === undefined ? 0 : dialOf(before))) {
       found.set(claim.hbonePort, claim);

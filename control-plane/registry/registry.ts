@@ -13,7 +13,13 @@ import { KnownSidecars, type KnownSidecar, type SidecarReport } from './known-si
 import type { MeshView } from './mesh-view.ts';
 import { RegistryError } from './registry-error.ts';
 import { openSessionLease, type SessionLease } from './session-lease.ts';
-import { decodeSidecar, encodeSidecar, sidecarKey, type SidecarRecord } from './sidecar-record.ts';
+import {
+  decodeSidecar,
+  encodeSidecar,
+  isEndpoint,
+  sidecarKey,
+  type SidecarRecord,
+} from './sidecar-record.ts';
 
 /** How long the endpoint of a sidecar that was lost, without a Goodbye, stays in the view. */
 export const LOST_TTL_MS = 15_000;
@@ -117,7 +123,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
           [{ key, modRevision: entry?.modRevision ?? 0 }],
           [
             { kind: 'put', key, value, lease: bound },
-            { kind: 'delete', key: heldKey(record) },
+            // One whose endpoint is not announced yet needs what is held for it.
+            ...(isEndpoint(record) ? [{ kind: 'delete', key: heldKey(record) } as const] : []),
           ],
         );
         if (succeeded) return;

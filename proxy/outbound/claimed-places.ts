@@ -3,6 +3,7 @@ import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { DEPARTED_MS } from '../discovery/departed.ts';
 import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
+import { NotAcceptedError } from '../tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
 import { dialTarget } from './connector.ts';
 
@@ -90,8 +91,9 @@ export function createClaimedPlaces({
     try {
       await pool.ready(dialTarget(endpoint, address), patience.signal);
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      // Who shows the certificate is there, even if it takes nobody.
+      return error instanceof NotAcceptedError;
     } finally {
       timer.cancel();
     }

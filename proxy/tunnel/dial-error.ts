@@ -2,7 +2,7 @@ import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descri
 import { systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { PeerCheck } from './peer-check.ts';
-import { TunnelError } from './tunnel-error.ts';
+import { NotAcceptedError, TunnelError } from './tunnel-error.ts';
 import type { DialTarget } from './tunnel.ts';
 
 const HANDSHAKE_HINT = "look for the reason in the peer's log";
@@ -31,7 +31,7 @@ export function handshakeError(target: DialTarget, cause: Error | undefined): Tu
 
 /** The peer ended the connection instead of accepting our certificate, which it does not explain. */
 export function acceptanceError(target: DialTarget, cause: Error | undefined): TunnelError {
-  return new TunnelError(
+  return new NotAcceptedError(
     'handshake',
     `${describe(target)} ended the connection instead of accepting this sidecar`,
     { hint: HANDSHAKE_HINT, cause },

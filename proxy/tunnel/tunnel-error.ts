@@ -29,3 +29,6 @@ export type TunnelErrorCode =
 
 /** Thrown by the tunnel engine and its pool. */
 export class TunnelError extends HauberkError<TunnelErrorCode> {}
+
+/** `handshake`, after the peer had proven the identity that was asked for: it is there, and takes nobody. */
+export class NotAcceptedError extends TunnelError {}

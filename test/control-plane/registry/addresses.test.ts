@@ -208,6 +208,22 @@ for (const how of ['drains', 'is killed'] as const) {
   });
 }
 
+test('the first keeps its port while its endpoint is held back because it comes and goes', async (t) => {
+  const { life, clock } = await start(t);
+  let first = await life.connect(sidecar('api'));
+  await life.connect(sidecar('evil', { hbonePort: 15_009 }));
+  for (let restarts = 0; restarts < 4; restarts += 1) {
+    await first.goodbye();
+    first.lost();
+    first = await life.connect(sidecar('api'));
+  }
+  t.is(told(life, 'api'), 'nothing', 'held back');
+  t.is(told(life, 'evil'), '10.0.0.1 after api');
+  await clock.advance(60_000);
+  await becomes(life, 'api', '10.0.0.1 proven');
+  t.is(told(life, 'evil'), '10.0.0.1 after api');
+});
+
 test('another instance of the identity that left is the first again', async (t) => {
   const { life } = await start(t);
   const first = await life.connect(sidecar('api', { instanceId: 'api-0' }));

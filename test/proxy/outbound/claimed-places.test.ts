@@ -7,7 +7,7 @@ import { DEPARTED_MS } from '../../../proxy/discovery/departed.ts';
 import type { Endpoint } from '../../../proxy/discovery/mesh-view.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { createClaimedPlaces } from '../../../proxy/outbound/claimed-places.ts';
-import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
+import { NotAcceptedError, TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
@@ -27,7 +27,7 @@ function claimant(service: string, more: Partial<Endpoint> = {}): Endpoint {
   };
 }
 
-type Answer = 'there' | 'not' | 'silent';
+type Answer = 'there' | 'shut' | 'not' | 'silent';
 
 function start(t: ExecutionContext, claimants: readonly Endpoint[]) {
   const clock = createManualClock();
@@ -46,7 +46,9 @@ function start(t: ExecutionContext, claimants: readonly Endpoint[]) {
         const fail = (): void => reject(new TunnelError('unreachable', 'nobody is there'));
         signal?.addEventListener('abort', fail);
         if (answers[expect.service] === 'there') resolve();
-        else if (answers[expect.service] !== 'silent') fail();
+        else if (answers[expect.service] === 'shut') {
+          reject(new NotAcceptedError('handshake', 'it ended the connection'));
+        } else if (answers[expect.service] !== 'silent') fail();
         return promise;
       },
     },
@@ -75,6 +77,13 @@ test('a claimant who is there counts from then on, also while it is down', async
   await clock.advance(DEPARTED_MS);
   places.connected(ADDRESS, false);
   t.deepEqual(names(), ['api'], 'it was there in between');
+});
+
+test('a claimant who shows its certificate and takes nobody is there', async (t) => {
+  const { answers, find, names } = start(t, [claimant('api')]);
+  answers['api'] = 'shut';
+  t.true(await find());
+  t.deepEqual(names(), ['api']);
 });
 
 test('one who is out of reach for long is asked for its proof again', async (t) => {
