@@ -13,6 +13,7 @@ import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config.ts'
 import { GATEWAY_SETTINGS, memberConfig } from './config-gateway.ts';
 import { IdentityError, type IdentityErrorCode } from './identity/identity-error.ts';
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
+import { checkCapturingPorts } from './interception/check-ports.ts';
 import { initNetns } from './interception/init-netns.ts';
 import { watchNetwork } from './proxy-lost-network.ts';
 import type { EdgeProgram } from './proxy-edge.ts';
@@ -91,6 +92,7 @@ const NEVER = new AbortController().signal;
 
 async function runProxy(config: ProxyConfig): Promise<number> {
   checkProxyConfig(config);
+  if (config.transparent) checkCapturingPorts(config);
   return await runMember(config, { name: 'proxy' });
 }
 
