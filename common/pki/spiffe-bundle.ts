@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { describeError } from '../errors.ts';
+import { certificateName } from './certificate-name.ts';
+import { authorityProblem, isSelfSigned } from './issued-by.ts';
 import { parsePemChain } from './pem.ts';
 import { PkiError } from './pki-error.ts';
 
@@ -92,11 +94,10 @@ function readRoot(x5c: readonly string[], trustDomain: string): X509Certificate 
 }
 
 function checked(root: X509Certificate, trustDomain: string): X509Certificate {
-  const name = oneLine(root.subject);
-  if (!root.ca || !root.checkIssued(root) || !root.verify(root.publicKey)) {
-    throw malformed(
-      `expected a root in a bundle, got ${name}, which is not self-signed or no authority`,
-    );
+  const name = certificateName(root);
+  const problem = authorityProblem(root) ?? (isSelfSigned(root) ? undefined : 'is not self-signed');
+  if (problem !== undefined) {
+    throw malformed(`expected a root in a bundle, got ${name}, which ${problem}`);
   }
   for (const uri of root.subjectAltName?.split(', ') ?? []) {
     if (!uri.startsWith('URI:') || uri === `URI:spiffe://${trustDomain}`) continue;

@@ -1,4 +1,6 @@
 import { X509Certificate } from 'node:crypto';
+import { certificateName } from '../pki/certificate-name.ts';
+import { isSelfSigned } from '../pki/issued-by.ts';
 import type { TrustBundle } from '../pki/trust-bundle.ts';
 import { RpcError } from './rpc-error.ts';
 
@@ -60,8 +62,8 @@ function root(der: Buffer): X509Certificate {
   } catch (cause) {
     throw new RpcError('protocol', 'expected roots in DER, got something else', { cause });
   }
-  if (!certificate.ca || !certificate.verify(certificate.publicKey)) {
-    throw new RpcError('protocol', `expected a root, got the certificate ${certificate.subject}`);
+  if (!certificate.ca || !isSelfSigned(certificate)) {
+    throw new RpcError('protocol', `expected a root, got ${certificateName(certificate)}`);
   }
   return certificate;
 }

@@ -2,6 +2,7 @@ import { createSecureContext } from 'node:tls';
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { describeError } from '../errors.ts';
+import { certificateName } from '../pki/certificate-name.ts';
 import { secureContextOptions } from '../pki/tls-options.ts';
 import { tryHandshake } from '../tls/try-handshake.ts';
 import { RpcError } from './rpc-error.ts';
@@ -82,7 +83,10 @@ function validated(identity: ServerIdentity): ReturnType<typeof secureContextOpt
   for (const [index, certificate] of identity.chain.entries()) {
     const issuer = identity.chain[index + 1] ?? certificate;
     if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) {
-      throw invalid('a chain from the leaf up to the root', `a gap after ${certificate.subject}`);
+      throw invalid(
+        'a chain from the leaf up to the root',
+        `a gap after ${certificateName(certificate)}`,
+      );
     }
   }
   const { vouchers = [], formerRoots = [] } = identity;

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { subjectLine } from '../../common/pki/certificate-name.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type {
@@ -99,7 +100,7 @@ export function toFederatedDomain(federation: Federation): FederatedDomain {
 function toRoot(root: X509Certificate, added: boolean): BundleRoot {
   return {
     digest: rootDigest(root),
-    subject: root.subject.replaceAll('\n', ', '),
+    subject: subjectLine(root),
     notAfterMs: root.validToDate.getTime(),
     added,
   };

@@ -2,7 +2,9 @@ import type { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
+import { certificateName } from '../../common/pki/certificate-name.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
+import { authorityProblem, isSelfSigned } from '../../common/pki/issued-by.ts';
 import { parsePemChain } from '../../common/pki/pem.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { Operation } from '../store/store.ts';
@@ -114,9 +116,10 @@ function read(pem: string): readonly X509Certificate[] {
 }
 
 function requireUsable(root: X509Certificate, trustDomain: string, nowMs: number): void {
-  const name = root.subject.replaceAll('\n', ', ');
-  if (!root.ca) throw unusable(`expected a root, got ${name}, which may not sign any`);
-  if (!root.checkIssued(root) || !root.verify(root.publicKey)) {
+  const name = certificateName(root);
+  const problem = authorityProblem(root);
+  if (problem !== undefined) throw unusable(`expected a root, got ${name}, which ${problem}`);
+  if (!isSelfSigned(root)) {
     throw unusable(`expected a root, got ${name}, which is not self-signed`);
   }
   if (root.validFromDate.getTime() > nowMs) {

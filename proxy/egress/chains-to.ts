@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { isIssuedBy } from '../../common/pki/issued-by.ts';
 
 /** Longer chains are made to keep us busy. */
 const MAX_ISSUERS = 10;
@@ -15,15 +16,11 @@ export function chainsTo(leaf: X509Certificate, authorities: readonly string[]):
   let certificate: X509Certificate | undefined = leaf;
   for (let depth = 0; certificate !== undefined && depth < MAX_ISSUERS; depth += 1) {
     const current: X509Certificate = certificate;
-    if (anchors.some((anchor) => current.raw.equals(anchor.raw) || isSignedBy(current, anchor))) {
+    if (anchors.some((anchor) => current.raw.equals(anchor.raw) || isIssuedBy(current, anchor))) {
       return true;
     }
     const issuer: X509Certificate | undefined = current.issuerCertificate;
-    certificate = issuer !== undefined && isSignedBy(current, issuer) ? issuer : undefined;
+    certificate = issuer !== undefined && isIssuedBy(current, issuer) ? issuer : undefined;
   }
   return false;
-}
-
-function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import { isIssuedBy } from '../../common/pki/issued-by.ts';
 import { peerRootsOf, type TrustBundle } from '../../common/pki/trust-bundle.ts';
 
 /** What a handshake believed. */
@@ -73,7 +74,7 @@ export function leadsTo(leaf: X509Certificate, roots: readonly X509Certificate[]
 }
 
 function isIssuer(issuer: X509Certificate, link: X509Certificate): boolean {
-  return issuer.ca && link.checkIssued(issuer) && link.verify(issuer.publicKey);
+  return issuer.ca && isIssuedBy(link, issuer);
 }
 
 /** By the key: another certificate with the key that was stolen is no better. */

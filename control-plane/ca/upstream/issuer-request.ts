@@ -3,8 +3,10 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
 import { createIssuerCsr } from '../../../common/pki/csr.ts';
+import { certificateName } from '../../../common/pki/certificate-name.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
+import { isIssuedBy, isSelfSigned } from '../../../common/pki/issued-by.ts';
 import { parsePemChain } from '../../../common/pki/pem.ts';
 import type { Operation } from '../../store/store.ts';
 import { CA_KEYS, type Authorities, type AuthorityPair } from '../authorities.ts';
@@ -125,11 +127,11 @@ function completed(
   roots: readonly X509Certificate[],
 ): readonly X509Certificate[] {
   const top = chain.at(-1);
-  if (top === undefined || top.checkIssued(top)) return chain;
-  const root = roots.find((one) => top.checkIssued(one) && top.verify(one.publicKey));
+  if (top === undefined || isSelfSigned(top)) return chain;
+  const root = roots.find((one) => isIssuedBy(top, one));
   if (root !== undefined) return [...chain, root];
   throw unusable(
-    `the chain ends with ${top.subject.replaceAll('\n', ', ')}, which no root of the mesh has signed`,
+    `the chain ends with ${certificateName(top)}, which no root of the mesh has signed`,
     { hint: 'append what is missing to the file, the root last' },
   );
 }

@@ -6,6 +6,8 @@ import {
 } from 'node:crypto';
 import { openAuthority } from '../../../common/pki/authority.ts';
 import { describeError } from '../../../common/errors.ts';
+import { certificateName } from '../../../common/pki/certificate-name.ts';
+import { authorityProblem, isIssuedBy } from '../../../common/pki/issued-by.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { issueLeaf } from '../../../common/pki/leaf.ts';
 import { DEFAULT_LEAF_LIFETIME_MS } from '../../../common/pki/lifetimes.ts';
@@ -90,14 +92,16 @@ export async function checkUpstreamChain(
 
 function requireChain(chain: readonly X509Certificate[], nowMs: number): void {
   for (const [index, link] of chain.entries()) {
-    const name = oneLine(link.subject);
+    const name = certificateName(link);
     const signer = chain[index + 1] ?? link;
-    if (!link.ca)
-      throw unusable(`expected a certificate of an authority, got ${name}, which may not sign any`);
-    if (!link.checkIssued(signer) || !link.verify(signer.publicKey)) {
+    const problem = authorityProblem(link);
+    if (problem !== undefined) {
+      throw unusable(`expected a certificate of an authority, got ${name}, which ${problem}`);
+    }
+    if (!isIssuedBy(link, signer)) {
       throw signer === link
         ? unusable(`expected a root at the end of the chain, got ${name}, which is not self-signed`)
-        : unusable(`${name} was not signed by ${oneLine(signer.subject)}, which follows it`);
+        : unusable(`${name} was not signed by ${certificateName(signer)}, which follows it`);
     }
     if (link.validFromDate.getTime() > nowMs) {
       throw unusable(`${name} is not valid before ${link.validFromDate.toISOString()}`);
@@ -106,18 +110,18 @@ function requireChain(chain: readonly X509Certificate[], nowMs: number): void {
       throw unusable(`${name} expired at ${link.validToDate.toISOString()}`);
     }
     if (link.validToDate > signer.validToDate) {
-      throw unusable(`${name} is valid for longer than ${oneLine(signer.subject)}, its signer`);
+      throw unusable(`${name} is valid for longer than ${certificateName(signer)}, its signer`);
     }
   }
 }
 
 /** X509-SVID section 4.1: a signing certificate's URI, when it has one, is its trust domain's. */
 function requireTrustDomain(issuers: readonly X509Certificate[], trustDomain: string): void {
-  for (const { subject, subjectAltName = '' } of issuers) {
-    for (const name of subjectAltName.split(', ')) {
+  for (const issuer of issuers) {
+    for (const name of issuer.subjectAltName?.split(', ') ?? []) {
       if (!name.startsWith('URI:') || name === `URI:spiffe://${trustDomain}`) continue;
       throw unusable(
-        `expected an issuer of spiffe://${trustDomain}, got ${oneLine(subject)} of ${name.slice(4)}`,
+        `expected an issuer of spiffe://${trustDomain}, got ${certificateName(issuer)} of ${name.slice(4)}`,
       );
     }
   }
@@ -174,9 +178,4 @@ export function unusable(
     hint: 'make another one, as docs/upstream-authority.md shows',
     ...options,
   });
-}
-
-/** Node writes each part of a name on a line of its own. */
-function oneLine(subject: string): string {
-  return subject.replaceAll('\n', ', ');
 }

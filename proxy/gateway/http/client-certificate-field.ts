@@ -1,4 +1,5 @@
 import { createHash, type X509Certificate } from 'node:crypto';
+import { subjectParts } from '../../../common/pki/certificate-name.ts';
 
 /**
  * The value of `X-Forwarded-Client-Cert` for a certificate that was verified, as Envoy writes it: its
@@ -6,7 +7,7 @@ import { createHash, type X509Certificate } from 'node:crypto';
  */
 export function clientCertificateField(certificate: X509Certificate): string {
   const hash = createHash('sha256').update(certificate.raw).digest('hex');
-  const subject = certificate.subject.split('\n').toReversed().join(',');
+  const subject = subjectParts(certificate).toReversed().join(',');
   const names = (certificate.subjectAltName ?? '').split(', ').flatMap((entry) => {
     // Node quotes names with unusual letters, which then are none that anybody could act upon.
     const [, kind, name] = /^(URI|DNS):([!#-+.-:<-~]+)$/.exec(entry) ?? [];
