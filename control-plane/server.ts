@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
+import { createSettledDate } from '../common/dates.ts';
 import { PROCESS_DESCRIPTORS } from '../common/budget/descriptors.ts';
 import type { Clock } from '../common/clock.ts';
 import type { UnlockKey } from '../common/config/unlock-key.ts';
@@ -224,14 +225,16 @@ export async function startControlPlane(
   );
   const ownCertificates = [server, admin];
   use(followRootChanges({ authorities, ownCertificates, tokenFiles, listener }));
+  // What is forgotten does not come back when a clock that was set forward is right again.
+  const settled = use(createSettledDate(clock));
   use(
     startMaintenance(
       { clock, logger },
       {
-        authority: () => ca.maintain(),
-        tokens: () => tokens.prune(),
-        issuances: () => ledger.prune(),
-        revocations: () => revocations.prune(),
+        authority: () => ca.maintain(settled.settledMs()),
+        tokens: () => tokens.prune(settled.settledMs()),
+        issuances: () => ledger.prune(settled.settledMs()),
+        revocations: () => revocations.prune(settled.settledMs()),
         operators: () => pruneOperatorUses({ ...common, uses: operatorUses }),
       },
     ),

@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, EpochMs } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
 import { issueLeaf } from '../../common/pki/leaf.ts';
@@ -91,7 +91,7 @@ export interface CertificateAuthority {
   /** Says when the issuer or the root nears its end; not ok when one has expired. */
   health(): CaHealth;
   /** To be called now and then: makes the next issuer at half of life. */
-  maintain(): Promise<void>;
+  maintain(nowMs: EpochMs): Promise<void>;
 }
 
 /**
@@ -167,7 +167,7 @@ export async function openCertificateAuthority(
     issuanceOf: (certificate, spiffeId) => issuanceOf(store, certificate, spiffeId),
     health: () => caHealth(authorities.current(), clock.epochMs()),
 
-    async maintain() {
+    async maintain(nowMs) {
       try {
         await renewIssuer(renewal);
       } catch (error) {
@@ -179,7 +179,7 @@ export async function openCertificateAuthority(
       for (const reason of ca.health().reasons) {
         logger.warn({ event: 'authority-near-end' }, reason);
       }
-      await authorities.change((present) => pruneRetired(present, clock.epochMs()));
+      await authorities.change((present) => pruneRetired(present, nowMs));
     },
   };
   await renewIssuer(renewal);

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, EpochMs } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { Compare, Store } from '../store/store.ts';
@@ -44,7 +44,7 @@ export interface IssuanceLedger extends Closeable {
   /** Seals what is there, and checks everything. See `verifyChain`. */
   verify(noted?: Pick<ChainPlace, 'sequence' | 'hash'>): Promise<ChainReport>;
   /** Forgets the links all of whose entries are older than they have to be, oldest first. */
-  prune(): Promise<void>;
+  prune(nowMs: EpochMs): Promise<void>;
   /** Resolves when nothing is being sealed any more. */
   close(): Promise<void>;
 }
@@ -139,9 +139,9 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
       ];
       return { ...report, findings };
     },
-    prune() {
+    prune(nowMs) {
       // In the turn of sealing: both write down where the log begins and ends.
-      const pruned = sealing.then(pruneNow);
+      const pruned = sealing.then(() => pruneUntil(nowMs));
       sealing = pruned.catch(() => undefined);
       return pruned;
     },
@@ -151,14 +151,14 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
     },
   };
 
-  async function pruneNow(): Promise<void> {
+  async function pruneUntil(nowMs: EpochMs): Promise<void> {
     for (;;) {
       const [first] = (await store.range(CHAIN_PREFIX, { limit: 1 })).entries;
       if (first === undefined) return;
       const link = decodeLink(first);
       const sealed = await Promise.all(link.entries.map((name) => store.get(name)));
       const old = sealed.filter((entry) => entry !== undefined);
-      if (!old.every((entry) => isForgettable(entry, clock.epochMs(), retentionMs))) return;
+      if (!old.every((entry) => isForgettable(entry, nowMs, retentionMs))) return;
       const { succeeded } = await store.transact(
         [{ key: first.key, modRevision: first.modRevision }],
         [

@@ -1,3 +1,4 @@
+import type { Clock, MonotonicMs } from '../../common/clock.ts';
 import type { SidecarRecord } from './sidecar-record.ts';
 
 /** All plaintext between an application and one address, by the port that was called. */
@@ -79,15 +80,23 @@ const NO_REPORT: SidecarReport = {
 
 /** What `hauberk status` shows: kept in memory, for an hour after a sidecar has gone. */
 export class KnownSidecars {
+  readonly #clock: Clock;
   readonly #known = new Map<string, KnownSidecar>();
+  /** A clock that is set forward must not make everybody forgotten who is away. */
+  readonly #seenMs = new Map<string, MonotonicMs>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   connected(
     record: SidecarRecord,
     report: Pick<SidecarReport, 'certificateSerial' | 'certificateNotAfterMs'>,
-    nowMs: number,
   ): void {
     const { instanceId } = record;
-    this.#forgetOld(nowMs);
+    const nowMs = this.#clock.epochMs();
+    this.#forgetOld();
+    this.#seenMs.set(instanceId, this.#clock.monotonicMs());
     this.#known.set(instanceId, {
       acknowledgedVersion: 0,
       ...this.#known.get(instanceId),
@@ -103,15 +112,17 @@ export class KnownSidecars {
     });
   }
 
-  /** Changes what is known of a sidecar; does nothing when it is not known. */
-  update(instanceId: string, change: Partial<Omit<KnownSidecar, 'record'>>): void {
+  /** Changes what is known of a sidecar that has just been seen; does nothing when it is not known. */
+  update(instanceId: string, change: Partial<Omit<KnownSidecar, 'record' | 'lastSeenMs'>>): void {
     const known = this.#known.get(instanceId);
-    if (known !== undefined) this.#known.set(instanceId, { ...known, ...change });
+    if (known === undefined) return;
+    this.#seenMs.set(instanceId, this.#clock.monotonicMs());
+    this.#known.set(instanceId, { ...known, ...change, lastSeenMs: this.#clock.epochMs() });
   }
 
   /** All that are known, together with those that only the store knows (after a restart). */
-  list(stored: ReadonlyMap<string, SidecarRecord>, nowMs: number): readonly KnownSidecar[] {
-    this.#forgetOld(nowMs);
+  list(stored: ReadonlyMap<string, SidecarRecord>): readonly KnownSidecar[] {
+    this.#forgetOld();
     const strangers = [...stored.values()].filter(({ instanceId }) => !this.#known.has(instanceId));
     return [
       ...Array.from(this.#known.values(), (known) => ({
@@ -132,10 +143,13 @@ export class KnownSidecars {
     ];
   }
 
-  #forgetOld(nowMs: number): void {
-    for (const [instanceId, { connected, lastSeenMs }] of this.#known) {
-      const old = lastSeenMs + REMEMBER_MS < nowMs || this.#known.size > MAX_REMEMBERED;
-      if (!connected && old) this.#known.delete(instanceId);
+  #forgetOld(): void {
+    const oldestMs = this.#clock.monotonicMs() - REMEMBER_MS;
+    for (const [instanceId, { connected }] of this.#known) {
+      const isOld = (this.#seenMs.get(instanceId) ?? oldestMs) < oldestMs;
+      if (connected || (!isOld && this.#known.size <= MAX_REMEMBERED)) continue;
+      this.#known.delete(instanceId);
+      this.#seenMs.delete(instanceId);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { createSettledDate } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
@@ -99,6 +100,8 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   /** Made when it is asked for. */
   let list: RevocationList | undefined;
   const book = new AddressBook();
+  // A revocation that was forgotten does not come back when a clock that was set forward is right again.
+  const settled = createSettledDate(clock);
   const endpoints = new Map<string, MeshEndpoint>();
   const tellConflicts = createConflictLog({ clock, logger });
   const read = (entry: Entry): void => {
@@ -195,7 +198,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   const watch = await store.watch(MESH_PREFIX, revision + 1, apply);
 
   const presentRevocations = (): RevocationList => {
-    list = (list ?? new RevocationList([...revoked.values()])).without(clock.epochMs());
+    list = (list ?? new RevocationList([...revoked.values()])).without(settled.settledMs());
     return list;
   };
   const presentBundle = (): TrustBundle => {
@@ -252,6 +255,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
       return () => void listeners.delete(listener);
     },
     close() {
+      settled.close();
       listeners.clear();
       return watch.close();
     },

@@ -94,7 +94,7 @@ interface Connection extends Arrival {
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { store, view, clock, logger, turns } = options;
   const connections = new Map<string, Connection>();
-  const known = new KnownSidecars();
+  const known = new KnownSidecars(clock);
   const damping = new FlapDamping(clock);
   const paused = new Set<Connection>();
   const listeners = new Set<(record: SidecarRecord) => void>();
@@ -201,8 +201,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const registrationOf = (connection: Connection): Registration => {
     const { instanceId, spiffeId } = connection.record;
     const update = (change: Parameters<KnownSidecars['update']>[1]): void => {
-      if (isCurrent(connection))
-        known.update(instanceId, { ...change, lastSeenMs: clock.epochMs() });
+      if (isCurrent(connection)) known.update(instanceId, change);
     };
     return {
       acknowledge: (acknowledgedVersion, bundleVersion) =>
@@ -259,7 +258,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         if (before !== undefined) unpause(before);
         connections.set(instanceId, connection);
         if (pauseMs > 0) pause(connection, bounded, pauseMs);
-        known.connected(record, arrival, clock.epochMs());
+        known.connected(record, arrival);
         before?.onReplaced();
         // Each renewal of its certificate brings a sidecar here again.
         const level = before === undefined ? 'info' : 'debug';
@@ -283,7 +282,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    list: () => known.list(view.sidecars, clock.epochMs()),
+    list: () => known.list(view.sidecars),
     close() {
       closed = true;
       for (const connection of paused) connection.pause?.cancel();

@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, EpochMs } from '../../common/clock.ts';
 import { CLOCK_SKEW_MS, MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
@@ -57,7 +57,7 @@ export interface Revocations {
   /** See `requireUnrevoked`. */
   admit(applicant: Applicant): Promise<readonly Compare[]>;
   /** Forgets what concerns only certificates that cannot come back. */
-  prune(): Promise<void>;
+  prune(nowMs: EpochMs): Promise<void>;
 }
 
 /** Each try means that another operator changed the same revocation in between. */
@@ -189,8 +189,8 @@ export function createRevocations(options: RevocationsOptions): Revocations {
 
     admit: (applicant) => requireUnrevoked(applicant, options),
 
-    async prune() {
-      const over = clock.epochMs() - KEEP_EXPIRED_MS;
+    async prune(nowMs) {
+      const over = nowMs - KEEP_EXPIRED_MS;
       const [{ entries }, ofTokens] = await Promise.all([
         store.range(REVOKED_PREFIX),
         store.range(REVOKED_TOKENS_PREFIX),

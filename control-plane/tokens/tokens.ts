@@ -3,7 +3,7 @@ import { encodeBase36 } from '../../common/pki/base36.ts';
 import { formatJoinToken, parseJoinToken, type JoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, EpochMs } from '../../common/clock.ts';
 import type { Compare, Entry, Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
 import { judgeToken, proveToken, type TokenRoots } from './redemption.ts';
@@ -64,7 +64,7 @@ export interface Tokens {
     commit: (redemption: Redemption) => Promise<T | undefined>,
   ): Promise<T>;
   /** Forgets tokens that have been useless for RETENTION_MS. */
-  prune(): Promise<void>;
+  prune(nowMs: EpochMs): Promise<void>;
 }
 
 /** How long a revoked or expired token is still listed: long enough to ask why a sidecar failed. */
@@ -176,9 +176,9 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
       });
     },
 
-    async prune() {
+    async prune(nowMs) {
       const { entries } = await store.range(TOKEN_PREFIX);
-      const uselessSince = clock.epochMs() - RETENTION_MS;
+      const uselessSince = nowMs - RETENTION_MS;
       const old = entries.filter((entry) => {
         const { revokedMs, expiresMs } = read(entry);
         return Math.min(revokedMs ?? Infinity, expiresMs) < uselessSince;

@@ -1,4 +1,5 @@
-import type { WallClock } from '../../common/clock.ts';
+import { createSettledDate } from '../../common/dates.ts';
+import type { Clock } from '../../common/clock.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
 
 /** The revocations that this sidecar knows. They stay while the control plane is away. */
@@ -15,16 +16,18 @@ export interface KnownRevocations {
 
 /** Begins with what was known in the last run. */
 export function createRevocations(
-  clock: WallClock,
+  clock: Clock,
   known: readonly Revocation[] = [],
 ): KnownRevocations {
-  let list = new RevocationList(known).without(clock.epochMs());
+  // A clock that is set forward must not let anybody in again once it is right.
+  const { settledMs } = createSettledDate(clock);
+  let list = new RevocationList(known).without(settledMs());
   const listeners = new Set<() => void>();
   return {
     current: () => list,
     merge(revocations) {
       const merged = new Map([...list.all, ...revocations].map((one) => [keyOf(one), one]));
-      const next = new RevocationList([...merged.values()]).without(clock.epochMs());
+      const next = new RevocationList([...merged.values()]).without(settledMs());
       if (sameRevocations(next, list)) return;
       list = next;
       for (const listener of listeners) listener();

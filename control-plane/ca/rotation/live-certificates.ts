@@ -1,4 +1,5 @@
 import type { Clock } from '../../../common/clock.ts';
+import { momentAt, type Moment } from '../../../common/dates.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { Store } from '../../store/store.ts';
 import { followIssuances } from '../issuance-log.ts';
@@ -6,25 +7,30 @@ import type { CertificateFact } from './progress.ts';
 
 /** The certificates of sidecars and operators that may still be in use. */
 export interface LiveCertificates extends Closeable {
-  list(): readonly CertificateFact[];
+  /** @param nowMs the date by which `notAfterMs` is told */
+  list(nowMs: number): readonly CertificateFact[];
 }
 
 /** Reads the issuance log, and follows it until it is closed. @throws StoreError */
 export async function openLiveCertificates(store: Store, clock: Clock): Promise<LiveCertificates> {
-  const bySerial = new Map<string, CertificateFact>();
+  // Each lives as long as it was to live when it was first seen here: a wall clock that is set forward must
+  // not make a root be dropped that certificates in use lead to.
+  const bySerial = new Map<string, CertificateFact & { readonly ends: Moment }>();
   const following = await followIssuances(store, (issuance) => {
     // Those of the control plane itself are made anew in each phase.
     if (issuance.proof === 'self') return;
     const { serial, spiffeId, root = '', issuedMs, notAfterMs, renewedFrom } = issuance;
     const fact = { serial, spiffeId, root, issuedMs, notAfterMs, replaces: renewedFrom };
-    bySerial.set(serial, fact);
+    bySerial.set(serial, { ...fact, ends: momentAt(clock, notAfterMs) });
   });
   return {
-    list() {
-      const nowMs = clock.epochMs();
-      const listed = [...bySerial.values()];
-      for (const { serial, notAfterMs } of listed) {
-        if (notAfterMs <= nowMs) bySerial.delete(serial);
+    list(nowMs) {
+      const monotonicMs = clock.monotonicMs();
+      const listed: CertificateFact[] = [];
+      for (const [serial, { ends, ...fact }] of bySerial) {
+        const leftMs = ends.monotonicMs - monotonicMs;
+        if (leftMs <= 0) bySerial.delete(serial);
+        listed.push({ ...fact, notAfterMs: Math.round(nowMs + leftMs) });
       }
       return listed;
     },

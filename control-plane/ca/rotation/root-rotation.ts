@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { Clock, MonotonicMs, Timer } from '../../../common/clock.ts';
+import type { Clock, Timer } from '../../../common/clock.ts';
+import { momentOf, type Moment } from '../../../common/dates.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { Operation, Store } from '../../store/store.ts';
@@ -75,22 +76,35 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
   let certificates: LiveCertificates | undefined;
   let timer: Timer | undefined;
   let closed = false;
-  /** Since when this process has seen the present phase; a date would jump with the clock. */
-  let phase: { readonly startedMs: number; readonly seenMs: MonotonicMs } | undefined;
+  /** Since when this process has seen the present phase, and its deadline. */
+  let phase: { readonly startedMs: number; readonly seen: Moment } | undefined;
+  let deadline: { readonly atMs: number | undefined; readonly seen: Moment } | undefined;
 
   const isPatienceOver = ({ phaseStartedMs }: Rotation): boolean => {
-    const nowMs = clock.monotonicMs();
-    if (phase?.startedMs !== phaseStartedMs) phase = { startedMs: phaseStartedMs, seenMs: nowMs };
-    return nowMs - phase.seenMs >= ACKNOWLEDGE_PATIENCE_MS;
+    if (phase?.startedMs !== phaseStartedMs) {
+      phase = { startedMs: phaseStartedMs, seen: momentOf(clock) };
+      deadline = undefined;
+    }
+    return clock.monotonicMs() - phase.seen.monotonicMs >= ACKNOWLEDGE_PATIENCE_MS;
+  };
+  /** The date, but for steps of the wall clock, which must neither cut the grace short nor draw it out. */
+  const steadyNowMs = ({ deadlineMs }: Rotation): number => {
+    if (deadline === undefined || deadline.atMs !== deadlineMs) {
+      deadline = { atMs: deadlineMs, seen: momentOf(clock) };
+    }
+    const { epochMs, monotonicMs } = deadline.seen;
+    return epochMs + Math.floor(clock.monotonicMs() - monotonicMs);
   };
   const status = (present = authorities.current()): RotationStatus | undefined => {
     const { rotation } = trustOf(present);
     if (rotation === undefined || certificates === undefined) return undefined;
+    const patienceOver = isPatienceOver(rotation);
+    const nowMs = steadyNowMs(rotation);
     const facts = {
-      nowMs: clock.epochMs(),
+      nowMs,
       sidecars: sidecars(),
-      certificates: certificates.list().filter((certificate) => !isRevoked(certificate)),
-      patienceOver: isPatienceOver(rotation),
+      certificates: certificates.list(nowMs).filter((certificate) => !isRevoked(certificate)),
+      patienceOver,
     };
     return { rotation, progress: judge(rotation, facts) };
   };

@@ -79,10 +79,10 @@ test('at half of its life the issuer gets a successor under the same root', asyn
   const { open, clock } = await rig(t);
   const ca = await open();
   const { chain: before } = await issue(ca);
-  await ca.maintain();
+  await ca.maintain(clock.epochMs());
   t.is((await issue(ca)).chain[1].serialNumber, before[1].serialNumber, 'not earlier');
   await clock.advance(ISSUER_LIFETIME_MS / 2);
-  await ca.maintain();
+  await ca.maintain(clock.epochMs());
   const after = await issue(ca);
   t.not(after.chain[1].serialNumber, before[1].serialNumber);
   t.true(after.chain[1].verify(after.bundle.roots[0]?.publicKey ?? publicKey));
@@ -95,7 +95,7 @@ test('nobody has to notice the next issuer: what either signed leads to the same
   const [ca, other] = [await open(), await open()];
   const before = await issue(ca);
   await clock.advance(ISSUER_LIFETIME_MS / 2);
-  await Promise.all([ca.maintain(), other.maintain()]);
+  await Promise.all([ca.maintain(clock.epochMs()), other.maintain(clock.epochMs())]);
   const [after, elsewhere] = [await issue(ca), await issue(other)];
   t.is(after.chain[1].serialNumber, elsewhere.chain[1].serialNumber, 'two make one between them');
   t.not(after.chain[1].serialNumber, before.chain[1].serialNumber);
@@ -113,7 +113,7 @@ test('who did not hear of the next issuer signs with it all the same', async (t)
   const [ca, stale] = [await open(), await open()];
   const before = await issue(stale);
   await clock.advance(ISSUER_LIFETIME_MS / 2);
-  await ca.maintain();
+  await ca.maintain(clock.epochMs());
   const [expected, got] = [await issue(ca), await issue(stale)];
   t.is(got.chain[1].serialNumber, expected.chain[1].serialNumber);
   t.not(got.chain[1].serialNumber, before.chain[1].serialNumber);
@@ -131,7 +131,7 @@ test('an issuer without a successor warns, never signs past its end, and then re
   t.is(chain[0].validToDate.getTime(), endMs);
 
   await store.close();
-  await ca.maintain();
+  await ca.maintain(clock.epochMs());
   t.is(log.of('issuer-renewal-failed').length, 1);
   t.is(log.of('authority-near-end').length, 1);
   await clock.advance(MAX_LEAF_LIFETIME_MS);
@@ -159,10 +159,10 @@ test('the log forgets what expired long ago, and nothing else', async (t) => {
   for (let count = 0; count < 120; count += 1) await issue(ca, 60_000);
   await clock.advance(60_000 + RETENTION_MS);
   await issue(ca, 60_000);
-  await ledger.prune();
+  await ledger.prune(clock.epochMs());
   t.is((await ca.issuances({})).length, 121, 'not earlier');
   await clock.advance(1_001);
-  await ledger.prune();
+  await ledger.prune(clock.epochMs());
   t.is((await ca.issuances({})).length, 1);
   t.is((await ca.issuances({ spiffeId: web })).length, 1);
   t.is((await store.range('issued/')).entries.length, 1);

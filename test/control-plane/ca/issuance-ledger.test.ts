@@ -111,7 +111,7 @@ test('old entries are forgotten from the beginning, and the rest stays sealed', 
   await issue(store, 5, clock.epochMs());
   const before = await ledger.verify();
   await clock.advance(2000);
-  await ledger.prune();
+  await ledger.prune(clock.epochMs());
   const after = await ledger.verify(before.head);
   t.deepEqual(after.findings, []);
   t.is(after.entries, 5);
@@ -129,10 +129,10 @@ test('what may still be renewed after its end is not forgotten', async (t) => {
   await issue(store, 1, 1_000_000);
   await ledger.verify();
   await clock.advance(3 * RETENTION_MS + 1000);
-  await ledger.prune();
+  await ledger.prune(clock.epochMs());
   t.is((await ledger.verify()).entries, 1);
   await clock.advance(1);
-  await ledger.prune();
+  await ledger.prune(clock.epochMs());
   t.is((await ledger.verify()).entries, 0);
   await ledger.close();
 });
