@@ -2,6 +2,7 @@ import type net from 'node:net';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Source } from './accept/source.ts';
+import type { ConnectionActivity } from './connection-table.ts';
 import type { ListenerMetrics } from './metrics.ts';
 import type { ConnectionRefusal } from './refusal.ts';
 import type { Services } from './service.ts';
@@ -9,7 +10,7 @@ import type { Services } from './service.ts';
 /** What a listener does with its connections. When the file changes, a new one takes over. */
 export interface Behaviour {
   /** Owns the connection, which nobody has read yet, until the promise resolves. Never rejects. */
-  serve(socket: net.Socket, source: Source): Promise<void>;
+  serve(socket: net.Socket, source: Source, activity: ConnectionActivity): Promise<void>;
   /** Takes no new requests; each connection ends when what it carries has ended. */
   refuse(): void;
   /** When the first of its certificates expires, in milliseconds since the epoch. */

@@ -1,13 +1,16 @@
 import type net from 'node:net';
 import type { Logger } from 'pino';
+import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { CLIENTS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
+import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 import { createAcceptSource, type AcceptSource } from './accept/accept-source.ts';
 import type { Behaviour, RefuseConnection } from './behaviour.ts';
+import { ConnectionTable } from './connection-table.ts';
 import type { ListenerConfig } from './config/gateway-file.ts';
 import type { ListenerMetrics } from './metrics.ts';
 
@@ -42,22 +45,31 @@ export async function openDoor(
   { clock, logger }: DoorDependencies,
 ): Promise<Door> {
   let rules: DoorRules & { readonly acceptSource: AcceptSource };
-  let open = 0;
   const change = (next: DoorRules): void => {
     rules = { ...next, acceptSource: createAcceptSource(next.config.proxyProtocol, clock) };
   };
   change(first);
+  const table = new ConnectionTable({
+    clock,
+    capacity: () => Math.min(rules.config.limits.connections, roomFor(table.size)),
+    clientFraction: () => rules.config.limits.clientPercent / 100,
+    displace: (socket) => rules.refuse(socket, 'displaced'),
+  });
   const serve = async (socket: net.Socket): Promise<void> => {
-    const { config, behaviour, acceptSource, metrics, refuse } = rules;
-    if (open >= config.limits.connections) return refuse(socket, 'too-many-connections');
-    open += 1;
+    const { behaviour, acceptSource, metrics, refuse } = rules;
+    const known = acceptSource.known(socket);
+    const entry = table.admit(socket, known);
+    if (typeof entry === 'string') return refuse(socket, entry);
     metrics.accepted();
     try {
-      const source = await acceptSource(socket);
+      const source = await acceptSource.read(socket);
       if (source === undefined) return refuse(socket, 'proxy-header-malformed');
-      await behaviour.serve(socket, source);
+      if (known === undefined && !entry.claim(source.client.address)) {
+        return refuse(socket, 'client-limit');
+      }
+      await behaviour.serve(socket, source, entry);
     } finally {
-      open -= 1;
+      entry.leave();
       metrics.ended();
     }
   };
@@ -109,6 +121,19 @@ export async function openDoor(
   };
 }
 
+/** A few less than there are descriptors for: what has to go is chosen here, and not by who comes last. */
+const OF_THE_DESCRIPTORS = 15 / 16;
+
+/** How many connections a listener may have besides those of the others, by the descriptors that there are. */
+function roomFor(own: number): number {
+  const most = Math.floor(PROCESS_DESCRIPTORS.mostFor(CLIENTS_SHARE) * OF_THE_DESCRIPTORS);
+  return Math.max(most - Math.max(PROCESS_DESCRIPTORS.heldBy(CLIENTS_SHARE) - own, 0), 1);
+}
+
+/** What happens again and again while there is no room: a line a second for each says it. */
+const NO_ROOM: ReadonlySet<string> = new Set(['too-many-connections', 'client-limit', 'displaced']);
+const NO_ROOM_LOG_RATE = { burst: 1, perSecond: 1 };
+
 /** An attacker should fill a counter, not the disk. */
 const LOG_RATE = { burst: 10, perSecond: 10 };
 
@@ -118,11 +143,12 @@ export function createRefuseConnection(
   { clock, logger, metrics }: DoorDependencies & Pick<DoorRules, 'metrics'>,
 ): RefuseConnection {
   const mayLog = createRateLimit(clock, LOG_RATE);
+  const noRoom = new KeyedBuckets(clock, NO_ROOM_LOG_RATE);
   return (socket, reason, { sentence, ...details } = {}) => {
     metrics.refused(reason);
     const client = socket.remoteAddress;
     resetSocket(socket);
-    if (!mayLog()) return;
+    if (NO_ROOM.has(reason) ? !noRoom.take(reason) : !mayLog()) return;
     const line = { event: 'connection-refused', listener: name, client, reason, ...details };
     logger.warn(line, `ended a connection to ${name}: ${sentence ?? reason}`);
   };

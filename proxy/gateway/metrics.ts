@@ -96,6 +96,8 @@ interface Row {
 
 const CONNECTION_REFUSALS = everyValue<ConnectionRefusal>({
   'too-many-connections': true,
+  'client-limit': true,
+  displaced: true,
   descriptors: true,
   'proxy-header-malformed': true,
   'client-hello-malformed': true,

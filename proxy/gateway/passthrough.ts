@@ -19,7 +19,7 @@ export function createPassthroughBehaviour(
   const { clock, refuse } = dependencies;
   const bounds = { clock, timeoutMs: CLIENT_HELLO_TIMEOUT_MS, maxBytes: MAX_PEEKED_BYTES };
   return {
-    async serve(socket, source) {
+    async serve(socket, source, activity) {
       const seen = await peek(socket, readClientHello, bounds);
       if (seen === 'ended') return void socket.destroy();
       if (seen === 'late') return refuse(socket, 'client-hello-late');
@@ -31,6 +31,7 @@ export function createPassthroughBehaviour(
       if (route === undefined) {
         return refuse(socket, 'no-route', serverName === undefined ? {} : { serverName });
       }
+      activity.begun();
       await carryTo(route, { socket, source }, dependencies);
     },
     refuse() {},

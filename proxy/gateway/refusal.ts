@@ -3,6 +3,8 @@ import type { EgressErrorCode } from '../egress/egress-error.ts';
 /** Why a gateway ended a connection that came from outside. A label of a metric: bounded. */
 export type ConnectionRefusal =
   | 'too-many-connections'
+  | 'client-limit'
+  | 'displaced'
   | 'descriptors'
   | 'proxy-header-malformed'
   | 'client-hello-malformed'

@@ -27,7 +27,10 @@ export function createTcpBehaviour(
   dependencies: BehaviourDependencies,
 ): Behaviour {
   return {
-    serve: (socket, source) => carryTo(target, { socket, source }, dependencies),
+    serve(socket, source, activity) {
+      activity.begun();
+      return carryTo(target, { socket, source }, dependencies);
+    },
     refuse() {},
   };
 }

@@ -21,7 +21,7 @@ export function createTlsBehaviour(
   const termination = createTlsTermination({ config: tls, files, protocols: [], refuse, clock });
   return {
     certificateNotAfterMs: termination.certificateNotAfterMs,
-    async serve(socket, source) {
+    async serve(socket, source, activity) {
       const secured = await termination.accept(socket, source.client.address);
       if (secured === undefined) return;
       const serverName = serverNameOf(secured.socket);
@@ -29,6 +29,7 @@ export function createTlsBehaviour(
       if (route === undefined) {
         return refuse(socket, 'no-route', serverName === undefined ? {} : { serverName });
       }
+      activity.begun();
       const { backend, sendProxyProtocol } = route;
       const service = { ...backend, namespace: backend.namespace ?? namespace };
       try {

@@ -8,8 +8,13 @@ import { sourceOf, type Source } from './source.ts';
 /** A proxy sends its header at once. */
 const PROXY_HEADER_TIMEOUT_MS = 5_000;
 
-/** Finds out where a connection comes from; undefined when it has to be refused. */
-export type AcceptSource = (socket: net.Socket) => Promise<Source | undefined>;
+/** Finds out where connections come from. */
+export interface AcceptSource {
+  /** The address, when it is known before anything is read: no proxy will say another. */
+  known(socket: net.Socket): string | undefined;
+  /** Undefined when it has to be refused. */
+  read(socket: net.Socket): Promise<Source | undefined>;
+}
 
 /**
  * Believes the PROXY protocol of the networks that are listed, and demands it of them. Others are who
@@ -20,7 +25,7 @@ export function createAcceptSource(
   clock: Clock,
 ): AcceptSource {
   const isProxy = networksContain(proxyProtocol?.from ?? []);
-  return async (socket) => {
+  const read = async (socket: net.Socket): Promise<Source | undefined> => {
     const direct = sourceOf(socket);
     if (direct === undefined || !isProxy(direct.client.address)) return direct;
     const bounds = { clock, timeoutMs: PROXY_HEADER_TIMEOUT_MS, maxBytes: MAX_PROXY_HEADER_BYTES };
@@ -34,5 +39,12 @@ export function createAcceptSource(
       case 'malformed':
         return undefined;
     }
+  };
+  return {
+    known(socket) {
+      const address = sourceOf(socket)?.client.address;
+      return address === undefined || isProxy(address) ? undefined : address;
+    },
+    read,
   };
 }

@@ -9,8 +9,15 @@ const seconds = (fallback: number) => integer({ min: 1, max: MAX_SECONDS }).defa
 /** Connections to one listener at a time: bounds what strangers can make the gateway hold. */
 const connections = integer({ min: 1, max: 1_000_000 }).default(10_000);
 
+/**
+ * What one client address (a /64 of IPv6) may have of the connections that the others leave, in percent: the
+ * first one half of them, the next half of the rest. 100 for a listener behind a proxy that does not say
+ * who its clients are.
+ */
+const clientPercent = integer({ min: 1, max: 100 }).default(50);
+
 /** What a listener for connections bounds. */
-export const connectionLimits = z.strictObject({ connections });
+export const connectionLimits = z.strictObject({ connections, clientPercent });
 
 /**
  * What a listener for HTTP bounds.
@@ -20,6 +27,7 @@ export const connectionLimits = z.strictObject({ connections });
  */
 export const httpLimits = z.strictObject({
   connections,
+  clientPercent,
   /** Request line and header fields together; beyond: 431. */
   headerBytes: integer({ min: 1_024, max: 1_048_576 }).default(32_768),
   /** A request's body; beyond: 413. */

@@ -2,8 +2,8 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createRateLimit } from '../../../common/rate-limit.ts';
 import { resetSocket } from '../../relay/reset-socket.ts';
-import type { Source } from '../accept/source.ts';
 import type { Behaviour, BehaviourDependencies } from '../behaviour.ts';
+import type { ConnectionActivity } from '../connection-table.ts';
 import type { HttpRoute, TerminateConfig } from '../config/gateway-file.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
@@ -39,6 +39,7 @@ const LOG_RATE = { burst: 10, perSecond: 10 };
 interface Connection extends ForwardedClient {
   /** The connection as the system has it, below TLS. */
   readonly raw: net.Socket;
+  readonly activity: ConnectionActivity;
 }
 
 /** Speaks HTTP with clients, and leads each request where its host and path say. */
@@ -70,12 +71,14 @@ export function createHttpBehaviour(
   const withClient = (
     socket: Duplex,
     exchange: Exchange,
-    act: (client: ForwardedClient) => Promise<void>,
+    act: (client: Connection) => Promise<void>,
   ): void => {
     const client = connections.get(socket);
     if (client === undefined) return exchange.abort();
     client.carried();
-    void act(client);
+    client.activity.begun();
+    const complete = [act(client), whenAborted(exchange.closed)];
+    void Promise.allSettled(complete).then(() => client.activity.ended());
   };
   const request = (exchange: Exchange, socket: Duplex): void =>
     withClient(socket, exchange, (client) => handle(exchange, client, handler));
@@ -110,8 +113,8 @@ export function createHttpBehaviour(
         return void raw.destroy();
     }
   };
-  const serve = async (raw: net.Socket, { client }: Source): Promise<void> => {
-    const known = { raw, address: client.address };
+  const serve: Behaviour['serve'] = async (raw, { client }, activity) => {
+    const known = { raw, address: client.address, activity };
     if (termination === undefined) {
       connections.set(raw, { ...known, certificate: undefined, carried: () => {} });
       await servePlaintext(raw);
@@ -136,6 +139,14 @@ export function createHttpBehaviour(
       http2.refuse();
     },
   };
+}
+
+/** The client has gone, or has the whole answer. */
+async function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => resolve(), { once: true });
+  await promise;
 }
 
 async function closed(socket: net.Socket): Promise<void> {
