@@ -4,6 +4,7 @@ import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand } from '../common/config/run-command.ts';
+import { logUnknownVariables, type UnknownVariable } from '../common/config/unknown-variables.ts';
 import { catchUnguarded, createGuard } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
@@ -23,6 +24,7 @@ const SPEC: CommandSpec<typeof controlPlaneSettings> = {
     'is, and takes orders from operators. The first start makes everything that it needs.',
   settings: controlPlaneSettings,
   readsFile: true,
+  hasLog: true,
   examples: [
     {
       line: 'hauberk control-plane --data-dir /var/lib/hauberk',
@@ -84,9 +86,14 @@ export async function runRestore(argv: readonly string[], env: NodeJS.ProcessEnv
   );
 }
 
-async function serve(settings: ControlPlaneSettings): Promise<number> {
+async function serve(
+  settings: ControlPlaneSettings,
+  _operands: readonly string[],
+  warnings: readonly UnknownVariable[],
+): Promise<number> {
   requireDescriptors();
   const logger = createLogger({ name: 'control-plane', level: settings.logLevel });
+  logUnknownVariables(logger, warnings);
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
   // Until it serves there is nothing to read again.

@@ -3,6 +3,7 @@ import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/command-spec.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
+import { logUnknownVariables, type UnknownVariable } from '../common/config/unknown-variables.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { listenForShutdown } from '../common/shutdown.ts';
@@ -18,6 +19,7 @@ const SPEC: CommandSpec<typeof KEEPER_SETTINGS> = {
     'was started anew, or the engine, it restarts what shares its namespace.',
   settings: KEEPER_SETTINGS,
   readsFile: true,
+  hasLog: true,
   examples: [
     {
       line: 'hauberk inject compose.yaml --keeper --output compose.mesh.yaml',
@@ -36,8 +38,13 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
   return await runCommand(SPEC, { argv, env, stdout, stderr }, runKeeper);
 }
 
-async function runKeeper({ engineSocket, logLevel, ...settings }: KeeperSettings): Promise<number> {
+async function runKeeper(
+  { engineSocket, logLevel, ...settings }: KeeperSettings,
+  _operands: readonly string[],
+  warnings: readonly UnknownVariable[],
+): Promise<number> {
   const logger = createLogger({ name: 'keeper', level: logLevel });
+  logUnknownVariables(logger, warnings);
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
   using shutdown = listenForShutdown(logger);

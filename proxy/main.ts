@@ -5,6 +5,7 @@ import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { variableName } from '../common/config/settings.ts';
+import { logUnknownVariables, type UnknownVariable } from '../common/config/unknown-variables.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
@@ -25,6 +26,7 @@ const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
     'that it calls, lets peers reach the ports that it exposes, and keeps its certificate fresh.',
   settings: PROXY_SETTINGS,
   readsFile: true,
+  hasLog: true,
   examples: [
     {
       line: 'hauberk proxy --service api --token-file api.token --expose 8080',
@@ -50,6 +52,7 @@ const GATEWAY_SPEC: CommandSpec<typeof GATEWAY_SETTINGS> = {
     'and HTTP connections to services of the mesh.',
   settings: GATEWAY_SETTINGS,
   readsFile: true,
+  hasLog: true,
   fileSections: ['listeners'],
   examples: [
     {
@@ -72,14 +75,22 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 /** Runs a gateway until SIGTERM or SIGINT; resolves with the exit code. */
 export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { stdout, stderr } = process;
-  return await runCommand(GATEWAY_SPEC, { argv, env, stdout, stderr }, async (config) => {
-    const { gatewayEdge } = await import('./proxy-gateway.ts');
-    // Until the listeners are open there is nothing to read again.
-    let reload = (): void => {};
-    const edge = await gatewayEdge({ file: config.config, onReload: (given) => (reload = given) });
-    const onReload = (): void => reload();
-    return await runMember(memberConfig(config), { name: 'gateway', edge, onReload });
-  });
+  return await runCommand(
+    GATEWAY_SPEC,
+    { argv, env, stdout, stderr },
+    async (config, _, warnings) => {
+      const { gatewayEdge } = await import('./proxy-gateway.ts');
+      // Until the listeners are open there is nothing to read again.
+      let reload = (): void => {};
+      const edge = await gatewayEdge({
+        file: config.config,
+        onReload: (given) => (reload = given),
+      });
+      const onReload = (): void => reload();
+      const program = { name: 'gateway', edge, onReload, warnings };
+      return await runMember(memberConfig(config), program);
+    },
+  );
 }
 
 /** Applies the rules of transparent interception and ends; resolves with the exit code. */
@@ -90,15 +101,21 @@ export function runInitNetns(argv: readonly string[], env: NodeJS.ProcessEnv): P
 
 const NEVER = new AbortController().signal;
 
-async function runProxy(config: ProxyConfig): Promise<number> {
+async function runProxy(
+  config: ProxyConfig,
+  _operands: readonly string[],
+  warnings: readonly UnknownVariable[],
+): Promise<number> {
   checkProxyConfig(config);
   if (config.transparent) checkCapturingPorts(config);
-  return await runMember(config, { name: 'proxy' });
+  return await runMember(config, { name: 'proxy', warnings });
 }
 
 interface Program {
   /** As log lines name it. */
   readonly name: string;
+  /** What it has to say in its log at first. */
+  readonly warnings: readonly UnknownVariable[];
   readonly edge?: EdgeProgram;
   /** Called at SIGHUP; without it SIGHUP ends the program in order. */
   readonly onReload?: () => void;
@@ -106,10 +123,11 @@ interface Program {
 
 async function runMember(
   config: ProxyConfig,
-  { name, onReload, ...program }: Program,
+  { name, onReload, warnings, ...program }: Program,
 ): Promise<number> {
   requireDescriptors();
   const logger = createLogger({ name, level: config.logLevel });
+  logUnknownVariables(logger, warnings);
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
   using shutdown = listenForShutdown(logger, { onReload });

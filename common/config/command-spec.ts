@@ -20,6 +20,8 @@ export interface CommandSpec<Table extends SettingsTable = SettingsTable> {
   readonly fileSections?: readonly string[];
   /** Command lines with what each is for; the help shows them. */
   readonly examples?: readonly { readonly line: string; readonly purpose: string }[];
+  /** Whether the command has a log, in which it says itself what there is to warn of. */
+  readonly hasLog?: boolean;
   /** More paragraphs at the end of the help. */
   readonly notes?: readonly string[];
 }

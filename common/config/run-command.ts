@@ -5,6 +5,7 @@ import { EXIT_CODE, exitCodeOf } from './exit-code.ts';
 import { readSettings } from './read-settings.ts';
 import type { Environment } from './read-settings.ts';
 import type { SettingsOf, SettingsTable } from './settings.ts';
+import { unknownVariables, type UnknownVariable } from './unknown-variables.ts';
 
 /** Where text for people goes. */
 export interface TextOutput {
@@ -20,10 +21,11 @@ export interface CommandContext {
   readonly stderr: TextOutput;
 }
 
-/** Does what was asked; resolves with the exit code. */
+/** Does what was asked; resolves with the exit code. Warnings are those that its log has to tell. */
 export type CommandAction<Table extends SettingsTable> = (
   settings: SettingsOf<Table>,
   operands: readonly string[],
+  warnings: readonly UnknownVariable[],
 ) => Promise<number>;
 
 /**
@@ -35,12 +37,24 @@ export async function runCommand<Table extends SettingsTable>(
   { argv, env, stdout, stderr }: CommandContext,
   action: CommandAction<Table>,
 ): Promise<number> {
+  let warnings: readonly UnknownVariable[] = unknownVariables(spec.settings, env);
+  const warn = (): void => {
+    for (const warning of warnings) stderr.write(`${spec.name}: warning: ${warning.sentence}\n`);
+    warnings = [];
+  };
   try {
     const request = readSettings(spec, argv, env);
-    if (request.kind === 'run') return await action(request.settings, request.operands);
-    stdout.write(request.text);
-    return EXIT_CODE.ok;
+    if (request.kind === 'help') {
+      stdout.write(request.text);
+      return EXIT_CODE.ok;
+    }
+    const logged = spec.hasLog === true ? warnings : [];
+    if (logged.length === 0) warn();
+    warnings = [];
+    return await action(request.settings, request.operands, logged);
   } catch (error) {
+    // A setting that is missing may be the one whose name is wrong.
+    warn();
     stderr.write(`${spec.name}: ${sentence(error)}\n`);
     return exitCodeOf(error);
   }

@@ -79,9 +79,12 @@ export function flagName(key: string): string {
   return `--${words(key).join('-').toLowerCase()}`;
 }
 
+/** What all variables of settings begin with. */
+export const VARIABLE_PREFIX = 'HAUBERK_';
+
 /** `drainSeconds` in the environment: `HAUBERK_DRAIN_SECONDS`. */
 export function variableName(key: string): string {
-  return `HAUBERK_${words(key).join('_').toUpperCase()}`;
+  return `${VARIABLE_PREFIX}${words(key).join('_').toUpperCase()}`;
 }
 
 function words(key: string): string[] {
