@@ -2,6 +2,7 @@ import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/command-spec.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
+import { systemErrorCode } from '../common/errors.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { logUnknownVariables, type UnknownVariable } from '../common/config/unknown-variables.ts';
@@ -158,8 +159,19 @@ function translate(error: unknown, { dataDir }: Pick<ControlPlaneSettings, 'data
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;
     return new ConfigError('setting-invalid', message, { ...hintOf(error), cause: error });
   }
+  const isFull =
+    (error instanceof StoreError && error.code === 'full') ||
+    NO_SPACE.has(systemErrorCode(error) ?? '');
+  if (isFull) {
+    const message = `the data directory ${dataDir} cannot be used: no space is left on its file system; what is there stays as it is`;
+    const hint = 'free space there, and start again';
+    return new ConfigError('setting-invalid', message, { hint, cause: error });
+  }
   return error;
 }
+
+/** Of the file system, whatever was being written. */
+const NO_SPACE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 function hintOf({ hint }: { readonly hint: string | undefined }): { hint?: string } {
   return hint === undefined ? {} : { hint };

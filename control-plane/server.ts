@@ -5,6 +5,7 @@ import { createSettledDate } from '../common/dates.ts';
 import { PROCESS_DESCRIPTORS } from '../common/budget/descriptors.ts';
 import type { Clock } from '../common/clock.ts';
 import type { UnlockKey } from '../common/config/unlock-key.ts';
+import { probeDirectory } from '../common/probe-directory.ts';
 import { drain, type DrainOutcome } from '../common/lifecycle.ts';
 import { guardedClock, type CountingGuard } from '../common/guard.ts';
 import { formatHostPort } from '../common/listen.ts';
@@ -56,6 +57,7 @@ import { countAddresses, proveAddresses } from './server-addresses.ts';
 import { openRegistry } from './registry/registry.ts';
 import { createRevocations } from './revocation/revocations.ts';
 import { openSqliteStore } from './store/sqlite/sqlite-store.ts';
+import { watchWrites } from './store/writable-store.ts';
 import { countTokens } from './tokens/token-count.ts';
 import { keepTokenFiles } from './tokens/token-files.ts';
 import type { TokenRoots } from './tokens/redemption.ts';
@@ -113,7 +115,10 @@ export async function startControlPlane(
   const storePath = path.join(dataDir, 'hauberk.db');
   const plainStore = use(await openSqliteStore({ path: storePath, clock, logger }));
   const dataKey = await openVault(plainStore, unlockKey);
-  const store = dataKey === undefined ? plainStore : sealedStore(plainStore, dataKey);
+  const openStore = dataKey === undefined ? plainStore : sealedStore(plainStore, dataKey);
+  const probe = (): Promise<void> => probeDirectory(dataDir);
+  const writable = use(watchWrites(openStore, { clock, logger, probe }));
+  const { store } = writable;
   if (dataKey === undefined) {
     logger.warn(
       { event: 'keys-not-encrypted' },
@@ -259,9 +264,11 @@ export async function startControlPlane(
   let draining = false;
   const ready = (): Health => {
     const { ok, reasons } = ca.health();
-    return draining
-      ? { ok: false, reasons: ['the control plane is going away', ...reasons] }
-      : { ok, reasons };
+    const problems = [
+      ...(draining ? ['the control plane is going away'] : []),
+      ...(writable.problem === undefined ? [] : [`nothing can be issued: ${writable.problem}`]),
+    ];
+    return { ok: ok && problems.length === 0, reasons: [...problems, ...reasons] };
   };
   const http = use(
     await startTelemetryServer({

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
@@ -10,6 +10,7 @@ import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { parsePemChain, toPem } from '../../common/pki/pem.ts';
+import { probeDirectory } from '../../common/probe-directory.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { IdentityError } from './identity-error.ts';
 import type { WorkloadIdentity } from './source.ts';
@@ -39,8 +40,6 @@ export interface StateDirectory {
 const FILE_NAME = 'identity.json';
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
-/** More than a state takes, so that a full disk shows too. */
-const PROBE_BYTES = 16 * 1024;
 const OTHERS = 0o077;
 
 const storedSchema = z.object({
@@ -67,9 +66,7 @@ export async function openStateDirectory(path: string, clock: Clock): Promise<St
   const file = join(path, FILE_NAME);
   await writing(path, async () => {
     makeDirectory(path, DIRECTORY_MODE);
-    const probe = join(path, '.probe');
-    await writeFileAtomically(probe, Buffer.alloc(PROBE_BYTES), FILE_MODE);
-    await rm(probe);
+    await probeDirectory(path);
   });
   return {
     async load(expected) {

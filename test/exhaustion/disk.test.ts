@@ -2,6 +2,7 @@
 import { requires } from '../helpers/requirements.ts';
 import type { FullDiskResult } from './inside/full-disk.ts';
 import type { ReadOnlyResult } from './inside/read-only.ts';
+import type { SecondStartResult } from './inside/second-start.ts';
 import { runInside } from './namespaces.ts';
 
 const isolated = requires('network-namespaces', 'ip');
@@ -34,3 +35,18 @@ isolated.serial('a disk that can only be read stops no call and no renewal', asy
     /hauberk control-plane: the data directory .* cannot be used: /,
   );
 });
+
+isolated.serial(
+  'a control plane that cannot write is not ready, and does not start, and loses nothing',
+  async (t) => {
+    const result = await runInside<SecondStartResult>(t, 'second-start.ts');
+    t.regex(result.whileFull, /nothing can be issued: .*no space/i);
+    t.is(result.secondStart.code, 2);
+    t.regex(
+      result.secondStart.stderr,
+      /hauberk control-plane: the data directory .* cannot be used: no space is left .*; free space there, and start again\n$/,
+    );
+    t.deepEqual(result.tokens, [1, 1]);
+    t.deepEqual(result.findings, []);
+  },
+);

@@ -1,14 +1,13 @@
 // The data directory of the control plane and the state directories of the sidecars are on one disk of a few
 // MB, which somebody fills. Calls go on, renewals go on in memory, nothing ends; when there is room again,
 // everything is written again.
-import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
 import { startHttpApp } from '../../helpers/http-app.ts';
 import { startHttpLoad } from '../../helpers/http-load.ts';
 import { startMesh } from '../../helpers/mesh.ts';
+import { fill, smallDisk } from './fill-disk.ts';
 import { runScenario } from './run-scenario.ts';
 
 /** What the test asserts. */
@@ -23,13 +22,7 @@ export interface FullDiskResult {
 }
 
 await runScenario(async (scope): Promise<FullDiskResult> => {
-  const disk = mkdtempSync(path.join(tmpdir(), 'hauberk-disk-'));
-  spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', disk]);
-  scope.teardown(() => {
-    spawnSync('umount', ['--lazy', disk]);
-    rmdirSync(disk);
-  });
-  process.env['TMPDIR'] = disk;
+  const disk = smallDisk(scope, 24);
   const mesh = await startMesh(scope);
   const app = await startHttpApp(scope, 'api');
   const expose = [`8080=127.0.0.1:${app.port}`];
@@ -63,14 +56,3 @@ await runScenario(async (scope): Promise<FullDiskResult> => {
   const exits = await Promise.all(processes.map((process) => process.end()));
   return { refused: stderr, statuses, failures, requests, backMs, exits };
 });
-
-/** Writes until the disk is full to the last byte. */
-function fill(file: string): void {
-  for (let size = 1024 * 1024; size >= 1; size = Math.floor(size / 4)) {
-    try {
-      for (;;) appendFileSync(file, Buffer.alloc(size));
-    } catch {
-      // Full, as far as pieces of this size go.
-    }
-  }
-}
