@@ -57,9 +57,15 @@ export function atMoment(clock: Clock, moment: Moment, callback: () => void): Ti
     cancel();
     callback();
   };
-  const timer = clock.after(moment.monotonicMs - clock.monotonicMs(), run);
+  const wait = (): Timer => {
+    const leftMs = moment.monotonicMs - clock.monotonicMs();
+    return clock.after(Math.min(leftMs, moment.epochMs - clock.epochMs()), run);
+  };
+  let timer = wait();
   const steps = clock.onStep(() => {
+    timer.cancel();
     if (hasCome(clock, moment)) run();
+    else timer = wait();
   });
   const cancel = (): void => {
     timer.cancel();
