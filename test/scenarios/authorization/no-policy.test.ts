@@ -70,6 +70,8 @@ test('a sidecar without a policy refuses', async (t) => {
     hbonePort,
     ports: [8080],
     anyPort: false,
+    allAddresses: [],
+    contests: [],
   };
   tell(web.stream, [endpoint], OPEN);
   const { upstreamPorts } = await watchSidecar(web.process, {
