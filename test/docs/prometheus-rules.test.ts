@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { parse } from 'yaml';
 import { requires } from '../helpers/requirements.ts';
 import { tableOf } from './markdown.ts';
 
@@ -28,7 +29,7 @@ requires('promtool')('the alert rules fire when they should', (t) => {
 test('the alert rules use metrics that exist, and docs/metrics.md lists them', (t) => {
   const rules = readFileSync(RULES, 'utf8');
   const known = new Set(
-    ['Sidecar', 'Gateway', 'Control plane', 'Both'].flatMap((heading) =>
+    ['Sidecar', 'Workers', 'Gateway', 'Control plane', 'Both'].flatMap((heading) =>
       tableOf('metrics.md', heading).map(([name]) => name),
     ),
   );
@@ -42,3 +43,33 @@ test('the alert rules use metrics that exist, and docs/metrics.md lists them', (
   const listed = tableOf('metrics.md', 'Alerts').map(([name = '']) => name);
   t.deepEqual(alerts.toSorted(), listed.toSorted());
 });
+
+test('each alert has a moment in which it fires, and one in which it does not', (t) => {
+  const rules = parse(readFileSync(RULES, 'utf8')) as Rules;
+  const { tests } = parse(readFileSync(RULES_TEST, 'utf8')) as RulesTest;
+  const moments = tests.flatMap(({ alert_rule_test: cases }) => cases);
+  for (const { alert } of rules.groups.flatMap((group) => group.rules)) {
+    if (alert === undefined) continue;
+    const counts = moments
+      .filter(({ alertname }) => alertname === alert)
+      .map(({ exp_alerts: expected }) => expected.length);
+    t.true(
+      counts.some((count) => count > 0),
+      `${alert} fires`,
+    );
+    t.true(counts.includes(0), `${alert} does not fire`);
+  }
+});
+
+interface Rules {
+  readonly groups: readonly { readonly rules: readonly { readonly alert?: string }[] }[];
+}
+
+interface RulesTest {
+  readonly tests: readonly {
+    readonly alert_rule_test: readonly {
+      readonly alertname: string;
+      readonly exp_alerts: readonly unknown[];
+    }[];
+  }[];
+}
