@@ -2,8 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../common/errors.ts';
+import { nodeEnvironment } from '../common/node-environment.ts';
 import { BenchError } from './bench-error.ts';
 import { BENCH_HELP, readBenchOptions, type BenchOptions } from './bench-options.ts';
+import { passToAll } from './lab/bench-process.ts';
 import { PEERS } from './peers/all-peers.ts';
 import { resultNotes } from './report/notes.ts';
 import { renderTable } from './report/table.ts';
@@ -95,6 +97,7 @@ function list(): string {
   return `workloads:\n${workloads.join('')}peers:\n${peers.join('')}`;
 }
 
+passToAll(nodeEnvironment(process.env));
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => interrupted.abort(new BenchError('process-ended', `ended by ${name}`)));

@@ -46,6 +46,13 @@ const END_DEADLINE_MS = 10_000;
 const KEPT_LINES = 2_000;
 const LINE_DEADLINE_MS = 30_000;
 
+let shared: Readonly<Record<string, string>> = {};
+
+/** Says what every process of the bench needs of the environment; nothing else is passed on to them. */
+export function passToAll(env: Readonly<Record<string, string>>): void {
+  shared = env;
+}
+
 const running = new Map<number, () => void>();
 process.on('exit', () => {
   for (const kill of running.values()) kill();
@@ -60,7 +67,7 @@ export function runningPids(): number[] {
 export function startProcess(command: BenchCommand): BenchProcess {
   const [program, args] = commandLine(command);
   const child = spawn(program, args, {
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...command.env },
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...shared, ...command.env },
     ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     stdio: ['pipe', 'pipe', 'pipe'],
   });

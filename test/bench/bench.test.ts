@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { nodeEnvironment } from '../../common/node-environment.ts';
 import { resultsSchema } from '../../bench/results/results.ts';
 import { within } from '../helpers/deadline.ts';
 import { requires } from '../helpers/requirements.ts';
@@ -17,7 +18,7 @@ const MAIN = join(import.meta.dirname, '../../bench/main.ts');
 async function bench(args: readonly string[], temporary: string) {
   const { PATH, HOME } = process.env;
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
-    env: { PATH, HOME, TMPDIR: temporary },
+    env: { PATH, HOME, TMPDIR: temporary, ...nodeEnvironment(process.env) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   try {

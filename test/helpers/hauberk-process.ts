@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { nodeEnvironment } from '../../common/node-environment.ts';
 import { within } from './deadline.ts';
 
 /** A line of the JSON log. */
@@ -47,6 +48,11 @@ export interface HauberkProcessOptions {
 const entryPoint = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 /** Compiled sources are kept from run to run: it halves the time that a process needs to start. */
 const compileCache = fileURLToPath(new URL('../../node_modules/.cache/compile', import.meta.url));
+const OWN_ENVIRONMENT = {
+  PATH: process.env['PATH'],
+  NODE_COMPILE_CACHE: compileCache,
+  ...nodeEnvironment(process.env),
+};
 const running = new Set<HauberkProcess>();
 
 // Nothing outlives the tests, not even when a test file crashes.
@@ -64,7 +70,7 @@ export function startHauberk(
     program ?? process.execPath,
     [...programArgs, '--disable-warning=ExperimentalWarning', entryPoint, ...args],
     {
-      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...env },
+      env: { ...OWN_ENVIRONMENT, ...env },
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -146,7 +152,7 @@ export async function runHauberk(
     program ?? process.execPath,
     [...programArgs, '--disable-warning=ExperimentalWarning', entryPoint, ...args],
     {
-      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: compileCache, ...env },
+      env: { ...OWN_ENVIRONMENT, ...env },
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     },

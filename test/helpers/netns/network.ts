@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
+import { nodeEnvironment } from '../../../common/node-environment.ts';
 import { SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { within } from '../deadline.ts';
 import type { Scope } from '../scope.ts';
@@ -40,7 +41,11 @@ export interface Network<Name extends string> {
 }
 
 /** Programs of the system are meant, not those that npm puts on the PATH. */
-export const SYSTEM_ENV = { PATH: SYSTEM_FOLDERS.join(':'), LC_ALL: 'C' } as const;
+export const SYSTEM_ENV = {
+  PATH: SYSTEM_FOLDERS.join(':'),
+  LC_ALL: 'C',
+  ...nodeEnvironment(process.env),
+};
 
 /** Nobody: the application's user. */
 const APPLICATION_UID = '1000';

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { nodeEnvironment } from '../../../common/node-environment.ts';
 import { CLOSE } from '../../../cli/compose/pod-service.ts';
 import { SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { initNetns } from '../../../proxy/interception/init-netns.ts';
@@ -11,7 +12,7 @@ import { requires } from '../../helpers/requirements.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
 const MAIN = join(import.meta.dirname, '../../../cli/main.ts');
-const env = { PATH: SYSTEM_FOLDERS.join(':') };
+const env = { PATH: SYSTEM_FOLDERS.join(':'), ...nodeEnvironment(process.env) };
 
 /** Runs it in this process, which changes nothing: only for what prints or is refused. */
 async function run(...argv: readonly string[]) {
