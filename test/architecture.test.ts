@@ -135,6 +135,11 @@ const BROKEN = [
   ['proxy/tunnel/x.ts', 'process.env.A;', /only main\.ts/],
   ['proxy/tunnel/x.ts', 'process.exit(1);', /only main\.ts/],
   ['proxy/tunnel/x.ts', "import { argv } from 'node:process';", /only main\.ts/],
+  ['proxy/tunnel/x.ts', 'Date.now();', /tells the time/],
+  ['proxy/tunnel/x.ts', 'const now = Date.now;', /tells the time/],
+  ['common/rpc/x.ts', 'performance.now();', /tells the time/],
+  ['control-plane/api/x.ts', 'new Date();', /tells the time/],
+  ['keeper/engine.ts', 'setTimeout(() => {}, 1);', /sets timers/],
   ['proxy/tunnel/x.ts', '\n'.repeat(401), /no file over 400/],
 ] as const;
 
@@ -154,6 +159,8 @@ test('what is allowed passes', (t) => {
     ['control-plane/server.ts', "import './store/sqlite/a.ts';"],
     ['control-plane/store/sqlite/a.ts', "import './b.ts'; import '../store.ts';"],
     ['proxy/discovery/x.ts', "import type { A } from '../../proto/gen/a.ts';"],
+    ['proxy/tunnel/x.ts', 'new Date(0).toISOString(); socket.setTimeout(1);'],
+    ['common/clock.ts', 'Date.now(); setTimeout(() => {}, 1);'],
     ['proxy/tunnel/x.ts', '\n'.repeat(400)],
   ] as const;
   for (const [file, source] of allowed) t.deepEqual(rulesBroken(file, source), [], source);

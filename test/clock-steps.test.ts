@@ -123,11 +123,18 @@ const WAITING: Readonly<Record<string, Waiting>> = {
         sent += 1;
         done();
       });
-      for (const version of [1, 2]) {
-        view.version = version;
+      let looks = 0;
+      const bump = (): void => {
+        view.version += 1;
         change();
-      }
-      return () => sent === 3;
+      };
+      bump();
+      // What changes after the step waits for the moment that was counted from before it.
+      return () => {
+        looks += 1;
+        if (looks > 1) bump();
+        return sent === 3;
+      };
     },
   },
   'a lease': {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../common/clock.ts';
 import { DemoError } from './demo-error.ts';
 
 /** One line of a child's standard output: a JSON object. */
@@ -67,9 +68,9 @@ export function startChild(name: string, program: ChildProgram, env: ChildEnviro
   });
   const ended = once(child, 'close').then(() => void running.delete(kill));
   const endedInTime = async (): Promise<void> => {
-    const late = setTimeout(kill, STOP_DEADLINE_MS);
+    const late = systemClock.after(STOP_DEADLINE_MS, kill);
     await ended;
-    clearTimeout(late);
+    late.cancel();
   };
   const onLine: Child['onLine'] = (listener) => {
     for (const line of lines) listener(line);

@@ -9,8 +9,13 @@ export interface SourceFacts {
   readonly hasDefaultExport: boolean;
   /** `env`, `argv`, `exit`, … of the process, as far as they are used. */
   readonly processMembers: readonly string[];
+  /** Ways round the clock, as far as they are used: `Date.now`, `new Date()`, `setTimeout`, … */
+  readonly clockBypasses: readonly string[];
   readonly lines: number;
 }
+
+const TELL_TIME = new Set(['Date.now', 'performance.now', 'process.hrtime', 'process.uptime']);
+const TIMERS = new Set(['setTimeout', 'setInterval']);
 
 /** Parses a TypeScript file. Imports that are computed at run time have the specifier `?`. */
 export function readSourceFacts(path: string, source: string): SourceFacts {
@@ -18,6 +23,7 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
   if (errors.length > 0) throw new Error(`${path} does not parse: ${errors[0]?.message}`);
   const imports: { specifier: string; kind: ImportKind }[] = [];
   const processMembers: string[] = [];
+  const clockBypasses: string[] = [];
   let hasDefaultExport = false;
   new Visitor({
     ImportDeclaration({ source: { value }, importKind }) {
@@ -43,11 +49,23 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
     TSImportType({ source: { value } }) {
       imports.push({ specifier: value, kind: 'type' });
     },
+    NewExpression({ callee, arguments: given }) {
+      if (callee.type !== 'Identifier' || callee.name !== 'Date' || given.length > 0) return;
+      clockBypasses.push('new Date()');
+    },
+    CallExpression({ callee }) {
+      if (callee.type === 'Identifier' && TIMERS.has(callee.name)) clockBypasses.push(callee.name);
+    },
     ExportDefaultDeclaration() {
       hasDefaultExport = true;
     },
     MemberExpression({ object, property }) {
-      if (object.type !== 'Identifier' || object.name !== 'process') return;
+      if (object.type !== 'Identifier') return;
+      if (property.type === 'Identifier') {
+        const name = `${object.name}.${property.name}`;
+        if (TELL_TIME.has(name)) clockBypasses.push(name);
+      }
+      if (object.name !== 'process') return;
       if (property.type === 'Identifier') processMembers.push(property.name);
       else processMembers.push('*');
     },
@@ -56,6 +74,7 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
     imports,
     hasDefaultExport,
     processMembers,
+    clockBypasses,
     lines: source.replace(/\n$/, '').split('\n').length,
   };
 }
