@@ -11,7 +11,10 @@ export interface Hoard {
   letGo(): void;
 }
 
-/** Opens so many connections to a local port, says something on each, and keeps those that live. */
+/** An HTTP server waits for the rest of it. */
+const HALF_A_REQUEST = 'GET / HTTP/1.1\r\n';
+
+/** Opens so many connections to a local port, begins a request on each, and keeps those that live. */
 export function hoard(scope: Scope, port: number, count: number): Hoard {
   const open = new Set<Socket>();
   let refused = 0;
@@ -25,7 +28,7 @@ export function hoard(scope: Scope, port: number, count: number): Hoard {
       if (!over) refused += 1;
     });
     socket.resume();
-    socket.write('x');
+    socket.write(HALF_A_REQUEST);
   }
   const letGo = (): void => {
     over = true;

@@ -25,6 +25,7 @@ export async function startGateway(
   mesh: Mesh,
   listeners: string,
   args: readonly string[] = [],
+  through: readonly string[] = [],
 ): Promise<Gateway> {
   started += 1;
   const name = `gateway-${started}`;
@@ -33,7 +34,7 @@ export async function startGateway(
   const rewrite = (text: string): Promise<void> => writeFile(file, `listeners:\n${text}`);
   await rewrite(listeners);
   await writeFile(tokenFile, await mesh.token(), { mode: 0o600 });
-  const process = startHauberk([
+  const command = [
     'gateway',
     '--service=edge',
     `--config=${file}`,
@@ -42,7 +43,8 @@ export async function startGateway(
     `--token-file=${tokenFile}`,
     '--metrics-listen=127.0.0.1:0',
     ...args,
-  ]);
+  ];
+  const process = startHauberk(command, { through });
   scope.teardown(() => process.end('SIGKILL'));
   await process.logged('sync-connected');
   await process.logged('ready');
