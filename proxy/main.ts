@@ -135,7 +135,7 @@ async function runMember(
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
   hurried.addEventListener('abort', exitAtOnce);
   const network = config.transparent
-    ? watchNetwork({ clock: guardedClock(systemClock, guard) })
+    ? watchNetwork({ clock: guardedClock(systemClock, guard), logger })
     : undefined;
   const lost = network?.lost ?? NEVER;
   const ending = AbortSignal.any([asked, lost]);

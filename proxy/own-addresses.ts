@@ -1,6 +1,9 @@
 import { networkInterfaces } from 'node:os';
+import type { Logger } from 'pino';
 import type { Clock } from '../common/clock.ts';
 import { canonicalAddress, isLoopback, isReachableFromElsewhere } from '../common/ip-address.ts';
+import { createRateLimit } from '../common/rate-limit.ts';
+import { lastKnown } from '../common/last-known.ts';
 
 /** The addresses of this host. They change while it runs: containers join and leave networks. */
 export interface OwnAddresses {
@@ -18,6 +21,7 @@ export interface OwnAddresses {
 /** What finding them takes. */
 export interface OwnAddressesOptions {
   readonly clock: Clock;
+  readonly logger: Logger;
   /** Where peers reach this host, when that is not an address of its own. */
   readonly advertised?: string | undefined;
   /** All IP addresses of the interfaces. */
@@ -27,12 +31,21 @@ export interface OwnAddressesOptions {
 /** Asking the system costs as much as a small request; an address that has gone hurts nobody. */
 const MAX_AGE_MS = 1_000;
 
+/** For addresses that nobody has seen here yet: peers may name what they like, as often as they like. */
+const SUDDEN_RATE = { burst: 10, perSecond: 10 };
+
 /** More are a router's; the control plane takes no more. */
 const MAX_REACHABLE = 64;
 
-/** Watches the interfaces of this host, as far as somebody asks. */
+/**
+ * Watches the interfaces of this host, as far as somebody asks. While the system does not tell, those that
+ * were known last are used.
+ */
 export function createOwnAddresses(options: OwnAddressesOptions): OwnAddresses {
-  const { clock, read = interfaceAddresses } = options;
+  const { clock, logger } = options;
+  const what = 'the addresses of this host';
+  const read = lastKnown(options.read ?? interfaceAddresses, { what, first: [], logger });
+  const mayAsk = createRateLimit(clock, SUDDEN_RATE);
   const advertised = options.advertised === undefined ? undefined : canonical(options.advertised);
   let known = new Set<string>();
   let readMs = Number.NEGATIVE_INFINITY;
@@ -41,6 +54,8 @@ export function createOwnAddresses(options: OwnAddressesOptions): OwnAddresses {
     known = new Set(read().flatMap((address) => canonicalAddress(address) ?? []));
     readMs = clock.monotonicMs();
   };
+  // While there are descriptors to ask with.
+  refresh();
   const refreshIfOld = (): void => {
     if (clock.monotonicMs() - readMs >= MAX_AGE_MS) refresh();
   };
@@ -52,7 +67,7 @@ export function createOwnAddresses(options: OwnAddressesOptions): OwnAddresses {
     if (isLoopback(address)) return true;
     refreshIfOld();
     // An address that has just come must not be refused for a second.
-    if (!known.has(address)) refresh();
+    if (!known.has(address) && mayAsk()) refresh();
     return known.has(address);
   };
   return {

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { Clock, Timer } from '../common/clock.ts';
+import type { Logger } from 'pino';
+import type { Clock } from '../common/clock.ts';
+import { repeat } from '../common/repeat.ts';
 import { InterceptionError } from './interception/interception-error.ts';
+import { lastKnown } from '../common/last-known.ts';
 
 /** The network interfaces of a namespace, the loopback left out. */
 export interface Interfaces {
@@ -14,6 +17,7 @@ export interface Interfaces {
 /** What watching the network of a sidecar takes. */
 export interface NetworkWatchOptions {
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly read?: () => Interfaces;
 }
 
@@ -40,23 +44,25 @@ const LOST_AFTER_MS = 5_000;
  *
  * A host whose cable was pulled keeps its interfaces, and one that never had any has lost nothing.
  */
-export function watchNetwork({ clock, read = readInterfaces }: NetworkWatchOptions): NetworkWatch {
+export function watchNetwork({ clock, logger, ...options }: NetworkWatchOptions): NetworkWatch {
+  const what = 'the interfaces of this network namespace';
+  const read = lastKnown(options.read ?? readInterfaces, { what, first: NO_INTERFACES, logger });
   const lost = new AbortController();
   let had: readonly string[] = [];
   let goneSinceMs: number | undefined;
-  let timer: Timer | undefined;
   const look = (): void => {
     const { addressed, present } = read();
     if (addressed.length > 0) had = addressed;
     const isGone = had.length > 0 && !had.some((name) => present.has(name));
     goneSinceMs = isGone ? (goneSinceMs ?? clock.monotonicMs()) : undefined;
     if (goneSinceMs !== undefined && clock.monotonicMs() - goneSinceMs >= LOST_AFTER_MS) {
-      return lost.abort(networkLost());
+      lost.abort(networkLost());
+      void looking.close();
     }
-    timer = clock.after(INTERVAL_MS, look);
   };
   look();
-  return { lost: lost.signal, close: () => timer?.cancel() };
+  const looking = repeat(clock, INTERVAL_MS, look);
+  return { lost: lost.signal, close: () => void looking.close() };
 }
 
 function networkLost(): InterceptionError {

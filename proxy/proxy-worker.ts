@@ -101,7 +101,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
       metrics: config.accessLog ? withAccessLog(metrics, logger) : metrics,
       policies,
       conditions: createEgressConditions({ clock, self, policies, source }),
-      addresses: createOwnAddresses({ clock, advertised: config.advertise?.address }),
+      addresses: createOwnAddresses({ clock, logger, advertised: config.advertise?.address }),
       ownPorts: new Set(ownPorts),
       memory: shareOfTunnelMemory(config.workers),
     };

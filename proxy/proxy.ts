@@ -127,7 +127,7 @@ export async function startProxy(
   const source = own(withRevocations(identity.source, saved.revocations, saved.federation));
   readiness.watch(source, identity.standing);
   metrics.certificate(() => certificateGauge(source.current(), clock));
-  const addresses = createOwnAddresses({ clock, advertised: config.advertise?.address });
+  const addresses = createOwnAddresses({ clock, logger, advertised: config.advertise?.address });
   const ownPorts = new Set([telemetry.port]);
   const shared = { ...dependencies, config, self, source, metrics };
   const conditions = own(createEgressConditions({ clock, self, policies, source }));

@@ -3,6 +3,7 @@
 import test from 'ava';
 import { InterceptionError } from '../../proxy/interception/interception-error.ts';
 import { watchNetwork, type Interfaces } from '../../proxy/proxy-lost-network.ts';
+import { createLogRecorder } from '../helpers/log-recorder.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
 
 const UP: Interfaces = { addressed: ['eth0', 'eth1'], present: new Set(['lo', 'eth0', 'eth1']) };
@@ -11,9 +12,10 @@ const GONE: Interfaces = { addressed: [], present: new Set(['lo', 'tunl0']) };
 /** A watch over a namespace that looks like the last thing that was set. */
 function watched(first: Interfaces) {
   const clock = createManualClock();
-  const now = { interfaces: first };
-  const watch = watchNetwork({ clock, read: () => now.interfaces });
-  return { clock, now, watch };
+  const log = createLogRecorder();
+  const now = { interfaces: first, read: (): Interfaces => now.interfaces };
+  const watch = watchNetwork({ clock, logger: log.logger, read: () => now.read() });
+  return { clock, log, now, watch };
 }
 
 test('interfaces that are gone for five seconds do not come back', async (t) => {
@@ -64,4 +66,19 @@ test('closed, it looks no more', async (t) => {
   await clock.advance(60_000);
   t.false(watch.lost.aborted);
   t.deepEqual(clock.pending, []);
+});
+
+test('a system that does not tell has taken nothing away, and is asked again', async (t) => {
+  const { clock, log, now, watch } = watched(UP);
+  const { read } = now;
+  now.read = () => {
+    throw new Error('EMFILE: too many open files');
+  };
+  await clock.advance(60_000);
+  t.false(watch.lost.aborted);
+  t.is(log.of('system-not-telling').length, 1);
+  now.read = read;
+  now.interfaces = GONE;
+  await clock.advance(7_000);
+  t.true(watch.lost.aborted);
 });

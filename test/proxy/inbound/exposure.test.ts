@@ -1,9 +1,13 @@
 import test from 'ava';
 import { createExposure } from '../../../proxy/inbound/exposure.ts';
 import { createOwnAddresses } from '../../../proxy/own-addresses.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
+const { logger } = createLogRecorder();
+
 const own = createOwnAddresses({
+  logger,
   clock: createManualClock(),
   advertised: '203.0.113.9',
   read: () => ['10.0.0.7', '127.0.0.1', '::1', 'fe80::1', 'fd00::7'],
