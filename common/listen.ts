@@ -55,6 +55,9 @@ export async function listen(server: Server, target: ListenTarget): Promise<Addr
 }
 
 async function open(server: Server, { host, port, shared }: ListenTarget): Promise<AddressInfo> {
+  // Later errors are of connections that the system could not hand over: without a listener they would be thrown,
+  // and there is nobody to answer.
+  server.on('error', () => {});
   const listening = once(server, 'listening');
   server.listen({ host, port, backlog: BACKLOG, ...(shared === true ? { reusePort: true } : {}) });
   await listening;

@@ -101,6 +101,9 @@ export function runInitNetns(argv: readonly string[], env: NodeJS.ProcessEnv): P
 
 const NEVER = new AbortController().signal;
 
+/** For what is still on its way out when everything has been closed. */
+const LINGER_MS = 1_000;
+
 async function runProxy(
   config: ProxyConfig,
   _operands: readonly string[],
@@ -163,6 +166,8 @@ async function runMember(
     lost.throwIfAborted();
     failed.throwIfAborted();
   }
+  // A handshake with a control plane that swallows packets would keep the process for ever.
+  setTimeout(() => process.exit(), LINGER_MS).unref();
   return hurried.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
 }
 

@@ -26,7 +26,7 @@ export async function openWorkers(
   room: Room,
   { view, registry, edge }: DataPathOptions,
 ): Promise<DataPath> {
-  const { clock, logger, random, policies, source, ownPorts } = room;
+  const { clock, logger, guard, random, policies, source, ownPorts } = room;
   const config = await reservePorts(forWorkers(room.config));
   const ledger = createLedger();
   let listeners: readonly LoadedListener[] | undefined;
@@ -40,7 +40,7 @@ export async function openWorkers(
     ownPorts: [...ownPorts],
   });
   const count = config.workers;
-  const crew = new Crew({ count, clock, logger, random, start, onEnded: ledger.keep });
+  const crew = new Crew({ count, clock, logger, guard, random, start, onEnded: ledger.keep });
   registerWorkerMetrics(registry, crew);
   const stops = [
     source.onChange((identity, change) => {

@@ -155,7 +155,7 @@ const WAITING: Readonly<Record<string, Waiting>> = {
     delayMs: 6_000,
     begin(clock) {
       let interfaces: Interfaces = { addressed: ['eth0'], present: new Set(['eth0']) };
-      const { lost } = watchNetwork({ clock, read: () => interfaces });
+      const { lost } = watchNetwork({ clock, logger, read: () => interfaces });
       interfaces = { addressed: [], present: new Set() };
       return () => lost.aborted;
     },

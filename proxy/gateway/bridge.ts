@@ -35,6 +35,8 @@ interface Source {
   on(event: 'error', listener: (error: Error) => void): unknown;
   pause(): unknown;
   resume(): unknown;
+  readonly destroyed: boolean;
+  readonly readableEnded: boolean;
 }
 
 interface Sink {
@@ -78,6 +80,9 @@ export function pump(source: Source, sink: Sink, inspect?: (chunk: Buffer) => vo
   });
   sink.on('error', fail);
   sink.on('close', () => fail(new Error('nobody reads it any more')));
+  // What is over already does not say so again.
+  if (source.readableEnded) resolve();
+  else if (source.destroyed) fail(new Error('it was closed before its end'));
   if (sink.destroyed) fail(new Error('nobody reads it any more'));
   source.resume();
   return promise;

@@ -3,8 +3,13 @@ import type { Clock } from '../../common/clock.ts';
 import { HauberkError } from '../../common/errors.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ProxyMetrics } from '../metrics.ts';
-import { openLoopbackPair } from '../relay/loopback-pair.ts';
-import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';
+import { openLoopbackPair, type LoopbackPair } from '../relay/loopback-pair.ts';
+import {
+  connectToService,
+  type Connected,
+  type ConnectorDependencies,
+  type ServicePort,
+} from './connector.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What opening a connection takes. */
@@ -19,7 +24,7 @@ export interface OpenConnectionDependencies extends ConnectorDependencies {
  * Opens a connection to a service for a program of this process, through a tunnel; a reset of the
  * stream is an error of the connection. Resolves when the application there has accepted it.
  *
- * Throws OutboundError or TunnelError.
+ * Throws OutboundError, TunnelError or BudgetError.
  */
 export async function openConnection(
   target: ServicePort,
@@ -33,7 +38,7 @@ export async function openConnection(
     const { stream, endpoint, authority } = connected;
     const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
     metrics.connected('outbound', seconds());
-    const { near, far } = await openLoopbackPair();
+    const { near, far } = await pairFor(stream, signal);
     const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
     const carried = stream.relay(far, connection.counters).then((outcome) => {
       connection.closed(outcome, seconds());
@@ -48,6 +53,16 @@ export async function openConnection(
     const reason: string = error instanceof HauberkError ? error.code : 'internal';
     const peer = spiffeId({ trustDomain, namespace, service }).uri;
     metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason);
+    throw error;
+  }
+}
+
+/** The application there has accepted already, and would wait for ever on a stream that nobody carries. */
+async function pairFor(stream: Connected['stream'], signal: AbortSignal): Promise<LoopbackPair> {
+  try {
+    return await openLoopbackPair(signal);
+  } catch (error) {
+    stream.reset();
     throw error;
   }
 }

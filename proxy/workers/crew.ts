@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
+import { describeError } from '../../common/errors.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { DrainBounds, DrainOutcome } from '../../common/lifecycle.ts';
 import { Member } from './member.ts';
 import type { ToWorker, WorkerStart } from './messages.ts';
@@ -11,12 +13,20 @@ export interface CrewOptions {
   readonly count: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Guard;
   /** A number in [0, 1). */
   readonly random: () => number;
   /** What a worker that starts now has to know. */
   readonly start: (number: number) => WorkerStart;
   /** A worker has ended: what it told last is to be kept. */
   readonly onEnded: (member: Member) => void;
+}
+
+/** How a worker ended, as the end of a sentence. */
+interface WorkerEnd {
+  readonly number: number;
+  readonly how: string;
+  readonly workerPid?: number;
 }
 
 /** The wait before a worker that ended is started again. */
@@ -46,11 +56,15 @@ export class Crew {
   #endsMs: number[] = [];
   #ends = 0;
   #isRestOpen = false;
-  #isUp = false;
   #isEnding = false;
+  readonly #opened = Promise.withResolvers<number>();
+  readonly #ready = Promise.withResolvers<void>();
 
   constructor(options: CrewOptions) {
     this.#options = options;
+    // Whoever opens them waits for it.
+    this.#opened.promise.catch(() => {});
+    this.#ready.promise.catch(() => {});
   }
 
   /** Aborted with WorkersError `workers-dying` when it makes no sense to go on. */
@@ -70,18 +84,41 @@ export class Crew {
 
   /** Starts all; resolves with the port for peers. Rejects with what the first of them could not do. */
   async open(): Promise<number> {
-    const numbers = Array.from({ length: this.#options.count }, (_, at) => at + 1);
-    const ports = await Promise.all(numbers.map((number) => this.#start(number).opened));
-    return ports[0] ?? 0;
+    for (let number = 1; number <= this.#options.count; number += 1) this.#start(number);
+    return await this.#opened.promise;
   }
 
-  /** Opens what had to wait; resolves when all are ready. */
+  /** Opens what had to wait; resolves when all are ready. Rejects with what one of them could not do. */
   async openRest(): Promise<void> {
     this.#isRestOpen = true;
     this.tell({ kind: 'rest' });
-    await Promise.all(this.members.map((member) => member.ready));
-    this.#isUp = true;
+    await this.#ready.promise;
     this.#watchOver();
+  }
+
+  #onOpened(port: number): void {
+    const opened = this.members.filter(({ isOpen }) => isOpen);
+    if (opened.length === this.#options.count) this.#opened.resolve(port);
+  }
+
+  #onReady({ number, pid }: Member): void {
+    const line = { event: 'worker-ready', worker: number, workerPid: pid };
+    this.#options.logger.info(line, `worker ${number} is ready`);
+    const ready = this.members.filter(({ isReady }) => isReady);
+    if (ready.length === this.#options.count) this.#ready.resolve();
+  }
+
+  /** What it says that it cannot do, another could not do either: a start ends with that. */
+  #onNotReady({ number, pid, failure }: Member, error: Error): void {
+    if (this.#isEnding) return;
+    const line = { event: 'worker-failed', worker: number, workerPid: pid };
+    this.#options.logger.error(line, error.message);
+    if (failure !== undefined) this.#giveUpStart(failure);
+  }
+
+  #giveUpStart(error: Error): void {
+    this.#opened.reject(error);
+    this.#ready.reject(error);
   }
 
   /** A worker that hangs takes connections, and nobody serves them. */
@@ -149,6 +186,7 @@ export class Crew {
 
   #end(): void {
     this.#isEnding = true;
+    this.#giveUpStart(new WorkersError('worker-failed', 'the workers were ended'));
     this.#watch?.cancel();
     for (const timer of this.#restarts.values()) timer.cancel();
     this.#restarts.clear();
@@ -160,47 +198,62 @@ export class Crew {
   }
 
   #start(number: number): Member {
-    const { logger, start } = this.#options;
-    const member = new Member(start(number));
+    const member = new Member(this.#options.start(number));
     this.#members.set(number, member);
     if (this.#isRestOpen) member.send({ kind: 'rest' });
-    void member.ready.then(
-      () => {
-        const line = { event: 'worker-ready', worker: number, workerPid: member.pid };
-        logger.info(line, `worker ${number} is ready`);
-      },
-      (error: Error) => {
-        const line = { event: 'worker-failed', worker: number, workerPid: member.pid };
-        if (this.#isUp && !this.#isEnding) logger.error(line, error.message);
-      },
+    const { guard } = this.#options;
+    // Why it could not open them, `ready` says as well.
+    const opened = member.opened.then(
+      (port) => this.#onOpened(port),
+      () => {},
     );
-    void member.ended.then((how) => this.#onEnded(member, how));
+    guard.promise('workers', opened);
+    const ready = member.ready.then(
+      () => this.#onReady(member),
+      (error: Error) => this.#onNotReady(member, error),
+    );
+    guard.promise('workers', ready);
+    guard.promise(
+      'workers',
+      member.ended.then((how) => this.#onEnded(member, how)),
+    );
     return member;
   }
 
   #onEnded(member: Member, how: string): void {
-    const { clock, logger, random, onEnded } = this.#options;
-    const { number } = member;
-    onEnded(member);
+    const { number, pid } = member;
+    this.#options.onEnded(member);
     this.#members.delete(number);
-    // At the start, whoever waits for it is told.
-    if (this.#isEnding || !this.#isUp) return;
+    if (!this.#isEnding) this.#startAfter({ number, how, workerPid: pid });
+  }
+
+  /** Starts a worker in place of one that has ended. */
+  #startAfter({ number, how, ...rest }: WorkerEnd): void {
+    const { clock, logger, random } = this.#options;
     this.#ends += 1;
     const nowMs = clock.monotonicMs();
     this.#endsMs = [...this.#endsMs.filter((endMs) => nowMs - endMs < ENDS_WINDOW_MS), nowMs];
     if (this.#endsMs.length >= MAX_ENDS) {
       const sentence = `workers ended ${MAX_ENDS} times within a minute, the last one ${how}`;
       const hint = 'see the log of the workers, and how much memory they may use';
-      this.#failed.abort(new WorkersError('workers-dying', sentence, { hint }));
+      const error = new WorkersError('workers-dying', sentence, { hint });
+      this.#failed.abort(error);
+      this.#giveUpStart(error);
       return;
     }
     const delayMs = Math.round(fullJitterMs(this.#endsMs.length, RESTART, random));
     const sentence = `worker ${number} ended ${how}, and its connections with it; it is started again`;
-    logger.error(
-      { event: 'worker-ended', worker: number, workerPid: member.pid, retryInMs: delayMs },
-      sentence,
-    );
-    const timer = clock.after(delayMs, () => void this.#start(number));
+    logger.error({ event: 'worker-ended', worker: number, ...rest, retryInMs: delayMs }, sentence);
+    const timer = clock.after(delayMs, () => this.#startAgain(number));
     this.#restarts.set(number, timer);
+  }
+
+  #startAgain(number: number): void {
+    try {
+      this.#start(number);
+    } catch (error) {
+      // There is no descriptor for its channel, say: it must not be the last try.
+      this.#startAfter({ number, how: `before it began: ${describeError(error)}` });
+    }
   }
 }

@@ -21,6 +21,7 @@ export class Member {
   families: readonly SampleFamily[] = [];
   traffic: Traffic = NO_TRAFFIC;
   drained: DrainOutcome | undefined;
+  isOpen = false;
   isReady = false;
   /** Questions in a row, whether it is there, that it has not answered yet. */
   unanswered = 0;
@@ -29,7 +30,7 @@ export class Member {
   readonly #ready = Promise.withResolvers<void>();
   readonly #asked = new Map<number, (answered: boolean) => void>();
   #lastId = 0;
-  #failure: string | undefined;
+  #failure: Error | undefined;
 
   constructor(start: WorkerStart) {
     this.number = start.number;
@@ -40,7 +41,7 @@ export class Member {
     this.ready.catch(ignore);
     this.#process = forkWorker((message) => this.#onMessage(message));
     this.ended = this.#process.ended.then((exit) => {
-      const how = this.#failure === undefined ? exit : `${exit} (${this.#failure})`;
+      const how = this.#failure === undefined ? exit : `${exit} (${this.#failure.message})`;
       this.isReady = false;
       const sentence = `worker ${start.number} ended ${how} before it was ready`;
       this.#fail(new WorkersError('worker-failed', sentence));
@@ -49,6 +50,11 @@ export class Member {
       return how;
     });
     this.send({ kind: 'start', start });
+  }
+
+  /** What it could not do, when it has said so: another one could not do it either. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   get pid(): number {
@@ -91,13 +97,14 @@ export class Member {
   #onMessage(message: FromWorker): void {
     switch (message.kind) {
       case 'opened':
+        this.isOpen = true;
         return this.#opened.resolve(message.hbonePort);
       case 'ready':
         this.isReady = true;
         return this.#ready.resolve();
       case 'failed':
-        this.#failure = message.error.message;
-        return this.#fail(fromErrorMessage(message.error));
+        this.#failure = fromErrorMessage(message.error);
+        return this.#fail(this.#failure);
       case 'traffic':
         this.traffic = message.traffic;
         return;

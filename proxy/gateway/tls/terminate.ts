@@ -154,6 +154,8 @@ async function handshake(
   { promise, resolve }: PromiseWithResolvers<tls.TLSSocket | Error>,
   socket: net.Socket,
 ): Promise<tls.TLSSocket | Error> {
+  // It would not close again.
+  if (socket.destroyed) return new Gone();
   const onClose = (): void => resolve(new Gone());
   socket.on('close', onClose);
   // A handshake has no half: otherwise, whoever leaves during it would not be noticed to have left.
