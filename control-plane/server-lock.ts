@@ -126,6 +126,8 @@ export async function startLockable(
         return 'the keys are locked; nothing is issued until `hauberk ca unlock`';
       case 'backup':
         return 'backed up';
+      case 'state':
+        return phase.state;
       case 'rekey':
         if (phase.state === 'locked' || given === undefined) {
           throw new KeysError('keys-locked', 'the keys are locked', {

@@ -180,6 +180,7 @@ const UNFIT: ReadonlySet<IdentityErrorCode> = new Set<IdentityErrorCode>([
   'token-missing',
   'state-unreadable',
   'state-unwritable',
+  'state-locked',
   'state-mode',
   'state-foreign',
 ]);

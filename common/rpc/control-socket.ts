@@ -15,7 +15,7 @@ import { RpcError } from './rpc-error.ts';
 const FILE_NAME = 'control.sock';
 
 const requestSchema = z.object({
-  command: z.enum(['lock', 'unlock', 'rekey', 'backup']),
+  command: z.enum(['lock', 'unlock', 'rekey', 'backup', 'state']),
   passphrase: z.string().optional(),
   /** In hexadecimal. */
   key: z.string().optional(),
@@ -38,7 +38,7 @@ export interface ControlAnswer {
 
 /** What is asked of a control plane that may be locked. */
 export interface ControlRequest {
-  readonly command: 'lock' | 'unlock' | 'rekey' | 'backup';
+  readonly command: 'lock' | 'unlock' | 'rekey' | 'backup' | 'state';
   /** For `unlock` and `rekey`. */
   readonly unlockKey?: UnlockKey | undefined;
 }

@@ -72,7 +72,7 @@ const SENTENCE: Record<ConnectionFailure, string> = {
 };
 
 const HINT: Partial<Record<ConnectionFailure, string>> = {
-  unreachable: 'check that it runs, and the address and the port',
+  unreachable: 'check that it runs and that its keys are unlocked, and the address and the port',
   tls: 'check that the port is the gRPC port of a control plane',
   'server-untrusted':
     'check that it is the control plane of this mesh, and the clocks of both hosts; when its root was ' +

@@ -8,6 +8,8 @@ export type IdentityErrorCode =
   /** Others than the owner may read the key. */
   | 'state-mode'
   | 'state-corrupt'
+  /** Another sidecar uses the state directory. */
+  | 'state-locked'
   /** The state is that of another workload. */
   | 'state-foreign'
   /** There is neither a valid certificate nor a join token. */

@@ -12,7 +12,7 @@ import { expiryDateMs, hurryDelayMs, remainingMs, renewalDelayMs } from './sched
 import { skewProblem, warnOfSkew } from './skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
 import { createStanding, type Standing } from './standing.ts';
-import { openStateDirectory } from './state-directory.ts';
+import { lockState, openStateDirectory } from './state-directory.ts';
 
 /** Keeps a sidecar's certificate valid. */
 export interface IdentityManager extends Closeable {
@@ -50,7 +50,12 @@ export async function createIdentityManager(
 ): Promise<IdentityManager> {
   const { clock, logger, metrics, random } = settings;
   const state = await openStateDirectory(settings.stateDirectory, clock);
-  const { instanceId, identity: first, isRestored } = await firstIdentity(state, settings);
+  const lock = lockState(settings.stateDirectory);
+  const begun = await firstIdentity(state, settings).catch((error: unknown) => {
+    lock.close();
+    throw error;
+  });
+  const { instanceId, identity: first, isRestored } = begun;
   const identities = createIdentitySource(first);
   const standing = createStanding(() => identities.current().chain[0]);
   const tryRenewal = createRenewalTry(settings);
@@ -187,6 +192,7 @@ export async function createIdentityManager(
       steps.cancel();
       loop.stop();
       await lastChange;
+      lock.close();
     },
   };
 }

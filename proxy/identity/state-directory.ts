@@ -7,6 +7,7 @@ import { writeFileAtomically } from '../../common/atomic-file.ts';
 import type { Clock } from '../../common/clock.ts';
 import { storedMoment } from '../../common/dates.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { lockDirectory, type DirectoryLock } from '../../common/directory-lock.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { parsePemChain, toPem } from '../../common/pki/pem.ts';
@@ -90,6 +91,25 @@ export async function openStateDirectory(path: string, clock: Clock): Promise<St
       return aside;
     },
   };
+}
+
+/**
+ * Keeps other sidecars out of the directory until it is closed, or this process ends: two would take each
+ * other's certificate away, and be one instance to the control plane.
+ *
+ * @throws IdentityError `state-locked`, `state-unwritable`
+ */
+export function lockState(path: string): DirectoryLock {
+  let lock: DirectoryLock | undefined;
+  try {
+    lock = lockDirectory(path);
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+  if (lock !== undefined) return lock;
+  throw new IdentityError('state-locked', `another sidecar has the state directory ${path} open`, {
+    hint: 'stop the other one, or give each sidecar a state directory of its own',
+  });
 }
 
 function serialized({ instanceId, identity }: StoredState): string {
@@ -180,11 +200,15 @@ async function writing(path: string, action: () => Promise<unknown>): Promise<vo
   try {
     await action();
   } catch (cause) {
-    throw new IdentityError('state-unwritable', `cannot write ${path}: ${describeError(cause)}`, {
-      cause,
-      hint: FULL.has(systemErrorCode(cause) ?? '')
-        ? 'free space on its file system'
-        : 'point the state directory at one that the sidecar may write to',
-    });
+    throw unwritable(path, cause);
   }
+}
+
+function unwritable(path: string, cause: unknown): IdentityError {
+  return new IdentityError('state-unwritable', `cannot write ${path}: ${describeError(cause)}`, {
+    cause,
+    hint: FULL.has(systemErrorCode(cause) ?? '')
+      ? 'free space on its file system'
+      : 'point the state directory at one that the sidecar may write to',
+  });
 }

@@ -45,7 +45,9 @@ test('the keys of a running mesh are encrypted, locked and unlocked', async (t) 
   const ready = await fetch(`http://127.0.0.1:${httpPort}/readyz`);
   t.is(ready.status, 503);
   t.regex(await ready.text(), /locked/);
-  t.is((await mesh.admin(['token', 'list'])).code, 3, 'nobody issues anything');
+  const asked = await mesh.admin(['status']);
+  t.is(asked.code, 3, 'nobody answers');
+  t.regex(asked.stderr, /its keys are locked: .*; unlock them with: hauberk ca unlock/);
   const late = await mesh.launch({ service: 'late', token });
   await late.logged('enrolment-waiting');
   await load.more(20);

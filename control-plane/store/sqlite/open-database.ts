@@ -1,11 +1,9 @@
 import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { lockDatabase, LOCK_TIMEOUT_MS } from '../../../common/directory-lock.ts';
 import { prepareDatabaseFile } from './database-file.ts';
 import { assertOurs, migrate } from './schema.ts';
 import { corruptError, toStoreError } from './sqlite-error.ts';
-
-/** Long enough for two processes that start at once to sort out who is first, short for a person. */
-const LOCK_TIMEOUT_MS = 250;
 
 /** A WAL file that a burst blew up is cut back to this. */
 const WAL_KEEP_BYTES = 4 * 1024 * 1024;
@@ -31,7 +29,7 @@ export function openDatabase(path: string, { maxBytes }: OpenDatabaseOptions = {
     prepareDatabaseFile(path);
     // Absolute: to SQLite `:memory:` and `file:...` are no paths.
     database = new DatabaseSync(resolve(path), { timeout: LOCK_TIMEOUT_MS });
-    lock(database);
+    lockDatabase(database);
     assertOurs(database, path);
     database.exec('PRAGMA journal_mode = WAL');
     // Syncs the WAL at every commit: what was answered survives a power loss.
@@ -47,14 +45,6 @@ export function openDatabase(path: string, { maxBytes }: OpenDatabaseOptions = {
     if (database?.isOpen) database.close();
     throw toStoreError(error, path);
   }
-}
-
-function lock(database: DatabaseSync): void {
-  // Before the first read, or SQLite would share the file through an -shm file beside it.
-  database.exec('PRAGMA locking_mode = EXCLUSIVE');
-  // At once: two processes that both began with a reader's lock would keep each other out.
-  database.exec('BEGIN EXCLUSIVE');
-  database.exec('COMMIT');
 }
 
 /** Better not to start than to issue certificates from half of the state. */
