@@ -26,9 +26,9 @@ export interface MonotonicClock {
   monotonicMs(): MonotonicMs;
   /**
    * Runs the callback once, after the delay, however long. A pending timer does not keep the process
-   * alive.
+   * alive. A promise that the callback returns is for the guard (`guardedClock`).
    */
-  after(delayMs: number, callback: () => void): Timer;
+  after(delayMs: number, callback: () => unknown): Timer;
 }
 
 /** The only way to time in this code base, so that tests can own it. */
@@ -94,7 +94,7 @@ const machine: ComparedClocks = {
     const wait = (): void => {
       const partMs = Math.min(Math.max(leftMs, 0), MAX_DELAY_MS);
       leftMs -= partMs;
-      timeout = setTimeout(leftMs > 0 ? wait : callback, partMs);
+      timeout = setTimeout(() => void (leftMs > 0 ? wait() : callback()), partMs);
       timeout.unref();
     };
     wait();

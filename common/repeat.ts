@@ -29,6 +29,7 @@ export function repeat(
   const schedule = (): void => {
     timer = clock.after(pauseMs, () => {
       running = run();
+      return running;
     });
   };
   schedule();

@@ -13,6 +13,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PROGRAMS = [
   'cli/main.ts',
   'cli/demo/*/main.ts',
+  'cli/demo/parent-watch.ts',
   'cli/verify/agent/main.ts',
   'proxy/worker/main.ts',
 ];

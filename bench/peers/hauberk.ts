@@ -94,7 +94,7 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
     logFile: join(directory, 'control-plane.log'),
   });
   try {
-    const [line] = await started.line(/"name":"grpc".*"port":\d+|"port":\d+.*"name":"grpc"/);
+    const [line] = await started.line(/"listener":"grpc".*"port":\d+/);
     const address = `127.0.0.1:${/"port":(\d+)/.exec(line)?.[1] ?? ''}`;
     const output = await runProgram(
       hauberk('token', [

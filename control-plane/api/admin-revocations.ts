@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { didYouMean } from '../../common/nearest-name.ts';
-import { parseSpiffeId, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { AdminServer, RevokeRequest } from '../../proto/gen/hauberk/v1/admin.ts';
 import { RevocationError } from '../revocation/revocation-error.ts';
 import type { RevocationRecord } from '../revocation/revocation-record.ts';
@@ -32,6 +32,8 @@ export function createRevocationHandlers(
 ): RevocationHandlers {
   /** A revocation of a name that nobody has would look as if it had helped. */
   const requireKnown = async ({ namespace, service, uri }: SpiffeId): Promise<void> => {
+    // Refused as a whole, with a better reason.
+    if (namespace === SYSTEM_NAMESPACE) return;
     const name = `${namespace}/${service}`;
     const known = await knownIdentities();
     if (known.includes(name)) return;

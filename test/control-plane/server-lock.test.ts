@@ -61,7 +61,7 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
     mend,
     ask: async (request: ControlRequest) => (await askControlSocket(dataDir, request)).message,
     async health(): Promise<string> {
-      const port = of('listening').findLast(({ name }) => name === 'http')?.['port'];
+      const port = of('listening').findLast(({ listener }) => listener === 'http')?.['port'];
       return (await fetch(`http://127.0.0.1:${Number(port)}/healthz`)).text();
     },
   };

@@ -71,7 +71,7 @@ test('a revocation, and a policy, reach a hundred sidecars within a second', asy
 
   const { namespace, service } = parseSpiffeId('spiffe://mesh.local/ns/shop/sa/web');
   const startMs = performance.now();
-  await cp.admin.revoke({ kind: 'identity', namespace, service });
+  await cp.admin.revoke({ kind: 'identity', namespace, service }, { force: true });
   const arrivals = await within(
     'every sidecar knows',
     Promise.all(clients.map(({ arrived }) => arrived)),

@@ -141,7 +141,7 @@ test('a revocation is told until the last certificate that it concerns has expir
     serial: serial(web),
   });
   t.is(revoked?.expiresMs, web.chain[0]?.validToDate.getTime());
-  await cp.admin.revoke({ ...WEB, service: 'other' });
+  await cp.admin.revoke({ ...WEB, service: 'other' }, { force: true });
   const told = async (): Promise<unknown[]> => {
     const stream = openSyncStream(cp, await cp.enrol('shop', 'api'));
     stream.say(hello({ instanceId: 'api-1' }));

@@ -126,7 +126,9 @@ test('a real process writes its files before it listens, and a fresh one at each
     await running.port('grpc');
     tokens.add(await readFile(path, 'utf8'));
     t.is((await stat(path)).mode & 0o777, 0o444);
-    const events = running.log.map(({ event, name }) => (name === 'grpc' ? name : event));
+    const events = running.log.map(({ event, listener }) =>
+      listener === 'grpc' ? listener : event,
+    );
     t.true(events.indexOf('token-written') < events.lastIndexOf('grpc'), events.join(' '));
     t.is(await running.end(), 0);
   }
