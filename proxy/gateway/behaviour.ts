@@ -17,11 +17,15 @@ export interface Behaviour {
   readonly certificateNotAfterMs?: number;
 }
 
-/** Ends a connection that may not come in, and says why. */
+/** Ends a connection that may not come in, and says why; `reset: false` leaves the end to the caller. */
 export type RefuseConnection = (
   socket: net.Socket,
   reason: ConnectionRefusal,
-  details?: { readonly sentence?: string; readonly serverName?: string },
+  details?: {
+    readonly sentence?: string;
+    readonly serverName?: string;
+    readonly reset?: boolean;
+  },
 ) => void;
 
 /** What behaviours need. */

@@ -144,10 +144,10 @@ export function createRefuseConnection(
 ): RefuseConnection {
   const mayLog = createRateLimit(clock, LOG_RATE);
   const noRoom = new KeyedBuckets(clock, NO_ROOM_LOG_RATE);
-  return (socket, reason, { sentence, ...details } = {}) => {
+  return (socket, reason, { sentence, reset = true, ...details } = {}) => {
     metrics.refused(reason);
     const client = socket.remoteAddress;
-    resetSocket(socket);
+    if (reset) resetSocket(socket);
     if (NO_ROOM.has(reason) ? !noRoom.take(reason) : !mayLog()) return;
     const line = { event: 'connection-refused', listener: name, client, reason, ...details };
     logger.warn(line, `ended a connection to ${name}: ${sentence ?? reason}`);

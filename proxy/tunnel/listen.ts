@@ -9,6 +9,7 @@ import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
 import type { Clock, EpochMs, MonotonicMs } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
+import { Alerts } from '../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
 import { firstByte } from '../../common/tls/first-byte.ts';
 import { PendingHandshakes, type Evicted } from '../../common/tls/pending-handshakes.ts';
@@ -21,6 +22,7 @@ import { skewHint } from '../identity/skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics.ts';
 import { InboundTunnels } from './inbound-tunnels.ts';
+import { alertOf } from './peer-alert.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -65,7 +67,7 @@ interface HandshakeNotes {
 
 /**
  * Listens for peers over mutual TLS 1.3 and hands on their streams, authenticated and not yet
- * authorised. A peer that is refused sees its connection end and no more; the reason goes to the log
+ * authorised. A peer that is refused sees an alert of TLS and the end of its connection; the reason goes to the log
  * and to `hauberk_handshakes_refused_total`. A new identity counts for every handshake after it, unless
  * it does not get through a handshake with ourselves, and tunnels that were made with the one before are
  * drained.
@@ -107,6 +109,7 @@ export async function listenTunnels(
       handshakeTimeout: limits.handshakeTimeoutMs,
     }),
   );
+  const alerts = new Alerts({ server: tlsServer, clock, records });
   const tcpServer = createTcpServer({ noDelay: true }, onConnection);
   tlsServer.on('secureConnection', onSecured);
   tlsServer.on('tlsClientError', onTlsError);
@@ -206,10 +209,13 @@ export async function listenTunnels(
       skew: skewHint(begun.identity, clock),
     });
     if (check.kind === 'refused') {
-      socket.destroy();
+      const alert = alertOf(check.reason);
+      if (alert === undefined) socket.destroy();
+      else alerts.refuse({ secured: socket, raw: handshake.socket }, alert);
       refuse(check.reason, check.sentence, address);
       return;
     }
+    alerts.accept(socket);
     const peerKey = `${check.peer.uri} ${address}`;
     const denied = handshake.notes.charge.chargeTo(peerShare(check.peer.uri));
     if (denied !== undefined) {

@@ -3,6 +3,7 @@ import type net from 'node:net';
 import tls from 'node:tls';
 import type { Clock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
+import { Alerts, type AlertName } from '../../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../../common/tls/authority-names.ts';
 import { countDataRecords } from '../../../common/tls/data-records.ts';
 import { firstByte } from '../../../common/tls/first-byte.ts';
@@ -70,6 +71,7 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     }),
   );
+  const alerts = new Alerts({ server, clock, records });
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {});
     const waiting = pending.release(socket)?.notes;
@@ -120,9 +122,11 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
       ) {
         const sentence =
           shown === undefined ? 'it showed no certificate' : String(authorizationError);
-        refuse(socket, 'client-certificate', { sentence });
+        refuse(socket, 'client-certificate', { sentence, reset: false });
+        alerts.refuse({ secured, raw: socket }, alertOf(shown, String(authorizationError)));
         return undefined;
       }
+      alerts.accept(secured);
       let pieces = 0;
       // None where Node.js reads by itself, as it does for HTTP.
       const pushed = countDataRecords(secured);
@@ -140,6 +144,13 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
       };
     },
   };
+}
+
+function alertOf(shown: X509Certificate | undefined, verifyError: string): AlertName {
+  if (shown === undefined) return 'certificate_required';
+  return /^CERT_(?:HAS_EXPIRED|NOT_YET_VALID)$/.test(verifyError)
+    ? 'certificate_expired'
+    : 'unknown_ca';
 }
 
 /** Somebody who waits for a handshake. */

@@ -137,6 +137,13 @@ test.serial(
   },
 );
 
+/** By what the log says. */
+const ALERTS = {
+  'no certificate': /ALERT_CERTIFICATE_REQUIRED$/,
+  'SIGNATURE|ISSUER|UNABLE': /ALERT_UNKNOWN_CA$/,
+  EXPIRED: /ALERT_CERTIFICATE_EXPIRED$/,
+};
+
 for (const [what, listener, workload, sentence] of [
   ['no certificate where one is required', 'required', undefined, 'no certificate'],
   [
@@ -156,13 +163,21 @@ for (const [what, listener, workload, sentence] of [
 ] as const) {
   test.serial(`refused: ${what}`, async (t) => {
     const before = app.seen.length;
-    await t.throwsAsync(get(listener, trust(workload)));
+    const error = await t.throwsAsync<NodeJS.ErrnoException>(get(listener, trust(workload)));
+    t.regex(String(error.code), ALERTS[sentence], 'the client is told');
     t.is(app.seen.length, before);
     const line = gateway.log.of('connection-refused').at(-1);
     t.like(line, { listener, reason: 'client-certificate' });
     t.regex(String(line?.msg), new RegExp(sentence));
   });
 }
+
+test.serial('a client that speaks TLS 1.2 sees only the end', async (t) => {
+  const error = await t.throwsAsync<NodeJS.ErrnoException>(
+    get('required', { ...trust(), maxVersion: 'TLSv1.2' }),
+  );
+  t.is(error.code, 'ECONNRESET');
+});
 
 test.serial('HTTP/2 by ALPN, with the same fields', async (t) => {
   const session = http2.connect(`https://127.0.0.1:${gateway.port('optional')}`, {

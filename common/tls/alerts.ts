@@ -1,0 +1,110 @@
+import type { Socket } from 'node:net';
+import type { Server, TLSSocket } from 'node:tls';
+import type { MonotonicClock } from '../clock.ts';
+import type { RecordWatch } from './record-watch.ts';
+import { sealRecord, type SealingKey } from './sealed-record.ts';
+
+/** What a peer is told of why it is refused (RFC 8446 section 6.2). */
+export const ALERTS = {
+  bad_certificate: 42,
+  certificate_revoked: 44,
+  certificate_expired: 45,
+  unknown_ca: 48,
+  access_denied: 49,
+  certificate_required: 116,
+  no_application_protocol: 120,
+} as const;
+
+/** One of `ALERTS`. */
+export type AlertName = keyof typeof ALERTS;
+
+const ALERT_RECORD = 21;
+const FATAL = 2;
+const CLOSE_NOTIFY = { level: 1, description: 0 };
+
+/** OpenSSL sends so many tickets after each handshake, also those that stand for nothing. */
+const RECORDS_BEFORE = 2;
+
+/** A peer that hears the alert ends the connection; for one that doesn't, nothing is gained by waiting. */
+const LINGER_MS = 500;
+
+/** What ending a connection with an alert takes. */
+export interface AlertsOptions {
+  /** Makes the handshakes. */
+  readonly server: Server;
+  readonly clock: MonotonicClock;
+  /** A peer that goes on sending while it is told ends sooner. */
+  readonly records: RecordWatch;
+}
+
+/** A connection that has made its handshake, and on which nothing was sent. */
+export interface RefusedConnection {
+  readonly secured: TLSSocket;
+  /** The connection below it. */
+  readonly raw: Socket;
+}
+
+/**
+ * Ends connections of a TLS server with the alert that says why. The certificate of a client is judged
+ * when its handshake is over, because only then can the log say what is wrong with it; and Node.js has no
+ * way to send an alert of one's own. So the alert is encrypted here, with the secret that Node.js tells for
+ * debuggers (`keylog`), and goes out as the next record of the connection, which nothing else writes to.
+ *
+ * Of TLS 1.3 only; other connections just end, and so does one whose cipher is not known.
+ */
+export class Alerts {
+  readonly #options: AlertsOptions;
+  readonly #secrets = new WeakMap<TLSSocket, Buffer>();
+
+  constructor(options: AlertsOptions) {
+    this.#options = options;
+    options.server.on('keylog', (line, socket) => {
+      const [label, , secret] = line.toString('latin1').trim().split(' ');
+      if (label !== 'SERVER_TRAFFIC_SECRET_0' || secret === undefined) return;
+      this.#secrets.set(socket, Buffer.from(secret, 'hex'));
+    });
+  }
+
+  /** The connection is accepted: its secret is not needed. */
+  accept(secured: TLSSocket): void {
+    this.#secrets.delete(secured);
+  }
+
+  /** Ends a connection with an alert, then close_notify. */
+  refuse({ secured, raw }: RefusedConnection, alert: AlertName): void {
+    const secret = this.#secrets.get(secured);
+    this.#secrets.delete(secured);
+    if (secret === undefined || raw.destroyed) {
+      raw.destroy();
+      return;
+    }
+    const { clock, records } = this.#options;
+    const key = { suite: secured.getCipher()?.name ?? '', secret };
+    secured.on('error', ignore);
+    raw.on('error', ignore);
+    const end = (): void => void raw.destroy();
+    records.add({ raw, secured, dataRecords: () => 0, exact: true, onFlood: end });
+    const timer = clock.after(LINGER_MS, end);
+    raw.once('close', () => timer.cancel());
+    // The tickets leave when OpenSSL has returned from here.
+    setImmediate(() => {
+      const bytes = encodeAlert(key, alert);
+      if (bytes === undefined) end();
+      else if (!raw.destroyed) raw.end(bytes);
+    });
+  }
+}
+
+function encodeAlert(key: SealingKey, alert: AlertName): Buffer | undefined {
+  const seal = (sequence: number, level: number, description: number): Buffer | undefined =>
+    sealRecord(key, {
+      sequence,
+      contentType: ALERT_RECORD,
+      content: Buffer.from([level, description]),
+    });
+  const fatal = seal(RECORDS_BEFORE, FATAL, ALERTS[alert]);
+  const close = seal(RECORDS_BEFORE + 1, CLOSE_NOTIFY.level, CLOSE_NOTIFY.description);
+  return fatal && close && Buffer.concat([fatal, close]);
+}
+
+function ignore(): void {}
