@@ -81,7 +81,7 @@ try_machine() {
   make_root "$1" "$root"
   both_commands "$root" "$1"
   # Contributors' commands find their Node.js as well.
-  within "$root" "$user" 'cd ~/hauberk && npm run --silent typecheck && npm test -- test/common/backoff.test.ts'
+  within "$root" "$user" 'cd ~/hauberk && npm run --silent lint && npm test -- test/common/backoff.test.ts'
   within "$root" 0 "npm install --global --prefix /usr/local --no-audit --no-fund $2"
   both_commands "$root" "$1"
 }
