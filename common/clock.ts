@@ -106,7 +106,11 @@ const machine: ComparedClocks = {
 export const systemClock: Clock = { ...machine, onStep: createStepWatch(machine) };
 
 /** Waits for the delay; rejects with the signal's reason when it is aborted first. */
-export async function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+export async function sleep(
+  clock: MonotonicClock,
+  delayMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
   signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = clock.after(delayMs, resolve);

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { MonotonicClock } from './clock.ts';
 
 /** Anything that holds sockets, timers or files. */
 export interface Closeable {
@@ -21,7 +21,7 @@ export type DrainOutcome = 'idle' | 'forced';
 
 /** How long a drain may take. */
 export interface DrainBounds {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly deadlineMs: number;
   /** Ends the wait before the deadline when it is aborted. */
   readonly hurried?: AbortSignal;

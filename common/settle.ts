@@ -1,11 +1,11 @@
 import { flushCompileCache } from 'node:module';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from './clock.ts';
+import type { MonotonicClock } from './clock.ts';
 import type { Closeable } from './lifecycle.ts';
 
 /** What a process settles with. */
 export interface SettleOptions {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   /** What has been done so far: as long as it changes, the process is not disturbed. */
   readonly done: () => unknown;
   /** Gives back memory; by default what starting took. */

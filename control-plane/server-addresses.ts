@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../common/clock.ts';
+import type { MonotonicClock } from '../common/clock.ts';
 import type { Guard } from '../common/guard.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import type { ServerIdentity } from '../common/rpc/server-credentials.ts';
@@ -17,7 +17,7 @@ export interface AddressesOptions {
   readonly view: MeshView;
   /** What is shown to those that are dialled, until it is renewed. */
   readonly identity: ServerIdentity;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Guard;
   readonly metrics: Pick<ControlPlaneMetrics, 'addressDials'>;

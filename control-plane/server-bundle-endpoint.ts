@@ -1,6 +1,6 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import type { Clock } from '../common/clock.ts';
+import type { MonotonicClock } from '../common/clock.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { readTextFile } from '../common/config/text-file.ts';
 import type { HostPort } from '../common/config/address.ts';
@@ -23,7 +23,7 @@ export interface ServeBundleOptions {
   /** What the control plane serves gRPC with. */
   readonly identity: ServerIdentity;
   readonly ca: Pick<CertificateAuthority, 'bundle'>;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
 }
 

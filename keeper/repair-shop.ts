@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { fullJitterMs } from '../common/backoff.ts';
-import type { Clock } from '../common/clock.ts';
+import type { MonotonicClock } from '../common/clock.ts';
 import { describeError } from '../common/errors.ts';
 import { decideRepairs, type Repair } from './decide.ts';
 import type { Engine } from './engine.ts';
@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts';
 /** What repairing takes. */
 export interface RepairOptions {
   readonly project: string;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** A number in [0, 1). */
   readonly random: () => number;

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { structuredPatch } from 'diff';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { AdminClient } from '../client.ts';
 import type { MeshConfigOutcome } from '../client-mesh-config.ts';
 
@@ -32,7 +32,7 @@ export interface Progress {
 export async function awaitSidecars(
   client: Pick<AdminClient, 'listWorkloads'>,
   { viewVersion }: MeshConfigOutcome,
-  clock: Clock,
+  clock: MonotonicClock,
 ): Promise<Progress> {
   const deadlineMs = clock.monotonicMs() + WAIT_MS;
   for (;;) {

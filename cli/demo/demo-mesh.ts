@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { connectAdmin } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
@@ -42,7 +42,7 @@ export interface DemoMesh extends Closeable {
 
 /** What a mesh of the demo is made of. */
 export interface DemoMeshOptions {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly env: ChildEnvironment;
   /** Ends the start; a mesh that is up goes on. */
   readonly signal: AbortSignal;
@@ -155,7 +155,7 @@ async function startControlPlane(dataDirectory: string, start: StartChild): Prom
 }
 
 async function makeToken(options: {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly dataDirectory: string;
   readonly controlPlanePort: number;
   readonly directory: string;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { startAgent, type Agent } from './agent-process.ts';
@@ -29,7 +29,7 @@ export interface VerifyRequest {
   /** Where to capture; undefined: the interface in that network. */
   readonly networkInterface: string | undefined;
   readonly admin: ProbeTask['admin'];
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   /** The environment of this process. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends it early; nothing that it started stays. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
-import type { Clock } from '../clock.ts';
+import type { MonotonicClock } from '../clock.ts';
 import { systemErrorCode } from '../errors.ts';
 import { createRateLimit } from '../rate-limit.ts';
 
@@ -27,7 +27,7 @@ export interface HttpRefusalOptions {
   readonly name: string;
   readonly registry: Registry;
   readonly logger: Logger;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   /** When there are more, the one that asked nothing for the longest time goes. */
   readonly maxConnections: number;
 }

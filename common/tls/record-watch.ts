@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.ts';
+import type { MonotonicClock, Timer } from '../clock.ts';
 import type { Closeable } from '../lifecycle.ts';
 
 /** A TLS connection whose records are watched. */
@@ -55,11 +55,11 @@ const INTERVAL_MS = 100;
  * A record with a byte of data is not counted, however small it is.
  */
 export class RecordWatch implements Closeable {
-  readonly #clock: Clock;
+  readonly #clock: MonotonicClock;
   readonly #connections = new Set<Watched>();
   #timer: Timer | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: MonotonicClock) {
     this.#clock = clock;
   }
 

@@ -4,7 +4,7 @@ import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-j
 import type { Logger } from 'pino';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { type BudgetShare, peerShare } from '../../common/budget/shares.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { clientNetwork } from '../../common/ip-address.ts';
@@ -27,7 +27,7 @@ export interface GrpcListenerOptions {
   readonly identity: ServerIdentity;
   /** Adds the services. */
   readonly register: (server: Server) => void;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: Pick<ControlPlaneMetrics, 'handshakesRefused' | 'connectionsFailed'>;
   /** Pays for the connections; of the whole process when it is left out. */

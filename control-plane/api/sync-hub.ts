@@ -1,5 +1,5 @@
 import type { Histogram } from 'prom-client';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import { encodeDelta, encodeSnapshot } from './sync-messages.ts';
@@ -35,7 +35,7 @@ interface Subscriber {
 /** What the hub needs. */
 export interface SyncHubOptions {
   readonly view: MeshView;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly pushSeconds: Pick<Histogram, 'observe'>;
 }
 

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { WallClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { certificateName } from '../../common/pki/certificate-name.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
@@ -16,7 +16,7 @@ import { encodeBundle } from './stored-authority.ts';
 /** What changing the bundle takes. */
 export interface AddedRootsOptions {
   readonly authorities: AuthoritySource;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly logger: Logger;
 }
 

@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Clock, EpochMs } from '../../common/clock.ts';
+import type { WallClock, EpochMs } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
 import { issueLeaf } from '../../common/pki/leaf.ts';
@@ -27,7 +27,7 @@ import { renewIssuer } from './issuer-renewal.ts';
 /** What the authority needs. */
 export interface CertificateAuthorityOptions {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly logger: Logger;
   readonly trustDomain: string;
   /** Opened when it is not given. */

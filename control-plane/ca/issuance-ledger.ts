@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock, EpochMs } from '../../common/clock.ts';
+import type { WallClock, EpochMs } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { Compare, Store } from '../store/store.ts';
@@ -29,7 +29,7 @@ import { verifyChain, type ChainReport } from './verify-chain.ts';
 /** What the ledger needs. */
 export interface IssuanceLedgerOptions {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly logger: Logger;
   /** Entries stay for so long after their certificate has expired at least. */
   readonly renewAfterExpiryMs?: number;

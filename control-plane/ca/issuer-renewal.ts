@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { WallClock } from '../../common/clock.ts';
 import { createIssuer } from '../../common/pki/authority.ts';
 import type { Operation } from '../store/store.ts';
 import { CA_KEYS, type Authorities } from './authorities.ts';
@@ -11,7 +11,7 @@ import { encodeIssuer } from './stored-authority.ts';
 export interface IssuerRenewalOptions {
   readonly authorities: AuthoritySource;
   readonly trustDomain: string;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly logger: Logger;
 }
 

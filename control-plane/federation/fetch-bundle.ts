@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { request, type RequestOptions } from 'node:https';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { parseSpiffeBundle, type SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
 import { FederationError } from './federation-error.ts';
@@ -15,7 +15,7 @@ export interface FetchBundleOptions {
     readonly spiffeId: string;
     readonly roots: readonly X509Certificate[];
   };
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   /** Ends the attempt. */
   readonly signal?: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { readTextFile } from '../../common/config/text-file.ts';
 import { describeError } from '../../common/errors.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
@@ -15,7 +15,7 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** What following a file takes. */
 export interface ConfigFileOptions {
   readonly configs: Pick<MeshConfigStore, 'apply' | 'current'>;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
 }
 

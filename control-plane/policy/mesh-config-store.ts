@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { WallClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
@@ -67,7 +67,7 @@ export interface MeshConfigStore extends Closeable {
 export interface MeshConfigStoreOptions {
   readonly store: Store;
   readonly turns: Turns;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly logger: Logger;
 }
 

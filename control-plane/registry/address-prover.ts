@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
@@ -18,7 +18,7 @@ export interface AddressProverOptions {
   readonly view: Pick<MeshView, 'endpoints'>;
   readonly mayDial: (record: SidecarRecord, address: string) => boolean;
   readonly dialBack: DialBack;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
   readonly count: (outcome: (typeof DIAL_OUTCOMES)[number]) => void;

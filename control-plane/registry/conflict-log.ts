@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { MeshEndpoint } from './mesh-endpoint.ts';
 
@@ -11,7 +11,7 @@ export function createConflictLog({
   clock,
   logger,
 }: {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
 }): (was: MeshEndpoint | undefined, is: MeshEndpoint | undefined) => void {
   const mayLog = createRateLimit(clock, LOG_RATE);

@@ -1,7 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { secureContextOptions } from '../../common/pki/tls-options.ts';
@@ -26,7 +26,7 @@ export interface DialBackOptions {
   };
   readonly bundle: () => TrustBundle;
   readonly revocations: () => RevocationList;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
 }
 
 /** Includes the TCP and the TLS handshake; a SYN that is lost once is within it. */

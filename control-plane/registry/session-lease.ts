@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -17,7 +17,7 @@ const KEEP_ALIVE_MS = SESSION_TTL_MS / 3;
 /** What the lease needs. */
 export interface SessionLeaseOptions {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** The lease was lost, and what was bound to it has to be written again. */
   readonly onReplaced: () => void;

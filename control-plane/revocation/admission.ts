@@ -1,6 +1,6 @@
 import { RevocationList, serialOf, type JudgedCertificate } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { WallClock } from '../../common/clock.ts';
 import type { Compare, Store } from '../store/store.ts';
 import { RevocationError } from './revocation-error.ts';
 import { decodeRevocation, identityKey, revokedTokenKey, serialKey } from './revocation-record.ts';
@@ -26,7 +26,7 @@ const SECOND_MS = 1000;
  */
 export async function requireUnrevoked(
   { spiffeId, certificate, tokenId }: Applicant,
-  { store, clock }: { readonly store: Store; readonly clock: Clock },
+  { store, clock }: { readonly store: Store; readonly clock: WallClock },
 ): Promise<readonly Compare[]> {
   const keys = [
     identityKey(spiffeId),

@@ -1,4 +1,4 @@
-import type { Clock, EpochMs } from '../../common/clock.ts';
+import type { WallClock, EpochMs } from '../../common/clock.ts';
 import { CLOCK_SKEW_MS, MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
@@ -27,7 +27,7 @@ export interface RevocationsOptions {
   readonly store: Store;
   readonly ca: CertificateAuthority;
   readonly tokens: Tokens;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly turns: Turns;
 }
 

@@ -3,7 +3,7 @@ import { encodeBase36 } from '../../common/pki/base36.ts';
 import { formatJoinToken, parseJoinToken, type JoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
-import type { Clock, EpochMs } from '../../common/clock.ts';
+import type { WallClock, EpochMs } from '../../common/clock.ts';
 import type { Compare, Entry, Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
 import { judgeToken, proveToken, type TokenRoots } from './redemption.ts';
@@ -22,7 +22,7 @@ import { requireScope, type TokenScope } from './token-scope.ts';
 /** What the tokens need. */
 export interface TokensOptions {
   readonly store: Store;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly turns: Turns;
   /** Which roots tokens may pin now. */
   readonly roots: () => TokenRoots;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { MeshView } from './mesh-view.ts';
 
@@ -28,7 +28,7 @@ export const MAX_DEPARTED = 65_536;
  */
 export function rememberDeparted(
   view: MeshView,
-  clock: Clock,
+  clock: MonotonicClock,
   maxAddresses: number = MAX_DEPARTED,
 ): Departed {
   /** The one that went first comes first. */

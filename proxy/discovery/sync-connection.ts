@@ -1,5 +1,5 @@
 import { fullJitterMs } from '../../common/backoff.ts';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import { askedToWaitMs, type RpcError } from '../../common/rpc/rpc-error.ts';
 import type { SyncStream } from './sync-stream.ts';
 
@@ -39,7 +39,7 @@ export type ConnectionState =
 
 /** What a connection needs. */
 export interface SyncConnectionSettings {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly random: () => number;
   /** Opens a stream that reports to `answered` and `ended`. */
   readonly open: () => SyncStream;

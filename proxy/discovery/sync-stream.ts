@@ -1,5 +1,5 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { createChannel, type ChannelSettings } from '../../common/rpc/channel.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import {
@@ -18,7 +18,7 @@ export interface SyncStreamSettings {
   readonly onAnswered: (stream: SyncStream) => void;
   /** The last call, once, unless `close` was called before. */
   readonly onEnded: (stream: SyncStream, error: RpcError) => void;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
 }
 
 /** One connection with one Sync stream on it. */

@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import { splice } from '../relay/splice.ts';
@@ -10,7 +10,7 @@ import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What carrying a connection to a server outside takes. */
 export interface CarryOutsideDependencies extends OutsideDependencies {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
 }
 

@@ -1,5 +1,5 @@
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
@@ -20,7 +20,7 @@ export interface OutsideState extends OutsidePlace {
 
 /** What the conditions are found out with. */
 export interface ConditionsDependencies extends EgressRules {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly policies: Pick<PolicySource, 'mesh' | 'onChange'>;
   readonly source: Pick<IdentitySource, 'current'>;
 }

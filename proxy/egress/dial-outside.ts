@@ -5,7 +5,7 @@ import type { EgressDestination } from '../../common/authorization/egress.ts';
 import { BudgetError } from '../../common/budget/budget-error.ts';
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
@@ -35,7 +35,10 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export async function dialOutside(
   destination: EgressDestination,
-  { source, clock }: { readonly source: Pick<IdentitySource, 'current'>; readonly clock: Clock },
+  {
+    source,
+    clock,
+  }: { readonly source: Pick<IdentitySource, 'current'>; readonly clock: MonotonicClock },
   signal: AbortSignal,
 ): Promise<OutsideConnection> {
   const place = formatHostPort(destination.host, destination.port);
@@ -70,7 +73,7 @@ export async function dialOutside(
 
 async function connect(
   { host, port }: EgressDestination,
-  { place, clock, signal }: { place: string; clock: Clock; signal: AbortSignal },
+  { place, clock, signal }: { place: string; clock: MonotonicClock; signal: AbortSignal },
 ): Promise<net.Socket> {
   try {
     const target = { address: host, port, timeoutMs: CONNECT_TIMEOUT_MS, clock };

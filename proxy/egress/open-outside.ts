@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { EgressDestination, OutsidePlace } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
@@ -22,7 +22,7 @@ export interface OutsideDependencies extends EgressRules {
   readonly live: LiveConnections<EgressCut>;
   /** What is told to operators of the way to each place. */
   readonly conditions: Pick<EgressConditions, 'opened' | 'failed'>;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;

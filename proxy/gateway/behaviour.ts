@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { Source } from './accept/source.ts';
 import type { ConnectionActivity } from './connection-table.ts';
 import type { ListenerMetrics } from './metrics.ts';
@@ -30,7 +30,7 @@ export type RefuseConnection = (
 
 /** What behaviours need. */
 export interface BehaviourDependencies extends Services {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** The name of the listener in the file. */
   readonly name: string;

@@ -2,7 +2,7 @@ import type net from 'node:net';
 import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { CLIENTS_SHARE } from '../../common/budget/shares.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
@@ -35,7 +35,7 @@ export interface Door extends Closeable, Drainable {
 
 /** What a door needs. */
 export interface DoorDependencies {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
 }
 

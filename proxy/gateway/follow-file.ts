@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
@@ -10,7 +10,7 @@ import { watchFiles } from './watch-files.ts';
 
 /** What following a gateway's file takes. */
 export interface FollowOptions {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: Pick<GatewayMetrics, 'reloaded'>;
   /** The path of the gateway's file. */

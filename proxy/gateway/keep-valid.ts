@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { WallClock } from '../../common/clock.ts';
 import { allMistakes, ConfigError } from '../../common/config/config-error.ts';
 import type { LoadedListener } from './load.ts';
 import { findPlace } from './same-place.ts';
@@ -21,7 +21,7 @@ interface Expired {
  * @returns what throws ConfigError then
  */
 export function keepValid(
-  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  { clock, logger }: { readonly clock: WallClock; readonly logger: Logger },
   apply: Apply,
 ): Apply {
   let present: readonly LoadedListener[] = [];

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -51,7 +51,7 @@ export interface ConnectionOptions {
   readonly budget: MemoryBudget;
   /** On whose account bytes wait: the identity of the peer. */
   readonly owner?: string;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
 }
 
 /** How long a connection that we have ended waits for what is under way, and for the peer's FIN. */
@@ -68,7 +68,7 @@ export class Http2Connection implements StreamHost {
   readonly outbox: Outbox;
   readonly budget: MemoryBudget;
   readonly owner: string;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly #options: ConnectionOptions;
   readonly #streams: StreamTable;
   readonly #reader: FrameReader;

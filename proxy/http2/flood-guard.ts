@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 
 /** How many frames that carry nothing a peer may send. */
 export interface FloodLimits {
@@ -18,12 +18,12 @@ const EARNED_BY_DATA = 4;
  * connection.
  */
 export class FloodGuard {
-  readonly #clock: Clock;
+  readonly #clock: MonotonicClock;
   readonly #limits: FloodLimits;
   #tokens: number;
   #filledMs: number;
 
-  constructor(clock: Clock, limits: FloodLimits) {
+  constructor(clock: MonotonicClock, limits: FloodLimits) {
     this.#clock = clock;
     this.#limits = limits;
     this.#tokens = limits.burst;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { HeaderField } from './hpack/static-table.ts';
 import type { Holder, MemoryBudget } from './memory-budget.ts';
 import type { Outbox, Sender } from './outbox.ts';
@@ -50,7 +50,7 @@ export interface StreamHost {
   readonly budget: MemoryBudget;
   /** On whose account bytes wait. */
   readonly owner: string;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   /** Sends what windows and frame sizes allow of `chunk`, and says how many bytes that was. */
   transmit(stream: Http2Stream, chunk: Buffer, maxBytes: number): number;
   /** The stream is closed; `byReset` when frames of it may still be on their way here. */

@@ -4,7 +4,7 @@ import { BUDGET_REFUSALS, type BudgetRefusal } from '../../common/budget/budget-
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { PROCESS_PORTS } from '../../common/budget/ports.ts';
 import { createRefusalLine, type RefusalLine } from '../../common/budget/refusal-line.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
@@ -28,7 +28,7 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
   readonly self: SpiffeId;
   readonly policies: PolicySource;
   readonly resolveExposure: ResolveExposure;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: ProxyMetrics;
 }

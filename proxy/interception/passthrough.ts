@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { BudgetError } from '../../common/budget/budget-error.ts';
 import { APPLICATION_SHARE, PLAINTEXT_SHARE } from '../../common/budget/shares.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { Direction, ProxyMetrics } from '../metrics.ts';
@@ -24,7 +24,7 @@ export interface Passthrough {
 /** What passing a connection through takes. */
 export interface PassthroughDependencies {
   readonly flows: PlaintextFlows;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: Pick<
     ProxyMetrics,

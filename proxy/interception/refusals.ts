@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { Direction, ProxyMetrics } from '../metrics.ts';
 
 /** A captured connection that is not carried. */
@@ -20,7 +20,7 @@ const INTERVAL_MS = 1_000;
 
 /** Creates the book of refusals of one sidecar. */
 export function createRefusals(options: {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: Pick<ProxyMetrics, 'connectionFailed'>;
 }): Refuse {

@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics.ts';
 import type { Connected } from './connector.ts';
@@ -16,7 +16,7 @@ export interface CarryRequest {
 
 /** What carrying a connection takes. */
 export interface CarryDependencies {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;
@@ -70,7 +70,7 @@ function ignore(): void {}
 async function patiently(
   socket: net.Socket,
   connect: CarryRequest['connect'],
-  clock: Clock,
+  clock: MonotonicClock,
 ): Promise<Connected> {
   const giveUp = new AbortController();
   const onGone = (): void => giveUp.abort(GONE);

@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { DEPARTED_MS } from '../discovery/departed.ts';
@@ -11,7 +11,7 @@ import { dialTarget } from './connector.ts';
 export interface ClaimedPlacesOptions {
   readonly view: MeshView;
   readonly pool: Pick<TunnelPool, 'ready'>;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly guard: Pick<Guard, 'promise'>;
 }
 

@@ -1,5 +1,5 @@
 import { fullJitterMs } from '../../common/backoff.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 
 /** The first time aside is short: most failures are a restart, over in a second. */
 const EJECTION_BASE_MS = 1_000;
@@ -17,11 +17,11 @@ const MAX_EJECTED = 10_000;
  * doubles with each failure in a row, with full jitter). Keyed by instance id.
  */
 export class EndpointHealth {
-  readonly #clock: Clock;
+  readonly #clock: MonotonicClock;
   readonly #random: () => number;
   readonly #ejected = new Map<string, { failures: number; untilMs: number }>();
 
-  constructor({ clock, random = Math.random }: { clock: Clock; random?: () => number }) {
+  constructor({ clock, random = Math.random }: { clock: MonotonicClock; random?: () => number }) {
     this.#clock = clock;
     this.#random = random;
   }

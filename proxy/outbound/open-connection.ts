@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { HauberkError } from '../../common/errors.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ProxyMetrics } from '../metrics.ts';
@@ -14,7 +14,7 @@ import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What opening a connection takes. */
 export interface OpenConnectionDependencies extends ConnectorDependencies {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly metrics: ProxyMetrics;
   /** Our own trust domain: services are only looked for in it. */
   readonly trustDomain: string;

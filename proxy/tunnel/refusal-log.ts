@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { Direction, TunnelMetrics } from '../metrics.ts';
 import type { HandshakeRefusal } from './peer-check.ts';
@@ -25,13 +25,13 @@ interface Window {
 export class RefusalLog implements Closeable {
   readonly #windows = new Map<HandshakeRefusal, Window>();
   readonly #logger: Logger;
-  readonly #clock: Clock;
+  readonly #clock: MonotonicClock;
   readonly #metrics: TunnelMetrics;
   readonly #direction: Direction;
 
   constructor(options: {
     readonly logger: Logger;
-    readonly clock: Clock;
+    readonly clock: MonotonicClock;
     readonly metrics: TunnelMetrics;
     readonly direction: Direction;
   }) {

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import type { Clock, Timer, EpochMs } from '../../common/clock.ts';
+import type { MonotonicClock, Timer, EpochMs } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { countDataRecords } from '../../common/tls/data-records.ts';
 import type { RecordWatch } from '../../common/tls/record-watch.ts';
@@ -25,7 +25,7 @@ export interface TunnelConnectionOptions {
   readonly direction: Direction;
   readonly peer: SpiffeId;
   readonly expiresMs: EpochMs;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: TunnelMetrics;
   readonly limits: TunnelLimits;

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { Clock, EpochMs, MonotonicMs } from '../../common/clock.ts';
+import type { MonotonicClock, EpochMs, MonotonicMs } from '../../common/clock.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
 import type { IdentityChange, WorkloadIdentity } from '../identity/source.ts';
@@ -31,7 +31,7 @@ export interface IdentityMessage {
 export function toIdentityMessage(
   { privateKey, chain, bundle, received, lifetimeMs }: WorkloadIdentity,
   change: IdentityChange,
-  clock: Clock,
+  clock: MonotonicClock,
 ): IdentityMessage {
   const der = (certificates: readonly X509Certificate[]) => certificates.map(({ raw }) => raw);
   return {
@@ -54,7 +54,10 @@ export function toIdentityMessage(
 }
 
 /** Reads an identity. Throws WorkersError `worker-failed` when there is no certificate in it. */
-export function fromIdentityMessage(message: IdentityMessage, clock: Clock): WorkloadIdentity {
+export function fromIdentityMessage(
+  message: IdentityMessage,
+  clock: MonotonicClock,
+): WorkloadIdentity {
   const { bundle, receivedMs, receivedAgoMs, lifetimeMs } = message;
   const read = (certificates: readonly Uint8Array[]): X509Certificate[] =>
     certificates.map((der) => new X509Certificate(der));

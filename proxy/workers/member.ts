@@ -1,4 +1,4 @@
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { DrainOutcome } from '../../common/lifecycle.ts';
 import type { Traffic } from '../admin/report.ts';
 import { fromErrorMessage } from './error-message.ts';
@@ -87,7 +87,7 @@ export class Member {
   }
 
   /** Brings `families` and `traffic` up to date, when it answers in time. */
-  async refresh(clock: Clock, deadlineMs: number): Promise<void> {
+  async refresh(clock: MonotonicClock, deadlineMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = clock.after(deadlineMs, resolve);
     await Promise.race([this.ask('metrics'), promise]);

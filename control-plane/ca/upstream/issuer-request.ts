@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Clock } from '../../../common/clock.ts';
+import type { WallClock } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
 import { createIssuerCsr } from '../../../common/pki/csr.ts';
 import { certificateName } from '../../../common/pki/certificate-name.ts';
@@ -22,7 +22,7 @@ export interface IssuerRequestsOptions {
   readonly trustDomain: string;
   /** The issuer comes from files, which would replace whatever is installed. */
   readonly fromFiles: boolean;
-  readonly clock: Clock;
+  readonly clock: WallClock;
   readonly logger: Logger;
 }
 

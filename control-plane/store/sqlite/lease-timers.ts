@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../../common/clock.ts';
 import type { StoredLease } from './leases-table.ts';
 
 /** After a failure to delete the keys of an expired lease (a full disk, say). */
@@ -13,7 +13,7 @@ const HELD_UP_MS = 1000;
 
 /** What the timers work with. */
 export interface LeaseTimersOptions {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** Ends the lease in the database. */
   readonly end: (lease: string) => Promise<void>;

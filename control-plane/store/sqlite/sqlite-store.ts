@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from 'pino';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import {
   assertKey,
@@ -38,7 +38,7 @@ export interface SqliteStoreOptions {
   /** The database file; it and its directory are created when missing, for this user alone. */
   readonly path: string;
   /** Times the leases. */
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** How much of the past is kept for watches; default CHANGE_LOG_LIMITS. */
   readonly changeLogLimits?: ChangeLogLimits;

@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import { networksContain, type Network } from '../config/names.ts';
 import { peek } from './peek.ts';
 import { MAX_PROXY_HEADER_BYTES, readProxyHeader } from './proxy-header.ts';
@@ -22,7 +22,7 @@ export interface AcceptSource {
  */
 export function createAcceptSource(
   proxyProtocol: { readonly from: readonly Network[] } | undefined,
-  clock: Clock,
+  clock: MonotonicClock,
 ): AcceptSource {
   const isProxy = networksContain(proxyProtocol?.from ?? []);
   const read = async (socket: net.Socket): Promise<Source | undefined> => {

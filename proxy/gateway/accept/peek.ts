@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 
 /** What to do with the bytes that have come so far. */
 export type Decision<Value> =
@@ -12,7 +12,7 @@ export type PeekFailure = 'ended' | 'late' | 'too-long';
 
 /** How long, and how far, is looked. */
 export interface PeekBounds {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly timeoutMs: number;
   readonly maxBytes: number;
 }

@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import { Refused } from './refused.ts';
 
 /** What bounds the body of a request. */
 export interface BodyDeadline {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly requestSeconds: number;
   readonly body: Readable;
   /** All of it has come, whether anybody has read it or not; known in HTTP/1 only. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../../common/clock.ts';
 import { pump } from '../bridge.ts';
 import type { HttpRoute } from '../config/gateway-file.ts';
 import type { HttpLimits } from '../config/limits.ts';
@@ -12,7 +12,7 @@ import { wayOf, type WayDependencies } from './way.ts';
 export interface ForwardDependencies extends WayDependencies {
   readonly clients: ServiceClients;
   readonly limits: HttpLimits;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
 }
 
 /** Where a request leads, and who asks. */

@@ -1,6 +1,6 @@
 import type http from 'node:http';
 import type { Writable } from 'node:stream';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import { bodyDeadline } from './body-deadline.ts';
 import type { AnswerHead, Exchange } from './exchange.ts';
@@ -12,7 +12,7 @@ import { type IdleWatch, watchIdleness } from './stream-idle.ts';
 export interface Http1Parts {
   readonly request: http.IncomingMessage;
   readonly response: http.ServerResponse;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly limits: HttpLimits;
   /** Whether the connection ends after this answer. */
   readonly isClosing: () => boolean;

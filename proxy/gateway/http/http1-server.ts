@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
@@ -15,7 +15,7 @@ import { watchIdleness } from './stream-idle.ts';
 
 /** What to do with what clients say. */
 export interface Http1Events {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly limits: HttpLimits;
   /** Whether the connection, as it was handed over, is encrypted. */
   readonly scheme: 'http' | 'https';

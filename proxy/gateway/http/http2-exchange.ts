@@ -6,7 +6,7 @@ import {
   type ServerStreamResponseOptions,
 } from 'node:http2';
 import type { Writable } from 'node:stream';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import { bodyDeadline } from './body-deadline.ts';
 import type { AnswerHead, Exchange } from './exchange.ts';
@@ -28,7 +28,7 @@ function resetWithoutEnd(stream: Http2Stream): void {
 
 /** What can be done about a request whose client does not take what it is sent. */
 export interface StreamContext {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly limits: HttpLimits;
   /** Breaks the whole connection off. */
   readonly reset: () => void;

@@ -1,6 +1,6 @@
 import http2, { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
 import type { Exchange } from './exchange.ts';
@@ -12,7 +12,7 @@ import { readRequestHead } from './request-head.ts';
 
 /** What to do with what clients say. */
 export interface Http2Events {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly limits: HttpLimits;
   readonly scheme: 'http' | 'https';
   request(exchange: Exchange, socket: Duplex): void;

@@ -1,9 +1,9 @@
 import type { ServerHttp2Session } from 'node:http2';
-import type { Clock, Timer } from '../../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../../common/clock.ts';
 
 /** What becomes of a connection that carries nothing. */
 export interface UnusedOptions {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   /** How long it may carry no request. */
   readonly idleMs: number;
   /** Breaks the connection off. */

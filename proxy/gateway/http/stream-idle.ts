@@ -1,4 +1,4 @@
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 
 /** Is told of everything that moves. */
 export interface IdleWatch {
@@ -7,7 +7,7 @@ export interface IdleWatch {
 
 /** What is watched, and for how long nothing may move. */
 export interface IdleOptions {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   /** 0: for ever. */
   readonly idleMs: number;
   /** What is watched ends with it. */

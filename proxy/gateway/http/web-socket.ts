@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import { bridge, pump } from '../bridge.ts';
 import type { Exchange } from './exchange.ts';
 import { endToEnd, type Field, fieldsOf, rawOf } from './fields.ts';
@@ -18,7 +18,7 @@ export interface WebSocketOptions {
   /** What the client sent after its request. */
   readonly leftover: Buffer;
   readonly clients: ServiceClients;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly responseMs: number;
   /** For how long nothing may move; 0 for ever. */
   readonly idleSeconds: number;

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type net from 'node:net';
 import tls from 'node:tls';
-import type { Clock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
 import { Alerts, type AlertName } from '../../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../../common/tls/authority-names.ts';
@@ -41,7 +41,7 @@ export interface TerminationOptions {
   /** What is spoken inside; empty where that is the service's business. */
   readonly protocols: readonly string[];
   readonly refuse: RefuseConnection;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
 }
 
 /** A handshake takes two round trips; a client that is slower is not waited for. */
