@@ -59,6 +59,8 @@ const MAX_CONNECTIONS = 16_384;
 
 /** A fleet that comes back at once is let in; a host of it may have half of them. */
 const MAX_PENDING_HANDSHAKES = 4_096;
+/** Of the descriptors for connections. */
+const PENDING_FRACTION = 1 / 4;
 
 /** A client that says nothing by then is only holding a socket. */
 const HANDSHAKE_TIMEOUT_MS = 5_000;
@@ -131,7 +133,9 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     logger.warn({ event: 'handshake-refused', reason, client }, sentence);
   };
   metrics.connectionsFailed.inc({ reason: 'record-flood' }, 0);
-  const pending = new PendingHandshakes<undefined>(MAX_PENDING_HANDSHAKES);
+  // Those that say nothing must not hold every descriptor until they are dropped.
+  const affordable = Math.max(Math.floor(descriptors.capacity * PENDING_FRACTION), 4);
+  const pending = new PendingHandshakes<undefined>(Math.min(MAX_PENDING_HANDSHAKES, affordable));
   const records = new RecordWatch(clock);
   const knock = async (raw: Socket): Promise<void> => {
     raw.on('error', ignore);

@@ -3,6 +3,7 @@
  * they can. It lives and answers; sidecars stay connected and new ones join; when they are gone everything is
  * as before.
  */
+import net from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import test from 'ava';
 import { eventually } from '../helpers/deadline.ts';
@@ -59,6 +60,7 @@ for (const [descriptors, greedy, isTooMany] of [
       const port = controlPlane.grpcPort;
       const stolen = await stolenCredentials(thief.stateDirectory);
       const ofThief = await hoardTls(t, greedy, { ...stolen, port });
+      const silent = { port, host: '127.0.0.1', localAddress: '127.0.0.8' };
       const stranger = { ...hboneOptionsOf(undefined), localAddress: '127.0.0.9', port };
       const ofStranger = await hoardTls(t, Math.floor(greedy / 2), stranger);
 
@@ -68,12 +70,14 @@ for (const [descriptors, greedy, isTooMany] of [
       for (const path of ['/healthz', '/readyz', '/healthz/ready', '/metrics']) {
         t.is((await fetch(`http://127.0.0.1:${controlPlane.httpPort}${path}`)).status, 200, path);
       }
+      const sayNothing = Array.from({ length: greedy }, () => net.connect(silent));
+      for (const socket of sayNothing) socket.on('error', () => {}).resume();
       const late = await mesh.sidecar({ service: 'late' });
       t.is((await late.metrics()).sum('hauberk_control_plane_connected'), 1);
       t.is((await thief.metrics()).sum('hauberk_control_plane_connected'), 1, 'it stayed');
       t.is((await mesh.admin(['status'])).code, 0);
 
-      for (const socket of [...ofThief, ...ofStranger]) socket.destroy();
+      for (const socket of [...ofThief, ...ofStranger, ...sayNothing]) socket.destroy();
       await eventually(
         'everything is back',
         async () => ((await used()) <= idle + 4 ? true : undefined),
