@@ -102,7 +102,7 @@ function policyOf(place: OutsidePlace, { policies }: Room): EgressDestination | 
 }
 
 function doorsOf({ room, connector, registry }: EdgeOptions): DoorsOptions {
-  const { clock, logger, metrics } = room;
+  const { clock, logger, guard, metrics } = room;
   const { trustDomain, namespace } = room.config;
   const mayLog = createRateLimit(clock, FAILURE_LOG_RATE);
   const live = new LiveConnections<EgressCut>(room.policies);
@@ -115,6 +115,7 @@ function doorsOf({ room, connector, registry }: EdgeOptions): DoorsOptions {
   return {
     clock,
     logger,
+    guard,
     namespace,
     metrics: createGatewayMetrics(registry),
     carry: (socket, target) => carry(socket, request(target), dependencies),

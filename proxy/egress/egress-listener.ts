@@ -1,5 +1,6 @@
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { Guard } from '../../common/guard.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import { carryOutside, type CarryOutsideDependencies } from './carry-outside.ts';
@@ -11,6 +12,11 @@ export interface EgressListener {
   readonly place: OutsidePlace;
 }
 
+/** What an egress listener needs. */
+export interface EgressListenerDependencies extends CarryOutsideDependencies {
+  readonly guard: Guard;
+}
+
 /**
  * Listens for the application's plaintext connections to one server outside and carries each in TLS.
  *
@@ -18,15 +24,16 @@ export interface EgressListener {
  */
 export async function listenEgress(
   { listen: { host, port }, place }: EgressListener,
-  dependencies: CarryOutsideDependencies,
+  dependencies: EgressListenerDependencies,
 ): Promise<PlaintextListener> {
-  const { logger, metrics } = dependencies;
+  const { logger, guard, metrics } = dependencies;
   const peer = outsidePeer(place);
   const announcement = (at: string): string => `${peer} is at ${at}`;
   const onRefused = (reason: string): void => metrics.connectionFailed('outbound', peer, reason);
   const budgeted = { share: APPLICATION_SHARE, onRefused };
+  const guarded = { guard, where: 'egress', fields: { peer } } as const;
   return await listenPlaintext(
-    { name: 'egress', host, port, logger, announcement, fields: { peer }, ...budgeted },
+    { name: 'egress', host, port, logger, announcement, ...budgeted, ...guarded },
     (socket) => carryOutside(socket, place, dependencies),
   );
 }

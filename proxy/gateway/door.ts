@@ -4,6 +4,7 @@ import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { CLIENTS_SHARE } from '../../common/budget/shares.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
@@ -37,12 +38,13 @@ export interface Door extends Closeable, Drainable {
 export interface DoorDependencies {
   readonly clock: MonotonicClock;
   readonly logger: Logger;
+  readonly guard: Guard;
 }
 
 /** Opens a listener. Throws ListenError. */
 export async function openDoor(
   first: DoorRules,
-  { clock, logger }: DoorDependencies,
+  { clock, logger, guard }: DoorDependencies,
 ): Promise<Door> {
   let rules: DoorRules & { readonly acceptSource: AcceptSource };
   const change = (next: DoorRules): void => {
@@ -78,8 +80,9 @@ export async function openDoor(
     const announcement = (at: string): string => `${rules.config.name} is at ${at}`;
     const onRefused = (): void => rules.metrics.refused('descriptors');
     const budgeted = { share: CLIENTS_SHARE, onRefused };
+    const guarded = { guard, where: 'gateway' } as const;
     return await listenPlaintext(
-      { name, ...listen, port, logger, announcement, ...budgeted },
+      { name, ...listen, port, logger, announcement, ...budgeted, ...guarded },
       serve,
     );
   };
@@ -105,7 +108,10 @@ export async function openDoor(
       listener = await listenAt(before.address);
       hasPort = true;
       former.add(before);
-      void before.idle().then(() => former.delete(before));
+      guard.promise(
+        'gateway',
+        before.idle().then(() => former.delete(before)),
+      );
     },
     refuse() {
       listener.refuse();

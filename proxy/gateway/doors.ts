@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { Behaviour } from './behaviour.ts';
 import { createBehaviour } from './create-behaviour.ts';
@@ -17,6 +18,7 @@ import { findPlace, overlap } from './same-place.ts';
 export interface DoorsOptions extends Services {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Guard;
   readonly metrics: GatewayMetrics;
   /** For services that the file names without one. */
   readonly namespace: string;
@@ -144,7 +146,8 @@ class OpenDoors implements Doors {
   #retire(door: Door): void {
     this.#retired.add(door);
     door.refuse();
-    void door.idle().then(() => this.#retired.delete(door));
+    const idle = door.idle().then(() => this.#retired.delete(door));
+    this.#options.guard.promise('gateway', idle);
   }
 
   #rules(loaded: LoadedListener): DoorRules {

@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { PLAINTEXT_SHARE } from '../../common/budget/shares.ts';
+import type { Guard } from '../../common/guard.ts';
 import { canonicalAddress } from '../../common/ip-address.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
@@ -21,6 +22,7 @@ export interface InboundCaptureDependencies
   extends PassthroughDependencies, Omit<PlaintextInput, 'destination'> {
   readonly findDestination: FindOriginalDestination;
   readonly refuse: Refuse;
+  readonly guard: Guard;
   /** What is let in is judged again when they change. */
   readonly policies: PolicySource;
 }
@@ -38,13 +40,14 @@ export async function listenInboundCapture(
   const { address: host, port } = listen;
   const live = new LiveConnections<PlaintextRefusal>(dependencies.policies);
   const announcement = (at: string): string => `plaintext that comes in is captured on ${at}`;
-  const { logger, metrics } = dependencies;
+  const { logger, guard, metrics } = dependencies;
   const onRefused = (reason: string): void => {
     metrics.connectionFailed('inbound', 'unknown', reason);
   };
   const budgeted = { share: PLAINTEXT_SHARE, onRefused };
+  const guarded = { guard, where: 'inbound' } as const;
   return await listenPlaintext(
-    { name: 'inbound', host, port, logger, announcement, ...budgeted },
+    { name: 'inbound', host, port, logger, announcement, ...budgeted, ...guarded },
     (socket) => serve(socket, live, dependencies),
   );
 }

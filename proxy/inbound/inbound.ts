@@ -6,6 +6,7 @@ import { PROCESS_PORTS } from '../../common/budget/ports.ts';
 import { createRefusalLine, type RefusalLine } from '../../common/budget/refusal-line.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
+import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
@@ -30,6 +31,7 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
   readonly resolveExposure: ResolveExposure;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
+  readonly guard: Guard;
   readonly metrics: ProxyMetrics;
 }
 
@@ -45,9 +47,10 @@ const MAX_LOGGED = 256;
  * reason in the log and in a metric; the peer sees the status alone.
  *
  * A stream that was let in is judged again whenever the policy changes, and cut when it may not go on.
+ * One that a mistake of the program ends is refused or reset, and its connection to the application too.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
-  const { clock, logger, policies } = dependencies;
+  const { clock, logger, guard, policies } = dependencies;
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
   const door = {
     ...dependencies,
@@ -56,7 +59,14 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
     live: new LiveConnections<DenialReason>(policies),
     mayLog: createRateLimit(clock, LOG_RATE),
   };
-  return (stream) => void serve(stream, door);
+  return (stream) => {
+    const held = new DisposableStack();
+    guard.run(
+      'inbound',
+      () => serve(stream, held, door),
+      () => held.dispose(),
+    );
+  };
 }
 
 interface Door extends InboundDependencies {
@@ -66,8 +76,10 @@ interface Door extends InboundDependencies {
   readonly budgetLine: RefusalLine;
 }
 
-async function serve(stream: IncomingStream, door: Door): Promise<void> {
+/** `held` lets go of all that the stream has, where this rejects. */
+async function serve(stream: IncomingStream, held: DisposableStack, door: Door): Promise<void> {
   const { clock, metrics } = door;
+  held.defer(() => stream.refuse(503));
   const peer = stream.peer.uri;
   const decide = (current: Policies): Admission => {
     const { self, resolveExposure } = door;
@@ -86,6 +98,7 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
   let socket: net.Socket;
   try {
     socket = await connectToApp(first.target, clock, stream.signal);
+    held.adopt(socket, resetSocket);
     socket.once('close', claim.release);
   } catch (error) {
     claim.release();
@@ -109,6 +122,8 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
   noteAudited(stream, door, admission);
   metrics.connected('inbound', (clock.monotonicMs() - startedMs) / 1000);
   const connection = metrics.connectionOpened('inbound', peer, authorityOf(stream));
+  const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
+  held.defer(() => connection.closed('app-reset', seconds()));
   let cut = false;
   const leave = door.live.add({
     judge: () => mayGoOn(stream, admission.port, door),
@@ -119,11 +134,14 @@ async function serve(stream: IncomingStream, door: Door): Promise<void> {
       resetSocket(socket);
     },
   });
-  const outcome = await stream.accept().relay(socket, connection.counters);
+  held.defer(leave);
+  const accepted = stream.accept();
+  held.adopt(accepted, () => accepted.reset());
+  const outcome = await accepted.relay(socket, connection.counters);
   leave();
   // The relay leaves it open for another try, which only the side that dialled can make.
   if (outcome === 'untouched') resetSocket(socket);
-  connection.closed(cut ? 'denied' : outcome, (clock.monotonicMs() - startedMs) / 1000);
+  connection.closed(cut ? 'denied' : outcome, seconds());
 }
 
 function mayGoOn(

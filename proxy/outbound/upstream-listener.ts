@@ -1,4 +1,5 @@
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
+import type { Guard } from '../../common/guard.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
@@ -15,6 +16,7 @@ export interface Upstream {
 export interface UpstreamDependencies extends ConnectorDependencies, CarryDependencies {
   /** Our own trust domain: services are only looked for in it. */
   readonly trustDomain: string;
+  readonly guard: Guard;
 }
 
 /**
@@ -27,7 +29,7 @@ export async function listenUpstream(
   { listen, target }: Upstream,
   dependencies: UpstreamDependencies,
 ): Promise<PlaintextListener> {
-  const { logger, metrics, trustDomain } = dependencies;
+  const { logger, guard, metrics, trustDomain } = dependencies;
   const { namespace, service } = target;
   const request = {
     peer: spiffeId({ trustDomain, namespace, service }).uri,
@@ -39,8 +41,9 @@ export async function listenUpstream(
     metrics.connectionFailed('outbound', request.peer, reason);
   };
   const budgeted = { share: APPLICATION_SHARE, onRefused };
+  const guarded = { guard, where: 'outbound', fields: { service } } as const;
   return await listenPlaintext(
-    { name: 'upstream', host, port, logger, announcement, fields: { service }, ...budgeted },
+    { name: 'upstream', host, port, logger, announcement, ...budgeted, ...guarded },
     (socket) => carry(socket, request, dependencies),
   );
 }

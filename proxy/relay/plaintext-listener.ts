@@ -11,6 +11,7 @@ import { createRefusalLine } from '../../common/budget/refusal-line.ts';
 import type { BudgetShare } from '../../common/budget/shares.ts';
 import { systemClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
+import type { Guard, Guarded } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, listen, type ListenTarget } from '../../common/listen.ts';
 import { resetSocket } from './reset-socket.ts';
@@ -26,6 +27,9 @@ export interface PlaintextListener extends Closeable, Drainable {
 /** What a listener needs. */
 export interface PlaintextListenerOptions extends ListenTarget {
   readonly logger: Logger;
+  readonly guard: Guard;
+  /** What the guard calls it. */
+  readonly where: Guarded;
   /** What is said when it listens, at that address and port. */
   readonly announcement: (at: string) => string;
   /** What is logged with that. */
@@ -40,15 +44,16 @@ export interface PlaintextListenerOptions extends ListenTarget {
 
 /**
  * Listens for plaintext connections and hands each, half-open capable and unread, to `serve`, which
- * owns it until its promise resolves, and never rejects. One that there is no descriptor for is reset.
+ * owns it until its promise resolves. One that there is no descriptor for is reset, and so is one whose
+ * promise rejects, which is a mistake of the program and for the guard.
  *
  * Throws ListenError when it cannot listen.
  */
 export async function listenPlaintext(
-  { logger, announcement, fields, share, onRefused, ...options }: PlaintextListenerOptions,
+  { logger, guard, where, announcement, fields, share, ...options }: PlaintextListenerOptions,
   serve: (socket: net.Socket) => Promise<void>,
 ): Promise<PlaintextListener> {
-  const { descriptors = PROCESS_DESCRIPTORS, ...target } = options;
+  const { onRefused, descriptors = PROCESS_DESCRIPTORS, ...target } = options;
   let { name } = target;
   const sockets = new Map<net.Socket, Promise<void>>();
   const line = createRefusalLine(systemClock, logger);
@@ -59,17 +64,31 @@ export async function listenPlaintext(
     const sentence = `refused a connection to the ${name} port: ${why}`;
     line(reason, { event: 'descriptors-used-up', listener: name, sentence });
   };
+  const served = async (socket: net.Socket): Promise<void> => {
+    try {
+      await serve(socket);
+    } catch (error) {
+      guard.report(where, error);
+      resetSocket(socket);
+    }
+  };
+  const admit = (socket: net.Socket): void => {
+    // An error is followed by 'close', where whoever serves it notices.
+    socket.on('error', () => {});
+    const denied = descriptors.take(share);
+    if (denied !== undefined) return refuseConnection(socket, denied);
+    descriptors.charge(socket, share);
+    const ended = served(socket).finally(() => sockets.delete(socket));
+    sockets.set(socket, ended);
+  };
   const server = net.createServer(
     { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
-    (socket) => {
-      // An error is followed by 'close', where whoever serves it notices.
-      socket.on('error', () => {});
-      const denied = descriptors.take(share);
-      if (denied !== undefined) return refuseConnection(socket, denied);
-      descriptors.charge(socket, share);
-      const served = serve(socket).finally(() => sockets.delete(socket));
-      sockets.set(socket, served);
-    },
+    (socket) =>
+      guard.run(
+        where,
+        () => admit(socket),
+        () => resetSocket(socket),
+      ),
   );
   // Workers take what the system deals out: handing on each of many short connections would cost more.
   const { address, port } = await listen(server, { ...target, shared: cluster.isWorker });

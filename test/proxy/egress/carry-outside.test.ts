@@ -11,6 +11,7 @@ import {
 } from '../../../common/authorization/egress.ts';
 import { momentOf } from '../../../common/dates.ts';
 import { systemClock, type Clock } from '../../../common/clock.ts';
+import { createGuard } from '../../../common/guard.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
 import { createProxyMetrics } from '../../../proxy/metrics.ts';
@@ -77,6 +78,7 @@ async function door(
     {
       clock,
       logger: recorder.logger,
+      guard: createGuard({ clock, logger: recorder.logger }),
       mayLog: () => true,
       metrics: createProxyMetrics(registry),
       self: web.spiffeId,

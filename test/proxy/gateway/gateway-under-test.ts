@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Registry } from 'prom-client';
 import type { OutsidePlace } from '../../../common/authorization/egress.ts';
 import { type Clock, systemClock } from '../../../common/clock.ts';
+import { createGuard } from '../../../common/guard.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import type { HostOutside, OpenOutside } from '../../../proxy/gateway/service.ts';
 import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
@@ -81,6 +82,7 @@ export async function openGatewayUnderTest(
   const gateway = await openGateway({
     clock,
     logger: log.logger,
+    guard: createGuard({ clock, logger: log.logger }),
     metrics: createGatewayMetrics(registry),
     file,
     namespace: 'default',

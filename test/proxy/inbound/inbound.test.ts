@@ -5,6 +5,7 @@ import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import { Registry } from 'prom-client';
 import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
 import { systemClock } from '../../../common/clock.ts';
+import { createGuard } from '../../../common/guard.ts';
 import { adminId, spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createExposure } from '../../../proxy/inbound/exposure.ts';
 import { createInbound } from '../../../proxy/inbound/inbound.ts';
@@ -14,11 +15,14 @@ import { localAllowances } from '../../../proxy/policy/local-allowances.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import type { RelayOutcome } from '../../../proxy/relay/relay.ts';
 import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
+import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
 
 const self = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
 const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
+
+const MISTAKE = new Error('a mistake of the program');
 
 /** An inbound side whose port 8080 leads to the given local port, and what it did with a stream. */
 function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
@@ -29,7 +33,10 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
     ports: [{ port: 8080, target: { address: '127.0.0.1', port: appPort } }],
     anyPort: false,
     isReserved: () => false,
-    localFor: (address) => (address === '10.0.0.7' ? address : undefined),
+    localFor(address) {
+      if (address === '10.0.0.66') throw MISTAKE;
+      return address === '10.0.0.7' ? address : undefined;
+    },
   });
   const allow = [{ port: 2379, service: 'client', namespace: undefined }];
   const policies = createPolicySource(
@@ -37,11 +44,15 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
     localPolicy(localAllowances({ allow, namespace: 'shop' })),
   );
   if (mesh !== undefined) policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS });
-  const dependencies = { self, policies, resolveExposure, clock: systemClock, logger, metrics };
+  const clock = systemClock;
+  const guard = createGuard({ clock, logger });
+  const dependencies = { self, policies, resolveExposure, clock, logger, guard, metrics };
   const handle = createInbound(dependencies);
   return {
     policies,
     of,
+    handle,
+    errors: () => guard.counts().get('inbound'),
     refusals: () => of('stream-refused'),
     failed: async () => parseMetrics(await registry.metrics()),
     /** Resolves with the status, or with the application's socket when it was accepted. */
@@ -161,3 +172,40 @@ test('a policy that changes while the application takes its time is heeded', asy
   const [error] = (await once(accepted.resume(), 'error')) as [NodeJS.ErrnoException];
   t.is(error.code, 'ECONNRESET');
 });
+
+test('a mistake before the decision is counted, and the stream refused with 503', async (t) => {
+  const inbound = inboundTo(1);
+  t.is(await inbound.open({ authority: '10.0.0.66:8080' }), 503);
+  t.is(inbound.errors(), 1);
+});
+
+for (const [how, relay] of [
+  ['rejects', () => Promise.reject(MISTAKE)],
+  [
+    'throws',
+    () => {
+      throw MISTAKE;
+    },
+  ],
+] as const) {
+  test(`a relay that ${how} is counted, and stream and application are reset`, async (t) => {
+    const { app, port } = await listeningApp(t);
+    const inbound = inboundTo(port);
+    const connected = once(app, 'connection') as Promise<[net.Socket]>;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    inbound.handle({
+      peer: web,
+      authority: '10.0.0.7:8080',
+      signal: new AbortController().signal,
+      accept: () => ({ relay, reset: resolve }),
+      refuse: () => {},
+    });
+    const [accepted] = await connected;
+    const [error] = (await once(accepted.resume(), 'error')) as [NodeJS.ErrnoException];
+    t.is(error.code, 'ECONNRESET');
+    await within('the stream is reset', promise);
+    t.is(inbound.errors(), 1);
+    const metrics = await inbound.failed();
+    t.is(metrics.sum('hauberk_connections_open', { direction: 'inbound' }), 0);
+  });
+}
