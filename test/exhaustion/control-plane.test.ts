@@ -13,6 +13,7 @@ import type { Scope } from '../helpers/scope.ts';
 import { withDescriptors } from './limits.ts';
 
 const EVERYTHING_IS_BACK_MS = 5_000;
+const AT_ONCE = 2;
 const SHARE = { reason: 'peer-limit' };
 
 /** Connections over TLS that say nothing more; resolves when each is open or was ended. */
@@ -22,8 +23,9 @@ async function hoardTls(
   options: ConnectionOptions,
 ): Promise<readonly TLSSocket[]> {
   const sockets: TLSSocket[] = [];
-  for (let opened = 0; opened < count; opened += 20) {
-    const batch = Array.from({ length: Math.min(20, count - opened) }, () => {
+  // A few at once: handshakes under way are bounded as well.
+  for (let opened = 0; opened < count; opened += AT_ONCE) {
+    const batch = Array.from({ length: Math.min(AT_ONCE, count - opened) }, () => {
       const socket = connect(options);
       socket.on('error', () => {});
       scope.teardown(() => socket.destroy());

@@ -34,7 +34,11 @@ await runScenario(async (scope): Promise<ReadOnlyResult> => {
   const stateDirectory = path.join(mesh.directory, 'state');
   mkdirSync(stateDirectory);
   mount(`-t tmpfs -o size=1m,mode=0700 tmpfs ${stateDirectory}`);
-  scope.teardown(() => spawnSync('umount', ['--lazy', stateDirectory]));
+  scope.teardown(() => {
+    for (const _ of ['the one that can be read', 'the one below']) {
+      spawnSync('umount', ['--lazy', stateDirectory]);
+    }
+  });
   const api = await mesh.sidecar({
     service: 'api',
     expose: [`8080=127.0.0.1:${app.port}`],
@@ -46,7 +50,9 @@ await runScenario(async (scope): Promise<ReadOnlyResult> => {
   const load = startHttpLoad(scope, { port, concurrency: 2, keepAlive: false, paceMs: 20 });
   await load.more(10);
 
-  mount(`-o remount,ro ${stateDirectory}`);
+  // Over the other: what is open there for writing would not let it become read-only.
+  mount(`--bind ${stateDirectory} ${stateDirectory}`);
+  mount(`-o remount,bind,ro ${stateDirectory}`);
   await api.process.logged('renewed');
   await load.more(50);
   const statuses = await Promise.all(
