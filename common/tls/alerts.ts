@@ -28,6 +28,12 @@ const RECORDS_BEFORE = 2;
 /** A peer that hears the alert ends the connection; for one that doesn't, nothing is gained by waiting. */
 const LINGER_MS = 500;
 
+/**
+ * Connections that are told why at the same time. Who minds the alert is gone in a round trip; those that do
+ * not must not hold what handshakes are charged to, and beyond these a connection just ends.
+ */
+const MAX_LINGERING = 16;
+
 /** What ending a connection with an alert takes. */
 export interface AlertsOptions {
   /** Makes the handshakes. */
@@ -55,6 +61,7 @@ export interface RefusedConnection {
 export class Alerts {
   readonly #options: AlertsOptions;
   readonly #secrets = new WeakMap<TLSSocket, Buffer>();
+  #lingering = 0;
 
   constructor(options: AlertsOptions) {
     this.#options = options;
@@ -74,7 +81,7 @@ export class Alerts {
   refuse({ secured, raw }: RefusedConnection, alert: AlertName): void {
     const secret = this.#secrets.get(secured);
     this.#secrets.delete(secured);
-    if (secret === undefined || raw.destroyed) {
+    if (secret === undefined || raw.destroyed || this.#lingering >= MAX_LINGERING) {
       raw.destroy();
       return;
     }
@@ -85,7 +92,11 @@ export class Alerts {
     const end = (): void => void raw.destroy();
     records.add({ raw, secured, dataRecords: () => 0, exact: true, onFlood: end });
     const timer = clock.after(LINGER_MS, end);
-    raw.once('close', () => timer.cancel());
+    this.#lingering += 1;
+    raw.once('close', () => {
+      this.#lingering -= 1;
+      timer.cancel();
+    });
     // The tickets leave when OpenSSL has returned from here.
     setImmediate(() => {
       const bytes = encodeAlert(key, alert);
