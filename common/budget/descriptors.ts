@@ -132,6 +132,22 @@ export class DescriptorBudget {
     this.#shares.give(share);
   }
 
+  /**
+   * Opens the socket that a descriptor was taken for. It is given back when that closes, and when it cannot be
+   * opened, which this throws.
+   */
+  open<Socket extends DescriptorHolder>(share: BudgetShare, open: () => Socket): Socket {
+    let socket: Socket;
+    try {
+      socket = open();
+    } catch (error) {
+      this.give(share);
+      throw error;
+    }
+    this.charge(socket, share);
+    return socket;
+  }
+
   /** Gives a descriptor that was taken back when the socket that has it closes. */
   charge(socket: DescriptorHolder, share: BudgetShare): void {
     socket.once('close', () => this.give(share));

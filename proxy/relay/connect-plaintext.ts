@@ -44,10 +44,11 @@ export async function connectPlaintext(
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   };
-  const socket = sharedRead
-    ? connectWithSharedRead((onread) => net.connect({ ...options, onread }).pause())
-    : net.connect(options);
-  if (share !== undefined) PROCESS_DESCRIPTORS.charge(socket, share);
+  const open = (): net.Socket =>
+    sharedRead
+      ? connectWithSharedRead((onread) => net.connect({ ...options, onread }).pause())
+      : net.connect(options);
+  const socket = share === undefined ? open() : PROCESS_DESCRIPTORS.open(share, open);
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });
   const sentence = `${address} did not accept a connection in ${timeoutMs} ms`;

@@ -61,8 +61,7 @@ export function createDial(options: DialOptions): Dial {
     if (PROCESS_DESCRIPTORS.take(TUNNELS_SHARE) !== undefined) throw noDescriptorError(target);
     const identity = source.current();
     const startedMs = clock.monotonicMs();
-    const socket = openSocket(target, identity);
-    PROCESS_DESCRIPTORS.charge(socket, TUNNELS_SHARE);
+    const socket = PROCESS_DESCRIPTORS.open(TUNNELS_SHARE, () => openSocket(target, identity));
     let tunnel: ClientTunnel | undefined;
     const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
     interrupted.catch(ignore);

@@ -101,3 +101,21 @@ test('a program does not start with fewer than it is of any use with, and says w
   t.is(error?.message, 'this process may open 63 files and connections, and needs at least 64');
   t.regex(String((error as { hint?: string }).hint), /ulimit -n/);
 });
+
+test('a socket that cannot be opened holds nothing, and one that was opened until it closes', (t) => {
+  const budget = budgetOf(1_024);
+  t.is(budget.take(TUNNELS_SHARE), undefined);
+  const refusal = new RangeError('expected a port');
+  const thrown = t.throws(() => {
+    budget.open(TUNNELS_SHARE, (): EventEmitter => {
+      throw refusal;
+    });
+  });
+  t.is(thrown, refusal);
+  t.is(budget.used, 0);
+  t.is(budget.take(TUNNELS_SHARE), undefined);
+  const socket = budget.open(TUNNELS_SHARE, () => new EventEmitter());
+  t.is(budget.used, 1);
+  socket.emit('close');
+  t.is(budget.used, 0);
+});

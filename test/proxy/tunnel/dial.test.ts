@@ -3,6 +3,8 @@ import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TlsOptions } from 'node:tls';
+import { PROCESS_DESCRIPTORS } from '../../../common/budget/descriptors.ts';
+import { TUNNELS_SHARE } from '../../../common/budget/shares.ts';
 import { toPem } from '../../../common/pki/pem.ts';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
@@ -206,3 +208,20 @@ test('a peer that stops answering PINGs loses its tunnel', async (t) => {
   t.is(await sample(web.registry, 'hauberk_tunnels_closed_total', labels), 1);
   t.deepEqual(clock.pending, []);
 });
+
+test.serial(
+  'dials with a certificate that no context can be made of hold no descriptor',
+  async (t) => {
+    const authority = createTestAuthority();
+    const identity = createIdentity(authority, 'web');
+    const { privateKey } = authority.workload('shop', 'other');
+    identity.set({ ...identity.current(), privateKey }, 'leaf');
+    const web = createEngine(t, identity);
+    const held = PROCESS_DESCRIPTORS.heldBy(TUNNELS_SHARE);
+    const target = targetOf({ port: 1 }, createIdentity(authority, 'api'));
+    for (let tries = 0; tries < 10; tries += 1) {
+      await t.throwsAsync(web.dial(target), { message: /key values mismatch/ });
+    }
+    t.is(PROCESS_DESCRIPTORS.heldBy(TUNNELS_SHARE), held);
+  },
+);
