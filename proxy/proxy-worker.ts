@@ -7,6 +7,7 @@ import { createGuard, guardedClock, type Guard } from '../common/guard.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { registerInternalErrors } from '../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../common/metrics/process-metrics.ts';
+import { repeat } from '../common/repeat.ts';
 import { settleWhenQuiet } from '../common/settle.ts';
 import { SOFTWARE_VERSION } from '../common/version.ts';
 import type { Traffic } from './admin/report.ts';
@@ -112,11 +113,13 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     return path;
   }
 
-  function reportTraffic(carrier: DataPath, last?: Traffic): void {
-    clock.after(TRAFFIC_INTERVAL_MS, () => {
+  function reportTraffic(carrier: DataPath): void {
+    let last: Traffic | undefined;
+    repeat(clock, TRAFFIC_INTERVAL_MS, async () => {
       const traffic = carrier.traffic();
-      if (!isDeepStrictEqual(traffic, last)) void tell({ kind: 'traffic', traffic });
-      reportTraffic(carrier, traffic);
+      if (isDeepStrictEqual(traffic, last)) return;
+      await tell({ kind: 'traffic', traffic });
+      last = traffic;
     });
   }
 

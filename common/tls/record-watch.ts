@@ -85,9 +85,9 @@ export class RecordWatch implements Closeable {
 
   #schedule(): Timer {
     return this.#clock.after(INTERVAL_MS, () => {
+      this.#timer = this.#connections.size === 0 ? undefined : this.#schedule();
       const nowMs = this.#clock.monotonicMs();
       for (const connection of this.#connections) this.#look(connection, nowMs);
-      this.#timer = this.#connections.size === 0 ? undefined : this.#schedule();
     });
   }
 

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { repeat } from '../../common/repeat.ts';
 import { StoreError } from './store-error.ts';
 import type { Store } from './store.ts';
 
@@ -33,7 +34,6 @@ const PROBE_KEY = 'write-probe';
 export function watchWrites(store: Store, options: WritableStoreOptions): WritableStore {
   const { clock, logger, probe } = options;
   let problem: string | undefined;
-  let timer: Timer | undefined;
   let closed = false;
   const failed = (error: unknown): void => {
     const sentence = describeError(error);
@@ -67,12 +67,8 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
     } catch (error) {
       if (!closed) failed(error);
     }
-    schedule();
   };
-  const schedule = (): void => {
-    if (!closed) timer = clock.after(PROBE_INTERVAL_MS, () => void look());
-  };
-  schedule();
+  const looks = repeat(clock, PROBE_INTERVAL_MS, look);
   return {
     get problem() {
       return problem;
@@ -89,7 +85,8 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
     },
     close() {
       closed = true;
-      timer?.cancel();
+      // A look that is under way is not waited for: the store may be closed already.
+      void looks.close();
     },
   };
 }

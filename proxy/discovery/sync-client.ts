@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { fromBundleMessage, type BundleMessage } from '../../common/rpc/bundle-message.ts';
 import { fromPolicyMessage, type PolicyMessage } from '../../common/rpc/policy-message.ts';
+import { repeat } from '../../common/repeat.ts';
 import { formatAddress } from '../../common/rpc/channel.ts';
 import type { RpcError } from '../../common/rpc/rpc-error.ts';
 import type { SyncResponse } from '../../proto/gen/hauberk/v1/discovery.ts';
@@ -174,17 +174,11 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     connection.replace();
   }
 
-  let reportTimer: Timer;
-  function reportLater(): void {
-    reportTimer = clock.after(REPORT_INTERVAL_MS, () => {
-      if (connection.stream !== undefined) report(connection.stream);
-      if (!draining && !isDeepStrictEqual(settings.hello(), announced)) move();
-      reportLater();
-    });
-  }
-
   const connection = createSyncConnection({ ...settings, open, onLive, onLost });
-  reportLater();
+  const reports = repeat(clock, REPORT_INTERVAL_MS, () => {
+    if (connection.stream !== undefined) report(connection.stream);
+    if (!draining && !isDeepStrictEqual(settings.hello(), announced)) move();
+  });
   const stopListening = identity.onChange((_current, change) => {
     if (change === 'leaf') connection.replace();
   });
@@ -206,7 +200,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     },
     async close() {
       stopListening();
-      reportTimer.cancel();
+      void reports.close();
       connection.close();
       await saved.close();
     },

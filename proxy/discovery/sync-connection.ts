@@ -1,6 +1,7 @@
 import { fullJitterMs } from '../../common/backoff.ts';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
-import { askedToWaitMs, type RpcError } from '../../common/rpc/rpc-error.ts';
+import { describeError } from '../../common/errors.ts';
+import { askedToWaitMs, RpcError } from '../../common/rpc/rpc-error.ts';
 import type { SyncStream } from './sync-stream.ts';
 
 /**
@@ -80,7 +81,12 @@ export function createSyncConnection(settings: SyncConnectionSettings): SyncConn
   }
 
   function connect(failures: number): void {
-    enter({ kind: 'connecting', failures, next: open() });
+    try {
+      enter({ kind: 'connecting', failures, next: open() });
+    } catch (error) {
+      // The system refused something, say: it must not be the last try.
+      wait(failures + 1, new RpcError('internal', describeError(error)));
+    }
   }
 
   function wait(failures: number, error: RpcError): void {

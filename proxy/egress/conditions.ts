@@ -79,9 +79,12 @@ export function createEgressConditions(dependencies: ConditionsDependencies): Eg
   };
   const checkAll = async (): Promise<void> => {
     timer?.cancel();
-    await Promise.all([...known.values()].map(check));
-    timer?.cancel();
-    if (!closed) timer = clock.after(CHECK_INTERVAL_MS, () => void checkAll());
+    try {
+      await Promise.all([...known.values()].map(check));
+    } finally {
+      timer?.cancel();
+      if (!closed) timer = clock.after(CHECK_INTERVAL_MS, checkAll);
+    }
   };
   const stopWatching = policies.onChange(() => {
     for (const entry of known.values()) entry.lastCall = undefined;

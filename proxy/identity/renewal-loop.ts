@@ -81,14 +81,13 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
   function renew(failures: number): void {
     const abort = new AbortController();
     enter({ kind: 'renewing', failures, abort });
-    settings.renew(abort.signal).then(
-      () => {
+    Promise.try(settings.renew, abort.signal)
+      .then(() => {
         if (!abort.signal.aborted) enter(wait());
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         if (!abort.signal.aborted) backOff(failures + 1, error);
-      },
-    );
+      });
   }
 
   function backOff(failures: number, error: unknown): void {

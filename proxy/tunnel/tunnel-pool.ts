@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import { repeat } from '../../common/repeat.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import { PeerTunnels } from './peer-tunnels.ts';
 import { DEFAULT_POOL_LIMITS } from './pool-limits.ts';
@@ -66,12 +67,9 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
   const stopWatching = identity.onChange(() => {
     for (const peer of peers.values()) peer.reconcile();
   });
-  let sweepTimer: Timer = clock.after(limits.idleMs / SWEEPS_PER_IDLE_TIME, sweep);
-
-  function sweep(): void {
+  const sweeps = repeat(clock, limits.idleMs / SWEEPS_PER_IDLE_TIME, () => {
     for (const peer of peers.values()) peer.sweep();
-    sweepTimer = clock.after(limits.idleMs / SWEEPS_PER_IDLE_TIME, sweep);
-  }
+  });
 
   function peerOf(target: DialTarget): PeerTunnels {
     const key = keyOf(target);
@@ -145,7 +143,7 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
     async close() {
       this.refuse();
       this.force();
-      sweepTimer.cancel();
+      await sweeps.close();
       stopWatching();
       await this.idle();
     },

@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { DrainBounds, DrainOutcome } from '../../common/lifecycle.ts';
+import { repeat, type Repeated } from '../../common/repeat.ts';
 import { Member } from './member.ts';
 import type { ToWorker, WorkerStart } from './messages.ts';
 import { WorkersError } from './workers-error.ts';
@@ -52,7 +53,7 @@ export class Crew {
   readonly #members = new Map<number, Member>();
   readonly #restarts = new Map<number, Timer>();
   readonly #failed = new AbortController();
-  #watch: Timer | undefined;
+  #watch: Repeated | undefined;
   #endsMs: number[] = [];
   #ends = 0;
   #isRestOpen = false;
@@ -124,12 +125,11 @@ export class Crew {
   /** A worker that hangs takes connections, and nobody serves them. */
   #watchOver(): void {
     const { clock } = this.#options;
-    this.#watch = clock.after(ASK_EVERY_MS, () => {
+    this.#watch = repeat(clock, ASK_EVERY_MS, () => {
       for (const member of this.members) {
         if (member.unanswered >= MAX_UNANSWERED) this.#endStalled(member, 'does not answer');
         else if (member.isReady) member.probe();
       }
-      this.#watchOver();
     });
   }
 
@@ -187,7 +187,7 @@ export class Crew {
   #end(): void {
     this.#isEnding = true;
     this.#giveUpStart(new WorkersError('worker-failed', 'the workers were ended'));
-    this.#watch?.cancel();
+    void this.#watch?.close();
     for (const timer of this.#restarts.values()) timer.cancel();
     this.#restarts.clear();
   }
