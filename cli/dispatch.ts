@@ -1,6 +1,6 @@
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { redact } from '../common/redact.ts';
-import { suggest } from '../common/config/suggest.ts';
+import { nearestName } from '../common/nearest-name.ts';
 import type { CliContext } from './cli-context.ts';
 import type { Command } from './commands/command-table.ts';
 
@@ -34,7 +34,7 @@ function beginsWith(argv: readonly string[], words: readonly string[]): boolean 
 function unknown(argv: readonly string[], commands: readonly Command[]): string {
   const [first = '', second = ''] = argv;
   const known = commands.map(({ words }) => words);
-  const near = suggest(`${first} ${second}`, known) ?? suggest(first, known);
+  const near = nearestName(`${first} ${second}`, known) ?? nearestName(first, known);
   const hint = near === undefined ? 'see hauberk --help' : `did you mean hauberk ${near}?`;
   const family = known.some((words) => words.startsWith(`${first} `));
   const typed = JSON.stringify(family ? `${first} ${second}` : first);

@@ -1,22 +1,27 @@
 import { distance } from 'fastest-levenshtein';
 
-/** A typing error changes a letter or two; what differs in more is another name. */
-const MAX_DISTANCE = 2;
+/** A typing error changes a letter or two of a name; what differs in more of its letters is another name. */
+const MAX_SHARE = 1 / 3;
 
 /** More would be a list to search in, not an answer. */
 const MAX_NAMES = 3;
 
 /**
  * The known names that a name which is not known may have meant, the nearest first; empty when none is
- * near: at most two letters differ, and fewer than half of them.
+ * near: at most a third of the letters differ, or one.
  */
 export function nearestNames(name: string, known: Iterable<string>): readonly string[] {
   return [...known]
     .map((candidate) => ({ candidate, differs: distance(name, candidate) }))
-    .filter(({ differs }) => differs <= MAX_DISTANCE && differs * 2 < name.length)
+    .filter(({ candidate, differs }) => differs <= Math.max(1, candidate.length * MAX_SHARE))
     .sort((a, b) => a.differs - b.differs || (a.candidate < b.candidate ? -1 : 1))
     .slice(0, MAX_NAMES)
     .map(({ candidate }) => candidate);
+}
+
+/** The nearest of them; undefined when none is near. */
+export function nearestName(name: string, known: Iterable<string>): string | undefined {
+  return nearestNames(name, known)[0];
 }
 
 /** The sentence that offers them, without a full stop: `did you mean shop/web?`; undefined without any. */

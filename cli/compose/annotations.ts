@@ -1,6 +1,6 @@
 import type { Node } from 'yaml';
 import { z } from 'zod';
-import { suggest } from '../../common/config/suggest.ts';
+import { nearestName } from '../../common/nearest-name.ts';
 import {
   allow as allowanceValue,
   choice,
@@ -113,7 +113,7 @@ function read<Table extends Types>(
     const place = file.placeOf(keyNode);
     const type = types[key];
     if (type === undefined) {
-      const near = suggest(key, Object.keys(types));
+      const near = nearestName(key, Object.keys(types));
       const sentence = `${ANNOTATION} has the unknown key ${JSON.stringify(key)}`;
       const hint =
         near === undefined

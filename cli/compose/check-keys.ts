@@ -1,5 +1,5 @@
 import { isMap, isSeq, type Node } from 'yaml';
-import { suggest } from '../../common/config/suggest.ts';
+import { nearestName } from '../../common/nearest-name.ts';
 import { ComposeError } from './compose-error.ts';
 import type { ComposeFile } from './compose-file.ts';
 import { KNOWN_KEYS } from './known-keys.ts';
@@ -40,7 +40,7 @@ export function findUnknownKeys(file: ComposeFile): readonly ComposeError[] {
     service: string | undefined,
     node: Node,
   ): ComposeError {
-    const near = suggest(key, known);
+    const near = nearestName(key, known);
     const sentence = `the key ${JSON.stringify(key)} is not one of the Compose specification`;
     return new ComposeError('key-unknown', sentence, {
       place: file.placeOf(node),

@@ -1,4 +1,4 @@
-import { suggest } from '../../common/config/suggest.ts';
+import { nearestName } from '../../common/nearest-name.ts';
 import { ComposeError, type Place } from './compose-error.ts';
 import type { Project, Service } from './project.ts';
 import { networkModeTarget } from './treatment.ts';
@@ -54,7 +54,7 @@ export function findUnknownReferences(project: Project): readonly ComposeError[]
 }
 
 function unknownService(project: Project, { name }: Service, reference: Reference): ComposeError {
-  const near = suggest(reference.service, [...project.services.keys()]);
+  const near = nearestName(reference.service, [...project.services.keys()]);
   const sentence = `${reference.key} names ${JSON.stringify(reference.service)}, which is not a service of this file`;
   return new ComposeError('reference-unknown', sentence, {
     place: reference.place,
@@ -64,7 +64,7 @@ function unknownService(project: Project, { name }: Service, reference: Referenc
 }
 
 function unknownNetwork(project: Project, service: Service, network: string): ComposeError {
-  const near = suggest(network, [...project.networks]);
+  const near = nearestName(network, [...project.networks]);
   const sentence = `the network ${JSON.stringify(network)} is not under the top-level networks`;
   return new ComposeError('reference-unknown', sentence, {
     place: service.place,

@@ -3,7 +3,7 @@ import type { CommandSpec } from './command-spec.ts';
 import { ConfigError } from './config-error.ts';
 import { helpNotes, optionHelp } from './help.ts';
 import { flagName, variableName } from './settings.ts';
-import { suggest } from './suggest.ts';
+import { nearestName } from '../nearest-name.ts';
 
 /** What the command line says, nothing of it checked yet. */
 export type CommandLine =
@@ -103,7 +103,7 @@ function unknownFlag(flag: string, spec: CommandSpec): ConfigError {
   }
   const known = entries.filter(([, { form }]) => form !== 'secret').map(([key]) => flagName(key));
   if (spec.readsFile === true) known.push('--config');
-  const near = suggest(flag, known);
+  const near = nearestName(flag, known);
   return new ConfigError('flag-unknown', `there is no flag ${flag}`, {
     hint: near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`,
   });

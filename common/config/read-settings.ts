@@ -5,7 +5,7 @@ import type { FileValue } from './file.ts';
 import { parseCommandLine } from './flags.ts';
 import { flagName, variableName } from './settings.ts';
 import type { Setting, SettingsOf, SettingsTable } from './settings.ts';
-import { suggest } from './suggest.ts';
+import { nearestName } from '../nearest-name.ts';
 
 /** The environment; passed in, since only main files read the process's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -64,7 +64,7 @@ function openFile(
   for (const [key, { place }] of file) {
     if (known.includes(key)) continue;
     const secret = spec.settings[key]?.form === 'secret';
-    const near = suggest(key, known);
+    const near = nearestName(key, known);
     const hint = near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`;
     throw new ConfigError('key-unknown', `${place} has the unknown key ${JSON.stringify(key)}`, {
       hint: secret ? `a secret is given as ${variableName(key)}` : hint,

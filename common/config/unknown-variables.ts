@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { KNOWN_VARIABLES, OF_SCRIPTS } from './known-variables.ts';
 import type { Environment } from './read-settings.ts';
 import { variableName, VARIABLE_PREFIX, type SettingsTable } from './settings.ts';
-import { suggest } from './suggest.ts';
+import { nearestName } from '../nearest-name.ts';
 
 /** A variable that looks like a setting and is none. */
 export interface UnknownVariable {
@@ -34,7 +34,7 @@ export function unknownVariables(own: SettingsTable, env: Environment): UnknownV
 /** By what follows the prefix: with it, all would be near. */
 function nearest(variable: string, known: readonly string[]): string | undefined {
   const word = (name: string): string => name.slice(VARIABLE_PREFIX.length);
-  const near = suggest(word(variable), known.map(word));
+  const near = nearestName(word(variable), known.map(word));
   return near === undefined ? undefined : `${VARIABLE_PREFIX}${near}`;
 }
 

@@ -2,7 +2,7 @@ import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml
 import { z } from 'zod';
 import { describeError } from '../errors.ts';
 import { allMistakes, ConfigError } from './config-error.ts';
-import { suggest } from './suggest.ts';
+import { nearestName } from '../nearest-name.ts';
 
 /** A document, and what messages call it: the path of its file. */
 export interface YamlText {
@@ -151,7 +151,7 @@ function sentenceOf(issue: z.core.$ZodRawIssue): string | undefined {
 
 /** One line: quotes keep what the key has of others. */
 function unknownKey(key: string, known: readonly string[]): string {
-  const near = suggest(key, known);
+  const near = nearestName(key, known);
   const hint = near === undefined ? `expected one of ${known.join(', ')}` : `did you mean ${near}?`;
   return `the key ${JSON.stringify(key)} is unknown; ${hint}`;
 }
