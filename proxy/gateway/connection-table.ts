@@ -43,8 +43,14 @@ const SLOW_BYTES_PER_SECOND = 128;
 /** A hello, or a request, takes a round trip or two on a bad line. */
 const HALF_SENT_AFTER_MS = 1_000;
 
-/** Half-sent connections that go at once when there is no room, so that looking for them costs little. */
-const AT_ONCE = 1 / 64;
+/** One that arrives takes the place of so many at most: the others may have come since its client had its part. */
+const AT_ONCE = 4;
+
+/**
+ * How long the order of those that have to go is kept. Where there is no room, each connection that arrives
+ * would otherwise cost a look at all of them: a millisecond for 10,000.
+ */
+const LOOK_INTERVAL_MS = 100;
 
 /** In the order in which they have to go. */
 type Rank = 0 | 1 | 2;
@@ -61,6 +67,13 @@ interface Entry {
   bytes: number;
 }
 
+/** Connections among which one may have to go: all of them, or those of one client. */
+interface Group {
+  readonly entries: Set<Entry>;
+  /** When they were looked at last, and in which order they have to go: those before `next` are gone. */
+  order: { readonly atMs: MonotonicMs; readonly entries: Entry[]; next: number } | undefined;
+}
+
 /**
  * The connections of a listener. When there is no room for another one, those go that do the least:
  * first those that never sent a complete request, then those that rest between two, then the slowest. One
@@ -70,14 +83,15 @@ interface Entry {
 export class ConnectionTable {
   readonly #options: ConnectionTableOptions;
   readonly #budget = new SharedBudget(0);
-  readonly #entries = new Set<Entry>();
+  readonly #all: Group = { entries: new Set(), order: undefined };
+  readonly #clients = new Map<string, Group>();
 
   constructor(options: ConnectionTableOptions) {
     this.#options = options;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#all.entries.size;
   }
 
   /**
@@ -93,7 +107,9 @@ export class ConnectionTable {
     this.#budget.resize(this.#options.capacity());
     const share = client === undefined ? UNKNOWN : this.#shareOf(client);
     let denied = this.#budget.take(share);
-    if (denied !== undefined && this.#makeRoom(denied === 'used-up' ? undefined : share)) {
+    for (let gone = 0; denied !== undefined && gone < AT_ONCE; gone += 1) {
+      const group = denied === 'used-up' ? this.#all : this.#clients.get(share.holder);
+      if (!this.#makeRoom(group)) break;
       denied = this.#budget.take(share);
     }
     if (denied !== undefined) {
@@ -101,7 +117,8 @@ export class ConnectionTable {
     }
     const sinceMs = this.#options.clock.monotonicMs();
     const entry: Entry = { socket, share, requests: 0, proven: false, sinceMs, bytes: 0 };
-    this.#entries.add(entry);
+    this.#all.entries.add(entry);
+    this.#join(entry);
     return {
       claim: (known) => this.#claim(entry, this.#shareOf(known)),
       begun: () => this.#begun(entry),
@@ -115,15 +132,34 @@ export class ConnectionTable {
   }
 
   #claim(entry: Entry, share: BudgetShare): boolean {
-    if (!this.#entries.has(entry)) return false;
+    if (!this.#all.entries.has(entry)) return false;
     this.#budget.give(entry.share);
+    this.#part(entry);
     entry.share = share;
     // It keeps its own place: only the part of its client may be used up.
-    const taken =
-      this.#budget.take(share) === undefined ||
-      (this.#makeRoom(share, entry) && this.#budget.take(share) === undefined);
-    if (!taken) this.#entries.delete(entry);
+    let taken = this.#budget.take(share) === undefined;
+    for (let gone = 0; !taken && gone < AT_ONCE; gone += 1) {
+      if (!this.#makeRoom(this.#clients.get(share.holder))) break;
+      taken = this.#budget.take(share) === undefined;
+    }
+    if (taken) this.#join(entry);
+    else this.#all.entries.delete(entry);
     return taken;
+  }
+
+  /** Into the group of its client. */
+  #join(entry: Entry): void {
+    const { holder } = entry.share;
+    const group = this.#clients.get(holder) ?? { entries: new Set(), order: undefined };
+    this.#clients.set(holder, group);
+    group.entries.add(entry);
+  }
+
+  #part(entry: Entry): void {
+    const { holder } = entry.share;
+    const group = this.#clients.get(holder);
+    group?.entries.delete(entry);
+    if (group?.entries.size === 0) this.#clients.delete(holder);
   }
 
   #begun(entry: Entry): void {
@@ -134,7 +170,15 @@ export class ConnectionTable {
 
   #ended(entry: Entry): void {
     entry.requests -= 1;
-    if (entry.requests === 0) this.#turn(entry);
+    if (entry.requests > 0) return;
+    this.#turn(entry);
+    if (!this.#all.entries.has(entry)) return;
+    // The last of those that may have to go, until they are looked at again.
+    for (const group of [this.#all, this.#clients.get(entry.share.holder)]) {
+      if (group?.order === undefined) continue;
+      if (entry.sinceMs - group.order.atMs < LOOK_INTERVAL_MS) group.order.entries.push(entry);
+      else group.order = undefined;
+    }
   }
 
   #turn(entry: Entry): void {
@@ -143,26 +187,38 @@ export class ConnectionTable {
   }
 
   #leave(entry: Entry): void {
-    if (this.#entries.delete(entry)) this.#budget.give(entry.share);
+    if (!this.#all.entries.delete(entry)) return;
+    this.#part(entry);
+    this.#budget.give(entry.share);
   }
 
-  /** @param of only connections of this client */
-  #makeRoom(of: BudgetShare | undefined, but?: Entry): boolean {
+  /** Ends the connection of these that does the least, if one may go. */
+  #makeRoom(group: Group | undefined): boolean {
+    if (group === undefined) return false;
     const nowMs = this.#options.clock.monotonicMs();
-    const candidates = [...this.#entries]
-      .filter((entry) => entry !== but && (of === undefined || entry.share.holder === of.holder))
-      .map((entry) => this.#judge(entry, nowMs))
-      .filter(({ rank }) => rank !== undefined)
-      .sort((a, b) => (a.rank ?? SLOW) - (b.rank ?? SLOW) || b.held - a.held || a.order - b.order);
-    const [first, ...others] = candidates;
-    if (first === undefined) return false;
-    const more = Math.floor(this.#budget.capacity * AT_ONCE);
-    const halfSent = others.filter(({ rank }) => rank === HALF_SENT).slice(0, more);
-    for (const { entry } of first.rank === HALF_SENT ? [first, ...halfSent] : [first]) {
+    if (group.order === undefined || nowMs - group.order.atMs >= LOOK_INTERVAL_MS) {
+      group.order = { atMs: nowMs, entries: this.#inOrder(group, nowMs), next: 0 };
+    }
+    const { order } = group;
+    while (order.next < order.entries.length) {
+      const entry = order.entries[order.next];
+      order.next += 1;
+      // It may be gone by now, or be at work.
+      if (entry === undefined || !group.entries.has(entry)) continue;
+      if (this.#judge(entry, nowMs).rank === undefined) continue;
       this.#leave(entry);
       this.#options.displace(entry.socket);
+      return true;
     }
-    return true;
+    return false;
+  }
+
+  #inOrder({ entries }: Group, nowMs: MonotonicMs): Entry[] {
+    return [...entries]
+      .map((entry) => this.#judge(entry, nowMs))
+      .filter(({ rank }) => rank !== undefined)
+      .sort((a, b) => (a.rank ?? SLOW) - (b.rank ?? SLOW) || b.held - a.held || a.order - b.order)
+      .map(({ entry }) => entry);
   }
 
   /** The rank is undefined for a connection that has to stay; less of `order` goes first. */

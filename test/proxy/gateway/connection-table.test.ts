@@ -108,3 +108,33 @@ test('behind a proxy the client is who the proxy names', async (t) => {
   t.true(placed(arrive()).claim('10.0.0.1'));
   t.true(displaced.length >= 1);
 });
+
+test('a client that comes again and again costs a look at all of its connections now and then', async (t) => {
+  const { clock, displaced, table } = rig({ capacity: 1_000 });
+  let looks = 0;
+  const arrive = (): TableEntry | string => {
+    const socket = {
+      get bytesRead() {
+        looks += 1;
+        return 0;
+      },
+      bytesWritten: 0,
+    };
+    return table.admit(socket as net.Socket, '10.0.0.1');
+  };
+  const entries = Array.from({ length: 450 }, () => placed({ entry: arrive() }));
+  for (const entry of entries) entry.begun();
+  await clock.advance(1_000);
+  looks = 0;
+  for (let at = 0; at < 500; at += 1) t.is(arrive(), 'client-limit', 'all of them are at work');
+  t.is(looks, 450);
+  entries[7]?.ended();
+  looks = 0;
+  placed({ entry: arrive() });
+  t.is(displaced.length, 1, 'the one that has come to rest since goes at once');
+  t.true(looks < 10, `${looks}`);
+  await clock.advance(100);
+  looks = 0;
+  t.is(arrive(), 'client-limit');
+  t.is(looks, 449, 'they are looked at again');
+});
