@@ -152,7 +152,7 @@ export async function startControlPlane(
     for (const file of followed) guard.promise('files', file.reload());
   });
   const view = use(await openMeshView({ store, clock, logger }));
-  const registry = use(await openRegistry({ store, view, clock, logger, turns }));
+  const registry = use(await openRegistry({ store, view, clock, logger, guard, turns }));
 
   const rotation = use(
     await openRootRotation({
@@ -215,6 +215,7 @@ export async function startControlPlane(
       }),
       clock,
       logger,
+      guard,
       metrics,
     }),
   );

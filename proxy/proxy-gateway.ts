@@ -43,7 +43,7 @@ export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promi
   return {
     async open(options) {
       const gateway = await openGateway({ ...doorsOf(options), file });
-      onReload(() => void gateway.reload());
+      onReload(() => options.room.guard.promise('gateway', gateway.reload()));
       return gateway;
     },
     async lead({ room, registry, apply }) {
@@ -61,7 +61,7 @@ export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promi
         apply: keepValid({ clock, logger }, checked),
       };
       const followed = await followFile(options);
-      onReload(() => void followed.reload());
+      onReload(() => room.guard.promise('gateway', followed.reload()));
       return followed;
     },
   };

@@ -6,6 +6,7 @@ import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/
 import { type BudgetShare, peerShare } from '../../common/budget/shares.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { clientNetwork } from '../../common/ip-address.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
@@ -29,6 +30,7 @@ export interface GrpcListenerOptions {
   readonly register: (server: Server) => void;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   readonly metrics: Pick<ControlPlaneMetrics, 'handshakesRefused' | 'connectionsFailed'>;
   /** Pays for the connections; of the whole process when it is left out. */
   readonly descriptors?: DescriptorBudget;
@@ -101,7 +103,7 @@ const LOG_RATE = { burst: 20, perSecond: 20 };
  * is ended).
  */
 export async function openGrpcListener(options: GrpcListenerOptions): Promise<GrpcListener> {
-  const { host, clock, logger, metrics, descriptors = PROCESS_DESCRIPTORS } = options;
+  const { host, clock, logger, guard, metrics, descriptors = PROCESS_DESCRIPTORS } = options;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
     'grpc.max_concurrent_streams': MAX_STREAMS,
@@ -202,7 +204,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   };
   const tcpServer = createTcpServer({ noDelay: true }, (raw) => {
     bound();
-    void knock(raw);
+    guard.promise('api', knock(raw), () => raw.destroy());
   });
   bound();
   tcpServer.on('drop', (data) => refused('too-many-connections', data?.remoteAddress));

@@ -1,6 +1,7 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { createRateLimit, TokenBucket } from '../../common/rate-limit.ts';
@@ -29,6 +30,7 @@ export interface SyncHandlerOptions {
   readonly limits: Pick<CallerLimits, 'stream' | 'endpoint'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
 }
 
@@ -124,7 +126,7 @@ interface StreamEvents {
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
-  { registry, hub, limits, clock }: SyncHandlerOptions,
+  { registry, hub, limits, clock, guard }: SyncHandlerOptions,
   { onRefused, onFinished, onLeft }: StreamEvents,
 ): Stream {
   const messages = new TokenBucket(clock, MESSAGE_RATE);
@@ -146,10 +148,12 @@ function openStream(
     expiryTimer.cancel();
     void subscription?.close();
     // Also when it ends while it is being registered: then the registration is given up at once.
-    registration?.then(
+    const lost = registration?.then(
       (registered) => registered.lost(),
+      // Whoever registered it has heard.
       () => undefined,
     );
+    if (lost !== undefined) guard.promise('api', lost);
     onLeft();
   };
   const end = (thrown: unknown): void => {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { afterByEither } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
 import type { Operation, Store } from '../store/store.ts';
@@ -29,6 +30,7 @@ export interface FederationsOptions {
   readonly turns: Turns;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   readonly fetch: (options: FetchBundleOptions) => Promise<SpiffeBundle>;
 }
 
@@ -66,7 +68,7 @@ interface Followed {
 
 /** Takes up what the store holds, and looks at each endpoint at once. @throws StoreError */
 export async function openFederations(options: FederationsOptions): Promise<Federations> {
-  const { store, trustDomain: own, turns, clock, logger, fetch } = options;
+  const { store, trustDomain: own, turns, clock, logger, guard, fetch } = options;
   const followed = new Map<string, Followed>();
   const ending = new AbortController();
   let closed = false;
@@ -84,7 +86,10 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     one.timer?.cancel();
     if (url === undefined || closed) return;
     one.timer = afterByEither(clock, delayMs, () => {
-      void turns.take(`federation ${trustDomain}`, () => refresh(one));
+      guard.promise(
+        'federation',
+        turns.take(`federation ${trustDomain}`, () => refresh(one)),
+      );
     });
   };
   const refresh = async (one: Followed): Promise<void> => {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Operation, Store } from '../store/store.ts';
@@ -35,6 +36,7 @@ export interface RegistryOptions {
   readonly view: MeshView;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   readonly turns: Turns;
 }
 
@@ -92,7 +94,7 @@ interface Connection extends Arrival {
 
 /** Opens the registry. When it is closed, endpoints stay in the store for SESSION_TTL_MS. */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
-  const { store, view, clock, logger, turns } = options;
+  const { store, view, clock, logger, guard, turns } = options;
   const connections = new Map<string, Connection>();
   const known = new KnownSidecars(clock);
   const damping = new FlapDamping(clock);
@@ -104,7 +106,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     clock,
     logger,
     onReplaced: () => {
-      for (const connection of connections.values()) void writeAgain(connection);
+      for (const connection of connections.values()) {
+        guard.promise('registry', writeAgain(connection));
+      }
     },
   });
 
@@ -163,7 +167,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       } catch (error) {
         if (closed) return;
         logFailure(record)(error);
-        clock.after(RETRY_MS, () => void abandon(record));
+        clock.after(RETRY_MS, () => abandon(record));
       }
     });
 
@@ -190,7 +194,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     });
   const pause = (connection: Connection, full: SidecarRecord, pauseMs: number): void => {
     paused.add(connection);
-    connection.pause = clock.after(pauseMs, () => void announce(connection, full));
+    connection.pause = clock.after(pauseMs, () => announce(connection, full));
     const { instanceId, spiffeId } = full;
     logger.warn(
       { event: 'endpoint-damped', instanceId, spiffeId, retryInMs: pauseMs },
@@ -230,7 +234,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
           { event: 'sidecar-lost', instanceId, spiffeId, ttlMs: LOST_TTL_MS },
           `the sidecar ${instanceId} of ${spiffeId} is lost; its endpoint goes if it does not come back`,
         );
-        void abandon(connection.record);
+        guard.promise('registry', abandon(connection.record));
       },
     };
   };

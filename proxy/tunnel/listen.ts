@@ -7,6 +7,7 @@ import { DescriptorCharge } from '../../common/budget/descriptor-charge.ts';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
 import type { Clock, EpochMs, MonotonicMs } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
 import { Alerts } from '../../common/tls/alerts.ts';
@@ -39,6 +40,7 @@ export interface ListenOptions {
   readonly identity: IdentitySource;
   readonly metrics: TunnelMetrics;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   readonly clock: Clock;
   /** IP address without brackets. */
   readonly host: string;
@@ -78,7 +80,7 @@ export async function listenTunnels(
   options: ListenOptions,
   onStream: (stream: IncomingStream) => void,
 ): Promise<TunnelListener> {
-  const { identity: source, clock, logger, metrics } = options;
+  const { identity: source, clock, logger, guard, metrics } = options;
   const limits = { ...DEFAULT_TUNNEL_LIMITS, ...DEFAULT_LISTEN_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'inbound' });
   const { descriptors = PROCESS_DESCRIPTORS } = options;
@@ -132,7 +134,7 @@ export async function listenTunnels(
     const charge = chargeHandshake(socket);
     if (charge === undefined) return;
     noteEvicted(pending.admit(socket, { charge, begun: undefined }));
-    void begin(socket);
+    guard.promise('tunnel', begin(socket), () => socket.destroy());
   }
 
   /** Undefined when there is no descriptor for it: then it is ended. */

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../../common/clock.ts';
+import { createGuard } from '../../../common/guard.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
 import { encodeSpiffeBundle } from '../../../common/pki/spiffe-bundle.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
@@ -86,7 +87,9 @@ async function rig(t: ExecutionContext) {
     },
     async open() {
       const { logger } = log;
-      const options = { store, trustDomain: 'mesh.local', turns: createTurns(), clock, logger };
+      const guard = createGuard({ clock, logger });
+      const room = { turns: createTurns(), clock, logger, guard };
+      const options = { store, trustDomain: 'mesh.local', ...room };
       const federations = await openFederations({
         ...options,
         // The time of the test does not pass while an answer is under way.

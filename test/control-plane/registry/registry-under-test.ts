@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { createGuard } from '../../../common/guard.ts';
 import { openCertificateAuthority } from '../../../control-plane/ca/certificate-authority.ts';
 import { openMeshView, type MeshView } from '../../../control-plane/registry/mesh-view.ts';
 import {
@@ -52,7 +53,9 @@ export async function rig(t: ExecutionContext): Promise<Rig> {
       const store = await openSqliteStore({ path: join(directory.path, 'x.db'), clock, logger });
       await openCertificateAuthority({ store, clock, logger, trustDomain: 'mesh.local' });
       const view = await openMeshView({ store, clock, logger });
-      const registry = await openRegistry({ store, view, clock, logger, turns: createTurns() });
+      const guard = createGuard({ clock, logger });
+      const turns = createTurns();
+      const registry = await openRegistry({ store, view, clock, logger, guard, turns });
       const life: Life = {
         store,
         view,

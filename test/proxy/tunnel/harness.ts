@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { momentOf } from '../../../common/dates.ts';
 import { systemClock } from '../../../common/clock.ts';
 import type { Clock } from '../../../common/clock.ts';
+import { createGuard, type CountingGuard } from '../../../common/guard.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import type {
@@ -83,6 +84,7 @@ export interface Engine {
   readonly metrics: ProxyMetrics;
   readonly registry: Registry;
   readonly logger: Logger;
+  readonly guard: CountingGuard;
   readonly lines: Record<string, unknown>[];
   readonly dial: Dial;
   listen(
@@ -113,12 +115,14 @@ export function createEngine(
   const registry = new Registry();
   const metrics = createProxyMetrics(registry);
   const own = memory === undefined ? {} : { memory };
-  const shared = { identity, clock, metrics, logger, ...own };
+  const guard = createGuard({ clock, logger });
+  const shared = { identity, clock, metrics, logger, guard, ...own };
   return {
     identity,
     metrics,
     registry,
     logger,
+    guard,
     lines,
     dial: createDial({ ...shared, limits }),
     async listen(onStream, more = {}) {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { MonotonicMs } from '../../../common/clock.ts';
-import { createGuard, guardedClock } from '../../../common/guard.ts';
+import { guardedClock } from '../../../common/guard.ts';
 import { createTunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
@@ -17,7 +17,6 @@ test('idle tunnels go although the first look for them threw', async (t) => {
   const web = createEngine(t, createIdentity(authority, 'web'), options);
   const api = createEngine(t, createIdentity(authority, 'api'), options);
   const listener = await api.listen((stream) => void stream.accept());
-  const guard = createGuard({ clock, logger: web.logger });
   let isBroken = false;
   const breakable = {
     ...clock,
@@ -26,7 +25,7 @@ test('idle tunnels go although the first look for them threw', async (t) => {
       return clock.monotonicMs();
     },
   };
-  const { dial, identity, logger } = web;
+  const { dial, identity, logger, guard } = web;
   const pool = createTunnelPool({ dial, identity, logger, clock: guardedClock(breakable, guard) });
   t.teardown(() => pool.close());
   const target = targetOf(listener, api.identity);
