@@ -1,5 +1,4 @@
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -44,11 +43,13 @@ export async function buildFlood(scope: Scope): Promise<(options: FloodOptions) 
     const words = [String(port), kind, String(seconds), alpn, ...files];
     const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     scope.teardown(() => void child.kill('SIGKILL'));
-    const lines = createInterface({ input: child.stdout });
-    const [first] = (await once(lines, 'line')) as [string];
+    // Keeps what comes: a flood that is ended at once says both in one piece.
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const next = async (): Promise<string> => String((await lines.next()).value);
+    const first = await next();
     if (first !== 'begun') throw new Error(`the flood did not begin: ${first}`);
-    const outcome = once(lines, 'line').then(([last]) => {
-      if (last !== 'ended' && last !== 'open') throw new Error(`the flood said ${String(last)}`);
+    const outcome = next().then((last) => {
+      if (last !== 'ended' && last !== 'open') throw new Error(`the flood said ${last}`);
       return last;
     });
     return { outcome };

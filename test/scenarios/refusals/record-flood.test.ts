@@ -16,6 +16,7 @@ import { requires } from '../../helpers/requirements.ts';
 import { startTcpApp } from '../../helpers/tcp-app.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { buildFlood, type FloodKind, type FloodOptions } from '../../helpers/tls-flood/flood.ts';
+import { floodSealed } from '../../helpers/tls-flood/sealed-flood.ts';
 import { certificateFiles } from '../../proxy/gateway/certificate-files.ts';
 
 const test = requires('cc', 'stdlib.h', 'openssl/ssl.h');
@@ -118,6 +119,17 @@ test('a flood of records without data ends its connection on every port, and nob
   const { outcome } = await flood({ port, kind: 'bytes', seconds: 2, alpn: 'http/1.1' });
   t.is(await outcome, 'open');
   t.is((await metrics()).sum(metric), before);
+});
+
+test('records that are empty, or warn, end their connection on every port as well', async (t) => {
+  const { siege, ports } = await start(t);
+  for (const [name, port] of Object.entries(ports)) {
+    for (const kind of ['empty', 'warning'] as const) {
+      const { ended } = await floodSealed(t, { ...port, kind });
+      await within(`${name}: the end of records that are ${kind}`, ended);
+    }
+  }
+  await siege.unharmed(t);
 });
 
 test('a stranger at a sidecar is refused before it can flood', async (t) => {
