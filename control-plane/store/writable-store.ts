@@ -85,8 +85,8 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
     },
     close() {
       closed = true;
-      // A look that is under way is not waited for: the store may be closed already.
-      void looks.close();
+      // One that is under way would leave its file behind.
+      return looks.close();
     },
   };
 }

@@ -71,3 +71,19 @@ test('a full disk is noticed although nobody writes, and so is one that has room
   await clock.advance(10 * PROBE_INTERVAL_MS);
   t.is(disk.writes, 1);
 });
+
+test('the end waits for a look that is under way, which leaves nothing behind', async (t) => {
+  const clock = createManualClock();
+  const probing = Promise.withResolvers<void>();
+  const probe = () => probing.promise;
+  const { logger } = createLogRecorder();
+  const writable = watchWrites({} as unknown as Store, { clock, logger, probe });
+  await clock.advance(PROBE_INTERVAL_MS);
+  let isClosed = false;
+  const closing = Promise.resolve(writable.close()).then(() => (isClosed = true));
+  await clock.advance(PROBE_INTERVAL_MS);
+  t.false(isClosed);
+  probing.resolve();
+  await closing;
+  t.deepEqual(clock.pending, []);
+});
