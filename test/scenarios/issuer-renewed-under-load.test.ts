@@ -46,7 +46,8 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
   const clock: Clock = {
     ...systemClock,
     after(delayMs, callback) {
-      if (delayMs !== HOUR_MS) return systemClock.after(delayMs, callback);
+      // By either clock: what is left of the hour when it is asked for.
+      if (Math.abs(delayMs - HOUR_MS) > 1_000) return systemClock.after(delayMs, callback);
       hourly.add(callback);
       return { cancel: () => void hourly.delete(callback) };
     },

@@ -235,8 +235,11 @@ requires<Context>('network-namespaces').serial(
 
       const full = await runHauberk(controlPlane(data, ...LISTEN));
       isOneSentence(t, full);
-      t.regex(full.stderr, /no space is left for the store \S+; .*free space on its file system/);
-      t.is(full.code, 1);
+      t.regex(
+        full.stderr,
+        /data directory \S+ cannot be used: no space is left .*; free space there/,
+      );
+      t.is(full.code, 2);
       const token = await mesh.token(['--namespace', 'default', '--uses', '1']);
       const sidecar = await runHauberk(proxy(t.context, `--state-dir=${state}`), {
         env: { HAUBERK_TOKEN: token },

@@ -4,7 +4,6 @@
  * certificate, and none gets into a sidecar, whoever it says that it is; each is refused with what is
  * wrong with it.
  */
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { connect } from 'node:tls';
@@ -74,7 +73,9 @@ async function rig(t: ExecutionContext) {
     const socket = connect({ ...options, port: api.hbonePort, ciphers: 'DEFAULT@SECLEVEL=0' });
     socket.on('error', () => {});
     socket.resume();
-    await within('the refusal', once(socket, 'close'));
+    // The alert that says why is an error first.
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    await within('the refusal', closed);
     const after = await api.metrics();
     const count = (metrics: MetricSamples, reason: string): number =>
       metrics.sum('hauberk_handshakes_refused_total', { direction: 'inbound', reason });
