@@ -117,7 +117,7 @@ wait_for() { # FILE TEXT
 "$hauberk" control-plane --data-dir "$dir/control-plane" --grpc-listen "127.0.0.1:$grpc" \
   --http-listen "127.0.0.1:$http" >control-plane.log 2>&1 &
 pids="$pids $!"
-wait_for control-plane.log '"event":"listening".*"name":"grpc"\|"name":"grpc".*"event":"listening"'
+wait_for control-plane.log '"event":"listening".*"listener":"grpc"'
 admin="--control-plane 127.0.0.1:$grpc --admin $dir/control-plane/admin.pem"
 "$hauberk" token create --namespace default $admin >edge.token 2>token.log || { cat token.log >&2; exit 1; }
 "$hauberk" apply -f mesh.yaml $admin >/dev/null
