@@ -50,6 +50,7 @@ export const controlPlaneSettings = {
     description: 'where metrics and health are served; port 0 lets the system choose',
     placeholder: 'HOST:PORT',
     defaultText: '0.0.0.0:15014',
+    advanced: true,
   }),
   trustDomain: setting(trustDomain.default('mesh.local'), {
     description: 'trust domain of the mesh; it cannot be changed after the first start',
@@ -70,6 +71,7 @@ export const controlPlaneSettings = {
     {
       description: 'how long after its end a certificate may still be renewed; 0 turns it off',
       placeholder: 'SECONDS',
+      advanced: true,
     },
   ),
   operatorRenewal: setting(
@@ -80,6 +82,7 @@ export const controlPlaneSettings = {
       description:
         "how long after its first issue an operator's credential may be renewed; 0 turns it off",
       placeholder: 'SECONDS',
+      advanced: true,
     },
   ),
   writeToken: listSetting(valueType('NAMESPACE/SERVICE=FILE', parseTokenFileOrder), {
@@ -122,6 +125,7 @@ export const controlPlaneSettings = {
   drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
     description: 'how long to wait for calls that are under way when it is told to end',
     placeholder: 'SECONDS',
+    advanced: true,
   }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {
     description: `how much is logged: ${LOG_LEVELS.join(', ')}`,

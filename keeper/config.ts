@@ -7,6 +7,7 @@ export const KEEPER_SETTINGS = {
   engineSocket: setting(filePath.default('/var/run/docker.sock'), {
     description: 'socket of the Docker engine',
     placeholder: 'FILE',
+    advanced: true,
   }),
   project: setting(text.optional(), {
     description: 'the Compose project to keep; no other is touched',

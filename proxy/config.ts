@@ -102,11 +102,13 @@ export const PROXY_SETTINGS = {
     description: 'where to accept tunnels of peers',
     placeholder: 'HOST:PORT',
     defaultText: '[::]:15008',
+    advanced: true,
   }),
   metricsListen: setting(listenAddress.default({ host: '::', port: 15_020 }), {
     description: 'where to serve metrics and health',
     placeholder: 'HOST:PORT',
     defaultText: '[::]:15020',
+    advanced: true,
   }),
   transparent: switchSetting({
     description:
@@ -134,16 +136,19 @@ export const PROXY_SETTINGS = {
     description: 'with --transparent: where the rules redirect outgoing connections to',
     placeholder: 'HOST:PORT',
     defaultText: '127.0.0.1:15001, and [::1]:15001',
+    advanced: true,
   }),
   inboundListen: setting(listenAddress.default({ host: '::', port: 15_006 }), {
     description: 'with --transparent: where the rules redirect incoming plaintext to',
     placeholder: 'HOST:PORT',
     defaultText: '[::]:15006',
+    advanced: true,
   }),
   certificateLifetime: setting(durationSeconds({ min: 10, max: 604_800 }).optional(), {
     description: 'lifetime to ask for; the control plane may give less',
     placeholder: 'TIME',
     defaultText: "the control plane's",
+    advanced: true,
   }),
   drainSeconds: setting(integer({ min: 0, max: MAX_DRAIN_SECONDS }).default(30), {
     description: 'how long open connections may go on after SIGTERM',
@@ -152,6 +157,7 @@ export const PROXY_SETTINGS = {
   workers: setting(integer({ min: 1, max: MAX_WORKERS }).default(1), {
     description: 'processes that share the connections: one for each core that they may use',
     placeholder: 'COUNT',
+    advanced: true,
   }),
   accessLog: switchSetting({
     description: 'write a line for each connection when it has ended',

@@ -22,6 +22,7 @@ const settings = {
   grace: setting(durationSeconds({ min: MIN_GRACE_SECONDS, max: WEEK_SECONDS }).optional(), {
     description: 'with --compromised: how long sidecars may take before they are left behind (60s)',
     placeholder: 'TIME',
+    advanced: true,
   }),
   detach: switchSetting({ description: 'start it, and do not wait until it is over' }),
   ...ADMIN_SETTINGS,

@@ -48,11 +48,13 @@ const settings = {
   peer: setting(sidecar.optional(), {
     description: 'address of the sidecar that answers, where it cannot be found out',
     placeholder: 'ADDRESS[:PORT]',
+    advanced: true,
   }),
   interface: setting(text.optional(), {
     description: 'where to capture, in the source',
     placeholder: 'NAME',
     defaultText: 'the one in the network of the peer',
+    advanced: true,
   }),
   admin: setting(filePath.optional(), {
     description:

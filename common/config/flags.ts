@@ -46,8 +46,12 @@ function build(spec: CommandSpec): Command {
   for (const { name, description } of spec.operands ?? []) {
     command.argument(`<${name}>`, description);
   }
-  for (const [key, setting] of Object.entries(spec.settings)) {
-    if (setting.form === 'secret') continue;
+  const settings = Object.entries(spec.settings).filter(([, { form }]) => form !== 'secret');
+  // Commander prints groups in the order of their first options.
+  const byGroup = settings.toSorted(
+    ([, one], [, other]) => Number(one.advanced ?? false) - Number(other.advanced ?? false),
+  );
+  for (const [key, setting] of byGroup) {
     const flag = flagName(key);
     const short = setting.letter === undefined ? '' : `-${setting.letter}, `;
     const taken = setting.form === 'switch' ? flag : `${short}${flag} <${setting.placeholder}>`;
@@ -58,6 +62,7 @@ function build(spec: CommandSpec): Command {
         value,
       ]);
     }
+    if (setting.advanced) option.helpGroup('Advanced:');
     command.addOption(option);
     if (setting.form === 'switch') {
       command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp());

@@ -35,10 +35,15 @@ export interface Setting<Value = unknown> {
   readonly letter?: string;
   /** How the help writes the default, where that is not the value itself. */
   readonly defaultText?: string;
+  /** Its default fits almost every use: help and docs list it apart from the others. */
+  readonly advanced?: true;
 }
 
 /** How a setting is explained. */
-export type SettingDocs = Pick<Setting, 'description' | 'placeholder' | 'defaultText' | 'letter'>;
+export type SettingDocs = Pick<
+  Setting,
+  'description' | 'placeholder' | 'defaultText' | 'letter' | 'advanced'
+>;
 
 /** The settings of a command by their key. */
 export type SettingsTable = Readonly<Record<string, Setting>>;

@@ -47,12 +47,14 @@ export const INIT_NETNS_SETTINGS = {
   uid: setting(integer({ min: 1, max: MAX_UID }).default(SIDECAR_UID), {
     description: 'the user that the sidecar runs as; its own connections are not redirected',
     placeholder: 'UID',
+    advanced: true,
   }),
   resolver: listSetting(resolverAddress, {
     description:
       'a DNS server that is asked over TCP port 53 without the sidecar; none for no such server',
     placeholder: 'ADDRESS|none',
     defaultText: 'those of /etc/resolv.conf',
+    advanced: true,
   }),
   metadata: switchSetting({
     description: 'leave the instance metadata address of clouds, 169.254.169.254, alone',

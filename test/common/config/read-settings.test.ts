@@ -239,3 +239,13 @@ test('the help shows purpose, default, variable and examples', (t) => {
   }
   t.notRegex(request.text, /--no-verbose|--token </);
 });
+
+test('the help lists advanced settings after the others, under a heading of their own', (t) => {
+  const request = readSettings(sampleCommand, ['--help'], {});
+  if (request.kind !== 'help') throw new Error('no help came');
+  const [, options = '', advanced = ''] = request.text.split(/^(?:Options|Advanced):$/m);
+  t.regex(options, /--service <NAME>/);
+  t.notRegex(options, /--metrics-port/);
+  t.regex(advanced, /--metrics-port <PORT>/);
+  t.notRegex(advanced, /--service <NAME>/);
+});

@@ -16,12 +16,16 @@ import type { CommandSpec } from '../../../common/config/command-spec.ts';
 
 /** One setting of every form. */
 export const sampleSettings = {
+  metricsPort: setting(port.default(15020), {
+    description: 'port',
+    placeholder: 'PORT',
+    advanced: true,
+  }),
   service: setting(label, { description: 'service to stand for', placeholder: 'NAME' }),
   drainSeconds: setting(durationSeconds({ min: 0, max: 3600 }).default(30), {
     description: 'how long to wait',
     placeholder: 'SECONDS',
   }),
-  metricsPort: setting(port.default(15020), { description: 'port', placeholder: 'PORT' }),
   tokenFile: setting(existingFile.optional(), { description: 'file', placeholder: 'FILE' }),
   token: secretSetting(text.optional(), { description: 'join token' }),
   upstream: listSetting(upstream, { description: 'upstream', placeholder: 'LISTEN=SERVICE:PORT' }),
