@@ -2,6 +2,8 @@ import type { X509Certificate } from 'node:crypto';
 import { adminId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Caller, UntrustedReason } from '../../common/rpc/peer.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
+import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import { isRecordOf } from '../ca/issuance-record.ts';
 import { certificateRevoked } from '../revocation/admission.ts';
 import { RequestError } from './request-error.ts';
 
@@ -9,6 +11,11 @@ import { RequestError } from './request-error.ts';
 export interface CallerTrust {
   readonly trustDomain: string;
   readonly view: Pick<MeshView, 'revocations'>;
+}
+
+/** What operators are believed by. */
+export interface OperatorTrust extends CallerTrust {
+  readonly ca: Pick<CertificateAuthority, 'issuanceOf'>;
 }
 
 /** A caller whose certificate has been believed. */
@@ -70,14 +77,31 @@ export function requireWorkload(caller: Caller, trust: CallerTrust): ProvenCalle
   );
 }
 
-/** The caller, when it is an operator. @throws RequestError, RevocationError */
-export function requireAdmin(caller: Caller, trust: CallerTrust): ProvenCaller {
+/**
+ * The caller, when it is an operator: its certificate is one that this control plane has issued, byte by
+ * byte. Below a root of the operator's own others may sign the name as well, and do not become operators.
+ *
+ * @throws RequestError, RevocationError, StoreError
+ */
+export async function requireAdmin(caller: Caller, trust: OperatorTrust): Promise<ProvenCaller> {
   const proven = requireProof(caller, trust);
+  const { spiffeId, certificate } = proven;
   const expected = adminId(trust.trustDomain).uri;
-  if (proven.spiffeId.uri === expected) return proven;
+  if (spiffeId.uri !== expected) {
+    throw new RequestError(
+      'identity-mismatch',
+      `only ${expected} may do this, and the caller is ${spiffeId.uri}`,
+      { hint: "use the admin.pem of the control plane's data directory" },
+    );
+  }
+  const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
+  if (issuance !== undefined && isRecordOf(issuance, certificate)) return proven;
   throw new RequestError(
-    'identity-mismatch',
-    `only ${expected} may do this, and the caller is ${proven.spiffeId.uri}`,
-    { hint: "use the admin.pem of the control plane's data directory" },
+    'certificate-untrusted',
+    `the issuance log does not have this certificate of ${expected}`,
+    { hint: PRESENT_ADMIN_FILE },
   );
 }
+
+const PRESENT_ADMIN_FILE =
+  "take the present admin.pem from the control plane's data directory; each start of the control plane makes a new one";

@@ -7,7 +7,7 @@ import { callerOf } from '../../common/rpc/peer.ts';
 import type { OperatorUses } from '../operators/operator-uses.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { CallerLimits } from './caller-limits.ts';
-import { requireAdmin, type CallerTrust } from './caller.ts';
+import { requireAdmin, type OperatorTrust } from './caller.ts';
 import { peerAddress } from './peer-address.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
 
@@ -17,7 +17,7 @@ export type ForOperators = <Request, Response>(
 ) => handleUnaryCall<Request, Response>;
 
 /** What the guard at the operators' door needs. */
-export interface ForOperatorsOptions extends CallerTrust {
+export interface ForOperatorsOptions extends OperatorTrust {
   readonly limits: Pick<CallerLimits, 'operator'>;
   readonly operatorUses: Pick<OperatorUses, 'used'>;
   readonly clock: Clock;
@@ -32,7 +32,7 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
   return (action) => (call, callback) => {
     void (async () => {
       try {
-        const caller = requireAdmin(callerOf(call, clock.epochMs()), options);
+        const caller = await requireAdmin(callerOf(call, clock.epochMs()), options);
         const { spiffeId, certificate } = caller;
         const place = { address: peerAddress(call), call: nameOf(call.getPath()) };
         operatorUses.used(serialOf(certificate), place);

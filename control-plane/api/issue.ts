@@ -100,9 +100,6 @@ export function createIssueHandler(
     });
     limits.issue({ spiffeId: spiffeId.uri });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
-    if (spiffeId.namespace === SYSTEM_NAMESPACE) {
-      operatorUses.used(serialOf(certificate), { address, call: 'Identity.Issue' });
-    }
     const of = await ca.issuanceOf(certificate, spiffeId);
     if (of === undefined) warnOfUnlogged(spiffeId, certificate);
     const next = wanted(spiffeId);
@@ -110,6 +107,7 @@ export function createIssueHandler(
       const bound = { certificate, issuance: of, renewalMs: operatorRenewalMs };
       const mostMs = operatorLifetimeMs({ ...bound, nowMs: clock.epochMs() });
       next.lifetimeMs = Math.min(next.lifetimeMs, mostMs);
+      operatorUses.used(serialOf(certificate), { address, call: 'Identity.Issue' });
     }
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const { tokenId } = of ?? {};

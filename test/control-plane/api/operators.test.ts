@@ -5,8 +5,11 @@ import type { ExecutionContext } from 'ava';
 import { connectAdmin } from '../../../cli/client.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
-import { serialOf } from '../../../common/pki/revocation.ts';
+import { RevocationList, serialOf } from '../../../common/pki/revocation.ts';
+import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
+import { requireAdmin } from '../../../control-plane/api/caller.ts';
+import { fingerprintOf } from '../../../control-plane/ca/issuance-record.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
 import {
@@ -72,6 +75,49 @@ test('an operator that the log does not know is not renewed', async (t) => {
   const refusal = await refusalOf(t, renew(cp, stranger));
   t.is(refusal.code, 'operator-renewal-over');
   t.regex(refusal.message, /does not know/);
+});
+
+test('a valid certificate that names an operator, and that the log does not know, is no operator', async (t) => {
+  const cp = await startControlPlaneUnderTest(t);
+  const address = { host: '127.0.0.1', port: cp.controlPlane.grpcPort };
+  for (const name of ['admin', 'control-plane']) {
+    const uri = `spiffe://mesh.local/ns/hauberk/sa/${name}`;
+    const odd = oddCertificate(cp.issuer, { altNames: [oddName.uri(uri)] });
+    const client = connectAdmin({ address, credential: { ...cp.operator, ...odd } });
+    t.teardown(() => client.close());
+    const refusal = await refusalOf(t, client.listTokens());
+    t.is(refusal.code, name === 'admin' ? 'certificate-untrusted' : 'identity-mismatch');
+    t.regex(refusal.hint ?? '', /admin\.pem/);
+  }
+  await t.notThrowsAsync(cp.admin.listTokens(), 'what the control plane has issued is');
+  t.is((await cp.admin.listOperators()).length, 1);
+});
+
+test('an entry of the log is about one certificate, byte by byte', async (t) => {
+  const cp = await startControlPlaneUnderTest(t);
+  const certificate = leafOf(cp.operator);
+  const record = {
+    serial: serialOf(certificate),
+    spiffeId: ADMIN,
+    issuedMs: 0,
+    notAfterMs: 0,
+    proof: 'self',
+  } as const;
+  const spiffeId = parseSpiffeId(ADMIN);
+  const ask = (fingerprint?: string) =>
+    requireAdmin(
+      { kind: 'workload', spiffeId, certificate },
+      {
+        trustDomain: 'mesh.local',
+        view: { revocations: () => RevocationList.EMPTY },
+        ca: { issuanceOf: async () => ({ ...record, fingerprint }) },
+      },
+    );
+  await t.notThrowsAsync(ask(fingerprintOf(certificate)));
+  // Of an old version; and of another certificate with the same serial number.
+  for (const fingerprint of [undefined, '00'.repeat(32)]) {
+    await t.throwsAsync(ask(fingerprint), { code: 'certificate-untrusted' });
+  }
 });
 
 test('each credential is listed with where it was used last, and can be revoked alone', async (t) => {
