@@ -13,9 +13,13 @@ import { MeshConfigError } from '../common/mesh-config/mesh-config-error.ts';
 import { readUnlockKeyFile, toPassphrase, type UnlockKey } from '../common/config/unlock-key.ts';
 import { CaError, type CaErrorCode } from './ca/ca-error.ts';
 import { KeysError } from './keys/keys-error.ts';
-import { controlPlaneSettings, restoreSettings, type ControlPlaneSettings } from './config.ts';
-import { startLockable } from './server-lock.ts';
-import { restoreBackup, restoreNotes } from './server-restore.ts';
+import {
+  controlPlaneSettings,
+  restoreSettings,
+  type ControlPlaneSettings,
+} from './config/config.ts';
+import { startLockable } from './server/lock.ts';
+import { restoreBackup, restoreNotes } from './server/restore.ts';
 import { StoreError } from './store/store-error.ts';
 
 const SPEC: CommandSpec<typeof controlPlaneSettings> = {

@@ -10,14 +10,14 @@ import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { JoinTokenError } from '../common/pki/join-token-error.ts';
-import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config.ts';
-import { GATEWAY_SETTINGS, memberConfig } from './config-gateway.ts';
+import { checkProxyConfig, PROXY_SETTINGS, type ProxyConfig } from './config/sidecar.ts';
+import { GATEWAY_SETTINGS, memberConfig } from './config/gateway.ts';
 import { IdentityError, type IdentityErrorCode } from './identity/identity-error.ts';
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { checkCapturingPorts } from './interception/check-ports.ts';
 import { initNetns } from './interception/init-netns.ts';
-import { watchNetwork } from './proxy-lost-network.ts';
-import type { EdgeProgram } from './proxy-edge.ts';
+import { watchNetwork } from './interception/lost-network.ts';
+import type { EdgeProgram } from './wiring/gateway-program.ts';
 
 const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   name: 'hauberk proxy',
@@ -79,7 +79,7 @@ export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv
     GATEWAY_SPEC,
     { argv, env, stdout, stderr },
     async (config, _, warnings) => {
-      const { gatewayEdge } = await import('./proxy-gateway.ts');
+      const { gatewayEdge } = await import('./wiring/gateway.ts');
       // Until the listeners are open there is nothing to read again.
       let reload = (): void => {};
       const edge = await gatewayEdge({
@@ -145,7 +145,7 @@ async function runMember(
   let failed = NEVER;
   try {
     // Loaded here, since applying rules needs none of it and is waited for when a container starts.
-    const { startProxy } = await import('./proxy.ts');
+    const { startProxy } = await import('./wiring/sidecar.ts');
     const proxy = await startProxy(
       { ...config, tokens: tokenSource(config) },
       { ...program, clock: systemClock, logger, guard, random: Math.random, signal: ending },

@@ -15,7 +15,7 @@ const PROGRAMS = [
   'cli/demo/*/main.ts',
   'cli/demo/parent-watch.ts',
   'cli/verify/agent/main.ts',
-  'proxy/worker/main.ts',
+  'proxy/workers/main.ts',
 ];
 
 const files = globSync('{common,control-plane,proxy,keeper,cli}/**/*.ts', {
@@ -25,6 +25,6 @@ const files = globSync('{common,control-plane,proxy,keeper,cli}/**/*.ts', {
 for (const file of files) await import(join(ROOT, file));
 
 // Says that it is not to be started by hand, and ends, compiled.
-spawnSync(process.execPath, [...process.execArgv, join(ROOT, 'proxy/worker/main.ts')], {
+spawnSync(process.execPath, [...process.execArgv, join(ROOT, 'proxy/workers/main.ts')], {
   env: { ...process.env, NODE_OPTIONS: '' },
 });

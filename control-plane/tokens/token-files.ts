@@ -5,7 +5,7 @@ import { ConfigError } from '../../common/config/config-error.ts';
 import { afterByEither } from '../../common/dates.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import type { TokenFileOrder } from '../config-token-file.ts';
+import type { TokenFileOrder } from '../config/token-file.ts';
 import type { Tokens } from './tokens.ts';
 
 /** What the files are kept with. */

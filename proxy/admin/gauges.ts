@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { skewOf } from '../identity/skew.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
-import type { CertificateGauge, ViewGauge } from '../metrics.ts';
+import type { CertificateGauge, ViewGauge } from '../metrics/proxy-metrics.ts';
 
 /** The certificate in use, as the gauges show it. */
 export function certificateGauge(identity: WorkloadIdentity, clock: Clock): CertificateGauge {

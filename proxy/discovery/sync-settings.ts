@@ -5,7 +5,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../common/rpc/channel.ts';
 import type { RpcError } from '../../common/rpc/rpc-error.ts';
-import type { PlaintextTraffic } from '../interception/plaintext-flows.ts';
+import type { PlaintextTraffic } from '../metrics/plaintext-flows.ts';
 import type { KeptView } from './saved-view.ts';
 
 /** What a connection to the control plane is made with. */

@@ -2,7 +2,7 @@ import type net from 'node:net';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
-import type { ProxyMetrics } from '../metrics.ts';
+import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { splice } from '../relay/splice.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';

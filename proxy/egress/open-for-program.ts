@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { HauberkError } from '../../common/errors.ts';
-import type { ProxyMetrics } from '../metrics.ts';
+import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { EgressError } from './egress-error.ts';
 import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';

@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client';
 import { everyValue } from '../../common/metrics/known-series.ts';
-import { counter, gauge, histogram } from '../metrics-collectors.ts';
-import { increment } from '../metrics-peers.ts';
-import type { MetricRow } from '../metrics-table.ts';
+import { counter, gauge, histogram } from '../metrics/collectors.ts';
+import { increment } from '../metrics/peers.ts';
+import type { MetricRow } from '../metrics/table.ts';
 import { STATUS } from './http/refuse.ts';
 import type { ConnectionRefusal, RequestFailure } from './refusal.ts';
 

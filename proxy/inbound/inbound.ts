@@ -10,7 +10,7 @@ import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
-import type { ProxyMetrics } from '../metrics.ts';
+import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { DenialReason, Policies } from '../../common/authorization/authorize.ts';
 import { decideOnce } from '../policy/kept-decisions.ts';
 import type { PolicySource } from '../policy/policy-source.ts';

@@ -5,11 +5,11 @@ import { APPLICATION_SHARE, PLAINTEXT_SHARE } from '../../common/budget/shares.t
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
-import type { Direction, ProxyMetrics } from '../metrics.ts';
+import type { Direction, ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import { plaintextStream } from '../relay/plaintext-stream.ts';
 import { splice } from '../relay/splice.ts';
-import type { PlaintextFlows } from './plaintext-flows.ts';
+import type { PlaintextFlows } from '../metrics/plaintext-flows.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** A captured connection that goes on without encryption. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
-import type { Direction, ProxyMetrics } from '../metrics.ts';
+import type { Direction, ProxyMetrics } from '../metrics/proxy-metrics.ts';
 
 /** A captured connection that is not carried. */
 export interface Refusal {

@@ -2,7 +2,7 @@ import type net from 'node:net';
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
-import type { ProxyMetrics } from '../metrics.ts';
+import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Connected } from './connector.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { HauberkError } from '../../common/errors.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
-import type { ProxyMetrics } from '../metrics.ts';
+import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { openLoopbackPair, type LoopbackPair } from '../relay/loopback-pair.ts';
 import {
   connectToService,

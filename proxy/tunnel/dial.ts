@@ -11,7 +11,7 @@ import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import { skewHint } from '../identity/skew.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
-import type { TunnelMetrics } from '../metrics.ts';
+import type { TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import { connectWithSharedRead } from '../relay/shared-read.ts';
 import {
   acceptanceError,

@@ -21,7 +21,7 @@ import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import { skewHint } from '../identity/skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from '../identity/source.ts';
-import type { TunnelMetrics } from '../metrics.ts';
+import type { TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import { InboundTunnels } from './inbound-tunnels.ts';
 import { alertOf } from './peer-alert.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';

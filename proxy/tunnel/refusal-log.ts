@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import type { Direction, TunnelMetrics } from '../metrics.ts';
+import type { Direction, TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import type { HandshakeRefusal } from './peer-check.ts';
 
 /** One line per reason in this time: whoever floods us must not fill the disk as well. */

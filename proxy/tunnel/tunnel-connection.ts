@@ -10,7 +10,7 @@ import type { ConnectionLimits } from '../http2/connection-limits.ts';
 import { ConnectionError } from '../http2/http2-error.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { Http2Stream } from '../http2/stream.ts';
-import type { Direction, TunnelMetrics } from '../metrics.ts';
+import type { Direction, TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import { countRead } from '../relay/read-memory.ts';
 import { hasSharedRead, readInto, sharedReadsOf } from '../relay/shared-read.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';

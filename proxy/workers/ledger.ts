@@ -1,6 +1,6 @@
 import { formatHostPort } from '../../common/listen.ts';
-import type { Traffic } from '../admin/report.ts';
-import type { PlaintextFlow } from '../interception/plaintext-flows.ts';
+import type { Traffic } from '../discovery/report.ts';
+import type { PlaintextFlow } from '../metrics/plaintext-flows.ts';
 import type { Member } from './member.ts';
 import {
   countsOf,

@@ -1,6 +1,6 @@
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { DrainOutcome } from '../../common/lifecycle.ts';
-import type { Traffic } from '../admin/report.ts';
+import type { Traffic } from '../discovery/report.ts';
 import { fromErrorMessage } from './error-message.ts';
 import type { SampleFamily } from './merge-metrics.ts';
 import { NO_TRAFFIC } from './no-traffic.ts';

@@ -1,6 +1,6 @@
 import { AggregatorRegistry, type Registry } from 'prom-client';
 import { GATEWAY_METRICS } from '../gateway/metrics.ts';
-import { PROXY_METRICS } from '../metrics-table.ts';
+import { PROXY_METRICS } from '../metrics/table.ts';
 
 /** A metric with its samples, as prom-client hands it from process to process. */
 export type SampleFamily = Awaited<ReturnType<Registry['getMetricsAsJSON']>>[number];

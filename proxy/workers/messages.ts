@@ -1,7 +1,7 @@
 import type { DrainOutcome } from '../../common/lifecycle.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
-import type { Traffic } from '../admin/report.ts';
-import type { ProxyConfig } from '../config.ts';
+import type { Traffic } from '../discovery/report.ts';
+import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Endpoint } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/load.ts';
 import type { SampleFamily } from './merge-metrics.ts';

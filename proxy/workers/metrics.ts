@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
-import { counter, gauge } from '../metrics-collectors.ts';
-import type { MetricRow } from '../metrics-table.ts';
+import { counter, gauge } from '../metrics/collectors.ts';
+import type { MetricRow } from '../metrics/table.ts';
 import type { Member } from './member.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Traffic } from '../admin/report.ts';
+import type { Traffic } from '../discovery/report.ts';
 
 /** What one who has carried nothing tells. */
 export const NO_TRAFFIC: Traffic = {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import type { HostPort } from '../../common/config/address.ts';
 import { listen } from '../../common/listen.ts';
-import type { ProxyConfig } from '../config.ts';
+import type { ProxyConfig } from '../config/sidecar.ts';
 
 /** Opens ports for plaintext and closes them again, all at a time, so that one that is named twice is noticed. */
 export class PortCheck implements AsyncDisposable {

@@ -14,7 +14,7 @@ export interface WorkerProcess {
 }
 
 /** What a worker process runs. */
-const ENTRY = fileURLToPath(new URL('../worker/main.ts', import.meta.url));
+const ENTRY = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 /**
  * Starts a worker. What it listens on without `shared` is opened by this process, which deals the

@@ -13,7 +13,7 @@ import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
 import { decodeIssuer } from '../../control-plane/ca/stored-authority.ts';
-import { startControlPlane, type ControlPlane } from '../../control-plane/server.ts';
+import { startControlPlane, type ControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import {
   IdentityClient,

@@ -3,10 +3,10 @@ import test from 'ava';
 import { ADMIN_SETTINGS } from '../../cli/admin-settings.ts';
 import { flagName, variableName } from '../../common/config/settings.ts';
 import type { Setting, SettingsTable } from '../../common/config/settings.ts';
-import { controlPlaneSettings } from '../../control-plane/config.ts';
+import { controlPlaneSettings } from '../../control-plane/config/config.ts';
 import { KEEPER_SETTINGS } from '../../keeper/config.ts';
-import { GATEWAY_SETTINGS } from '../../proxy/config-gateway.ts';
-import { PROXY_SETTINGS } from '../../proxy/config.ts';
+import { GATEWAY_SETTINGS } from '../../proxy/config/gateway.ts';
+import { PROXY_SETTINGS } from '../../proxy/config/sidecar.ts';
 import { tableOf } from './markdown.ts';
 
 /** The row of a setting: flag, variable, key, default, what it is. */

@@ -68,7 +68,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'The keeper cannot keep': unionOf('keeper/keeper-error.ts', 'type KeeperErrorCode ='),
   'How carried connections end': [
     ...unionOf('proxy/relay/relay.ts', 'type RelayOutcome ='),
-    ...unionOf('proxy/metrics-peers.ts', 'type ConnectionEnd ='),
+    ...unionOf('proxy/metrics/peers.ts', 'type ConnectionEnd ='),
   ],
   'How tunnels end': unionOf('proxy/tunnel/tunnel.ts', 'type TunnelEnd ='),
   'A gateway ends a connection': unionOf('proxy/gateway/refusal.ts', 'type ConnectionRefusal ='),

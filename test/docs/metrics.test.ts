@@ -12,7 +12,7 @@ import {
   registerControlPlaneGauges,
 } from '../../control-plane/metrics.ts';
 import { createGatewayMetrics } from '../../proxy/gateway/metrics.ts';
-import { createProxyMetrics } from '../../proxy/metrics.ts';
+import { createProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
 import { registerWorkerMetrics } from '../../proxy/workers/metrics.ts';
 import { createLogRecorder } from '../helpers/log-recorder.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';

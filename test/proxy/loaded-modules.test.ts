@@ -11,7 +11,7 @@ const ENTRIES = [
   'cli/dispatch.ts',
   'cli/commands/command-table.ts',
   'proxy/main.ts',
-  'proxy/proxy.ts',
+  'proxy/wiring/sidecar.ts',
 ];
 
 interface Loaded {

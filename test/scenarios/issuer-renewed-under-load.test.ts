@@ -13,7 +13,7 @@ import { systemClock, type Clock } from '../../common/clock.ts';
 import { ISSUER_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { parsePemChain } from '../../common/pki/pem.ts';
 import { openAuthoritySource } from '../../control-plane/ca/authority-source.ts';
-import { startControlPlane } from '../../control-plane/server.ts';
+import { startControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import { eventually } from '../helpers/deadline.ts';
 import { startHauberk } from '../helpers/hauberk-process.ts';

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { PROXY_METRICS } from '../../proxy/metrics-table.ts';
+import { PROXY_METRICS } from '../../proxy/metrics/table.ts';
 import { within } from '../helpers/deadline.ts';
 import { startHttpApp } from '../helpers/http-app.ts';
 import { getOnce } from '../helpers/http-load.ts';

@@ -9,8 +9,8 @@ import { httpHealthCheck } from '../../../cli/compose/health-check.ts';
 import { CLOSE } from '../../../cli/compose/pod-service.ts';
 import { readSettings } from '../../../common/config/read-settings.ts';
 import type { SettingsTable } from '../../../common/config/settings.ts';
-import { controlPlaneSettings } from '../../../control-plane/config.ts';
-import { PROXY_SETTINGS } from '../../../proxy/config.ts';
+import { controlPlaneSettings } from '../../../control-plane/config/config.ts';
+import { PROXY_SETTINGS } from '../../../proxy/config/sidecar.ts';
 import { INIT_NETNS_SETTINGS } from '../../../proxy/interception/init-netns.ts';
 import { injectProject, PROJECTS, servicesOf } from './compose-projects.ts';
 

@@ -9,7 +9,7 @@ import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import {
   parseTokenFileOrder,
   type TokenFileOrder,
-} from '../../../control-plane/config-token-file.ts';
+} from '../../../control-plane/config/token-file.ts';
 import { keepTokenFiles, TOKEN_FILE_TTL_MS } from '../../../control-plane/tokens/token-files.ts';
 import { createTokens, type Redemption } from '../../../control-plane/tokens/tokens.ts';
 import { createTurns } from '../../../control-plane/turns.ts';

@@ -17,7 +17,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { openOutsideForProgram } from '../../../proxy/egress/open-for-program.ts';
 import type { EgressCut } from '../../../proxy/egress/policy-at.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
-import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { LiveConnections } from '../../../proxy/policy/live-connections.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { eventually, within } from '../../helpers/deadline.ts';

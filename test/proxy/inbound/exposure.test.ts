@@ -1,6 +1,6 @@
 import test from 'ava';
 import { createExposure } from '../../../proxy/inbound/exposure.ts';
-import { createOwnAddresses } from '../../../proxy/own-addresses.ts';
+import { createOwnAddresses } from '../../../proxy/workload/own-addresses.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 

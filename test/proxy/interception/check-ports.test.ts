@@ -2,7 +2,7 @@
 import test from 'ava';
 import { readSettings } from '../../../common/config/read-settings.ts';
 import { ConfigError } from '../../../common/config/config-error.ts';
-import { PROXY_SETTINGS } from '../../../proxy/config.ts';
+import { PROXY_SETTINGS } from '../../../proxy/config/sidecar.ts';
 import { checkCapturingPorts } from '../../../proxy/interception/check-ports.ts';
 import { runHauberk } from '../../helpers/hauberk-process.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../common/clock.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { carry, type CarryRequest } from '../../../proxy/outbound/carry.ts';
 import type { Connected } from '../../../proxy/outbound/connector.ts';
 import type { RelayOutcome } from '../../../proxy/relay/relay.ts';

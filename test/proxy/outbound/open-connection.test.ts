@@ -3,7 +3,7 @@ import test from 'ava';
 import { Registry } from 'prom-client';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
-import { createProxyMetrics } from '../../../proxy/metrics.ts';
+import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { EndpointHealth } from '../../../proxy/outbound/endpoint-health.ts';
 import { openConnection } from '../../../proxy/outbound/open-connection.ts';
 import type { TunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';

@@ -16,8 +16,8 @@ import type {
   IdentitySource,
   WorkloadIdentity,
 } from '../../../proxy/identity/source.ts';
-import { createProxyMetrics } from '../../../proxy/metrics.ts';
-import type { ProxyMetrics } from '../../../proxy/metrics.ts';
+import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
+import type { ProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { createDial } from '../../../proxy/tunnel/dial.ts';
 import { listenTunnels } from '../../../proxy/tunnel/listen.ts';
 import type { ListenLimits, TunnelLimits } from '../../../proxy/tunnel/tunnel-limits.ts';

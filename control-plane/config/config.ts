@@ -1,0 +1,150 @@
+import { parseHostPort, type HostPort } from '../../common/config/address.ts';
+import {
+  listSetting,
+  secretSetting,
+  setting,
+  switchSetting,
+  type SettingsOf,
+  type SettingsTable,
+} from '../../common/config/settings.ts';
+import {
+  choice,
+  durationSeconds,
+  filePath,
+  text,
+  trustDomain,
+  valueType,
+  type ValueType,
+} from '../../common/config/values.ts';
+import { LOG_LEVELS } from '../../common/logging/logger.ts';
+import {
+  DEFAULT_LEAF_LIFETIME_MS,
+  MAX_LEAF_LIFETIME_MS,
+  MIN_LEAF_LIFETIME_MS,
+} from '../../common/pki/lifetimes.ts';
+import { parseTokenFileOrder } from './token-file.ts';
+
+const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));
+
+/** Nothing here takes long to end: sidecars reconnect. */
+const MAX_DRAIN_SECONDS = 600;
+
+/** A copy of an operator's credential in the wrong hands must not live for ever. */
+const DEFAULT_OPERATOR_RENEWAL_SECONDS = 30 * 24 * 60 * 60;
+
+/** Longer than a year is for ever. */
+const MAX_OPERATOR_RENEWAL_SECONDS = 365 * 24 * 60 * 60;
+
+/** Everything that `hauberk control-plane` can be told. */
+export const controlPlaneSettings = {
+  dataDir: setting(filePath, {
+    description: 'folder for the store, the root certificate and the credential of the operator',
+    placeholder: 'DIR',
+  }),
+  grpcListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_012 }), {
+    description: 'where sidecars and operators connect; port 0 lets the system choose',
+    placeholder: 'HOST:PORT',
+    defaultText: '0.0.0.0:15012',
+  }),
+  httpListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_014 }), {
+    description: 'where metrics and health are served; port 0 lets the system choose',
+    placeholder: 'HOST:PORT',
+    defaultText: '0.0.0.0:15014',
+    advanced: true,
+  }),
+  trustDomain: setting(trustDomain.default('mesh.local'), {
+    description: 'trust domain of the mesh; it cannot be changed after the first start',
+    placeholder: 'NAME',
+  }),
+  leafLifetimeSeconds: setting(
+    durationSeconds({
+      min: MIN_LEAF_LIFETIME_MS / 1000,
+      max: MAX_LEAF_LIFETIME_MS / 1000,
+    }).default(DEFAULT_LEAF_LIFETIME_MS / 1000),
+    {
+      description: 'lifetime of certificates for sidecars that do not ask for another',
+      placeholder: 'SECONDS',
+    },
+  ),
+  renewAfterExpiry: setting(
+    durationSeconds({ min: 0, max: MAX_LEAF_LIFETIME_MS / 1000 }).default(86_400),
+    {
+      description: 'how long after its end a certificate may still be renewed; 0 turns it off',
+      placeholder: 'SECONDS',
+      advanced: true,
+    },
+  ),
+  operatorRenewal: setting(
+    durationSeconds({ min: 0, max: MAX_OPERATOR_RENEWAL_SECONDS }).default(
+      DEFAULT_OPERATOR_RENEWAL_SECONDS,
+    ),
+    {
+      description:
+        "how long after its first issue an operator's credential may be renewed; 0 turns it off",
+      placeholder: 'SECONDS',
+      advanced: true,
+    },
+  ),
+  writeToken: listSetting(valueType('NAMESPACE/SERVICE=FILE', parseTokenFileOrder), {
+    description: 'a file in which to keep a join token for that service, always a fresh one',
+    placeholder: 'NAMESPACE/SERVICE=FILE',
+  }),
+  meshConfig: setting(filePath.optional(), {
+    description: 'file with the configuration of the mesh, followed; instead of hauberk apply',
+    placeholder: 'FILE',
+  }),
+  issuerCert: setting(filePath.optional(), {
+    description: 'chain from an issuer of your own PKI to its root, in PEM; followed',
+    placeholder: 'FILE',
+  }),
+  issuerKey: setting(filePath.optional(), {
+    description: 'private key of that issuer, in PEM; followed',
+    placeholder: 'FILE',
+  }),
+  unlockKeyFile: setting(filePath.optional(), {
+    description: 'a file of 32 bytes that the private keys of the mesh are encrypted with',
+    placeholder: 'FILE',
+  }),
+  unlockPassphrase: secretSetting(text.optional(), {
+    description: 'a passphrase that they are encrypted with instead',
+  }),
+  bundleListen: setting(listenAddress.optional(), {
+    description:
+      'where our trust bundle is served to other trust domains, over HTTPS; nowhere by default',
+    placeholder: 'HOST:PORT',
+  }),
+  bundleCert: setting(filePath.optional(), {
+    description:
+      "certificate for that, in PEM, followed; the control plane's own of the mesh without it",
+    placeholder: 'FILE',
+  }),
+  bundleKey: setting(filePath.optional(), {
+    description: 'private key of that certificate, in PEM, followed',
+    placeholder: 'FILE',
+  }),
+  drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
+    description: 'how long to wait for calls that are under way when it is told to end',
+    placeholder: 'SECONDS',
+    advanced: true,
+  }),
+  logLevel: setting(choice(LOG_LEVELS).default('info'), {
+    description: `how much is logged: ${LOG_LEVELS.join(', ')}`,
+    placeholder: 'LEVEL',
+  }),
+} satisfies SettingsTable;
+
+/** The settings, checked. */
+export type ControlPlaneSettings = SettingsOf<typeof controlPlaneSettings>;
+
+/** Everything that `hauberk restore` can be told. */
+export const restoreSettings = {
+  dataDir: setting(filePath, {
+    description: 'where to make the data directory; no store may be there yet',
+    placeholder: 'DIR',
+  }),
+  keepTokens: switchSetting({
+    description: 'join tokens of the backup stay good, although they may have been used since',
+  }),
+  unlockKeyFile: controlPlaneSettings.unlockKeyFile,
+  unlockPassphrase: controlPlaneSettings.unlockPassphrase,
+} satisfies SettingsTable;

@@ -1,0 +1,40 @@
+import { everySeries, everyValue } from '../../common/metrics/known-series.ts';
+import { REFUSALS } from '../../common/rpc/rpc-error.ts';
+import type { HandshakeFailure } from '../api/handshake-failure.ts';
+import { DIAL_OUTCOMES } from '../registry/address-prover.ts';
+import type { ControlPlaneMetrics } from '../metrics.ts';
+
+const HANDSHAKE_FAILURES = everyValue<HandshakeFailure>({
+  timeout: true,
+  'closed-early': true,
+  'not-tls': true,
+  'tls-version': true,
+  'no-common-protocol': true,
+  'too-many-handshakes': true,
+  'too-many-connections': true,
+  descriptors: true,
+  'peer-limit': true,
+  tls: true,
+});
+
+/**
+ * The counters whose labels have closed lists, with the lists. The reasons of
+ * `hauberk_grpc_connections_failed_total` are codes of the system, and no such list.
+ */
+export const KNOWN_SERIES = {
+  certificatesIssued: { proof: ['token', 'renewal'] },
+  issueRefused: { reason: REFUSALS },
+  callsRefused: { service: ['discovery', 'admin'], reason: REFUSALS },
+  handshakesRefused: { reason: HANDSHAKE_FAILURES },
+  addressDials: { outcome: DIAL_OUTCOMES },
+} as const satisfies Partial<
+  Record<keyof ControlPlaneMetrics, Readonly<Record<string, readonly string[]>>>
+>;
+
+/** Begins each known series at 0. */
+export function startAtZero(metrics: ControlPlaneMetrics): void {
+  for (const name of Object.keys(KNOWN_SERIES) as (keyof typeof KNOWN_SERIES)[]) {
+    const counter: { inc(labels: object, value: number): void } = metrics[name];
+    for (const labels of everySeries(KNOWN_SERIES[name])) counter.inc(labels, 0);
+  }
+}

@@ -1,0 +1,269 @@
+import path from 'node:path';
+import { Registry as MetricsRegistry } from 'prom-client';
+import type { UnlockKey } from '../../common/config/unlock-key.ts';
+import { describeError } from '../../common/errors.ts';
+import type { DrainOutcome } from '../../common/lifecycle.ts';
+import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
+import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
+import { startTelemetryServer } from '../../common/metrics/telemetry-server.ts';
+import {
+  serveControlSocket,
+  type ControlAnswer,
+  type ControlRequest,
+} from '../../common/rpc/control-socket.ts';
+import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { KeysError } from '../keys/keys-error.ts';
+import { openVault, sealEverything } from '../keys/vault.ts';
+import { startControlPlane, type ControlPlaneDependencies, type Settings } from './server.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { createTurns } from '../turns.ts';
+
+/** A control plane that may be locked and unlocked while it runs. */
+export interface LockableControlPlane extends AsyncDisposable {
+  readonly state: 'locked' | 'unlocked';
+  /** Rejects when a change of phase could not be ended in any way: nothing is served any more. */
+  readonly failed: Promise<never>;
+  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+}
+
+/** What runs now. */
+interface Phase {
+  readonly state: 'locked' | 'unlocked';
+  /** Ports, so that the next phase is found where this one was. */
+  readonly ports: {
+    readonly grpc: number;
+    readonly http: number;
+    readonly bundle: number | undefined;
+  };
+  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+  /** Throws KeysError `keys-locked`. */
+  backup(): Promise<Buffer>;
+}
+
+/**
+ * Starts a control plane, or one that is locked when its keys are and nothing was given to unlock them:
+ *
+ *     locked: health only, says that it is locked, issues nothing
+ *        │ ^
+ *   unlock lock          rekey: everything is sealed anew between two unlocked phases
+ *        v │
+ *     unlocked: the control plane
+ *
+ * Each change of phase is a restart of everything, so that nothing above the store knows of locks, and
+ * no key stays in memory: sidecars connect again, and their traffic does not notice. One that fails,
+ * because a file of the settings is wrong by now, leads to `locked`, where it can be tried again.
+ */
+export async function startLockable(
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  unlockKey: UnlockKey | undefined,
+): Promise<LockableControlPlane> {
+  const { logger } = dependencies;
+  const turns = createTurns();
+  let key = unlockKey;
+  let phase = await start(settings, dependencies, key);
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+  // Whoever waits for it hears of it.
+  failed.catch(() => undefined);
+
+  /** The same place as before, although the settings may have let the system choose. */
+  const here = (): Settings => ({
+    ...settings,
+    grpcListen: { ...settings.grpcListen, port: phase.ports.grpc },
+    httpListen: { ...settings.httpListen, port: phase.ports.http },
+    bundleListen: settings.bundleListen && {
+      ...settings.bundleListen,
+      port: phase.ports.bundle ?? settings.bundleListen.port,
+    },
+  });
+  /** The phase before has ended. */
+  const restart = async (next: UnlockKey | undefined): Promise<void> => {
+    const place = here();
+    try {
+      phase = await start(place, dependencies, next);
+      key = next;
+    } catch (error) {
+      logger.error(
+        { event: 'restart-failed', err: error },
+        `the control plane could not start again: ${describeError(error)}`,
+      );
+      key = undefined;
+      try {
+        phase = await start(place, dependencies, undefined);
+      } catch (second) {
+        phase = ended(phase);
+        fail(second);
+      }
+      throw error;
+    }
+  };
+  const enter = async (next: UnlockKey | undefined): Promise<void> => {
+    await phase.drainAndClose();
+    await restart(next);
+    logger.warn({ event: `keys-${phase.state}` }, `the keys of the mesh are ${phase.state} now`);
+  };
+  const rekey = async (next: UnlockKey): Promise<void> => {
+    await phase.drainAndClose();
+    const outcome = await reseal(settings, dependencies, key, next).then(
+      () => ({ key: next }),
+      (error: unknown) => ({ key, error }),
+    );
+    await restart(outcome.key);
+    if ('error' in outcome) throw outcome.error;
+  };
+  const change = async ({ command, unlockKey: given }: ControlRequest): Promise<string> => {
+    switch (command) {
+      case 'unlock':
+        if (phase.state === 'unlocked') return 'the keys are unlocked already';
+        // Tried before anything ends: a wrong one must change nothing.
+        await tryKey(settings, dependencies, given);
+        await enter(given);
+        return 'the keys are unlocked';
+      case 'lock':
+        if (phase.state === 'locked') return 'the keys are locked already';
+        if (key === undefined) throw notEncrypted();
+        await enter(undefined);
+        return 'the keys are locked; nothing is issued until `hauberk ca unlock`';
+      case 'backup':
+        return 'backed up';
+      case 'state':
+        return phase.state;
+      case 'rekey':
+        if (phase.state === 'locked' || given === undefined) {
+          throw new KeysError('keys-locked', 'the keys are locked', {
+            hint: 'run `hauberk ca unlock` first',
+          });
+        }
+        await rekey(given);
+        return 'the keys are encrypted anew; the next start needs the new passphrase or key file';
+    }
+  };
+  const handle = async (request: ControlRequest): Promise<ControlAnswer> => {
+    const message = await change(request);
+    const payload = request.command === 'backup' ? await phase.backup() : Buffer.alloc(0);
+    return { message, payload };
+  };
+  const socket = await serveControlSocket(settings.dataDir, (request) =>
+    turns.take('phase', () => handle(request)),
+  );
+  return {
+    get state() {
+      return phase.state;
+    },
+    failed,
+    async drainAndClose(hurried) {
+      await socket.close();
+      return turns.take('phase', () => phase.drainAndClose(hurried));
+    },
+    async [Symbol.asyncDispose]() {
+      await socket.close();
+      await turns.take('phase', () => phase.drainAndClose());
+    },
+  };
+}
+
+async function start(
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  key: UnlockKey | undefined,
+): Promise<Phase> {
+  try {
+    const controlPlane = await startControlPlane(settings, dependencies, key);
+    const { grpcPort: grpc, httpPort: http, bundlePort: bundle } = controlPlane;
+    const ports = { grpc, http, bundle };
+    return {
+      state: 'unlocked',
+      ports,
+      backup: () => controlPlane.backup(),
+      drainAndClose: (hurried) => controlPlane.drainAndClose(hurried),
+    };
+  } catch (error) {
+    if (error instanceof KeysError && error.code === 'keys-locked') {
+      return startLocked(settings, dependencies, error);
+    }
+    throw error;
+  }
+}
+
+/** Serves nothing; it is over. */
+function ended({ ports }: Phase): Phase {
+  return {
+    state: 'locked',
+    ports,
+    drainAndClose: () => Promise.resolve('idle'),
+    backup: () => Promise.reject(new KeysError('keys-locked', 'the control plane has ended')),
+  };
+}
+
+async function startLocked(
+  settings: Settings,
+  { logger, guard }: ControlPlaneDependencies,
+  { message, hint }: KeysError,
+): Promise<Phase> {
+  const registry = new MetricsRegistry();
+  registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  registerInternalErrors(registry, guard);
+  const reason = `${message}; nothing is issued`;
+  const http = await startTelemetryServer({
+    ...settings.httpListen,
+    name: 'http',
+    registry,
+    logger,
+    health: () => ({ ok: true, reasons: [reason] }),
+    ready: () => ({ ok: false, reasons: [reason] }),
+  });
+  logger.warn({ event: 'locked', dataDir: settings.dataDir }, `${reason}; ${hint ?? ''}`);
+  return {
+    state: 'locked',
+    ports: {
+      grpc: settings.grpcListen.port,
+      http: http.port,
+      bundle: settings.bundleListen?.port,
+    },
+    async backup() {
+      throw new KeysError('keys-locked', message, { hint: 'run `hauberk ca unlock` first' });
+    },
+    async drainAndClose() {
+      await http.close();
+      return 'idle';
+    },
+  };
+}
+
+async function withStore<T>(
+  { dataDir }: Settings,
+  { clock, logger }: ControlPlaneDependencies,
+  job: (store: Awaited<ReturnType<typeof openSqliteStore>>) => Promise<T>,
+): Promise<T> {
+  const store = await openSqliteStore({ path: path.join(dataDir, 'hauberk.db'), clock, logger });
+  try {
+    return await job(store);
+  } finally {
+    await store.close();
+  }
+}
+
+function tryKey(
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  key: UnlockKey | undefined,
+): Promise<unknown> {
+  return withStore(settings, dependencies, (store) => openVault(store, key));
+}
+
+function reseal(
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  key: UnlockKey | undefined,
+  next: UnlockKey,
+): Promise<unknown> {
+  return withStore(settings, dependencies, async (store) =>
+    sealEverything(store, await openVault(store, key), next),
+  );
+}
+
+function notEncrypted(): KeysError {
+  return new KeysError('keys-not-encrypted', 'the keys are not encrypted, and cannot be locked', {
+    hint: 'encrypt them with `hauberk ca rekey`, or start with --unlock-key-file',
+  });
+}

@@ -1,0 +1,141 @@
+import { readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Clock } from '../../common/clock.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import type { UnlockKey } from '../../common/config/unlock-key.ts';
+import { systemErrorCode } from '../../common/errors.ts';
+import { MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
+import { decodeBackup } from '../keys/backup-file.ts';
+import { decodeRevocation, REVOKED_PREFIX } from '../revocation/revocation-record.ts';
+import { requireNoStore, restoreSnapshot } from '../store/sqlite/snapshot.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { Operation, Store } from '../store/store.ts';
+import { decodeToken, encodeToken, TOKEN_PREFIX, tokenState } from '../tokens/token.ts';
+
+/** What to restore, and where. */
+export interface RestoreOptions {
+  readonly file: string;
+  readonly dataDir: string;
+  readonly unlockKey: UnlockKey | undefined;
+  /** Join tokens that were good when the backup was made stay good, used since or not. */
+  readonly keepTokens: boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What was restored, and what is not known any more. */
+export interface Restored {
+  /** When the backup was made, in milliseconds since the epoch: nothing later is in it. */
+  readonly backupMs: number;
+  readonly restoredMs: number;
+  /** Join tokens that were good when it was made; revoked now, unless they were kept. */
+  readonly tokens: number;
+  /** Revocations that were in force when it was made. */
+  readonly revocations: number;
+}
+
+/** When the store was restored, and from when. */
+const RESTORED_FROM_KEY = 'restored-from';
+const restoredFrom = z.object({ backupMs: z.number(), restoredMs: z.number() });
+
+/** Operations in one transaction. */
+const BATCH = 100;
+
+/**
+ * Writes a backup into a data directory that holds no store. The store is there whole, or not at all.
+ *
+ * What happened after the backup is not in it: a token may have been used up, or revoked. So all tokens
+ * are revoked, unless they are to be kept.
+ *
+ * @throws ConfigError `file-unreadable`; KeysError, StoreError
+ */
+export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
+  const { file, dataDir, unlockKey, keepTokens, clock, logger } = options;
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    const code = systemErrorCode(cause) ?? 'unknown error';
+    throw new ConfigError('file-unreadable', `the backup ${file} cannot be read (${code})`, {
+      cause,
+    });
+  });
+  const { snapshot, createdMs: backupMs } = await decodeBackup(bytes, unlockKey);
+  const restoredMs = clock.epochMs();
+  const target = path.join(dataDir, 'hauberk.db');
+  requireNoStore(target);
+  const unfinished = path.join(dataDir, '.restoring.db');
+  await rm(unfinished, { force: true });
+  await restoreSnapshot(unfinished, snapshot, restoredMs);
+  try {
+    await using parts = new AsyncDisposableStack();
+    const opened = await openSqliteStore({ path: unfinished, clock, logger });
+    const store = parts.adopt(opened, (one) => one.close());
+    const found = await prepare(store, { backupMs, restoredMs, keepTokens });
+    await parts.disposeAsync();
+    requireNoStore(target);
+    await rename(unfinished, target);
+    return { backupMs, restoredMs, ...found };
+  } finally {
+    for (const end of ['', '-wal', '-shm']) await rm(unfinished + end, { force: true });
+  }
+}
+
+async function prepare(
+  store: Store,
+  {
+    backupMs,
+    restoredMs,
+    keepTokens,
+  }: { backupMs: number; restoredMs: number; keepTokens: boolean },
+): Promise<Pick<Restored, 'tokens' | 'revocations'>> {
+  const tokens = (await store.range(TOKEN_PREFIX)).entries
+    .map(decodeToken)
+    .filter((token) => tokenState(token, restoredMs) === 'active');
+  const revoked = tokens.map((token): Operation => ({
+    kind: 'put',
+    key: TOKEN_PREFIX + token.id,
+    value: encodeToken({ ...token, revokedMs: restoredMs }),
+  }));
+  const changes = keepTokens ? [] : revoked;
+  for (let at = 0; at < changes.length; at += BATCH) {
+    await store.transact([], changes.slice(at, at + BATCH));
+  }
+  const value = Buffer.from(JSON.stringify({ backupMs, restoredMs }));
+  await store.transact([], [{ kind: 'put', key: RESTORED_FROM_KEY, value }]);
+  const revocations = (await store.range(REVOKED_PREFIX)).entries
+    .map(decodeRevocation)
+    .filter(({ expiresMs, readmittedMs }) => readmittedMs === undefined || expiresMs > restoredMs);
+  return { tokens: tokens.length, revocations: revocations.length };
+}
+
+/** What an operator has to know about a restore, in sentences. */
+export function restoreNotes(restored: Restored, keepTokens: boolean): readonly string[] {
+  const { backupMs, restoredMs, tokens, revocations } = restored;
+  const lastExpiry = new Date(restoredMs + MAX_LEAF_LIFETIME_MS).toISOString();
+  const since = new Date(backupMs).toISOString();
+  const ofTokens = keepTokens
+    ? `${tokens} join tokens are good as they were then, also those that have been used or revoked since`
+    : `${tokens} join tokens that were good then are revoked, as they may have been used since (--keep-tokens keeps them): make new ones with hauberk token create`;
+  return [
+    `nothing after ${since} is in it; sidecars keep the revocations that they have heard of`,
+    ofTokens,
+    `${revocations} revocations of then are in force; what was revoked since is good again, until it is revoked again: hauberk revoke`,
+    `certificates issued since are in no log: each that renews is logged (renewal-not-in-log), and the last one expires by ${lastExpiry}`,
+  ];
+}
+
+/** Says at a start that something is missing, for as long as a certificate may be about that is in no log. */
+export async function warnOfRestore(
+  store: Store,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Promise<void> {
+  const entry = await store.get(RESTORED_FROM_KEY);
+  if (entry === undefined) return;
+  const { backupMs, restoredMs } = restoredFrom.parse(JSON.parse(entry.value.toString()));
+  if (clock.epochMs() > restoredMs + MAX_LEAF_LIFETIME_MS) return;
+  const [from, until] = [backupMs, restoredMs].map((ms) => new Date(ms).toISOString());
+  logger.warn(
+    { event: 'restored-from-backup', backupMs, restoredMs },
+    `what was issued, used or revoked from ${from} until ${until} is not known here: revoke again what was revoked then`,
+  );
+}

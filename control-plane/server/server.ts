@@ -1,0 +1,325 @@
+import path from 'node:path';
+import type { Logger } from 'pino';
+import { Registry as MetricsRegistry } from 'prom-client';
+import { createSettledDate } from '../../common/dates.ts';
+import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { UnlockKey } from '../../common/config/unlock-key.ts';
+import { probeDirectory } from '../../common/probe-directory.ts';
+import { drain, type DrainOutcome } from '../../common/lifecycle.ts';
+import { guardedClock, type CountingGuard } from '../../common/guard.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
+import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
+import { startTelemetryServer, type Health } from '../../common/metrics/telemetry-server.ts';
+import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { createAdminHandlers } from '../api/admin.ts';
+import { createCallerLimits } from '../api/caller-limits.ts';
+import { openGrpcListener } from '../api/grpc-listener.ts';
+import { createIssueHandler } from '../api/issue.ts';
+import { serviceRegistrar } from '../api/services.ts';
+import { createSyncHub } from '../api/sync-hub.ts';
+import { createSyncHandler } from '../api/sync.ts';
+import { tokenRootsOf } from '../ca/authorities.ts';
+import { openAuthoritySource } from '../ca/authority-source.ts';
+import { openCertificateAuthority } from '../ca/certificate-authority.ts';
+import { openRootRotation } from '../ca/rotation/root-rotation.ts';
+import { createAddedRoots } from '../ca/added-roots.ts';
+import { createIssuerRequests } from '../ca/upstream/issuer-request.ts';
+import {
+  followUpstreamIssuer,
+  readUpstreamIssuer,
+  upstreamPaths,
+} from '../ca/upstream/upstream-files.ts';
+import type { ControlPlaneSettings } from '../config/config.ts';
+import { openFederations } from '../federation/federations.ts';
+import { fetchBundle } from '../federation/fetch-bundle.ts';
+import { encodeBackup } from '../keys/backup-file.ts';
+import { openIssuanceLedger } from '../ca/issuance-ledger.ts';
+import { sealedStore } from '../keys/sealed-store.ts';
+import { openVault, readVault } from '../keys/vault.ts';
+import { serveBundle } from './bundle-endpoint.ts';
+import { startAtZero } from './known-series.ts';
+import { startMaintenance } from './maintenance.ts';
+import { warnOfRestore } from './restore.ts';
+import { followRootChanges } from './root-changes.ts';
+import { createControlPlaneMetrics, registerControlPlaneGauges } from '../metrics.ts';
+import { keepAdminFile, openServerCertificate } from '../ca/own-certificates.ts';
+import { openOperatorUses } from '../operators/operator-uses.ts';
+import { pruneOperatorUses } from '../operators/operators.ts';
+import { followConfigFile } from '../policy/config-file.ts';
+import type { FollowedFile } from '../../common/followed-file.ts';
+import { openMeshConfigStore } from '../policy/mesh-config-store.ts';
+import { openMeshView } from '../registry/mesh-view.ts';
+import { isRevokedFact } from '../registry/revoked-fact.ts';
+import { toSidecarFact } from '../registry/sidecar-fact.ts';
+import { countAddresses, proveAddresses } from './addresses.ts';
+import { openRegistry } from '../registry/registry.ts';
+import { createRevocations } from '../revocation/revocations.ts';
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { watchWrites } from '../store/writable-store.ts';
+import { countTokens } from '../tokens/token-count.ts';
+import { keepTokenFiles } from '../tokens/token-files.ts';
+import type { TokenRoots } from '../tokens/redemption.ts';
+import { createTokens } from '../tokens/tokens.ts';
+import { createTurns } from '../turns.ts';
+
+/** What a control plane needs besides its settings. */
+export interface ControlPlaneDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whatever is not awaited runs under it. */
+  readonly guard: CountingGuard;
+  /** Is told how to read again, at once, what is followed. */
+  readonly onReload?: (reload: () => void) => void;
+}
+
+/** Everything but what the logger was made with, and what the keys are unlocked with. */
+export type Settings = Omit<
+  ControlPlaneSettings,
+  'logLevel' | 'unlockKeyFile' | 'unlockPassphrase'
+>;
+
+/** A control plane that serves. */
+export interface ControlPlane extends AsyncDisposable {
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  /** Where the trust bundle is served, when it is. */
+  readonly bundlePort: number | undefined;
+  /** The credential of the operator. */
+  readonly adminFile: string;
+  /** Everything that it knows in one file, encrypted when its keys are. */
+  backup(): Promise<Buffer>;
+  /** Not ready, ends the streams of the sidecars, waits for calls under way, and lets go. */
+  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+}
+
+/**
+ * Starts a control plane: takes up what is in the data directory, or makes it, and serves.
+ *
+ * @param unlockKey for keys that are encrypted; those that are not are encrypted with it
+ * @throws KeysError `keys-locked`, `unlock-key-wrong`; StoreError, CaError, ConfigError, ListenError; nothing is left open then
+ */
+export async function startControlPlane(
+  settings: Settings,
+  given: ControlPlaneDependencies,
+  unlockKey?: UnlockKey,
+): Promise<ControlPlane> {
+  const { logger, guard } = given;
+  const clock = guardedClock(given.clock, guard);
+  await using parts = new AsyncDisposableStack();
+  const use = <T extends { close(): void | Promise<void> }>(part: T): T =>
+    parts.adopt(part, (opened) => opened.close());
+
+  const { dataDir, trustDomain } = settings;
+  const storePath = path.join(dataDir, 'hauberk.db');
+  const plainStore = use(await openSqliteStore({ path: storePath, clock, logger }));
+  const dataKey = await openVault(plainStore, unlockKey);
+  const openStore = dataKey === undefined ? plainStore : sealedStore(plainStore, dataKey);
+  const probe = (): Promise<void> => probeDirectory(dataDir);
+  const writable = use(watchWrites(openStore, { clock, logger, probe }));
+  const { store } = writable;
+  if (dataKey === undefined) {
+    logger.warn(
+      { event: 'keys-not-encrypted' },
+      'the private keys of the mesh are not encrypted: whoever reads the data directory has them; ' +
+        'encrypt them with `hauberk ca rekey` or --unlock-key-file',
+    );
+  }
+  await warnOfRestore(store, { clock, logger });
+  const source = { store, trustDomain, nowMs: clock.epochMs() };
+  const upstream = upstreamPaths(settings);
+  const first = await readUpstreamIssuer(upstream, source);
+  const authorities = await openAuthoritySource({ ...source, first });
+  const followed: FollowedFile[] = [];
+  if (upstream !== undefined) {
+    const options = { authorities, trustDomain, clock, logger };
+    followed.push(use(await followUpstreamIssuer(upstream, first, options)));
+  }
+  const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
+  const renewAfterExpiryMs = settings.renewAfterExpiry * 1000;
+  const ledger = use(await openIssuanceLedger({ store, clock, logger, renewAfterExpiryMs }));
+  const turns = createTurns();
+  const roots = (): TokenRoots => tokenRootsOf(ca.current());
+  const tokens = createTokens({ store, clock, turns, roots });
+  const configs = use(await openMeshConfigStore({ store, turns, clock, logger }));
+  const configFile =
+    settings.meshConfig === undefined
+      ? undefined
+      : use(await followConfigFile(settings.meshConfig, { configs, clock, logger }));
+  if (configFile !== undefined) followed.push(configFile);
+  given.onReload?.(() => {
+    for (const file of followed) guard.promise('files', file.reload());
+  });
+  const view = use(await openMeshView({ store, clock, logger }));
+  const registry = use(await openRegistry({ store, view, clock, logger, guard, turns }));
+
+  const rotation = use(
+    await openRootRotation({
+      authorities,
+      store,
+      trustDomain,
+      clock,
+      logger,
+      sidecars: () => registry.list().map(toSidecarFact),
+      isRevoked: (certificate) => isRevokedFact(view.revocations(), certificate),
+    }),
+  );
+
+  const metricsRegistry = new MetricsRegistry();
+  registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
+  registerInternalErrors(metricsRegistry, guard);
+  const metrics = createControlPlaneMetrics(metricsRegistry);
+  startAtZero(metrics);
+  const revocations = createRevocations({ store, ca, tokens, clock, turns });
+  const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock) };
+  const operatorUses = use(await openOperatorUses({ store, ...room }));
+  const common = { ca, tokens, registry, configs, revocations, view, operatorUses, ...room };
+  const federations = use(
+    await openFederations({ ...common, trustDomain, store, turns, fetch: fetchBundle }),
+  );
+  const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
+  const sync = use(createSyncHandler({ ...common, trustDomain, hub }));
+
+  const certificate = await openServerCertificate(common);
+  const admin = use(await keepAdminFile(dataDir, common));
+  // Before anybody can connect, so that a token which is refused is not in its file any more.
+  const tokenFiles = use(await keepTokenFiles(settings.writeToken, common));
+  const listener = use(
+    await openGrpcListener({
+      ...settings.grpcListen,
+      identity: certificate.identity,
+      register: serviceRegistrar({
+        issue: createIssueHandler({
+          ...common,
+          leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
+          renewAfterExpiryMs,
+          operatorRenewalMs: settings.operatorRenewal * 1000,
+        }),
+        sync: sync.handle,
+        admin: createAdminHandlers({
+          ...common,
+          rotation,
+          issuerRequests: createIssuerRequests({
+            ...common,
+            authorities,
+            trustDomain,
+            fromFiles: upstream !== undefined,
+          }),
+          addedRoots: createAddedRoots({ ...common, authorities }),
+          federations,
+          ledger,
+          keysEncrypted: dataKey !== undefined,
+          configFile: configFile?.path,
+        }),
+      }),
+      clock,
+      logger,
+      guard,
+      metrics,
+    }),
+  );
+  const { identity } = certificate;
+  const proving = use(proveAddresses({ ...common, identity }));
+  const served = use(await serveBundle({ ...common, settings, identity }));
+  const server = use(
+    certificate.keepRenewed(async (next) => {
+      await listener.reload(next);
+      await served.reload(next);
+      proving.reload(next);
+    }),
+  );
+  const ownCertificates = [server, admin];
+  use(followRootChanges({ authorities, ownCertificates, tokenFiles, listener }));
+  // What is forgotten does not come back when a clock that was set forward is right again.
+  const settled = use(createSettledDate(clock));
+  use(
+    startMaintenance(
+      { clock, logger },
+      {
+        authority: () => ca.maintain(settled.settledMs()),
+        tokens: () => tokens.prune(settled.settledMs()),
+        issuances: () => ledger.prune(settled.settledMs()),
+        revocations: () => revocations.prune(settled.settledMs()),
+        operators: () => pruneOperatorUses({ ...common, uses: operatorUses }),
+      },
+    ),
+  );
+  registerControlPlaneGauges(metricsRegistry, {
+    tokens: async () => countTokens(await tokens.list(), clock.epochMs()),
+    sidecarsConnected: () => registry.connected,
+    connectionsOpen: () => listener.connections,
+    viewVersion: () => view.version,
+    endpointsDamped: () => registry.damped,
+    addresses: () => countAddresses(view.endpoints.values()),
+    meshConfigVersion: () => configs.current().version,
+    meshConfigValid: () => configFile?.valid ?? true,
+    issuerNotAfterMs: () => ca.issuerNotAfterMs(),
+    rootRotation: () => {
+      const status = rotation.status();
+      const waiting = status?.progress.blockers.length ?? 0;
+      return { phase: status?.rotation.phase ?? 'stable', waiting };
+    },
+  });
+
+  let draining = false;
+  const ready = (): Health => {
+    const { ok, reasons } = ca.health();
+    const problems = [
+      ...(draining ? ['the control plane is going away'] : []),
+      ...(writable.problem === undefined ? [] : [`nothing can be issued: ${writable.problem}`]),
+    ];
+    return { ok: ok && problems.length === 0, reasons: [...problems, ...reasons] };
+  };
+  const http = use(
+    await startTelemetryServer({
+      ...settings.httpListen,
+      name: 'http',
+      registry: metricsRegistry,
+      logger,
+      health: () => ({ ok: true, reasons: [] }),
+      ready,
+    }),
+  );
+  PROCESS_DESCRIPTORS.calibrate();
+  logger.info(
+    { event: 'ready', trustDomain, adminFile: admin.path },
+    `the operator's credential is ${admin.path}; make a join token with: hauberk token create ` +
+      `--namespace NAMESPACE --control-plane ${reachable(settings.grpcListen.host, listener.port)} ` +
+      `--admin ${admin.path}`,
+  );
+
+  const opened = parts.move();
+  return {
+    grpcPort: listener.port,
+    httpPort: http.port,
+    bundlePort: served.port,
+    adminFile: admin.path,
+    async backup() {
+      const vault = await readVault(plainStore);
+      const snapshot = await plainStore.snapshot();
+      const lock = dataKey === undefined || vault === undefined ? undefined : { dataKey, vault };
+      return encodeBackup(snapshot, clock.epochMs(), lock);
+    },
+    async drainAndClose(hurried) {
+      draining = true;
+      // From now on a stream that ends says nothing about its sidecar.
+      registry.close();
+      sync.close();
+      const outcome = await drain(listener, {
+        clock,
+        deadlineMs: settings.drainSeconds * 1000,
+        ...(hurried === undefined ? {} : { hurried }),
+      });
+      await opened.disposeAsync();
+      return outcome;
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** Something that can be dialled on this machine. */
+function reachable(host: string, port: number): string {
+  if (host === '0.0.0.0') return formatHostPort('127.0.0.1', port);
+  return formatHostPort(host === '::' ? '::1' : host, port);
+}

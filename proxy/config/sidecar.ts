@@ -1,0 +1,221 @@
+import { parseHostPort, type HostPort } from '../../common/config/address.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import {
+  flagName,
+  listSetting,
+  secretSetting,
+  setting,
+  switchSetting,
+  type SettingsOf,
+  type SettingsTable,
+} from '../../common/config/settings.ts';
+import {
+  allow,
+  choice,
+  durationSeconds,
+  egress,
+  expose,
+  filePath,
+  hostPort,
+  integer,
+  ipAddress,
+  label,
+  port,
+  text,
+  trustDomain,
+  upstream,
+  valueType,
+  type ValueType,
+} from '../../common/config/values.ts';
+import type { LocalAllowance } from '../../common/authorization/local-policy.ts';
+import { LOG_LEVELS } from '../../common/logging/logger.ts';
+
+const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));
+
+/** `IP` or `IP:PORT`: where peers reach this sidecar, when that is not where it listens. */
+const advertised: ValueType<{ readonly address: string; readonly port: number | undefined }> =
+  valueType('IP or IP:PORT', (raw) => {
+    const bare = ipAddress.safeParse(raw);
+    if (bare.success) return { address: bare.data, port: undefined };
+    const { host: address, ...rest } = parseHostPort(raw);
+    return ipAddress.safeParse(address).success ? { address, ...rest } : undefined;
+  });
+
+/** A day: a drain that takes longer is a restart that never happens. */
+const MAX_DRAIN_SECONDS = 86_400;
+
+/** More than the cores of most machines; each takes some 60 MB before it carries anything. */
+const MAX_WORKERS = 64;
+
+/** Everything that `hauberk proxy` can be told. */
+export const PROXY_SETTINGS = {
+  service: setting(label, {
+    description: 'name of the service that this sidecar stands beside',
+    placeholder: 'NAME',
+  }),
+  namespace: setting(label.default('default'), {
+    description: 'namespace of the service; in Compose, the name of the project',
+    placeholder: 'NAME',
+  }),
+  trustDomain: setting(trustDomain.default('mesh.local'), {
+    description: 'trust domain of the mesh',
+    placeholder: 'DOMAIN',
+  }),
+  controlPlane: setting(hostPort.default({ host: '127.0.0.1', port: 15_012 }), {
+    description: 'where the control plane serves gRPC',
+    placeholder: 'HOST:PORT',
+    defaultText: '127.0.0.1:15012',
+  }),
+  tokenFile: setting(filePath.optional(), {
+    description: 'file with the join token, waited for; needed for the first start only',
+    placeholder: 'FILE',
+  }),
+  token: secretSetting(text.optional(), {
+    description: 'the join token itself, instead of a file',
+  }),
+  stateDir: setting(filePath.default('hauberk-state'), {
+    description: 'directory that keeps key, certificate and view of the mesh between starts',
+    placeholder: 'DIR',
+  }),
+  upstream: listSetting(upstream, {
+    description: 'a local port for a service of the mesh, as in 127.0.0.1:9000=api:8080',
+    placeholder: 'LISTEN=SERVICE[.NAMESPACE]:PORT',
+  }),
+  egress: listSetting(egress, {
+    description:
+      'a local port for a server outside, as in 127.0.0.1:9001=example.com:443; TLS is spoken to it as ' +
+      'mesh.yaml says',
+    placeholder: 'LISTEN=HOST:PORT',
+  }),
+  expose: listSetting(expose, {
+    description: 'a port that peers may reach, and where the application listens',
+    placeholder: 'PORT[=ADDRESS]',
+  }),
+  allow: listSetting(allow, {
+    description: 'the one who may reach a port; repeat for more; by default any workload may',
+    placeholder: 'PORT=SERVICE[.NAMESPACE]',
+  }),
+  advertise: setting(advertised.optional(), {
+    description: 'where peers reach this sidecar; by default the address the control plane sees',
+    placeholder: 'IP[:PORT]',
+  }),
+  hboneListen: setting(listenAddress.default({ host: '::', port: 15_008 }), {
+    description: 'where to accept tunnels of peers',
+    placeholder: 'HOST:PORT',
+    defaultText: '[::]:15008',
+    advanced: true,
+  }),
+  metricsListen: setting(listenAddress.default({ host: '::', port: 15_020 }), {
+    description: 'where to serve metrics and health',
+    placeholder: 'HOST:PORT',
+    defaultText: '[::]:15020',
+    advanced: true,
+  }),
+  transparent: switchSetting({
+    description:
+      'carry what hauberk proxy init-netns redirects here, and let peers reach every port',
+  }),
+  outbound: setting(choice(['passthrough', 'mesh-only']).default('passthrough'), {
+    description:
+      'with --transparent: passthrough, or mesh-only to refuse what would leave in plaintext',
+    placeholder: 'MODE',
+  }),
+  inbound: setting(choice(['strict', 'permissive']).default('strict'), {
+    description: 'with --transparent: strict, or permissive to let plaintext in from everybody',
+    placeholder: 'MODE',
+  }),
+  ingress: listSetting(port, {
+    description:
+      'with --transparent: a port that takes plaintext from everybody, as a website does',
+    placeholder: 'PORT',
+  }),
+  excludePort: listSetting(port, {
+    description: 'with --transparent: a port that peers may not reach through the mesh',
+    placeholder: 'PORT',
+  }),
+  outboundListen: setting(listenAddress.default({ host: '127.0.0.1', port: 15_001 }), {
+    description: 'with --transparent: where the rules redirect outgoing connections to',
+    placeholder: 'HOST:PORT',
+    defaultText: '127.0.0.1:15001, and [::1]:15001',
+    advanced: true,
+  }),
+  inboundListen: setting(listenAddress.default({ host: '::', port: 15_006 }), {
+    description: 'with --transparent: where the rules redirect incoming plaintext to',
+    placeholder: 'HOST:PORT',
+    defaultText: '[::]:15006',
+    advanced: true,
+  }),
+  certificateLifetime: setting(durationSeconds({ min: 10, max: 604_800 }).optional(), {
+    description: 'lifetime to ask for; the control plane may give less',
+    placeholder: 'TIME',
+    defaultText: "the control plane's",
+    advanced: true,
+  }),
+  drainSeconds: setting(integer({ min: 0, max: MAX_DRAIN_SECONDS }).default(30), {
+    description: 'how long open connections may go on after SIGTERM',
+    placeholder: 'SECONDS',
+  }),
+  workers: setting(integer({ min: 1, max: MAX_WORKERS }).default(1), {
+    description: 'processes that share the connections: one for each core that they may use',
+    placeholder: 'COUNT',
+    advanced: true,
+  }),
+  accessLog: switchSetting({
+    description: 'write a line for each connection when it has ended',
+  }),
+  logLevel: setting(choice(LOG_LEVELS).default('info'), {
+    description: `one of ${LOG_LEVELS.join(', ')}`,
+    placeholder: 'LEVEL',
+  }),
+} satisfies SettingsTable;
+
+/**
+ * Refuses settings that contradict each other, and ones that would have no effect: who asks for
+ * `mesh-only` and gets a sidecar that captures nothing would believe to be safe.
+ *
+ * @throws ConfigError `setting-invalid`
+ */
+export function checkProxyConfig(config: ProxyConfig): void {
+  const ports = config.expose.map((exposed) => exposed.port);
+  const twice = ports.find((exposed, index) => ports.indexOf(exposed) !== index);
+  if (twice !== undefined) {
+    throw new ConfigError('setting-invalid', `--expose: the port ${twice} is exposed twice`, {
+      hint: 'give each port one address of the application',
+    });
+  }
+  if (config.transparent) {
+    // Peers know members by address: one that they know by another port only would be called in plaintext.
+    const { advertise, hboneListen } = config;
+    if (advertise?.port === undefined || advertise.port === hboneListen.port) return;
+    const sentence = `--advertise: port ${advertise.port} is not ${hboneListen.port}, on which --hbone-listen is, and --transparent needs them to be the same`;
+    throw new ConfigError('setting-invalid', sentence, {
+      hint: 'leave the port of --advertise out, or set both to one port',
+    });
+  }
+  const idle = [
+    config.outbound === 'mesh-only' ? 'outbound' : undefined,
+    config.inbound === 'permissive' ? 'inbound' : undefined,
+    config.ingress.length > 0 ? 'ingress' : undefined,
+    config.excludePort.length > 0 ? 'excludePort' : undefined,
+  ].find((key) => key !== undefined);
+  if (idle === undefined) return;
+  const sentence = `${flagName(idle)} has an effect together with --transparent only`;
+  throw new ConfigError('setting-invalid', sentence, {
+    hint: 'add --transparent, or leave it out',
+  });
+}
+
+/** The resolved settings of a sidecar. */
+export type ProxyConfig = SettingsOf<typeof PROXY_SETTINGS>;
+
+/** What `--allow` says; a service without a namespace is of the sidecar's own. */
+export function localAllowances({
+  allow: allowed,
+  namespace: own,
+}: Pick<ProxyConfig, 'allow' | 'namespace'>): readonly LocalAllowance[] {
+  return allowed.map(({ port: at, service, namespace = own }) => ({
+    port: at,
+    namespace,
+    service,
+  }));
+}

@@ -1,0 +1,58 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { everySeries, type KnownValues } from '../../common/metrics/known-series.ts';
+import type { MetricRow } from './table.ts';
+
+/** Hands one sample to prom-client. */
+export type Sample = (labels: Record<string, string>, value: number) => void;
+
+/**
+ * A counter whose samples are made anew at each scrape, by `collect`; the known ones are there from the
+ * start, at 0.
+ */
+export function counter(
+  registry: Registry,
+  row: MetricRow,
+  collect: (add: Sample) => void,
+  known?: KnownValues,
+): void {
+  const zeros = known === undefined ? [] : everySeries(known);
+  const metric: Counter = new Counter({
+    name: row.name,
+    help: row.help,
+    labelNames: row.labels,
+    registers: [registry],
+    collect() {
+      metric.reset();
+      for (const labels of zeros) metric.inc(labels, 0);
+      collect((labels, value) => metric.inc(labels, value));
+    },
+  });
+}
+
+/** A gauge whose samples are made anew at each scrape, by `collect`. */
+export function gauge(registry: Registry, row: MetricRow, collect: (set: Sample) => void): void {
+  const metric: Gauge = new Gauge({
+    name: row.name,
+    help: row.help,
+    labelNames: row.labels,
+    registers: [registry],
+    collect() {
+      metric.reset();
+      // A gauge without labels starts at 0, which would be a lie (and an alert) before it is known.
+      if (row.labels.length === 0) metric.remove({});
+      collect((labels, value) => metric.set(labels, value));
+    },
+  });
+}
+
+/** A histogram that is observed as it happens: once in the life of a connection, never per byte. */
+export function histogram(registry: Registry, row: MetricRow): Histogram {
+  return new Histogram({
+    name: row.name,
+    help: row.help,
+    labelNames: row.labels,
+    buckets: [...(row.buckets ?? [])],
+    registers: [registry],
+  });
+}

@@ -1,0 +1,56 @@
+import type { Direction } from './proxy-metrics.ts';
+
+/** All plaintext between the application and one address, by the port that was called. */
+export interface PlaintextFlow {
+  /** True when the application was called, false when it called. */
+  readonly inbound: boolean;
+  /** IP address of the other side. */
+  readonly address: string;
+  readonly port: number;
+  readonly connections: number;
+}
+
+/** What was let through without encryption since the sidecar started. */
+export interface PlaintextTraffic {
+  readonly connections: number;
+  /** How many flows there are, as far as they were told apart. */
+  readonly flows: number;
+  /** The ones with the most connections. */
+  readonly mostUsed: readonly PlaintextFlow[];
+}
+
+/** Whoever connects from a thousand addresses is a scanner, or everybody; memory is for neither. */
+const MAX_FLOWS = 1_000;
+
+/** What a person reads in `hauberk status`. */
+const MAX_SHOWN = 10;
+
+/** Remembers what passed in plaintext, so that an operator sees what is left to be meshed. */
+export class PlaintextFlows {
+  readonly #flows = new Map<
+    string,
+    { -readonly [Key in keyof PlaintextFlow]: PlaintextFlow[Key] }
+  >();
+  #connections = 0;
+
+  /** One more connection; beyond the bound new flows are counted, but not told apart. */
+  count(direction: Direction, address: string, port: number): void {
+    this.#connections += 1;
+    const key = `${direction} ${address} ${port}`;
+    const known = this.#flows.get(key);
+    if (known !== undefined) {
+      known.connections += 1;
+    } else if (this.#flows.size < MAX_FLOWS) {
+      this.#flows.set(key, { inbound: direction === 'inbound', address, port, connections: 1 });
+    }
+  }
+
+  summary(): PlaintextTraffic {
+    const flows = [...this.#flows.values()].sort((a, b) => b.connections - a.connections);
+    return {
+      connections: this.#connections,
+      flows: flows.length,
+      mostUsed: structuredClone(flows.slice(0, MAX_SHOWN)),
+    };
+  }
+}

@@ -1,0 +1,35 @@
+import type { Registry } from 'prom-client';
+import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { LoadedListener } from '../gateway/load.ts';
+import type { ConnectorDependencies } from '../outbound/connector.ts';
+import type { Room } from './room.ts';
+
+/** The doors of a gateway to the outside. */
+export interface Edge extends Closeable, Drainable {}
+
+/** What an edge is made from. */
+export interface EdgeOptions {
+  readonly room: Room;
+  /** Finds and opens tunnels. */
+  readonly connector: ConnectorDependencies;
+  readonly registry: Registry;
+}
+
+/** Opens the doors to the outside. Throws ListenError and ConfigError. */
+export type OpenEdge = (options: EdgeOptions) => Promise<Edge>;
+
+/** What the process that leads workers needs, which has no doors of its own. */
+export interface LeadOptions {
+  readonly room: Room;
+  readonly registry: Registry;
+  /** Hands listeners to all workers; returns whether anything is different now. Throws ListenError. */
+  readonly apply: (listeners: readonly LoadedListener[]) => Promise<boolean>;
+}
+
+/** A gateway's part of the program. */
+export interface EdgeProgram {
+  /** For a gateway in one process. */
+  readonly open: OpenEdge;
+  /** For one with workers: says what they open, from now on. Throws ConfigError, and what `apply` throws. */
+  readonly lead: (options: LeadOptions) => Promise<Closeable>;
+}

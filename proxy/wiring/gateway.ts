@@ -1,0 +1,127 @@
+import {
+  destinationAt,
+  type EgressDestination,
+  type OutsidePlace,
+} from '../../common/authorization/egress.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
+import { spiffeId } from '../../common/pki/spiffe-id.ts';
+import { openOutsideForProgram } from '../egress/open-for-program.ts';
+import type { EgressCut } from '../egress/policy-at.ts';
+import { checkListeners } from '../gateway/check-listeners.ts';
+import { createDoors, type Doors, type DoorsOptions } from '../gateway/doors.ts';
+import { followFile } from '../gateway/follow-file.ts';
+import { keepValid } from '../gateway/keep-valid.ts';
+import { openGateway } from '../gateway/gateway.ts';
+import { loadGatewayFile, type LoadedListener } from '../gateway/load.ts';
+import { createGatewayMetrics } from '../gateway/metrics.ts';
+import { carry } from '../outbound/carry.ts';
+import { connectToService, type ServicePort } from '../outbound/connector.ts';
+import { openConnection } from '../outbound/open-connection.ts';
+import { LiveConnections } from '../policy/live-connections.ts';
+import type { Room } from './room.ts';
+import type { EdgeOptions, EdgeProgram, OpenEdge } from './gateway-program.ts';
+
+/** What makes a member of the mesh a gateway. */
+export interface GatewayEdgeOptions {
+  /** The path of the gateway's file. */
+  readonly file: string;
+  /** Calls back when the file is to be read again. */
+  readonly onReload: (reload: () => void) => void;
+}
+
+/** Strangers can ask for a service that is down as often as they like. */
+const FAILURE_LOG_RATE = { burst: 10, perSecond: 10 };
+
+/**
+ * The doors of `hauberk gateway`, which lead connections from outside to services of the mesh.
+ *
+ * @throws ConfigError when the file cannot be used now
+ */
+export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promise<EdgeProgram> {
+  // Read again when the doors are opened; but whoever made a mistake is not made to wait for a token first.
+  await loadGatewayFile(file, () => {});
+  return {
+    async open(options) {
+      const gateway = await openGateway({ ...doorsOf(options), file });
+      onReload(() => options.room.guard.promise('gateway', gateway.reload()));
+      return gateway;
+    },
+    async lead({ room, registry, apply }) {
+      const { clock, logger } = room;
+      const metrics = createGatewayMetrics(registry);
+      const checked = async (listeners: readonly LoadedListener[]): Promise<boolean> => {
+        checkListeners(listeners, room);
+        return await apply(listeners);
+      };
+      const options = {
+        clock,
+        logger,
+        metrics,
+        file,
+        apply: keepValid({ clock, logger }, checked),
+      };
+      const followed = await followFile(options);
+      onReload(() => room.guard.promise('gateway', followed.reload()));
+      return followed;
+    },
+  };
+}
+
+/** The doors of a gateway in one of its workers, which is told what to open. */
+export interface WorkerEdge {
+  readonly open: OpenEdge;
+  /** Opens these instead, one call after the other. Rejects as `Doors.apply`. */
+  apply(listeners: readonly LoadedListener[]): Promise<void>;
+}
+
+/** Begins with these listeners, or with the newest of those that came before the doors are opened. */
+export function workerEdge(first: readonly LoadedListener[]): WorkerEdge {
+  let wanted = first;
+  let doors: Doors | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+  const applyNext = async (): Promise<void> => {
+    turn = turn.then(() => doors?.apply(wanted));
+    await turn;
+  };
+  return {
+    async open(options) {
+      doors = createDoors(doorsOf(options));
+      await applyNext();
+      return doors;
+    },
+    async apply(listeners) {
+      wanted = listeners;
+      await applyNext();
+    },
+  };
+}
+
+function policyOf(place: OutsidePlace, { policies }: Room): EgressDestination | undefined {
+  const found = policies.mesh && destinationAt(policies.mesh.egress, place);
+  return found?.kind === 'one' ? found.destination : undefined;
+}
+
+function doorsOf({ room, connector, registry }: EdgeOptions): DoorsOptions {
+  const { clock, logger, guard, metrics } = room;
+  const { trustDomain, namespace } = room.config;
+  const mayLog = createRateLimit(clock, FAILURE_LOG_RATE);
+  const live = new LiveConnections<EgressCut>(room.policies);
+  const outside = { ...room, live, mayLog };
+  const dependencies = { ...connector, mayLog, clock, metrics, trustDomain };
+  const request = (target: ServicePort) => ({
+    peer: spiffeId({ trustDomain, ...target }).uri,
+    connect: (signal: AbortSignal) => connectToService(target, dependencies, signal),
+  });
+  return {
+    clock,
+    logger,
+    guard,
+    namespace,
+    metrics: createGatewayMetrics(registry),
+    carry: (socket, target) => carry(socket, request(target), dependencies),
+    open: (target, signal) => openConnection(target, dependencies, signal),
+    routesOutside: (places) => room.conditions.carries('routes', places),
+    hostOutside: (place) => policyOf(place, room),
+    openOutside: (place, signal) => openOutsideForProgram(place, outside, signal),
+  };
+}

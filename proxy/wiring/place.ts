@@ -1,0 +1,19 @@
+import type { SidecarPlace } from '../discovery/sync-settings.ts';
+import type { Room } from './room.ts';
+
+/**
+ * Where peers reach this sidecar now. One that intercepts transparently is called by address, so it
+ * tells all that other hosts can mean; behind a NAT that changes the port they would not lead here.
+ */
+export function placeOf({ config, addresses }: Room, hbonePort: number): SidecarPlace {
+  const { advertise, transparent } = config;
+  const port = advertise?.port ?? hbonePort;
+  const preferred = advertise === undefined ? [] : [advertise.address];
+  const others = transparent && port === hbonePort ? addresses.reachable() : [];
+  return {
+    addresses: [...new Set([...preferred, ...others])],
+    hbonePort: port,
+    ports: config.expose.map((exposed) => exposed.port),
+    anyPort: transparent,
+  };
+}

@@ -1,0 +1,230 @@
+import type { Logger } from 'pino';
+import { Registry } from 'prom-client';
+import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import { sleep, type Clock } from '../../common/clock.ts';
+import { guardedClock, type CountingGuard } from '../../common/guard.ts';
+import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
+import { localPolicy } from '../../common/authorization/local-policy.ts';
+import type { Closeable, DrainOutcome } from '../../common/lifecycle.ts';
+import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
+import { startTelemetryServer } from '../../common/metrics/telemetry-server.ts';
+import { settleWhenQuiet } from '../../common/settle.ts';
+import { spiffeId, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { certificateGauge, viewGauge } from '../admin/gauges.ts';
+import { createReadiness, type Readiness } from '../admin/readiness.ts';
+import { sidecarReport } from '../discovery/report.ts';
+import { localAllowances, type ProxyConfig } from '../config/sidecar.ts';
+import { tellOwnConflicts } from '../discovery/own-conflicts.ts';
+import { openSavedView } from '../discovery/saved-view.ts';
+import { createSyncClient } from '../discovery/sync-client.ts';
+import { createEgressConditions } from '../egress/conditions.ts';
+import { createIdentityManager } from '../identity/manager.ts';
+import { withRevocations } from '../identity/revoking-source.ts';
+import type { IdentitySource } from '../identity/source.ts';
+import type { TokenSource } from '../identity/token-source.ts';
+import { withAccessLog } from '../metrics/access-log.ts';
+import { KNOWN_SERIES } from './known-series.ts';
+import { createProxyMetrics } from '../metrics/proxy-metrics.ts';
+import { createPolicySource } from '../policy/policy-source.ts';
+import { createOwnAddresses } from '../workload/own-addresses.ts';
+import { openDataPath, type DataPath, type DataPathOptions } from './data-path.ts';
+import type { EdgeProgram } from './gateway-program.ts';
+import { placeOf } from './place.ts';
+import type { Room } from './room.ts';
+import { TUNNEL_MEMORY } from '../tunnel/tunnel-memory.ts';
+
+/** What a sidecar is made from. */
+export interface ProxyDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whatever is not awaited runs under it. */
+  readonly guard: CountingGuard;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Ends the wait for a control plane that does not answer. */
+  readonly signal: AbortSignal;
+  /** Makes it a gateway, which has doors to the outside and none for peers. */
+  readonly edge?: EdgeProgram;
+}
+
+/** A sidecar that is ready. */
+export interface Proxy {
+  /** Aborted, with the error for a reason, when it cannot go on. */
+  readonly failed: AbortSignal;
+  /**
+   * Not ready, nothing new, then waits for open connections as long as the settings say, ends what
+   * is left, and lets go of everything.
+   *
+   * @param hurried ends the wait when it is aborted
+   */
+  drainAndClose(hurried: AbortSignal): Promise<void>;
+}
+
+/**
+ * Starts a sidecar and resolves when it is ready: it has a certificate and listens.
+ *
+ * Throws ListenError when a port cannot be opened, IdentityError, RpcError or JoinTokenError when
+ * there is no certificate to be had.
+ */
+export async function startProxy(
+  config: ProxyConfig & { readonly tokens: TokenSource | undefined },
+  given: ProxyDependencies,
+): Promise<Proxy> {
+  const { logger, guard, signal } = given;
+  const clock = guardedClock(given.clock, guard);
+  const dependencies = { ...given, clock };
+  const { namespace, service, trustDomain } = config;
+  const self = spiffeId({ trustDomain, namespace, service });
+  // Whatever has been opened when something fails is closed again, in reverse order.
+  await using opened = new AsyncDisposableStack();
+  const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
+
+  const registry = new Registry();
+  registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  registerInternalErrors(registry, guard);
+  const counted = createProxyMetrics(registry, { known: KNOWN_SERIES });
+  const metrics = config.accessLog ? withAccessLog(counted, logger) : counted;
+  const readiness = createReadiness(clock);
+  // Whoever asks before it is there hears of this process only.
+  const carrier: { path?: DataPath } = {};
+  const telemetry = own(
+    await startTelemetryServer({
+      ...config.metricsListen,
+      registry,
+      scrape: () => carrier.path?.workers?.scrape(registry) ?? registry.metrics(),
+      logger,
+      clock,
+      name: 'metrics',
+      health: () => ({ ok: true, reasons: [] }),
+      ready: () => readiness.check(carrier.path?.workers?.problem()),
+    }),
+  );
+
+  const { certificateLifetime } = config;
+  const identity = own(
+    await createIdentityManager({
+      ...dependencies,
+      spiffeId: self,
+      controlPlane: config.controlPlane,
+      tokens: config.tokens,
+      stateDirectory: config.stateDir,
+      lifetimeMs: certificateLifetime === undefined ? undefined : certificateLifetime * 1000,
+      metrics,
+    }),
+  );
+  const allow = localAllowances(config);
+  const policies = createPolicySource(self, localPolicy(allow));
+  metrics.policy(() => policies.mesh?.configVersion ?? -1);
+  // Before the door opens: who was revoked in the last run stays out, control plane or not.
+  const saved = await openSavedView({
+    ...dependencies,
+    policies,
+    stateDirectory: config.stateDir,
+    bundle: () => identity.source.current().bundle,
+  });
+  const source = own(withRevocations(identity.source, saved.revocations, saved.federation));
+  readiness.watch(source, identity.standing);
+  metrics.certificate(() => certificateGauge(source.current(), clock));
+  const addresses = createOwnAddresses({ clock, logger, advertised: config.advertise?.address });
+  const ownPorts = new Set([telemetry.port]);
+  const shared = { ...dependencies, config, self, source, metrics };
+  const conditions = own(createEgressConditions({ clock, self, policies, source }));
+  const room: Room = {
+    ...shared,
+    addresses,
+    ownPorts,
+    policies,
+    conditions,
+    memory: TUNNEL_MEMORY,
+  };
+
+  const path = own(
+    await openCarrier(room, { view: saved.view, registry, edge: dependencies.edge }),
+  );
+  carrier.path = path;
+  const sync = own(
+    createSyncClient({
+      ...dependencies,
+      identity: source,
+      controlPlane: config.controlPlane,
+      instanceId: identity.instanceId,
+      softwareVersion: SOFTWARE_VERSION,
+      allow,
+      hello: () => placeOf(room, path.hbonePort),
+      report: () => sidecarReport(source, path.traffic(), room.clock),
+      onBundle: (bundle) => identity.acceptBundle(bundle),
+      onTaken: () => identity.standing.accepted(),
+      onLost: (error) => identity.refused(error),
+      inForce: path.workers?.inForce,
+      saved,
+    }),
+  );
+  const { instanceId } = identity;
+  own(tellOwnConflicts({ ...dependencies, view: saved.view, self, instanceId }));
+  metrics.controlPlane(() => sync.connected);
+  metrics.view(() => viewGauge(sync.view));
+
+  // Ready means that peers can find us and we them; a control plane that is away must not stop us.
+  await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
+  await path.openRest();
+  PROCESS_DESCRIPTORS.calibrate();
+  readiness.listening();
+  sayWhenReady({ self, readiness, source, logger });
+  own(settleWhenQuiet({ clock, done: () => path.traffic() }));
+  const parts = opened.move();
+  return {
+    failed: path.workers?.failed ?? NEVER,
+    async drainAndClose(hurried) {
+      readiness.draining();
+      await sync.goodbye();
+      const deadlineMs = config.drainSeconds * 1000;
+      const outcome = await path.drain({ clock, deadlineMs, hurried });
+      logger.info({ event: 'drained', outcome }, DRAIN_SENTENCES[outcome]);
+      await parts.disposeAsync();
+    },
+  };
+}
+
+/** Says that it is ready, as soon as it is: a certificate that was revoked meanwhile is of no use. */
+function sayWhenReady({
+  self,
+  readiness,
+  source,
+  logger,
+}: {
+  readonly self: SpiffeId;
+  readonly readiness: Readiness;
+  readonly source: IdentitySource;
+  readonly logger: Logger;
+}): void {
+  const say = (): boolean => {
+    const { ok } = readiness.check();
+    if (ok) logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);
+    return ok;
+  };
+  if (say()) return;
+  const reasons = readiness.check().reasons.join('; ');
+  logger.warn({ event: 'not-ready', spiffeId: self.uri }, `${self.uri} is not ready: ${reasons}`);
+  const stop = source.onChange(() => {
+    if (say()) stop();
+  });
+}
+
+/** Most carry everything themselves; the others need none of this process's listeners and tunnels. */
+async function openCarrier(room: Room, options: DataPathOptions): Promise<DataPath> {
+  if (room.config.workers === 1) return await openDataPath(room, options);
+  const { openWorkers } = await import('./workers.ts');
+  return await openWorkers(room, options);
+}
+
+/** What ends only when it is asked to. */
+const NEVER = new AbortController().signal;
+
+/** An answer takes milliseconds; a control plane that swallows packets is not waited for. */
+const FIRST_SYNC_DEADLINE_MS = 3_000;
+
+const DRAIN_SENTENCES: Readonly<Record<DrainOutcome, string>> = {
+  idle: 'all connections had ended',
+  forced: 'connections that were still open were reset',
+};

@@ -1,0 +1,231 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Registry } from 'prom-client';
+import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import { localPolicy } from '../../common/authorization/local-policy.ts';
+import type { Clock } from '../../common/clock.ts';
+import { createGuard, guardedClock, type Guard } from '../../common/guard.ts';
+import { createLogger } from '../../common/logging/logger.ts';
+import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
+import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
+import { repeat } from '../../common/repeat.ts';
+import { settleWhenQuiet } from '../../common/settle.ts';
+import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { localAllowances } from '../config/sidecar.ts';
+import type { Traffic } from '../discovery/report.ts';
+import { createMeshView, type MutableMeshView } from '../discovery/mutable-view.ts';
+import { createEgressConditions } from '../egress/conditions.ts';
+import { createIdentitySource, type MutableIdentitySource } from '../identity/mutable-source.ts';
+import { withAccessLog } from '../metrics/access-log.ts';
+import { createProxyMetrics } from '../metrics/proxy-metrics.ts';
+import { createOwnAddresses } from '../workload/own-addresses.ts';
+import { createPolicySource, type MutablePolicySource } from '../policy/policy-source.ts';
+import { openDataPath, type DataPath } from './data-path.ts';
+import type { LoadedListener } from '../gateway/load.ts';
+import type { WorkerEdge } from './gateway.ts';
+import { shareOfTunnelMemory } from '../tunnel/tunnel-memory.ts';
+import { toErrorMessage } from '../workers/error-message.ts';
+import { fromIdentityMessage } from '../workers/identity-message.ts';
+import { NO_TRAFFIC } from '../workers/no-traffic.ts';
+import type { FromWorker, ToWorker, WorkerStart } from '../workers/messages.ts';
+
+/** What a worker is made from. */
+export interface WorkerDependencies {
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Says something to the primary; resolves when it is on its way. */
+  readonly tell: (message: FromWorker) => Promise<void>;
+  /** Called with the guard of this worker when it begins. */
+  readonly onGuard: (guard: Guard) => void;
+}
+
+/** One of the processes that carry a sidecar's connections. */
+export interface RunningWorker {
+  /** What the primary says, in its order. */
+  hear(message: ToWorker): void;
+  /** Resolves when it has nothing more to do; rejects when it could not begin. */
+  readonly ended: Promise<void>;
+  /** Resets what it carries, at once: the primary is gone. */
+  abandon(): void;
+}
+
+/** How soon the primary knows what was carried; the control plane is told every three seconds. */
+const TRAFFIC_INTERVAL_MS = 1_000;
+
+/** Creates a worker, which begins when it hears `start`. */
+export function createWorker(dependencies: WorkerDependencies): RunningWorker {
+  const { random, tell, onGuard } = dependencies;
+  let { clock } = dependencies;
+  const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
+  const hurried = new AbortController();
+  let knowledge: Knowledge | undefined;
+  let opening: Promise<DataPath> | undefined;
+  let path: DataPath | undefined;
+  let edge: WorkerEdge | undefined;
+  let guard: Guard | undefined;
+  let newestListeners: readonly LoadedListener[] | undefined;
+  /** What was told so far is in force when this has resolved. */
+  let applied: Promise<void> = Promise.resolve();
+
+  function start(message: WorkerStart): void {
+    knowledge = learn(message, clock);
+    opening = open(message, knowledge);
+    opening.catch(fail);
+  }
+
+  async function open(message: WorkerStart, known: Knowledge): Promise<DataPath> {
+    const { config, number, ownPorts, listeners } = message;
+    if (listeners !== undefined) {
+      // Loaded here: the worker of a sidecar needs none of it.
+      const { workerEdge } = await import('./gateway.ts');
+      edge = workerEdge(newestListeners ?? listeners);
+    }
+    const logger = createLogger({
+      name: edge === undefined ? 'proxy' : 'gateway',
+      level: config.logLevel,
+      worker: number,
+    });
+    const counting = createGuard({ logger, clock });
+    clock = guardedClock(clock, counting);
+    registerInternalErrors(known.registry, counting);
+    guard = counting;
+    onGuard(guard);
+    const shared = { clock, logger, guard, random, signal: new AbortController().signal };
+    const { identities: source, policies } = known;
+    const self = source.current().spiffeId;
+    const metrics = createProxyMetrics(known.registry);
+    const room = {
+      ...shared,
+      config,
+      self,
+      source,
+      metrics: config.accessLog ? withAccessLog(metrics, logger) : metrics,
+      policies,
+      conditions: createEgressConditions({ clock, self, policies, source }),
+      addresses: createOwnAddresses({ clock, logger, advertised: config.advertise?.address }),
+      ownPorts: new Set(ownPorts),
+      memory: shareOfTunnelMemory(config.workers),
+    };
+    const { registry, view } = known;
+    path = await openDataPath(room, { view, registry, edge });
+    await tell({ kind: 'opened', hbonePort: path.hbonePort });
+    reportTraffic(path);
+    return path;
+  }
+
+  function reportTraffic(carrier: DataPath): void {
+    let last: Traffic | undefined;
+    repeat(clock, TRAFFIC_INTERVAL_MS, async () => {
+      const traffic = carrier.traffic();
+      if (isDeepStrictEqual(traffic, last)) return;
+      await tell({ kind: 'traffic', traffic });
+      last = traffic;
+    });
+  }
+
+  async function reportMetrics(id: number, registry: Registry): Promise<void> {
+    const families = await registry.getMetricsAsJSON();
+    await tell({ kind: 'metrics', id, families, traffic: path?.traffic() ?? NO_TRAFFIC });
+  }
+
+  async function openRest(): Promise<void> {
+    const carrier = await opening;
+    await carrier?.openRest();
+    PROCESS_DESCRIPTORS.calibrate();
+    await tell({ kind: 'ready' });
+    settleWhenQuiet({ clock, done: () => carrier?.traffic() });
+  }
+
+  async function drain(deadlineMs: number): Promise<void> {
+    const carrier = await opening;
+    const outcome = await carrier?.drain({ clock, deadlineMs, hurried: hurried.signal });
+    await carrier?.close();
+    await tell({ kind: 'drained', outcome: outcome ?? 'idle' });
+    resolve();
+  }
+
+  async function fail(error: unknown): Promise<void> {
+    try {
+      await tell({ kind: 'failed', error: toErrorMessage(error) });
+    } finally {
+      reject(error);
+    }
+  }
+
+  return {
+    ended,
+    abandon: () => path?.force(),
+    hear(message) {
+      try {
+        hear(message);
+      } catch (error) {
+        // One that did not take in what it was told may let somebody in that it must not: it ends.
+        void fail(error);
+      }
+    },
+  };
+
+  function hear(message: ToWorker): void {
+    if (message.kind === 'start') return start(message.start);
+    if (knowledge === undefined) return;
+    switch (message.kind) {
+      case 'rest':
+        return void openRest().catch(fail);
+      case 'drain':
+        return void drain(message.deadlineMs).catch(fail);
+      case 'hurry':
+        return hurried.abort();
+      case 'confirm':
+        // One that fails ends, and so do the questions that it was asked.
+        return void applied.then(() => tell({ kind: 'confirmed', id: message.id }), ignore);
+      case 'listeners':
+        newestListeners = message.listeners;
+        applied = edge?.apply(message.listeners) ?? applied;
+        return void applied.catch(fail);
+      case 'metrics':
+        return guard?.promise('workers', reportMetrics(message.id, knowledge.registry));
+      case 'identity':
+      case 'policy':
+      case 'view':
+        return take(message, knowledge, clock);
+    }
+  }
+}
+
+/** What the primary knows, as a worker has it. */
+interface Knowledge {
+  readonly registry: Registry;
+  readonly identities: MutableIdentitySource;
+  readonly policies: MutablePolicySource;
+  readonly view: MutableMeshView;
+}
+
+function learn({ config, identity, policy, endpoints }: WorkerStart, clock: Clock): Knowledge {
+  const registry = new Registry();
+  registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  const identities = createIdentitySource(fromIdentityMessage(identity, clock));
+  const local = localPolicy(localAllowances(config));
+  const policies = createPolicySource(identities.current().spiffeId, local);
+  if (policy !== undefined) policies.set(policy);
+  const view = createMeshView();
+  view.apply({ kind: 'snapshot', version: 0, endpoints });
+  return { registry, identities, policies, view };
+}
+
+type News = Extract<ToWorker, { readonly kind: 'identity' | 'policy' | 'view' }>;
+
+function take(news: News, { identities, policies, view }: Knowledge, clock: Clock): void {
+  switch (news.kind) {
+    case 'identity':
+      return identities.replace(fromIdentityMessage(news.identity, clock), news.identity.change);
+    case 'policy':
+      return policies.set(news.policy);
+    case 'view': {
+      const { upserted, removed } = news;
+      // Numbered by the channel, which keeps the order: the control plane's versions may go back.
+      return view.apply({ kind: 'delta', version: view.version + 1, upserted, removed });
+    }
+  }
+}
+
+function ignore(): void {}

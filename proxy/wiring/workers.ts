@@ -1,0 +1,112 @@
+import { PROXY_SETTINGS, type ProxyConfig } from '../config/sidecar.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
+import type { LoadedListener } from '../gateway/load.ts';
+import type { DataPath, DataPathOptions } from './data-path.ts';
+import type { Room } from './room.ts';
+import { Crew } from '../workers/crew.ts';
+import { toIdentityMessage } from '../workers/identity-message.ts';
+import { createLedger } from '../workers/ledger.ts';
+import { registerWorkerMetrics } from '../workers/metrics.ts';
+import type { WorkerStart } from '../workers/messages.ts';
+import { reserveListeners } from '../workers/reserve-listeners.ts';
+import { reservePorts } from '../workers/reserve-ports.ts';
+
+/** A worker that is busy is asked again at the next scrape; until then, what it told last counts. */
+const METRICS_DEADLINE_MS = 2_000;
+
+/**
+ * Opens the doors in processes of their own. This process keeps what there must be one of: the
+ * identity and its state directory, the Sync stream, the view and the policy of the mesh, the port for
+ * metrics. Workers hear of each change at once, in the order in which it came.
+ *
+ * Throws ListenError, and WorkersError `worker-failed`.
+ */
+export async function openWorkers(
+  room: Room,
+  { view, registry, edge }: DataPathOptions,
+): Promise<DataPath> {
+  const { clock, logger, guard, random, policies, source, ownPorts } = room;
+  const config = await reservePorts(forWorkers(room.config));
+  const ledger = createLedger();
+  let listeners: readonly LoadedListener[] | undefined;
+  const start = (number: number): WorkerStart => ({
+    config,
+    number,
+    identity: toIdentityMessage(source.current(), 'leaf', clock),
+    policy: policies.mesh,
+    endpoints: view.endpoints(),
+    listeners,
+    ownPorts: [...ownPorts],
+  });
+  const count = config.workers;
+  const crew = new Crew({ count, clock, logger, guard, random, start, onEnded: ledger.keep });
+  registerWorkerMetrics(registry, crew);
+  const stops = [
+    source.onChange((identity, change) => {
+      crew.tell({ kind: 'identity', identity: toIdentityMessage(identity, change, clock) });
+    }),
+    policies.onChange(() => {
+      if (policies.mesh !== undefined) crew.tell({ kind: 'policy', policy: policies.mesh });
+    }),
+    followView(view, (upserted, removed) => crew.tell({ kind: 'view', upserted, removed })),
+  ];
+  const close = async (): Promise<void> => {
+    for (const stop of stops) stop();
+    await crew.close();
+  };
+  const apply = async (loaded: readonly LoadedListener[]): Promise<boolean> => {
+    const before = listeners;
+    listeners = await reserveListeners(loaded, { workers: count, open: before ?? [] });
+    if (isDeepStrictEqual(before, listeners)) return false;
+    crew.tell({ kind: 'listeners', listeners });
+    await crew.confirmed();
+    return true;
+  };
+  let hbonePort: number;
+  try {
+    const led = await edge?.lead({ room, registry, apply });
+    if (led !== undefined) stops.push(() => void led.close());
+    hbonePort = await crew.open();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    hbonePort,
+    openRest: () => crew.openRest(),
+    drain: (bounds) => crew.drain(bounds),
+    force: () => crew.killAll(),
+    traffic: () => ledger.traffic(crew.members),
+    close,
+    workers: {
+      async scrape(own) {
+        await Promise.all(crew.members.map((member) => member.refresh(clock, METRICS_DEADLINE_MS)));
+        return await ledger.text(await own.getMetricsAsJSON(), crew.members);
+      },
+      inForce: () => crew.confirmed(),
+      problem: () => (crew.members.some(({ isReady }) => isReady) ? undefined : 'no worker serves'),
+      failed: crew.failed,
+    },
+  };
+}
+
+/** The settings, without what only enrolment needs: a worker has no business with the token. */
+function forWorkers(given: ProxyConfig): ProxyConfig {
+  const config = { ...given, token: undefined, tokenFile: undefined };
+  const settings = Object.keys(PROXY_SETTINGS);
+  const entries = Object.entries(config).filter(([key]) => settings.includes(key));
+  return Object.fromEntries(entries) as unknown as ProxyConfig;
+}
+
+function followView(
+  view: MeshView,
+  tell: (upserted: readonly Endpoint[], removed: readonly string[]) => void,
+): () => void {
+  return view.onChange(({ upserted, removed }) => {
+    tell(
+      upserted,
+      removed.map(({ instanceId }) => instanceId),
+    );
+  });
+}

@@ -1,0 +1,38 @@
+import { systemClock } from '../../common/clock.ts';
+import { catchUnguarded } from '../../common/guard.ts';
+import { EXIT_CODE } from '../../common/config/exit-code.ts';
+import { createWorker } from '../wiring/worker.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+/** Says something to the primary; one that is gone ends this process anyway. */
+async function tell(message: FromWorker): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (process.send === undefined) resolve();
+  else process.send(message, undefined, undefined, () => resolve());
+  await promise;
+}
+
+if (process.send === undefined) {
+  process.stderr.write('hauberk: a worker is started by hauberk proxy --workers, not by hand\n');
+  process.exit(EXIT_CODE.usage);
+}
+
+const worker = createWorker({
+  clock: systemClock,
+  random: Math.random,
+  tell,
+  // Ends with the process. A worker that cannot begin says so, and is started again.
+  onGuard: (guard) => catchUnguarded(guard).serving(),
+});
+// A terminal sends its signals to the whole group, but the primary is the one who ends workers.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});
+process.on('message', (message) => worker.hear(message as ToWorker));
+// The primary was killed: nobody would take a revocation into force any more.
+process.on('exit', () => worker.abandon());
+try {
+  await worker.ended;
+  process.exit(EXIT_CODE.ok);
+} catch {
+  // The primary says what it was.
+  process.exit(EXIT_CODE.failed);
+}
