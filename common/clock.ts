@@ -1,3 +1,5 @@
+import { Listeners } from './listeners.ts';
+
 /** A timer that was started; cancelling it twice, or after it ran, does nothing. */
 export interface Timer {
   cancel(): void;
@@ -52,7 +54,7 @@ export type ComparedClocks = Pick<WallClock, 'epochMs'> &
  * suspended. Looks while anybody listens, with one timer for all of them.
  */
 export function createStepWatch(clock: ComparedClocks): WallClock['onStep'] {
-  const listeners = new Set<{ readonly listener: () => void }>();
+  const listeners = new Listeners();
   const offset = (): number => clock.epochMs() - clock.monotonicMs();
   let knownMs = 0;
   let timer: Timer | undefined;
@@ -61,19 +63,17 @@ export function createStepWatch(clock: ComparedClocks): WallClock['onStep'] {
     const offsetMs = offset();
     if (Math.abs(offsetMs - knownMs) < SMALLEST_STEP_MS) return;
     knownMs = offsetMs;
-    // A listener may stop another one; one that begins now has seen the new time.
-    for (const entry of Array.from(listeners)) if (listeners.has(entry)) entry.listener();
+    listeners.tell();
   };
   return (listener) => {
-    const entry = { listener };
-    listeners.add(entry);
+    const remove = listeners.add(listener);
     if (timer === undefined) {
       knownMs = offset();
       timer = clock.after(LOOK_INTERVAL_MS, look);
     }
     return {
       cancel() {
-        listeners.delete(entry);
+        remove();
         if (listeners.size > 0) return;
         timer?.cancel();
         timer = undefined;

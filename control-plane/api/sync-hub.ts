@@ -1,6 +1,7 @@
 import type { Histogram } from 'prom-client';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { callEach } from '../../common/listeners.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import { encodeDelta, encodeSnapshot } from './sync-messages.ts';
 
@@ -70,25 +71,34 @@ export function createSyncHub({ view, clock, pushSeconds }: SyncHubOptions): Syn
     return message;
   };
   const push = (subscriber: Subscriber): void => {
-    const message = messageFrom(subscriber.version);
+    const { version } = subscriber;
+    const message = messageFrom(version);
     subscriber.version = view.version;
     subscriber.busy = true;
     subscriber.behind = false;
-    subscriber.send(message, () => {
+    try {
+      subscriber.send(message, () => {
+        subscriber.busy = false;
+        if (subscriber.behind && subscribers.has(subscriber)) push(subscriber);
+      });
+    } catch (error) {
+      // The next change brings what did not go out now.
+      subscriber.version = version;
       subscriber.busy = false;
-      if (subscriber.behind && subscribers.has(subscriber)) push(subscriber);
-    });
+      throw error;
+    }
   };
   const flush = (): void => {
     timer = undefined;
     lastFlushMs = clock.monotonicMs();
-    for (const subscriber of subscribers) {
-      if (subscriber.version === view.version) continue;
+    const sinceMs = changedMs;
+    changedMs = undefined;
+    callEach(subscribers, (subscriber) => {
+      if (subscriber.version === view.version) return;
       if (subscriber.busy) subscriber.behind = true;
       else push(subscriber);
-    }
-    if (changedMs !== undefined) pushSeconds.observe((clock.monotonicMs() - changedMs) / 1000);
-    changedMs = undefined;
+    });
+    if (sinceMs !== undefined) pushSeconds.observe((clock.monotonicMs() - sinceMs) / 1000);
   };
   const stopListening = view.onChange(() => {
     changedMs ??= clock.monotonicMs();
@@ -101,8 +111,8 @@ export function createSyncHub({ view, clock, pushSeconds }: SyncHubOptions): Syn
   return {
     subscribe(resumeVersion, send) {
       const subscriber = { send, version: resumeVersion, busy: false, behind: false };
-      subscribers.add(subscriber);
       push(subscriber);
+      subscribers.add(subscriber);
       return { close: () => void subscribers.delete(subscriber) };
     },
     close() {

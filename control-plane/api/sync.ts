@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { callEach } from '../../common/listeners.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { createRateLimit, TokenBucket } from '../../common/rate-limit.ts';
 import { callerOf } from '../../common/rpc/peer.ts';
@@ -81,7 +82,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   };
   const stopListening = view.onChange(() => {
     const revocations = view.revocations();
-    for (const stream of streams) stream.endIfRevoked(revocations);
+    callEach(streams, (stream) => stream.endIfRevoked(revocations));
   });
   return {
     handle(call) {

@@ -1,3 +1,4 @@
+import { Listeners } from '../../common/listeners.ts';
 import type { Operation, Store } from '../store/store.ts';
 import {
   CA_KEYS,
@@ -48,13 +49,13 @@ export async function openAuthoritySource(
 ): Promise<AuthoritySource> {
   const { store } = options;
   let authorities = await openAuthorities(options);
-  const listeners = new Set<() => void>();
+  const listeners = new Listeners();
   const reload = async (): Promise<Authorities> => {
     const before = authorities;
     const read = await readAuthorities(store);
     // Two may read at once, and the one that asked first may be answered last.
     if (authorities === before || read.revision > authorities.revision) authorities = read;
-    if (authorities.revision !== before.revision) for (const listener of listeners) listener();
+    if (authorities.revision !== before.revision) listeners.tell();
     return authorities;
   };
   return {
@@ -72,11 +73,7 @@ export async function openAuthoritySource(
         hint: 'try again',
       });
     },
-    onChange(listener) {
-      const entry = (): void => listener();
-      listeners.add(entry);
-      return () => void listeners.delete(entry);
-    },
+    onChange: listeners.add,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { WallClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { Listeners } from '../../common/listeners.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import type { Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
@@ -85,7 +86,7 @@ export async function openMeshConfigStore(
   const stored = entries.find(({ key }) => key === CONFIG_KEY);
   let current = stored === undefined ? NO_CONFIG : decodeReadConfig(stored);
   let currentRevision = stored?.modRevision ?? 0;
-  const listeners = new Set<(current: ReadConfigVersion) => void>();
+  const listeners = new Listeners<[ReadConfigVersion]>();
 
   const take = (next: ReadConfigVersion, nextRevision: number): void => {
     if (nextRevision <= currentRevision) return;
@@ -96,7 +97,7 @@ export async function openMeshConfigStore(
       { event: 'mesh-config-changed', configVersion: version, origin },
       `version ${version} of the mesh configuration is in force (${origin})`,
     );
-    for (const listener of listeners) listener(next);
+    listeners.tell(next);
   };
   // Another control plane on the same store may change it.
   const watch = await store.watch(CONFIG_KEY, revision + 1, ({ events }) => {
@@ -157,10 +158,7 @@ export async function openMeshConfigStore(
 
   return {
     current: () => current,
-    onChange(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onChange: listeners.add,
     check(change) {
       readMeshConfig(change.document, 'mesh.yaml');
       requireBase(change);

@@ -5,6 +5,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { AddressRules } from '../../common/mesh-config/addresses.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
+import { Listeners } from '../../common/listeners.ts';
 import { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { BUNDLE_KEY } from '../ca/authorities.ts';
@@ -118,7 +119,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   };
   entries.forEach(read);
   const history = new ChangeHistory(revision);
-  const listeners = new Set<() => void>();
+  const listeners = new Listeners();
 
   /** Looks at sidecars again; their instance ids, when peers notice the change. */
   const lookAgain = (touched: ReadonlySet<string>): string[] =>
@@ -193,7 +194,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     if (instanceIds.length === 0 && topics.length === 0) return;
     list = undefined;
     history.add({ version, instanceIds, topics });
-    for (const listener of listeners) listener();
+    listeners.tell();
   };
   const watch = await store.watch(MESH_PREFIX, revision + 1, apply);
 
@@ -250,10 +251,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
         ...(topics.has('revocations') ? { revocations: presentRevocations() } : {}),
       };
     },
-    onChange(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onChange: listeners.add,
     close() {
       settled.close();
       listeners.clear();

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { Listeners } from '../../common/listeners.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
@@ -99,7 +100,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const known = new KnownSidecars(clock);
   const damping = new FlapDamping(clock);
   const paused = new Set<Connection>();
-  const listeners = new Set<(record: SidecarRecord) => void>();
+  const listeners = new Listeners<[SidecarRecord]>();
   let closed = false;
   const session: SessionLease = await openSessionLease({
     store,
@@ -190,7 +191,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       const record = withKnownProofs(full, view.sidecars.get(full.instanceId), view);
       connection.record = record;
       await write(record, async () => session.id).catch(logFailure(record));
-      for (const listener of listeners) listener(record);
+      listeners.tell(record);
     });
   const pause = (connection: Connection, full: SidecarRecord, pauseMs: number): void => {
     paused.add(connection);
@@ -270,7 +271,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
           { event: 'sidecar-connected', instanceId, spiffeId, addresses },
           `the sidecar ${instanceId} of ${spiffeId} is connected`,
         );
-        for (const listener of listeners) listener(record);
+        listeners.tell(record);
         return registrationOf(connection);
       }),
     dialled: (instanceId, address, found) =>
@@ -282,10 +283,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         await write(record, async () => session.id);
         connection.record = record;
       }),
-    onConnected(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onConnected: listeners.add,
     list: () => known.list(view.sidecars),
     close() {
       closed = true;

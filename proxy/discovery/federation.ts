@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
+import { Listeners } from '../../common/listeners.ts';
 import { fromBundleMessage } from '../../common/rpc/bundle-message.ts';
 import type { FederatedBundles } from '../../proto/gen/hauberk/v1/discovery.ts';
 
@@ -18,19 +19,15 @@ export interface KnownFederation {
 /** Creates it with what the last run knew. */
 export function createFederation(initial: RootsByDomain = new Map()): KnownFederation {
   let known = initial;
-  const listeners = new Set<() => void>();
+  const listeners = new Listeners();
   return {
     current: () => known,
     replace(roots) {
       if (isSame(known, roots)) return;
       known = roots;
-      for (const listener of listeners) listener();
+      listeners.tell();
     },
-    onChange(listener) {
-      const entry = (): void => listener();
-      listeners.add(entry);
-      return () => void listeners.delete(entry);
-    },
+    onChange: listeners.add,
   };
 }
 

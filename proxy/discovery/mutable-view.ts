@@ -1,3 +1,4 @@
+import { Listeners } from '../../common/listeners.ts';
 import { isSameEndpoint } from './endpoint-message.ts';
 import type { Endpoint, MeshChange, MeshView } from './mesh-view.ts';
 
@@ -38,7 +39,7 @@ export function createMeshView(): MutableMeshView {
   const byService: Index = new Map();
   const byAddress: Index = new Map();
   const byClaim: Index = new Map();
-  const listeners = new Set<(change: MeshChange) => void>();
+  const listeners = new Listeners<[MeshChange]>();
 
   function put(endpoint: Endpoint, change: { upserted: Endpoint[]; removed: Endpoint[] }): void {
     const known = byInstance.get(endpoint.instanceId);
@@ -76,11 +77,7 @@ export function createMeshView(): MutableMeshView {
     endpointsAt: (address) => byAddress.get(address) ?? [],
     claimsAt: (address) => byClaim.get(address) ?? [],
     endpoints: () => [...byInstance.values()],
-    onChange(listener) {
-      const entry: typeof listener = (change) => listener(change);
-      listeners.add(entry);
-      return () => void listeners.delete(entry);
-    },
+    onChange: listeners.add,
     apply(update) {
       if (update.kind === 'delta' && update.version <= version) return;
       const change = { upserted: [], removed: [] };
@@ -90,7 +87,7 @@ export function createMeshView(): MutableMeshView {
       for (const endpoint of present) put(endpoint, change);
       version = update.version;
       if (change.upserted.length + change.removed.length === 0) return;
-      for (const listener of listeners) listener(change);
+      listeners.tell(change);
     },
   };
 

@@ -1,5 +1,6 @@
 import { createSettledDate } from '../../common/dates.ts';
 import type { Clock } from '../../common/clock.ts';
+import { Listeners } from '../../common/listeners.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
 
 /** The revocations that this sidecar knows. They stay while the control plane is away. */
@@ -22,7 +23,7 @@ export function createRevocations(
   // A clock that is set forward must not let anybody in again once it is right.
   const { settledMs } = createSettledDate(clock);
   let list = new RevocationList(known).without(settledMs());
-  const listeners = new Set<() => void>();
+  const listeners = new Listeners();
   return {
     current: () => list,
     merge(revocations) {
@@ -30,13 +31,9 @@ export function createRevocations(
       const next = new RevocationList([...merged.values()]).without(settledMs());
       if (sameRevocations(next, list)) return;
       list = next;
-      for (const listener of listeners) listener();
+      listeners.tell();
     },
-    onChange(listener) {
-      const entry = (): void => listener();
-      listeners.add(entry);
-      return () => void listeners.delete(entry);
-    },
+    onChange: listeners.add,
   };
 }
 

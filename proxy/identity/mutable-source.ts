@@ -1,3 +1,4 @@
+import { Listeners } from '../../common/listeners.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
 
 /** An identity source for its owner, who may replace what it holds. */
@@ -9,18 +10,13 @@ export interface MutableIdentitySource extends IdentitySource {
 /** Creates a source that holds the identity given. */
 export function createIdentitySource(initial: WorkloadIdentity): MutableIdentitySource {
   let identity = initial;
-  const listeners = new Set<Parameters<IdentitySource['onChange']>[0]>();
+  const listeners = new Listeners<[WorkloadIdentity, IdentityChange]>();
   return {
     current: () => identity,
-    onChange(listener) {
-      // Wrapped, so that one function that listens twice is told twice.
-      const entry: typeof listener = (...change) => listener(...change);
-      listeners.add(entry);
-      return () => void listeners.delete(entry);
-    },
+    onChange: listeners.add,
     replace(next, change) {
       identity = next;
-      for (const listener of listeners) listener(next, change);
+      listeners.tell(next, change);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { callEach } from '../../common/listeners.ts';
 import type { PolicySource } from './policy-source.ts';
 
 /** Why a connection may not go on. */
@@ -31,11 +32,11 @@ export class LiveConnections<Reason extends string> {
   }
 
   #review(): void {
-    for (const connection of this.#connections) {
+    callEach(this.#connections, (connection) => {
       const cut = connection.judge();
-      if (cut === undefined) continue;
+      if (cut === undefined) return;
       this.#connections.delete(connection);
       connection.cut(cut);
-    }
+    });
   }
 }

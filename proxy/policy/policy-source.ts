@@ -1,6 +1,7 @@
 import { type Identity, policyFor } from '../../common/authorization/decide.ts';
 import type { MeshPolicy, Policy } from '../../common/authorization/policy.ts';
 import type { Policies } from '../../common/authorization/authorize.ts';
+import { Listeners } from '../../common/listeners.ts';
 
 /** What this sidecar's door stands under now. */
 export interface PolicySource {
@@ -21,20 +22,17 @@ export interface MutablePolicySource extends PolicySource {
 export function createPolicySource(self: Identity, local: Policy): MutablePolicySource {
   let mesh: MeshPolicy | undefined;
   let policies: Policies = { mesh: undefined, local };
-  const listeners = new Set<() => void>();
+  const listeners = new Listeners();
   return {
     current: () => policies,
     get mesh() {
       return mesh;
     },
-    onChange(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onChange: listeners.add,
     set(next) {
       mesh = next;
       policies = { mesh: policyFor(next.policy, self), local };
-      for (const listener of listeners) listener();
+      listeners.tell();
     },
   };
 }

@@ -1,3 +1,5 @@
+import { callEach } from '../../common/listeners.ts';
+
 let tasks: (() => void)[] = [];
 
 /** Runs tasks when the present turn of the event loop ends: all of them in one callback. */
@@ -8,5 +10,5 @@ export function atEndOfTurn(task: () => void): void {
 function runTasks(): void {
   const due = tasks;
   tasks = [];
-  for (const task of due) task();
+  callEach(due, (task) => task());
 }

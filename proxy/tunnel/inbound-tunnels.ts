@@ -2,6 +2,7 @@ import { SharedBudget } from '../../common/budget/shared-budget.ts';
 import { peerShare } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
+import { callEach } from '../../common/listeners.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
 import { remainingMs } from '../identity/schedule.ts';
@@ -105,10 +106,10 @@ export class InboundTunnels {
    */
   drainStale(current: WorkloadIdentity): void {
     this.#trust = current.bundle;
-    for (const tunnel of this.#tunnels) {
+    callEach(this.#tunnels, (tunnel) => {
       if (isRevoked(tunnel.peer, current.bundle)) tunnel.destroy('revoked');
       else if (isStale(tunnel.identity, current)) tunnel.drain('drained');
-    }
+    });
   }
 
   drainAll(): void {

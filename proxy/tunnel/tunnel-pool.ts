@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import { callEach } from '../../common/listeners.ts';
 import { repeat } from '../../common/repeat.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import { PeerTunnels } from './peer-tunnels.ts';
@@ -65,10 +66,10 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
   let refusing = false;
 
   const stopWatching = identity.onChange(() => {
-    for (const peer of peers.values()) peer.reconcile();
+    callEach(peers.values(), (peer) => peer.reconcile());
   });
   const sweeps = repeat(clock, limits.idleMs / SWEEPS_PER_IDLE_TIME, () => {
-    for (const peer of peers.values()) peer.sweep();
+    callEach(peers.values(), (peer) => peer.sweep());
   });
 
   function peerOf(target: DialTarget): PeerTunnels {

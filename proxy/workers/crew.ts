@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { DrainBounds, DrainOutcome } from '../../common/lifecycle.ts';
+import { callEach } from '../../common/listeners.ts';
 import { repeat, type Repeated } from '../../common/repeat.ts';
 import { Member } from './member.ts';
 import type { ToWorker, WorkerStart } from './messages.ts';
@@ -142,7 +143,7 @@ export class Crew {
 
   /** Tells all of them. */
   tell(message: ToWorker): void {
-    for (const member of this.#members.values()) member.send(message);
+    callEach(this.#members.values(), (member) => member.send(message));
   }
 
   /** Resolves when what was told so far is in force in all; a worker that does not take it is ended. */

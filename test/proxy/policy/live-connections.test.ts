@@ -14,6 +14,7 @@ function rig() {
   const live = new LiveConnections<'closed'>(source);
   const cuts: string[] = [];
   return {
+    source,
     live,
     cuts,
     change: (policy: Policy) => source.set({ configVersion: 1, policy, egress: NO_EGRESS }),
@@ -54,4 +55,19 @@ test('cutting one may end another', (t) => {
   leave = live.add(connection('b', () => false));
   change(OPEN);
   t.deepEqual(cuts, ['a closed']);
+});
+
+test('neither a listener nor a connection that throws keeps another from being cut', (t) => {
+  const { source, live, cuts, change, connection } = rig();
+  let open = true;
+  const mistaken = () => {
+    throw new TypeError('a mistake');
+  };
+  live.add({ ...connection('a', () => open), cut: mistaken });
+  live.add(connection('b', () => open));
+  const later = new LiveConnections<'closed'>(source);
+  later.add(connection('c', () => open));
+  open = false;
+  t.throws(() => change(OPEN), { message: 'a mistake' });
+  t.deepEqual(cuts, ['b closed', 'c closed']);
 });
