@@ -13,7 +13,7 @@ import { generatePrivateKey } from './key.ts';
 import { AUTHORITY_BACKDATE_MS, ISSUER_LIFETIME_MS, ROOT_LIFETIME_MS } from './lifetimes.ts';
 import { PkiError } from './pki-error.ts';
 import { algorithmOfKey } from './signature-algorithm.ts';
-import { signerOf, subjectOf, type Authority, type Signer } from './signer.ts';
+import { subjectOf, type Authority, type Signer } from './signer.ts';
 import { subjectKeyOf, type SubjectKey } from './subject-key.ts';
 
 export type { Authority } from './signer.ts';
@@ -45,7 +45,7 @@ export function createRoot(options: AuthorityOptions): Authority {
     validity: { notBeforeMs: nowMs - AUTHORITY_BACKDATE_MS, notAfterMs: nowMs + lifetimeMs },
     extensions: authorityExtensions({ trustDomain, subjectKey, signer }),
   });
-  return { certificate, privateKey };
+  return { ...signer, certificate };
 }
 
 /**
@@ -58,18 +58,19 @@ export function createIssuer(root: Authority, options: AuthorityOptions): Author
   const { trustDomain, nowMs, lifetimeMs = ISSUER_LIFETIME_MS } = options;
   const privateKey = generatePrivateKey();
   const subjectKey = subjectKeyOf(createPublicKey(privateKey));
-  const signer = signerOf(root);
+  const name = authorityName(trustDomain, 'issuer', subjectKey);
   const certificate = buildCertificate({
-    signer,
-    subject: authorityName(trustDomain, 'issuer', subjectKey),
+    signer: root,
+    subject: name,
     subjectKey,
     validity: {
       notBeforeMs: nowMs - AUTHORITY_BACKDATE_MS,
       notAfterMs: clampToAuthority(root, nowMs, lifetimeMs),
     },
-    extensions: authorityExtensions({ trustDomain, subjectKey, signer, pathLength: 0 }),
+    extensions: authorityExtensions({ trustDomain, subjectKey, signer: root, pathLength: 0 }),
   });
-  return { certificate, privateKey };
+  const { keyId } = subjectKey;
+  return { certificate, privateKey, name, keyId, algorithm: algorithmOfKey(privateKey) };
 }
 
 /**
@@ -84,11 +85,10 @@ export function crossSign(
   other: X509Certificate,
   { trustDomain, nowMs, lifetimeMs = ROOT_LIFETIME_MS }: AuthorityOptions,
 ): X509Certificate {
-  const signer = signerOf(root);
   const subjectKey = subjectKeyOf(other.publicKey);
   const { name, keyId } = subjectOf(other);
   return buildCertificate({
-    signer,
+    signer: root,
     subject: name,
     subjectKey: { ...subjectKey, keyId: Buffer.from(keyId) },
     validity: {
@@ -102,7 +102,7 @@ export function crossSign(
       authorityConstraints(),
       authorityKeyUsage(),
       subjectKeyIdentifier(keyId),
-      authorityKeyIdentifier(signer.keyId),
+      authorityKeyIdentifier(root.keyId),
       subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }]),
     ],
   });
@@ -127,9 +127,8 @@ export function openAuthority(certificate: X509Certificate, privateKey: KeyObjec
       `expected the private key of the certificate with serial ${certificate.serialNumber.toLowerCase()}, got another key`,
     );
   }
-  const authority: Authority = { certificate, privateKey };
-  signerOf(authority);
-  return authority;
+  const algorithm = algorithmOfKey(privateKey);
+  return { certificate, privateKey, algorithm, ...subjectOf(certificate) };
 }
 
 /**

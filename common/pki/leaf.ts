@@ -14,7 +14,6 @@ import {
 } from './extensions.ts';
 import { CLOCK_SKEW_MS } from './lifetimes.ts';
 import { PkiError } from './pki-error.ts';
-import { signerOf } from './signer.ts';
 import type { SpiffeId } from './spiffe-id.ts';
 import { subjectKeyOf } from './subject-key.ts';
 
@@ -46,10 +45,9 @@ const HOST_NAME =
  */
 export function issueLeaf(issuer: Authority, options: LeafOptions): X509Certificate {
   const { publicKey, spiffeId, nowMs, lifetimeMs, backdateMs = CLOCK_SKEW_MS } = options;
-  const signer = signerOf(issuer);
   const subjectKey = subjectKeyOf(publicKey);
   return buildCertificate({
-    signer,
+    signer: issuer,
     subject: distinguishedName({
       organization: spiffeId.trustDomain,
       organizationalUnit: spiffeId.namespace,
@@ -65,7 +63,7 @@ export function issueLeaf(issuer: Authority, options: LeafOptions): X509Certific
       leafKeyUsage(),
       leafExtKeyUsage(),
       subjectKeyIdentifier(subjectKey.keyId),
-      authorityKeyIdentifier(signer.keyId),
+      authorityKeyIdentifier(issuer.keyId),
       subjectAltName(altNames(options)),
     ],
   });

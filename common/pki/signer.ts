@@ -9,7 +9,7 @@ import {
 } from './der.ts';
 import { EXTENSION_OIDS } from './extensions.ts';
 import { PkiError } from './pki-error.ts';
-import { algorithmOfKey, type SignatureAlgorithm } from './signature-algorithm.ts';
+import type { SignatureAlgorithm } from './signature-algorithm.ts';
 
 /** What a certificate takes from the one who signs it. */
 export interface Signer {
@@ -19,36 +19,14 @@ export interface Signer {
   readonly algorithm: SignatureAlgorithm;
 }
 
-/** A certificate authority: a certificate and the key that belongs to it. */
-export interface Authority {
+/** A certificate authority: a certificate, and what it signs with. */
+export interface Authority extends Signer {
   readonly certificate: X509Certificate;
-  readonly privateKey: KeyObject;
 }
 
 /** Positions in a TBSCertificate whose version is written (RFC 5280 section 4.1). */
 const SUBJECT_POSITION = 5;
 const EXTENSIONS_TAG = 3;
-
-/** Reading a certificate costs as much as making one, and an authority signs many. */
-const signers = new WeakMap<Authority, Signer>();
-
-/**
- * How an authority signs.
- *
- * @throws PkiError `certificate-malformed` when its certificate has no subjectKeyIdentifier
- */
-export function signerOf(authority: Authority): Signer {
-  const known = signers.get(authority);
-  if (known !== undefined) return known;
-  const { privateKey } = authority;
-  const signer: Signer = {
-    ...subjectOf(authority.certificate),
-    privateKey,
-    algorithm: algorithmOfKey(privateKey),
-  };
-  signers.set(authority, signer);
-  return signer;
-}
 
 /**
  * How an authority is named in what it signs.

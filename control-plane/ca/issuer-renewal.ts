@@ -34,12 +34,11 @@ export async function renewIssuer(options: IssuerRenewalOptions): Promise<void> 
 }
 
 function successor({ root, issuer }: Authorities, trustDomain: string, nowMs: number): Operation[] {
-  const { certificate, privateKey } = root;
   // Where the key of the root is kept somewhere else, so is the next issuer made there.
-  if (privateKey === undefined || authorityAge(issuer, nowMs) === 'young') return [];
+  if (root.privateKey === undefined || authorityAge(issuer, nowMs) === 'young') return [];
   // A root that is about to end would only make issuers that end with it.
-  if (issuer.certificate.validToDate >= certificate.validToDate) return [];
-  const next = createIssuer({ certificate, privateKey }, { trustDomain, nowMs });
+  if (issuer.certificate.validToDate >= root.certificate.validToDate) return [];
+  const next = createIssuer(root, { trustDomain, nowMs });
   const value = encodeIssuer({ ...next, intermediates: [] });
   return [{ kind: 'put', key: CA_KEYS.issuer, value }];
 }

@@ -22,10 +22,8 @@ const bundleRecord = z.object({
 });
 
 /** A root; its private key may be kept somewhere else. */
-export interface RootAuthority {
-  readonly certificate: X509Certificate;
-  readonly privateKey?: KeyObject | undefined;
-}
+export type RootAuthority =
+  Authority | { readonly certificate: X509Certificate; readonly privateKey?: undefined };
 
 /** What signs leaves. */
 export interface IssuerAuthority extends Authority {

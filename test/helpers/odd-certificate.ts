@@ -15,7 +15,6 @@ import {
   subjectKeyIdentifier,
 } from '../../common/pki/extensions.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
-import { signerOf } from '../../common/pki/signer.ts';
 import { subjectKeyOf } from '../../common/pki/subject-key.ts';
 import type { TestWorkload } from './test-authority.ts';
 
@@ -49,11 +48,10 @@ export function oddCertificate(
   const { altNames, commonName = 'odd', authority = false, mayAlso } = contents;
   const { notBeforeMs = Date.now() - 60_000, notAfterMs = Date.now() + 3_600_000 } = contents;
   const privateKey = generatePrivateKey();
-  const signer = signerOf(issuer);
   const subjectKey = subjectKeyOf(createPublicKey(privateKey));
   const names = extension(EXTENSION_OIDS.subjectAltName, sequence(...altNames));
   const leaf = buildCertificate({
-    signer,
+    signer: issuer,
     subject: distinguishedName({ organization: 'odd', commonName }),
     subjectKey,
     validity: { notBeforeMs, notAfterMs },
@@ -62,7 +60,7 @@ export function oddCertificate(
       mayAlso === undefined ? leafKeyUsage() : oddKeyUsage(mayAlso),
       leafExtKeyUsage(),
       subjectKeyIdentifier(subjectKey.keyId),
-      authorityKeyIdentifier(signer.keyId),
+      authorityKeyIdentifier(issuer.keyId),
       ...(altNames.length === 0 ? [] : [names]),
     ],
   });

@@ -34,16 +34,16 @@ export interface BeginRotation {
 /** The changes of the store that start a rotation of a stable mesh. */
 export function beginOperations(authorities: Authorities, options: BeginRotation): Operation[] {
   const { pair, trustDomain, nowMs, deadlineMs } = options;
-  const { certificate, privateKey } = authorities.root;
+  const { root } = authorities;
   const voucher =
-    privateKey === undefined
+    root.privateKey === undefined
       ? undefined
-      : crossSign({ certificate, privateKey }, pair.root.certificate, { trustDomain, nowMs });
+      : crossSign(root, pair.root.certificate, { trustDomain, nowMs });
   const to = trustOf({ ...authorities, ...pair }).signing;
   const bridged = voucher !== undefined;
   const next = begin(trustOf(authorities), to, { nowMs, bridged, deadlineMs });
   return [
-    ...putTrust(authorities, next, [certificate, pair.root.certificate]),
+    ...putTrust(authorities, next, [root.certificate, pair.root.certificate]),
     ...putRotation(next, voucher),
     { kind: 'put', key: CA_KEYS.otherRoot, value: encodeRoot(pair.root) },
     { kind: 'put', key: CA_KEYS.otherIssuer, value: encodeIssuer(pair.issuer) },
