@@ -213,7 +213,7 @@ const WAITING: Readonly<Record<string, Waiting>> = {
     begin: told((clock, tell) => {
       const watch = new ExpiryWatch(clock, () => YEAR_MS);
       watch.add('a', {
-        expiresMs: (clock.epochMs() + HOUR_MS) as ReturnType<Clock['epochMs']>,
+        peer: { expiresMs: (clock.epochMs() + HOUR_MS) as ReturnType<Clock['epochMs']> },
         openStreams: 1,
         closed: new Promise(() => {}),
         drain() {},

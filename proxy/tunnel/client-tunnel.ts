@@ -1,9 +1,8 @@
-import type { EpochMs } from '../../common/clock.ts';
-import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import { readStatus } from '../http2/message-head.ts';
 import type { Http2Stream, StreamEnd } from '../http2/stream.ts';
 import type { HeaderField } from '../http2/hpack/static-table.ts';
+import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { answerError, resetError, tunnelLostError } from './open-error.ts';
 import { TunnelConnection } from './tunnel-connection.ts';
 import type { TunnelConnectionOptions } from './tunnel-connection.ts';
@@ -31,12 +30,8 @@ export class ClientTunnel implements Tunnel {
     });
   }
 
-  get peer(): SpiffeId {
+  get peer(): AuthenticatedPeer {
     return this.#connection.peer;
-  }
-
-  get expiresMs(): EpochMs {
-    return this.#connection.expiresMs;
   }
 
   get openStreams(): number {

@@ -75,7 +75,7 @@ export function peerError(check: PeerCheck, target: DialTarget): TunnelError {
   if (check.kind === 'peer') {
     return new TunnelError(
       'wrong-identity',
-      `expected ${target.expect.uri} at ${address(target)}, got ${check.peer.uri}`,
+      `expected ${target.expect.uri} at ${address(target)}, got ${check.peer.spiffeId.uri}`,
     );
   }
   const code = check.reason === 'no-alpn' ? 'protocol' : untrustedOrWrong(check.reason);

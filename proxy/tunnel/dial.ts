@@ -1,16 +1,16 @@
 import { connect as connectTls } from 'node:tls';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
-import type { Clock, EpochMs } from '../../common/clock.ts';
+import type { Clock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { ciphertextOf } from '../../common/tls/ciphertext.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import { skewHint } from '../identity/skew.ts';
-import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
+import type { IdentitySource } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import { connectWithSharedRead } from '../relay/shared-read.ts';
 import {
@@ -23,10 +23,11 @@ import {
   peerError,
 } from './dial-error.ts';
 import { ClientTunnel } from './client-tunnel.ts';
+import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
-import type { AuthenticatedPeer, PeerCheck } from './peer-check.ts';
+import type { PeerCheck } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
-import { secureContextOf } from './secure-context.ts';
+import { DialContext } from './secure-context.ts';
 import { DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
 import { TUNNEL_MEMORY } from './tunnel-memory.ts';
@@ -55,13 +56,16 @@ export function createDial(options: DialOptions): Dial {
   const limits: TunnelLimits = { ...DEFAULT_TUNNEL_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'outbound' });
   const records = new RecordWatch(clock);
+  const contexts = new DialContext();
 
   return async function dial(target: DialTarget, signal?: AbortSignal): Promise<Tunnel> {
     if (signal?.aborted === true) throw dialAbortedError(target, signal);
     if (PROCESS_DESCRIPTORS.take(TUNNELS_SHARE) !== undefined) throw noDescriptorError(target);
     const identity = source.current();
     const startedMs = clock.monotonicMs();
-    const socket = PROCESS_DESCRIPTORS.open(TUNNELS_SHARE, () => openSocket(target, identity));
+    const socket = PROCESS_DESCRIPTORS.open(TUNNELS_SHARE, () =>
+      openSocket(target, contexts.of(identity)),
+    );
     let tunnel: ClientTunnel | undefined;
     const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
     interrupted.catch(ignore);
@@ -74,14 +78,12 @@ export function createDial(options: DialOptions): Dial {
       await Promise.race([secured(socket, target), interrupted]);
       const { federated: _others, ...own } = identity.bundle;
       const check = checkPeer(socket, own, clock.epochMs(), { skew: skewHint(identity, clock) });
-      const { peer, certificate } = requireExpected(check, target);
       tunnel = new ClientTunnel({
         socket,
         raw: ciphertextOf(socket),
         records,
         direction: 'outbound',
-        peer,
-        expiresMs: certificate.validToDate.getTime() as EpochMs,
+        peer: requireExpected(check, target),
         clock,
         logger,
         metrics,
@@ -104,7 +106,7 @@ export function createDial(options: DialOptions): Dial {
   };
 
   function requireExpected(check: PeerCheck, target: DialTarget): AuthenticatedPeer {
-    if (check.kind === 'peer' && check.peer.uri === target.expect.uri) return check;
+    if (check.kind === 'peer' && check.peer.spiffeId.uri === target.expect.uri) return check.peer;
     const error = peerError(check, target);
     refusals.refuse(check.kind === 'refused' ? check.reason : 'wrong-identity', {
       sentence: error.message,
@@ -114,11 +116,11 @@ export function createDial(options: DialOptions): Dial {
   }
 }
 
-function openSocket(target: DialTarget, identity: WorkloadIdentity): TLSSocket {
+function openSocket(target: DialTarget, secureContext: SecureContext): TLSSocket {
   const options = {
     host: target.address,
     port: target.port,
-    secureContext: secureContextOf(identity),
+    secureContext,
     ALPNProtocols: [HBONE_ALPN],
     // Judged by checkPeer, which can say why.
     rejectUnauthorized: false,

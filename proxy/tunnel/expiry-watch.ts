@@ -1,11 +1,11 @@
-import type { Clock, EpochMs, Timer } from '../../common/clock.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
 import { atMoment, hasCome, momentAt, type Moment } from '../../common/dates.ts';
+import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import type { TunnelEnd } from './tunnel.ts';
 
 /** What the watch needs of a tunnel. */
 export interface Expiring {
-  /** When the peer's certificate ends that it was made with. */
-  readonly expiresMs: EpochMs;
+  readonly peer: Pick<AuthenticatedPeer, 'expiresMs'>;
   readonly openStreams: number;
   readonly closed: Promise<TunnelEnd>;
   drain(reason: TunnelEnd): void;
@@ -49,7 +49,7 @@ export class ExpiryWatch {
     const peer = this.#peers.get(key) ?? { provenUntil: momentAt(this.#clock, 0), tunnels: 0 };
     this.#peers.set(key, peer);
     peer.tunnels += 1;
-    const expires = momentAt(this.#clock, tunnel.expiresMs);
+    const expires = momentAt(this.#clock, tunnel.peer.expiresMs);
     peer.provenUntil = later(peer.provenUntil, expires);
     let timer: Timer;
     const arm = (until: Moment): void => {

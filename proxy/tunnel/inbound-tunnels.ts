@@ -8,7 +8,6 @@ import type { TokenBucket } from '../../common/rate-limit.ts';
 import { remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, PeerTrust, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
-import { isRevoked } from './peer-check.ts';
 import type { ServerTunnel } from './server-tunnel.ts';
 import { isStale } from './staleness.ts';
 import type { ListenLimits } from './tunnel-limits.ts';
@@ -87,7 +86,7 @@ export class InboundTunnels {
   }
 
   add(peerKey: string, tunnel: ServerTunnel): void {
-    const share = peerShare(tunnel.peer.uri);
+    const share = peerShare(tunnel.peer.spiffeId.uri);
     this.#shares.take(share);
     this.#tunnels.add(tunnel);
     this.#watch.add(peerKey, tunnel);
@@ -97,7 +96,7 @@ export class InboundTunnels {
       if (this.#tunnels.size === 0) this.#wake();
     });
     // Its handshake may have begun before the revocation came.
-    if (this.#trust !== undefined && isRevoked(tunnel.peer, this.#trust)) tunnel.destroy('revoked');
+    if (this.#trust !== undefined && tunnel.peer.isRevoked(this.#trust)) tunnel.destroy('revoked');
   }
 
   /**
@@ -107,7 +106,7 @@ export class InboundTunnels {
   drainStale(current: WorkloadIdentity): void {
     this.#trust = current.bundle;
     callEach(this.#tunnels, (tunnel) => {
-      if (isRevoked(tunnel.peer, current.bundle)) tunnel.destroy('revoked');
+      if (tunnel.peer.isRevoked(current.bundle)) tunnel.destroy('revoked');
       else if (isStale(tunnel.identity, current)) tunnel.drain('drained');
     });
   }

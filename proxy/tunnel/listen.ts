@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { DescriptorCharge } from '../../common/budget/descriptor-charge.ts';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
-import type { Clock, EpochMs, MonotonicMs } from '../../common/clock.ts';
+import type { Clock, MonotonicMs } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { listen } from '../../common/listen.ts';
@@ -22,10 +22,11 @@ import type { MemoryBudget } from '../http2/memory-budget.ts';
 import { skewHint } from '../identity/skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics/proxy-metrics.ts';
+import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { InboundTunnels } from './inbound-tunnels.ts';
 import { alertOf } from './peer-alert.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
-import type { HandshakeRefusal, AuthenticatedPeer } from './peer-check.ts';
+import type { HandshakeRefusal } from './peer-check.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { ServerTunnel } from './server-tunnel.ts';
 import { acceptingContextOptions, identityContextOptions } from './secure-context.ts';
@@ -218,16 +219,18 @@ export async function listenTunnels(
       return;
     }
     alerts.accept(socket);
-    const peerKey = `${check.peer.uri} ${address}`;
-    const denied = handshake.notes.charge.chargeTo(peerShare(check.peer.uri));
+    const { peer } = check;
+    const { uri } = peer.spiffeId;
+    const peerKey = `${uri} ${address}`;
+    const denied = handshake.notes.charge.chargeTo(peerShare(uri));
     if (denied !== undefined) {
       socket.destroy();
-      const share = `${check.peer.uri} has its share of the descriptors`;
+      const share = `${uri} has its share of the descriptors`;
       const all = `all ${descriptors.capacity} descriptors are in use`;
       refuse(denied, denied === 'peer-limit' ? share : all, address);
       return;
     }
-    const denial = tunnels.denial(check.peer, peerKey);
+    const denial = tunnels.denial(peer.spiffeId, peerKey);
     if (denial !== undefined) {
       socket.destroy();
       if (denial.reason !== 'too-many') descriptors.refuse(denial.reason);
@@ -237,14 +240,14 @@ export async function listenTunnels(
     metrics.handshake('inbound', (clock.monotonicMs() - begun.startedMs) / 1000);
     tunnels.add(
       peerKey,
-      openTunnel({ socket, raw: handshake.socket }, begun.identity, check, peerKey),
+      openTunnel({ socket, raw: handshake.socket }, begun.identity, peer, peerKey),
     );
   }
 
   function openTunnel(
     connection: { readonly socket: TLSSocket; readonly raw: Socket },
     identity: WorkloadIdentity,
-    { peer, certificate }: AuthenticatedPeer,
+    peer: AuthenticatedPeer,
     peerKey: string,
   ): ServerTunnel {
     const tunnel = new ServerTunnel({
@@ -253,7 +256,6 @@ export async function listenTunnels(
       direction: 'inbound',
       peer,
       identity,
-      expiresMs: certificate.validToDate.getTime() as EpochMs,
       cancelled: tunnels.bucketOf(peerKey),
       clock,
       logger,

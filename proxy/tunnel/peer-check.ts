@@ -8,7 +8,7 @@ import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { PeerTrust } from '../identity/source.ts';
 import { peerRootsOf } from '../../common/pki/trust-bundle.ts';
 import { leadsToRoot, pathFault } from '../../common/pki/verified-path.ts';
-import { isForsaken, isWithdrawn, leadsTo, type AcceptedChain } from './withdrawn-roots.ts';
+import { AuthenticatedPeer } from './authenticated-peer.ts';
 
 /** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */
 export type HandshakeRefusal =
@@ -31,23 +31,13 @@ export type HandshakeRefusal =
   | 'peer-limit'
   | 'peer-rate';
 
-/** A peer whose certificate has been verified. */
-export interface AuthenticatedPeer {
-  readonly kind: 'peer';
-  readonly peer: SpiffeId;
-  readonly certificate: X509Certificate;
-}
-
 /** Who the peer is, or why it is refused; the sentence is for our log, never for the peer. */
 export type PeerCheck =
-  | AuthenticatedPeer
+  | { readonly kind: 'peer'; readonly peer: AuthenticatedPeer }
   | { readonly kind: 'refused'; readonly reason: HandshakeRefusal; readonly sentence: string };
 
 /** The protocol of HBONE, by ALPN (RFC 7301). */
 export const HBONE_ALPN = 'h2';
-
-/** What each identity that was found here was read from, and who vouched for it: see `isRevoked`. */
-const accepted = new WeakMap<SpiffeId, AcceptedChain>();
 
 /** What else is known about a handshake. */
 export interface PeerCheckOptions {
@@ -82,19 +72,19 @@ export function checkPeer(
     const got = socket.alpnProtocol === false ? 'none' : String(socket.alpnProtocol);
     return refused('no-alpn', `expected the protocol ${HBONE_ALPN} by ALPN, got ${got}`);
   }
-  let peer: SpiffeId;
+  let id: SpiffeId;
   try {
-    peer = peerSpiffeId(certificate);
+    id = peerSpiffeId(certificate);
   } catch (error) {
     if (!(error instanceof PkiError)) throw error;
     return refused(nameFault(error), describeError(error));
   }
-  const isForeign = peer.trustDomain !== bundle.trustDomain;
-  const foreign = isForeign ? bundle.federated?.get(peer.trustDomain) : undefined;
+  const isForeign = id.trustDomain !== bundle.trustDomain;
+  const foreign = isForeign ? bundle.federated?.get(id.trustDomain) : undefined;
   if (isForeign && foreign === undefined) {
     return refused(
       'wrong-trust-domain',
-      `expected an identity of the trust domain ${bundle.trustDomain}, got ${peer.uri}`,
+      `expected an identity of the trust domain ${bundle.trustDomain}, got ${id.uri}`,
     );
   }
   // TLS has verified it against the roots of all trust domains, or against former ones; only its own of
@@ -105,54 +95,18 @@ export function checkPeer(
   if ((isMixed || isOlder) && !leadsToRoot(certificate, roots, nowMs)) {
     return refused(
       'untrusted',
-      `expected ${peer.uri} from a root of ${peer.trustDomain}, got a certificate that leads to another one`,
+      `expected ${id.uri} from a root of ${id.trustDomain}, got a certificate that leads to another one`,
     );
   }
-  const { added } = bundle;
-  accepted.set(
-    peer,
-    foreign === undefined
-      ? { leaf: certificate, roots: bundle.roots, added }
-      : { leaf: certificate, roots: foreign, added: undefined },
-  );
-  if (isListed(peer, bundle)) {
+  if (bundle.revocations?.find(id.uri, certificate) !== undefined) {
     return refused(
       'revoked',
-      `expected a certificate that is not revoked, got ${serialOf(certificate)} of ${peer.uri}`,
+      `expected a certificate that is not revoked, got ${serialOf(certificate)} of ${id.uri}`,
     );
   }
-  return { kind: 'peer', peer, certificate };
-}
-
-/**
- * Whether this peer's certificate has been revoked since its handshake, or a root that it was believed
- * for has been withdrawn because its key was stolen, or removed by the operator who had added it.
- *
- * @param peer the very object that `checkPeer` found: a certificate is known by it. One that cannot
- *   be told apart from a revoked certificate of the same identity counts as revoked.
- */
-export function isRevoked(peer: SpiffeId, trust: PeerTrust): boolean {
-  const chain = accepted.get(peer);
-  if (peer.trustDomain !== trust.trustDomain) return !isStillFederated(chain, peer, trust);
-  return isListed(peer, trust) || isWithdrawn(chain, trust) || isForsaken(chain, trust);
-}
-
-/** The roots of another trust domain are all that there is to say about its peers. */
-function isStillFederated(
-  chain: AcceptedChain | undefined,
-  { trustDomain }: SpiffeId,
-  { federated }: PeerTrust,
-): boolean {
-  const roots = federated?.get(trustDomain);
-  if (chain === undefined || roots === undefined) return false;
-  return chain.roots === roots || leadsTo(chain.leaf, roots);
-}
-
-function isListed(peer: SpiffeId, { revocations }: PeerTrust): boolean {
-  if (revocations === undefined) return false;
-  const leaf = accepted.get(peer)?.leaf;
-  if (leaf !== undefined) return revocations.find(peer.uri, leaf) !== undefined;
-  return revocations.all.some(({ spiffeId }) => spiffeId === peer.uri);
+  const { roots: own, added } = bundle;
+  const trusted = foreign === undefined ? { roots: own, added } : { roots: foreign };
+  return { kind: 'peer', peer: new AuthenticatedPeer(id, certificate, trusted) };
 }
 
 function nameFault({ code }: PkiError): HandshakeRefusal {

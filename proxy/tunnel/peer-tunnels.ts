@@ -6,7 +6,6 @@ import { describeError } from '../../common/errors.ts';
 import { remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
-import { isRevoked } from './peer-check.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { isStale } from './staleness.ts';
 import { TunnelError } from './tunnel-error.ts';
@@ -171,7 +170,7 @@ export class PeerTunnels {
   #endRevoked(): void {
     const { bundle } = this.#options.identity.current();
     for (const member of this.#members) {
-      if (!isRevoked(member.tunnel.peer, bundle)) continue;
+      if (!member.tunnel.peer.isRevoked(bundle)) continue;
       member.retired = true;
       member.tunnel.destroy('revoked');
     }
@@ -270,7 +269,7 @@ export class PeerTunnels {
   #join(tunnel: Tunnel, madeWith: WorkloadIdentity): void {
     const { clock } = this.#options;
     const nowMs = clock.monotonicMs();
-    const leftMs = tunnel.expiresMs - clock.epochMs();
+    const leftMs = tunnel.peer.expiresMs - clock.epochMs();
     const dueTimer = afterByEither(clock, leftMs * REPLACE_AFTER, () => {
       member.due = true;
       this.reconcile();

@@ -4,9 +4,6 @@ import { secureContextOptions } from '../../common/pki/tls-options.ts';
 import { peerRootsOf } from '../../common/pki/trust-bundle.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
 
-/** One context for each identity: to build one per connection costs a third of the handshake rate. */
-const contexts = new WeakMap<WorkloadIdentity, SecureContext>();
-
 /** The options of a handshake with this identity; the full set, as `setSecureContext` needs it. */
 export function identityContextOptions(identity: WorkloadIdentity): SecureContextOptions {
   const { privateKey, chain, bundle } = identity;
@@ -23,11 +20,14 @@ export function acceptingContextOptions(identity: WorkloadIdentity): SecureConte
   return secureContextOptions({ privateKey, chain, roots: [...peerRootsOf(bundle), ...foreign] });
 }
 
-/** The shared context of an identity; it goes when the identity goes. */
-export function secureContextOf(identity: WorkloadIdentity): SecureContext {
-  const existing = contexts.get(identity);
-  if (existing !== undefined) return existing;
-  const context = createSecureContext(identityContextOptions(identity));
-  contexts.set(identity, context);
-  return context;
+/** The context of the last identity: to build one per connection costs a third of the handshake rate. */
+export class DialContext {
+  #made: { readonly identity: WorkloadIdentity; readonly context: SecureContext } | undefined;
+
+  of(identity: WorkloadIdentity): SecureContext {
+    if (this.#made?.identity !== identity) {
+      this.#made = { identity, context: createSecureContext(identityContextOptions(identity)) };
+    }
+    return this.#made.context;
+  }
 }

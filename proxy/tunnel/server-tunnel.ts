@@ -1,9 +1,8 @@
-import type { EpochMs } from '../../common/clock.ts';
-import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
+import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { PendingStream } from './incoming-stream.ts';
 import { TunnelConnection } from './tunnel-connection.ts';
 import type { TunnelConnectionOptions } from './tunnel-connection.ts';
@@ -36,12 +35,8 @@ export class ServerTunnel {
     this.#connection.open();
   }
 
-  get peer(): SpiffeId {
+  get peer(): AuthenticatedPeer {
     return this.#connection.peer;
-  }
-
-  get expiresMs(): EpochMs {
-    return this.#connection.expiresMs;
   }
 
   get openStreams(): number {
@@ -76,7 +71,8 @@ export class ServerTunnel {
 
   #connect(stream: Http2Stream, authority: string): void {
     this.#connection.streamsCarried += 1;
-    const { http2, peer } = this.#connection;
+    const { http2 } = this.#connection;
+    const peer = this.peer.spiffeId;
     const onCancelled = (): void => this.#onCancelled();
     this.#options.onStream(new PendingStream({ stream, http2, peer, authority, onCancelled }));
   }
@@ -85,9 +81,10 @@ export class ServerTunnel {
   #onCancelled(): void {
     if (this.#connection.lost || this.#options.cancelled.take()) return;
     const { logger } = this.#options;
+    const { uri } = this.peer.spiffeId;
     logger.warn(
-      { event: 'rapid-reset', peer: this.peer.uri },
-      `${this.peer.uri} gave up too many streams before they were answered; its tunnel was ended`,
+      { event: 'rapid-reset', peer: uri },
+      `${uri} gave up too many streams before they were answered; its tunnel was ended`,
     );
     this.#connection.http2.goaway('what-is-here', ERROR_CODE.ENHANCE_YOUR_CALM);
     this.destroy('protocol-error');

@@ -1,7 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import type { MonotonicClock, Timer, EpochMs } from '../../common/clock.ts';
-import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import { countDataRecords } from '../../common/tls/data-records.ts';
 import type { RecordWatch } from '../../common/tls/record-watch.ts';
 import { Http2Connection } from '../http2/connection.ts';
@@ -13,6 +12,7 @@ import type { Http2Stream } from '../http2/stream.ts';
 import type { Direction, TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import { countRead } from '../relay/read-memory.ts';
 import { hasSharedRead, readInto, sharedReadsOf } from '../relay/shared-read.ts';
+import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
 import type { TunnelEnd } from './tunnel.ts';
 
@@ -23,8 +23,7 @@ export interface TunnelConnectionOptions {
   readonly raw: { readonly bytesRead: number } | undefined;
   readonly records: RecordWatch;
   readonly direction: Direction;
-  readonly peer: SpiffeId;
-  readonly expiresMs: EpochMs;
+  readonly peer: AuthenticatedPeer;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: TunnelMetrics;
@@ -49,8 +48,7 @@ export interface TunnelSide {
  */
 export class TunnelConnection implements ConnectionHandler {
   readonly http2: Http2Connection;
-  readonly peer: SpiffeId;
-  readonly expiresMs: EpochMs;
+  readonly peer: AuthenticatedPeer;
   readonly closing: Promise<TunnelEnd>;
   /** Resolves when no new stream is taken any more; at the latest when it is closed. */
   readonly retired: Promise<void>;
@@ -73,7 +71,6 @@ export class TunnelConnection implements ConnectionHandler {
     const retired = Promise.withResolvers<void>();
     const accepted = Promise.withResolvers<void>();
     this.peer = options.peer;
-    this.expiresMs = options.expiresMs;
     this.closing = closed.promise;
     this.retired = retired.promise;
     this.acceptance = accepted.promise;
@@ -89,16 +86,17 @@ export class TunnelConnection implements ConnectionHandler {
       handler: this,
       limits: options.http2,
       budget: options.memory,
-      owner: options.peer.uri,
+      owner: options.peer.spiffeId.uri,
       clock: options.clock,
     });
-    const { socket: secured, raw, records, peer, logger } = options;
+    const { socket: secured, raw, records, logger } = options;
     if (raw === undefined) return;
+    const { uri } = options.peer.spiffeId;
     const dataRecords = hasSharedRead(secured) ? sharedReadsOf(secured) : countDataRecords(secured);
     const onFlood = (): void => {
       logger.warn(
-        { event: 'record-flood', peer: peer.uri },
-        `expected TLS records with data of ${peer.uri}, got too many without (KeyUpdate); its tunnel was ended`,
+        { event: 'record-flood', peer: uri },
+        `expected TLS records with data of ${uri}, got too many without (KeyUpdate); its tunnel was ended`,
       );
       this.destroy('record-flood');
     };
@@ -165,7 +163,8 @@ export class TunnelConnection implements ConnectionHandler {
   }
 
   closed(error: Error | undefined): void {
-    const { metrics, direction, logger, peer } = this.#options;
+    const { metrics, direction, logger } = this.#options;
+    const { uri } = this.peer.spiffeId;
     this.#keepAlive?.cancel();
     const reason = this.#cause ?? endOf(error) ?? this.#retirement ?? 'peer-closed';
     this.#cause ??= reason;
@@ -179,12 +178,12 @@ export class TunnelConnection implements ConnectionHandler {
         {
           event: 'tunnel-closed',
           direction,
-          peer: peer.uri,
+          peer: uri,
           reason,
           streams,
           detail: error?.message,
         },
-        `tunnel with ${peer.uri} closed: ${reason}`,
+        `tunnel with ${uri} closed: ${reason}`,
       );
     }
     this.#resolveClosed(reason);

@@ -1,8 +1,8 @@
-import type { EpochMs } from '../../common/clock.ts';
 import type { Socket } from 'node:net';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { RelayCounters, RelayOutcome } from '../relay/relay.ts';
+import type { AuthenticatedPeer } from './authenticated-peer.ts';
 
 /**
  * The narrow waist of the data path: HBONE, as ztunnel speaks it (HTTP/2 CONNECT, RFC 9113 section
@@ -38,10 +38,7 @@ export type TunnelEnd =
 
 /** An authenticated HTTP/2 connection to one peer, seen from the side that dialled it. */
 export interface Tunnel {
-  /** The identity that the peer's certificate showed. */
-  readonly peer: SpiffeId;
-  /** When the peer's certificate expires that it was made with, in milliseconds since the epoch. */
-  readonly expiresMs: EpochMs;
+  readonly peer: AuthenticatedPeer;
   readonly openStreams: number;
   /** False once it takes no new streams: it drains, the peer sent GOAWAY, or it is full or closed. */
   readonly accepting: boolean;

@@ -110,7 +110,7 @@ for (const { name, server, code, reason, says } of REFUSED) {
 
     const good = await foreignServer(t, authority, authority.workload('shop', 'api'));
     const tunnel = await within('the dial', web.dial({ ...target, port: good.port }));
-    t.is(tunnel.peer.uri, expect.uri);
+    t.is(tunnel.peer.spiffeId.uri, expect.uri);
     t.deepEqual(good.seen.servernames, [false]);
     tunnel.destroy('forced');
     await tunnel.closed;

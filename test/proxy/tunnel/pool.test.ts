@@ -133,7 +133,7 @@ test('a connection to a forgotten target still gets a successor before its certi
   await clock.advance(25 * MINUTE_MS);
   await eventually('the successor', async () => ((await dialled()) === 2 ? true : undefined));
   await clock.advance(30 * MINUTE_MS);
-  t.true(clock.epochMs() > tunnel.expiresMs);
+  t.true(clock.epochMs() > tunnel.peer.expiresMs);
   t.is(tunnel.openStreams, 1);
   stream.reset();
   t.is(await within('the end of the tunnel', tunnel.closed), 'drained');

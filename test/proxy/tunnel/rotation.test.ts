@@ -194,7 +194,7 @@ test('a connection outlives every certificate, as long as both sides renew their
       async () => (await sample(api.registry, 'hauberk_tunnels_opened_total')) > again || undefined,
     );
   }
-  t.true(clock.epochMs() > long.tunnel.expiresMs);
+  t.true(clock.epochMs() > long.tunnel.peer.expiresMs);
   t.is(await long.finish(), 'ping complete');
   t.true(listener.openTunnels >= 1);
 });
