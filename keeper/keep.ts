@@ -2,10 +2,10 @@ import { fullJitterMs } from '../common/backoff.ts';
 import { sleep } from '../common/clock.ts';
 import { describeError } from '../common/errors.ts';
 import type { Engine } from './engine.ts';
-import { createRepairShop, type RepairOptions } from './repair-shop.ts';
+import { createReconciler, type ReconcilerOptions } from './reconciler.ts';
 
 /** What keeping a project takes. */
-export interface KeepOptions extends RepairOptions {
+export interface KeepOptions extends ReconcilerOptions {
   /** Finds the engine, again after it was lost. */
   readonly connect: () => Promise<Engine>;
   /** Ends the keeper. */
@@ -20,7 +20,7 @@ const RECONNECT_BOUNDS = { baseMs: 1_000, capMs: 15_000 };
  */
 export async function keep({ connect, signal, ...options }: KeepOptions): Promise<void> {
   const { project, clock, logger, random } = options;
-  const shop = createRepairShop(options);
+  const reconciler = createReconciler(options);
   let failures = 0;
   while (!signal.aborted) {
     let reason = 'the engine ended the stream of events';
@@ -29,7 +29,7 @@ export async function keep({ connect, signal, ...options }: KeepOptions): Promis
       for await (const _change of engine.changes(project, signal)) {
         if (failures > 0) logger.info({ event: 'engine-connected' }, 'the engine is back');
         failures = 0;
-        void shop.look(engine);
+        void reconciler.reconcile(engine);
       }
     } catch (error) {
       reason = describeError(error);

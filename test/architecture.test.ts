@@ -53,7 +53,7 @@ const ARCHITECTURE: Architecture = {
     keeper: [
       ['main.ts'],
       ['keep.ts'],
-      ['repair-shop.ts'],
+      ['reconciler.ts'],
       ['engine*', 'decide.ts'],
       ['container.ts', 'config.ts', 'keeper-error.ts'],
     ],

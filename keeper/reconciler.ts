@@ -5,8 +5,8 @@ import { describeError } from '../common/errors.ts';
 import { decideRepairs, type Repair } from './decide.ts';
 import type { Engine } from './engine.ts';
 
-/** What repairing takes. */
-export interface RepairOptions {
+/** What a reconciler needs. */
+export interface ReconcilerOptions {
   readonly project: string;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
@@ -14,41 +14,46 @@ export interface RepairOptions {
   readonly random: () => number;
 }
 
-/** Repairs what is out of place. */
-export interface RepairShop {
+/** Brings the containers of a project back into the namespaces of their pods. */
+export interface Reconciler {
   /** Looks at everything, and begins what has to be done; never rejects. */
-  look(engine: Engine): Promise<void>;
+  reconcile(engine: Engine): Promise<void>;
 }
 
 /** What cannot be started so often cannot be started, until its pod is another. */
-const MAX_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /** The engine needs some time where it was asked in vain. */
 const RETRY_BOUNDS = { baseMs: 2_000, capMs: 30_000 };
 
 /** How often a container was tried for one start of its pod. */
-interface Tries {
+interface Attempts {
   readonly podStartedMs: number;
   readonly count: number;
 }
 
 /** Creates one; it remembers what it tried in vain, so that nothing is tried for ever. */
-export function createRepairShop({ project, clock, logger, random }: RepairOptions): RepairShop {
-  const underWay = new Set<string>();
-  const waiting = new Set<string>();
-  const tried = new Map<string, Tries>();
-  let looking = false;
-  let lookAgain = false;
+export function createReconciler({
+  project,
+  clock,
+  logger,
+  random,
+}: ReconcilerOptions): Reconciler {
+  const inProgress = new Set<string>();
+  const backingOff = new Set<string>();
+  const attempts = new Map<string, Attempts>();
+  let reconciling = false;
+  let reconcileAgain = false;
 
-  async function look(engine: Engine): Promise<void> {
-    lookAgain = true;
-    if (looking) return;
-    looking = true;
+  async function reconcile(engine: Engine): Promise<void> {
+    reconcileAgain = true;
+    if (reconciling) return;
+    reconciling = true;
     try {
-      while (lookAgain) {
-        lookAgain = false;
+      while (reconcileAgain) {
+        reconcileAgain = false;
         for (const repair of decideRepairs(await engine.containers(project))) {
-          if (mayTry(repair)) void carryOut(engine, repair);
+          if (mayAttempt(repair)) void carryOut(engine, repair);
         }
       }
     } catch (error) {
@@ -56,27 +61,27 @@ export function createRepairShop({ project, clock, logger, random }: RepairOptio
         { event: 'look-failed' },
         `could not look after the containers: ${describeError(error)}`,
       );
-      clock.after(RETRY_BOUNDS.baseMs, () => void look(engine));
+      clock.after(RETRY_BOUNDS.baseMs, () => void reconcile(engine));
     } finally {
-      looking = false;
+      reconciling = false;
     }
   }
 
-  function triesOf({ container, pod }: Repair): number {
-    const last = tried.get(container.id);
+  function attemptsOf({ container, pod }: Repair): number {
+    const last = attempts.get(container.id);
     return last?.podStartedMs === pod.startedMs ? last.count : 0;
   }
 
-  function mayTry(repair: Repair): boolean {
+  function mayAttempt(repair: Repair): boolean {
     const { id } = repair.container;
-    return !underWay.has(id) && !waiting.has(id) && triesOf(repair) < MAX_TRIES;
+    return !inProgress.has(id) && !backingOff.has(id) && attemptsOf(repair) < MAX_ATTEMPTS;
   }
 
   async function carryOut(engine: Engine, repair: Repair): Promise<void> {
     const { kind, container, pod } = repair;
-    const count = triesOf(repair) + 1;
-    tried.set(container.id, { podStartedMs: pod.startedMs, count });
-    underWay.add(container.id);
+    const count = attemptsOf(repair) + 1;
+    attempts.set(container.id, { podStartedMs: pod.startedMs, count });
+    inProgress.add(container.id);
     const fields = { container: container.name, pod: pod.name, kind };
     try {
       await engine[kind](container.id);
@@ -85,24 +90,24 @@ export function createRepairShop({ project, clock, logger, random }: RepairOptio
         `${kind}ed ${container.name} in the network of ${pod.name}, ${REASONS[kind]}`,
       );
     } catch (error) {
-      const isLast = count >= MAX_TRIES;
+      const isLast = count >= MAX_ATTEMPTS;
       const next = isLast ? 'it is left alone until its pod starts again' : 'trying again';
       logger[isLast ? 'error' : 'warn'](
         { event: 'repair-failed', ...fields, tries: count },
         `could not ${kind} ${container.name}: ${describeError(error)}; ${next}`,
       );
-      waiting.add(container.id);
+      backingOff.add(container.id);
       clock.after(fullJitterMs(count, RETRY_BOUNDS, random), () => {
-        waiting.delete(container.id);
-        void look(engine);
+        backingOff.delete(container.id);
+        void reconcile(engine);
       });
     } finally {
-      underWay.delete(container.id);
-      void look(engine);
+      inProgress.delete(container.id);
+      void reconcile(engine);
     }
   }
 
-  return { look };
+  return { reconcile };
 }
 
 const REASONS: Readonly<Record<Repair['kind'], string>> = {
