@@ -4,9 +4,9 @@ import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/load.ts';
 import type { DataPath, DataPathOptions } from './data-path.ts';
 import type { Room } from './room.ts';
-import { Crew } from '../workers/crew.ts';
+import { Supervisor } from '../workers/supervisor.ts';
 import { toIdentityMessage } from '../workers/identity-message.ts';
-import { createLedger } from '../workers/ledger.ts';
+import { createWorkerTotals } from '../workers/worker-totals.ts';
 import { registerWorkerMetrics } from '../workers/metrics.ts';
 import type { WorkerStart } from '../workers/messages.ts';
 import { reserveListeners } from '../workers/reserve-listeners.ts';
@@ -28,7 +28,7 @@ export async function openWorkers(
 ): Promise<DataPath> {
   const { clock, logger, guard, random, policies, source, ownPorts } = room;
   const config = await reservePorts(forWorkers(room.config));
-  const ledger = createLedger();
+  const totals = createWorkerTotals();
   let listeners: readonly LoadedListener[] | undefined;
   const start = (number: number): WorkerStart => ({
     config,
@@ -40,53 +40,70 @@ export async function openWorkers(
     ownPorts: [...ownPorts],
   });
   const count = config.workers;
-  const crew = new Crew({ count, clock, logger, guard, random, start, onEnded: ledger.keep });
-  registerWorkerMetrics(registry, crew);
+  const supervisor = new Supervisor({
+    count,
+    clock,
+    logger,
+    guard,
+    random,
+    start,
+    onEnded: totals.addEnded,
+  });
+  registerWorkerMetrics(registry, supervisor);
   const stops = [
     source.onChange((identity, change) => {
-      crew.tell({ kind: 'identity', identity: toIdentityMessage(identity, change, clock) });
+      supervisor.broadcast({
+        kind: 'identity',
+        identity: toIdentityMessage(identity, change, clock),
+      });
     }),
     policies.onChange(() => {
-      if (policies.mesh !== undefined) crew.tell({ kind: 'policy', policy: policies.mesh });
+      if (policies.mesh !== undefined)
+        supervisor.broadcast({ kind: 'policy', policy: policies.mesh });
     }),
-    followView(view, (upserted, removed) => crew.tell({ kind: 'view', upserted, removed })),
+    followView(view, (upserted, removed) =>
+      supervisor.broadcast({ kind: 'view', upserted, removed }),
+    ),
   ];
   const close = async (): Promise<void> => {
     for (const stop of stops) stop();
-    await crew.close();
+    await supervisor.close();
   };
   const apply = async (loaded: readonly LoadedListener[]): Promise<boolean> => {
     const before = listeners;
     listeners = await reserveListeners(loaded, { workers: count, open: before ?? [] });
     if (isDeepStrictEqual(before, listeners)) return false;
-    crew.tell({ kind: 'listeners', listeners });
-    await crew.confirmed();
+    supervisor.broadcast({ kind: 'listeners', listeners });
+    await supervisor.confirmed();
     return true;
   };
   let hbonePort: number;
   try {
     const led = await edge?.lead({ room, registry, apply });
     if (led !== undefined) stops.push(() => void led.close());
-    hbonePort = await crew.open();
+    hbonePort = await supervisor.open();
   } catch (error) {
     await close();
     throw error;
   }
   return {
     hbonePort,
-    openRest: () => crew.openRest(),
-    drain: (bounds) => crew.drain(bounds),
-    force: () => crew.killAll(),
-    traffic: () => ledger.traffic(crew.members),
+    openRest: () => supervisor.openRest(),
+    drain: (bounds) => supervisor.drain(bounds),
+    force: () => supervisor.killAll(),
+    traffic: () => totals.traffic(supervisor.workers),
     close,
     workers: {
       async scrape(own) {
-        await Promise.all(crew.members.map((member) => member.refresh(clock, METRICS_DEADLINE_MS)));
-        return await ledger.text(await own.getMetricsAsJSON(), crew.members);
+        await Promise.all(
+          supervisor.workers.map((worker) => worker.refresh(clock, METRICS_DEADLINE_MS)),
+        );
+        return await totals.text(await own.getMetricsAsJSON(), supervisor.workers);
       },
-      inForce: () => crew.confirmed(),
-      problem: () => (crew.members.some(({ isReady }) => isReady) ? undefined : 'no worker serves'),
-      failed: crew.failed,
+      inForce: () => supervisor.confirmed(),
+      problem: () =>
+        supervisor.workers.some(({ isReady }) => isReady) ? undefined : 'no worker serves',
+      failed: supervisor.failed,
     },
   };
 }

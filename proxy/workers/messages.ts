@@ -8,7 +8,7 @@ import type { SampleFamily } from './merge-metrics.ts';
 import type { ErrorMessage } from './error-message.ts';
 import type { IdentityMessage } from './identity-message.ts';
 
-/** All that a worker has to know before it opens a door. */
+/** All that a worker has to know before it opens a listener. */
 export interface WorkerStart {
   readonly config: ProxyConfig;
   /** From 1 to `config.workers`. */
@@ -46,11 +46,11 @@ export type ToWorker =
 
 /** What a worker tells the primary. */
 export type FromWorker =
-  /** It listens; 0 where there is no door for peers. */
+  /** It listens; 0 where there is no listener for peers. */
   | { readonly kind: 'opened'; readonly hbonePort: number }
   /** It listens everywhere. */
   | { readonly kind: 'ready' }
-  /** It could not open a door, and ends. */
+  /** It could not open a listener, and ends. */
   | { readonly kind: 'failed'; readonly error: ErrorMessage }
   | { readonly kind: 'confirmed'; readonly id: number }
   | {

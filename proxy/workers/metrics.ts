@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 import { counter, gauge } from '../metrics/collectors.ts';
 import type { MetricRow } from '../metrics/table.ts';
-import type { Member } from './member.ts';
+import type { WorkerHandle } from './worker-handle.ts';
 
 /**
  * The metrics of a sidecar or a gateway with several workers, besides those that every one has.
@@ -43,21 +43,21 @@ export const WORKER_METRICS = {
 /** Where the metrics read from. */
 export interface WorkersSource {
   readonly ends: number;
-  readonly members: readonly Member[];
+  readonly workers: readonly WorkerHandle[];
 }
 
 /** Registers every metric of `WORKER_METRICS`. */
 export function registerWorkerMetrics(registry: Registry, source: WorkersSource): void {
   const { ready, ends, connectionsOpened, connectionsOpen, tunnelsOpen } = WORKER_METRICS;
-  const each = (read: (totals: Member['traffic']['totals']) => number) => {
+  const each = (read: (totals: WorkerHandle['traffic']['totals']) => number) => {
     return (set: (labels: Record<string, string>, value: number) => void): void => {
-      for (const { number, traffic } of source.members) {
+      for (const { number, traffic } of source.workers) {
         set({ worker: String(number) }, read(traffic.totals));
       }
     };
   };
   gauge(registry, ready, (set) => {
-    set({}, source.members.filter(({ isReady }) => isReady).length);
+    set({}, source.workers.filter(({ isReady }) => isReady).length);
   });
   counter(registry, ends, (add) => add({}, source.ends));
   counter(

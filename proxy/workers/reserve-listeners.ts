@@ -1,6 +1,6 @@
 import type { HostPort } from '../../common/config/address.ts';
 import type { LoadedListener } from '../gateway/load.ts';
-import { findPlace, overlap } from '../gateway/same-place.ts';
+import { findListener, overlap } from '../gateway/same-address.ts';
 import { PortCheck } from './reserve-ports.ts';
 
 /** What is known when listeners are reserved. */
@@ -42,7 +42,7 @@ export async function reserveListeners(
 function findListen(asked: LoadedListener, open: readonly LoadedListener[]): HostPort | undefined {
   const { name, listen } = asked.config;
   const found =
-    findPlace(asked, open) ??
+    findListener(asked, open) ??
     open.find(({ config: has }) => {
       // Port 0 has become a real one.
       return listen.port === 0 && has.name === name && has.listen.host === listen.host;

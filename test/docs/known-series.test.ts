@@ -34,7 +34,7 @@ function everything(): Registry {
   startAtZero(createControlPlaneMetrics(registry));
   createProxyMetrics(registry, { known: KNOWN_SERIES });
   createGatewayMetrics(registry).of('web');
-  registerWorkerMetrics(registry, { ends: 0, members: [] });
+  registerWorkerMetrics(registry, { ends: 0, workers: [] });
   const http = { name: 'metrics', maxConnections: 1, registry, logger, clock };
   refuseWhatIsNotHttp(createServer(), http);
   registerInternalErrors(registry, createGuard({ clock, logger }));

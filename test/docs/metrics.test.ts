@@ -40,7 +40,7 @@ test('docs/metrics.md describes every metric of a sidecar', async (t) => {
 
 test('docs/metrics.md describes every metric of workers', async (t) => {
   const registry = new Registry();
-  registerWorkerMetrics(registry, { ends: 0, members: [] });
+  registerWorkerMetrics(registry, { ends: 0, workers: [] });
   t.deepEqual(tableOf('metrics.md', 'Workers'), await rowsOf(registry));
 });
 

@@ -6,12 +6,12 @@ import type { Guard } from '../../common/guard.ts';
 import type { DrainBounds, DrainOutcome } from '../../common/lifecycle.ts';
 import { callEach } from '../../common/listeners.ts';
 import { repeat, type Repeated } from '../../common/repeat.ts';
-import { Member } from './member.ts';
+import { WorkerHandle } from './worker-handle.ts';
 import type { ToWorker, WorkerStart } from './messages.ts';
 import { WorkersError } from './workers-error.ts';
 
-/** What a crew is made from. */
-export interface CrewOptions {
+/** What a supervisor is made from. */
+export interface SupervisorOptions {
   readonly count: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -21,7 +21,7 @@ export interface CrewOptions {
   /** What a worker that starts now has to know. */
   readonly start: (number: number) => WorkerStart;
   /** A worker has ended: what it told last is to be kept. */
-  readonly onEnded: (member: Member) => void;
+  readonly onEnded: (worker: WorkerHandle) => void;
 }
 
 /** How a worker ended, as the end of a sentence. */
@@ -46,12 +46,12 @@ const MAX_UNANSWERED = 3;
 const DRAIN_GRACE_MS = 5_000;
 
 /**
- * The workers of a sidecar. One that ends is started again, with all that is known by then; the others
+ * Starts and watches the worker processes of a sidecar. One that ends is started again, with all that is known by then; the others
  * go on meanwhile.
  */
-export class Crew {
-  readonly #options: CrewOptions;
-  readonly #members = new Map<number, Member>();
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #workers = new Map<number, WorkerHandle>();
   readonly #restarts = new Map<number, Timer>();
   readonly #failed = new AbortController();
   #watch: Repeated | undefined;
@@ -62,7 +62,7 @@ export class Crew {
   readonly #opened = Promise.withResolvers<number>();
   readonly #ready = Promise.withResolvers<void>();
 
-  constructor(options: CrewOptions) {
+  constructor(options: SupervisorOptions) {
     this.#options = options;
     // Whoever opens them waits for it.
     this.#opened.promise.catch(() => {});
@@ -80,8 +80,8 @@ export class Crew {
   }
 
   /** Those that run. */
-  get members(): readonly Member[] {
-    return [...this.#members.values()];
+  get workers(): readonly WorkerHandle[] {
+    return [...this.#workers.values()];
   }
 
   /** Starts all; resolves with the port for peers. Rejects with what the first of them could not do. */
@@ -93,25 +93,25 @@ export class Crew {
   /** Opens what had to wait; resolves when all are ready. Rejects with what one of them could not do. */
   async openRest(): Promise<void> {
     this.#isRestOpen = true;
-    this.tell({ kind: 'rest' });
+    this.broadcast({ kind: 'rest' });
     await this.#ready.promise;
     this.#watchOver();
   }
 
   #onOpened(port: number): void {
-    const opened = this.members.filter(({ isOpen }) => isOpen);
+    const opened = this.workers.filter(({ isOpen }) => isOpen);
     if (opened.length === this.#options.count) this.#opened.resolve(port);
   }
 
-  #onReady({ number, pid }: Member): void {
+  #onReady({ number, pid }: WorkerHandle): void {
     const line = { event: 'worker-ready', worker: number, workerPid: pid };
     this.#options.logger.info(line, `worker ${number} is ready`);
-    const ready = this.members.filter(({ isReady }) => isReady);
+    const ready = this.workers.filter(({ isReady }) => isReady);
     if (ready.length === this.#options.count) this.#ready.resolve();
   }
 
   /** What it says that it cannot do, another could not do either: a start ends with that. */
-  #onNotReady({ number, pid, failure }: Member, error: Error): void {
+  #onNotReady({ number, pid, failure }: WorkerHandle, error: Error): void {
     if (this.#isEnding) return;
     const line = { event: 'worker-failed', worker: number, workerPid: pid };
     this.#options.logger.error(line, error.message);
@@ -127,62 +127,65 @@ export class Crew {
   #watchOver(): void {
     const { clock } = this.#options;
     this.#watch = repeat(clock, ASK_EVERY_MS, () => {
-      for (const member of this.members) {
-        if (member.unanswered >= MAX_UNANSWERED) this.#endStalled(member, 'does not answer');
-        else if (member.isReady) member.probe();
+      for (const worker of this.workers) {
+        if (worker.unanswered >= MAX_UNANSWERED) this.#endStalled(worker, 'does not answer');
+        else if (worker.isReady) worker.probe();
       }
     });
   }
 
-  #endStalled(member: Member, how: string): void {
-    const { number: worker, pid } = member;
-    const sentence = `worker ${worker} ${how}: it is ended`;
-    this.#options.logger.error({ event: 'worker-stalled', worker, workerPid: pid }, sentence);
-    member.kill();
+  #endStalled(worker: WorkerHandle, how: string): void {
+    const { number, pid } = worker;
+    const sentence = `worker ${number} ${how}: it is ended`;
+    this.#options.logger.error(
+      { event: 'worker-stalled', worker: number, workerPid: pid },
+      sentence,
+    );
+    worker.kill();
   }
 
   /** Tells all of them. */
-  tell(message: ToWorker): void {
-    callEach(this.#members.values(), (member) => member.send(message));
+  broadcast(message: ToWorker): void {
+    callEach(this.#workers.values(), (worker) => worker.send(message));
   }
 
   /** Resolves when what was told so far is in force in all; a worker that does not take it is ended. */
   async confirmed(): Promise<void> {
     const { clock } = this.#options;
-    const confirm = async (member: Member): Promise<void> => {
+    const confirm = async (worker: WorkerHandle): Promise<void> => {
       const late = clock.after(CONFIRM_DEADLINE_MS, () => {
-        this.#endStalled(member, 'does not take changes of the mesh into force');
+        this.#endStalled(worker, 'does not take changes of the mesh into force');
       });
-      await member.ask('confirm');
+      await worker.ask('confirm');
       late.cancel();
     };
-    await Promise.all(this.members.map(confirm));
+    await Promise.all(this.workers.map(confirm));
   }
 
   /** Lets all of them drain, and end. */
   async drain({ clock, deadlineMs, hurried }: DrainBounds): Promise<DrainOutcome> {
     this.#end();
-    const hurry = (): void => this.tell({ kind: 'hurry' });
+    const hurry = (): void => this.broadcast({ kind: 'hurry' });
     const timer = clock.after(deadlineMs + DRAIN_GRACE_MS, () => this.killAll());
-    const members = this.members;
-    for (const member of members) {
-      if (member.isReady) member.send({ kind: 'drain', deadlineMs });
-      else member.kill();
+    const workers = this.workers;
+    for (const worker of workers) {
+      if (worker.isReady) worker.send({ kind: 'drain', deadlineMs });
+      else worker.kill();
     }
     if (hurried?.aborted === true) hurry();
     hurried?.addEventListener('abort', hurry, { once: true });
-    await Promise.all(members.map((member) => member.ended));
+    await Promise.all(workers.map((worker) => worker.ended));
     timer.cancel();
     hurried?.removeEventListener('abort', hurry);
-    return members.every(({ drained }) => drained === 'idle') ? 'idle' : 'forced';
+    return workers.every(({ drained }) => drained === 'idle') ? 'idle' : 'forced';
   }
 
   /** Ends what still runs. */
   async close(): Promise<void> {
     this.#end();
-    const { members } = this;
+    const { workers } = this;
     this.killAll();
-    await Promise.all(members.map((member) => member.ended));
+    await Promise.all(workers.map((worker) => worker.ended));
   }
 
   #end(): void {
@@ -195,36 +198,36 @@ export class Crew {
 
   /** Ends those that run, at once. */
   killAll(): void {
-    for (const member of this.#members.values()) member.kill();
+    for (const worker of this.#workers.values()) worker.kill();
   }
 
-  #start(number: number): Member {
-    const member = new Member(this.#options.start(number));
-    this.#members.set(number, member);
-    if (this.#isRestOpen) member.send({ kind: 'rest' });
+  #start(number: number): WorkerHandle {
+    const worker = new WorkerHandle(this.#options.start(number));
+    this.#workers.set(number, worker);
+    if (this.#isRestOpen) worker.send({ kind: 'rest' });
     const { guard } = this.#options;
     // Why it could not open them, `ready` says as well.
-    const opened = member.opened.then(
+    const opened = worker.opened.then(
       (port) => this.#onOpened(port),
       () => {},
     );
     guard.promise('workers', opened);
-    const ready = member.ready.then(
-      () => this.#onReady(member),
-      (error: Error) => this.#onNotReady(member, error),
+    const ready = worker.ready.then(
+      () => this.#onReady(worker),
+      (error: Error) => this.#onNotReady(worker, error),
     );
     guard.promise('workers', ready);
     guard.promise(
       'workers',
-      member.ended.then((how) => this.#onEnded(member, how)),
+      worker.ended.then((how) => this.#onEnded(worker, how)),
     );
-    return member;
+    return worker;
   }
 
-  #onEnded(member: Member, how: string): void {
-    const { number, pid } = member;
-    this.#options.onEnded(member);
-    this.#members.delete(number);
+  #onEnded(worker: WorkerHandle, how: string): void {
+    const { number, pid } = worker;
+    this.#options.onEnded(worker);
+    this.#workers.delete(number);
     if (!this.#isEnding) this.#startAfter({ number, how, workerPid: pid });
   }
 

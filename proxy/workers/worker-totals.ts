@@ -1,7 +1,7 @@
 import { formatHostPort } from '../../common/listen.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { PlaintextFlow } from '../metrics/plaintext-flows.ts';
-import type { Member } from './member.ts';
+import type { WorkerHandle } from './worker-handle.ts';
 import {
   countsOf,
   mergedText,
@@ -12,31 +12,31 @@ import {
 import { NO_TRAFFIC } from './no-traffic.ts';
 
 /** Adds up what workers tell, those that have ended included. */
-export interface Ledger {
+export interface WorkerTotals {
   /** Keeps what a worker that has ended had counted when it was asked last. */
-  keep(member: Member): void;
+  addEnded(worker: WorkerHandle): void;
   /** All of it, in the Prometheus text format. */
-  text(own: readonly SampleFamily[], members: readonly Member[]): Promise<string>;
+  text(own: readonly SampleFamily[], workers: readonly WorkerHandle[]): Promise<string>;
   /** All of it, for the control plane. */
-  traffic(members: readonly Member[]): Traffic;
+  traffic(workers: readonly WorkerHandle[]): Traffic;
 }
 
 /** What a person reads in `hauberk status`. */
 const MAX_SHOWN = 10;
 
-/** Creates a ledger in which nothing stands yet. */
-export function createLedger(): Ledger {
+/** Creates totals of zero. */
+export function createWorkerTotals(): WorkerTotals {
   let past: Promise<readonly SampleFamily[]> = Promise.resolve([]);
   let pastTraffic = NO_TRAFFIC;
   return {
-    keep({ families, traffic }) {
+    addEnded({ families, traffic }) {
       const kept = countsOf(ofWorker(families));
       past = past.then((before) => mergeFamilies([before, kept]));
       pastTraffic = addTraffic([pastTraffic, ended(traffic)]);
     },
-    text: async (own, members) =>
-      mergedText([own, await past, ...members.map(({ families }) => ofWorker(families))]),
-    traffic: (members) => addTraffic([pastTraffic, ...members.map(({ traffic }) => traffic)]),
+    text: async (own, workers) =>
+      mergedText([own, await past, ...workers.map(({ families }) => ofWorker(families))]),
+    traffic: (workers) => addTraffic([pastTraffic, ...workers.map(({ traffic }) => traffic)]),
   };
 }
 

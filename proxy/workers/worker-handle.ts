@@ -9,11 +9,11 @@ import { forkWorker, type WorkerProcess } from './worker-process.ts';
 import { WorkersError } from './workers-error.ts';
 
 /** One worker process, from its start to its end, as the primary sees it. */
-export class Member {
+export class WorkerHandle {
   readonly number: number;
-  /** The port for peers, when the first doors are open. Rejects when the worker ends before. */
+  /** The port for peers, when the first listeners are open. Rejects when the worker ends before. */
   readonly opened: Promise<number>;
-  /** Resolves when all doors are open. Rejects when the worker ends before. */
+  /** Resolves when all listeners are open. Rejects when the worker ends before. */
   readonly ready: Promise<void>;
   /** How it ended, as the end of a sentence. */
   readonly ended: Promise<string>;
