@@ -1,10 +1,10 @@
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
-import { createDoors, type DoorsOptions } from './doors.ts';
+import { createListenerSet, type ListenerSetOptions } from './listener-set.ts';
 import { followFile, type FollowedFile } from './follow-file.ts';
 import { keepValid } from './keep-valid.ts';
 
 /** What a gateway is made from. */
-export interface GatewayOptions extends DoorsOptions {
+export interface GatewayOptions extends ListenerSetOptions {
   /** The path of the gateway's file. */
   readonly file: string;
 }
@@ -17,26 +17,26 @@ export interface Gateway extends Closeable, Drainable {
 
 /** Opens the listeners of the file, and follows its changes. Throws ConfigError and ListenError. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
-  const doors = createDoors(options);
+  const listeners = createListenerSet(options);
   let followed: FollowedFile;
   try {
-    const apply = keepValid(options, (listeners) => doors.apply(listeners));
+    const apply = keepValid(options, (loaded) => listeners.apply(loaded));
     followed = await followFile({ ...options, apply });
   } catch (error) {
-    doors.close();
+    listeners.close();
     throw error;
   }
   return {
     reload: () => followed.reload(),
     refuse() {
       void followed.close();
-      doors.refuse();
+      listeners.refuse();
     },
-    idle: () => doors.idle(),
-    force: () => doors.force(),
+    idle: () => listeners.idle(),
+    force: () => listeners.force(),
     async close() {
       await followed.close();
-      doors.close();
+      listeners.close();
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { WallClock } from '../../common/clock.ts';
 import { allMistakes, ConfigError } from '../../common/config/config-error.ts';
 import type { LoadedListener } from './load.ts';
-import { findPlace } from './same-place.ts';
+import { findListener } from './same-address.ts';
 
 type Apply = (listeners: readonly LoadedListener[]) => Promise<boolean>;
 
@@ -31,7 +31,7 @@ export function keepValid(
     const mistakes: ConfigError[] = [];
     for (const loaded of listeners) {
       const before =
-        findPlace(loaded, present) ??
+        findListener(loaded, present) ??
         present.find(({ config }) => config.name === loaded.config.name);
       if (before?.digest === loaded.digest) continue;
       const expired = expiredAt(loaded, nowMs);

@@ -8,7 +8,7 @@ import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { openOutsideForProgram } from '../egress/open-for-program.ts';
 import type { EgressCut } from '../egress/policy-at.ts';
 import { checkListeners } from '../gateway/check-listeners.ts';
-import { createDoors, type Doors, type DoorsOptions } from '../gateway/doors.ts';
+import { createListenerSet, type ListenerSet, type ListenerSetOptions } from '../gateway/listener-set.ts';
 import { followFile } from '../gateway/follow-file.ts';
 import { keepValid } from '../gateway/keep-valid.ts';
 import { openGateway } from '../gateway/gateway.ts';
@@ -33,12 +33,12 @@ export interface GatewayEdgeOptions {
 const FAILURE_LOG_RATE = { burst: 10, perSecond: 10 };
 
 /**
- * The doors of `hauberk gateway`, which lead connections from outside to services of the mesh.
+ * The listeners of `hauberk gateway`, which lead connections from outside to services of the mesh.
  *
  * @throws ConfigError when the file cannot be used now
  */
 export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promise<EdgeProgram> {
-  // Read again when the doors are opened; but whoever made a mistake is not made to wait for a token first.
+  // Read again when the listeners are opened; but whoever made a mistake is not made to wait for a token first.
   await loadGatewayFile(file, () => {});
   return {
     async open(options) {
@@ -67,17 +67,17 @@ export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promi
   };
 }
 
-/** The doors of a gateway in one of its workers, which is told what to open. */
+/** The listeners of a gateway in one of its workers, which is told what to open. */
 export interface WorkerEdge {
   readonly open: OpenEdge;
   /** Opens these instead, one call after the other. Rejects as `Doors.apply`. */
   apply(listeners: readonly LoadedListener[]): Promise<void>;
 }
 
-/** Begins with these listeners, or with the newest of those that came before the doors are opened. */
+/** Begins with these listeners, or with the newest of those that came before the listeners are opened. */
 export function workerEdge(first: readonly LoadedListener[]): WorkerEdge {
   let wanted = first;
-  let doors: Doors | undefined;
+  let doors: ListenerSet | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   const applyNext = async (): Promise<void> => {
     turn = turn.then(() => doors?.apply(wanted));
@@ -85,7 +85,7 @@ export function workerEdge(first: readonly LoadedListener[]): WorkerEdge {
   };
   return {
     async open(options) {
-      doors = createDoors(doorsOf(options));
+      doors = createListenerSet(doorsOf(options));
       await applyNext();
       return doors;
     },
@@ -101,7 +101,7 @@ function policyOf(place: OutsidePlace, { policies }: Room): EgressDestination | 
   return found?.kind === 'one' ? found.destination : undefined;
 }
 
-function doorsOf({ room, connector, registry }: EdgeOptions): DoorsOptions {
+function doorsOf({ room, connector, registry }: EdgeOptions): ListenerSetOptions {
   const { clock, logger, guard, metrics } = room;
   const { trustDomain, namespace } = room.config;
   const mayLog = createRateLimit(clock, FAILURE_LOG_RATE);

@@ -6,10 +6,10 @@ import type { Exchange, ServiceAnswer, ServiceRequest } from './exchange.ts';
 import { type ForwardedClient, requestFields } from './request-fields.ts';
 import { Refused, toRefused } from './refused.ts';
 import type { ServiceClients } from './service-clients.ts';
-import { wayOf, type WayDependencies } from './way.ts';
+import { upstreamRequestOf, type UpstreamRequestDependencies } from './upstream-request.ts';
 
 /** What carrying a request takes. */
-export interface ForwardDependencies extends WayDependencies {
+export interface ForwardDependencies extends UpstreamRequestDependencies {
   readonly clients: ServiceClients;
   readonly limits: HttpLimits;
   readonly clock: MonotonicClock;
@@ -33,9 +33,9 @@ export async function forward(
 ): Promise<number> {
   const { clients, limits, clock } = dependencies;
   const { appProtocol, responseSeconds = limits.responseSeconds, streamIdleSeconds } = route;
-  const way = wayOf(route, exchange.head, dependencies);
-  if (way === undefined) throw new Refused('no-route');
-  const { destination, head } = way;
+  const upstream = upstreamRequestOf(route, exchange.head, dependencies);
+  if (upstream === undefined) throw new Refused('no-route');
+  const { destination, head } = upstream;
   if ((head.contentLength ?? 0) > limits.bodyBytes) throw new Refused('body-too-large');
   const late = Promise.withResolvers<never>();
   late.promise.catch(() => {});

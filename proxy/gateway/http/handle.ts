@@ -10,7 +10,7 @@ import { redirectAnswer } from './redirect.ts';
 import { answerOwn, refusalAnswer } from './refuse.ts';
 import { type ForwardedClient, requestFields } from './request-fields.ts';
 import { Refused, toRefused } from './refused.ts';
-import { wayOf } from './way.ts';
+import { upstreamRequestOf } from './upstream-request.ts';
 import { carryWebSocket, type WebSocketOptions } from './web-socket.ts';
 
 /** What handling requests takes. */
@@ -46,13 +46,13 @@ export async function handleWebSocket(
 ): Promise<void> {
   const { limits, clients, clock } = dependencies;
   await answer(exchange, dependencies, async (route) => {
-    const way = wayOf(route, exchange.head, dependencies);
-    if (way === undefined) throw new Refused('no-route');
+    const upstream = upstreamRequestOf(route, exchange.head, dependencies);
+    if (upstream === undefined) throw new Refused('no-route');
     const { responseSeconds = limits.responseSeconds } = route;
     const { streamIdleSeconds = limits.streamIdleSeconds } = route;
     return await carryWebSocket(exchange, {
       ...end,
-      ...way,
+      ...upstream,
       clients,
       fields: requestFields(exchange.head, client),
       clock,

@@ -84,8 +84,8 @@ export function createHttpBehaviour(
     withClient(socket, exchange, (client) => handle(exchange, client, handler));
   const webSocket = (exchange: Exchange, socket: Duplex, leftover: Buffer): void =>
     withClient(socket, exchange, (client) => {
-      const way = { socket, leftover, reset: () => reset(socket) };
-      return handleWebSocket(exchange, client, way, handler);
+      const connection = { socket, leftover, reset: () => reset(socket) };
+      return handleWebSocket(exchange, client, connection, handler);
     });
 
   const events = { clock, limits, scheme, request, webSocket, refused, reset } as const;

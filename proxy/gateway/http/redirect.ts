@@ -11,11 +11,11 @@ export function redirectAnswer(
   { port, statusCode }: NonNullable<HttpRoute['requestRedirect']>,
 ): OwnAnswer | undefined {
   if (host === undefined || target === '*') return undefined;
-  const place = port === HTTPS_PORT ? host : `${host}:${port}`;
+  const authority = port === HTTPS_PORT ? host : `${host}:${port}`;
   return {
     status: statusCode,
     fields: [
-      ['Location', `https://${place}${target}`],
+      ['Location', `https://${authority}${target}`],
       ['Content-Length', '0'],
     ],
     body: '',

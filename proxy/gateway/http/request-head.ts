@@ -62,9 +62,9 @@ export function readRequestHead(raw: RawRequest): RequestHead | HeadRefusal {
   const framing = readFraming(raw);
   if (framing === undefined) return REFUSED('malformed');
   if (NOT_ALLOWED.has(method)) return REFUSED('method-not-allowed');
-  const place = readPlace(raw);
-  if (place === undefined) return REFUSED('malformed');
-  const { authority, target } = place;
+  const named = readTarget(raw);
+  if (named === undefined) return REFUSED('malformed');
+  const { authority, target } = named;
   if (authority === undefined && version !== '1.0') return REFUSED('malformed');
   const [, host] = authority === undefined ? [] : (AUTHORITY.exec(authority) ?? []);
   if (authority !== undefined && host === undefined) return REFUSED('malformed');
@@ -72,7 +72,7 @@ export function readRequestHead(raw: RawRequest): RequestHead | HeadRefusal {
   if (!isPlain(path, method)) return REFUSED('malformed');
   return {
     ...framing,
-    ...place,
+    ...named,
     method,
     scheme: raw.scheme,
     fields,
@@ -106,7 +106,7 @@ function readFraming({
 }
 
 /** Who is asked, and for what: RFC 9112 section 3.2 and RFC 9113 section 8.3.1. */
-function readPlace({
+function readTarget({
   fields,
   authority,
   target,

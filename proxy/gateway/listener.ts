@@ -15,8 +15,8 @@ import { ConnectionTable } from './connection-table.ts';
 import type { ListenerConfig } from './config/gateway-file.ts';
 import type { ListenerMetrics } from './metrics.ts';
 
-/** What a door does with the connections that arrive from now on. */
-export interface DoorRules {
+/** What a listener does with the connections that arrive from now on. */
+export interface ListenerRules {
   readonly config: ListenerConfig;
   readonly behaviour: Behaviour;
   readonly metrics: ListenerMetrics;
@@ -24,36 +24,36 @@ export interface DoorRules {
 }
 
 /** An open listener of a gateway. */
-export interface Door extends Closeable, Drainable {
+export interface Listener extends Closeable, Drainable {
   /** Treats new connections by other rules, under another name; those that are open go on by their own. */
-  change(rules: DoorRules): void;
-  /** Lets another listener have its port, until `reopen`; those that are open go on. False when it did. */
-  giveUpPort(): boolean;
+  change(rules: ListenerRules): void;
+  /** Releases its port for another listener, until `reopen`; those that are open go on. False when it did. */
+  releasePort(): boolean;
   /** Throws ListenError. */
   reopen(): Promise<void>;
   close(): void;
 }
 
-/** What a door needs. */
-export interface DoorDependencies {
+/** What a listener needs. */
+export interface ListenerDependencies {
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Guard;
 }
 
 /** Opens a listener. Throws ListenError. */
-export async function openDoor(
-  first: DoorRules,
-  { clock, logger, guard }: DoorDependencies,
-): Promise<Door> {
-  let rules: DoorRules & { readonly acceptSource: AcceptSource };
-  const change = (next: DoorRules): void => {
+export async function openListener(
+  first: ListenerRules,
+  { clock, logger, guard }: ListenerDependencies,
+): Promise<Listener> {
+  let rules: ListenerRules & { readonly acceptSource: AcceptSource };
+  const change = (next: ListenerRules): void => {
     rules = { ...next, acceptSource: createAcceptSource(next.config.proxyProtocol, clock) };
   };
   change(first);
   const table = new ConnectionTable({
     clock,
-    capacity: () => Math.min(rules.config.limits.connections, roomFor(table.size)),
+    capacity: () => Math.min(rules.config.limits.connections, capacityFor(table.size)),
     clientFraction: () => rules.config.limits.clientPercent / 100,
     displace: (socket) => rules.refuse(socket, 'displaced'),
   });
@@ -88,7 +88,7 @@ export async function openDoor(
   };
   let listener = await listenAt(first.config.listen);
   let hasPort = true;
-  /** With connections of the time before the port was given up. */
+  /** With connections from before the port was released. */
   const former = new Set<PlaintextListener>();
   const listeners = (): PlaintextListener[] => [listener, ...former];
   return {
@@ -97,7 +97,7 @@ export async function openDoor(
       change(next);
       if (renamed) listener.rename(next.config.name);
     },
-    giveUpPort() {
+    releasePort() {
       if (!hasPort) return false;
       hasPort = false;
       listener.refuse();
@@ -131,14 +131,18 @@ export async function openDoor(
 const OF_THE_DESCRIPTORS = 15 / 16;
 
 /** How many connections a listener may have besides those of the others, by the descriptors that there are. */
-function roomFor(own: number): number {
+function capacityFor(own: number): number {
   const most = Math.floor(PROCESS_DESCRIPTORS.mostFor(CLIENTS_SHARE) * OF_THE_DESCRIPTORS);
   return Math.max(most - Math.max(PROCESS_DESCRIPTORS.heldBy(CLIENTS_SHARE) - own, 0), 1);
 }
 
 /** What happens again and again while there is no room: a line a second for each says it. */
-const NO_ROOM: ReadonlySet<string> = new Set(['too-many-connections', 'client-limit', 'displaced']);
-const NO_ROOM_LOG_RATE = { burst: 1, perSecond: 1 };
+const AT_CAPACITY: ReadonlySet<string> = new Set([
+  'too-many-connections',
+  'client-limit',
+  'displaced',
+]);
+const AT_CAPACITY_LOG_RATE = { burst: 1, perSecond: 1 };
 
 /** An attacker should fill a counter, not the disk. */
 const LOG_RATE = { burst: 10, perSecond: 10 };
@@ -146,15 +150,15 @@ const LOG_RATE = { burst: 10, perSecond: 10 };
 /** Ends connections that may not come in: counted always, logged as long as there are not too many. */
 export function createRefuseConnection(
   name: string,
-  { clock, logger, metrics }: DoorDependencies & Pick<DoorRules, 'metrics'>,
+  { clock, logger, metrics }: ListenerDependencies & Pick<ListenerRules, 'metrics'>,
 ): RefuseConnection {
   const mayLog = createRateLimit(clock, LOG_RATE);
-  const noRoom = new KeyedBuckets(clock, NO_ROOM_LOG_RATE);
+  const atCapacity = new KeyedBuckets(clock, AT_CAPACITY_LOG_RATE);
   return (socket, reason, { sentence, reset = true, ...details } = {}) => {
     metrics.refused(reason);
     const client = socket.remoteAddress;
     if (reset) resetSocket(socket);
-    if (NO_ROOM.has(reason) ? !noRoom.take(reason) : !mayLog()) return;
+    if (AT_CAPACITY.has(reason) ? !atCapacity.take(reason) : !mayLog()) return;
     const line = { event: 'connection-refused', listener: name, client, reason, ...details };
     logger.warn(line, `ended a connection to ${name}: ${sentence ?? reason}`);
   };

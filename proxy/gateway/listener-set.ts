@@ -7,15 +7,20 @@ import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { Behaviour } from './behaviour.ts';
 import { createBehaviour } from './create-behaviour.ts';
 import { createServiceClients, type ServiceClients } from './http/service-clients.ts';
-import { createRefuseConnection, openDoor, type Door, type DoorRules } from './door.ts';
+import {
+  createRefuseConnection,
+  openListener,
+  type Listener,
+  type ListenerRules,
+} from './listener.ts';
 import type { ListenerConfig } from './config/gateway-file.ts';
 import type { LoadedListener } from './load.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Services } from './service.ts';
-import { findPlace, overlap } from './same-place.ts';
+import { findListener, overlap } from './same-address.ts';
 
-/** What the doors of a gateway are made from. */
-export interface DoorsOptions extends Services {
+/** What the listeners of a gateway are made from. */
+export interface ListenerSetOptions extends Services {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Guard;
@@ -24,8 +29,8 @@ export interface DoorsOptions extends Services {
   readonly namespace: string;
 }
 
-/** All listeners of a gateway. */
-export interface Doors extends Closeable, Drainable {
+/** The open listeners of a gateway. */
+export interface ListenerSet extends Closeable, Drainable {
   /**
    * Opens these listeners, and closes those that are not among them. What cannot be used changes
    * nothing. One call after the other.
@@ -40,50 +45,50 @@ export interface Doors extends Closeable, Drainable {
 
 /** An open listener, and what it was made from. */
 interface OpenListener {
-  readonly door: Door;
+  readonly listener: Listener;
   readonly behaviour: Behaviour;
   readonly loaded: LoadedListener;
   readonly config: ListenerConfig;
 }
 
-/** Creates doors without a listener. */
-export function createDoors(options: DoorsOptions): Doors {
-  return new OpenDoors(options);
+/** Creates an empty set. */
+export function createListenerSet(options: ListenerSetOptions): ListenerSet {
+  return new OpenListenerSet(options);
 }
 
-class OpenDoors implements Doors {
-  readonly #options: DoorsOptions;
+class OpenListenerSet implements ListenerSet {
+  readonly #options: ListenerSetOptions;
   readonly #clients: ServiceClients;
   #listeners: readonly OpenListener[] = [];
   /** Doors that the file does not have any more, with connections that go on. */
-  readonly #retired = new Set<Door>();
+  readonly #draining = new Set<Listener>();
 
-  constructor(options: DoorsOptions) {
+  constructor(options: ListenerSetOptions) {
     this.#options = options;
     this.#clients = createServiceClients(options);
     options.metrics.certificates(() => this.#certificates());
   }
 
   refuse(): void {
-    for (const door of this.#doors()) door.refuse();
+    for (const listener of this.#all()) listener.refuse();
   }
 
   async idle(): Promise<void> {
-    await Promise.all(this.#doors().map((door) => door.idle()));
+    await Promise.all(this.#all().map((listener) => listener.idle()));
   }
 
   force(): void {
-    for (const door of this.#doors()) door.force();
+    for (const listener of this.#all()) listener.force();
   }
 
   close(): void {
     this.refuse();
-    for (const door of this.#doors()) door.close();
+    for (const listener of this.#all()) listener.close();
     this.#clients.close();
   }
 
-  #doors(): Door[] {
-    return [...this.#listeners.map(({ door }) => door), ...this.#retired];
+  #all(): Listener[] {
+    return [...this.#listeners.map(({ listener }) => listener), ...this.#draining];
   }
 
   async apply(listeners: readonly LoadedListener[]): Promise<boolean> {
@@ -92,7 +97,7 @@ class OpenDoors implements Doors {
     const fresh: LoadedListener[] = [];
     const changes: (() => void)[] = [];
     for (const loaded of listeners) {
-      const open = findPlace(loaded, gone);
+      const open = findListener(loaded, gone);
       if (open === undefined) {
         fresh.push(loaded);
         continue;
@@ -105,7 +110,7 @@ class OpenDoors implements Doors {
       const rules = this.#rules(loaded);
       after.push({ ...open, loaded, config: loaded.config, behaviour: rules.behaviour });
       changes.push(() => {
-        open.door.change(rules);
+        open.listener.change(rules);
         open.behaviour.refuse();
       });
     }
@@ -114,7 +119,7 @@ class OpenDoors implements Doors {
     for (const loaded of fresh) after.push(await this.#open(loaded, gone, opened));
     opened.move();
     for (const change of changes) change();
-    for (const { door } of gone) this.#retire(door);
+    for (const { listener } of gone) this.#drain(listener);
     this.#listeners = after;
     this.#options.routesOutside(listeners.flatMap(outsideOf));
     return changes.length > 0 || gone.size > 0 || fresh.length > 0;
@@ -127,14 +132,14 @@ class OpenDoors implements Doors {
     opened: AsyncDisposableStack,
   ): Promise<OpenListener> {
     const { config } = loaded;
-    for (const { config: has, door } of gone) {
-      if (!overlap(has.listen, config.listen) || !door.giveUpPort()) continue;
-      opened.defer(() => door.reopen().catch((error: unknown) => this.#lost(has, error)));
+    for (const { config: has, listener } of gone) {
+      if (!overlap(has.listen, config.listen) || !listener.releasePort()) continue;
+      opened.defer(() => listener.reopen().catch((error: unknown) => this.#lost(has, error)));
     }
     const rules = this.#rules(loaded);
-    const door = await openDoor(rules, this.#options);
-    opened.adopt(door, () => door.close());
-    return { door, behaviour: rules.behaviour, loaded, config };
+    const listener = await openListener(rules, this.#options);
+    opened.adopt(listener, () => listener.close());
+    return { listener, behaviour: rules.behaviour, loaded, config };
   }
 
   /** Somebody else took the port in that moment. */
@@ -143,14 +148,14 @@ class OpenDoors implements Doors {
     this.#options.logger.error({ event: 'listener-lost', listener: name, err: error }, sentence);
   }
 
-  #retire(door: Door): void {
-    this.#retired.add(door);
-    door.refuse();
-    const idle = door.idle().then(() => this.#retired.delete(door));
+  #drain(listener: Listener): void {
+    this.#draining.add(listener);
+    listener.refuse();
+    const idle = listener.idle().then(() => this.#draining.delete(listener));
     this.#options.guard.promise('gateway', idle);
   }
 
-  #rules(loaded: LoadedListener): DoorRules {
+  #rules(loaded: LoadedListener): ListenerRules {
     const { metrics: all, ...options } = this.#options;
     const { config } = loaded;
     const { name } = config;

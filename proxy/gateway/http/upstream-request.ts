@@ -3,25 +3,25 @@ import type { HostOutside } from '../service.ts';
 import type { RequestHead } from './request-head.ts';
 import { hostOf, type HttpDestination } from './service-clients.ts';
 
-/** Where a request goes, and what is asked there. */
-export interface Way {
+/** A request as it is sent upstream: where it goes, and its head. */
+export interface UpstreamRequest {
   readonly destination: HttpDestination;
   readonly head: RequestHead;
 }
 
-/** What a way depends on besides the route. */
-export interface WayDependencies {
+/** What an upstream request depends on besides the route. */
+export interface UpstreamRequestDependencies {
   readonly hostOutside: HostOutside;
   /** For services that are named without one. */
   readonly namespace: string;
 }
 
-/** Where a route leads to, and what is asked there; undefined when it leads nowhere. */
-export function wayOf(
+/** The upstream request for a route; undefined when the route has no backend. */
+export function upstreamRequestOf(
   { backend, preserveHost }: HttpRoute,
   head: RequestHead,
-  { namespace, hostOutside }: WayDependencies,
-): Way | undefined {
+  { namespace, hostOutside }: UpstreamRequestDependencies,
+): UpstreamRequest | undefined {
   if (backend === undefined) return undefined;
   if (!('outside' in backend)) {
     return { destination: { ...backend, namespace: backend.namespace ?? namespace }, head };

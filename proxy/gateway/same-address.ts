@@ -1,7 +1,7 @@
 import type { HostPort } from '../../common/config/address.ts';
 
 /** A listener as its file has it. */
-interface Placed {
+interface WithAddress {
   readonly config: { readonly name: string; readonly listen: HostPort };
 }
 
@@ -13,8 +13,8 @@ const ANY_IPV4 = '0.0.0.0';
  * The open listener that stands where another is wanted: at its address and port, whatever its name. Those that
  * asked for port 0 have ports of their own, which only their names tell apart.
  */
-export function findPlace<Open extends Placed>(
-  { config: { name, listen } }: Placed,
+export function findListener<Open extends WithAddress>(
+  { config: { name, listen } }: WithAddress,
   open: Iterable<Open>,
 ): Open | undefined {
   return [...open].find(({ config: has }) => {
