@@ -8,7 +8,11 @@ import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { openOutsideForProgram } from '../egress/open-for-program.ts';
 import type { EgressCut } from '../egress/policy-at.ts';
 import { checkListeners } from '../gateway/check-listeners.ts';
-import { createListenerSet, type ListenerSet, type ListenerSetOptions } from '../gateway/listener-set.ts';
+import {
+  createListenerSet,
+  type ListenerSet,
+  type ListenerSetOptions,
+} from '../gateway/listener-set.ts';
 import { followFile } from '../gateway/follow-file.ts';
 import { keepValid } from '../gateway/keep-valid.ts';
 import { openGateway } from '../gateway/gateway.ts';
