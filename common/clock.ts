@@ -13,6 +13,11 @@ export type MonotonicMs = number & { readonly [unit]: 'monotonic clock' };
 
 declare const unit: unique symbol;
 
+/** The moment so much later, or earlier, on the same clock. */
+export function plusMs<M extends EpochMs | MonotonicMs>(moment: M, durationMs: number): M {
+  return (moment + durationMs) as M;
+}
+
 /** Tells the date. It may jump at any time, either way: nothing that waits or ages may ask it. */
 export interface WallClock {
   epochMs(): EpochMs;

@@ -1,4 +1,5 @@
-import type { Clock, EpochMs, MonotonicMs, Timer } from './clock.ts';
+import { z } from 'zod';
+import { plusMs, type Clock, type EpochMs, type MonotonicMs, type Timer } from './clock.ts';
 
 /** One moment on both clocks, so that what is counted from it can tell a step from time that passed. */
 export interface Moment {
@@ -7,6 +8,9 @@ export interface Moment {
 }
 
 type Clocks = Pick<Clock, 'epochMs' | 'monotonicMs'>;
+
+/** A date in a record that was written down: for the schemas of what is stored. */
+export const storedDate = z.number().transform((ms) => ms as EpochMs);
 
 /** Now. */
 export function momentOf(clock: Clocks): Moment {
@@ -17,12 +21,12 @@ export function momentOf(clock: Clocks): Moment {
  * A moment that another process wrote down, at most now: only the wall clock can say how long ago it was,
  * and one that was set back must not put it into the future.
  */
-export function storedMoment(clock: Clocks, storedMs: number): Moment {
+export function storedMoment(clock: Clocks, storedMs: EpochMs): Moment {
   const now = momentOf(clock);
   const agoMs = Math.max(now.epochMs - storedMs, 0);
   return {
     epochMs: Math.round(now.epochMs - agoMs) as EpochMs,
-    monotonicMs: (now.monotonicMs - agoMs) as MonotonicMs,
+    monotonicMs: plusMs(now.monotonicMs, -agoMs),
   };
 }
 
@@ -35,10 +39,10 @@ export function ageMs(clock: Clocks, { epochMs, monotonicMs }: Moment): number {
 }
 
 /** A date on both clocks, as far off as the wall clock says now. Setting that clock later moves neither. */
-export function momentAt(clock: Clocks, dateMs: number): Moment {
+export function momentAt(clock: Clocks, dateMs: EpochMs): Moment {
   return {
-    epochMs: dateMs as EpochMs,
-    monotonicMs: (clock.monotonicMs() + (dateMs - clock.epochMs())) as MonotonicMs,
+    epochMs: dateMs,
+    monotonicMs: plusMs(clock.monotonicMs(), dateMs - clock.epochMs()),
   };
 }
 
@@ -76,7 +80,7 @@ export function atMoment(clock: Clock, moment: Moment, callback: () => void): Ti
 
 /** Runs the callback once, after a delay, or as soon as the wall clock says that so much time has passed. */
 export function afterByEither(clock: Clock, delayMs: number, callback: () => void): Timer {
-  return atMoment(clock, momentAt(clock, clock.epochMs() + delayMs), callback);
+  return atMoment(clock, momentAt(clock, plusMs(clock.epochMs(), delayMs)), callback);
 }
 
 /**
@@ -95,7 +99,7 @@ export function createSettledDate(clock: Clocks & Pick<Clock, 'onStep'>): Settle
   let present = offset();
   let former: { readonly offsetMs: number; readonly untilMs: MonotonicMs }[] = [];
   const steps = clock.onStep(() => {
-    const untilMs = (clock.monotonicMs() + SETTLING_MS) as MonotonicMs;
+    const untilMs = plusMs(clock.monotonicMs(), SETTLING_MS);
     // Those that are later than one that counts for longer never decide.
     former = former.filter(({ offsetMs }) => offsetMs < present);
     former.push({ offsetMs: present, untilMs });

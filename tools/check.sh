@@ -9,7 +9,7 @@ check() {
     lint) oxlint --type-aware --deny-warnings ;;
     format) prettier --check --log-level warn . ;;
     proto) tools/check-proto.sh ;;
-    architecture) ava test/architecture.test.ts ;;
+    architecture) ava test/architecture.test.ts test/mixed-clocks.test.ts ;;
     *) echo "check.sh: there is no check $1" >&2 && return 2 ;;
   esac
 }

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import type { EpochMs } from '../clock.ts';
 
 /** Certificates that are not to be believed any more, although they are valid. */
 export interface Revocation {
@@ -10,9 +11,9 @@ export interface Revocation {
    * Of an identity: only certificates whose NotBefore is not later than this, because it was
    * readmitted since. In milliseconds since the epoch; undefined: all of them.
    */
-  readonly notBeforeMs?: number | undefined;
+  readonly notBeforeMs?: EpochMs | undefined;
   /** When the last certificate that it concerns has expired, in milliseconds since the epoch. */
-  readonly expiresMs: number;
+  readonly expiresMs: EpochMs;
 }
 
 /** What a revocation is held against. */
@@ -50,7 +51,7 @@ export class RevocationList {
   }
 
   /** Without those that concern only certificates which have expired; itself when there are none. */
-  without(expiredMs: number): RevocationList {
+  without(expiredMs: EpochMs): RevocationList {
     const left = this.all.filter(({ expiresMs }) => expiresMs > expiredMs);
     return left.length === this.all.length ? this : new RevocationList(left);
   }

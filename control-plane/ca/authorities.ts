@@ -1,4 +1,5 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { EpochMs } from '../../common/clock.ts';
 import { createIssuer, createRoot } from '../../common/pki/authority.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
@@ -58,7 +59,7 @@ export interface Authorities extends AuthorityPair {
   /** The key for which a certificate of an issuer was requested, until that is there. */
   readonly requestedKey?: KeyObject | undefined;
   /** Join tokens that are older are not good for anything. */
-  readonly tokensNotBeforeMs: number;
+  readonly tokensNotBeforeMs: EpochMs;
   /** Of the last change. */
   readonly revision: number;
   /** Conditions under which a transaction writes on top of exactly this. */
@@ -153,7 +154,7 @@ export async function readAuthorities(store: Store): Promise<Authorities> {
     },
     retired: retired === undefined ? [] : decodeRetired(retired),
     requestedKey: requestedKey && decodeKey(requestedKey),
-    tokensNotBeforeMs: Number(byKey.get(CA_KEYS.tokensNotBefore)?.value ?? 0),
+    tokensNotBeforeMs: Number(byKey.get(CA_KEYS.tokensNotBefore)?.value ?? 0) as EpochMs,
     revision: Math.max(...entries.map(({ modRevision }) => modRevision), bundle?.modRevision ?? 0),
     unchanged: [...Object.values(CA_KEYS), BUNDLE_KEY].map(condition),
     sameIssuer: condition(CA_KEYS.issuer),
@@ -215,7 +216,7 @@ function isVouchedFor(rotation: Authorities['rotation']): rotation is VouchedFor
 export function tokenRootsOf(authorities: Authorities): {
   readonly pinned: string | undefined;
   readonly accepted: ReadonlySet<string>;
-  readonly notBeforeMs: number;
+  readonly notBeforeMs: EpochMs;
 } {
   return {
     pinned: pinnedRoot(trustOf(authorities)),

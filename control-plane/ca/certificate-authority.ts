@@ -121,7 +121,7 @@ export async function openCertificateAuthority(
       serial: leaf.serialNumber.toLowerCase(),
       spiffeId: spiffeId.uri,
       issuedMs,
-      notAfterMs: leaf.validToDate.getTime(),
+      notAfterMs: leaf.validToDate.getTime() as EpochMs,
       proof: proof.kind,
       ...ancestryOf(proof),
       root: rootDigest(root.certificate),

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
+import { storedDate } from '../../common/dates.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 
 /**
@@ -19,15 +20,15 @@ export type Proof =
 export const issuanceRecord = z.object({
   serial: z.string(),
   spiffeId: z.string(),
-  issuedMs: z.number(),
-  notAfterMs: z.number(),
+  issuedMs: storedDate,
+  notAfterMs: storedDate,
   proof: z.enum(['token', 'renewal', 'self']),
   /** The token of the first certificate: renewals inherit it. */
   tokenId: z.string().optional(),
   /** Serial number of the certificate that was renewed. */
   renewedFrom: z.string().optional(),
   /** Of an operator's: when the control plane made the first one of this chain of renewals. */
-  firstIssuedMs: z.number().optional(),
+  firstIssuedMs: storedDate.optional(),
   /** Digest of the root that it leads to. */
   root: z.string().optional(),
   /** SHA-256 of the whole certificate, in hexadecimal; entries of old versions have none. */

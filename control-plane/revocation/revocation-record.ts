@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { EpochMs } from '../../common/clock.ts';
+import { storedDate } from '../../common/dates.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { StoreError } from '../store/store-error.ts';
@@ -22,16 +24,16 @@ export const REVOKED_TOKENS_PREFIX = 'revoked-tokens/';
 const revocationRecord = z.object({
   spiffeId: z.string(),
   serial: z.string().optional(),
-  revokedMs: z.number(),
-  readmittedMs: z.number().optional(),
-  notBeforeMs: z.number().optional(),
-  expiresMs: z.number(),
+  revokedMs: storedDate,
+  readmittedMs: storedDate.optional(),
+  notBeforeMs: storedDate.optional(),
+  expiresMs: storedDate,
 });
 
 /** A revocation as it is stored. */
 export type RevocationRecord = Readonly<z.infer<typeof revocationRecord>> & Revocation;
 
-const revokedTokenRecord = z.object({ expiresMs: z.number() });
+const revokedTokenRecord = z.object({ expiresMs: storedDate });
 
 /** The key of an identity's revocation. */
 export function identityKey({ namespace, service }: SpiffeId): string {
@@ -59,7 +61,7 @@ export function decodeRevocation(entry: Entry): RevocationRecord {
 }
 
 /** When the last certificate of a token has expired for good. Throws StoreError `corrupt`. */
-export function revokedTokenExpiresMs(entry: Entry): number {
+export function revokedTokenExpiresMs(entry: Entry): EpochMs {
   return decode(entry, revokedTokenRecord).expiresMs;
 }
 

@@ -1,4 +1,4 @@
-import type { WallClock, EpochMs } from '../../common/clock.ts';
+import { plusMs, type WallClock, type EpochMs } from '../../common/clock.ts';
 import { CLOCK_SKEW_MS, MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
@@ -127,17 +127,17 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       const revokedMs = clock.epochMs();
       // First for as long as any certificate can live: the log tells the exact end only when nothing
       // is issued any more.
-      const longest = revokedMs + MAX_LEAF_LIFETIME_MS;
+      const longest = plusMs(revokedMs, MAX_LEAF_LIFETIME_MS);
       const first = { spiffeId: spiffeId.uri, revokedMs, expiresMs: longest };
       await changeIdentity(spiffeId, () => first);
       const ends = (await ca.issuancesOf(spiffeId)).map(({ notAfterMs }) => notAfterMs);
       // The log of a store that was restored lately lacks what was issued since the backup.
-      const restoredMs = Number((await store.get(RESTORED_KEY))?.value.toString() ?? -Infinity);
-      const unknownMs = restoredMs + MAX_LEAF_LIFETIME_MS;
-      const expiresMs = ends.reduce(
-        (last, end) => Math.max(last, end),
-        Math.max(revokedMs, unknownMs),
-      );
+      const restored = await store.get(RESTORED_KEY);
+      if (restored !== undefined) {
+        const restoredMs = Number(restored.value.toString()) as EpochMs;
+        ends.push(plusMs(restoredMs, MAX_LEAF_LIFETIME_MS));
+      }
+      const expiresMs = ends.reduce((last, end) => (end > last ? end : last), revokedMs);
       return changeIdentity(spiffeId, (record) => ({ ...(record ?? first), expiresMs }));
     },
 
@@ -175,7 +175,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
         if (record === undefined || record.readmittedMs !== undefined) throw notRevoked(spiffeId);
         const readmittedMs = clock.epochMs();
         // Every certificate that was issued until now is backdated by so much.
-        return { ...record, readmittedMs, notBeforeMs: readmittedMs - CLOCK_SKEW_MS };
+        return { ...record, readmittedMs, notBeforeMs: plusMs(readmittedMs, -CLOCK_SKEW_MS) };
       }),
 
     async list() {

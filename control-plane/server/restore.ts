@@ -2,7 +2,8 @@ import { readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, EpochMs } from '../../common/clock.ts';
+import { storedDate } from '../../common/dates.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
 import { systemErrorCode } from '../../common/errors.ts';
@@ -29,7 +30,7 @@ export interface RestoreOptions {
 export interface Restored {
   /** When the backup was made, in milliseconds since the epoch: nothing later is in it. */
   readonly backupMs: number;
-  readonly restoredMs: number;
+  readonly restoredMs: EpochMs;
   /** Join tokens that were good when it was made; revoked now, unless they were kept. */
   readonly tokens: number;
   /** Revocations that were in force when it was made. */
@@ -38,7 +39,7 @@ export interface Restored {
 
 /** When the store was restored, and from when. */
 const RESTORED_FROM_KEY = 'restored-from';
-const restoredFrom = z.object({ backupMs: z.number(), restoredMs: z.number() });
+const restoredFrom = z.object({ backupMs: z.number(), restoredMs: storedDate });
 
 /** Operations in one transaction. */
 const BATCH = 100;
@@ -86,7 +87,7 @@ async function prepare(
     backupMs,
     restoredMs,
     keepTokens,
-  }: { backupMs: number; restoredMs: number; keepTokens: boolean },
+  }: { backupMs: number; restoredMs: EpochMs; keepTokens: boolean },
 ): Promise<Pick<Restored, 'tokens' | 'revocations'>> {
   const tokens = (await store.range(TOKEN_PREFIX)).entries
     .map(decodeToken)

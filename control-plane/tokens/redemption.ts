@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../common/clock.ts';
 import type { JoinToken } from '../../common/pki/join-token.ts';
 import { SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { secretMatches } from '../../common/pki/token-secret.ts';
@@ -11,7 +12,7 @@ export interface TokenRoots {
   /** Digests of the roots that tokens may pin. */
   readonly accepted: ReadonlySet<string>;
   /** Tokens that were made until then are good for nothing. */
-  readonly notBeforeMs: number;
+  readonly notBeforeMs: EpochMs;
 }
 
 /** What a token is judged by. */
@@ -19,7 +20,7 @@ export interface RedemptionRequest {
   readonly token: JoinToken;
   readonly roots: TokenRoots;
   readonly spiffeId: SpiffeId;
-  readonly nowMs: number;
+  readonly nowMs: EpochMs;
 }
 
 /** The hash of no secret at all. */
@@ -78,7 +79,7 @@ export function judgeToken(
   return record;
 }
 
-function requireActive(record: TokenRecord, nowMs: number): void {
+function requireActive(record: TokenRecord, nowMs: EpochMs): void {
   const hint = 'make a new one with `hauberk token create`';
   switch (tokenState(record, nowMs)) {
     case 'active':

@@ -1,9 +1,10 @@
+import type { EpochMs } from '../../common/clock.ts';
 import { tokenState, type Token, type TokenState } from './token.ts';
 
 /** How many tokens are in each state; every state is there, also with none. */
 export function countTokens(
   tokens: readonly Token[],
-  nowMs: number,
+  nowMs: EpochMs,
 ): Readonly<Record<TokenState, number>> {
   const count = { active: 0, 'used-up': 0, expired: 0, revoked: 0 };
   for (const token of tokens) count[tokenState(token, nowMs)] += 1;

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { EpochMs } from '../../common/clock.ts';
+import { storedDate } from '../../common/dates.ts';
 import type { Entry } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
 
@@ -9,11 +11,11 @@ const tokenRecord = z.object({
   id: z.string(),
   namespace: z.string(),
   service: z.string().optional(),
-  createdMs: z.number(),
-  expiresMs: z.number(),
+  createdMs: storedDate,
+  expiresMs: storedDate,
   usesAllowed: z.number().optional(),
   uses: z.number(),
-  revokedMs: z.number().optional(),
+  revokedMs: storedDate.optional(),
   secretHash: z.string(),
 });
 
@@ -26,19 +28,19 @@ export interface Token {
   readonly namespace: string;
   /** Undefined: any service of the namespace. */
   readonly service?: string | undefined;
-  readonly createdMs: number;
-  readonly expiresMs: number;
+  readonly createdMs: EpochMs;
+  readonly expiresMs: EpochMs;
   /** Undefined: without limit. */
   readonly usesAllowed?: number | undefined;
   readonly uses: number;
-  readonly revokedMs?: number | undefined;
+  readonly revokedMs?: EpochMs | undefined;
 }
 
 /** What a token can be used for now; one of these at a time. */
 export type TokenState = 'active' | 'used-up' | 'expired' | 'revoked';
 
 /** The state of a token at a moment. A revoked token stays revoked, whatever else it is. */
-export function tokenState(token: Token, nowMs: number): TokenState {
+export function tokenState(token: Token, nowMs: EpochMs): TokenState {
   if (token.revokedMs !== undefined) return 'revoked';
   if (token.expiresMs <= nowMs) return 'expired';
   if (token.usesAllowed !== undefined && token.uses >= token.usesAllowed) return 'used-up';

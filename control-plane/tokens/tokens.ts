@@ -3,7 +3,7 @@ import { encodeBase36 } from '../../common/pki/base36.ts';
 import { formatJoinToken, parseJoinToken, type JoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
-import type { WallClock, EpochMs } from '../../common/clock.ts';
+import { plusMs, type WallClock, type EpochMs } from '../../common/clock.ts';
 import type { Compare, Entry, Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
 import { judgeToken, proveToken, type TokenRoots } from './redemption.ts';
@@ -118,7 +118,7 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
         namespace,
         service,
         createdMs,
-        expiresMs: createdMs + ttlMs,
+        expiresMs: plusMs(createdMs, ttlMs),
         usesAllowed: uses,
         uses: 0,
         secretHash: hashSecret(secret),

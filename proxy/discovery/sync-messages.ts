@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { EpochMs } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { BundleMessage } from '../../common/rpc/bundle-message.ts';
@@ -102,7 +103,7 @@ function fromRevocationsMessage(message: Revocations | undefined): Revocation[] 
   return (message?.revocations ?? []).map(({ spiffeId, serial, notBeforeMs, expiresMs }) => ({
     spiffeId,
     serial: serial || undefined,
-    notBeforeMs: notBeforeMs || undefined,
-    expiresMs,
+    notBeforeMs: (notBeforeMs || undefined) as EpochMs | undefined,
+    expiresMs: expiresMs as EpochMs,
   }));
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
+import { storedDate } from '../../common/dates.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { parsePemChain, toPem } from '../../common/pki/pem.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
@@ -52,8 +53,8 @@ const savedSchema = z.object({
       z.object({
         spiffeId: z.string(),
         serial: z.string().optional(),
-        notBeforeMs: z.number().optional(),
-        expiresMs: z.number(),
+        notBeforeMs: storedDate.optional(),
+        expiresMs: storedDate,
       }),
     )
     .default([]),

@@ -1,4 +1,4 @@
-import type { Clock, MonotonicMs, Timer } from '../../common/clock.ts';
+import { plusMs, type Clock, type MonotonicMs, type Timer } from '../../common/clock.ts';
 import { afterByEither } from '../../common/dates.ts';
 import type { WorkloadIdentity } from './source.ts';
 import { askedToWaitMs } from '../../common/rpc/rpc-error.ts';
@@ -65,7 +65,7 @@ export function startRenewalLoop(settings: RenewalLoopSettings): RenewalLoop {
 
   // A machine that was suspended past it renews when it wakes.
   function after(delayMs: number, failures: number): { dueMs: MonotonicMs; timer: Timer } {
-    const dueMs = (clock.monotonicMs() + delayMs) as MonotonicMs;
+    const dueMs = plusMs(clock.monotonicMs(), delayMs);
     return { dueMs, timer: afterByEither(clock, delayMs, () => renew(failures)) };
   }
 

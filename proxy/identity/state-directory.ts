@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import type { Clock } from '../../common/clock.ts';
-import { storedMoment } from '../../common/dates.ts';
+import { storedDate, storedMoment } from '../../common/dates.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { lockDirectory, type DirectoryLock } from '../../common/directory-lock.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
@@ -54,7 +54,7 @@ const storedSchema = z.object({
     roots: z.string(),
     added: z.string().optional(),
   }),
-  receivedMs: z.number(),
+  receivedMs: storedDate,
   lifetimeMs: z.number().positive(),
 });
 

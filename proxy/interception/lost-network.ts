@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { repeat } from '../../common/repeat.ts';
 import { InterceptionError } from './interception-error.ts';
 import { lastKnown } from '../../common/last-known.ts';
@@ -16,7 +16,7 @@ export interface Interfaces {
 
 /** What watching the network of a sidecar takes. */
 export interface NetworkWatchOptions {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly read?: () => Interfaces;
 }

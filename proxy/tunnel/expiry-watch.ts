@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../common/clock.ts';
+import { plusMs, type Clock, type EpochMs, type Timer } from '../../common/clock.ts';
 import { atMoment, hasCome, momentAt, type Moment } from '../../common/dates.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import type { TunnelEnd } from './tunnel.ts';
@@ -46,14 +46,17 @@ export class ExpiryWatch {
 
   /** Watches a tunnel, which is also a proof for its older siblings, until it is closed. */
   add(key: string, tunnel: Expiring): void {
-    const peer = this.#peers.get(key) ?? { provenUntil: momentAt(this.#clock, 0), tunnels: 0 };
+    const peer = this.#peers.get(key) ?? {
+      provenUntil: momentAt(this.#clock, 0 as EpochMs),
+      tunnels: 0,
+    };
     this.#peers.set(key, peer);
     peer.tunnels += 1;
     const expires = momentAt(this.#clock, tunnel.peer.expiresMs);
     peer.provenUntil = later(peer.provenUntil, expires);
     let timer: Timer;
     const arm = (until: Moment): void => {
-      const own = momentAt(this.#clock, this.#clock.epochMs() + this.#ownRemainingMs());
+      const own = momentAt(this.#clock, plusMs(this.#clock.epochMs(), this.#ownRemainingMs()));
       timer = atMoment(this.#clock, later(until, own) === own ? until : own, () => judge(until));
     };
     const judge = (until: Moment): void => {

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { MonotonicClock, EpochMs, MonotonicMs } from '../../common/clock.ts';
+import { plusMs, type MonotonicClock, type EpochMs } from '../../common/clock.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
 import type { IdentityChange, WorkloadIdentity } from '../identity/source.ts';
@@ -85,7 +85,7 @@ export function fromIdentityMessage(
     },
     received: {
       epochMs: receivedMs,
-      monotonicMs: (clock.monotonicMs() - receivedAgoMs) as MonotonicMs,
+      monotonicMs: plusMs(clock.monotonicMs(), -receivedAgoMs),
     },
     lifetimeMs,
   };

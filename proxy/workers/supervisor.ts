@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
-import type { Clock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { DrainBounds, DrainOutcome } from '../../common/lifecycle.ts';
@@ -13,7 +13,7 @@ import { WorkersError } from './workers-error.ts';
 /** What a supervisor is made from. */
 export interface SupervisorOptions {
   readonly count: number;
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Guard;
   /** A number in [0, 1). */

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { canonicalAddress, isLoopback, isReachableFromElsewhere } from '../../common/ip-address.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { lastKnown } from '../../common/last-known.ts';
@@ -20,7 +20,7 @@ export interface OwnAddresses {
 
 /** What finding them takes. */
 export interface OwnAddressesOptions {
-  readonly clock: Clock;
+  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** Where peers reach this host, when that is not an address of its own. */
   readonly advertised?: string | undefined;

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { connectAdmin } from '../../../cli/client.ts';
+import type { EpochMs } from '../../../common/clock.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { RevocationList, serialOf } from '../../../common/pki/revocation.ts';
@@ -99,8 +100,8 @@ test('an entry of the log is about one certificate, byte by byte', async (t) => 
   const record = {
     serial: serialOf(certificate),
     spiffeId: ADMIN,
-    issuedMs: 0,
-    notAfterMs: 0,
+    issuedMs: 0 as EpochMs,
+    notAfterMs: 0 as EpochMs,
     proof: 'self',
   } as const;
   const spiffeId = parseSpiffeId(ADMIN);

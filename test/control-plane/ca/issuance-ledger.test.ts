@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { systemClock } from '../../../common/clock.ts';
+import { plusMs, systemClock, type EpochMs } from '../../../common/clock.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { openIssuanceLedger } from '../../../control-plane/ca/issuance-ledger.ts';
 import { recordIssuance, RETENTION_MS } from '../../../control-plane/ca/issuance-log.ts';
@@ -15,12 +15,13 @@ import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
 const WEB = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
 
-async function issue(store: Store, count: number, nowMs: number): Promise<void> {
+async function issue(store: Store, count: number, now: number): Promise<void> {
+  const nowMs = now as EpochMs;
   const entries = Array.from({ length: count }, (_, at) => ({
     serial: `${nowMs.toString(16)}${at.toString(16).padStart(4, '0')}`,
     spiffeId: WEB.uri,
     issuedMs: nowMs,
-    notAfterMs: nowMs + 1000,
+    notAfterMs: plusMs(nowMs, 1000),
     proof: 'renewal' as const,
   }));
   await Promise.all(entries.map((entry) => store.transact([], recordIssuance(entry, WEB))));

@@ -1,5 +1,6 @@
 // Which certificate an entry of the log is about: that one, and none that looks like it.
 import test from 'ava';
+import type { EpochMs } from '../../../common/clock.ts';
 import { fingerprintOf, isRecordOf } from '../../../control-plane/ca/issuance-record.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
@@ -10,8 +11,8 @@ test('an entry is about the certificate with its serial number and fingerprint',
   const entry = {
     serial: serialOf(leaf),
     spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
-    issuedMs: 0,
-    notAfterMs: leaf.validToDate.getTime(),
+    issuedMs: 0 as EpochMs,
+    notAfterMs: leaf.validToDate.getTime() as EpochMs,
     proof: 'token' as const,
     fingerprint: fingerprintOf(leaf),
   };

@@ -7,6 +7,7 @@ import {
 } from 'node:net';
 import { createServer, type TlsOptions } from 'node:tls';
 import test from 'ava';
+import { plusMs, systemClock } from '../../../common/clock.ts';
 import type { ExecutionContext } from 'ava';
 import { RevocationList } from '../../../common/pki/revocation.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
@@ -97,7 +98,9 @@ test('a certificate that has expired or was revoked is not it', async (t) => {
   t.false(await dialer().find(await sidecar(t, old)));
   const port = await sidecar(t, api);
   const revoked = { spiffeId: api.spiffeId.uri, serial: undefined, notBeforeMs: undefined };
-  const list = new RevocationList([{ ...revoked, expiresMs: Date.now() + 3_600_000 }]);
+  const list = new RevocationList([
+    { ...revoked, expiresMs: plusMs(systemClock.epochMs(), 3_600_000) },
+  ]);
   t.false(await dialer(list).find(port));
   t.true(await dialer().find(port));
 });

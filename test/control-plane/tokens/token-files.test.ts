@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import type { EpochMs } from '../../../common/clock.ts';
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import {
@@ -31,7 +32,7 @@ async function rig(t: ExecutionContext) {
     roots: () => ({
       pinned: 'd'.repeat(50),
       accepted: new Set(['d'.repeat(50)]),
-      notBeforeMs: 0,
+      notBeforeMs: 0 as EpochMs,
     }),
   });
   const commit = async ({ compares, operations }: Redemption): Promise<true | undefined> =>

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import type { EpochMs } from '../../../common/clock.ts';
 import { parseJoinToken } from '../../../common/pki/join-token.ts';
 import { spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
@@ -46,7 +47,7 @@ async function rig(t: ExecutionContext): Promise<Rig> {
       roots: () => ({
         pinned: 'd'.repeat(50),
         accepted: new Set(['d'.repeat(50)]),
-        notBeforeMs: 0,
+        notBeforeMs: 0 as EpochMs,
       }),
     });
   return {

@@ -7,6 +7,7 @@ import {
   retryDelayMs,
   tryTimeoutMs,
 } from '../../../proxy/identity/schedule.ts';
+import { plusMs } from '../../../common/clock.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
 const clock = createManualClock();
@@ -20,7 +21,7 @@ const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 test('renewal is due between one half and two thirds of the lifetime, from receipt', (t) => {
   fc.assert(
     fc.property(lifetime, random, fc.integer({ min: 0 }), (lifetimeMs, drawn, agoMs) => {
-      const received = storedMoment(clock, clock.epochMs() - agoMs);
+      const received = storedMoment(clock, plusMs(clock.epochMs(), -agoMs));
       const dueMs = renewalDelayMs({ received, lifetimeMs }, clock, () => drawn) + agoMs;
       t.true(dueMs >= Math.floor(lifetimeMs / 2));
       // To the millisecond.

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import test from 'ava';
-import { systemClock } from '../../../common/clock.ts';
+import { systemClock, type EpochMs } from '../../../common/clock.ts';
 import { storedMoment } from '../../../common/dates.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { IdentityError } from '../../../proxy/identity/identity-error.ts';
@@ -18,7 +18,7 @@ function newState(receivedMs = 1_000): StoredState {
   const { spiffeId: id, privateKey, chain } = authority.workload('shop', 'web');
   const { bundle } = authority;
   const lifetimeMs = 3_600_000;
-  const received = storedMoment(systemClock, receivedMs);
+  const received = storedMoment(systemClock, receivedMs as EpochMs);
   return {
     instanceId: 'instance-1',
     identity: { spiffeId: id, privateKey, chain, bundle, received, lifetimeMs },

@@ -4,6 +4,7 @@ import { connect as connectTcp } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { ExecutionContext } from 'ava';
+import { plusMs, systemClock } from '../../../common/clock.ts';
 import { RevocationList } from '../../../common/pki/revocation.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createOpenssl } from '../../helpers/openssl.ts';
@@ -49,7 +50,7 @@ test('a refused peer is told why by an alert of TLS, whatever the cipher', async
   const api = createEngine(t, identity);
   const listener = await api.listen(() => {});
   const revocations = new RevocationList([
-    { spiffeId: thief.spiffeId.uri, expiresMs: Date.now() + HOUR_MS },
+    { spiffeId: thief.spiffeId.uri, expiresMs: plusMs(systemClock.epochMs(), HOUR_MS) },
   ]);
   identity.set(
     { ...identity.current(), bundle: { ...authority.bundle, revocations } },

@@ -4,7 +4,7 @@
  */
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { systemClock } from '../../../common/clock.ts';
+import { plusMs, systemClock, type EpochMs } from '../../../common/clock.ts';
 import { RevocationList, serialOf, type Revocation } from '../../../common/pki/revocation.ts';
 import { createRevocations } from '../../../proxy/discovery/revocations.ts';
 import { withRevocations } from '../../../proxy/identity/revoking-source.ts';
@@ -25,7 +25,8 @@ import {
   type TestIdentity,
 } from './harness.ts';
 
-const expiresMs = Date.now() + 3_600_000;
+const expiresMs = plusMs(systemClock.epochMs(), 3_600_000);
+const date = (ms: number): EpochMs => ms as EpochMs;
 
 /** An engine that hears of revocations, as every sidecar does. */
 function sidecar(t: ExecutionContext, own: TestIdentity) {
@@ -119,7 +120,7 @@ test('the next certificate of the same identity is welcome when only the last on
 test('a readmitted identity comes back with certificates from after it', async (t) => {
   const { api, caller } = await pair(t);
   const web = caller('web');
-  const notBeforeMs = web.identity.current().chain[0].validFromDate.getTime();
+  const notBeforeMs = web.identity.current().chain[0].validFromDate.getTime() as EpochMs;
   api.revocations.merge([{ ...ofIdentity(web), notBeforeMs }]);
   await t.throwsAsync(web.open());
   web.identity.renew({ nowMs: Date.now() + 1000 });
@@ -129,7 +130,7 @@ test('a readmitted identity comes back with certificates from after it', async (
 test('revocations go by their end alone, whatever a control plane has forgotten', async (t) => {
   const clock = createManualClock(1000);
   const known = createRevocations(clock);
-  const [web, api] = ['web', 'api'].map((spiffeId) => ({ spiffeId, expiresMs: 2000 }));
+  const [web, api] = ['web', 'api'].map((spiffeId) => ({ spiffeId, expiresMs: date(2000) }));
   if (web === undefined || api === undefined) return t.fail();
   let changes = 0;
   known.onChange(() => (changes += 1));
@@ -137,16 +138,16 @@ test('revocations go by their end alone, whatever a control plane has forgotten'
   known.merge([]);
   known.merge([web]);
   t.deepEqual([known.current().all, changes], [[web], 1]);
-  known.merge([{ ...web, notBeforeMs: 5 }, api]);
-  t.deepEqual(known.current().all, [{ ...web, notBeforeMs: 5 }, api]);
+  known.merge([{ ...web, notBeforeMs: date(5) }, api]);
+  t.deepEqual(known.current().all, [{ ...web, notBeforeMs: date(5) }, api]);
   clock.step(86_400_000);
   known.merge([]);
   t.is(known.current().all.length, 2, 'a clock that is set forward is not believed at once');
   clock.step(-86_400_000);
   await clock.advance(1000);
-  known.merge([{ ...api, serial: 'ab', expiresMs: 3000 }]);
+  known.merge([{ ...api, serial: 'ab', expiresMs: date(3000) }]);
   t.is(known.current().all.length, 1);
-  t.is(known.current().without(3000).all.length, 0);
+  t.is(known.current().without(date(3000)).all.length, 0);
 });
 
 test('a list finds by serial, and by identity up to a NotBefore', (t) => {
@@ -157,6 +158,6 @@ test('a list finds by serial, and by identity up to a NotBefore', (t) => {
   t.is(list({ serial: '0afe' }).find('web', certificate), undefined);
   t.truthy(list({}).find('web', certificate));
   t.is(list({}).find('api', certificate), undefined);
-  t.truthy(list({ notBeforeMs: 1000 }).find('web', certificate));
-  t.is(list({ notBeforeMs: 999 }).find('web', certificate), undefined);
+  t.truthy(list({ notBeforeMs: date(1000) }).find('web', certificate));
+  t.is(list({ notBeforeMs: date(999) }).find('web', certificate), undefined);
 });

@@ -1,5 +1,6 @@
 // Workers judge peers by everything that the primary is told, and by nothing more.
 import test from 'ava';
+import type { EpochMs } from '../../../common/clock.ts';
 import { ageMs, momentOf } from '../../../common/dates.ts';
 import { RevocationList } from '../../../common/pki/revocation.ts';
 import type { WorkloadIdentity } from '../../../proxy/identity/source.ts';
@@ -13,7 +14,8 @@ test('an identity arrives at a worker with all of its trust, and as old as it is
   const authority = createTestAuthority();
   const root = () => createTestAuthority().root.certificate;
   const { spiffeId, privateKey, chain } = authority.workload('shop', 'web');
-  const revocation = { spiffeId: spiffeId.uri, serial: 'ab', notBeforeMs: undefined, expiresMs: 1 };
+  const expiresMs = 1 as EpochMs;
+  const revocation = { spiffeId: spiffeId.uri, serial: 'ab', notBeforeMs: undefined, expiresMs };
   const identity: WorkloadIdentity = {
     spiffeId,
     privateKey,
