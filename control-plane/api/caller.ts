@@ -3,7 +3,7 @@ import { adminId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiff
 import type { Caller, UntrustedReason } from '../../common/rpc/peer.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { isRecordOf } from '../ca/issuance-record.ts';
+import { isRecordOf } from '../ca/issuance/record.ts';
 import { certificateRevoked } from '../revocation/admission.ts';
 import { RequestError } from './request-error.ts';
 

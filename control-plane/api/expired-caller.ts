@@ -3,7 +3,7 @@ import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { SYSTEM_NAMESPACE } from '../../common/pki/spiffe-id.ts';
 import { PATH_FAULTS, pathFault } from '../../common/pki/verified-path.ts';
 import type { Caller } from '../../common/rpc/peer.ts';
-import { isRecordOf } from '../ca/issuance-record.ts';
+import { isRecordOf } from '../ca/issuance/record.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { requireProof, type CallerTrust, type ProvenCaller } from './caller.ts';
 import { RequestError } from './request-error.ts';

@@ -16,7 +16,7 @@ import { createRateLimit } from '../../common/rate-limit.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
 import { callerOf, type Caller } from '../../common/rpc/peer.ts';
 import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
-import { callerRootsOf } from '../ca/authorities.ts';
+import { callerRootsOf } from '../ca/authorities/authorities.ts';
 import type { CertificateAuthority, Issued, IssueOptions } from '../ca/certificate-authority.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import { TokenError } from '../tokens/token-error.ts';

@@ -6,7 +6,7 @@ import {
   type IssueRequest,
   type IssueResponse,
 } from '../../proto/gen/hauberk/v1/identity.ts';
-import type { AdminHandlers } from './admin.ts';
+import type { AdminHandlers } from './admin/admin.ts';
 
 /** The handlers of all services. */
 export interface Handlers {

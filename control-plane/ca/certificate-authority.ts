@@ -7,9 +7,9 @@ import { issueLeaf } from '../../common/pki/leaf.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { Compare, Operation, Store } from '../store/store.ts';
-import { issuersOf, type Authorities } from './authorities.ts';
-import { caHealth, type CaHealth } from './authority-health.ts';
-import { openAuthoritySource, pruneRetired, type AuthoritySource } from './authority-source.ts';
+import { issuersOf, type Authorities } from './authorities/authorities.ts';
+import { caHealth, type CaHealth } from './authorities/health.ts';
+import { openAuthoritySource, pruneRetired, type AuthoritySource } from './authorities/source.ts';
 import {
   issuanceBySerial,
   issuanceOf,
@@ -20,8 +20,8 @@ import {
   type IssuanceQuery,
   type IssuanceScope,
   type WorkloadName,
-} from './issuance-log.ts';
-import { fingerprintOf, type Issuance, type Proof } from './issuance-record.ts';
+} from './issuance/log.ts';
+import { fingerprintOf, type Issuance, type Proof } from './issuance/record.ts';
 import { renewIssuer } from './issuer-renewal.ts';
 
 /** What the authority needs. */

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { WallClock } from '../../common/clock.ts';
 import { createIssuer } from '../../common/pki/authority.ts';
 import type { Operation } from '../store/store.ts';
-import { CA_KEYS, type Authorities } from './authorities.ts';
-import { authorityAge } from './authority-health.ts';
-import type { AuthoritySource } from './authority-source.ts';
-import { encodeIssuer } from './stored-authority.ts';
+import { CA_KEYS, type Authorities } from './authorities/authorities.ts';
+import { authorityAge } from './authorities/health.ts';
+import type { AuthoritySource } from './authorities/source.ts';
+import { encodeIssuer } from './authorities/stored-authority.ts';
 
 /** What making the next issuer takes. */
 export interface IssuerRenewalOptions {

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { MIN_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
-import { isRecordOf, type Issuance } from '../ca/issuance-record.ts';
+import { isRecordOf, type Issuance } from '../ca/issuance/record.ts';
 import { OperatorError } from './operator-error.ts';
 
 /** What the bound is about. */

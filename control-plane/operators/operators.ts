@@ -2,7 +2,7 @@ import type { WallClock } from '../../common/clock.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { adminId } from '../../common/pki/spiffe-id.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import type { Issuance } from '../ca/issuance-record.ts';
+import type { Issuance } from '../ca/issuance/record.ts';
 import { firstIssuedMs } from './operator-renewal.ts';
 import type { OperatorUse, OperatorUses } from './operator-uses.ts';
 

@@ -1,4 +1,4 @@
-import type { AddressBook, AddressContest, Standing } from './address-book.ts';
+import type { AddressBook, AddressContest, Standing } from './addresses/address-book.ts';
 import { isEndpoint, type SidecarRecord } from './sidecar-record.ts';
 
 /** A sidecar as its peers are told it. */

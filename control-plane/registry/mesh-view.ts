@@ -8,8 +8,8 @@ import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { Listeners } from '../../common/listeners.ts';
 import { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
-import { BUNDLE_KEY } from '../ca/authorities.ts';
-import { decodeBundle } from '../ca/stored-authority.ts';
+import { BUNDLE_KEY } from '../ca/authorities/authorities.ts';
+import { decodeBundle } from '../ca/authorities/stored-authority.ts';
 import {
   decodeFederated,
   FEDERATED_PREFIX,
@@ -22,10 +22,10 @@ import {
   type RevocationRecord,
 } from '../revocation/revocation-record.ts';
 import type { Entry, Store, StoreEvent, WatchBatch } from '../store/store.ts';
-import { AddressBook } from './address-book.ts';
+import { AddressBook } from './addresses/address-book.ts';
 import { ChangeHistory, type ViewTopic } from './change-history.ts';
-import { createConflictLog } from './conflict-log.ts';
-import { decodeHeld, HELD_PREFIX } from './held-places.ts';
+import { createConflictLog } from './addresses/conflict-log.ts';
+import { decodeHeld, HELD_PREFIX } from './addresses/held-places.ts';
 import { endpointOf, isSameEndpoint, type MeshEndpoint } from './mesh-endpoint.ts';
 import {
   decodeSidecar,

@@ -1,5 +1,5 @@
 import { SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { Issuance } from '../ca/issuance-record.ts';
+import type { Issuance } from '../ca/issuance/record.ts';
 import { RevocationError } from './revocation-error.ts';
 
 /** Throws RevocationError `revocation-invalid` for identities that must not be revoked as a whole. */

@@ -2,7 +2,7 @@ import { plusMs, type WallClock, type EpochMs } from '../../common/clock.ts';
 import { CLOCK_SKEW_MS, MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import type { Issuance } from '../ca/issuance-record.ts';
+import type { Issuance } from '../ca/issuance/record.ts';
 import { RESTORED_KEY, type Compare, type Operation, type Store } from '../store/store.ts';
 import type { Token } from '../tokens/token.ts';
 import type { Tokens } from '../tokens/tokens.ts';

@@ -1,7 +1,7 @@
 import { everySeries, everyValue } from '../../common/metrics/known-series.ts';
 import { REFUSALS } from '../../common/rpc/rpc-error.ts';
 import type { HandshakeFailure } from '../api/handshake-failure.ts';
-import { DIAL_OUTCOMES } from '../registry/address-prover.ts';
+import { DIAL_OUTCOMES } from '../registry/addresses/prover.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 
 const HANDSHAKE_FAILURES = everyValue<HandshakeFailure>({

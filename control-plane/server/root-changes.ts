@@ -1,7 +1,7 @@
 import type { Closeable } from '../../common/lifecycle.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
-import type { AuthoritySource } from '../ca/authority-source.ts';
-import { callerRootsOf, tokenRootsOf, type Authorities } from '../ca/authorities.ts';
+import type { AuthoritySource } from '../ca/authorities/source.ts';
+import { callerRootsOf, tokenRootsOf, type Authorities } from '../ca/authorities/authorities.ts';
 
 /** What depends on root and issuer. */
 export interface RootChangesOptions {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../common/clock.ts';
-import type { SidecarReport } from './sync-settings.ts';
+import type { SidecarReport } from './sync/settings.ts';
 import { expiryDateMs } from '../identity/schedule.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { PlaintextTraffic } from '../metrics/plaintext-flows.ts';

@@ -1,4 +1,4 @@
-import type { SidecarPlace } from '../discovery/sync-settings.ts';
+import type { SidecarPlace } from '../discovery/sync/settings.ts';
 import type { Room } from './room.ts';
 
 /**

@@ -17,7 +17,7 @@ import { sidecarReport } from '../discovery/report.ts';
 import { localAllowances, type ProxyConfig } from '../config/sidecar.ts';
 import { tellOwnConflicts } from '../discovery/own-conflicts.ts';
 import { openSavedView } from '../discovery/saved-view.ts';
-import { createSyncClient } from '../discovery/sync-client.ts';
+import { createSyncClient } from '../discovery/sync/client.ts';
 import { createEgressConditions } from '../egress/conditions.ts';
 import { createIdentityManager } from '../identity/manager.ts';
 import { withRevocations } from '../identity/revoking-source.ts';

@@ -12,7 +12,7 @@ import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
-import { decodeIssuer } from '../../control-plane/ca/stored-authority.ts';
+import { decodeIssuer } from '../../control-plane/ca/authorities/stored-authority.ts';
 import { startControlPlane, type ControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { systemClock } from '../../common/clock.ts';
 import type { Authority } from '../../common/pki/authority.ts';
-import { decodeIssuer } from '../../control-plane/ca/stored-authority.ts';
+import { decodeIssuer } from '../../control-plane/ca/authorities/stored-authority.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 
 /**

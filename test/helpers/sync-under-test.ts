@@ -9,9 +9,9 @@ import type {
   SyncRequest,
   SyncResponse,
 } from '../../proto/gen/hauberk/v1/discovery.ts';
-import { createSyncClient, type SyncClient } from '../../proxy/discovery/sync-client.ts';
+import { createSyncClient, type SyncClient } from '../../proxy/discovery/sync/client.ts';
 import { openSavedView } from '../../proxy/discovery/saved-view.ts';
-import type { SyncClientSettings } from '../../proxy/discovery/sync-settings.ts';
+import type { SyncClientSettings } from '../../proxy/discovery/sync/settings.ts';
 import {
   createIdentitySource,
   type MutableIdentitySource,

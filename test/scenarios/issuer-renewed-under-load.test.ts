@@ -12,7 +12,7 @@ import { createGuard } from '../../common/guard.ts';
 import { systemClock, type Clock } from '../../common/clock.ts';
 import { ISSUER_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { parsePemChain } from '../../common/pki/pem.ts';
-import { openAuthoritySource } from '../../control-plane/ca/authority-source.ts';
+import { openAuthoritySource } from '../../control-plane/ca/authorities/source.ts';
 import { startControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import { eventually } from '../helpers/deadline.ts';

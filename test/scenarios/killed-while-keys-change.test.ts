@@ -10,7 +10,7 @@ import test from 'ava';
 import { systemClock } from '../../common/clock.ts';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
 import { askControlSocket, type ControlRequest } from '../../common/rpc/control-socket.ts';
-import { readAuthorities } from '../../control-plane/ca/authorities.ts';
+import { readAuthorities } from '../../control-plane/ca/authorities/authorities.ts';
 import { KeysError } from '../../control-plane/keys/keys-error.ts';
 import { sealedStore } from '../../control-plane/keys/sealed-store.ts';
 import { readVault, unwrapDataKey } from '../../control-plane/keys/vault.ts';

@@ -1,4 +1,4 @@
-import type { RootDigest, Rotation } from './rotation.ts';
+import type { RootDigest, Rotation } from '../authorities/trust.ts';
 
 /** A sidecar, as far as a rotation is concerned. */
 export interface SidecarFact {

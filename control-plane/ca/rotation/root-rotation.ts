@@ -4,12 +4,12 @@ import { momentOf, type Moment } from '../../../common/dates.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { Operation, Store } from '../../store/store.ts';
-import { makePair, trustOf, type Authorities } from '../authorities.ts';
-import type { AuthoritySource } from '../authority-source.ts';
+import { makePair, trustOf, type Authorities } from '../authorities/authorities.ts';
+import type { AuthoritySource } from '../authorities/source.ts';
 import { CaError } from '../ca-error.ts';
 import { openLiveCertificates, type LiveCertificates } from './live-certificates.ts';
 import { judge, type CertificateFact, type Progress, type SidecarFact } from './progress.ts';
-import type { Rotation } from './rotation.ts';
+import type { Rotation } from '../authorities/trust.ts';
 import {
   abortOperations,
   advanceOperations,

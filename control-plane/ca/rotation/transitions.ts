@@ -7,11 +7,18 @@ import {
   trustOf,
   type Authorities,
   type AuthorityPair,
-} from '../authorities.ts';
+} from '../authorities/authorities.ts';
 import { CaError } from '../ca-error.ts';
-import { encodeBundle, encodeIssuer, encodeRoot } from '../stored-authority.ts';
-import { abort, abortRefusal, advance, begin, type NotAbortable, type Trust } from './rotation.ts';
-import { encodeRetired, encodeRotation, type RetiredRoot } from './stored-rotation.ts';
+import { encodeBundle, encodeIssuer, encodeRoot } from '../authorities/stored-authority.ts';
+import {
+  abort,
+  abortRefusal,
+  advance,
+  begin,
+  type NotAbortable,
+  type Trust,
+} from '../authorities/trust.ts';
+import { encodeRetired, encodeRotation, type RetiredRoot } from '../authorities/stored-rotation.ts';
 
 /** No join token lives longer: after this nobody can come who knows only a former root. */
 const RETIRED_MS = 366 * 24 * 60 * 60 * 1000;

@@ -9,11 +9,11 @@ import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { isIssuedBy, isSelfSigned } from '../../../common/pki/issued-by.ts';
 import { parsePemChain } from '../../../common/pki/pem.ts';
 import type { Operation } from '../../store/store.ts';
-import { CA_KEYS, type Authorities, type AuthorityPair } from '../authorities.ts';
-import type { AuthoritySource } from '../authority-source.ts';
+import { CA_KEYS, type Authorities, type AuthorityPair } from '../authorities/authorities.ts';
+import type { AuthoritySource } from '../authorities/source.ts';
 import { CaError } from '../ca-error.ts';
 import { beginOperations } from '../rotation/transitions.ts';
-import { encodeIssuer, encodeKey } from '../stored-authority.ts';
+import { encodeIssuer, encodeKey } from '../authorities/stored-authority.ts';
 import { checkUpstreamChain, unusable } from './upstream-issuer.ts';
 
 /** What requesting and installing an issuer takes. */

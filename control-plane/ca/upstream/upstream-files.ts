@@ -6,10 +6,10 @@ import { describeError } from '../../../common/errors.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
 import { followFiles, type FollowedFile } from '../../../common/followed-file.ts';
 import type { Operation, Store } from '../../store/store.ts';
-import { CA_KEYS, type Authorities, type AuthorityPair } from '../authorities.ts';
-import type { AuthoritySource } from '../authority-source.ts';
+import { CA_KEYS, type Authorities, type AuthorityPair } from '../authorities/authorities.ts';
+import type { AuthoritySource } from '../authorities/source.ts';
 import { CaError } from '../ca-error.ts';
-import { encodeIssuer } from '../stored-authority.ts';
+import { encodeIssuer } from '../authorities/stored-authority.ts';
 import { checkUpstreamIssuer, type UpstreamFiles } from './upstream-issuer.ts';
 
 /** Where the issuer is. */

@@ -13,9 +13,9 @@ import { issueLeaf } from '../../../common/pki/leaf.ts';
 import { DEFAULT_LEAF_LIFETIME_MS } from '../../../common/pki/lifetimes.ts';
 import { parsePemChain } from '../../../common/pki/pem.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
-import type { AuthorityPair } from '../authorities.ts';
+import type { AuthorityPair } from '../authorities/authorities.ts';
 import { CaError } from '../ca-error.ts';
-import type { IssuerAuthority } from '../stored-authority.ts';
+import type { IssuerAuthority } from '../authorities/stored-authority.ts';
 import { probeChain } from './probe-chain.ts';
 
 /** An issuer that was made elsewhere, as it came. */

@@ -13,14 +13,14 @@ import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.t
 import { whoCanReach } from '../../../common/authorization/who-can-reach.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { fromPolicyMessage, toPolicyMessage } from '../../../common/rpc/policy-message.ts';
-import { readHello } from '../../../control-plane/api/hello.ts';
+import { readHello } from '../../../control-plane/api/sync/hello.ts';
 import {
   decodeSidecar,
   encodeSidecar,
   sidecarKey,
 } from '../../../control-plane/registry/sidecar-record.ts';
 import { SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage } from '../../../proxy/discovery/sync-messages.ts';
+import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import { label, policy, port, request } from './arbitrary-policies.ts';

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import test from 'ava';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage } from '../../../proxy/discovery/sync-messages.ts';
+import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { startTestControlPlane } from '../../helpers/test-control-plane.ts';

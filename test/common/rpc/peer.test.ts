@@ -2,7 +2,7 @@ import test from 'ava';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import type { Caller } from '../../../common/rpc/peer.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage } from '../../../proxy/discovery/sync-messages.ts';
+import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 import { createTestAuthority, type TestWorkload } from '../../helpers/test-authority.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
 import { startTestControlPlane } from '../../helpers/test-control-plane.ts';

@@ -9,7 +9,7 @@ import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage, reportMessage } from '../../../proxy/discovery/sync-messages.ts';
+import { helloMessage, reportMessage } from '../../../proxy/discovery/sync/messages.ts';
 
 const authority = createTestAuthority();
 const NOWHERE = { addresses: [], hbonePort: 0, ports: [], anyPort: false };

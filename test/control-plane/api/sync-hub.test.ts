@@ -1,5 +1,5 @@
 import test from 'ava';
-import { createSyncHub, PUSH_INTERVAL_MS } from '../../../control-plane/api/sync-hub.ts';
+import { createSyncHub, PUSH_INTERVAL_MS } from '../../../control-plane/api/sync/hub.ts';
 import { SyncResponse } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { rig } from '../registry/registry-under-test.ts';
 

@@ -11,8 +11,8 @@ import {
   type CertificateAuthority,
   type Issued,
 } from '../../../control-plane/ca/certificate-authority.ts';
-import { openIssuanceLedger } from '../../../control-plane/ca/issuance-ledger.ts';
-import { RETENTION_MS } from '../../../control-plane/ca/issuance-log.ts';
+import { openIssuanceLedger } from '../../../control-plane/ca/issuance/ledger.ts';
+import { RETENTION_MS } from '../../../control-plane/ca/issuance/log.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../control-plane/store/store.ts';
 import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
-import { createSyncClient } from '../../../proxy/discovery/sync-client.ts';
+import { createSyncClient } from '../../../proxy/discovery/sync/client.ts';
 import { openSavedView } from '../../../proxy/discovery/saved-view.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { within } from '../../helpers/deadline.ts';

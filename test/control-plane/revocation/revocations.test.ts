@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava';
 import { serialOf } from '../../../common/pki/revocation.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { hello, openSyncStream } from '../api/sync-stream-under-test.ts';
+import { hello, openSyncStream } from '../api/sync/sync-stream-under-test.ts';
 import { startControlPlaneUnderTest, type TestIdentity } from '../control-plane-under-test.ts';
 
 const WEB = { kind: 'identity', namespace: 'shop', service: 'web' } as const;

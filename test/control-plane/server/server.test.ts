@@ -12,9 +12,9 @@ import { readAdminCredential } from '../../../cli/credential.ts';
 import {
   ADMIN_LIFETIME_MS,
   SERVER_LIFETIME_MS,
-} from '../../../control-plane/ca/own-certificates.ts';
+} from '../../../control-plane/ca/own/certificates.ts';
 import { eventually } from '../../helpers/deadline.ts';
-import { hello, openSyncStream } from '../api/sync-stream-under-test.ts';
+import { hello, openSyncStream } from '../api/sync/sync-stream-under-test.ts';
 import {
   startControlPlaneUnderTest,
   type ControlPlaneUnderTest,

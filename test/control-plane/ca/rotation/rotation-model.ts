@@ -6,7 +6,7 @@ import {
   trustedRoots,
   type RootDigest,
   type Trust,
-} from '../../../../control-plane/ca/rotation/rotation.ts';
+} from '../../../../control-plane/ca/authorities/trust.ts';
 import {
   judge,
   type CertificateFact,

@@ -9,7 +9,7 @@ import {
   begin,
   trustedRoots,
   type Trust,
-} from '../../../../control-plane/ca/rotation/rotation.ts';
+} from '../../../../control-plane/ca/authorities/trust.ts';
 import {
   certificatesInUse,
   judge,

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import { makePair } from '../../../../control-plane/ca/authorities.ts';
-import { openAuthoritySource } from '../../../../control-plane/ca/authority-source.ts';
+import { makePair } from '../../../../control-plane/ca/authorities/authorities.ts';
+import { openAuthoritySource } from '../../../../control-plane/ca/authorities/source.ts';
 import {
   advanceOperations,
   beginOperations,

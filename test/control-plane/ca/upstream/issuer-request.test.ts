@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { systemClock, type EpochMs } from '../../../../common/clock.ts';
-import { openAuthoritySource } from '../../../../control-plane/ca/authority-source.ts';
+import { openAuthoritySource } from '../../../../control-plane/ca/authorities/source.ts';
 import { CaError, type CaErrorCode } from '../../../../control-plane/ca/ca-error.ts';
 import { createIssuerRequests } from '../../../../control-plane/ca/upstream/issuer-request.ts';
 import { sealedStore } from '../../../../control-plane/keys/sealed-store.ts';

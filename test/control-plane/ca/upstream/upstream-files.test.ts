@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../../../common/clock.ts';
 import { ConfigError } from '../../../../common/config/config-error.ts';
-import { openAuthoritySource } from '../../../../control-plane/ca/authority-source.ts';
+import { openAuthoritySource } from '../../../../control-plane/ca/authorities/source.ts';
 import { CaError } from '../../../../control-plane/ca/ca-error.ts';
 import {
   followUpstreamIssuer,

@@ -1,0 +1,134 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../../common/clock.ts';
+import { parseSpiffeId, spiffeId as toSpiffeId } from '../../../common/pki/spiffe-id.ts';
+import type { AdminServer } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
+import type { AddedRoots } from '../../ca/authorities/added-roots.ts';
+import type { IssuerRequests } from '../../ca/upstream/issuer-request.ts';
+import type { RootRotation } from '../../ca/rotation/root-rotation.ts';
+import type { IssuanceLedger } from '../../ca/issuance/ledger.ts';
+import type { Federations } from '../../federation/federations.ts';
+import type { ControlPlaneMetrics } from '../../metrics.ts';
+import type { OperatorUses } from '../../operators/operator-uses.ts';
+import { listOperators } from '../../operators/operators.ts';
+import type { MeshConfigStore } from '../../policy/mesh-config-store.ts';
+import type { MeshView } from '../../registry/mesh-view.ts';
+import { listKnownIdentities } from '../../registry/known-identities.ts';
+import type { Registry } from '../../registry/registry.ts';
+import type { Revocations } from '../../revocation/revocations.ts';
+import type { Tokens } from '../../tokens/tokens.ts';
+import {
+  toCertificateMessage,
+  toOperatorCredential,
+  toTokenMessage,
+  toWorkloadMessage,
+} from './messages.ts';
+import { createAuthorityHandlers, type AuthorityHandlers } from './authority.ts';
+import { createBundleHandlers, toFederatedDomain, type BundleHandlers } from './bundle.ts';
+import { createMeshConfigHandlers, type MeshConfigHandlers } from './mesh-config.ts';
+import { createRevocationHandlers, type RevocationHandlers } from './revocations.ts';
+import type { CallerLimits } from '../caller-limits.ts';
+import { createForOperators } from './for-operators.ts';
+
+/** What the operators' interface needs. */
+export interface AdminHandlersOptions {
+  readonly ca: CertificateAuthority;
+  readonly limits: Pick<CallerLimits, 'operator'>;
+  readonly tokens: Tokens;
+  readonly registry: Registry;
+  readonly ledger: Pick<IssuanceLedger, 'verify'>;
+  readonly operatorUses: OperatorUses;
+  readonly keysEncrypted: boolean;
+  readonly rotation: RootRotation;
+  readonly issuerRequests: IssuerRequests;
+  readonly addedRoots: AddedRoots;
+  readonly federations: Federations;
+  readonly revocations: Revocations;
+  readonly view: Pick<MeshView, 'revocations' | 'endpoints'>;
+  readonly configs: MeshConfigStore;
+  /** The file that the mesh configuration comes from, when it does. */
+  readonly configFile: string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
+}
+
+/** The handlers by name; the index signature of the generated type is for grpc-js only. */
+export type AdminHandlers = Pick<
+  AdminServer,
+  | 'createToken'
+  | 'listTokens'
+  | 'listWorkloads'
+  | 'listCertificates'
+  | 'listIdentities'
+  | 'listOperators'
+  | 'verifyCertificates'
+  | keyof AuthorityHandlers
+  | keyof BundleHandlers
+  | keyof MeshConfigHandlers
+  | keyof RevocationHandlers
+>;
+
+/** `Admin`: tokens, sidecars and the issuance log, for operators. */
+export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {
+  const { ca, tokens, registry, ledger, keysEncrypted, view, logger } = options;
+  const knownIdentities = (): Promise<readonly string[]> => listKnownIdentities(options);
+  const forOperators = createForOperators({ ...options, trustDomain: ca.trustDomain });
+  const handlers: AdminHandlers = {
+    createToken: forOperators(async ({ namespace, service, ttlSeconds, uses }) => {
+      const { joinToken, token } = await tokens.create({
+        namespace,
+        service: service || undefined,
+        ttlMs: ttlSeconds * 1000,
+        uses: uses || undefined,
+      });
+      logger.info(
+        { event: 'token-created', tokenId: token.id, namespace, service },
+        `an operator made the token ${token.id} for ${namespace}/${service || '*'}`,
+      );
+      return { joinToken, token: toTokenMessage(token) };
+    }),
+    listTokens: forOperators(async () => ({ tokens: (await tokens.list()).map(toTokenMessage) })),
+    ...createRevocationHandlers({ ...options, knownIdentities }, forOperators),
+    listIdentities: forOperators(async () => ({
+      spiffeIds: (await knownIdentities()).map((name) => {
+        const [namespace = '', service = ''] = name.split('/');
+        return toSpiffeId({ trustDomain: ca.trustDomain, namespace, service }).uri;
+      }),
+    })),
+    listWorkloads: forOperators(() => ({
+      workloads: registry
+        .list()
+        .map((known) => toWorkloadMessage(known, view.endpoints.get(known.record.instanceId))),
+      keysEncrypted,
+      federated: options.federations.list().map(toFederatedDomain),
+    })),
+    verifyCertificates: forOperators(async ({ sequence, hash }) => {
+      const noted = hash === '' ? undefined : { sequence, hash };
+      const { entries, links, head, findings } = await ledger.verify(noted);
+      return {
+        entries,
+        links,
+        headSequence: head.sequence,
+        headHash: head.hash,
+        findings: [...findings],
+      };
+    }),
+    listCertificates: forOperators(async ({ limit, spiffeId }) => {
+      const issuances = await ca.issuances({
+        ...(limit === 0 ? {} : { limit }),
+        ...(spiffeId === '' ? {} : { spiffeId: parseSpiffeId(spiffeId) }),
+      });
+      return { certificates: issuances.map(toCertificateMessage) };
+    }),
+    listOperators: forOperators(async () => ({
+      credentials: (await listOperators({ ...options, uses: options.operatorUses })).map(
+        toOperatorCredential,
+      ),
+    })),
+    ...createMeshConfigHandlers(options, forOperators),
+    ...createAuthorityHandlers(options, forOperators),
+    ...createBundleHandlers(options, forOperators),
+  };
+  return handlers;
+}

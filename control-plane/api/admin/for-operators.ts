@@ -1,0 +1,56 @@
+import type { handleUnaryCall } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Clock } from '../../../common/clock.ts';
+import { serialOf } from '../../../common/pki/revocation.ts';
+import { createRateLimit } from '../../../common/rate-limit.ts';
+import { callerOf } from '../../../common/rpc/peer.ts';
+import type { OperatorUses } from '../../operators/operator-uses.ts';
+import type { ControlPlaneMetrics } from '../../metrics.ts';
+import type { CallerLimits } from '../caller-limits.ts';
+import { requireAdmin, type OperatorTrust } from '../caller.ts';
+import { peerAddress } from '../peer-address.ts';
+import { REFUSAL_LOG_RATE, toRefusal } from '../refusal.ts';
+
+/** Makes a handler that lets operators in and nobody else. */
+export type ForOperators = <Request, Response>(
+  action: (request: Request) => Promise<Response> | Response,
+) => handleUnaryCall<Request, Response>;
+
+/** What the guard at the operators' door needs. */
+export interface ForOperatorsOptions extends OperatorTrust {
+  readonly limits: Pick<CallerLimits, 'operator'>;
+  readonly operatorUses: Pick<OperatorUses, 'used'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
+}
+
+/** Creates the guard: whoever is refused, and whatever fails, is counted and logged. */
+export function createForOperators(options: ForOperatorsOptions): ForOperators {
+  const { clock, limits, logger, metrics, operatorUses } = options;
+  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
+  return (action) => (call, callback) => {
+    void (async () => {
+      try {
+        const caller = await requireAdmin(callerOf(call, clock.epochMs()), options);
+        const { spiffeId, certificate } = caller;
+        const place = { address: peerAddress(call), call: nameOf(call.getPath()) };
+        operatorUses.used(serialOf(certificate), place);
+        limits.operator(spiffeId.uri);
+        callback(null, await action(call.request));
+      } catch (thrown) {
+        const { reason, error } = toRefusal(thrown, clock.epochMs());
+        metrics.callsRefused.inc({ service: 'admin', reason });
+        const line = { event: 'admin-refused', reason, client: call.getPeer() };
+        if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a call failed');
+        else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
+        callback(error);
+      }
+    })();
+  };
+}
+
+/** `Admin.CreateToken`, of `/hauberk.v1.Admin/CreateToken`. */
+function nameOf(path: string): string {
+  return path.replace(/^\/hauberk\.v1\./, '').replace('/', '.');
+}

@@ -1,0 +1,73 @@
+import type { Logger } from 'pino';
+import type { AdminServer, ApplyMeshConfigResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
+import { MeshConfigStoreError } from '../../policy/mesh-config-error.ts';
+import type { ConfigOutcome, MeshConfigStore } from '../../policy/mesh-config-store.ts';
+import { toMeshConfigMessage } from './messages.ts';
+import type { ForOperators } from './for-operators.ts';
+
+/** What the mesh configuration's part of the operators' interface needs. */
+export interface MeshConfigHandlersOptions {
+  readonly configs: MeshConfigStore;
+  /** The file that the mesh configuration comes from, when it does. */
+  readonly configFile: string | undefined;
+  readonly logger: Logger;
+}
+
+/** The handlers by name. */
+export type MeshConfigHandlers = Pick<
+  AdminServer,
+  'getMeshConfig' | 'applyMeshConfig' | 'rollbackMeshConfig' | 'listMeshConfigs'
+>;
+
+/** The mesh configuration, for operators. */
+export function createMeshConfigHandlers(
+  { configs, configFile, logger }: MeshConfigHandlersOptions,
+  forOperators: ForOperators,
+): MeshConfigHandlers {
+  const requireNoFile = (): void => {
+    if (configFile === undefined) return;
+    throw new MeshConfigStoreError(
+      'config-from-file',
+      `this control plane takes the mesh configuration from ${configFile}`,
+      { hint: 'change the file, or start the control plane without --mesh-config' },
+    );
+  };
+  const report = (what: string, { current, changed, revision }: ConfigOutcome) => {
+    const { version } = current;
+    if (changed) {
+      const line = { event: 'mesh-config-applied', configVersion: version };
+      logger.info(line, `an operator ${what}: ${version}`);
+    }
+    const response: ApplyMeshConfigResponse = {
+      config: toMeshConfigMessage(current),
+      changed,
+      viewVersion: revision,
+    };
+    return response;
+  };
+  return {
+    getMeshConfig: forOperators(() => ({
+      config: toMeshConfigMessage(configs.current()),
+      file: configFile ?? '',
+    })),
+    applyMeshConfig: forOperators(async ({ document, baseVersion, dryRun }) => {
+      const change = { document, baseVersion, origin: 'apply' };
+      if (dryRun) {
+        configs.check(change);
+        const config = toMeshConfigMessage(configs.current());
+        return { config, changed: false, viewVersion: 0 };
+      }
+      requireNoFile();
+      return report('applied a mesh configuration', await configs.apply(change));
+    }),
+    rollbackMeshConfig: forOperators(async ({ version }) => {
+      requireNoFile();
+      return report('rolled the mesh configuration back', await configs.rollback(version));
+    }),
+    listMeshConfigs: forOperators(async () => ({
+      configs: (await configs.history()).map(({ version, appliedMs, origin }) =>
+        toMeshConfigMessage({ version, appliedMs, origin, document: '' }),
+      ),
+    })),
+  };
+}

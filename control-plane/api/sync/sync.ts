@@ -1,0 +1,248 @@
+import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { Clock } from '../../../common/clock.ts';
+import type { Guard } from '../../../common/guard.ts';
+import type { Closeable } from '../../../common/lifecycle.ts';
+import { callEach } from '../../../common/listeners.ts';
+import type { RevocationList } from '../../../common/pki/revocation.ts';
+import { createRateLimit, TokenBucket } from '../../../common/rate-limit.ts';
+import { callerOf } from '../../../common/rpc/peer.ts';
+import type { Hello, SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { ControlPlaneMetrics } from '../../metrics.ts';
+import type { MeshView } from '../../registry/mesh-view.ts';
+import type { Registration, Registry } from '../../registry/registry.ts';
+import { certificateRevoked } from '../../revocation/admission.ts';
+import type { CallerLimits } from '../caller-limits.ts';
+import { requireWorkload, type ProvenCaller } from '../caller.ts';
+import { readHello } from './hello.ts';
+import { peerAddress } from '../peer-address.ts';
+import { RateLimited } from '../rate-limited.ts';
+import { readReport } from './report.ts';
+import { REFUSAL_LOG_RATE, toRefusal } from '../refusal.ts';
+import { RequestError } from '../request-error.ts';
+import type { SyncHub } from './hub.ts';
+
+/** What the streams need. */
+export interface SyncHandlerOptions {
+  readonly trustDomain: string;
+  readonly registry: Registry;
+  readonly view: MeshView;
+  readonly hub: SyncHub;
+  readonly limits: Pick<CallerLimits, 'stream' | 'endpoint'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
+  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
+}
+
+/** The handler, and the end of all its streams. */
+export interface SyncHandler extends Closeable {
+  readonly handle: handleBidiStreamingCall<SyncRequest, Buffer>;
+  /** Ends all streams with `unavailable`, so that sidecars connect again, elsewhere or later. */
+  close(): void;
+}
+
+/** A sidecar says who it is first; who says nothing is holding a stream. */
+export const HELLO_TIMEOUT_MS = 10_000;
+
+/** Far above an acknowledgement for each push, and a report every few seconds. */
+const MESSAGE_RATE = { burst: 200, perSecond: 200 };
+
+type Call = ServerDuplexStream<SyncRequest, Buffer>;
+
+/**
+ * `Discovery.Sync`, one stream a sidecar:
+ *
+ *     waiting ──Hello──> registering ──stored──> registered ──Goodbye──> registered, no endpoint
+ *        └──────────────────┴──────── any end, any refusal ─────┴────────────> ended
+ *
+ * The stream ends when the certificate that opened it expires or is revoked: the connection would otherwise prove
+ * an identity for longer than its certificate does. Sidecars open the next stream with the next
+ * certificate long before, and the endpoint stays in the view meanwhile.
+ */
+export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
+  const { view, clock, logger, metrics } = options;
+  const streams = new Set<Stream>();
+  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
+  let closed = false;
+
+  const refuse = (call: Call, thrown: unknown): void => {
+    const { reason, error } = toRefusal(thrown, clock.epochMs());
+    metrics.callsRefused.inc({ service: 'discovery', reason });
+    const line = { event: 'sync-refused', reason, client: call.getPeer() };
+    if (reason === 'internal') logger.error({ ...line, err: thrown }, 'a Sync stream failed');
+    else if (mayLog()) logger.warn(line, `ended a Sync stream: ${error.message}`);
+    call.emit('error', error);
+  };
+  /** An end that belongs to the life of a stream is no refusal. */
+  const finish = (call: Call, planned: RequestError): void => {
+    const { reason, error } = toRefusal(planned, clock.epochMs());
+    logger.debug({ event: 'sync-ended', reason, client: call.getPeer() }, error.message);
+    call.emit('error', error);
+  };
+  const stopListening = view.onChange(() => {
+    const revocations = view.revocations();
+    callEach(streams, (stream) => stream.endIfRevoked(revocations));
+  });
+  return {
+    handle(call) {
+      // grpc-js tells of a connection that broke only here, and throws when nobody listens.
+      call.on('error', () => undefined);
+      try {
+        if (closed) throw goingAway();
+        const caller = requireWorkload(callerOf(call, clock.epochMs()), options);
+        const stream = openStream(call, caller, options, {
+          onRefused: (thrown) => refuse(call, thrown),
+          onFinished: (planned) => finish(call, planned),
+          onLeft: () => streams.delete(stream),
+        });
+        streams.add(stream);
+      } catch (thrown) {
+        refuse(call, thrown);
+      }
+    },
+    close() {
+      closed = true;
+      stopListening();
+      for (const stream of streams) stream.finish(goingAway());
+    },
+  };
+}
+
+/** One stream that was let in. */
+interface Stream {
+  /** Takes the endpoint out of the mesh, and ends the stream, when its certificate was revoked. */
+  endIfRevoked(revocations: RevocationList): void;
+  /** Ends it with a reason that is nobody's fault. */
+  finish(planned: RequestError): void;
+}
+
+interface StreamEvents {
+  readonly onRefused: (thrown: unknown) => void;
+  readonly onFinished: (planned: RequestError) => void;
+  /** In any case. */
+  readonly onLeft: () => void;
+}
+
+function openStream(
+  call: Call,
+  { spiffeId, certificate }: ProvenCaller,
+  { registry, hub, limits, clock, guard }: SyncHandlerOptions,
+  { onRefused, onFinished, onLeft }: StreamEvents,
+): Stream {
+  const messages = new TokenBucket(clock, MESSAGE_RATE);
+  const notAfterMs = certificate.validToDate.getTime();
+  let registration: Promise<Registration> | undefined;
+  let subscription: Closeable | undefined;
+  let ended = false;
+
+  const helloTimer = clock.after(HELLO_TIMEOUT_MS, () => {
+    end(malformed(`Hello within ${HELLO_TIMEOUT_MS / 1000} seconds, got nothing`));
+  });
+  // Counted from when the certificate was shown. A wall clock that is set forward must not end all
+  // streams at once: what they brought would be missed most then.
+  const expiryTimer = clock.after(notAfterMs - clock.epochMs(), () => finish(certificateExpired()));
+  const leave = (): void => {
+    if (ended) return;
+    ended = true;
+    helloTimer.cancel();
+    expiryTimer.cancel();
+    void subscription?.close();
+    // Also when it ends while it is being registered: then the registration is given up at once.
+    const lost = registration?.then(
+      (registered) => registered.lost(),
+      // Whoever registered it has heard.
+      () => undefined,
+    );
+    if (lost !== undefined) guard.promise('api', lost);
+    onLeft();
+  };
+  const end = (thrown: unknown): void => {
+    if (ended) return;
+    leave();
+    onRefused(thrown);
+  };
+  const finish = (planned: RequestError): void => {
+    if (ended) return;
+    leave();
+    onFinished(planned);
+  };
+
+  const register = async (hello: Hello): Promise<void> => {
+    const record = readHello(hello, spiffeId, peerAddress(call));
+    limits.stream(record);
+    if (registry.isNews(record)) limits.endpoint(record.spiffeId);
+    registration = registry.connect({
+      record,
+      certificateSerial: certificate.serialNumber.toLowerCase(),
+      certificateNotAfterMs: notAfterMs,
+      onReplaced: () => finish(replaced(hello.instanceId)),
+    });
+    helloTimer.cancel();
+    await registration;
+    if (ended) return;
+    subscription = hub.subscribe(hello.resumeVersion, (message, done) => {
+      call.write(message, done);
+    });
+  };
+  const receive = async ({ message }: SyncRequest): Promise<void> => {
+    if (!messages.take()) throw new RateLimited('messages in one second', messages.retryAfterMs);
+    if (message?.$case === 'hello') {
+      if (registration !== undefined) throw malformed('one Hello, got another');
+      return register(message.value);
+    }
+    if (registration === undefined) throw malformed('Hello first, got another message');
+    const registered = await registration;
+    switch (message?.$case) {
+      case 'acknowledgement':
+        return registered.acknowledge(message.value.version, message.value.bundleVersion);
+      case 'report':
+        return registered.report(readReport(message.value));
+      case 'goodbye':
+        return registered.goodbye();
+      case undefined:
+        // A kind of message that a newer sidecar knows: it has to live with its being ignored.
+        return;
+    }
+  };
+  call.on('data', (request: SyncRequest) => {
+    if (!ended) receive(request).catch(end);
+  });
+  call.on('end', () => {
+    leave();
+    call.end();
+  });
+  call.on('cancelled', leave);
+  return {
+    finish,
+    endIfRevoked(revocations) {
+      if (ended || revocations.find(spiffeId.uri, certificate) === undefined) return;
+      const leaving = registration?.then((registered) => registered.goodbye('revoked'));
+      const refuse = (): void => end(certificateRevoked(certificate));
+      if (leaving === undefined) refuse();
+      else leaving.then(refuse, refuse);
+    },
+  };
+}
+
+function malformed(expected: string): RequestError {
+  return new RequestError('request-malformed', `expected ${expected}`);
+}
+
+function certificateExpired(): RequestError {
+  return new RequestError(
+    'certificate-expired',
+    'the certificate that opened this stream has expired',
+    { hint: 'open a stream with the next certificate' },
+  );
+}
+
+function replaced(instanceId: string): RequestError {
+  return new RequestError('instance-replaced', `the sidecar ${instanceId} has connected again`, {
+    hint: 'give each sidecar a state directory of its own',
+  });
+}
+
+function goingAway(): RequestError {
+  return new RequestError('unavailable', 'the control plane is going away; connect again');
+}

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { StoreError } from '../../store/store-error.ts';
+import type { Entry, Operation } from '../../store/store.ts';
+
+/*
+ * The chain over the issuance log: each link seals some entries, in the order in which they were
+ * written, together with the link before it.
+ *
+ *   issued-chain/<sequence>   {hash, entries: [<key>, …], revision}
+ *   issued-chain-base         {sequence, hash}  what the first link stands on: all before it was forgotten
+ *
+ *   hash = SHA-256(hash before, then for each entry its key and its value, each with its length)
+ */
+
+/** All links. */
+export const CHAIN_PREFIX = 'issued-chain/';
+
+/** Where the chain begins. */
+export const CHAIN_BASE_KEY = 'issued-chain-base';
+
+/** Entries of one link: with two deletions each, a link is forgotten in one transaction. */
+export const LINK_ENTRIES = 50;
+
+const SEQUENCE_DIGITS = 12;
+
+const linkRecord = z.object({
+  hash: z.string(),
+  entries: z.array(z.string()),
+  /** Of the store, at the newest of the entries. */
+  revision: z.number(),
+});
+const baseRecord = z.object({ sequence: z.number(), hash: z.string(), revision: z.number() });
+
+/** A place in the chain: everything up to it is in the hash. */
+export interface ChainPlace {
+  /** 0 is before the first link. */
+  readonly sequence: number;
+  readonly hash: string;
+  /** Entries up to this revision of the store are sealed. */
+  readonly revision: number;
+}
+
+/** A link, read back. */
+export interface ChainLink extends ChainPlace {
+  /** Keys of the entries that it seals. */
+  readonly entries: readonly string[];
+}
+
+/** Where a chain without links stands. */
+export const CHAIN_START: ChainPlace = { sequence: 0, hash: '0'.repeat(64), revision: 0 };
+
+/** The hash of a link. */
+export function linkHash(before: string, entries: readonly Pick<Entry, 'key' | 'value'>[]): string {
+  const hash = createHash('sha256').update(before);
+  for (const { key, value } of entries) {
+    hash.update(`\n${key}\n${value.length}\n`).update(value);
+  }
+  return hash.digest('hex');
+}
+
+/** The key of a link. */
+export function linkKey(sequence: number): string {
+  return CHAIN_PREFIX + String(sequence).padStart(SEQUENCE_DIGITS, '0');
+}
+
+/** The next link after a place. */
+export function sealEntries(after: ChainPlace, entries: readonly Entry[]): ChainLink {
+  return {
+    sequence: after.sequence + 1,
+    hash: linkHash(after.hash, entries),
+    entries: entries.map(({ key }) => key),
+    revision: entries.reduce((last, entry) => Math.max(last, entry.createRevision), after.revision),
+  };
+}
+
+/** The change that writes a link down. */
+export function putLink({ sequence, hash, entries, revision }: ChainLink): Operation {
+  const value = Buffer.from(JSON.stringify({ hash, entries, revision }));
+  return { kind: 'put', key: linkKey(sequence), value };
+}
+
+/** The change that makes a chain begin after a place. */
+export function putBase({ sequence, hash, revision }: ChainPlace): Operation {
+  const value = Buffer.from(JSON.stringify({ sequence, hash, revision }));
+  return { kind: 'put', key: CHAIN_BASE_KEY, value };
+}
+
+/** Reads a link. Throws StoreError `corrupt`. */
+export function decodeLink(entry: Entry): ChainLink {
+  const sequence = Number(entry.key.slice(CHAIN_PREFIX.length));
+  return { sequence, ...decode(entry, linkRecord) };
+}
+
+/** Reads where the chain begins. Throws StoreError `corrupt`. */
+export function decodeBase(entry: Entry | undefined): ChainPlace {
+  return entry === undefined ? CHAIN_START : decode(entry, baseRecord);
+}
+
+function decode<T>({ key, value }: Entry, schema: z.ZodType<T>): T {
+  try {
+    return schema.parse(JSON.parse(value.toString()));
+  } catch (cause) {
+    throw new StoreError('corrupt', `the store holds something else than a link at ${key}`, {
+      cause,
+    });
+  }
+}

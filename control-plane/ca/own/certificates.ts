@@ -1,0 +1,95 @@
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { Clock } from '../../../common/clock.ts';
+import { adminId, controlPlaneId } from '../../../common/pki/spiffe-id.ts';
+import type { ServerIdentity } from '../../../common/rpc/server-credentials.ts';
+import { writeAdminFile, writeRootFile } from './admin-file.ts';
+import { callerRootsOf, formerRootsOf, vouchersOf } from '../authorities/authorities.ts';
+import type { CertificateAuthority } from '../certificate-authority.ts';
+import { issueOwnCredential } from './credential.ts';
+import { startSelfRenewal, type SelfRenewal } from './self-renewal.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** The key never leaves this process, and a restart makes another one. */
+export const SERVER_LIFETIME_MS = 24 * HOUR_MS;
+
+/** It is in a file that an operator uses, and is rewritten at half of this and at each start. */
+export const ADMIN_LIFETIME_MS = 7 * 24 * HOUR_MS;
+
+/** A sidecar whose clock is behind must be able to enrol right after the first start. */
+const BACKDATE_MS = HOUR_MS;
+
+/** What the control plane's own certificates need. */
+export interface OwnCertificatesOptions {
+  readonly ca: CertificateAuthority;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Makes the certificate of the gRPC server.
+ *
+ * @returns what to serve with first, and a function that starts to renew it
+ */
+export async function openServerCertificate(options: OwnCertificatesOptions): Promise<{
+  readonly identity: ServerIdentity;
+  readonly keepRenewed: (reload: (identity: ServerIdentity) => Promise<void>) => SelfRenewal;
+}> {
+  const { ca } = options;
+  const make = async (): Promise<ServerIdentity> => {
+    const { privateKey, chain, authorities } = await issueOwnCredential(ca, {
+      spiffeId: controlPlaneId(ca.trustDomain),
+      lifetimeMs: SERVER_LIFETIME_MS,
+      backdateMs: BACKDATE_MS,
+    });
+    const { issuer, root } = authorities;
+    return {
+      privateKey,
+      // The root goes along: a sidecar that enrols knows only its digest.
+      chain: [chain[0], issuer.certificate, ...issuer.intermediates, root.certificate],
+      vouchers: vouchersOf(authorities),
+      formerRoots: formerRootsOf(authorities),
+      roots: callerRootsOf(authorities),
+    };
+  };
+  return {
+    identity: await make(),
+    keepRenewed: (reload) =>
+      startSelfRenewal({
+        ...options,
+        name: 'server certificate',
+        lifetimeMs: SERVER_LIFETIME_MS,
+        renew: async () => reload(await make()),
+      }),
+  };
+}
+
+/**
+ * Writes `admin.pem` and `root.pem` into the data directory, now and whenever half of the operator's
+ * certificate is over.
+ */
+export async function keepAdminFile(
+  dataDir: string,
+  options: OwnCertificatesOptions,
+): Promise<SelfRenewal & { readonly path: string }> {
+  const { ca } = options;
+  const file = path.join(dataDir, 'admin.pem');
+  const write = async (): Promise<void> => {
+    const credential = await issueOwnCredential(ca, {
+      spiffeId: adminId(ca.trustDomain),
+      lifetimeMs: ADMIN_LIFETIME_MS,
+      backdateMs: BACKDATE_MS,
+    });
+    await writeAdminFile(file, credential);
+    await writeRootFile(path.join(dataDir, 'root.pem'), credential);
+  };
+  await write();
+  const renewal = startSelfRenewal({
+    ...options,
+    name: 'admin credential',
+    lifetimeMs: ADMIN_LIFETIME_MS,
+    renew: write,
+  });
+  return { ...renewal, path: file };
+}

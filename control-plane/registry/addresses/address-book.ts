@@ -1,0 +1,168 @@
+import { isLoopback } from '../../../common/ip-address.ts';
+import { isAllowedAt, type AddressRules } from '../../../common/mesh-config/addresses.ts';
+import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
+import {
+  judgeClaims,
+  type AddressClaim,
+  type Contest,
+  type Proof,
+  type Verdict,
+} from './claims.ts';
+import type { HeldPlaces } from './held-places.ts';
+import type { SidecarRecord } from '../sidecar-record.ts';
+
+/** A port of an address at which a sidecar is not believed, because another identity was first. */
+export interface AddressContest extends Contest {
+  readonly address: string;
+}
+
+/** At which of its addresses a sidecar counts. */
+export interface Standing {
+  /** In the order of its record. */
+  readonly proven: readonly string[];
+  readonly contests: readonly AddressContest[];
+}
+
+/** Who claims which address, and who is believed. */
+export class AddressBook {
+  readonly #claims = new Map<string, Map<string, AddressClaim>>();
+  readonly #verdicts = new Map<string, Map<string, Verdict>>();
+  readonly #addressesOf = new Map<string, readonly string[]>();
+  /** Identities of those that have left, by key, and how many of each. */
+  readonly #held = new Map<string, string>();
+  readonly #heldBy = new Map<string, number>();
+  #last = 0;
+
+  /** A number higher than all that are in the book. */
+  next(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+
+  /** Takes the claims of a sidecar; tells whose standing may be another one now. */
+  putSidecar(record: SidecarRecord, rules: AddressRules): ReadonlySet<string> {
+    const { instanceId, addresses, proofs = [], hbonePort } = record;
+    // One that only calls is nowhere, as far as others are concerned.
+    const claims = (hbonePort === 0 ? [] : addresses).map((address): [string, AddressClaim] => {
+      const known = proofs.find((proof) => proof.address === address);
+      const proof = proofOf(record, address, known?.dial, rules);
+      this.#last = Math.max(this.#last, known?.turn ?? 0, known?.dial ?? 0);
+      return [address, { ...record, id: instanceId, turn: known?.turn, proof }];
+    });
+    return this.#put(instanceId, claims);
+  }
+
+  removeSidecar(instanceId: string): ReadonlySet<string> {
+    return this.#put(instanceId, []);
+  }
+
+  /**
+   * Takes what a sidecar held that has left.
+   *
+   * @param key in the store: with its slashes it is no instance id
+   */
+  putHeld(key: string, held: HeldPlaces): ReadonlySet<string> {
+    this.#countHeld(key, held.spiffeId);
+    const claims = held.places.map(({ address, turn }): [string, AddressClaim] => {
+      this.#last = Math.max(this.#last, turn);
+      return [address, { ...held, id: key, turn, proof: { ground: 'seen' } }];
+    });
+    return this.#put(key, claims);
+  }
+
+  removeHeld(key: string): ReadonlySet<string> {
+    this.#countHeld(key, undefined);
+    return this.#put(key, []);
+  }
+
+  standing({ instanceId, addresses }: SidecarRecord): Standing {
+    const proven: string[] = [];
+    const contests: AddressContest[] = [];
+    for (const address of addresses) {
+      const verdict = this.#verdicts.get(address)?.get(instanceId);
+      if (verdict?.kind !== 'proven') continue;
+      proven.push(address);
+      for (const { holder, ports } of verdict.contests) contests.push({ address, holder, ports });
+    }
+    return { proven, contests };
+  }
+
+  /** The turn of an identity that holds, or has lately held, the address; undefined for a newcomer. */
+  turnOf(address: string, spiffeId: string): number | undefined {
+    const turns = [...(this.#claims.get(address)?.values() ?? [])]
+      .filter((claim) => claim.spiffeId === spiffeId && claim.turn !== undefined)
+      .map(({ turn = 0 }) => turn);
+    return turns.length === 0 ? undefined : Math.min(...turns);
+  }
+
+  /** How many sidecars of an identity have left lately. */
+  heldBy(spiffeId: string): number {
+    return this.#heldBy.get(spiffeId) ?? 0;
+  }
+
+  #countHeld(key: string, holder: string | undefined): void {
+    const before = this.#held.get(key);
+    if (before !== undefined) {
+      const left = this.heldBy(before) - 1;
+      if (left > 0) this.#heldBy.set(before, left);
+      else this.#heldBy.delete(before);
+    }
+    if (holder === undefined) return void this.#held.delete(key);
+    this.#held.set(key, holder);
+    this.#heldBy.set(holder, this.heldBy(holder) + 1);
+  }
+
+  #put(id: string, claims: readonly (readonly [string, AddressClaim])[]): ReadonlySet<string> {
+    const before = this.#addressesOf.get(id) ?? [];
+    const addresses = claims.map(([address]) => address);
+    for (const address of before) this.#claims.get(address)?.delete(id);
+    for (const [address, claim] of claims) {
+      const all = this.#claims.get(address) ?? new Map<string, AddressClaim>();
+      this.#claims.set(address, all.set(id, claim));
+    }
+    if (claims.length === 0) this.#addressesOf.delete(id);
+    else this.#addressesOf.set(id, addresses);
+    const changed = new Set([id]);
+    for (const address of new Set([...before, ...addresses])) {
+      for (const other of this.#judge(address, id)) changed.add(other);
+    }
+    return changed;
+  }
+
+  /** Judges an address again; tells whose verdict is another one. */
+  #judge(address: string, changed: string): readonly string[] {
+    const claims = this.#claims.get(address);
+    if (claims === undefined || claims.size === 0) {
+      this.#claims.delete(address);
+      this.#verdicts.delete(address);
+      return [];
+    }
+    const before = this.#verdicts.get(address) ?? new Map<string, Verdict>();
+    // Nothing that goes to this host itself is captured, so that nobody can be taken for another there.
+    if (isLoopback(address)) {
+      const claim = claims.get(changed);
+      if (claim?.proof === undefined) before.delete(changed);
+      else before.set(changed, { kind: 'proven', contests: [] });
+      this.#verdicts.set(address, before);
+      return [];
+    }
+    const verdicts = judgeClaims(claims.values());
+    this.#verdicts.set(address, verdicts);
+    return [...verdicts.keys()].filter((id) => !isSameVerdict(before.get(id), verdicts.get(id)));
+  }
+}
+
+function proofOf(
+  { seen, spiffeId }: SidecarRecord,
+  address: string,
+  dial: number | undefined,
+  rules: AddressRules,
+): Proof | undefined {
+  if (dial !== undefined) return { ground: 'dialled', dial };
+  if (seen === undefined || seen === address) return { ground: 'seen' };
+  return isAllowedAt(rules, parseSpiffeId(spiffeId), address) ? { ground: 'allowed' } : undefined;
+}
+
+function isSameVerdict(a: Verdict | undefined, b: Verdict | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

@@ -1,0 +1,95 @@
+import { connect as connectTcp } from 'node:net';
+import { connect as connectTls, createSecureContext } from 'node:tls';
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { MonotonicClock } from '../../../common/clock.ts';
+import { peerSpiffeId } from '../../../common/pki/peer.ts';
+import type { RevocationList } from '../../../common/pki/revocation.ts';
+import { secureContextOptions } from '../../../common/pki/tls-options.ts';
+import { peerRootsOf, type TrustBundle } from '../../../common/pki/trust-bundle.ts';
+
+/** Where an identity says that it is. */
+export interface DialBackTarget {
+  readonly spiffeId: string;
+  readonly address: string;
+  readonly hbonePort: number;
+}
+
+/** Finds out whether an identity is where it says; never rejects. */
+export type DialBack = (target: DialBackTarget) => Promise<boolean>;
+
+/** What dialling back takes. */
+export interface DialBackOptions {
+  /** Leaf first, and what leads to the root. */
+  readonly identity: () => {
+    readonly privateKey: KeyObject;
+    readonly chain: readonly X509Certificate[];
+  };
+  readonly bundle: () => TrustBundle;
+  readonly revocations: () => RevocationList;
+  readonly clock: MonotonicClock;
+}
+
+/** Includes the TCP and the TLS handshake; a SYN that is lost once is within it. */
+const DIAL_TIMEOUT_MS = 3_000;
+
+/** For what is on its way. */
+const END_TIMEOUT_MS = 1_000;
+
+/** Of HBONE: a server without it is none of ours. */
+const ALPN = 'h2';
+
+/**
+ * Makes the dialling side. It shows the control plane's certificate, so that a sidecar takes it for no
+ * intruder, requires the SPIFFE ID that was claimed, and hangs up without having sent anything.
+ */
+export function createDialBack({
+  identity,
+  bundle,
+  revocations,
+  clock,
+}: DialBackOptions): DialBack {
+  return ({ spiffeId, address, hbonePort }) => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const trust = bundle();
+    const roots = peerRootsOf(trust);
+    const tcp = connectTcp({ host: address, port: hbonePort, noDelay: true });
+    const socket = connectTls({
+      socket: tcp,
+      secureContext: createSecureContext(secureContextOptions({ ...identity(), roots })),
+      ALPNProtocols: [ALPN],
+      rejectUnauthorized: false,
+      // The identity is in the URI; the address is nobody's name.
+      checkServerIdentity: () => undefined,
+    });
+    const timer = clock.after(DIAL_TIMEOUT_MS, () => resolve(false));
+    tcp.on('error', () => resolve(false));
+    socket.on('error', () => resolve(false));
+    socket.on('close', () => resolve(false));
+    socket.once('secureConnect', () => {
+      const certificate = socket.getPeerX509Certificate();
+      const isFound =
+        socket.authorized &&
+        socket.alpnProtocol === ALPN &&
+        certificate !== undefined &&
+        isIdentity(certificate, spiffeId) &&
+        revocations().find(spiffeId, certificate) === undefined;
+      resolve(isFound);
+    });
+    return promise.finally(() => {
+      // An orderly end, so that a sidecar counts no handshake that broke off.
+      const ending = clock.after(END_TIMEOUT_MS, () => tcp.destroy());
+      tcp.once('close', () => ending.cancel());
+      timer.cancel();
+      if (socket.connecting || tcp.connecting) tcp.destroy();
+      else socket.end();
+    });
+  };
+}
+
+function isIdentity(certificate: X509Certificate, spiffeId: string): boolean {
+  try {
+    return peerSpiffeId(certificate).uri === spiffeId;
+  } catch {
+    return false;
+  }
+}

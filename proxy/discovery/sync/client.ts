@@ -1,0 +1,208 @@
+import { isDeepStrictEqual } from 'node:util';
+import { describeError } from '../../../common/errors.ts';
+import type { Closeable } from '../../../common/lifecycle.ts';
+import { fromBundleMessage, type BundleMessage } from '../../../common/rpc/bundle-message.ts';
+import { fromPolicyMessage, type PolicyMessage } from '../../../common/rpc/policy-message.ts';
+import { repeat } from '../../../common/repeat.ts';
+import { formatAddress } from '../../../common/rpc/channel.ts';
+import type { RpcError } from '../../../common/rpc/rpc-error.ts';
+import type { SyncResponse } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { MeshView } from '../mesh-view.ts';
+import { createSyncConnection } from './connection.ts';
+import {
+  acknowledgementMessage,
+  GOODBYE,
+  helloMessage,
+  readResponse,
+  reportMessage,
+} from './messages.ts';
+import type { SidecarPlace, SidecarReport, SyncClientSettings } from './settings.ts';
+import { openSyncStream, type SyncStream } from './stream.ts';
+
+/** The sidecar's end of the Sync stream. */
+export interface SyncClient extends Closeable {
+  /** What is known of the mesh; stays as it is while the control plane is away. */
+  readonly view: MeshView;
+  /** True while a stream is open and has answered. */
+  readonly connected: boolean;
+  /** Resolves when the control plane has answered for the first time, or could not be reached. */
+  readonly tried: Promise<void>;
+  /**
+   * Withdraws this sidecar's endpoint, because it drains: peers stop to open tunnels to it. The
+   * stream goes on, and so does the view. Resolves when that was sent, or cannot be.
+   */
+  goodbye(): Promise<void>;
+  /** Ends the stream; resolves when the view is on disk. */
+  close(): Promise<void>;
+}
+
+const REPORT_INTERVAL_MS = 3_000;
+/** A sidecar that drains does not wait longer for a control plane that does not read. */
+const GOODBYE_TIMEOUT_MS = 1_000;
+/** While the control plane is away there is one line for each reason, and one every so often. */
+const LOST_LOG_INTERVAL_MS = 30_000;
+/** What a draining sidecar says when it has to connect again: it only calls. */
+const NOWHERE: SidecarPlace = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
+
+/**
+ * Keeps one Sync stream open until `close`, whatever happens
+ * to the control plane.
+ */
+export function createSyncClient(settings: SyncClientSettings): SyncClient {
+  const { clock, controlPlane, identity, logger, saved } = settings;
+  const { view } = saved;
+  const trustDomain = identity.current().bundle.trustDomain;
+  const target = formatAddress(controlPlane);
+  let draining = false;
+  let announced = NOWHERE;
+  let lost: { reason: string; loggedMs: number } | undefined;
+  let lastReport: SidecarReport | undefined;
+  const { promise: tried, resolve: setTried } = Promise.withResolvers<void>();
+
+  function open(): SyncStream {
+    const { bundle, chain, privateKey } = identity.current();
+    const place = draining ? NOWHERE : settings.hello();
+    announced = place;
+    return openSyncStream({
+      channel: {
+        address: controlPlane,
+        trustDomain,
+        roots: bundle.roots,
+        identity: { privateKey, chain },
+      },
+      hello: helloMessage(settings, place, saved.resumeVersion),
+      onResponse: handle,
+      onAnswered: (stream) => connection.answered(stream),
+      onEnded: (stream, error) => connection.ended(stream, error),
+      clock,
+    });
+  }
+
+  async function handle(response: SyncResponse, stream: SyncStream): Promise<void> {
+    const update = readResponse(response, { logger, trustDomain });
+    if (update === undefined) return;
+    // What an older stream says late must not take back a change of the policy, or a readmission.
+    const isNews = update.view.kind === 'snapshot' || update.view.version > view.version;
+    const policy = isNews ? update.policy : undefined;
+    // First of all: nobody is let in without one, and what it forbids must end soon.
+    const taken = policy === undefined || takePolicy(policy);
+    // Roots before the endpoints, which may have certificates from the new one.
+    if (update.bundle !== undefined) await takeBundle(update.bundle);
+    // An older stream must not bring a root back that was dropped.
+    if (isNews && update.federated !== undefined) saved.federation.replace(update.federated);
+    // Before the endpoints: whoever is revoked must not be dialled.
+    if (isNews) saved.revocations.merge(update.revocations);
+    view.apply(update.view);
+    saved.touch();
+    // A policy that is not in use must not pass for one that is.
+    if (!taken) return;
+    if (settings.inForce !== undefined) await settings.inForce();
+    const bundleVersion = identity.current().bundle.version;
+    void stream.send(acknowledgementMessage(response.version, bundleVersion));
+  }
+
+  /** False when it cannot be used: the one in force stays, and without one nobody is let in. */
+  function takePolicy(message: PolicyMessage): boolean {
+    const { configVersion: version } = message;
+    try {
+      const policy = fromPolicyMessage(message);
+      const rules = policy.policy.rules.length;
+      saved.takePolicy(policy);
+      const sentence = `the policy of version ${version} of the mesh configuration is in force`;
+      logger.info({ event: 'policy-taken', configVersion: version, ruleCount: rules }, sentence);
+      return true;
+    } catch (error) {
+      saved.policyMissed();
+      logger.error(
+        { event: 'policy-refused', configVersion: version },
+        `the policy from the control plane is not used: ${describeError(error)}`,
+      );
+      return false;
+    }
+  }
+
+  async function takeBundle(message: BundleMessage): Promise<void> {
+    try {
+      await settings.onBundle(fromBundleMessage(message, trustDomain));
+    } catch (error) {
+      logger.error(
+        { event: 'bundle-refused', bundleVersion: message.version },
+        `the trust bundle from the control plane is not used: ${describeError(error)}`,
+      );
+    }
+  }
+
+  function onLive(stream: SyncStream): void {
+    settings.onTaken?.();
+    setTried();
+    if (lost !== undefined || lastReport === undefined) {
+      logger.info(
+        { event: 'sync-connected', controlPlane: target, viewVersion: view.version },
+        'connected to the control plane',
+      );
+    }
+    lost = undefined;
+    lastReport = undefined;
+    // This one may have said hello before the drain began.
+    if (draining) void stream.send(GOODBYE);
+    report(stream);
+  }
+
+  function onLost(error: RpcError, retryInMs: number): void {
+    settings.onLost?.(error);
+    setTried();
+    const nowMs = clock.monotonicMs();
+    const known = lost?.reason === error.code;
+    if (known && lost !== undefined && nowMs - lost.loggedMs < LOST_LOG_INTERVAL_MS) return;
+    lost = { reason: error.code, loggedMs: nowMs };
+    logger.warn(
+      { event: 'sync-lost', reason: error.code, controlPlane: target, retryInMs },
+      `no Sync stream, the view of the mesh stays as it is: ${describeError(error)}`,
+    );
+  }
+
+  function report(stream: SyncStream): void {
+    const current = settings.report();
+    if (isDeepStrictEqual(current, lastReport)) return;
+    lastReport = current;
+    void stream.send(reportMessage(current));
+  }
+
+  function move(): void {
+    const { addresses } = settings.hello();
+    logger.info({ event: 'place-changed', addresses }, 'this sidecar can be reached elsewhere now');
+    connection.replace();
+  }
+
+  const connection = createSyncConnection({ ...settings, open, onLive, onLost });
+  const reports = repeat(clock, REPORT_INTERVAL_MS, () => {
+    if (connection.stream !== undefined) report(connection.stream);
+    if (!draining && !isDeepStrictEqual(settings.hello(), announced)) move();
+  });
+  const stopListening = identity.onChange((_current, change) => {
+    if (change === 'leaf') connection.replace();
+  });
+
+  return {
+    view,
+    tried,
+    get connected() {
+      return connection.stream !== undefined;
+    },
+    async goodbye() {
+      draining = true;
+      const sent = connection.stream?.send(GOODBYE);
+      if (sent === undefined) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = clock.after(GOODBYE_TIMEOUT_MS, resolve);
+      await Promise.race([sent, promise]);
+      timer.cancel();
+    },
+    async close() {
+      stopListening();
+      void reports.close();
+      connection.close();
+      await saved.close();
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import type { Logger } from 'pino';
+import type { EpochMs } from '../../../common/clock.ts';
+import { describeError } from '../../../common/errors.ts';
+import type { Revocation } from '../../../common/pki/revocation.ts';
+import type { BundleMessage } from '../../../common/rpc/bundle-message.ts';
+import type { PolicyMessage } from '../../../common/rpc/policy-message.ts';
+import type {
+  Revocations,
+  SyncRequest,
+  SyncResponse,
+} from '../../../proto/gen/hauberk/v1/discovery.ts';
+import { readFederated, type RootsByDomain } from '../federation.ts';
+import { fromEndpointMessage, type EndpointMessage } from '../endpoint-message.ts';
+import type { Endpoint } from '../mesh-view.ts';
+import type { ViewUpdate } from '../mutable-view.ts';
+import type { SidecarPlace, SidecarReport, SyncClientSettings } from './settings.ts';
+
+/** The first message of a stream. */
+export function helloMessage(
+  sidecar: Pick<SyncClientSettings, 'instanceId' | 'softwareVersion' | 'allow'>,
+  { addresses, hbonePort, ports, anyPort }: SidecarPlace,
+  resumeVersion: number,
+): SyncRequest {
+  const { instanceId, softwareVersion } = sidecar;
+  const localAllow = { allowances: [...sidecar.allow] };
+  const place = { addresses: [...addresses], hbonePort, ports: [...ports], anyPort };
+  return {
+    message: {
+      $case: 'hello',
+      value: { instanceId, softwareVersion, resumeVersion, ...place, localAllow },
+    },
+  };
+}
+
+/** Says which view and which roots are in use. */
+export function acknowledgementMessage(version: number, bundleVersion: number): SyncRequest {
+  return { message: { $case: 'acknowledgement', value: { version, bundleVersion } } };
+}
+
+/** What `hauberk status` shows. */
+export function reportMessage(report: SidecarReport): SyncRequest {
+  const plaintext = { ...report.plaintext, mostUsed: [...report.plaintext.mostUsed] };
+  const missingUpstreams = [...report.missingUpstreams];
+  const value = { ...report, plaintext, egress: [...report.egress], missingUpstreams };
+  return { message: { $case: 'report', value } };
+}
+
+/** Withdraws the endpoint of this sidecar. */
+export const GOODBYE: SyncRequest = { message: { $case: 'goodbye', value: {} } };
+
+/** What a response says, as far as it can be understood. */
+export interface SyncUpdate {
+  readonly view: ViewUpdate;
+  readonly bundle: BundleMessage | undefined;
+  readonly policy: PolicyMessage | undefined;
+  /** Other trust domains, when that is news. */
+  readonly federated: RootsByDomain | undefined;
+  /** What was revoked, as far as it is news. */
+  readonly revocations: readonly Revocation[];
+}
+
+/**
+ * Reads a response. An endpoint that makes no sense is left out with a log line: it must not keep
+ * the others from being used. `undefined` when this version does not know the kind of change.
+ */
+export function readResponse(
+  { change, version }: SyncResponse,
+  { logger, trustDomain }: { readonly logger: Logger; readonly trustDomain: string },
+): SyncUpdate | undefined {
+  const read = (messages: readonly EndpointMessage[]): Endpoint[] =>
+    messages.flatMap((message) => {
+      try {
+        return [fromEndpointMessage(message, trustDomain)];
+      } catch (error) {
+        logger.warn(
+          { event: 'endpoint-skipped', instanceId: message.instanceId.slice(0, 128) },
+          `an endpoint from the control plane is not used: ${describeError(error)}`,
+        );
+        return [];
+      }
+    });
+  const federation = change?.value.federated;
+  const federated = federation && readFederated(federation, { logger, trustDomain });
+  switch (change?.$case) {
+    case 'snapshot': {
+      const { bundle, endpoints, policy } = change.value;
+      const revocations = fromRevocationsMessage(change.value.revocations);
+      const view = { kind: 'snapshot', version, endpoints: read(endpoints) } as const;
+      return { view, bundle, policy, federated, revocations };
+    }
+    case 'delta': {
+      const { bundle, policy, removed, upserted } = change.value;
+      const revocations = fromRevocationsMessage(change.value.revocations);
+      const view = { kind: 'delta', version, upserted: read(upserted), removed } as const;
+      return { view, bundle, policy, federated, revocations };
+    }
+    case undefined:
+      return undefined;
+  }
+}
+
+function fromRevocationsMessage(message: Revocations | undefined): Revocation[] {
+  return (message?.revocations ?? []).map(({ spiffeId, serial, notBeforeMs, expiresMs }) => ({
+    spiffeId,
+    serial: serial || undefined,
+    notBeforeMs: (notBeforeMs || undefined) as EpochMs | undefined,
+    expiresMs: expiresMs as EpochMs,
+  }));
+}

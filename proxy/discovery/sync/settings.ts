@@ -1,0 +1,90 @@
+import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { LocalAllowance } from '../../../common/authorization/local-policy.ts';
+import type { Clock } from '../../../common/clock.ts';
+import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
+import type { ServerAddress } from '../../../common/rpc/channel.ts';
+import type { RpcError } from '../../../common/rpc/rpc-error.ts';
+import type { PlaintextTraffic } from '../../metrics/plaintext-flows.ts';
+import type { KeptView } from '../saved-view.ts';
+
+/** What a connection to the control plane is made with. */
+export interface SyncCredentials {
+  readonly privateKey: KeyObject;
+  /** Leaf first. */
+  readonly chain: readonly X509Certificate[];
+  readonly bundle: TrustBundle;
+}
+
+/** Where the credentials come from; an `IdentitySource` is one. */
+export interface SyncIdentity {
+  current(): SyncCredentials;
+  onChange(
+    listener: (current: SyncCredentials, change: 'leaf' | 'bundle' | 'revocations') => void,
+  ): () => void;
+}
+
+/** Where this sidecar can be reached. */
+export interface SidecarPlace {
+  /** IP addresses that peers dial, the preferred one first; without any the control plane takes the one that it sees. */
+  readonly addresses: readonly string[];
+  /** 0 for a sidecar that only calls. */
+  readonly hbonePort: number;
+  /** Ports that peers may reach. */
+  readonly ports: readonly number[];
+  /** Peers may reach every port of the addresses. */
+  readonly anyPort: boolean;
+}
+
+/** What stands in the way to a server outside. */
+export interface OutsideReport {
+  readonly host: string;
+  readonly port: number;
+  /** `ready`, or what is wrong in one word. */
+  readonly condition: string;
+  /** A sentence; empty when nothing is wrong. */
+  readonly why: string;
+}
+
+/** What `hauberk status` shows of this sidecar. */
+export interface SidecarReport {
+  readonly certificateSerial: string;
+  readonly certificateNotAfterMs: number;
+  readonly openConnections: number;
+  readonly openTunnels: number;
+  /** Connections carried since the sidecar started, both directions. */
+  readonly totalConnections: number;
+  readonly plaintext: PlaintextTraffic;
+  /** The servers outside that it has a way to. */
+  readonly egress: readonly OutsideReport[];
+  /** Upstreams that no endpoint has served since the sidecar started, as `SERVICE.NAMESPACE:PORT`. */
+  readonly missingUpstreams: readonly string[];
+}
+
+/** What the Sync stream needs. */
+export interface SyncClientSettings {
+  readonly identity: SyncIdentity;
+  readonly controlPlane: ServerAddress;
+  readonly instanceId: string;
+  readonly softwareVersion: string;
+  /** What it was told of who may reach its ports; announced, so that operators can ask. */
+  readonly allow: readonly LocalAllowance[];
+  /** Asked at each connection, and every few seconds: what is different is announced soon. */
+  readonly hello: () => SidecarPlace;
+  /** Asked every few seconds; told to the control plane when it is different. */
+  readonly report: () => SidecarReport;
+  /** Takes new roots into use; what the view says is acknowledged after it has resolved. */
+  readonly onBundle: (bundle: TrustBundle) => void | Promise<void>;
+  /** A stream was answered: the control plane takes the certificate in use. */
+  readonly onTaken?: (() => void) | undefined;
+  /** There is no stream, and why; again at each try. */
+  readonly onLost?: ((error: RpcError) => void) | undefined;
+  /** Resolves when what was learnt is in force in other processes too; asked before it is acknowledged. */
+  readonly inForce?: (() => Promise<void>) | undefined;
+  /** What is known from the last run, and where the next one finds what is learnt now. */
+  readonly saved: KeptView;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** In [0, 1); spreads reconnects. */
+  readonly random: () => number;
+}

@@ -1,0 +1,85 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { MonotonicClock } from '../../../common/clock.ts';
+import { createChannel, type ChannelSettings } from '../../../common/rpc/channel.ts';
+import { RpcError } from '../../../common/rpc/rpc-error.ts';
+import {
+  DiscoveryClient,
+  type SyncRequest,
+  type SyncResponse,
+} from '../../../proto/gen/hauberk/v1/discovery.ts';
+
+/** What one stream needs. */
+export interface SyncStreamSettings {
+  readonly channel: ChannelSettings;
+  readonly hello: SyncRequest;
+  /** Called for one message after the other, the next when it has resolved. */
+  readonly onResponse: (response: SyncResponse, stream: SyncStream) => Promise<void>;
+  /** The first message was handled. */
+  readonly onAnswered: (stream: SyncStream) => void;
+  /** The last call, once, unless `close` was called before. */
+  readonly onEnded: (stream: SyncStream, error: RpcError) => void;
+  readonly clock: MonotonicClock;
+}
+
+/** One connection with one Sync stream on it. */
+export interface SyncStream {
+  /** Resolves when it was handed to the socket, or cannot be any more. */
+  send(request: SyncRequest): Promise<void>;
+  /** Ends the stream and its connection. */
+  close(): void;
+}
+
+/** A control plane that takes the stream and then says nothing is as good as none. */
+const ANSWER_TIMEOUT_MS = 10_000;
+
+/** Opens a stream and says hello. Failures come by `onEnded`. */
+export function openSyncStream(settings: SyncStreamSettings): SyncStream {
+  const { clock, hello, onAnswered, onEnded, onResponse } = settings;
+  const channel = createChannel(settings.channel);
+  const call: ClientDuplexStream<SyncRequest, SyncResponse> = channel
+    .client(DiscoveryClient)
+    .sync();
+  let closed = false;
+  const answerTimer = clock.after(ANSWER_TIMEOUT_MS, () =>
+    end(new RpcError('timeout', 'the control plane took the Sync stream but did not answer')),
+  );
+
+  const stream: SyncStream = {
+    send: (request) =>
+      new Promise((resolve) => {
+        if (closed || call.destroyed) resolve();
+        else call.write(request, () => resolve());
+      }),
+    close() {
+      closed = true;
+      answerTimer.cancel();
+      call.cancel();
+      channel.close();
+    },
+  };
+
+  function end(error: RpcError): void {
+    if (closed) return;
+    stream.close();
+    onEnded(stream, error);
+  }
+
+  async function read(): Promise<void> {
+    let answered = false;
+    for await (const response of call as AsyncIterable<SyncResponse>) {
+      if (closed) return;
+      await onResponse(response, stream);
+      if (answered || closed) continue;
+      answered = true;
+      answerTimer.cancel();
+      onAnswered(stream);
+    }
+    end(new RpcError('unreachable', 'the control plane ended the Sync stream'));
+  }
+
+  // Without a listener of its own the cancellation of an ended stream would be an unhandled error.
+  call.on('error', () => {});
+  read().catch((error: unknown) => end(channel.explain(error)));
+  void stream.send(hello);
+  return stream;
+}

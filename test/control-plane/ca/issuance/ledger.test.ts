@@ -1,0 +1,266 @@
+/** The issuance log is sealed: whatever is done to it but to write at its end is found. */
+import { join } from 'node:path';
+import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { plusMs, systemClock, type EpochMs } from '../../../../common/clock.ts';
+import { spiffeId } from '../../../../common/pki/spiffe-id.ts';
+import { openIssuanceLedger } from '../../../../control-plane/ca/issuance/ledger.ts';
+import { recordIssuance, RETENTION_MS } from '../../../../control-plane/ca/issuance/log.ts';
+import { verifyChain } from '../../../../control-plane/ca/issuance/verify-chain.ts';
+import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
+import type { Operation, Store } from '../../../../control-plane/store/store.ts';
+import { createLogRecorder } from '../../../helpers/log-recorder.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
+import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+
+const WEB = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
+
+async function issue(store: Store, count: number, now: number): Promise<void> {
+  const nowMs = now as EpochMs;
+  const entries = Array.from({ length: count }, (_, at) => ({
+    serial: `${nowMs.toString(16)}${at.toString(16).padStart(4, '0')}`,
+    spiffeId: WEB.uri,
+    issuedMs: nowMs,
+    notAfterMs: plusMs(nowMs, 1000),
+    proof: 'renewal' as const,
+  }));
+  await Promise.all(entries.map((entry) => store.transact([], recordIssuance(entry, WEB))));
+}
+
+async function world() {
+  const directory = await temporaryDirectory();
+  const log = createLogRecorder();
+  const { logger } = log;
+  const path = join(directory.path, 'hauberk.db');
+  const store = await openSqliteStore({ path, clock: systemClock, logger });
+  const clock = createManualClock(1_000_000);
+  const openLedger = (renewAfterExpiryMs = 0) =>
+    openIssuanceLedger({ store, clock, logger, renewAfterExpiryMs });
+  const close = async (): Promise<void> => {
+    await store.close();
+    await directory[Symbol.asyncDispose]();
+  };
+  return { store, clock, log, openLedger, close };
+}
+
+test('what is written is sealed in its order, and stays so over a restart', async (t) => {
+  const { store, openLedger, close } = await world();
+  t.teardown(close);
+  await issue(store, 3, 1_000_000);
+  const ledger = await openLedger();
+  await issue(store, 120, 1_000_001);
+  const first = await ledger.verify();
+  t.deepEqual(first.findings, []);
+  t.is(first.entries, 123);
+  await ledger.close();
+  await issue(store, 2, 1_000_002);
+  const unsealed = await verifyChain(store);
+  t.is(unsealed.findings.length, 2, 'what is not sealed is not believed');
+
+  const again = await openLedger();
+  const second = await again.verify(first.head);
+  t.deepEqual([second.findings, second.entries], [[], 125]);
+  const wrong = await again.verify({ ...first.head, hash: '0'.repeat(64) });
+  t.regex(wrong.findings[0] ?? '', /not the one that was noted/);
+  await again.close();
+});
+
+const TAMPERING: Record<string, (keys: readonly string[], value: Buffer) => Operation[]> = {
+  'an entry was changed': ([key = ''], value) => [
+    { kind: 'put', key, value: Buffer.from(value.toString().replace('renewal', 'token')) },
+  ],
+  'an entry was taken out': ([key = '']) => [{ kind: 'delete', key }],
+  'an entry was added': ([key = ''], value) => [{ kind: 'put', key: `${key}0`, value }],
+  'two entries changed places': ([one = '', other = ''], value) => [
+    { kind: 'put', key: one, value: Buffer.from('{}') },
+    { kind: 'put', key: other, value },
+  ],
+  'the log was cut': () => [{ kind: 'delete-prefix', prefix: 'issued/' }],
+  'the chain was cut': () => [{ kind: 'delete', key: 'issued-chain/000000000001' }],
+  'the index was cut': () => [{ kind: 'delete-prefix', prefix: 'issued-to/shop/' }],
+};
+
+for (const [what, tamper] of Object.entries(TAMPERING)) {
+  test(`it is found that ${what}`, async (t) => {
+    const { store, openLedger, close } = await world();
+    t.teardown(close);
+    const ledger = await openLedger();
+    await issue(store, 60, 1_000_000);
+    t.deepEqual((await ledger.verify()).findings, []);
+    await ledger.close();
+    const { entries } = await store.range('issued/');
+    const value = entries[0]?.value ?? Buffer.alloc(0);
+    await store.transact(
+      [],
+      tamper(
+        entries.map(({ key }) => key),
+        value,
+      ),
+    );
+    const { findings } = await verifyChain(store);
+    t.true(findings.length > 0, what);
+  });
+}
+
+test('old entries are forgotten from the beginning, and the rest stays sealed', async (t) => {
+  const { store, clock, openLedger, close } = await world();
+  t.teardown(close);
+  const ledger = await openLedger();
+  await issue(store, 70, 1_000_000);
+  const early = await ledger.verify();
+  await clock.advance(RETENTION_MS);
+  await issue(store, 5, clock.epochMs());
+  const before = await ledger.verify();
+  await clock.advance(2000);
+  await ledger.prune(clock.epochMs());
+  const after = await ledger.verify(before.head);
+  t.deepEqual(after.findings, []);
+  t.is(after.entries, 5);
+  t.is((await store.range('issued-to/')).entries.length, 5);
+  const noted = await ledger.verify({ sequence: 0, hash: '0'.repeat(64) });
+  t.regex(noted.findings[0] ?? '', /older than the log/);
+  t.deepEqual((await ledger.verify(early.head)).findings, [], 'the base itself is remembered');
+  await ledger.close();
+});
+
+test('what may still be renewed after its end is not forgotten', async (t) => {
+  const { store, clock, openLedger, close } = await world();
+  t.teardown(close);
+  const ledger = await openLedger(3 * RETENTION_MS);
+  await issue(store, 1, 1_000_000);
+  await ledger.verify();
+  await clock.advance(3 * RETENTION_MS + 1000);
+  await ledger.prune(clock.epochMs());
+  t.is((await ledger.verify()).entries, 1);
+  await clock.advance(1);
+  await ledger.prune(clock.epochMs());
+  t.is((await ledger.verify()).entries, 0);
+  await ledger.close();
+});
+
+/** The newest link with all that it seals, as somebody does it who knows how the log is made. */
+async function cutEnd(store: Store): Promise<void> {
+  const [last] = (await store.range('issued-chain/', { limit: 1, order: 'descending' })).entries;
+  if (last === undefined) throw new Error('expected a link');
+  const { entries } = JSON.parse(last.value.toString()) as { entries: string[] };
+  const orders = entries.map((key) => key.slice('issued/'.length));
+  const operations = orders.flatMap((order): Operation[] => [
+    { kind: 'delete', key: `issued/${order}` },
+    { kind: 'delete', key: `issued-to/shop/web/${order}` },
+  ]);
+  await store.transact([], [...operations, { kind: 'delete', key: last.key }]);
+}
+
+async function cut(t: ExecutionContext) {
+  const rig = await world();
+  t.teardown(rig.close);
+  const ledger = await rig.openLedger();
+  for (const at of [1, 2, 3]) {
+    await issue(rig.store, 5, 1_000_000 + at);
+    await ledger.verify();
+  }
+  const { head } = await ledger.verify();
+  return { ...rig, ledger, head };
+}
+
+test('it is found that the newest entries and their link were taken out, by the one that runs', async (t) => {
+  const { store, ledger } = await cut(t);
+  await cutEnd(store);
+  t.deepEqual((await verifyChain(store)).findings, [], 'the chain alone does not tell');
+  const { findings } = await ledger.verify();
+  t.regex(findings.join(), /the newest links are missing: \d+ to \d+/);
+  await ledger.close();
+});
+
+test('it is found by the next one, and still after more was issued', async (t) => {
+  const { store, ledger, openLedger, log } = await cut(t);
+  await ledger.close();
+  await cutEnd(store);
+  const next = await openLedger();
+  t.is(log.of('issuance-log-damaged').length, 1);
+  await issue(store, 5, 1_000_009);
+  t.regex((await next.verify()).findings.join(), /at the start of .*the newest links are missing/);
+  await next.close();
+  const third = await openLedger();
+  t.is(log.of('issuance-log-damaged').length, 1, 'said once');
+  t.is((await third.verify()).findings.length, 1, 'and kept');
+  await third.close();
+});
+
+test('a record of the end that was made without the key is found, and so is none', async (t) => {
+  for (const what of ['forged', 'missing', 'begins-late'] as const) {
+    const { store, ledger } = await cut(t);
+    const entry = await store.get('issued-chain-head');
+    const record = JSON.parse(entry?.value.toString() ?? '') as Record<string, unknown>;
+    await cutEnd(store);
+    const { head } = await verifyChain(store);
+    const changed = what === 'forged' ? { ...record, head } : { ...record, base: head };
+    await store.transact(
+      [],
+      [
+        what === 'missing'
+          ? { kind: 'delete', key: 'issued-chain-head' }
+          : {
+              kind: 'put',
+              key: 'issued-chain-head',
+              value: Buffer.from(JSON.stringify(changed)),
+            },
+      ],
+    );
+    const { findings } = await ledger.verify();
+    t.regex(findings.join(), what === 'missing' ? /is missing/ : /was not written by this log/);
+    await ledger.close();
+  }
+});
+
+test('entries that were made to look forgotten are found', async (t) => {
+  const { store, ledger, openLedger } = await cut(t);
+  await ledger.close();
+  const { head } = await verifyChain(store);
+  await store.transact(
+    [],
+    [
+      { kind: 'delete-prefix', prefix: 'issued/' },
+      { kind: 'delete-prefix', prefix: 'issued-to/' },
+      { kind: 'delete-prefix', prefix: 'issued-chain/' },
+      { kind: 'put', key: 'issued-chain-base', value: Buffer.from(JSON.stringify(head)) },
+    ],
+  );
+  t.deepEqual((await verifyChain(store)).findings, []);
+  const next = await openLedger();
+  t.regex((await next.verify()).findings.join(), /the log begins after link \d+, and not after 0/);
+  await next.close();
+});
+
+test('not found without a noted end: the whole store as it was before', async (t) => {
+  const { store, ledger, openLedger, head } = await cut(t);
+  const before = await store.get('issued-chain-head');
+  if (before === undefined) return t.fail('expected a record');
+  await issue(store, 5, 1_000_007);
+  const { head: later } = await ledger.verify();
+  await ledger.close();
+  await cutEnd(store);
+  await store.transact([], [{ kind: 'put', key: 'issued-chain-head', value: before.value }]);
+  const next = await openLedger();
+  t.deepEqual((await next.verify(head)).findings, [], 'an older end is still there');
+  t.regex((await next.verify(later)).findings.join(), /not the one that was noted/);
+  await next.close();
+});
+
+test('a log of an old version gets its key, and says so', async (t) => {
+  const { store, ledger, openLedger, log } = await cut(t);
+  await ledger.close();
+  const key = await store.get('ca/log-key');
+  t.is(key?.value.length, 44);
+  await store.transact(
+    [],
+    [
+      { kind: 'delete', key: 'ca/log-key' },
+      { kind: 'delete', key: 'issued-chain-head' },
+    ],
+  );
+  const next = await openLedger();
+  t.deepEqual((await next.verify()).findings, []);
+  t.is(log.of('issuance-log-key-made').length, 1);
+  await next.close();
+});

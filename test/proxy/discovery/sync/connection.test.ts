@@ -1,0 +1,34 @@
+import test from 'ava';
+import { RpcError } from '../../../../common/rpc/rpc-error.ts';
+import { createSyncConnection } from '../../../../proxy/discovery/sync/connection.ts';
+import type { SyncStream } from '../../../../proxy/discovery/sync/stream.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
+
+test('a stream that cannot even be opened is tried again, and said to be lost', async (t) => {
+  const clock = createManualClock();
+  const stream: SyncStream = { send: () => Promise.resolve(), close: () => {} };
+  let opens = 0;
+  const lost: string[] = [];
+  const connection = createSyncConnection({
+    clock,
+    random: () => 0.5,
+    open() {
+      opens += 1;
+      if (opens === 2 || opens === 3) throw new Error('no descriptor is left');
+      return stream;
+    },
+    onLive: () => {},
+    onLost: ({ code, message }) => lost.push(`${code}: ${message}`),
+  });
+  t.teardown(() => connection.close());
+  connection.ended(stream, new RpcError('unreachable', 'nobody is there'));
+  await clock.advance(60_000);
+  t.is(opens, 4);
+  t.deepEqual(lost, [
+    'unreachable: nobody is there',
+    'internal: no descriptor is left',
+    'internal: no descriptor is left',
+  ]);
+  connection.answered(stream);
+  t.is(connection.stream, stream);
+});
