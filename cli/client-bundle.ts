@@ -44,7 +44,7 @@ export interface FederateRequest {
   readonly endpointId: string | undefined;
 }
 
-/** The part of the client that is about whom sidecars believe. */
+/** The part of the client that is about which roots sidecars trust. */
 export interface BundleClient {
   listBundle(): Promise<BundleInfo>;
   /** Roots in PEM. */

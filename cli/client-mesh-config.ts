@@ -32,7 +32,7 @@ export interface MeshConfigClient {
     document: string,
     options: { readonly baseVersion: number; readonly dryRun: boolean },
   ): Promise<MeshConfigOutcome>;
-  /** Goes back to a version, or to the one before the present one. */
+  /** Goes back to a version, or to the previous version. */
   rollbackMeshConfig(version: number | undefined): Promise<MeshConfigOutcome>;
   /** Newest first, without documents. */
   listMeshConfigs(): Promise<MeshConfigInfo[]>;

@@ -47,7 +47,8 @@ export function parseAdminCredential(pem: string, source: string): AdminCredenti
     const [leaf] = chain;
     if (leaf === undefined || roots.length === 0) throw new Error('certificates are missing');
     const privateKey = createPrivateKey(key);
-    if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key is another one');
+    if (!leaf.checkPrivateKey(privateKey))
+      throw new Error('the key does not match the certificate');
     return { privateKey, chain, roots, trustDomain: peerSpiffeId(leaf).trustDomain };
   } catch (cause) {
     throw new ConfigError('file-malformed', `${source} is not an admin credential of Hauberk`, {

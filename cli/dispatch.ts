@@ -42,7 +42,7 @@ function unknown(argv: readonly string[], commands: readonly Command[]): string 
 }
 
 const FIRST_STEPS = `First steps:
-  # a mesh on this machine, to look at
+  # a demo mesh on this machine
   npm run demo
 
   # a control plane, which keeps its state in ./hauberk-data
@@ -53,7 +53,7 @@ const FIRST_STEPS = `First steps:
   hauberk proxy --namespace shop --service web --token-file web.token \\
     --state-dir ./web-state --upstream 127.0.0.1:9000=api:8080 --expose 8080
 
-  # who is there
+  # list the sidecars
   hauberk status
 `;
 

@@ -13,7 +13,7 @@ const PROGRAMS: readonly Command[] = [
   },
   {
     words: 'restore',
-    purpose: 'make the data directory of a control plane from a backup',
+    purpose: 'restore the data directory of a control plane from a backup',
     group: 'Operate',
     run: async ({ argv, env }) => (await import('../control-plane/main.ts')).runRestore(argv, env),
   },
@@ -31,13 +31,13 @@ const PROGRAMS: readonly Command[] = [
   },
   {
     words: 'keeper',
-    purpose: 'bring back what shares the network of a container that was restarted',
+    purpose: 'restart the containers that share the network of a restarted one',
     group: 'Run',
     run: async ({ argv, env }) => (await import('../keeper/main.ts')).run(argv, env),
   },
   {
     words: 'gateway',
-    purpose: 'let connections from outside into the mesh',
+    purpose: 'accept connections from outside the mesh',
     group: 'Run',
     run: async ({ argv, env }) => (await import('../proxy/main.ts')).runGateway(argv, env),
   },

@@ -10,7 +10,7 @@ export const KEEPER_SETTINGS = {
     advanced: true,
   }),
   project: setting(text.optional(), {
-    description: 'the Compose project to keep; no other is touched',
+    description: 'the Compose project to watch; other projects are not changed',
     placeholder: 'NAME',
     defaultText: 'the one of its own container',
   }),

@@ -56,7 +56,7 @@ export async function connectEngine({ socketPath, signal: ended }: EngineOptions
     const response = await askEngine(socketPath, { method: 'GET', path: version + path, signal });
     const { success, data } = shape.safeParse(parsed(await readText(response)));
     if (success) return data;
-    const sentence = `the answer to GET ${path.split('?')[0]} is not what the engine's API says`;
+    const sentence = `the answer to GET ${path.split('?')[0]} does not match the API of the engine`;
     throw new KeeperError('engine-unknown', sentence);
   };
   const post = async (path: string): Promise<void> => {

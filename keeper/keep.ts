@@ -27,7 +27,7 @@ export async function keep({ connect, signal, ...options }: KeepOptions): Promis
     try {
       const engine = await connect();
       for await (const _change of engine.changes(project, signal)) {
-        if (failures > 0) logger.info({ event: 'engine-connected' }, 'the engine is back');
+        if (failures > 0) logger.info({ event: 'engine-connected' }, 'reconnected to the engine');
         failures = 0;
         void reconciler.reconcile(engine);
       }
@@ -36,7 +36,7 @@ export async function keep({ connect, signal, ...options }: KeepOptions): Promis
     }
     if (signal.aborted) return;
     failures += 1;
-    logger.warn({ event: 'engine-lost' }, `cannot see what happens to the containers: ${reason}`);
+    logger.warn({ event: 'engine-lost' }, `cannot follow the events of the containers: ${reason}`);
     await sleep(clock, fullJitterMs(failures, RECONNECT_BOUNDS, random), signal).catch(() => {});
   }
 }

@@ -15,21 +15,21 @@ import { KeeperError } from './keeper-error.ts';
 const SPEC: CommandSpec<typeof KEEPER_SETTINGS> = {
   name: 'hauberk keeper',
   summary:
-    'Keeps the containers of a Compose project in the network namespaces of their pods: when a pod ' +
-    'was started anew, or the engine, it restarts what shares its namespace.',
+    'Keeps the containers of a Compose project in the network namespaces of their pods: when a pod or the engine was restarted, it restarts the containers that share its namespace.',
   settings: KEEPER_SETTINGS,
   readsFile: true,
   hasLog: true,
   examples: [
     {
       line: 'hauberk inject compose.yaml --keeper --output compose.mesh.yaml',
-      purpose: 'a project with a keeper of its own, which is how it is meant to run',
+      purpose: 'a project with a keeper of its own (recommended)',
     },
-    { line: 'hauberk keeper --project shop', purpose: 'as a process of the host of the engine' },
+    {
+      line: 'hauberk keeper --project shop',
+      purpose: 'as a process on the host of the Docker engine',
+    },
   ],
-  notes: [
-    'Whoever has the socket of the engine can do everything on its host: see docs/inject.md.',
-  ],
+  notes: ['Access to the socket of the engine equals root access to its host: see docs/inject.md.'],
 };
 
 /** Runs a keeper until SIGTERM, SIGINT or SIGHUP; resolves with the exit code. */
@@ -51,7 +51,7 @@ async function runKeeper(
   const { asked: signal } = shutdown;
   const connect = (): Promise<Engine> => connectEngine({ socketPath: engineSocket, signal });
   const project = settings.project ?? (await ownProject(await connect()));
-  logger.info({ event: 'ready', project }, `keeping the containers of ${project}`);
+  logger.info({ event: 'ready', project }, `watching the containers of ${project}`);
   // While the engine is away there is no socket that would keep the process.
   const alive = setInterval(() => {}, FOR_EVER_MS);
   net.serving();
@@ -76,6 +76,6 @@ async function ownProject(engine: Engine): Promise<string> {
     throw error;
   });
   if (project !== undefined) return project;
-  const sentence = 'this is not in a container of a Compose project, so there is none to keep';
-  throw new KeeperError('no-project', sentence, { hint: 'name one with --project' });
+  const sentence = 'expected to run in a container of a Compose project, and this is none';
+  throw new KeeperError('no-project', sentence, { hint: 'name the project with --project' });
 }

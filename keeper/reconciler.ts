@@ -59,7 +59,7 @@ export function createReconciler({
     } catch (error) {
       logger.warn(
         { event: 'look-failed' },
-        `could not look after the containers: ${describeError(error)}`,
+        `could not check the containers: ${describeError(error)}`,
       );
       clock.after(RETRY_BOUNDS.baseMs, () => void reconcile(engine));
     } finally {
@@ -91,7 +91,7 @@ export function createReconciler({
       );
     } catch (error) {
       const isLast = count >= MAX_ATTEMPTS;
-      const next = isLast ? 'it is left alone until its pod starts again' : 'trying again';
+      const next = isLast ? 'the next try follows when its pod starts again' : 'trying again';
       logger[isLast ? 'error' : 'warn'](
         { event: 'repair-failed', ...fields, tries: count },
         `could not ${kind} ${container.name}: ${describeError(error)}; ${next}`,
@@ -111,6 +111,6 @@ export function createReconciler({
 }
 
 const REASONS: Readonly<Record<Repair['kind'], string>> = {
-  restart: 'which had been started anew',
-  start: 'which had not been up when the engine tried',
+  restart: 'which had been restarted',
+  start: 'which was not running when the engine tried',
 };

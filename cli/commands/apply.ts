@@ -25,20 +25,24 @@ const settings = {
     placeholder: 'FILE',
     letter: 'f',
   }),
-  dryRun: switchSetting({ description: 'check it and show what would change, change nothing' }),
+  dryRun: switchSetting({
+    description: 'check the file and show what would change, without applying it',
+  }),
   ...ADMIN_SETTINGS,
 };
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk apply',
   summary:
-    'Takes a configuration of the mesh into force: checks it, shows what changes, stores it under the next version, and waits until the connected sidecars have it.',
+    'Applies a configuration of the mesh: checks it, shows what changes, stores it as the next version, and waits until the connected sidecars use it.',
   settings,
   examples: [
-    { purpose: 'what would change', line: 'hauberk apply -f mesh.yaml --dry-run' },
-    { purpose: 'change it', line: 'hauberk apply -f mesh.yaml' },
+    { purpose: 'show what would change', line: 'hauberk apply -f mesh.yaml --dry-run' },
+    { purpose: 'apply the file', line: 'hauberk apply -f mesh.yaml' },
   ],
-  notes: ['docs/authorization.md says what may stand in the file; hauberk rollback goes back.'],
+  notes: [
+    'docs/authorization.md describes the file; hauberk rollback returns to an earlier version.',
+  ],
 };
 
 /** `hauberk apply -f FILE` */

@@ -86,7 +86,7 @@ export function authzExplain(context: CliContext): Promise<number> {
 }
 
 function placesText(count: number): string {
-  if (count === 0) return '; no sidecar that is known has this port';
+  if (count === 0) return '; no known sidecar exposes this port';
   return count === 1 ? ', at 1 sidecar' : `, at ${count} sidecars`;
 }
 
@@ -105,7 +105,7 @@ function verdictText(access: AccessExplanation): string {
     case 'refused':
       return `refused (${reasonOf(access)})`;
     case 'differs':
-      return 'not the same at each sidecar';
+      return 'differs between sidecars';
     case 'unknown':
       return 'unknown';
   }

@@ -15,7 +15,7 @@ import { neverSeen, seenIdentities } from './unseen-names.ts';
 
 const settings = {
   namespace: NAMESPACE,
-  force: switchSetting({ description: 'also for a service that the mesh has never seen' }),
+  force: switchSetting({ description: 'answer even for a service that the mesh has never seen' }),
   ...ADMIN_SETTINGS,
 };
 
@@ -25,7 +25,12 @@ const spec: CommandSpec<typeof settings> = {
     'Lists who may reach a port of a service, by the policy of the mesh that is in force and by --allow of its sidecars: the services that the control plane knows, and those that are named there.',
   settings,
   operands: [{ name: 'SERVICE[.NAMESPACE]:PORT', description: 'who is called' }],
-  examples: [{ purpose: 'a port of a service', line: 'hauberk authz who-can-reach api.shop:8080' }],
+  examples: [
+    {
+      purpose: 'who may reach a port of a service',
+      line: 'hauberk authz who-can-reach api.shop:8080',
+    },
+  ],
 };
 
 const HEADER = ['CALLER', 'KNOWN', 'WHY'];
@@ -33,7 +38,7 @@ const HEADER = ['CALLER', 'KNOWN', 'WHY'];
 /** What is to be said of those who are not in the list. */
 const REST = {
   allowed: 'every other workload of the mesh may too',
-  refused: 'nobody else may',
+  refused: 'no other caller may',
   differs: 'at some of its sidecars every other workload of the mesh may too',
   unknown: 'unless --allow of a sidecar says otherwise, every other workload of the mesh may too',
 } as const;
@@ -53,7 +58,7 @@ export function authzWhoCanReach(context: CliContext): Promise<number> {
     const destination = identityOf(typed, { trustDomain, namespace });
     const unseen = force ? undefined : neverSeen(destination, await seenIdentities(client));
     if (unseen !== undefined) {
-      const hint = `${unseen.hint ?? 'see `hauberk status`'}; --force asks all the same`;
+      const hint = `${unseen.hint ?? 'see `hauberk status`'}; --force answers anyway`;
       throw new ConfigError('value-malformed', unseen.sentence, { hint });
     }
     const workloads = await client.listWorkloads();

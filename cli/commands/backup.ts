@@ -18,12 +18,12 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk backup',
   summary:
-    'Writes everything that the control plane knows into one file, while it runs. It is encrypted when the keys of the mesh are.',
+    'Backs up the state of the control plane to one file while it runs. The file is encrypted if the keys of the mesh are.',
   settings,
-  operands: [{ name: 'file', description: 'the file to write; it must not be there yet' }],
+  operands: [{ name: 'file', description: 'the file to write; it must not exist yet' }],
   examples: [
     {
-      purpose: 'every night',
+      purpose: 'a backup for every night',
       line: 'hauberk backup /backup/hauberk-$(date +%F) --data-dir /var/lib/hauberk',
     },
   ],

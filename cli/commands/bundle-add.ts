@@ -21,16 +21,16 @@ const settings = {
   }),
   trustDomain: setting(trustDomain.optional(), {
     description:
-      "another trust domain, whose workloads are believed by these roots alone; the mesh's own without it",
+      "another trust domain, to which these roots are limited; by default the mesh's own",
     placeholder: 'NAME',
   }),
   url: setting(text.optional(), {
-    description: 'its SPIFFE bundle endpoint, which is asked again and again',
+    description: 'its SPIFFE bundle endpoint, which the control plane polls',
     placeholder: 'URL',
   }),
   endpointId: setting(text.optional(), {
     description:
-      'the SPIFFE ID of that endpoint, when it is verified by the bundle and not by public authorities',
+      'the SPIFFE ID of that endpoint, if the bundle verifies it instead of public authorities',
     placeholder: 'ID',
   }),
   ...ADMIN_SETTINGS,
@@ -39,18 +39,16 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk bundle add',
   summary:
-    'Lets peers of the mesh lead to another root as well, for workloads that have certificates from elsewhere; or federates the mesh with another trust domain. Every sidecar is told at once.',
+    'Adds a root to the trust bundle, for workloads whose certificates come from another authority, or federates the mesh with another trust domain. Every sidecar receives the change at once.',
   settings,
   examples: [
-    { purpose: 'an old fleet joins the mesh', line: 'hauberk bundle add --file old-root.pem' },
+    { purpose: 'trust an existing authority', line: 'hauberk bundle add --file old-root.pem' },
     {
-      purpose: 'workloads of a partner may be named in rules',
+      purpose: 'let rules name workloads of a partner',
       line: 'hauberk bundle add --trust-domain partner.example --url https://bundle.partner.example/',
     },
   ],
-  notes: [
-    'Whatever such a root signs with an identity of its trust domain is believed: docs/trust-bundle.md.',
-  ],
+  notes: ['An added root can issue any identity of its trust domain: see docs/trust-bundle.md.'],
 };
 
 /** `hauberk bundle add` */

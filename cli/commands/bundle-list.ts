@@ -8,9 +8,9 @@ import { bundleDocument, bundleReport, federationComplaints } from './bundle-rep
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk bundle list',
   summary:
-    'Lists the roots that sidecars believe: those of the mesh itself, what was added to them, and those of other trust domains.',
+    'Lists the roots that sidecars trust: those of the mesh itself, added roots, and those of other trust domains.',
   settings: ADMIN_SETTINGS,
-  examples: [{ purpose: 'whom sidecars believe', line: 'hauberk bundle list' }],
+  examples: [{ purpose: 'list the trusted roots', line: 'hauberk bundle list' }],
 };
 
 /** `hauberk bundle list` */

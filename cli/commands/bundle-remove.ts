@@ -10,11 +10,11 @@ import { bundleDocument, bundleReport } from './bundle-report.ts';
 
 const settings = {
   root: setting(text.optional(), {
-    description: 'an added root: its digest as `hauberk bundle list` shows it, or the beginning',
+    description: 'an added root: its digest from `hauberk bundle list`, or the first characters',
     placeholder: 'DIGEST',
   }),
   trustDomain: setting(trustDomain.optional(), {
-    description: 'another trust domain, which is not believed any more at all',
+    description: 'another trust domain, to end the federation with it',
     placeholder: 'NAME',
   }),
   ...ADMIN_SETTINGS,
@@ -23,12 +23,12 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk bundle remove',
   summary:
-    'Removes a root that was added, or ends the federation with another trust domain. Every sidecar is told at once, and ends the tunnels whose peer leads to nothing better.',
+    'Removes an added root from the trust bundle, or ends the federation with another trust domain. Every sidecar receives the change at once and closes tunnels to peers that no remaining root verifies.',
   settings,
   examples: [
-    { purpose: 'the old fleet is gone', line: 'hauberk bundle remove --root 4b31lnaz3gl7' },
+    { purpose: 'no longer trust an added root', line: 'hauberk bundle remove --root 4b31lnaz3gl7' },
     {
-      purpose: 'no more of the partner',
+      purpose: 'end the federation with a partner',
       line: 'hauberk bundle remove --trust-domain partner.example',
     },
   ],

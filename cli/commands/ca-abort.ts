@@ -9,9 +9,9 @@ import { authorityReport } from './ca-report.ts';
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk ca abort',
   summary:
-    'Aborts a rotation of the root: at once while sidecars are told to trust the new root, and later by going back to the root before, as carefully as away from it. When the former root was dropped, there is nothing left to abort.',
+    'Aborts a rotation of the root: at once while sidecars are still learning the new root, later by rotating back to the previous root step by step. Once the previous root is removed, the rotation is complete and cannot be aborted.',
   settings: ADMIN_SETTINGS,
-  examples: [{ purpose: 'back to the root before', line: 'hauberk ca abort' }],
+  examples: [{ purpose: 'return to the previous root', line: 'hauberk ca abort' }],
 };
 
 /** `hauberk ca abort` */

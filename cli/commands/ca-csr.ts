@@ -8,17 +8,23 @@ import { runAdminCommand } from './admin-command.ts';
 const settings = {
   ...ADMIN_SETTINGS,
   newKey: switchSetting({
-    description: 'make another key; a certificate for the former request cannot be installed then',
+    description:
+      'make a new key; a certificate for the previous request can then no longer be installed',
   }),
 };
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk ca csr',
   summary:
-    'Prints the request (PKCS#10, PEM) for an issuer below a root whose key is kept offline. The key is made in the control plane, and stays there; until a certificate for it is installed, the request is for the same key each time.',
+    'Prints the certificate request (PKCS#10, PEM) for an issuer below a root whose key is kept offline. The control plane makes the key and keeps it; until a certificate for it is installed, each request is for the same key.',
   settings,
-  examples: [{ purpose: 'to be carried to the root', line: 'hauberk ca csr > issuer.csr' }],
-  notes: ['What was signed is taken into use by hauberk ca install: docs/upstream-authority.md.'],
+  examples: [
+    {
+      purpose: 'make the request that the offline root signs',
+      line: 'hauberk ca csr > issuer.csr',
+    },
+  ],
+  notes: ['hauberk ca install installs the signed certificate: see docs/upstream-authority.md.'],
 };
 
 /** `hauberk ca csr` */

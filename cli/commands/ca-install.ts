@@ -11,24 +11,24 @@ import { readOperatorFile } from './operator-file.ts';
 const settings = {
   ...ADMIN_SETTINGS,
   newRoot: switchSetting({
-    description: 'the issuer may be below another root than the mesh, which is rotated to it then',
+    description: 'accept an issuer below another root, and rotate the mesh to that root',
   }),
 };
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk ca install',
   summary:
-    'Takes an issuer into use that was signed for the request of hauberk ca csr, after everything about it was checked. Whatever is refused changes nothing.',
+    'Checks and installs an issuer that was signed for the request of hauberk ca csr. A refused issuer changes nothing.',
   settings,
   operands: [
     {
       name: 'file',
-      description: 'PEM: the issuer first, then what leads to the root, the root last',
+      description: 'chain in PEM: the issuer first, the root last',
     },
   ],
   examples: [
-    { purpose: 'below the root of the mesh', line: 'hauberk ca install issuer.pem' },
-    { purpose: 'below another one', line: 'hauberk ca install issuer.pem --new-root' },
+    { purpose: 'an issuer below the root of the mesh', line: 'hauberk ca install issuer.pem' },
+    { purpose: 'an issuer below another root', line: 'hauberk ca install issuer.pem --new-root' },
   ],
 };
 

@@ -18,7 +18,7 @@ const lockSettings = { dataDir };
 const unlockSettings = {
   dataDir,
   unlockKeyFile: setting(filePath.optional(), {
-    description: 'the key file; without it, and without the variable, the passphrase is asked for',
+    description: 'the key file; without it and the variable, the command ask for the passphrase',
     placeholder: 'FILE',
   }),
   unlockPassphrase: secretSetting(text.optional(), { description: 'the passphrase' }),
@@ -27,8 +27,7 @@ const unlockSettings = {
 const rekeySettings = {
   dataDir,
   newKeyFile: setting(filePath.optional(), {
-    description:
-      'the new key file; without it, and without the variable, a passphrase is asked for',
+    description: 'the new key file; without it and the variable, the command asks for a passphrase',
     placeholder: 'FILE',
   }),
   newPassphrase: secretSetting(text.optional(), { description: 'the new passphrase' }),
@@ -37,28 +36,28 @@ const rekeySettings = {
 const lockSpec: CommandSpec<typeof lockSettings> = {
   name: 'hauberk ca lock',
   summary:
-    'Makes the control plane forget how to open the private keys of the mesh: it issues nothing until they are unlocked. Sidecars go on with the certificates that they have.',
+    'Locks the private keys of the mesh: the control plane issues nothing until they are unlocked. Sidecars continue with the certificates that they have.',
   settings: lockSettings,
 };
 
 const unlockSpec: CommandSpec<typeof unlockSettings> = {
   name: 'hauberk ca unlock',
   summary:
-    'Unlocks the private keys of the mesh in a control plane that was started or locked without.',
+    'Unlocks the private keys of the mesh in a control plane that was locked, or that was started without the passphrase or key file.',
   settings: unlockSettings,
   examples: [
-    { purpose: 'asks for the passphrase', line: 'hauberk ca unlock --data-dir /var/lib/hauberk' },
+    { purpose: 'ask for the passphrase', line: 'hauberk ca unlock --data-dir /var/lib/hauberk' },
   ],
 };
 
 const rekeySpec: CommandSpec<typeof rekeySettings> = {
   name: 'hauberk ca rekey',
   summary:
-    'Encrypts the private keys of the mesh anew, for another passphrase or key file; also when they were not encrypted.',
+    'Encrypts the private keys of the mesh with another passphrase or key file, or for the first time.',
   settings: rekeySettings,
   examples: [
     {
-      purpose: 'to a key file that is kept elsewhere',
+      purpose: 'use a key file that is kept elsewhere',
       line: 'hauberk ca rekey --data-dir /var/lib/hauberk --new-key-file /etc/hauberk.key',
     },
   ],

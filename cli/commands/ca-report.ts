@@ -5,7 +5,7 @@ import { formatTable } from '../output/table.ts';
 /** Root, issuer, and how far a rotation is, for people. */
 export function authorityReport(authority: AuthorityInfo, nowMs: number): string {
   const { rootDigest, rootNotAfterMs, rootKeyHere, issuerNotAfterMs, rotation } = authority;
-  const keyPlace = rootKeyHere ? '' : ', its key is kept somewhere else';
+  const keyPlace = rootKeyHere ? '' : ', its key is kept elsewhere';
   return [
     `root    ${rootDigest}, expires ${formatMoment(rootNotAfterMs, nowMs)}${keyPlace}\n`,
     `issuer  expires ${formatMoment(issuerNotAfterMs, nowMs)}\n`,
@@ -20,10 +20,10 @@ export function rotationReport(rotation: RotationInfo, nowMs: number): string {
   const { done, total, blockers, awayTotal, deadlineMs } = rotation;
   const lines = [`${phaseOf(rotation)}: ${done} of ${total} ${WAITED_FOR[rotation.phase] ?? ''}\n`];
   if (deadlineMs !== undefined) {
-    lines.push(`waits no longer than until ${formatMoment(deadlineMs, nowMs)}\n`);
+    lines.push(`deadline: ${formatMoment(deadlineMs, nowMs)}\n`);
   }
   if (awayTotal > 0) {
-    lines.push(`${awayTotal} away: they come back by themselves, and hold nothing up\n`);
+    lines.push(`${awayTotal} disconnected: they catch up when they reconnect, and delay nothing\n`);
   }
   if (blockers.length > 0) {
     lines.push(
@@ -51,11 +51,11 @@ export function rotationDigest({ phase, done, total, blockers, awayTotal }: Rota
 
 const WAITED_FOR: Readonly<Record<string, string>> = {
   prepared: 'sidecars trust both roots',
-  signing: 'certificates in use lead to the new root',
+  signing: 'certificates in use chain to the new root',
 };
 
 function phaseOf({ phase, returning }: RotationInfo): string {
-  if (returning) return 'going back to the root before';
+  if (returning) return 'rotating back to the previous root';
   return phase === 'prepared' ? 'phase 1 of 2, prepared' : 'phase 2 of 2, signing';
 }
 

@@ -17,26 +17,28 @@ const MIN_GRACE_SECONDS = 15;
 
 const settings = {
   compromised: switchSetting({
-    description: 'the key of the root is in the wrong hands: void join tokens, and wait for nobody',
+    description:
+      'the key of the root is compromised: invalidate join tokens, and wait no longer than --grace',
   }),
   grace: setting(durationSeconds({ min: MIN_GRACE_SECONDS, max: WEEK_SECONDS }).optional(), {
-    description: 'with --compromised: how long sidecars may take before they are left behind (60s)',
+    description:
+      'with --compromised: how long to wait for sidecars that do not have the new root yet (60s)',
     placeholder: 'TIME',
     advanced: true,
   }),
-  detach: switchSetting({ description: 'start it, and do not wait until it is over' }),
+  detach: switchSetting({ description: 'start the rotation, and do not wait for its end' }),
   ...ADMIN_SETTINGS,
 };
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk ca rotate',
   summary:
-    'Puts a new root in the place of the present one, without downtime: every sidecar is told to trust both, then certificates are issued below the new one, and when no certificate in use leads to the former one it is dropped. Shows how far it is until it is over; that can be left with Ctrl+C and taken up again with the same command.',
+    'Replaces the root without downtime: every sidecar first trusts both roots, then certificates are issued below the new one, and when no certificate in use chains to the previous root, that root is removed. Shows the progress until the rotation is complete; Ctrl+C only stops watching, and the same command resumes it.',
   settings,
   examples: [
-    { purpose: 'a routine rotation; join tokens stay good', line: 'hauberk ca rotate' },
+    { purpose: 'a routine rotation; join tokens stay valid', line: 'hauberk ca rotate' },
     {
-      purpose: 'tonight, because the key was stolen',
+      purpose: 'an emergency rotation, because the key was stolen',
       line: 'hauberk ca rotate --compromised --grace 2m',
     },
   ],
@@ -49,7 +51,8 @@ export function caRotate(context: CliContext): Promise<number> {
   return runCommand(spec, context, async (given) => {
     const { compromised, grace, detach, json } = given;
     if (grace !== undefined && !compromised) {
-      const sentence = '--grace is for --compromised only: a routine rotation waits for everybody';
+      const sentence =
+        '--grace is for --compromised only: a routine rotation waits for every sidecar';
       throw new ConfigError('setting-invalid', sentence, {
         hint: 'leave one out, or add the other',
       });

@@ -9,7 +9,7 @@ import { authorityReport } from './ca-report.ts';
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk ca status',
   summary:
-    'Shows root and issuer, when they expire, and how far a rotation of the root is: how many of how many, and the names of those that it waits for.',
+    'Shows root and issuer, when they expire, and the progress of a rotation of the root: how many sidecars of how many, and the names of those that it waits for.',
   settings: ADMIN_SETTINGS,
   examples: [{ purpose: 'root, issuer, rotation', line: 'hauberk ca status' }],
 };

@@ -16,7 +16,7 @@ const logHead: ValueType<LogHead> = valueType('SEQUENCE:HASH', (raw) => {
 
 const settings = {
   head: setting(logHead.optional(), {
-    description: 'where the chain ended when it was verified before; it must still be in it',
+    description: 'the end of the chain at an earlier verification; the chain must still contain it',
     placeholder: 'SEQUENCE:HASH',
   }),
   ...ADMIN_SETTINGS,
@@ -25,9 +25,9 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk certs verify',
   summary:
-    'Checks that nothing in the issuance log was changed, added or taken out. Note where it ends, elsewhere: then nobody can make another log with the same end.',
+    'Checks that no entry of the issuance log was changed, added or removed. Record its end in another place: with --head, the command then also detects a log that was rewritten as a whole.',
   settings,
-  notes: ['Exit code 1 when something is wrong.'],
+  notes: ['Exit code 1 when the check fails.'],
 };
 
 /** `hauberk certs verify` */
@@ -40,7 +40,7 @@ export function certsVerify(context: CliContext): Promise<number> {
       const end = `${head.sequence}:${head.hash}`;
       if (json) context.stdout.write(formatJson({ entries, links, head: end, findings }));
       else if (findings.length === 0) {
-        context.stdout.write(`${entries} entries are as they were written; it ends at ${end}\n`);
+        context.stdout.write(`${entries} entries are unchanged; the log ends at ${end}\n`);
       } else {
         for (const finding of findings) context.stdout.write(`${finding}\n`);
       }

@@ -28,7 +28,7 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk certs',
   summary:
-    'Shows the issuance log: every certificate that the control plane has signed, for whom, until when, and on which proof.',
+    'Shows the issuance log: every certificate that the control plane has signed, with its identity, its expiry, and the proof that it was issued for.',
   settings,
   examples: [
     {

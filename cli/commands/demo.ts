@@ -36,7 +36,7 @@ export async function demo(context: CliContext): Promise<number> {
   return await runCommand(spec, context, async ({ once, json }) => {
     using interrupt = listenForInterrupt();
     const screen = !json && stdout instanceof WriteStream ? stdout : undefined;
-    if (!json && screen === undefined) stdout.write('A mesh is at work; this takes a moment.\n');
+    if (!json && screen === undefined) stdout.write('A mesh is running; this takes a moment.\n');
     const { signal } = interrupt;
     const report = await runDemo({ once, screen, clock, signal, env: nodeEnvironment(env) });
     stdout.write(json ? formatJson(report) : summary(report));

@@ -25,15 +25,15 @@ const settings = {
     defaultText: 'hauberk',
   }),
   output: setting(filePath.optional(), {
-    description: 'where to write; nothing is written there when anything is wrong',
+    description: 'where to write; an error leaves the file as it was',
     placeholder: 'FILE',
     defaultText: 'standard output',
   }),
   keeper: switchSetting({
-    description: 'add a keeper, which has the socket of the engine (docs/inject.md)',
+    description: 'add a keeper, which gets the socket of the Docker engine (docs/inject.md)',
   }),
   check: switchSetting({
-    description: 'write nothing, but tell what would become of each service',
+    description: 'write nothing; show what would happen to each service',
   }),
   json: switchSetting({ description: 'with --check: print JSON (docs/json-output.md)' }),
 };
@@ -41,19 +41,22 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk inject',
   summary:
-    'Puts the services of a Compose project into the mesh: reads a Compose file and writes one in which each service has a sidecar, and all that they send each other is encrypted. The applications stay as they are.',
+    'Adds the services of a Compose project to the mesh: reads a Compose file and writes one in which each service has a sidecar, and TCP between the services is encrypted. The applications do not change.',
   settings,
   operands: [{ name: 'FILE', description: 'the Compose file' }],
   examples: [
     {
-      purpose: 'mesh a project and start it',
+      purpose: 'add a project to the mesh and start it',
       line: 'hauberk inject compose.yaml --output compose.mesh.yaml && docker compose -f compose.mesh.yaml up',
     },
-    { purpose: 'what would become of each service', line: 'hauberk inject compose.yaml --check' },
+    {
+      purpose: 'show what would happen to each service',
+      line: 'hauberk inject compose.yaml --check',
+    },
   ],
   notes: [
-    'x-hauberk on a service says what differs, as in "x-hauberk: {inject: false}": see docs/inject.md.',
-    'A file that was written by this command comes back unchanged.',
+    'x-hauberk on a service sets what differs, as in "x-hauberk: {inject: false}": see docs/inject.md.',
+    'A file that this command wrote is returned unchanged.',
   ],
 };
 

@@ -9,10 +9,10 @@ import { parseIdentity } from './revocation-target.ts';
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk readmit',
   summary:
-    'Lets a revoked identity have certificates again. Those that it had stay revoked: its sidecars need a join token.',
+    'Allows a revoked identity to get certificates again. Its earlier certificates stay revoked, so its sidecars need a join token.',
   settings: ADMIN_SETTINGS,
   operands: [{ name: 'identity', description: 'NAMESPACE/SERVICE' }],
-  examples: [{ purpose: 'after the host was set up anew', line: 'hauberk readmit shop/web' }],
+  examples: [{ purpose: 'after the host was reinstalled', line: 'hauberk readmit shop/web' }],
 };
 
 /** `hauberk readmit` */

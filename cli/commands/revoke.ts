@@ -8,27 +8,27 @@ import { revocationDocument } from './revocation-document.ts';
 import { parseRevocationTarget } from './revocation-target.ts';
 
 const settings = {
-  force: switchSetting({ description: 'also an identity that the mesh has never seen' }),
+  force: switchSetting({ description: 'revoke even an identity that the mesh has never seen' }),
   ...ADMIN_SETTINGS,
 };
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk revoke',
   summary:
-    'Throws somebody out of the mesh at once: no renewal, no new connection, and the live ones end, at every sidecar.',
+    'Revokes an identity or a certificate at once: no renewal, no new connection, and every sidecar closes the open ones.',
   settings,
   operands: [
     {
       name: 'target',
       description:
         'NAMESPACE/SERVICE: every certificate of it, until it is readmitted; or a serial from ' +
-        '`hauberk certs`: that certificate, and whatever was renewed with it',
+        '`hauberk certs`: that certificate and its renewals',
     },
   ],
   examples: [
-    { purpose: 'a service that was broken into', line: 'hauberk revoke shop/web' },
+    { purpose: 'a compromised service', line: 'hauberk revoke shop/web' },
     {
-      purpose: 'one host of it, whose key was stolen',
+      purpose: 'the certificate of one host, whose key was stolen',
       line: 'hauberk revoke 4d1f6b0ac2e95f83d0a7b1c65e9f2a3841c07d5e',
     },
   ],
@@ -47,6 +47,6 @@ export function revoke(context: CliContext): Promise<number> {
       return `${count} of ${namespace}/${service} revoked\n`;
     }
     const name = `${target.namespace}/${target.service}`;
-    return `${name} is revoked; let it in again with: hauberk readmit ${name}\n`;
+    return `${name} is revoked; readmit it with: hauberk readmit ${name}\n`;
   });
 }

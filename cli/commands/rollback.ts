@@ -18,20 +18,20 @@ const settings = {
   to: setting(integer({ min: 0, max: 1e9 }).optional(), {
     description: 'the version to go back to; 0 is a mesh without configuration',
     placeholder: 'VERSION',
-    defaultText: 'the one before the present one',
+    defaultText: 'the previous version',
   }),
-  list: switchSetting({ description: 'change nothing, but list the versions' }),
+  list: switchSetting({ description: 'list the versions and change nothing' }),
   ...ADMIN_SETTINGS,
 };
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk rollback',
   summary:
-    'Takes an earlier version of the configuration of the mesh into force again. It becomes the next version, so that the way forward is a rollback too.',
+    'Applies an earlier version of the configuration of the mesh again. It becomes the next version, so that a rollback can itself be rolled back.',
   settings,
   examples: [
-    { purpose: 'back to the version before', line: 'hauberk rollback' },
-    { purpose: 'which versions there are', line: 'hauberk rollback --list' },
+    { purpose: 'return to the previous version', line: 'hauberk rollback' },
+    { purpose: 'list the versions', line: 'hauberk rollback --list' },
   ],
 };
 

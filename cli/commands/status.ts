@@ -12,7 +12,7 @@ import { runAdminCommand } from './admin-command.ts';
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk status',
   summary:
-    'Lists the sidecars that the control plane knows: who they are, where, whether they are connected, the certificate each holds and the time it has left, what they carry, what passes them in plaintext, and what stands in the way to servers outside.',
+    'Lists the sidecars that the control plane knows: identity, address, whether they are connected, certificate and the time it has left, connections carried, connections in plaintext, and failures of connections to servers outside.',
   settings: ADMIN_SETTINGS,
   examples: [
     { purpose: 'the whole mesh', line: 'hauberk status' },
@@ -154,7 +154,7 @@ const MISSING_HEADER = ['SERVICE', 'NAMESPACE', 'UPSTREAM', 'CONDITION'];
 /** The upstreams that nobody serves: of services that are still to come, or typing errors; empty when there are none. */
 function missingTable(sidecars: readonly WorkloadInfo[]): string {
   const rows = sidecars.flatMap(({ service, namespace, missingUpstreams }) =>
-    missingUpstreams.map((upstream) => [service, namespace, upstream, 'nobody exposes it']),
+    missingUpstreams.map((upstream) => [service, namespace, upstream, 'no sidecar exposes it']),
   );
   return rows.length === 0 ? '' : `\n${formatTable(MISSING_HEADER, rows)}`;
 }

@@ -12,11 +12,11 @@ const YEAR_SECONDS = 365 * 86_400;
 
 const settings = {
   namespace: setting(label, {
-    description: 'namespace that the token is good for',
+    description: 'namespace that the token is valid for',
     placeholder: 'NAME',
   }),
   service: setting(label.optional(), {
-    description: 'the one service that it is good for; any of the namespace when left out',
+    description: 'the only service that it is valid for; by default any of the namespace',
     placeholder: 'NAME',
   }),
   ttl: setting(durationSeconds({ min: 1, max: YEAR_SECONDS }).default(3_600), {
@@ -34,7 +34,7 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk token create',
   summary:
-    'Makes a join token, with which a sidecar gets its first certificate. The token is printed once and alone, so that it can go into a file; only a hash of it is kept.',
+    'Makes a join token, with which a sidecar gets its first certificate. The token is printed once, and nothing else, so that the output can go into a file; the control plane keeps only its hash.',
   settings,
   examples: [
     {
@@ -42,7 +42,7 @@ const spec: CommandSpec<typeof settings> = {
       line: 'hauberk token create --namespace shop --service web > web.token',
     },
     {
-      purpose: 'a token for all sidecars of a Compose project, good for a day',
+      purpose: 'a token for all sidecars of a Compose project, valid for a day',
       line: 'hauberk token create --namespace shop --ttl 1d --uses 0 > shop.token',
     },
   ],

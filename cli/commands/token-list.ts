@@ -9,9 +9,10 @@ import { tokenDocument, tokenState } from './token-document.ts';
 
 const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
   name: 'hauberk token list',
-  summary: 'Lists the join tokens, by their ids: the tokens themselves are not kept.',
+  summary:
+    'Lists the join tokens by their ids: the control plane does not keep the tokens themselves.',
   settings: ADMIN_SETTINGS,
-  examples: [{ purpose: 'what is still good', line: 'hauberk token list | grep active' }],
+  examples: [{ purpose: 'tokens that are still valid', line: 'hauberk token list | grep active' }],
 };
 
 const HEADER = ['ID', 'NAMESPACE', 'SERVICE', 'STATE', 'USES', 'CREATED', 'EXPIRES'];

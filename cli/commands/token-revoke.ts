@@ -8,7 +8,7 @@ import { tokenDocument } from './token-document.ts';
 
 const settings = {
   withCertificates: switchSetting({
-    description: 'also revoke every certificate that the token led to, renewals included',
+    description: 'also revoke every certificate that was issued for the token, renewals included',
   }),
   ...ADMIN_SETTINGS,
 };
@@ -16,13 +16,13 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk token revoke',
   summary:
-    'Takes a join token out of use at once. Sidecars that have joined with it keep their certificates, unless those are revoked with it.',
+    'Revokes a join token at once. Sidecars that joined with it keep their certificates, unless --with-certificates revokes those too.',
   settings,
-  operands: [{ name: 'id', description: 'the id that `hauberk token list` shows' }],
+  operands: [{ name: 'id', description: 'the id from `hauberk token list`' }],
   examples: [
-    { purpose: 'a token that got into the wrong hands', line: 'hauberk token revoke 3k9x' },
+    { purpose: 'a token that was leaked', line: 'hauberk token revoke 3k9x' },
     {
-      purpose: 'and whoever has joined with it is thrown out, too',
+      purpose: 'and the certificates of all sidecars that joined with it',
       line: 'hauberk token revoke 3k9x --with-certificates',
     },
   ],

@@ -58,7 +58,7 @@ const settings = {
   }),
   admin: setting(filePath.optional(), {
     description:
-      'the admin credential, which a sidecar must refuse; with --project it is found by itself',
+      'the admin credential, which a sidecar must refuse; with --project the command finds it',
     placeholder: 'FILE',
   }),
   json: switchSetting({ description: 'print JSON (docs/json-output.md) instead of text' }),
@@ -71,7 +71,7 @@ const SPEC: CommandSpec<typeof settings> = {
   summary:
     'Proves that two services are encrypted on the wire: sends random texts both ways between them in ' +
     'plaintext, as applications do, while tcpdump captures what leaves. The texts must arrive, and ' +
-    'must never be readable in between. Clients that do not belong there must be refused. Needs ' +
+    'must never be readable in between. Clients without a valid identity must be refused. Needs ' +
     'root and tcpdump, on the host of the services.',
   settings,
   examples: [
@@ -91,7 +91,7 @@ const SPEC: CommandSpec<typeof settings> = {
   notes: [
     'PLACE is a network namespace: netns:NAME as in `ip netns`, pid:PID, container:NAME, with ' +
       '--project the name of a service, or host for the one that this command is in.',
-    'Exit code 0: it is proven. 1: it is not, or could not be tried. 2: the command line does not fit.',
+    'Exit code 0: proven. 1: not proven, or the test could not run. 2: wrong usage.',
   ],
 };
 
@@ -135,7 +135,7 @@ function checkDestination({ to, through, peer }: VerifySettings) {
     throw new ConfigError('setting-missing', 'expected one of --to and --through');
   }
   if (peer === undefined) {
-    throw new ConfigError('setting-missing', 'with --through, the peer has to be named', {
+    throw new ConfigError('setting-missing', '--through needs --peer', {
       hint: 'add --peer ADDRESS with the address that hauberk status shows for it',
     });
   }

@@ -76,7 +76,7 @@ function check(project: Project): readonly ComposeError[] {
 
 function nothingToMesh(file: ComposeFile): ComposeError {
   const services = fieldsOf(file.document, file.root).get('services');
-  const sentence = 'there is no service to put into the mesh';
+  const sentence = 'the file has no service to add to the mesh';
   return new ComposeError('not-compose', sentence, { place: file.placeOf(services?.keyNode) });
 }
 

@@ -115,7 +115,7 @@ function checkOtherFile(
   const path = base.file ?? from.path;
   const away = 'or flatten the project first: docker compose config --no-interpolate';
   if (hasVariable(path) || depth > MAX_CHAIN) {
-    throw fail(`the file that it extends cannot be told: ${path}`, `write its path, ${away}`);
+    throw fail(`the file that it extends cannot be determined: ${path}`, `write its path, ${away}`);
   }
   let text: string;
   try {

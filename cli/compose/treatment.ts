@@ -17,7 +17,7 @@ export type Treatment =
 /** Decides what becomes of a service. */
 export function treat(project: Project, service: Service): Treatment {
   const { annotations, networkMode, name } = service;
-  if (annotations.inject === false) return leftOut('x-hauberk says so');
+  if (annotations.inject === false) return leftOut('excluded by x-hauberk');
   if (service.keys.has('provider')) return leftOut('its provider runs it, not Docker');
   if (service.replicas === 0) return leftOut('it has 0 replicas');
   if (networkMode === undefined) {

@@ -37,9 +37,13 @@ export function choosePath({ from, to, networkInterface }: PathQuestion): WirePa
   const [address] = others;
   if (address !== undefined && networkInterface !== undefined) return { address, networkInterface };
   if (address === undefined) {
-    throw new VerifyError('place-unknown', 'source and destination have no wire between them', {
-      hint: 'choose two places with network namespaces of their own, or two hosts',
-    });
+    throw new VerifyError(
+      'place-unknown',
+      'source and destination are in one network namespace, with no wire between them',
+      {
+        hint: 'choose two places with network namespaces of their own, or two hosts',
+      },
+    );
   }
   throw new VerifyError(
     'place-unknown',

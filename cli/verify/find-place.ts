@@ -28,7 +28,7 @@ export async function findPlace(place: Place, project: string | undefined): Prom
       if (project === undefined) {
         throw new ConfigError(
           'setting-missing',
-          `${name} is the name of a service, of no project`,
+          `${name} is the name of a service, and no project is given`,
           {
             hint: `add --project NAME, or write netns:${name} or container:${name}`,
           },
@@ -65,10 +65,11 @@ async function enterContainer(container: string, name: string): Promise<string[]
     throw new VerifyError('place-unknown', `there is no container ${container}`);
   }
   const [pid = '', id = ''] = stdout.trim().split(' ');
-  if (pid === '0') throw new VerifyError('place-unknown', `the container of ${name} does not run`);
+  if (pid === '0')
+    throw new VerifyError('place-unknown', `the container of ${name} is not running`);
   // An engine in a virtual machine, or in a container, counts processes from one of its own.
   if (!isProcessOf(pid, id)) {
-    throw new VerifyError('place-unknown', `the container of ${name} does not run on this host`, {
+    throw new VerifyError('place-unknown', `the container of ${name} is not running on this host`, {
       hint: 'run this where the Docker engine runs, or in a container as docs/verify.md has it',
     });
   }

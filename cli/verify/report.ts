@@ -51,14 +51,14 @@ function visibleLines(evidence: Evidence): string[] {
       `${bytesFrom} back${connectionsNotTls > 0 ? `, ${connectionsNotTls} without TLS` : ''}`,
   );
   return [
-    'Visible all the same: addresses, ports, sizes and timing of',
+    'Still visible: addresses, ports, sizes and timing of',
     ...rows,
     `  and in the handshakes ${names} (SNI), ${offered} (ALPN)`,
   ];
 }
 
 function conclusion(checks: readonly Check[]): string {
-  if (hasPassed(checks)) return 'passed: what the two say to each other is encrypted on the wire';
+  if (hasPassed(checks)) return 'passed: the traffic between the two is encrypted on the wire';
   const failed = checks.filter(({ outcome }) => outcome === 'fail');
   return `failed: ${failed.map(({ check }) => TITLES[check]).join(', ')}`;
 }

@@ -41,5 +41,5 @@ export function programMissing(program: string): VerifyError {
 
 /** The first line of what a program said, for a sentence. */
 export function firstLine(text: string): string {
-  return text.trim().split('\n')[0]?.slice(0, 200) || 'it does not say why';
+  return text.trim().split('\n')[0]?.slice(0, 200) || 'it gives no reason';
 }

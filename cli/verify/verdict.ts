@@ -102,7 +102,7 @@ function checkEncrypted(evidence: Evidence): Check {
   }
   if (to >= bytesThere && from >= bytesBack) return { check, outcome: 'pass', finding: amounts };
   const needed = `fewer than the ${bytesThere} and ${bytesBack} of the application`;
-  return { check, outcome: 'fail', finding: `${amounts}, ${needed}: they went another way` };
+  return { check, outcome: 'fail', finding: `${amounts}, ${needed}: the rest took another path` };
 }
 
 function checkVersion(evidence: Evidence): Check {

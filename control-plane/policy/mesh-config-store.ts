@@ -56,7 +56,7 @@ export interface MeshConfigStore extends Closeable {
   /**
    * Takes an earlier version into force again, as a new one.
    *
-   * @param version undefined is the one before the present one
+   * @param version undefined is the previous version
    * @throws MeshConfigStoreError `config-version-unknown`; MeshConfigError; StoreError
    */
   rollback(version: number | undefined): Promise<ConfigOutcome>;

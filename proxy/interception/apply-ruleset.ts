@@ -74,5 +74,5 @@ function explain(complaint: string): InterceptionError {
 }
 
 function firstLine(text: string): string {
-  return text.trim().split('\n')[0]?.slice(0, 200) || 'it does not say why';
+  return text.trim().split('\n')[0]?.slice(0, 200) || 'it gives no reason';
 }

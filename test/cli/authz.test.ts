@@ -33,13 +33,13 @@ test('authz explain names the rule, and who-can-reach lists', async (t) => {
     await run('explain', '--namespace', 'shop', '--from', 'web', '--to', 'api:8080'),
     'allowed: web.shop to api.shop:8080\n' +
       'because the rule front allows it; the rule trial would refuse it, but is only watching\n' +
-      'by version 1 of the mesh configuration; no sidecar that is known has this port\n',
+      'by version 1 of the mesh configuration; no known sidecar exposes this port\n',
   );
   t.is(
     await run('explain', '--from', 'job.shop', '--to', 'api.shop:8080'),
     'refused (denied-caller): job.shop to api.shop:8080\n' +
       'because the rule front allows others there\n' +
-      'by version 1 of the mesh configuration; no sidecar that is known has this port\n',
+      'by version 1 of the mesh configuration; no known sidecar exposes this port\n',
   );
   const partner = 'spiffe://partner.example/ns/shop/sa/web';
   t.deepEqual(
@@ -58,7 +58,7 @@ test('authz explain names the rule, and who-can-reach lists', async (t) => {
   );
   t.regex(
     await run('who-can-reach', 'api.shop:8080'),
-    /^CALLER +KNOWN +WHY\nweb\.shop +yes +the rule front allows it; .*\nnobody else may reach api\.shop:8080, by version 1 of the mesh configuration\n$/,
+    /^CALLER +KNOWN +WHY\nweb\.shop +yes +the rule front allows it; .*\nno other caller may reach api\.shop:8080, by version 1 of the mesh configuration\n$/,
   );
   const listed = JSON.parse(await run('who-can-reach', 'api:8080', '--namespace=shop', '--json'));
   t.like(listed, { version: 1, openNames: [], everyOther: false });
@@ -111,7 +111,7 @@ test('authz knows what sidecars were told with --allow, as they themselves decid
   const text = await mesh.admin(['authz', 'explain', '--from=web', '--to=api:8080']);
   t.regex(
     text.stdout,
-    /^not the same at each sidecar: web\.default to api\.default:8080\nbecause .*, but 1 of 2 sidecars refuse it by their --allow: \S+\nby version 0 .*, at 2 sidecars\n\nINSTANCE +ADDRESS +ANSWER +WHY\n/,
+    /^differs between sidecars: web\.default to api\.default:8080\nbecause .*, but 1 of 2 sidecars refuse it by their --allow: \S+\nby version 0 .*, at 2 sidecars\n\nINSTANCE +ADDRESS +ANSWER +WHY\n/,
   );
   t.regex(text.stdout, /\S+ +127\.0\.0\.1:\d+ +refused \(denied-caller\) +the rules --allow /);
   t.regex(text.stdout, new RegExp(`127\\.0\\.0\\.1:${open.hbonePort} +allowed +`));

@@ -32,7 +32,7 @@ test('an upstream that nobody serves is in status until somebody does', async (t
   );
   t.regex(
     (await mesh.admin(['status'])).stdout,
-    /\nweb +default +apu\.default:8080 +nobody exposes it\n/,
+    /\nweb +default +apu\.default:8080 +no sidecar exposes it\n/,
   );
   await mesh.sidecar({ service: 'api', expose: ['8080'] });
   await eventually(

@@ -77,7 +77,7 @@ test('what cannot be restarted is tried five times, and again when the pod is an
   t.is(log.of('repair-failed').length, 5);
   t.regex(
     String(log.of('repair-failed').at(-1)?.['msg']),
-    /could not restart sidecar: no; it is left alone/,
+    /could not restart sidecar: no; the next try follows when its pod starts again/,
   );
   streams[0]?.change();
   await clock.advance(60_000);
@@ -135,8 +135,8 @@ test('the engine is asked in its own version, for one project alone', async (t) 
 
 for (const [status, text, code, sentence] of [
   [403, 'not allowed', 'engine-refused', /GET \/v1\.44\/containers\/json with 403: not allowed$/],
-  [200, '[{}]', 'engine-unknown', /GET \/containers\/json is not what the engine's API says$/],
-  [200, 'hello', 'engine-unknown', /is not what the engine's API says$/],
+  [200, '[{}]', 'engine-unknown', /GET \/containers\/json does not match the API of the engine$/],
+  [200, 'hello', 'engine-unknown', /does not match the API of the engine$/],
 ] as const) {
   test(`an engine that answers ${status} ${text}: ${code}`, async (t) => {
     await using folder = await temporaryDirectory();
@@ -166,5 +166,5 @@ test('outside of a project it wants to be told which one to keep', async (t) => 
   using _server = await answering(socket, 404, '{"message":"No such container"}');
   const { code, stderr } = await runHauberk(['keeper', `--engine-socket=${socket}`]);
   t.is(code, 1);
-  t.regex(stderr, /there is none to keep; name one with --project\n$/);
+  t.regex(stderr, /and this is none; name the project with --project\n$/);
 });

@@ -54,7 +54,7 @@ test('a mesh lives below the root of an external PKI', async (t) => {
 
   const rotated = await mesh.admin(['ca', 'rotate', '--detach']);
   t.not(rotated.code, 0);
-  t.regex(rotated.stderr, /the key of the root is kept somewhere else/);
+  t.regex(rotated.stderr, /the key of the root is kept elsewhere/);
 
   const { process } = mesh.controlPlane;
   await writeFile(key, 'garbage');

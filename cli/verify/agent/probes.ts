@@ -43,13 +43,13 @@ function judge(probe: ProbeKind, { end, detail }: TlsAttempt): ProbeOutcome {
     case 'alert':
       return { probe, result: 'refused', detail: `ended the handshake (${detail})` };
     case 'closed':
-      return { probe, result: 'refused', detail: 'hung up after the handshake' };
+      return { probe, result: 'refused', detail: 'closed the connection after the handshake' };
     case 'silent':
       return { probe, result: 'unclear', detail };
     case 'absent':
       return { probe, result: 'unclear', detail: `no connection: ${detail}` };
     case 'not-tls':
-      return { probe, result: 'unclear', detail: `what is there does not speak TLS: ${detail}` };
+      return { probe, result: 'unclear', detail: `the server does not speak TLS: ${detail}` };
   }
 }
 
@@ -105,7 +105,7 @@ async function askWithWrongIdentity(task: ProbeTask): Promise<ProbeOutcome> {
     if (status === 401) return { probe, result: 'refused', detail };
     return { probe, result: status === 200 ? 'accepted' : 'unclear', detail };
   } catch (error) {
-    const detail = `the certificate of the mesh was of no use: ${describeError(error)}`;
+    const detail = `the certificate of the mesh could not be used: ${describeError(error)}`;
     return { probe, result: 'unclear', detail };
   } finally {
     session?.destroy();
@@ -120,7 +120,7 @@ async function connectStatus(
 ): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   session.on('error', reject);
-  session.on('close', () => reject(new Error('it hung up')));
+  session.on('close', () => reject(new Error('it closed the connection')));
   signal.addEventListener('abort', () => reject(new Error('no answer in time')));
   const stream = session.request({ ':method': 'CONNECT', ':authority': authority });
   stream.on('error', reject);
@@ -136,7 +136,7 @@ function happens(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.on(event, () => resolve());
   socket.on('error', reject);
-  socket.on('close', () => reject(new Error('it hung up')));
+  socket.on('close', () => reject(new Error('it closed the connection')));
   signal.addEventListener('abort', () => reject(new Error('no answer in time')));
   return promise;
 }

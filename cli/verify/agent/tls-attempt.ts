@@ -52,7 +52,7 @@ export function attemptTls(options: ConnectionOptions): Promise<TlsAttempt> {
     resolve({ end: kind, detail, certificate });
   };
   const timer = systemClock.after(PATIENCE_MS, () => {
-    const detail = `nothing came for ${PATIENCE_MS / 1_000} s`;
+    const detail = `no answer for ${PATIENCE_MS / 1_000} s`;
     end(secured ? 'silent' : connected ? 'not-tls' : 'absent', detail);
   });
   socket.once('connect', () => {
@@ -69,7 +69,7 @@ export function attemptTls(options: ConnectionOptions): Promise<TlsAttempt> {
   });
   socket.once('close', () => {
     const code = systemErrorCode(failure) ?? '';
-    const detail = failure === undefined ? 'it hung up' : describeFailure(failure);
+    const detail = failure === undefined ? 'it closed the connection' : describeFailure(failure);
     if (!connected) end('absent', detail);
     else if (code.includes('_ALERT_')) end('alert', detail);
     else end(secured ? 'closed' : 'not-tls', detail);

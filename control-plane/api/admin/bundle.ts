@@ -30,7 +30,7 @@ export type BundleHandlers = Pick<
 /** Many times what the roots of a fleet take. */
 const MAX_PEM_LENGTH = 262_144;
 
-/** The part of `Admin` that is about whom sidecars believe. */
+/** The part of `Admin` that is about which roots sidecars trust. */
 export function createBundleHandlers(
   { ca, addedRoots, federations }: BundleHandlersOptions,
   forOperators: ForOperators,

@@ -206,7 +206,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
 function rootKeyElsewhere(): CaError {
   return new CaError(
     'root-key-elsewhere',
-    'the key of the root is kept somewhere else, so that its successor has to be made there',
+    'the key of the root is kept elsewhere, so that its successor has to be made there',
     { hint: 'an issuer below another root is for a new mesh: see docs/upstream-authority.md' },
   );
 }

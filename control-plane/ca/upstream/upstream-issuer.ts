@@ -20,7 +20,7 @@ import { probeChain } from './probe-chain.ts';
 
 /** An issuer that was made elsewhere, as it came. */
 export interface UpstreamFiles {
-  /** PEM: the issuer first, then what leads to the root, the root last. */
+  /** Chain in PEM: the issuer first, the root last. */
   readonly certificate: string;
   /** PEM, not encrypted. */
   readonly privateKey: string;

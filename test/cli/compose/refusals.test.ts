@@ -46,7 +46,7 @@ const CASES: readonly {
   {
     what: 'nothing to mesh',
     refused: service('network_mode: none'),
-    says: 'compose.yaml:1: there is no service to put into the mesh',
+    says: 'compose.yaml:1: the file has no service to add to the mesh',
     allowed: two('network_mode: none', ''),
   },
   {
@@ -235,7 +235,7 @@ const CASES: readonly {
   {
     what: 'a port that allows nobody',
     refused: service('x-hauberk: {allow: {5432: []}}'),
-    says: 'compose.yaml:4: service web: x-hauberk: allow: port 5432 has an empty list; use exclude-ports for a port that nobody may reach',
+    says: 'compose.yaml:4: service web: x-hauberk: allow: port 5432 has an empty list; use exclude-ports for a port that no peer may reach',
     allowed: service('x-hauberk: {exclude-ports: [5432]}'),
   },
   {

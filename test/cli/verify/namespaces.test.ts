@@ -252,8 +252,11 @@ for (const [args, says] of [
   [['--to=netns:api'], /--from PLACE/],
   [['--from=host'], /expected one of --to and --through/],
   [[...PLACES, '--through=127.0.0.1:80'], /expected one of --to and --through/],
-  [['--from=host', '--through=127.0.0.1:80'], /the peer has to be named; add --peer ADDRESS/],
-  [['--from=web', '--to=api'], /web is the name of a service, of no project; add --project NAME/],
+  [['--from=host', '--through=127.0.0.1:80'], /--through needs --peer; add --peer ADDRESS/],
+  [
+    ['--from=web', '--to=api'],
+    /web is the name of a service, and no project is given; add --project NAME/,
+  ],
   [['--from=../x', '--to=api'], /--from: expected netns:NAME, pid:PID, .* got "..\/x"/],
   [[...PLACES, '--peer=api'], /--peer: /],
 ] as const) {

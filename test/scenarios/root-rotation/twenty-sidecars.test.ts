@@ -59,7 +59,7 @@ test('the root of twenty sidecars is rotated under load, and no request fails', 
   t.deepEqual([code, stderr], [0, '']);
   t.regex(stdout, /phase 1 of 2, prepared: \d+ of \d+ sidecars trust both roots/);
   t.regex(stdout, /\nhanging +default +\S+ +yes/, 'by name');
-  t.regex(stdout, /phase 2 of 2, signing: \d+ of \d+ certificates in use lead to the new root/);
+  t.regex(stdout, /phase 2 of 2, signing: \d+ of \d+ certificates in use chain to the new root/);
   t.regex(stdout, /\ndone: the root is \w{50}\n$/);
   const after = await caStatus(mesh);
   t.not(after.rootDigest, before.rootDigest);
