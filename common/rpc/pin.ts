@@ -4,6 +4,7 @@ import type { MonotonicClock } from '../clock.ts';
 import { systemErrorCode } from '../errors.ts';
 import { rootDigest } from '../pki/digest.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
+import { RecordWatch } from '../tls/record-watch.ts';
 import { formatAddress, type ServerAddress } from './channel.ts';
 import { RpcError } from './rpc-error.ts';
 
@@ -50,6 +51,7 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
     // The digest decides, and nothing but a certificate is taken from this connection.
     rejectUnauthorized: false,
   });
+  new RecordWatch(clock).dial(socket);
   const fail = (code: 'timeout' | 'cancelled', sentence: string): void =>
     reject(new RpcError(code, `${target} ${sentence}`));
   const timeout = clock.after(settings.timeoutMs, () =>

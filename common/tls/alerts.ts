@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import type { MonotonicClock } from '../clock.ts';
-import type { RecordWatch } from './record-watch.ts';
 import { sealRecord, type SealingKey } from './sealed-record.ts';
 
 /** What a peer is told of why it is refused (RFC 8446 section 6.2). */
@@ -39,8 +38,6 @@ export interface AlertsOptions {
   /** Makes the handshakes. */
   readonly server: Server;
   readonly clock: MonotonicClock;
-  /** A peer that goes on sending while it is told ends sooner. */
-  readonly records: RecordWatch;
 }
 
 /** A connection that has made its handshake, and on which nothing was sent. */
@@ -85,12 +82,11 @@ export class Alerts {
       raw.destroy();
       return;
     }
-    const { clock, records } = this.#options;
+    const { clock } = this.#options;
     const key = { suite: secured.getCipher()?.name ?? '', secret };
     secured.on('error', ignore);
     raw.on('error', ignore);
     const end = (): void => void raw.destroy();
-    records.add({ raw, secured, dataRecords: () => 0, exact: true, onFlood: end });
     const timer = clock.after(LINGER_MS, end);
     this.#lingering += 1;
     raw.once('close', () => {

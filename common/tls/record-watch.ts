@@ -1,113 +1,83 @@
-import type { MonotonicClock, Timer } from '../clock.ts';
-import type { Closeable } from '../lifecycle.ts';
-
-/** A TLS connection whose records are watched. */
-export interface WatchedConnection {
-  /** The connection below TLS: what comes from the network. */
-  readonly raw: { readonly bytesRead: number };
-  /** What is inside of it. */
-  readonly secured: {
-    readonly bytesRead: number;
-    readonly bytesWritten: number;
-    getProtocol(): string | null;
-    once(event: 'close', listener: () => void): unknown;
-  };
-  /**
-   * Records with data that have come so far. `exact` counts each of them; otherwise only what was made of
-   * them is known (requests, pieces of bodies), and some are allowed for what we send, which a peer
-   * acknowledges.
-   */
-  readonly dataRecords: () => number;
-  readonly exact: boolean;
-  /** The peer makes us work without carrying anything: ends the connection, and tells why. */
-  readonly onFlood: () => void;
-}
-
-interface Watched extends WatchedConnection {
-  lastExcess: number;
-  lastMs: number;
-  tokens: number;
-}
-
-/** Header, content type and authentication tag of a record (RFC 8446 section 5.2). */
-const RECORD_OVERHEAD_BYTES = 22;
-
-/** A peer acknowledges what we send (WINDOW_UPDATE of HTTP/2) with a record for so much, or for more. */
-const WRITTEN_PER_RECORD_BYTES = 1_024;
+import type { Server, TLSSocket } from 'node:tls';
+import type { MonotonicClock } from '../clock.ts';
+import { TokenBucket, type Rate } from '../rate-limit.ts';
 
 /**
- * Bytes of records beyond those that carry data. At once: a whole record may be under way (16 KiB), and
- * what was read of a request may not have been counted yet; all that, in KeyUpdates, is less than one turn
- * of the event loop reads. After that 1,200 KeyUpdates a second, a hundredth of a core.
+ * KeyUpdates, or tickets, of one connection: each is 10 µs of work for 27 bytes. Nobody needs more than a few
+ * in the life of a connection.
  */
-const ALLOWANCE = { burstBytes: 64 * 1024, bytesPerSecond: 32 * 1024 };
+const RATE: Rate = { burst: 256, perSecond: 64 };
 
-/** A turn of the event loop reads up to 300 KB of one connection: 0.1 s of KeyUpdates. */
-const INTERVAL_MS = 100;
+/** How the line begins that OpenSSL logs for the keys of a KeyUpdate, behind `CLIENT` or `SERVER`. */
+const NEXT_SECRET = Buffer.from('_TRAFFIC_SECRET_N ');
+const SIDE_LENGTH = 'CLIENT'.length;
+
+interface Watched {
+  readonly bucket: TokenBucket;
+  onFlood: () => void;
+  isOver: boolean;
+}
 
 /**
- * Ends TLS 1.3 connections whose peer sends records that carry nothing: KeyUpdates above all, each of
- * which makes us derive keys, 27 bytes of theirs for 10 µs of ours, and which OpenSSL takes without end.
- * Records are encrypted, but what came and what was in it are both counted:
+ * Ends TLS 1.3 connections whose peer sends messages that carry nothing and that OpenSSL takes without end:
+ * KeyUpdates, each of which makes us derive keys, and a server's tickets. Node.js tells of each by its events for
+ * debuggers, `keylog` and `session`, while it reads. Beyond the limit the socket is not read any more,
+ * which ends the reading within 64 KiB: else one turn of the event loop would go on for up to 2 MiB.
  *
- *     bytes from the network - bytes of data - 22 for each record with data = bytes that carried nothing
- *
- * A record with a byte of data is not counted, however small it is.
+ * Records that are empty, or padding alone, and warnings are bounded by OpenSSL itself: 32, and 5, in a row.
  */
-export class RecordWatch implements Closeable {
+export class RecordWatch {
   readonly #clock: MonotonicClock;
-  readonly #connections = new Set<Watched>();
-  #timer: Timer | undefined;
+  readonly #watched = new WeakMap<TLSSocket, Watched>();
 
   constructor(clock: MonotonicClock) {
     this.#clock = clock;
   }
 
-  /** Watches a connection, whose handshake is over, until it is closed. */
-  add(connection: WatchedConnection): void {
-    // In TLS 1.2 there is nothing of the kind, and OpenSSL bounds empty records.
-    if (connection.secured.getProtocol() !== 'TLSv1.3') return;
-    const watched = {
-      ...connection,
-      lastExcess: excessOf(connection),
-      lastMs: this.#clock.monotonicMs(),
-      tokens: ALLOWANCE.burstBytes,
-    };
-    this.#connections.add(watched);
-    connection.secured.once('close', () => this.#connections.delete(watched));
-    this.#timer ??= this.#schedule();
+  /** Watches every connection of a server; those that nobody has asked `onFlood` about are just ended. */
+  serve(server: Server): void {
+    server.on('keylog', (line, socket) => this.#logged(line, socket));
   }
 
-  close(): void {
-    this.#connections.clear();
-    this.#timer?.cancel();
+  /** Watches a connection that is being dialled. */
+  dial(socket: TLSSocket): void {
+    socket.on('keylog', (line: Buffer) => this.#logged(line, socket));
+    socket.on('session', () => this.#count(socket));
   }
 
-  #schedule(): Timer {
-    return this.#clock.after(INTERVAL_MS, () => {
-      this.#timer = this.#connections.size === 0 ? undefined : this.#schedule();
-      const nowMs = this.#clock.monotonicMs();
-      for (const connection of this.#connections) this.#look(connection, nowMs);
-    });
+  /** @param onFlood tells why, and ends the connection */
+  onFlood(socket: TLSSocket, onFlood: () => void): void {
+    this.#of(socket).onFlood = onFlood;
   }
 
-  #look(connection: Watched, nowMs: number): void {
-    const excess = excessOf(connection);
-    const gained = ((nowMs - connection.lastMs) / 1000) * ALLOWANCE.bytesPerSecond;
-    // What was under way at the last look, and is data now, is given back.
-    const left = connection.tokens + gained - (excess - connection.lastExcess);
-    connection.tokens = Math.min(left, ALLOWANCE.burstBytes);
-    connection.lastExcess = excess;
-    connection.lastMs = nowMs;
-    // No number: it is being closed.
-    if (!(connection.tokens < 0)) return;
-    this.#connections.delete(connection);
-    connection.onFlood();
+  #of(socket: TLSSocket): Watched {
+    const known = this.#watched.get(socket);
+    if (known !== undefined) return known;
+    const bucket = new TokenBucket(this.#clock, RATE);
+    const watched = { bucket, onFlood: () => void socket.destroy(), isOver: false };
+    this.#watched.set(socket, watched);
+    return watched;
+  }
+
+  #logged(line: Buffer, socket: TLSSocket): void {
+    const label = line.subarray(SIDE_LENGTH, SIDE_LENGTH + NEXT_SECRET.length);
+    if (label.equals(NEXT_SECRET)) this.#count(socket);
+  }
+
+  #count(socket: TLSSocket): void {
+    const watched = this.#of(socket);
+    if (watched.bucket.take()) return;
+    // Each time: data between them may have begun it again.
+    stopReading(socket);
+    if (watched.isOver) return;
+    watched.isOver = true;
+    // OpenSSL is at work on this connection: it must not be freed from within.
+    this.#clock.after(0, () => watched.onFlood());
   }
 }
 
-function excessOf({ raw, secured, dataRecords, exact }: WatchedConnection): number {
-  const acknowledgements = exact ? 0 : secured.bytesWritten / WRITTEN_PER_RECORD_BYTES;
-  const records = dataRecords() + acknowledgements;
-  return raw.bytesRead - secured.bytesRead - RECORD_OVERHEAD_BYTES * records;
+/** Node.js keeps it to itself; where it is missing, the connection ends a turn later. */
+function stopReading(socket: TLSSocket): void {
+  const { _handle: handle } = socket as unknown as { _handle?: { readStop?(): void } | null };
+  handle?.readStop?.();
 }

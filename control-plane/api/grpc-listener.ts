@@ -183,21 +183,16 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     descriptors.charge(socket, share);
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    records.add({
-      raw,
-      secured: socket,
-      dataRecords: () => 0,
-      exact: false,
-      onFlood() {
-        metrics.connectionsFailed.inc({ reason: 'record-flood' });
-        const sentence = 'expected TLS records with data, got too many without (KeyUpdate)';
-        if (mayLog()) logger.warn({ event: 'record-flood', client }, sentence);
-        socket.destroy();
-      },
+    records.onFlood(socket, () => {
+      metrics.connectionsFailed.inc({ reason: 'record-flood' });
+      const sentence = 'expected TLS records with data, got too many without (KeyUpdate)';
+      if (mayLog()) logger.warn({ event: 'record-flood', client }, sentence);
+      socket.destroy();
     });
     injector.injectConnection(socket);
   };
   const tlsServer = createTlsServer(credentials, accept);
+  records.serve(tlsServer);
   // How many descriptors there are is known for certain once everything is open.
   const bound = (): void => {
     tcpServer.maxConnections = Math.min(MAX_CONNECTIONS, Math.max(descriptors.capacity, 1));
@@ -229,7 +224,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     endConnections() {
       for (const socket of sockets) socket.destroy();
     },
-    ...ending({ tcpServer, server, injector, sockets, pending, records }),
+    ...ending({ tcpServer, server, injector, sockets, pending }),
   };
 }
 
@@ -272,21 +267,19 @@ const closed = (socket: TLSSocket): Promise<void> =>
 interface Parts {
   readonly tcpServer: TcpServer;
   readonly pending: PendingHandshakes<undefined>;
-  readonly records: RecordWatch;
   readonly server: Server;
   readonly injector: ConnectionInjector;
   readonly sockets: ReadonlySet<TLSSocket>;
 }
 
 function ending(parts: Parts): Drainable & { close(): void } {
-  const { tcpServer, server, injector, sockets, pending, records } = parts;
+  const { tcpServer, server, injector, sockets, pending } = parts;
   const stop = (): void => {
     tcpServer.close();
     pending.clear();
   };
   const force = (): void => {
     stop();
-    records.close();
     server.forceShutdown();
     for (const socket of sockets) socket.destroy();
   };

@@ -11,6 +11,7 @@ import { formatHostPort, listen } from '../../common/listen.ts';
 import { encodeSpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
 import { peerRootsOf, type TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { Rate } from '../../common/rate-limit.ts';
+import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { tryHandshake } from '../../common/tls/try-handshake.ts';
 
 /** What serving the bundle takes. */
@@ -63,6 +64,7 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
     requestTimeout: TIMEOUT_MS,
     keepAliveTimeout: 1,
   });
+  new RecordWatch(clock).serve(server);
   const affordable = Math.floor(PROCESS_DESCRIPTORS.capacity * DESCRIPTOR_FRACTION);
   server.maxConnections = Math.min(MAX_CONNECTIONS, Math.max(affordable, 1));
   server.setTimeout(2 * TIMEOUT_MS);

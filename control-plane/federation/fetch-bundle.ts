@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { request, type RequestOptions } from 'node:https';
+import { TLSSocket } from 'node:tls';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { parseSpiffeBundle, type SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
+import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { FederationError } from './federation-error.ts';
 
 /** What to fetch, and whom to believe. */
@@ -57,6 +59,9 @@ function get({ url, endpoint, clock, signal }: FetchBundleOptions): Promise<stri
   const headers = { accept: 'application/json' };
   // Without an agent nothing is resumed: a resumed session is not verified again.
   const call = request(url, { ...trust, headers, signal, agent: false, minVersion: 'TLSv1.2' });
+  call.on('socket', (socket) => {
+    if (socket instanceof TLSSocket) new RecordWatch(clock).dial(socket);
+  });
   const timer = clock.after(TIMEOUT_MS, () => {
     call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
   });

@@ -7,6 +7,7 @@ import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import { RecordWatch } from '../../common/tls/record-watch.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import { alertRefusal } from './alerts.ts';
@@ -46,7 +47,7 @@ export async function dialOutside(
   const { context: secureContext, authorities } = await loadTrust(destination, source);
   const raw = await connect(destination, { place, clock, signal });
   try {
-    const secured = await handshake(raw, secureContext, { destination, place, signal });
+    const secured = await handshake(raw, secureContext, { destination, place, signal, clock });
     const leaf = secured.getPeerX509Certificate();
     if (leaf === undefined) throw new EgressError('unknown-ca', `${place} shows no certificate`);
     const verifyError = secured.authorized ? undefined : String(secured.authorizationError);
@@ -94,13 +95,14 @@ async function connect(
 interface HandshakeOptions {
   readonly destination: EgressDestination;
   readonly place: string;
+  readonly clock: MonotonicClock;
   readonly signal: AbortSignal;
 }
 
 async function handshake(
   socket: net.Socket,
   secureContext: SecureContext,
-  { destination, place, signal }: HandshakeOptions,
+  { destination, place, signal, clock }: HandshakeOptions,
 ): Promise<TLSSocket> {
   const { alpn, clientCertificate, hostname } = destination;
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
@@ -113,6 +115,7 @@ async function handshake(
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,
   });
+  new RecordWatch(clock).dial(secured);
   const onAbort = (): void => reject(aborted(place, signal.reason));
   const onClose = (): void => reject(new Error('it ended the connection'));
   secured.once('secureConnect', () => resolve(secured));

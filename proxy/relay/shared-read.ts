@@ -15,7 +15,6 @@ interface Reader {
   receive: ReadReceiver | undefined;
   /** Came before anybody was there to receive it. */
   early: Buffer[];
-  reads: number;
 }
 
 /** Whose bytes go where: an object for each socket, so that a read looks nothing up. */
@@ -28,12 +27,11 @@ const readers = new WeakMap<Duplex, Reader>();
 export function connectWithSharedRead<S extends net.Socket>(
   connect: (onread: net.OnReadOpts) => S,
 ): S {
-  const reader: Reader = { receive: undefined, early: [], reads: 0 };
+  const reader: Reader = { receive: undefined, early: [] };
   const socket = connect({
     buffer: BUFFER,
     callback(bytes) {
       const chunk = BUFFER.subarray(0, bytes);
-      reader.reads += 1;
       if (reader.receive === undefined || reader.early.length > 0) {
         reader.early.push(Buffer.from(chunk));
         // Reads no more until somebody is there.
@@ -50,12 +48,6 @@ export function connectWithSharedRead<S extends net.Socket>(
 /** True when the bytes of the socket are in the shared buffer: valid during the receiver's call only. */
 export function hasSharedRead(socket: Duplex): boolean {
   return readers.has(socket);
-}
-
-/** How often there was something to read; of a TLS connection, each time the data of one record. */
-export function sharedReadsOf(socket: Duplex): () => number {
-  const reader = readers.get(socket);
-  return () => reader?.reads ?? 0;
 }
 
 /**

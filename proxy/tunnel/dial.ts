@@ -5,7 +5,6 @@ import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
-import { ciphertextOf } from '../../common/tls/ciphertext.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
@@ -66,6 +65,7 @@ export function createDial(options: DialOptions): Dial {
     const socket = PROCESS_DESCRIPTORS.open(TUNNELS_SHARE, () =>
       openSocket(target, contexts.of(identity)),
     );
+    records.dial(socket);
     let tunnel: ClientTunnel | undefined;
     const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
     interrupted.catch(ignore);
@@ -80,7 +80,6 @@ export function createDial(options: DialOptions): Dial {
       const check = checkPeer(socket, own, clock.epochMs(), { skew: skewHint(identity, clock) });
       tunnel = new ClientTunnel({
         socket,
-        raw: ciphertextOf(socket),
         records,
         direction: 'outbound',
         peer: requireExpected(check, target),

@@ -112,7 +112,8 @@ export async function listenTunnels(
       handshakeTimeout: limits.handshakeTimeoutMs,
     }),
   );
-  const alerts = new Alerts({ server: tlsServer, clock, records });
+  records.serve(tlsServer);
+  const alerts = new Alerts({ server: tlsServer, clock });
   const tcpServer = createTcpServer({ noDelay: true }, onConnection);
   tlsServer.on('secureConnection', onSecured);
   tlsServer.on('tlsClientError', onTlsError);
@@ -238,20 +239,17 @@ export async function listenTunnels(
       return;
     }
     metrics.handshake('inbound', (clock.monotonicMs() - begun.startedMs) / 1000);
-    tunnels.add(
-      peerKey,
-      openTunnel({ socket, raw: handshake.socket }, begun.identity, peer, peerKey),
-    );
+    tunnels.add(peerKey, openTunnel(socket, begun.identity, peer, peerKey));
   }
 
   function openTunnel(
-    connection: { readonly socket: TLSSocket; readonly raw: Socket },
+    socket: TLSSocket,
     identity: WorkloadIdentity,
     peer: AuthenticatedPeer,
     peerKey: string,
   ): ServerTunnel {
     const tunnel = new ServerTunnel({
-      ...connection,
+      socket,
       records,
       direction: 'inbound',
       peer,
@@ -318,7 +316,6 @@ export async function listenTunnels(
       listener.refuse();
       listener.force();
       stopWatching();
-      records.close();
       refusals.close();
       await tunnels.idle();
     },

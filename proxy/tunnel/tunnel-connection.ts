@@ -1,7 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
-import { countDataRecords } from '../../common/tls/data-records.ts';
 import type { RecordWatch } from '../../common/tls/record-watch.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { ConnectionHandler } from '../http2/connection.ts';
@@ -11,7 +10,7 @@ import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import type { Direction, TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import { countRead } from '../relay/read-memory.ts';
-import { hasSharedRead, readInto, sharedReadsOf } from '../relay/shared-read.ts';
+import { hasSharedRead, readInto } from '../relay/shared-read.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
 import type { TunnelEnd } from './tunnel.ts';
@@ -19,8 +18,6 @@ import type { TunnelEnd } from './tunnel.ts';
 /** A connection whose peer has been authenticated. */
 export interface TunnelConnectionOptions {
   readonly socket: TLSSocket;
-  /** The connection below TLS; its records are watched where it is known. */
-  readonly raw: { readonly bytesRead: number } | undefined;
   readonly records: RecordWatch;
   readonly direction: Direction;
   readonly peer: AuthenticatedPeer;
@@ -89,10 +86,8 @@ export class TunnelConnection implements ConnectionHandler {
       owner: options.peer.spiffeId.uri,
       clock: options.clock,
     });
-    const { socket: secured, raw, records, logger } = options;
-    if (raw === undefined) return;
+    const { socket, records, logger } = options;
     const { uri } = options.peer.spiffeId;
-    const dataRecords = hasSharedRead(secured) ? sharedReadsOf(secured) : countDataRecords(secured);
     const onFlood = (): void => {
       logger.warn(
         { event: 'record-flood', peer: uri },
@@ -100,7 +95,7 @@ export class TunnelConnection implements ConnectionHandler {
       );
       this.destroy('record-flood');
     };
-    records.add({ raw, secured, dataRecords, exact: true, onFlood });
+    records.onFlood(socket, onFlood);
   }
 
   /** Counts it as a tunnel from now on, and watches whether the peer is there. */

@@ -6,6 +6,7 @@ import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import type { RevocationList } from '../../../common/pki/revocation.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { peerRootsOf, type TrustBundle } from '../../../common/pki/trust-bundle.ts';
+import { RecordWatch } from '../../../common/tls/record-watch.ts';
 
 /** Where an identity says that it is. */
 export interface DialBackTarget {
@@ -61,6 +62,7 @@ export function createDialBack({
       // The identity is in the URI; the address is nobody's name.
       checkServerIdentity: () => undefined,
     });
+    new RecordWatch(clock).dial(socket);
     const timer = clock.after(DIAL_TIMEOUT_MS, () => resolve(false));
     tcp.on('error', () => resolve(false));
     socket.on('error', () => resolve(false));

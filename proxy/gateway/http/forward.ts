@@ -66,7 +66,7 @@ export async function forward(
       () => {},
     );
     const started = await Promise.race([sending, late.promise]);
-    const body = sendBody(exchange, started, { maxBytes: limits.bodyBytes, ...client });
+    const body = sendBody(exchange, started, limits.bodyBytes);
     // However long the client takes for its body, the service's time begins after it.
     let isSent = false;
     void body.sent.then(() => {
@@ -97,7 +97,7 @@ export async function forward(
 function sendBody(
   exchange: Exchange,
   request: ServiceRequest,
-  { maxBytes, carried }: { readonly maxBytes: number; readonly carried: () => void },
+  maxBytes: number,
 ): { readonly sent: Promise<void>; readonly failed: Promise<never> } {
   const { promise: failed, reject } = Promise.withResolvers<never>();
   failed.catch(() => {});
@@ -108,7 +108,6 @@ function sendBody(
   let bytes = 0;
   const inspect = (chunk: Buffer): void => {
     exchange.moved();
-    carried();
     bytes += chunk.length;
     if (bytes > maxBytes) throw new Refused('body-too-large');
   };

@@ -75,7 +75,6 @@ export function createHttpBehaviour(
   ): void => {
     const client = connections.get(socket);
     if (client === undefined) return exchange.abort();
-    client.carried();
     client.activity.begun();
     const complete = [act(client), whenAborted(exchange.closed)];
     void Promise.allSettled(complete).then(() => client.activity.ended());
@@ -116,16 +115,16 @@ export function createHttpBehaviour(
   const serve: Behaviour['serve'] = async (raw, { client }, activity) => {
     const known = { raw, address: client.address, activity };
     if (termination === undefined) {
-      connections.set(raw, { ...known, certificate: undefined, carried: () => {} });
+      connections.set(raw, { ...known, certificate: undefined });
       await servePlaintext(raw);
       return await closed(raw);
     }
     const secured = await termination.accept(raw, client.address);
     if (secured === undefined) return;
-    const { socket, clientCertificate, carried } = secured;
+    const { socket, clientCertificate } = secured;
     const certificate =
       clientCertificate === undefined ? undefined : clientCertificateField(clientCertificate);
-    connections.set(socket, { ...known, certificate, carried });
+    connections.set(socket, { ...known, certificate });
     (socket.alpnProtocol === 'h2' ? http2 : http1).accept(socket);
     await closed(raw);
   };

@@ -6,8 +6,6 @@ export interface ForwardedClient {
   readonly address: string;
   /** The value of `X-Forwarded-Client-Cert`; undefined when the client showed none. */
   readonly certificate: string | undefined;
-  /** Counts a request, or a piece of a body, that the client has sent. */
-  readonly carried: () => void;
 }
 
 /**

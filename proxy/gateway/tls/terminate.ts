@@ -5,7 +5,6 @@ import type { MonotonicClock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
 import { Alerts, type AlertName } from '../../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../../common/tls/authority-names.ts';
-import { countDataRecords } from '../../../common/tls/data-records.ts';
 import { firstByte } from '../../../common/tls/first-byte.ts';
 import { PendingHandshakes } from '../../../common/tls/pending-handshakes.ts';
 import { RecordWatch } from '../../../common/tls/record-watch.ts';
@@ -16,8 +15,6 @@ import { loadServerCertificates } from './server-certificates.ts';
 /** A client that has made its handshake. */
 export interface TlsConnection {
   readonly socket: tls.TLSSocket;
-  /** Counts what the client has sent and was not read from the socket: a request, a piece of a body. */
-  carried(): void;
   /** The client's certificate, if it showed one: it is from an authority that the listener names. */
   readonly clientCertificate: X509Certificate | undefined;
 }
@@ -71,7 +68,8 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     }),
   );
-  const alerts = new Alerts({ server, clock, records });
+  records.serve(server);
+  const alerts = new Alerts({ server, clock });
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {});
     const waiting = pending.release(socket)?.notes;
@@ -127,21 +125,8 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
         return undefined;
       }
       alerts.accept(secured);
-      let pieces = 0;
-      // None where Node.js reads by itself, as it does for HTTP.
-      const pushed = countDataRecords(secured);
-      records.add({
-        raw: socket,
-        secured,
-        dataRecords: () => pushed() + pieces,
-        exact: protocols.length === 0,
-        onFlood: () => refuse(socket, 'record-flood', { sentence: FLOOD }),
-      });
-      return {
-        socket: secured,
-        carried: () => void (pieces += 1),
-        clientCertificate: mode === undefined ? undefined : shown,
-      };
+      records.onFlood(secured, () => refuse(socket, 'record-flood', { sentence: FLOOD }));
+      return { socket: secured, clientCertificate: mode === undefined ? undefined : shown };
     },
   };
 }

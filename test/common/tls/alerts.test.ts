@@ -7,7 +7,6 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import test, { type ExecutionContext } from 'ava';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { Alerts } from '../../../common/tls/alerts.ts';
-import { RecordWatch } from '../../../common/tls/record-watch.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
@@ -33,7 +32,7 @@ test('refused peers that do not mind the alert hold a few connections, and not f
   const { privateKey, chain } = authority.workload('shop', 'api');
   const { roots } = authority.bundle;
   const server = createTlsServer(secureContextOptions({ privateKey, chain, roots }));
-  const alerts = new Alerts({ server, clock, records: new RecordWatch(clock) });
+  const alerts = new Alerts({ server, clock });
   const open = new Set<Socket>();
   const tcp = createTcpServer((raw) => {
     open.add(raw);
