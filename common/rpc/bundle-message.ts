@@ -1,20 +1,9 @@
 import { X509Certificate } from 'node:crypto';
+import type { TrustBundle as BundleMessage } from '../../proto/gen/hauberk/v1/identity.ts';
 import { certificateName } from '../pki/certificate-name.ts';
 import { isSelfSigned } from '../pki/issued-by.ts';
 import type { TrustBundle } from '../pki/trust-bundle.ts';
 import { RpcError } from './rpc-error.ts';
-
-/** A trust bundle as it travels (`hauberk.v1.TrustBundle`). */
-export interface BundleMessage {
-  trustDomain: string;
-  version: number;
-  /** Root certificates in DER. */
-  roots: Buffer[];
-  /** Former roots whose key is in the wrong hands, in DER. */
-  withdrawn: Buffer[];
-  /** Roots that the operator has added, in DER. */
-  added: Buffer[];
-}
 
 /** The bundle in the form that travels. */
 export function toBundleMessage(bundle: TrustBundle): BundleMessage {

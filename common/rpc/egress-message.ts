@@ -1,4 +1,8 @@
 import type {
+  Egress as EgressMessage,
+  EgressDestination as EgressDestinationMessage,
+} from '../../proto/gen/hauberk/v1/discovery.ts';
+import type {
   Egress,
   EgressClientCertificate,
   EgressDestination,
@@ -15,30 +19,6 @@ import {
   readOutsidePattern,
 } from '../authorization/outside-pattern.ts';
 import { RpcError } from './rpc-error.ts';
-
-/** How TLS is spoken to a place, as it travels (`hauberk.v1.EgressDestination`) and is saved. */
-export interface EgressDestinationMessage {
-  host: string;
-  port: number;
-  hostname: string;
-  caFiles: string[];
-  sanHostnames: string[];
-  sanUris: string[];
-  allowCommonName: boolean;
-  clientCertificate: string;
-  certificateFile: string;
-  keyFile: string;
-  minVersion: string;
-  alpn: string[];
-  replaceHost: boolean;
-}
-
-/** What a mesh says about places outside, as it travels (`hauberk.v1.Egress`) and is saved. */
-export interface EgressMessage {
-  listed: boolean;
-  allowances: { from: string[]; to: string[] }[];
-  destinations: EgressDestinationMessage[];
-}
 
 /** The form that travels; undefined when there is nothing to say. */
 export function toEgressMessage({ allowances, destinations }: Egress): EgressMessage | undefined {

@@ -1,3 +1,8 @@
+import type {
+  Egress as EgressMessage,
+  Policy as PolicyMessage,
+  PolicyRule as PolicyRuleMessage,
+} from '../../proto/gen/hauberk/v1/discovery.ts';
 import { NO_EGRESS } from '../authorization/egress.ts';
 import {
   formatNamePattern,
@@ -5,28 +10,8 @@ import {
   readNamePattern,
 } from '../authorization/name-pattern.ts';
 import type { MeshPolicy, Policy, PolicyRule } from '../authorization/policy.ts';
-import { fromEgressMessage, toEgressMessage, type EgressMessage } from './egress-message.ts';
+import { fromEgressMessage, toEgressMessage } from './egress-message.ts';
 import { RpcError } from './rpc-error.ts';
-
-/** A rule as it travels (`hauberk.v1.PolicyRule`), and as it is saved. */
-export interface PolicyRuleMessage {
-  name: string;
-  action: string;
-  audit: boolean;
-  to: string[];
-  ports: number[];
-  from: string[];
-}
-
-/** A policy as it travels (`hauberk.v1.Policy`), and as it is saved. */
-export interface PolicyMessage {
-  level: number;
-  configVersion: number;
-  fallback: string;
-  rules: PolicyRuleMessage[];
-  /** Undefined when nothing is said about places outside. */
-  egress: EgressMessage | undefined;
-}
 
 /**
  * What a sidecar has to know to understand our policies. To be raised with every addition that an

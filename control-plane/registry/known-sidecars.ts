@@ -1,49 +1,6 @@
 import type { Clock, MonotonicMs } from '../../common/clock.ts';
+import { NO_REPORT, type SidecarReport } from '../../common/wire/report.ts';
 import type { SidecarRecord } from './sidecar-record.ts';
-
-/** All plaintext between an application and one address, by the port that was called. */
-export interface PlaintextFlow {
-  /** True when the application was called, false when it called. */
-  readonly inbound: boolean;
-  /** IP address of the other side. */
-  readonly address: string;
-  readonly port: number;
-  readonly connections: number;
-}
-
-/** What a sidecar let through without encryption since it started. */
-export interface PlaintextTraffic {
-  readonly connections: number;
-  /** How many flows there are, as far as they were told apart. */
-  readonly flows: number;
-  /** The ones with the most connections. */
-  readonly mostUsed: readonly PlaintextFlow[];
-}
-
-/** What stands in the way from a sidecar to a server outside. */
-export interface OutsideState {
-  readonly host: string;
-  readonly port: number;
-  /** `ready`, or what is wrong in one word. */
-  readonly condition: string;
-  /** A sentence; empty when nothing is wrong. */
-  readonly why: string;
-}
-
-/** What a sidecar last said about itself. */
-export interface SidecarReport {
-  readonly certificateSerial: string;
-  readonly certificateNotAfterMs: number;
-  readonly openConnections: number;
-  readonly openTunnels: number;
-  /** Since the sidecar started, both directions. */
-  readonly totalConnections: number;
-  readonly plaintext: PlaintextTraffic;
-  /** The servers outside that it has a way to. */
-  readonly egress: readonly OutsideState[];
-  /** Upstreams that no sidecar has exposed since it started, as `SERVICE.NAMESPACE:PORT`. */
-  readonly missingUpstreams: readonly string[];
-}
 
 /** A sidecar that this process has seen, connected or not. */
 export interface KnownSidecar {
@@ -66,17 +23,6 @@ export const REMEMBER_MS = 60 * 60 * 1000;
 
 /** Bounds the memory: under 10 MB. */
 const MAX_REMEMBERED = 10_000;
-
-const NO_REPORT: SidecarReport = {
-  certificateSerial: '',
-  certificateNotAfterMs: 0,
-  openConnections: 0,
-  openTunnels: 0,
-  totalConnections: 0,
-  plaintext: { connections: 0, flows: 0, mostUsed: [] },
-  egress: [],
-  missingUpstreams: [],
-};
 
 /** What `hauberk status` shows: kept in memory, for an hour after a sidecar has gone. */
 export class KnownSidecars {

@@ -1,27 +1,12 @@
 import { describeError } from '../../common/errors.ts';
 import { canonicalAddress, isDiallable } from '../../common/ip-address.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE } from '../../common/pki/spiffe-id.ts';
+import type {
+  AddressContest as ContestMessage,
+  Endpoint as EndpointMessage,
+} from '../../proto/gen/hauberk/v1/discovery.ts';
 import { DiscoveryError } from './discovery-error.ts';
 import type { AddressContest, Endpoint } from './mesh-view.ts';
-
-/** An endpoint as it travels (`hauberk.v1.Endpoint`), and as it is saved. */
-export interface EndpointMessage {
-  instanceId: string;
-  spiffeId: string;
-  addresses: string[];
-  hbonePort: number;
-  ports: number[];
-  anyPort: boolean;
-  /** Left out by who takes every address for proven. */
-  allAddresses?: string[] | undefined;
-  contests?: ContestMessage[] | undefined;
-}
-
-interface ContestMessage {
-  address: string;
-  holder: string;
-  ports: number[];
-}
 
 const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 /** More than any service has; a list of all 65,535 is a mistake. */
@@ -48,7 +33,7 @@ export function fromEndpointMessage(message: EndpointMessage, trustDomain: strin
   if (spiffeId.trustDomain !== trustDomain || spiffeId.namespace === SYSTEM_NAMESPACE) {
     throw malformed(`a workload of ${trustDomain}`, spiffeId.uri);
   }
-  const { allAddresses = [], contests: given = [] } = message;
+  const { allAddresses, contests: given } = message;
   if (given.length > MAX_CONTESTS)
     throw malformed(`at most ${MAX_CONTESTS} contests`, given.length);
   const contests = given.map(fromContestMessage);

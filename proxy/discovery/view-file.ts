@@ -42,10 +42,10 @@ const savedSchema = z.object({
       hbonePort: z.number(),
       ports: z.array(z.number()),
       anyPort: z.boolean(),
-      allAddresses: z.array(z.string()).optional(),
+      allAddresses: z.array(z.string()).default([]),
       contests: z
         .array(z.object({ address: z.string(), holder: z.string(), ports: z.array(z.number()) }))
-        .optional(),
+        .default([]),
     }),
   ),
   revocations: z
@@ -108,7 +108,7 @@ export async function saveView(
   { version, endpoints, revocations, policy, federated }: SavedView,
   bundle: TrustBundle,
 ): Promise<void> {
-  const saved: z.infer<typeof savedSchema> = {
+  const saved = {
     format: 2,
     roots: digests(bundle),
     version,

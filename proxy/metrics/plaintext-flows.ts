@@ -1,23 +1,5 @@
+import type { PlaintextFlow, PlaintextTraffic } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { Direction } from './proxy-metrics.ts';
-
-/** All plaintext between the application and one address, by the port that was called. */
-export interface PlaintextFlow {
-  /** True when the application was called, false when it called. */
-  readonly inbound: boolean;
-  /** IP address of the other side. */
-  readonly address: string;
-  readonly port: number;
-  readonly connections: number;
-}
-
-/** What was let through without encryption since the sidecar started. */
-export interface PlaintextTraffic {
-  readonly connections: number;
-  /** How many flows there are, as far as they were told apart. */
-  readonly flows: number;
-  /** The ones with the most connections. */
-  readonly mostUsed: readonly PlaintextFlow[];
-}
 
 /** Whoever connects from a thousand addresses is a scanner, or everybody; memory is for neither. */
 const MAX_FLOWS = 1_000;

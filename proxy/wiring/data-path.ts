@@ -108,9 +108,9 @@ export async function openDataPath(
       for (const door of doors()) door.force();
     },
     traffic: () => ({
-      totals: metrics.totals(),
+      ...metrics.totals(),
       plaintext: flows.summary(),
-      outside: conditions.summary(),
+      egress: conditions.summary(),
       missingUpstreams: outbound.missing(),
     }),
     close: () => parts.disposeAsync(),

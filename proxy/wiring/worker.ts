@@ -10,6 +10,7 @@ import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts'
 import { repeat } from '../../common/repeat.ts';
 import { settleWhenQuiet } from '../../common/settle.ts';
 import { SOFTWARE_VERSION } from '../../common/version.ts';
+import { NO_REPORT } from '../../common/wire/report.ts';
 import { localAllowances } from '../config/sidecar.ts';
 import type { Traffic } from '../discovery/report.ts';
 import { createMeshView, type MutableMeshView } from '../discovery/mutable-view.ts';
@@ -25,7 +26,6 @@ import type { WorkerEdge } from './gateway.ts';
 import { shareOfTunnelMemory } from '../tunnel/tunnel-memory.ts';
 import { toErrorMessage } from '../workers/error-message.ts';
 import { fromIdentityMessage } from '../workers/identity-message.ts';
-import { NO_TRAFFIC } from '../workers/no-traffic.ts';
 import type { FromWorker, ToWorker, WorkerStart } from '../workers/messages.ts';
 
 /** What a worker is made from. */
@@ -125,7 +125,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
 
   async function reportMetrics(id: number, registry: Registry): Promise<void> {
     const families = await registry.getMetricsAsJSON();
-    await tell({ kind: 'metrics', id, families, traffic: path?.traffic() ?? NO_TRAFFIC });
+    await tell({ kind: 'metrics', id, families, traffic: path?.traffic() ?? NO_REPORT });
   }
 
   async function openRest(): Promise<void> {

@@ -49,10 +49,10 @@ export interface WorkersSource {
 /** Registers every metric of `WORKER_METRICS`. */
 export function registerWorkerMetrics(registry: Registry, source: WorkersSource): void {
   const { ready, ends, connectionsOpened, connectionsOpen, tunnelsOpen } = WORKER_METRICS;
-  const each = (read: (totals: WorkerHandle['traffic']['totals']) => number) => {
+  const each = (read: (traffic: WorkerHandle['traffic']) => number) => {
     return (set: (labels: Record<string, string>, value: number) => void): void => {
       for (const { number, traffic } of source.workers) {
-        set({ worker: String(number) }, read(traffic.totals));
+        set({ worker: String(number) }, read(traffic));
       }
     };
   };

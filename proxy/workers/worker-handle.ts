@@ -1,9 +1,9 @@
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { DrainOutcome } from '../../common/lifecycle.ts';
+import { NO_REPORT } from '../../common/wire/report.ts';
 import type { Traffic } from '../discovery/report.ts';
 import { fromErrorMessage } from './error-message.ts';
 import type { SampleFamily } from './merge-metrics.ts';
-import { NO_TRAFFIC } from './no-traffic.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { forkWorker, type WorkerProcess } from './worker-process.ts';
 import { WorkersError } from './workers-error.ts';
@@ -19,7 +19,7 @@ export class WorkerHandle {
   readonly ended: Promise<string>;
   /** What it told last. */
   families: readonly SampleFamily[] = [];
-  traffic: Traffic = NO_TRAFFIC;
+  traffic: Traffic = NO_REPORT;
   drained: DrainOutcome | undefined;
   isOpen = false;
   isReady = false;

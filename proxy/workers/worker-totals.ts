@@ -1,6 +1,7 @@
 import { formatHostPort } from '../../common/listen.ts';
+import { NO_REPORT } from '../../common/wire/report.ts';
+import type { OutsideState, PlaintextFlow } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { Traffic } from '../discovery/report.ts';
-import type { PlaintextFlow } from '../metrics/plaintext-flows.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 import {
   countsOf,
@@ -9,7 +10,6 @@ import {
   ofWorker,
   type SampleFamily,
 } from './merge-metrics.ts';
-import { NO_TRAFFIC } from './no-traffic.ts';
 
 /** Adds up what workers tell, those that have ended included. */
 export interface WorkerTotals {
@@ -27,7 +27,7 @@ const MAX_SHOWN = 10;
 /** Creates totals of zero. */
 export function createWorkerTotals(): WorkerTotals {
   let past: Promise<readonly SampleFamily[]> = Promise.resolve([]);
-  let pastTraffic = NO_TRAFFIC;
+  let pastTraffic: Traffic = NO_REPORT;
   return {
     addEnded({ families, traffic }) {
       const kept = countsOf(ofWorker(families));
@@ -41,12 +41,8 @@ export function createWorkerTotals(): WorkerTotals {
 }
 
 /** What it had counted; what it saw is for those that run. */
-function ended({ totals, plaintext }: Traffic): Traffic {
-  return {
-    ...NO_TRAFFIC,
-    totals: { ...totals, openConnections: 0, openTunnels: 0 },
-    plaintext,
-  };
+function ended({ totalConnections, plaintext }: Traffic): Traffic {
+  return { ...NO_REPORT, totalConnections, plaintext };
 }
 
 function addTraffic(all: readonly Traffic[]): Traffic {
@@ -54,25 +50,23 @@ function addTraffic(all: readonly Traffic[]): Traffic {
     all.reduce((total, one) => total + read(one), 0);
   const flows = addFlows(all.flatMap(({ plaintext }) => plaintext.mostUsed));
   return {
-    totals: {
-      openConnections: sum(({ totals }) => totals.openConnections),
-      openTunnels: sum(({ totals }) => totals.openTunnels),
-      totalConnections: sum(({ totals }) => totals.totalConnections),
-    },
+    openConnections: sum(({ openConnections }) => openConnections),
+    openTunnels: sum(({ openTunnels }) => openTunnels),
+    totalConnections: sum(({ totalConnections }) => totalConnections),
     plaintext: {
       connections: sum(({ plaintext }) => plaintext.connections),
       // Workers meet the same flows: what one of them told apart, and what all of them show.
       flows: Math.max(flows.length, ...all.map(({ plaintext }) => plaintext.flows)),
       mostUsed: flows.slice(0, MAX_SHOWN),
     },
-    outside: joinOutside(all.flatMap(({ outside }) => outside)),
+    egress: joinOutside(all.flatMap(({ egress }) => egress)),
     missingUpstreams: [...new Set(all.flatMap(({ missingUpstreams }) => missingUpstreams))],
   };
 }
 
 /** Each place once: workers have the same ways, and an operator should see what fails in any of them. */
-function joinOutside(all: Traffic['outside']): Traffic['outside'] {
-  const byPlace = new Map<string, Traffic['outside'][number]>();
+function joinOutside(all: readonly OutsideState[]): OutsideState[] {
+  const byPlace = new Map<string, OutsideState>();
   for (const state of all) {
     const key = formatHostPort(state.host, state.port);
     const known = byPlace.get(key);

@@ -15,6 +15,8 @@ export interface Architecture {
   readonly layers: Readonly<Record<string, readonly (readonly string[])[]>>;
   /** Folders or files with the only places that may import them. */
   readonly reserved: Readonly<Record<string, readonly string[]>>;
+  /** Those of the reserved ones whose types everybody may import. */
+  readonly openTypes: readonly string[];
   readonly maxLines: number;
 }
 
@@ -84,6 +86,7 @@ function brokenRule({ file, target, kind }: Import, table: Architecture): string
   if (target === '?') return 'what is imported must stand in the source';
   for (const [place, allowed] of Object.entries(table.reserved)) {
     if (!covers(place, target) || covers(place, file)) continue;
+    if (kind === 'type' && table.openTypes.includes(place)) continue;
     if (!allowed.some((one) => covers(one, file))) {
       return `only ${allowed.join(', ')} may import ${place}`;
     }

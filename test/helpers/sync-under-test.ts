@@ -9,6 +9,7 @@ import type {
   SyncRequest,
   SyncResponse,
 } from '../../proto/gen/hauberk/v1/discovery.ts';
+import { NO_REPORT } from '../../common/wire/report.ts';
 import { createSyncClient, type SyncClient } from '../../proxy/discovery/sync/client.ts';
 import { openSavedView } from '../../proxy/discovery/saved-view.ts';
 import type { SyncClientSettings } from '../../proxy/discovery/sync/settings.ts';
@@ -40,16 +41,7 @@ export const OPEN = {
   egress: undefined,
 };
 /** What the sidecar reports while nothing happens. */
-export const REPORT = {
-  certificateSerial: 'ab',
-  certificateNotAfterMs: 1,
-  openConnections: 0,
-  openTunnels: 0,
-  totalConnections: 0,
-  plaintext: { connections: 0, flows: 0, mostUsed: [] },
-  egress: [],
-  missingUpstreams: [],
-};
+export const REPORT = { ...NO_REPORT, certificateSerial: 'ab', certificateNotAfterMs: 1 };
 
 /** A sidecar's side of a Sync stream, and a control plane to talk to. */
 export interface SyncUnderTest extends AsyncDisposable {

@@ -1,22 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
-import { fromBundleMessage, type BundleMessage } from '../../../common/rpc/bundle-message.ts';
-import { fromPolicyMessage, type PolicyMessage } from '../../../common/rpc/policy-message.ts';
+import { fromBundleMessage } from '../../../common/rpc/bundle-message.ts';
+import { fromPolicyMessage } from '../../../common/rpc/policy-message.ts';
 import { repeat } from '../../../common/repeat.ts';
 import { formatAddress } from '../../../common/rpc/channel.ts';
 import type { RpcError } from '../../../common/rpc/rpc-error.ts';
-import type { SyncResponse } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { SidecarReport } from '../../../common/wire/report.ts';
+import type {
+  Policy as PolicyMessage,
+  SyncResponse,
+} from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1/identity.ts';
 import type { MeshView } from '../mesh-view.ts';
 import { createSyncConnection } from './connection.ts';
-import {
-  acknowledgementMessage,
-  GOODBYE,
-  helloMessage,
-  readResponse,
-  reportMessage,
-} from './messages.ts';
-import type { SidecarPlace, SidecarReport, SyncClientSettings } from './settings.ts';
+import { acknowledgementMessage, GOODBYE, helloMessage, readResponse } from './messages.ts';
+import type { SidecarPlace, SyncClientSettings } from './settings.ts';
 import { openSyncStream, type SyncStream } from './stream.ts';
 
 /** The sidecar's end of the Sync stream. */
@@ -165,7 +164,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     const current = settings.report();
     if (isDeepStrictEqual(current, lastReport)) return;
     lastReport = current;
-    void stream.send(reportMessage(current));
+    void stream.send({ message: { $case: 'report', value: current } });
   }
 
   function move(): void {

@@ -1,19 +1,20 @@
-import type { Logger } from 'pino';
 import type { EpochMs } from '../../../common/clock.ts';
+import type { Logger } from 'pino';
 import { describeError } from '../../../common/errors.ts';
 import type { Revocation } from '../../../common/pki/revocation.ts';
-import type { BundleMessage } from '../../../common/rpc/bundle-message.ts';
-import type { PolicyMessage } from '../../../common/rpc/policy-message.ts';
 import type {
+  Endpoint as EndpointMessage,
+  Policy as PolicyMessage,
   Revocations,
   SyncRequest,
   SyncResponse,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { readFederated, type RootsByDomain } from '../federation.ts';
-import { fromEndpointMessage, type EndpointMessage } from '../endpoint-message.ts';
+import { fromEndpointMessage } from '../endpoint-message.ts';
 import type { Endpoint } from '../mesh-view.ts';
 import type { ViewUpdate } from '../mutable-view.ts';
-import type { SidecarPlace, SidecarReport, SyncClientSettings } from './settings.ts';
+import type { SidecarPlace, SyncClientSettings } from './settings.ts';
 
 /** The first message of a stream. */
 export function helloMessage(
@@ -35,14 +36,6 @@ export function helloMessage(
 /** Says which view and which roots are in use. */
 export function acknowledgementMessage(version: number, bundleVersion: number): SyncRequest {
   return { message: { $case: 'acknowledgement', value: { version, bundleVersion } } };
-}
-
-/** What `hauberk status` shows. */
-export function reportMessage(report: SidecarReport): SyncRequest {
-  const plaintext = { ...report.plaintext, mostUsed: [...report.plaintext.mostUsed] };
-  const missingUpstreams = [...report.missingUpstreams];
-  const value = { ...report, plaintext, egress: [...report.egress], missingUpstreams };
-  return { message: { $case: 'report', value } };
 }
 
 /** Withdraws the endpoint of this sidecar. */

@@ -5,7 +5,7 @@ import type { Clock } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../../common/rpc/channel.ts';
 import type { RpcError } from '../../../common/rpc/rpc-error.ts';
-import type { PlaintextTraffic } from '../../metrics/plaintext-flows.ts';
+import type { SidecarReport } from '../../../common/wire/report.ts';
 import type { KeptView } from '../saved-view.ts';
 
 /** What a connection to the control plane is made with. */
@@ -34,31 +34,6 @@ export interface SidecarPlace {
   readonly ports: readonly number[];
   /** Peers may reach every port of the addresses. */
   readonly anyPort: boolean;
-}
-
-/** What stands in the way to a server outside. */
-export interface OutsideReport {
-  readonly host: string;
-  readonly port: number;
-  /** `ready`, or what is wrong in one word. */
-  readonly condition: string;
-  /** A sentence; empty when nothing is wrong. */
-  readonly why: string;
-}
-
-/** What `hauberk status` shows of this sidecar. */
-export interface SidecarReport {
-  readonly certificateSerial: string;
-  readonly certificateNotAfterMs: number;
-  readonly openConnections: number;
-  readonly openTunnels: number;
-  /** Connections carried since the sidecar started, both directions. */
-  readonly totalConnections: number;
-  readonly plaintext: PlaintextTraffic;
-  /** The servers outside that it has a way to. */
-  readonly egress: readonly OutsideReport[];
-  /** Upstreams that no endpoint has served since the sidecar started, as `SERVICE.NAMESPACE:PORT`. */
-  readonly missingUpstreams: readonly string[];
 }
 
 /** What the Sync stream needs. */

@@ -7,22 +7,14 @@ import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
+import { NO_REPORT } from '../../../common/wire/report.ts';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage, reportMessage } from '../../../proxy/discovery/sync/messages.ts';
+import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 
 const authority = createTestAuthority();
 const NOWHERE = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
-const REPORT = {
-  certificateSerial: 'after-reload',
-  certificateNotAfterMs: 0,
-  openConnections: 0,
-  openTunnels: 0,
-  totalConnections: 0,
-  plaintext: { connections: 0, flows: 0, mostUsed: [] },
-  egress: [],
-  missingUpstreams: [],
-};
+const REPORT = { ...NO_REPORT, certificateSerial: 'after-reload' };
 
 async function handshake(port: number, options: object = {}): Promise<TLSSocket> {
   const socket = connect({
@@ -65,7 +57,7 @@ test('a new certificate is shown to new connections, and open streams live on', 
   t.truthy(after);
   t.not(after, before);
 
-  call.write(reportMessage(REPORT));
+  call.write({ message: { $case: 'report', value: REPORT } });
   await stream.until(
     'a report over the old connection',
     ({ message }) => message?.$case === 'report',

@@ -142,7 +142,7 @@ test('a revocation is told until the last certificate that it concerns has expir
   });
   t.is(revoked?.expiresMs, web.chain[0]?.validToDate.getTime());
   await cp.admin.revoke({ ...WEB, service: 'other' }, { force: true });
-  const told = async (): Promise<unknown[]> => {
+  const told = async (): Promise<readonly unknown[]> => {
     const stream = openSyncStream(cp, await cp.enrol('shop', 'api'));
     stream.say(hello({ instanceId: 'api-1' }));
     const { revocations } = await stream.next();

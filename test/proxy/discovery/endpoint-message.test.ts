@@ -1,19 +1,21 @@
 import test from 'ava';
+import type { Endpoint } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { DiscoveryError } from '../../../proxy/discovery/discovery-error.ts';
 import {
   fromEndpointMessage,
   isSameEndpoint,
   toEndpointMessage,
-  type EndpointMessage,
 } from '../../../proxy/discovery/endpoint-message.ts';
 
-const good: EndpointMessage = {
+const good: Endpoint = {
   instanceId: '7f0c7ac6-21c5-4a52-8f0c-4e32e2a4f5a3',
   spiffeId: 'spiffe://mesh.local/ns/shop/sa/api',
   addresses: ['10.0.0.7', 'fd00::7'],
   hbonePort: 15_008,
   ports: [8080, 9090],
   anyPort: false,
+  allAddresses: [],
+  contests: [],
 };
 
 test('an endpoint travels there and back', (t) => {
@@ -50,7 +52,7 @@ for (const address of ['127.0.0.1', '10.0.0.7', '::1', 'fd00::7', '2001:db8::1']
   });
 }
 
-const odd: Record<string, Partial<EndpointMessage>> = {
+const odd: Record<string, Partial<Endpoint>> = {
   'a host name': { addresses: ['10.0.0.7', 'api'] },
   'no address': { addresses: [] },
   'the unspecified address': { addresses: ['10.0.0.7', '0.0.0.0'] },

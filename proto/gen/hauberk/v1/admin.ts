@@ -25,253 +25,253 @@ export const protobufPackage = "hauberk.v1";
 export const protobufFileName = "hauberk/v1/admin.proto";
 
 export interface CreateTokenRequest {
-  namespace: string;
+  readonly namespace: string;
   /** Empty: any service of the namespace. */
-  service: string;
-  ttlSeconds: number;
+  readonly service: string;
+  readonly ttlSeconds: number;
   /** How often the token may be used; 0 is without limit. */
-  uses: number;
+  readonly uses: number;
 }
 
 export interface CreateTokenResponse {
   /** The token itself; shown this once, only its hash is stored. */
-  joinToken: string;
-  token: Token | undefined;
+  readonly joinToken: string;
+  readonly token: Token | undefined;
 }
 
 export interface Token {
-  id: string;
-  namespace: string;
-  service: string;
-  createdMs: number;
-  expiresMs: number;
+  readonly id: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly createdMs: number;
+  readonly expiresMs: number;
   /** 0 is without limit. */
-  usesAllowed: number;
-  uses: number;
+  readonly usesAllowed: number;
+  readonly uses: number;
   /** 0 when it was not revoked. */
-  revokedMs: number;
+  readonly revokedMs: number;
 }
 
 export interface ListTokensRequest {
 }
 
 export interface ListTokensResponse {
-  tokens: Token[];
+  readonly tokens: readonly Token[];
 }
 
 export interface RevokeTokenRequest {
-  id: string;
+  readonly id: string;
   /** Also every certificate that it led to, and whatever was renewed with one of them. */
-  withCertificates: boolean;
+  readonly withCertificates: boolean;
 }
 
 export interface RevokeTokenResponse {
-  token:
+  readonly token:
     | Token
     | undefined;
   /** How many certificates were revoked with it. */
-  certificates: number;
+  readonly certificates: number;
 }
 
 export interface ListWorkloadsRequest {
 }
 
 export interface ListWorkloadsResponse {
-  workloads: Workload[];
+  readonly workloads: readonly Workload[];
   /** Whether the private keys of the mesh are encrypted at rest. */
-  keysEncrypted: boolean;
+  readonly keysEncrypted: boolean;
   /** Other trust domains that are believed. */
-  federated: FederatedDomain[];
+  readonly federated: readonly FederatedDomain[];
 }
 
 /** Workload is a sidecar that the control plane has seen. */
 export interface Workload {
-  instanceId: string;
-  spiffeId: string;
+  readonly instanceId: string;
+  readonly spiffeId: string;
   /** The preferred one first. */
-  addresses: string[];
-  hbonePort: number;
-  ports: number[];
-  connected: boolean;
-  connectedSinceMs: number;
-  certificateSerial: string;
-  certificateNotAfterMs: number;
-  openConnections: number;
-  openTunnels: number;
-  totalConnections: number;
-  acknowledgedVersion: number;
-  bundleVersion: number;
-  softwareVersion: string;
-  anyPort: boolean;
-  plaintext:
+  readonly addresses: readonly string[];
+  readonly hbonePort: number;
+  readonly ports: readonly number[];
+  readonly connected: boolean;
+  readonly connectedSinceMs: number;
+  readonly certificateSerial: string;
+  readonly certificateNotAfterMs: number;
+  readonly openConnections: number;
+  readonly openTunnels: number;
+  readonly totalConnections: number;
+  readonly acknowledgedVersion: number;
+  readonly bundleVersion: number;
+  readonly softwareVersion: string;
+  readonly anyPort: boolean;
+  readonly plaintext:
     | PlaintextTraffic
     | undefined;
   /** The servers outside that it has a way to. */
-  egress: OutsideState[];
+  readonly egress: readonly OutsideState[];
   /** Whom it lets in by its own configuration; absent when it did not tell. */
-  localAllow:
+  readonly localAllow:
     | LocalAllow
     | undefined;
   /** It is connected, or lost so short a time ago that peers may still call it. */
-  expected: boolean;
+  readonly expected: boolean;
   /** Those of its addresses at which it is proven to be. */
-  provenAddresses: string[];
+  readonly provenAddresses: readonly string[];
   /** Where another identity was first. */
-  contests: AddressContest[];
+  readonly contests: readonly AddressContest[];
   /** Upstreams that no sidecar has exposed since it started, as SERVICE.NAMESPACE:PORT. */
-  missingUpstreams: string[];
+  readonly missingUpstreams: readonly string[];
 }
 
 export interface ListIdentitiesRequest {
 }
 
 export interface ListIdentitiesResponse {
-  spiffeIds: string[];
+  readonly spiffeIds: readonly string[];
 }
 
 export interface ListCertificatesRequest {
   /** At most this many; 0 is all. */
-  limit: number;
+  readonly limit: number;
   /** Only this identity; empty is all. */
-  spiffeId: string;
+  readonly spiffeId: string;
 }
 
 export interface ListCertificatesResponse {
-  certificates: Certificate[];
+  readonly certificates: readonly Certificate[];
 }
 
 export interface Certificate {
-  serial: string;
-  spiffeId: string;
-  issuedMs: number;
-  notAfterMs: number;
+  readonly serial: string;
+  readonly spiffeId: string;
+  readonly issuedMs: number;
+  readonly notAfterMs: number;
   /** "token" or "renewal". */
-  proof: string;
+  readonly proof: string;
   /** Id of the token that it was issued for; a renewal has that of the first certificate. */
-  tokenId: string;
+  readonly tokenId: string;
 }
 
 /** MeshConfig is one version of the mesh configuration. */
 export interface MeshConfig {
   /** From 1; 0 is the empty document that every mesh begins with. */
-  version: number;
+  readonly version: number;
   /** YAML, as it was applied; empty in lists. */
-  document: string;
-  appliedMs: number;
+  readonly document: string;
+  readonly appliedMs: number;
   /** "apply", "rollback to 3", "file /etc/mesh.yaml", or "none". */
-  origin: string;
+  readonly origin: string;
 }
 
 export interface GetMeshConfigRequest {
 }
 
 export interface GetMeshConfigResponse {
-  config:
+  readonly config:
     | MeshConfig
     | undefined;
   /** The file that the control plane follows, when it takes its configuration from one. */
-  file: string;
+  readonly file: string;
 }
 
 export interface ApplyMeshConfigRequest {
-  document: string;
+  readonly document: string;
   /** The version that it was made from; refused when another is in force. Absent: whichever it is. */
-  baseVersion?:
+  readonly baseVersion?:
     | number
     | undefined;
   /** Check everything, change nothing. */
-  dryRun: boolean;
+  readonly dryRun: boolean;
 }
 
 export interface ApplyMeshConfigResponse {
   /** What is in force now. */
-  config:
+  readonly config:
     | MeshConfig
     | undefined;
   /** False when it was in force already, and for a dry run. */
-  changed: boolean;
+  readonly changed: boolean;
   /** Sidecars that have acknowledged this version of the view, or a later one, have it. */
-  viewVersion: number;
+  readonly viewVersion: number;
 }
 
 export interface RollbackMeshConfigRequest {
   /** Absent: the one before the present one. */
-  version?: number | undefined;
+  readonly version?: number | undefined;
 }
 
 /** RollbackMeshConfigResponse says the same as ApplyMeshConfigResponse. */
 export interface RollbackMeshConfigResponse {
-  config: MeshConfig | undefined;
-  changed: boolean;
-  viewVersion: number;
+  readonly config: MeshConfig | undefined;
+  readonly changed: boolean;
+  readonly viewVersion: number;
 }
 
 export interface ListMeshConfigsRequest {
 }
 
 export interface ListMeshConfigsResponse {
-  configs: MeshConfig[];
+  readonly configs: readonly MeshConfig[];
 }
 
 export interface VerifyCertificatesRequest {
   /** A head that was noted before, to be found again; an empty hash is none. */
-  sequence: number;
-  hash: string;
+  readonly sequence: number;
+  readonly hash: string;
 }
 
 export interface VerifyCertificatesResponse {
   /** Entries that are as they were sealed. */
-  entries: number;
-  links: number;
+  readonly entries: number;
+  readonly links: number;
   /** Where the chain ends. */
-  headSequence: number;
-  headHash: string;
+  readonly headSequence: number;
+  readonly headHash: string;
   /** What is wrong, each in a sentence. */
-  findings: string[];
+  readonly findings: readonly string[];
 }
 
 export interface RevokeRequest {
-  target:
+  readonly target:
     | //
     /** Every certificate of this identity, and no new one until it is readmitted. */
-    { $case: "spiffeId"; value: string }
+    { readonly $case: "spiffeId"; readonly value: string }
     | //
     /** One certificate, and whatever was renewed with it. */
-    { $case: "serial"; value: string }
+    { readonly $case: "serial"; readonly value: string }
     | undefined;
   /** Also an identity that the mesh has never seen; without it such a one is refused. */
-  force: boolean;
+  readonly force: boolean;
 }
 
 export interface RevokeResponse {
-  revocations: RevocationEntry[];
+  readonly revocations: readonly RevocationEntry[];
 }
 
 export interface ReadmitRequest {
-  spiffeId: string;
+  readonly spiffeId: string;
 }
 
 export interface ReadmitResponse {
-  revocation: RevocationEntry | undefined;
+  readonly revocation: RevocationEntry | undefined;
 }
 
 export interface ListRevocationsRequest {
 }
 
 export interface ListRevocationsResponse {
-  revocations: RevocationEntry[];
+  readonly revocations: readonly RevocationEntry[];
 }
 
 /** RevocationEntry is a revocation as operators see it. */
 export interface RevocationEntry {
-  spiffeId: string;
+  readonly spiffeId: string;
   /** Empty: the whole identity. */
-  serial: string;
-  revokedMs: number;
+  readonly serial: string;
+  readonly revokedMs: number;
   /** 0 while the identity gets no certificates. */
-  readmittedMs: number;
+  readonly readmittedMs: number;
   /** When the last certificate that it concerns has expired. */
-  expiresMs: number;
+  readonly expiresMs: number;
 }
 
 export interface ListOperatorsRequest {
@@ -279,26 +279,26 @@ export interface ListOperatorsRequest {
 
 export interface ListOperatorsResponse {
   /** The newest first. */
-  credentials: OperatorCredential[];
+  readonly credentials: readonly OperatorCredential[];
 }
 
 /** OperatorCredential is a certificate of an operator: admin.pem, a copy of it, or what it was renewed to. */
 export interface OperatorCredential {
-  serial: string;
-  issuedMs: number;
-  notAfterMs: number;
+  readonly serial: string;
+  readonly issuedMs: number;
+  readonly notAfterMs: number;
   /** self, for what the control plane wrote into its data directory, or renewal. */
-  proof: string;
+  readonly proof: string;
   /** Serial number of the one that was renewed; empty for none. */
-  renewedFrom: string;
+  readonly renewedFrom: string;
   /** When the first one of the chain of renewals was made; 0 when that is not known. */
-  firstIssuedMs: number;
-  revoked: boolean;
+  readonly firstIssuedMs: number;
+  readonly revoked: boolean;
   /** Of the last call with it; 0 and empty when there was none. */
-  lastUsedMs: number;
-  lastAddress: string;
+  readonly lastUsedMs: number;
+  readonly lastAddress: string;
   /** Service and method, as Admin.CreateToken. */
-  lastCall: string;
+  readonly lastCall: string;
 }
 
 export interface GetAuthorityRequest {
@@ -309,8 +309,8 @@ export interface RotateRootRequest {
    * The key of the root is in the wrong hands: join tokens are void, and nothing is waited for
    * longer than the grace.
    */
-  compromised: boolean;
-  graceSeconds: number;
+  readonly compromised: boolean;
+  readonly graceSeconds: number;
 }
 
 export interface AbortRotationRequest {
@@ -318,67 +318,67 @@ export interface AbortRotationRequest {
 
 export interface RequestIssuerRequest {
   /** Forget the key of the request before, and make another one. */
-  fresh: boolean;
+  readonly fresh: boolean;
 }
 
 export interface RequestIssuerResponse {
   /** PKCS#10 in PEM. */
-  csr: string;
+  readonly csr: string;
 }
 
 export interface InstallIssuerRequest {
   /** PEM: the issuer first, then what leads to the root; a root that the mesh trusts may be left out. */
-  chain: string;
+  readonly chain: string;
   /** The root may be another one, to which the mesh is rotated. */
-  newRoot: boolean;
+  readonly newRoot: boolean;
 }
 
 export interface InstallIssuerResponse {
-  authority: Authority | undefined;
+  readonly authority: Authority | undefined;
 }
 
 export interface ListBundleRequest {
 }
 
 export interface ListBundleResponse {
-  bundle: OwnBundle | undefined;
-  federated: FederatedDomain[];
+  readonly bundle: OwnBundle | undefined;
+  readonly federated: readonly FederatedDomain[];
 }
 
 export interface AddRootRequest {
   /** One certificate or several, in PEM. */
-  roots: string;
+  readonly roots: string;
 }
 
 export interface AddRootResponse {
-  bundle: OwnBundle | undefined;
+  readonly bundle: OwnBundle | undefined;
 }
 
 export interface RemoveRootRequest {
   /** Of the root, or what it begins with. */
-  digest: string;
+  readonly digest: string;
 }
 
 export interface RemoveRootResponse {
-  bundle: OwnBundle | undefined;
+  readonly bundle: OwnBundle | undefined;
 }
 
 export interface FederateRequest {
-  trustDomain: string;
+  readonly trustDomain: string;
   /** A SPIFFE bundle, or roots in PEM; empty when it comes from the endpoint. */
-  document: string;
+  readonly document: string;
   /** Of a bundle endpoint; empty for a bundle that an operator keeps current. */
-  url: string;
+  readonly url: string;
   /** What the endpoint proves with a certificate below the bundle; empty: what public authorities say. */
-  endpointId: string;
+  readonly endpointId: string;
 }
 
 export interface FederateResponse {
-  federated: FederatedDomain | undefined;
+  readonly federated: FederatedDomain | undefined;
 }
 
 export interface UnfederateRequest {
-  trustDomain: string;
+  readonly trustDomain: string;
 }
 
 export interface UnfederateResponse {
@@ -386,96 +386,96 @@ export interface UnfederateResponse {
 
 /** FederatedDomain is another trust domain that is believed. */
 export interface FederatedDomain {
-  trustDomain: string;
-  roots: BundleRoot[];
-  url: string;
-  endpointId: string;
+  readonly trustDomain: string;
+  readonly roots: readonly BundleRoot[];
+  readonly url: string;
+  readonly endpointId: string;
   /** 0 when it is not told. */
-  sequence: number;
+  readonly sequence: number;
   /** When the endpoint was last heard since the control plane started; 0 when it was not. */
-  refreshedMs: number;
+  readonly refreshedMs: number;
   /** Since when it is not, and why; 0 and empty when it is. */
-  failingSinceMs: number;
-  failure: string;
+  readonly failingSinceMs: number;
+  readonly failure: string;
 }
 
 /** OwnBundle is the trust bundle of the mesh as operators see it. */
 export interface OwnBundle {
-  version: number;
+  readonly version: number;
   /** The one below which certificates are issued comes first. */
-  roots: BundleRoot[];
+  readonly roots: readonly BundleRoot[];
 }
 
 export interface BundleRoot {
-  digest: string;
-  subject: string;
-  notAfterMs: number;
+  readonly digest: string;
+  readonly subject: string;
+  readonly notAfterMs: number;
   /** An operator has added it. */
-  added: boolean;
+  readonly added: boolean;
 }
 
 export interface GetAuthorityResponse {
-  authority: Authority | undefined;
+  readonly authority: Authority | undefined;
 }
 
 export interface RotateRootResponse {
-  authority: Authority | undefined;
+  readonly authority: Authority | undefined;
 }
 
 export interface AbortRotationResponse {
-  authority: Authority | undefined;
+  readonly authority: Authority | undefined;
 }
 
 /** Authority is what certificates are issued with. */
 export interface Authority {
   /** Of the root below which certificates are issued now, as join tokens pin it. */
-  rootDigest: string;
-  rootNotAfterMs: number;
+  readonly rootDigest: string;
+  readonly rootNotAfterMs: number;
   /** False when the key of the root is kept somewhere else. */
-  rootKeyHere: boolean;
-  issuerSerial: string;
-  issuerNotAfterMs: number;
-  bundleVersion: number;
+  readonly rootKeyHere: boolean;
+  readonly issuerSerial: string;
+  readonly issuerNotAfterMs: number;
+  readonly bundleVersion: number;
   /** Absent when none is under way. */
-  rotation: RootRotation | undefined;
+  readonly rotation: RootRotation | undefined;
 }
 
 /** RootRotation says how far a rotation is. */
 export interface RootRotation {
   /** "prepared": sidecars are told to trust both roots. "signing": certificates are replaced. */
-  phase: string;
+  readonly phase: string;
   /** It was aborted, and goes back. */
-  returning: boolean;
-  fromDigest: string;
-  toDigest: string;
-  startedMs: number;
-  phaseStartedMs: number;
+  readonly returning: boolean;
+  readonly fromDigest: string;
+  readonly toDigest: string;
+  readonly startedMs: number;
+  readonly phaseStartedMs: number;
   /** Nothing is waited for longer than this; 0 for a routine rotation. */
-  deadlineMs: number;
+  readonly deadlineMs: number;
   /** How many of the phase are through. */
-  done: number;
-  total: number;
+  readonly done: number;
+  readonly total: number;
   /** What it waits for, a hundred at most. */
-  blockers: RotationBlocker[];
+  readonly blockers: readonly RotationBlocker[];
   /** Sidecars that were not there, and hold nothing up; a hundred at most. */
-  away: AwaySidecar[];
-  awayTotal: number;
+  readonly away: readonly AwaySidecar[];
+  readonly awayTotal: number;
 }
 
 /** RotationBlocker is a sidecar that has not taken up the bundle, or a certificate that may be in use. */
 export interface RotationBlocker {
-  spiffeId: string;
+  readonly spiffeId: string;
   /** Empty when nobody was seen with the certificate. */
-  instanceId: string;
-  connected: boolean;
+  readonly instanceId: string;
+  readonly connected: boolean;
   /** Empty for a sidecar. */
-  serial: string;
-  notAfterMs: number;
+  readonly serial: string;
+  readonly notAfterMs: number;
 }
 
 export interface AwaySidecar {
-  spiffeId: string;
-  instanceId: string;
+  readonly spiffeId: string;
+  readonly instanceId: string;
 }
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
@@ -508,7 +508,7 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseCreateTokenRequest();
+      const message = createBaseCreateTokenRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -581,7 +581,7 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseCreateTokenResponse();
+      const message = createBaseCreateTokenResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -656,7 +656,7 @@ export const Token: MessageFns<Token> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseToken();
+      const message = createBaseToken() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -755,7 +755,7 @@ export const ListTokensRequest: MessageFns<ListTokensRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListTokensRequest();
+      const message = createBaseListTokensRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -793,7 +793,7 @@ export const ListTokensResponse: MessageFns<ListTokensResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListTokensResponse();
+      const message = createBaseListTokensResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -842,7 +842,7 @@ export const RevokeTokenRequest: MessageFns<RevokeTokenRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRevokeTokenRequest();
+      const message = createBaseRevokeTokenRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -899,7 +899,7 @@ export const RevokeTokenResponse: MessageFns<RevokeTokenResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRevokeTokenResponse();
+      const message = createBaseRevokeTokenResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -950,7 +950,7 @@ export const ListWorkloadsRequest: MessageFns<ListWorkloadsRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListWorkloadsRequest();
+      const message = createBaseListWorkloadsRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -994,7 +994,7 @@ export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListWorkloadsResponse();
+      const message = createBaseListWorkloadsResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1150,7 +1150,7 @@ export const Workload: MessageFns<Workload> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseWorkload();
+      const message = createBaseWorkload() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1379,7 +1379,7 @@ export const ListIdentitiesRequest: MessageFns<ListIdentitiesRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListIdentitiesRequest();
+      const message = createBaseListIdentitiesRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1417,7 +1417,7 @@ export const ListIdentitiesResponse: MessageFns<ListIdentitiesResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListIdentitiesResponse();
+      const message = createBaseListIdentitiesResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1466,7 +1466,7 @@ export const ListCertificatesRequest: MessageFns<ListCertificatesRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListCertificatesRequest();
+      const message = createBaseListCertificatesRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1520,7 +1520,7 @@ export const ListCertificatesResponse: MessageFns<ListCertificatesResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListCertificatesResponse();
+      const message = createBaseListCertificatesResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1581,7 +1581,7 @@ export const Certificate: MessageFns<Certificate> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseCertificate();
+      const message = createBaseCertificate() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1676,7 +1676,7 @@ export const MeshConfig: MessageFns<MeshConfig> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseMeshConfig();
+      const message = createBaseMeshConfig() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1743,7 +1743,7 @@ export const GetMeshConfigRequest: MessageFns<GetMeshConfigRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseGetMeshConfigRequest();
+      const message = createBaseGetMeshConfigRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1784,7 +1784,7 @@ export const GetMeshConfigResponse: MessageFns<GetMeshConfigResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseGetMeshConfigResponse();
+      const message = createBaseGetMeshConfigResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1844,7 +1844,7 @@ export const ApplyMeshConfigRequest: MessageFns<ApplyMeshConfigRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseApplyMeshConfigRequest();
+      const message = createBaseApplyMeshConfigRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1912,7 +1912,7 @@ export const ApplyMeshConfigResponse: MessageFns<ApplyMeshConfigResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseApplyMeshConfigResponse();
+      const message = createBaseApplyMeshConfigResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1974,7 +1974,7 @@ export const RollbackMeshConfigRequest: MessageFns<RollbackMeshConfigRequest> = 
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRollbackMeshConfigRequest();
+      const message = createBaseRollbackMeshConfigRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2026,7 +2026,7 @@ export const RollbackMeshConfigResponse: MessageFns<RollbackMeshConfigResponse> 
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRollbackMeshConfigResponse();
+      const message = createBaseRollbackMeshConfigResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2085,7 +2085,7 @@ export const ListMeshConfigsRequest: MessageFns<ListMeshConfigsRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListMeshConfigsRequest();
+      const message = createBaseListMeshConfigsRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2123,7 +2123,7 @@ export const ListMeshConfigsResponse: MessageFns<ListMeshConfigsResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListMeshConfigsResponse();
+      const message = createBaseListMeshConfigsResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2172,7 +2172,7 @@ export const VerifyCertificatesRequest: MessageFns<VerifyCertificatesRequest> = 
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseVerifyCertificatesRequest();
+      const message = createBaseVerifyCertificatesRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2238,7 +2238,7 @@ export const VerifyCertificatesResponse: MessageFns<VerifyCertificatesResponse> 
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseVerifyCertificatesResponse();
+      const message = createBaseVerifyCertificatesResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2324,7 +2324,7 @@ export const RevokeRequest: MessageFns<RevokeRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRevokeRequest();
+      const message = createBaseRevokeRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2386,7 +2386,7 @@ export const RevokeResponse: MessageFns<RevokeResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRevokeResponse();
+      const message = createBaseRevokeResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2432,7 +2432,7 @@ export const ReadmitRequest: MessageFns<ReadmitRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseReadmitRequest();
+      const message = createBaseReadmitRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2478,7 +2478,7 @@ export const ReadmitResponse: MessageFns<ReadmitResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseReadmitResponse();
+      const message = createBaseReadmitResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2521,7 +2521,7 @@ export const ListRevocationsRequest: MessageFns<ListRevocationsRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListRevocationsRequest();
+      const message = createBaseListRevocationsRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2559,7 +2559,7 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListRevocationsResponse();
+      const message = createBaseListRevocationsResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2617,7 +2617,7 @@ export const RevocationEntry: MessageFns<RevocationEntry> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRevocationEntry();
+      const message = createBaseRevocationEntry() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2692,7 +2692,7 @@ export const ListOperatorsRequest: MessageFns<ListOperatorsRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListOperatorsRequest();
+      const message = createBaseListOperatorsRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2730,7 +2730,7 @@ export const ListOperatorsResponse: MessageFns<ListOperatorsResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListOperatorsResponse();
+      const message = createBaseListOperatorsResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2814,7 +2814,7 @@ export const OperatorCredential: MessageFns<OperatorCredential> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseOperatorCredential();
+      const message = createBaseOperatorCredential() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2929,7 +2929,7 @@ export const GetAuthorityRequest: MessageFns<GetAuthorityRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseGetAuthorityRequest();
+      const message = createBaseGetAuthorityRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2970,7 +2970,7 @@ export const RotateRootRequest: MessageFns<RotateRootRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRotateRootRequest();
+      const message = createBaseRotateRootRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3021,7 +3021,7 @@ export const AbortRotationRequest: MessageFns<AbortRotationRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAbortRotationRequest();
+      const message = createBaseAbortRotationRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3059,7 +3059,7 @@ export const RequestIssuerRequest: MessageFns<RequestIssuerRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRequestIssuerRequest();
+      const message = createBaseRequestIssuerRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3105,7 +3105,7 @@ export const RequestIssuerResponse: MessageFns<RequestIssuerResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRequestIssuerResponse();
+      const message = createBaseRequestIssuerResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3154,7 +3154,7 @@ export const InstallIssuerRequest: MessageFns<InstallIssuerRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseInstallIssuerRequest();
+      const message = createBaseInstallIssuerRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3208,7 +3208,7 @@ export const InstallIssuerResponse: MessageFns<InstallIssuerResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseInstallIssuerResponse();
+      const message = createBaseInstallIssuerResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3251,7 +3251,7 @@ export const ListBundleRequest: MessageFns<ListBundleRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListBundleRequest();
+      const message = createBaseListBundleRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3292,7 +3292,7 @@ export const ListBundleResponse: MessageFns<ListBundleResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListBundleResponse();
+      const message = createBaseListBundleResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3346,7 +3346,7 @@ export const AddRootRequest: MessageFns<AddRootRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAddRootRequest();
+      const message = createBaseAddRootRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3392,7 +3392,7 @@ export const AddRootResponse: MessageFns<AddRootResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAddRootResponse();
+      const message = createBaseAddRootResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3438,7 +3438,7 @@ export const RemoveRootRequest: MessageFns<RemoveRootRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRemoveRootRequest();
+      const message = createBaseRemoveRootRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3484,7 +3484,7 @@ export const RemoveRootResponse: MessageFns<RemoveRootResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRemoveRootResponse();
+      const message = createBaseRemoveRootResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3539,7 +3539,7 @@ export const FederateRequest: MessageFns<FederateRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseFederateRequest();
+      const message = createBaseFederateRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3609,7 +3609,7 @@ export const FederateResponse: MessageFns<FederateResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseFederateResponse();
+      const message = createBaseFederateResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3655,7 +3655,7 @@ export const UnfederateRequest: MessageFns<UnfederateRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseUnfederateRequest();
+      const message = createBaseUnfederateRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3698,7 +3698,7 @@ export const UnfederateResponse: MessageFns<UnfederateResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseUnfederateResponse();
+      const message = createBaseUnfederateResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3766,7 +3766,7 @@ export const FederatedDomain: MessageFns<FederatedDomain> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseFederatedDomain();
+      const message = createBaseFederatedDomain() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3871,7 +3871,7 @@ export const OwnBundle: MessageFns<OwnBundle> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseOwnBundle();
+      const message = createBaseOwnBundle() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -3934,7 +3934,7 @@ export const BundleRoot: MessageFns<BundleRoot> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseBundleRoot();
+      const message = createBaseBundleRoot() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4004,7 +4004,7 @@ export const GetAuthorityResponse: MessageFns<GetAuthorityResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseGetAuthorityResponse();
+      const message = createBaseGetAuthorityResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4050,7 +4050,7 @@ export const RotateRootResponse: MessageFns<RotateRootResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRotateRootResponse();
+      const message = createBaseRotateRootResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4096,7 +4096,7 @@ export const AbortRotationResponse: MessageFns<AbortRotationResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAbortRotationResponse();
+      const message = createBaseAbortRotationResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4168,7 +4168,7 @@ export const Authority: MessageFns<Authority> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAuthority();
+      const message = createBaseAuthority() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4308,7 +4308,7 @@ export const RootRotation: MessageFns<RootRotation> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRootRotation();
+      const message = createBaseRootRotation() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4454,7 +4454,7 @@ export const RotationBlocker: MessageFns<RotationBlocker> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRotationBlocker();
+      const message = createBaseRotationBlocker() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -4535,7 +4535,7 @@ export const AwaySidecar: MessageFns<AwaySidecar> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAwaySidecar();
+      const message = createBaseAwaySidecar() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {

@@ -24,38 +24,38 @@ export const protobufPackage = "hauberk.v1";
 export const protobufFileName = "hauberk/v1/discovery.proto";
 
 export interface SyncRequest {
-  message:
-    | { $case: "hello"; value: Hello }
-    | { $case: "acknowledgement"; value: Acknowledgement }
-    | { $case: "report"; value: Report }
-    | { $case: "goodbye"; value: Goodbye }
+  readonly message:
+    | { readonly $case: "hello"; readonly value: Hello }
+    | { readonly $case: "acknowledgement"; readonly value: Acknowledgement }
+    | { readonly $case: "report"; readonly value: Report }
+    | { readonly $case: "goodbye"; readonly value: Goodbye }
     | undefined;
 }
 
 /** Hello is the first message: who is there is in the client's certificate, this says where. */
 export interface Hello {
   /** Chosen by the sidecar and kept in its state directory; tells instances of one service apart. */
-  instanceId: string;
+  readonly instanceId: string;
   /**
    * IP addresses that peers dial, the preferred one first; none lets the control plane use the
    * address that it sees. All but that one are claims until they are proven.
    */
-  addresses: string[];
+  readonly addresses: readonly string[];
   /** Port of the HBONE listener; 0 for a sidecar that only calls. */
-  hbonePort: number;
+  readonly hbonePort: number;
   /** Ports that peers may reach. */
-  ports: number[];
+  readonly ports: readonly number[];
   /** Version of the sidecar's view, 0 when it has none: the stream resumes after it. */
-  resumeVersion: number;
+  readonly resumeVersion: number;
   /** Version of the software. */
-  softwareVersion: string;
+  readonly softwareVersion: string;
   /** Peers may reach every port under each of the addresses; `ports` adds nothing then. */
-  anyPort: boolean;
+  readonly anyPort: boolean;
   /**
    * Whom the sidecar lets in at which ports by its own configuration, besides what the policy of the mesh
    * says. Absent: a sidecar that does not tell.
    */
-  localAllow: LocalAllow | undefined;
+  readonly localAllow: LocalAllow | undefined;
 }
 
 /**
@@ -63,69 +63,69 @@ export interface Hello {
  * that it names and to nobody else; about other ports it says nothing.
  */
 export interface LocalAllow {
-  allowances: LocalAllowance[];
+  readonly allowances: readonly LocalAllowance[];
 }
 
 /** LocalAllowance is one service at one port. */
 export interface LocalAllowance {
-  port: number;
-  namespace: string;
-  service: string;
+  readonly port: number;
+  readonly namespace: string;
+  readonly service: string;
 }
 
 /** Acknowledgement says that a version was taken into use. */
 export interface Acknowledgement {
-  version: number;
-  bundleVersion: number;
+  readonly version: number;
+  readonly bundleVersion: number;
 }
 
 /** Report is what `hauberk status` shows of a sidecar. */
 export interface Report {
-  certificateSerial: string;
-  certificateNotAfterMs: number;
-  openConnections: number;
-  openTunnels: number;
+  readonly certificateSerial: string;
+  readonly certificateNotAfterMs: number;
+  readonly openConnections: number;
+  readonly openTunnels: number;
   /** Connections carried since the sidecar started, both directions. */
-  totalConnections: number;
+  readonly totalConnections: number;
   /** What passed the sidecar without encryption. */
-  plaintext:
+  readonly plaintext:
     | PlaintextTraffic
     | undefined;
   /** The servers outside that it has a way to. */
-  egress: OutsideState[];
+  readonly egress: readonly OutsideState[];
   /** Upstreams that no sidecar has exposed since this one started, as SERVICE.NAMESPACE:PORT. */
-  missingUpstreams: string[];
+  readonly missingUpstreams: readonly string[];
 }
 
 /** OutsideState is what stands in the way to a server outside. */
 export interface OutsideState {
   /** A host name in lower case, or an IP address. */
-  host: string;
-  port: number;
+  readonly host: string;
+  readonly port: number;
   /** "ready", or what is wrong in one word. */
-  condition: string;
+  readonly condition: string;
   /** A sentence; empty when nothing is wrong. */
-  why: string;
+  readonly why: string;
 }
 
 /** PlaintextTraffic is what a sidecar let through in plaintext since it started. */
 export interface PlaintextTraffic {
-  connections: number;
+  readonly connections: number;
   /** How many flows there are, as far as they were told apart. */
-  flows: number;
+  readonly flows: number;
   /** The ones with the most connections, a few of them. */
-  mostUsed: PlaintextFlow[];
+  readonly mostUsed: readonly PlaintextFlow[];
 }
 
 /** PlaintextFlow is all plaintext between the application and one address, by port. */
 export interface PlaintextFlow {
   /** True when the application was called, false when it called. */
-  inbound: boolean;
+  readonly inbound: boolean;
   /** IP address of the other side. */
-  address: string;
+  readonly address: string;
   /** The port that was called. */
-  port: number;
-  connections: number;
+  readonly port: number;
+  readonly connections: number;
 }
 
 /** Goodbye withdraws the sidecar's endpoint at once: it is draining. */
@@ -134,44 +134,47 @@ export interface Goodbye {
 
 export interface SyncResponse {
   /** Version of the view after this message was applied. */
-  version: number;
-  change: { $case: "snapshot"; value: Snapshot } | { $case: "delta"; value: Delta } | undefined;
+  readonly version: number;
+  readonly change: { readonly $case: "snapshot"; readonly value: Snapshot } | {
+    readonly $case: "delta";
+    readonly value: Delta;
+  } | undefined;
 }
 
 /** Snapshot replaces the whole view. */
 export interface Snapshot {
-  endpoints: Endpoint[];
-  bundle:
+  readonly endpoints: readonly Endpoint[];
+  readonly bundle:
     | TrustBundle
     | undefined;
   /** Of other trust domains; present unless the control plane does not know of such. */
-  federated: FederatedBundles | undefined;
-  revocations:
+  readonly federated: FederatedBundles | undefined;
+  readonly revocations:
     | Revocations
     | undefined;
   /** Who may talk to whom; always present. A sidecar that has never had one refuses everybody. */
-  policy: Policy | undefined;
+  readonly policy: Policy | undefined;
 }
 
 /** Delta changes the view. */
 export interface Delta {
-  upserted: Endpoint[];
+  readonly upserted: readonly Endpoint[];
   /** Instance ids. */
-  removed: string[];
+  readonly removed: readonly string[];
   /** Present when it changed. */
-  bundle:
+  readonly bundle:
     | TrustBundle
     | undefined;
   /** Present when they changed: all of them. */
-  federated:
+  readonly federated:
     | FederatedBundles
     | undefined;
   /** Present when they changed: all of them. */
-  revocations:
+  readonly revocations:
     | Revocations
     | undefined;
   /** Present when it changed: the whole of it. */
-  policy: Policy | undefined;
+  readonly policy: Policy | undefined;
 }
 
 /**
@@ -179,27 +182,27 @@ export interface Delta {
  * and no others; it comes in where a rule names it in full.
  */
 export interface FederatedBundles {
-  bundles: TrustBundle[];
+  readonly bundles: readonly TrustBundle[];
 }
 
 /** Endpoint is one sidecar that can be dialled. */
 export interface Endpoint {
-  instanceId: string;
-  spiffeId: string;
+  readonly instanceId: string;
+  readonly spiffeId: string;
   /** IP addresses at which it is proven to be, and at which nobody was before it. */
-  addresses: string[];
-  hbonePort: number;
-  ports: number[];
+  readonly addresses: readonly string[];
+  readonly hbonePort: number;
+  readonly ports: readonly number[];
   /** It serves every port of its addresses. */
-  anyPort: boolean;
+  readonly anyPort: boolean;
   /**
    * All addresses that it names, the preferred one first. One that is in neither `addresses` nor
    * `contests` is a claim: dial it to reach the identity, and take nobody for it because of it. None:
    * from a control plane that believes every address.
    */
-  allAddresses: string[];
+  readonly allAddresses: readonly string[];
   /** Where it is proven to be, but another identity was first. */
-  contests: AddressContest[];
+  readonly contests: readonly AddressContest[];
 }
 
 /**
@@ -207,30 +210,30 @@ export interface Endpoint {
  * holder.
  */
 export interface AddressContest {
-  address: string;
+  readonly address: string;
   /** SPIFFE ID of who was first. */
-  holder: string;
+  readonly holder: string;
   /** None: every port. */
-  ports: number[];
+  readonly ports: readonly number[];
 }
 
 /** Revocations is all certificates that are not to be believed any more, although they are valid. */
 export interface Revocations {
-  revocations: Revocation[];
+  readonly revocations: readonly Revocation[];
 }
 
 /** Revocation concerns one certificate, or all of an identity. */
 export interface Revocation {
-  spiffeId: string;
+  readonly spiffeId: string;
   /** Lower-case hexadecimal; empty: all certificates of the identity. */
-  serial: string;
+  readonly serial: string;
   /**
    * Of an identity: only certificates whose NotBefore is not later than this, because it has been
    * readmitted since; 0: all of them.
    */
-  notBeforeMs: number;
+  readonly notBeforeMs: number;
   /** When the last certificate that it concerns has expired, in milliseconds since the epoch. */
-  expiresMs: number;
+  readonly expiresMs: number;
 }
 
 /** Policy says who may talk to whom in the mesh; every sidecar is told all of it. */
@@ -239,51 +242,51 @@ export interface Policy {
    * What a sidecar has to know to understand it: 1, 2 with `egress`, 3 where a destination has
    * `replace_host`. One that knows less keeps the policy that it has.
    */
-  level: number;
+  readonly level: number;
   /** Version of the mesh configuration that it comes from; 0 is the default of a mesh without one. */
-  configVersion: number;
+  readonly configVersion: number;
   /** Who may come in where no rule decides: "mesh", any workload of the trust domain; or "none". */
-  fallback: string;
+  readonly fallback: string;
   /** Their order means nothing. */
-  rules: PolicyRule[];
+  readonly rules: readonly PolicyRule[];
   /** Present when there is anything to say about places outside of the mesh. */
-  egress: Egress | undefined;
+  readonly egress: Egress | undefined;
 }
 
 /** Egress says which places outside may be called, and how TLS is spoken to them. */
 export interface Egress {
   /** True: the allowances and nothing else. False: everything. */
-  listed: boolean;
-  allowances: EgressAllowance[];
-  destinations: EgressDestination[];
+  readonly listed: boolean;
+  readonly allowances: readonly EgressAllowance[];
+  readonly destinations: readonly EgressDestination[];
 }
 
 /** EgressAllowance lets services go to places: "HOST:PORT", "ADDRESS/BITS:PORT" or "[IPV6/BITS]:PORT". */
 export interface EgressAllowance {
-  from: string[];
-  to: string[];
+  readonly from: readonly string[];
+  readonly to: readonly string[];
 }
 
 /** EgressDestination is how TLS is spoken to one host and port. Paths are of files at the sidecar. */
 export interface EgressDestination {
-  host: string;
-  port: number;
+  readonly host: string;
+  readonly port: number;
   /** SNI, and the name that is verified when there are no alternative names. */
-  hostname: string;
+  readonly hostname: string;
   /** PEM files with the authorities; none: those of the system. */
-  caFiles: string[];
-  sanHostnames: string[];
-  sanUris: string[];
-  allowCommonName: boolean;
+  readonly caFiles: readonly string[];
+  readonly sanHostnames: readonly string[];
+  readonly sanUris: readonly string[];
+  readonly allowCommonName: boolean;
   /** "" for none, "mesh" for the workload's own, "files" for the two below. */
-  clientCertificate: string;
-  certificateFile: string;
-  keyFile: string;
+  readonly clientCertificate: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
   /** "1.2" or "1.3". */
-  minVersion: string;
-  alpn: string[];
+  readonly minVersion: string;
+  readonly alpn: readonly string[];
   /** HTTP requests get the hostname as their Host, instead of what the client sent. */
-  replaceHost: boolean;
+  readonly replaceHost: boolean;
 }
 
 /**
@@ -291,15 +294,15 @@ export interface EgressDestination {
  * "spiffe://DOMAIN/ns/NAMESPACE/sa/SERVICE" likewise for other trust domains, or "*" for everybody.
  */
 export interface PolicyRule {
-  name: string;
+  readonly name: string;
   /** "allow" or "deny". */
-  action: string;
+  readonly action: string;
   /** It refuses nobody: what it would refuse is counted and logged. */
-  audit: boolean;
-  to: string[];
+  readonly audit: boolean;
+  readonly to: readonly string[];
   /** None: every port. */
-  ports: number[];
-  from: string[];
+  readonly ports: readonly number[];
+  readonly from: readonly string[];
 }
 
 function createBaseSyncRequest(): SyncRequest {
@@ -334,7 +337,7 @@ export const SyncRequest: MessageFns<SyncRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSyncRequest();
+      const message = createBaseSyncRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -438,7 +441,7 @@ export const Hello: MessageFns<Hello> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseHello();
+      const message = createBaseHello() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -550,7 +553,7 @@ export const LocalAllow: MessageFns<LocalAllow> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLocalAllow();
+      const message = createBaseLocalAllow() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -602,7 +605,7 @@ export const LocalAllowance: MessageFns<LocalAllowance> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLocalAllowance();
+      const message = createBaseLocalAllowance() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -667,7 +670,7 @@ export const Acknowledgement: MessageFns<Acknowledgement> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAcknowledgement();
+      const message = createBaseAcknowledgement() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -751,7 +754,7 @@ export const Report: MessageFns<Report> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseReport();
+      const message = createBaseReport() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -862,7 +865,7 @@ export const OutsideState: MessageFns<OutsideState> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseOutsideState();
+      const message = createBaseOutsideState() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -938,7 +941,7 @@ export const PlaintextTraffic: MessageFns<PlaintextTraffic> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePlaintextTraffic();
+      const message = createBasePlaintextTraffic() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1009,7 +1012,7 @@ export const PlaintextFlow: MessageFns<PlaintextFlow> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePlaintextFlow();
+      const message = createBasePlaintextFlow() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1076,7 +1079,7 @@ export const Goodbye: MessageFns<Goodbye> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseGoodbye();
+      const message = createBaseGoodbye() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1122,7 +1125,7 @@ export const SyncResponse: MessageFns<SyncResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSyncResponse();
+      const message = createBaseSyncResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1196,7 +1199,7 @@ export const Snapshot: MessageFns<Snapshot> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSnapshot();
+      const message = createBaseSnapshot() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1296,7 +1299,7 @@ export const Delta: MessageFns<Delta> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDelta();
+      const message = createBaseDelta() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1382,7 +1385,7 @@ export const FederatedBundles: MessageFns<FederatedBundles> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseFederatedBundles();
+      const message = createBaseFederatedBundles() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1462,7 +1465,7 @@ export const Endpoint: MessageFns<Endpoint> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEndpoint();
+      const message = createBaseEndpoint() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1584,7 +1587,7 @@ export const AddressContest: MessageFns<AddressContest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseAddressContest();
+      const message = createBaseAddressContest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1656,7 +1659,7 @@ export const Revocations: MessageFns<Revocations> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRevocations();
+      const message = createBaseRevocations() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1711,7 +1714,7 @@ export const Revocation: MessageFns<Revocation> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseRevocation();
+      const message = createBaseRevocation() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1793,7 +1796,7 @@ export const Policy: MessageFns<Policy> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePolicy();
+      const message = createBasePolicy() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1877,7 +1880,7 @@ export const Egress: MessageFns<Egress> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEgress();
+      const message = createBaseEgress() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1942,7 +1945,7 @@ export const EgressAllowance: MessageFns<EgressAllowance> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEgressAllowance();
+      const message = createBaseEgressAllowance() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2046,7 +2049,7 @@ export const EgressDestination: MessageFns<EgressDestination> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseEgressDestination();
+      const message = createBaseEgressDestination() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2207,7 +2210,7 @@ export const PolicyRule: MessageFns<PolicyRule> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePolicyRule();
+      const message = createBasePolicyRule() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {

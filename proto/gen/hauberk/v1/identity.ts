@@ -25,43 +25,43 @@ export const protobufFileName = "hauberk/v1/identity.proto";
 
 export interface IssueRequest {
   /** PKCS#10 certification request (RFC 2986) in DER. Only its public key is used. */
-  csr: Buffer;
+  readonly csr: Buffer;
   /** Join token; empty when the caller renews with its certificate. */
-  joinToken: string;
+  readonly joinToken: string;
   /**
    * SPIFFE ID that the caller wants. It must be within the token's scope, or equal the
    * identity of the current certificate.
    */
-  spiffeId: string;
+  readonly spiffeId: string;
   /** Wanted lifetime in seconds; 0 asks for the control plane's default. The answer may be shorter. */
-  lifetimeSeconds: number;
+  readonly lifetimeSeconds: number;
 }
 
 export interface IssueResponse {
   /** Certificates in DER, leaf first, then the issuers, without the root. */
-  chain: Buffer[];
+  readonly chain: readonly Buffer[];
   /** The roots to trust from now on. */
-  bundle:
+  readonly bundle:
     | TrustBundle
     | undefined;
   /** The control plane's clock when it issued, in milliseconds since the epoch. */
-  serverTimeMs: number;
+  readonly serverTimeMs: number;
 }
 
 /** TrustBundle is the set of root certificates of one trust domain. */
 export interface TrustBundle {
-  trustDomain: string;
+  readonly trustDomain: string;
   /** Grows with every change. */
-  version: number;
+  readonly version: number;
   /** Root certificates in DER. */
-  roots: Buffer[];
+  readonly roots: readonly Buffer[];
   /**
    * Former roots whose key is in the wrong hands, in DER: connections with peers that were believed
    * because of them are ended at once.
    */
-  withdrawn: Buffer[];
+  readonly withdrawn: readonly Buffer[];
   /** Roots that the operator has added, in DER: peers may lead to them, the control plane may not. */
-  added: Buffer[];
+  readonly added: readonly Buffer[];
 }
 
 function createBaseIssueRequest(): IssueRequest {
@@ -94,7 +94,7 @@ export const IssueRequest: MessageFns<IssueRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseIssueRequest();
+      const message = createBaseIssueRequest() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -170,7 +170,7 @@ export const IssueResponse: MessageFns<IssueResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseIssueResponse();
+      const message = createBaseIssueResponse() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -244,7 +244,7 @@ export const TrustBundle: MessageFns<TrustBundle> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseTrustBundle();
+      const message = createBaseTrustBundle() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {

@@ -1,10 +1,24 @@
 import { isIP } from 'node:net';
-import { readOutsideHost } from '../../../common/authorization/outside-pattern.ts';
-import { isLabel } from '../../../common/names.ts';
-import type { Report } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import type { OutsideState, SidecarReport } from '../../registry/known-sidecars.ts';
+import {
+  type OutsideState,
+  type PlaintextTraffic,
+  Report,
+} from '../../proto/gen/hauberk/v1/discovery.ts';
+import { readOutsideHost } from '../authorization/outside-pattern.ts';
+import { isLabel } from '../names.ts';
 
-/** Enough to see what is left to do; bounds what a sidecar can make us keep. */
+/** What a sidecar says about itself: what `hauberk status` shows of it. */
+export interface SidecarReport extends Report {
+  readonly plaintext: PlaintextTraffic;
+}
+
+/** What is known of a sidecar that has not reported yet. */
+export const NO_REPORT: SidecarReport = {
+  ...Report.decode(new Uint8Array()),
+  plaintext: { connections: 0, flows: 0, mostUsed: [] },
+};
+
+/** Enough to see what is left to do; bounds what a sidecar can make the control plane keep. */
 const MAX_FLOWS = 10;
 
 /** As many as a mesh can have policies for would be more than a screen. */
@@ -20,20 +34,12 @@ const MAX_WHY_CHARACTERS = 500;
  * Reads a report. What it says is shown to operators and nothing depends on it, so what makes no
  * sense is left out: text that is no address never reaches a terminal.
  */
-export function readReport({
-  plaintext,
-  egress,
-  missingUpstreams,
-  ...report
-}: Report): SidecarReport {
-  const { connections = 0, flows = 0, mostUsed = [] } = plaintext ?? {};
+export function readReport(report: Report): SidecarReport {
+  const { plaintext = NO_REPORT.plaintext, egress, missingUpstreams } = report;
+  const mostUsed = plaintext.mostUsed.filter(({ address }) => isIP(address) !== 0);
   return {
     ...report,
-    plaintext: {
-      connections,
-      flows,
-      mostUsed: mostUsed.filter(({ address }) => isIP(address) !== 0).slice(0, MAX_FLOWS),
-    },
+    plaintext: { ...plaintext, mostUsed: mostUsed.slice(0, MAX_FLOWS) },
     egress: egress.filter(isReadable).slice(0, MAX_OUTSIDE),
     missingUpstreams: missingUpstreams.filter(isServicePort).slice(0, MAX_UPSTREAMS),
   };
