@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { MonotonicClock } from '../../common/clock.ts';
@@ -8,6 +8,7 @@ import { connectAdmin } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
 import { startChild, type Child, type ChildEnvironment, type ChildProgram } from './child.ts';
 import { DemoError } from './demo-error.ts';
+import { CONTROL_PLANE_FOLDER, openDemoFolder } from './demo-folder.ts';
 import { startSidecar, type DemoSidecar } from './sidecar-child.ts';
 import { startWiretap, type Wiretap } from './wiretap.ts';
 
@@ -70,9 +71,9 @@ export async function startDemoMesh(options: DemoMeshOptions): Promise<DemoMesh>
 }
 
 async function startParts({ clock, env, signal }: DemoMeshOptions): Promise<DemoMesh> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hauberk-demo-'));
   await using opened = new AsyncDisposableStack();
-  opened.defer(() => rm(directory, { recursive: true, force: true }));
+  const folder = opened.adopt(await openDemoFolder(tmpdir()), (made) => made.remove());
+  const directory = folder.path;
   // Whoever waits for a process to be up learns that it ended.
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
@@ -88,7 +89,7 @@ async function startParts({ clock, env, signal }: DemoMeshOptions): Promise<Demo
     opened.adopt(await startWiretap(canary), (wiretap) => wiretap.close());
 
   const canary = `canary-${randomBytes(12).toString('hex')}`;
-  const dataDirectory = path.join(directory, 'control-plane');
+  const dataDirectory = path.join(directory, CONTROL_PLANE_FOLDER);
   const controlPlanePort = await startControlPlane(dataDirectory, start);
   const tokenFile = await makeToken({ clock, dataDirectory, controlPlanePort, directory });
   const shared = { start, controlPlanePort, tokenFile };

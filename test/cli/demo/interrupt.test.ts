@@ -8,6 +8,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
+import { startHauberk } from '../../helpers/hauberk-process.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
@@ -126,17 +127,32 @@ onPty('a terminal that is closed ends the demo', async (t) => {
   );
   const isOver = async () => (await processesOf(demo.temporary)).length === 0 || undefined;
   await eventually('its processes end', isOver);
-  t.pass();
+  t.deepEqual(await readdir(demo.temporary), []);
 });
 
 onPty('a demo that is killed takes its processes along', async (t) => {
   const demo = await onTerminal(t, 'cli/hauberk demo');
   await demo.shows(SERVES);
-  const isDemo = (process: string): boolean => / demo( |$)/.test(process);
+  const isDemo = (process: string): boolean => /main\.ts demo( |$)/.test(process);
   const leader = (await processesOf(demo.temporary)).find(isDemo);
   process.kill(Number.parseInt(leader ?? '', 10), 'SIGKILL');
   const others = async (): Promise<string[]> =>
     await processesOf(join(demo.temporary, 'hauberk-demo-'));
   await eventually('its processes end', async () => (await others()).length === 0 || undefined);
-  t.pass();
+  const folders = async (): Promise<string[]> =>
+    (await readdir(demo.temporary)).filter((name) => name.startsWith('hauberk-demo-'));
+  const [left = ''] = await folders();
+  t.true((await readdir(join(demo.temporary, left))).includes('control-plane'), 'it was killed');
+
+  const next = startHauberk(['demo'], { env: { TMPDIR: demo.temporary } });
+  await eventually(
+    'the next demo removes the folder, and has its own',
+    async () => {
+      const now = await folders();
+      return (now.length === 1 && now[0] !== left) || undefined;
+    },
+    START_DEADLINE_MS,
+  );
+  await next.end('SIGINT');
+  t.deepEqual(await folders(), []);
 });
