@@ -24,9 +24,13 @@ test('sleep ends with the reason of the signal, and leaves no timer', async (t) 
 });
 
 test('a delay beyond what the system can time is cut short, and does not fire at once', async (t) => {
-  const timer = systemClock.after(2 ** 40, () => t.fail('it fired'));
-  await new Promise((resolve) => setImmediate(resolve));
+  let hasFired = false;
+  const timer = systemClock.after(2 ** 40, () => (hasFired = true));
+  // Node.js would make a millisecond of such a delay.
+  const { promise, resolve } = Promise.withResolvers<void>();
+  systemClock.after(2, resolve);
+  await promise;
   timer.cancel();
   timer.cancel();
-  t.pass();
+  t.false(hasFired);
 });

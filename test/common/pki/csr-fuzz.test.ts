@@ -50,12 +50,13 @@ for (const algorithm of ['p256', 'p384', 'ed25519'] satisfies KeyAlgorithm[]) {
 
 test('every single bit of a request matters', (t) => {
   const original = createCsr(generatePrivateKey());
-  for (let bit = 0; bit < original.length * 8; bit += 1) {
+  t.true(isAccepted(original));
+  const accepted = Array.from({ length: original.length * 8 }, (_, bit) => bit).filter((bit) => {
     const mutant = Buffer.from(original);
     mutant[bit >> 3] = (mutant[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    if (isAccepted(mutant)) return t.fail(`accepted with bit ${bit} flipped`);
-  }
-  return t.pass();
+    return isAccepted(mutant);
+  });
+  t.deepEqual(accepted, [], 'bits that may be flipped');
 });
 
 test('every truncation of a request is refused', (t) => {
@@ -68,15 +69,17 @@ test('every truncation of a request is refused', (t) => {
 
 test('bytes without any structure never throw anything but a PkiError', (t) => {
   const random = createRandom(seed);
-  for (let round = 0; round < 2_000; round += 1) {
-    const noise = Buffer.from(Array.from({ length: random(300) }, () => random(256)));
+  const noises = Array.from({ length: 2_000 }, () =>
+    Buffer.from(Array.from({ length: random(300) }, () => random(256))),
+  );
+  const outcomes = noises.map((noise) => {
     try {
-      if (isAccepted(noise)) return t.fail(`accepted ${noise.toString('hex')}`);
+      return isAccepted(noise) ? `accepted ${noise.toString('hex')}` : 'refused';
     } catch (error) {
-      return t.fail(`threw ${String(error)} for ${noise.toString('hex')}, seed ${seed}`);
+      return `threw ${String(error)} for ${noise.toString('hex')}`;
     }
-  }
-  return t.pass();
+  });
+  t.deepEqual([...new Set(outcomes)], ['refused'], `seed ${seed}`);
 });
 
 test('the mutations reach every kind of refusal, so they are no mere noise', (t) => {

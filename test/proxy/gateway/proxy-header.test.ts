@@ -82,13 +82,14 @@ for (const [what, bytes] of MALFORMED) {
 }
 
 test('whatever comes, reading it ends in one of four ways', (t) => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, signed) => {
-      const all = signed ? Buffer.concat([IPV4.subarray(0, 12), bytes]) : Buffer.from(bytes);
-      const decision = readProxyHeader(all);
-      return decision.kind === 'wait' || decision.taken <= all.length;
-    }),
-    { numRuns: 2_000 },
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, signed) => {
+        const all = signed ? Buffer.concat([IPV4.subarray(0, 12), bytes]) : Buffer.from(bytes);
+        const decision = readProxyHeader(all);
+        return decision.kind === 'wait' || decision.taken <= all.length;
+      }),
+      { numRuns: 2_000 },
+    ),
   );
-  t.pass();
 });

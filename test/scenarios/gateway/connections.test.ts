@@ -113,8 +113,8 @@ for (const [what, servername] of [
     t.regex(error.message, /ECONNRESET|disconnected/);
     const matches = (line: Readonly<Record<string, unknown>>): boolean =>
       line['reason'] === 'no-route' && line['serverName'] === servername;
-    await gateway.process.logged('connection-refused', matches);
-    t.pass();
+    const { listener } = await gateway.process.logged('connection-refused', matches);
+    t.is(listener, 'sni');
   });
 }
 

@@ -71,16 +71,17 @@ test('no order of events leaves a sidecar with a peer that it does not believe',
 });
 
 test('a rotation always comes to its end when everybody takes part', (t) => {
-  fc.assert(
-    fc.property(fc.integer({ min: 0, max: 3 }), events, (sidecars, order) => {
-      const model = new RotationModel(sidecars);
-      for (const event of order) model.apply(event);
-      model.settle();
-      return model.trust.rotation === undefined && model.strangers().length === 0;
-    }),
-    { numRuns: 1_000 },
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 3 }), events, (sidecars, order) => {
+        const model = new RotationModel(sidecars);
+        for (const event of order) model.apply(event);
+        model.settle();
+        return model.trust.rotation === undefined && model.strangers().length === 0;
+      }),
+      { numRuns: 1_000 },
+    ),
   );
-  t.pass();
 });
 
 test('the model would notice a root that is dropped too early', (t) => {
