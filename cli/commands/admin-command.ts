@@ -1,43 +1,48 @@
 import path from 'node:path';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import type { SettingsOf } from '../../common/config/settings.ts';
+import type { SettingsOf, SettingsTable } from '../../common/config/settings.ts';
 import { askControlSocket } from '../../common/rpc/control-socket.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
-import type { ADMIN_SETTINGS } from '../admin-settings.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { type AdminClient, connectAdmin } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
 
-/** The settings of a command that talks to the control plane. */
-type AdminTable = CommandSpec['settings'] & typeof ADMIN_SETTINGS;
+/** Where a command runs, and the words that were typed after it. */
+export interface AdminContext extends CliContext {
+  readonly operands: readonly string[];
+}
 
-/** Asks the control plane; returns what goes to standard output. */
-type AdminAction<Table extends AdminTable> = (
-  client: AdminClient,
-  settings: SettingsOf<Table>,
-  operands: readonly string[],
-) => Promise<string>;
+const NO_SETTINGS = {};
 
-/** Runs a command with a connection to the control plane, which it closes in any case. */
-export function runAdminCommand<Table extends AdminTable>(
-  spec: CommandSpec<Table>,
-  context: CliContext,
-  action: AdminAction<Table>,
-): Promise<number> {
-  return runCommand(spec, context, async (settings, operands) => {
-    const { admin, controlPlane } = settings as SettingsOf<typeof ADMIN_SETTINGS>;
-    const credential = readAdminCredential(admin);
-    const client = connectAdmin({ address: controlPlane, credential });
-    try {
-      context.stdout.write(await action(client, settings, operands));
-      return 0;
-    } catch (error) {
-      throw await namingLock(error, path.dirname(admin));
-    } finally {
-      await client.close();
-    }
-  });
+/**
+ * A command that asks the control plane: `settings` are its own, to which those of a connection as an
+ * operator are added. The connection is closed in any case. `action` returns what goes to standard output.
+ */
+export function adminCommand<Table extends SettingsTable = typeof NO_SETTINGS>(
+  spec: Omit<CommandSpec, 'settings'> & { readonly settings?: Table },
+  action: (
+    client: AdminClient,
+    settings: SettingsOf<Table & typeof ADMIN_SETTINGS>,
+    context: AdminContext,
+  ) => Promise<string>,
+): (context: CliContext) => Promise<number> {
+  const settings = { ...spec.settings, ...ADMIN_SETTINGS } as Table & typeof ADMIN_SETTINGS;
+  return (context) =>
+    runCommand({ ...spec, settings }, context, async (values, operands) => {
+      const { admin, controlPlane } = values as SettingsOf<typeof ADMIN_SETTINGS>;
+      const credential = readAdminCredential(admin);
+      const client = connectAdmin({ address: controlPlane, credential });
+      try {
+        context.stdout.write(await action(client, values, { ...context, operands }));
+        return 0;
+      } catch (error) {
+        throw await namingLock(error, path.dirname(admin));
+      } finally {
+        await client.close();
+      }
+    });
 }
 
 /**

@@ -1,25 +1,20 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import type { OperatorInfo } from '../client-operators.ts';
 import { formatJson } from '../output/json.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
-import { runAdminCommand } from './admin-command.ts';
-
-const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
-  name: 'hauberk admin list',
-  summary:
-    'Lists the credentials of operators that have not expired: each admin.pem, what it was renewed to, and when, from where and for what it was used last.',
-  settings: ADMIN_SETTINGS,
-  notes: ['Take a single one out of use with `hauberk revoke SERIAL`.'],
-};
+import { adminCommand } from './admin-command.ts';
 
 const HEADER = ['SERIAL', 'FIRST ISSUED', 'EXPIRES', 'PROOF', 'LAST USED', 'FROM', 'CALL'];
 
 /** `hauberk admin list` */
-export function adminList(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { json }) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk admin list',
+    summary:
+      'Lists the credentials of operators that have not expired: each admin.pem, what it was renewed to, and when, from where and for what it was used last.',
+    notes: ['Take a single one out of use with `hauberk revoke SERIAL`.'],
+  },
+  async (client, { json }, context) => {
     const operators = await client.listOperators();
     if (json) return formatJson({ credentials: operators.map(operatorDocument) });
     const nowMs = context.clock.epochMs();
@@ -33,8 +28,8 @@ export function adminList(context: CliContext): Promise<number> {
       lastUse?.call ?? '-',
     ]);
     return formatTable(HEADER, rows);
-  });
-}
+  },
+);
 
 /** A credential as `--json` prints it; docs/json-output.md describes it. */
 function operatorDocument(operator: OperatorInfo) {

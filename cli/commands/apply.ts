@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { setting, switchSetting } from '../../common/config/settings.ts';
 import { filePath } from '../../common/config/values.ts';
@@ -7,10 +6,8 @@ import { systemErrorCode } from '../../common/errors.ts';
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
 import { MeshConfigError } from '../../common/mesh-config/mesh-config-error.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
-import { runAdminCommand } from './admin-command.ts';
+import { adminCommand } from './admin-command.ts';
 import {
   awaitSidecars,
   formatDifference,
@@ -19,37 +16,33 @@ import {
 } from './mesh-config-report.ts';
 import { seenIdentities, unseenNames } from './unseen-names.ts';
 
-const settings = {
-  file: setting(filePath, {
-    description: 'the configuration of the mesh',
-    placeholder: 'FILE',
-    letter: 'f',
-  }),
-  dryRun: switchSetting({
-    description: 'check the file and show what would change, without applying it',
-  }),
-  ...ADMIN_SETTINGS,
-};
-
-const spec: CommandSpec<typeof settings> = {
-  name: 'hauberk apply',
-  summary:
-    'Applies a configuration of the mesh: checks it, shows what changes, stores it as the next version, and waits until the connected sidecars use it.',
-  settings,
-  examples: [
-    { purpose: 'show what would change', line: 'hauberk apply -f mesh.yaml --dry-run' },
-    { purpose: 'apply the file', line: 'hauberk apply -f mesh.yaml' },
-  ],
-  notes: [
-    'docs/authorization.md describes the file; hauberk rollback returns to an earlier version.',
-  ],
-};
-
 /** `hauberk apply -f FILE` */
-export function apply(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { file, dryRun, json }) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk apply',
+    summary:
+      'Applies a configuration of the mesh: checks it, shows what changes, stores it as the next version, and waits until the connected sidecars use it.',
+    settings: {
+      file: setting(filePath, {
+        description: 'the configuration of the mesh',
+        placeholder: 'FILE',
+        letter: 'f',
+      }),
+      dryRun: switchSetting({
+        description: 'check the file and show what would change, without applying it',
+      }),
+    },
+    examples: [
+      { purpose: 'show what would change', line: 'hauberk apply -f mesh.yaml --dry-run' },
+      { purpose: 'apply the file', line: 'hauberk apply -f mesh.yaml' },
+    ],
+    notes: [
+      'docs/authorization.md describes the file; hauberk rollback returns to an earlier version.',
+    ],
+  },
+  async (client, { file, dryRun, json }, context) => {
     const { clock, stderr } = context;
-    const complain = (line: string): void => void stderr.write(`${spec.name}: ${line}\n`);
+    const complain = (line: string): void => void stderr.write(`hauberk apply: ${line}\n`);
     const { document, config } = readDocument(file, complain);
     unseenNames(config, await seenIdentities(client)).forEach(complain);
     const current = await client.getMeshConfig();
@@ -67,8 +60,8 @@ export function apply(context: CliContext): Promise<number> {
     const progress = await awaitSidecars(client, outcome, clock);
     if (json) return formatJson({ ...outcomeDocument(outcome, progress), difference });
     return (outcome.changed ? difference : '') + formatOutcome(outcome, progress);
-  });
-}
+  },
+);
 
 /** Reads and checks it here, so that every mistake is told with its place in the file. */
 function readDocument(

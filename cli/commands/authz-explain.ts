@@ -4,13 +4,10 @@ import {
   type AccessExplanation,
   explainAccess,
 } from '../../common/authorization/explain-access.ts';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { setting } from '../../common/config/settings.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
-import { runAdminCommand } from './admin-command.ts';
+import { adminCommand } from './admin-command.ts';
 import {
   endpointDocument,
   endpointsAt,
@@ -20,36 +17,35 @@ import {
 import { caller, door, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
 import { neverSeen, seenIdentities } from './unseen-names.ts';
 
-const settings = {
-  from: setting(caller, { description: 'service that calls', placeholder: 'SERVICE[.NAMESPACE]' }),
-  to: setting(door, {
-    description: 'port that is called',
-    placeholder: 'SERVICE[.NAMESPACE]:PORT',
-  }),
-  namespace: NAMESPACE,
-  ...ADMIN_SETTINGS,
-};
-
-const spec: CommandSpec<typeof settings> = {
-  name: 'hauberk authz explain',
-  summary:
-    'Says whether a service may reach a port of another one, which rule decides, and why: by the policy of the mesh that is in force, and by what each sidecar of that service was told with --allow.',
-  settings,
-  examples: [
-    {
-      purpose: 'two services of one namespace',
-      line: 'hauberk authz explain --namespace shop --from web --to api:8080',
-    },
-    {
-      purpose: 'of two namespaces',
-      line: 'hauberk authz explain --from web.shop --to pay.billing:443',
-    },
-  ],
-};
-
 /** `hauberk authz explain` */
-export function authzExplain(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { from, to, namespace, json }) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk authz explain',
+    summary:
+      'Says whether a service may reach a port of another one, which rule decides, and why: by the policy of the mesh that is in force, and by what each sidecar of that service was told with --allow.',
+    settings: {
+      from: setting(caller, {
+        description: 'service that calls',
+        placeholder: 'SERVICE[.NAMESPACE]',
+      }),
+      to: setting(door, {
+        description: 'port that is called',
+        placeholder: 'SERVICE[.NAMESPACE]:PORT',
+      }),
+      namespace: NAMESPACE,
+    },
+    examples: [
+      {
+        purpose: 'two services of one namespace',
+        line: 'hauberk authz explain --namespace shop --from web --to api:8080',
+      },
+      {
+        purpose: 'of two namespaces',
+        line: 'hauberk authz explain --from web.shop --to pay.billing:443',
+      },
+    ],
+  },
+  async (client, { from, to, namespace, json }, context) => {
     const { trustDomain } = client;
     const { version, document } = await client.getMeshConfig();
     const policy = readStoredMeshConfig(document, 'mesh.yaml').authorization;
@@ -59,7 +55,9 @@ export function authzExplain(context: CliContext): Promise<number> {
     for (const { sentence, hint } of [source, destination].flatMap(
       (one) => neverSeen(one, seen) ?? [],
     )) {
-      context.stderr.write(`${spec.name}: ${[sentence, hint].filter(Boolean).join('; ')}\n`);
+      context.stderr.write(
+        `hauberk authz explain: ${[sentence, hint].filter(Boolean).join('; ')}\n`,
+      );
     }
     const request: AccessRequest = { source, destination, port: to.port };
     const endpoints = endpointsAt(await client.listWorkloads(), destination, to.port);
@@ -82,8 +80,8 @@ export function authzExplain(context: CliContext): Promise<number> {
       `by version ${version} of the mesh configuration${placesText(endpoints.length)}\n` +
       (verdictDocument(access.verdict) === null ? endpointTable(access.endpoints, endpoints) : '')
     );
-  });
-}
+  },
+);
 
 function placesText(count: number): string {
   if (count === 0) return '; no known sidecar exposes this port';

@@ -1,37 +1,14 @@
 import { describeAccess } from '../../common/authorization/describe-access.ts';
 import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { switchSetting } from '../../common/config/settings.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
-import { runAdminCommand } from './admin-command.ts';
+import { adminCommand } from './admin-command.ts';
 import { endpointDocument, endpointsAt, verdictDocument } from './authz-endpoints.ts';
 import { formatIdentity, identityOf, NAMESPACE, readDoor } from './authz-settings.ts';
 import { neverSeen, seenIdentities } from './unseen-names.ts';
-
-const settings = {
-  namespace: NAMESPACE,
-  force: switchSetting({ description: 'answer even for a service that the mesh has never seen' }),
-  ...ADMIN_SETTINGS,
-};
-
-const spec: CommandSpec<typeof settings> = {
-  name: 'hauberk authz who-can-reach',
-  summary:
-    'Lists who may reach a port of a service, by the policy of the mesh that is in force and by --allow of its sidecars: the services that the control plane knows, and those that are named there.',
-  settings,
-  operands: [{ name: 'SERVICE[.NAMESPACE]:PORT', description: 'who is called' }],
-  examples: [
-    {
-      purpose: 'who may reach a port of a service',
-      line: 'hauberk authz who-can-reach api.shop:8080',
-    },
-  ],
-};
 
 const HEADER = ['CALLER', 'KNOWN', 'WHY'];
 
@@ -44,8 +21,26 @@ const REST = {
 } as const;
 
 /** `hauberk authz who-can-reach SERVICE[.NAMESPACE]:PORT` */
-export function authzWhoCanReach(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, given, [operand = '']) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk authz who-can-reach',
+    summary:
+      'Lists who may reach a port of a service, by the policy of the mesh that is in force and by --allow of its sidecars: the services that the control plane knows, and those that are named there.',
+    settings: {
+      namespace: NAMESPACE,
+      force: switchSetting({
+        description: 'answer even for a service that the mesh has never seen',
+      }),
+    },
+    operands: [{ name: 'SERVICE[.NAMESPACE]:PORT', description: 'who is called' }],
+    examples: [
+      {
+        purpose: 'who may reach a port of a service',
+        line: 'hauberk authz who-can-reach api.shop:8080',
+      },
+    ],
+  },
+  async (client, given, { operands: [operand = ''] }) => {
     const { namespace, force, json } = given;
     const typed = readDoor(operand);
     if (typed === undefined) {
@@ -93,5 +88,5 @@ export function authzWhoCanReach(context: CliContext): Promise<number> {
     const place = `${formatIdentity(destination, trustDomain)}:${typed.port}`;
     const table = lines.length === 0 ? '' : formatTable(HEADER, lines);
     return `${table}${REST[everyOther]} reach ${place}, by version ${version} of the mesh configuration\n`;
-  });
-}
+  },
+);

@@ -33,7 +33,7 @@ const spec: CommandSpec<typeof settings> = {
 const FILE_MODE = 0o600;
 
 /** `hauberk backup` */
-export function backup(context: CliContext): Promise<number> {
+export function run(context: CliContext): Promise<number> {
   return runCommand(spec, context, async ({ dataDir }, [file = '']) => {
     const { message, payload } = await askControlSocket(dataDir, { command: 'backup' });
     try {

@@ -1,11 +1,8 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { setting } from '../../common/config/settings.ts';
 import { filePath, text, trustDomain } from '../../common/config/values.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
-import { runAdminCommand } from './admin-command.ts';
+import { adminCommand } from './admin-command.ts';
 import {
   bundleDocument,
   bundleReport,
@@ -14,46 +11,42 @@ import {
 } from './bundle-report.ts';
 import { readOperatorFile } from './operator-file.ts';
 
-const settings = {
-  file: setting(filePath.optional(), {
-    description: 'roots in PEM; of another trust domain also a SPIFFE bundle',
-    placeholder: 'FILE',
-  }),
-  trustDomain: setting(trustDomain.optional(), {
-    description:
-      "another trust domain, to which these roots are limited; by default the mesh's own",
-    placeholder: 'NAME',
-  }),
-  url: setting(text.optional(), {
-    description: 'its SPIFFE bundle endpoint, which the control plane polls',
-    placeholder: 'URL',
-  }),
-  endpointId: setting(text.optional(), {
-    description:
-      'the SPIFFE ID of that endpoint, if the bundle verifies it instead of public authorities',
-    placeholder: 'ID',
-  }),
-  ...ADMIN_SETTINGS,
-};
-
-const spec: CommandSpec<typeof settings> = {
-  name: 'hauberk bundle add',
-  summary:
-    'Adds a root to the trust bundle, for workloads whose certificates come from another authority, or federates the mesh with another trust domain. Every sidecar receives the change at once.',
-  settings,
-  examples: [
-    { purpose: 'trust an existing authority', line: 'hauberk bundle add --file old-root.pem' },
-    {
-      purpose: 'let rules name workloads of a partner',
-      line: 'hauberk bundle add --trust-domain partner.example --url https://bundle.partner.example/',
-    },
-  ],
-  notes: ['An added root can issue any identity of its trust domain: see docs/trust-bundle.md.'],
-};
-
 /** `hauberk bundle add` */
-export function bundleAdd(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, given) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk bundle add',
+    summary:
+      'Adds a root to the trust bundle, for workloads whose certificates come from another authority, or federates the mesh with another trust domain. Every sidecar receives the change at once.',
+    settings: {
+      file: setting(filePath.optional(), {
+        description: 'roots in PEM; of another trust domain also a SPIFFE bundle',
+        placeholder: 'FILE',
+      }),
+      trustDomain: setting(trustDomain.optional(), {
+        description:
+          "another trust domain, to which these roots are limited; by default the mesh's own",
+        placeholder: 'NAME',
+      }),
+      url: setting(text.optional(), {
+        description: 'its SPIFFE bundle endpoint, which the control plane polls',
+        placeholder: 'URL',
+      }),
+      endpointId: setting(text.optional(), {
+        description:
+          'the SPIFFE ID of that endpoint, if the bundle verifies it instead of public authorities',
+        placeholder: 'ID',
+      }),
+    },
+    examples: [
+      { purpose: 'trust an existing authority', line: 'hauberk bundle add --file old-root.pem' },
+      {
+        purpose: 'let rules name workloads of a partner',
+        line: 'hauberk bundle add --trust-domain partner.example --url https://bundle.partner.example/',
+      },
+    ],
+    notes: ['An added root can issue any identity of its trust domain: see docs/trust-bundle.md.'],
+  },
+  async (client, given, context) => {
     const { file, url, endpointId, json } = given;
     const nowMs = context.clock.epochMs();
     const document = file === undefined ? undefined : readOperatorFile(file);
@@ -70,5 +63,5 @@ export function bundleAdd(context: CliContext): Promise<number> {
     }
     const bundle = await client.addRoot(document);
     return json ? formatJson(bundleDocument(bundle)) : bundleReport(bundle, nowMs);
-  });
-}
+  },
+);

@@ -1,42 +1,39 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { setting } from '../../common/config/settings.ts';
 import { text, trustDomain } from '../../common/config/values.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
-import { runAdminCommand } from './admin-command.ts';
+import { adminCommand } from './admin-command.ts';
 import { bundleDocument, bundleReport } from './bundle-report.ts';
 
-const settings = {
-  root: setting(text.optional(), {
-    description: 'an added root: its digest from `hauberk bundle list`, or the first characters',
-    placeholder: 'DIGEST',
-  }),
-  trustDomain: setting(trustDomain.optional(), {
-    description: 'another trust domain, to end the federation with it',
-    placeholder: 'NAME',
-  }),
-  ...ADMIN_SETTINGS,
-};
-
-const spec: CommandSpec<typeof settings> = {
-  name: 'hauberk bundle remove',
-  summary:
-    'Removes an added root from the trust bundle, or ends the federation with another trust domain. Every sidecar receives the change at once and closes tunnels to peers that no remaining root verifies.',
-  settings,
-  examples: [
-    { purpose: 'no longer trust an added root', line: 'hauberk bundle remove --root 4b31lnaz3gl7' },
-    {
-      purpose: 'end the federation with a partner',
-      line: 'hauberk bundle remove --trust-domain partner.example',
-    },
-  ],
-};
-
 /** `hauberk bundle remove` */
-export function bundleRemove(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, given) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk bundle remove',
+    summary:
+      'Removes an added root from the trust bundle, or ends the federation with another trust domain. Every sidecar receives the change at once and closes tunnels to peers that no remaining root verifies.',
+    settings: {
+      root: setting(text.optional(), {
+        description:
+          'an added root: its digest from `hauberk bundle list`, or the first characters',
+        placeholder: 'DIGEST',
+      }),
+      trustDomain: setting(trustDomain.optional(), {
+        description: 'another trust domain, to end the federation with it',
+        placeholder: 'NAME',
+      }),
+    },
+    examples: [
+      {
+        purpose: 'no longer trust an added root',
+        line: 'hauberk bundle remove --root 4b31lnaz3gl7',
+      },
+      {
+        purpose: 'end the federation with a partner',
+        line: 'hauberk bundle remove --trust-domain partner.example',
+      },
+    ],
+  },
+  async (client, given, context) => {
     const { root, json } = given;
     if ((root === undefined) === (given.trustDomain === undefined)) {
       throw new ConfigError('setting-missing', 'expected either --root or --trust-domain', {
@@ -48,5 +45,5 @@ export function bundleRemove(context: CliContext): Promise<number> {
     const bundle = await client.listBundle();
     if (json) return formatJson(bundleDocument(bundle));
     return bundleReport(bundle, context.clock.epochMs());
-  });
-}
+  },
+);

@@ -1,36 +1,29 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { switchSetting } from '../../common/config/settings.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
-import { runAdminCommand } from './admin-command.ts';
-
-const settings = {
-  ...ADMIN_SETTINGS,
-  newKey: switchSetting({
-    description:
-      'make a new key; a certificate for the previous request can then no longer be installed',
-  }),
-};
-
-const spec: CommandSpec<typeof settings> = {
-  name: 'hauberk ca csr',
-  summary:
-    'Prints the certificate request (PKCS#10, PEM) for an issuer below a root whose key is kept offline. The control plane makes the key and keeps it; until a certificate for it is installed, each request is for the same key.',
-  settings,
-  examples: [
-    {
-      purpose: 'make the request that the offline root signs',
-      line: 'hauberk ca csr > issuer.csr',
-    },
-  ],
-  notes: ['hauberk ca install installs the signed certificate: see docs/upstream-authority.md.'],
-};
+import { adminCommand } from './admin-command.ts';
 
 /** `hauberk ca csr` */
-export function caCsr(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { newKey, json }) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk ca csr',
+    summary:
+      'Prints the certificate request (PKCS#10, PEM) for an issuer below a root whose key is kept offline. The control plane makes the key and keeps it; until a certificate for it is installed, each request is for the same key.',
+    settings: {
+      newKey: switchSetting({
+        description:
+          'make a new key; a certificate for the previous request can then no longer be installed',
+      }),
+    },
+    examples: [
+      {
+        purpose: 'make the request that the offline root signs',
+        line: 'hauberk ca csr > issuer.csr',
+      },
+    ],
+    notes: ['hauberk ca install installs the signed certificate: see docs/upstream-authority.md.'],
+  },
+  async (client, { newKey, json }) => {
     const csr = await client.requestIssuer({ fresh: newKey });
     return json ? formatJson({ csr }) : csr;
-  });
-}
+  },
+);

@@ -47,7 +47,7 @@ const spec: CommandSpec<typeof settings> = {
 const DEFAULT_GRACE_SECONDS = 60;
 
 /** `hauberk ca rotate` */
-export function caRotate(context: CliContext): Promise<number> {
+export function run(context: CliContext): Promise<number> {
   return runCommand(spec, context, async (given) => {
     const { compromised, grace, detach, json } = given;
     if (grace !== undefined && !compromised) {

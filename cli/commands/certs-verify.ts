@@ -31,7 +31,7 @@ const spec: CommandSpec<typeof settings> = {
 };
 
 /** `hauberk certs verify` */
-export function certsVerify(context: CliContext): Promise<number> {
+export function run(context: CliContext): Promise<number> {
   return runCommand(spec, context, async ({ head: noted, json, admin, controlPlane }) => {
     const credential = readAdminCredential(admin);
     const client = connectAdmin({ address: controlPlane, credential });

@@ -31,7 +31,7 @@ const spec: CommandSpec<typeof settings> = {
 };
 
 /** `hauberk demo` */
-export async function demo(context: CliContext): Promise<number> {
+export async function run(context: CliContext): Promise<number> {
   const { stdout, clock, env } = context;
   return await runCommand(spec, context, async ({ once, json }) => {
     using interrupt = listenForInterrupt();

@@ -61,7 +61,7 @@ const spec: CommandSpec<typeof settings> = {
 };
 
 /** `hauberk inject FILE` */
-export function inject(context: CliContext): Promise<number> {
+export function run(context: CliContext): Promise<number> {
   return runCommand(spec, context, async ({ output, check, json, ...request }, [path = '']) => {
     const { stdout, stderr } = context;
     const fileText = readText(path);

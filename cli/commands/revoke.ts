@@ -1,42 +1,35 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { switchSetting } from '../../common/config/settings.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
-import { runAdminCommand } from './admin-command.ts';
+import { adminCommand } from './admin-command.ts';
 import { revocationDocument } from './revocation-document.ts';
 import { parseRevocationTarget } from './revocation-target.ts';
 
-const settings = {
-  force: switchSetting({ description: 'revoke even an identity that the mesh has never seen' }),
-  ...ADMIN_SETTINGS,
-};
-
-const spec: CommandSpec<typeof settings> = {
-  name: 'hauberk revoke',
-  summary:
-    'Revokes an identity or a certificate at once: no renewal, no new connection, and every sidecar closes the open ones.',
-  settings,
-  operands: [
-    {
-      name: 'target',
-      description:
-        'NAMESPACE/SERVICE: every certificate of it, until it is readmitted; or a serial from ' +
-        '`hauberk certs`: that certificate and its renewals',
-    },
-  ],
-  examples: [
-    { purpose: 'a compromised service', line: 'hauberk revoke shop/web' },
-    {
-      purpose: 'the certificate of one host, whose key was stolen',
-      line: 'hauberk revoke 4d1f6b0ac2e95f83d0a7b1c65e9f2a3841c07d5e',
-    },
-  ],
-};
-
 /** `hauberk revoke` */
-export function revoke(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { force, json }, [operand = '']) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk revoke',
+    summary:
+      'Revokes an identity or a certificate at once: no renewal, no new connection, and every sidecar closes the open ones.',
+    settings: {
+      force: switchSetting({ description: 'revoke even an identity that the mesh has never seen' }),
+    },
+    operands: [
+      {
+        name: 'target',
+        description:
+          'NAMESPACE/SERVICE: every certificate of it, until it is readmitted; or a serial from ' +
+          '`hauberk certs`: that certificate and its renewals',
+      },
+    ],
+    examples: [
+      { purpose: 'a compromised service', line: 'hauberk revoke shop/web' },
+      {
+        purpose: 'the certificate of one host, whose key was stolen',
+        line: 'hauberk revoke 4d1f6b0ac2e95f83d0a7b1c65e9f2a3841c07d5e',
+      },
+    ],
+  },
+  async (client, { force, json }, { operands: [operand = ''] }) => {
     const target = parseRevocationTarget(operand);
     const revocations = await client.revoke(target, { force });
     if (json) return formatJson({ revocations: revocations.map(revocationDocument) });
@@ -48,5 +41,5 @@ export function revoke(context: CliContext): Promise<number> {
     }
     const name = `${target.namespace}/${target.service}`;
     return `${name} is revoked; readmit it with: hauberk readmit ${name}\n`;
-  });
-}
+  },
+);

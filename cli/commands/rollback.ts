@@ -1,12 +1,9 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { setting, switchSetting } from '../../common/config/settings.ts';
 import { integer } from '../../common/config/values.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
-import { runAdminCommand } from './admin-command.ts';
+import { adminCommand } from './admin-command.ts';
 import {
   awaitSidecars,
   formatDifference,
@@ -14,32 +11,28 @@ import {
   outcomeDocument,
 } from './mesh-config-report.ts';
 
-const settings = {
-  to: setting(integer({ min: 0, max: 1e9 }).optional(), {
-    description: 'the version to go back to; 0 is a mesh without configuration',
-    placeholder: 'VERSION',
-    defaultText: 'the previous version',
-  }),
-  list: switchSetting({ description: 'list the versions and change nothing' }),
-  ...ADMIN_SETTINGS,
-};
-
-const spec: CommandSpec<typeof settings> = {
-  name: 'hauberk rollback',
-  summary:
-    'Applies an earlier version of the configuration of the mesh again. It becomes the next version, so that a rollback can itself be rolled back.',
-  settings,
-  examples: [
-    { purpose: 'return to the previous version', line: 'hauberk rollback' },
-    { purpose: 'list the versions', line: 'hauberk rollback --list' },
-  ],
-};
-
 const HEADER = ['VERSION', 'APPLIED', 'BY'];
 
 /** `hauberk rollback` */
-export function rollback(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { to, list, json }) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk rollback',
+    summary:
+      'Applies an earlier version of the configuration of the mesh again. It becomes the next version, so that a rollback can itself be rolled back.',
+    settings: {
+      to: setting(integer({ min: 0, max: 1e9 }).optional(), {
+        description: 'the version to go back to; 0 is a mesh without configuration',
+        placeholder: 'VERSION',
+        defaultText: 'the previous version',
+      }),
+      list: switchSetting({ description: 'list the versions and change nothing' }),
+    },
+    examples: [
+      { purpose: 'return to the previous version', line: 'hauberk rollback' },
+      { purpose: 'list the versions', line: 'hauberk rollback --list' },
+    ],
+  },
+  async (client, { to, list, json }, context) => {
     const { clock } = context;
     if (list) {
       const versions = await client.listMeshConfigs();
@@ -65,5 +58,5 @@ export function rollback(context: CliContext): Promise<number> {
     const progress = await awaitSidecars(client, outcome, clock);
     if (json) return formatJson({ ...outcomeDocument(outcome, progress), difference });
     return (outcome.changed ? difference : '') + formatOutcome(outcome, progress);
-  });
-}
+  },
+);

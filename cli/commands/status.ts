@@ -1,27 +1,10 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { formatHostPort } from '../../common/listen.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import type { WorkloadInfo } from '../client.ts';
 import { formatJson } from '../output/json.ts';
 import { formatSpan, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
 import { federatedDocument, federationComplaints } from './bundle-report.ts';
-import { runAdminCommand } from './admin-command.ts';
-
-const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
-  name: 'hauberk status',
-  summary:
-    'Lists the sidecars that the control plane knows: identity, address, whether they are connected, certificate and the time it has left, connections carried, connections in plaintext, and failures of connections to servers outside.',
-  settings: ADMIN_SETTINGS,
-  examples: [
-    { purpose: 'the whole mesh', line: 'hauberk status' },
-    {
-      purpose: 'certificates that end within ten minutes',
-      line: "hauberk status --json | jq '.sidecars[] | select(.certificate.secondsLeft < 600)'",
-    },
-  ],
-};
+import { adminCommand } from './admin-command.ts';
 
 const HEADER = [
   'SERVICE',
@@ -43,8 +26,20 @@ const NOT_ENCRYPTED =
   'the private keys of the mesh are not encrypted: see `hauberk ca rekey --help`\n';
 
 /** `hauberk status` */
-export function status(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { json }) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk status',
+    summary:
+      'Lists the sidecars that the control plane knows: identity, address, whether they are connected, certificate and the time it has left, connections carried, connections in plaintext, and failures of connections to servers outside.',
+    examples: [
+      { purpose: 'the whole mesh', line: 'hauberk status' },
+      {
+        purpose: 'certificates that end within ten minutes',
+        line: "hauberk status --json | jq '.sidecars[] | select(.certificate.secondsLeft < 600)'",
+      },
+    ],
+  },
+  async (client, { json }, context) => {
     const { workloads, keysEncrypted, federated } = await client.status();
     const nowMs = context.clock.epochMs();
     if (json) {
@@ -65,8 +60,8 @@ export function status(context: CliContext): Promise<number> {
       egressTable(workloads),
       missingTable(workloads),
     ].join('');
-  });
-}
+  },
+);
 
 function sidecarRow(sidecar: WorkloadInfo, nowMs: number): (string | number)[] {
   const { connectedSinceMs, certificateNotAfterMs } = sidecar;

@@ -1,25 +1,22 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { formatMoment } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
-import { runAdminCommand } from './admin-command.ts';
+import { adminCommand } from './admin-command.ts';
 import { tokenDocument, tokenState } from './token-document.ts';
-
-const spec: CommandSpec<typeof ADMIN_SETTINGS> = {
-  name: 'hauberk token list',
-  summary:
-    'Lists the join tokens by their ids: the control plane does not keep the tokens themselves.',
-  settings: ADMIN_SETTINGS,
-  examples: [{ purpose: 'tokens that are still valid', line: 'hauberk token list | grep active' }],
-};
 
 const HEADER = ['ID', 'NAMESPACE', 'SERVICE', 'STATE', 'USES', 'CREATED', 'EXPIRES'];
 
 /** `hauberk token list` */
-export function tokenList(context: CliContext): Promise<number> {
-  return runAdminCommand(spec, context, async (client, { json }) => {
+export const run = adminCommand(
+  {
+    name: 'hauberk token list',
+    summary:
+      'Lists the join tokens by their ids: the control plane does not keep the tokens themselves.',
+    examples: [
+      { purpose: 'tokens that are still valid', line: 'hauberk token list | grep active' },
+    ],
+  },
+  async (client, { json }, context) => {
     const tokens = await client.listTokens();
     const nowMs = context.clock.epochMs();
     if (json) return formatJson({ tokens: tokens.map((token) => tokenDocument(token, nowMs)) });
@@ -33,5 +30,5 @@ export function tokenList(context: CliContext): Promise<number> {
       formatMoment(token.expiresMs, nowMs),
     ]);
     return formatTable(HEADER, rows);
-  });
-}
+  },
+);

@@ -96,7 +96,7 @@ const SPEC: CommandSpec<typeof settings> = {
 };
 
 /** `hauberk verify` */
-export function verify(context: CliContext): Promise<number> {
+export function run(context: CliContext): Promise<number> {
   return runCommand(SPEC, context, async (given) => {
     using interrupt = listenForInterrupt();
     const request = await toRequest(given, context);

@@ -14,7 +14,7 @@ const spec: CommandSpec<typeof settings> = {
 };
 
 /** `hauberk version` */
-export function version(context: CliContext): Promise<number> {
+export function run(context: CliContext): Promise<number> {
   return runCommand(spec, context, async ({ json }) => {
     const node = process.versions.node;
     const text = json

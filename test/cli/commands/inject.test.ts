@@ -2,7 +2,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { inject } from '../../../cli/commands/inject.ts';
+import { run as inject } from '../../../cli/commands/inject.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
