@@ -10,7 +10,7 @@ export interface Moment {
 type Clocks = Pick<Clock, 'epochMs' | 'monotonicMs'>;
 
 /** A date in a record that was written down: for the schemas of what is stored. */
-export const storedDate = z.number().transform((ms) => ms as EpochMs);
+export const storedDate = z.custom<EpochMs>(Number.isFinite);
 
 /** Now. */
 export function momentOf(clock: Clocks): Moment {

@@ -1,8 +1,8 @@
+import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { parsePemChain, toPem } from '../../common/pki/pem.ts';
 import type { SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
-import { StoreError } from '../store/store-error.ts';
-import type { Entry } from '../store/store.ts';
+import { recordCodec } from '../store/record-codec.ts';
 
 /** Bundles of other trust domains are under this prefix, one a domain: every sidecar is told them. */
 export const FEDERATED_PREFIX = 'mesh/federated/';
@@ -26,8 +26,11 @@ export interface FederationSource {
 
 const bundleRecord = z.object({
   trustDomain: z.string(),
-  /** PEM; empty when there is none. */
-  roots: z.string(),
+  /** There may be none. */
+  roots: z.codec(z.string(), z.custom<readonly X509Certificate[]>(), {
+    decode: (pem) => (pem === '' ? [] : parsePemChain(pem)),
+    encode: toPem,
+  }),
   sequence: z.number().optional(),
   refreshHintSeconds: z.number().optional(),
 });
@@ -37,34 +40,14 @@ const sourceRecord = z.object({
   endpointId: z.string().optional(),
 });
 
-/** A bundle as bytes for the store. */
-export function encodeFederated(bundle: FederatedBundle): Buffer {
-  const record: z.infer<typeof bundleRecord> = { ...bundle, roots: toPem(bundle.roots) };
-  return Buffer.from(JSON.stringify(record));
-}
+/** A bundle as bytes for the store, and back. Throws StoreError `corrupt`. */
+export const { encode: encodeFederated, decode: decodeFederated } = recordCodec<FederatedBundle>(
+  'a bundle',
+  bundleRecord,
+);
 
-/** Reads it back. Throws StoreError `corrupt`. */
-export function decodeFederated(entry: Entry): FederatedBundle {
-  return decode(entry, (value) => {
-    const { roots, ...rest } = bundleRecord.parse(value);
-    return { ...rest, roots: roots === '' ? [] : parsePemChain(roots) };
-  });
-}
-
-/** A source as bytes for the store. */
-export function encodeSource(source: FederationSource): Buffer {
-  return Buffer.from(JSON.stringify(source));
-}
-
-/** Reads it back. Throws StoreError `corrupt`. */
-export function decodeSource(entry: Entry): FederationSource {
-  return decode(entry, (value) => sourceRecord.parse(value));
-}
-
-function decode<T>({ key, value }: Entry, read: (value: unknown) => T): T {
-  try {
-    return read(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new StoreError('corrupt', `what the store holds at ${key} cannot be used`, { cause });
-  }
-}
+/** A source as bytes for the store, and back. Throws StoreError `corrupt`. */
+export const { encode: encodeSource, decode: decodeSource } = recordCodec<FederationSource>(
+  'where a bundle comes from',
+  sourceRecord,
+);

@@ -2,13 +2,8 @@ import { hkdfSync, randomBytes, scrypt, type ScryptOptions } from 'node:crypto';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
-import {
-  SECRET_PREFIX,
-  VAULT_KEY,
-  type Entry,
-  type Operation,
-  type Store,
-} from '../store/store.ts';
+import { recordCodec } from '../store/record-codec.ts';
+import { SECRET_PREFIX, VAULT_KEY, type Operation, type Store } from '../store/store.ts';
 import { KeysError } from './keys-error.ts';
 import { seal, unseal } from './seal.ts';
 
@@ -28,6 +23,8 @@ export const vaultRecord = z.object({
 
 /** How to come to the data key. */
 export type VaultRecord = Readonly<z.infer<typeof vaultRecord>>;
+
+const vaults = recordCodec('what the keys are locked with', vaultRecord);
 
 const KEY_BYTES = 32;
 const SALT_BYTES = 32;
@@ -57,17 +54,13 @@ export async function openVault(
       hint: 'run `hauberk ca unlock`, or start with --unlock-key-file',
     });
   }
-  return unwrapDataKey(decodeVault(entry), unlockKey);
+  return unwrapDataKey(vaults.decode(entry), unlockKey);
 }
 
 /** The vault of a store; undefined when its keys are not encrypted. @throws StoreError */
 export async function readVault(store: Store): Promise<VaultRecord | undefined> {
   const entry = await store.get(VAULT_KEY);
-  return entry === undefined ? undefined : decodeVault(entry);
-}
-
-function decodeVault({ value }: Entry): VaultRecord {
-  return vaultRecord.parse(JSON.parse(value.toString()));
+  return entry === undefined ? undefined : vaults.decode(entry);
 }
 
 /** Comes to the data key. Throws KeysError `unlock-key-wrong`. */
@@ -116,7 +109,7 @@ export async function sealEverything(
     const plain = dataKey === undefined ? value : unseal(dataKey, key, value);
     return { kind: 'put', key, value: seal(nextKey, key, plain) };
   });
-  operations.push({ kind: 'put', key: VAULT_KEY, value: Buffer.from(JSON.stringify(record)) });
+  operations.push({ kind: 'put', key: VAULT_KEY, value: vaults.encode(record) });
   const { succeeded } = await store.transact(
     [
       { key: VAULT_KEY, modRevision: vault?.modRevision ?? 0 },

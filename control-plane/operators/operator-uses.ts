@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { recordCodec } from '../store/record-codec.ts';
 import type { Store } from '../store/store.ts';
 
 /** Where each credential was used last: operator-uses/<serial>. */
@@ -13,6 +14,7 @@ const USES_PREFIX = 'operator-uses/';
 const WRITE_INTERVAL_MS = 10_000;
 
 const useRecord = z.object({ usedMs: z.number(), address: z.string(), call: z.string() });
+const useCodec = recordCodec('a use of a credential', useRecord);
 
 /** When, from where and for what a credential was used last. */
 export type OperatorUse = Readonly<z.infer<typeof useRecord>>;
@@ -42,9 +44,9 @@ export async function openOperatorUses(options: OperatorUsesOptions): Promise<Op
   const { store, clock, logger, guard } = options;
   const { entries } = await store.range(USES_PREFIX);
   const uses = new Map<string, OperatorUse>();
-  for (const { key, value } of entries) {
-    const read = useRecord.safeParse(JSON.parse(value.toString()));
-    if (read.success) uses.set(key.slice(USES_PREFIX.length), read.data);
+  for (const entry of entries) {
+    const use = useCodec.decodeIfSound(entry);
+    if (use !== undefined) uses.set(entry.key.slice(USES_PREFIX.length), use);
   }
   /** When each was written last; those that have changed since are `unwritten`. */
   const writtenMs = new Map<string, number>();
@@ -55,7 +57,7 @@ export async function openOperatorUses(options: OperatorUsesOptions): Promise<Op
     const use = uses.get(serial);
     if (use === undefined) return;
     unwritten.delete(serial);
-    const value = Buffer.from(JSON.stringify(use));
+    const value = useCodec.encode(use);
     try {
       await store.transact([], [{ kind: 'put', key: USES_PREFIX + serial, value }]);
     } catch (error) {

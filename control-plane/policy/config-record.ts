@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
 import { readMeshConfig, readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import { StoreError } from '../store/store-error.ts';
+import { recordCodec } from '../store/record-codec.ts';
 import type { Entry } from '../store/store.ts';
 
 /** Where the mesh configuration in force is; it is part of what every sidecar is told. */
@@ -47,22 +47,11 @@ export function historyKey(version: number): string {
   return CONFIG_HISTORY_PREFIX + String(version).padStart(12, '0');
 }
 
-/** A version as bytes for the store. */
-export function encodeConfig(version: ConfigVersion): Buffer {
-  return Buffer.from(JSON.stringify(configRecord.parse(version)));
-}
-
-/** Reads a version back, without looking into its document. Throws StoreError `corrupt`. */
-export function decodeConfig({ key, value }: Entry): ConfigVersion {
-  try {
-    return configRecord.parse(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new StoreError('corrupt', `what the store holds at ${key} is no mesh configuration`, {
-      hint: 'restore the data directory from a backup',
-      cause,
-    });
-  }
-}
+/** A version as bytes for the store, and back, without a look into its document. Throws StoreError `corrupt`. */
+export const { encode: encodeConfig, decode: decodeConfig } = recordCodec<ConfigVersion>(
+  'a version of the mesh configuration',
+  configRecord,
+);
 
 /**
  * Reads a version back, with what its document says.

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { StoreError } from '../store/store-error.ts';
-import type { Entry } from '../store/store.ts';
+import { recordCodec } from '../store/record-codec.ts';
 
 /** Everything that sidecars are told of stands under this prefix, so that one watch sees it in order. */
 export const MESH_PREFIX = 'mesh/';
@@ -46,21 +45,11 @@ export function sidecarKey(instanceId: string): string {
   return SIDECAR_PREFIX + instanceId;
 }
 
-/** A sidecar as bytes for the store; the same sidecar always gives the same bytes. */
-export function encodeSidecar(record: SidecarRecord): Buffer {
-  return Buffer.from(JSON.stringify(sidecarRecord.parse(record)));
-}
-
-/** Reads a sidecar back. Throws StoreError `corrupt` when it is not one. */
-export function decodeSidecar({ key, value }: Entry): SidecarRecord {
-  try {
-    return sidecarRecord.parse(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new StoreError('corrupt', `the store holds something else than a sidecar at ${key}`, {
-      cause,
-    });
-  }
-}
+/** A sidecar as bytes for the store, and back. Throws StoreError `corrupt`. */
+export const { encode: encodeSidecar, decode: decodeSidecar } = recordCodec(
+  'a sidecar',
+  sidecarRecord,
+);
 
 /** True for a sidecar that peers can dial; the others only call. */
 export function isEndpoint({ hbonePort }: SidecarRecord): boolean {

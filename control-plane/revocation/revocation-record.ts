@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import type { EpochMs } from '../../common/clock.ts';
 import { storedDate } from '../../common/dates.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import { StoreError } from '../store/store-error.ts';
-import type { Entry } from '../store/store.ts';
+import { recordCodec } from '../store/record-codec.ts';
 
 /*
  * What sidecars are told stands under mesh/, like everything else that they are told; a revoked token
@@ -50,27 +48,14 @@ export function revokedTokenKey(id: string): string {
   return REVOKED_TOKENS_PREFIX + id;
 }
 
-/** A revocation as bytes for the store. */
-export function encodeRevocation(record: RevocationRecord): Buffer {
-  return Buffer.from(JSON.stringify(record));
-}
+/** A revocation as bytes for the store, and back. Throws StoreError `corrupt`. */
+export const { encode: encodeRevocation, decode: decodeRevocation } = recordCodec(
+  'a revocation',
+  revocationRecord,
+);
 
-/** Reads a revocation back. Throws StoreError `corrupt` when it is not one. */
-export function decodeRevocation(entry: Entry): RevocationRecord {
-  return decode(entry, revocationRecord);
-}
-
-/** When the last certificate of a token has expired for good. Throws StoreError `corrupt`. */
-export function revokedTokenExpiresMs(entry: Entry): EpochMs {
-  return decode(entry, revokedTokenRecord).expiresMs;
-}
-
-function decode<T>({ key, value }: Entry, schema: z.ZodType<T>): T {
-  try {
-    return schema.parse(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new StoreError('corrupt', `the store holds something else than a revocation at ${key}`, {
-      cause,
-    });
-  }
-}
+/** When the last certificate of a revoked token has expired for good, in the same way. */
+export const { encode: encodeRevokedToken, decode: decodeRevokedToken } = recordCodec(
+  'a revoked token',
+  revokedTokenRecord,
+);

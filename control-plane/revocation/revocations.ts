@@ -12,11 +12,12 @@ import { requireRevocable, withRenewals } from './revocable.ts';
 import { RevocationError } from './revocation-error.ts';
 import {
   decodeRevocation,
+  decodeRevokedToken,
   encodeRevocation,
+  encodeRevokedToken,
   identityKey,
   REVOKED_PREFIX,
   REVOKED_TOKENS_PREFIX,
-  revokedTokenExpiresMs,
   revokedTokenKey,
   serialKey,
   type RevocationRecord,
@@ -161,9 +162,9 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     },
 
     async revokeToken(id) {
-      const expiresMs = clock.epochMs() + MAX_LEAF_LIFETIME_MS;
+      const expiresMs = plusMs(clock.epochMs(), MAX_LEAF_LIFETIME_MS);
       const token = await tokens.revoke(id);
-      const value = Buffer.from(JSON.stringify({ expiresMs }));
+      const value = encodeRevokedToken({ expiresMs });
       await store.transact([], [{ kind: 'put', key: revokedTokenKey(id), value }]);
       const issued = await ca.issuancesOf({ namespace: token.namespace, service: token.service });
       const revoked = await revokeSerials(issued.filter(({ tokenId }) => tokenId === id));
@@ -200,7 +201,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
           const record = decodeRevocation(entry);
           return !isBan(record) && record.expiresMs < over;
         }),
-        ...ofTokens.entries.filter((entry) => revokedTokenExpiresMs(entry) < over),
+        ...ofTokens.entries.filter((entry) => decodeRevokedToken(entry).expiresMs < over),
       ];
       await inBatches(
         store,

@@ -10,6 +10,7 @@ import { systemErrorCode } from '../../common/errors.ts';
 import { MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.ts';
 import { decodeBackup } from '../keys/backup-file.ts';
 import { decodeRevocation, REVOKED_PREFIX } from '../revocation/revocation-record.ts';
+import { recordCodec } from '../store/record-codec.ts';
 import { requireNoStore, restoreSnapshot } from '../store/sqlite/snapshot.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import type { Operation, Store } from '../store/store.ts';
@@ -39,7 +40,10 @@ export interface Restored {
 
 /** When the store was restored, and from when. */
 const RESTORED_FROM_KEY = 'restored-from';
-const restoredFrom = z.object({ backupMs: z.number(), restoredMs: storedDate });
+const restoredFrom = recordCodec(
+  'from when the store was restored',
+  z.object({ backupMs: z.number(), restoredMs: storedDate }),
+);
 
 /** Operations in one transaction. */
 const BATCH = 100;
@@ -101,7 +105,7 @@ async function prepare(
   for (let at = 0; at < changes.length; at += BATCH) {
     await store.transact([], changes.slice(at, at + BATCH));
   }
-  const value = Buffer.from(JSON.stringify({ backupMs, restoredMs }));
+  const value = restoredFrom.encode({ backupMs, restoredMs });
   await store.transact([], [{ kind: 'put', key: RESTORED_FROM_KEY, value }]);
   const revocations = (await store.range(REVOKED_PREFIX)).entries
     .map(decodeRevocation)
@@ -132,7 +136,7 @@ export async function warnOfRestore(
 ): Promise<void> {
   const entry = await store.get(RESTORED_FROM_KEY);
   if (entry === undefined) return;
-  const { backupMs, restoredMs } = restoredFrom.parse(JSON.parse(entry.value.toString()));
+  const { backupMs, restoredMs } = restoredFrom.decode(entry);
   if (clock.epochMs() > restoredMs + MAX_LEAF_LIFETIME_MS) return;
   const [from, until] = [backupMs, restoredMs].map((ms) => new Date(ms).toISOString());
   logger.warn(

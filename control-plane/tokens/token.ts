@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { EpochMs } from '../../common/clock.ts';
 import { storedDate } from '../../common/dates.ts';
-import type { Entry } from '../store/store.ts';
-import { StoreError } from '../store/store-error.ts';
+import { recordCodec } from '../store/record-codec.ts';
 
 /** Keys of tokens in the store: this and the id. */
 export const TOKEN_PREFIX = 'tokens/';
@@ -52,21 +51,8 @@ export function tokenKey(id: string): string {
   return TOKEN_PREFIX + id;
 }
 
-/** The token as bytes for the store. */
-export function encodeToken(record: TokenRecord): Buffer {
-  return Buffer.from(JSON.stringify(record));
-}
-
-/** Reads a token back. Throws StoreError `corrupt` when it is not one. */
-export function decodeToken({ key, value }: Entry): TokenRecord {
-  try {
-    return tokenRecord.parse(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new StoreError('corrupt', `the store holds something else than a token at ${key}`, {
-      cause,
-    });
-  }
-}
+/** The token as bytes for the store, and back. Throws StoreError `corrupt`. */
+export const { encode: encodeToken, decode: decodeToken } = recordCodec('a token', tokenRecord);
 
 /** The part of a token that may leave the control plane. */
 export function withoutHash(record: TokenRecord): Token {

@@ -1,25 +1,8 @@
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import type { Entry } from '../../store/store.ts';
-import { decode, encode } from './stored-authority.ts';
+import { pemCertificate } from '../../store/pem-fields.ts';
+import { authorityCodec } from './stored-authority.ts';
 import type { Rotation } from './trust.ts';
-
-const rotationRecord = z.object({
-  phase: z.enum(['prepared', 'signing']),
-  from: z.string(),
-  to: z.string(),
-  bundleVersion: z.number(),
-  startedMs: z.number(),
-  phaseStartedMs: z.number(),
-  returning: z.boolean(),
-  bridged: z.boolean(),
-  deadlineMs: z.number().optional(),
-  voucher: z.string().optional(),
-});
-
-const retiredRecord = z.array(
-  z.object({ certificate: z.string(), voucher: z.string(), untilMs: z.number() }),
-);
 
 /** A rotation with its cross-signature: over the new root, by the one that was there before. */
 export interface StoredRotation {
@@ -36,45 +19,34 @@ export interface RetiredRoot {
   readonly untilMs: number;
 }
 
-/** A rotation as bytes for the store. */
-export function encodeRotation({ rotation, voucher }: StoredRotation): Buffer {
-  const record: z.infer<typeof rotationRecord> = {
-    ...rotation,
-    voucher: voucher?.toString(),
-  };
-  return encode(record);
-}
+const rotationFields = z.object({
+  phase: z.enum(['prepared', 'signing']),
+  from: z.string(),
+  to: z.string(),
+  bundleVersion: z.number(),
+  startedMs: z.number(),
+  phaseStartedMs: z.number(),
+  returning: z.boolean(),
+  bridged: z.boolean(),
+  deadlineMs: z.number().optional(),
+  voucher: pemCertificate.optional(),
+});
 
-/** Reads a rotation back. Throws CaError `authority-corrupt`. */
-export function decodeRotation(entry: Entry): StoredRotation {
-  return decode(entry, (value) => {
-    const { voucher, ...rotation } = rotationRecord.parse(value);
-    return {
-      rotation,
-      voucher: voucher === undefined ? undefined : new X509Certificate(voucher),
-    };
-  });
-}
+/** A rotation as bytes for the store, and back. Throws CaError `authority-corrupt`. */
+export const { encode: encodeRotation, decode: decodeRotation } = authorityCodec(
+  'a rotation of the root',
+  z.codec(rotationFields, z.custom<StoredRotation>(), {
+    decode: ({ voucher, ...rotation }) => ({ rotation, voucher }),
+    encode: ({ rotation, voucher }) => ({ ...rotation, voucher }),
+  }),
+);
 
-/** Retired roots as bytes for the store, the latest first. */
-export function encodeRetired(retired: readonly RetiredRoot[]): Buffer {
-  const record: z.infer<typeof retiredRecord> = retired.map(
-    ({ certificate, voucher, untilMs }) => ({
-      certificate: certificate.toString(),
-      voucher: voucher.toString(),
-      untilMs,
-    }),
-  );
-  return encode(record);
-}
-
-/** Reads retired roots back. Throws CaError `authority-corrupt`. */
-export function decodeRetired(entry: Entry): readonly RetiredRoot[] {
-  return decode(entry, (value) =>
-    retiredRecord.parse(value).map(({ certificate, voucher, untilMs }) => ({
-      certificate: new X509Certificate(certificate),
-      voucher: new X509Certificate(voucher),
-      untilMs,
-    })),
-  );
-}
+/** Retired roots, the latest first, in the same way. */
+export const { encode: encodeRetired, decode: decodeRetired } = authorityCodec<
+  readonly RetiredRoot[]
+>(
+  'retired roots',
+  z
+    .array(z.object({ certificate: pemCertificate, voucher: pemCertificate, untilMs: z.number() }))
+    .readonly(),
+);

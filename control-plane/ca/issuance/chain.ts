@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { StoreError } from '../../store/store-error.ts';
+import { recordCodec } from '../../store/record-codec.ts';
 import type { Entry, Operation } from '../../store/store.ts';
 
 /*
@@ -24,13 +24,19 @@ export const LINK_ENTRIES = 50;
 
 const SEQUENCE_DIGITS = 12;
 
-const linkRecord = z.object({
-  hash: z.string(),
-  entries: z.array(z.string()),
-  /** Of the store, at the newest of the entries. */
-  revision: z.number(),
-});
-const baseRecord = z.object({ sequence: z.number(), hash: z.string(), revision: z.number() });
+const links = recordCodec(
+  'a link',
+  z.object({
+    hash: z.string(),
+    entries: z.array(z.string()).readonly(),
+    /** Of the store, at the newest of the entries. */
+    revision: z.number(),
+  }),
+);
+const bases = recordCodec(
+  'where the chain begins',
+  z.object({ sequence: z.number(), hash: z.string(), revision: z.number() }),
+);
 
 /** A place in the chain: everything up to it is in the hash. */
 export interface ChainPlace {
@@ -75,34 +81,22 @@ export function sealEntries(after: ChainPlace, entries: readonly Entry[]): Chain
 }
 
 /** The change that writes a link down. */
-export function putLink({ sequence, hash, entries, revision }: ChainLink): Operation {
-  const value = Buffer.from(JSON.stringify({ hash, entries, revision }));
-  return { kind: 'put', key: linkKey(sequence), value };
+export function putLink(link: ChainLink): Operation {
+  return { kind: 'put', key: linkKey(link.sequence), value: links.encode(link) };
 }
 
 /** The change that makes a chain begin after a place. */
-export function putBase({ sequence, hash, revision }: ChainPlace): Operation {
-  const value = Buffer.from(JSON.stringify({ sequence, hash, revision }));
-  return { kind: 'put', key: CHAIN_BASE_KEY, value };
+export function putBase(place: ChainPlace): Operation {
+  return { kind: 'put', key: CHAIN_BASE_KEY, value: bases.encode(place) };
 }
 
 /** Reads a link. Throws StoreError `corrupt`. */
 export function decodeLink(entry: Entry): ChainLink {
   const sequence = Number(entry.key.slice(CHAIN_PREFIX.length));
-  return { sequence, ...decode(entry, linkRecord) };
+  return { sequence, ...links.decode(entry) };
 }
 
 /** Reads where the chain begins. Throws StoreError `corrupt`. */
 export function decodeBase(entry: Entry | undefined): ChainPlace {
-  return entry === undefined ? CHAIN_START : decode(entry, baseRecord);
-}
-
-function decode<T>({ key, value }: Entry, schema: z.ZodType<T>): T {
-  try {
-    return schema.parse(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new StoreError('corrupt', `the store holds something else than a link at ${key}`, {
-      cause,
-    });
-  }
+  return entry === undefined ? CHAIN_START : bases.decode(entry);
 }

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
+import { recordCodec } from '../../store/record-codec.ts';
 import type { Entry, Operation, Store } from '../../store/store.ts';
 import type { ChainPlace } from './chain.ts';
 
@@ -24,8 +25,12 @@ const KEEP_FINDINGS_MS = 30 * 24 * 60 * 60 * 1000;
 const MAX_FINDINGS = 20;
 
 const place = z.object({ sequence: z.number(), hash: z.string() });
-const headRecord = z.object({ base: place, head: place, mac: z.string() });
+const heads = recordCodec(
+  'the ends of the chain',
+  z.object({ base: place, head: place, mac: z.string() }),
+);
 const findingsRecord = z.array(z.object({ atMs: z.number(), finding: z.string() }));
+const findingsCodec = recordCodec('what was found', findingsRecord);
 
 /** A link, without what it seals. */
 type Place = Pick<ChainPlace, 'sequence' | 'hash'>;
@@ -52,7 +57,7 @@ export async function openLogKey(
 /** The change that writes down where the chain begins and ends. */
 export function putHead(key: Buffer, base: Place, head: Place): Operation {
   const ends = { base: placeOf(base), head: placeOf(head) };
-  const value = Buffer.from(JSON.stringify({ ...ends, mac: macOf(key, ends) }));
+  const value = heads.encode({ ...ends, mac: macOf(key, ends) });
   return { kind: 'put', key: CHAIN_HEAD_KEY, value };
 }
 
@@ -63,7 +68,7 @@ export function headFindings(
   { base, head }: { readonly base: Place; readonly head: Place },
 ): readonly string[] {
   if (entry === undefined) return ['the record of where the log ends is missing'];
-  const record = read(entry, headRecord);
+  const record = heads.decodeIfSound(entry);
   if (record === undefined || !isMac(macOf(key, record), record.mac)) {
     return ['the record of where the log ends was not written by this log'];
   }
@@ -91,7 +96,7 @@ export async function noteFindings(
 ): Promise<void> {
   const known = await readFindings(store, nowMs);
   const added = findings.map((finding) => ({ atMs: nowMs, finding }));
-  const value = Buffer.from(JSON.stringify([...added, ...known].slice(0, MAX_FINDINGS)));
+  const value = findingsCodec.encode([...added, ...known].slice(0, MAX_FINDINGS));
   await store.transact([], [{ kind: 'put', key: FINDINGS_KEY, value }]);
 }
 
@@ -105,7 +110,7 @@ export async function earlierFindings(store: Store, nowMs: number): Promise<read
 
 async function readFindings(store: Store, nowMs: number): Promise<z.infer<typeof findingsRecord>> {
   const entry = await store.get(FINDINGS_KEY);
-  const known = entry === undefined ? [] : (read(entry, findingsRecord) ?? []);
+  const known = entry === undefined ? [] : (findingsCodec.decodeIfSound(entry) ?? []);
   return known.filter(({ atMs }) => nowMs - atMs < KEEP_FINDINGS_MS);
 }
 
@@ -128,12 +133,4 @@ function macOf(
 function isMac(expected: string, got: string): boolean {
   const [a, b] = [Buffer.from(expected), Buffer.from(got)];
   return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function read<T>({ value }: Entry, schema: z.ZodType<T>): T | undefined {
-  try {
-    return schema.parse(JSON.parse(value.toString()));
-  } catch {
-    return undefined;
-  }
 }

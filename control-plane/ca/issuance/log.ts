@@ -3,7 +3,7 @@ import type { Closeable } from '../../../common/lifecycle.ts';
 import { CLOCK_SKEW_MS } from '../../../common/pki/lifetimes.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';
 import { SYSTEM_NAMESPACE, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
-import { StoreError } from '../../store/store-error.ts';
+import { recordCodec } from '../../store/record-codec.ts';
 import type { Entry, Operation, Store } from '../../store/store.ts';
 import { issuanceRecord, type Issuance } from './record.ts';
 
@@ -53,9 +53,11 @@ const TIME_DIGITS = 15;
 const orderOf = ({ issuedMs, serial }: Issuance): string =>
   `${String(issuedMs).padStart(TIME_DIGITS, '0')}-${serial}`;
 
+const { encode, decode } = recordCodec('an issuance', issuanceRecord);
+
 /** The changes of the store that write an entry down. */
 export function recordIssuance(issuance: Issuance, spiffeId: SpiffeId): Operation[] {
-  const value = Buffer.from(JSON.stringify(issuance));
+  const value = encode(issuance);
   const order = orderOf(issuance);
   return [
     { kind: 'put', key: BY_TIME + order, value },
@@ -157,14 +159,4 @@ function forget(issuance: Issuance): Operation[] {
     { kind: 'delete', key: BY_TIME + order },
     { kind: 'delete', key: identityPrefix({ namespace, service }) + order },
   ];
-}
-
-function decode({ key, value }: Entry): Issuance {
-  try {
-    return issuanceRecord.parse(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new StoreError('corrupt', `the store holds something else than an issuance at ${key}`, {
-      cause,
-    });
-  }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
-import { StoreError } from '../../store/store-error.ts';
-import type { Entry, Operation } from '../../store/store.ts';
+import { recordCodec } from '../../store/record-codec.ts';
+import type { Operation } from '../../store/store.ts';
 import { MESH_PREFIX, type SidecarRecord } from '../sidecar-record.ts';
 
 /** Keys of what sidecars held that have left: this, the identity and the instance id. */
@@ -23,6 +23,11 @@ const heldPlaces = z.object({
 
 /** Where a sidecar was proven to be before it left. */
 export type HeldPlaces = Readonly<z.infer<typeof heldPlaces>>;
+
+const { encode, decode } = recordCodec('held places', heldPlaces);
+
+/** Reads it back. Throws StoreError `corrupt` when it is something else. */
+export const decodeHeld = decode;
 
 /** The key of what a sidecar held; another identity with the same instance id has another one. */
 export function heldKey({
@@ -50,17 +55,5 @@ export function holdPlaces(
     .map(({ address, turn }) => ({ address, turn }));
   if (places.length === 0) return [];
   const held: HeldPlaces = { spiffeId, hbonePort, ports, anyPort, places };
-  const value = Buffer.from(JSON.stringify(held));
-  return [{ kind: 'put', key: heldKey(record), value, lease }];
-}
-
-/** Reads it back. Throws StoreError `corrupt` when it is something else. */
-export function decodeHeld({ key, value }: Entry): HeldPlaces {
-  try {
-    return heldPlaces.parse(JSON.parse(value.toString()));
-  } catch (cause) {
-    throw new StoreError('corrupt', `the store holds something else than held places at ${key}`, {
-      cause,
-    });
-  }
+  return [{ kind: 'put', key: heldKey(record), value: encode(held), lease }];
 }
