@@ -85,7 +85,7 @@ export function createGuard({
       // A mistake of the program: without the place, nobody could mend it.
       const stack = error instanceof Error ? error.stack : undefined;
       const line = { event: 'internal-error', where, err: error, ...(stack && { stack }) };
-      logger.error(line, `an error that nobody expected (${where}); everything else goes on`);
+      logger.error(line, `unexpected error (${where}); everything else continues`);
     } catch {
       // A log that cannot be written must not end what goes on. The counter has it.
     }

@@ -26,7 +26,7 @@ export function lastKnown<Answer>(
       isTold = false;
     } catch (error) {
       if (!isTold) {
-        const sentence = `the system does not tell ${what}, what it said last stays: ${describeError(error)}`;
+        const sentence = `the system does not report ${what}, the last known value stays in use: ${describeError(error)}`;
         logger.warn({ event: 'system-not-telling', what }, sentence);
       }
       isTold = true;

@@ -27,7 +27,7 @@ export function listenForShutdown(logger: Logger, { onReload }: SignalOptions = 
       ask(signal);
       return;
     }
-    logger.warn({ event: 'hurried', signal }, `${signal} again: ending what is under way`);
+    logger.warn({ event: 'hurried', signal }, `${signal} again: ending at once`);
     hurried.abort();
   };
   const onHangUp = (signal: NodeJS.Signals): void => {
@@ -37,10 +37,7 @@ export function listenForShutdown(logger: Logger, { onReload }: SignalOptions = 
       ask(signal);
       return;
     }
-    logger.info(
-      { event: 'reloading', signal },
-      `${signal}: reading the files again that are followed`,
-    );
+    logger.info({ event: 'reloading', signal }, `${signal}: reading the followed files again`);
     onReload();
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onHangUp);

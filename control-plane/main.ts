@@ -25,8 +25,7 @@ import { StoreError } from './store/store-error.ts';
 const SPEC: CommandSpec<typeof controlPlaneSettings> = {
   name: 'hauberk control-plane',
   summary:
-    'Runs the control plane of a mesh: it issues certificates, tells the sidecars where everybody ' +
-    'is, and takes orders from operators. The first start makes everything that it needs.',
+    'Runs the control plane of a mesh: it issues certificates, tells each sidecar the endpoints and policies of the mesh, and serves the commands of operators. The first start creates all its state.',
   settings: controlPlaneSettings,
   readsFile: true,
   hasLog: true,
@@ -37,14 +36,13 @@ const SPEC: CommandSpec<typeof controlPlaneSettings> = {
     },
     {
       line: 'hauberk control-plane --data-dir /data --write-token shop/web=/tokens/web/token',
-      purpose: 'and keeps a join token for web of shop in a volume that only its sidecar mounts',
+      purpose: 'also writes a join token for web of shop to a volume that only its sidecar mounts',
     },
   ],
   notes: [
     'DIR gets hauberk.db (the store, with the private keys of the mesh), admin.pem (the credential ' +
-      'of the operator) and root.pem (what to trust). Back it up with `hauberk backup`, and keep it to yourself.',
-    'A file of --write-token can be read by everybody who may enter its folder. It gets a fresh token ' +
-      'at every start and every 12 h; a token is good for 24 h.',
+      'of the operator) and root.pem (what to trust). Back it up with `hauberk backup`, and protect it from other users.',
+    'Every user who may enter its folder can read a file of --write-token. It gets a fresh token at every start and every 12 h; a token is valid for 24 h.',
   ],
 };
 
@@ -57,7 +55,7 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 const RESTORE_SPEC: CommandSpec<typeof restoreSettings> = {
   name: 'hauberk restore',
   summary:
-    'Makes the data directory of a control plane from a backup. Start the control plane on it, and every sidecar renews there as before.',
+    'Creates the data directory of a control plane from a backup. Start the control plane with it, and every sidecar renews as before.',
   settings: restoreSettings,
   operands: [{ name: 'file', description: 'what `hauberk backup` has written' }],
   examples: [
@@ -167,7 +165,7 @@ function translate(error: unknown, { dataDir }: Pick<ControlPlaneSettings, 'data
     (error instanceof StoreError && error.code === 'full') ||
     NO_SPACE.has(systemErrorCode(error) ?? '');
   if (isFull) {
-    const message = `the data directory ${dataDir} cannot be used: no space is left on its file system; what is there stays as it is`;
+    const message = `the data directory ${dataDir} cannot be used: no space is left on its file system; its contents are unchanged`;
     const hint = 'free space there, and start again';
     return new ConfigError('setting-invalid', message, { hint, cause: error });
   }

@@ -58,7 +58,7 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
   return {
     certificatesIssued: counter(
       'hauberk_certificates_issued_total',
-      'Certificates issued to workloads and operators, by what they proved themselves with.',
+      'Certificates issued to workloads and operators, by how they authenticated.',
       'proof',
     ),
     issueRefused: counter(
@@ -73,7 +73,7 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
     ),
     pushSeconds: histogram(
       'hauberk_push_seconds',
-      'Time from a change of the mesh until it was handed to every sidecar that keeps up.',
+      'Time from a change of the mesh until it was sent to every sidecar that keeps up.',
       PUSH_BUCKETS,
     ),
     callsRefused: counter(
@@ -89,7 +89,7 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
     ),
     addressDials: counter(
       'hauberk_address_dials_total',
-      'Dials to addresses that sidecars say they are at, to prove it, by outcome.',
+      'Dials that verify the addresses that sidecars claim, by outcome.',
       'outcome',
     ),
     connectionsFailed: counter(
@@ -122,18 +122,22 @@ export function registerControlPlaneGauges(registry: Registry, gauges: ControlPl
   );
   gauge(
     'hauberk_endpoints_damped',
-    'Endpoints that come and go, and of which peers are told later.',
+    'Endpoints that change often, whose changes are sent to peers later.',
     gauges.endpointsDamped,
   );
-  gauge('hauberk_view_version', 'Version of the mesh as sidecars are told it.', gauges.viewVersion);
+  gauge(
+    'hauberk_view_version',
+    'Version of the mesh that is sent to sidecars.',
+    gauges.viewVersion,
+  );
   gauge(
     'hauberk_addresses_unproven',
-    'Addresses that endpoints say they are at, and nothing proves.',
+    'Addresses that endpoints claim without proof.',
     () => gauges.addresses().unproven,
   );
   gauge(
     'hauberk_address_conflicts',
-    'Addresses and ports that an endpoint serves, and another identity did before it.',
+    'Addresses and ports that an endpoint claims and another identity held first.',
     () => gauges.addresses().conflicts,
   );
   gauge(

@@ -13,7 +13,7 @@ export function describeAccess({ verdict, mesh, endpoints }: AccessExplanation):
     }
     case 'unknown': {
       const silent = endpoints.filter(({ decision }) => decision === undefined);
-      return `${byMesh}, but it hangs on --allow of sidecars that do not announce it: ${named(silent)}`;
+      return `${byMesh}, but it depends on --allow of sidecars that do not report it: ${named(silent)}`;
     }
     case 'allowed':
     case 'refused':

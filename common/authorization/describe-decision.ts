@@ -7,9 +7,9 @@ export function describeDecision(decision: PolicyDecision): string {
   const why =
     grounds.kind === 'rules'
       ? `${named(grounds.rules)} ${verb(grounds.rules, 'allows', 'allow')} it`
-      : 'no rule is about it, and members of the mesh may come in without one';
+      : 'no rule applies, and the default allows workloads of the mesh';
   if (audited.length === 0) return why;
-  return `${why}; ${named(audited)} would refuse it, but ${verb(audited, 'is', 'are')} only watching`;
+  return `${why}; ${named(audited)} would refuse it, but only ${verb(audited, 'audits', 'audit')}`;
 }
 
 /** Why somebody was refused, as the end of a sentence. */
@@ -23,9 +23,9 @@ export function describeDenial(reason: PolicyDenial, grounds: Grounds): string {
     case 'denied-trust-domain':
       return 'the caller is of another trust domain, and no rule allows it by its full name';
     case 'denied-caller':
-      return `${named(rules)} ${verb(rules, 'allows', 'allow')} others there`;
+      return `${named(rules)} ${verb(rules, 'allows', 'allow')} other callers only`;
     case 'denied-default':
-      return 'no rule allows it, and nobody may come in without one';
+      return 'no rule allows it, and the default allows no caller';
   }
 }
 

@@ -53,7 +53,7 @@ function decideAt(
   const decision = authorize(request, { mesh: policy, local });
   if (!decision.allowed) return { instanceId, decision, why: decision.why };
   if (allow === undefined) {
-    const why = 'the mesh allows it, but this sidecar does not announce its --allow';
+    const why = 'the mesh allows it, but this sidecar does not report its --allow';
     return { instanceId, decision: undefined, why };
   }
   const own = decide(local, request);

@@ -174,7 +174,7 @@ export function descriptorError(
         hint: 'raise the limit of open files (ulimit -n, LimitNOFILE, --ulimit nofile)',
       })
     : new BudgetError(reason, `it has its share of the ${capacity} descriptors for connections`, {
-        hint: 'why does it keep so many connections open?',
+        hint: 'find out why it keeps so many connections open',
       });
 }
 

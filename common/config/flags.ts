@@ -88,7 +88,7 @@ function translate(error: CommanderError, spec: CommandSpec): ConfigError {
       return new ConfigError('argument-missing', message, { hint });
     }
     default: {
-      const message = 'there is a word too many, which is neither a flag nor its value';
+      const message = 'expected flags and their values, got another word';
       return new ConfigError('argument-unexpected', message, { hint });
     }
   }
@@ -102,7 +102,7 @@ function unknownFlag(flag: string, spec: CommandSpec): ConfigError {
     const file = `${key}File` in spec.settings ? ` or ${flagName(`${key}File`)}` : '';
     return new ConfigError(
       'flag-unknown',
-      `${flag} is not a flag, because everybody on the machine can see the values of flags`,
+      `${flag} is not a flag, because every user of the machine can see the values of flags`,
       { hint: `give it as ${variableName(key)}${file}` },
     );
   }

@@ -31,7 +31,7 @@ export function readTextFile(path: string, { what, maxBytes }: TextFile): string
     const code = systemErrorCode(cause) ?? 'unknown error';
     if (code !== 'ENOENT') throw unreadable(`${what} cannot be read (${code}): ${path}`, cause);
     const hint = 'check the path';
-    throw new ConfigError('file-missing', `${what} is not there: ${path}`, { hint, cause });
+    throw new ConfigError('file-missing', `${what} does not exist: ${path}`, { hint, cause });
   } finally {
     if (file !== undefined) closeSync(file);
   }

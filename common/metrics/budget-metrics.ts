@@ -22,7 +22,7 @@ export function registerBudgetMetrics(registry: Registry, budget: BudgetSource):
   });
   const refusals: Counter = new Counter({
     name: 'hauberk_budget_refusals_total',
-    help: 'Connections that were refused because a budget had no room for them, by what there was not enough of.',
+    help: 'Connections that were refused because a budget was exhausted, by budget.',
     labelNames: ['reason'],
     registers: [registry],
     collect() {

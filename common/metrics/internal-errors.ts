@@ -5,7 +5,7 @@ import type { CountingGuard } from '../guard.ts';
 export function registerInternalErrors(registry: Registry, guard: CountingGuard): void {
   new Counter({
     name: 'hauberk_internal_errors_total',
-    help: 'Errors that nobody expected, by the place that they were caught in.',
+    help: 'Unexpected errors, by where they were caught.',
     labelNames: ['where'],
     registers: [registry],
     collect() {

@@ -145,7 +145,7 @@ async function answer(
   } catch (error) {
     logger.error({ event: 'telemetry-route-failed', path, err: error }, `${path} failed`);
     if (response.headersSent) response.destroy();
-    else sendJson(response, 500, { error: 'the answer could not be made; see the log' });
+    else sendJson(response, 500, { error: 'the response could not be made; see the log' });
   }
 }
 

@@ -92,7 +92,7 @@ async function answer(
     reply = { ok: true, message, payload: payload.toString('base64') };
   } catch (error) {
     const known = error instanceof HauberkError;
-    const message = known ? error.message : 'the request failed; the log tells why';
+    const message = known ? error.message : 'the request failed; the log has the reason';
     reply = {
       ok: false,
       message,

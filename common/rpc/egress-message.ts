@@ -109,6 +109,6 @@ function readTo(text: string): OutsidePattern {
 function malformed(expected: string, got: string | number): RpcError {
   const shown = JSON.stringify(got).slice(0, 128);
   return new RpcError('protocol', `expected an egress policy with ${expected}, got ${shown}`, {
-    hint: 'run versions of sidecar and control plane that fit together',
+    hint: 'run compatible versions of sidecar and control plane',
   });
 }

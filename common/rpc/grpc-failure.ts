@@ -64,10 +64,10 @@ const SENTENCE: Record<ConnectionFailure, string> = {
   unreachable: 'cannot be reached',
   tls: 'does not speak TLS 1.3 as expected',
   'server-untrusted': 'shows a certificate that is not trusted',
-  'server-identity': 'shows the certificate of somebody else',
+  'server-identity': 'shows the certificate of another identity',
   timeout: 'did not answer in time',
-  cancelled: 'was not waited for',
-  protocol: 'gave an answer that a Hauberk control plane would not give',
+  cancelled: 'was abandoned before it answered',
+  protocol: 'gave an answer that no Hauberk control plane gives',
   'credentials-invalid': 'cannot be called with these credentials',
 };
 

@@ -57,7 +57,7 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   const timeout = clock.after(settings.timeoutMs, () =>
     fail('timeout', `did not answer within ${settings.timeoutMs} ms`),
   );
-  const onAbort = (): void => fail('cancelled', 'was not waited for');
+  const onAbort = (): void => fail('cancelled', 'was abandoned before it answered');
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted === true) onAbort();
   let secure = false;
@@ -105,7 +105,7 @@ function pinned(
       'token-wrong-root',
       `the join token expects the root ${expected}, but ${target} shows ${got}`,
       {
-        hint: 'make the join token at the control plane that the sidecar is pointed at; if that is the case, somebody is in between',
+        hint: 'use a join token of the control plane that --control-plane names; if it is one, the connection is intercepted',
       },
     ),
   );

@@ -89,7 +89,7 @@ function readPattern(text: string): NamePattern {
 function malformed(
   expected: string,
   got: string | number,
-  hint = 'run versions of sidecar and control plane that fit together',
+  hint = 'run compatible versions of sidecar and control plane',
 ): RpcError {
   const shown = JSON.stringify(got).slice(0, 128);
   return new RpcError('protocol', `expected a policy with ${expected}, got ${shown}`, { hint });

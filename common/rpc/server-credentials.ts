@@ -97,7 +97,7 @@ function validated(identity: ServerIdentity): ReturnType<typeof secureContextOpt
   try {
     createSecureContext(options);
   } catch (cause) {
-    throw invalid('a certificate that OpenSSL takes', 'one that it refuses', cause);
+    throw invalid('a certificate that OpenSSL accepts', 'one that it refuses', cause);
   }
   return options;
 }

@@ -104,4 +104,4 @@ export async function requireAdmin(caller: Caller, trust: OperatorTrust): Promis
 }
 
 const PRESENT_ADMIN_FILE =
-  "take the present admin.pem from the control plane's data directory; each start of the control plane makes a new one";
+  "take the current admin.pem from the control plane's data directory; each start of the control plane makes a new one";

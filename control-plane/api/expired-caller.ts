@@ -79,7 +79,7 @@ function notOfTheMesh(certificate: X509Certificate, uri: string): RequestError {
   return new RequestError(
     'certificate-expired',
     `${ended(certificate)}, and ${uri} is not renewed after its end`,
-    { hint: "take the present admin.pem from the control plane's data directory" },
+    { hint: "take the current admin.pem from the control plane's data directory" },
   );
 }
 

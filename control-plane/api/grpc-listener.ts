@@ -130,7 +130,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     if (!mayLog()) return;
     const sentence =
       identity === undefined
-        ? 'a connection is not one of ours'
+        ? 'a connection has no certificate of this mesh'
         : `${identity} has as many connections as there are descriptors for`;
     logger.warn({ event: 'handshake-refused', reason, client }, sentence);
   };

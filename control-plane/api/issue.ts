@@ -120,7 +120,7 @@ export function createIssueHandler(
       });
       if (issued !== undefined) return issued;
     }
-    throw new RequestError('unavailable', 'what is revoked of this identity changes all the time', {
+    throw new RequestError('unavailable', 'the revocations of this identity keep changing', {
       hint: 'try again',
     });
 

@@ -80,7 +80,7 @@ export interface RefusalAnswer {
 export function toRefusal(error: unknown, nowMs: number): RefusalAnswer {
   const reason = reasonFor(error);
   const known = error instanceof HauberkError && reason !== 'internal';
-  const sentence = known ? error.message : 'the control plane failed; its log tells why';
+  const sentence = known ? error.message : 'the control plane failed; its log has the reason';
   const hint = known ? error.hint : undefined;
   const retryAfterMs = error instanceof RateLimited ? error.retryAfterMs : undefined;
   return {

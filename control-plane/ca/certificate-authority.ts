@@ -173,7 +173,7 @@ export async function openCertificateAuthority(
       } catch (error) {
         logger.error(
           { event: 'issuer-renewal-failed', err: error },
-          `the next issuer could not be made, the present one stays: ${describeError(error)}`,
+          `the next issuer could not be made, the current one stays: ${describeError(error)}`,
         );
       }
       for (const reason of ca.health().reasons) {

@@ -38,7 +38,7 @@ const MAX_OPERATOR_RENEWAL_SECONDS = 365 * 24 * 60 * 60;
 /** Everything that `hauberk control-plane` can be told. */
 export const controlPlaneSettings = {
   dataDir: setting(filePath, {
-    description: 'folder for the store, the root certificate and the credential of the operator',
+    description: 'directory of the store, the root certificate and the credential of the operator',
     placeholder: 'DIR',
   }),
   grpcListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_012 }), {
@@ -62,14 +62,14 @@ export const controlPlaneSettings = {
       max: MAX_LEAF_LIFETIME_MS / 1000,
     }).default(DEFAULT_LEAF_LIFETIME_MS / 1000),
     {
-      description: 'lifetime of certificates for sidecars that do not ask for another',
+      description: 'lifetime of certificates for sidecars that request none',
       placeholder: 'SECONDS',
     },
   ),
   renewAfterExpiry: setting(
     durationSeconds({ min: 0, max: MAX_LEAF_LIFETIME_MS / 1000 }).default(86_400),
     {
-      description: 'how long after its end a certificate may still be renewed; 0 turns it off',
+      description: 'how long after its expiry a certificate may still be renewed; 0 for never',
       placeholder: 'SECONDS',
       advanced: true,
     },
@@ -80,55 +80,57 @@ export const controlPlaneSettings = {
     ),
     {
       description:
-        "how long after its first issue an operator's credential may be renewed; 0 turns it off",
+        "how long after its first issue an operator's credential may be renewed; 0 for never",
       placeholder: 'SECONDS',
       advanced: true,
     },
   ),
   writeToken: listSetting(valueType('NAMESPACE/SERVICE=FILE', parseTokenFileOrder), {
-    description: 'a file in which to keep a join token for that service, always a fresh one',
+    description: 'a file to which a join token for that service is written, and kept fresh',
     placeholder: 'NAMESPACE/SERVICE=FILE',
   }),
   meshConfig: setting(filePath.optional(), {
-    description: 'file with the configuration of the mesh, followed; instead of hauberk apply',
+    description:
+      'file with the configuration of the mesh, read again when it changes; replaces hauberk apply',
     placeholder: 'FILE',
   }),
   issuerCert: setting(filePath.optional(), {
-    description: 'chain from an issuer of your own PKI to its root, in PEM; followed',
+    description:
+      'chain from an issuer of your own PKI to its root, in PEM; read again when it changes',
     placeholder: 'FILE',
   }),
   issuerKey: setting(filePath.optional(), {
-    description: 'private key of that issuer, in PEM; followed',
+    description: 'private key of that issuer, in PEM; read again when it changes',
     placeholder: 'FILE',
   }),
   unlockKeyFile: setting(filePath.optional(), {
-    description: 'a file of 32 bytes that the private keys of the mesh are encrypted with',
+    description: 'file of 32 bytes that encrypts the private keys of the mesh',
     placeholder: 'FILE',
   }),
   unlockPassphrase: secretSetting(text.optional(), {
-    description: 'a passphrase that they are encrypted with instead',
+    description: 'a passphrase that encrypts the private keys of the mesh, instead of a key file',
   }),
   bundleListen: setting(listenAddress.optional(), {
     description:
-      'where our trust bundle is served to other trust domains, over HTTPS; nowhere by default',
+      'where to serve the trust bundle to other trust domains over HTTPS; by default it is not served',
     placeholder: 'HOST:PORT',
   }),
   bundleCert: setting(filePath.optional(), {
     description:
-      "certificate for that, in PEM, followed; the control plane's own of the mesh without it",
+      "certificate of the bundle endpoint, in PEM, read again when it changes; by default the control plane's own",
     placeholder: 'FILE',
   }),
   bundleKey: setting(filePath.optional(), {
-    description: 'private key of that certificate, in PEM, followed',
+    description: 'private key of that certificate, in PEM, read again when it changes',
     placeholder: 'FILE',
   }),
   drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
-    description: 'how long to wait for calls that are under way when it is told to end',
+    description: 'how long a shutdown waits for running calls',
     placeholder: 'SECONDS',
     advanced: true,
   }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {
-    description: `how much is logged: ${LOG_LEVELS.join(', ')}`,
+    description: `one of ${LOG_LEVELS.join(', ')}`,
     placeholder: 'LEVEL',
   }),
 } satisfies SettingsTable;
@@ -139,11 +141,11 @@ export type ControlPlaneSettings = SettingsOf<typeof controlPlaneSettings>;
 /** Everything that `hauberk restore` can be told. */
 export const restoreSettings = {
   dataDir: setting(filePath, {
-    description: 'where to make the data directory; no store may be there yet',
+    description: 'data directory to create; it must not contain a store yet',
     placeholder: 'DIR',
   }),
   keepTokens: switchSetting({
-    description: 'join tokens of the backup stay good, although they may have been used since',
+    description: 'keep the join tokens of the backup valid, although they may have been used since',
   }),
   unlockKeyFile: controlPlaneSettings.unlockKeyFile,
   unlockPassphrase: controlPlaneSettings.unlockPassphrase,

@@ -106,7 +106,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
         await write([putBundle(next)]);
         logger.info(
           { event: 'federated-bundle-refreshed', trustDomain, rootCount: next.roots.length },
-          `${trustDomain} has another bundle, of ${next.roots.length} roots`,
+          `${trustDomain} has a new bundle with ${next.roots.length} roots`,
         );
       }
       one.federation = {
@@ -170,7 +170,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     follow(one, nextRefreshMs(bundle.refreshHintSeconds, false));
     logger.warn(
       { event: 'federated', trustDomain, rootCount: bundle.roots.length },
-      `workloads of ${trustDomain} are believed by its ${bundle.roots.length} roots`,
+      `workloads of ${trustDomain} are trusted through its ${bundle.roots.length} roots`,
     );
     return one.federation;
   };
@@ -198,7 +198,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
         followed.delete(trustDomain);
         logger.warn(
           { event: 'federation-ended', trustDomain },
-          `workloads of ${trustDomain} are not believed any more`,
+          `workloads of ${trustDomain} are no longer trusted`,
         );
       }),
     async close() {
@@ -224,7 +224,7 @@ function requireNotOlder({ sequence }: SpiffeBundle, known: FederatedBundle): vo
   throw new FederationError(
     'federation-unavailable',
     `expected the bundle of ${known.trustDomain} with the sequence ${known.sequence} or a later one, got ${sequence}`,
-    { hint: 'when that mesh was made anew, run `hauberk bundle add` again' },
+    { hint: 'if that mesh was set up again, run `hauberk bundle add` again' },
   );
 }
 

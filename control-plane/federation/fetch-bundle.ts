@@ -41,7 +41,7 @@ export async function fetchBundle(options: FetchBundleOptions): Promise<SpiffeBu
   } catch (cause) {
     throw new FederationError(
       'federation-unavailable',
-      `the bundle of ${trustDomain} cannot be had from ${url}: ${describeError(cause)}`,
+      `the bundle of ${trustDomain} cannot be fetched from ${url}: ${describeError(cause)}`,
       { cause },
     );
   }

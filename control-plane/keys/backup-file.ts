@@ -64,7 +64,7 @@ export async function decodeBackup(
   if (vault === undefined) return { snapshot: payload, createdMs };
   if (unlockKey === undefined) {
     throw new KeysError('keys-locked', 'the backup is encrypted', {
-      hint: 'give --unlock-key-file, or HAUBERK_UNLOCK_PASSPHRASE, as it was when it was made',
+      hint: 'give the --unlock-key-file or HAUBERK_UNLOCK_PASSPHRASE of the time of the backup',
     });
   }
   const dataKey = await unwrapDataKey(vault, unlockKey);
@@ -80,8 +80,8 @@ function readHeader(line: string): z.infer<typeof headerSchema> {
 }
 
 function damaged(cause?: unknown): KeysError {
-  return new KeysError('keys-damaged', 'the file is not a whole backup of a control plane', {
-    hint: 'take another one that `hauberk backup` made',
+  return new KeysError('keys-damaged', 'the file is not a complete backup of a control plane', {
+    hint: 'use another file of `hauberk backup`',
     cause,
   });
 }

@@ -25,7 +25,7 @@ export function operatorLifetimeMs(renewal: OperatorRenewal): number {
     throw over('the issuance log does not know this credential');
   }
   const firstMs = firstIssuedMs(issuance);
-  if (firstMs === undefined) throw over('it is not known when this credential was first issued');
+  if (firstMs === undefined) throw over('the first issue of this credential is unknown');
   const leftMs = firstMs + renewalMs - nowMs;
   if (leftMs >= MIN_LEAF_LIFETIME_MS) return leftMs;
   const first = new Date(firstMs).toISOString();
@@ -47,6 +47,6 @@ export function firstIssuedMs({
 
 function over(sentence: string): OperatorError {
   return new OperatorError('operator-renewal-over', sentence, {
-    hint: "take the present admin.pem from the control plane's data directory",
+    hint: "take the current admin.pem from the control plane's data directory",
   });
 }

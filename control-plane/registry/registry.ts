@@ -139,7 +139,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         await session.replace(bound);
       }
     }
-    throw new RegistryError('registry-busy', `${record.instanceId} is changed all the time`);
+    throw new RegistryError('registry-busy', `the record of ${record.instanceId} keeps changing`);
   };
   const isCurrent = (connection: Connection): boolean =>
     connections.get(connection.record.instanceId) === connection;
@@ -200,7 +200,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     const { instanceId, spiffeId } = full;
     logger.warn(
       { event: 'endpoint-damped', instanceId, spiffeId, retryInMs: pauseMs },
-      `the endpoint ${instanceId} of ${spiffeId} comes and goes: peers are told of it in ${pauseMs / 1000} s`,
+      `the endpoint ${instanceId} of ${spiffeId} changes often: peers receive the change in ${pauseMs / 1000} s`,
     );
   };
 
@@ -234,7 +234,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         }
         logger.warn(
           { event: 'sidecar-lost', instanceId, spiffeId, ttlMs: LOST_TTL_MS },
-          `the sidecar ${instanceId} of ${spiffeId} is lost; its endpoint goes if it does not come back`,
+          `the sidecar ${instanceId} of ${spiffeId} is disconnected; its endpoint is removed if it does not reconnect`,
         );
         guard.promise('registry', abandon(connection.record));
       },

@@ -58,18 +58,18 @@ export function certificateRevoked(certificate: JudgedCertificate): RevocationEr
   return new RevocationError(
     'certificate-revoked',
     `the certificate ${serialOf(certificate)} was revoked`,
-    { hint: 'enrol with a new join token, if this identity is to come back' },
+    { hint: 'enrol with a new join token if this identity is to return' },
   );
 }
 
 function identityRevoked({ uri, namespace, service }: SpiffeId): RevocationError {
   return new RevocationError('identity-revoked', `${uri} was revoked and gets no certificates`, {
-    hint: `an operator lets it in again with: hauberk readmit ${namespace}/${service}`,
+    hint: `an operator readmits it with: hauberk readmit ${namespace}/${service}`,
   });
 }
 
 function readmittedJustNow({ uri }: SpiffeId): RevocationError {
-  return new RevocationError('readmitted-just-now', `${uri} was readmitted in this very second`, {
+  return new RevocationError('readmitted-just-now', `${uri} was readmitted within this second`, {
     hint: 'try again',
   });
 }

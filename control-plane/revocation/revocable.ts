@@ -13,7 +13,7 @@ export function requireRevocable({ uri, namespace, ...id }: SpiffeId, trustDomai
   if (namespace !== SYSTEM_NAMESPACE) return;
   throw new RevocationError(
     'revocation-invalid',
-    `${uri} is an identity of the mesh itself: without it nobody could readmit anybody`,
+    `${uri} is an identity of the mesh itself: without it no identity could be readmitted`,
     { hint: "revoke the operator's certificate by its serial, and restart the control plane" },
   );
 }

@@ -237,7 +237,7 @@ function notRevoked({ uri }: SpiffeId): RevocationError {
 }
 
 function busy({ uri }: SpiffeId): RevocationError {
-  return new RevocationError('revocation-busy', `${uri} was changed by others all the time`, {
+  return new RevocationError('revocation-busy', `${uri} keeps being changed by other calls`, {
     hint: 'try again',
   });
 }

@@ -100,7 +100,7 @@ export async function startLockable(
   const enter = async (next: UnlockKey | undefined): Promise<void> => {
     await phase.drainAndClose();
     await restart(next);
-    logger.warn({ event: `keys-${phase.state}` }, `the keys of the mesh are ${phase.state} now`);
+    logger.warn({ event: `keys-${phase.state}` }, `the keys of the mesh are now ${phase.state}`);
   };
   const rekey = async (next: UnlockKey): Promise<void> => {
     await phase.drainAndClose();
@@ -135,7 +135,7 @@ export async function startLockable(
           });
         }
         await rekey(given);
-        return 'the keys are encrypted anew; the next start needs the new passphrase or key file';
+        return 'the keys are encrypted with the new passphrase or key file; the next start needs it';
     }
   };
   const handle = async (request: ControlRequest): Promise<ControlAnswer> => {

@@ -119,12 +119,12 @@ export function restoreNotes(restored: Restored, keepTokens: boolean): readonly 
   const lastExpiry = new Date(restoredMs + MAX_LEAF_LIFETIME_MS).toISOString();
   const since = new Date(backupMs).toISOString();
   const ofTokens = keepTokens
-    ? `${tokens} join tokens are good as they were then, also those that have been used or revoked since`
-    : `${tokens} join tokens that were good then are revoked, as they may have been used since (--keep-tokens keeps them): make new ones with hauberk token create`;
+    ? `${tokens} join tokens are valid as they were at the backup, also those that were used or revoked since`
+    : `${tokens} join tokens that were valid at the backup are revoked, as they may have been used since (--keep-tokens keeps them); make new ones with hauberk token create`;
   return [
-    `nothing after ${since} is in it; sidecars keep the revocations that they have heard of`,
+    `the backup has nothing after ${since}; sidecars keep the revocations that they know`,
     ofTokens,
-    `${revocations} revocations of then are in force; what was revoked since is good again, until it is revoked again: hauberk revoke`,
+    `${revocations} revocations of the backup are in force; what was revoked since is valid until it is revoked again with hauberk revoke`,
     `certificates issued since are in no log: each that renews is logged (renewal-not-in-log), and the last one expires by ${lastExpiry}`,
   ];
 }
@@ -141,6 +141,6 @@ export async function warnOfRestore(
   const [from, until] = [backupMs, restoredMs].map((ms) => new Date(ms).toISOString());
   logger.warn(
     { event: 'restored-from-backup', backupMs, restoredMs },
-    `what was issued, used or revoked from ${from} until ${until} is not known here: revoke again what was revoked then`,
+    `what was issued, used or revoked from ${from} until ${until} is missing after a restore: revoke again what was revoked then`,
   );
 }

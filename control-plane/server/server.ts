@@ -122,7 +122,7 @@ export async function startControlPlane(
   if (dataKey === undefined) {
     logger.warn(
       { event: 'keys-not-encrypted' },
-      'the private keys of the mesh are not encrypted: whoever reads the data directory has them; ' +
+      'the private keys of the mesh are not encrypted: every reader of the data directory has them; ' +
         'encrypt them with `hauberk ca rekey` or --unlock-key-file',
     );
   }
@@ -266,7 +266,7 @@ export async function startControlPlane(
   const ready = (): Health => {
     const { ok, reasons } = ca.health();
     const problems = [
-      ...(draining ? ['the control plane is going away'] : []),
+      ...(draining ? ['the control plane is shutting down'] : []),
       ...(writable.problem === undefined ? [] : [`nothing can be issued: ${writable.problem}`]),
     ];
     return { ok: ok && problems.length === 0, reasons: [...problems, ...reasons] };

@@ -48,7 +48,7 @@ export function proveToken(
   // The comparison happens in any case, so that an unknown id takes as long as a wrong secret.
   const matches = secretMatches(token.secret, record?.secretHash ?? NO_HASH);
   if (!matches || record === undefined) {
-    throw new TokenError('token-unknown', 'the join token is not known here', {
+    throw new TokenError('token-unknown', 'the join token is unknown', {
       hint: 'check that the whole token was copied, or make a new one with `hauberk token create`',
     });
   }
@@ -95,7 +95,7 @@ function requireActive(record: TokenRecord, nowMs: EpochMs): void {
     case 'used-up':
       throw new TokenError(
         'token-used-up',
-        `the join token ${record.id} was used ${record.uses} times, as often as it may be`,
+        `the join token ${record.id} was used ${record.uses} times, which is its limit`,
         { hint },
       );
   }

@@ -77,7 +77,7 @@ export async function keepTokenFiles(
         failed.push(order);
         logger.error(
           { event: 'token-not-written', path: order.path, err: error },
-          `no fresh join token in ${order.path}, the old one is good for a while: ${describeError(error)}`,
+          `the join token in ${order.path} was not renewed, the old one stays valid for a while: ${describeError(error)}`,
         );
       }
     }
@@ -99,7 +99,8 @@ export async function keepTokenFiles(
     } catch (cause) {
       if (cause instanceof HauberkError) throw cause;
       const sentence = `the token file ${order.path} cannot be written: ${describeError(cause)}`;
-      const hint = 'its folder must be there, and the user of the control plane may write there';
+      const hint =
+        'its folder must exist, and the user of the control plane must be able to write to it';
       throw new ConfigError('setting-invalid', sentence, { hint, cause });
     }
   }

@@ -205,13 +205,13 @@ function notFound(id: string): TokenError {
 function rootInDoubt(): TokenError {
   return new TokenError(
     'token-busy',
-    'the root is being replaced because its key is in the wrong hands, and no token can pin one now',
+    'the root is being replaced because its key is compromised, and a token cannot pin the new one yet',
     { hint: 'try again when `hauberk ca status` says that the new root signs' },
   );
 }
 
 function busy(id: string): TokenError {
-  return new TokenError('token-busy', `the token ${id} was changed by others all the time`, {
+  return new TokenError('token-busy', `the token ${id} keeps being changed by other calls`, {
     hint: 'try again',
   });
 }

@@ -32,13 +32,13 @@ test('authz explain names the rule, and who-can-reach lists', async (t) => {
   t.is(
     await run('explain', '--namespace', 'shop', '--from', 'web', '--to', 'api:8080'),
     'allowed: web.shop to api.shop:8080\n' +
-      'because the rule front allows it; the rule trial would refuse it, but is only watching\n' +
+      'because the rule front allows it; the rule trial would refuse it, but only audits\n' +
       'by version 1 of the mesh configuration; no known sidecar exposes this port\n',
   );
   t.is(
     await run('explain', '--from', 'job.shop', '--to', 'api.shop:8080'),
     'refused (denied-caller): job.shop to api.shop:8080\n' +
-      'because the rule front allows others there\n' +
+      'because the rule front allows other callers only\n' +
       'by version 1 of the mesh configuration; no known sidecar exposes this port\n',
   );
   const partner = 'spiffe://partner.example/ns/shop/sa/web';
@@ -93,7 +93,7 @@ test('authz knows what sidecars were told with --allow, as they themselves decid
 
   t.like(await ask('explain', '--from=job', '--to=api:8080'), { allowed: true, reason: null });
   const rules = ['--allow 8080=job.default', '--allow 8080=cron.ops'];
-  const why = `the rules ${rules.join(', ')} allow others there`;
+  const why = `the rules ${rules.join(', ')} allow other callers only`;
   const refusal = { allowed: false, reason: 'denied-caller', why };
   const refused = await ask('explain', '--from=web', '--to=api:8080');
   t.like(refused, { ...refusal, rules });

@@ -5,7 +5,7 @@ import path from 'node:path';
 /** What becomes of a file, what does it, and what is said of it. Removing it, as a folder, undoes all of them. */
 export const spoiledFiles: readonly (readonly [string, (file: string) => Promise<void>, RegExp])[] =
   [
-    ['a file that is gone', (file) => rm(file), /is not there|ENOENT/],
+    ['a file that is gone', (file) => rm(file), /does not exist|ENOENT/],
     [
       'a link to itself',
       async (file) => {
@@ -20,7 +20,7 @@ export const spoiledFiles: readonly (readonly [string, (file: string) => Promise
         await rm(file);
         await symlink('nowhere', file);
       },
-      /is not there|ENOENT/,
+      /does not exist|ENOENT/,
     ],
     [
       'a folder',

@@ -60,7 +60,7 @@ test('a mesh lives below the root of an external PKI', async (t) => {
   await writeFile(key, 'garbage');
   t.regex(
     String((await process.logged('upstream-issuer-refused')).msg),
-    /the present issuer stays/,
+    /the current issuer stays/,
   );
   await give('second');
   await process.logged('upstream-issuer-installed');

@@ -244,5 +244,5 @@ function replaced(instanceId: string): RequestError {
 }
 
 function goingAway(): RequestError {
-  return new RequestError('unavailable', 'the control plane is going away; connect again');
+  return new RequestError('unavailable', 'the control plane is shutting down; connect again');
 }

@@ -64,12 +64,12 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
         for (const root of given) requireUsable(root, trustDomain, nowMs);
         const fresh = unique(given).filter((root) => !has([...roots, ...added], root));
         if (added.length + fresh.length <= MAX_ADDED) return [...added, ...fresh];
-        throw unusable(`there are ${added.length} added roots, and at most ${MAX_ADDED} may be`);
+        throw unusable(`expected at most ${MAX_ADDED} added roots, got ${added.length}`);
       });
       const digests = given.map(rootDigest);
       logger.warn(
         { event: 'roots-added', digests, bundleVersion: bundle.version },
-        `peers may lead to ${digests.join(', ')} as well`,
+        `added to the trust bundle: ${digests.join(', ')}`,
       );
       return bundle;
     },
@@ -79,7 +79,7 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
       const bundle = await change(({ roots, added = [] }) => {
         if (roots.some(names)) {
           throw new CaError('root-in-use', `${digest} is a root of the mesh itself`, {
-            hint: 'put another one in its place with `hauberk ca rotate`',
+            hint: 'replace it with `hauberk ca rotate`',
           });
         }
         if (added.filter(names).length !== 1) {
@@ -93,7 +93,7 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
       });
       logger.warn(
         { event: 'root-removed', digest, bundleVersion: bundle.version },
-        `peers may not lead to ${digest} any more`,
+        `removed from the trust bundle: ${digest}`,
       );
       return bundle;
     },
@@ -131,7 +131,7 @@ function requireUsable(root: X509Certificate, trustDomain: string, nowMs: number
   for (const uri of root.subjectAltName?.split(', ') ?? []) {
     if (!uri.startsWith('URI:') || uri === `URI:spiffe://${trustDomain}`) continue;
     throw unusable(`${name} is a root of ${uri.slice(4)}, which is not this mesh`, {
-      hint: 'name the other trust domain with --trust-domain, and it is believed for that alone',
+      hint: 'name the other trust domain with --trust-domain, to which the root is then limited',
     });
   }
 }

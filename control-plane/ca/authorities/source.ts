@@ -69,7 +69,7 @@ export async function openAuthoritySource(
         await reload();
         if (succeeded) return authorities;
       }
-      throw new CaError('authority-busy', 'root and issuer are changed by others all the time', {
+      throw new CaError('authority-busy', 'root and issuer keep being changed by other writers', {
         hint: 'try again',
       });
     },

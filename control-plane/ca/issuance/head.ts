@@ -78,7 +78,7 @@ export function headFindings(
       `the newest links are missing: ${head.sequence + 1} to ${record.head.sequence}, with their entries`,
     );
   } else if (!isSame(record.head, head)) {
-    findings.push(`the log ends with link ${head.sequence}, and not as it did`);
+    findings.push(`the log ends with link ${head.sequence}, which is not the recorded end`);
   }
   if (!isSame(record.base, base)) {
     findings.push(

@@ -96,7 +96,7 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
     if (findings.length > 0) {
       logger.error(
         { event: 'issuance-log-damaged', findings },
-        `the issuance log is not as it was left: ${findings.join('; ')}`,
+        `the issuance log was changed from outside: ${findings.join('; ')}`,
       );
       await noteFindings(store, findings, clock.epochMs());
     }

@@ -101,5 +101,5 @@ function matches(place: ChainPlace, noted: Pick<ChainPlace, 'sequence' | 'hash'>
 }
 
 function describe(entries: readonly string[]): string {
-  return `something is different from ${entries[0] ?? ''} to ${entries.at(-1) ?? ''}`;
+  return `entries differ from ${entries[0] ?? ''} to ${entries.at(-1) ?? ''}`;
 }

@@ -58,7 +58,7 @@ export function startSelfRenewal(options: SelfRenewalOptions): SelfRenewal {
       const retryInMs = Math.round(fullJitterMs(failures, RETRY));
       logger.error(
         { event: 'own-certificate-renewal-failed', credential: name, retryInMs, err: error },
-        `the ${name} could not be renewed, the present one stays: ${describeError(error)}`,
+        `the ${name} could not be renewed, the current one stays: ${describeError(error)}`,
       );
       schedule(retryInMs);
     } finally {

@@ -143,7 +143,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
       if (closed) return;
       logger.error(
         { event: 'root-rotation-stuck', err: error },
-        `the rotation of the root could not go on, and will be tried again: ${describeError(error)}`,
+        `the rotation of the root could not continue, and will be tried again: ${describeError(error)}`,
       );
     }
     if (!closed) timer = clock.after(TICK_MS, () => void tick());
@@ -152,7 +152,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     await follow();
     logger.info(
       { event: 'root-rotation-resumed' },
-      'a rotation of the root is under way, it goes on',
+      'a rotation of the root is under way and continues',
     );
   }
   timer = clock.after(TICK_MS, () => void tick());
@@ -230,7 +230,7 @@ function logPhase(logger: Logger, before: Authorities, after: Authorities): void
 }
 
 const SENTENCES = {
-  prepared: 'has begun: every sidecar is told to trust the new root as well',
-  signing: 'goes on: certificates are issued below the other root',
-  stable: 'is over: one root is trusted',
+  prepared: 'has begun: every sidecar learns to trust the new root, too',
+  signing: 'continues: certificates are issued below the other root',
+  stable: 'is complete: one root is trusted',
 };

@@ -85,7 +85,7 @@ const REFUSALS: Record<NotAbortable, readonly [message: string, hint?: string]> 
   'no-rotation': ['no rotation of the root is under way'],
   returning: ['the rotation is being aborted already', 'watch it with `hauberk ca status`'],
   compromised: [
-    'the former root is in the wrong hands, and the new one signs already: there is no way back',
+    'the previous root is compromised and the new one signs already: the rotation cannot be aborted',
     'let it finish; `hauberk ca status` shows how far it is',
   ],
 };

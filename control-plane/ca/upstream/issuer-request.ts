@@ -153,9 +153,13 @@ function readChain(pem: string): readonly X509Certificate[] {
 }
 
 function notRequested(): CaError {
-  return new CaError('issuer-not-requested', 'no issuer was requested that this could be', {
-    hint: 'have what `hauberk ca csr` prints signed, and install that certificate',
-  });
+  return new CaError(
+    'issuer-not-requested',
+    'expected a certificate for a pending issuer request, and none is pending',
+    {
+      hint: 'have what `hauberk ca csr` prints signed, and install that certificate',
+    },
+  );
 }
 
 /** RFC 7468 section 7. */

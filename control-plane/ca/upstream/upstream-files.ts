@@ -121,7 +121,7 @@ export async function followUpstreamIssuer(
       const until = authorities.current().issuer.certificate.validToDate;
       logger.error(
         { event: 'upstream-issuer-refused', notAfterMs: until.getTime(), err: error },
-        `${describeError(error)}; the present issuer stays, until ${until.toISOString()}`,
+        `${describeError(error)}; the current issuer stays, until ${until.toISOString()}`,
       );
     },
   });

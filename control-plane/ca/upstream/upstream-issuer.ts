@@ -145,7 +145,7 @@ async function requireUsable(
   const chain = [leaf, issuer.certificate, ...issuer.intermediates];
   const reason = await probe({ chain, privateKey, root: root.certificate });
   if (reason === undefined) return;
-  throw unusable(`${SENTENCES[reason] ?? 'what it signs is not believed'} (${reason})`);
+  throw unusable(`${SENTENCES[reason] ?? 'what it signs is not trusted'} (${reason})`);
 }
 
 async function probe(options: {

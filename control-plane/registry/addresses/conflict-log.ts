@@ -33,7 +33,7 @@ export function createConflictLog({
       const { instanceId, spiffeId } = was;
       logger.info(
         { event: 'address-conflict-ended', instanceId, spiffeId, address, holder },
-        `${spiffeId} and ${holder} do not claim the same at ${address} any more`,
+        `${spiffeId} and ${holder} no longer claim the same at ${address}`,
       );
     }
   };

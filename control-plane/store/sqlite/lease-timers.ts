@@ -86,7 +86,7 @@ export class LeaseTimers {
     if (lateMs > HELD_UP_MS) {
       this.#options.logger.warn(
         { event: 'lease-extended', lease: id, lateMs },
-        'the process was held up when a lease ran out; the lease starts anew',
+        'the process was suspended when a lease expired; the lease starts again',
       );
       this.start({ id, ttlMs: lease.ttlMs });
       return;
@@ -99,7 +99,7 @@ export class LeaseTimers {
     const { clock, logger, end } = this.#options;
     try {
       await end(id);
-      logger.debug({ event: 'lease-expired', lease: id }, 'a lease ran out; its keys are deleted');
+      logger.debug({ event: 'lease-expired', lease: id }, 'a lease expired; its keys are deleted');
     } catch (error) {
       if (this.#closed) return;
       logger.error(

@@ -87,14 +87,14 @@ function fromSystemError(path: string, detail: string, error: unknown): StoreErr
 
 function fullError(path: string, cause: unknown): StoreError {
   return new StoreError('full', `no space is left for the store ${path}; nothing was changed`, {
-    hint: 'free space on its file system; the control plane goes on by itself',
+    hint: 'free space on its file system; the control plane then continues by itself',
     cause,
   });
 }
 
 function permissionError(path: string, detail: string, cause: unknown): StoreError {
   return new StoreError('unavailable', `the store ${path} cannot be opened: ${detail}`, {
-    hint: "check that its directory is one, that it is a file, and that the control plane's user may read and write both",
+    hint: 'check that it is a file in a directory, and that the user of the control plane may read and write both',
     cause,
   });
 }

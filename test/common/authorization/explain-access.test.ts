@@ -96,15 +96,15 @@ test('it says which sidecar refuses, and by which flag', (t) => {
   t.like(access.endpoints[0], {
     instanceId: 'a',
     decision: { allowed: false, reason: 'denied-caller', rules: ['--allow 8080=job.shop'] },
-    why: 'the rule --allow 8080=job.shop allows others there',
+    why: 'the rule --allow 8080=job.shop allows other callers only',
   });
   t.like(access.endpoints[1], {
-    why: 'no rule is about it, and members of the mesh may come in without one, and the rule --allow 8080=web.shop allows it too',
+    why: 'no rule applies, and the default allows workloads of the mesh, and the rule --allow 8080=web.shop allows it too',
   });
   const old = Array.from({ length: 7 }, (_, at) => ({ ...silent, instanceId: `old-${at}` }));
   t.regex(
     describeAccess(explainAccess(OPEN_POLICY, ask('web'), old)),
-    /do not announce it: old-0, old-1, old-2, old-3, old-4 and 2 more$/,
+    /do not report it: old-0, old-1, old-2, old-3, old-4 and 2 more$/,
   );
   t.regex(describeAccess(access), /, but 1 of 2 sidecars refuse it by their --allow: a$/);
 });

@@ -102,7 +102,7 @@ const REFUSALS: readonly Refusal[] = [
     code: 'flag-value-missing',
     says: /--service/,
   },
-  { title: 'a stray word', argv: ['web'], code: 'argument-unexpected', says: /a word too many/ },
+  { title: 'a stray word', argv: ['web'], code: 'argument-unexpected', says: /got another word/ },
   {
     title: 'a wrong port in a flag',
     argv: ['--metrics-port', '70000'],

@@ -12,7 +12,7 @@ import { createManualClock } from '../../helpers/manual-clock.ts';
 import { startControlPlaneUnderTest, webId } from '../control-plane-under-test.ts';
 
 const API = 'spiffe://mesh.local/ns/shop/sa/api';
-const WRONG = new RequestError('token-unknown', 'the join token is not known here');
+const WRONG = new RequestError('token-unknown', 'the join token is unknown');
 
 function isLimited(action: () => void): boolean {
   try {

@@ -80,7 +80,7 @@ test('a bad file keeps the last good one, says so once, and is taken when it is 
   await until('it is gone', () => of('mesh-config-invalid').length === 2);
   t.regex(
     of('mesh-config-invalid')[1]?.msg ?? '',
-    /--mesh-config is not there: .*; version 1 .* stays in force$/,
+    /--mesh-config does not exist: .*; version 1 .* stays in force$/,
   );
   t.is(configs.current().version, 1);
   await writeFile(path, CLOSED);

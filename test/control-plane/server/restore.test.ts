@@ -40,7 +40,10 @@ test('what may have been used or revoked since the backup is told, and tokens ar
     t.is(restored.tokens, 3);
     t.is(restored.revocations, 1);
     t.is(restored.backupMs, cp.clock.epochMs());
-    t.regex(restoreNotes(restored, keepTokens).join('\n'), keepTokens ? /are good/ : /are revoked/);
+    t.regex(
+      restoreNotes(restored, keepTokens).join('\n'),
+      keepTokens ? /are valid/ : /are revoked/,
+    );
     const store = await openSqliteStore({ ...shared, path: join(dataDir, 'hauberk.db') });
     const { entries } = await store.range('tokens/');
     const states = entries.map((entry) => tokenState(decodeToken(entry), clock.epochMs()));

@@ -158,7 +158,7 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a data directory that is a file': {
     args: ({ file }) => controlPlane(file('file', ''), ...LISTEN),
-    says: /the data directory \S+file cannot be used: .*; check that its directory is one/,
+    says: /the data directory \S+file cannot be used: .*; check that it is a file in a directory/,
   },
   'a data directory where nothing can be made': {
     args: () => controlPlane('/proc/hauberk', ...LISTEN),

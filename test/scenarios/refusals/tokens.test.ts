@@ -52,7 +52,7 @@ const REFUSED: Readonly<Record<string, Case>> = {
   },
   'token-unknown': {
     token: (siege) => altered(siege, { secret: '0'.repeat(25) }),
-    says: /the join token is not known here; check that the whole token was copied/,
+    says: /the join token is unknown; check that the whole token was copied/,
   },
   'token-malformed': {
     token: async (siege) => (await fresh(siege)).slice(0, -3),
@@ -79,7 +79,7 @@ const REFUSED: Readonly<Record<string, Case>> = {
       await first.process.end();
       return token;
     },
-    says: /the join token \S+ was used 1 times, as often as it may be; make a new one with/,
+    says: /the join token \S+ was used 1 times, which is its limit; make a new one with/,
   },
   'token-wrong-identity': {
     token: (siege) => fresh(siege, { namespace: 'elsewhere' }),
@@ -91,7 +91,7 @@ const MORE: Readonly<Record<string, Case & { readonly reason: string }>> = {
   'a wrong id': {
     reason: 'token-unknown',
     token: (siege) => altered(siege, { id: 'nobody' }),
-    says: /the join token is not known here; /,
+    says: /the join token is unknown; /,
   },
   'the token of another service': {
     reason: 'token-wrong-identity',

@@ -105,7 +105,7 @@ test('files that are wrong change nothing, are complained of once, and are tried
   const second = await pki.chain('second', 'root');
   await give(second, await pki.key('first'));
   await refused('a complaint about the key', 1);
-  t.regex(String(complaints()[0]?.['msg']), /got another key; .*the present issuer stays, until 2/);
+  t.regex(String(complaints()[0]?.['msg']), /got another key; .*the current issuer stays, until 2/);
   await pki.authority('elsewhere', { signer: 'elsewhere', days: 3650 });
   await pki.authority('foreign', { signer: 'elsewhere' });
   await give(await pki.chain('foreign', 'elsewhere'), await pki.key('foreign'));
