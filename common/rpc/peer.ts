@@ -37,33 +37,22 @@ export interface ServerCall {
   getPeer(): string;
 }
 
-const callers = new WeakMap<Http2Session, Caller>();
-
 /**
- * Works out who makes a call. The proof is read once per connection; whether the certificate has
- * expired meanwhile is looked at in every call.
+ * Works out who makes a call: what the handshake of its connection has proved, and whether the
+ * certificate has expired meanwhile.
  *
  * @param nowMs the server's clock
  * @throws TypeError when the call did not come over TLS
  */
 export function callerOf(call: ServerCall, nowMs: number): Caller {
-  const session = sessionOf(call);
-  let caller = callers.get(session);
-  if (caller === undefined) {
-    caller = proofOf(session);
-    callers.set(session, caller);
-  }
+  const { socket } = sessionOf(call);
+  if (!(socket instanceof TLSSocket)) throw new TypeError('expected a call over TLS');
+  const caller = callerAt(socket);
   if (caller.kind === 'workload' && caller.certificate.validToDate.getTime() < nowMs) {
     const { certificate } = caller;
     return { kind: 'untrusted', reason: 'certificate-expired', certificate };
   }
   return caller;
-}
-
-function proofOf(session: Http2Session): Caller {
-  const { socket } = session;
-  if (!(socket instanceof TLSSocket)) throw new TypeError('expected a call over TLS');
-  return callerAt(socket);
 }
 
 /** What the handshake of a connection has proved. */

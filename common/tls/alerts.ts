@@ -57,7 +57,8 @@ export interface RefusedConnection {
  */
 export class Alerts {
   readonly #options: AlertsOptions;
-  readonly #secrets = new WeakMap<TLSSocket, Buffer>();
+  /** Of the handshakes that are under way, or just over. */
+  readonly #secrets = new Map<TLSSocket, Buffer>();
   #lingering = 0;
 
   constructor(options: AlertsOptions) {
@@ -66,6 +67,7 @@ export class Alerts {
       const [label, , secret] = line.toString('latin1').trim().split(' ');
       if (label !== 'SERVER_TRAFFIC_SECRET_0' || secret === undefined) return;
       this.#secrets.set(socket, Buffer.from(secret, 'hex'));
+      socket.once('close', () => this.#secrets.delete(socket));
     });
   }
 
