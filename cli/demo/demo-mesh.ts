@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { z } from 'zod';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { connectAdmin } from '../client.ts';
@@ -18,12 +19,13 @@ export const CERTIFICATE_SECONDS = 15;
 /** Instances of the service that is called. */
 const API_INSTANCES = 2;
 
+const clientTotals = z.object({
+  requests: z.number(),
+  failures: z.number(),
+  lastFailure: z.string(),
+});
 /** What the client has counted. */
-export interface ClientTotals {
-  readonly requests: number;
-  readonly failures: number;
-  readonly lastFailure: string;
-}
+export type ClientTotals = Readonly<z.infer<typeof clientTotals>>;
 
 /** A running mesh of real processes on loopback, with somebody listening in. */
 export interface DemoMesh extends Closeable {
@@ -119,7 +121,7 @@ async function startParts({ clock, env, signal }: DemoMeshOptions): Promise<Demo
   const args = [String(plaintextSide.port), canary];
   const client = start('client', { script: 'client/main.ts', args });
   let totals: ClientTotals = { requests: 0, failures: 0, lastFailure: '' };
-  client.onLine((line) => (totals = line as unknown as ClientTotals));
+  client.onLine((line) => (totals = clientTotals.parse(line)));
   let loadEnded: Promise<void> | undefined;
   const finishLoad = (): Promise<void> => (loadEnded ??= client.finish());
   opened.defer(finishLoad);

@@ -1,10 +1,6 @@
 import { createRequire } from 'node:module';
 import type forge from 'node-forge';
 
-// By itself: the whole of node-forge is forty modules, with ciphers and a TLS of its own.
-const asn1 = createRequire(import.meta.url)('node-forge/lib/asn1.js') as typeof forge.asn1;
-const { Class, Type } = asn1;
-
 /** A node of an ASN.1 tree. Primitive values are binary strings: one character a byte. */
 export type DerNode = forge.asn1.Asn1;
 
@@ -16,8 +12,14 @@ interface DecodeOptions {
   readonly decodeBitStrings: false;
   readonly maxDepth: number;
 }
-type Decode = (bytes: string, options: DecodeOptions) => DerNode;
-const fromDer = asn1.fromDer as unknown as Decode;
+interface Decoder {
+  fromDer(bytes: string, options: DecodeOptions): DerNode;
+}
+
+// By itself: the whole of node-forge is forty modules, with ciphers and a TLS of its own.
+const asn1 = createRequire(import.meta.url)('node-forge/lib/asn1.js') as typeof forge.asn1 &
+  Decoder;
+const { Class, Type } = asn1;
 
 /** A request with extensions nests seven deep; a certificate six. */
 const MAX_DEPTH = 10;
@@ -95,7 +97,7 @@ export function encode(node: DerNode): Buffer {
 
 /** Parses bytes of our own making, or that OpenSSL has parsed already. Throws a plain Error. */
 export function decode(der: Uint8Array): DerNode {
-  return fromDer(toBinary(der), {
+  return asn1.fromDer(toBinary(der), {
     strict: true,
     parseAllBytes: true,
     decodeBitStrings: false,

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { StoreEvent, WatchBatch } from '../store.ts';
-import { toBuffer } from './entries-table.ts';
+import { type Row, toEntry } from './entries-table.ts';
 import { keyRange } from './key-range.ts';
 
 /** How much of the past is kept for watches. */
@@ -30,15 +30,6 @@ export interface ChangeLogSize {
   readonly bytes: number;
 }
 
-/** A row of `changes`, as node:sqlite returns it; a delete has no value. */
-interface ChangeRow {
-  readonly revision: number;
-  readonly key: string;
-  readonly value: Uint8Array | null;
-  readonly create_revision: number | null;
-  readonly lease: string | null;
-}
-
 const BYTES = 'LENGTH(CAST(key AS BLOB)) + IFNULL(LENGTH(value), 0)';
 
 function eventBytes(event: StoreEvent): number {
@@ -46,15 +37,10 @@ function eventBytes(event: StoreEvent): number {
   return Buffer.byteLength(event.entry.key) + event.entry.value.byteLength;
 }
 
-function toEvent({ key, value, revision, create_revision, lease }: ChangeRow): StoreEvent {
-  if (value === null || create_revision === null) return { kind: 'delete', key, revision };
-  const entry = {
-    key,
-    value: toBuffer(value),
-    createRevision: create_revision,
-    modRevision: revision,
-  };
-  return { kind: 'put', entry: lease === null ? entry : { ...entry, lease } };
+/** A delete has no value. */
+function toEvent(row: Row): StoreEvent {
+  if (row['value'] !== null) return { kind: 'put', entry: toEntry(row) };
+  return { kind: 'delete', key: String(row['key']), revision: Number(row['mod_revision']) };
 }
 
 /**
@@ -75,7 +61,7 @@ export class ChangeLog {
       `INSERT INTO changes (revision, key, value, create_revision, lease) VALUES (?, ?, ?, ?, ?)`,
     );
     this.#since = database.prepare(
-      `SELECT revision, key, value, create_revision, lease FROM changes
+      `SELECT key, value, create_revision, revision AS mod_revision, lease FROM changes
        WHERE revision >= ? AND key >= ? AND key < CAST(? AS TEXT) ORDER BY revision, sequence`,
     );
     this.#sizes = database.prepare(
@@ -111,12 +97,12 @@ export class ChangeLog {
   /** All changes under the prefix from the revision on, one batch for each revision that has some. */
   since(prefix: string, fromRevision: number): WatchBatch[] {
     const { low, high } = keyRange(prefix);
-    const rows = this.#since.all(fromRevision, low, high) as unknown as ChangeRow[];
     const batches: { readonly revision: number; readonly events: StoreEvent[] }[] = [];
-    for (const row of rows) {
+    for (const row of this.#since.all(fromRevision, low, high)) {
+      const revision = Number(row['mod_revision']);
       const last = batches.at(-1);
-      if (last?.revision === row.revision) last.events.push(toEvent(row));
-      else batches.push({ revision: row.revision, events: [toEvent(row)] });
+      if (last?.revision === revision) last.events.push(toEvent(row));
+      else batches.push({ revision, events: [toEvent(row)] });
     }
     return batches;
   }

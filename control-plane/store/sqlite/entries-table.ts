@@ -1,28 +1,19 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { Entry, RangeOptions } from '../store.ts';
 import { keyRange } from './key-range.ts';
 
-/** A row of `entries`, as node:sqlite returns it. */
-interface EntryRow {
-  readonly key: string;
-  readonly value: Uint8Array;
-  readonly create_revision: number;
-  readonly mod_revision: number;
-  readonly lease: string | null;
-}
+/** A row, as node:sqlite returns it. */
+export type Row = Readonly<Record<string, SQLOutputValue>>;
 
-/** The bytes of a blob as a Buffer, without a copy. */
-export function toBuffer(blob: Uint8Array): Buffer {
-  return Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
-}
-
-function toEntry(row: EntryRow): Entry {
+/** Reads an entry, its value without a copy. */
+export function toEntry({ key, value, create_revision, mod_revision, lease }: Row): Entry {
+  if (!(value instanceof Uint8Array)) throw new TypeError('expected a blob for the value of a key');
   return {
-    key: row.key,
-    value: toBuffer(row.value),
-    createRevision: row.create_revision,
-    modRevision: row.mod_revision,
-    ...(row.lease === null ? {} : { lease: row.lease }),
+    key: String(key),
+    value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+    createRevision: Number(create_revision),
+    modRevision: Number(mod_revision),
+    ...(lease === null ? {} : { lease: String(lease) }),
   };
 }
 
@@ -53,7 +44,7 @@ export class EntriesTable {
   }
 
   get(key: string): Entry | undefined {
-    const row = this.#get.get(key) as unknown as EntryRow | undefined;
+    const row = this.#get.get(key);
     return row === undefined ? undefined : toEntry(row);
   }
 
@@ -61,7 +52,7 @@ export class EntriesTable {
   range(prefix: string, { limit = -1, order = 'ascending' }: RangeOptions): readonly Entry[] {
     const { low, high } = keyRange(prefix);
     const statement = order === 'ascending' ? this.#rangeAscending : this.#rangeDescending;
-    return (statement.all(low, high, limit) as unknown as EntryRow[]).map(toEntry);
+    return statement.all(low, high, limit).map(toEntry);
   }
 
   put(entry: Entry): void {
