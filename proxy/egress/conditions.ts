@@ -2,11 +2,10 @@ import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { formatHostPort } from '../../common/listen.ts';
-import type { IdentitySource } from '../identity/source.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { EgressError, type EgressErrorCode } from './egress-error.ts';
 import { type CarriedAs, type EgressRules, policyAt } from './policy-at.ts';
-import { loadTrust } from './trust-material.ts';
+import type { TrustMaterials } from './trust-material.ts';
 
 /** Whether a server outside can be called, as far as this sidecar knows. */
 export type EgressCondition = 'ready' | 'unchecked' | EgressErrorCode | 'timeout';
@@ -22,7 +21,7 @@ export interface OutsideState extends OutsidePlace {
 export interface ConditionsDependencies extends EgressRules {
   readonly clock: MonotonicClock;
   readonly policies: Pick<PolicySource, 'mesh' | 'onChange'>;
-  readonly source: Pick<IdentitySource, 'current'>;
+  readonly trust: Pick<TrustMaterials, 'load'>;
 }
 
 /**
@@ -136,7 +135,7 @@ async function problemOf(
   dependencies: ConditionsDependencies,
 ): Promise<Problem | undefined> {
   try {
-    await loadTrust(policyAt(place, dependencies, carriedAs), dependencies.source);
+    await dependencies.trust.load(policyAt(place, dependencies, carriedAs));
     return undefined;
   } catch (error) {
     if (error instanceof EgressError) return { condition: error.code, why: error.message };

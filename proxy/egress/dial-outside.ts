@@ -8,13 +8,12 @@ import { describeError, systemErrorCode } from '../../common/errors.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
-import type { IdentitySource } from '../identity/source.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import { alertRefusal } from './alerts.ts';
 import { chainsTo } from './chains-to.ts';
 import { EgressError } from './egress-error.ts';
 import { checkServerCertificate } from './server-certificate.ts';
-import { loadTrust } from './trust-material.ts';
+import type { TrustMaterials } from './trust-material.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** A connection to a server outside that has proven who it is. */
@@ -37,14 +36,14 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export async function dialOutside(
   destination: EgressDestination,
   {
-    source,
+    trust,
     clock,
-  }: { readonly source: Pick<IdentitySource, 'current'>; readonly clock: MonotonicClock },
+  }: { readonly trust: Pick<TrustMaterials, 'load'>; readonly clock: MonotonicClock },
   signal: AbortSignal,
 ): Promise<OutsideConnection> {
   const place = formatHostPort(destination.host, destination.port);
   // First: a policy that cannot be kept must not even knock.
-  const { context: secureContext, authorities } = await loadTrust(destination, source);
+  const { context: secureContext, authorities } = await trust.load(destination);
   const raw = await connect(destination, { place, clock, signal });
   try {
     const secured = await handshake(raw, secureContext, { destination, place, signal, clock });

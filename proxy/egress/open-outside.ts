@@ -2,7 +2,6 @@ import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { EgressDestination, OutsidePlace } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
-import type { IdentitySource } from '../identity/source.ts';
 import type { LiveConnections } from '../policy/live-connections.ts';
 import type { EgressConditions } from './conditions.ts';
 import { dialOutside, type OutsideConnection } from './dial-outside.ts';
@@ -14,10 +13,11 @@ import {
   judgeOpen,
   policyAt,
 } from './policy-at.ts';
+import type { TrustMaterials } from './trust-material.ts';
 
 /** What speaking TLS to servers outside takes. */
 export interface OutsideDependencies extends EgressRules {
-  readonly source: Pick<IdentitySource, 'current'>;
+  readonly trust: Pick<TrustMaterials, 'load'>;
   /** The connections that each change of the policy is a new decision about. */
   readonly live: LiveConnections<EgressCut>;
   /** What is told to operators of the way to each place. */

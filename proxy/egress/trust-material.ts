@@ -8,7 +8,9 @@ import {
 } from 'node:tls';
 import type { EgressDestination, TrustAnchors } from '../../common/authorization/egress.ts';
 import { systemErrorCode } from '../../common/errors.ts';
+import { formatHostPort } from '../../common/listen.ts';
 import type { IdentitySource } from '../identity/source.ts';
+import type { PolicySource } from '../policy/policy-source.ts';
 import { EgressError } from './egress-error.ts';
 
 /** What a connection by a policy is made with. */
@@ -23,36 +25,45 @@ const MAX_FILE_CHARACTERS = 4 * 1024 * 1024;
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/**
- * Reads what a policy names, anew for each connection: whoever replaces a file need not tell anybody.
- * The one trust store is that of the policy, and nothing is ever added to it.
- *
- * Throws EgressError `ca-unavailable` or `client-key-unavailable`.
- */
-export async function loadTrust(
-  destination: EgressDestination,
-  identity: Pick<IdentitySource, 'current'>,
-): Promise<TrustMaterial> {
-  const { minVersion } = destination;
-  const ca = await readAnchors(destination.anchors);
-  const shown = await readClientCertificate(destination, identity);
-  // All authorities of a system take tens of milliseconds to be made into a context.
-  const { anchors } = destination;
-  const digest = createHash('sha256')
-    .update(JSON.stringify([anchors.kind === 'system' ? 'system' : ca, shown]))
-    .digest('hex');
-  const made = CONTEXTS.get(destination);
-  if (made?.digest === digest) return { context: made.context, authorities: ca };
-  const context = createSecureContext({ ca, minVersion: `TLSv${minVersion}`, ...shown });
-  CONTEXTS.set(destination, { digest, context });
-  return { context, authorities: ca };
-}
+/** What the policies of one workload are kept with. */
+export class TrustMaterials {
+  readonly #source: Pick<IdentitySource, 'current'>;
+  /** The last context for each place, and what it was made of; gone with the policies. */
+  readonly #contexts = new Map<
+    string,
+    { readonly digest: string; readonly context: SecureContext }
+  >();
 
-/** The last context of each policy, and what it was made of; gone with the policy. */
-const CONTEXTS = new WeakMap<
-  EgressDestination,
-  { readonly digest: string; readonly context: SecureContext }
->();
+  constructor(options: {
+    readonly source: Pick<IdentitySource, 'current'>;
+    readonly policies: Pick<PolicySource, 'onChange'>;
+  }) {
+    this.#source = options.source;
+    options.policies.onChange(() => this.#contexts.clear());
+  }
+
+  /**
+   * Reads what a policy names, again for each connection: a file that is replaced counts at once. The one
+   * trust store is that of the policy, and nothing is ever added to it.
+   *
+   * Throws EgressError `ca-unavailable` or `client-key-unavailable`.
+   */
+  async load(destination: EgressDestination): Promise<TrustMaterial> {
+    const { anchors, host, port, minVersion } = destination;
+    const ca = await readAnchors(anchors);
+    const shown = await readClientCertificate(destination, this.#source);
+    // All authorities of a system take tens of milliseconds to be made into a context.
+    const digest = createHash('sha256')
+      .update(JSON.stringify([anchors.kind === 'system' ? 'system' : ca, shown, minVersion]))
+      .digest('hex');
+    const place = formatHostPort(host, port);
+    const made = this.#contexts.get(place);
+    if (made?.digest === digest) return { context: made.context, authorities: ca };
+    const context = createSecureContext({ ca, minVersion: `TLSv${minVersion}`, ...shown });
+    this.#contexts.set(place, { digest, context });
+    return { context, authorities: ca };
+  }
+}
 
 async function readAnchors(anchors: TrustAnchors): Promise<string[]> {
   if (anchors.kind === 'system') {

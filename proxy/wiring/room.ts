@@ -4,6 +4,7 @@ import type { Guard } from '../../common/guard.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { EgressConditions } from '../egress/conditions.ts';
+import type { TrustMaterials } from '../egress/trust-material.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
@@ -28,6 +29,7 @@ export interface Room {
   readonly policies: PolicySource;
   /** What stands in the way to servers outside. */
   readonly conditions: EgressConditions;
+  readonly trust: TrustMaterials;
   readonly addresses: OwnAddresses;
   /** Ports of this sidecar's own listeners: never served to peers, never called through ourselves. */
   readonly ownPorts: Set<number>;

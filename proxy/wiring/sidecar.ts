@@ -19,6 +19,7 @@ import { tellOwnConflicts } from '../discovery/own-conflicts.ts';
 import { openSavedView } from '../discovery/saved-view.ts';
 import { createSyncClient } from '../discovery/sync/client.ts';
 import { createEgressConditions } from '../egress/conditions.ts';
+import { TrustMaterials } from '../egress/trust-material.ts';
 import { createIdentityManager } from '../identity/manager.ts';
 import { withRevocations } from '../identity/revoking-source.ts';
 import type { IdentitySource } from '../identity/source.ts';
@@ -68,7 +69,7 @@ export interface Proxy {
  * there is no certificate to be had.
  */
 export async function startProxy(
-  config: ProxyConfig & { readonly tokens: TokenSource | undefined },
+  { tokens, ...config }: ProxyConfig & { readonly tokens: TokenSource | undefined },
   given: ProxyDependencies,
 ): Promise<Proxy> {
   const { logger, guard, signal } = given;
@@ -107,7 +108,7 @@ export async function startProxy(
       ...dependencies,
       spiffeId: self,
       controlPlane: config.controlPlane,
-      tokens: config.tokens,
+      tokens,
       stateDirectory: config.stateDir,
       lifetimeMs: certificateLifetime === undefined ? undefined : certificateLifetime * 1000,
       metrics,
@@ -129,13 +130,15 @@ export async function startProxy(
   const addresses = createOwnAddresses({ clock, logger, advertised: config.advertise?.address });
   const ownPorts = new Set([telemetry.port]);
   const shared = { ...dependencies, config, self, source, metrics };
-  const conditions = own(createEgressConditions({ clock, self, policies, source }));
+  const trust = new TrustMaterials({ source, policies });
+  const conditions = own(createEgressConditions({ clock, self, policies, trust }));
   const room: Room = {
     ...shared,
     addresses,
     ownPorts,
     policies,
     conditions,
+    trust,
     memory: TUNNEL_MEMORY,
   };
 

@@ -15,6 +15,7 @@ import { localAllowances } from '../config/sidecar.ts';
 import type { Traffic } from '../discovery/report.ts';
 import { createMeshView, type MutableMeshView } from '../discovery/mutable-view.ts';
 import { createEgressConditions } from '../egress/conditions.ts';
+import { TrustMaterials } from '../egress/trust-material.ts';
 import { createIdentitySource, type MutableIdentitySource } from '../identity/mutable-source.ts';
 import { withAccessLog } from '../metrics/access-log.ts';
 import { createProxyMetrics } from '../metrics/proxy-metrics.ts';
@@ -93,6 +94,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const shared = { clock, logger, guard, random, signal: new AbortController().signal };
     const { identities: source, policies } = known;
     const self = source.current().spiffeId;
+    const trust = new TrustMaterials({ source, policies });
     const metrics = createProxyMetrics(known.registry);
     const room = {
       ...shared,
@@ -101,7 +103,8 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
       source,
       metrics: config.accessLog ? withAccessLog(metrics, logger) : metrics,
       policies,
-      conditions: createEgressConditions({ clock, self, policies, source }),
+      conditions: createEgressConditions({ clock, self, policies, trust }),
+      trust,
       addresses: createOwnAddresses({ clock, logger, advertised: config.advertise?.address }),
       ownPorts: new Set(ownPorts),
       memory: shareOfTunnelMemory(config.workers),

@@ -1,4 +1,3 @@
-import { PROXY_SETTINGS, type ProxyConfig } from '../config/sidecar.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/load.ts';
@@ -27,7 +26,8 @@ export async function openWorkers(
   { view, registry, edge }: DataPathOptions,
 ): Promise<DataPath> {
   const { clock, logger, guard, random, policies, source, ownPorts } = room;
-  const config = await reservePorts(forWorkers(room.config));
+  // A worker has no business with what only enrolment needs.
+  const config = await reservePorts({ ...room.config, token: undefined, tokenFile: undefined });
   const totals = createWorkerTotals();
   let listeners: readonly LoadedListener[] | undefined;
   const start = (number: number): WorkerStart => ({
@@ -106,14 +106,6 @@ export async function openWorkers(
       failed: supervisor.failed,
     },
   };
-}
-
-/** The settings, without what only enrolment needs: a worker has no business with the token. */
-function forWorkers(given: ProxyConfig): ProxyConfig {
-  const config = { ...given, token: undefined, tokenFile: undefined };
-  const settings = Object.keys(PROXY_SETTINGS);
-  const entries = Object.entries(config).filter(([key]) => settings.includes(key));
-  return Object.fromEntries(entries) as unknown as ProxyConfig;
 }
 
 function followView(

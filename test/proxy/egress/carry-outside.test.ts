@@ -14,6 +14,7 @@ import { systemClock, type Clock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
+import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { LiveConnections } from '../../../proxy/policy/live-connections.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
@@ -82,7 +83,7 @@ async function door(
       mayLog: () => true,
       metrics: createProxyMetrics(registry),
       self: web.spiffeId,
-      source: identity,
+      trust: new TrustMaterials({ source: identity, policies }),
       policies,
       live: new LiveConnections(policies),
       conditions: { opened: () => {}, failed: () => {} },

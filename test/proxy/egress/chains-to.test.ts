@@ -5,6 +5,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { createIssuer } from '../../../common/pki/authority.ts';
 import { chainsTo } from '../../../proxy/egress/chains-to.ts';
 import { dialOutside } from '../../../proxy/egress/dial-outside.ts';
+import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
 import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
@@ -58,9 +59,10 @@ for (const [title, reason, certificate] of CASES) {
           throw new Error('nobody wants it');
         },
       };
+      const policies = { onChange: () => () => {} };
       const dialling = dialOutside(
         destination,
-        { source: identity, clock: systemClock },
+        { trust: new TrustMaterials({ source: identity, policies }), clock: systemClock },
         AbortSignal.timeout(10_000),
       );
       const error = await t.throwsAsync(dialling, { instanceOf: EgressError });

@@ -9,6 +9,7 @@ import {
 } from '../../../common/authorization/egress.ts';
 import { momentOf } from '../../../common/dates.ts';
 import { createEgressConditions, type EgressConditions } from '../../../proxy/egress/conditions.ts';
+import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { eventually } from '../../helpers/deadline.ts';
@@ -47,7 +48,12 @@ async function world(t: ExecutionContext) {
     received: momentOf(clock),
     lifetimeMs: 3_600_000,
   });
-  const conditions = createEgressConditions({ clock, policies, self: web.spiffeId, source });
+  const conditions = createEgressConditions({
+    clock,
+    policies,
+    self: web.spiffeId,
+    trust: new TrustMaterials({ source, policies }),
+  });
   t.teardown(() => conditions.close());
   const say = (egress: Partial<Egress>): void =>
     policies.set({ configVersion: 1, policy: ALLOWS, egress: { ...NO_EGRESS, ...egress } });

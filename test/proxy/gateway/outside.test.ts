@@ -17,6 +17,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { openOutsideForProgram } from '../../../proxy/egress/open-for-program.ts';
 import type { EgressCut } from '../../../proxy/egress/policy-at.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
+import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { LiveConnections } from '../../../proxy/policy/live-connections.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
@@ -111,7 +112,7 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
     mayLog: () => true,
     metrics: createProxyMetrics(registry),
     self: edge.spiffeId,
-    source: identity,
+    trust: new TrustMaterials({ source: identity, policies }),
     policies,
     live: new LiveConnections<EgressCut>(policies),
     conditions: { opened: () => {}, failed: () => {} },
