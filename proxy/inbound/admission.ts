@@ -1,18 +1,14 @@
-import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { Policies } from '../../common/authorization/authorize.ts';
-import { decideOnce } from '../policy/kept-decisions.ts';
+import type { Decision } from '../../common/authorization/authorize.ts';
 import { parseAuthority, type Destination } from '../tunnel/authority.ts';
 import type { RefusalStatus } from '../tunnel/tunnel.ts';
 import type { ResolveExposure } from './exposure.ts';
 
 /** A CONNECT, and what is asked about it. */
 export interface AdmissionInput {
-  readonly peer: SpiffeId;
   /** As it came. */
   readonly authority: string;
-  /** Our own identity: the destination, as policy sees it. */
-  readonly self: SpiffeId;
-  readonly policies: Policies;
+  /** What the policy says about its caller. */
+  readonly decide: (port: number) => Decision;
   readonly resolveExposure: ResolveExposure;
 }
 
@@ -37,13 +33,13 @@ export type Admission =
 
 /** Decides whether a stream is served. Policy comes first: a refused peer learns nothing of our ports. */
 export function admit(input: AdmissionInput): Admission {
-  const { peer, authority, self, policies, resolveExposure } = input;
+  const { authority, decide, resolveExposure } = input;
   const destination = parseAuthority(authority);
   if (destination === undefined) {
     return { kind: 'refused', status: 400, reason: 'malformed-authority' };
   }
   const { port } = destination;
-  const decision = decideOnce({ source: peer, destination: self, port }, policies);
+  const decision = decide(port);
   if (!decision.allowed) {
     const { reason, why, rules } = decision;
     // Without a policy it is we who are not ready, and another endpoint may be.

@@ -11,8 +11,8 @@ import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
-import type { DenialReason, Policies } from '../../common/authorization/authorize.ts';
-import { decideOnce } from '../policy/kept-decisions.ts';
+import type { Decision, DenialReason } from '../../common/authorization/authorize.ts';
+import { KeptDecisions } from '../policy/kept-decisions.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
@@ -50,10 +50,13 @@ const MAX_LOGGED = 256;
  * One that a mistake of the program ends is refused or reset, and its connection to the application too.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
-  const { clock, logger, guard, policies } = dependencies;
+  const { clock, logger, guard, self, policies } = dependencies;
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
+  const decisions = new KeptDecisions();
   const door = {
     ...dependencies,
+    decide: ({ peer: source }: IncomingStream, port: number) =>
+      decisions.decide({ source, destination: self, port }, policies.current()),
     budgets: { descriptors, ports, opened: new KeyedBuckets(clock, streamRate(ports)) },
     budgetLine: createRefusalLine(clock, logger),
     live: new LiveConnections<DenialReason>(policies),
@@ -70,6 +73,8 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
 }
 
 interface Door extends InboundDependencies {
+  /** What the policy of this moment says. */
+  readonly decide: (stream: IncomingStream, port: number) => Decision;
   readonly live: LiveConnections<DenialReason>;
   readonly mayLog: () => boolean;
   readonly budgets: StreamBudgets;
@@ -81,13 +86,11 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
   const { clock, metrics } = door;
   held.defer(() => stream.refuse(503));
   const peer = stream.peer.uri;
-  const decide = (current: Policies): Admission => {
-    const { self, resolveExposure } = door;
-    const { authority } = stream;
-    return admit({ peer: stream.peer, authority, self, policies: current, resolveExposure });
-  };
+  const { authority } = stream;
+  const { resolveExposure } = door;
+  const decide = (port: number): Decision => door.decide(stream, port);
   const policies = door.policies.current();
-  const first = decide(policies);
+  const first = admit({ authority, decide, resolveExposure });
   if (first.kind === 'refused') return refuse(stream, door, first);
   const claim = claimStream(peer, first.target, door.budgets);
   if (claim.kind === 'denied') {
@@ -113,8 +116,8 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
     return;
   }
   // The policy may have changed while the application took its time.
-  const now = door.policies.current();
-  const admission = now === policies ? first : decide(now);
+  const isSame = door.policies.current() === policies;
+  const admission = isSame ? first : admit({ authority, decide, resolveExposure });
   if (admission.kind === 'refused') {
     resetSocket(socket);
     return refuse(stream, door, admission);
@@ -126,7 +129,10 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
   held.defer(() => connection.closed('app-reset', seconds()));
   let cut = false;
   const leave = door.live.add({
-    judge: () => mayGoOn(stream, admission.port, door),
+    judge() {
+      const decision = decide(admission.port);
+      return decision.allowed ? undefined : decision;
+    },
     cut(reason) {
       cut = true;
       noteCut(stream, door, reason);
@@ -142,16 +148,6 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
   // The relay leaves it open for another try, which only the side that dialled can make.
   if (outcome === 'untouched') resetSocket(socket);
   connection.closed(cut ? 'denied' : outcome, seconds());
-}
-
-function mayGoOn(
-  stream: IncomingStream,
-  port: number,
-  { self, policies }: Door,
-): Cut<DenialReason> | undefined {
-  const request = { source: stream.peer, destination: self, port };
-  const decision = decideOnce(request, policies.current());
-  return decision.allowed ? undefined : decision;
 }
 
 function refuse(

@@ -11,22 +11,23 @@ export interface Knock {
 /** Far more than a service has callers; a peer that tries every port cannot make us keep more. */
 const MAX_KEPT = 10_000;
 
-/** Gone with the policies: what they decided counts for no others. */
-const KEPT = new WeakMap<Policies, Map<string, Decision>>();
-
 /**
  * Decides as `authorize`, and remembers it for as long as the same policies are in force. A change of long
  * policies is a decision about thousands of connections at once, most of which are of a few callers.
  */
-export function decideOnce({ source, destination, port }: Knock, policies: Policies): Decision {
-  const kept = KEPT.get(policies) ?? new Map<string, Decision>();
-  KEPT.set(policies, kept);
-  // No SPIFFE ID has a space in it.
-  const key = `${port} ${source.uri} ${destination.uri}`;
-  const known = kept.get(key);
-  if (known !== undefined) return known;
-  const decision = authorize({ source, destination, port }, policies);
-  if (kept.size >= MAX_KEPT) kept.clear();
-  kept.set(key, decision);
-  return decision;
+export class KeptDecisions {
+  readonly #kept = new Map<string, Decision>();
+  #decidedBy: Policies | undefined;
+
+  decide({ source, destination, port }: Knock, policies: Policies): Decision {
+    if (policies !== this.#decidedBy || this.#kept.size >= MAX_KEPT) this.#kept.clear();
+    this.#decidedBy = policies;
+    // No SPIFFE ID has a space in it.
+    const key = `${port} ${source.uri} ${destination.uri}`;
+    const known = this.#kept.get(key);
+    if (known !== undefined) return known;
+    const decision = authorize({ source, destination, port }, policies);
+    this.#kept.set(key, decision);
+    return decision;
+  }
 }

@@ -5,7 +5,7 @@ import { authorize, type Policies } from '../../../common/authorization/authoriz
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { OPEN_POLICY } from '../../../common/authorization/policy.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { decideOnce } from '../../../proxy/policy/kept-decisions.ts';
+import { KeptDecisions } from '../../../proxy/policy/kept-decisions.ts';
 import { policy, request } from '../../common/authorization/arbitrary-policies.ts';
 
 const id = (service: string) => spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service });
@@ -14,10 +14,16 @@ const closedTo = (service: string): Policies => ({
   local: localPolicy([{ port: 80, namespace: 'shop', service }]),
 });
 
+const keep = () => {
+  const decisions = new KeptDecisions();
+  return (...of: Parameters<KeptDecisions['decide']>) => decisions.decide(...of);
+};
+
 test('it decides as without a memory, for callers, doors and ports that come again and again', (t) => {
   fc.assert(
     fc.property(policy, fc.array(request, { minLength: 1, maxLength: 12 }), (mesh, requests) => {
       const policies = { mesh, local: localPolicy([]) };
+      const decideOnce = keep();
       for (const { source, destination, port } of [...requests, ...requests]) {
         const knock = { source: spiffeId(source), destination: spiffeId(destination), port };
         t.deepEqual(decideOnce(knock, policies), authorize(knock, policies));
@@ -30,6 +36,7 @@ test('it decides as without a memory, for callers, doors and ports that come aga
 test('the same question is answered once, and under other policies anew', (t) => {
   const knock = { source: id('web'), destination: id('api'), port: 80 };
   const policies = closedTo('web');
+  const decideOnce = keep();
   const first = decideOnce(knock, policies);
   t.true(first.allowed);
   t.is(decideOnce({ ...knock }, policies), first, 'the very same');
@@ -41,6 +48,7 @@ test('the same question is answered once, and under other policies anew', (t) =>
 
 test('whoever tries every port is decided about, and not kept for ever', (t) => {
   const policies = closedTo('web');
+  const decideOnce = keep();
   const stranger = { source: id('job'), destination: id('api') };
   const first = decideOnce({ ...stranger, port: 80 }, policies);
   for (let port = 81; port < 10_200; port += 1) {
