@@ -48,7 +48,7 @@ export function createHttpBehaviour(
   dependencies: HttpBehaviourDependencies,
 ): Behaviour {
   const { clock, logger, name, metrics, refuse, files } = dependencies;
-  const connections = new WeakMap<Duplex, Connection>();
+  const connections = new Map<Duplex, Connection>();
   const scheme = tls === undefined ? 'http' : 'https';
   const mayLog = createRateLimit(clock, LOG_RATE);
   const handler: HandlerDependencies = { ...dependencies, routes, limits, mayLog };
@@ -113,20 +113,19 @@ export function createHttpBehaviour(
     }
   };
   const serve: Behaviour['serve'] = async (raw, { client }, activity) => {
-    const known = { raw, address: client.address, activity };
-    if (termination === undefined) {
-      connections.set(raw, { ...known, certificate: undefined });
-      await servePlaintext(raw);
-      return await closed(raw);
+    const { address } = client;
+    const secured = await termination?.accept(raw, address);
+    if (termination !== undefined && secured === undefined) return;
+    const { socket, clientCertificate } = secured ?? { socket: raw };
+    const certificate = clientCertificate && clientCertificateField(clientCertificate);
+    connections.set(socket, { raw, address, activity, certificate });
+    try {
+      if (secured === undefined) await servePlaintext(raw);
+      else (secured.socket.alpnProtocol === 'h2' ? http2 : http1).accept(secured.socket);
+      await closed(raw);
+    } finally {
+      connections.delete(socket);
     }
-    const secured = await termination.accept(raw, client.address);
-    if (secured === undefined) return;
-    const { socket, clientCertificate } = secured;
-    const certificate =
-      clientCertificate === undefined ? undefined : clientCertificateField(clientCertificate);
-    connections.set(socket, { ...known, certificate });
-    (socket.alpnProtocol === 'h2' ? http2 : http1).accept(socket);
-    await closed(raw);
   };
   return {
     ...(termination === undefined

@@ -25,7 +25,7 @@ export class Connections {
   /** Each connection ends after the answers that are under way. */
   closing = false;
   readonly #events: ConnectionEvents;
-  readonly #states = new WeakMap<Duplex, State>();
+  readonly #states = new Map<Duplex, State>();
 
   constructor(events: ConnectionEvents) {
     this.#events = events;
@@ -78,7 +78,11 @@ export class Connections {
     const existing = this.#states.get(socket);
     if (existing !== undefined) return existing;
     const state: State = { pending: new Set(), refused: false, idle: false };
-    this.#states.set(socket, state);
+    // Nothing is remembered of one that has closed.
+    if (!socket.closed) {
+      this.#states.set(socket, state);
+      socket.once('close', () => this.#states.delete(socket));
+    }
     return state;
   }
 }
