@@ -89,6 +89,10 @@ const ARCHITECTURE: Architecture = {
     ],
   },
   openTypes: ['proto/gen/'],
+  hidden: {
+    'proxy/relay/shared-read.ts':
+      'who reads a socket is named after it was made, by code that has the socket alone',
+  },
   maxLines: 400,
 };
 
@@ -142,6 +146,8 @@ const BROKEN = [
   ['common/rpc/x.ts', 'performance.now();', /tells the time/],
   ['control-plane/api/x.ts', 'new Date();', /tells the time/],
   ['keeper/engine.ts', 'setTimeout(() => {}, 1);', /sets timers/],
+  ['proxy/tunnel/x.ts', 'new WeakMap();', /an object holds/],
+  ['common/pki/x.ts', 'const a = b as unknown as string;', /an object holds/],
   ['proxy/tunnel/x.ts', '\n'.repeat(401), /no file over 400/],
 ] as const;
 

@@ -17,6 +17,8 @@ export interface Architecture {
   readonly reserved: Readonly<Record<string, readonly string[]>>;
   /** Those of the reserved ones whose types everybody may import. */
   readonly openTypes: readonly string[];
+  /** The files that may use what `SourceFacts.hidden` lists, with the reason. */
+  readonly hidden: Readonly<Record<string, string>>;
   readonly maxLines: number;
 }
 
@@ -52,6 +54,12 @@ export function checkArchitecture(
     const bypass = facts.clockBypasses[0];
     if (bypass !== undefined && !isFreeOfTheClock(file)) {
       violations.push(found(bypass, 'common/clock.ts alone tells the time and sets timers'));
+    }
+    const [hidden] = facts.hidden;
+    if (hidden !== undefined && architecture.hidden[file] === undefined) {
+      violations.push(
+        found(hidden, 'an object holds what belongs to it, and types say what it is'),
+      );
     }
     if (architecture.layers[area] !== undefined && layerOf(file, architecture) === undefined) {
       violations.push(found('no room', `every file of ${area}/ has a room in the table`));

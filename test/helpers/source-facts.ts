@@ -11,10 +11,13 @@ export interface SourceFacts {
   readonly processMembers: readonly string[];
   /** Ways round the clock, as far as they are used: `Date.now`, `new Date()`, `setTimeout`, … */
   readonly clockBypasses: readonly string[];
+  /** `new WeakMap` and `as unknown as`, as far as they are used. */
+  readonly hidden: readonly string[];
   readonly lines: number;
 }
 
 const TELL_TIME = new Set(['Date.now', 'performance.now', 'process.hrtime', 'process.uptime']);
+const WEAK = new Set(['WeakMap', 'WeakSet']);
 const TIMERS = new Set(['setTimeout', 'setInterval']);
 
 /** Parses a TypeScript file. Imports that are computed at run time have the specifier `?`. */
@@ -24,6 +27,7 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
   const imports: { specifier: string; kind: ImportKind }[] = [];
   const processMembers: string[] = [];
   const clockBypasses: string[] = [];
+  const hidden: string[] = [];
   let hasDefaultExport = false;
   new Visitor({
     ImportDeclaration({ source: { value }, importKind }) {
@@ -50,8 +54,13 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
       imports.push({ specifier: value, kind: 'type' });
     },
     NewExpression({ callee, arguments: given }) {
-      if (callee.type !== 'Identifier' || callee.name !== 'Date' || given.length > 0) return;
-      clockBypasses.push('new Date()');
+      if (callee.type !== 'Identifier') return;
+      if (callee.name === 'Date' && given.length === 0) clockBypasses.push('new Date()');
+      if (WEAK.has(callee.name)) hidden.push(`new ${callee.name}`);
+    },
+    TSAsExpression({ expression }) {
+      if (expression.type !== 'TSAsExpression') return;
+      if (expression.typeAnnotation.type === 'TSUnknownKeyword') hidden.push('as unknown as');
     },
     CallExpression({ callee }) {
       if (callee.type === 'Identifier' && TIMERS.has(callee.name)) clockBypasses.push(callee.name);
@@ -75,6 +84,7 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
     hasDefaultExport,
     processMembers,
     clockBypasses,
+    hidden,
     lines: source.replace(/\n$/, '').split('\n').length,
   };
 }
