@@ -28,7 +28,7 @@ interface Watched {
  */
 export class RecordWatch {
   readonly #clock: MonotonicClock;
-  readonly #watched = new WeakMap<TLSSocket, Watched>();
+  readonly #watched = new Map<TLSSocket, Watched>();
 
   constructor(clock: MonotonicClock) {
     this.#clock = clock;
@@ -55,7 +55,9 @@ export class RecordWatch {
     if (known !== undefined) return known;
     const bucket = new TokenBucket(this.#clock, RATE);
     const watched = { bucket, onFlood: () => void socket.destroy(), isOver: false };
+    if (socket.closed) return watched;
     this.#watched.set(socket, watched);
+    socket.once('close', () => this.#watched.delete(socket));
     return watched;
   }
 
@@ -78,6 +80,10 @@ export class RecordWatch {
 
 /** Node.js keeps it to itself; where it is missing, the connection ends a turn later. */
 function stopReading(socket: TLSSocket): void {
-  const { _handle: handle } = socket as unknown as { _handle?: { readStop?(): void } | null };
-  handle?.readStop?.();
+  const handle = '_handle' in socket ? socket._handle : undefined;
+  if (canStop(handle)) handle.readStop();
+}
+
+function canStop(handle: unknown): handle is { readStop(): void } {
+  return typeof handle === 'object' && handle !== null && 'readStop' in handle;
 }
