@@ -1,164 +1,181 @@
-import { Metadata } from '@grpc/grpc-js';
-import type { LocalAllowance } from '../common/authorization/local-policy.ts';
+import { Client, Metadata } from '@grpc/grpc-js';
 import type { HostPort } from '../common/config/address.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../common/rpc/channel.ts';
 import { callDeadline } from '../common/rpc/deadline.ts';
-import { AdminClient as AdminStub } from '../proto/gen/hauberk/v1/admin.ts';
-import type * as wire from '../proto/gen/hauberk/v1/admin.ts';
-import { type AuthorityClient, authorityCalls } from './client-authority.ts';
+import { RpcError } from '../common/rpc/rpc-error.ts';
 import {
-  type BundleClient,
-  bundleCalls,
-  type FederatedInfo,
-  toFederated,
-} from './client-bundle.ts';
-import type { Ask } from './client-call.ts';
-import { type MeshConfigClient, meshConfigCalls } from './client-mesh-config.ts';
-import { operatorCalls, type OperatorsClient } from './client-operators.ts';
+  AdminService,
+  type ApplyMeshConfigResponse,
+  type Certificate,
+  type CreateTokenRequest,
+  type FederateRequest,
+  type FederatedDomain,
+  type InstallIssuerRequest,
+  type MeshConfig,
+  type OwnBundle,
+  type RequestIssuerRequest,
+  type RevocationEntry,
+  type RotateRootRequest,
+  type Workload,
+} from '../proto/gen/hauberk/v1/admin.ts';
 import type { AdminCredential } from './credential.ts';
 
-/** A join token without its secret. */
-export interface TokenInfo {
-  readonly id: string;
-  readonly namespace: string;
-  /** Undefined: any service of the namespace. */
-  readonly service: string | undefined;
-  readonly createdMs: number;
-  readonly expiresMs: number;
-  readonly uses: number;
-  /** Undefined: without limit. */
-  readonly usesAllowed: number | undefined;
-  readonly revokedMs: number | undefined;
-}
-
-/** What a token is to be good for. */
-export interface TokenRequest {
-  readonly namespace: string;
-  readonly service: string | undefined;
-  readonly ttlSeconds: number;
-  /** Undefined: without limit. */
-  readonly uses: number | undefined;
-}
-
-/** What a sidecar let through without encryption since it started. */
-export interface PlaintextTraffic {
-  readonly connections: number;
-  /** How many pairs of address and port there are, as far as they were told apart. */
-  readonly flows: number;
-  /** The ones with the most connections. */
-  readonly mostUsed: readonly {
-    /** True when the application was called, false when it called. */
-    readonly inbound: boolean;
-    /** IP address of the other side. */
-    readonly address: string;
-    /** The port that was called. */
-    readonly port: number;
-    readonly connections: number;
-  }[];
-}
-
-/** What stands in the way from a sidecar to a server outside. */
-export interface OutsideState {
-  readonly host: string;
-  readonly port: number;
-  /** `ready`, or what is wrong in one word. */
-  readonly condition: string;
-  /** A sentence; empty when nothing is wrong. */
-  readonly why: string;
-}
-
-/** An address and ports that a sidecar claims, and another identity held before. */
-export interface AddressContestInfo {
-  readonly address: string;
-  /** SPIFFE ID of who holds them. */
-  readonly holder: string;
-  /** None: every port. */
-  readonly ports: readonly number[];
-}
+/** An answer about a workload, with the parts of its SPIFFE ID. */
+export type Named<Answer> = Answer & { readonly namespace: string; readonly service: string };
 
 /** A sidecar that the control plane has seen. */
-export interface WorkloadInfo {
-  readonly namespace: string;
-  readonly service: string;
-  readonly instanceId: string;
-  /** The preferred one first. */
-  readonly addresses: readonly string[];
-  /** Those at which it is proven to be. */
-  readonly provenAddresses: readonly string[];
-  /** Where another identity was first. */
-  readonly contests: readonly AddressContestInfo[];
-  readonly hbonePort: number;
-  readonly ports: readonly number[];
-  /** Peers may reach every port, not only those. */
-  readonly anyPort: boolean;
-  readonly connected: boolean;
-  readonly connectedSinceMs: number | undefined;
-  readonly certificateSerial: string | undefined;
-  readonly certificateNotAfterMs: number | undefined;
-  readonly openConnections: number;
-  readonly openTunnels: number;
-  readonly totalConnections: number;
-  readonly softwareVersion: string;
-  /** Version of the view of the mesh that it has in use. */
-  readonly acknowledgedVersion: number;
-  readonly plaintext: PlaintextTraffic;
-  /** Whom it lets in at which ports by its own `--allow`; undefined when it did not tell. */
-  readonly allow: readonly LocalAllowance[] | undefined;
-  /** It is connected, or lost so short a time ago that peers may still call it. */
-  readonly expected: boolean;
-  /** The servers outside that it has a way to, and what stands in it. */
-  readonly egress: readonly OutsideState[];
-  /** Its upstreams that no sidecar has exposed since it started, as `SERVICE.NAMESPACE:PORT`. */
-  readonly missingUpstreams: readonly string[];
-}
+export type WorkloadInfo = Named<Workload>;
 
 /** One line of the issuance log. */
-export interface CertificateInfo {
-  readonly serial: string;
-  readonly namespace: string;
-  readonly service: string;
-  readonly issuedMs: number;
-  readonly notAfterMs: number;
-  /** `token` or `renewal`. */
-  readonly proof: string;
-  readonly tokenId: string | undefined;
-}
-
-/** A place in the chain over the issuance log. */
-export interface LogHead {
-  readonly sequence: number;
-  /** In lower-case hexadecimal. */
-  readonly hash: string;
-}
-
-/** What was found about the issuance log. */
-export interface LogReport {
-  readonly entries: number;
-  readonly links: number;
-  readonly head: LogHead;
-  /** What is wrong, each in a sentence. */
-  readonly findings: readonly string[];
-}
+export type CertificateInfo = Named<Certificate>;
 
 /** Certificates that were taken out of use. */
-export interface RevocationInfo {
-  readonly namespace: string;
-  readonly service: string;
-  /** Undefined: the whole identity. */
-  readonly serial: string | undefined;
-  readonly revokedMs: number;
-  /** Since then the identity may have new certificates. */
-  readonly readmittedMs: number | undefined;
-  /** When the last certificate that it concerns has expired. */
-  readonly expiresMs: number;
+export type RevocationInfo = Named<RevocationEntry>;
+
+/** The trust bundle of the mesh, and those of other trust domains. */
+export interface BundleInfo extends OwnBundle {
+  readonly federated: readonly FederatedDomain[];
+}
+
+/** What a change of the mesh configuration led to. */
+export interface MeshConfigOutcome extends ApplyMeshConfigResponse {
+  readonly config: MeshConfig;
+}
+
+/** A place in the chain over the issuance log; the hash in lower-case hexadecimal. */
+export interface LogHead {
+  readonly sequence: number;
+  readonly hash: string;
 }
 
 /** What is to be revoked: a whole identity, or a certificate with what was renewed from it. */
 export type RevocationTarget =
   | { readonly kind: 'identity'; readonly namespace: string; readonly service: string }
   | { readonly kind: 'serial'; readonly serial: string };
+
+/** What a client is made of. */
+export interface AdminClientOptions {
+  readonly address: HostPort;
+  readonly credential: AdminCredential;
+}
+
+/** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
+export type AdminClient = ReturnType<typeof adminCalls> & Closeable;
+
+/** A person is waiting: no answer by now is an answer too. */
+const DEADLINE_MS = 10_000;
+
+/** Connects with the first call; close it to let the process end. */
+export function connectAdmin({ address, credential }: AdminClientOptions): AdminClient {
+  const { trustDomain, roots, privateKey, chain } = credential;
+  const channel = createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
+  return { ...adminCalls(caller(channel), trustDomain), close: () => channel.close() };
+}
+
+function adminCalls(call: Call, trustDomain: string) {
+  const idOf = ({ namespace, service }: { namespace: string; service: string }): string =>
+    spiffeId({ trustDomain, namespace, service }).uri;
+  const status = async () => {
+    const { workloads, keysEncrypted, federated } = await call(AdminService.listWorkloads, {});
+    return { workloads: workloads.map(named), keysEncrypted, federated };
+  };
+  return {
+    /** The mesh's. */
+    trustDomain,
+    /** The only time that the token itself is to be had. */
+    async createToken(request: CreateTokenRequest) {
+      const { joinToken, token } = await call(AdminService.createToken, request);
+      return { joinToken, token: required(token) };
+    },
+    listTokens: async () => (await call(AdminService.listTokens, {})).tokens,
+    /** With certificates: also whatever the token led to; how many those were. */
+    async revokeToken(id: string, { withCertificates } = { withCertificates: false }) {
+      const answer = await call(AdminService.revokeToken, { id, withCertificates });
+      return { token: required(answer.token), certificates: answer.certificates };
+    },
+    /** Checks the issuance log, and that a head which was noted before is still in it. */
+    async verifyCertificates(noted: LogHead = { sequence: 0, hash: '' }) {
+      const answer = await call(AdminService.verifyCertificates, noted);
+      const { entries, links, headSequence: sequence, headHash: hash, findings } = answer;
+      return { entries, links, head: { sequence, hash }, findings };
+    },
+    /** Names that the mesh has never seen are refused with `not-found`, unless `force` is set. */
+    async revoke(revoked: RevocationTarget, { force } = { force: false }) {
+      const target =
+        revoked.kind === 'serial'
+          ? ({ $case: 'serial', value: revoked.serial } as const)
+          : ({ $case: 'spiffeId', value: idOf(revoked) } as const);
+      return (await call(AdminService.revoke, { force, target })).revocations.map(named);
+    },
+    async readmit(identity: { namespace: string; service: string }) {
+      const { revocation } = await call(AdminService.readmit, { spiffeId: idOf(identity) });
+      return named(required(revocation));
+    },
+    /** Newest first. */
+    listRevocations: async () =>
+      (await call(AdminService.listRevocations, {})).revocations.map(named),
+    listWorkloads: async () => (await status()).workloads,
+    /** The same, and what there is to say about the control plane itself. */
+    status,
+    /** The identities that the mesh has seen. */
+    listIdentities: async () =>
+      (await call(AdminService.listIdentities, {})).spiffeIds.map(parseSpiffeId),
+    /** Newest first. */
+    async listCertificates({ limit, namespace, service }: CertificateFilter) {
+      const whole = namespace !== undefined && service !== undefined;
+      const partly = !whole && (namespace !== undefined || service !== undefined);
+      const { certificates } = await call(AdminService.listCertificates, {
+        // The control plane filters by whole identities only.
+        limit: partly ? undefined : limit,
+        spiffeId: whole ? idOf({ namespace, service }) : undefined,
+      });
+      return certificates
+        .map(named)
+        .filter((certificate) => namespace === undefined || certificate.namespace === namespace)
+        .filter((certificate) => service === undefined || certificate.service === service)
+        .slice(0, limit);
+    },
+    /** The credentials of operators that have not expired, newest first. */
+    listOperators: async () => (await call(AdminService.listOperators, {})).credentials,
+    /** What is in force, and the file that the control plane takes it from, when it does. */
+    async getMeshConfig() {
+      const { config, file } = await call(AdminService.getMeshConfig, {});
+      return { ...required(config), file };
+    },
+    /** Takes a document into force, unless another version than the base is there. */
+    applyMeshConfig: async (
+      document: string,
+      options: { readonly baseVersion: number; readonly dryRun: boolean },
+    ) => outcome(await call(AdminService.applyMeshConfig, { document, ...options })),
+    /** Goes back to a version, or to the one before the present one. */
+    rollbackMeshConfig: async (version: number | undefined) =>
+      outcome(await call(AdminService.rollbackMeshConfig, { version })),
+    /** Newest first, without documents. */
+    listMeshConfigs: async () => (await call(AdminService.listMeshConfigs, {})).configs,
+    getAuthority: async () => required((await call(AdminService.getAuthority, {})).authority),
+    rotateRoot: async (request: RotateRootRequest) =>
+      required((await call(AdminService.rotateRoot, request)).authority),
+    abortRotation: async () => required((await call(AdminService.abortRotation, {})).authority),
+    /** A PKCS#10 request in PEM; `fresh` makes another key than the time before. */
+    requestIssuer: async (request: RequestIssuerRequest) =>
+      (await call(AdminService.requestIssuer, request)).csr,
+    /** A chain in PEM; `newRoot` permits a rotation to its root. */
+    installIssuer: async (request: InstallIssuerRequest) =>
+      required((await call(AdminService.installIssuer, request)).authority),
+    listBundle: async () => bundleInfo(await call(AdminService.listBundle, {})),
+    /** Roots in PEM. */
+    addRoot: async (pem: string) => bundleInfo(await call(AdminService.addRoot, { roots: pem })),
+    removeRoot: async (digest: string) =>
+      bundleInfo(await call(AdminService.removeRoot, { digest })),
+    federate: async (request: FederateRequest) =>
+      required((await call(AdminService.federate, request)).federated),
+    async unfederate(domain: string): Promise<void> {
+      await call(AdminService.unfederate, { trustDomain: domain });
+    },
+  };
+}
 
 /** Which certificates are asked for. */
 export interface CertificateFilter {
@@ -168,222 +185,55 @@ export interface CertificateFilter {
   readonly service: string | undefined;
 }
 
-/** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
-export interface AdminClient
-  extends MeshConfigClient, AuthorityClient, BundleClient, OperatorsClient, Closeable {
-  /** The mesh's. */
-  readonly trustDomain: string;
-  /** The only time that the token itself is to be had. */
-  createToken(request: TokenRequest): Promise<{ joinToken: string; token: TokenInfo }>;
-  listTokens(): Promise<TokenInfo[]>;
-  /** With certificates: also whatever the token led to; how many those were. */
-  revokeToken(
-    id: string,
-    options?: { readonly withCertificates: boolean },
-  ): Promise<{ token: TokenInfo; certificates: number }>;
-  /** Checks the issuance log, and that a head which was noted before is still in it. */
-  verifyCertificates(noted: LogHead | undefined): Promise<LogReport>;
-  /** Names that the mesh has never seen are refused with `not-found`, unless `force` is set. */
-  revoke(
-    target: RevocationTarget,
-    options?: { readonly force: boolean },
-  ): Promise<RevocationInfo[]>;
-  readmit(identity: { namespace: string; service: string }): Promise<RevocationInfo>;
-  /** Newest first. */
-  listRevocations(): Promise<RevocationInfo[]>;
-  listWorkloads(): Promise<WorkloadInfo[]>;
-  /** The same, and what there is to say about the control plane itself. */
-  status(): Promise<{
-    workloads: WorkloadInfo[];
-    keysEncrypted: boolean;
-    federated: FederatedInfo[];
-  }>;
-  /** The identities that the mesh has seen, as `NAMESPACE/SERVICE`. */
-  listIdentities(): Promise<string[]>;
-  /** Newest first. */
-  listCertificates(filter: CertificateFilter): Promise<CertificateInfo[]>;
+/** A method of a generated service. */
+interface Method<Request, Response> {
+  readonly path: string;
+  readonly requestSerialize: (request: Request) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
 }
 
-/** What a client is made of. */
-export interface AdminClientOptions {
-  readonly address: HostPort;
-  readonly credential: AdminCredential;
-}
+/** Makes a call within the time that a person waits; rejects with an RpcError. */
+type Call = <Request, Response>(
+  method: Method<Request, Response>,
+  request: Request,
+) => Promise<Response>;
 
-/** A person is waiting: no answer by now is an answer too. */
-const DEADLINE_MS = 10_000;
-
-/** Connects with the first call; close it to let the process end. */
-export function connectAdmin({ address, credential }: AdminClientOptions): AdminClient {
-  const { trustDomain, roots, privateKey, chain } = credential;
-  const channel = createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
-  const stub = channel.client(AdminStub);
-  const ask = asker(channel);
-  const status: AdminClient['status'] = async () => {
-    const { workloads, keysEncrypted, federated } = await ask<wire.ListWorkloadsResponse>(
-      (...rest) => stub.listWorkloads({}, ...rest),
-    );
-    const domains = federated.map(toFederated);
-    return { workloads: workloads.map(toWorkload), keysEncrypted, federated: domains };
-  };
-  return {
-    async createToken({ namespace, service = '', ttlSeconds, uses = 0 }) {
-      const request = { namespace, service, ttlSeconds, uses };
-      const { joinToken, token } = await ask<wire.CreateTokenResponse>((...rest) =>
-        stub.createToken(request, ...rest),
-      );
-      return { joinToken, token: toToken(token) };
-    },
-    async listTokens() {
-      const { tokens } = await ask<wire.ListTokensResponse>((...rest) =>
-        stub.listTokens({}, ...rest),
-      );
-      return tokens.map(toToken);
-    },
-    async revokeToken(id, { withCertificates } = { withCertificates: false }) {
-      const { token, certificates } = await ask<wire.RevokeTokenResponse>((...rest) =>
-        stub.revokeToken({ id, withCertificates }, ...rest),
-      );
-      return { token: toToken(token), certificates };
-    },
-    async verifyCertificates(noted = { sequence: 0, hash: '' }) {
-      const { entries, links, headSequence, headHash, findings } =
-        await ask<wire.VerifyCertificatesResponse>((...rest) =>
-          stub.verifyCertificates({ ...noted }, ...rest),
-        );
-      const head = { sequence: headSequence, hash: headHash };
-      return { entries, links, head, findings };
-    },
-    async revoke(target, { force } = { force: false }) {
-      const request: wire.RevokeRequest = {
-        force,
-        target:
-          target.kind === 'serial'
-            ? { $case: 'serial', value: target.serial }
-            : { $case: 'spiffeId', value: spiffeId({ trustDomain, ...target }).uri },
-      };
-      const { revocations } = await ask<wire.RevokeResponse>((...rest) =>
-        stub.revoke(request, ...rest),
-      );
-      return revocations.map(toRevocation);
-    },
-    async readmit(identity) {
-      const request = { spiffeId: spiffeId({ trustDomain, ...identity }).uri };
-      const { revocation } = await ask<wire.ReadmitResponse>((...rest) =>
-        stub.readmit(request, ...rest),
-      );
-      return toRevocation(revocation);
-    },
-    async listRevocations() {
-      const { revocations } = await ask<wire.ListRevocationsResponse>((...rest) =>
-        stub.listRevocations({}, ...rest),
-      );
-      return revocations.map(toRevocation);
-    },
-    listWorkloads: async () => (await status()).workloads,
-    status,
-    async listIdentities() {
-      const { spiffeIds } = await ask<wire.ListIdentitiesResponse>((...rest) =>
-        stub.listIdentities({}, ...rest),
-      );
-      return spiffeIds
-        .map(parseSpiffeId)
-        .map(({ namespace, service }) => `${namespace}/${service}`);
-    },
-    async listCertificates({ limit, namespace, service }) {
-      const exact = namespace !== undefined && service !== undefined;
-      const partly = !exact && (namespace !== undefined || service !== undefined);
-      const request = {
-        // The control plane filters by whole identities only.
-        limit: partly ? 0 : limit,
-        spiffeId: exact ? spiffeId({ trustDomain, namespace, service }).uri : '',
-      };
-      const { certificates } = await ask<wire.ListCertificatesResponse>((...rest) =>
-        stub.listCertificates(request, ...rest),
-      );
-      return certificates
-        .map(toCertificate)
-        .filter((certificate) => namespace === undefined || certificate.namespace === namespace)
-        .filter((certificate) => service === undefined || certificate.service === service)
-        .slice(0, limit);
-    },
-    trustDomain,
-    ...meshConfigCalls(stub, ask),
-    ...authorityCalls(stub, ask),
-    ...bundleCalls(stub, ask),
-    ...operatorCalls(stub, ask),
-    close: () => channel.close(),
-  };
-}
-
-function asker(channel: ControlPlaneChannel): Ask {
-  return (start) =>
+function caller(channel: ControlPlaneChannel): Call {
+  const client = channel.client(Client);
+  return ({ path, requestSerialize, responseDeserialize }, request) =>
     new Promise((resolve, reject) => {
+      const codec = [path, requestSerialize, responseDeserialize] as const;
       const options = { deadline: callDeadline(DEADLINE_MS) };
-      start(new Metadata(), options, (error, response) => {
-        if (error === null) resolve(response);
+      client.makeUnaryRequest(...codec, request, new Metadata(), options, (error, response) => {
+        if (error === null && response !== undefined) resolve(response);
         else reject(channel.explain(error));
       });
     });
 }
 
-function toToken(token: wire.Token | undefined): TokenInfo {
-  const { id = '', namespace = '', service, createdMs = 0, expiresMs = 0, uses = 0 } = token ?? {};
-  return {
-    id,
-    namespace,
-    service: service || undefined,
-    createdMs,
-    expiresMs,
-    uses,
-    usesAllowed: token?.usesAllowed || undefined,
-    revokedMs: token?.revokedMs || undefined,
-  };
+function named<Answer extends { readonly spiffeId: string }>(answer: Answer): Named<Answer> {
+  const { namespace, service } = parseSpiffeId(answer.spiffeId);
+  return { ...answer, namespace, service };
 }
 
-function toRevocation(entry: wire.RevocationEntry | undefined): RevocationInfo {
-  const { namespace, service } = parseSpiffeId(entry?.spiffeId ?? '');
-  return {
-    namespace,
-    service,
-    serial: entry?.serial || undefined,
-    revokedMs: entry?.revokedMs ?? 0,
-    readmittedMs: entry?.readmittedMs || undefined,
-    expiresMs: entry?.expiresMs ?? 0,
-  };
+function outcome(answer: ApplyMeshConfigResponse): MeshConfigOutcome {
+  return { ...answer, config: required(answer.config) };
 }
 
-function toWorkload(workload: wire.Workload): WorkloadInfo {
-  const { namespace, service } = parseSpiffeId(workload.spiffeId);
-  return {
-    namespace,
-    service,
-    instanceId: workload.instanceId,
-    addresses: workload.addresses,
-    provenAddresses: workload.provenAddresses,
-    contests: workload.contests.map(({ address, holder, ports }) => ({ address, holder, ports })),
-    hbonePort: workload.hbonePort,
-    ports: workload.ports,
-    anyPort: workload.anyPort,
-    connected: workload.connected,
-    connectedSinceMs: workload.connectedSinceMs || undefined,
-    certificateSerial: workload.certificateSerial || undefined,
-    certificateNotAfterMs: workload.certificateNotAfterMs || undefined,
-    openConnections: workload.openConnections,
-    openTunnels: workload.openTunnels,
-    totalConnections: workload.totalConnections,
-    softwareVersion: workload.softwareVersion,
-    acknowledgedVersion: workload.acknowledgedVersion,
-    plaintext: workload.plaintext ?? { connections: 0, flows: 0, mostUsed: [] },
-    allow: workload.localAllow?.allowances,
-    expected: workload.connected || workload.expected,
-    egress: workload.egress,
-    missingUpstreams: workload.missingUpstreams,
-  };
+function bundleInfo(answer: {
+  readonly bundle?: OwnBundle | undefined;
+  readonly federated?: readonly FederatedDomain[];
+}): BundleInfo {
+  return { ...required(answer.bundle), federated: answer.federated ?? [] };
 }
 
-function toCertificate(certificate: wire.Certificate): CertificateInfo {
-  const { namespace, service } = parseSpiffeId(certificate.spiffeId);
-  const { serial, issuedMs, notAfterMs, proof, tokenId } = certificate;
-  return { serial, namespace, service, issuedMs, notAfterMs, proof, tokenId: tokenId || undefined };
+function required<Part>(part: Part | undefined): Part {
+  if (part !== undefined) return part;
+  throw new RpcError(
+    'protocol',
+    'expected a whole answer of the control plane, got a part of one',
+    {
+      hint: 'use a command of the version that the control plane has',
+    },
+  );
 }

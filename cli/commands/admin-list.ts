@@ -1,4 +1,4 @@
-import type { OperatorInfo } from '../client-operators.ts';
+import type { OperatorCredential } from '../../proto/gen/hauberk/v1/admin.ts';
 import { formatJson } from '../output/json.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
@@ -18,22 +18,23 @@ export const run = adminCommand(
     const operators = await client.listOperators();
     if (json) return formatJson({ credentials: operators.map(operatorDocument) });
     const nowMs = context.clock.epochMs();
-    const rows = operators.map(({ lastUse, ...operator }) => [
+    const rows = operators.map((operator) => [
       operator.serial,
       operator.firstIssuedMs === undefined ? '-' : formatMoment(operator.firstIssuedMs, nowMs),
       operator.revoked ? 'revoked' : formatMoment(operator.notAfterMs, nowMs),
       operator.proof,
-      lastUse === undefined ? 'never' : formatMoment(lastUse.usedMs, nowMs),
-      lastUse?.address ?? '-',
-      lastUse?.call ?? '-',
+      operator.lastUsedMs === undefined ? 'never' : formatMoment(operator.lastUsedMs, nowMs),
+      operator.lastAddress ?? '-',
+      operator.lastCall ?? '-',
     ]);
     return formatTable(HEADER, rows);
   },
 );
 
 /** A credential as `--json` prints it; docs/json-output.md describes it. */
-function operatorDocument(operator: OperatorInfo) {
-  const { serial, issuedMs, notAfterMs, proof, renewedFrom, firstIssuedMs, lastUse } = operator;
+function operatorDocument(operator: OperatorCredential) {
+  const { serial, issuedMs, notAfterMs, proof, renewedFrom, firstIssuedMs } = operator;
+  const { lastUsedMs, lastAddress: from = '', lastCall: call = '' } = operator;
   return {
     serial,
     issuedAt: toTimestamp(issuedMs),
@@ -42,9 +43,6 @@ function operatorDocument(operator: OperatorInfo) {
     renewedFrom: renewedFrom ?? null,
     firstIssuedAt: firstIssuedMs === undefined ? null : toTimestamp(firstIssuedMs),
     revoked: operator.revoked,
-    lastUsed:
-      lastUse === undefined
-        ? null
-        : { at: toTimestamp(lastUse.usedMs), from: lastUse.address, call: lastUse.call },
+    lastUsed: lastUsedMs === undefined ? null : { at: toTimestamp(lastUsedMs), from, call },
   };
 }

@@ -15,7 +15,7 @@ export function endpointsAt(
 ): readonly WorkloadInfo[] {
   return workloads.filter(
     (one) =>
-      one.expected &&
+      (one.connected || one.expected) &&
       one.namespace === namespace &&
       one.service === service &&
       one.hbonePort > 0 &&

@@ -1,4 +1,5 @@
-import type { BundleInfo, FederatedInfo } from '../client-bundle.ts';
+import type { FederatedDomain } from '../../proto/gen/hauberk/v1/admin.ts';
+import type { BundleInfo } from '../client.ts';
 import { formatMoment, formatSpan, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
 
@@ -17,7 +18,7 @@ export function bundleReport({ roots, federated }: BundleInfo, nowMs: number): s
 }
 
 /** Other trust domains for people. */
-export function federatedReport(federated: readonly FederatedInfo[], nowMs: number): string {
+export function federatedReport(federated: readonly FederatedDomain[], nowMs: number): string {
   return formatTable(
     ['TRUST DOMAIN', 'ROOTS', 'FROM', 'REFRESHED'],
     federated.map(({ trustDomain, roots, url = 'a file', refreshedMs }) => [
@@ -30,12 +31,12 @@ export function federatedReport(federated: readonly FederatedInfo[], nowMs: numb
 }
 
 /** One line for each trust domain whose bundle cannot be refreshed. */
-export function federationComplaints(federated: readonly FederatedInfo[], nowMs: number): string {
+export function federationComplaints(federated: readonly FederatedDomain[], nowMs: number): string {
   return federated
-    .flatMap(({ trustDomain, failure }) =>
-      failure === undefined
+    .flatMap(({ trustDomain, failingSinceMs, failure = '' }) =>
+      failingSinceMs === undefined
         ? []
-        : `the bundle of ${trustDomain} has not been refreshed for ${formatSpan(nowMs - failure.sinceMs)}: ${failure.sentence}\n`,
+        : `the bundle of ${trustDomain} has not been refreshed for ${formatSpan(nowMs - failingSinceMs)}: ${failure}\n`,
     )
     .join('');
 }
@@ -47,8 +48,8 @@ export function bundleDocument(bundle: BundleInfo): Readonly<Record<string, unkn
 }
 
 /** Another trust domain as `--json` prints it. */
-export function federatedDocument(federated: FederatedInfo): Readonly<Record<string, unknown>> {
-  const { trustDomain, roots, url, endpointId, sequence, refreshedMs, failure } = federated;
+export function federatedDocument(federated: FederatedDomain): Readonly<Record<string, unknown>> {
+  const { trustDomain, roots, url, endpointId, sequence, refreshedMs, failingSinceMs } = federated;
   return {
     trustDomain,
     roots: roots.map(rootDocument),
@@ -57,9 +58,9 @@ export function federatedDocument(federated: FederatedInfo): Readonly<Record<str
     sequence: sequence ?? null,
     refreshedAt: refreshedMs === undefined ? null : toTimestamp(refreshedMs),
     failure:
-      failure === undefined
+      failingSinceMs === undefined
         ? null
-        : { since: toTimestamp(failure.sinceMs), reason: failure.sentence },
+        : { since: toTimestamp(failingSinceMs), reason: federated.failure ?? '' },
   };
 }
 

@@ -1,8 +1,9 @@
-import type { AuthorityInfo, RotationInfo } from '../client-authority.ts';
+import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Authority, RootRotation } from '../../proto/gen/hauberk/v1/admin.ts';
 import { toTimestamp } from '../output/relative-time.ts';
 
 /** Root and issuer as `--json` prints them; docs/json-output.md describes it. */
-export function authorityDocument(authority: AuthorityInfo): Readonly<Record<string, unknown>> {
+export function authorityDocument(authority: Authority): Readonly<Record<string, unknown>> {
   return {
     root: {
       digest: authority.rootDigest,
@@ -18,7 +19,7 @@ export function authorityDocument(authority: AuthorityInfo): Readonly<Record<str
   };
 }
 
-function rotationDocument(rotation: RotationInfo) {
+function rotationDocument(rotation: RootRotation) {
   const { phase, returning, fromDigest, toDigest, done, total, deadlineMs } = rotation;
   return {
     phase,
@@ -30,21 +31,18 @@ function rotationDocument(rotation: RotationInfo) {
     deadline: deadlineMs === undefined ? null : toTimestamp(deadlineMs),
     done,
     total,
-    blockers: rotation.blockers.map(
-      ({ namespace, service, instanceId, connected, serial, notAfterMs }) => ({
-        namespace,
-        service,
-        instance: instanceId ?? null,
-        connected,
-        serial: serial ?? null,
-        notAfter: notAfterMs === undefined ? null : toTimestamp(notAfterMs),
-      }),
-    ),
-    away: rotation.away.map(({ namespace, service, instanceId }) => ({
-      namespace,
-      service,
-      instance: instanceId ?? null,
+    blockers: rotation.blockers.map(({ connected, serial, notAfterMs, ...sidecar }) => ({
+      ...sidecarDocument(sidecar),
+      connected,
+      serial: serial ?? null,
+      notAfter: notAfterMs === undefined ? null : toTimestamp(notAfterMs),
     })),
+    away: rotation.away.map(sidecarDocument),
     awayTotal: rotation.awayTotal,
   };
+}
+
+function sidecarDocument(sidecar: { spiffeId: string; instanceId?: string | undefined }) {
+  const { namespace, service } = parseSpiffeId(sidecar.spiffeId);
+  return { namespace, service, instance: sidecar.instanceId ?? null };
 }

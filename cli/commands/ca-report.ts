@@ -1,9 +1,10 @@
-import type { AuthorityInfo, RotationBlockerInfo, RotationInfo } from '../client-authority.ts';
+import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Authority, RootRotation, RotationBlocker } from '../../proto/gen/hauberk/v1/admin.ts';
 import { formatMoment } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
 
 /** Root, issuer, and how far a rotation is, for people. */
-export function authorityReport(authority: AuthorityInfo, nowMs: number): string {
+export function authorityReport(authority: Authority, nowMs: number): string {
   const { rootDigest, rootNotAfterMs, rootKeyHere, issuerNotAfterMs, rotation } = authority;
   const keyPlace = rootKeyHere ? '' : ', its key is kept elsewhere';
   return [
@@ -16,7 +17,7 @@ export function authorityReport(authority: AuthorityInfo, nowMs: number): string
 }
 
 /** How far a rotation is, and whom it waits for. */
-export function rotationReport(rotation: RotationInfo, nowMs: number): string {
+export function rotationReport(rotation: RootRotation, nowMs: number): string {
   const { done, total, blockers, awayTotal, deadlineMs } = rotation;
   const lines = [`${phaseOf(rotation)}: ${done} of ${total} ${WAITED_FOR[rotation.phase] ?? ''}\n`];
   if (deadlineMs !== undefined) {
@@ -40,7 +41,7 @@ export function rotationReport(rotation: RotationInfo, nowMs: number): string {
 }
 
 /** What would make a person look again: everything but times. */
-export function rotationDigest({ phase, done, total, blockers, awayTotal }: RotationInfo): string {
+export function rotationDigest({ phase, done, total, blockers, awayTotal }: RootRotation): string {
   const names = blockers.map(({ serial, instanceId, connected }) => [
     serial,
     instanceId,
@@ -54,7 +55,7 @@ const WAITED_FOR: Readonly<Record<string, string>> = {
   signing: 'certificates in use chain to the new root',
 };
 
-function phaseOf({ phase, returning }: RotationInfo): string {
+function phaseOf({ phase, returning }: RootRotation): string {
   if (returning) return 'rotating back to the previous root';
   return phase === 'prepared' ? 'phase 1 of 2, prepared' : 'phase 2 of 2, signing';
 }
@@ -64,8 +65,9 @@ const HEADER = ['SERVICE', 'NAMESPACE', 'INSTANCE', 'CONNECTED', 'CERTIFICATE', 
 /** Enough of a serial number to tell two apart. */
 const SERIAL_DIGITS = 12;
 
-function blockerRow(blocker: RotationBlockerInfo, nowMs: number): string[] {
-  const { service, namespace, instanceId = '', connected, serial = '', notAfterMs } = blocker;
+function blockerRow(blocker: RotationBlocker, nowMs: number): string[] {
+  const { spiffeId, instanceId = '', connected, serial = '', notAfterMs } = blocker;
+  const { service, namespace } = parseSpiffeId(spiffeId);
   const expiry = notAfterMs === undefined ? '' : formatMoment(notAfterMs, nowMs);
   const place = [service, namespace, instanceId, connected ? 'yes' : 'no'];
   return [...place, serial.slice(0, SERIAL_DIGITS), expiry];

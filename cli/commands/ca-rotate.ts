@@ -5,7 +5,7 @@ import { setting, switchSetting, type SettingsOf } from '../../common/config/set
 import { durationSeconds } from '../../common/config/values.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
-import type { AuthorityInfo } from '../client-authority.ts';
+import type { Authority } from '../../proto/gen/hauberk/v1/admin.ts';
 import { connectAdmin, type AdminClient } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
 import { authorityDocument } from './ca-document.ts';
@@ -64,7 +64,7 @@ export function run(context: CliContext): Promise<number> {
       context.stdout.write(json ? `${JSON.stringify(authorityDocument(started))}\n` : text);
       return 0;
     }
-    const look = (): Promise<AuthorityInfo> => ask(given, (client) => client.getAuthority());
+    const look = (): Promise<Authority> => ask(given, (client) => client.getAuthority());
     return watchRotation(started, look, { ...context, json });
   });
 }
@@ -75,8 +75,8 @@ export function run(context: CliContext): Promise<number> {
  */
 async function ask(
   { admin, controlPlane }: SettingsOf<typeof ADMIN_SETTINGS>,
-  question: (client: AdminClient) => Promise<AuthorityInfo>,
-): Promise<AuthorityInfo> {
+  question: (client: AdminClient) => Promise<Authority>,
+): Promise<Authority> {
   const credential = readAdminCredential(admin);
   const client = connectAdmin({ address: controlPlane, credential });
   try {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../common/errors.ts';
 import type { CliContext } from '../cli-context.ts';
-import type { AuthorityInfo, RotationInfo } from '../client-authority.ts';
+import type { Authority, RootRotation } from '../../proto/gen/hauberk/v1/admin.ts';
 import { authorityDocument } from './ca-document.ts';
 import { rotationDigest, rotationReport } from './ca-report.ts';
 
@@ -24,8 +24,8 @@ const PATIENCE_MS = 60_000;
  * @throws what `look` throws when that goes on for a minute
  */
 export async function watchRotation(
-  started: AuthorityInfo,
-  look: () => Promise<AuthorityInfo>,
+  started: Authority,
+  look: () => Promise<Authority>,
   options: WatchOptions,
 ): Promise<number> {
   const { stdout, json } = options;
@@ -54,9 +54,9 @@ export async function watchRotation(
 }
 
 async function patiently(
-  look: () => Promise<AuthorityInfo>,
+  look: () => Promise<Authority>,
   { stderr, clock }: WatchOptions,
-): Promise<AuthorityInfo> {
+): Promise<Authority> {
   const sinceMs = clock.monotonicMs();
   let told = '';
   for (;;) {
@@ -73,8 +73,8 @@ async function patiently(
 }
 
 interface View {
-  text(report: string, rotation: RotationInfo): void;
-  line(document: string, rotation: RotationInfo | undefined): void;
+  text(report: string, rotation: RootRotation): void;
+  line(document: string, rotation: RootRotation | undefined): void;
 }
 
 /** On a terminal a report takes the place of the one before; elsewhere each change is written once. */
@@ -82,7 +82,7 @@ function createView({ stdout }: WatchOptions): View {
   const live = 'isTTY' in stdout && stdout.isTTY === true;
   let shown: string | undefined;
   let lines = 0;
-  const isNew = (rotation: RotationInfo | undefined): boolean => {
+  const isNew = (rotation: RootRotation | undefined): boolean => {
     const digest = rotation === undefined ? '' : rotationDigest(rotation);
     if (digest === shown) return false;
     shown = digest;

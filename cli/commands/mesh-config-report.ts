@@ -1,8 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { structuredPatch } from 'diff';
 import type { MonotonicClock } from '../../common/clock.ts';
-import type { AdminClient } from '../client.ts';
-import type { MeshConfigOutcome } from '../client-mesh-config.ts';
+import type { AdminClient, MeshConfigOutcome } from '../client.ts';
 
 /** Lines around a change that show where it is. */
 const CONTEXT_LINES = 3;

@@ -40,14 +40,14 @@ export const run = adminCommand(
         return formatJson({
           versions: versions.map(({ version, appliedMs, origin }) => ({
             version,
-            appliedAt: appliedMs === undefined ? null : toTimestamp(appliedMs),
+            appliedAt: appliedMs === 0 ? null : toTimestamp(appliedMs),
             origin,
           })),
         });
       }
       const rows = versions.map(({ version, appliedMs, origin }) => [
         version,
-        appliedMs === undefined ? '' : formatMoment(appliedMs, clock.epochMs()),
+        appliedMs === 0 ? '' : formatMoment(appliedMs, clock.epochMs()),
         origin,
       ]);
       return formatTable(HEADER, rows);

@@ -1,4 +1,5 @@
 import { formatHostPort } from '../../common/listen.ts';
+import { NO_REPORT } from '../../common/wire/report.ts';
 import type { WorkloadInfo } from '../client.ts';
 import { formatJson } from '../output/json.ts';
 import { formatSpan, toTimestamp } from '../output/relative-time.ts';
@@ -64,18 +65,18 @@ export const run = adminCommand(
 );
 
 function sidecarRow(sidecar: WorkloadInfo, nowMs: number): (string | number)[] {
-  const { connectedSinceMs, certificateNotAfterMs } = sidecar;
+  const { connectedSinceMs, certificateNotAfterMs, plaintext = NO_REPORT.plaintext } = sidecar;
   return [
     sidecar.service,
     sidecar.namespace,
     sidecar.instanceId,
     formatPlace(sidecar),
     sidecar.connected ? formatSpan(nowMs - (connectedSinceMs ?? nowMs)) : 'no',
-    (sidecar.certificateSerial ?? '').slice(0, SERIAL_DIGITS),
-    certificateNotAfterMs === undefined ? '' : timeLeft(certificateNotAfterMs, nowMs),
+    sidecar.certificateSerial.slice(0, SERIAL_DIGITS),
+    certificateNotAfterMs === 0 ? '' : timeLeft(certificateNotAfterMs, nowMs),
     sidecar.openConnections,
     sidecar.openTunnels,
-    sidecar.plaintext.connections,
+    plaintext.connections,
   ];
 }
 
@@ -115,7 +116,7 @@ const PLAINTEXT_HEADER = ['SERVICE', 'NAMESPACE', 'PLAINTEXT', 'ADDRESS', 'PORT'
 
 /** What still passes without encryption, for an operator who wants to end it; empty when nothing does. */
 function plaintextTable(sidecars: readonly WorkloadInfo[]): string {
-  const rows = sidecars.flatMap(({ service, namespace, plaintext }) =>
+  const rows = sidecars.flatMap(({ service, namespace, plaintext = NO_REPORT.plaintext }) =>
     plaintext.mostUsed.map(({ inbound, address, port, connections }) => [
       service,
       namespace,
@@ -161,7 +162,8 @@ function timeLeft(notAfterMs: number, nowMs: number): string {
 /** A sidecar as `--json` prints it; docs/json-output.md describes it. */
 function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
   const { connectedSinceMs, certificateSerial, certificateNotAfterMs } = sidecar;
-  const hasCertificate = certificateSerial !== undefined && certificateNotAfterMs !== undefined;
+  const { plaintext = NO_REPORT.plaintext } = sidecar;
+  const hasCertificate = certificateSerial !== '' && certificateNotAfterMs !== 0;
   return {
     namespace: sidecar.namespace,
     service: sidecar.service,
@@ -174,7 +176,7 @@ function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
     exposedPorts: sidecar.ports,
     exposesAnyPort: sidecar.anyPort,
     allow:
-      sidecar.allow?.map(({ port, service, namespace }) => ({
+      sidecar.localAllow?.allowances.map(({ port, service, namespace }) => ({
         port,
         caller: `${service}.${namespace}`,
       })) ?? null,
@@ -191,21 +193,16 @@ function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
     openTunnels: sidecar.openTunnels,
     totalConnections: sidecar.totalConnections,
     plaintext: {
-      connections: sidecar.plaintext.connections,
-      flows: sidecar.plaintext.flows,
-      mostUsed: sidecar.plaintext.mostUsed.map(({ inbound, address, port, connections }) => ({
+      connections: plaintext.connections,
+      flows: plaintext.flows,
+      mostUsed: plaintext.mostUsed.map(({ inbound, address, port, connections }) => ({
         direction: inbound ? 'inbound' : 'outbound',
         address,
         port,
         connections,
       })),
     },
-    egress: sidecar.egress.map(({ host, port, condition, why }) => ({
-      host,
-      port,
-      condition,
-      why,
-    })),
+    egress: sidecar.egress,
     missingUpstreams: sidecar.missingUpstreams,
     version: sidecar.softwareVersion,
   };

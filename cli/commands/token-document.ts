@@ -1,11 +1,11 @@
-import type { TokenInfo } from '../client.ts';
+import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import { toTimestamp } from '../output/relative-time.ts';
 
 /** What can become of a token. */
 export type TokenState = 'active' | 'expired' | 'revoked' | 'used-up';
 
 /** Whether a token still opens the door, and why not. */
-export function tokenState(token: TokenInfo, nowMs: number): TokenState {
+export function tokenState(token: Token, nowMs: number): TokenState {
   if (token.revokedMs !== undefined) return 'revoked';
   if (token.usesAllowed !== undefined && token.uses >= token.usesAllowed) return 'used-up';
   return token.expiresMs <= nowMs ? 'expired' : 'active';
@@ -25,7 +25,7 @@ export interface TokenDocument {
 }
 
 /** Writes a token for programs. */
-export function tokenDocument(token: TokenInfo, nowMs: number): TokenDocument {
+export function tokenDocument(token: Token, nowMs: number): TokenDocument {
   return {
     id: token.id,
     namespace: token.namespace,

@@ -18,13 +18,7 @@ export interface SeenIdentities {
 export async function seenIdentities(
   client: Pick<AdminClient, 'trustDomain' | 'listIdentities'>,
 ): Promise<SeenIdentities> {
-  const { trustDomain } = client;
-  const names = await client.listIdentities();
-  const all = names.map((name) => {
-    const [namespace = '', service = ''] = name.split('/');
-    return { trustDomain, namespace, service };
-  });
-  return { trustDomain, all };
+  return { trustDomain: client.trustDomain, all: await client.listIdentities() };
 }
 
 /**

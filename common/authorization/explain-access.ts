@@ -1,14 +1,15 @@
+import type { LocalAllow } from '../../proto/gen/hauberk/v1/discovery.ts';
 import { authorize, type Decision } from './authorize.ts';
 import { type AccessRequest, decide, type PolicyDecision } from './decide.ts';
 import { describeDecision } from './describe-decision.ts';
-import { type LocalAllowance, localPolicy } from './local-policy.ts';
+import { localPolicy } from './local-policy.ts';
 import type { Policy } from './policy.ts';
 
 /** A sidecar that decides about a port. */
 export interface Doorkeeper {
   readonly instanceId: string;
   /** What it was told by `--allow`; undefined when it did not announce that. */
-  readonly allow: readonly LocalAllowance[] | undefined;
+  readonly localAllow: LocalAllow | undefined;
 }
 
 /** What one sidecar decides. */
@@ -45,14 +46,14 @@ export function explainAccess(
 }
 
 function decideAt(
-  { instanceId, allow }: Doorkeeper,
+  { instanceId, localAllow }: Doorkeeper,
   policy: Policy,
   request: AccessRequest,
 ): DoorkeeperDecision {
-  const local = localPolicy(allow ?? []);
+  const local = localPolicy(localAllow?.allowances ?? []);
   const decision = authorize(request, { mesh: policy, local });
   if (!decision.allowed) return { instanceId, decision, why: decision.why };
-  if (allow === undefined) {
+  if (localAllow === undefined) {
     const why = 'the mesh allows it, but this sidecar does not report its --allow';
     return { instanceId, decision: undefined, why };
   }

@@ -1,12 +1,5 @@
+import type { LocalAllowance } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { Policy } from './policy.ts';
-
-/** Somebody whom a sidecar was told to let in at a port (`--allow`). */
-export interface LocalAllowance {
-  /** As peers see it. */
-  readonly port: number;
-  readonly namespace: string;
-  readonly service: string;
-}
 
 /**
  * What `--allow` says, as a policy: a port that it names is open to the services in its list and to

@@ -43,8 +43,12 @@ export function whoCanReach(
   },
 ): Reachability {
   const { trustDomain } = door.destination;
-  const told = doorkeepers.flatMap(({ allow = [] }) =>
-    allow.map(({ namespace, service }) => ({ trustDomain, namespace, service })),
+  const told = doorkeepers.flatMap(({ localAllow }) =>
+    (localAllow?.allowances ?? []).map(({ namespace, service }) => ({
+      trustDomain,
+      namespace,
+      service,
+    })),
   );
   const named = policy.rules.flatMap(({ from }) =>
     from.flatMap((one) => exactly(one, trustDomain)),
@@ -58,8 +62,8 @@ export function whoCanReach(
   });
   // Nobody has such a name: what is decided about it is decided about everybody without a rule.
   const nameless = { trustDomain, namespace: '', service: '' };
-  const isClosed = ({ allow = [] }: Doorkeeper): boolean =>
-    allow.some(({ port }) => port === door.port);
+  const isClosed = ({ localAllow }: Doorkeeper): boolean =>
+    localAllow?.allowances.some(({ port }) => port === door.port) ?? false;
   // `--allow` has no wildcards: where each sidecar has it for the port, no name stays open.
   const allClosed = doorkeepers.length > 0 && doorkeepers.every(isClosed);
   return {

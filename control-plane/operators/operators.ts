@@ -1,18 +1,10 @@
 import type { WallClock } from '../../common/clock.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { adminId } from '../../common/pki/spiffe-id.ts';
+import type { OperatorCredential } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import type { Issuance } from '../ca/issuance/record.ts';
 import { firstIssuedMs } from './operator-renewal.ts';
-import type { OperatorUse, OperatorUses } from './operator-uses.ts';
-
-/** A credential of an operator. */
-export interface OperatorCredential {
-  readonly issuance: Issuance;
-  readonly firstIssuedMs: number | undefined;
-  readonly isRevoked: boolean;
-  readonly lastUse: OperatorUse | undefined;
-}
+import type { OperatorUses } from './operator-uses.ts';
 
 /** What listing them takes. */
 export interface OperatorsOptions {
@@ -31,12 +23,16 @@ export async function listOperators(options: OperatorsOptions): Promise<Operator
   return issuances
     .filter(({ notAfterMs }) => notAfterMs > clock.epochMs())
     .toReversed()
-    .map((issuance) => ({
-      issuance,
-      firstIssuedMs: firstIssuedMs(issuance),
-      isRevoked: revoked.has(issuance.serial),
-      lastUse: known.get(issuance.serial),
-    }));
+    .map((issuance) => {
+      const lastUse = known.get(issuance.serial);
+      return Object.assign({}, issuance, {
+        firstIssuedMs: firstIssuedMs(issuance),
+        revoked: revoked.has(issuance.serial),
+        lastUsedMs: lastUse?.usedMs,
+        lastAddress: lastUse?.address,
+        lastCall: lastUse?.call,
+      });
+    });
 }
 
 /** Forgets where credentials were used that the log has forgotten. @throws StoreError */

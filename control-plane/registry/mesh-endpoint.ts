@@ -1,4 +1,5 @@
-import type { AddressBook, AddressContest, Standing } from './addresses/address-book.ts';
+import type { AddressContest } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { AddressBook, Standing } from './addresses/address-book.ts';
 import { isEndpoint, type SidecarRecord } from './sidecar-record.ts';
 
 /** A sidecar as its peers are told it. */

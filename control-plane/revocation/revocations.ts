@@ -4,7 +4,7 @@ import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { Issuance } from '../ca/issuance/record.ts';
 import { RESTORED_KEY, type Compare, type Operation, type Store } from '../store/store.ts';
-import type { Token } from '../tokens/token.ts';
+import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import type { Turns } from '../turns.ts';
 import { requireUnrevoked, type Applicant } from './admission.ts';

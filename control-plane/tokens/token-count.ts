@@ -1,5 +1,6 @@
 import type { EpochMs } from '../../common/clock.ts';
-import { tokenState, type Token, type TokenState } from './token.ts';
+import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
+import { tokenState, type TokenState } from './token.ts';
 
 /** How many tokens are in each state; every state is there, also with none. */
 export function countTokens(

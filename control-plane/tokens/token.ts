@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { EpochMs } from '../../common/clock.ts';
 import { storedDate } from '../../common/dates.ts';
+import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import { recordCodec } from '../store/record-codec.ts';
 
 /** Keys of tokens in the store: this and the id. */
@@ -20,20 +21,6 @@ const tokenRecord = z.object({
 
 /** A token as it is stored: with the hash of its secret, never the secret. */
 export type TokenRecord = Readonly<z.infer<typeof tokenRecord>>;
-
-/** What may be told about a token. */
-export interface Token {
-  readonly id: string;
-  readonly namespace: string;
-  /** Undefined: any service of the namespace. */
-  readonly service?: string | undefined;
-  readonly createdMs: EpochMs;
-  readonly expiresMs: EpochMs;
-  /** Undefined: without limit. */
-  readonly usesAllowed?: number | undefined;
-  readonly uses: number;
-  readonly revokedMs?: EpochMs | undefined;
-}
 
 /** What a token can be used for now; one of these at a time. */
 export type TokenState = 'active' | 'used-up' | 'expired' | 'revoked';

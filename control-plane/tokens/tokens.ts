@@ -4,6 +4,7 @@ import { formatJoinToken, parseJoinToken, type JoinToken } from '../../common/pk
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
 import { plusMs, type WallClock, type EpochMs } from '../../common/clock.ts';
+import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Compare, Entry, Operation, Store } from '../store/store.ts';
 import type { Turns } from '../turns.ts';
 import { judgeToken, proveToken, type TokenRoots } from './redemption.ts';
@@ -13,7 +14,6 @@ import {
   TOKEN_PREFIX,
   tokenKey,
   withoutHash,
-  type Token,
   type TokenRecord,
 } from './token.ts';
 import { TokenError } from './token-error.ts';

@@ -27,7 +27,7 @@ import {
   valueType,
   type ValueType,
 } from '../../common/config/values.ts';
-import type { LocalAllowance } from '../../common/authorization/local-policy.ts';
+import type { LocalAllowance } from '../../proto/gen/hauberk/v1/discovery.ts';
 import { LOG_LEVELS } from '../../common/logging/logger.ts';
 
 const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
 import { parseSpiffeId, spiffeId as toSpiffeId } from '../../../common/pki/spiffe-id.ts';
-import type { AdminServer } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { AdminServer, Workload } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { AddedRoots } from '../../ca/authorities/added-roots.ts';
 import type { IssuerRequests } from '../../ca/upstream/issuer-request.ts';
@@ -12,17 +12,13 @@ import type { ControlPlaneMetrics } from '../../metrics.ts';
 import type { OperatorUses } from '../../operators/operator-uses.ts';
 import { listOperators } from '../../operators/operators.ts';
 import type { MeshConfigStore } from '../../policy/mesh-config-store.ts';
+import type { Standing } from '../../registry/addresses/address-book.ts';
+import type { KnownSidecar } from '../../registry/known-sidecars.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
 import { listKnownIdentities } from '../../registry/known-identities.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Revocations } from '../../revocation/revocations.ts';
 import type { Tokens } from '../../tokens/tokens.ts';
-import {
-  toCertificateMessage,
-  toOperatorCredential,
-  toTokenMessage,
-  toWorkloadMessage,
-} from './messages.ts';
 import { createAuthorityHandlers, type AuthorityHandlers } from './authority.ts';
 import { createBundleHandlers, toFederatedDomain, type BundleHandlers } from './bundle.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlers } from './mesh-config.ts';
@@ -86,9 +82,9 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
         { event: 'token-created', tokenId: token.id, namespace, service },
         `an operator made the token ${token.id} for ${namespace}/${service || '*'}`,
       );
-      return { joinToken, token: toTokenMessage(token) };
+      return { joinToken, token };
     }),
-    listTokens: forOperators(async () => ({ tokens: (await tokens.list()).map(toTokenMessage) })),
+    listTokens: forOperators(async () => ({ tokens: await tokens.list() })),
     ...createRevocationHandlers({ ...options, knownIdentities }, forOperators),
     listIdentities: forOperators(async () => ({
       spiffeIds: (await knownIdentities()).map((name) => {
@@ -99,7 +95,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     listWorkloads: forOperators(() => ({
       workloads: registry
         .list()
-        .map((known) => toWorkloadMessage(known, view.endpoints.get(known.record.instanceId))),
+        .map((known) => toWorkload(known, view.endpoints.get(known.record.instanceId))),
       keysEncrypted,
       federated: options.federations.list().map(toFederatedDomain),
     })),
@@ -115,20 +111,35 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
       };
     }),
     listCertificates: forOperators(async ({ limit, spiffeId }) => {
-      const issuances = await ca.issuances({
-        ...(limit === 0 ? {} : { limit }),
-        ...(spiffeId === '' ? {} : { spiffeId: parseSpiffeId(spiffeId) }),
+      const certificates = await ca.issuances({
+        ...(limit ? { limit } : {}),
+        ...(spiffeId ? { spiffeId: parseSpiffeId(spiffeId) } : {}),
       });
-      return { certificates: issuances.map(toCertificateMessage) };
+      return { certificates };
     }),
     listOperators: forOperators(async () => ({
-      credentials: (await listOperators({ ...options, uses: options.operatorUses })).map(
-        toOperatorCredential,
-      ),
+      credentials: await listOperators({ ...options, uses: options.operatorUses }),
     })),
     ...createMeshConfigHandlers(options, forOperators),
     ...createAuthorityHandlers(options, forOperators),
     ...createBundleHandlers(options, forOperators),
   };
   return handlers;
+}
+
+const NO_STANDING: Standing = { proven: [], contests: [] };
+
+/** A sidecar with the standing of its addresses, when it is an endpoint. */
+function toWorkload(sidecar: KnownSidecar, standing: Standing = NO_STANDING): Workload {
+  const { record, report, connected, connectedSinceMs } = sidecar;
+  const { allow, ...place } = record;
+  return {
+    ...sidecar,
+    ...place,
+    ...report,
+    connectedSinceMs: connected ? connectedSinceMs : undefined,
+    localAllow: allow && { allowances: allow },
+    provenAddresses: standing.proven,
+    contests: standing.contests,
+  };
 }

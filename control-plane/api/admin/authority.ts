@@ -1,8 +1,9 @@
-import type { Authority as AuthorityMessage } from '../../../proto/gen/hauberk/v1/admin.ts';
-import type { AdminServer, RotationBlocker } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type {
+  AdminServer,
+  Authority as AuthorityMessage,
+} from '../../../proto/gen/hauberk/v1/admin.ts';
 import { trustOf } from '../../ca/authorities/authorities.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
-import type { Blocker } from '../../ca/rotation/progress.ts';
 import type { IssuerRequests } from '../../ca/upstream/issuer-request.ts';
 import type { RootRotation, RotationStatus } from '../../ca/rotation/root-rotation.ts';
 import type { ForOperators } from './for-operators.ts';
@@ -92,18 +93,11 @@ function toRotationMessage({ rotation, progress }: RotationStatus): AuthorityMes
     toDigest: to,
     startedMs,
     phaseStartedMs,
-    deadlineMs: deadlineMs ?? 0,
+    deadlineMs,
     done,
     total,
-    blockers: blockers.slice(0, MAX_NAMES).map(toBlockerMessage),
-    away: away.slice(0, MAX_NAMES).map(({ spiffeId, instanceId }) => ({ spiffeId, instanceId })),
+    blockers: blockers.slice(0, MAX_NAMES),
+    away: away.slice(0, MAX_NAMES),
     awayTotal: away.length,
   };
-}
-
-function toBlockerMessage(blocker: Blocker): RotationBlocker {
-  const { spiffeId, instanceId = '', connected } = blocker;
-  const { serial, notAfterMs } =
-    blocker.kind === 'certificate' ? blocker : { serial: '', notAfterMs: 0 };
-  return { spiffeId, instanceId, connected, serial, notAfterMs };
 }

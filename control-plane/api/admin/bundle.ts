@@ -48,7 +48,7 @@ export function createBundleHandlers(
       bundle: toBundle(await addedRoots.remove(digest)),
     })),
     federate: forOperators(async ({ trustDomain, document, url, endpointId }) => {
-      requireShort(document);
+      requireShort(document ?? '');
       const federation = await federations.add({
         trustDomain,
         document: document || undefined,
@@ -84,16 +84,13 @@ function toBundle({ version, roots, added = [] }: TrustBundle): OwnBundle {
 
 /** A federation as operators see it. */
 export function toFederatedDomain(federation: Federation): FederatedDomain {
-  const { trustDomain, bundle, url = '', endpointId = '', refreshedMs = 0, failure } = federation;
+  const { bundle, failure } = federation;
   return {
-    trustDomain,
+    ...federation,
     roots: bundle.roots.map((root) => toRoot(root, false)),
-    url,
-    endpointId,
-    sequence: bundle.sequence ?? 0,
-    refreshedMs,
-    failingSinceMs: failure?.sinceMs ?? 0,
-    failure: failure?.sentence ?? '',
+    sequence: bundle.sequence,
+    failingSinceMs: failure?.sinceMs,
+    failure: failure?.sentence,
   };
 }
 

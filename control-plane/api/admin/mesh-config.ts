@@ -2,7 +2,6 @@ import type { Logger } from 'pino';
 import type { AdminServer, ApplyMeshConfigResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { MeshConfigStoreError } from '../../policy/mesh-config-error.ts';
 import type { ConfigOutcome, MeshConfigStore } from '../../policy/mesh-config-store.ts';
-import { toMeshConfigMessage } from './messages.ts';
 import type { ForOperators } from './for-operators.ts';
 
 /** What the mesh configuration's part of the operators' interface needs. */
@@ -39,7 +38,7 @@ export function createMeshConfigHandlers(
       logger.info(line, `an operator ${what}: ${version}`);
     }
     const response: ApplyMeshConfigResponse = {
-      config: toMeshConfigMessage(current),
+      config: current,
       changed,
       viewVersion: revision,
     };
@@ -47,14 +46,14 @@ export function createMeshConfigHandlers(
   };
   return {
     getMeshConfig: forOperators(() => ({
-      config: toMeshConfigMessage(configs.current()),
-      file: configFile ?? '',
+      config: configs.current(),
+      file: configFile,
     })),
     applyMeshConfig: forOperators(async ({ document, baseVersion, dryRun }) => {
       const change = { document, baseVersion, origin: 'apply' };
       if (dryRun) {
         configs.check(change);
-        const config = toMeshConfigMessage(configs.current());
+        const config = configs.current();
         return { config, changed: false, viewVersion: 0 };
       }
       requireNoFile();
@@ -65,9 +64,12 @@ export function createMeshConfigHandlers(
       return report('rolled the mesh configuration back', await configs.rollback(version));
     }),
     listMeshConfigs: forOperators(async () => ({
-      configs: (await configs.history()).map(({ version, appliedMs, origin }) =>
-        toMeshConfigMessage({ version, appliedMs, origin, document: '' }),
-      ),
+      configs: (await configs.history()).map(({ version, appliedMs, origin }) => ({
+        version,
+        appliedMs,
+        origin,
+        document: '',
+      })),
     })),
   };
 }

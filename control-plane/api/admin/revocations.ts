@@ -6,7 +6,6 @@ import { RevocationError } from '../../revocation/revocation-error.ts';
 import type { RevocationRecord } from '../../revocation/revocation-record.ts';
 import type { Revocations } from '../../revocation/revocations.ts';
 import type { Tokens } from '../../tokens/tokens.ts';
-import { toRevocationEntry, toTokenMessage } from './messages.ts';
 import type { ForOperators } from './for-operators.ts';
 import { RequestError } from '../request-error.ts';
 
@@ -63,15 +62,15 @@ export function createRevocationHandlers(
           `an operator revoked ${serial ?? 'every certificate'} of ${spiffeId}`,
         );
       }
-      return { revocations: revoked.map(toRevocationEntry) };
+      return { revocations: revoked };
     }),
     readmit: forOperators(async ({ spiffeId }) => {
       const record = await revocations.readmit(parseSpiffeId(spiffeId));
       logger.warn({ event: 'readmitted', spiffeId }, `an operator readmitted ${spiffeId}`);
-      return { revocation: toRevocationEntry(record) };
+      return { revocation: record };
     }),
     listRevocations: forOperators(async () => ({
-      revocations: (await revocations.list()).map(toRevocationEntry),
+      revocations: await revocations.list(),
     })),
     revokeToken: forOperators(async ({ id, withCertificates }) => {
       const { token, revoked } = withCertificates
@@ -83,7 +82,7 @@ export function createRevocationHandlers(
         `an operator revoked the token ${id}` +
           (withCertificates ? ` with ${certificates} certificates` : ''),
       );
-      return { token: toTokenMessage(token), certificates };
+      return { token, certificates };
     }),
   };
 }

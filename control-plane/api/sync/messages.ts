@@ -3,13 +3,11 @@ import { toBundleMessage } from '../../../common/rpc/bundle-message.ts';
 import { toPolicyMessage } from '../../../common/rpc/policy-message.ts';
 import {
   SyncResponse,
-  type AddressContest as ContestMessage,
   type Endpoint as EndpointMessage,
   type FederatedBundles as FederatedMessage,
   type Revocations as RevocationsMessage,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { FederatedBundle } from '../../federation/federation-record.ts';
-import type { AddressContest } from '../../registry/addresses/address-book.ts';
 import type { MeshEndpoint } from '../../registry/mesh-endpoint.ts';
 import type { MeshDelta, MeshSnapshot } from '../../registry/mesh-view.ts';
 
@@ -85,11 +83,6 @@ function toEndpointMessage(endpoint: MeshEndpoint): EndpointMessage {
     ports: [...ports],
     anyPort,
     allAddresses: [...endpoint.addresses],
-    contests: contests.map(toContestMessage),
+    contests,
   };
-}
-
-/** A contested address as sidecars and operators are told it. */
-export function toContestMessage({ address, holder, ports }: AddressContest): ContestMessage {
-  return { address, holder, ports: [...ports] };
 }

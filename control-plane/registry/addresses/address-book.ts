@@ -1,20 +1,10 @@
 import { isLoopback } from '../../../common/ip-address.ts';
 import { isAllowedAt, type AddressRules } from '../../../common/mesh-config/addresses.ts';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
-import {
-  judgeClaims,
-  type AddressClaim,
-  type Contest,
-  type Proof,
-  type Verdict,
-} from './claims.ts';
+import type { AddressContest } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import { judgeClaims, type AddressClaim, type Proof, type Verdict } from './claims.ts';
 import type { HeldPlaces } from './held-places.ts';
 import type { SidecarRecord } from '../sidecar-record.ts';
-
-/** A port of an address at which a sidecar is not believed, because another identity was first. */
-export interface AddressContest extends Contest {
-  readonly address: string;
-}
 
 /** At which of its addresses a sidecar counts. */
 export interface Standing {

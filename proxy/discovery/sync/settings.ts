@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { LocalAllowance } from '../../../common/authorization/local-policy.ts';
+import type { LocalAllowance } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { Clock } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../../common/rpc/channel.ts';

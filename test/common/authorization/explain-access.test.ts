@@ -8,7 +8,7 @@ import {
   type Doorkeeper,
   explainAccess,
 } from '../../../common/authorization/explain-access.ts';
-import { type LocalAllowance, localPolicy } from '../../../common/authorization/local-policy.ts';
+import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
 import { whoCanReach } from '../../../common/authorization/who-can-reach.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
@@ -19,7 +19,7 @@ import {
   encodeSidecar,
   sidecarKey,
 } from '../../../control-plane/registry/sidecar-record.ts';
-import { SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import { type LocalAllowance, SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { NO_EGRESS } from '../../../common/authorization/egress.ts';
@@ -35,9 +35,11 @@ const ask = (source: string) => ({
 });
 const keeper = (instanceId: string, ...services: string[]): Doorkeeper => ({
   instanceId,
-  allow: services.map((service) => ({ port: 8080, namespace: 'shop', service })),
+  localAllow: {
+    allowances: services.map((service) => ({ port: 8080, namespace: 'shop', service })),
+  },
 });
-const silent: Doorkeeper = { instanceId: 'old', allow: undefined };
+const silent: Doorkeeper = { instanceId: 'old', localAllow: undefined };
 
 type Row = [string, Policy, string, Doorkeeper[], Verdict, (boolean | undefined)[]];
 const verdicts: readonly Row[] = [
@@ -199,5 +201,6 @@ function announced(instanceId: string, allow: readonly LocalAllowance[]): Doorke
   const record = readHello(message.value, inShop('api'), '10.0.0.1');
   const value = encodeSidecar(record);
   const entry = { key: sidecarKey(instanceId), value, createRevision: 1, modRevision: 1 };
-  return { allow: undefined, ...decodeSidecar(entry) };
+  const { allow: kept } = decodeSidecar(entry);
+  return { instanceId, localAllow: kept && { allowances: kept } };
 }

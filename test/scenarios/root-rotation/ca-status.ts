@@ -1,13 +1,14 @@
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { AuthorityInfo, RotationInfo } from '../../../cli/client-authority.ts';
+import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
+import type { Authority, RootRotation } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { connectAdmin } from '../../../cli/client.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import type { Mesh } from '../../helpers/mesh.ts';
 
 /** Asks the control plane as `hauberk ca status` does, without a process for each question. */
-export async function caStatus({ controlPlane }: Mesh): Promise<AuthorityInfo> {
+export async function caStatus({ controlPlane }: Mesh): Promise<Authority> {
   const address = { host: '127.0.0.1', port: controlPlane.grpcPort };
   const credential = readAdminCredential(path.join(controlPlane.dataDirectory, 'admin.pem'));
   const client = connectAdmin({ address, credential });
@@ -23,14 +24,16 @@ export function rotationIs(
   mesh: Mesh,
   what: string,
   wanted: { readonly phase: string; readonly blockers: readonly string[] },
-): Promise<RotationInfo> {
+): Promise<RootRotation> {
   let last: unknown;
   return eventually(
     what,
     async () => {
       const { rotation } = await caStatus(mesh);
       last = rotation;
-      const names = rotation?.blockers.map(({ service }) => service).toSorted();
+      const names = rotation?.blockers
+        .map(({ spiffeId }) => parseSpiffeId(spiffeId).service)
+        .toSorted();
       const is = rotation?.phase === wanted.phase && isDeepStrictEqual(names, wanted.blockers);
       return is ? rotation : undefined;
     },
@@ -41,7 +44,7 @@ export function rotationIs(
 }
 
 /** Waits until no rotation is under way any more. */
-export function rotationIsOver(mesh: Mesh): Promise<AuthorityInfo> {
+export function rotationIsOver(mesh: Mesh): Promise<Authority> {
   return eventually(
     'the rotation of the root is over',
     async () => {

@@ -26,11 +26,11 @@ export const protobufFileName = "hauberk/v1/admin.proto";
 
 export interface CreateTokenRequest {
   readonly namespace: string;
-  /** Empty: any service of the namespace. */
-  readonly service: string;
+  /** Absent: any service of the namespace. */
+  readonly service?: string | undefined;
   readonly ttlSeconds: number;
-  /** How often the token may be used; 0 is without limit. */
-  readonly uses: number;
+  /** How often the token may be used; absent or 0: without limit. */
+  readonly uses?: number | undefined;
 }
 
 export interface CreateTokenResponse {
@@ -42,14 +42,14 @@ export interface CreateTokenResponse {
 export interface Token {
   readonly id: string;
   readonly namespace: string;
-  readonly service: string;
+  readonly service?: string | undefined;
   readonly createdMs: number;
   readonly expiresMs: number;
-  /** 0 is without limit. */
-  readonly usesAllowed: number;
+  /** Absent: without limit. */
+  readonly usesAllowed?: number | undefined;
   readonly uses: number;
-  /** 0 when it was not revoked. */
-  readonly revokedMs: number;
+  /** Absent when it was not revoked. */
+  readonly revokedMs?: number | undefined;
 }
 
 export interface ListTokensRequest {
@@ -93,7 +93,7 @@ export interface Workload {
   readonly hbonePort: number;
   readonly ports: readonly number[];
   readonly connected: boolean;
-  readonly connectedSinceMs: number;
+  readonly connectedSinceMs?: number | undefined;
   readonly certificateSerial: string;
   readonly certificateNotAfterMs: number;
   readonly openConnections: number;
@@ -130,10 +130,12 @@ export interface ListIdentitiesResponse {
 }
 
 export interface ListCertificatesRequest {
-  /** At most this many; 0 is all. */
-  readonly limit: number;
-  /** Only this identity; empty is all. */
-  readonly spiffeId: string;
+  /** At most this many; absent or 0: all. */
+  readonly limit?:
+    | number
+    | undefined;
+  /** Only this identity; absent: all. */
+  readonly spiffeId?: string | undefined;
 }
 
 export interface ListCertificatesResponse {
@@ -148,7 +150,7 @@ export interface Certificate {
   /** "token" or "renewal". */
   readonly proof: string;
   /** Id of the token that it was issued for; a renewal has that of the first certificate. */
-  readonly tokenId: string;
+  readonly tokenId?: string | undefined;
 }
 
 /** MeshConfig is one version of the mesh configuration. */
@@ -170,7 +172,7 @@ export interface GetMeshConfigResponse {
     | MeshConfig
     | undefined;
   /** The file that the control plane follows, when it takes its configuration from one. */
-  readonly file: string;
+  readonly file?: string | undefined;
 }
 
 export interface ApplyMeshConfigRequest {
@@ -265,11 +267,13 @@ export interface ListRevocationsResponse {
 /** RevocationEntry is a revocation as operators see it. */
 export interface RevocationEntry {
   readonly spiffeId: string;
-  /** Empty: the whole identity. */
-  readonly serial: string;
+  /** Absent: the whole identity. */
+  readonly serial?: string | undefined;
   readonly revokedMs: number;
-  /** 0 while the identity gets no certificates. */
-  readonly readmittedMs: number;
+  /** Absent while the identity gets no certificates. */
+  readonly readmittedMs?:
+    | number
+    | undefined;
   /** When the last certificate that it concerns has expired. */
   readonly expiresMs: number;
 }
@@ -289,16 +293,20 @@ export interface OperatorCredential {
   readonly notAfterMs: number;
   /** self, for what the control plane wrote into its data directory, or renewal. */
   readonly proof: string;
-  /** Serial number of the one that was renewed; empty for none. */
-  readonly renewedFrom: string;
-  /** When the first one of the chain of renewals was made; 0 when that is not known. */
-  readonly firstIssuedMs: number;
+  /** Serial number of the one that was renewed; absent for none. */
+  readonly renewedFrom?:
+    | string
+    | undefined;
+  /** When the first one of the chain of renewals was made; absent when that is not known. */
+  readonly firstIssuedMs?: number | undefined;
   readonly revoked: boolean;
-  /** Of the last call with it; 0 and empty when there was none. */
-  readonly lastUsedMs: number;
-  readonly lastAddress: string;
+  /** Of the last call with it; absent when there was none. */
+  readonly lastUsedMs?: number | undefined;
+  readonly lastAddress?:
+    | string
+    | undefined;
   /** Service and method, as Admin.CreateToken. */
-  readonly lastCall: string;
+  readonly lastCall?: string | undefined;
 }
 
 export interface GetAuthorityRequest {
@@ -365,12 +373,16 @@ export interface RemoveRootResponse {
 
 export interface FederateRequest {
   readonly trustDomain: string;
-  /** A SPIFFE bundle, or roots in PEM; empty when it comes from the endpoint. */
-  readonly document: string;
-  /** Of a bundle endpoint; empty for a bundle that an operator keeps current. */
-  readonly url: string;
-  /** What the endpoint proves with a certificate below the bundle; empty: what public authorities say. */
-  readonly endpointId: string;
+  /** A SPIFFE bundle, or roots in PEM; absent when it comes from the endpoint. */
+  readonly document?:
+    | string
+    | undefined;
+  /** Of a bundle endpoint; absent for a bundle that an operator keeps current. */
+  readonly url?:
+    | string
+    | undefined;
+  /** What the endpoint proves with a certificate below the bundle; absent: what public authorities say. */
+  readonly endpointId?: string | undefined;
 }
 
 export interface FederateResponse {
@@ -388,15 +400,21 @@ export interface UnfederateResponse {
 export interface FederatedDomain {
   readonly trustDomain: string;
   readonly roots: readonly BundleRoot[];
-  readonly url: string;
-  readonly endpointId: string;
-  /** 0 when it is not told. */
-  readonly sequence: number;
-  /** When the endpoint was last heard since the control plane started; 0 when it was not. */
-  readonly refreshedMs: number;
-  /** Since when it is not, and why; 0 and empty when it is. */
-  readonly failingSinceMs: number;
-  readonly failure: string;
+  readonly url?: string | undefined;
+  readonly endpointId?:
+    | string
+    | undefined;
+  /** Absent when it is not told. */
+  readonly sequence?:
+    | number
+    | undefined;
+  /** When the endpoint was last heard since the control plane started; absent when it was not. */
+  readonly refreshedMs?:
+    | number
+    | undefined;
+  /** Since when it is not, and why; absent when it is. */
+  readonly failingSinceMs?: number | undefined;
+  readonly failure?: string | undefined;
 }
 
 /** OwnBundle is the trust bundle of the mesh as operators see it. */
@@ -450,8 +468,10 @@ export interface RootRotation {
   readonly toDigest: string;
   readonly startedMs: number;
   readonly phaseStartedMs: number;
-  /** Nothing is waited for longer than this; 0 for a routine rotation. */
-  readonly deadlineMs: number;
+  /** Nothing is waited for longer than this; absent for a routine rotation. */
+  readonly deadlineMs?:
+    | number
+    | undefined;
   /** How many of the phase are through. */
   readonly done: number;
   readonly total: number;
@@ -465,12 +485,12 @@ export interface RootRotation {
 /** RotationBlocker is a sidecar that has not taken up the bundle, or a certificate that may be in use. */
 export interface RotationBlocker {
   readonly spiffeId: string;
-  /** Empty when nobody was seen with the certificate. */
-  readonly instanceId: string;
+  /** Absent when nobody was seen with the certificate. */
+  readonly instanceId?: string | undefined;
   readonly connected: boolean;
-  /** Empty for a sidecar. */
-  readonly serial: string;
-  readonly notAfterMs: number;
+  /** Absent for a sidecar. */
+  readonly serial?: string | undefined;
+  readonly notAfterMs?: number | undefined;
 }
 
 export interface AwaySidecar {
@@ -479,7 +499,7 @@ export interface AwaySidecar {
 }
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
-  return { namespace: "", service: "", ttlSeconds: 0, uses: 0 };
+  return { namespace: "", service: undefined, ttlSeconds: 0, uses: undefined };
 }
 
 export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
@@ -487,13 +507,13 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
     if (message.namespace !== "") {
       writer.uint32(10).string(message.namespace);
     }
-    if (message.service !== "") {
+    if (message.service !== undefined) {
       writer.uint32(18).string(message.service);
     }
     if (message.ttlSeconds !== 0) {
       writer.uint32(24).uint32(message.ttlSeconds);
     }
-    if (message.uses !== 0) {
+    if (message.uses !== undefined) {
       writer.uint32(32).uint32(message.uses);
     }
     return writer;
@@ -615,7 +635,16 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
 };
 
 function createBaseToken(): Token {
-  return { id: "", namespace: "", service: "", createdMs: 0, expiresMs: 0, usesAllowed: 0, uses: 0, revokedMs: 0 };
+  return {
+    id: "",
+    namespace: "",
+    service: undefined,
+    createdMs: 0,
+    expiresMs: 0,
+    usesAllowed: undefined,
+    uses: 0,
+    revokedMs: undefined,
+  };
 }
 
 export const Token: MessageFns<Token> = {
@@ -626,7 +655,7 @@ export const Token: MessageFns<Token> = {
     if (message.namespace !== "") {
       writer.uint32(18).string(message.namespace);
     }
-    if (message.service !== "") {
+    if (message.service !== undefined) {
       writer.uint32(26).string(message.service);
     }
     if (message.createdMs !== 0) {
@@ -635,13 +664,13 @@ export const Token: MessageFns<Token> = {
     if (message.expiresMs !== 0) {
       writer.uint32(40).uint64(message.expiresMs);
     }
-    if (message.usesAllowed !== 0) {
+    if (message.usesAllowed !== undefined) {
       writer.uint32(48).uint32(message.usesAllowed);
     }
     if (message.uses !== 0) {
       writer.uint32(56).uint32(message.uses);
     }
-    if (message.revokedMs !== 0) {
+    if (message.revokedMs !== undefined) {
       writer.uint32(64).uint64(message.revokedMs);
     }
     return writer;
@@ -1043,7 +1072,7 @@ function createBaseWorkload(): Workload {
     hbonePort: 0,
     ports: [],
     connected: false,
-    connectedSinceMs: 0,
+    connectedSinceMs: undefined,
     certificateSerial: "",
     certificateNotAfterMs: 0,
     openConnections: 0,
@@ -1087,7 +1116,7 @@ export const Workload: MessageFns<Workload> = {
     if (message.connected !== false) {
       writer.uint32(48).bool(message.connected);
     }
-    if (message.connectedSinceMs !== 0) {
+    if (message.connectedSinceMs !== undefined) {
       writer.uint32(56).uint64(message.connectedSinceMs);
     }
     if (message.certificateSerial !== "") {
@@ -1443,15 +1472,15 @@ export const ListIdentitiesResponse: MessageFns<ListIdentitiesResponse> = {
 };
 
 function createBaseListCertificatesRequest(): ListCertificatesRequest {
-  return { limit: 0, spiffeId: "" };
+  return { limit: undefined, spiffeId: undefined };
 }
 
 export const ListCertificatesRequest: MessageFns<ListCertificatesRequest> = {
   encode(message: ListCertificatesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.limit !== 0) {
+    if (message.limit !== undefined) {
       writer.uint32(8).uint32(message.limit);
     }
-    if (message.spiffeId !== "") {
+    if (message.spiffeId !== undefined) {
       writer.uint32(18).string(message.spiffeId);
     }
     return writer;
@@ -1546,7 +1575,7 @@ export const ListCertificatesResponse: MessageFns<ListCertificatesResponse> = {
 };
 
 function createBaseCertificate(): Certificate {
-  return { serial: "", spiffeId: "", issuedMs: 0, notAfterMs: 0, proof: "", tokenId: "" };
+  return { serial: "", spiffeId: "", issuedMs: 0, notAfterMs: 0, proof: "", tokenId: undefined };
 }
 
 export const Certificate: MessageFns<Certificate> = {
@@ -1566,7 +1595,7 @@ export const Certificate: MessageFns<Certificate> = {
     if (message.proof !== "") {
       writer.uint32(42).string(message.proof);
     }
-    if (message.tokenId !== "") {
+    if (message.tokenId !== undefined) {
       writer.uint32(50).string(message.tokenId);
     }
     return writer;
@@ -1761,7 +1790,7 @@ export const GetMeshConfigRequest: MessageFns<GetMeshConfigRequest> = {
 };
 
 function createBaseGetMeshConfigResponse(): GetMeshConfigResponse {
-  return { config: undefined, file: "" };
+  return { config: undefined, file: undefined };
 }
 
 export const GetMeshConfigResponse: MessageFns<GetMeshConfigResponse> = {
@@ -1769,7 +1798,7 @@ export const GetMeshConfigResponse: MessageFns<GetMeshConfigResponse> = {
     if (message.config !== undefined) {
       MeshConfig.encode(message.config, writer.uint32(10).fork()).join();
     }
-    if (message.file !== "") {
+    if (message.file !== undefined) {
       writer.uint32(18).string(message.file);
     }
     return writer;
@@ -2585,7 +2614,7 @@ export const ListRevocationsResponse: MessageFns<ListRevocationsResponse> = {
 };
 
 function createBaseRevocationEntry(): RevocationEntry {
-  return { spiffeId: "", serial: "", revokedMs: 0, readmittedMs: 0, expiresMs: 0 };
+  return { spiffeId: "", serial: undefined, revokedMs: 0, readmittedMs: undefined, expiresMs: 0 };
 }
 
 export const RevocationEntry: MessageFns<RevocationEntry> = {
@@ -2593,13 +2622,13 @@ export const RevocationEntry: MessageFns<RevocationEntry> = {
     if (message.spiffeId !== "") {
       writer.uint32(10).string(message.spiffeId);
     }
-    if (message.serial !== "") {
+    if (message.serial !== undefined) {
       writer.uint32(18).string(message.serial);
     }
     if (message.revokedMs !== 0) {
       writer.uint32(24).uint64(message.revokedMs);
     }
-    if (message.readmittedMs !== 0) {
+    if (message.readmittedMs !== undefined) {
       writer.uint32(32).uint64(message.readmittedMs);
     }
     if (message.expiresMs !== 0) {
@@ -2761,12 +2790,12 @@ function createBaseOperatorCredential(): OperatorCredential {
     issuedMs: 0,
     notAfterMs: 0,
     proof: "",
-    renewedFrom: "",
-    firstIssuedMs: 0,
+    renewedFrom: undefined,
+    firstIssuedMs: undefined,
     revoked: false,
-    lastUsedMs: 0,
-    lastAddress: "",
-    lastCall: "",
+    lastUsedMs: undefined,
+    lastAddress: undefined,
+    lastCall: undefined,
   };
 }
 
@@ -2784,22 +2813,22 @@ export const OperatorCredential: MessageFns<OperatorCredential> = {
     if (message.proof !== "") {
       writer.uint32(34).string(message.proof);
     }
-    if (message.renewedFrom !== "") {
+    if (message.renewedFrom !== undefined) {
       writer.uint32(42).string(message.renewedFrom);
     }
-    if (message.firstIssuedMs !== 0) {
+    if (message.firstIssuedMs !== undefined) {
       writer.uint32(48).uint64(message.firstIssuedMs);
     }
     if (message.revoked !== false) {
       writer.uint32(56).bool(message.revoked);
     }
-    if (message.lastUsedMs !== 0) {
+    if (message.lastUsedMs !== undefined) {
       writer.uint32(64).uint64(message.lastUsedMs);
     }
-    if (message.lastAddress !== "") {
+    if (message.lastAddress !== undefined) {
       writer.uint32(74).string(message.lastAddress);
     }
-    if (message.lastCall !== "") {
+    if (message.lastCall !== undefined) {
       writer.uint32(82).string(message.lastCall);
     }
     return writer;
@@ -3510,7 +3539,7 @@ export const RemoveRootResponse: MessageFns<RemoveRootResponse> = {
 };
 
 function createBaseFederateRequest(): FederateRequest {
-  return { trustDomain: "", document: "", url: "", endpointId: "" };
+  return { trustDomain: "", document: undefined, url: undefined, endpointId: undefined };
 }
 
 export const FederateRequest: MessageFns<FederateRequest> = {
@@ -3518,13 +3547,13 @@ export const FederateRequest: MessageFns<FederateRequest> = {
     if (message.trustDomain !== "") {
       writer.uint32(10).string(message.trustDomain);
     }
-    if (message.document !== "") {
+    if (message.document !== undefined) {
       writer.uint32(18).string(message.document);
     }
-    if (message.url !== "") {
+    if (message.url !== undefined) {
       writer.uint32(26).string(message.url);
     }
-    if (message.endpointId !== "") {
+    if (message.endpointId !== undefined) {
       writer.uint32(34).string(message.endpointId);
     }
     return writer;
@@ -3719,12 +3748,12 @@ function createBaseFederatedDomain(): FederatedDomain {
   return {
     trustDomain: "",
     roots: [],
-    url: "",
-    endpointId: "",
-    sequence: 0,
-    refreshedMs: 0,
-    failingSinceMs: 0,
-    failure: "",
+    url: undefined,
+    endpointId: undefined,
+    sequence: undefined,
+    refreshedMs: undefined,
+    failingSinceMs: undefined,
+    failure: undefined,
   };
 }
 
@@ -3736,22 +3765,22 @@ export const FederatedDomain: MessageFns<FederatedDomain> = {
     for (const v of message.roots) {
       BundleRoot.encode(v!, writer.uint32(18).fork()).join();
     }
-    if (message.url !== "") {
+    if (message.url !== undefined) {
       writer.uint32(26).string(message.url);
     }
-    if (message.endpointId !== "") {
+    if (message.endpointId !== undefined) {
       writer.uint32(34).string(message.endpointId);
     }
-    if (message.sequence !== 0) {
+    if (message.sequence !== undefined) {
       writer.uint32(40).uint64(message.sequence);
     }
-    if (message.refreshedMs !== 0) {
+    if (message.refreshedMs !== undefined) {
       writer.uint32(48).uint64(message.refreshedMs);
     }
-    if (message.failingSinceMs !== 0) {
+    if (message.failingSinceMs !== undefined) {
       writer.uint32(56).uint64(message.failingSinceMs);
     }
-    if (message.failure !== "") {
+    if (message.failure !== undefined) {
       writer.uint32(66).string(message.failure);
     }
     return writer;
@@ -4249,7 +4278,7 @@ function createBaseRootRotation(): RootRotation {
     toDigest: "",
     startedMs: 0,
     phaseStartedMs: 0,
-    deadlineMs: 0,
+    deadlineMs: undefined,
     done: 0,
     total: 0,
     blockers: [],
@@ -4278,7 +4307,7 @@ export const RootRotation: MessageFns<RootRotation> = {
     if (message.phaseStartedMs !== 0) {
       writer.uint32(48).uint64(message.phaseStartedMs);
     }
-    if (message.deadlineMs !== 0) {
+    if (message.deadlineMs !== undefined) {
       writer.uint32(56).uint64(message.deadlineMs);
     }
     if (message.done !== 0) {
@@ -4422,7 +4451,7 @@ export const RootRotation: MessageFns<RootRotation> = {
 };
 
 function createBaseRotationBlocker(): RotationBlocker {
-  return { spiffeId: "", instanceId: "", connected: false, serial: "", notAfterMs: 0 };
+  return { spiffeId: "", instanceId: undefined, connected: false, serial: undefined, notAfterMs: undefined };
 }
 
 export const RotationBlocker: MessageFns<RotationBlocker> = {
@@ -4430,16 +4459,16 @@ export const RotationBlocker: MessageFns<RotationBlocker> = {
     if (message.spiffeId !== "") {
       writer.uint32(10).string(message.spiffeId);
     }
-    if (message.instanceId !== "") {
+    if (message.instanceId !== undefined) {
       writer.uint32(18).string(message.instanceId);
     }
     if (message.connected !== false) {
       writer.uint32(24).bool(message.connected);
     }
-    if (message.serial !== "") {
+    if (message.serial !== undefined) {
       writer.uint32(34).string(message.serial);
     }
-    if (message.notAfterMs !== 0) {
+    if (message.notAfterMs !== undefined) {
       writer.uint32(40).uint64(message.notAfterMs);
     }
     return writer;

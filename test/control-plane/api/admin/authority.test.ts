@@ -1,12 +1,13 @@
 // Operators rotate the root, look how far it is, and go back; refused is what makes no sense.
 import type { ExecutionContext } from 'ava';
 import test from 'ava';
-import type { AuthorityInfo } from '../../../../cli/client-authority.ts';
+import type { Authority } from '../../../../proto/gen/hauberk/v1/admin.ts';
 import { connectAdmin } from '../../../../cli/client.ts';
 import { readAdminCredential } from '../../../../cli/credential.ts';
 import { systemClock } from '../../../../common/clock.ts';
 import { rootDigest } from '../../../../common/pki/digest.ts';
 import { parseJoinToken } from '../../../../common/pki/join-token.ts';
+import { parseSpiffeId } from '../../../../common/pki/spiffe-id.ts';
 import { pinRoot } from '../../../../common/rpc/pin.ts';
 import { eventually } from '../../../helpers/deadline.ts';
 import {
@@ -20,8 +21,8 @@ import { hello, openSyncStream } from '../sync/sync-stream-under-test.ts';
 function until(
   cp: ControlPlaneUnderTest,
   what: string,
-  wanted: (authority: AuthorityInfo) => boolean,
-): Promise<AuthorityInfo> {
+  wanted: (authority: Authority) => boolean,
+): Promise<Authority> {
   return eventually(what, async () => {
     await cp.clock.advance(600);
     const authority = await cp.admin.getAuthority();
@@ -29,7 +30,7 @@ function until(
   });
 }
 
-const isOver = ({ rotation }: AuthorityInfo): boolean => rotation === undefined;
+const isOver = ({ rotation }: Authority): boolean => rotation === undefined;
 const routine = { compromised: false, graceSeconds: 0 };
 
 /** First contact, as a sidecar makes it. */
@@ -111,7 +112,10 @@ test('an abort goes back at once before anything is signed, and carefully afterw
     'the new root signs',
     ({ rotation }) => rotation?.phase === 'signing',
   );
-  t.like(signing.rotation?.blockers[0], { namespace: 'shop', service: 'web', connected: false });
+  t.like(signing.rotation?.blockers[0], {
+    spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
+    connected: false,
+  });
   const during = await cp.token();
   t.is(
     parseJoinToken(during).rootDigest,
@@ -127,7 +131,7 @@ test('an abort goes back at once before anything is signed, and carefully afterw
   await t.throwsAsync(cp.admin.rotateRoot(routine), { code: 'rotation-under-way' });
   const waiting = await until(cp, 'it waits', ({ rotation }) => rotation?.total === 2);
   t.deepEqual(
-    waiting.rotation?.blockers.map(({ service }) => service),
+    waiting.rotation?.blockers.map(({ spiffeId }) => parseSpiffeId(spiffeId).service),
     ['api'],
     'for the certificate below the root that goes',
   );
@@ -171,7 +175,7 @@ test('a certificate that was revoked, and a sidecar that never acknowledges, hol
     return rotation?.phase === 'signing';
   });
   // What it was issued is waited for until it expires; nothing of whom is revoked.
-  const waiting = left.rotation?.blockers.map(({ service }) => service);
+  const waiting = left.rotation?.blockers.map(({ spiffeId }) => parseSpiffeId(spiffeId).service);
   t.deepEqual(waiting, ['silent']);
   await cp.clock.advance(3_600_000);
   await until(cp, 'the rotation is over', isOver);

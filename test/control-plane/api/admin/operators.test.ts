@@ -137,12 +137,12 @@ test('each credential is listed with where it was used last, and can be revoked 
   const serials = [again, copy, cp.operator].map((one) => serialOf(leafOf(one)));
   t.deepEqual([third?.serial, second?.serial, first?.serial], serials);
   t.like(first, { proof: 'self', revoked: false, renewedFrom: undefined });
-  t.like(first?.lastUse, { address: '127.0.0.1', call: 'Admin.ListOperators' });
+  t.like(first, { lastAddress: '127.0.0.1', lastCall: 'Admin.ListOperators' });
   t.like(second, { proof: 'renewal', renewedFrom: serials[2] });
-  t.like(second?.lastUse, { address: '127.0.0.1', call: 'Admin.ListTokens' });
+  t.like(second, { lastAddress: '127.0.0.1', lastCall: 'Admin.ListTokens' });
   t.is(second?.firstIssuedMs, first?.issuedMs);
   t.is(third?.firstIssuedMs, first?.issuedMs);
-  t.is(third?.lastUse, undefined);
+  t.is(third?.lastUsedMs, undefined);
 
   // With what it was renewed to, and without what it was renewed from.
   await cp.admin.revoke({ kind: 'serial', serial: serials[1] ?? '' });

@@ -215,7 +215,7 @@ test('whom a sidecar lets in by itself is told to operators, also after a restar
   const tells = async (instanceId: string, localAllow: Hello['localAllow']) => {
     await join(cp, instanceId === 'web-1' ? web : api, { instanceId, localAllow });
     const workloads = await cp.admin.listWorkloads();
-    return workloads.find((workload) => workload.instanceId === instanceId)?.allow;
+    return workloads.find((workload) => workload.instanceId === instanceId)?.localAllow?.allowances;
   };
   t.deepEqual(await tells('web-1', { allowances: [one] }), [one]);
   t.deepEqual(await tells('api-1', { allowances: [] }), [], 'none is known too');
