@@ -9,10 +9,21 @@ import type { CertificateFact } from './progress.ts';
 export interface LiveCertificates extends Closeable {
   /** @param nowMs the date by which `notAfterMs` is told */
   list(nowMs: number): readonly CertificateFact[];
+  /** When it ends, as it was to end when it was first seen. */
+  endOf(serial: string): Moment | undefined;
 }
 
-/** Reads the issuance log, and follows it until it is closed. @throws StoreError */
-export async function openLiveCertificates(store: Store, clock: Clock): Promise<LiveCertificates> {
+/**
+ * Reads the issuance log, and follows it until it is closed.
+ *
+ * @param before what this process knew of it until now
+ * @throws StoreError
+ */
+export async function openLiveCertificates(
+  store: Store,
+  clock: Clock,
+  before?: LiveCertificates,
+): Promise<LiveCertificates> {
   // Each lives as long as it was to live when it was first seen here: a wall clock that is set forward must
   // not make a root be dropped that certificates in use lead to.
   const bySerial = new Map<string, CertificateFact & { readonly ends: Moment }>();
@@ -21,7 +32,7 @@ export async function openLiveCertificates(store: Store, clock: Clock): Promise<
     if (issuance.proof === 'self') return;
     const { serial, spiffeId, root = '', issuedMs, notAfterMs, renewedFrom } = issuance;
     const fact = { serial, spiffeId, root, issuedMs, notAfterMs, replaces: renewedFrom };
-    bySerial.set(serial, { ...fact, ends: momentAt(clock, notAfterMs) });
+    bySerial.set(serial, { ...fact, ends: before?.endOf(serial) ?? momentAt(clock, notAfterMs) });
   });
   return {
     list(nowMs) {
@@ -34,6 +45,7 @@ export async function openLiveCertificates(store: Store, clock: Clock): Promise<
       }
       return listed;
     },
+    endOf: (serial) => bySerial.get(serial)?.ends,
     close: () => following.close(),
   };
 }

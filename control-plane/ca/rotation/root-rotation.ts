@@ -76,23 +76,22 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
   let certificates: LiveCertificates | undefined;
   let timer: Timer | undefined;
   let closed = false;
-  /** Since when this process has seen the present phase, and its deadline. */
+  /** Since when this process has seen the present phase, and the deadline of the rotation. */
   let phase: { readonly startedMs: number; readonly seen: Moment } | undefined;
-  let deadline: { readonly atMs: number | undefined; readonly seen: Moment } | undefined;
+  let grace: { readonly of: string; readonly seen: Moment } | undefined;
 
   const isPatienceOver = ({ phaseStartedMs }: Rotation): boolean => {
     if (phase?.startedMs !== phaseStartedMs) {
       phase = { startedMs: phaseStartedMs, seen: momentOf(clock) };
-      deadline = undefined;
     }
     return clock.monotonicMs() - phase.seen.monotonicMs >= ACKNOWLEDGE_PATIENCE_MS;
   };
   /** The date, but for steps of the wall clock, which must neither cut the grace short nor draw it out. */
-  const steadyNowMs = ({ deadlineMs }: Rotation): number => {
-    if (deadline === undefined || deadline.atMs !== deadlineMs) {
-      deadline = { atMs: deadlineMs, seen: momentOf(clock) };
-    }
-    const { epochMs, monotonicMs } = deadline.seen;
+  const steadyNowMs = ({ to, deadlineMs }: Rotation): number => {
+    // Over all phases: by a clock that was set meanwhile, the deadline would be another one.
+    const of = `${to} ${deadlineMs}`;
+    if (grace?.of !== of) grace = { of, seen: momentOf(clock) };
+    const { epochMs, monotonicMs } = grace.seen;
     return epochMs + Math.floor(clock.monotonicMs() - monotonicMs);
   };
   const status = (present = authorities.current()): RotationStatus | undefined => {
@@ -133,7 +132,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     // Read anew: what the former issuer signed is in the log now to the last entry. Until then the
     // entries from before are what is known, so that nobody who asks takes it for over.
     const followed = certificates;
-    certificates = await openLiveCertificates(store, clock);
+    certificates = await openLiveCertificates(store, clock, followed);
     await followed?.close();
   };
   const tick = async (): Promise<void> => {
