@@ -23,7 +23,7 @@ const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   name: 'hauberk proxy',
   summary:
     'Runs the sidecar of one application: it gives the application a local port for each service ' +
-    'that it calls, lets peers reach the ports that it exposes, and keeps its certificate fresh.',
+    'that it calls, lets peers reach the ports that it exposes, and renews its certificate.',
   settings: PROXY_SETTINGS,
   readsFile: true,
   hasLog: true,
@@ -38,18 +38,15 @@ const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
     },
   ],
   notes: [
-    'The token is needed once. From then on the sidecar starts from its state directory, also while ' +
-      'the control plane is away.',
-    'A token file that is not there yet is waited for. It is read again at every try, so that it may ' +
-      'be replaced; a token that is refused ends the sidecar, unless the file holds another by then.',
+    'The token is needed once. From then on the sidecar starts from its state directory, even while the control plane is unreachable.',
+    'The sidecar waits for a token file that does not exist yet. It reads the file again at every try, so that the token can be replaced; a refused token ends the sidecar, unless the file has another one by then.',
   ],
 };
 
 const GATEWAY_SPEC: CommandSpec<typeof GATEWAY_SETTINGS> = {
   name: 'hauberk gateway',
   summary:
-    'Runs a gateway: it is a member of the mesh whose listeners face the outside, and leads TCP, TLS ' +
-    'and HTTP connections to services of the mesh.',
+    'Runs a gateway: a member of the mesh with listeners for clients outside, whose TCP, TLS and HTTP connections it routes to services of the mesh.',
   settings: GATEWAY_SETTINGS,
   readsFile: true,
   hasLog: true,

@@ -23,7 +23,7 @@ export interface Policies {
 export type Decision =
   | {
       readonly allowed: true;
-      /** Rules that would refuse it, were they not only watching. */
+      /** Rules that would refuse it, but only audit. */
       readonly audited: readonly string[];
     }
   | {

@@ -39,7 +39,7 @@ export type PolicyDecision =
   | {
       readonly allowed: true;
       readonly grounds: Grounds;
-      /** Rules that would refuse it, were they not only watching. */
+      /** Rules that would refuse it, but only audit. */
       readonly audited: readonly string[];
     }
   | { readonly allowed: false; readonly reason: PolicyDenial; readonly grounds: Grounds };

@@ -66,7 +66,7 @@ const SENTENCE: Record<ConnectionFailure, string> = {
   'server-untrusted': 'shows a certificate that is not trusted',
   'server-identity': 'shows the certificate of another identity',
   timeout: 'did not answer in time',
-  cancelled: 'was abandoned before it answered',
+  cancelled: 'did not answer before the call was cancelled',
   protocol: 'gave an answer that no Hauberk control plane gives',
   'credentials-invalid': 'cannot be called with these credentials',
 };

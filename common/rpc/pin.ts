@@ -57,7 +57,7 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   const timeout = clock.after(settings.timeoutMs, () =>
     fail('timeout', `did not answer within ${settings.timeoutMs} ms`),
   );
-  const onAbort = (): void => fail('cancelled', 'was abandoned before it answered');
+  const onAbort = (): void => fail('cancelled', 'did not answer before the call was cancelled');
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted === true) onAbort();
   let secure = false;

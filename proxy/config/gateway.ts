@@ -22,13 +22,13 @@ const {
 /** Everything that `hauberk gateway` can be told besides its listeners, which the file has. */
 export const GATEWAY_SETTINGS = {
   config: setting(filePath, {
-    description: 'YAML file with the listeners, and with any of the settings below',
+    description: 'YAML file with the listeners and any of the settings below',
     placeholder: 'FILE',
   }),
   service: { ...service, description: 'name of the gateway as a service of the mesh' },
   namespace: {
     ...namespace,
-    description: 'namespace of the gateway, and of services that are named without one',
+    description: 'namespace of the gateway, and of services whose names have none',
   },
   trustDomain,
   controlPlane,

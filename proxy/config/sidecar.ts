@@ -50,7 +50,7 @@ const MAX_WORKERS = 64;
 /** Everything that `hauberk proxy` can be told. */
 export const PROXY_SETTINGS = {
   service: setting(label, {
-    description: 'name of the service that this sidecar stands beside',
+    description: 'name of the service that this sidecar serves',
     placeholder: 'NAME',
   }),
   namespace: setting(label.default('default'), {
@@ -67,14 +67,16 @@ export const PROXY_SETTINGS = {
     defaultText: '127.0.0.1:15012',
   }),
   tokenFile: setting(filePath.optional(), {
-    description: 'file with the join token, waited for; needed for the first start only',
+    description:
+      'file with the join token, which the sidecar waits for; needed for the first start only',
     placeholder: 'FILE',
   }),
   token: secretSetting(text.optional(), {
     description: 'the join token itself, instead of a file',
   }),
   stateDir: setting(filePath.default('hauberk-state'), {
-    description: 'directory that keeps key, certificate and view of the mesh between starts',
+    description:
+      'directory that keeps the key, the certificate and the view of the mesh between starts',
     placeholder: 'DIR',
   }),
   upstream: listSetting(upstream, {
@@ -83,8 +85,7 @@ export const PROXY_SETTINGS = {
   }),
   egress: listSetting(egress, {
     description:
-      'a local port for a server outside, as in 127.0.0.1:9001=example.com:443; TLS is spoken to it as ' +
-      'mesh.yaml says',
+      'a local port for a server outside, as in 127.0.0.1:9001=example.com:443; mesh.yaml sets its TLS',
     placeholder: 'LISTEN=HOST:PORT',
   }),
   expose: listSetting(expose, {
@@ -92,15 +93,16 @@ export const PROXY_SETTINGS = {
     placeholder: 'PORT[=ADDRESS]',
   }),
   allow: listSetting(allow, {
-    description: 'the one who may reach a port; repeat for more; by default any workload may',
+    description: 'a service that may reach a port; by default any workload may',
     placeholder: 'PORT=SERVICE[.NAMESPACE]',
   }),
   advertise: setting(advertised.optional(), {
-    description: 'where peers reach this sidecar; by default the address the control plane sees',
+    description:
+      'address at which peers reach this sidecar; by default the one that the control plane sees',
     placeholder: 'IP[:PORT]',
   }),
   hboneListen: setting(listenAddress.default({ host: '::', port: 15_008 }), {
-    description: 'where to accept tunnels of peers',
+    description: 'where to accept tunnels from peers',
     placeholder: 'HOST:PORT',
     defaultText: '[::]:15008',
     advanced: true,
@@ -113,20 +115,20 @@ export const PROXY_SETTINGS = {
   }),
   transparent: switchSetting({
     description:
-      'carry what hauberk proxy init-netns redirects here, and let peers reach every port',
+      'carry the connections that hauberk proxy init-netns redirects, and let peers reach every port',
   }),
   outbound: setting(choice(['passthrough', 'mesh-only']).default('passthrough'), {
     description:
-      'with --transparent: passthrough, or mesh-only to refuse what would leave in plaintext',
+      'with --transparent: passthrough, or mesh-only to refuse connections that would leave in plaintext',
     placeholder: 'MODE',
   }),
   inbound: setting(choice(['strict', 'permissive']).default('strict'), {
-    description: 'with --transparent: strict, or permissive to let plaintext in from everybody',
+    description: 'with --transparent: strict, or permissive to accept plaintext from any client',
     placeholder: 'MODE',
   }),
   ingress: listSetting(port, {
     description:
-      'with --transparent: a port that takes plaintext from everybody, as a website does',
+      'with --transparent: a port that accepts plaintext from any client, as a public website does',
     placeholder: 'PORT',
   }),
   excludePort: listSetting(port, {
@@ -146,22 +148,22 @@ export const PROXY_SETTINGS = {
     advanced: true,
   }),
   certificateLifetime: setting(durationSeconds({ min: 10, max: 604_800 }).optional(), {
-    description: 'lifetime to ask for; the control plane may give less',
+    description: 'certificate lifetime to request; the control plane may grant less',
     placeholder: 'TIME',
     defaultText: "the control plane's",
     advanced: true,
   }),
   drainSeconds: setting(integer({ min: 0, max: MAX_DRAIN_SECONDS }).default(30), {
-    description: 'how long open connections may go on after SIGTERM',
+    description: 'how long open connections may continue after SIGTERM',
     placeholder: 'SECONDS',
   }),
   workers: setting(integer({ min: 1, max: MAX_WORKERS }).default(1), {
-    description: 'processes that share the connections: one for each core that they may use',
+    description: 'processes that share the connections, one for each core to use',
     placeholder: 'COUNT',
     advanced: true,
   }),
   accessLog: switchSetting({
-    description: 'write a line for each connection when it has ended',
+    description: 'log a line for each connection when it has ended',
   }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {
     description: `one of ${LOG_LEVELS.join(', ')}`,
@@ -199,7 +201,7 @@ export function checkProxyConfig(config: ProxyConfig): void {
     config.excludePort.length > 0 ? 'excludePort' : undefined,
   ].find((key) => key !== undefined);
   if (idle === undefined) return;
-  const sentence = `${flagName(idle)} has an effect together with --transparent only`;
+  const sentence = `${flagName(idle)} has an effect only with --transparent`;
   throw new ConfigError('setting-invalid', sentence, {
     hint: 'add --transparent, or leave it out',
   });

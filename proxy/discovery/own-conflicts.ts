@@ -42,8 +42,8 @@ export function tellOwnConflicts(options: OwnConflictsOptions): Closeable {
       const what = `${formatPorts(ports)} of ${address}`;
       const sentence =
         endpoint.instanceId === instanceId
-          ? `${holder} serves ${what} and was first: what is called there does not come here`
-          : `${claimant} claims ${what}, which this service had first and keeps`;
+          ? `${holder} holds ${what}, which it claimed first: connections to it do not reach this service`
+          : `${claimant} claims ${what}, which this service claimed first and holds`;
       logger.warn({ event: 'address-conflict', address, ports, holder, claimant }, sentence);
     }
   };

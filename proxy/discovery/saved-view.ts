@@ -72,7 +72,7 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
     } catch (error) {
       logger.warn(
         { event: 'view-not-saved' },
-        `the view of the mesh is used, but not saved: ${describeError(error)}`,
+        `the view of the mesh is in use, but could not be saved: ${describeError(error)}`,
       );
     }
   }

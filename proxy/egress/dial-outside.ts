@@ -85,7 +85,7 @@ async function connect(
     }
     const reason = systemErrorCode(cause) ?? 'no answer in time';
     throw new EgressError('unreachable', `${place} could not be reached (${reason})`, {
-      hint: 'does the name exist, does the server run, does the network let us through',
+      hint: 'check that the name exists, that the server runs, and that the network lets the connection through',
       cause,
     });
   }
@@ -138,5 +138,5 @@ async function handshake(
 }
 
 function aborted(place: string, cause: unknown): EgressError {
-  return new EgressError('aborted', `the connection to ${place} was given up`, { cause });
+  return new EgressError('aborted', `the connection to ${place} was cancelled`, { cause });
 }

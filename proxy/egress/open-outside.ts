@@ -72,7 +72,7 @@ export async function openOutside(
       connection.reset();
       if (!mayLog()) return;
       const peer = outsidePeer(place);
-      const sentence = `cut a connection to ${peer}, which may not go on: ${why}`;
+      const sentence = `closed a connection to ${peer}, which is no longer allowed: ${why}`;
       logger.warn({ event: 'egress-cut', peer, reason }, sentence);
     },
   });

@@ -41,7 +41,7 @@ export function policyAt(
   }
   const found = destinationAt(egress, place);
   if (found.kind === 'conflicted') {
-    const sentence = `${found.count} policies for ${named} contradict each other, and none of them counts`;
+    const sentence = `${found.count} policies for ${named} contradict each other, and none of them applies`;
     throw new EgressError('conflicted', sentence, {
       hint: 'apply a mesh.yaml with one policy for this host and port',
     });
@@ -53,7 +53,7 @@ export function policyAt(
   }
   const { destination } = found;
   if (!destination.preserveHost && carriedAs === 'bytes') {
-    const sentence = `the policy for ${named} replaces the Host of requests, and what is carried as bytes has none to replace`;
+    const sentence = `the policy for ${named} replaces the Host of requests, and a byte stream has none to replace`;
     throw new EgressError('needs-gateway', sentence, {
       hint: 'call it by a route of a gateway, or keep the Host: preserveHost: true',
     });
@@ -79,7 +79,7 @@ export function judgeOpen(
   try {
     const now = policyAt(made, rules, carriedAs);
     if (proofOf(now) === proofOf(made)) return undefined;
-    return { reason: 'policy-changed', why: 'its policy demands something else now' };
+    return { reason: 'policy-changed', why: 'its policy has changed' };
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
     const reason = OTHER_CUTS.find((one) => one === error.code) ?? 'no-egress-policy';

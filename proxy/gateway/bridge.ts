@@ -79,11 +79,11 @@ export function pump(source: Source, sink: Sink, inspect?: (chunk: Buffer) => vo
     if (!settled) source.resume();
   });
   sink.on('error', fail);
-  sink.on('close', () => fail(new Error('nobody reads it any more')));
+  sink.on('close', () => fail(new Error('its reader has closed it')));
   // What is over already does not say so again.
   if (source.readableEnded) resolve();
   else if (source.destroyed) fail(new Error('it was closed before its end'));
-  if (sink.destroyed) fail(new Error('nobody reads it any more'));
+  if (sink.destroyed) fail(new Error('its reader has closed it'));
   source.resume();
   return promise;
 }

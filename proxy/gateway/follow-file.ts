@@ -60,7 +60,7 @@ export async function followFile(options: FollowOptions): Promise<FollowedFile> 
   function complain(error: unknown): void {
     const what = describeError(error);
     if (refusal !== undefined && what === describeError(refusal)) return;
-    const sentence = `${file} cannot be used, and the gateway goes on as before: ${what}`;
+    const sentence = `${file} cannot be used, and the gateway keeps its listeners: ${what}`;
     logger.error({ event: 'reload-refused' }, sentence);
   }
 

@@ -24,7 +24,7 @@ export const GATEWAY_METRICS = {
     name: 'hauberk_gateway_connections_open',
     type: 'gauge',
     labels: ['listener'],
-    help: 'Connections from outside that are open now.',
+    help: 'Connections from outside that are open.',
   },
   connectionsRefused: {
     name: 'hauberk_gateway_connections_refused_total',
@@ -61,7 +61,7 @@ export const GATEWAY_METRICS = {
     name: 'hauberk_gateway_reloads_total',
     type: 'counter',
     labels: ['outcome'],
-    help: 'How often the file or what it names was read again: applied, unchanged or refused.',
+    help: 'How often the file or a file that it names was read again: applied, unchanged or refused.',
   },
 } as const satisfies Record<string, MetricRow>;
 

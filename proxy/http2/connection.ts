@@ -353,7 +353,10 @@ export class Http2Connection implements StreamHost {
   /** Answers frames of a stream that is not open, and ignores those that follow. */
   #refuse(streamId: number, code: number): void {
     if (!this.#guard.spend()) {
-      throw new ConnectionError('ENHANCE_YOUR_CALM', 'expected streams that can be, got a flood');
+      throw new ConnectionError(
+        'ENHANCE_YOUR_CALM',
+        'expected frames of open streams, got a flood of others',
+      );
     }
     this.outbox.frames.reset(streamId, code);
     this.#streams.rememberReset(streamId);

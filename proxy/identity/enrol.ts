@@ -152,6 +152,6 @@ async function pause(delayMs: number, { clock, signal }: EnrolSettings): Promise
   try {
     await sleep(clock, delayMs, signal);
   } catch (cause) {
-    throw new RpcError('cancelled', 'enrolment was abandoned before it answered', { cause });
+    throw new RpcError('cancelled', 'the enrolment was cancelled', { cause });
   }
 }

@@ -35,7 +35,7 @@ export async function firstIdentity(
     const notAfterMs = expiryDateMs(stored.identity, clock);
     logger.info(
       { event: 'identity-restored', spiffeId: settings.spiffeId.uri, notAfterMs },
-      `took up the certificate of the last run, valid until ${new Date(notAfterMs).toISOString()}`,
+      `resumed with the certificate of the last run, valid until ${new Date(notAfterMs).toISOString()}`,
     );
     return { ...stored, isRestored: true };
   }

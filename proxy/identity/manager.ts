@@ -88,7 +88,7 @@ export async function createIdentityManager(
       // whole on disk, and is valid until it expires.
       logger.error(
         { event: 'state-not-saved', reason: codeOf(error) },
-        `the new identity is used, but not saved: ${describeError(error)}`,
+        `the new identity is in use, but could not be saved: ${describeError(error)}`,
       );
     }
   }
@@ -153,7 +153,7 @@ export async function createIdentityManager(
     if (!standing.refused(error)) return false;
     logger.error(
       { event: 'revoked', reason: codeOf(error), serial: serialOf(identities.current()) },
-      `this sidecar is out of the mesh: ${describeError(error)}`,
+      `this sidecar is excluded from the mesh: ${describeError(error)}`,
     );
     return true;
   }
@@ -218,7 +218,7 @@ function logFailure(
   } else {
     logger.error(
       fields,
-      `certificate not renewed, it expired at ${at}; ${next}; if this goes on, start again with a new join token: ${describeError(error)}`,
+      `certificate not renewed, it expired at ${at}; ${next}; if this continues, start again with a new join token: ${describeError(error)}`,
     );
   }
 }

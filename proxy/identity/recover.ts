@@ -62,7 +62,7 @@ export async function recover(
       }
       const delayMs = Math.max(fullJitterMs(attempt, BACKOFF, random), askedToWaitMs(error));
       await sleep(clock, delayMs, signal).catch((cause: unknown) => {
-        throw new RpcError('cancelled', 'the renewal was abandoned before it answered', { cause });
+        throw new RpcError('cancelled', 'the renewal was cancelled', { cause });
       });
     }
   }

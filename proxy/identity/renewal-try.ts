@@ -40,7 +40,7 @@ export function createRenewalTry(settings: IdentityManagerSettings): RenewalTry 
         useless = token;
         logger.warn(
           { event: 'token-refused', reason: error.code },
-          `the join token does not help either: ${describeError(error)}`,
+          `the join token was refused, too: ${describeError(error)}`,
         );
         throw refusal;
       }

@@ -19,7 +19,7 @@ export type Admission =
       /** The port as the peer sees it: what policy is about. */
       readonly port: number;
       readonly target: Destination;
-      /** Rules that would refuse it, were they not only watching. */
+      /** Rules that would refuse it, but only audit. */
       readonly audited: readonly string[];
     }
   | {

@@ -39,7 +39,7 @@ export async function listenInboundCapture(
 ): Promise<PlaintextListener> {
   const { address: host, port } = listen;
   const live = new LiveConnections<PlaintextRefusal>(dependencies.policies);
-  const announcement = (at: string): string => `plaintext that comes in is captured on ${at}`;
+  const announcement = (at: string): string => `incoming plaintext is captured on ${at}`;
   const { logger, guard, metrics } = dependencies;
   const onRefused = (reason: string): void => {
     metrics.connectionFailed('inbound', 'unknown', reason);
@@ -65,7 +65,7 @@ async function serve(
     resetSocket(socket);
   };
   if (destination === undefined) {
-    return refuse('no-original-destination', 'the system does not say where it wanted to go');
+    return refuse('no-original-destination', 'the system does not report its original destination');
   }
   const judge = (): Cut<PlaintextRefusal> | undefined => {
     const admission = admitPlaintext({ ...dependencies, destination });
@@ -82,7 +82,7 @@ async function serve(
 }
 
 const SENTENCES: Readonly<Record<PlaintextRefusal, string>> = {
-  plaintext: 'is for members of the mesh; --ingress opens a port to everybody',
+  plaintext: 'is for members of the mesh; --ingress opens a port to every client',
   'own-port': 'is a port of this sidecar',
   'wrong-destination': 'is not an address of this host',
 };

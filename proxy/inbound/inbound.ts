@@ -180,7 +180,7 @@ function noteCut(
   const peer = stream.peer.uri;
   logger.warn(
     { event: 'stream-cut', peer, authority: authorityOf(stream), reason },
-    `cut a stream from ${peer}, which may not go on: ${why}`,
+    `closed a stream from ${peer}, which is no longer allowed: ${why}`,
   );
 }
 
@@ -195,7 +195,7 @@ function noteAudited(
   if (!mayLog()) return;
   logger.warn(
     { event: 'stream-audited', peer, authority: authorityOf(stream), rules: audited },
-    `let in a stream from ${peer} that ${audited.join(', ')} would refuse, were it not only watching`,
+    `accepted a stream from ${peer} that ${audited.join(', ')} would refuse, but only audits`,
   );
 }
 

@@ -66,11 +66,11 @@ function explain(complaint: string): InterceptionError {
   if (/not supported|no such file or directory/i.test(complaint)) {
     return new InterceptionError(
       'nft-unsupported',
-      `the kernel cannot do what the rules need: ${firstLine(complaint)}`,
+      `the kernel lacks what the rules need: ${firstLine(complaint)}`,
       { hint: 'load the modules nf_tables, nft_chain_nat, nft_redir and nft_fib_inet on the host' },
     );
   }
-  return new InterceptionError('nft-failed', `nft did not take the rules: ${firstLine(complaint)}`);
+  return new InterceptionError('nft-failed', `nft refused the rules: ${firstLine(complaint)}`);
 }
 
 function firstLine(text: string): string {

@@ -37,11 +37,11 @@ const MAX_UID = 2 ** 32 - 2;
 /** Everything that `hauberk proxy init-netns` can be told. */
 export const INIT_NETNS_SETTINGS = {
   excludePort: listSetting(port, {
-    description: 'a TCP port that is left alone, in both directions',
+    description: 'a TCP port that is not redirected, in both directions',
     placeholder: 'PORT',
   }),
   excludeCidr: listSetting(cidr, {
-    description: 'a network that the application reaches without its sidecar',
+    description: 'a network that the application reaches without the sidecar',
     placeholder: 'NETWORK',
   }),
   uid: setting(integer({ min: 1, max: MAX_UID }).default(SIDECAR_UID), {
@@ -51,16 +51,16 @@ export const INIT_NETNS_SETTINGS = {
   }),
   resolver: listSetting(resolverAddress, {
     description:
-      'a DNS server that is asked over TCP port 53 without the sidecar; none for no such server',
+      'a DNS server whose TCP port 53 is reached without the sidecar; none for no such server',
     placeholder: 'ADDRESS|none',
     defaultText: 'those of /etc/resolv.conf',
     advanced: true,
   }),
   metadata: switchSetting({
-    description: 'leave the instance metadata address of clouds, 169.254.169.254, alone',
+    description: 'do not redirect the instance metadata address of clouds, 169.254.169.254',
   }),
   dryRun: switchSetting({ description: 'print the rules instead of applying them' }),
-  teardown: switchSetting({ description: 'take the rules away' }),
+  teardown: switchSetting({ description: 'remove the rules' }),
 } satisfies SettingsTable;
 
 const SPEC: CommandSpec<typeof INIT_NETNS_SETTINGS> = {
@@ -72,18 +72,14 @@ const SPEC: CommandSpec<typeof INIT_NETNS_SETTINGS> = {
   examples: [
     {
       line: 'hauberk proxy init-netns && hauberk proxy --transparent --service api …',
-      purpose: 'rules first, so that nothing leaves before the sidecar is there',
+      purpose: 'rules first, so that nothing leaves before the sidecar runs',
     },
-    { line: 'hauberk proxy init-netns --dry-run', purpose: 'read the rules' },
-    { line: 'hauberk proxy init-netns --teardown', purpose: 'back to plaintext' },
+    { line: 'hauberk proxy init-netns --dry-run', purpose: 'print the rules' },
+    { line: 'hauberk proxy init-netns --teardown', purpose: 'remove the rules' },
   ],
   notes: [
-    'Applying the rules again changes nothing, and hurts no connection. Taking them away breaks the ' +
-      'connections that are being carried. While the rules stand and the sidecar is down, ' +
-      'connections are refused: nothing leaves in plaintext.',
-    'Left alone are UDP and ICMP, everything that stays on this host, and TCP port 53 of the DNS ' +
-      'servers in /etc/resolv.conf, which Docker asks from inside of the namespace: change it with ' +
-      '--resolver.',
+    'Applying the rules again changes nothing and interrupts no connection. Removing them breaks the connections that are being carried. While the rules are in place and the sidecar is down, connections are refused: nothing leaves in plaintext.',
+    'The rules do not redirect UDP and ICMP, traffic within this host, and TCP port 53 of the DNS servers in /etc/resolv.conf, which Docker queries from inside the namespace: change that with --resolver.',
   ],
 };
 

@@ -81,7 +81,7 @@ async function loadGetsockopt(): Promise<Getsockopt> {
 function unavailable(where: string, cause?: unknown): InterceptionError {
   return new InterceptionError(
     'original-destination-unavailable',
-    `transparent interception needs Linux and a Node.js with FFI, and cannot be had ${where}`,
+    `transparent interception needs Linux and a Node.js with FFI, and is not available ${where}`,
     { hint: 'use --upstream and --expose instead of --transparent', cause },
   );
 }

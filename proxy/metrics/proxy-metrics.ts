@@ -61,7 +61,7 @@ export interface ProxyMetrics extends TunnelMetrics {
   connectionOpened(direction: Direction, peerUri: string, place?: string): ConnectionMetrics;
   /** A connection was refused, or could not be made; it was not `connectionOpened`. */
   connectionFailed(direction: Direction, peerUri: string, reason: string): void;
-  /** A connection was let in that a rule would refuse, were it not only watching. */
+  /** A connection was accepted that a rule would refuse, if it did not only audit. */
   policyAudited(peerUri: string, rule: string): void;
   /** The time from the acceptance of a connection until the other side had accepted it too. */
   connected(direction: Direction, seconds: number): void;

@@ -51,13 +51,13 @@ export const PROXY_METRICS = {
     name: 'hauberk_policy_audited_total',
     type: 'counter',
     labels: ['peer', 'rule'],
-    help: 'Connections that were let in and that a rule would refuse, were it not only watching.',
+    help: 'Connections that were accepted although a rule that only audits would refuse them.',
   },
   connectionsOpen: {
     name: 'hauberk_connections_open',
     type: 'gauge',
     labels: ['direction', 'peer'],
-    help: 'Connections that are being carried now.',
+    help: 'Connections that are open between the application and a peer.',
   },
   bytesSent: {
     name: 'hauberk_bytes_sent_total',
@@ -82,14 +82,14 @@ export const PROXY_METRICS = {
     name: 'hauberk_connect_seconds',
     type: 'histogram',
     labels: ['direction'],
-    help: 'From the acceptance of a connection until the other side had accepted it too.',
+    help: 'Time from accepting a connection until the other side accepted it, too.',
     buckets: HANDSHAKE_BUCKETS_SECONDS,
   },
   tunnelsOpen: {
     name: 'hauberk_tunnels_open',
     type: 'gauge',
     labels: ['direction'],
-    help: 'Mutual TLS tunnels that are open now.',
+    help: 'Mutual TLS tunnels that are open.',
   },
   tunnelsOpened: {
     name: 'hauberk_tunnels_opened_total',
@@ -133,13 +133,13 @@ export const PROXY_METRICS = {
     name: 'hauberk_passthrough_connections_total',
     type: 'counter',
     labels: ['direction'],
-    help: 'Captured connections that went on in plaintext.',
+    help: 'Captured connections that continued in plaintext.',
   },
   passthroughConnectionsOpen: {
     name: 'hauberk_passthrough_connections_open',
     type: 'gauge',
     labels: ['direction'],
-    help: 'Captured connections that are going on in plaintext now.',
+    help: 'Captured connections that are open in plaintext.',
   },
   certificateNotBefore: {
     name: 'hauberk_certificate_not_before_timestamp_seconds',
@@ -163,7 +163,7 @@ export const PROXY_METRICS = {
     name: 'hauberk_certificate_renewal_failures_total',
     type: 'counter',
     labels: ['reason'],
-    help: 'Tries to renew the certificate that failed; the certificate in use stays.',
+    help: 'Failed attempts to renew the certificate; the certificate in use stays.',
   },
   trustBundleVersion: {
     name: 'hauberk_trust_bundle_version',
@@ -181,13 +181,13 @@ export const PROXY_METRICS = {
     name: 'hauberk_control_plane_connected',
     type: 'gauge',
     labels: [],
-    help: '1 while the control plane is connected, 0 while it is away.',
+    help: '1 while the control plane is connected, otherwise 0.',
   },
   tunnelBufferedBytes: {
     name: 'hauberk_tunnel_buffered_bytes',
     type: 'gauge',
     labels: [],
-    help: 'Bytes in memory that wait for readers or peers who are slow.',
+    help: 'Bytes in memory that wait for slow readers or peers.',
   },
   viewVersion: {
     name: 'hauberk_view_version',

@@ -52,7 +52,7 @@ export async function listenOutboundCapture(
 ): Promise<PlaintextListener> {
   const { address: host, port } = listen;
   const live = new LiveConnections<RouteRefusal>(dependencies.policies);
-  const announcement = (at: string): string => `connections that leave are captured on ${at}`;
+  const announcement = (at: string): string => `outgoing connections are captured on ${at}`;
   const { logger, guard, metrics } = dependencies;
   const onRefused = (reason: string): void => {
     metrics.connectionFailed('outbound', 'unknown', reason);
@@ -72,7 +72,7 @@ async function serve(
 ): Promise<void> {
   const destination = dependencies.findDestination(socket);
   if (destination === undefined) {
-    const sentence = 'the system does not say where a captured connection wanted to go';
+    const sentence = 'the system does not report the original destination of a captured connection';
     const reason = 'no-original-destination';
     dependencies.refuse({ direction: 'outbound', reason, place: 'unknown', sentence });
     resetSocket(socket);
@@ -155,9 +155,9 @@ function isAnswer(error: unknown): boolean {
 const SENTENCES: Readonly<Record<RouteRefusal, string>> = {
   'own-port': 'it is a port of this sidecar',
   'not-exposed': 'the sidecar there does not expose that port',
-  departed: 'a sidecar was there lately, and is not there now',
-  'not-in-mesh': 'nobody of the mesh is there, and --outbound is mesh-only',
-  'no-view': 'nothing is known of the mesh yet',
-  'egress-policy': 'mesh.yaml has a policy for it now, and it was open in plaintext',
+  departed: 'a sidecar had this address recently, and has gone',
+  'not-in-mesh': 'no sidecar has this address, and --outbound is mesh-only',
+  'no-view': 'the view of the mesh is not loaded yet',
+  'egress-policy': 'mesh.yaml now has a policy for it, and it was open in plaintext',
   'egress-not-allowed': 'egress.allow of mesh.yaml does not list it for this service',
 };

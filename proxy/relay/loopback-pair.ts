@@ -86,7 +86,7 @@ async function connectPair(signal: AbortSignal): Promise<LoopbackPair> {
 
 function pairFailed(cause: unknown): BudgetError {
   const reason = systemErrorCode(cause) ?? 'it was dropped';
-  const sentence = `a connection to ourselves on 127.0.0.1 could not be made (${reason})`;
-  const hint = 'see how many files this process may open (ulimit -n)';
+  const sentence = `a loopback connection to 127.0.0.1 could not be made (${reason})`;
+  const hint = 'check how many files this process may open (ulimit -n)';
   return new BudgetError('descriptors', sentence, { hint, cause });
 }

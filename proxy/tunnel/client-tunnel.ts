@@ -128,7 +128,7 @@ function notAcceptingError(): TunnelError {
 }
 
 function abortedError(signal: AbortSignal | undefined): TunnelError {
-  return new TunnelError('aborted', 'the connection was given up before the peer had answered', {
+  return new TunnelError('aborted', 'the connection was cancelled before the peer had answered', {
     cause: signal?.reason,
   });
 }

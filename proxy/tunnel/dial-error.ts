@@ -11,7 +11,7 @@ const HANDSHAKE_HINT = "look for the reason in the peer's log";
 export function connectError(target: DialTarget, cause: Error | undefined): TunnelError {
   const reason = systemErrorCode(cause) ?? cause?.message ?? 'closed';
   return new TunnelError('unreachable', `${describe(target)} could not be reached (${reason})`, {
-    hint: 'check that its sidecar is running and that the network lets us through',
+    hint: 'check that its sidecar runs and that the network lets the connection through',
     cause,
   });
 }
@@ -33,7 +33,7 @@ export function handshakeError(target: DialTarget, cause: Error | undefined): Tu
 export function acceptanceError(target: DialTarget, cause: Error | undefined): TunnelError {
   return new NotAcceptedError(
     'handshake',
-    `${describe(target)} ended the connection instead of accepting this sidecar`,
+    `${describe(target)} closed the connection instead of accepting this sidecar`,
     { hint: HANDSHAKE_HINT, cause },
   );
 }
@@ -48,7 +48,7 @@ export function dialTimeoutError(
     ? new TunnelError(
         'unreachable',
         `${describe(target)} did not accept a TCP connection in ${timeoutMs} ms`,
-        { hint: 'check that its sidecar is running and that the network lets us through' },
+        { hint: 'check that its sidecar runs and that the network lets the connection through' },
       )
     : new TunnelError(
         'handshake',
@@ -65,7 +65,7 @@ export function noDescriptorError(target: DialTarget): TunnelError {
 
 /** The caller gave up. */
 export function dialAbortedError(target: DialTarget, signal: AbortSignal | undefined): TunnelError {
-  return new TunnelError('aborted', `the dial of ${describe(target)} was given up`, {
+  return new TunnelError('aborted', `the dial of ${describe(target)} was cancelled`, {
     cause: signal?.reason,
   });
 }

@@ -157,7 +157,7 @@ export async function listenTunnels(
     if (evicted === undefined) return;
     // Its descriptor is closed already; 'close' comes a turn later.
     evicted.notes.charge.release();
-    const sentence = 'too many handshakes are under way; one of the source that has most had to go';
+    const sentence = 'too many handshakes are under way; one of the source with the most was ended';
     refuse('too-many', sentence, evicted.address);
   }
 
@@ -291,7 +291,7 @@ export async function listenTunnels(
     metrics.tlsContextRefused();
     logger.error(
       { event: 'identity-unusable', err: error },
-      `expected a certificate and roots that a handshake can be made with, but: ${describeError(error)}; the ones before stay in use`,
+      `expected a certificate and roots that a handshake can be made with, but: ${describeError(error)}; the previous ones stay in use`,
     );
   }
 

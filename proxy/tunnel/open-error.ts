@@ -30,7 +30,7 @@ export function answerError(status: number | undefined): TunnelError {
  */
 export function resetError(code: number): TunnelError {
   if (code === ERROR_CODE.REFUSED_STREAM || code === ERROR_CODE.ENHANCE_YOUR_CALM) {
-    return new TunnelError('refused-stream', 'the peer refused the stream before it looked at it');
+    return new TunnelError('refused-stream', 'the peer refused the stream before processing it');
   }
   switch (code) {
     case ERROR_CODE.CONNECT_ERROR:
@@ -38,7 +38,7 @@ export function resetError(code: number): TunnelError {
     case ERROR_CODE.INTERNAL_ERROR:
     case ERROR_CODE.CANCEL:
     case ERROR_CODE.NO_ERROR:
-      return new TunnelError('tunnel-lost', `the peer gave the stream up (HTTP/2 code ${code})`);
+      return new TunnelError('tunnel-lost', `the peer cancelled the stream (HTTP/2 code ${code})`);
     default:
       return new TunnelError('protocol', `the peer reset the stream with HTTP/2 code ${code}`);
   }

@@ -95,7 +95,7 @@ export function checkPeer(
   if ((isMixed || isOlder) && !leadsToRoot(certificate, roots, nowMs)) {
     return refused(
       'untrusted',
-      `expected ${id.uri} from a root of ${id.trustDomain}, got a certificate that leads to another one`,
+      `expected ${id.uri} from a root of ${id.trustDomain}, got a certificate that chains to another one`,
     );
   }
   if (bundle.revocations?.find(id.uri, certificate) !== undefined) {

@@ -312,7 +312,7 @@ async function abortable(work: Promise<unknown>, signal: AbortSignal | undefined
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => {
     reject(
-      new TunnelError('aborted', 'the connection was given up before there was a tunnel', {
+      new TunnelError('aborted', 'the connection was cancelled before there was a tunnel', {
         cause: signal.reason,
       }),
     );

@@ -84,7 +84,7 @@ export class ServerTunnel {
     const { uri } = this.peer.spiffeId;
     logger.warn(
       { event: 'rapid-reset', peer: uri },
-      `${uri} gave up too many streams before they were answered; its tunnel was ended`,
+      `${uri} cancelled too many streams before they were answered; its tunnel was closed`,
     );
     this.#connection.http2.goaway('what-is-here', ERROR_CODE.ENHANCE_YOUR_CALM);
     this.destroy('protocol-error');

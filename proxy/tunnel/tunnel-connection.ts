@@ -91,7 +91,7 @@ export class TunnelConnection implements ConnectionHandler {
     const onFlood = (): void => {
       logger.warn(
         { event: 'record-flood', peer: uri },
-        `expected TLS records with data of ${uri}, got too many without (KeyUpdate); its tunnel was ended`,
+        `expected TLS records with data of ${uri}, got too many without (KeyUpdate); its tunnel was closed`,
       );
       this.destroy('record-flood');
     };

@@ -13,7 +13,9 @@ async function tell(message: FromWorker): Promise<void> {
 }
 
 if (process.send === undefined) {
-  process.stderr.write('hauberk: a worker is started by hauberk proxy --workers, not by hand\n');
+  process.stderr.write(
+    'hauberk: hauberk proxy --workers starts workers; do not start one by hand\n',
+  );
   process.exit(EXIT_CODE.usage);
 }
 

@@ -12,13 +12,13 @@ export const WORKER_METRICS = {
     name: 'hauberk_workers_ready',
     type: 'gauge',
     labels: [],
-    help: 'Workers that serve.',
+    help: 'Workers that are ready.',
   },
   ends: {
     name: 'hauberk_worker_ends_total',
     type: 'counter',
     labels: [],
-    help: 'Workers that ended without being asked to, and were started again.',
+    help: 'Workers that ended unexpectedly and were started again.',
   },
   connectionsOpened: {
     name: 'hauberk_worker_connections_opened_total',
@@ -30,7 +30,7 @@ export const WORKER_METRICS = {
     name: 'hauberk_worker_connections_open',
     type: 'gauge',
     labels: ['worker'],
-    help: 'Connections that a worker carries now.',
+    help: 'Connections that a worker has open.',
   },
   tunnelsOpen: {
     name: 'hauberk_worker_tunnels_open',

@@ -136,7 +136,7 @@ export class Supervisor {
 
   #endStalled(worker: WorkerHandle, how: string): void {
     const { number, pid } = worker;
-    const sentence = `worker ${number} ${how}: it is ended`;
+    const sentence = `worker ${number} ${how}: stopping it`;
     this.#options.logger.error(
       { event: 'worker-stalled', worker: number, workerPid: pid },
       sentence,
@@ -154,7 +154,7 @@ export class Supervisor {
     const { clock } = this.#options;
     const confirm = async (worker: WorkerHandle): Promise<void> => {
       const late = clock.after(CONFIRM_DEADLINE_MS, () => {
-        this.#endStalled(worker, 'does not take changes of the mesh into force');
+        this.#endStalled(worker, 'does not apply changes of the mesh');
       });
       await worker.ask('confirm');
       late.cancel();
@@ -190,7 +190,7 @@ export class Supervisor {
 
   #end(): void {
     this.#isEnding = true;
-    this.#giveUpStart(new WorkersError('worker-failed', 'the workers were ended'));
+    this.#giveUpStart(new WorkersError('worker-failed', 'the workers were stopped'));
     void this.#watch?.close();
     for (const timer of this.#restarts.values()) timer.cancel();
     this.#restarts.clear();

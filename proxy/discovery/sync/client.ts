@@ -169,7 +169,10 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
 
   function move(): void {
     const { addresses } = settings.hello();
-    logger.info({ event: 'place-changed', addresses }, 'this sidecar can be reached elsewhere now');
+    logger.info(
+      { event: 'place-changed', addresses },
+      'the addresses of this sidecar have changed',
+    );
     connection.replace();
   }
 

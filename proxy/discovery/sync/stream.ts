@@ -41,7 +41,7 @@ export function openSyncStream(settings: SyncStreamSettings): SyncStream {
     .sync();
   let closed = false;
   const answerTimer = clock.after(ANSWER_TIMEOUT_MS, () =>
-    end(new RpcError('timeout', 'the control plane took the Sync stream but did not answer')),
+    end(new RpcError('timeout', 'the control plane accepted the Sync stream but did not answer')),
   );
 
   const stream: SyncStream = {

@@ -8,7 +8,7 @@ export interface Exchange {
   readonly body: Readable;
   /** What came after the body. */
   trailers(): readonly Field[];
-  /** Aborted when the client has gone, or the answer is complete. */
+  /** Aborted when the client has disconnected, or the answer is complete. */
   readonly closed: AbortSignal;
   readonly answered: boolean;
   /**

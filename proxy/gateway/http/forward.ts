@@ -47,7 +47,7 @@ export async function forward(
   };
   let request: ServiceRequest | undefined;
   const giveUp = (): void => {
-    late.reject(new Error('the client has gone'));
+    late.reject(new Error('the client has disconnected'));
     request?.abort();
   };
   exchange.closed.addEventListener('abort', giveUp, { once: true });

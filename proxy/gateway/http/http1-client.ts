@@ -82,7 +82,7 @@ export function sendHttp1(
     });
     request.on('upgrade', (_response, socket) => {
       socket.destroy();
-      reject(new Error('the service changed the protocol, which nobody had asked for'));
+      reject(new Error('the service switched protocols without a request for it'));
     });
     request.on('error', (error) => {
       // Our own end of it looks like this as well, and is no reason to ask again.
@@ -113,7 +113,7 @@ export function sendHttp1(
     answer: promise,
     abort() {
       isGivenUp = true;
-      reject(new Error('it was given up'));
+      reject(new Error('it was cancelled'));
       current.destroy();
     },
   };

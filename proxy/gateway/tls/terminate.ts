@@ -47,7 +47,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Handshakes under way at one listener: a burst of browsers; one source may have half of them. */
 const MAX_PENDING_HANDSHAKES = 1_024;
 
-const TOO_MANY = 'too many handshakes are under way; one of the source that has most had to go';
+const TOO_MANY = 'too many handshakes are under way; one of the source with the most was ended';
 const FLOOD = 'expected TLS records with data, got too many without (KeyUpdate)';
 
 /** Readies the termination of TLS. Throws ConfigError for certificates that cannot be used. */

@@ -82,7 +82,7 @@ async function objectionTo(server: Loaded['options']): Promise<string | undefine
       client: { ca, allowPartialTrustChain: true },
     });
     if (ofServer === undefined || UP_TO_THE_CLIENT.has(ofServer)) return undefined;
-    return `no client would believe it (${ofServer})`;
+    return `no client would trust it (${ofServer})`;
   } catch (error) {
     return `no handshake can be made with it (${describeError(error)})`;
   }

@@ -24,7 +24,7 @@ for (const [what, allowed, refused, says] of [
     'interception without interception',
     ['--transparent', '--outbound=mesh-only'],
     ['--outbound=mesh-only'],
-    /--outbound has an effect together with --transparent only/,
+    /--outbound has an effect only with --transparent/,
   ],
   [
     'a port that is exposed twice',

@@ -41,10 +41,10 @@ const byApi = { address: '10.0.0.1', holder: id('api').uri, ports: [80] };
 test('both sides of a conflict say so, once, and nobody else does', (t) => {
   const mesh = [endpoint('api'), endpoint('web', [byApi]), endpoint('db', [], '10.0.0.2')];
   t.deepEqual(said('api', ...mesh), [
-    'spiffe://mesh.local/ns/shop/sa/web claims port 80 of 10.0.0.1, which this service had first and keeps',
+    'spiffe://mesh.local/ns/shop/sa/web claims port 80 of 10.0.0.1, which this service claimed first and holds',
   ]);
   t.deepEqual(said('web', ...mesh), [
-    'spiffe://mesh.local/ns/shop/sa/api serves port 80 of 10.0.0.1 and was first: what is called there does not come here',
+    'spiffe://mesh.local/ns/shop/sa/api serves port 80 of 10.0.0.1 and was first: connections to it do not reach this service',
   ]);
   t.deepEqual(said('db', ...mesh), []);
 });

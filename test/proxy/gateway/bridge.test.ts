@@ -15,7 +15,7 @@ test('what is over before it is pumped does not keep anybody waiting', async (t)
   await once(destroyed, 'close');
   const broken = { message: 'it was closed before its end' };
   await t.throwsAsync(within('a source that broke', pump(destroyed, new PassThrough())), broken);
-  const unread = { message: 'nobody reads it any more' };
+  const unread = { message: 'its reader has closed it' };
   await t.throwsAsync(within('a sink that broke', pump(new PassThrough(), destroyed)), unread);
 });
 

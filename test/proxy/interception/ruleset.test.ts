@@ -121,7 +121,7 @@ requires('nft')('rules that nft does not take are one sentence', async (t) => {
     instanceOf: InterceptionError,
   });
   t.is(error.code, 'nft-failed');
-  t.regex(error.message, /^nft did not take the rules: .*syntax error/);
+  t.regex(error.message, /^nft refused the rules: .*syntax error/);
 });
 
 test('without nft the sentence says what to install', async (t) => {

@@ -75,6 +75,6 @@ test('with too few descriptors it fails at once, and leaves nothing', async (t) 
   for (const { left, outcome, leaked } of rounds) {
     t.is(leaked, 0, `with ${String(left)} left`);
     if (Number(left) >= 3) t.is(outcome, 'opened');
-    else t.regex(String(outcome), /^descriptors: a connection to ourselves .* could not be made/);
+    else t.regex(String(outcome), /^descriptors: a loopback connection .* could not be made/);
   }
 });

@@ -142,7 +142,7 @@ test('a dial resolves only when the server has judged our certificate', async (t
   const listener = await api.listen(() => {});
   const error = await failure(t, stranger.dial(targetOf(listener, api.identity)));
   t.is(error.code, 'handshake');
-  t.regex(error.message, /ended the connection instead of accepting this sidecar/);
+  t.regex(error.message, /closed the connection instead of accepting this sidecar/);
   const labels = { direction: 'inbound', reason: 'untrusted' };
   t.is(await sample(api.registry, 'hauberk_handshakes_refused_total', labels), 1);
   t.is(listener.openTunnels, 0);

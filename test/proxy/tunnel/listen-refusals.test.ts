@@ -137,7 +137,7 @@ test('an identity that no handshake can be made with changes nothing but whom we
   t.is(await sample(registry, 'hauberk_tls_contexts_refused_total'), 1);
   t.regex(
     String(lines.find(({ event }) => event === 'identity-unusable')?.['msg']),
-    /key values mismatch.*the ones before stay in use/,
+    /key values mismatch.*the previous ones stay in use/,
   );
   const labels = { direction: 'inbound', reason: 'untrusted' };
   t.is(await sample(registry, 'hauberk_handshakes_refused_total', labels), 1);
