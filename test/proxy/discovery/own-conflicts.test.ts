@@ -44,7 +44,7 @@ test('both sides of a conflict say so, once, and nobody else does', (t) => {
     'spiffe://mesh.local/ns/shop/sa/web claims port 80 of 10.0.0.1, which this service claimed first and holds',
   ]);
   t.deepEqual(said('web', ...mesh), [
-    'spiffe://mesh.local/ns/shop/sa/api serves port 80 of 10.0.0.1 and was first: connections to it do not reach this service',
+    'spiffe://mesh.local/ns/shop/sa/api holds port 80 of 10.0.0.1, which it claimed first: connections to it do not reach this service',
   ]);
   t.deepEqual(said('db', ...mesh), []);
 });
