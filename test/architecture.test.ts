@@ -93,6 +93,9 @@ const ARCHITECTURE: Architecture = {
     'proxy/relay/shared-read.ts':
       'who reads a socket is named after it was made, by code that has the socket alone',
   },
+  sockets: {
+    'proxy/relay/loopback-pair.ts': 'both ends of its connections are in this process',
+  },
   maxLines: 400,
 };
 
@@ -146,6 +149,9 @@ const BROKEN = [
   ['common/rpc/x.ts', 'performance.now();', /tells the time/],
   ['control-plane/api/x.ts', 'new Date();', /tells the time/],
   ['keeper/engine.ts', 'setTimeout(() => {}, 1);', /sets timers/],
+  ['proxy/tunnel/x.ts', "import net from 'node:net'; net.connect(1);", /in its Network/],
+  ['proxy/egress/x.ts', "import { type A, connect } from 'node:tls';", /in its Network/],
+  ['proxy/relay/x.ts', "import * as net from 'net'; net.createServer();", /in its Network/],
   ['proxy/tunnel/x.ts', 'new WeakMap();', /an object holds/],
   ['common/pki/x.ts', 'const a = b as unknown as string;', /an object holds/],
   ['proxy/tunnel/x.ts', '\n'.repeat(401), /no file over 400/],
@@ -172,6 +178,11 @@ test('what is allowed passes', (t) => {
     ['control-plane/store/sqlite/a.ts', "import './b.ts'; import '../store.ts';"],
     ['proxy/discovery/x.ts', "import { A } from '../../proto/gen/a.ts';"],
     ['proxy/tunnel/x.ts', "import type { A } from '../../proto/gen/a.ts';"],
+    [
+      'proxy/tunnel/x.ts',
+      "import type { Socket } from 'node:net'; import { isIP } from 'node:net';",
+    ],
+    ['proxy/tunnel/x.ts', "import { type Socket } from 'node:net'; network.connect(1);"],
     ['proxy/tunnel/x.ts', 'new Date(0).toISOString(); socket.setTimeout(1);'],
     ['common/clock.ts', 'Date.now(); setTimeout(() => {}, 1);'],
     ['proxy/tunnel/x.ts', '\n'.repeat(400)],

@@ -1,6 +1,5 @@
 import type net from 'node:net';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
-import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { splice } from '../relay/splice.ts';
@@ -10,7 +9,6 @@ import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What carrying a connection to a server outside takes. */
 export interface CarryOutsideDependencies extends OutsideDependencies {
-  readonly clock: MonotonicClock;
   readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
 }
 

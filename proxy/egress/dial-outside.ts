@@ -1,12 +1,13 @@
 import type net from 'node:net';
 import { isIP } from 'node:net';
-import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { EgressDestination } from '../../common/authorization/egress.ts';
 import { BudgetError } from '../../common/budget/budget-error.ts';
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import type { Network } from '../../common/network.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import { alertRefusal } from './alerts.ts';
@@ -27,6 +28,13 @@ export interface OutsideConnection {
 /** Long enough for a SYN that is lost twice. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** What dialling a server outside takes. */
+export interface DialOutsideDependencies {
+  readonly trust: Pick<TrustMaterials, 'load'>;
+  readonly network: Pick<Network, 'connect' | 'connectTls'>;
+  readonly clock: MonotonicClock;
+}
+
 /**
  * Connects to the place of a policy and speaks TLS as the policy says. Not a byte is sent before the
  * server has proven who it is, and there is no way from here to plaintext.
@@ -35,18 +43,21 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export async function dialOutside(
   destination: EgressDestination,
-  {
-    trust,
-    clock,
-  }: { readonly trust: Pick<TrustMaterials, 'load'>; readonly clock: MonotonicClock },
+  { trust, network, clock }: DialOutsideDependencies,
   signal: AbortSignal,
 ): Promise<OutsideConnection> {
   const place = formatHostPort(destination.host, destination.port);
   // First: a policy that cannot be kept must not even knock.
   const { context: secureContext, authorities } = await trust.load(destination);
-  const raw = await connect(destination, { place, clock, signal });
+  const raw = await connect(destination, { place, network, clock, signal });
   try {
-    const secured = await handshake(raw, secureContext, { destination, place, signal, clock });
+    const secured = await handshake(raw, secureContext, {
+      destination,
+      place,
+      network,
+      signal,
+      clock,
+    });
     const leaf = secured.getPeerX509Certificate();
     if (leaf === undefined) throw new EgressError('unknown-ca', `${place} shows no certificate`);
     const verifyError = secured.authorized ? undefined : String(secured.authorizationError);
@@ -73,10 +84,10 @@ export async function dialOutside(
 
 async function connect(
   { host, port }: EgressDestination,
-  { place, clock, signal }: { place: string; clock: MonotonicClock; signal: AbortSignal },
+  { place, network, clock, signal }: Omit<HandshakeOptions, 'destination'>,
 ): Promise<net.Socket> {
   try {
-    const target = { address: host, port, timeoutMs: CONNECT_TIMEOUT_MS, clock };
+    const target = { address: host, port, network, timeoutMs: CONNECT_TIMEOUT_MS, clock };
     return await connectPlaintext({ ...target, share: APPLICATION_SHARE }, signal);
   } catch (cause) {
     if (signal.aborted) throw aborted(place, cause);
@@ -94,6 +105,7 @@ async function connect(
 interface HandshakeOptions {
   readonly destination: EgressDestination;
   readonly place: string;
+  readonly network: DialOutsideDependencies['network'];
   readonly clock: MonotonicClock;
   readonly signal: AbortSignal;
 }
@@ -101,11 +113,11 @@ interface HandshakeOptions {
 async function handshake(
   socket: net.Socket,
   secureContext: SecureContext,
-  { destination, place, signal, clock }: HandshakeOptions,
+  { destination, place, network, signal, clock }: HandshakeOptions,
 ): Promise<TLSSocket> {
   const { alpn, clientCertificate, hostname } = destination;
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-  const secured = connectTls({
+  const secured = network.connectTls({
     socket,
     secureContext,
     ...(isIP(hostname) === 0 ? { servername: hostname } : {}),

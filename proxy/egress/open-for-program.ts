@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
-import type { MonotonicClock } from '../../common/clock.ts';
 import { HauberkError } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
@@ -9,7 +8,6 @@ import { openOutside, type OutsideDependencies, outsidePeer } from './open-outsi
 
 /** What opening a connection takes. */
 export interface OpenForProgramDependencies extends OutsideDependencies {
-  readonly clock: MonotonicClock;
   readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
 }
 

@@ -1,10 +1,13 @@
 import type { Logger } from 'pino';
-import type { MonotonicClock } from '../../common/clock.ts';
 import type { EgressDestination, OutsidePlace } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { LiveConnections } from '../policy/live-connections.ts';
 import type { EgressConditions } from './conditions.ts';
-import { dialOutside, type OutsideConnection } from './dial-outside.ts';
+import {
+  dialOutside,
+  type DialOutsideDependencies,
+  type OutsideConnection,
+} from './dial-outside.ts';
 import { EgressError } from './egress-error.ts';
 import {
   type CarriedAs,
@@ -13,16 +16,13 @@ import {
   judgeOpen,
   policyAt,
 } from './policy-at.ts';
-import type { TrustMaterials } from './trust-material.ts';
 
 /** What speaking TLS to servers outside takes. */
-export interface OutsideDependencies extends EgressRules {
-  readonly trust: Pick<TrustMaterials, 'load'>;
+export interface OutsideDependencies extends EgressRules, DialOutsideDependencies {
   /** The connections that each change of the policy is a new decision about. */
   readonly live: LiveConnections<EgressCut>;
   /** What is told to operators of the way to each place. */
   readonly conditions: Pick<EgressConditions, 'opened' | 'failed'>;
-  readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;

@@ -4,6 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { Network } from '../../common/network.ts';
 import type { Behaviour } from './behaviour.ts';
 import { createBehaviour } from './create-behaviour.ts';
 import { createServiceClients, type ServiceClients } from './http/service-clients.ts';
@@ -21,6 +22,7 @@ import { findListener, overlap } from './same-address.ts';
 
 /** What the listeners of a gateway are made from. */
 export interface ListenerSetOptions extends Services {
+  readonly network: Pick<Network, 'listen'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Guard;

@@ -6,6 +6,7 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { Network } from '../../common/network.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
@@ -36,6 +37,7 @@ export interface Listener extends Closeable, Drainable {
 
 /** What a listener needs. */
 export interface ListenerDependencies {
+  readonly network: Pick<Network, 'listen'>;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Guard;
@@ -44,7 +46,7 @@ export interface ListenerDependencies {
 /** Opens a listener. Throws ListenError. */
 export async function openListener(
   first: ListenerRules,
-  { clock, logger, guard }: ListenerDependencies,
+  { network, clock, logger, guard }: ListenerDependencies,
 ): Promise<Listener> {
   let rules: ListenerRules & { readonly acceptSource: AcceptSource };
   const change = (next: ListenerRules): void => {
@@ -82,7 +84,7 @@ export async function openListener(
     const budgeted = { share: CLIENTS_SHARE, onRefused };
     const guarded = { guard, where: 'gateway' } as const;
     return await listenPlaintext(
-      { name, ...listen, port, logger, announcement, ...budgeted, ...guarded },
+      { name, ...listen, port, network, logger, announcement, ...budgeted, ...guarded },
       serve,
     );
   };
@@ -150,7 +152,11 @@ const LOG_RATE = { burst: 10, perSecond: 10 };
 /** Ends connections that may not come in: counted always, logged as long as there are not too many. */
 export function createRefuseConnection(
   name: string,
-  { clock, logger, metrics }: ListenerDependencies & Pick<ListenerRules, 'metrics'>,
+  {
+    clock,
+    logger,
+    metrics,
+  }: Omit<ListenerDependencies, 'network' | 'guard'> & Pick<ListenerRules, 'metrics'>,
 ): RefuseConnection {
   const mayLog = createRateLimit(clock, LOG_RATE);
   const atCapacity = new KeyedBuckets(clock, AT_CAPACITY_LOG_RATE);

@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
+import type { Network } from '../../common/network.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import type { Destination } from '../tunnel/authority.ts';
 
@@ -15,11 +16,14 @@ const CONNECT_TIMEOUT_MS = 5_000;
  */
 export function connectToApp(
   target: Destination,
-  clock: MonotonicClock,
+  {
+    network,
+    clock,
+  }: { readonly network: Pick<Network, 'connect'>; readonly clock: MonotonicClock },
   signal: AbortSignal,
 ): Promise<net.Socket> {
-  const options = { share: undefined, timeoutMs: CONNECT_TIMEOUT_MS, clock, sharedRead: true };
-  return connectPlaintext({ ...target, ...options }, signal);
+  const options = { network, share: undefined, timeoutMs: CONNECT_TIMEOUT_MS, clock };
+  return connectPlaintext({ ...target, ...options, sharedRead: true }, signal);
 }
 
 /** The reason to count and log for a failed connection to the application. */

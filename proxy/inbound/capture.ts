@@ -3,6 +3,7 @@ import { PLAINTEXT_SHARE } from '../../common/budget/shares.ts';
 import type { Guard } from '../../common/guard.ts';
 import { canonicalAddress } from '../../common/ip-address.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import type { Network } from '../../common/network.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
 import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
 import type { Refuse } from '../interception/refusals.ts';
@@ -21,6 +22,7 @@ import { resetSocket } from '../relay/reset-socket.ts';
 export interface InboundCaptureDependencies
   extends PassthroughDependencies, Omit<PlaintextInput, 'destination'> {
   readonly findDestination: FindOriginalDestination;
+  readonly network: Network;
   readonly refuse: Refuse;
   readonly guard: Guard;
   /** What is let in is judged again when they change. */
@@ -40,14 +42,14 @@ export async function listenInboundCapture(
   const { address: host, port } = listen;
   const live = new LiveConnections<PlaintextRefusal>(dependencies.policies);
   const announcement = (at: string): string => `incoming plaintext is captured on ${at}`;
-  const { logger, guard, metrics } = dependencies;
+  const { network, logger, guard, metrics } = dependencies;
   const onRefused = (reason: string): void => {
     metrics.connectionFailed('inbound', 'unknown', reason);
   };
   const budgeted = { share: PLAINTEXT_SHARE, onRefused };
   const guarded = { guard, where: 'inbound' } as const;
   return await listenPlaintext(
-    { name: 'inbound', host, port, logger, announcement, ...budgeted, ...guarded },
+    { name: 'inbound', host, port, network, logger, announcement, ...budgeted, ...guarded },
     (socket) => serve(socket, live, dependencies),
   );
 }

@@ -8,6 +8,7 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
+import type { Network } from '../../common/network.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
@@ -29,6 +30,7 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
   readonly self: SpiffeId;
   readonly policies: PolicySource;
   readonly resolveExposure: ResolveExposure;
+  readonly network: Pick<Network, 'connect'>;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Guard;
@@ -100,7 +102,7 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
   const startedMs = clock.monotonicMs();
   let socket: net.Socket;
   try {
-    socket = await connectToApp(first.target, clock, stream.signal);
+    socket = await connectToApp(first.target, door, stream.signal);
     held.adopt(socket, resetSocket);
     socket.once('close', claim.release);
   } catch (error) {

@@ -5,6 +5,7 @@ import { APPLICATION_SHARE, PLAINTEXT_SHARE } from '../../common/budget/shares.t
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import type { Network } from '../../common/network.ts';
 import type { Direction, ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { connectPlaintext } from '../relay/connect-plaintext.ts';
 import { plaintextStream } from '../relay/plaintext-stream.ts';
@@ -24,6 +25,7 @@ export interface Passthrough {
 /** What passing a connection through takes. */
 export interface PassthroughDependencies {
   readonly flows: PlaintextFlows;
+  readonly network: Pick<Network, 'connect'>;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: Pick<
@@ -42,14 +44,14 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export async function passThrough(
   socket: Socket,
   { direction, destination, remoteAddress }: Passthrough,
-  { flows, clock, logger, metrics }: PassthroughDependencies,
+  { flows, network, clock, logger, metrics }: PassthroughDependencies,
 ): Promise<void> {
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
   let far;
   try {
     const share = direction === 'outbound' ? APPLICATION_SHARE : PLAINTEXT_SHARE;
-    const target = { ...destination, share, timeoutMs: CONNECT_TIMEOUT_MS, clock };
+    const target = { ...destination, share, network, timeoutMs: CONNECT_TIMEOUT_MS, clock };
     far = await connectPlaintext(target, gone.signal);
   } catch (error) {
     const reason = gone.signal.aborted ? 'aborted' : failureReason(error);

@@ -2,6 +2,7 @@ import type net from 'node:net';
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import type { Guard } from '../../common/guard.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import type { Network } from '../../common/network.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
 import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
 import type { Refuse } from '../interception/refusals.ts';
@@ -30,6 +31,7 @@ export interface OutboundCaptureDependencies
     PassthroughDependencies,
     Omit<RouteInput, 'destination' | 'view'> {
   readonly findDestination: FindOriginalDestination;
+  readonly network: Network;
   readonly refuse: Refuse;
   readonly guard: Guard;
   /** Finds those that only say where they are; `view` is theirs. */
@@ -53,14 +55,14 @@ export async function listenOutboundCapture(
   const { address: host, port } = listen;
   const live = new LiveConnections<RouteRefusal>(dependencies.policies);
   const announcement = (at: string): string => `outgoing connections are captured on ${at}`;
-  const { logger, guard, metrics } = dependencies;
+  const { network, logger, guard, metrics } = dependencies;
   const onRefused = (reason: string): void => {
     metrics.connectionFailed('outbound', 'unknown', reason);
   };
   const budgeted = { share: APPLICATION_SHARE, onRefused };
   const guarded = { guard, where: 'outbound' } as const;
   return await listenPlaintext(
-    { name: 'outbound', host, port, logger, announcement, ...budgeted, ...guarded },
+    { name: 'outbound', host, port, network, logger, announcement, ...budgeted, ...guarded },
     (socket) => serve(socket, live, dependencies),
   );
 }

@@ -1,5 +1,6 @@
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import type { Guard } from '../../common/guard.ts';
+import type { Network } from '../../common/network.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
@@ -16,6 +17,7 @@ export interface Upstream {
 export interface UpstreamDependencies extends ConnectorDependencies, CarryDependencies {
   /** Our own trust domain: services are only looked for in it. */
   readonly trustDomain: string;
+  readonly network: Pick<Network, 'listen'>;
   readonly guard: Guard;
 }
 
@@ -29,7 +31,7 @@ export async function listenUpstream(
   { listen, target }: Upstream,
   dependencies: UpstreamDependencies,
 ): Promise<PlaintextListener> {
-  const { logger, guard, metrics, trustDomain } = dependencies;
+  const { network, logger, guard, metrics, trustDomain } = dependencies;
   const { namespace, service } = target;
   const request = {
     peer: spiffeId({ trustDomain, namespace, service }).uri,
@@ -43,7 +45,7 @@ export async function listenUpstream(
   const budgeted = { share: APPLICATION_SHARE, onRefused };
   const guarded = { guard, where: 'outbound', fields: { service } } as const;
   return await listenPlaintext(
-    { name: 'upstream', host, port, logger, announcement, ...budgeted, ...guarded },
+    { name: 'upstream', host, port, network, logger, announcement, ...budgeted, ...guarded },
     (socket) => carry(socket, request, dependencies),
   );
 }

@@ -1,7 +1,8 @@
-import net from 'node:net';
+import type net from 'node:net';
 import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import type { BudgetShare } from '../../common/budget/shares.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
+import type { Network } from '../../common/network.ts';
 import { connectWithSharedRead } from './shared-read.ts';
 
 /** Where to connect, and how long to try. */
@@ -9,6 +10,7 @@ export interface PlaintextTarget {
   /** IP address, without brackets. */
   readonly address: string;
   readonly port: number;
+  readonly network: Pick<Network, 'connect'>;
   readonly timeoutMs: number;
   readonly clock: MonotonicClock;
   /** Who the descriptor is charged to; `undefined` when the caller has seen to that. */
@@ -29,7 +31,7 @@ const KEEP_ALIVE_MS = 60_000;
  * Rejects with the system's error, BudgetError, a DOMException `TimeoutError`, or the signal's reason.
  */
 export async function connectPlaintext(
-  { address, port, timeoutMs, clock, share, sharedRead = false }: PlaintextTarget,
+  { address, port, network, timeoutMs, clock, share, sharedRead = false }: PlaintextTarget,
   signal: AbortSignal,
 ): Promise<net.Socket> {
   signal.throwIfAborted();
@@ -46,8 +48,8 @@ export async function connectPlaintext(
   };
   const open = (): net.Socket =>
     sharedRead
-      ? connectWithSharedRead((onread) => net.connect({ ...options, onread }).pause())
-      : net.connect(options);
+      ? connectWithSharedRead((onread) => network.connect({ ...options, onread }).pause())
+      : network.connect(options);
   const socket = share === undefined ? open() : PROCESS_DESCRIPTORS.open(share, open);
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });

@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import net from 'node:net';
+import type net from 'node:net';
 import type { Logger } from 'pino';
 import type { DescriptorRefusal } from '../../common/budget/budget-error.ts';
 import {
@@ -13,7 +13,8 @@ import { systemClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard, Guarded } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
-import { formatHostPort, listen, type ListenTarget } from '../../common/listen.ts';
+import { formatHostPort, type ListenTarget } from '../../common/listen.ts';
+import type { Network } from '../../common/network.ts';
 import { resetSocket } from './reset-socket.ts';
 
 /** A listener for plaintext connections that is up. */
@@ -26,6 +27,7 @@ export interface PlaintextListener extends Closeable, Drainable {
 
 /** What a listener needs. */
 export interface PlaintextListenerOptions extends ListenTarget {
+  readonly network: Pick<Network, 'listen'>;
   readonly logger: Logger;
   readonly guard: Guard;
   /** What the guard calls it. */
@@ -50,7 +52,16 @@ export interface PlaintextListenerOptions extends ListenTarget {
  * Throws ListenError when it cannot listen.
  */
 export async function listenPlaintext(
-  { logger, guard, where, announcement, fields, share, ...options }: PlaintextListenerOptions,
+  {
+    network,
+    logger,
+    guard,
+    where,
+    announcement,
+    fields,
+    share,
+    ...options
+  }: PlaintextListenerOptions,
   serve: (socket: net.Socket) => Promise<void>,
 ): Promise<PlaintextListener> {
   const { onRefused, descriptors = PROCESS_DESCRIPTORS, ...target } = options;
@@ -81,8 +92,10 @@ export async function listenPlaintext(
     const ended = served(socket).finally(() => sockets.delete(socket));
     sockets.set(socket, ended);
   };
-  const server = net.createServer(
-    { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
+  const unread = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+  // Workers take what the system deals out: handing on each of many short connections would cost more.
+  const { server, address: at } = await network.listen(
+    { ...target, ...unread, shared: cluster.isWorker },
     (socket) =>
       guard.run(
         where,
@@ -90,8 +103,7 @@ export async function listenPlaintext(
         () => resetSocket(socket),
       ),
   );
-  // Workers take what the system deals out: handing on each of many short connections would cost more.
-  const { address, port } = await listen(server, { ...target, shared: cluster.isWorker });
+  const { address, port } = at;
   const announce = (): void => {
     const details = { event: 'listening', listener: name, address, port, ...fields };
     logger.info(details, announcement(formatHostPort(address, port)));

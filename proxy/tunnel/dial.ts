@@ -1,10 +1,10 @@
-import { connect as connectTls } from 'node:tls';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import type { Network } from '../../common/network.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
@@ -35,6 +35,7 @@ import type { Dial, DialTarget, Tunnel } from './tunnel.ts';
 /** What the dialling side of the engine is made of. */
 export interface DialOptions {
   readonly identity: IdentitySource;
+  readonly network: Pick<Network, 'connectTls'>;
   readonly metrics: TunnelMetrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -51,7 +52,7 @@ export interface DialOptions {
  * resolves only when the peer's SETTINGS have come: they are its word that it accepted us.
  */
 export function createDial(options: DialOptions): Dial {
-  const { identity: source, clock, logger, metrics } = options;
+  const { identity: source, network, clock, logger, metrics } = options;
   const limits: TunnelLimits = { ...DEFAULT_TUNNEL_LIMITS, ...options.limits };
   const refusals = new RefusalLog({ logger, clock, metrics, direction: 'outbound' });
   const records = new RecordWatch(clock);
@@ -63,7 +64,7 @@ export function createDial(options: DialOptions): Dial {
     const identity = source.current();
     const startedMs = clock.monotonicMs();
     const socket = PROCESS_DESCRIPTORS.open(TUNNELS_SHARE, () =>
-      openSocket(target, contexts.of(identity)),
+      openSocket(target, contexts.of(identity), network),
     );
     records.dial(socket);
     let tunnel: ClientTunnel | undefined;
@@ -115,7 +116,11 @@ export function createDial(options: DialOptions): Dial {
   }
 }
 
-function openSocket(target: DialTarget, secureContext: SecureContext): TLSSocket {
+function openSocket(
+  target: DialTarget,
+  secureContext: SecureContext,
+  network: Pick<Network, 'connectTls'>,
+): TLSSocket {
   const options = {
     host: target.address,
     port: target.port,
@@ -126,7 +131,9 @@ function openSocket(target: DialTarget, secureContext: SecureContext): TLSSocket
     // The identity is in the URI; the address is nobody's name.
     checkServerIdentity: () => undefined,
   };
-  const socket = connectWithSharedRead((onread) => connectTls(Object.assign(options, { onread })));
+  const socket = connectWithSharedRead((onread) =>
+    network.connectTls(Object.assign(options, { onread })),
+  );
   socket.setNoDelay(true);
   socket.on('error', ignore);
   return socket;

@@ -1,4 +1,3 @@
-import { createServer as createTcpServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
@@ -9,7 +8,7 @@ import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
 import type { Clock, MonotonicMs } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
-import { listen } from '../../common/listen.ts';
+import type { Network } from '../../common/network.ts';
 import { Alerts } from '../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
 import { firstByte } from '../../common/tls/first-byte.ts';
@@ -39,6 +38,7 @@ import type { IncomingStream, TunnelListener } from './tunnel.ts';
 /** What the listening side of the engine is made of. */
 export interface ListenOptions {
   readonly identity: IdentitySource;
+  readonly network: Pick<Network, 'listen'>;
   readonly metrics: TunnelMetrics;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
@@ -114,22 +114,18 @@ export async function listenTunnels(
   );
   records.serve(tlsServer);
   const alerts = new Alerts({ server: tlsServer, clock });
-  const tcpServer = createTcpServer({ noDelay: true }, onConnection);
   tlsServer.on('secureConnection', onSecured);
   tlsServer.on('tlsClientError', onTlsError);
   const stopWatching = source.onChange(onIdentity);
 
-  let port: number;
-  try {
-    ({ port } = await listen(tcpServer, {
-      name: 'HBONE',
-      host: options.host,
-      port: options.port,
-    }));
-  } catch (error) {
-    stopWatching();
-    throw error;
-  }
+  const { host, port: wantedPort } = options;
+  const target = { name: 'HBONE', host, port: wantedPort, noDelay: true };
+  const opening = options.network.listen(target, onConnection);
+  opening.catch(stopWatching);
+  const {
+    server: tcpServer,
+    address: { port },
+  } = await opening;
 
   function onConnection(socket: Socket): void {
     socket.on('error', ignore);
@@ -299,7 +295,7 @@ export async function listenTunnels(
     refusals.refuse(reason, { sentence, address });
   }
 
-  logger.info({ event: 'listening', listener: 'hbone', address: options.host, port }, 'listening');
+  logger.info({ event: 'listening', listener: 'hbone', address: host, port }, 'listening');
   const listener: TunnelListener = {
     port,
     get openTunnels() {

@@ -117,6 +117,7 @@ function doorsOf({ room, connector, registry }: EdgeOptions): ListenerSetOptions
     connect: (signal: AbortSignal) => connectToService(target, dependencies, signal),
   });
   return {
+    network: room.network,
     clock,
     logger,
     guard,

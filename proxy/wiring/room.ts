@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
+import type { Network } from '../../common/network.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { EgressConditions } from '../egress/conditions.ts';
@@ -24,6 +25,8 @@ export interface Room {
   readonly config: ProxyConfig;
   readonly self: SpiffeId;
   readonly source: IdentitySource;
+  /** Where its sockets are made. */
+  readonly network: Network;
   readonly metrics: ProxyMetrics;
   /** Who may come in. */
   readonly policies: PolicySource;

@@ -6,6 +6,7 @@ import { guardedClock, type CountingGuard } from '../../common/guard.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { localPolicy } from '../../common/authorization/local-policy.ts';
 import type { Closeable, DrainOutcome } from '../../common/lifecycle.ts';
+import { HOST_NETWORK } from '../../common/network.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../../common/metrics/telemetry-server.ts';
 import { settleWhenQuiet } from '../../common/settle.ts';
@@ -134,6 +135,7 @@ export async function startProxy(
   const conditions = own(createEgressConditions({ clock, self, policies, trust }));
   const room: Room = {
     ...shared,
+    network: HOST_NETWORK,
     addresses,
     ownPorts,
     policies,

@@ -6,6 +6,7 @@ import type { Clock } from '../../common/clock.ts';
 import { createGuard, guardedClock, type Guard } from '../../common/guard.ts';
 import { createLogger } from '../../common/logging/logger.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
+import { HOST_NETWORK } from '../../common/network.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import { repeat } from '../../common/repeat.ts';
 import { settleWhenQuiet } from '../../common/settle.ts';
@@ -98,6 +99,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const metrics = createProxyMetrics(known.registry);
     const room = {
       ...shared,
+      network: HOST_NETWORK,
       config,
       self,
       source,

@@ -1,6 +1,6 @@
-import { createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import type { HostPort } from '../../common/config/address.ts';
-import { listen } from '../../common/listen.ts';
+import { HOST_NETWORK } from '../../common/network.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 
 /** Opens ports for plaintext and closes them again, all at a time, so that one that is named twice is noticed. */
@@ -9,8 +9,9 @@ export class PortCheck implements AsyncDisposable {
 
   /** Resolves with the address, and with the port that the system chose where it is 0. Throws ListenError. */
   async reserve(name: string, { host, port }: HostPort): Promise<HostPort> {
-    const server = createServer((socket) => socket.resetAndDestroy());
-    const address = await listen(server, { name, host, port });
+    const { server, address } = await HOST_NETWORK.listen({ name, host, port }, (socket) =>
+      socket.resetAndDestroy(),
+    );
     this.#opened.push(server);
     return { host, port: address.port };
   }

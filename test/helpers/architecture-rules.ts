@@ -19,6 +19,8 @@ export interface Architecture {
   readonly openTypes: readonly string[];
   /** The files that may use what `SourceFacts.hidden` lists, with the reason. */
   readonly hidden: Readonly<Record<string, string>>;
+  /** The files of `proxy/` that may make sockets by themselves, with the reason. */
+  readonly sockets: Readonly<Record<string, string>>;
   readonly maxLines: number;
 }
 
@@ -54,6 +56,10 @@ export function checkArchitecture(
     const bypass = facts.clockBypasses[0];
     if (bypass !== undefined && !isFreeOfTheClock(file)) {
       violations.push(found(bypass, 'common/clock.ts alone tells the time and sets timers'));
+    }
+    const [socket] = facts.sockets;
+    if (socket !== undefined && area === 'proxy' && architecture.sockets[file] === undefined) {
+      violations.push(found(socket, 'the sockets of a workload are made in its Network'));
     }
     const [hidden] = facts.hidden;
     if (hidden !== undefined && architecture.hidden[file] === undefined) {

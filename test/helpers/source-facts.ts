@@ -13,10 +13,17 @@ export interface SourceFacts {
   readonly clockBypasses: readonly string[];
   /** `new WeakMap` and `as unknown as`, as far as they are used. */
   readonly hidden: readonly string[];
+  /** What makes a socket or opens a port: `net.connect`, `tls.connect`, … */
+  readonly sockets: readonly string[];
   readonly lines: number;
 }
 
 const TELL_TIME = new Set(['Date.now', 'performance.now', 'process.hrtime', 'process.uptime']);
+const SOCKETS = new Set(
+  ['connect', 'createConnection', 'createServer', 'Socket', 'Server']
+    .map((name) => `net.${name}`)
+    .concat('tls.connect', 'tls.TLSSocket'),
+);
 const WEAK = new Set(['WeakMap', 'WeakSet']);
 const TIMERS = new Set(['setTimeout', 'setInterval']);
 
@@ -28,9 +35,19 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
   const processMembers: string[] = [];
   const clockBypasses: string[] = [];
   const hidden: string[] = [];
+  const sockets: string[] = [];
+  /** The names under which a module is known here as a whole. */
+  const modules = new Map<string, string>();
   let hasDefaultExport = false;
   new Visitor({
-    ImportDeclaration({ source: { value }, importKind }) {
+    ImportDeclaration({ source: { value }, importKind, specifiers }) {
+      const module = value.replace('node:', '');
+      for (const specifier of importKind === 'type' ? [] : specifiers) {
+        if (specifier.type !== 'ImportSpecifier') modules.set(specifier.local.name, module);
+        else if (specifier.importKind !== 'type' && specifier.imported.type === 'Identifier') {
+          sockets.push(`${module}.${specifier.imported.name}`);
+        }
+      }
       imports.push({ specifier: value, kind: importKind === 'type' ? 'type' : 'static' });
       // `import { env } from 'node:process'` would hide what the rule looks for.
       if (value === 'node:process' || value === 'process') processMembers.push('*');
@@ -73,6 +90,7 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
       if (property.type === 'Identifier') {
         const name = `${object.name}.${property.name}`;
         if (TELL_TIME.has(name)) clockBypasses.push(name);
+        sockets.push(`${modules.get(object.name)}.${property.name}`);
       }
       if (object.name !== 'process') return;
       if (property.type === 'Identifier') processMembers.push(property.name);
@@ -85,6 +103,7 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
     processMembers,
     clockBypasses,
     hidden,
+    sockets: sockets.filter((name) => SOCKETS.has(name)),
     lines: source.replace(/\n$/, '').split('\n').length,
   };
 }

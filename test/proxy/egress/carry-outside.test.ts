@@ -12,6 +12,7 @@ import {
 import { momentOf } from '../../../common/dates.ts';
 import { systemClock, type Clock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
 import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
@@ -81,6 +82,7 @@ async function door(
       logger: recorder.logger,
       guard: createGuard({ clock, logger: recorder.logger }),
       mayLog: () => true,
+      network: HOST_NETWORK,
       metrics: createProxyMetrics(registry),
       self: web.spiffeId,
       trust: new TrustMaterials({ source: identity, policies }),

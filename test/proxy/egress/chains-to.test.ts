@@ -2,6 +2,7 @@
 import test from 'ava';
 import { X509Certificate } from 'node:crypto';
 import { systemClock } from '../../../common/clock.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
 import { createIssuer } from '../../../common/pki/authority.ts';
 import { chainsTo } from '../../../proxy/egress/chains-to.ts';
 import { dialOutside } from '../../../proxy/egress/dial-outside.ts';
@@ -62,7 +63,11 @@ for (const [title, reason, certificate] of CASES) {
       const policies = { onChange: () => () => {} };
       const dialling = dialOutside(
         destination,
-        { trust: new TrustMaterials({ source: identity, policies }), clock: systemClock },
+        {
+          trust: new TrustMaterials({ source: identity, policies }),
+          network: HOST_NETWORK,
+          clock: systemClock,
+        },
         AbortSignal.timeout(10_000),
       );
       const error = await t.throwsAsync(dialling, { instanceOf: EgressError });

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import type { OutsidePlace } from '../../../common/authorization/egress.ts';
 import { type Clock, systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import type { HostOutside, OpenOutside } from '../../../proxy/gateway/service.ts';
 import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
@@ -82,6 +83,7 @@ export async function openGatewayUnderTest(
   const gateway = await openGateway({
     clock,
     logger: log.logger,
+    network: HOST_NETWORK,
     guard: createGuard({ clock, logger: log.logger }),
     metrics: createGatewayMetrics(registry),
     file,

@@ -14,6 +14,7 @@ import {
 } from '../../../common/authorization/egress.ts';
 import { momentOf } from '../../../common/dates.ts';
 import { systemClock } from '../../../common/clock.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
 import { openOutsideForProgram } from '../../../proxy/egress/open-for-program.ts';
 import type { EgressCut } from '../../../proxy/egress/policy-at.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
@@ -110,6 +111,7 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
     clock: systemClock,
     logger,
     mayLog: () => true,
+    network: HOST_NETWORK,
     metrics: createProxyMetrics(registry),
     self: edge.spiffeId,
     trust: new TrustMaterials({ source: identity, policies }),

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
 import { adminId, spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createExposure } from '../../../proxy/inbound/exposure.ts';
 import { createInbound } from '../../../proxy/inbound/inbound.ts';
@@ -46,7 +47,8 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
   if (mesh !== undefined) policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS });
   const clock = systemClock;
   const guard = createGuard({ clock, logger });
-  const dependencies = { self, policies, resolveExposure, clock, logger, guard, metrics };
+  const network = HOST_NETWORK;
+  const dependencies = { self, policies, resolveExposure, network, clock, logger, guard, metrics };
   const handle = createInbound(dependencies);
   return {
     policies,

@@ -3,6 +3,7 @@ import net, { type Socket } from 'node:net';
 import test from 'ava';
 import { APPLICATION_SHARE } from '../../../common/budget/shares.ts';
 import { createGuard } from '../../../common/guard.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
 import { listenPlaintext } from '../../../proxy/relay/plaintext-listener.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
@@ -20,6 +21,7 @@ async function listening(t: Scope, serve: (socket: Socket) => Promise<void>) {
       name: 'test',
       host: '127.0.0.1',
       port: 0,
+      network: HOST_NETWORK,
       logger,
       guard,
       where: 'outbound',

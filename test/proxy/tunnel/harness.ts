@@ -9,6 +9,7 @@ import { momentOf } from '../../../common/dates.ts';
 import { systemClock } from '../../../common/clock.ts';
 import type { Clock } from '../../../common/clock.ts';
 import { createGuard, type CountingGuard } from '../../../common/guard.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import type {
@@ -116,7 +117,7 @@ export function createEngine(
   const metrics = createProxyMetrics(registry);
   const own = memory === undefined ? {} : { memory };
   const guard = createGuard({ clock, logger });
-  const shared = { identity, clock, metrics, logger, guard, ...own };
+  const shared = { identity, network: HOST_NETWORK, clock, metrics, logger, guard, ...own };
   return {
     identity,
     metrics,
