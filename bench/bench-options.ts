@@ -11,7 +11,7 @@ export interface BenchOptions {
   readonly rounds: number;
   /** How long each measurement takes that is a matter of time. */
   readonly seconds: number;
-  /** Shows where our own time goes, and measures nobody else. */
+  /** Shows where our own time goes, and measures no other proxy. */
   readonly profile: boolean;
   /** Writes docs/performance.md with its pictures. */
   readonly page: boolean;

@@ -73,7 +73,7 @@ async function show(results: BenchResults, page: boolean): Promise<Row[]> {
   write(renderTable(rows, results));
   for (const note of resultNotes(results, rows)) write(`- ${note}\n`);
   if (page) {
-    // What draws the pictures takes a second to load, which nobody else has to wait for.
+    // What draws the pictures takes a second to load, which other commands do not wait for.
     const { writePage } = await import('./report/write-page.ts');
     await writePage(DOCS, results, rows);
   }

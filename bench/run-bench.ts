@@ -14,7 +14,7 @@ import { measureOnce, PairShelf } from './run-measurement.ts';
 /** What a run needs from outside. */
 export interface BenchRun {
   readonly options: BenchOptions;
-  /** The command, for whoever wants to repeat it. */
+  /** The command, to repeat it. */
   readonly command: string;
   /** Takes a line about what is being done. */
   readonly progress: (line: string) => void;

@@ -46,7 +46,7 @@ export class PairShelf {
     return pair;
   }
 
-  /** Ends a pair that failed, whose state nobody knows. */
+  /** Ends a pair that failed, whose state is unknown. */
   async discard(peer: Peer): Promise<void> {
     const running = this.#pairs.get(peer.id);
     this.#pairs.delete(peer.id);

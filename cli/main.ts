@@ -52,11 +52,11 @@ const context: CliContext = {
 };
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever read it has seen enough, as in `hauberk certs | head -1`, or the terminal was closed.
+  // The reader has seen enough, as in `hauberk certs | head -1`, or the terminal was closed.
   if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 });
 process.stderr.on('error', () => {
-  // There is nobody left to tell; the exit code says it still.
+  // No output is left to write to; the exit code still says it.
 });
 
 process.exitCode = await dispatch([...PROGRAMS, ...COMMANDS], context);

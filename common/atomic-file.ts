@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Replaces a file as a whole: whoever reads it, also after a crash or a power cut at any moment,
+ * Replaces a file as a whole: every reader, also after a crash or a power cut at any moment,
  * finds the old contents or the new ones, never a mixture. Resolves when the new ones are on disk.
  * One file must not be written twice at the same time.
  *
@@ -16,7 +16,7 @@ export async function writeFileAtomically(
 ): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    // One that a crash left behind may have another mode, or be a link to somewhere: start anew.
+    // One that a crash left behind may have another mode, or be a link to somewhere: start again.
     await rm(temporary, { force: true });
     const { O_CREAT, O_EXCL, O_WRONLY } = constants;
     const file = await open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);

@@ -56,7 +56,7 @@ export type ComparedClocks = Pick<WallClock, 'epochMs'> &
 
 /**
  * Notices that the wall clock has moved against the monotonic one: it was set, or the machine was
- * suspended. Looks while anybody listens, with one timer for all of them.
+ * suspended. Looks while it has listeners, with one timer for all of them.
  */
 export function createStepWatch(clock: ComparedClocks): WallClock['onStep'] {
   const listeners = new Listeners();

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 import { createRateLimit } from './rate-limit.ts';
 
 /**
- * Where something was thrown that nobody expected: the label of a metric, so the list is closed. A room of
+ * Where something unexpected was thrown: the label of a metric, so the list is closed. A room of
  * the programs, or a net below all of them: `timer` for the callbacks of the clock, `uncaught` and
  * `rejection` for what no guard saw.
  */
@@ -39,14 +39,14 @@ export type Guarded = (typeof GUARDED)[number];
 
 /**
  * What every timer, event listener and detached promise runs under. What it throws is a mistake of the
- * program, or a refusal of the system that nobody thought of: it is logged and counted, and the rest of the
- * process lives. `otherwise` lets go of what the callback was about, such as a connection that
+ * program, or an unforeseen refusal of the system: it is logged and counted, and the rest of the
+ * process lives. `otherwise` releases what the callback was about, such as a connection that
  * would hang half made; what that throws is logged too.
  */
 export interface Guard {
   /** Runs it now; a promise that it returns is guarded as well. */
   run(where: Guarded, work: () => unknown, otherwise?: (error: unknown) => void): void;
-  /** For a promise that nobody awaits. */
+  /** For a promise that is not awaited. */
   promise(where: Guarded, promise: Promise<unknown>, otherwise?: (error: unknown) => void): void;
   /** The callback as one that does not throw. */
   listener<Args extends unknown[]>(
@@ -82,7 +82,7 @@ export function createGuard({
     counts.set(where, (counts.get(where) ?? 0) + 1);
     try {
       if (!mayLog()) return;
-      // A mistake of the program: without the place, nobody could mend it.
+      // A mistake of the program: without the place, it could not be fixed.
       const stack = error instanceof Error ? error.stack : undefined;
       const line = { event: 'internal-error', where, err: error, ...(stack && { stack }) };
       logger.error(line, `unexpected error (${where}); everything else continues`);

@@ -9,7 +9,7 @@ const GIVEN_UP = 1 / 8;
 
 /**
  * A token bucket for each key. The table is bounded: a key whose bucket is full again is forgotten
- * first, which nobody notices, and then those that took least. So a caller with many names pushes out
+ * first, which changes nothing, and then those that took least. So a caller with many names pushes out
  * the names of honest ones, which lose nothing by it, and never what a greedy one owes.
  */
 export class KeyedBuckets {

@@ -2,7 +2,7 @@ import type { MonotonicClock } from './clock.ts';
 
 /** Anything that holds sockets, timers or files. */
 export interface Closeable {
-  /** Lets go of everything; safe to call twice. */
+  /** Releases everything; safe to call twice. */
   close(): void | Promise<void>;
 }
 

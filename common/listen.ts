@@ -56,7 +56,7 @@ export async function listen(server: Server, target: ListenTarget): Promise<Addr
 
 async function open(server: Server, { host, port, shared }: ListenTarget): Promise<AddressInfo> {
   // Later errors are of connections that the system could not hand over: without a listener they would be thrown,
-  // and there is nobody to answer.
+  // and no caller is left to answer.
   server.on('error', () => {});
   const listening = once(server, 'listening');
   server.listen({ host, port, backlog: BACKLOG, ...(shared === true ? { reusePort: true } : {}) });

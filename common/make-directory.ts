@@ -17,7 +17,7 @@ export function makeDirectory(path: string, mode: number): string | undefined {
     mkdirSync(directory, { mode });
     return directory;
   } catch (error) {
-    // Also when it is a file: whoever uses it as a directory hears of it.
+    // Also when it is a file: using it as a directory fails.
     if (systemErrorCode(error) === 'EEXIST') return undefined;
     const parent = dirname(directory);
     if (systemErrorCode(error) !== 'ENOENT' || existsSync(parent)) throw error;

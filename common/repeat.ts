@@ -9,7 +9,7 @@ export interface Repeated extends Closeable {
 
 /**
  * Does the work after each pause, the first time after one. The pause begins when the work has ended, however it has:
- * what it throws is for the guard of the clock, and the next time comes all the same.
+ * what it throws is for the guard of the clock, and the next run still comes.
  */
 export function repeat(
   clock: MonotonicClock,

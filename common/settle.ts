@@ -12,7 +12,7 @@ export interface SettleOptions {
   readonly release?: () => void;
 }
 
-/** The pause that a collection makes, of some 50 ms, hurts nobody where nothing was done for so long. */
+/** The pause that a collection makes, of some 50 ms, does no harm where nothing was done for so long. */
 const QUIET_MS = 500;
 
 /**
@@ -38,7 +38,7 @@ export function settleWhenQuiet({
 
 /** `gc` is there with `--expose-gc`, which cli/hauberk gives. */
 function releaseMemory(): void {
-  // Writes what was compiled, for the next start even if this process is killed, and lets go of it.
+  // Writes what was compiled, for the next start even if this process is killed, and releases it.
   flushCompileCache();
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 export interface Shutdown extends Disposable {
   /** Aborted at the first SIGTERM or SIGINT, or SIGHUP where that does not reload: end in an orderly way. */
   readonly asked: AbortSignal;
-  /** Aborted at the second SIGTERM or SIGINT: whoever asks twice does not want to wait for what is under way. */
+  /** Aborted at the second SIGTERM or SIGINT, which asks not to wait for what is under way. */
   readonly hurried: AbortSignal;
 }
 

@@ -18,7 +18,7 @@ export interface ControlPlaneMetrics {
   readonly connectionsFailed: Counter<'reason'>;
 }
 
-/** What is read when somebody scrapes. */
+/** What is read at a scrape. */
 export interface ControlPlaneGauges {
   /** How many tokens there are in each state. */
   readonly tokens: () => Promise<Readonly<Record<string, number>>>;
@@ -27,7 +27,7 @@ export interface ControlPlaneGauges {
   readonly viewVersion: () => number;
   /** Endpoints that are held back because they come and go. */
   readonly endpointsDamped: () => number;
-  /** Addresses that endpoints name: how many are not proven, and how many somebody else held before. */
+  /** Addresses that endpoints name: how many are not proven, and how many another identity held before. */
   readonly addresses: () => { readonly unproven: number; readonly conflicts: number };
   /** The version of the mesh configuration in force. */
   readonly meshConfigVersion: () => number;
@@ -102,7 +102,7 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
 
 const ROTATION_PHASES = ['stable', 'prepared', 'signing'];
 
-/** Registers what is looked up when somebody scrapes. */
+/** Registers what is looked up at a scrape. */
 export function registerControlPlaneGauges(registry: Registry, gauges: ControlPlaneGauges): void {
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({

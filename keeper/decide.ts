@@ -10,9 +10,9 @@ export interface Repair {
 
 /**
  * Finds the containers that are not in the namespace of their pod, though it is up. The sidecar comes
- * first, and the others when it is ready: an application that cannot call anybody may give up.
+ * first, and the others when it is ready: an application whose calls fail may give up.
  *
- * What somebody has stopped stays stopped, and so does what has ended by itself: only that which the
+ * What an operator has stopped stays stopped, and so does what has ended by itself: only that which the
  * engine tried to start, and could not, is started. Pure, from what the engine says.
  */
 export function decideRepairs(containers: readonly Container[]): readonly Repair[] {

@@ -2,7 +2,7 @@ import { HauberkError } from '../common/errors.ts';
 
 /** Why the keeper cannot do its work. */
 export type KeeperErrorCode =
-  /** Nobody answers at the socket of the engine. */
+  /** No engine answers at the socket. */
   | 'engine-unreachable'
   /** The engine, or a filter before it, does not do what it was asked. */
   | 'engine-refused'

@@ -69,7 +69,7 @@ async function runKeeper(
 
 const FOR_EVER_MS = 2 ** 31 - 1;
 
-/** Docker calls the host of a container by the container's id, where nobody says otherwise. */
+/** Docker calls the host of a container by the container's id, unless it is set otherwise. */
 async function ownProject(engine: Engine): Promise<string> {
   const project = await engine.projectOf(hostname()).catch((error: unknown) => {
     if (error instanceof KeeperError && error.code === 'engine-refused') return undefined;

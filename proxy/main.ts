@@ -152,7 +152,7 @@ async function runMember(
     ({ failed } = proxy);
     net.serving();
     await aborted(AbortSignal.any([ending, failed]));
-    // Whoever cannot be reached by anybody waits for nobody.
+    // A sidecar that cannot be reached has nothing to wait for.
     await proxy.drainAndClose(AbortSignal.any([hurried, lost, failed]));
   } catch (error) {
     if (!ending.aborted) throw translate(error, config);

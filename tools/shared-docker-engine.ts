@@ -15,7 +15,7 @@ export interface SharedDockerEngine extends AsyncDisposable {
 
 /**
  * Starts one Docker engine for the run where none answers, so that not each test file has to. Its
- * base image is made meanwhile; whoever needs it waits for it.
+ * base image is made meanwhile; its users wait for it.
  */
 export async function shareDockerEngine(): Promise<SharedDockerEngine> {
   const parts = new AsyncDisposableStack();

@@ -73,7 +73,7 @@ export function startProcess(command: BenchCommand): BenchProcess {
   });
   const kill = (): void => void child.kill('SIGKILL');
   if (child.pid !== undefined) running.set(child.pid, kill);
-  // Whoever ends while it is told something has said why on its own output.
+  // A process that ends while it is written to has said why on its own output.
   child.stdin.on('error', () => undefined);
   const log = command.logFile === undefined ? undefined : createWriteStream(command.logFile);
   const lines: string[] = [];

@@ -9,7 +9,7 @@ const TRIES = 200;
 
 let next = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
 
-/** A port of loopback that nobody listens on, for programs that cannot be told to choose one. */
+/** A free port of loopback, for programs that cannot be told to choose one. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     next = next >= LAST_PORT ? FIRST_PORT : next + 1;

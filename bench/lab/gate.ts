@@ -12,7 +12,7 @@ export interface Gate {
   readonly port: number;
   /**
    * Expects so many first requests, and holds them for `holdMs` after the last one, which makes them
-   * the slowest of the run: whoever reads the latencies leaves them out by that.
+   * the slowest of the run: readers of the latencies leave them out by that.
    *
    * @returns resolves when the gate has opened. @throws BenchError `not-in-time`
    */

@@ -7,7 +7,7 @@ export interface Placement {
   readonly sidecarCores: string;
   /** Cores of sidecars with workers: all that the load leaves. */
   readonly workerCores: string;
-  /** Cores of the application and of whoever calls it. */
+  /** Cores of the application and of its callers. */
   readonly loadCores: string;
   /** Open files that each process may have. */
   readonly openFiles: number;
@@ -42,7 +42,7 @@ export function planCores(
 /** Looks at the machine. */
 export function planPlacement(): Placement {
   const cores = planCores(availableParallelism());
-  // Whoever carries a connection holds two ends of it.
+  // A proxy holds two ends of each connection that it carries.
   const wanted = 2 * WANTED_CONNECTIONS + OTHER_FILES;
   if (canOpen(wanted)) {
     return { ...cores, openFiles: wanted, maxConnections: WANTED_CONNECTIONS, limits: [] };

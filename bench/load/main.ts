@@ -15,7 +15,7 @@ function print(outcome: unknown): Promise<void> {
 const HELD = { held: true };
 const [, , json = ''] = process.argv;
 const order = JSON.parse(json) as LoadOrder;
-// Those that hold connections end when whoever started them closes their standard input.
+// Those that hold connections end when their parent closes their standard input.
 process.stdin.resume().once('end', () => process.exit(0));
 switch (order.kind) {
   case 'bulk':

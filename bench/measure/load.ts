@@ -46,7 +46,7 @@ export function startLoad(order: LoadOrder, placement: Placement): RunningLoad {
     const said = process.output().slice(-400);
     reject(new BenchError('load-failed', `the ${order.kind} load ended with ${code}: ${said}`));
   });
-  // A load that nobody waits for may fail without an effect.
+  // A load without a waiter may fail without an effect.
   promise.catch(() => undefined);
   return {
     outcome: () => within(`the ${order.kind} load is done`, promise, DEADLINE_MS),

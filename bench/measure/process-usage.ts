@@ -37,7 +37,7 @@ export function residentBytes(pids: readonly number[]): number {
     .reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Milliseconds that all cores together were busy so far, whoever used them (proc(5), /proc/stat). */
+/** Milliseconds that all cores together were busy so far, in any process (proc(5), /proc/stat). */
 export function parseMachineBusyMs(stat: string): number {
   const [, ...fields] = (stat.split('\n', 1)[0] ?? '').trim().split(/\s+/);
   const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0] = fields.map(Number);

@@ -42,7 +42,7 @@ export interface WrkRun {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** wrk is ended by a signal when enough was measured, and by itself when nobody is left to send one. */
+/** wrk is ended by a signal when enough was measured, and by itself when no process is left to send one. */
 const MAX_SECONDS = 120;
 /** wrk keeps a counter for each microsecond up to this: more costs memory for nothing. */
 const TIMEOUT_SECONDS = 12;
@@ -80,7 +80,7 @@ export function startWrk(order: WrkOrder): WrkRun {
     if (isAsked) return new Promise<never>(() => undefined);
     throw loadFailed(`wrk ended by itself with ${code}`, process);
   });
-  // Whoever does not watch it hears of it from `finish`.
+  // Without a watcher, `finish` reports it.
   failed.catch(() => undefined);
   return {
     failed,

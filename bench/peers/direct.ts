@@ -8,5 +8,5 @@ export const directPeer: Peer = {
   program: '',
   install: 'nothing is needed',
   version: () => Promise.resolve(''),
-  plan: () => Promise.reject(new Error('expected nobody to start a pair without sidecars')),
+  plan: () => Promise.reject(new Error('expected no start of a pair without sidecars')),
 };

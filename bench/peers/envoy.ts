@@ -56,7 +56,7 @@ export const envoyHbonePeer: Peer = {
   id: 'envoy-hbone',
   title: 'Envoy HBONE',
   kind: 'multiplexing',
-  note: "the windows of its HTTP/2 are at their defaults; readers that stall can fill its connection's, and then nobody else on it is served",
+  note: "the windows of its HTTP/2 are at their defaults; readers that stall can fill its connection's, and then no other stream on it is served",
   program: 'envoy',
   install: INSTALL,
   version: envoyVersion,

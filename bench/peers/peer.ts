@@ -32,7 +32,7 @@ export interface Peer {
 
 /** What a pair is planned with. */
 export interface PeerContext {
-  /** For its configuration and logs; nobody else writes there. */
+  /** For its configuration and logs alone. */
   readonly directory: string;
   readonly app: App;
   readonly placement: Placement;

@@ -94,7 +94,7 @@ function pointsOf(
     .filter((row) => row.workload.id.startsWith(prefix) && row.metric.key === key)
     .flatMap((row) =>
       peers
-        // Nobody can be as fast as nothing: it would make the others' differences small.
+        // No proxy can be as fast as none: it would make the others' differences small.
         .filter(({ kind }) => kind !== 'none')
         .flatMap(({ id, title }) => {
           const y = row.cells.get(id)?.median;

@@ -9,7 +9,7 @@ const sampleSchema = z.object({
   values: z.record(z.string(), z.number().nullable()),
   /** Why there are no values. */
   failure: z.string().optional(),
-  /** Cores' time that nobody of the bench used, as a share of one core: noise. */
+  /** Cores' time that no process of the bench used, as a share of one core: noise. */
   othersBusy: z.number().optional(),
 });
 

@@ -41,7 +41,7 @@ export function toRows(results: BenchResults): Row[] {
   );
 }
 
-/** Whether a row is off by so much that somebody has to look. */
+/** Whether a row is off by so much that a person has to look. */
 export function isFarOff(row: Row): boolean {
   const { alarm } = row.metric;
   if (alarm === undefined) return false;

@@ -4,11 +4,11 @@ import type { Workload } from './workload.ts';
 
 const CONNECTIONS = 256;
 
-/** What it costs us that somebody looks: everywhere else the metrics are read once a second. */
+/** What scrapes cost us: everywhere else the metrics are read once a second. */
 export const TELEMETRY: Workload = {
   id: 'telemetry',
   title: 'metrics that are read',
-  description: `Small requests on ${CONNECTIONS} connections, while nobody reads the metrics and while they are read once a second, as in every other measurement.`,
+  description: `Small requests on ${CONNECTIONS} connections, without scrapes and with one scrape a second, as in every other measurement.`,
   pair: 'shared',
   kinds: ['ours'],
   scraped: false,

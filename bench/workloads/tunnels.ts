@@ -19,7 +19,7 @@ export const TUNNELS: Workload = {
   id: 'tunnels',
   title: 'new tunnels',
   description:
-    "Full mutual TLS 1.3 handshakes with the callee's sidecar, made by `openssl s_time` without resumption. Whoever multiplexes makes few of them; the others make one for each connection that they cannot resume.",
+    "Full mutual TLS 1.3 handshakes with the callee's sidecar, made by `openssl s_time` without resumption. Proxies that multiplex make few of them; the others make one for each connection that they cannot resume.",
   pair: 'shared',
   kinds: ['ours', 'one-to-one', 'multiplexing'],
   inRuns: ['quick', 'full'],

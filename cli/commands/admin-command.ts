@@ -46,7 +46,7 @@ export function adminCommand<Table extends SettingsTable = typeof NO_SETTINGS>(
 }
 
 /**
- * A control plane whose keys are locked has no certificate, and serves nobody: it is not away. On its host
+ * A control plane whose keys are locked has no certificate and serves no call, but it runs. On its host
  * that can be asked, where the credential is the one in its data directory.
  */
 async function namingLock(error: unknown, dataDir: string): Promise<unknown> {
@@ -60,7 +60,7 @@ async function namingLock(error: unknown, dataDir: string): Promise<unknown> {
   }
   return new RpcError(
     'unreachable',
-    `the control plane of ${dataDir} runs, and its keys are locked: it issues nothing and answers nobody`,
+    `the control plane of ${dataDir} runs, and its keys are locked: it issues no certificates and answers no calls`,
     { hint: `unlock them with: hauberk ca unlock --data-dir ${dataDir}`, cause: error },
   );
 }

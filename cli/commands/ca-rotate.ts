@@ -71,7 +71,7 @@ export function run(context: CliContext): Promise<number> {
 
 /**
  * Each question has a connection of its own, with the credential as it is in the file by now: the
- * control plane makes it anew in each phase, and may be started again meanwhile.
+ * control plane renews it in each phase, and may be started again meanwhile.
  */
 async function ask(
   { admin, controlPlane }: SettingsOf<typeof ADMIN_SETTINGS>,

@@ -95,7 +95,7 @@ function readText(path: string): string {
   }
 }
 
-/** Anybody may read it, as is usual for Compose files: there is no secret in it. */
+/** Readable for every user, as is usual for Compose files: it has no secret. */
 const OUTPUT_MODE = 0o644;
 
 async function writeOutput(path: string, contents: string): Promise<void> {

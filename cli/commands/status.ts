@@ -147,7 +147,10 @@ function egressTable(sidecars: readonly WorkloadInfo[]): string {
 
 const MISSING_HEADER = ['SERVICE', 'NAMESPACE', 'UPSTREAM', 'CONDITION'];
 
-/** The upstreams that nobody serves: of services that are still to come, or typing errors; empty when there are none. */
+/**
+ * The upstreams that no sidecar serves: of services that are still to come, or typing errors; empty
+ * when there are none.
+ */
 function missingTable(sidecars: readonly WorkloadInfo[]): string {
   const rows = sidecars.flatMap(({ service, namespace, missingUpstreams }) =>
     missingUpstreams.map((upstream) => [service, namespace, upstream, 'no sidecar exposes it']),

@@ -26,7 +26,7 @@ const allow = z
   .transform((callersByPort, context) => {
     const allowances: string[] = [];
     for (const [allowedPort, callers] of Object.entries(callersByPort)) {
-      // The flag has no form for a port that nobody may reach.
+      // The flag has no form for a port that no peer may reach.
       if (callers.length === 0) {
         const message = `port ${allowedPort} has an empty list; use exclude-ports for a port that no peer may reach`;
         context.issues.push({ code: 'custom', input: callers, message });

@@ -8,7 +8,7 @@ export function wasInjected(file: ComposeFile): boolean {
   return fieldsOf(file.document, file.root).has(MARKER);
 }
 
-/** Finds services that somebody added to a file that `hauberk inject` wrote: they are not meshed. */
+/** Finds services that were added to a file that `hauberk inject` wrote: they are not meshed. */
 export function findAddedServices(file: ComposeFile): readonly ComposeError[] {
   const top = fieldsOf(file.document, file.root);
   const marker = plainOf(file.document, top.get(MARKER)?.value);

@@ -24,7 +24,7 @@ const READY_FILE = '/run/ready';
 export const CLOSE =
   "nft 'table inet hauberk { chain in { type filter hook input priority 0; policy drop; }; chain out { type filter hook output priority 0; policy drop; }; }'";
 
-/** Nobody, without any capability, until the end. */
+/** The user nobody, without any capability, until the end. */
 const SLEEP =
   'exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all sleep infinity';
 
@@ -50,7 +50,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
       stop_signal: 'SIGKILL',
       restart: 'unless-stopped',
       read_only: true,
-      // Anew at every start, as the namespace is: readiness must not outlive the rules.
+      // At every start again, as the namespace is: readiness must not outlive the rules.
       tmpfs: ['/run'],
       cap_drop: ['ALL'],
       cap_add: ['NET_ADMIN', 'SETUID', 'SETGID', 'SETPCAP'],

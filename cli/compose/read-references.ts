@@ -39,7 +39,7 @@ export function readLinks(fields: ServiceFields): readonly Placed<Link>[] {
 export function readOtherReferences(fields: ServiceFields): readonly Placed<OtherReference>[] {
   const volumes = fields.texts('volumes_from').flatMap(({ value: text, place }) => {
     const [service = ''] = text.split(':');
-    // `container:NAME` is a container of nobody's project.
+    // `container:NAME` is a container outside of the project.
     if (service === 'container') return [];
     return [{ value: { key: 'volumes_from' as const, service, text }, place }];
   });

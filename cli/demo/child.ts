@@ -57,7 +57,7 @@ export function startChild(name: string, program: ChildProgram, env: ChildEnviro
   const listeners = new Set<(line: ChildLine) => void>();
   let complaints = '';
   child.stdin.on('error', () => {
-    // It ended before; whoever waits for it learns that.
+    // It ended before; its waiters learn that.
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
   createInterface({ input: child.stdout }).on('line', (text) => {

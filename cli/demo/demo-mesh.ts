@@ -27,7 +27,7 @@ const clientTotals = z.object({
 /** What the client has counted. */
 export type ClientTotals = Readonly<z.infer<typeof clientTotals>>;
 
-/** A running mesh of real processes on loopback, with somebody listening in. */
+/** A running mesh of real processes on loopback, with wiretaps. */
 export interface DemoMesh extends Closeable {
   readonly sidecars: readonly DemoSidecar[];
   /** Between the client and its sidecar: what is said there is readable. */
@@ -76,7 +76,7 @@ async function startParts({ clock, env, signal }: DemoMeshOptions): Promise<Demo
   await using opened = new AsyncDisposableStack();
   const folder = opened.adopt(await openDemoFolder(tmpdir()), (made) => made.remove());
   const directory = folder.path;
-  // Whoever waits for a process to be up learns that it ended.
+  // A waiter for a process to be up learns that it ended.
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   signal.addEventListener('abort', interrupt);

@@ -12,7 +12,7 @@ export interface WireObservation {
   sample: Buffer;
 }
 
-/** A place on the wire where somebody listens in. */
+/** A place on the wire that is tapped. */
 export interface Wiretap extends Closeable {
   /** Connect here instead of to the destination. */
   readonly port: number;

@@ -23,7 +23,7 @@ export interface Agent extends Closeable {
 
 const MAIN = join(import.meta.dirname, 'agent/main.ts');
 
-/** Starts a process in a place. Whoever waits for its messages learns why it could not start. */
+/** Starts a process in a place. A waiter for its messages learns why it could not start. */
 export function startAgent(
   place: EnteredPlace,
   env: Readonly<Record<string, string | undefined>>,

@@ -12,7 +12,7 @@ export class Belongings {
     return thing;
   }
 
-  /** Lets go of everything, the latest first. */
+  /** Releases everything, the latest first. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const thing of this.#all.splice(0).toReversed()) await thing.close();

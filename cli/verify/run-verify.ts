@@ -119,7 +119,7 @@ async function verifyServer(
   return { ...seen, to, called: address, application, probes };
 }
 
-/** A wire with somebody who listens, and somebody who is going to speak. */
+/** A wire with a capture, and a client that is about to connect. */
 interface Tap {
   readonly path: WirePath;
   readonly caller: Agent;

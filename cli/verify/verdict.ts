@@ -22,8 +22,8 @@ export interface Check {
 const TLS_1_3 = 'TLS 1.3';
 
 /**
- * Judges what was seen. Whatever leaves room for doubt is a failure: a canary that nobody read
- * anywhere, packets that the capture lost, a sidecar that was not there to refuse anybody.
+ * Judges what was seen. Every doubt is a failure: a canary that was not read anywhere, packets that the
+ * capture lost, a sidecar that was not running to refuse a client.
  */
 export function judge(evidence: Evidence): readonly Check[] {
   return [

@@ -12,7 +12,7 @@ export type VerifyErrorCode =
   | 'capture-failed'
   /** The helper process in a namespace failed. */
   | 'agent-failed'
-  /** Somebody ended it. */
+  /** It was interrupted. */
   | 'interrupted';
 
 /** Thrown when a verification cannot be carried out. */

@@ -57,7 +57,7 @@ export function authorize(request: AccessRequest, { mesh, local }: Policies): De
   return { allowed: true, audited };
 }
 
-/** True for a port that takes plaintext from nobody, because it matters who calls it. */
+/** True for a port that accepts no plaintext, because the policy depends on the caller. */
 export function isRestricted(
   { mesh, local }: Policies,
   destination: Identity,

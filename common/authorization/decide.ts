@@ -25,10 +25,10 @@ export type PolicyDenial =
   | 'denied-trust-domain'
   /** Rules allow others at this port. */
   | 'denied-caller'
-  /** No rule is about it, and nobody may come in without one. */
+  /** No rule is about it, and the default allows no caller. */
   | 'denied-default';
 
-/** What a decision stands on, for whoever asks why. */
+/** What a decision stands on, for explanations. */
 export type Grounds =
   | { readonly kind: 'rules'; readonly rules: readonly string[] }
   | { readonly kind: 'default'; readonly fallback: PolicyDefault }
@@ -55,8 +55,8 @@ export type PolicyDecision =
  *     nobody may come in without a rule               denied-default
  *     otherwise                                       allowed
  *
- * So a port that allow rules are about is open to the callers that they name and to nobody else. A
- * rule with `audit` refuses nobody: neither whom it denies, nor whom it does not name.
+ * So a port that allow rules are about is open only to the callers that they name. A rule with `audit`
+ * refuses no caller: neither one that it denies, nor one that it does not name.
  */
 export function decide(policy: Policy, request: AccessRequest): PolicyDecision {
   const { source, destination } = request;

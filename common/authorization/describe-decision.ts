@@ -12,7 +12,7 @@ export function describeDecision(decision: PolicyDecision): string {
   return `${why}; ${named(audited)} would refuse it, but only ${verb(audited, 'audits', 'audit')}`;
 }
 
-/** Why somebody was refused, as the end of a sentence. */
+/** Why a caller was refused, as the end of a sentence. */
 export function describeDenial(reason: PolicyDenial, grounds: Grounds): string {
   const rules = grounds.kind === 'rules' ? grounds.rules : [];
   switch (reason) {

@@ -70,7 +70,7 @@ export interface Egress {
   readonly destinations: readonly EgressDestination[];
 }
 
-/** What is in force where nobody has said anything: no TLS policies, and no list. */
+/** The default: no TLS policies, and no list. */
 export const NO_EGRESS: Egress = { allowances: undefined, destinations: [] };
 
 /** True when a service may call a place outside. */
@@ -91,7 +91,7 @@ export function mayLeave(
 export type PolicyAtPlace =
   | { readonly kind: 'none' }
   | { readonly kind: 'one'; readonly destination: EgressDestination }
-  /** Several policies: nobody can say which one counts. */
+  /** Several policies: which one applies is ambiguous. */
   | { readonly kind: 'conflicted'; readonly count: number };
 
 /** Finds the policy for a place. */

@@ -3,7 +3,7 @@ import type { Policy } from './policy.ts';
 
 /**
  * What `--allow` says, as a policy: a port that it names is open to the services in its list and to
- * nobody else. About other ports it says nothing.
+ * no others. About other ports it says nothing.
  */
 export function localPolicy(allowances: readonly LocalAllowance[]): Policy {
   const rules = allowances.map(({ port, service, namespace }) => ({

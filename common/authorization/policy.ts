@@ -17,7 +17,7 @@ export interface PolicyRule {
 }
 
 /**
- * Who may come in where no rule decides: any workload of the mesh's trust domain, or nobody.
+ * Who may come in where no rule decides: any workload of the mesh's trust domain, or none.
  * (`anybody` leaves the decision to others; no document can say it.)
  */
 export type PolicyDefault = 'mesh' | 'none' | 'anybody';
@@ -28,7 +28,7 @@ export interface Policy {
   readonly rules: readonly PolicyRule[];
 }
 
-/** What is in force where nobody has written rules: the mesh is open to its members. */
+/** The default without rules: the mesh is open to its members. */
 export const OPEN_POLICY: Policy = { fallback: 'mesh', rules: [] };
 
 /** The policies of a mesh, and which version of the mesh configuration they come from. */

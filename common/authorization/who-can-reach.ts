@@ -3,7 +3,7 @@ import { type AccessExplanation, type Doorkeeper, explainAccess } from './explai
 import { formatNamePattern, type NamePattern } from './name-pattern.ts';
 import type { Policy } from './policy.ts';
 
-/** Somebody who may come in, at some sidecar at least, as far as is known. */
+/** A caller that is allowed by at least one known sidecar. */
 export interface Caller {
   readonly identity: Identity;
   readonly access: AccessExplanation;
@@ -20,7 +20,7 @@ export interface OpenName {
 export interface Reachability {
   /** Of the known ones, and of those whom rules name in full. */
   readonly callers: readonly Caller[];
-  /** Whoever has such a name may come in too, unless a deny rule is about it. */
+  /** A caller with such a name is allowed too, unless a deny rule is about it. */
   readonly openNames: readonly OpenName[];
   /** Whether any other workload of the mesh may come in. */
   readonly everyOther: AccessExplanation['verdict'];
@@ -60,7 +60,7 @@ export function whoCanReach(
     const access = explainAccess(policy, { ...door, source: identity }, doorkeepers);
     return access.verdict === 'refused' ? [] : [{ identity, access }];
   });
-  // Nobody has such a name: what is decided about it is decided about everybody without a rule.
+  // No caller has such a name: the decision about it holds for every caller without a rule.
   const nameless = { trustDomain, namespace: '', service: '' };
   const isClosed = ({ localAllow }: Doorkeeper): boolean =>
     localAllow?.allowances.some(({ port }) => port === door.port) ?? false;

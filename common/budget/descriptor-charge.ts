@@ -2,7 +2,10 @@ import type { DescriptorRefusal } from './budget-error.ts';
 import type { DescriptorBudget } from './descriptors.ts';
 import type { BudgetShare } from './shares.ts';
 
-/** A descriptor that somebody is charged for, and then perhaps somebody else: who a caller is shows later. */
+/**
+ * A descriptor that is charged to one holder, and later perhaps to another: the identity of a caller
+ * is known later.
+ */
 export class DescriptorCharge {
   readonly #budget: DescriptorBudget;
   #share: BudgetShare | undefined;
@@ -12,7 +15,7 @@ export class DescriptorCharge {
   }
 
   /**
-   * Charges this holder, and nobody else any more. Returns why not, counted; then nobody is charged, and
+   * Charges this holder only, from now on. Returns why not, counted; then no holder is charged, and
    * the descriptor has to be closed.
    */
   chargeTo(share: BudgetShare): DescriptorRefusal | undefined {

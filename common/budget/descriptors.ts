@@ -9,7 +9,7 @@ import { countOpenDescriptors, readDescriptorLimit } from './descriptor-limit.ts
 import { SharedBudget } from './shared-budget.ts';
 import type { BudgetShare } from './shares.ts';
 
-/** What holds a descriptor and tells when it has let go of it. */
+/** What holds a descriptor and tells when it has released it. */
 export interface DescriptorHolder {
   once(event: 'close', listener: () => void): unknown;
 }
@@ -20,7 +20,7 @@ export interface DescriptorBudgetOptions {
   readonly limit: number;
   /** Bounds the memory that connections take; by default of V8's heap. */
   readonly heapBytes?: number;
-  /** How many are open now; undefined where nobody knows. */
+  /** How many are open now; undefined where it is unknown. */
   readonly countOpen?: () => number | undefined;
 }
 
@@ -43,7 +43,7 @@ export const MIN_DESCRIPTORS = 64;
 
 /**
  * The descriptors of this process, which connections are charged to one by one. What it keeps for itself
- * is never handed out, so that `accept` finds a descriptor for whoever is refused, health and metrics
+ * is never handed out, so that `accept` finds a descriptor for a client that is refused, health and metrics
  * answer, and certificates are renewed, whatever the peers do.
  *
  *     |-- limit ----------------------------------------------------|

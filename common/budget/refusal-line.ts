@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { MonotonicClock } from '../clock.ts';
 import type { BudgetRefusal } from './budget-error.ts';
 
-/** Whoever floods us must not fill the disk as well. */
+/** A flood must not fill the disk as well. */
 const INTERVAL_MS = 1_000;
 
 /** What a line tells besides the reason. */

@@ -6,7 +6,7 @@ export interface BudgetShare {
 
 /**
  * Connections of the application of this sidecar, both ends of them where the other is in plaintext too.
- * It is no stranger; but a quarter stays for tunnels, and for whoever calls it.
+ * It is trusted; but a quarter stays for tunnels, and for its callers.
  */
 export const APPLICATION_SHARE: BudgetShare = { holder: 'application', fraction: 3 / 4 };
 
@@ -16,7 +16,10 @@ export const CLIENTS_SHARE: BudgetShare = { holder: 'clients', fraction: 1 / 2 }
 /** What comes in without the mesh, where that is let in: both ends of it. */
 export const PLAINTEXT_SHARE: BudgetShare = { holder: 'plaintext', fraction: 1 / 2 };
 
-/** Handshakes under way, of whom nobody knows who they are. They end within seconds, one way or other. */
+/**
+ * Handshakes under way, whose clients are not authenticated yet. They end within seconds, one way or
+ * other.
+ */
 export const HANDSHAKES_SHARE: BudgetShare = { holder: 'handshakes', fraction: 1 / 4 };
 
 /** Tunnels that we dial, and connections within this process: they carry what others were charged for. */

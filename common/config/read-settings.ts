@@ -81,7 +81,7 @@ function fromFlags(key: string, flags: ReadonlyMap<string, unknown>): Raw | unde
 function fromEnvironment(key: string, { form }: Setting, env: Environment): Raw | undefined {
   const origin = variableName(key);
   const value = env[origin];
-  // Compose passes variables on that are empty because nobody set them.
+  // Compose passes variables on that are empty because they are not set.
   if (value === undefined || value === '') return undefined;
   return { value: form === 'list' ? value.split(',') : value, origin };
 }

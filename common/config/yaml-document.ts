@@ -119,7 +119,7 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   return [{ ...deepest, path: [...issue.path, ...deepest.path] }];
 }
 
-/** What zod says of a union of which nobody has said anything. */
+/** What zod says of a union without a message of its own. */
 const NO_SENTENCE = 'Invalid input';
 
 /** Says in our words what zod found; sentences that a schema brings along are left as they are. */

@@ -104,7 +104,7 @@ function scrubbing({ destination, pretty: asked }: LoggerOptions): LogDestinatio
 
 /**
  * A disk that is full, or whatever else standard output leads to, costs the lines that could not be written,
- * and throws at nobody who logs.
+ * and never throws at the caller.
  */
 function standardOutput(): LogDestination {
   let target = open();

@@ -34,7 +34,7 @@ export function serializeError(error: Error, withStack: boolean, depth = 0): Log
 
 /** Any value as it stands in a log line: keys and raw bytes by their kind, never their content. */
 export function serialize(value: unknown, withStack: boolean, depth = 0): unknown {
-  // A part of a millisecond tells nobody anything, and a field that is whole in one line and not in another
+  // A fraction of a millisecond tells nothing, and a field that is whole in one line and not in another
   // has two types where logs are indexed.
   if (typeof value === 'number') return Math.round(value);
   if (typeof value !== 'object' || value === null) return value;

@@ -5,7 +5,7 @@ import { isInNetwork, readNetwork, type IpNetwork } from '../ip-network.ts';
 import { isLabel } from '../names.ts';
 import type { SpiffeId } from '../pki/spiffe-id.ts';
 
-/** More than anybody can oversee; bounds what a claim is compared with. */
+/** More than a person can oversee; bounds what a claim is compared with. */
 const MAX_SERVICES = 500;
 const MAX_NETWORKS = 100;
 

@@ -7,7 +7,7 @@ import {
 import type { Policy } from '../authorization/policy.ts';
 import { isLabel } from '../names.ts';
 
-/** More rules than anybody can oversee; bounds every message and every decision. */
+/** More rules than a person can oversee; bounds every message and every decision. */
 const MAX_RULES = 500;
 
 /** A rule that names more is better written with a wildcard, or as two. */
@@ -41,7 +41,7 @@ const rule = z.strictObject({
 });
 
 const section = z.strictObject({
-  /** Who may come in where no rule says otherwise: any workload of the mesh, or nobody. */
+  /** Who may come in where no rule says otherwise: any workload of the mesh, or none. */
   allow: z.enum(['mesh', 'none'], 'expected mesh or none').default('mesh'),
   /** The namespace of names without one. */
   namespace: label.optional(),

@@ -4,7 +4,7 @@ import { readNamePattern, type NamePattern } from '../authorization/name-pattern
 import { readOutsideHost, readOutsidePattern } from '../authorization/outside-pattern.ts';
 import { isLabel } from '../names.ts';
 
-/** More than anybody can oversee; bounds every message and every decision. */
+/** More than a person can oversee; bounds every message and every decision. */
 const MAX_ENTRIES = 500;
 const MAX_NAMES = 100;
 

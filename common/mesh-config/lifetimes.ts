@@ -5,7 +5,7 @@ import { isLabel } from '../names.ts';
 import { MAX_LEAF_LIFETIME_MS, MIN_LEAF_LIFETIME_MS } from '../pki/lifetimes.ts';
 import type { SpiffeId } from '../pki/spiffe-id.ts';
 
-/** More than anybody can oversee. */
+/** More than a person can oversee. */
 const MAX_SERVICES = 500;
 
 const seconds = durationSeconds({

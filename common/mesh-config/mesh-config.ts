@@ -21,7 +21,7 @@ export const MESH_CONFIG_SCHEMA = z.strictObject({
 });
 
 /**
- * A mesh configuration as the store has it. Nobody could apply what only this one takes, but another
+ * A mesh configuration as the store has it. No operator could apply what only this one takes, but another
  * version of the software, or a hand, may have put it there.
  */
 export const STORED_MESH_CONFIG_SCHEMA = MESH_CONFIG_SCHEMA.extend({

@@ -34,7 +34,7 @@ export interface HttpRefusalOptions {
 
 /**
  * Ends connections that do not speak HTTP, or not in time, and counts and logs why. Without it Node
- * does the same, and nobody hears of it. Bounds the connections, so that whoever asks now is answered.
+ * does the same, without a report. Bounds the connections, so that a new request is answered.
  */
 export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions): void {
   const { name, registry, logger, clock, maxConnections } = options;
@@ -62,7 +62,7 @@ export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions)
     connections.delete(oldest);
     oldest.destroy();
   });
-  // Whoever asks is the youngest again: those who say nothing go first.
+  // A request makes its connection the youngest again: silent connections go first.
   server.on('request', ({ socket }) => {
     if (connections.delete(socket)) connections.add(socket);
   });
@@ -74,7 +74,7 @@ export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions)
     }
     refused(reason, remoteAddressOf(socket));
     const answer = `HTTP/1.1 ${STATUS[reason]}\r\nConnection: close\r\n\r\n`;
-    // Whoever does not read the answer is not waited for either.
+    // A client that does not read the answer is not waited for either.
     if (socket.writable) socket.write(answer, () => socket.destroy());
     else socket.destroy();
   });

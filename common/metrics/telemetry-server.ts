@@ -125,7 +125,7 @@ async function answer(
   response: ServerResponse,
   logger: Logger,
 ): Promise<void> {
-  // Nobody has a reason to send a body: it is thrown away, and the connection with it.
+  // No client has a reason to send a body: it is discarded, and the connection with it.
   request.resume();
   if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding']) {
     response.setHeader('connection', 'close');

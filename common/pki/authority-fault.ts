@@ -34,7 +34,7 @@ export interface PathQuestion {
 
 const NAME_CONSTRAINTS = '2.5.29.30';
 
-/** Means nothing as long as nobody requires a policy, which would be another extension. */
+/** Means nothing as long as no policy is required, which would be another extension. */
 const CERTIFICATE_POLICIES = '2.5.29.32';
 
 const UNDERSTOOD: ReadonlySet<string> = new Set([

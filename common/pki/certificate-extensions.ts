@@ -12,7 +12,7 @@ import {
 /** An extension of a certificate (RFC 5280 section 4.1). */
 export interface CertificateExtension {
   readonly critical: boolean;
-  /** Parsed when it is asked for: what nobody asks for may be anything. Throws an Error. */
+  /** Parsed on demand: an extension that is not read may be malformed. Throws an Error. */
   readonly value: DerNode;
 }
 

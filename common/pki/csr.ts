@@ -55,7 +55,7 @@ export function createCsr(privateKey: KeyObject): Buffer {
 /**
  * Makes a PKCS#10 certification request in DER for an issuer of the mesh. It asks for what such a
  * certificate needs (RFC 5280 section 4.2.1, X509-SVID section 4), in an extensionRequest (RFC 2985
- * section 5.4.2); whoever signs it decides.
+ * section 5.4.2); the signer decides.
  */
 export function createIssuerCsr(privateKey: KeyObject, trustDomain: string): Buffer {
   const { keyId } = subjectKeyOf(createPublicKey(privateKey));

@@ -21,7 +21,7 @@ export const ROOT_LIFETIME_MS = 3650 * DAY_MS;
 /** Thirty days: an issuer is replaced often enough that its replacement is routine. */
 export const ISSUER_LIFETIME_MS = 30 * DAY_MS;
 
-/** What a leaf gets when nobody asks for something else. */
+/** What a leaf gets when nothing else is requested. */
 export const DEFAULT_LEAF_LIFETIME_MS = HOUR_MS;
 
 /** Shorter, and the round trip of a renewal is no longer small beside the lifetime. */

@@ -8,7 +8,7 @@ import { PkiError } from './pki-error.ts';
 
 /** The roots of a trust domain as they are handed to another one. */
 export interface SpiffeBundle {
-  /** None: nobody of the trust domain is to be believed. */
+  /** None: no workload of the trust domain is trusted. */
   readonly roots: readonly X509Certificate[];
   /** Grows with every change, where it is told. */
   readonly sequence?: number | undefined;

@@ -5,7 +5,7 @@ import { PkiError } from './pki-error.ts';
 
 /**
  * Refuses a leaf that may sign certificates or revocation lists: an identity must never come from a
- * signing certificate (X509-SVID section 5.2), which TLS accepts as a client or a server all the same.
+ * signing certificate (X509-SVID section 5.2), which TLS accepts as a client or a server nevertheless.
  *
  * @throws PkiError `signing-certificate`, also for a certificate whose extensions cannot be read
  */

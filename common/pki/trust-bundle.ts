@@ -5,12 +5,12 @@ import { toPem } from './pem.ts';
 export interface TrustBundle {
   readonly trustDomain: string;
   readonly version: number;
-  /** Of the mesh itself. Whoever speaks for it, as the control plane does, leads to one of them. */
+  /** Of the mesh itself. The certificate of the control plane chains to one of them. */
   readonly roots: readonly X509Certificate[];
-  /** What the operator has added: peers may lead to one of them as well, and nobody else. */
+  /** Added by the operator: certificates of peers may chain to one of them as well, and no others. */
   readonly added?: readonly X509Certificate[];
   /**
-   * Former roots whose key is in the wrong hands. Whoever leads to one of them is not to be believed
+   * Former roots whose key is compromised. A certificate that chains to one of them is not trusted
    * any more, also on a connection that was made before.
    */
   readonly withdrawn?: readonly X509Certificate[];

@@ -12,7 +12,7 @@ import { certificateDetails } from './certificate-extensions.ts';
 import { keyUsageOf } from './key-usage.ts';
 import { isSignedStrongly } from './signature-strength.ts';
 
-/** Nobody shows more than a leaf, its issuers and some cross-signatures. */
+/** No peer shows more than a leaf, its issuers and some cross-signatures. */
 const MAX_PRESENTED = 10;
 
 /** Issuer, two above it, a cross-signature, the root. */
@@ -119,7 +119,7 @@ function climbFrom(climb: Climb, below: readonly X509Certificate[]): boolean {
     (issuer) =>
       !below.includes(issuer) &&
       mayIssue(climb, issuer, below) &&
-      // A root's own signature is nothing that anybody relies on; that of others is.
+      // Nothing relies on a root's own signature; on that of others it does.
       (isSignedStrongly(issuer) || found(climb, 'weak-signature')) &&
       climbFrom(climb, [...below, issuer]),
   );

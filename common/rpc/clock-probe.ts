@@ -17,7 +17,7 @@ export interface ClockProbeSettings {
 
 /**
  * By how much this host's clock is wrong at least, when a server that OpenSSL does not believe is the control
- * plane all the same, and only its dates do not fit our clock: its certificate is a day old at most.
+ * plane nevertheless, and only its dates do not fit our clock: its certificate is a day old at most.
  *
  * @returns milliseconds that this host's clock is ahead (positive) or behind (negative); undefined when it is
  *   not the clock

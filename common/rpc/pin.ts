@@ -27,12 +27,12 @@ const MAX_SHOWN = 16;
 const LEAVE_TIMEOUT_MS = 1_000;
 
 /**
- * First contact: connects without trusting anybody, sends nothing, and takes the one certificate that
+ * First contact: connects without trusting any root, sends nothing, and takes the one certificate that
  * the server shows whose digest is the one in the join token. Only then anything secret may be sent,
  * on another connection that trusts this root alone.
  *
  * The root need not be the one that the server's certificate leads to, and that it was shown proves
- * nothing: anybody can show it. The proof is in the other connection, where the chain has to lead to
+ * nothing: every server can show it. The proof is in the other connection, where the chain has to lead to
  * this root, if need be by way of cross-signatures.
  *
  * @throws RpcError `token-wrong-root`, `unreachable`, `tls`, `timeout`, `cancelled`

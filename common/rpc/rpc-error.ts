@@ -62,7 +62,7 @@ export type ConnectionFailure =
   | 'tls'
   /** The server's certificate does not come from a trusted root, or is outside its validity. */
   | 'server-untrusted'
-  /** The server's certificate is trusted but names somebody else. */
+  /** The server's certificate is trusted but names another identity. */
   | 'server-identity'
   /** No answer in time. */
   | 'timeout'

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { MonotonicClock } from '../clock.ts';
 
-/** What became of a connection that nobody reads yet. */
+/** What became of a connection that has no reader yet. */
 export type FirstByte = 'came' | 'late' | 'left';
 
 /**

@@ -3,7 +3,8 @@ import type { MonotonicClock } from '../clock.ts';
 import { TokenBucket, type Rate } from '../rate-limit.ts';
 
 /**
- * KeyUpdates, or tickets, of one connection: each is 10 µs of work for 27 bytes. Nobody needs more than a few
+ * KeyUpdates, or tickets, of one connection: each is 10 µs of work for 27 bytes. No connection needs more
+ * than a few
  * in the life of a connection.
  */
 const RATE: Rate = { burst: 256, perSecond: 64 };
@@ -34,7 +35,7 @@ export class RecordWatch {
     this.#clock = clock;
   }
 
-  /** Watches every connection of a server; those that nobody has asked `onFlood` about are just ended. */
+  /** Watches every connection of a server; those without an `onFlood` of their own are just ended. */
   serve(server: Server): void {
     server.on('keylog', (line, socket) => this.#logged(line, socket));
   }

@@ -21,7 +21,7 @@ const TIMEOUT_MS = 5_000;
 
 /**
  * Makes a handshake with ourselves in memory, in which the server asks for a certificate: whatever
- * keeps a context from being used by anybody shows here, before it is used.
+ * makes a context unusable shows here, before it is used.
  *
  * Rejects with the words of OpenSSL when there is no handshake. What either side makes of the other's
  * certificate is told, and is up to the caller.

@@ -38,11 +38,11 @@ const WRONG_TOKEN_RATE: Rate = { burst: 20, perSecond: 0.5 };
 /**
  * Bounds what one caller can make the control plane do. A call is charged to who has proven to make
  * it: an identity by its certificate, a token by its secret. One that proves nothing is charged to the
- * address that it comes from (a /64 of IPv6), never to a name that it contains. It keeps nobody out
+ * address that it comes from (a /64 of IPv6), never to a name that it contains. It keeps no caller out
  * who proves himself, also at the same address: what it costs is one look-up and one hash.
  */
 export interface CallerLimits {
-  /** A request for a certificate, by somebody who may have it. @throws RequestError `rate-limited` */
+  /** A request for a certificate, by an authenticated caller. @throws RequestError `rate-limited` */
   issue(proven: { readonly spiffeId: string } | { readonly tokenId: string }): void;
   /** A call of an operator. @throws RequestError `rate-limited` */
   operator(spiffeId: string): void;
@@ -51,7 +51,7 @@ export interface CallerLimits {
   /** One of its endpoints comes, or moves. @throws RequestError `rate-limited` */
   endpoint(spiffeId: string): void;
   /**
-   * Somebody at this address sent a token whose secret is wrong.
+   * A client at this address sent a token whose secret is wrong.
    *
    * @returns what the caller is told: why it was refused, or only that it came too often
    */

@@ -92,7 +92,7 @@ const LOG_RATE = { burst: 20, perSecond: 20 };
 /**
  * Opens the gRPC port.
  *
- * grpc-js can open one itself, but then nobody hears of handshakes that fail, sockets whose handshake
+ * grpc-js can open one itself, but then there is no event for handshakes that fail, sockets whose handshake
  * times out stay open (Node only emits the error), and nothing bounds the number of connections. So
  * the TLS server is ours, and grpc-js gets connections that are through with it:
  *
@@ -251,7 +251,10 @@ function createTlsServer(
 }
 /* eslint-enable no-underscore-dangle */
 
-/** Whoever proves nothing is known by where it comes from: those who enrol share nothing with strangers. */
+/**
+ * A client without a certificate is identified by its address: clients that enrol share nothing with
+ * unauthenticated ones.
+ */
 function shareOf(socket: TLSSocket): BudgetShare {
   const caller = callerAt(socket);
   if (caller.kind === 'workload') return peerShare(caller.spiffeId.uri);

@@ -180,7 +180,7 @@ export function createIssueHandler(
   };
 }
 
-/** A guess: whoever knows the secret of a token that has ended is no guesser. */
+/** A guess: a caller that knows the secret of an ended token is no guesser. */
 function isWrongToken(error: unknown): error is JoinTokenError | TokenError {
   if (error instanceof JoinTokenError) return true;
   return error instanceof TokenError && WRONG.has(error.code);

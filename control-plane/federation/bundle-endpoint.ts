@@ -47,7 +47,7 @@ const MAX_HEADER_BYTES = 8 * 1024;
 const TIMEOUT_MS = 5_000;
 
 /**
- * Of one address: nobody proves anything here. Every control plane of a large mesh behind one NAT is
+ * Of one address: clients are not authenticated here. Every control plane of a large mesh behind one NAT is
  * within it.
  */
 const REQUEST_RATE: Rate = { burst: 60, perSecond: 2 };

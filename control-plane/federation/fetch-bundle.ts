@@ -30,7 +30,7 @@ const MAX_BYTES = 1024 * 1024;
 
 /**
  * Fetches the bundle of a trust domain from its bundle endpoint. Redirects are not followed: they would
- * let somebody else than the named one answer.
+ * let another host than the named one answer.
  *
  * @throws FederationError `federation-unavailable`
  */

@@ -1,7 +1,7 @@
 /** What is assumed of an endpoint that does not say; SPIRE does the same. */
 const DEFAULT_HINT_SECONDS = 300;
 
-/** Whoever asks for more would be asked all the time by everybody. */
+/** A shorter interval would let every follower ask all the time. */
 const MIN_HINT_SECONDS = 10;
 
 /** A root that is dropped because it was stolen must not be believed for longer. */

@@ -2,8 +2,8 @@ import { SECRET_PREFIX, type Entry, type Operation, type Store } from '../store/
 import { seal, unseal } from './seal.ts';
 
 /**
- * A store in which everything under SECRET_PREFIX is sealed: nobody above it has to know. What is
- * not sealed there is refused, so that nobody can slip a key of their own in.
+ * A store in which everything under SECRET_PREFIX is sealed: callers do not have to know. What is not
+ * sealed there is refused, so that a foreign key cannot be slipped in.
  */
 export function sealedStore(store: Store, dataKey: Buffer): Store {
   const open = (entry: Entry): Entry =>

@@ -84,7 +84,7 @@ export async function unwrapDataKey(
 const WORDS = { passphrase: 'passphrase', key: 'key file' } as const;
 
 /**
- * Seals everything anew, with a new data key, for another way to unlock it: whoever has an old copy and
+ * Seals everything again, with a new data key, for another way to unlock it: a holder of an old copy and
  * knew how to open it learns nothing about what is sealed from now on.
  *
  * @param dataKey what everything is sealed with now; undefined: nothing is

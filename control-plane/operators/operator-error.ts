@@ -3,7 +3,7 @@ import { HauberkError } from '../../common/errors.ts';
 /**
  * Why an operator gets nothing.
  *
- * - `operator-renewal-over`: the credential goes back too far, or nobody knows how far.
+ * - `operator-renewal-over`: the credential goes back too far, or unknowably far.
  */
 export type OperatorErrorCode = 'operator-renewal-over';
 

@@ -2,7 +2,7 @@ import { HauberkError } from '../../common/errors.ts';
 
 /** Why a mesh configuration is not taken. */
 export type MeshConfigStoreErrorCode =
-  /** Somebody else has changed it since it was looked at. */
+  /** It was changed since it was read. */
   | 'config-conflict'
   /** It comes from a file, and from nowhere else. */
   | 'config-from-file'

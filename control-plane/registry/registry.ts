@@ -296,7 +296,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
 
 function requireSameIdentity(stored: SidecarRecord, record: SidecarRecord): void {
   if (stored.spiffeId === record.spiffeId) return;
-  // Whose it is, is not told: the caller may be somebody who tries ids.
+  // Whose it is, is not told: the caller may be guessing ids.
   throw new RegistryError(
     'instance-taken',
     `the instance id ${record.instanceId} belongs to a sidecar with another identity`,

@@ -2,7 +2,7 @@ import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import type { CertificateFact } from '../ca/rotation/progress.ts';
 
-/** Whether a certificate of the issuance log was revoked: nobody is let in with it any more. */
+/** Whether a certificate of the issuance log was revoked: no caller is admitted with it any more. */
 export function isRevokedFact(
   revocations: RevocationList,
   { serial, spiffeId, issuedMs }: CertificateFact,

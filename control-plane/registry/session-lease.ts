@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts';
 
 /**
  * How long the registrations of connected sidecars survive the control plane that they are connected
- * to. They have this long to come back after a restart (the store starts leases anew then), before
+ * to. They have this long to come back after a restart (the store restarts leases then), before
  * they vanish from the view of the others: several times the longest pause between their tries.
  */
 export const SESSION_TTL_MS = 60_000;

@@ -43,7 +43,7 @@ export interface Revocations {
   /** Throws RevocationError `revocation-invalid`, `revocation-busy`; StoreError. */
   revokeIdentity(spiffeId: SpiffeId): Promise<RevocationRecord>;
   /**
-   * Revokes a certificate and whatever was renewed with it: whoever had its key may have renewed.
+   * Revokes a certificate and its renewals: a thief of its key may have renewed it.
    * Throws RevocationError `revocation-not-found`, `revocation-invalid`; StoreError.
    */
   revokeCertificate(serial: string): Promise<readonly RevocationRecord[]>;
@@ -211,7 +211,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
   };
 }
 
-/** An identity that gets no certificates, for as long as nobody readmits it. */
+/** An identity that gets no certificates until it is readmitted. */
 function isBan({ serial, readmittedMs }: RevocationRecord): boolean {
   return serial === undefined && readmittedMs === undefined;
 }

@@ -45,7 +45,7 @@ interface Phase {
  *
  *     locked: health only, says that it is locked, issues nothing
  *        │ ^
- *   unlock lock          rekey: everything is sealed anew between two unlocked phases
+ *   unlock lock          rekey: everything is sealed again between two unlocked phases
  *        v │
  *     unlocked: the control plane
  *
@@ -63,7 +63,7 @@ export async function startLockable(
   let key = unlockKey;
   let phase = await start(settings, dependencies, key);
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
-  // Whoever waits for it hears of it.
+  // Its waiters hear of it.
   failed.catch(() => undefined);
 
   /** The same place as before, although the settings may have let the system choose. */

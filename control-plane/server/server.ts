@@ -183,7 +183,7 @@ export async function startControlPlane(
 
   const certificate = await openServerCertificate(common);
   const admin = use(await keepAdminFile(dataDir, common));
-  // Before anybody can connect, so that a token which is refused is not in its file any more.
+  // Before a client can connect, so that a token which is refused is not in its file any more.
   const tokenFiles = use(await keepTokenFiles(settings.writeToken, common));
   const listener = use(
     await openGrpcListener({

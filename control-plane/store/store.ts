@@ -112,10 +112,10 @@ export interface Store extends Closeable {
   /**
    * A new lease; the keys bound to it are deleted, under one revision, when it is not kept alive for
    * `ttlMs` (an implementation may round that up to whole seconds). After a restart of the store it
-   * gets its full time anew.
+   * gets its full time again.
    */
   grantLease(ttlMs: number): Promise<string>;
-  /** Starts the lease's time to live anew. Throws `lease-not-found` when it has already expired. */
+  /** Restarts the lease's time to live. Throws `lease-not-found` when it has already expired. */
   keepLeaseAlive(lease: string): Promise<void>;
   /** Ends the lease and deletes its keys. Does nothing when it has already expired. */
   revokeLease(lease: string): Promise<void>;

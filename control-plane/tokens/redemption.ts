@@ -28,7 +28,7 @@ const NO_HASH = '0'.repeat(64);
 
 /**
  * Decides whether who sent a token knows its secret, whatever the token is good for. What is stored
- * about a token is told only to somebody who does; a wrong id and a wrong secret are the same answer.
+ * about a token is told only to a caller that does; a wrong id and a wrong secret are the same answer.
  *
  * @param record the stored token of that id, if there is one
  * @returns the stored token

@@ -24,7 +24,7 @@ export interface TokenFiles extends Closeable {
 /** A sidecar that has been away for a night still finds a token that is good when it comes back. */
 export const TOKEN_FILE_TTL_MS = 24 * 60 * 60 * 1000;
 
-/** Whoever reads a file at any moment finds a token that is good for as long again. */
+/** A reader at any moment finds a token that is valid for as long again. */
 const REWRITE_AFTER_MS = TOKEN_FILE_TTL_MS / 2;
 
 /** For a disk that is full, say: half of the time to live holds hundreds of tries. */

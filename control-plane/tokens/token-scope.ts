@@ -11,7 +11,7 @@ export interface TokenScope {
   readonly uses?: number | undefined;
 }
 
-/** Below a second nobody could use it. */
+/** Below a second it could not be used. */
 export const MIN_TOKEN_TTL_MS = 1_000;
 
 /** A year: a token that has to live longer belongs into a secret store that renews it. */

@@ -53,7 +53,7 @@ export interface Tokens {
   prove(joinToken: string): Promise<string>;
   /**
    * Uses a token for an identity. `commit` writes the redemption, and resolves with undefined when
-   * its conditions did not hold: then the token is judged anew, so that a token for one use is used
+   * its conditions did not hold: then the token is checked again, so that a token for one use is used
    * once, however many come at the same time.
    *
    * @throws JoinTokenError `token-malformed`, TokenError with the reason, or what `commit` throws
@@ -87,7 +87,7 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
   const read = (entry: Entry): TokenRecord => {
     const record = decodeToken(entry);
     const { notBeforeMs } = roots();
-    // Whoever had the key of a root may have seen every token that pinned it.
+    // The thief of a root's key may have seen every token that pinned it.
     if (record.revokedMs !== undefined || record.createdMs > notBeforeMs) return record;
     return { ...record, revokedMs: notBeforeMs };
   };

@@ -1,4 +1,4 @@
-// Asks the api for whoever asks it. The api is at a local port: that is the sidecar, which finds it.
+// Asks the api for each request. The api is at a local port: that is the sidecar, which finds it.
 import http from 'node:http';
 
 const [, , api = 'http://127.0.0.1:9000'] = process.argv;

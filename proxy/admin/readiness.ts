@@ -14,7 +14,7 @@ export interface Readiness {
    * judged, not draining, and not `another` problem.
    */
   check(another?: string): Health;
-  /** There is an identity now; its validity is looked at whenever somebody asks. */
+  /** There is an identity now; its validity is checked at each request. */
   watch(identity: IdentitySource, standing: Pick<Standing, 'revoked'>): void;
   /** All listeners are up. */
   listening(): void;

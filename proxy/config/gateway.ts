@@ -47,7 +47,7 @@ export const GATEWAY_SETTINGS = {
 /** The resolved settings of a gateway. */
 export type GatewayConfig = SettingsOf<typeof GATEWAY_SETTINGS>;
 
-/** A gateway as a member of the mesh: a sidecar that stands beside nobody, so all else is at its default. */
+/** A gateway as a member of the mesh: a sidecar without an application, so all else is at its default. */
 export function memberConfig({ config: _file, ...given }: GatewayConfig): ProxyConfig {
   const settings: SettingsTable = PROXY_SETTINGS;
   const rest = Object.entries(settings).filter(([key]) => !(key in given));

@@ -10,7 +10,7 @@ export interface Departed extends Closeable {
 
 /**
  * Long enough for a sidecar that is restarted, updated or repaired by hand; short enough that an
- * address which the container engine gives to somebody outside the mesh can be called again soon.
+ * address which the container engine gives to a container outside the mesh can be called again soon.
  */
 export const DEPARTED_MS = 10 * 60_000;
 
@@ -23,7 +23,7 @@ export const MAX_DEPARTED = 65_536;
 
 /**
  * Follows the view. A sidecar that is being restarted is missing from it for a moment, and its
- * application must not be called in plaintext meanwhile: where somebody of the mesh was lately is
+ * application must not be called in plaintext meanwhile: where a sidecar was recently is
  * not yet outside the mesh.
  */
 export function rememberDeparted(

@@ -13,7 +13,7 @@ const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
 const MAX_PORTS = 1_024;
 /** More than any host has. */
 const MAX_ADDRESSES = 64;
-/** More than anybody could untangle. */
+/** More than a person could untangle. */
 const MAX_CONTESTS = 1_024;
 
 /**

@@ -32,7 +32,7 @@ export function createFederation(initial: RootsByDomain = new Map()): KnownFeder
 }
 
 /**
- * Reads what the control plane says. A bundle that cannot be used is left out, so that nobody of that
+ * Reads what the control plane says. A bundle that cannot be used is left out, so that no workload of that
  * domain comes in; our own trust domain is not another one, whatever is said.
  */
 export function readFederated(

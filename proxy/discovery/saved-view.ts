@@ -50,7 +50,7 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
   let timer: Timer | undefined;
   let saving: Promise<void> = Promise.resolve();
   let upToDate = true;
-  // Without a policy nobody is let in, and only a snapshot is sure to bring one.
+  // Without a policy no caller is allowed, and only a snapshot is sure to bring one.
   const resumeVersion = (): number => (upToDate && policies.mesh !== undefined ? view.version : 0);
 
   async function save(): Promise<void> {

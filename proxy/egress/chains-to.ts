@@ -6,7 +6,7 @@ const MAX_ISSUERS = 10;
 
 /**
  * True when the signatures lead from a certificate, over the issuers that came with it, to one of the
- * authorities, whatever the dates say. Not enough to believe anybody: it tells what is wrong with a
+ * authorities, whatever the dates say. Not enough to trust a certificate: it tells what is wrong with a
  * certificate that was refused.
  *
  * @param authorities in PEM

@@ -38,7 +38,7 @@ export interface EgressConditions extends Closeable {
   close(): void;
 }
 
-/** A file that is put right is seen within this time, also when nobody calls. */
+/** A file that is put right is seen within this time, also without calls. */
 const CHECK_INTERVAL_MS = 5_000;
 
 /** The control plane leaves out what is longer than 500. */

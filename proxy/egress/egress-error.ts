@@ -29,5 +29,5 @@ export type EgressErrorCode =
   /** The caller gave up. */
   | 'aborted';
 
-/** Thrown by whoever speaks TLS to servers outside. */
+/** Thrown where TLS is spoken to servers outside. */
 export class EgressError extends HauberkError<EgressErrorCode> {}

@@ -16,7 +16,7 @@ export interface EgressRules {
   readonly policies: Pick<PolicySource, 'mesh'>;
 }
 
-/** What is carried: bytes that nobody looks at, or HTTP, which we speak ourselves. */
+/** What is carried: uninspected bytes, or HTTP, which we speak ourselves. */
 export type CarriedAs = 'bytes' | 'http';
 
 /**
@@ -87,7 +87,7 @@ export function judgeOpen(
   }
 }
 
-/** All but the protocols that are offered and what requests say, which are nothing that anybody proves. */
+/** All but the protocols that are offered and what requests say, which a handshake does not prove. */
 function proofOf({ alpn: _alpn, preserveHost: _host, ...proof }: EgressDestination): string {
   const said = Object.entries(proof).filter(([, value]) => value !== undefined);
   return JSON.stringify(said.toSorted(([one], [other]) => (one < other ? -1 : 1)));

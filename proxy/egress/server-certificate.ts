@@ -57,7 +57,7 @@ export function checkServerCertificate(
 ): CertificateCheck {
   if (verifyError !== undefined) {
     const reason = CHAIN_REFUSALS.get(verifyError) ?? 'certificate-invalid';
-    // Of several errors OpenSSL tells the last: a date would hide that it is from somebody else.
+    // Of several errors OpenSSL tells the last: a date would hide that it is from another authority.
     if ((reason === 'expired' || reason === 'not-yet-valid') && !isSigned()) {
       const why = 'its certificate is not from an authority of the policy';
       return { kind: 'refused', reason: 'unknown-ca', why: `${why} (and ${verifyError})` };

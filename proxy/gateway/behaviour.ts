@@ -9,7 +9,7 @@ import type { Services } from './service.ts';
 
 /** What a listener does with its connections. When the file changes, a new one takes over. */
 export interface Behaviour {
-  /** Owns the connection, which nobody has read yet, until the promise resolves. Never rejects. */
+  /** Owns the connection, which has not been read yet, until the promise resolves. Never rejects. */
   serve(socket: net.Socket, source: Source, activity: ConnectionActivity): Promise<void>;
   /** Takes no new requests; each connection ends when what it carries has ended. */
   refuse(): void;

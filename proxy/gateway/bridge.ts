@@ -5,7 +5,7 @@ export type BridgeEnd = 'complete' | 'broken';
 
 /**
  * Carries bytes between two streams until both directions have ended, each by itself. When one breaks,
- * the other is destroyed: whoever owns it must make sure that its peer sees no orderly end.
+ * the other is destroyed: its owner must make sure that its peer sees no orderly end.
  *
  * @param inspect sees each piece first, of both directions
  */

@@ -80,7 +80,7 @@ export async function followFile(options: FollowOptions): Promise<FollowedFile> 
   const looking = repeat(clock, INTERVAL_MS, look);
   return {
     async reload() {
-      // Whoever asks for it wants to be told what is wrong, also when it has been wrong before.
+      // The caller of a reload wants to be told what is wrong, also when it has been wrong before.
       refusal = undefined;
       await reload();
     },

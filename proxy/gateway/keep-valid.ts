@@ -14,7 +14,8 @@ interface Expired {
 }
 
 /**
- * `apply`, but for files in which an expired certificate has taken the place of valid ones: somebody has put
+ * `apply`, but for files in which an expired certificate has taken the place of valid ones: an operator
+ * has put
  * back an old file, and clients would go away. A listener that has nothing better is opened with it, and the
  * log says so.
  *

@@ -144,7 +144,7 @@ class OpenListenerSet implements ListenerSet {
     return { listener, behaviour: rules.behaviour, loaded, config };
   }
 
-  /** Somebody else took the port in that moment. */
+  /** Another process took the port in that moment. */
   #lost({ name }: ListenerConfig, error: unknown): void {
     const sentence = `the listener ${name} could not be opened again: ${describeError(error)}`;
     this.#options.logger.error({ event: 'listener-lost', listener: name, err: error }, sentence);

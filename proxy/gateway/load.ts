@@ -35,7 +35,7 @@ export async function loadGatewayFile(
   const { listeners } = readYamlDocument({ text, name: path }, GATEWAY_FILE_SCHEMA);
   const mistakes: ConfigError[] = [];
   const loaded: LoadedListener[] = [];
-  // All files first, at one moment: whoever replaces a certificate replaces its key with it.
+  // All files first, at one moment: a replaced certificate comes with its key.
   for (const config of listeners) {
     const files = new Map<string, string>();
     for (const { path: named, role } of filesOf(config)) {

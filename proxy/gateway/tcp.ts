@@ -10,7 +10,7 @@ export interface ConnectionTarget {
   readonly sendProxyProtocol: boolean;
 }
 
-/** Carries a connection, which nobody has read yet, to a service. Never rejects. */
+/** Carries a connection, which has not been read yet, to a service. Never rejects. */
 export async function carryTo(
   { backend, sendProxyProtocol }: ConnectionTarget,
   { socket, source }: { readonly socket: net.Socket; readonly source: Source },

@@ -36,7 +36,7 @@ export function watchFiles(): FileWatch {
 /** A link to itself, or a folder that may not be entered, is a state as good as another. */
 function stateOf(path: string): string {
   try {
-    // The time of the last change of the permissions as well: whoever mends those changes nothing else.
+    // The time of the last change of the permissions as well: correcting those changes nothing else.
     const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
     return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
   } catch (error) {

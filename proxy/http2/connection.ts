@@ -157,7 +157,7 @@ export class Http2Connection implements StreamHost {
     if (!endStream) return;
     // The peer may have said nothing yet, and has no need to (RFC 9113 section 8.1).
     if (stream.remoteEnded) stream.terminate({ kind: 'ended' });
-    // Also of one that has ended: nobody will read what came with the request.
+    // Also of one that has ended: what came with the request will not be read.
     stream.reset(ERROR_CODE.NO_ERROR);
   }
 

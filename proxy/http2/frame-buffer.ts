@@ -155,7 +155,7 @@ export class FrameBuffer {
   }
 }
 
-/** Gives back what `take` gave out, for the next who needs it. Nobody may use it after this. */
+/** Gives back what `take` gave out, for the next `take`. The caller may not use it after this. */
 export function releaseBuffer(bytes: Buffer): void {
   if (bytes.buffer.byteLength !== BUFFER_BYTES || idleBuffers.length >= MAX_IDLE_BUFFERS) return;
   idleBuffers.push(Buffer.from(bytes.buffer, 0, BUFFER_BYTES));

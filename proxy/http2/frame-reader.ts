@@ -15,7 +15,7 @@ export interface FrameHandler {
   dataEnds(paddingBytes: number, endStream: boolean): void;
   /** Any other frame of a known type, whole. `payload` is valid during the call only. */
   frame(type: number, flags: number, streamId: number, payload: Buffer): void;
-  /** A frame of a type that nobody knows, which is skipped (RFC 9113 section 4.1). */
+  /** A frame of an unknown type, which is skipped (RFC 9113 section 4.1). */
   unknownFrame(): void;
 }
 

@@ -16,10 +16,10 @@ export interface HeaderBlock {
 /** A block is no longer than what it may decode to, twice over. */
 const MAX_BLOCK_BYTES = 32 * 1024;
 
-/** Whoever needs more frames for a block of that size is up to no good (CVE-2024-27316). */
+/** More frames for a block of that size are an attack (CVE-2024-27316). */
 const MAX_CONTINUATIONS = 8;
 
-/** Stream dependency and weight, which nobody uses any more (RFC 9113 section 5.3.2). */
+/** Stream dependency and weight, which are obsolete (RFC 9113 section 5.3.2). */
 const PRIORITY_BYTES = 5;
 
 /**

@@ -47,7 +47,7 @@ export class IncomingFrames implements FrameHandler {
   readonly #guard: FloodGuard;
   readonly #blocks: HeaderBlocks;
   #settingsCame = false;
-  /** Whose DATA frame is being read; undefined when nobody wants it. */
+  /** Whose DATA frame is being read; undefined when it is discarded. */
   #reading: Http2Stream | undefined;
   #readingBytes = 0;
 

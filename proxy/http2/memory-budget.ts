@@ -13,10 +13,10 @@ interface Account {
 }
 
 /**
- * Bounds the bytes that wait in this process for somebody slow, over all tunnels and in both
+ * Bounds the bytes that wait in this process for slow readers, over all tunnels and in both
  * directions. Windows bound each stream; this bounds their sum: when it is exceeded, the owner who holds
  * the most gives up what has made no progress for the longest time, so that stalled readers can neither
- * fill the memory nor stop the others, and whoever holds little never pays for whoever holds much.
+ * fill the memory nor stop the others, and a holder of little never pays for a holder of much.
  */
 export class MemoryBudget {
   readonly #limitBytes: number;
@@ -32,7 +32,7 @@ export class MemoryBudget {
     return this.#totalBytes;
   }
 
-  /** How often somebody was made to give up. */
+  /** How often a holder was made to give up. */
   get shedCount(): number {
     return this.#shedCount;
   }
@@ -43,7 +43,7 @@ export class MemoryBudget {
   }
 
   /**
-   * Sets how much somebody holds now. When that is too much for all together, others have to give up,
+   * Sets how much a holder has now. When that is too much for all together, others have to give up,
    * or the caller itself.
    */
   set(holder: Holder, bytes: number): void {
@@ -65,7 +65,7 @@ export class MemoryBudget {
     if (account.held.size === 0) this.#accounts.delete(owner);
   }
 
-  /** False when nobody holds anything. */
+  /** False when nothing is held. */
   #shedOne(): boolean {
     let most: readonly [string, Account] | undefined;
     for (const entry of this.#accounts) {

@@ -47,7 +47,7 @@ export class Outbox {
 
   constructor(options: {
     readonly transport: Duplex;
-    /** False while nobody may send data: the connection's window is closed. */
+    /** False while no stream may send data: the connection's window is closed. */
     readonly mayServe: () => boolean;
     /** The peer does not read, and makes us produce. */
     readonly onOverflow: () => void;

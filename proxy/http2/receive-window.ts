@@ -61,7 +61,7 @@ export class ReceiveWindow {
 
 /**
  * What a peer may still send on a connection. It is given back on receipt and not when it was read:
- * otherwise readers who stall hold all of it, and nobody else gets through. What waits for readers
+ * otherwise stalled readers hold all of it, and no other stream gets through. What waits for readers
  * is bounded by their own windows, and by the memory budget of the process.
  */
 export class ConnectionWindow {

@@ -3,7 +3,7 @@ import type { Http2Stream } from './stream.ts';
 
 /** What an id stands for whose stream is not open (RFC 9113 section 5.1). */
 export type AbsentState =
-  /** Nobody has opened it yet. */
+  /** It was not opened yet. */
   | 'idle'
   /** It has ended. */
   | 'closed'

@@ -5,7 +5,7 @@ import type { Outbox, Sender } from './outbox.ts';
 import { ERROR_CODE, MAX_WINDOW_BYTES } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
 
-/** How a stream ended, for whoever did not end it himself. */
+/** How a stream ended, for the side that did not end it. */
 export type StreamEnd =
   /** Both directions ended with END_STREAM. */
   | { readonly kind: 'ended' }
@@ -15,7 +15,7 @@ export type StreamEnd =
   | { readonly kind: 'reset'; readonly code: number }
   /** The peer broke the rules of the stream, and was sent RST_STREAM. */
   | { readonly kind: 'broken'; readonly code: number }
-  /** It was given up because memory ran out, and nobody had read from it for the longest time. */
+  /** It was shed because memory ran out, and it had not been read from for the longest time. */
   | { readonly kind: 'shed' }
   /** The connection is gone. */
   | { readonly kind: 'lost' };
@@ -88,7 +88,7 @@ export class Http2Stream implements Sender, Holder {
   #observer: StreamObserver | undefined;
   readonly #window: ReceiveWindow;
   #receiver: StreamReceiver | undefined;
-  /** Came before anybody was there to receive it. */
+  /** Came before there was a receiver. */
   #early: Buffer[] = [];
   /** Read by us, and not sent yet: the peer's window or the outbox is full. */
   #unsent: Buffer | undefined;

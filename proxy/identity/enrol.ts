@@ -25,7 +25,7 @@ export interface EnrolSettings {
 
 /** For each of the two connections of a try. */
 const TRY_TIMEOUT_MS = 5_000;
-/** Nobody is served before enrolment, so that waiting long between tries helps nobody. */
+/** Nothing is served before enrolment, so that long waits between tries do not help. */
 const BACKOFF = { baseMs: 500, capMs: 5_000 };
 /** Looking at a file costs nothing, and a whole project may wait for this sidecar. */
 const TOKEN_POLL_MS = 500;
@@ -74,7 +74,7 @@ async function isWorthAnotherTry(
 ): Promise<boolean> {
   if (signal.aborted) return false;
   if (error instanceof RpcError && isPassing(error.code)) return true;
-  // A control plane that began anew writes new tokens before it answers anybody.
+  // A control plane that was set up again writes new tokens before it answers calls.
   const now = await tokens.read();
   return now !== undefined && now !== token;
 }

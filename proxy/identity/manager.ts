@@ -197,7 +197,7 @@ export async function createIdentityManager(
   };
 }
 
-/** Nobody is served meanwhile: like a certificate that lives for seconds. */
+/** Nothing is served meanwhile: like a certificate that lives for seconds. */
 const REVOKED = { lifetimeMs: 3_000 };
 
 function logFailure(

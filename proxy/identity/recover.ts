@@ -7,7 +7,7 @@ import type { IdentityManagerSettings } from './manager-settings.ts';
 import type { WorkloadIdentity } from './source.ts';
 
 const TRY_TIMEOUT_MS = 5_000;
-/** Nobody is served before; the same pauses as at enrolment. */
+/** Nothing is served before; the same pauses as at enrolment. */
 const BACKOFF = { baseMs: 500, capMs: 5_000 };
 const LOG_INTERVAL_MS = 5_000;
 

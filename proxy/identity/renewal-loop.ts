@@ -33,7 +33,7 @@ export interface RenewalLoopSettings {
   readonly delayMs: () => number;
   /** The identity in use. */
   readonly current: () => WorkloadIdentity;
-  /** Nobody takes it any more, however long it is valid. */
+  /** No peer accepts it any more, however long it is valid. */
   readonly isUseless: () => boolean;
   /** One try; when it resolves, `current` returns the new identity. */
   readonly renew: (signal: AbortSignal) => Promise<void>;

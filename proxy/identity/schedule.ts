@@ -19,7 +19,7 @@ const RETRY_BASE_MS = 1_000;
 const RETRY_CAP_MS = 5 * 60_000;
 /** Full jitter may draw zero: a fleet must not spin. */
 const RETRY_FLOOR_MS = 50;
-/** After expiry nothing is left to divide, and the sidecar serves nobody: try steadily. */
+/** After expiry nothing is left to divide, and the sidecar serves nothing: try steadily. */
 const EXPIRED_RETRY_CAP_MS = 15_000;
 
 /** A handshake on a busy machine takes longer than one part of a certificate of ten seconds. */

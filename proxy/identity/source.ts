@@ -32,7 +32,7 @@ export interface WorkloadIdentity {
 export type IdentityChange = 'leaf' | 'bundle' | 'revocations';
 
 /**
- * Nobody holds a certificate; they hold this and ask for each handshake.
+ * No component holds a certificate; it holds this and asks for each handshake.
  */
 export interface IdentitySource {
   /** The identity to use for a handshake now. */

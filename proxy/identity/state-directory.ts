@@ -169,7 +169,7 @@ async function read(file: string): Promise<string | undefined> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(file, constants.O_RDONLY);
-    // On the open file, so that nobody can swap it in between.
+    // On the open file, so that it cannot be swapped in between.
     const { mode } = await handle.stat();
     if ((mode & OTHERS) !== 0) throw tooOpen(file, mode);
     return await handle.readFile('utf8');

@@ -83,7 +83,7 @@ interface Door extends InboundDependencies {
   readonly budgetLine: RefusalLine;
 }
 
-/** `held` lets go of all that the stream has, where this rejects. */
+/** `held` releases all that the stream has, where this rejects. */
 async function serve(stream: IncomingStream, held: DisposableStack, door: Door): Promise<void> {
   const { clock, metrics } = door;
   held.defer(() => stream.refuse(503));

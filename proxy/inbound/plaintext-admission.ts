@@ -23,7 +23,7 @@ export interface PlaintextInput {
   readonly mode: InboundMode;
   /** Ports that take plaintext also in strict mode: the ones that are published. */
   readonly ingress: readonly number[];
-  /** True for a port whose callers are named: it takes plaintext from nobody. */
+  /** True for a port whose callers are named: it accepts no plaintext. */
   readonly isRestricted: (port: number) => boolean;
   /** True for a port of this sidecar. */
   readonly isOwnPort: (port: number) => boolean;

@@ -21,7 +21,7 @@ export interface NetworkWatchOptions {
   readonly read?: () => Interfaces;
 }
 
-/** Tells when this process is in a namespace that nobody can reach any more. */
+/** Tells when this process is in a namespace that is unreachable. */
 export interface NetworkWatch {
   /** Aborted when that is so, with InterceptionError `network-lost` for a reason. */
   readonly lost: AbortSignal;

@@ -16,7 +16,7 @@ export interface OriginalDestination {
  * A connection that was not redirected, but made to the listener itself, has the listener's own
  * address for an answer: the caller has to refuse it, or it would call itself for ever.
  *
- * @returns undefined when the system does not say; nobody may guess then
+ * @returns undefined when the system does not say; the caller must not guess then
  */
 export type FindOriginalDestination = (socket: Socket) => OriginalDestination | undefined;
 

@@ -34,9 +34,9 @@ const PRIORITY = -110;
  *     peers ── prerouting ──> port 15006                           all TCP that comes in, but tunnels
  *
  * Applying them again is the same as applying them once: the table is declared (so that it is there),
- * deleted and declared anew in one transaction, in which no packet sees the namespace without rules.
+ * deleted and declared again in one transaction, in which no packet sees the namespace without rules.
  * UDP, ICMP and whatever stays on the host pass untouched. TCP is captured whatever its port and address: what
- * is left alone is named by whoever applies the rules.
+ * is not redirected is named by the caller.
  */
 export function renderRuleset(options: RulesetOptions): string {
   const { uid, excludePorts, excludeCidrs, resolvers, metadata } = options;

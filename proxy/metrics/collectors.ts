@@ -7,7 +7,7 @@ import type { MetricRow } from './table.ts';
 export type Sample = (labels: Record<string, string>, value: number) => void;
 
 /**
- * A counter whose samples are made anew at each scrape, by `collect`; the known ones are there from the
+ * A counter whose samples are made at each scrape, by `collect`; the known ones are there from the
  * start, at 0.
  */
 export function counter(
@@ -30,7 +30,7 @@ export function counter(
   });
 }
 
-/** A gauge whose samples are made anew at each scrape, by `collect`. */
+/** A gauge whose samples are made at each scrape, by `collect`. */
 export function gauge(registry: Registry, row: MetricRow, collect: (set: Sample) => void): void {
   const metric: Gauge = new Gauge({
     name: row.name,

@@ -1,7 +1,7 @@
 import type { PlaintextFlow, PlaintextTraffic } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { Direction } from './proxy-metrics.ts';
 
-/** Whoever connects from a thousand addresses is a scanner, or everybody; memory is for neither. */
+/** A thousand addresses are a scanner, or the whole internet; memory is for neither. */
 const MAX_FLOWS = 1_000;
 
 /** What a person reads in `hauberk status`. */

@@ -97,7 +97,7 @@ export interface ProxyMetricsOptions {
 
 /**
  * Registers every metric of `PROXY_METRICS`. The paths that run for each byte and connection add to
- * plain numbers; those become samples only when somebody scrapes.
+ * plain numbers; those become samples only at a scrape.
  */
 export function createProxyMetrics(
   registry: Registry,

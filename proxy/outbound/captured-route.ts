@@ -13,7 +13,7 @@ export type RouteRefusal =
   | 'not-exposed'
   /** A sidecar was there lately: its application is still a member. */
   | 'departed'
-  /** Nobody in the mesh is there, and nothing else may be called. */
+  /** No sidecar has the address, and nothing else may be called. */
   | 'not-in-mesh'
   /** Nothing is known of the mesh yet: it may be a member. */
   | 'no-view'
@@ -25,7 +25,7 @@ export type RouteRefusal =
 /** Where a captured connection goes. */
 export type CapturedRoute =
   | { readonly kind: 'tunnel'; readonly endpoints: readonly [Endpoint, ...Endpoint[]] }
-  /** Somebody says that it is there, and may be; if not, it goes another way. */
+  /** A sidecar claims the address, without proof; if it is not there, it goes another way. */
   | {
       readonly kind: 'claimed';
       readonly claimants: readonly [Endpoint, ...Endpoint[]];
@@ -33,7 +33,7 @@ export type CapturedRoute =
     }
   | UnclaimedRoute;
 
-/** Where a connection goes that leads to nobody of the mesh. */
+/** Where a connection goes whose address no sidecar has. */
 export type UnclaimedRoute =
   /** To a server outside, in TLS. */
   | { readonly kind: 'originate' }
@@ -49,7 +49,7 @@ export interface RouteInput {
   readonly mode: OutboundMode;
   /** Whether there is a policy for a place outside, by which TLS is spoken to it. */
   readonly hasPolicy: (place: Destination) => boolean;
-  /** Whether this service may call a place outside; undefined while nobody has said. */
+  /** Whether this service may call a place outside; undefined while that is unknown. */
   readonly mayLeave: (place: Destination) => boolean | undefined;
   /** True for a port of this sidecar. */
   readonly isOwnPort: (port: number) => boolean;
@@ -58,10 +58,11 @@ export interface RouteInput {
 }
 
 /**
- * Decides where a captured connection goes. An address at which the mesh has anybody, or had until
- * lately, is never spoken to in plaintext, whether that sidecar serves the port or not; and nobody is,
+ * Decides where a captured connection goes. An address at which the mesh has a sidecar, or had until
+ * recently, is never spoken to in plaintext, whether that sidecar serves the port or not; and no address
+ * is,
  * before the mesh is known. Neither is a place for which there is a policy. A claim without a proof takes
- * nothing from anybody: whoever makes it is looked for there, and the connection goes its way if in vain.
+ * nothing from others: the claimant is looked for there, and the connection goes on without it if in vain.
  */
 export function routeCaptured(input: RouteInput): CapturedRoute {
   const { destination, view, isOwnPort, isOwnAddress } = input;

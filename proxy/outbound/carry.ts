@@ -38,7 +38,7 @@ export async function carry(
   { peer, connect }: CarryRequest,
   { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
-  // Whoever reads and writes hears of an error by the end that follows.
+  // Readers and writers hear of an error by the end that follows.
   socket.on('error', ignore);
   const startedMs = clock.monotonicMs();
   try {

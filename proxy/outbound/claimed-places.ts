@@ -19,42 +19,46 @@ export interface ClaimedPlacesOptions {
 export interface ClaimedPlaces extends Closeable {
   /** The view, in which those that were found here are proven like the others. */
   readonly view: MeshView;
-  /** True for an address at which somebody was found lately who does not claim it any more. */
+  /** True for an address at which a sidecar was found recently that does not claim it any more. */
   wasAt(address: string): boolean;
   /**
    * Dials those that claim an address, unless that was just done in vain; true when one of them is there.
    *
-   * @param patient false: whoever was not there a while ago is looked for again without making the
+   * @param patient false: a claimant that was not found a while ago is looked for again without making the
    *   caller wait
    */
   find(address: string, claimants: readonly Endpoint[], patient: boolean): Promise<boolean>;
-  /** A connection to somebody who was found there has failed, or has not. */
+  /** A connection to a sidecar that was found there has failed, or has not. */
   connected(address: string, worked: boolean): void;
 }
 
-/** What a call to a stranger may wait because somebody claims its address: once, and not again soon. */
+/**
+ * How long a call to a server outside may wait because a sidecar claims its address: once, and not
+ * again soon.
+ */
 const FIND_TIMEOUT_MS = 2_000;
 
 /** How long a claimant who was not there is not looked for again, so that claims cost strangers little. */
 const MISSING_MS = 30_000;
 
-/** The same where the call fails if nobody is there: then only a storm of calls has to be spared. */
+/** The same where the call fails if no sidecar is there: then only a storm of calls has to be spared. */
 const MISSING_PATIENT_MS = 1_000;
 
 /** More than any service calls; bounds what claims can make of memory. */
 const MAX_ADDRESSES = 4_096;
 
 interface Found {
-  /** Since when nobody claims the address as this one. */
+  /** Since when the address is not claimed for this one. */
   goneMs: number | undefined;
   /** Since when connections have failed. */
   failedMs: number | undefined;
 }
 
 /**
- * Proves claims for this sidecar alone: it may be in a network that the control plane cannot dial. Whoever was
+ * Proves claims for this sidecar alone: it may be in a network that the control plane cannot dial. A
+ * sidecar that was
  * found at an address is believed from then on, as if the control plane had found them: also while they are down,
- * until they have been gone, or out of reach, for DEPARTED_MS. Whoever was not found is nobody.
+ * until they have been gone, or out of reach, for DEPARTED_MS. A claimant that was not found does not count.
  */
 export function createClaimedPlaces({
   view,
@@ -92,7 +96,7 @@ export function createClaimedPlaces({
       await pool.ready(dialTarget(endpoint, address), patience.signal);
       return true;
     } catch (error) {
-      // Who shows the certificate is there, even if it takes nobody.
+      // A sidecar that shows the certificate is there, even if it accepts no connection.
       return error instanceof NotAcceptedError;
     } finally {
       timer.cancel();
@@ -174,7 +178,7 @@ export function createClaimedPlaces({
   };
 }
 
-/** Dialled at once for one address, and for each identity: a crowd of one hides nobody. */
+/** Dialled at once for one address, and for each identity: a crowd of one identity hides no other. */
 const MAX_ASKED = 16;
 const MAX_ASKED_OF_ONE = 2;
 

@@ -45,7 +45,7 @@ const MAX_ATTEMPTS = 4;
  * Opens a stream to a service: the best endpoint first, then the next best, as long as failing has
  * cost no byte of the connection. An endpoint with several addresses is tried at each.
  *
- * Throws OutboundError `no-endpoint` when nobody serves the port, and otherwise the TunnelError of
+ * Throws OutboundError `no-endpoint` when no sidecar serves the port, and otherwise the TunnelError of
  * the last endpoint that was tried.
  */
 export async function connectToService(
@@ -68,7 +68,7 @@ export async function connectToService(
 }
 
 /**
- * Opens a stream to whoever serves the port at that very address. Where several sidecars say that
+ * Opens a stream to the sidecar that serves the port at that very address. Where several sidecars say that
  * they are there, the certificate tells which of them it is: hosts may have networks with the same
  * addresses, of which the control plane has seen one.
  *
@@ -91,7 +91,7 @@ export async function connectToAddress(
   try {
     connected = await connect(() => toWays(view.endpointsAt(address)));
   } catch (error) {
-    // Only where another identity answers: nobody is replaced by being down.
+    // Only where another identity answers: a sidecar is not replaced by being down.
     if (!(error instanceof TunnelError) || error.code !== 'wrong-identity') throw error;
     connected = await connect(() => toWays(view.claimsAt(address)));
     if (connected === undefined) throw error;
@@ -171,7 +171,7 @@ function blamesEndpoint({ code }: TunnelError): boolean {
 
 /**
  * Instances of one service behind one address and port are the same way: however many claim to be
- * there, whoever really is has to be among the first few that are tried.
+ * there, the real one has to be among the first few that are tried.
  */
 function keyOf({ endpoint, address }: Way): string {
   return `${address} ${endpoint.hbonePort} ${endpoint.spiffeId.uri}`;

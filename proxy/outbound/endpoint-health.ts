@@ -7,7 +7,7 @@ const EJECTION_BASE_MS = 1_000;
 const EJECTION_CAP_MS = 30_000;
 
 /**
- * Of endpoints that left while a connection to them was failing, nobody says that they left. The one that
+ * Of endpoints that left while a connection to them was failing, no message says that they left. The one that
  * failed first is forgotten then, and tried again if it is still there.
  */
 const MAX_EJECTED = 10_000;

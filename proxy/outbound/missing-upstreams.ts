@@ -18,7 +18,7 @@ export interface MissingUpstreamsOptions {
 }
 
 /**
- * Says once of each upstream that nobody serves it: the service may start later, or its name is a
+ * Says once of each upstream that no sidecar serves it: the service may start later, or its name is a
  * typing error, which nothing else would tell before the first call fails. Says so again when it is
  * found.
  */

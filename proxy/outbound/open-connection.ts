@@ -42,7 +42,7 @@ export async function openConnection(
     const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
     const carried = stream.relay(far, connection.counters).then((outcome) => {
       connection.closed(outcome, seconds());
-      // Nobody but us could try it again, and we do not know what of it was sent.
+      // Only we could try it again, and we do not know what of it was sent.
       if (outcome === 'untouched') resetSocket(far);
     });
     // It never rejects.
@@ -57,7 +57,7 @@ export async function openConnection(
   }
 }
 
-/** The application there has accepted already, and would wait for ever on a stream that nobody carries. */
+/** The application there has accepted already, and would wait for ever on a stream that is not carried. */
 async function pairFor(stream: Connected['stream'], signal: AbortSignal): Promise<LoopbackPair> {
   try {
     return await openLoopbackPair(signal);

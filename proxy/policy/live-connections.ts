@@ -13,7 +13,7 @@ export interface Cut<Reason extends string> {
 export interface LiveConnection<Reason extends string> {
   /** Undefined while it may go on. */
   judge(): Cut<Reason> | undefined;
-  /** Ends it with a reset on both sides: nobody may take it for an orderly end. */
+  /** Ends it with a reset on both sides: it must not look like an orderly end. */
   cut(cut: Cut<Reason>): void;
 }
 

@@ -13,8 +13,8 @@ export interface LoopbackPair {
 }
 
 /**
- * Makes a connection to ourselves over loopback, for whoever needs a socket where there is only a
- * stream. Whoever else connects to the port in the moment that it is open is turned away.
+ * Makes a connection to ourselves over loopback, for a caller that needs a socket where there is only a
+ * stream. Another client that connects to the port while it is open is refused.
  *
  * Throws BudgetError, and the reason of the signal; nothing is left open then.
  *

@@ -21,7 +21,7 @@ import { resetSocket } from './reset-socket.ts';
 export interface PlaintextListener extends Closeable, Drainable {
   /** Where it listens: the real port, when it was asked for port 0. */
   readonly address: { readonly address: string; readonly port: number };
-  /** Is another listener to whoever reads the log, at the same address. */
+  /** Is another listener to readers of the log, at the same address. */
   rename(name: string): void;
 }
 
@@ -84,7 +84,7 @@ export async function listenPlaintext(
     }
   };
   const admit = (socket: net.Socket): void => {
-    // An error is followed by 'close', where whoever serves it notices.
+    // An error is followed by 'close', which its handler notices.
     socket.on('error', () => {});
     const denied = descriptors.take(share);
     if (denied !== undefined) return refuseConnection(socket, denied);

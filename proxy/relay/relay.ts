@@ -14,7 +14,7 @@ export interface RelayCounters {
  * - `app-reset`: the plaintext side broke off;
  * - `peer-reset`: the tunnel's side reset the stream;
  * - `tunnel-lost`: the tunnel died under the stream;
- * - `shed`: memory ran out, and nobody had read from it for the longest time;
+ * - `shed`: memory ran out, and it had not been read from for the longest time;
  * - `untouched`: the tunnel died before a byte went either way; the socket is still open and unread,
  *   so the connection can be tried on another tunnel.
  */

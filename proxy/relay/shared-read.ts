@@ -13,7 +13,7 @@ export type ReadReceiver = (chunk: Buffer) => void;
 
 interface Reader {
   receive: ReadReceiver | undefined;
-  /** Came before anybody was there to receive it. */
+  /** Came before there was a receiver. */
   early: Buffer[];
 }
 
@@ -34,7 +34,7 @@ export function connectWithSharedRead<S extends net.Socket>(
       const chunk = BUFFER.subarray(0, bytes);
       if (reader.receive === undefined || reader.early.length > 0) {
         reader.early.push(Buffer.from(chunk));
-        // Reads no more until somebody is there.
+        // Reads no more until there is a receiver.
         return false;
       }
       reader.receive(chunk);
@@ -51,7 +51,7 @@ export function hasSharedRead(socket: Duplex): boolean {
 }
 
 /**
- * Has the bytes of a socket go to a receiver, or to nobody any more. The first come after this has
+ * Has the bytes of a socket go to a receiver, or nowhere any more. The first come after this has
  * returned. Reading begins with `resume`, unless it has begun.
  */
 export function readInto(socket: Duplex, receiver: ReadReceiver | undefined): void {

@@ -144,7 +144,7 @@ class Splice {
       this.#streamBroke();
     } else {
       // RST_STREAM NO_ERROR after the peer's END_STREAM (RFC 9113 section 8.1): what the application
-      // still sends is of no use to anybody, but what the peer sent must reach it first.
+      // still sends is of no use, but what the peer sent must reach it first.
       if (!this.#socket.readableEnded) {
         this.#peerReadsNoMore = true;
         this.#socket.destroySoon();
@@ -162,7 +162,7 @@ class Splice {
     this.#settle('app-reset');
     // RFC 9113 section 8.5: a broken TCP connection is a stream error.
     this.#stream.reset();
-    // Nobody reads it any more, and a stream with unread bytes would never close.
+    // It is not read any more, and a stream with unread bytes would never close.
     this.#duplex.resume();
   }
 
@@ -172,7 +172,7 @@ class Splice {
     if (broken === 'tunnel-lost' && !this.#touched && !this.#socket.destroyed) {
       this.#settle('untouched');
       this.#socket.pause();
-      // Until somebody takes it over, an error must not be the end of the process.
+      // Until it is taken over, an error must not be the end of the process.
       this.#socket.on('error', ignore);
       return;
     }

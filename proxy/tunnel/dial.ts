@@ -128,7 +128,7 @@ function openSocket(
     ALPNProtocols: [HBONE_ALPN],
     // Judged by checkPeer, which can say why.
     rejectUnauthorized: false,
-    // The identity is in the URI; the address is nobody's name.
+    // The identity is in the URI; the address is not part of the name.
     checkServerIdentity: () => undefined,
   };
   const socket = connectWithSharedRead((onread) =>

@@ -56,13 +56,13 @@ export class PendingStream implements IncomingStream, StreamObserver {
   ended(): void {
     if (this.#state !== 'undecided') return;
     this.#state = 'cancelled';
-    // Nobody will read what came with the request.
+    // What came with the request will not be read.
     this.#stream.reset(ERROR_CODE.CANCEL);
     this.#abort?.abort();
     this.#onCancelled();
   }
 
-  /** False when there is nobody left to answer. */
+  /** False when no caller is left to answer. */
   #decide(): boolean {
     if (this.#state !== 'undecided') return false;
     this.#state = 'decided';

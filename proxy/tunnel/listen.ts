@@ -159,7 +159,7 @@ export async function listenTunnels(
 
   async function begin(socket: Socket): Promise<void> {
     const came = await firstByte(socket, { clock, timeoutMs: limits.handshakeTimeoutMs });
-    // A few milliseconds: whoever dials now is to meet the identity that has come.
+    // A few milliseconds: a peer that dials now is to meet the new identity.
     await contexts.settled;
     if (came === 'left' || socket.destroyed || !tcpServer.listening) {
       socket.destroy();

@@ -61,7 +61,7 @@ export function checkPeer(
   if (certificate === undefined) {
     return refused('certificate-missing', 'expected a certificate of the mesh, got none');
   }
-  // An untrusted certificate is given out all the same: only `authorized` says that it was verified.
+  // An untrusted certificate is given out, too: only `authorized` says that it was verified.
   if (!socket.authorized) {
     return untrusted(certificate, String(socket.authorizationError), bundle, {
       nowMs,

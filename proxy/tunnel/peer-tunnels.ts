@@ -12,7 +12,7 @@ import { TunnelError } from './tunnel-error.ts';
 import type { Dial, DialTarget, Tunnel, TunnelEnd } from './tunnel.ts';
 
 /**
- * How much of a tunnel's life passes before its successor is dialled, whoever's certificate ends
+ * How much of a tunnel's life passes before its successor is dialled, of whichever certificate ends
  * first. The peer asks for it earlier when it renews (GOAWAY); this is for when it does not.
  */
 const REPLACE_AFTER = 5 / 6;
@@ -183,7 +183,7 @@ export class PeerTunnels {
   #needsTunnel(): boolean {
     if (this.#mode === 'warm') return true;
     if (this.#mode === 'cold') return this.#members.size > 0;
-    // The endpoint went away: only streams that would lose their proof still need somebody to vouch.
+    // The endpoint went away: only streams that would lose their proof still need a successor to vouch.
     return this.openStreams > 0 && [...this.#members].every(({ due }) => due);
   }
 
@@ -240,7 +240,7 @@ export class PeerTunnels {
         throw error;
       },
     );
-    // Whoever waits sees the failure; nobody may be waiting.
+    // Waiters see the failure; there may be none.
     dialing.catch(ignore);
     this.#dialing = dialing;
     return dialing;

@@ -4,7 +4,7 @@ import type { Closeable } from '../../common/lifecycle.ts';
 import type { Direction, TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import type { HandshakeRefusal } from './peer-check.ts';
 
-/** One line per reason in this time: whoever floods us must not fill the disk as well. */
+/** One line per reason in this time: a flood must not fill the disk as well. */
 const WINDOW_MS = 1_000;
 
 /** What the log line tells besides the reason. */

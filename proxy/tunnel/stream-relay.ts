@@ -58,7 +58,7 @@ class StreamRelay implements StreamReceiver {
     this.#counters = counters;
     this.#isShared = hasSharedRead(socket);
     this.#writer = new PlaintextWriter(socket, stream);
-    // An error is followed by 'close', where it is judged; after us too, until somebody takes over.
+    // An error is followed by 'close', where it is judged; after us too, until it is taken over.
     socket.on('error', ignore);
     if (stream.isClosed && !stream.hasAllOfPeer) this.ended(stream.closedAs ?? { kind: 'lost' });
     else if (socket.destroyed) this.#appBroke();
@@ -127,7 +127,7 @@ class StreamRelay implements StreamReceiver {
         this.#completeWhenEnded();
         break;
       case 'unread':
-        // What the application still sends is of no use to anybody, but what the peer sent must
+        // What the application still sends is of no use, but what the peer sent must
         // reach it first.
         this.#peerReadsNoMore = true;
         this.#writer.flush();

@@ -166,7 +166,7 @@ export class TunnelConnection implements ConnectionHandler {
     this.retire(reason);
     if (this.#isCounted) {
       metrics.tunnelClosed(direction, reason, this.streamsCarried);
-      // Somebody who breaks the rules of HTTP/2 has proven who it is: the operator should hear of it.
+      // A peer that breaks the rules of HTTP/2 is authenticated: the operator should hear of it.
       const level = reason === 'protocol-error' ? 'warn' : 'debug';
       const streams = this.streamsCarried;
       logger[level](

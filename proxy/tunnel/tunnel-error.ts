@@ -30,5 +30,8 @@ export type TunnelErrorCode =
 /** Thrown by the tunnel engine and its pool. */
 export class TunnelError extends HauberkError<TunnelErrorCode> {}
 
-/** `handshake`, after the peer had proven the identity that was asked for: it is there, and takes nobody. */
+/**
+ * `handshake`, after the peer had proven the identity that was asked for: it is there, and accepts no
+ * connection.
+ */
 export class NotAcceptedError extends TunnelError {}

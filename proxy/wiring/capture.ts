@@ -107,7 +107,7 @@ export async function openCapture(
 /** An application that tries a server that is down without a pause must not fill the disk. */
 const FAILURE_LOG_RATE = { burst: 50, perSecond: 50 };
 
-/** Every policy for an address is a way that this sidecar has: anybody here may connect there. */
+/** Every policy for an address is a route that this sidecar has: every application here may connect there. */
 function tellOfPolicies({ policies, self, conditions }: Room): void {
   const tell = (): void => {
     const { egress } = policies.mesh ?? {};

@@ -119,7 +119,7 @@ export async function openDataPath(
 
 /**
  * Not before we had a chance to know the mesh, and the mesh to know us: until then the system refuses
- * what the rules redirect, and so nobody speaks to a member in plaintext, taking it for a stranger.
+ * what the rules redirect, and so no member is spoken to in plaintext by mistake.
  */
 async function captureTraffic(room: Room, options: CaptureOptions): Promise<Capture> {
   await sleep(room.clock, PEERS_LEARN_MS, room.signal);

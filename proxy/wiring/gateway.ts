@@ -42,7 +42,7 @@ const FAILURE_LOG_RATE = { burst: 10, perSecond: 10 };
  * @throws ConfigError when the file cannot be used now
  */
 export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promise<EdgeProgram> {
-  // Read again when the listeners are opened; but whoever made a mistake is not made to wait for a token first.
+  // Read again when the listeners are opened; but a mistake is reported before waiting for a token.
   await loadGatewayFile(file, () => {});
   return {
     async open(options) {

@@ -13,12 +13,12 @@ import { createTunnelPool } from '../tunnel/tunnel-pool.ts';
 
 /** The way out of a sidecar. */
 export interface Outbound extends Closeable {
-  /** To be called when the mesh is known as far as it can be: says which upstreams nobody serves. */
+  /** To be called when the mesh is known as far as it can be: says which upstreams have no endpoint. */
   watchMissing(): void;
-  /** The upstreams that nobody has served yet, as `SERVICE.NAMESPACE:PORT`. */
+  /** The upstreams that had no endpoint so far, as `SERVICE.NAMESPACE:PORT`. */
   missing(): readonly string[];
   readonly listeners: readonly PlaintextListener[];
-  /** Finds and opens tunnels, for whoever else has connections to carry. */
+  /** Finds and opens tunnels, for other carriers of connections. */
   readonly connector: ConnectorDependencies;
 }
 

@@ -36,6 +36,6 @@ export interface Room {
   readonly addresses: OwnAddresses;
   /** Ports of this sidecar's own listeners: never served to peers, never called through ourselves. */
   readonly ownPorts: Set<number>;
-  /** Bounds what waits in this process for somebody slow. */
+  /** Bounds what waits in this process for slow readers. */
   readonly memory: MemoryBudget;
 }

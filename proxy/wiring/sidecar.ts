@@ -56,7 +56,7 @@ export interface Proxy {
   readonly failed: AbortSignal;
   /**
    * Not ready, nothing new, then waits for open connections as long as the settings say, ends what
-   * is left, and lets go of everything.
+   * is left, and releases everything.
    *
    * @param hurried ends the wait when it is aborted
    */
@@ -88,7 +88,7 @@ export async function startProxy(
   const counted = createProxyMetrics(registry, { known: KNOWN_SERIES });
   const metrics = config.accessLog ? withAccessLog(counted, logger) : counted;
   const readiness = createReadiness(clock);
-  // Whoever asks before it is there hears of this process only.
+  // A request before it is there is answered for this process only.
   const carrier: { path?: DataPath } = {};
   const telemetry = own(
     await startTelemetryServer({

@@ -164,7 +164,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
       try {
         hear(message);
       } catch (error) {
-        // One that did not take in what it was told may let somebody in that it must not: it ends.
+        // A worker that failed to apply an update may allow what it must not: it ends.
         void fail(error);
       }
     },

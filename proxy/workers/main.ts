@@ -29,7 +29,7 @@ const worker = createWorker({
 // A terminal sends its signals to the whole group, but the primary is the one who ends workers.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});
 process.on('message', (message) => worker.hear(message as ToWorker));
-// The primary was killed: nobody would take a revocation into force any more.
+// The primary was killed: revocations would not be applied any more.
 process.on('exit', () => worker.abandon());
 try {
   await worker.ended;

@@ -23,7 +23,7 @@ export class PortCheck implements AsyncDisposable {
 
 /**
  * Opens each port for plaintext once and closes it again: workers share their ports, so that none of
- * them would notice that somebody else has one. A port 0 becomes the one that the system chose, the
+ * them would notice that another process has one. A port 0 becomes the one that the system chose, the
  * same for all workers.
  *
  * @throws ListenError

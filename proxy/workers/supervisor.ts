@@ -33,10 +33,10 @@ interface WorkerEnd {
 
 /** The wait before a worker that ended is started again. */
 const RESTART = { baseMs: 100, capMs: 5_000 };
-/** So many ends in so long are no accident: whoever started the sidecar shall know. */
+/** So many ends in so long are no accident: the supervisor of the sidecar shall know. */
 const MAX_ENDS = 10;
 const ENDS_WINDOW_MS = 60_000;
-/** A worker that does not take a change into force by then might let somebody in that it must not. */
+/** A worker that has not applied a change by then might allow what it must not. */
 const CONFIRM_DEADLINE_MS = 15_000;
 /** A worker is asked so often whether it is there, and ended after so many questions in a row. */
 const ASK_EVERY_MS = 5_000;
@@ -64,7 +64,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    // Whoever opens them waits for it.
+    // The opener waits for it.
     this.#opened.promise.catch(() => {});
     this.#ready.promise.catch(() => {});
   }
@@ -123,7 +123,7 @@ export class Supervisor {
     this.#ready.reject(error);
   }
 
-  /** A worker that hangs takes connections, and nobody serves them. */
+  /** A worker that hangs accepts connections and does not serve them. */
   #watchOver(): void {
     const { clock } = this.#options;
     this.#watch = repeat(clock, ASK_EVERY_MS, () => {

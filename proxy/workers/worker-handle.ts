@@ -36,7 +36,7 @@ export class WorkerHandle {
     this.number = start.number;
     this.opened = this.#opened.promise;
     this.ready = this.#ready.promise;
-    // Whoever waits for it sees the failure; nobody may be waiting.
+    // Waiters see the failure; there may be none.
     this.opened.catch(ignore);
     this.ready.catch(ignore);
     this.#process = forkWorker((message) => this.#onMessage(message));

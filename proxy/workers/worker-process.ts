@@ -31,7 +31,7 @@ export function forkWorker(onMessage: (message: FromWorker) => void): WorkerProc
   worker.on('exit', (code: number | null, signal: NodeJS.Signals | null) => {
     resolve(signal === null ? `with code ${code}` : `by ${signal}`);
   });
-  // Whoever could not be started has no process that exits.
+  // A worker that could not be started has no process that exits.
   worker.on('error', (error) => {
     if (worker.process.pid === undefined) resolve(`before it began: ${error.message}`);
   });

@@ -28,17 +28,17 @@ export interface OwnAddressesOptions {
   readonly read?: () => readonly string[];
 }
 
-/** Asking the system costs as much as a small request; an address that has gone hurts nobody. */
+/** Asking the system costs as much as a small request; an address that has gone does no harm. */
 const MAX_AGE_MS = 1_000;
 
-/** For addresses that nobody has seen here yet: peers may name what they like, as often as they like. */
+/** For addresses that were not seen here yet: peers may name what they like, as often as they like. */
 const SUDDEN_RATE = { burst: 10, perSecond: 10 };
 
 /** More are a router's; the control plane takes no more. */
 const MAX_REACHABLE = 64;
 
 /**
- * Watches the interfaces of this host, as far as somebody asks. While the system does not tell, those that
+ * Watches the interfaces of this host, on demand. While the system does not tell, those that
  * were known last are used.
  */
 export function createOwnAddresses(options: OwnAddressesOptions): OwnAddresses {

@@ -68,7 +68,7 @@ export interface ProbeOutcome {
   /**
    * - `refused`: the peer spoke TLS, and did not let the client in
    * - `accepted`: it let the client in
-   * - `unclear`: nobody was there, or did not speak TLS, or did not answer: nothing is proven
+   * - `unclear`: no server listened, or it did not speak TLS, or it did not answer: nothing is proven
    * - `not-tried`
    */
   readonly result: 'refused' | 'accepted' | 'unclear' | 'not-tried';

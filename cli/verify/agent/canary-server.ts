@@ -15,7 +15,7 @@ export interface CanaryServer {
 
 /**
  * Listens on a free port of every address, in plaintext. It answers each line that has the canary of
- * the one direction with a line that has the other's, and nothing else to anybody.
+ * the one direction with a line that has the other's, and sends nothing else.
  */
 export async function startCanaryServer({ there, back }: Canaries): Promise<CanaryServer> {
   const sockets = new Set<Socket>();

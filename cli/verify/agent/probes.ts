@@ -16,7 +16,7 @@ import { attemptTls, type TlsAttempt } from './tls-attempt.ts';
 /** Long enough for a handshake and one answer. */
 const PATIENCE_MS = 5_000;
 
-/** Lives for this run; nobody but the probed sidecar ever sees it. */
+/** Lives for this run; only the probed sidecar ever sees it. */
 const FORGED_LIFETIME_MS = 600_000;
 
 /** Whom to forge when the peer does not show who it is. */

@@ -16,7 +16,7 @@ export interface TlsAttempt {
   readonly end: 'absent' | 'not-tls' | 'alert' | 'closed' | 'silent' | 'spoken';
   /** What the system or OpenSSL said, for a person. */
   readonly detail: string;
-  /** What the server showed, if it came so far. Nobody has verified it. */
+  /** What the server showed, if it came so far. Not verified. */
   readonly certificate: X509Certificate | undefined;
 }
 

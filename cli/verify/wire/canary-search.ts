@@ -22,7 +22,7 @@ export class CanarySearch {
     this.#tail = Buffer.from(window.subarray(Math.max(window.length - this.#overlap, 0)));
   }
 
-  /** Begins anew: the next bytes do not follow the last ones. */
+  /** Starts again: the next bytes do not follow the last ones. */
   reset(): void {
     this.#tail = Buffer.alloc(0);
   }

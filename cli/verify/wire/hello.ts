@@ -5,7 +5,7 @@ import {
   type TlsReader,
 } from '../../../common/tls-hello.ts';
 
-/** What anybody on the path can read in a ClientHello or ServerHello (RFC 8446, section 4.1). */
+/** What an observer on the path can read in a ClientHello or ServerHello (RFC 8446, section 4.1). */
 export interface Hello {
   readonly kind: 'client' | 'server';
   /** The versions that a client offers, or the one that the server chose; the newest first. */
@@ -35,7 +35,7 @@ export function readHello(message: Buffer): Hello | undefined {
     if (type === CLIENT_HELLO) return ofClient(readClientHelloFields(body));
     return type === SERVER_HELLO ? ofServer(readServerHelloFields(body)) : undefined;
   } catch (error) {
-    // Somebody else's bytes: too short for what they claim to be.
+    // Not TLS: too short for what they claim to be.
     if (error instanceof RangeError) return undefined;
     throw error;
   }

@@ -25,7 +25,7 @@ export interface WireServer {
   readonly protocols: readonly string[];
 }
 
-/** What somebody on the path has seen. */
+/** What an observer on the path has seen. */
 export interface WireObservation {
   readonly frames: number;
   readonly bytes: number;

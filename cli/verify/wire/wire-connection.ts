@@ -19,7 +19,7 @@ export interface CanaryWatch {
   readonly found: (needle: number) => void;
 }
 
-/** A TCP connection as somebody on the path sees it. */
+/** A TCP connection as an observer on the path sees it. */
 export class WireConnection {
   readonly clientToServer: WireDirection;
   readonly serverToClient: WireDirection;

@@ -11,7 +11,7 @@ import { requireAdmin, type OperatorTrust } from '../caller.ts';
 import { peerAddress } from '../peer-address.ts';
 import { REFUSAL_LOG_RATE, toRefusal } from '../refusal.ts';
 
-/** Makes a handler that lets operators in and nobody else. */
+/** Makes a handler that serves operators only. */
 export type ForOperators = <Request, Response>(
   action: (request: Request) => Promise<Response> | Response,
 ) => handleUnaryCall<Request, Response>;
@@ -25,7 +25,7 @@ export interface ForOperatorsOptions extends OperatorTrust {
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
 }
 
-/** Creates the guard: whoever is refused, and whatever fails, is counted and logged. */
+/** Creates the guard: every refused caller and every failure is counted and logged. */
 export function createForOperators(options: ForOperatorsOptions): ForOperators {
   const { clock, limits, logger, metrics, operatorUses } = options;
   const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);

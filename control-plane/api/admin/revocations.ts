@@ -29,7 +29,7 @@ export function createRevocationHandlers(
   { tokens, revocations, knownIdentities, logger }: RevocationHandlersOptions,
   forOperators: ForOperators,
 ): RevocationHandlers {
-  /** A revocation of a name that nobody has would look as if it had helped. */
+  /** A revocation of a name that does not exist would look as if it had helped. */
   const requireKnown = async ({ namespace, service, uri }: SpiffeId): Promise<void> => {
     // Refused as a whole, with a better reason.
     if (namespace === SYSTEM_NAMESPACE) return;

@@ -86,7 +86,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   });
   return {
     handle(call) {
-      // grpc-js tells of a connection that broke only here, and throws when nobody listens.
+      // grpc-js tells of a connection that broke only here, and throws without a listener.
       call.on('error', () => undefined);
       try {
         if (closed) throw goingAway();
@@ -113,7 +113,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
 interface Stream {
   /** Takes the endpoint out of the mesh, and ends the stream, when its certificate was revoked. */
   endIfRevoked(revocations: RevocationList): void;
-  /** Ends it with a reason that is nobody's fault. */
+  /** Ends it with a reason that is no fault of the sidecar. */
   finish(planned: RequestError): void;
 }
 
@@ -151,7 +151,7 @@ function openStream(
     // Also when it ends while it is being registered: then the registration is given up at once.
     const lost = registration?.then(
       (registered) => registered.lost(),
-      // Whoever registered it has heard.
+      // The session that registered it has heard.
       () => undefined,
     );
     if (lost !== undefined) guard.promise('api', lost);

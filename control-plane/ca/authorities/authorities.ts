@@ -117,7 +117,7 @@ async function storeAuthorities(
     { kind: 'put', key: CA_KEYS.issuer, value: encodeIssuer(issuer) },
     { kind: 'put', key: BUNDLE_KEY, value: encodeBundle(bundle) },
   ];
-  // When somebody else was first nothing is written, and theirs is read.
+  // When another writer was first nothing is written, and its value is read.
   await store.transact([{ key: TRUST_DOMAIN_KEY, modRevision: 0 }], operations);
 }
 
@@ -193,7 +193,7 @@ export function formerRootsOf({ rotation, retired }: Authorities): readonly X509
 
 /**
  * The roots below which callers of the control plane may be: its own ones, and no other that the
- * bundle may hold. Whoever comes back from long ago is still known by a retired one.
+ * bundle may hold. A sidecar that returns after a long time is still known by a retired one.
  */
 export function callerRootsOf({
   root,

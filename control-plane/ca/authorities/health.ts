@@ -8,11 +8,11 @@ export type AuthorityAge =
   | 'young'
   /** Time for the next one. */
   | 'renewable'
-  /** Less than a quarter, and than NEAR_END_MS, is left: somebody has to look at it. */
+  /** Less than a quarter, and than NEAR_END_MS, is left: an operator has to look at it. */
   | 'near-end'
   | 'expired';
 
-/** A root lives for ten years: nobody should be warned about it for two of them. */
+/** A root lives for ten years: a warning for two of them would be too early. */
 const NEAR_END_MS = 90 * 24 * 60 * 60 * 1000;
 
 /** Judges the age of an authority by its certificate; the lifetime counts from issue. */

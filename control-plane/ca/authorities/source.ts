@@ -19,13 +19,13 @@ export interface AuthoritySourceOptions {
   readonly first?: AuthorityPair | undefined;
 }
 
-/** Nobody holds a root or an issuer; they hold this and ask. */
+/** No component holds a root or an issuer; it holds this and asks. */
 export interface AuthoritySource {
   current(): Authorities;
   /** Reads what the store holds, which another control plane may have changed. */
   reload(): Promise<Authorities>;
   /**
-   * Writes on top of what the store holds, whoever else writes, and takes it into use before it
+   * Writes on top of what the store holds, even with concurrent writers, and takes it into use before it
    * resolves. `plan` may be asked several times, and returns no operations when nothing is to be
    * done; what it throws is thrown.
    *

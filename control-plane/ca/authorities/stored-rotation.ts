@@ -10,7 +10,7 @@ export interface StoredRotation {
   readonly voucher?: X509Certificate | undefined;
 }
 
-/** A root that was dropped, and may still be the only one that somebody knows. */
+/** A root that was dropped, and may still be the only one that some sidecar knows. */
 export interface RetiredRoot {
   readonly certificate: X509Certificate;
   /** Its cross-signature over the root that came after it. */

@@ -20,13 +20,13 @@
  * The root that signs stands first in the bundle: a sidecar whose certificate does not lead to the
  * first root renews it at once.
  *
- * Why nobody is ever left alone: a sidecar that is not there to acknowledge trusts A alone, and
+ * Why no sidecar is ever cut off: one that is not connected to acknowledge trusts A alone, and
  * believes a leaf under B because the cross-signature comes along with it. Its own leaf is under A,
- * and A is dropped only when no such leaf is in use any more. Whoever has a leaf under B was given the
+ * and A is dropped only when no such leaf is in use any more. A sidecar with a leaf under B was given the
  * bundle with B in the same answer. The roots may therefore change places back at any time before the
  * former one is dropped.
  *
- * B does not vouch for A. Nobody needs it, because nobody trusts B alone while there are leaves under
+ * B does not vouch for A. That is not needed, because no sidecar trusts B alone while there are leaves under
  * A; and it would let A speak for the mesh for years after it was dropped, if its key turned up.
  */
 

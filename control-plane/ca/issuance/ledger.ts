@@ -173,7 +173,7 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
   }
 }
 
-/** Somebody else has written into the store, which this process alone should do. */
+/** Another process has written to the store, which only this one should do. */
 function changedMeanwhile(found: ChainPlace, held: ChainPlace): string {
   return `the log ends with link ${found.sequence}, and this control plane has written link ${held.sequence} last`;
 }

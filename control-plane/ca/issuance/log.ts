@@ -98,7 +98,7 @@ export async function loggedIdentities(store: Store): Promise<readonly WorkloadN
   });
 }
 
-/** The entry of a serial number, whoever has the certificate. Reads the keys of the whole log. */
+/** The entry of a serial number, of any identity. Reads the keys of the whole log. */
 export async function issuanceBySerial(
   store: Store,
   serial: string,

@@ -2,7 +2,7 @@ import { writeFileAtomically } from '../../../common/atomic-file.ts';
 import { toPem } from '../../../common/pki/pem.ts';
 import type { OwnCredential } from './credential.ts';
 
-/** For the user that runs the control plane alone: whoever reads it is the operator of the mesh. */
+/** For the user that runs the control plane alone: every reader is an operator of the mesh. */
 const PRIVATE = 0o600;
 const PUBLIC = 0o644;
 

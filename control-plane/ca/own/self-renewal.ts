@@ -5,7 +5,7 @@ import { afterByEither } from '../../../common/dates.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 
-/** What to make anew, and how often. */
+/** What to renew, and how often. */
 export interface SelfRenewalOptions {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -73,7 +73,7 @@ export function startSelfRenewal(options: SelfRenewalOptions): SelfRenewal {
   schedule(lifetimeMs / 2);
   return {
     renewNow: start,
-    // Whoever closes it may take away what it writes to.
+    // What it writes to may be gone after close().
     close() {
       closed = true;
       timer?.cancel();

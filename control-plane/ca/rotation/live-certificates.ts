@@ -28,7 +28,7 @@ export async function openLiveCertificates(
   // not make a root be dropped that certificates in use lead to.
   const bySerial = new Map<string, CertificateFact & { readonly ends: Moment }>();
   const following = await followIssuances(store, (issuance) => {
-    // Those of the control plane itself are made anew in each phase.
+    // Those of the control plane itself are renewed in each phase.
     if (issuance.proof === 'self') return;
     const { serial, spiffeId, root = '', issuedMs, notAfterMs, renewedFrom } = issuance;
     const fact = { serial, spiffeId, root, issuedMs, notAfterMs, replaces: renewedFrom };

@@ -7,7 +7,7 @@ export interface SidecarFact {
   readonly connected: boolean;
   /**
    * It is connected, or was so recently that it may be back any moment: also right after a restart
-   * of the control plane, when nobody is connected yet.
+   * of the control plane, before sidecars are connected.
    */
   readonly expected: boolean;
   /** The trust bundle that it has taken into use, as it said itself; 0 when it said nothing yet. */
@@ -159,11 +159,11 @@ function certificateBlocker(
 }
 
 /**
- * The certificates that somebody may still prove himself with.
+ * The certificates that a sidecar may still authenticate with.
  *
  * That the next one was issued does not mean that it arrived: a certificate is out of use when a
- * later one of its line was seen, because somebody is connected with it or has renewed it. And a
- * certificate with which somebody is connected is in use, whatever else is true.
+ * later one of its line was seen, because a sidecar is connected with it or has renewed it. And a
+ * certificate with which a sidecar is connected is in use, whatever else is true.
  */
 export function certificatesInUse(facts: Omit<Facts, 'patienceOver'>): readonly CertificateFact[] {
   const { nowMs, certificates, sidecars } = facts;

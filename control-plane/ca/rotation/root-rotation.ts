@@ -26,13 +26,13 @@ export interface RootRotationOptions {
   readonly logger: Logger;
   /** Everybody who is known. */
   readonly sidecars: () => readonly SidecarFact[];
-  /** Nobody proves himself with it any more, however long it is valid. */
+  /** No sidecar authenticates with it any more, however long it is valid. */
   readonly isRevoked: (certificate: CertificateFact) => boolean;
 }
 
 /** How a rotation is asked for. */
 export interface RotateOptions {
-  /** The key of the root is in the wrong hands: nobody is waited for longer than this. */
+  /** The key of the root is compromised: sidecars are waited for no longer than this. */
   readonly compromisedGraceMs?: number | undefined;
 }
 
@@ -129,8 +129,8 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     if (after === before) return;
     logPhase(logger, before, after);
     if (after.rotation === undefined) return unfollow();
-    // Read anew: what the former issuer signed is in the log now to the last entry. Until then the
-    // entries from before are what is known, so that nobody who asks takes it for over.
+    // Read again: what the former issuer signed is in the log now to the last entry. Until then the
+    // entries from before are what is known, so that the rotation is not reported as complete.
     const followed = certificates;
     certificates = await openLiveCertificates(store, clock, followed);
     await followed?.close();

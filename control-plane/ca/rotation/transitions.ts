@@ -20,7 +20,7 @@ import {
 } from '../authorities/trust.ts';
 import { encodeRetired, encodeRotation, type RetiredRoot } from '../authorities/stored-rotation.ts';
 
-/** No join token lives longer: after this nobody can come who knows only a former root. */
+/** No join token lives longer: after this no sidecar can enrol that knows only a former root. */
 const RETIRED_MS = 366 * 24 * 60 * 60 * 1000;
 
 /** Each of them costs a kilobyte of every handshake with the control plane. */
@@ -137,7 +137,7 @@ function withdraw(authorities: Authorities, stolen: X509Certificate): Authoritie
 
 /** Who knows only the former root finds a way for a while, unless it is in the wrong hands. */
 function retire({ rotation, retired }: Authorities, nowMs: number): Operation[] {
-  // After an abort nobody knows only the root that goes: tokens pin the one that stays.
+  // After an abort no sidecar knows only the root that goes: tokens pin the one that stays.
   if (rotation === undefined || rotation.rotation.returning) return [];
   const { voucher, other } = rotation;
   const { certificate } = other.root;

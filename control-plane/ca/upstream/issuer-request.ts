@@ -82,7 +82,7 @@ export function createIssuerRequests(options: IssuerRequestsOptions): IssuerRequ
       const after = await authorities.change((present) => {
         const { issuer } = present;
         if (issuer.certificate.raw.equals(pair.issuer.certificate.raw)) return [];
-        // Somebody may have asked for a fresh key, or installed another certificate, in between.
+        // Another call may have made a fresh key, or installed another certificate, in between.
         if (present.requestedKey?.equals(requestedKey) !== true) throw notRequested();
         return installOperations(present, pair, { newRoot, trustDomain, nowMs });
       });

@@ -128,7 +128,7 @@ export class AddressBook {
       return [];
     }
     const before = this.#verdicts.get(address) ?? new Map<string, Verdict>();
-    // Nothing that goes to this host itself is captured, so that nobody can be taken for another there.
+    // Nothing that goes to this host itself is captured, so that no workload can be taken for another there.
     if (isLoopback(address)) {
       const claim = claims.get(changed);
       if (claim?.proof === undefined) before.delete(changed);

@@ -22,7 +22,7 @@ export interface AddressClaim {
   readonly proof: Proof | undefined;
 }
 
-/** Ports at which somebody else was first. */
+/** Ports that another identity held first. */
 export interface Contest {
   /** The SPIFFE ID of who was first, and keeps them. */
   readonly holder: string;
@@ -40,7 +40,7 @@ export type Verdict =
  * Decides who is at one address. Only what is proven counts; where two identities serve the same port
  * there, the one that was proven first keeps it.
  *
- * One address and HBONE port is one socket: of two identities that claim the same one, whoever was found
+ * One address and HBONE port is one socket: of two identities that claim the same one, the one that was found
  * there by the latest dial is there, and the others are not any more.
  */
 export function judgeClaims(claims: Iterable<AddressClaim>): Map<string, Verdict> {

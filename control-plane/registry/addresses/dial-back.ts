@@ -59,7 +59,7 @@ export function createDialBack({
       secureContext: createSecureContext(secureContextOptions({ ...identity(), roots })),
       ALPNProtocols: [ALPN],
       rejectUnauthorized: false,
-      // The identity is in the URI; the address is nobody's name.
+      // The identity is in the URI; the address is not part of the name.
       checkServerIdentity: () => undefined,
     });
     new RecordWatch(clock).dial(socket);

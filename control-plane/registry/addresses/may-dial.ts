@@ -17,7 +17,7 @@ export interface DialBackQuestion {
 /**
  * Whether the control plane may dial an address because a workload says that it is there. It goes where
  * the workload comes from, into networks that the control plane is in itself, and where the operator
- * says, so that nobody can use it to look into other networks; never to this host alone, or to a link.
+ * says, so that it cannot be used to look into other networks; never to this host alone, or to a link.
  */
 export function mayDialBack({ address, seen, rules, own }: DialBackQuestion): boolean {
   if (rules.dialBack === 'off' || !isReachableFromElsewhere(address)) return false;

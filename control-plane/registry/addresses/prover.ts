@@ -51,7 +51,7 @@ interface Queue {
 }
 
 /**
- * Dials what connected sidecars say of their addresses and nothing else proves, and those that somebody
+ * Dials what connected sidecars say of their addresses and nothing else proves, and those that some sidecar
  * else holds. A claimant hears of a dial that found it, by its endpoint, and never why another did not:
  * the control plane is no eye into the network for it.
  */

@@ -23,7 +23,7 @@ export function prepareDatabaseFile(path: string): void {
 }
 
 /**
- * Never opens a file that exists: closing any descriptor of it would let go of the lock that a
+ * Never opens a file that exists: closing any descriptor of it would release the lock that a
  * store in this process holds on it (POSIX locks belong to the process, not to the descriptor).
  */
 function createFile(path: string): boolean {

@@ -27,7 +27,7 @@ interface RunningLease {
 
 /**
  * When each lease runs out. Deadlines live in memory only: keeping a lease alive costs no write, and
- * a restarted control plane gives each lease its full time anew, as etcd does when its leader
+ * a restarted control plane gives each lease its full time again, as etcd does when its leader
  * changes, so that sidecars can come back before their endpoints vanish.
  *
  *     start ──> running ──keepAlive──> running
@@ -56,7 +56,7 @@ export class LeaseTimers {
     this.#running.set(id, { ttlMs, dueMs, timer });
   }
 
-  /** Begins the lease's time anew; false when it is not running. */
+  /** Restarts the lease's time; false when it is not running. */
   keepAlive(id: string): boolean {
     const lease = this.#running.get(id);
     if (lease === undefined) return false;

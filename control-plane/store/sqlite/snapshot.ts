@@ -12,7 +12,7 @@ import { corruptError, toStoreError } from './sqlite-error.ts';
 
 /**
  * Versions that were told before a restore must not come again for something else: a sidecar that
- * has one would go on from there, in another history. Nobody has made so many changes since a backup.
+ * has one would go on from there, in another history. So many changes cannot be made after a backup.
  */
 const REVISION_LEAP = 1_000_000_000;
 

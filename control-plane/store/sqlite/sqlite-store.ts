@@ -48,7 +48,7 @@ export interface SqliteStoreOptions {
 
 /**
  * Opens the store in a SQLite file, which it locks for this process until it is closed. Leases that
- * it finds get their full time to live anew.
+ * it finds get their full time to live again.
  *
  * @throws {StoreError} `locked`, `corrupt`, `incompatible`, `full` or `unavailable`
  */

@@ -3,10 +3,10 @@ import type { Ended, HostProcesses } from './host-processes.ts';
 import { readMetrics, SIDECAR_METRICS } from './metrics.ts';
 import { HOSTS } from './network.ts';
 
-/** How a call ends: answered, refused by the sidecar of etcd-1, or nobody listens there. */
+/** How a call ends: answered, refused by the sidecar of etcd-1, or without a listener there. */
 export type Outcome = 'answered' | 'denied-caller' | 'connection-refused';
 
-/** Somebody calls a port of etcd-1. */
+/** A call to a port of etcd-1. */
 export interface Attempt {
   readonly from: SidecarHost;
   /** As the caller dials it. */
@@ -36,7 +36,7 @@ const DOORS: readonly (readonly [from: SidecarHost, address: string, expected: O
   ['stranger', AROUND_PEER_PORT, 'connection-refused'],
 ];
 
-/** Of curl: nobody accepted the connection. */
+/** Of curl: the connection was not accepted. */
 const NOT_ACCEPTED = 7;
 
 /** A line of the sidecar's log. */

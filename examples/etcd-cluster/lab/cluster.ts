@@ -15,7 +15,7 @@ export type SidecarHost = (typeof SIDECARS)[number];
 const HAUBERK = join(import.meta.dirname, '../../../cli/hauberk');
 
 /**
- * Starts the control plane and all sidecars, and resolves when they are ready. On real hosts somebody
+ * Starts the control plane and all sidecars, and resolves when they are ready. On real hosts an operator
  * brings each host its join token; here the control plane writes each into the folder of its host.
  */
 export async function startMesh(processes: HostProcesses): Promise<void> {

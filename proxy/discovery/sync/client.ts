@@ -83,13 +83,13 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     // What an older stream says late must not take back a change of the policy, or a readmission.
     const isNews = update.view.kind === 'snapshot' || update.view.version > view.version;
     const policy = isNews ? update.policy : undefined;
-    // First of all: nobody is let in without one, and what it forbids must end soon.
+    // First of all: no caller is allowed without one, and what it forbids must end soon.
     const taken = policy === undefined || takePolicy(policy);
     // Roots before the endpoints, which may have certificates from the new one.
     if (update.bundle !== undefined) await takeBundle(update.bundle);
     // An older stream must not bring a root back that was dropped.
     if (isNews && update.federated !== undefined) saved.federation.replace(update.federated);
-    // Before the endpoints: whoever is revoked must not be dialled.
+    // Before the endpoints: a revoked peer must not be dialled.
     if (isNews) saved.revocations.merge(update.revocations);
     view.apply(update.view);
     saved.touch();
@@ -100,7 +100,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     void stream.send(acknowledgementMessage(response.version, bundleVersion));
   }
 
-  /** False when it cannot be used: the one in force stays, and without one nobody is let in. */
+  /** False when it cannot be used: the one in force stays, and without one no caller is allowed. */
   function takePolicy(message: PolicyMessage): boolean {
     const { configVersion: version } = message;
     try {

@@ -125,7 +125,7 @@ export function createSyncConnection(settings: SyncConnectionSettings): SyncConn
       if (state.kind === 'live' || state.kind === 'replacing') {
         enter({ ...state, kind: 'replacing', next: open() });
       } else if (state.kind !== 'closed') {
-        // Whoever renewed has just reached the control plane; whoever moved may reach it now.
+        // A sidecar that renewed has just reached the control plane; one that moved may reach it now.
         connect(state.failures);
       }
     },

@@ -4,7 +4,7 @@ import type { MonotonicClock } from '../../../common/clock.ts';
 /** What to do with the bytes that have come so far. */
 export type Decision<Value> =
   | { readonly kind: 'wait' }
-  /** The first so many bytes are taken away; the others are left for whoever reads next. */
+  /** The first so many bytes are taken away; the others are left for the next reader. */
   | { readonly kind: 'done'; readonly value: Value; readonly taken: number };
 
 /** Why there was no decision. */
@@ -18,7 +18,7 @@ export interface PeekBounds {
 }
 
 /**
- * Looks at the beginning of a connection that nobody reads yet, until `decide` has seen enough, and
+ * Looks at the beginning of a connection that has no reader yet, until `decide` has seen enough, and
  * leaves it paused, with what was not taken in front.
  */
 export function peek<Value>(

@@ -49,7 +49,7 @@ export function readProxyHeader(bytes: Buffer): Decision<ProxyHeader> {
 }
 
 function readAddresses(bytes: Buffer, family: number): Source | undefined {
-  // Datagrams, UNIX sockets and "unspecified" name nobody whom an application could be told of.
+  // Datagrams, UNIX sockets and "unspecified" name no client that an application could be told of.
   if (family !== FAMILY.ipv4 && family !== FAMILY.ipv6) return undefined;
   const size = ADDRESS_BYTES[family];
   if (bytes.length < 2 * size + 4) return undefined;

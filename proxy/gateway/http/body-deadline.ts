@@ -7,7 +7,7 @@ export interface BodyDeadline {
   readonly clock: MonotonicClock;
   readonly requestSeconds: number;
   readonly body: Readable;
-  /** All of it has come, whether anybody has read it or not; known in HTTP/1 only. */
+  /** All of it has come, read or not; known in HTTP/1 only. */
   readonly isComplete?: () => boolean;
   /** From then on it counts whether anything moves, and not how long all of it takes. */
   readonly isAnswered: () => boolean;

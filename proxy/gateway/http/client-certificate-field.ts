@@ -9,7 +9,7 @@ export function clientCertificateField(certificate: X509Certificate): string {
   const hash = createHash('sha256').update(certificate.raw).digest('hex');
   const subject = subjectParts(certificate).toReversed().join(',');
   const names = (certificate.subjectAltName ?? '').split(', ').flatMap((entry) => {
-    // Node quotes names with unusual letters, which then are none that anybody could act upon.
+    // Node quotes names with unusual letters, which cannot be acted upon then.
     const [, kind, name] = /^(URI|DNS):([!#-+.-:<-~]+)$/.exec(entry) ?? [];
     return kind === undefined ? [] : [`${kind}=${name}`];
   });

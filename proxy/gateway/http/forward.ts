@@ -115,7 +115,7 @@ function sendBody(
     () => request.endBody(exchange.trailers()),
     (error: unknown) => {
       if (error instanceof Refused) reject(error);
-      // Whatever is still to come is of no use to anybody, but must not block the connection.
+      // Whatever is still to come is of no use, but must not block the connection.
       else exchange.body.resume();
     },
   );

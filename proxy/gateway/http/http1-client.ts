@@ -60,7 +60,7 @@ export function sendHttp1(
   fields: readonly Field[],
 ): ServiceRequest {
   const { promise, resolve, reject } = Promise.withResolvers<ServiceAnswer>();
-  // Whoever gave up does not wait for it any more.
+  // A caller that gave up does not wait for it any more.
   promise.catch(() => {});
   let current: http.ClientRequest;
   let isGivenUp = false;
@@ -76,7 +76,7 @@ export function sendHttp1(
       maxHeaderSize: MAX_HEADER_BYTES,
     });
     request.on('response', (response) => {
-      // Nobody would read it, and its connection would stay for good.
+      // It would not be read, and its connection would stay for good.
       if (isGivenUp) response.destroy();
       else resolve(answerOf(response));
     });
@@ -94,7 +94,8 @@ export function sendHttp1(
     });
     current = request;
     if (!head.hasBody) return void request.end();
-    // Whoever waits for the answer before it sends a body would wait for ever; what comes at once goes along.
+    // A client that waits for the answer before it sends a body would wait for ever; what comes at once
+    // goes along.
     setImmediate(() => {
       if (!request.writableEnded && !request.destroyed) request.flushHeaders();
     });

@@ -19,7 +19,7 @@ interface State {
 
 /**
  * What becomes of connections on which something was refused. The parser goes on behind it, with bytes
- * of which nobody knows any more what they mean: nothing of that may be served.
+ * whose meaning is lost: nothing of that may be served.
  */
 export class Connections {
   /** Each connection ends after the answers that are under way. */
@@ -56,7 +56,7 @@ export class Connections {
     this.#events.refused(reason, socket);
   }
 
-  /** Refuses where the parser gave up: nobody but us can answer. */
+  /** Refuses where the parser gave up: only we can answer. */
   refuseRaw(reason: RequestRefusal, socket: Duplex): void {
     const state = this.#stateOf(socket);
     // It was refused for something else before, and that is being answered.
@@ -70,7 +70,7 @@ export class Connections {
     const { status, fields, body } = refusalAnswer(reason);
     const lines = [...fields, ['Connection', 'close']].map((field) => field.join(': '));
     const first = `HTTP/1.1 ${status} ${http.STATUS_CODES[status] ?? ''}`;
-    // Whoever does not read the answer is not waited for either.
+    // A client that does not read the answer is not waited for either.
     socket.write([first, ...lines, '', body].join('\r\n'), () => socket.destroy());
   }
 

@@ -118,7 +118,7 @@ export function createHttp1Server(events: Http1Events): Http1Server {
   };
   return {
     accept(socket) {
-      // It does not listen itself; this starts its watch over slow connections. Anew where the listener
+      // It does not listen itself; this starts its watch over slow connections. Again where the listener
       // was changed during a handshake.
       if (!isWatching) server.emit('listening');
       isWatching = true;

@@ -53,7 +53,7 @@ export function resetStream(
 
 /**
  * Begins an answer, unless the client has taken its request back by now: node:http2 would throw, and
- * whoever sends a request and its reset at once could end the process.
+ * a client that sends a request and its reset at once could end the process.
  *
  * @returns whether it has begun
  */
@@ -160,7 +160,7 @@ export class Http2Exchange implements Exchange {
     }
   }
 
-  /** The answer is complete: who still sends is told that nobody listens (RFC 9113 section 8.1). */
+  /** The answer is complete: a client that still sends is told to stop (RFC 9113 section 8.1). */
   #stopReading(): void {
     const stream = this.#stream;
     if (!this.head.hasBody || stream.readableEnded) return;

@@ -26,7 +26,7 @@ export interface Http2Server {
   accept(socket: Duplex): void;
   /**
    * Tells clients to take new requests elsewhere, and ends each connection after its last answer. What
-   * was on its way is refused in words that say that nobody looked at it: clients ask again.
+   * was on its way is refused as unprocessed: clients ask again.
    */
   refuse(): void;
 }

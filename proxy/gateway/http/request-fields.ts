@@ -9,19 +9,22 @@ export interface ForwardedClient {
 }
 
 /**
- * What only a proxy may say of a client. Whoever is outside could say it too, so that all of it is
+ * What only a proxy may say of a client. A client outside could say it too, so that all of it is
  * taken away; so are `X_Forwarded_For` and the like, which many frameworks take for the same.
  */
 const CLAIMS =
   /^(?:x-forwarded(?:-.*)?|forwarded|x-real-ip|x-client-ip|client-ip|true-client-ip|x-cluster-client-ip|x-original-.*|x-rewrite-url|x-envoy-.*|x-(?:ssl-)?client-(?:cert|verify|dn|san|subject|issuer|serial)(?:-.*)?|ssl-client-.*|client-cert(?:-chain)?|x-hauberk-.*|proxy)$/;
 
-/** Set anew below, or dealt with by us. */
+/** Set again below, or dealt with by us. */
 const REPLACED: ReadonlySet<string> = new Set(['host', 'content-length', 'expect']);
 
 /** Methods whose requests say that their body is empty (RFC 9110 section 8.6). */
 const EXPECT_CONTENT: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 
-/** The fields that a service gets, but for the framing of its body: what came, without what nobody outside may say. */
+/**
+ * The fields that a service gets, but for the framing of its body: what came, without what no client
+ * outside may say.
+ */
 export function requestFields(head: RequestHead, client: ForwardedClient): Field[] {
   const passed = endToEnd(head.fields).filter(([name]) => {
     const key = name.toLowerCase().replaceAll('_', '-');

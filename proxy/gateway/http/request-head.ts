@@ -43,7 +43,7 @@ const REFUSED = (refusal: RequestRefusal): HeadRefusal => ({ refusal });
 /** Methods that make a connection something else, or that show a client what was added on the way. */
 const NOT_ALLOWED: ReadonlySet<string> = new Set(['CONNECT', 'TRACE']);
 
-/** More fields than this is an attack on whoever compares them. */
+/** More fields than this is an attack on code that compares them. */
 const MAX_FIELDS = 256;
 
 /** Visible ASCII without `#`, which cannot be in a target (RFC 9112 section 3.2). */
@@ -93,7 +93,7 @@ function readFraming({
   const [length] = lengths;
   if (encodings.length > 1 || lengths.length > 1) return undefined;
   if (encoding !== undefined) {
-    // Other codings are for whoever decodes them, which is not us and not everybody behind us.
+    // Other codings need a decoder, which we are not, and which not every service has.
     const isChunked = version === '1.1' && encoding.toLowerCase() === 'chunked';
     return isChunked && length === undefined
       ? { hasBody: true, contentLength: undefined }

@@ -12,7 +12,7 @@ export type Unspoken = 'left' | 'broken-off' | 'late';
 
 /**
  * Looks which version of HTTP a client speaks (RFC 9113 section 3.3), and leaves all that it said to
- * whoever speaks with it. Only the whole preface is HTTP/2; the first byte that differs is HTTP/1.
+ * any peer that speaks with it. Only the whole preface is HTTP/2; the first byte that differs is HTTP/1.
  */
 export async function spokenVersion(
   socket: net.Socket,

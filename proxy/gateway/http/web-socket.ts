@@ -28,7 +28,7 @@ export interface WebSocketOptions {
   readonly reset: () => void;
 }
 
-/** Both of these are for one connection, so that each of us says them anew (RFC 9110 section 7.8). */
+/** Both of these are for one connection, so that each hop says them again (RFC 9110 section 7.8). */
 const UPGRADE: readonly Field[] = [
   ['Connection', 'Upgrade'],
   ['Upgrade', 'websocket'],
@@ -64,7 +64,7 @@ export async function carryWebSocket(
     try {
       await pump(reply.response, exchange.answer(head), () => exchange.moved());
     } catch (error) {
-      // Nobody reads the rest, and its connection would stay for good.
+      // The rest is not read, and its connection would stay for good.
       reply.response.destroy();
       throw error;
     }

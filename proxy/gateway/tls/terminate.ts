@@ -138,7 +138,7 @@ function alertOf(shown: X509Certificate | undefined, verifyError: string): Alert
     : 'unknown_ca';
 }
 
-/** Somebody who waits for a handshake. */
+/** A waiter for a handshake. */
 interface Waiting {
   readonly socket: net.Socket;
   done(socket: tls.TLSSocket): void;
@@ -154,7 +154,7 @@ async function handshake(
   if (socket.destroyed) return new Gone();
   const onClose = (): void => resolve(new Gone());
   socket.on('close', onClose);
-  // A handshake has no half: otherwise, whoever leaves during it would not be noticed to have left.
+  // A handshake has no half: otherwise, a client that leaves during it would not be noticed.
   socket.allowHalfOpen = false;
   server.emit('connection', socket);
   try {

@@ -22,7 +22,7 @@ export interface HeaderLimits {
 
 /**
  * Decodes the header blocks of one direction of one connection (RFC 7541). Its table is shared by
- * all of them, so every block must come here, in order, also those of streams that nobody wants: and
+ * all of them, so every block must come here, in order, also those of streams that are refused: and
  * for the same reason every error is one of the connection.
  *
  *     1xxxxxxx  indexed field                         section 6.1
