@@ -16,6 +16,8 @@ export interface ControlPlaneMetrics {
   readonly addressDials: Counter<'outcome'>;
   /** Connections that broke the rules of HTTP/2, by reason. */
   readonly connectionsFailed: Counter<'reason'>;
+  /** Connections to the bundle endpoint, by reason. */
+  readonly bundleConnectionsRefused: Counter<'reason'>;
 }
 
 /** What is read at a scrape. */
@@ -95,6 +97,11 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
     connectionsFailed: counter(
       'hauberk_grpc_connections_failed_total',
       'Connections that were ended because of an error in HTTP/2 or below, by reason.',
+      'reason',
+    ),
+    bundleConnectionsRefused: counter(
+      'hauberk_bundle_connections_refused_total',
+      'Connections to the bundle endpoint that were ended without an answer, by reason.',
       'reason',
     ),
   };

@@ -2,69 +2,108 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import { Counter, type Registry } from 'prom-client';
+import type { Counter } from 'prom-client';
+import { ConnectionTable, type TableEntry } from '../budget/connection-table.ts';
 import type { MonotonicClock } from '../clock.ts';
 import { systemErrorCode } from '../errors.ts';
 import { createRateLimit } from '../rate-limit.ts';
+import { everyValue } from './known-series.ts';
 
 /** Why a connection was ended without an answer to a request. A label of a metric: bounded. */
-type HttpRefusal = 'not-http' | 'headers-too-large' | 'timeout' | 'too-many-connections';
+type HttpRefusal =
+  | 'not-http'
+  | 'headers-too-large'
+  | 'timeout'
+  | 'client-limit'
+  | 'too-many-connections'
+  | 'displaced'
+  | 'record-flood';
 
 /** What the client is told, if it reads at all. */
-const STATUS: Record<HttpRefusal, string> = {
+const STATUS = {
   'not-http': '400 Bad Request',
   'headers-too-large': '431 Request Header Fields Too Large',
   timeout: '408 Request Timeout',
-  'too-many-connections': '503 Service Unavailable',
-};
+} as const;
+
+/** All of them, so that each is counted from 0. */
+export const HTTP_REFUSALS = everyValue<HttpRefusal>({
+  'not-http': true,
+  'headers-too-large': true,
+  timeout: true,
+  'client-limit': true,
+  'too-many-connections': true,
+  displaced: true,
+  'record-flood': true,
+});
 
 /** An attacker should fill a counter, not the disk. */
 const LOG_RATE = { burst: 10, perSecond: 10 };
+
+/** One client address may have this part of what the others leave. */
+const CLIENT_FRACTION = 1 / 2;
 
 /** What refusing needs. */
 export interface HttpRefusalOptions {
   /** As in the `listening` line. */
   readonly name: string;
-  readonly registry: Registry;
+  /** Counts those that are ended. */
+  readonly counter: Counter<'reason'>;
   readonly logger: Logger;
   readonly clock: MonotonicClock;
-  /** When there are more, the one that asked nothing for the longest time goes. */
   readonly maxConnections: number;
+  /** See `ConnectionTableOptions`. */
+  readonly halfSentAfterMs?: number;
 }
 
 /**
  * Ends connections that do not speak HTTP, or not in time, and counts and logs why. Without it Node
- * does the same, without a report. Bounds the connections, so that a new request is answered.
+ * does the same, without a report. Bounds the connections, those of one client address in particular: when there is
+ * no room, silent ones go first, so that a new request is answered.
+ *
+ * @returns what counts and logs a connection that was ended for another reason
  */
-export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions): void {
-  const { name, registry, logger, clock, maxConnections } = options;
+export function refuseWhatIsNotHttp(
+  server: Server,
+  options: HttpRefusalOptions,
+): (reason: HttpRefusal, client: string | undefined) => void {
+  const { name, counter, logger, clock, maxConnections, ...table } = options;
   const mayLog = createRateLimit(clock, LOG_RATE);
-  const counter = new Counter({
-    name: 'hauberk_http_connections_refused_total',
-    help: 'Connections to the port of metrics and health that were ended, by reason.',
-    labelNames: ['reason'],
-    registers: [registry],
-  });
-  for (const reason of Object.keys(STATUS)) counter.inc({ reason }, 0);
+  for (const reason of HTTP_REFUSALS) counter.inc({ reason }, 0);
   const refused = (reason: HttpRefusal, client: string | undefined): void => {
     counter.inc({ reason });
     const line = { event: 'http-refused', listener: name, reason, client };
     if (mayLog()) logger.warn(line, `ended a connection to the ${name} port: ${reason}`);
   };
-  const connections = new Set<Socket>();
-  server.on('connection', (socket) => {
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
-    if (connections.size <= maxConnections) return;
-    const [oldest] = connections;
-    if (oldest === undefined) return;
-    refused('too-many-connections', oldest.remoteAddress);
-    connections.delete(oldest);
-    oldest.destroy();
+  const connections = new ConnectionTable({
+    ...table,
+    clock,
+    capacity: () => maxConnections,
+    clientFraction: () => CLIENT_FRACTION,
+    displace(socket) {
+      refused('displaced', socket.remoteAddress);
+      socket.destroy();
+    },
   });
-  // A request makes its connection the youngest again: silent connections go first.
-  server.on('request', ({ socket }) => {
-    if (connections.delete(socket)) connections.add(socket);
+  const entries = new Map<Duplex, TableEntry>();
+  server.on('connection', (socket: Socket) => {
+    const entry = connections.admit(socket, socket.remoteAddress ?? '');
+    if (typeof entry === 'string') {
+      refused(entry, socket.remoteAddress);
+      socket.destroy();
+      return;
+    }
+    entries.set(socket, entry);
+    socket.once('close', () => {
+      entries.delete(socket);
+      entry.leave();
+    });
+  });
+  // Over TLS the socket is another one, and carries one request.
+  server.on('request', ({ socket }, response) => {
+    const entry = entries.get(socket);
+    entry?.begun();
+    response.once('close', () => entry?.ended());
   });
   server.on('clientError', (error, socket) => {
     const reason = reasonOf(error);
@@ -78,10 +117,11 @@ export function refuseWhatIsNotHttp(server: Server, options: HttpRefusalOptions)
     if (socket.writable) socket.write(answer, () => socket.destroy());
     else socket.destroy();
   });
+  return refused;
 }
 
 /** Undefined when the client just went away. */
-function reasonOf(error: Error): HttpRefusal | undefined {
+function reasonOf(error: Error): keyof typeof STATUS | undefined {
   switch (systemErrorCode(error) ?? 'unknown') {
     case 'ECONNRESET':
     case 'EPIPE':

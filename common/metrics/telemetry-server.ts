@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { PROCESS_DESCRIPTORS } from '../budget/descriptors.ts';
 import { systemClock } from '../clock.ts';
 import type { Clock } from '../clock.ts';
@@ -49,7 +49,7 @@ export interface TelemetryServerOptions {
   readonly ready: () => Health;
   /** Further paths, by exact pathname. */
   readonly routes?: Readonly<Record<string, TelemetryRoute>>;
-  /** When there are more, the one that asked nothing for the longest time goes. */
+  /** When there are more, those go that ask nothing; one client address has at most its part. */
   readonly maxConnections?: number;
 }
 
@@ -82,6 +82,16 @@ const CLOSE_DEADLINE_MS = 1_000;
 /** How often the timeouts are looked at. */
 const CHECK_INTERVAL_MS = 1_000;
 
+/** What counts connections that are ended. */
+export function createHttpRefusals(registry: Registry): Counter<'reason'> {
+  return new Counter({
+    name: 'hauberk_http_connections_refused_total',
+    help: 'Connections to the port of metrics and health that were ended, by reason.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+}
+
 /** Starts the server and logs its `listening` line. @throws ListenError */
 export async function startTelemetryServer(
   options: TelemetryServerOptions,
@@ -104,7 +114,9 @@ export async function startTelemetryServer(
   server.setTimeout(SOCKET_TIMEOUT_MS);
   // Above the handful that scrapers, probes and people open; they live on what the process keeps for itself.
   const { maxConnections = PROCESS_DESCRIPTORS.telemetryConnections } = options;
-  refuseWhatIsNotHttp(server, { name, registry, logger, clock, maxConnections });
+  const room = { maxConnections, halfSentAfterMs: 0 };
+  const counter = createHttpRefusals(registry);
+  refuseWhatIsNotHttp(server, { name, counter, logger, clock, ...room });
   const answers = trackAnswers(server);
   server.on('request', (request, response) => void answer(routes, request, response, logger));
   const { port, address } = await listen(server, { name, host, port: options.port });

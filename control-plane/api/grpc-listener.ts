@@ -3,6 +3,7 @@ import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
+import { SharedBudget } from '../../common/budget/shared-budget.ts';
 import { type BudgetShare, peerShare } from '../../common/budget/shares.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
@@ -34,6 +35,8 @@ export interface GrpcListenerOptions {
   readonly metrics: Pick<ControlPlaneMetrics, 'handshakesRefused' | 'connectionsFailed'>;
   /** Pays for the connections; of the whole process when it is left out. */
   readonly descriptors?: DescriptorBudget;
+  /** Of those that are through their handshake; an identity, or an address without one, has half of what the others leave. */
+  readonly maxConnections?: number;
 }
 
 /** The gRPC port. */
@@ -57,7 +60,7 @@ export interface GrpcListener extends Drainable, Closeable {
  * Far above the sidecars of one control plane (5,000), so that a flood of silent connections, which
  * are dropped after 5 s, does not keep them out; fewer where there are not as many descriptors.
  */
-const MAX_CONNECTIONS = 16_384;
+const MAX_CONNECTIONS = 12_288;
 
 /** A fleet that comes back at once is let in; a host of it may have half of them. */
 const MAX_PENDING_HANDSHAKES = 4_096;
@@ -79,6 +82,12 @@ const MAX_STREAMS = 32;
  */
 const MAX_SESSION_MB = 32;
 
+/**
+ * Streams that a client may reset, at once and a second, before its connection ends: each costs a tenth of a
+ * millisecond. A sidecar resets one when it leaves.
+ */
+const RESETS = { streamResetBurst: 100, streamResetRate: 10 };
+
 /** A host that vanished is noticed after 15 s; so is a client that finished TLS and says nothing. */
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVE_TIMEOUT_MS = 5_000;
@@ -99,11 +108,11 @@ const LOG_RATE = { burst: 20, perSecond: 20 };
  *     TCP ──> TLS 1.3, ALPN h2, 5 s ──> grpc-js: HTTP/2 with the limits below ──> handlers
  *
  * What node:http2 does by itself: 128 headers of 64 KiB together for a stream (the stream is reset
- * with ENHANCE_YOUR_CALM), and 1,000 streams that a client resets, 33 more a second (the connection
- * is ended).
+ * with ENHANCE_YOUR_CALM), and floods of frames that carry nothing end the connection.
  */
 export async function openGrpcListener(options: GrpcListenerOptions): Promise<GrpcListener> {
   const { host, clock, logger, guard, metrics, descriptors = PROCESS_DESCRIPTORS } = options;
+  const { maxConnections = MAX_CONNECTIONS } = options;
   const server = new Server({
     'grpc.max_receive_message_length': MAX_REQUEST_BYTES,
     'grpc.max_concurrent_streams': MAX_STREAMS,
@@ -114,6 +123,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     // Would keep a record of each connection.
     'grpc.enable_channelz': 0,
   });
+  Object.assign(property(server, 'commonServerOptions') ?? {}, RESETS);
   options.register(server);
   // "Insecure" says only that it does not do TLS itself.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -131,7 +141,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     const sentence =
       identity === undefined
         ? 'a connection has no certificate of this mesh'
-        : `${identity} has as many connections as there are descriptors for`;
+        : `${identity} has its share of the connections, or there are no more`;
     logger.warn({ event: 'handshake-refused', reason, client }, sentence);
   };
   metrics.connectionsFailed.inc({ reason: 'record-flood' }, 0);
@@ -139,6 +149,15 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   const affordable = Math.max(Math.floor(descriptors.capacity * PENDING_FRACTION), 4);
   const pending = new PendingHandshakes<undefined>(Math.min(MAX_PENDING_HANDSHAKES, affordable));
   const records = new RecordWatch(clock);
+  // Of whom much is held, by descriptors or not, is not at the cost of others.
+  const places = new SharedBudget(maxConnections);
+  const takePlace = (share: BudgetShare): HandshakeFailure | undefined => {
+    const full = places.take(share);
+    if (full !== undefined) return full === 'used-up' ? 'too-many-connections' : 'peer-limit';
+    const denied = descriptors.take(share);
+    if (denied !== undefined) places.give(share);
+    return denied;
+  };
   const knock = async (raw: Socket): Promise<void> => {
     raw.on('error', ignore);
     const client = raw.remoteAddress;
@@ -174,13 +193,14 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
       return;
     }
     const share = shareOf(socket);
-    const denied = descriptors.take(share);
+    const denied = takePlace(share);
     if (denied !== undefined) {
       refused(denied, client, share.holder);
       socket.destroy();
       return;
     }
     descriptors.charge(socket, share);
+    socket.once('close', () => places.give(share));
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     records.onFlood(socket, () => {
@@ -195,7 +215,10 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   records.serve(tlsServer);
   // How many descriptors there are is known for certain once everything is open.
   const bound = (): void => {
-    tcpServer.maxConnections = Math.min(MAX_CONNECTIONS, Math.max(descriptors.capacity, 1));
+    tcpServer.maxConnections = Math.min(
+      maxConnections + MAX_PENDING_HANDSHAKES,
+      Math.max(descriptors.capacity, 1),
+    );
   };
   const tcpServer = createTcpServer({ noDelay: true }, (raw) => {
     bound();
@@ -229,6 +252,12 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
 }
 
 function ignore(): void {}
+
+/** grpc-js has no option of its own for what node:http2 takes. */
+function property(server: Server, name: string): object | undefined {
+  const value: unknown = Reflect.get(server, name);
+  return typeof value === 'object' && value !== null ? value : undefined;
+}
 
 /* eslint-disable no-underscore-dangle -- what grpc-js's own server reads from its credentials */
 function createTlsServer(

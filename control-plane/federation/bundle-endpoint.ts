@@ -8,11 +8,13 @@ import { clientNetwork } from '../../common/ip-address.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
+import { refuseWhatIsNotHttp } from '../../common/metrics/http-refusals.ts';
 import { encodeSpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
 import { peerRootsOf, type TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { Rate } from '../../common/rate-limit.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { tryHandshake } from '../../common/tls/try-handshake.ts';
+import type { ControlPlaneMetrics } from '../metrics.ts';
 
 /** What serving the bundle takes. */
 export interface BundleEndpointOptions {
@@ -24,6 +26,7 @@ export interface BundleEndpointOptions {
   readonly bundle: () => TrustBundle;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
+  readonly metrics: Pick<ControlPlaneMetrics, 'bundleConnectionsRefused'>;
 }
 
 /** Hands the mesh's bundle to other trust domains (SPIFFE Federation, section 5). */
@@ -54,7 +57,7 @@ const REQUEST_RATE: Rate = { burst: 60, perSecond: 2 };
 
 /** Serves it until it is closed. @throws ListenError */
 export async function startBundleEndpoint(options: BundleEndpointOptions): Promise<BundleEndpoint> {
-  const { host, credential, bundle, clock, logger } = options;
+  const { host, credential, bundle, clock, logger, metrics } = options;
   const requests = new KeyedBuckets(clock, REQUEST_RATE);
   const server = createServer({
     ...credential,
@@ -64,9 +67,19 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
     requestTimeout: TIMEOUT_MS,
     keepAliveTimeout: 1,
   });
-  new RecordWatch(clock).serve(server);
+  const records = new RecordWatch(clock);
+  records.serve(server);
   const affordable = Math.floor(PROCESS_DESCRIPTORS.capacity * DESCRIPTOR_FRACTION);
-  server.maxConnections = Math.min(MAX_CONNECTIONS, Math.max(affordable, 1));
+  const maxConnections = Math.min(MAX_CONNECTIONS, Math.max(affordable, 1));
+  const counter = metrics.bundleConnectionsRefused;
+  const common = { name: 'bundle', counter, logger, clock, maxConnections };
+  const refused = refuseWhatIsNotHttp(server, common);
+  server.on('secureConnection', (socket) => {
+    records.onFlood(socket, () => {
+      refused('record-flood', socket.remoteAddress);
+      socket.destroy();
+    });
+  });
   server.setTimeout(2 * TIMEOUT_MS);
   server.on('request', (request, response) => {
     request.resume();
@@ -91,7 +104,6 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
     }
   });
   // Strangers end their connections in every way that there is.
-  server.on('clientError', (_error, socket) => void socket.destroy());
   server.on('tlsClientError', (_error, socket) => void socket.destroy());
   const { port, address } = await listen(server, { name: 'bundle', host, port: options.port });
   logger.info(

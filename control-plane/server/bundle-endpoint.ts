@@ -12,6 +12,7 @@ import { tryHandshake } from '../../common/tls/try-handshake.ts';
 import type { ServerIdentity } from '../../common/rpc/server-credentials.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { startBundleEndpoint } from '../federation/bundle-endpoint.ts';
+import type { ControlPlaneMetrics } from '../metrics.ts';
 
 /** What serving the bundle takes. */
 export interface ServeBundleOptions {
@@ -25,6 +26,7 @@ export interface ServeBundleOptions {
   readonly ca: Pick<CertificateAuthority, 'bundle'>;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
+  readonly metrics: Pick<ControlPlaneMetrics, 'bundleConnectionsRefused'>;
 }
 
 /** The endpoint, when there is one. */
@@ -46,7 +48,7 @@ const READ_INTERVAL_MS = 10_000;
  * @throws ConfigError, ListenError
  */
 export async function serveBundle(options: ServeBundleOptions): Promise<ServedBundle> {
-  const { settings, ca, clock, logger, identity } = options;
+  const { settings, ca, clock, logger, metrics, identity } = options;
   const { bundleListen, bundleCert, bundleKey } = settings;
   const files = filesOf(bundleCert, bundleKey);
   if (bundleListen === undefined) {
@@ -59,6 +61,7 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
     bundle: () => ca.bundle(),
     clock,
     logger,
+    metrics,
   });
   const following =
     files === undefined

@@ -1,3 +1,4 @@
+import { HTTP_REFUSALS } from '../../common/metrics/http-refusals.ts';
 import { everySeries, everyValue } from '../../common/metrics/known-series.ts';
 import { REFUSALS } from '../../common/rpc/rpc-error.ts';
 import type { HandshakeFailure } from '../api/handshake-failure.ts';
@@ -27,6 +28,7 @@ export const KNOWN_SERIES = {
   callsRefused: { service: ['discovery', 'admin'], reason: REFUSALS },
   handshakesRefused: { reason: HANDSHAKE_FAILURES },
   addressDials: { outcome: DIAL_OUTCOMES },
+  bundleConnectionsRefused: { reason: HTTP_REFUSALS },
 } as const satisfies Partial<
   Record<keyof ControlPlaneMetrics, Readonly<Record<string, readonly string[]>>>
 >;

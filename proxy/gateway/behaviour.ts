@@ -2,7 +2,7 @@ import type net from 'node:net';
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Source } from './accept/source.ts';
-import type { ConnectionActivity } from './connection-table.ts';
+import type { ConnectionActivity } from '../../common/budget/connection-table.ts';
 import type { ListenerMetrics } from './metrics.ts';
 import type { ConnectionRefusal } from './refusal.ts';
 import type { Services } from './service.ts';

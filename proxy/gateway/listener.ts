@@ -12,7 +12,7 @@ import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-list
 import { resetSocket } from '../relay/reset-socket.ts';
 import { createAcceptSource, type AcceptSource } from './accept/accept-source.ts';
 import type { Behaviour, RefuseConnection } from './behaviour.ts';
-import { ConnectionTable } from './connection-table.ts';
+import { ConnectionTable } from '../../common/budget/connection-table.ts';
 import type { ListenerConfig } from './config/gateway-file.ts';
 import type { ListenerMetrics } from './metrics.ts';
 

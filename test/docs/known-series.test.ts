@@ -6,6 +6,7 @@ import { createGuard } from '../../common/guard.ts';
 import { refuseWhatIsNotHttp } from '../../common/metrics/http-refusals.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
+import { createHttpRefusals } from '../../common/metrics/telemetry-server.ts';
 import { createControlPlaneMetrics } from '../../control-plane/metrics.ts';
 import { startAtZero } from '../../control-plane/server/known-series.ts';
 import { createGatewayMetrics } from '../../proxy/gateway/metrics.ts';
@@ -35,7 +36,8 @@ function everything(): Registry {
   createProxyMetrics(registry, { known: KNOWN_SERIES });
   createGatewayMetrics(registry).of('web');
   registerWorkerMetrics(registry, { ends: 0, workers: [] });
-  const http = { name: 'metrics', maxConnections: 1, registry, logger, clock };
+  const counter = createHttpRefusals(registry);
+  const http = { name: 'metrics', counter, maxConnections: 1, logger, clock };
   refuseWhatIsNotHttp(createServer(), http);
   registerInternalErrors(registry, createGuard({ clock, logger }));
   registerProcessMetrics(registry, { version: '0.0.0' });

@@ -7,6 +7,7 @@ import { createGuard, GUARDED, type Guarded } from '../../common/guard.ts';
 import { refuseWhatIsNotHttp } from '../../common/metrics/http-refusals.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
+import { createHttpRefusals } from '../../common/metrics/telemetry-server.ts';
 import {
   createControlPlaneMetrics,
   registerControlPlaneGauges,
@@ -72,7 +73,8 @@ test('docs/metrics.md describes what both programs have', async (t) => {
   const registry = new Registry();
   const [clock, { logger }] = [createManualClock(), createLogRecorder()];
   registerProcessMetrics(registry, { version: '0.0.0' });
-  const http = { name: 'metrics', registry, logger, clock, maxConnections: 8 };
+  const counter = createHttpRefusals(registry);
+  const http = { name: 'metrics', counter, logger, clock, maxConnections: 8 };
   refuseWhatIsNotHttp(createServer(), http);
   registerInternalErrors(registry, createGuard({ clock, logger }));
   const rows = await rowsOf(registry);

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { createRateLimit } from '../../../common/rate-limit.ts';
 import { resetSocket } from '../../relay/reset-socket.ts';
 import type { Behaviour, BehaviourDependencies } from '../behaviour.ts';
-import type { ConnectionActivity } from '../connection-table.ts';
+import type { ConnectionActivity } from '../../../common/budget/connection-table.ts';
 import type { HttpRoute, TerminateConfig } from '../config/gateway-file.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';

@@ -34,8 +34,11 @@ export interface Http2Server {
 /** Requests of one client at a time: what browsers expect, and what bounds the memory of a connection. */
 const MAX_CONCURRENT_STREAMS = 100;
 
-/** Resets that a client may send in a burst and per second, before it is taken for a flood. */
-const RESETS = { streamResetBurst: 500, streamResetRate: 50 } as const;
+/**
+ * Resets that a client may send in a burst and per second, before it is taken for a flood: each is half a
+ * millisecond of work. A browser that leaves a page twice gives up all streams twice.
+ */
+const RESETS = { streamResetBurst: 200, streamResetRate: 50 } as const;
 
 /** Creates a server for HTTP/2. */
 export function createHttp2Server(events: Http2Events): Http2Server {

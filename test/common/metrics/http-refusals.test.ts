@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
 import { refuseWhatIsNotHttp } from '../../../common/metrics/http-refusals.ts';
-import { within } from '../../helpers/deadline.ts';
+import { createHttpRefusals } from '../../../common/metrics/telemetry-server.ts';
+import { eventually, within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
@@ -16,15 +17,16 @@ async function serve(t: ExecutionContext, { headersTimeout = 60_000, maxConnecti
   const server = createServer({ headersTimeout, connectionsCheckingInterval: 50 });
   server.on('request', (_request, response) => response.end('served'));
   const clock = createManualClock();
-  const options = { name: 'http', registry, logger: log.logger, clock, maxConnections };
+  const counter = createHttpRefusals(registry);
+  const room = { maxConnections, halfSentAfterMs: 0 };
+  const options = { name: 'http', counter, logger: log.logger, clock, ...room };
   refuseWhatIsNotHttp(server, options);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo;
   const refused = async (reason: string): Promise<number> => {
-    const metric = registry.getSingleMetric('hauberk_http_connections_refused_total');
-    const { values } = (await metric?.get()) ?? { values: [] };
+    const { values } = await counter.get();
     return values.find(({ labels }) => labels['reason'] === reason)?.value ?? 0;
   };
   const say = async (bytes: string): Promise<string> => {
@@ -73,24 +75,37 @@ test('a flood fills the counter and not the log', async (t) => {
   t.is(log.of('http-refused').length, 10);
 });
 
-test('when there are too many, the one that asked nothing for the longest time goes', async (t) => {
-  const { port, refused } = await serve(t, { maxConnections: 3 });
-  const open = async () => {
-    const socket = connect({ port, host: '127.0.0.1' });
+test('when there are too many, those that asked nothing go, and one address has its part', async (t) => {
+  const { port, refused } = await serve(t, { maxConnections: 20 });
+  const open = async (localAddress: string) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress });
+    socket.on('error', () => {});
     t.teardown(() => socket.destroy());
     await once(socket, 'connect');
     return socket;
   };
-  const scraper = await open();
-  const silent = await open();
-  const ended = once(silent, 'close');
-  scraper.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
-  await once(scraper, 'data');
-  await open();
-  await open();
-  await within('the silent one ends', ended);
-  scraper.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
-  const [answer] = (await within('the scraper is served', once(scraper, 'data'))) as [Buffer];
-  t.regex(answer.toString('latin1'), /served$/);
-  t.is(await refused('too-many-connections'), 1);
+  const scraper = await open('127.0.0.1');
+  const ask = async (): Promise<void> => {
+    scraper.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    const [answer] = (await within('the scraper is served', once(scraper, 'data'))) as [Buffer];
+    t.regex(answer.toString('latin1'), /served$/);
+  };
+  await ask();
+  // Of one address: 5 of the 20, with which it makes room for itself.
+  const silent: Socket[] = [];
+  for (let at = 0; at < 30; at += 1) silent.push(await open('127.0.0.2'));
+  await eventually(
+    'its own went',
+    () => silent.filter(({ closed }) => closed).length >= 25 || undefined,
+  );
+  t.is(await refused('displaced'), 25);
+  await ask();
+  // Of many: what asks nothing goes before what has asked, whoever has it.
+  for (let at = 3; at < 12; at += 1) {
+    for (let each = 0; each < 4; each += 1) await open(`127.0.0.${at}`);
+  }
+  await ask();
+  const late = await open('127.0.0.100');
+  late.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n');
+  await within('who comes late is served', once(late, 'data'));
 });

@@ -7,7 +7,17 @@ import { connect as connectHttp2, constants, type ClientHttp2Session } from 'nod
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import test from 'ava';
+import type { ExecutionContext } from 'ava';
+import { Registry } from 'prom-client';
+import { createGuard } from '../../../common/guard.ts';
+import { openGrpcListener } from '../../../control-plane/api/grpc-listener.ts';
+import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { createManualClock } from '../../helpers/manual-clock.ts';
+import { hboneOptionsOf } from '../../helpers/peer-credentials.ts';
+import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
+import { serverIdentity } from '../../helpers/test-control-plane.ts';
 import {
   startControlPlaneUnderTest,
   type ControlPlaneUnderTest,
@@ -128,4 +138,79 @@ test('a flood of headers, and a request that is too large, are refused', async (
   t.not(stream.rstCode, constants.NGHTTP2_NO_ERROR);
   await t.throwsAsync(cp.issue({ csr: Buffer.alloc(100_000) }), { message: /100/ });
   t.deepEqual(await cp.admin.listWorkloads(), []);
+});
+
+/** The listener alone, with so many places. */
+async function open(t: ExecutionContext, authority: TestAuthority, maxConnections: number) {
+  const [clock, { logger }] = [createManualClock(), createLogRecorder()];
+  const metrics = createControlPlaneMetrics(new Registry());
+  const listener = await openGrpcListener({
+    host: '127.0.0.1',
+    port: 0,
+    identity: serverIdentity(authority),
+    register: () => {},
+    clock,
+    logger,
+    guard: createGuard({ clock, logger }),
+    metrics,
+    maxConnections,
+  });
+  t.teardown(() => listener.close());
+  const refused = async (reason: string): Promise<number> => {
+    const { values } = await metrics.handshakesRefused.get();
+    return values.find(({ labels }) => labels.reason === reason)?.value ?? 0;
+  };
+  const connect = async (
+    options: ConnectionOptions,
+    localAddress = '127.0.0.1',
+  ): Promise<TLSSocket> => {
+    const to = { host: '127.0.0.1', port: listener.port, localAddress };
+    const socket = connectTls({ ...options, ...to });
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => undefined).resume();
+    await within('a handshake', once(socket, 'secureConnect'));
+    return socket;
+  };
+  return { listener, refused, connect };
+}
+
+test('an address without a certificate has its part of the connections, and an identity has its own', async (t) => {
+  const authority = createTestAuthority();
+  const { listener, refused, connect } = await open(t, authority, 20);
+  const stranger = hboneOptionsOf(undefined);
+  for (let at = 0; at < 20; at += 1) await connect(stranger, '127.0.0.2');
+  await eventually('the rest is refused', async () =>
+    (await refused('peer-limit')) === 14 ? true : undefined,
+  );
+  t.is(listener.connections, 6);
+  // At the same address, with a certificate; and without one from elsewhere.
+  const web = hboneOptionsOf(authority.workload('shop', 'web'));
+  await connect(web, '127.0.0.2');
+  const other = await connect(stranger, '127.0.0.3');
+  await eventually('both are in', () => (listener.connections === 8 ? true : undefined));
+  t.false(other.destroyed);
+  other.destroy();
+  await eventually('its place is free again', () =>
+    listener.connections === 7 ? true : undefined,
+  );
+});
+
+test('a client that resets streams all the time is ended, and one that resets some is not', async (t) => {
+  const { connect } = await open(t, createTestAuthority(), 20);
+  const socket = await connect(hboneOptionsOf(undefined));
+  const session = connectHttp2('https://control-plane', { createConnection: () => socket });
+  session.on('error', () => undefined);
+  const ended = closed(session);
+  const reset = async (): Promise<void> => {
+    if (session.destroyed) return;
+    const stream = session.request({ ':method': 'POST', ':path': '/x' }, { endStream: false });
+    stream.on('error', () => undefined);
+    const gone = closed(stream);
+    stream.close(constants.NGHTTP2_CANCEL);
+    await gone;
+  };
+  for (let at = 0; at < 50; at += 1) await reset();
+  t.false(session.destroyed);
+  for (let at = 0; at < 300; at += 1) await reset();
+  await within('the connection ends', ended);
 });

@@ -5,6 +5,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { Registry } from 'prom-client';
 import { systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
@@ -23,6 +24,7 @@ import { nextRefreshMs } from '../../../control-plane/federation/refresh-plan.ts
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import { createTurns } from '../../../control-plane/turns.ts';
 import { eventually } from '../../helpers/deadline.ts';
+import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -268,6 +270,7 @@ test('our endpoint is one that we take', async (t) => {
     bundle: () => ({ ...authority.bundle, version: 4 }),
     clock,
     logger: log.logger,
+    metrics: createControlPlaneMetrics(new Registry()),
   });
   t.teardown(() => endpoint.close());
   const url = `https://127.0.0.1:${endpoint.port}/`;

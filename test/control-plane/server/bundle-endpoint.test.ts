@@ -2,12 +2,15 @@
 import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { connect as connectTcp } from 'node:net';
 import { connect } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
+import { Registry } from 'prom-client';
 import { ConfigError } from '../../../common/config/config-error.ts';
 import { toPem } from '../../../common/pki/pem.ts';
 import { serveBundle } from '../../../control-plane/server/bundle-endpoint.ts';
 import { eventually } from '../../helpers/deadline.ts';
+import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { spoiledFiles } from '../../helpers/spoiled-files.ts';
@@ -20,6 +23,7 @@ async function rig(t: ExecutionContext) {
   const directory = await temporaryDirectory();
   t.teardown(() => directory[Symbol.asyncDispose]());
   const [clock, log] = [createManualClock(), createLogRecorder()];
+  const metrics = createControlPlaneMetrics(new Registry());
   const [bundleCert, bundleKey] = [
     join(directory.path, 'cert.pem'),
     join(directory.path, 'key.pem'),
@@ -29,6 +33,10 @@ async function rig(t: ExecutionContext) {
   return {
     clock,
     log,
+    async refused(reason: string): Promise<number> {
+      const { values } = await metrics.bundleConnectionsRefused.get();
+      return values.find(({ labels }) => labels.reason === reason)?.value ?? 0;
+    },
     own: chain[0].serialNumber,
     async give(): Promise<string> {
       const next = authority.workload('shop', 'web');
@@ -45,6 +53,7 @@ async function rig(t: ExecutionContext) {
         ca: { bundle: () => authority.bundle },
         clock,
         logger: log.logger,
+        metrics,
       });
       t.teardown(() => served.close());
       return served;
@@ -119,4 +128,21 @@ test('a start with wrong files, or with one of the two, is refused', async (t) =
   await t.throwsAsync(serve(), { instanceOf: ConfigError, message: /cannot be used/ });
   await t.throwsAsync(serve({ bundleCert: 'a' }), { message: /--bundle-cert needs --bundle-key/ });
   await t.throwsAsync(serve({ bundleKey: 'a' }), { message: /--bundle-key needs --bundle-cert/ });
+});
+
+test('one address has its part of the connections, and others are answered meanwhile', async (t) => {
+  const { serve, own, refused } = await rig(t);
+  const { port = 0 } = await serve({});
+  const silent = Array.from({ length: 200 }, () =>
+    connectTcp({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }).on('error', () => {}),
+  );
+  t.teardown(() => {
+    for (const socket of silent) socket.destroy();
+  });
+  await eventually(
+    'it has its part',
+    async () => (await refused('client-limit')) > 50 || undefined,
+  );
+  t.is(await shown(port), own);
+  t.is(await refused('displaced'), 0, 'they are young');
 });

@@ -80,7 +80,7 @@ test('2,000 silent connections on every port cost nobody else anything', async (
   );
   for (const metrics of [ofApi, ofControlPlane]) {
     const refused = 'hauberk_http_connections_refused_total';
-    const [timedOut, tooMany] = [{ reason: 'timeout' }, { reason: 'too-many-connections' }];
+    const [timedOut, tooMany] = [{ reason: 'timeout' }, { reason: 'displaced' }];
     t.true(metrics.sum(refused, timedOut) + metrics.sum(refused, tooMany) >= COUNT);
   }
   await api.process.logged('handshake-refused', ({ reason }) => reason === 'timeout');

@@ -1,8 +1,8 @@
 import type net from 'node:net';
-import { SharedBudget } from '../../common/budget/shared-budget.ts';
-import type { BudgetShare } from '../../common/budget/shares.ts';
-import type { MonotonicClock, MonotonicMs } from '../../common/clock.ts';
-import { clientNetwork } from '../../common/ip-address.ts';
+import type { MonotonicClock, MonotonicMs } from '../clock.ts';
+import { clientNetwork } from '../ip-address.ts';
+import { SharedBudget } from './shared-budget.ts';
+import type { BudgetShare } from './shares.ts';
 
 /** Told by what serves a connection, so that it is known which connections do the least. */
 export interface ConnectionActivity {
@@ -27,6 +27,8 @@ export interface ConnectionTableOptions {
   readonly capacity: () => number;
   /** The part of what the others leave that one client may have; 1: all of it. */
   readonly clientFraction: () => number;
+  /** How long a connection that has sent no complete request is left alone; a second when it is left out. */
+  readonly halfSentAfterMs?: number;
   /** Ends a connection, to make room for another. */
   readonly displace: (socket: net.Socket) => void;
 }
@@ -82,12 +84,14 @@ interface Group {
  */
 export class ConnectionTable {
   readonly #options: ConnectionTableOptions;
+  readonly #halfSentAfterMs: number;
   readonly #budget = new SharedBudget(0);
   readonly #all: Group = { entries: new Set(), order: undefined };
   readonly #clients = new Map<string, Group>();
 
   constructor(options: ConnectionTableOptions) {
     this.#options = options;
+    this.#halfSentAfterMs = options.halfSentAfterMs ?? HALF_SENT_AFTER_MS;
   }
 
   get size(): number {
@@ -196,7 +200,9 @@ export class ConnectionTable {
   #makeRoom(group: Group | undefined): boolean {
     if (group === undefined) return false;
     const nowMs = this.#options.clock.monotonicMs();
-    if (group.order === undefined || nowMs - group.order.atMs >= LOOK_INTERVAL_MS) {
+    // Not longer than it takes for who has just come to be one of the first to go.
+    const intervalMs = Math.min(LOOK_INTERVAL_MS, this.#halfSentAfterMs);
+    if (group.order === undefined || nowMs - group.order.atMs >= intervalMs) {
       group.order = { atMs: nowMs, entries: this.#inOrder(group, nowMs), next: 0 };
     }
     const { order } = group;
@@ -235,7 +241,7 @@ export class ConnectionTable {
     const held = this.#budget.heldBy(share.holder);
     const ageMs = nowMs - sinceMs;
     if (requests === 0) {
-      const rank = proven ? IDLE : ageMs >= HALF_SENT_AFTER_MS ? HALF_SENT : undefined;
+      const rank = proven ? IDLE : ageMs >= this.#halfSentAfterMs ? HALF_SENT : undefined;
       return { entry, rank, held, order: sinceMs };
     }
     const perSecond = ((bytesOf(socket) - bytes) / Math.max(ageMs, 1)) * 1_000;

@@ -1,7 +1,7 @@
 /** Who has to go when there is no room for another connection, and how much one client may have. */
 import type net from 'node:net';
 import test from 'ava';
-import { ConnectionTable, type TableEntry } from '../../../proxy/gateway/connection-table.ts';
+import { ConnectionTable, type TableEntry } from '../../../common/budget/connection-table.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
 interface FakeSocket {
