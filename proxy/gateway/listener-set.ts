@@ -135,7 +135,7 @@ class OpenListenerSet implements ListenerSet {
   ): Promise<OpenListener> {
     const { config } = loaded;
     for (const { config: has, listener } of gone) {
-      if (!overlap(has.listen, config.listen) || !listener.releasePort()) continue;
+      if (!overlap(has.listen, config.listen) || !(await listener.releasePort())) continue;
       opened.defer(() => listener.reopen().catch((error: unknown) => this.#lost(has, error)));
     }
     const rules = this.#rules(loaded);

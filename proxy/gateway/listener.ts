@@ -29,7 +29,7 @@ export interface Listener extends Closeable, Drainable {
   /** Treats new connections by other rules, under another name; those that are open go on by their own. */
   change(rules: ListenerRules): void;
   /** Releases its port for another listener, until `reopen`; those that are open go on. False when it did. */
-  releasePort(): boolean;
+  releasePort(): Promise<boolean>;
   /** Throws ListenError. */
   reopen(): Promise<void>;
   close(): void;
@@ -99,10 +99,10 @@ export async function openListener(
       change(next);
       if (renamed) listener.rename(next.config.name);
     },
-    releasePort() {
+    async releasePort() {
       if (!hasPort) return false;
       hasPort = false;
-      listener.refuse();
+      await listener.releasePort();
       return true;
     },
     async reopen() {

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import type net from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DescriptorRefusal } from '../../common/budget/budget-error.ts';
 import {
@@ -23,7 +24,17 @@ export interface PlaintextListener extends Closeable, Drainable {
   readonly address: { readonly address: string; readonly port: number };
   /** Is another listener to readers of the log, at the same address. */
   rename(name: string): void;
+  /** Stops to listen, when what the system has queued has been accepted: it would be reset otherwise. */
+  releasePort(): Promise<void>;
 }
+
+/**
+ * The event loop accepts one connection in a turn. Where they come faster than that the queue never gets empty;
+ * this is what it holds at most.
+ */
+const MOST_QUEUED = 4096;
+/** A turn without a connection may be one in which nothing was looked at yet. */
+const QUIET_TURNS = 2;
 
 /** What a listener needs. */
 export interface PlaintextListenerOptions extends ListenTarget {
@@ -92,16 +103,19 @@ export async function listenPlaintext(
     const ended = served(socket).finally(() => sockets.delete(socket));
     sockets.set(socket, ended);
   };
+  let accepted = 0;
   const unread = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
   // Workers take what the system deals out: handing on each of many short connections would cost more.
   const { server, address: at } = await network.listen(
     { ...target, ...unread, shared: cluster.isWorker },
-    (socket) =>
+    (socket) => {
+      accepted += 1;
       guard.run(
         where,
         () => admit(socket),
         () => resetSocket(socket),
-      ),
+      );
+    },
   );
   const { address, port } = at;
   const announce = (): void => {
@@ -123,6 +137,14 @@ export async function listenPlaintext(
     rename(other) {
       name = other;
       announce();
+    },
+    async releasePort() {
+      for (let turns = 0, quiet = 0; quiet < QUIET_TURNS && turns < MOST_QUEUED; turns += 1) {
+        const before = accepted;
+        await nextTurn();
+        quiet = accepted === before ? quiet + 1 : 0;
+      }
+      server.close();
     },
     refuse,
     async idle() {

@@ -111,6 +111,19 @@ for (const [from, to] of [
   });
 }
 
+test('connections that wait to be accepted are served when the address changes', async (t) => {
+  const { port, gateway, rewrite, log } = await open(t, (p) => tcp('web', '127.0.0.1', p));
+  await rewrite(tcp('web', '0.0.0.0', port));
+  // The system has made all of them before the first is accepted, as the event loop does not turn here.
+  const waiting = Array.from({ length: 300 }, () => net.connect({ port, host: '127.0.0.1' }));
+  const answers = waiting.map((socket) => says(socket, 'hello'));
+  const reloaded = gateway.reload();
+  t.deepEqual(new Set(await within('they are served', Promise.all(answers))), new Set(['hello']));
+  await reloaded;
+  t.like(log.of('reloaded').at(-1), { outcome: 'applied' });
+  for (const socket of waiting) socket.destroy();
+});
+
 test('one address takes the place of two that it includes', async (t) => {
   const { port, gateway, rewrite, log } = await open(
     t,
