@@ -35,10 +35,10 @@ function askFrom(localAddress: string, port: number): Promise<number | undefined
   return promise;
 }
 
-for (const [descriptors, greedy, isTooMany] of [
-  [64, 60, true],
-  [256, 200, true],
-  [4_096, 600, false],
+for (const [descriptors, greedy] of [
+  [64, 60],
+  [256, 200],
+  [4_096, 3_900],
 ] as const) {
   test.serial(`a gateway with ${descriptors} descriptors outlasts a greedy client`, async (t) => {
     const mesh = await startMesh(t);
@@ -52,11 +52,7 @@ for (const [descriptors, greedy, isTooMany] of [
     const idle = await used();
 
     const greed = hoard(t, web, greedy);
-    await eventually('the greedy one has what it may', async () => {
-      if (isTooMany) return greed.refused > 0 || undefined;
-      const open = (await gateway.metrics()).sum('hauberk_gateway_connections_open');
-      return open >= greedy || undefined;
-    });
+    await eventually('the greedy one has what it may', () => greed.refused > 0 || undefined);
     // With as few as 64 there is room once the first of them have been half-sent for a second.
     await eventually('another client is served', () =>
       askFrom('127.0.0.9', web).then(
@@ -69,7 +65,7 @@ for (const [descriptors, greedy, isTooMany] of [
     const refused = NO_ROOM.map((reason) =>
       metrics.sum('hauberk_gateway_connections_refused_total', { reason }),
     );
-    t.is(Math.max(...refused) > 0, isTooMany, refused.join(', '));
+    t.true(Math.max(...refused) > 0, refused.join(', '));
     const metricsPort = await gateway.process.port('metrics');
     for (const path of ['/healthz', '/readyz', '/healthz/ready', '/metrics']) {
       t.is((await fetch(`http://127.0.0.1:${metricsPort}${path}`)).status, 200, path);
