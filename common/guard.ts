@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
-import { createRateLimit } from './rate-limit.ts';
+import { createLogLimit } from './rate-limit.ts';
 
 /**
  * Where something unexpected was thrown: the label of a metric, so the list is closed. A room of
@@ -64,9 +64,6 @@ export interface CountingGuard extends Guard {
   counts(): ReadonlyMap<Guarded, number>;
 }
 
-/** A callback that always throws should fill a counter, not the disk. */
-const LOG_RATE = { burst: 10, perSecond: 10 };
-
 /** Creates the guard of a process. */
 export function createGuard({
   logger,
@@ -76,7 +73,7 @@ export function createGuard({
   readonly clock: Clock;
 }): CountingGuard {
   const counts = new Map<Guarded, number>(GUARDED.map((where) => [where, 0]));
-  const mayLog = createRateLimit(clock, LOG_RATE);
+  const mayLog = createLogLimit(clock);
 
   function report(where: Guarded, error: unknown): void {
     counts.set(where, (counts.get(where) ?? 0) + 1);

@@ -48,10 +48,23 @@ export class TokenBucket {
     this.#tokens -= 1;
     return true;
   }
+
+  /** Gives some back; it is never more than full. */
+  give(tokens: number): void {
+    this.#tokens = Math.min(this.#rate.burst, this.#tokens + tokens);
+  }
 }
 
-/** A gate for what may happen only so often, log lines for the most part; false when it is shut. */
+/** A gate for what may happen only so often; false when it is shut. */
 export function createRateLimit(clock: RateClock, rate: Rate): () => boolean {
   const bucket = new TokenBucket(clock, rate);
   return () => bucket.take();
+}
+
+/** All that is of interest in a short incident; then some 500 MB a day, which the rotation of a log takes. */
+const LOG_RATE: Rate = { burst: 100, perSecond: 20 };
+
+/** A gate for log lines that others can cause without end: they fill a counter, not the disk. */
+export function createLogLimit(clock: RateClock): () => boolean {
+  return createRateLimit(clock, LOG_RATE);
 }

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { sleep, type Clock } from '../common/clock.ts';
 import { afterByEither } from '../common/dates.ts';
+import { createRefusalLines } from '../common/logging/refusal-lines.ts';
 import { spiffeId } from '../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../common/rate-limit.ts';
 import { repeat } from '../common/repeat.ts';
@@ -26,7 +27,6 @@ import { createRefusals } from '../proxy/interception/refusals.ts';
 import { EndpointHealth } from '../proxy/outbound/endpoint-health.ts';
 import { watchNetwork, type Interfaces } from '../proxy/interception/lost-network.ts';
 import { ExpiryWatch } from '../proxy/tunnel/expiry-watch.ts';
-import { RefusalLog } from '../proxy/tunnel/refusal-log.ts';
 import { createManualClock } from './helpers/manual-clock.ts';
 
 const HOUR_MS = 3_600_000;
@@ -175,17 +175,17 @@ const WAITING: Readonly<Record<string, Waiting>> = {
       return isLogged;
     },
   },
-  'the sum of the handshakes that were refused': {
+  'the next line about a refusal': {
     delayMs: 1_000,
     begin(clock) {
       let count = 0;
       const to = pino({ level: 'warn' }, { write: () => void (count += 1) });
-      const metrics = { handshakeRefused() {} } as unknown as ConstructorParameters<
-        typeof RefusalLog
-      >[0]['metrics'];
-      const log = new RefusalLog({ clock, logger: to, metrics, direction: 'inbound' });
-      for (const sentence of ['first', 'second']) log.refuse('expired', { sentence });
-      return () => count === 2;
+      const lines = createRefusalLines(clock, to);
+      lines({ event: 'refused', reason: 'expired' }, 'first');
+      return () => {
+        lines({ event: 'refused', reason: 'expired' }, 'second');
+        return count === 2;
+      };
     },
   },
   'what waits for a date': {

@@ -6,7 +6,7 @@ import type { Counter } from 'prom-client';
 import { ConnectionTable, type TableEntry } from '../budget/connection-table.ts';
 import type { MonotonicClock } from '../clock.ts';
 import { systemErrorCode } from '../errors.ts';
-import { createRateLimit } from '../rate-limit.ts';
+import { createLogLimit } from '../rate-limit.ts';
 import { everyValue } from './known-series.ts';
 
 /** Why a connection was ended without an answer to a request. A label of a metric: bounded. */
@@ -37,9 +37,6 @@ export const HTTP_REFUSALS = everyValue<HttpRefusal>({
   'record-flood': true,
 });
 
-/** An attacker should fill a counter, not the disk. */
-const LOG_RATE = { burst: 10, perSecond: 10 };
-
 /** One client address may have this part of what the others leave. */
 const CLIENT_FRACTION = 1 / 2;
 
@@ -68,7 +65,7 @@ export function refuseWhatIsNotHttp(
   options: HttpRefusalOptions,
 ): (reason: HttpRefusal, client: string | undefined) => void {
   const { name, counter, logger, clock, maxConnections, ...table } = options;
-  const mayLog = createRateLimit(clock, LOG_RATE);
+  const mayLog = createLogLimit(clock);
   for (const reason of HTTP_REFUSALS) counter.inc({ reason }, 0);
   const refused = (reason: HttpRefusal, client: string | undefined): void => {
     counter.inc({ reason });

@@ -11,7 +11,7 @@ import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { clientNetwork } from '../../common/ip-address.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
 import { firstByte } from '../../common/tls/first-byte.ts';
 import { PendingHandshakes } from '../../common/tls/pending-handshakes.ts';
@@ -95,9 +95,6 @@ const KEEPALIVE_TIMEOUT_MS = 5_000;
 /** A connection without a call is of no use: sidecars keep a stream open, operators come back. */
 const IDLE_MS = 60_000;
 
-/** An attacker should fill a counter, not the disk. */
-const LOG_RATE = { burst: 20, perSecond: 20 };
-
 /**
  * Opens the gRPC port.
  *
@@ -129,7 +126,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const credentials = new HotServerCredentials(options.identity);
   const sockets = new Set<TLSSocket>();
-  const mayLog = createRateLimit(clock, LOG_RATE);
+  const mayLog = createLogLimit(clock);
 
   const refused = (
     reason: HandshakeFailure,

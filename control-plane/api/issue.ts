@@ -12,7 +12,7 @@ import {
 import { lifetimeOf } from '../../common/mesh-config/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
 import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
 import { callerOf, type Caller } from '../../common/rpc/peer.ts';
 import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
@@ -29,7 +29,7 @@ import type { OperatorUses } from '../operators/operator-uses.ts';
 import { requireProofOrExpired } from './expired-caller.ts';
 import type { CallerLimits } from './caller-limits.ts';
 import { peerAddress } from './peer-address.ts';
-import { REFUSAL_LOG_RATE, toRefusal } from './refusal.ts';
+import { toRefusal } from './refusal.ts';
 import { RequestError } from './request-error.ts';
 
 /** What issuing needs. */
@@ -71,7 +71,7 @@ export function createIssueHandler(
   const { ca, tokens, revocations, view, configs, clock, logger, metrics, limits } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
   const { operatorRenewalMs, operatorUses } = options;
-  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
+  const mayLog = createLogLimit(clock);
 
   /** The id of the token. Before anything is charged to it, or done for it. */
   const provenToken = (joinToken: string, address: string): Promise<string> =>

@@ -64,9 +64,6 @@ const STATUS: Record<Refusal, status> = {
   internal: status.INTERNAL,
 };
 
-/** Refused calls that are logged: strangers can make any number, and fill a counter, not the disk. */
-export const REFUSAL_LOG_RATE = { burst: 100, perSecond: 100 };
-
 /** What the caller is told. */
 export interface RefusalAnswer {
   readonly reason: Refusal;

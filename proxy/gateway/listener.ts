@@ -3,11 +3,11 @@ import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { CLIENTS_SHARE } from '../../common/budget/shares.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
-import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 import { createAcceptSource, type AcceptSource } from './accept/accept-source.ts';
@@ -144,10 +144,6 @@ const AT_CAPACITY: ReadonlySet<string> = new Set([
   'client-limit',
   'displaced',
 ]);
-const AT_CAPACITY_LOG_RATE = { burst: 1, perSecond: 1 };
-
-/** An attacker should fill a counter, not the disk. */
-const LOG_RATE = { burst: 10, perSecond: 10 };
 
 /** Ends connections that may not come in: counted always, logged as long as there are not too many. */
 export function createRefuseConnection(
@@ -158,14 +154,15 @@ export function createRefuseConnection(
     metrics,
   }: Omit<ListenerDependencies, 'network' | 'guard'> & Pick<ListenerRules, 'metrics'>,
 ): RefuseConnection {
-  const mayLog = createRateLimit(clock, LOG_RATE);
-  const atCapacity = new KeyedBuckets(clock, AT_CAPACITY_LOG_RATE);
+  const mayLog = createLogLimit(clock);
+  const atCapacity = createRefusalLines(clock, logger);
   return (socket, reason, { sentence, reset = true, ...details } = {}) => {
     metrics.refused(reason);
     const client = socket.remoteAddress;
     if (reset) resetSocket(socket);
-    if (AT_CAPACITY.has(reason) ? !atCapacity.take(reason) : !mayLog()) return;
     const line = { event: 'connection-refused', listener: name, client, reason, ...details };
-    logger.warn(line, `ended a connection to ${name}: ${sentence ?? reason}`);
+    const said = `ended a connection to ${name}: ${sentence ?? reason}`;
+    if (AT_CAPACITY.has(reason)) atCapacity(line, said);
+    else if (mayLog()) logger.warn(line, said);
   };
 }

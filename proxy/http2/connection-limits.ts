@@ -1,4 +1,4 @@
-import type { FloodLimits } from './flood-guard.ts';
+import type { Rate } from '../../common/rate-limit.ts';
 import type { FrameReaderLimits } from './frame-reader.ts';
 import type { HeaderLimits } from './hpack/decoder.ts';
 
@@ -12,7 +12,7 @@ export interface ConnectionLimits {
   readonly connectionWindowBytes: number;
   readonly frames: FrameReaderLimits;
   readonly headers: HeaderLimits;
-  readonly flood: FloodLimits;
+  readonly flood: Rate;
 }
 
 export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {

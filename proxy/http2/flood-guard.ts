@@ -1,12 +1,5 @@
 import type { MonotonicClock } from '../../common/clock.ts';
-
-/** How many frames that carry nothing a peer may send. */
-export interface FloodLimits {
-  /** At once. */
-  readonly burst: number;
-  /** Per second after that. */
-  readonly perSecond: number;
-}
+import { TokenBucket, type Rate } from '../../common/rate-limit.ts';
 
 /** A frame of data, in either direction, pays for the few frames that manage it. */
 const EARNED_BY_DATA = 4;
@@ -18,36 +11,20 @@ const EARNED_BY_DATA = 4;
  * connection.
  */
 export class FloodGuard {
-  readonly #clock: MonotonicClock;
-  readonly #limits: FloodLimits;
-  #tokens: number;
-  #filledMs: number;
+  readonly #frames: TokenBucket;
 
-  constructor(clock: MonotonicClock, limits: FloodLimits) {
-    this.#clock = clock;
-    this.#limits = limits;
-    this.#tokens = limits.burst;
-    this.#filledMs = clock.monotonicMs();
+  /** @param rate of frames that carry nothing */
+  constructor(clock: MonotonicClock, rate: Rate) {
+    this.#frames = new TokenBucket(clock, rate);
   }
 
   /** A frame of data was sent or received. */
   earn(): void {
-    this.#tokens += EARNED_BY_DATA;
-    if (this.#tokens > this.#limits.burst) this.#tokens = this.#limits.burst;
+    this.#frames.give(EARNED_BY_DATA);
   }
 
   /** Counts a frame that carries nothing; false when there were too many. */
   spend(): boolean {
-    if (this.#tokens >= 1) {
-      this.#tokens -= 1;
-      return true;
-    }
-    const nowMs = this.#clock.monotonicMs();
-    const gained = ((nowMs - this.#filledMs) / 1000) * this.#limits.perSecond;
-    this.#filledMs = nowMs;
-    this.#tokens = Math.min(this.#tokens + gained, this.#limits.burst);
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
-    return true;
+    return this.#frames.take();
   }
 }

@@ -3,16 +3,16 @@ import type { Logger } from 'pino';
 import { BUDGET_REFUSALS, type BudgetRefusal } from '../../common/budget/budget-error.ts';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { PROCESS_PORTS } from '../../common/budget/ports.ts';
-import { createRefusalLine, type RefusalLine } from '../../common/budget/refusal-line.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Network } from '../../common/network.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Decision, DenialReason } from '../../common/authorization/authorize.ts';
+import { createRefusalLines, type RefusalLines } from '../../common/logging/refusal-lines.ts';
 import { KeptDecisions } from '../policy/kept-decisions.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
@@ -37,9 +37,6 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
   readonly metrics: ProxyMetrics;
 }
 
-/** A peer that is up to no good should fill a counter, not the disk. */
-const LOG_RATE = { burst: 100, perSecond: 100 };
-
 /** An authority is of any length and content; the log takes this much of it. */
 const MAX_LOGGED = 256;
 
@@ -60,9 +57,9 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
     decide: ({ peer: source }: IncomingStream, port: number) =>
       decisions.decide({ source, destination: self, port }, policies.current()),
     budgets: { descriptors, ports, opened: new KeyedBuckets(clock, streamRate(ports)) },
-    budgetLine: createRefusalLine(clock, logger),
+    budgetLines: createRefusalLines(clock, logger),
     live: new LiveConnections<DenialReason>(policies),
-    mayLog: createRateLimit(clock, LOG_RATE),
+    mayLog: createLogLimit(clock),
   };
   return (stream) => {
     const held = new DisposableStack();
@@ -80,7 +77,7 @@ interface Door extends InboundDependencies {
   readonly live: LiveConnections<DenialReason>;
   readonly mayLog: () => boolean;
   readonly budgets: StreamBudgets;
-  readonly budgetLine: RefusalLine;
+  readonly budgetLines: RefusalLines;
 }
 
 /** `held` releases all that the stream has, where this rejects. */
@@ -154,7 +151,7 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
 
 function refuse(
   stream: IncomingStream,
-  { logger, metrics, mayLog, budgetLine }: Door,
+  { logger, metrics, mayLog, budgetLines }: Door,
   { status, reason, why, rules }: Admission & { readonly kind: 'refused' },
 ): void {
   const peer = stream.peer.uri;
@@ -162,8 +159,7 @@ function refuse(
   stream.refuse(status);
   const details = { event: 'stream-refused', peer, authority: authorityOf(stream), status };
   if (isBudgetRefusal(reason)) {
-    const sentence = `refused a stream from ${peer}: ${why}`;
-    return budgetLine(reason, { ...details, sentence });
+    return budgetLines({ ...details, reason }, `refused a stream from ${peer}: ${why}`);
   }
   if (!mayLog()) return;
   const line = { ...details, reason };

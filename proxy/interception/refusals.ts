@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
+import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Direction, ProxyMetrics } from '../metrics/proxy-metrics.ts';
 
 /** A captured connection that is not carried. */
@@ -16,8 +17,6 @@ export interface Refusal {
 /** Counts every refusal, and logs at most one per reason and second: scanners are patient. */
 export type Refuse = (refusal: Refusal) => void;
 
-const INTERVAL_MS = 1_000;
-
 /** Creates the book of refusals of one sidecar. */
 export function createRefusals(options: {
   readonly clock: MonotonicClock;
@@ -25,18 +24,12 @@ export function createRefusals(options: {
   readonly metrics: Pick<ProxyMetrics, 'connectionFailed'>;
 }): Refuse {
   const { clock, logger, metrics } = options;
-  const windows = new Map<string, { untilMs: number; suppressed: number }>();
+  const lines = {
+    inbound: createRefusalLines(clock, logger),
+    outbound: createRefusalLines(clock, logger),
+  };
   return ({ direction, reason, place, sentence }) => {
     metrics.connectionFailed(direction, 'unknown', reason);
-    const key = `${direction} ${reason}`;
-    const nowMs = clock.monotonicMs();
-    const window = windows.get(key);
-    if (window !== undefined && nowMs < window.untilMs) {
-      window.suppressed += 1;
-      return;
-    }
-    windows.set(key, { untilMs: nowMs + INTERVAL_MS, suppressed: 0 });
-    const suppressed = window?.suppressed ?? 0;
-    logger.warn({ event: 'capture-refused', direction, reason, place, suppressed }, sentence);
+    lines[direction]({ event: 'capture-refused', direction, reason, place }, sentence);
   };
 }

@@ -8,13 +8,13 @@ import {
   descriptorError,
   PROCESS_DESCRIPTORS,
 } from '../../common/budget/descriptors.ts';
-import { createRefusalLine } from '../../common/budget/refusal-line.ts';
 import type { BudgetShare } from '../../common/budget/shares.ts';
 import { systemClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard, Guarded } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, type ListenTarget } from '../../common/listen.ts';
+import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
 import { resetSocket } from './reset-socket.ts';
 
@@ -78,13 +78,13 @@ export async function listenPlaintext(
   const { onRefused, descriptors = PROCESS_DESCRIPTORS, ...target } = options;
   let { name } = target;
   const sockets = new Map<net.Socket, Promise<void>>();
-  const line = createRefusalLine(systemClock, logger);
+  const lines = createRefusalLines(systemClock, logger);
   const refuseConnection = (socket: net.Socket, reason: DescriptorRefusal): void => {
     resetSocket(socket);
     onRefused(reason);
     const why = describeError(descriptorError(reason, descriptors));
-    const sentence = `refused a connection to the ${name} port: ${why}`;
-    line(reason, { event: 'descriptors-used-up', listener: name, sentence });
+    const refusal = { event: 'descriptors-used-up', listener: name, reason };
+    lines(refusal, `refused a connection to the ${name} port: ${why}`);
   };
   const served = async (socket: net.Socket): Promise<void> => {
     try {

@@ -4,6 +4,7 @@ import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../http2/connection-limits.ts';
@@ -25,7 +26,6 @@ import { ClientTunnel } from './client-tunnel.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { PeerCheck } from './peer-check.ts';
-import { RefusalLog } from './refusal-log.ts';
 import { DialContext } from './secure-context.ts';
 import { DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
@@ -54,7 +54,7 @@ export interface DialOptions {
 export function createDial(options: DialOptions): Dial {
   const { identity: source, network, clock, logger, metrics } = options;
   const limits: TunnelLimits = { ...DEFAULT_TUNNEL_LIMITS, ...options.limits };
-  const refusals = new RefusalLog({ logger, clock, metrics, direction: 'outbound' });
+  const refusalLines = createRefusalLines(clock, logger);
   const records = new RecordWatch(clock);
   const contexts = new DialContext();
 
@@ -108,10 +108,11 @@ export function createDial(options: DialOptions): Dial {
   function requireExpected(check: PeerCheck, target: DialTarget): AuthenticatedPeer {
     if (check.kind === 'peer' && check.peer.spiffeId.uri === target.expect.uri) return check.peer;
     const error = peerError(check, target);
-    refusals.refuse(check.kind === 'refused' ? check.reason : 'wrong-identity', {
-      sentence: error.message,
-      address: formatHostPort(target.address, target.port),
-    });
+    const reason = check.kind === 'refused' ? check.reason : 'wrong-identity';
+    metrics.handshakeRefused('outbound', reason);
+    const address = formatHostPort(target.address, target.port);
+    const fields = { event: 'handshake-refused', direction: 'outbound', reason, address };
+    refusalLines(fields, `handshake refused: ${error.message}`);
     throw error;
   }
 }

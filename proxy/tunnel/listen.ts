@@ -8,6 +8,7 @@ import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
 import type { Clock, MonotonicMs } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
 import { Alerts } from '../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
@@ -26,7 +27,6 @@ import { InboundTunnels } from './inbound-tunnels.ts';
 import { alertOf } from './peer-alert.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { HandshakeRefusal } from './peer-check.ts';
-import { RefusalLog } from './refusal-log.ts';
 import { ServerTunnel } from './server-tunnel.ts';
 import { acceptingContextOptions, identityContextOptions } from './secure-context.ts';
 import { isStale } from './staleness.ts';
@@ -83,7 +83,7 @@ export async function listenTunnels(
 ): Promise<TunnelListener> {
   const { identity: source, clock, logger, guard, metrics } = options;
   const limits = { ...DEFAULT_TUNNEL_LIMITS, ...DEFAULT_LISTEN_LIMITS, ...options.limits };
-  const refusals = new RefusalLog({ logger, clock, metrics, direction: 'inbound' });
+  const refusalLines = createRefusalLines(clock, logger);
   const { descriptors = PROCESS_DESCRIPTORS } = options;
   const pending = new PendingHandshakes<HandshakeNotes>(limits.maxPendingHandshakes);
   const records = new RecordWatch(clock);
@@ -292,7 +292,9 @@ export async function listenTunnels(
   }
 
   function refuse(reason: HandshakeRefusal, sentence: string, address: string | undefined): void {
-    refusals.refuse(reason, { sentence, address });
+    metrics.handshakeRefused('inbound', reason);
+    const fields = { event: 'handshake-refused', direction: 'inbound', reason, address };
+    refusalLines(fields, `handshake refused: ${sentence}`);
   }
 
   logger.info({ event: 'listening', listener: 'hbone', address: host, port }, 'listening');
@@ -312,7 +314,6 @@ export async function listenTunnels(
       listener.refuse();
       listener.force();
       stopWatching();
-      refusals.close();
       await tunnels.idle();
     },
   };

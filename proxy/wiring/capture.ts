@@ -2,7 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { destinationAt, mayLeave, type OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { ListenError } from '../../common/listen.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
 import type { Departed } from '../discovery/departed.ts';
 import { carryOutside } from '../egress/carry-outside.ts';
 import type { EgressCut } from '../egress/policy-at.ts';
@@ -59,7 +59,7 @@ export async function openCapture(
   await using opened = new AsyncDisposableStack();
   const toPlace = ({ address: host, port }: Destination): OutsidePlace => ({ host, port });
   const live = new LiveConnections<EgressCut>(policies);
-  const outside = { ...room, live, mayLog: createRateLimit(room.clock, FAILURE_LOG_RATE) };
+  const outside = { ...room, live, mayLog: createLogLimit(room.clock) };
   tellOfPolicies(room);
   const places = createClaimedPlaces({ ...room, ...connector });
   opened.adopt(places, () => places.close());
@@ -103,9 +103,6 @@ export async function openCapture(
   const parts = opened.move();
   return { listeners, close: () => parts.disposeAsync() };
 }
-
-/** An application that tries a server that is down without a pause must not fill the disk. */
-const FAILURE_LOG_RATE = { burst: 50, perSecond: 50 };
 
 /** Every policy for an address is a route that this sidecar has: every application here may connect there. */
 function tellOfPolicies({ policies, self, conditions }: Room): void {

@@ -1,5 +1,5 @@
 import type { Closeable } from '../../common/lifecycle.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
 import type { EgressCut } from '../egress/policy-at.ts';
 import { listenEgress } from '../egress/egress-listener.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
@@ -11,15 +11,12 @@ export interface EgressDoors extends Closeable {
   readonly listeners: readonly PlaintextListener[];
 }
 
-/** An application that tries a server that is down without a pause must not fill the disk. */
-const FAILURE_LOG_RATE = { burst: 50, perSecond: 50 };
-
 /** Opens a local port for each `--egress`. Throws ListenError. */
 export async function openEgress(room: Room): Promise<EgressDoors> {
   const { config, clock, ownPorts } = room;
   await using opened = new AsyncDisposableStack();
   const live = new LiveConnections<EgressCut>(room.policies);
-  const dependencies = { ...room, live, mayLog: createRateLimit(clock, FAILURE_LOG_RATE) };
+  const dependencies = { ...room, live, mayLog: createLogLimit(clock) };
   const listeners: PlaintextListener[] = [];
   for (const egress of config.egress) {
     const listener = await listenEgress(egress, dependencies);

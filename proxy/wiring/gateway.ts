@@ -3,7 +3,7 @@ import {
   type EgressDestination,
   type OutsidePlace,
 } from '../../common/authorization/egress.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { openOutsideForProgram } from '../egress/open-for-program.ts';
 import type { EgressCut } from '../egress/policy-at.ts';
@@ -32,9 +32,6 @@ export interface GatewayEdgeOptions {
   /** Calls back when the file is to be read again. */
   readonly onReload: (reload: () => void) => void;
 }
-
-/** Strangers can ask for a service that is down as often as they like. */
-const FAILURE_LOG_RATE = { burst: 10, perSecond: 10 };
 
 /**
  * The listeners of `hauberk gateway`, which lead connections from outside to services of the mesh.
@@ -108,7 +105,7 @@ function policyOf(place: OutsidePlace, { policies }: Room): EgressDestination | 
 function doorsOf({ room, connector, registry }: EdgeOptions): ListenerSetOptions {
   const { clock, logger, guard, metrics } = room;
   const { trustDomain, namespace } = room.config;
-  const mayLog = createRateLimit(clock, FAILURE_LOG_RATE);
+  const mayLog = createLogLimit(clock);
   const live = new LiveConnections<EgressCut>(room.policies);
   const outside = { ...room, live, mayLog };
   const dependencies = { ...connector, mayLog, clock, metrics, trustDomain };

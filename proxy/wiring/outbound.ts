@@ -1,5 +1,5 @@
 import type { Closeable } from '../../common/lifecycle.ts';
-import { createRateLimit } from '../../common/rate-limit.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
 import { EndpointHealth } from '../outbound/endpoint-health.ts';
@@ -22,9 +22,6 @@ export interface Outbound extends Closeable {
   readonly connector: ConnectorDependencies;
 }
 
-/** An application that tries a service that is down without a pause must not fill the disk. */
-const FAILURE_LOG_RATE = { burst: 50, perSecond: 50 };
-
 /** Opens the doors for the application, and a tunnel to each peer that it will call. */
 export async function openOutbound(room: Room, view: MeshView): Promise<Outbound> {
   const { config, source, metrics, ownPorts, ...dependencies } = room;
@@ -37,7 +34,7 @@ export async function openOutbound(room: Room, view: MeshView): Promise<Outbound
     view,
     pool,
     health: new EndpointHealth(dependencies),
-    mayLog: createRateLimit(dependencies.clock, FAILURE_LOG_RATE),
+    mayLog: createLogLimit(dependencies.clock),
   };
   const { trustDomain, namespace } = config;
   const upstreams = config.upstream.map(({ listen, port, ...target }) => ({

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { createRateLimit, TokenBucket } from '../../common/rate-limit.ts';
+import { createLogLimit, createRateLimit, TokenBucket } from '../../common/rate-limit.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
 
 test('a bucket allows a burst, and a steady rate after it', async (t) => {
@@ -28,4 +28,19 @@ test('a wall clock that is set back or forward neither shuts a gate nor opens it
     await clock.advance(1_000);
     t.true(mayPass());
   }
+});
+
+test('what is given back can be taken again, and never more than the burst', (t) => {
+  const bucket = new TokenBucket(createManualClock(), { burst: 2, perSecond: 1 });
+  bucket.take();
+  bucket.give(5);
+  t.is(bucket.left, 2);
+});
+
+test('a flood of log lines is cut off, and one a while later is seen', async (t) => {
+  const clock = createManualClock();
+  const mayLog = createLogLimit(clock);
+  t.is(Array.from({ length: 1_000 }, mayLog).filter(Boolean).length, 100);
+  await clock.advance(1_000);
+  t.is(Array.from({ length: 1_000 }, mayLog).filter(Boolean).length, 20);
 });

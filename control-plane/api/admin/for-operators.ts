@@ -2,14 +2,14 @@ import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';
-import { createRateLimit } from '../../../common/rate-limit.ts';
+import { createLogLimit } from '../../../common/rate-limit.ts';
 import { callerOf } from '../../../common/rpc/peer.ts';
 import type { OperatorUses } from '../../operators/operator-uses.ts';
 import type { ControlPlaneMetrics } from '../../metrics.ts';
 import type { CallerLimits } from '../caller-limits.ts';
 import { requireAdmin, type OperatorTrust } from '../caller.ts';
 import { peerAddress } from '../peer-address.ts';
-import { REFUSAL_LOG_RATE, toRefusal } from '../refusal.ts';
+import { toRefusal } from '../refusal.ts';
 
 /** Makes a handler that serves operators only. */
 export type ForOperators = <Request, Response>(
@@ -28,7 +28,7 @@ export interface ForOperatorsOptions extends OperatorTrust {
 /** Creates the guard: every refused caller and every failure is counted and logged. */
 export function createForOperators(options: ForOperatorsOptions): ForOperators {
   const { clock, limits, logger, metrics, operatorUses } = options;
-  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
+  const mayLog = createLogLimit(clock);
   return (action) => (call, callback) => {
     void (async () => {
       try {

@@ -5,7 +5,7 @@ import type { Guard } from '../../../common/guard.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { callEach } from '../../../common/listeners.ts';
 import type { RevocationList } from '../../../common/pki/revocation.ts';
-import { createRateLimit, TokenBucket } from '../../../common/rate-limit.ts';
+import { createLogLimit, TokenBucket } from '../../../common/rate-limit.ts';
 import { callerOf } from '../../../common/rpc/peer.ts';
 import { readReport } from '../../../common/wire/report.ts';
 import type { Hello, SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
@@ -18,7 +18,7 @@ import { requireWorkload, type ProvenCaller } from '../caller.ts';
 import { readHello } from './hello.ts';
 import { peerAddress } from '../peer-address.ts';
 import { RateLimited } from '../rate-limited.ts';
-import { REFUSAL_LOG_RATE, toRefusal } from '../refusal.ts';
+import { toRefusal } from '../refusal.ts';
 import { RequestError } from '../request-error.ts';
 import type { SyncHub } from './hub.ts';
 
@@ -63,7 +63,7 @@ type Call = ServerDuplexStream<SyncRequest, Buffer>;
 export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   const { view, clock, logger, metrics } = options;
   const streams = new Set<Stream>();
-  const mayLog = createRateLimit(clock, REFUSAL_LOG_RATE);
+  const mayLog = createLogLimit(clock);
   let closed = false;
 
   const refuse = (call: Call, thrown: unknown): void => {

@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createRateLimit } from '../../../common/rate-limit.ts';
+import { createLogLimit } from '../../../common/rate-limit.ts';
 import { resetSocket } from '../../relay/reset-socket.ts';
 import type { Behaviour, BehaviourDependencies } from '../behaviour.ts';
 import type { ConnectionActivity } from '../../../common/budget/connection-table.ts';
@@ -32,9 +32,6 @@ export interface HttpBehaviourDependencies extends BehaviourDependencies {
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** An attacker should fill a counter, not the disk. */
-const LOG_RATE = { burst: 10, perSecond: 10 };
-
 /** What is known of a connection besides what it says. */
 interface Connection extends ForwardedClient {
   /** The connection as the system has it, below TLS. */
@@ -50,7 +47,7 @@ export function createHttpBehaviour(
   const { clock, logger, name, metrics, refuse, files } = dependencies;
   const connections = new Map<Duplex, Connection>();
   const scheme = tls === undefined ? 'http' : 'https';
-  const mayLog = createRateLimit(clock, LOG_RATE);
+  const mayLog = createLogLimit(clock);
   const handler: HandlerDependencies = { ...dependencies, routes, limits, mayLog };
 
   const refused = (reason: RequestRefusal, socket: Duplex): void => {

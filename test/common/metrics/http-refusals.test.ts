@@ -70,9 +70,11 @@ test('headers that are too large, or never end, are refused for that reason', as
 
 test('a flood fills the counter and not the log', async (t) => {
   const { refused, say, log } = await serve(t);
-  await Promise.all(Array.from({ length: 30 }, () => say('garbage\r\n\r\n')));
-  t.is(await refused('not-http'), 30);
-  t.is(log.of('http-refused').length, 10);
+  await Promise.all(Array.from({ length: 120 }, () => say('garbage\r\n\r\n')));
+  t.is(await refused('not-http'), 120);
+  const { length } = log.of('http-refused');
+  // The burst; the flood may take some hundredths of a second.
+  t.true(length >= 100 && length < 120, `${length} lines`);
 });
 
 test('when there are too many, those that asked nothing go, and one address has its part', async (t) => {
