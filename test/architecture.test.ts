@@ -38,9 +38,9 @@ const ARCHITECTURE: Architecture = {
       ['workers/', 'admin/'],
       ['gateway/'],
       ['inbound/', 'outbound/', 'egress/'],
-      ['tunnel/', 'discovery/', 'interception/'],
+      ['tunnel/', 'discovery/', 'interception/', 'workload/'],
       ['metrics/'],
-      ['http2/', 'relay/', 'identity/', 'policy/', 'config/', 'workload/'],
+      ['http2/', 'relay/', 'identity/', 'policy/', 'config/'],
     ],
     'control-plane': [
       ['main.ts'],

@@ -1,16 +1,10 @@
 import type net from 'node:net';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
-import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { splice } from '../relay/splice.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
-
-/** What carrying a connection to a server outside takes. */
-export interface CarryOutsideDependencies extends OutsideDependencies {
-  readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
-}
 
 /** Includes reading the files of the policy, TCP and TLS. */
 const OPEN_DEADLINE_MS = 15_000;
@@ -22,7 +16,7 @@ const OPEN_DEADLINE_MS = 15_000;
 export async function carryOutside(
   socket: net.Socket,
   place: OutsidePlace,
-  dependencies: CarryOutsideDependencies,
+  dependencies: OutsideDependencies,
 ): Promise<void> {
   const { clock, metrics, conditions } = dependencies;
   const peer = outsidePeer(place);
@@ -71,7 +65,7 @@ export async function carryOutside(
 function fail(
   peer: string,
   { reason, sentence }: { readonly reason: string; readonly sentence: string },
-  { logger, mayLog, metrics }: CarryOutsideDependencies,
+  { logger, mayLog, metrics }: OutsideDependencies,
 ): void {
   metrics.connectionFailed('outbound', peer, reason);
   if (reason === 'aborted' || !mayLog()) return;

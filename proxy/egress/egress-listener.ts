@@ -1,10 +1,12 @@
+import type { Logger } from 'pino';
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network.ts';
 import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { HostPort } from '../../common/config/address.ts';
-import { carryOutside, type CarryOutsideDependencies } from './carry-outside.ts';
+import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
+import type { Egress } from './egress.ts';
 import { outsidePeer } from './open-outside.ts';
 
 /** A local port that stands for a server outside. */
@@ -14,8 +16,11 @@ export interface EgressListener {
 }
 
 /** What an egress listener needs. */
-export interface EgressListenerDependencies extends CarryOutsideDependencies {
-  readonly network: Network;
+export interface EgressListenerDependencies {
+  readonly egress: Pick<Egress, 'carry'>;
+  readonly network: Pick<Network, 'listen'>;
+  readonly metrics: Pick<ProxyMetrics, 'connectionFailed'>;
+  readonly logger: Logger;
   readonly guard: Guard;
 }
 
@@ -26,9 +31,8 @@ export interface EgressListenerDependencies extends CarryOutsideDependencies {
  */
 export async function listenEgress(
   { listen: { host, port }, place }: EgressListener,
-  dependencies: EgressListenerDependencies,
+  { egress, network, metrics, logger, guard }: EgressListenerDependencies,
 ): Promise<PlaintextListener> {
-  const { network, logger, guard, metrics } = dependencies;
   const peer = outsidePeer(place);
   const announcement = (at: string): string => `${peer} is at ${at}`;
   const onRefused = (reason: string): void => metrics.connectionFailed('outbound', peer, reason);
@@ -36,6 +40,6 @@ export async function listenEgress(
   const guarded = { guard, where: 'egress', fields: { peer } } as const;
   return await listenPlaintext(
     { name: 'egress', host, port, network, logger, announcement, ...budgeted, ...guarded },
-    (socket) => carryOutside(socket, place, dependencies),
+    (socket) => egress.carry(socket, place),
   );
 }

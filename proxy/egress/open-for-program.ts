@@ -1,15 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import { HauberkError } from '../../common/errors.ts';
-import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { EgressError } from './egress-error.ts';
 import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
-
-/** What opening a connection takes. */
-export interface OpenForProgramDependencies extends OutsideDependencies {
-  readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
-}
 
 /**
  * Opens a connection to a server outside for a program of this process that speaks HTTP/1.1: it is
@@ -19,7 +13,7 @@ export interface OpenForProgramDependencies extends OutsideDependencies {
  */
 export async function openOutsideForProgram(
   place: OutsidePlace,
-  dependencies: OpenForProgramDependencies,
+  dependencies: OutsideDependencies,
   signal: AbortSignal,
 ): Promise<Duplex> {
   const { clock, metrics, conditions } = dependencies;

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { EgressDestination, OutsidePlace } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
+import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { LiveConnections } from '../policy/live-connections.ts';
 import type { EgressConditions } from './conditions.ts';
 import {
@@ -23,6 +24,7 @@ export interface OutsideDependencies extends EgressRules, DialOutsideDependencie
   readonly live: LiveConnections<EgressCut>;
   /** What is told to operators of the way to each place. */
   readonly conditions: Pick<EgressConditions, 'opened' | 'failed'>;
+  readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;

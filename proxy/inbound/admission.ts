@@ -1,7 +1,7 @@
 import type { Decision } from '../../common/authorization/authorize.ts';
 import { parseAuthority, type Destination } from '../tunnel/authority.ts';
 import type { RefusalStatus } from '../tunnel/tunnel.ts';
-import type { ResolveExposure } from './exposure.ts';
+import type { ResolveExposure } from '../workload/exposure.ts';
 
 /** A CONNECT, and what is asked about it. */
 export interface AdmissionInput {

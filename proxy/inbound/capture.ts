@@ -19,14 +19,15 @@ import {
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What capturing incoming plaintext takes. */
-export interface InboundCaptureDependencies
-  extends PassthroughDependencies, Omit<PlaintextInput, 'destination'> {
+export interface InboundCaptureDependencies extends PassthroughDependencies {
+  /** Who may come in. */
+  readonly rules: Omit<PlaintextInput, 'destination'>;
   readonly findDestination: FindOriginalDestination;
   readonly network: Network;
   readonly refuse: Refuse;
   readonly guard: Guard;
   /** What is let in is judged again when they change. */
-  readonly policies: PolicySource;
+  readonly policies: Pick<PolicySource, 'onChange'>;
 }
 
 /**
@@ -70,7 +71,7 @@ async function serve(
     return refuse('no-original-destination', 'the system does not report its original destination');
   }
   const judge = (): Cut<PlaintextRefusal> | undefined => {
-    const admission = admitPlaintext({ ...dependencies, destination });
+    const admission = admitPlaintext({ ...dependencies.rules, destination });
     if (admission.kind === 'admitted') return undefined;
     const place = formatHostPort(destination.address, destination.port);
     return { reason: admission.reason, why: `${place} ${SENTENCES[admission.reason]}` };

@@ -8,7 +8,6 @@ import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Network } from '../../common/network.ts';
-import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Decision, DenialReason } from '../../common/authorization/authorize.ts';
@@ -19,22 +18,19 @@ import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
 import { admit, type Admission } from './admission.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
-import type { ResolveExposure } from './exposure.ts';
+import type { ResolveExposure } from '../workload/exposure.ts';
+import type { Workload } from '../workload/workload.ts';
 import { claimStream, streamRate, type StreamBudgets } from './stream-budget.ts';
 import { type Cut, LiveConnections } from '../policy/live-connections.ts';
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What handling an incoming stream needs. */
 export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened'>> {
-  /** Our own identity: the destination, as policy sees it. */
-  readonly self: SpiffeId;
-  readonly policies: PolicySource;
-  readonly resolveExposure: ResolveExposure;
-  readonly network: Pick<Network, 'connect'>;
+  /** Whose streams they are. */
+  readonly workload: Pick<Workload, 'id' | 'policies' | 'exposure' | 'metrics' | 'network'>;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Guard;
-  readonly metrics: ProxyMetrics;
 }
 
 /** An authority is of any length and content; the log takes this much of it. */
@@ -49,13 +45,19 @@ const MAX_LOGGED = 256;
  * One that a mistake of the program ends is refused or reset, and its connection to the application too.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
-  const { clock, logger, guard, self, policies } = dependencies;
+  const { workload, clock, logger, guard } = dependencies;
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
   const decisions = new KeptDecisions();
-  const door = {
-    ...dependencies,
-    decide: ({ peer: source }: IncomingStream, port: number) =>
-      decisions.decide({ source, destination: self, port }, policies.current()),
+  const { id: destination, policies, exposure, metrics, network } = workload;
+  const door: Door = {
+    clock,
+    logger,
+    metrics,
+    network,
+    resolveExposure: exposure,
+    policies,
+    decide: ({ peer: source }, port) =>
+      decisions.decide({ source, destination, port }, policies.current()),
     budgets: { descriptors, ports, opened: new KeyedBuckets(clock, streamRate(ports)) },
     budgetLines: createRefusalLines(clock, logger),
     live: new LiveConnections<DenialReason>(policies),
@@ -71,7 +73,13 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
   };
 }
 
-interface Door extends InboundDependencies {
+interface Door {
+  readonly clock: MonotonicClock;
+  readonly logger: Logger;
+  readonly metrics: ProxyMetrics;
+  readonly network: Pick<Network, 'connect'>;
+  readonly resolveExposure: ResolveExposure;
+  readonly policies: Pick<PolicySource, 'current'>;
   /** What the policy of this moment says. */
   readonly decide: (stream: IncomingStream, port: number) => Decision;
   readonly live: LiveConnections<DenialReason>;

@@ -15,7 +15,7 @@ import {
   judgePassthrough,
   routeCaptured,
   type CapturedRoute,
-  type RouteInput,
+  type RouteRules,
   type RouteRefusal,
 } from './captured-route.ts';
 import { carry, type CarryDependencies } from './carry.ts';
@@ -24,17 +24,15 @@ import { connectToAddress, type Connected, type ConnectorDependencies } from './
 import { resetSocket } from '../relay/reset-socket.ts';
 
 /** What capturing outgoing connections takes. */
-export interface OutboundCaptureDependencies
-  extends
-    ConnectorDependencies,
-    CarryDependencies,
-    PassthroughDependencies,
-    Omit<RouteInput, 'destination' | 'view'> {
+export interface OutboundCaptureDependencies extends CarryDependencies, PassthroughDependencies {
+  /** Where connections go; its view and the connector's are that of `places`. */
+  readonly rules: RouteRules;
+  readonly connector: ConnectorDependencies;
   readonly findDestination: FindOriginalDestination;
   readonly network: Network;
   readonly refuse: Refuse;
   readonly guard: Guard;
-  /** Finds those that only say where they are; `view` is theirs. */
+  /** Finds those that only say where they are. */
   readonly places: Pick<ClaimedPlaces, 'find' | 'connected'>;
   readonly policies: Pick<PolicySource, 'onChange'>;
   /** Carries a connection to a server outside, in TLS as its policy says, or resets it. Never rejects. */
@@ -103,7 +101,7 @@ async function serve(
       const remoteAddress = destination.address;
       const leave = live.add({
         judge() {
-          const reason = judgePassthrough(destination, dependencies);
+          const reason = judgePassthrough(destination, dependencies.rules);
           return reason && { reason, why: SENTENCES[reason] };
         },
         cut: ({ reason }) => refuse('cut', reason),
@@ -122,13 +120,13 @@ async function findWay(
   destination: Destination,
   dependencies: OutboundCaptureDependencies,
 ): Promise<Exclude<CapturedRoute, { readonly kind: 'claimed' }>> {
-  const route = routeCaptured({ ...dependencies, destination });
+  const route = routeCaptured({ ...dependencies.rules, destination });
   if (route.kind !== 'claimed') return route;
   // The application may go away meanwhile.
   socket.on('error', () => undefined);
   const isPatient = route.otherwise.kind === 'refused';
   await dependencies.places.find(destination.address, route.claimants, isPatient);
-  const now = routeCaptured({ ...dependencies, destination });
+  const now = routeCaptured({ ...dependencies.rules, destination });
   return now.kind === 'claimed' ? now.otherwise : now;
 }
 
@@ -137,9 +135,9 @@ async function connectTo(
   dependencies: OutboundCaptureDependencies,
   signal: AbortSignal,
 ): Promise<Connected> {
-  const { places } = dependencies;
+  const { places, connector } = dependencies;
   try {
-    const connected = await connectToAddress(destination, dependencies, signal);
+    const connected = await connectToAddress(destination, connector, signal);
     places.connected(destination.address, true);
     return connected;
   } catch (error) {

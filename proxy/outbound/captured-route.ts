@@ -41,9 +41,13 @@ export type UnclaimedRoute =
   | { readonly kind: 'refused'; readonly reason: RouteRefusal };
 
 /** What the decision is made from. */
-export interface RouteInput {
+export interface RouteInput extends RouteRules {
   /** Where the application wanted to go; the address in canonical form. */
   readonly destination: Destination;
+}
+
+/** What counts for every connection. */
+export interface RouteRules {
   readonly view: Pick<MeshView, 'version' | 'endpointsAt' | 'claimsAt'>;
   readonly departed: Pick<Departed, 'wasAt'>;
   readonly mode: OutboundMode;
@@ -100,7 +104,7 @@ function routeUnclaimed(input: RouteInput): UnclaimedRoute {
  */
 export function judgePassthrough(
   destination: Destination,
-  { hasPolicy, mayLeave }: Pick<RouteInput, 'hasPolicy' | 'mayLeave'>,
+  { hasPolicy, mayLeave }: Pick<RouteRules, 'hasPolicy' | 'mayLeave'>,
 ): RouteRefusal | undefined {
   if (hasPolicy(destination)) return 'egress-policy';
   return mayLeave(destination) === false ? 'egress-not-allowed' : undefined;

@@ -14,7 +14,9 @@ export interface Upstream {
 }
 
 /** What an upstream listener needs. */
-export interface UpstreamDependencies extends ConnectorDependencies, CarryDependencies {
+export interface UpstreamDependencies extends CarryDependencies {
+  /** Finds the service. */
+  readonly connector: ConnectorDependencies;
   /** Our own trust domain: services are only looked for in it. */
   readonly trustDomain: string;
   readonly network: Pick<Network, 'listen'>;
@@ -31,11 +33,11 @@ export async function listenUpstream(
   { listen, target }: Upstream,
   dependencies: UpstreamDependencies,
 ): Promise<PlaintextListener> {
-  const { network, logger, guard, metrics, trustDomain } = dependencies;
+  const { connector, network, logger, guard, metrics, trustDomain } = dependencies;
   const { namespace, service } = target;
   const request = {
     peer: spiffeId({ trustDomain, namespace, service }).uri,
-    connect: (signal: AbortSignal) => connectToService(target, dependencies, signal),
+    connect: (signal: AbortSignal) => connectToService(target, connector, signal),
   };
   const { address: host, port } = listen;
   const announcement = (at: string): string => `${service}.${namespace}:${target.port} is at ${at}`;

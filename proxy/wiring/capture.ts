@@ -2,10 +2,9 @@ import { isIP, type Socket } from 'node:net';
 import { destinationAt, mayLeave, type OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { ListenError } from '../../common/listen.ts';
-import { createLogLimit } from '../../common/rate-limit.ts';
+import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Departed } from '../discovery/departed.ts';
-import { carryOutside } from '../egress/carry-outside.ts';
-import type { EgressCut } from '../egress/policy-at.ts';
+import type { Egress } from '../egress/egress.ts';
 import { listenInboundCapture } from '../inbound/capture.ts';
 import { openOriginalDestinations } from '../interception/original-destination.ts';
 import type { PlaintextFlows } from '../metrics/plaintext-flows.ts';
@@ -14,19 +13,26 @@ import { createClaimedPlaces } from '../outbound/claimed-places.ts';
 import { listenOutboundCapture } from '../outbound/capture.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
 import { isRestricted } from '../../common/authorization/authorize.ts';
-import { LiveConnections } from '../policy/live-connections.ts';
-import type { Room } from './room.ts';
 import type { PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
+import type { Workload } from '../workload/workload.ts';
+import type { Runtime } from './runtime.ts';
 
 /** The listeners of transparent interception. */
 export interface Capture extends Closeable {
   readonly listeners: readonly PlaintextListener[];
 }
 
-/** What interception needs besides the room. */
+/** What interception takes. */
 export interface CaptureOptions {
+  readonly workload: Workload;
+  readonly config: Pick<
+    ProxyConfig,
+    'inbound' | 'ingress' | 'outbound' | 'inboundListen' | 'outboundListen'
+  >;
+  readonly runtime: Runtime;
   readonly connector: ConnectorDependencies;
+  readonly egress: Egress;
   readonly departed: Departed;
   readonly flows: PlaintextFlows;
 }
@@ -37,51 +43,62 @@ export interface CaptureOptions {
  *
  * Throws InterceptionError `original-destination-unavailable`, ListenError.
  */
-export async function openCapture(
-  room: Room,
-  { connector, departed, flows }: CaptureOptions,
-): Promise<Capture> {
-  const { config, addresses, ownPorts, policies, self } = room;
-  const shared = {
-    ...room,
-    flows,
-    findDestination: await openOriginalDestinations(),
-    refuse: createRefusals(room),
+export async function openCapture(options: CaptureOptions): Promise<Capture> {
+  const { workload, config, runtime, connector, egress, departed, flows } = options;
+  const { id: self, addresses, ownPorts, policies, metrics, network } = workload;
+  const { clock, logger, guard } = runtime;
+  const own = {
     isOwnPort: (port: number) => ownPorts.has(port),
     isOwnAddress: (address: string) => addresses.localFor(address) === address,
   };
-  const inbound = {
-    ...shared,
-    mode: config.inbound,
-    ingress: config.ingress,
-    isRestricted: (port: number) => isRestricted(policies.current(), self, port),
+  const captured = {
+    network,
+    metrics,
+    policies,
+    clock,
+    logger,
+    guard,
+    flows,
+    findDestination: await openOriginalDestinations(),
+    refuse: createRefusals({ clock, logger, metrics }),
   };
   await using opened = new AsyncDisposableStack();
-  const toPlace = ({ address: host, port }: Destination): OutsidePlace => ({ host, port });
-  const live = new LiveConnections<EgressCut>(policies);
-  const outside = { ...room, live, mayLog: createLogLimit(room.clock) };
-  tellOfPolicies(room);
-  const places = createClaimedPlaces({ ...room, ...connector });
+  tellOfPolicies(workload, egress);
+  const { view, pool, mayLog } = connector;
+  const places = createClaimedPlaces({ view, pool, clock, guard });
   opened.adopt(places, () => places.close());
+  const toPlace = ({ address: host, port }: Destination): OutsidePlace => ({ host, port });
   const outbound = {
-    ...shared,
-    ...connector,
-    view: places.view,
+    ...captured,
+    mayLog,
     places,
-    departed: {
-      wasAt: (address: string) => departed.wasAt(address) || places.wasAt(address),
+    connector: { ...connector, view: places.view },
+    originate: (socket: Socket, place: Destination) => egress.carry(socket, toPlace(place)),
+    rules: {
+      ...own,
+      view: places.view,
+      mode: config.outbound,
+      departed: {
+        wasAt: (address: string) => departed.wasAt(address) || places.wasAt(address),
+      },
+      hasPolicy: (place: Destination) =>
+        policies.mesh !== undefined &&
+        destinationAt(policies.mesh.egress, toPlace(place)).kind !== 'none',
+      mayLeave: (place: Destination) =>
+        policies.mesh && mayLeave(policies.mesh.egress, self, toPlace(place)),
     },
-    hasPolicy: (place: Destination) =>
-      policies.mesh !== undefined &&
-      destinationAt(policies.mesh.egress, toPlace(place)).kind !== 'none',
-    originate: (socket: Socket, place: Destination) =>
-      carryOutside(socket, toPlace(place), outside),
-    mode: config.outbound,
-    mayLeave: (place: Destination) =>
-      policies.mesh && mayLeave(policies.mesh.egress, self, toPlace(place)),
+  };
+  const inbound = {
+    ...captured,
+    rules: {
+      ...own,
+      mode: config.inbound,
+      ingress: config.ingress,
+      isRestricted: (port: number) => isRestricted(policies.current(), self, port),
+    },
   };
   const listeners: PlaintextListener[] = [];
-  const own = (listener: PlaintextListener): void => {
+  const adopt = (listener: PlaintextListener): void => {
     opened.adopt(listener, (opening) => opening.close());
     ownPorts.add(listener.address.port);
     listeners.push(listener);
@@ -89,23 +106,23 @@ export async function openCapture(
 
   // Outgoing first: an application that is called may have to call.
   const [first, ...others] = outboundAddresses(config.outboundListen);
-  own(await listenOutboundCapture(first, outbound));
+  adopt(await listenOutboundCapture(first, outbound));
   for (const address of others) {
     try {
-      own(await listenOutboundCapture(address, outbound));
+      adopt(await listenOutboundCapture(address, outbound));
     } catch (error) {
       // Containers often have no IPv6; what cannot be there cannot be redirected to it.
       if (!(error instanceof ListenError) || error.code !== 'address-not-available') throw error;
     }
   }
   const { host, port } = config.inboundListen;
-  own(await listenInboundCapture({ address: host, port }, inbound));
+  adopt(await listenInboundCapture({ address: host, port }, inbound));
   const parts = opened.move();
   return { listeners, close: () => parts.disposeAsync() };
 }
 
 /** Every policy for an address is a route that this sidecar has: every application here may connect there. */
-function tellOfPolicies({ policies, self, conditions }: Room): void {
+function tellOfPolicies({ policies, id: self }: Workload, { conditions }: Egress): void {
   const tell = (): void => {
     const { egress } = policies.mesh ?? {};
     const captured = egress?.destinations.filter(
@@ -118,7 +135,7 @@ function tellOfPolicies({ policies, self, conditions }: Room): void {
 }
 
 /** The rules send each family to its own loopback. */
-function outboundAddresses({ host, port }: Room['config']['outboundListen']) {
+function outboundAddresses({ host, port }: ProxyConfig['outboundListen']) {
   const named = { address: host, port };
   return host === '127.0.0.1' ? ([named, { address: '::1', port }] as const) : ([named] as const);
 }

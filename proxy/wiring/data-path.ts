@@ -16,7 +16,11 @@ import type { Edge, EdgeProgram } from './gateway-program.ts';
 import { openEgress } from './egress.ts';
 import { openInbound } from './inbound.ts';
 import { openOutbound } from './outbound.ts';
-import type { Room } from './room.ts';
+import type { Runtime } from './runtime.ts';
+import { createEgress } from '../egress/egress.ts';
+import type { ProxyConfig } from '../config/sidecar.ts';
+import { createLogLimit } from '../../common/rate-limit.ts';
+import type { Workload } from '../workload/workload.ts';
 
 /** Everything of a sidecar that carries connections: listeners, tunnels, applications. */
 export interface DataPath extends Closeable {
@@ -47,8 +51,11 @@ export interface Workers {
   readonly failed: AbortSignal;
 }
 
-/** What a data path needs besides the room. */
+/** What a data path is made from. */
 export interface DataPathOptions {
+  readonly workload: Workload;
+  readonly config: ProxyConfig;
+  readonly runtime: Runtime;
   readonly view: MeshView;
   readonly registry: Registry;
   /** Makes it that of a gateway, which has doors to the outside and none for peers. */
@@ -62,29 +69,32 @@ const CALLS_ONLY = 0;
 const PEERS_LEARN_MS = 500;
 
 /** Opens the doors for peers and for the application, in this process. Throws ListenError. */
-export async function openDataPath(
-  room: Room,
-  {
-    view,
-    registry,
-    edge: program,
-  }: Omit<DataPathOptions, 'edge'> & { readonly edge: Pick<EdgeProgram, 'open'> | undefined },
-): Promise<DataPath> {
-  const { config, metrics, memory, conditions } = room;
+export async function openDataPath({
+  edge: program,
+  ...options
+}: Omit<DataPathOptions, 'edge'> & {
+  readonly edge: Pick<EdgeProgram, 'open'> | undefined;
+}): Promise<DataPath> {
+  const { workload, config, runtime, view, registry } = options;
+  const { metrics } = workload;
+  const { clock, logger, memory } = runtime;
   await using opened = new AsyncDisposableStack();
   const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
   const flows = new PlaintextFlows();
   metrics.buffered(() => memory.totalBytes);
-  const inbound = program === undefined ? own(await openInbound(room)) : undefined;
-  const departed = own(rememberDeparted(view, room.clock));
-  const outbound = own(await openOutbound(room, view));
-  const egress = own(await openEgress(room));
+  const inbound =
+    program === undefined ? own(await openInbound(workload, config, runtime)) : undefined;
+  const departed = own(rememberDeparted(view, clock));
+  const mayLog = createLogLimit(clock);
+  const outbound = own(await openOutbound({ workload, config, runtime, view, mayLog }));
+  const egress = own(createEgress({ workload, clock, logger, mayLog }));
+  const egressListeners = own(await openEgress(egress, config, workload, runtime));
   let capture: Capture | undefined;
   let edge: Edge | undefined;
   const parts = opened.move();
   const later = <Part extends Closeable>(part: Part): Part => parts.adopt(part, () => part.close());
   const doors = (): Drainable[] => {
-    const listeners = [outbound, egress, capture].flatMap((part) => part?.listeners ?? []);
+    const listeners = [outbound, egressListeners, capture].flatMap((part) => part?.listeners ?? []);
     return [...listeners, inbound, edge].filter((door) => door !== undefined);
   };
   return {
@@ -93,11 +103,13 @@ export async function openDataPath(
       const { connector } = outbound;
       outbound.watchMissing();
       if (config.transparent) {
-        const options = { connector, departed, flows };
-        capture = later(await captureTraffic(room, options));
+        const shared = { workload, config, runtime, connector, egress };
+        capture = later(await captureTraffic({ ...shared, departed, flows }));
       }
       if (program !== undefined) {
-        edge = later(await program.open({ room, connector, registry }));
+        edge = later(
+          await program.open({ workload, config, runtime, connector, egress, registry }),
+        );
       }
     },
     async drain(bounds) {
@@ -110,7 +122,7 @@ export async function openDataPath(
     traffic: () => ({
       ...metrics.totals(),
       plaintext: flows.summary(),
-      egress: conditions.summary(),
+      egress: egress.conditions.summary(),
       missingUpstreams: outbound.missing(),
     }),
     close: () => parts.disposeAsync(),
@@ -121,7 +133,8 @@ export async function openDataPath(
  * Not before we had a chance to know the mesh, and the mesh to know us: until then the system refuses
  * what the rules redirect, and so no member is spoken to in plaintext by mistake.
  */
-async function captureTraffic(room: Room, options: CaptureOptions): Promise<Capture> {
-  await sleep(room.clock, PEERS_LEARN_MS, room.signal);
-  return await openCapture(room, options);
+async function captureTraffic(options: CaptureOptions): Promise<Capture> {
+  const { clock, signal } = options.runtime;
+  await sleep(clock, PEERS_LEARN_MS, signal);
+  return await openCapture(options);
 }

@@ -1,30 +1,32 @@
 import type { Closeable } from '../../common/lifecycle.ts';
-import { createLogLimit } from '../../common/rate-limit.ts';
-import type { EgressCut } from '../egress/policy-at.ts';
+import type { ProxyConfig } from '../config/sidecar.ts';
+import type { Egress } from '../egress/egress.ts';
 import { listenEgress } from '../egress/egress-listener.ts';
-import { LiveConnections } from '../policy/live-connections.ts';
-import type { Room } from './room.ts';
 import type { PlaintextListener } from '../relay/plaintext-listener.ts';
+import type { Workload } from '../workload/workload.ts';
+import type { Runtime } from './runtime.ts';
 
-/** The doors of the application to servers outside. */
-export interface EgressDoors extends Closeable {
+/** The listeners of the application for servers outside. */
+export interface EgressListeners extends Closeable {
   readonly listeners: readonly PlaintextListener[];
 }
 
 /** Opens a local port for each `--egress`. Throws ListenError. */
-export async function openEgress(room: Room): Promise<EgressDoors> {
-  const { config, clock, ownPorts } = room;
+export async function openEgress(
+  egress: Egress,
+  config: Pick<ProxyConfig, 'egress'>,
+  { network, metrics, ownPorts }: Workload,
+  { logger, guard }: Runtime,
+): Promise<EgressListeners> {
   await using opened = new AsyncDisposableStack();
-  const live = new LiveConnections<EgressCut>(room.policies);
-  const dependencies = { ...room, live, mayLog: createLogLimit(clock) };
   const listeners: PlaintextListener[] = [];
-  for (const egress of config.egress) {
-    const listener = await listenEgress(egress, dependencies);
+  for (const one of config.egress) {
+    const listener = await listenEgress(one, { egress, network, metrics, logger, guard });
     opened.adopt(listener, () => listener.close());
     ownPorts.add(listener.address.port);
     listeners.push(listener);
   }
-  room.conditions.carries(
+  egress.conditions.carries(
     'listeners',
     config.egress.map(({ place }) => place),
   );

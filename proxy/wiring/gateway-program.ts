@@ -1,17 +1,23 @@
 import type { Registry } from 'prom-client';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { ProxyConfig } from '../config/sidecar.ts';
+import type { Egress } from '../egress/egress.ts';
 import type { LoadedListener } from '../gateway/load.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
-import type { Room } from './room.ts';
+import type { Workload } from '../workload/workload.ts';
+import type { Runtime } from './runtime.ts';
 
 /** The doors of a gateway to the outside. */
 export interface Edge extends Closeable, Drainable {}
 
 /** What an edge is made from. */
 export interface EdgeOptions {
-  readonly room: Room;
+  readonly workload: Workload;
+  readonly config: Pick<ProxyConfig, 'namespace' | 'trustDomain'>;
+  readonly runtime: Runtime;
   /** Finds and opens tunnels. */
   readonly connector: ConnectorDependencies;
+  readonly egress: Egress;
   readonly registry: Registry;
 }
 
@@ -20,7 +26,8 @@ export type OpenEdge = (options: EdgeOptions) => Promise<Edge>;
 
 /** What the process that leads workers needs, which has no doors of its own. */
 export interface LeadOptions {
-  readonly room: Room;
+  readonly config: Pick<ProxyConfig, 'namespace'>;
+  readonly runtime: Runtime;
   readonly registry: Registry;
   /** Hands listeners to all workers; returns whether anything is different now. Throws ListenError. */
   readonly apply: (listeners: readonly LoadedListener[]) => Promise<boolean>;

@@ -3,10 +3,7 @@ import {
   type EgressDestination,
   type OutsidePlace,
 } from '../../common/authorization/egress.ts';
-import { createLogLimit } from '../../common/rate-limit.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
-import { openOutsideForProgram } from '../egress/open-for-program.ts';
-import type { EgressCut } from '../egress/policy-at.ts';
 import { checkListeners } from '../gateway/check-listeners.ts';
 import {
   createListenerSet,
@@ -21,8 +18,7 @@ import { createGatewayMetrics } from '../gateway/metrics.ts';
 import { carry } from '../outbound/carry.ts';
 import { connectToService, type ServicePort } from '../outbound/connector.ts';
 import { openConnection } from '../outbound/open-connection.ts';
-import { LiveConnections } from '../policy/live-connections.ts';
-import type { Room } from './room.ts';
+import type { Workload } from '../workload/workload.ts';
 import type { EdgeOptions, EdgeProgram, OpenEdge } from './gateway-program.ts';
 
 /** What makes a member of the mesh a gateway. */
@@ -44,14 +40,14 @@ export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promi
   return {
     async open(options) {
       const gateway = await openGateway({ ...doorsOf(options), file });
-      onReload(() => options.room.guard.promise('gateway', gateway.reload()));
+      onReload(() => options.runtime.guard.promise('gateway', gateway.reload()));
       return gateway;
     },
-    async lead({ room, registry, apply }) {
-      const { clock, logger } = room;
+    async lead({ config, runtime, registry, apply }) {
+      const { clock, logger, guard } = runtime;
       const metrics = createGatewayMetrics(registry);
       const checked = async (listeners: readonly LoadedListener[]): Promise<boolean> => {
-        checkListeners(listeners, room);
+        checkListeners(listeners, { clock, logger, config });
         return await apply(listeners);
       };
       const options = {
@@ -62,7 +58,7 @@ export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promi
         apply: keepValid({ clock, logger }, checked),
       };
       const followed = await followFile(options);
-      onReload(() => room.guard.promise('gateway', followed.reload()));
+      onReload(() => guard.promise('gateway', followed.reload()));
       return followed;
     },
   };
@@ -97,33 +93,34 @@ export function workerEdge(first: readonly LoadedListener[]): WorkerEdge {
   };
 }
 
-function policyOf(place: OutsidePlace, { policies }: Room): EgressDestination | undefined {
+function policyOf(place: OutsidePlace, { policies }: Workload): EgressDestination | undefined {
   const found = policies.mesh && destinationAt(policies.mesh.egress, place);
   return found?.kind === 'one' ? found.destination : undefined;
 }
 
-function doorsOf({ room, connector, registry }: EdgeOptions): ListenerSetOptions {
-  const { clock, logger, guard, metrics } = room;
-  const { trustDomain, namespace } = room.config;
-  const mayLog = createLogLimit(clock);
-  const live = new LiveConnections<EgressCut>(room.policies);
-  const outside = { ...room, live, mayLog };
-  const dependencies = { ...connector, mayLog, clock, metrics, trustDomain };
+function doorsOf(options: EdgeOptions): ListenerSetOptions {
+  const { workload, config, runtime, connector, egress, registry } = options;
+  const { metrics, network } = workload;
+  const { clock, logger, guard } = runtime;
+  const { trustDomain, namespace } = config;
+  const { mayLog } = connector;
   const request = (target: ServicePort) => ({
     peer: spiffeId({ trustDomain, ...target }).uri,
-    connect: (signal: AbortSignal) => connectToService(target, dependencies, signal),
+    connect: (signal: AbortSignal) => connectToService(target, connector, signal),
   });
+  const carrying = { clock, logger, mayLog, metrics };
+  const opening = { ...connector, clock, metrics, trustDomain };
   return {
-    network: room.network,
+    network,
     clock,
     logger,
     guard,
     namespace,
     metrics: createGatewayMetrics(registry),
-    carry: (socket, target) => carry(socket, request(target), dependencies),
-    open: (target, signal) => openConnection(target, dependencies, signal),
-    routesOutside: (places) => room.conditions.carries('routes', places),
-    hostOutside: (place) => policyOf(place, room),
-    openOutside: (place, signal) => openOutsideForProgram(place, outside, signal),
+    carry: (socket, target) => carry(socket, request(target), carrying),
+    open: (target, signal) => openConnection(target, opening, signal),
+    routesOutside: (places) => egress.conditions.carries('routes', places),
+    hostOutside: (place) => policyOf(place, workload),
+    openOutside: (place, signal) => egress.open(place, signal),
   };
 }

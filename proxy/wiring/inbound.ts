@@ -1,29 +1,20 @@
-import { createExposure } from '../inbound/exposure.ts';
+import type { ProxyConfig } from '../config/sidecar.ts';
 import { createInbound } from '../inbound/inbound.ts';
-import type { Room } from './room.ts';
 import { listenTunnels } from '../tunnel/listen.ts';
 import type { TunnelListener } from '../tunnel/tunnel.ts';
+import type { Workload } from '../workload/workload.ts';
+import type { Runtime } from './runtime.ts';
 
-/** Opens the door for peers. Throws ListenError. */
-export async function openInbound(room: Room): Promise<TunnelListener> {
-  const { config, self, source, addresses, ownPorts, ...dependencies } = room;
-  const excluded = new Set(config.excludePort);
-  if (config.transparent) {
-    // They are opened later, and peers may be here before.
-    ownPorts.add(config.outboundListen.port).add(config.inboundListen.port);
-  }
-  const resolveExposure = createExposure({
-    ports: config.expose.map(({ port, target }) => ({
-      port,
-      target: { address: target.host, port: target.port },
-    })),
-    anyPort: config.transparent,
-    isReserved: (port) => ownPorts.has(port) || excluded.has(port),
-    localFor: (address) => addresses.localFor(address),
-  });
+/** Opens the listener for peers. Throws ListenError. */
+export async function openInbound(
+  workload: Workload,
+  { hboneListen }: Pick<ProxyConfig, 'hboneListen'>,
+  { clock, logger, guard, memory }: Runtime,
+): Promise<TunnelListener> {
+  const { identity, metrics, network, ownPorts } = workload;
   const listener = await listenTunnels(
-    { ...dependencies, ...config.hboneListen, identity: source },
-    createInbound({ ...dependencies, self, resolveExposure }),
+    { ...hboneListen, identity, metrics, network, clock, logger, guard, memory },
+    createInbound({ workload, clock, logger, guard }),
   );
   ownPorts.add(listener.port);
   return listener;

@@ -1,11 +1,16 @@
 import type { SidecarPlace } from '../discovery/sync/settings.ts';
-import type { Room } from './room.ts';
+import type { ProxyConfig } from '../config/sidecar.ts';
+import type { Workload } from '../workload/workload.ts';
 
 /**
  * Where peers reach this sidecar now. One that intercepts transparently is called by address, so it
  * tells all that other hosts can mean; behind a NAT that changes the port they would not lead here.
  */
-export function placeOf({ config, addresses }: Room, hbonePort: number): SidecarPlace {
+export function placeOf(
+  { addresses }: Workload,
+  config: Pick<ProxyConfig, 'advertise' | 'transparent' | 'expose'>,
+  hbonePort: number,
+): SidecarPlace {
   const { advertise, transparent } = config;
   const port = advertise?.port ?? hbonePort;
   const preferred = advertise === undefined ? [] : [advertise.address];

@@ -19,8 +19,6 @@ import { localAllowances, type ProxyConfig } from '../config/sidecar.ts';
 import { tellOwnConflicts } from '../discovery/own-conflicts.ts';
 import { openSavedView } from '../discovery/saved-view.ts';
 import { createSyncClient } from '../discovery/sync/client.ts';
-import { createEgressConditions } from '../egress/conditions.ts';
-import { TrustMaterials } from '../egress/trust-material.ts';
 import { createIdentityManager } from '../identity/manager.ts';
 import { withRevocations } from '../identity/revoking-source.ts';
 import type { IdentitySource } from '../identity/source.ts';
@@ -29,11 +27,10 @@ import { withAccessLog } from '../metrics/access-log.ts';
 import { KNOWN_SERIES } from './known-series.ts';
 import { createProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { createPolicySource } from '../policy/policy-source.ts';
-import { createOwnAddresses } from '../workload/own-addresses.ts';
+import { createWorkload } from '../workload/workload.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './data-path.ts';
 import type { EdgeProgram } from './gateway-program.ts';
 import { placeOf } from './place.ts';
-import type { Room } from './room.ts';
 import { TUNNEL_MEMORY } from '../tunnel/tunnel-memory.ts';
 
 /** What a sidecar is made from. */
@@ -73,9 +70,8 @@ export async function startProxy(
   { tokens, ...config }: ProxyConfig & { readonly tokens: TokenSource | undefined },
   given: ProxyDependencies,
 ): Promise<Proxy> {
-  const { logger, guard, signal } = given;
+  const { logger, guard, random, signal } = given;
   const clock = guardedClock(given.clock, guard);
-  const dependencies = { ...given, clock };
   const { namespace, service, trustDomain } = config;
   const self = spiffeId({ trustDomain, namespace, service });
   // Whatever has been opened when something fails is closed again, in reverse order.
@@ -106,7 +102,10 @@ export async function startProxy(
   const { certificateLifetime } = config;
   const identity = own(
     await createIdentityManager({
-      ...dependencies,
+      clock,
+      logger,
+      random,
+      signal,
       spiffeId: self,
       controlPlane: config.controlPlane,
       tokens,
@@ -120,7 +119,8 @@ export async function startProxy(
   metrics.policy(() => policies.mesh?.configVersion ?? -1);
   // Before the door opens: who was revoked in the last run stays out, control plane or not.
   const saved = await openSavedView({
-    ...dependencies,
+    clock,
+    logger,
     policies,
     stateDirectory: config.stateDir,
     bundle: () => identity.source.current().bundle,
@@ -128,36 +128,32 @@ export async function startProxy(
   const source = own(withRevocations(identity.source, saved.revocations, saved.federation));
   readiness.watch(source, identity.standing);
   metrics.certificate(() => certificateGauge(source.current(), clock));
-  const addresses = createOwnAddresses({ clock, logger, advertised: config.advertise?.address });
-  const ownPorts = new Set([telemetry.port]);
-  const shared = { ...dependencies, config, self, source, metrics };
-  const trust = new TrustMaterials({ source, policies });
-  const conditions = own(createEgressConditions({ clock, self, policies, trust }));
-  const room: Room = {
-    ...shared,
-    network: HOST_NETWORK,
-    addresses,
-    ownPorts,
+  const workload = createWorkload({
+    identity: source,
     policies,
-    conditions,
-    trust,
-    memory: TUNNEL_MEMORY,
-  };
-
-  const path = own(
-    await openCarrier(room, { view: saved.view, registry, edge: dependencies.edge }),
-  );
+    metrics,
+    network: HOST_NETWORK,
+    config,
+    ownPorts: [telemetry.port],
+    clock,
+    logger,
+  });
+  const runtime = { clock, logger, guard, random, signal, memory: TUNNEL_MEMORY };
+  const carried = { workload, config, runtime, view: saved.view, registry, edge: given.edge };
+  const path = own(await openCarrier(carried));
   carrier.path = path;
   const sync = own(
     createSyncClient({
-      ...dependencies,
+      clock,
+      logger,
+      random,
       identity: source,
       controlPlane: config.controlPlane,
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
       allow,
-      hello: () => placeOf(room, path.hbonePort),
-      report: () => sidecarReport(source, path.traffic(), room.clock),
+      hello: () => placeOf(workload, config, path.hbonePort),
+      report: () => sidecarReport(source, path.traffic(), clock),
       onBundle: (bundle) => identity.acceptBundle(bundle),
       onTaken: () => identity.standing.accepted(),
       onLost: (error) => identity.refused(error),
@@ -166,7 +162,7 @@ export async function startProxy(
     }),
   );
   const { instanceId } = identity;
-  own(tellOwnConflicts({ ...dependencies, view: saved.view, self, instanceId }));
+  own(tellOwnConflicts({ view: saved.view, self, instanceId, clock, logger }));
   metrics.controlPlane(() => sync.connected);
   metrics.view(() => viewGauge(sync.view));
 
@@ -217,10 +213,10 @@ function sayWhenReady({
 }
 
 /** Most carry everything themselves; the others need none of this process's listeners and tunnels. */
-async function openCarrier(room: Room, options: DataPathOptions): Promise<DataPath> {
-  if (room.config.workers === 1) return await openDataPath(room, options);
+async function openCarrier(options: DataPathOptions): Promise<DataPath> {
+  if (options.config.workers === 1) return await openDataPath(options);
   const { openWorkers } = await import('./workers.ts');
-  return await openWorkers(room, options);
+  return await openWorkers(options);
 }
 
 /** What ends only when it is asked to. */

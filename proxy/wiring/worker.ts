@@ -15,12 +15,10 @@ import { NO_REPORT } from '../../common/wire/report.ts';
 import { localAllowances } from '../config/sidecar.ts';
 import type { Traffic } from '../discovery/report.ts';
 import { createMeshView, type MutableMeshView } from '../discovery/mutable-view.ts';
-import { createEgressConditions } from '../egress/conditions.ts';
-import { TrustMaterials } from '../egress/trust-material.ts';
 import { createIdentitySource, type MutableIdentitySource } from '../identity/mutable-source.ts';
 import { withAccessLog } from '../metrics/access-log.ts';
 import { createProxyMetrics } from '../metrics/proxy-metrics.ts';
-import { createOwnAddresses } from '../workload/own-addresses.ts';
+import { createWorkload } from '../workload/workload.ts';
 import { createPolicySource, type MutablePolicySource } from '../policy/policy-source.ts';
 import { openDataPath, type DataPath } from './data-path.ts';
 import type { LoadedListener } from '../gateway/load.ts';
@@ -92,27 +90,15 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     registerInternalErrors(known.registry, counting);
     guard = counting;
     onGuard(guard);
-    const shared = { clock, logger, guard, random, signal: new AbortController().signal };
-    const { identities: source, policies } = known;
-    const self = source.current().spiffeId;
-    const trust = new TrustMaterials({ source, policies });
-    const metrics = createProxyMetrics(known.registry);
-    const room = {
-      ...shared,
-      network: HOST_NETWORK,
-      config,
-      self,
-      source,
-      metrics: config.accessLog ? withAccessLog(metrics, logger) : metrics,
-      policies,
-      conditions: createEgressConditions({ clock, self, policies, trust }),
-      trust,
-      addresses: createOwnAddresses({ clock, logger, advertised: config.advertise?.address }),
-      ownPorts: new Set(ownPorts),
-      memory: shareOfTunnelMemory(config.workers),
-    };
-    const { registry, view } = known;
-    path = await openDataPath(room, { view, registry, edge });
+    const memory = shareOfTunnelMemory(config.workers);
+    const { signal } = new AbortController();
+    const runtime = { clock, logger, guard, random, signal, memory };
+    const { identities: identity, policies, registry, view } = known;
+    const counted = createProxyMetrics(registry);
+    const metrics = config.accessLog ? withAccessLog(counted, logger) : counted;
+    const given = { identity, policies, metrics, network: HOST_NETWORK };
+    const workload = createWorkload({ ...given, config, ownPorts, clock, logger });
+    path = await openDataPath({ workload, config, runtime, view, registry, edge });
     await tell({ kind: 'opened', hbonePort: path.hbonePort });
     reportTraffic(path);
     return path;

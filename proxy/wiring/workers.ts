@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/load.ts';
 import type { DataPath, DataPathOptions } from './data-path.ts';
-import type { Room } from './room.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import { toIdentityMessage } from '../workers/identity-message.ts';
 import { createWorkerTotals } from '../workers/worker-totals.ts';
@@ -21,13 +20,12 @@ const METRICS_DEADLINE_MS = 2_000;
  *
  * Throws ListenError, and WorkersError `worker-failed`.
  */
-export async function openWorkers(
-  room: Room,
-  { view, registry, edge }: DataPathOptions,
-): Promise<DataPath> {
-  const { clock, logger, guard, random, policies, source, ownPorts } = room;
+export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
+  const { workload, runtime, view, registry, edge } = options;
+  const { policies, identity: source, ownPorts } = workload;
+  const { clock, logger, guard, random } = runtime;
   // A worker has no business with what only enrolment needs.
-  const config = await reservePorts({ ...room.config, token: undefined, tokenFile: undefined });
+  const config = await reservePorts({ ...options.config, token: undefined, tokenFile: undefined });
   const totals = createWorkerTotals();
   let listeners: readonly LoadedListener[] | undefined;
   const start = (number: number): WorkerStart => ({
@@ -79,7 +77,7 @@ export async function openWorkers(
   };
   let hbonePort: number;
   try {
-    const led = await edge?.lead({ room, registry, apply });
+    const led = await edge?.lead({ config, runtime, registry, apply });
     if (led !== undefined) stops.push(() => void led.close());
     hbonePort = await supervisor.open();
   } catch (error) {

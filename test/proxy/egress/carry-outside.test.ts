@@ -15,9 +15,8 @@ import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
-import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
+import { createEgress } from '../../../proxy/egress/egress.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
-import { LiveConnections } from '../../../proxy/policy/live-connections.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
@@ -75,20 +74,18 @@ async function door(
   const say = (next: Partial<Egress>): void =>
     policies.set({ configVersion: 1, policy: ALLOWS, egress: { ...NO_EGRESS, ...next } });
   say({ destinations, ...egress });
+  const { logger } = recorder;
+  const own = { metrics: createProxyMetrics(registry), network: HOST_NETWORK };
+  const workload = { id: web.spiffeId, identity, policies, ...own };
+  const wayOut = createEgress({ workload, clock, logger, mayLog: () => true });
+  t.teardown(() => wayOut.close());
   const listener = await listenEgress(
     { listen: { host: '127.0.0.1', port: 0 }, place: { host: '127.0.0.1', port } },
     {
-      clock,
-      logger: recorder.logger,
-      guard: createGuard({ clock, logger: recorder.logger }),
-      mayLog: () => true,
-      network: HOST_NETWORK,
-      metrics: createProxyMetrics(registry),
-      self: web.spiffeId,
-      trust: new TrustMaterials({ source: identity, policies }),
-      policies,
-      live: new LiveConnections(policies),
-      conditions: { opened: () => {}, failed: () => {} },
+      egress: wayOut,
+      logger,
+      guard: createGuard({ clock, logger }),
+      ...own,
     },
   );
   t.teardown(() => listener.close());

@@ -8,7 +8,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { adminId, spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
-import { createExposure } from '../../../proxy/inbound/exposure.ts';
+import { createExposure } from '../../../proxy/workload/exposure.ts';
 import { createInbound } from '../../../proxy/inbound/inbound.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
@@ -30,7 +30,7 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
   const registry = new Registry();
   const metrics = createProxyMetrics(registry);
   const { logger, of } = createLogRecorder();
-  const resolveExposure = createExposure({
+  const exposure = createExposure({
     ports: [{ port: 8080, target: { address: '127.0.0.1', port: appPort } }],
     anyPort: false,
     isReserved: () => false,
@@ -47,9 +47,8 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
   if (mesh !== undefined) policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS });
   const clock = systemClock;
   const guard = createGuard({ clock, logger });
-  const network = HOST_NETWORK;
-  const dependencies = { self, policies, resolveExposure, network, clock, logger, guard, metrics };
-  const handle = createInbound(dependencies);
+  const workload = { id: self, policies, exposure, metrics, network: HOST_NETWORK };
+  const handle = createInbound({ workload, clock, logger, guard });
   return {
     policies,
     of,

@@ -1,12 +1,18 @@
 import { isReachableFromElsewhere } from '../../common/ip-address.ts';
-import type { Destination } from '../tunnel/authority.ts';
+
+/** Where a connection leads. */
+interface SocketAddress {
+  /** IP address, without brackets. */
+  readonly address: string;
+  readonly port: number;
+}
 
 /** A port that peers may reach, and where the application really listens. */
 export interface ExposedPort {
   /** The port as peers see it. */
   readonly port: number;
   /** The application's own listener. */
-  readonly target: Destination;
+  readonly target: SocketAddress;
 }
 
 /** Why a destination is not served; a label of `hauberk_connections_failed_total`. */
@@ -14,11 +20,11 @@ export type ExposureRefusal = 'wrong-destination' | 'not-exposed';
 
 /** Where a CONNECT leads. */
 export type Exposure =
-  | { readonly kind: 'target'; readonly target: Destination }
+  | { readonly kind: 'target'; readonly target: SocketAddress }
   | { readonly kind: 'refused'; readonly reason: ExposureRefusal };
 
 /** Answers where the destination of a CONNECT leads on this host. */
-export type ResolveExposure = (destination: Destination) => Exposure;
+export type ResolveExposure = (destination: SocketAddress) => Exposure;
 
 /** What peers may reach. */
 export interface ExposureOptions {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { createExposure } from '../../../proxy/inbound/exposure.ts';
+import { createExposure } from '../../../proxy/workload/exposure.ts';
 import { createOwnAddresses } from '../../../proxy/workload/own-addresses.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';

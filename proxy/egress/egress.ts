@@ -1,0 +1,47 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { LiveConnections } from '../policy/live-connections.ts';
+import type { Workload } from '../workload/workload.ts';
+import { carryOutside } from './carry-outside.ts';
+import { createEgressConditions, type EgressConditions } from './conditions.ts';
+import { openOutsideForProgram } from './open-for-program.ts';
+import type { EgressCut } from './policy-at.ts';
+import { TrustMaterials } from './trust-material.ts';
+
+/** What a workload's way to servers outside is made from. */
+export interface EgressOptions {
+  readonly workload: Pick<Workload, 'id' | 'identity' | 'policies' | 'metrics' | 'network'>;
+  readonly clock: MonotonicClock;
+  readonly logger: Logger;
+  /** False while more fails than a log should hold; metrics count everything. */
+  readonly mayLog: () => boolean;
+}
+
+/** The way of a workload to servers outside: TLS as the mesh configuration says, or nothing. */
+export interface Egress extends Closeable {
+  readonly conditions: Pick<EgressConditions, 'carries' | 'summary'>;
+  /** See `carryOutside`. Never rejects. */
+  carry(socket: Socket, place: OutsidePlace): Promise<void>;
+  /** See `openOutsideForProgram`. Throws EgressError. */
+  open(place: OutsidePlace, signal: AbortSignal): Promise<Duplex>;
+}
+
+/** Creates the way out of a workload. */
+export function createEgress({ workload, clock, logger, mayLog }: EgressOptions): Egress {
+  const { id: self, identity: source, policies, metrics, network } = workload;
+  const trust = new TrustMaterials({ source, policies });
+  const conditions = createEgressConditions({ clock, self, policies, trust });
+  const live = new LiveConnections<EgressCut>(policies);
+  const outside = { self, policies, trust, network, live, conditions, clock, logger, mayLog };
+  const dependencies = { ...outside, metrics };
+  return {
+    conditions,
+    carry: (socket, place) => carryOutside(socket, place, dependencies),
+    open: (place, signal) => openOutsideForProgram(place, dependencies, signal),
+    close: () => conditions.close(),
+  };
+}

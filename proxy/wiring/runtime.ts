@@ -1,0 +1,18 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
+import type { MemoryBudget } from '../http2/memory-budget.ts';
+
+/** What a process lends to the workload that it carries connections for. */
+export interface Runtime {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whatever is not awaited runs under it. */
+  readonly guard: Guard;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Aborted when the process is told to stop. */
+  readonly signal: AbortSignal;
+  /** Bounds what waits in this process for slow readers. */
+  readonly memory: MemoryBudget;
+}
