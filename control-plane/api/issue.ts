@@ -13,7 +13,7 @@ import { lifetimeOf } from '../../common/mesh-config/lifetimes.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
-import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
+import { toBundleMessage } from '../../common/wire/bundle.ts';
 import { callerOf, type Caller } from '../../common/rpc/peer.ts';
 import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
 import { callerRootsOf } from '../ca/authorities/authorities.ts';

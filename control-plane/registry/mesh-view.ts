@@ -8,6 +8,7 @@ import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { Listeners } from '../../common/listeners.ts';
 import { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { isSameEndpoint } from '../../common/wire/endpoint.ts';
 import { BUNDLE_KEY } from '../ca/authorities/authorities.ts';
 import { decodeBundle } from '../ca/authorities/stored-authority.ts';
 import {
@@ -26,7 +27,7 @@ import { AddressBook } from './addresses/address-book.ts';
 import { ChangeHistory, type ViewTopic } from './change-history.ts';
 import { createConflictLog } from './addresses/conflict-log.ts';
 import { decodeHeld, HELD_PREFIX } from './addresses/held-places.ts';
-import { endpointOf, isSameEndpoint, type MeshEndpoint } from './mesh-endpoint.ts';
+import { endpointOf, type MeshEndpoint } from './mesh-endpoint.ts';
 import {
   decodeSidecar,
   MESH_PREFIX,

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
 import { Listeners } from '../../common/listeners.ts';
-import { fromBundleMessage } from '../../common/rpc/bundle-message.ts';
+import { readBundle } from '../../common/wire/bundle.ts';
 import type { FederatedBundles } from '../../proto/gen/hauberk/v1/discovery.ts';
 
 /** Roots by the name of their trust domain. */
@@ -45,7 +45,7 @@ export function readFederated(
     // All of its roots were taken back.
     if (message.roots.length === 0 || trustDomain === own) continue;
     try {
-      roots.set(trustDomain, fromBundleMessage(message, trustDomain).roots);
+      roots.set(trustDomain, readBundle(message, trustDomain).roots);
     } catch (error) {
       logger.error(
         { event: 'federated-bundle-refused', federatedDomain: trustDomain.slice(0, 255) },

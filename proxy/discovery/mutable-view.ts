@@ -1,6 +1,6 @@
 import { Listeners } from '../../common/listeners.ts';
-import { isSameEndpoint } from './endpoint-message.ts';
-import type { Endpoint, MeshChange, MeshView } from './mesh-view.ts';
+import { isSameEndpoint, type Endpoint } from '../../common/wire/endpoint.ts';
+import type { MeshChange, MeshView } from './mesh-view.ts';
 
 /** What the control plane says about the view: all of it, or what is different. */
 export type ViewUpdate =

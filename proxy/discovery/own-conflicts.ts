@@ -3,7 +3,9 @@ import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
-import type { AddressContest, Endpoint, MeshView } from './mesh-view.ts';
+import type { Endpoint } from '../../common/wire/endpoint.ts';
+import type { AddressContest } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { MeshView } from './mesh-view.ts';
 
 /** What telling takes. */
 export interface OwnConflictsOptions {

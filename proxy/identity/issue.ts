@@ -9,7 +9,7 @@ import { generatePrivateKey } from '../../common/pki/key.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
-import { fromBundleMessage } from '../../common/rpc/bundle-message.ts';
+import { readBundle } from '../../common/wire/bundle.ts';
 import { createChannel, type ChannelSettings } from '../../common/rpc/channel.ts';
 import { callDeadline } from '../../common/rpc/deadline.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
@@ -48,7 +48,7 @@ export async function issue(settings: IssueSettings): Promise<Issued> {
   const received = momentOf(settings.clock);
   const { spiffeId } = settings;
   if (response.bundle === undefined) throw odd('no trust bundle');
-  const bundle = fromBundleMessage(response.bundle, spiffeId.trustDomain);
+  const bundle = readBundle(response.bundle, spiffeId.trustDomain);
   const chain = checkedChain(response, bundle);
   const [leaf] = chain;
   if (!leaf.checkPrivateKey(privateKey)) throw odd('a certificate for another key');

@@ -1,4 +1,3 @@
-import { createPrivateKey } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { lockDirectory, type DirectoryLock } from '../../common/directory-lock.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
-import { parsePemChain, toPem } from '../../common/pki/pem.ts';
+import { bundleField, pemChain, pemKey } from '../../common/pki/pem-fields.ts';
 import { probeDirectory } from '../../common/probe-directory.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { IdentityError } from './identity-error.ts';
@@ -46,14 +45,9 @@ const OTHERS = 0o077;
 const storedSchema = z.object({
   format: z.literal(1),
   instanceId: z.string().min(1),
-  privateKey: z.string(),
-  chain: z.string(),
-  bundle: z.object({
-    trustDomain: z.string(),
-    version: z.int().nonnegative(),
-    roots: z.string(),
-    added: z.string().optional(),
-  }),
+  privateKey: pemKey,
+  chain: pemChain,
+  bundle: bundleField.omit({ withdrawn: true }),
   receivedMs: storedDate,
   lifetimeMs: z.number().positive(),
 });
@@ -113,45 +107,23 @@ export function lockState(path: string): DirectoryLock {
 }
 
 function serialized({ instanceId, identity }: StoredState): string {
-  const { privateKey, chain, bundle, received, lifetimeMs } = identity;
-  const stored: z.infer<typeof storedSchema> = {
-    format: 1,
-    instanceId,
-    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    chain: toPem(chain),
-    bundle: {
-      trustDomain: bundle.trustDomain,
-      version: bundle.version,
-      roots: toPem(bundle.roots),
-      added: bundle.added && toPem(bundle.added),
-    },
-    receivedMs: received.epochMs,
-    lifetimeMs,
-  };
-  return `${JSON.stringify(stored, null, 2)}\n`;
+  const stored = { format: 1 as const, instanceId, ...identity };
+  const receivedMs = identity.received.epochMs;
+  return `${JSON.stringify(z.encode(storedSchema, { ...stored, receivedMs }), null, 2)}\n`;
 }
 
 function parsed(file: string, text: string, clock: Clock): StoredState {
   try {
     const stored = storedSchema.parse(JSON.parse(text));
-    const [leaf, ...issuers] = parsePemChain(stored.chain);
-    const roots = parsePemChain(stored.bundle.roots);
-    const privateKey = createPrivateKey(stored.privateKey);
-    if (leaf === undefined || roots.length === 0) throw new Error('certificates are missing');
-    if (!leaf.checkPrivateKey(privateKey)) throw new Error('the key is not that of the leaf');
-    const { trustDomain, version, added } = stored.bundle;
-    const bundle = { trustDomain, version, roots };
-    return {
-      instanceId: stored.instanceId,
-      identity: {
-        spiffeId: peerSpiffeId(leaf),
-        privateKey,
-        chain: [leaf, ...issuers],
-        bundle: added === undefined ? bundle : { ...bundle, added: parsePemChain(added) },
-        received: storedMoment(clock, stored.receivedMs),
-        lifetimeMs: stored.lifetimeMs,
-      },
-    };
+    const { instanceId, privateKey, bundle, receivedMs, lifetimeMs } = stored;
+    const [leaf, ...issuers] = stored.chain;
+    if (leaf?.checkPrivateKey(privateKey) !== true) {
+      throw new Error('the key is not that of the leaf');
+    }
+    const received = storedMoment(clock, receivedMs);
+    const chain = [leaf, ...issuers] as const;
+    const spiffeId = peerSpiffeId(leaf);
+    return { instanceId, identity: { spiffeId, privateKey, chain, bundle, received, lifetimeMs } };
   } catch (cause) {
     // The cause is kept for debugging only: a parser's message may quote the key.
     throw new IdentityError(

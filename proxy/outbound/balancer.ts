@@ -1,4 +1,4 @@
-import type { Endpoint } from '../discovery/mesh-view.ts';
+import type { Endpoint } from '../../common/wire/endpoint.ts';
 
 /** What a choice is made from. */
 export interface Candidates {

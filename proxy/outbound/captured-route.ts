@@ -1,5 +1,6 @@
 import type { Departed } from '../discovery/departed.ts';
-import { servesPortAt, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
+import { servesPortAt, type Endpoint } from '../../common/wire/endpoint.ts';
+import type { MeshView } from '../discovery/mesh-view.ts';
 import type { Destination } from '../tunnel/authority.ts';
 
 /** What becomes of connections that leave the mesh. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { describeError } from '../../common/errors.ts';
-import { servesPort, servesPortAt, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
+import { servesPort, servesPortAt, type Endpoint } from '../../common/wire/endpoint.ts';
+import type { MeshView } from '../discovery/mesh-view.ts';
 import { formatAuthority, type Destination } from '../tunnel/authority.ts';
 import { TunnelError } from '../tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';

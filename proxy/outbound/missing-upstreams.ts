@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { didYouMean } from '../../common/nearest-name.ts';
-import { servesPort, type MeshView } from '../discovery/mesh-view.ts';
+import { servesPort } from '../../common/wire/endpoint.ts';
+import type { MeshView } from '../discovery/mesh-view.ts';
 import type { ServicePort } from './connector.ts';
 
 /** The upstreams that no endpoint has served since the sidecar started. */

@@ -1,5 +1,6 @@
 import type { Closeable } from '../../common/lifecycle.ts';
-import { servesPort, type Endpoint, type MeshView } from '../discovery/mesh-view.ts';
+import { servesPort, type Endpoint } from '../../common/wire/endpoint.ts';
+import type { MeshView } from '../discovery/mesh-view.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
 import { dialTarget, type ServicePort } from './connector.ts';
 import type { EndpointHealth } from './endpoint-health.ts';

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Endpoint, MeshView } from '../discovery/mesh-view.ts';
+import type { Endpoint } from '../../common/wire/endpoint.ts';
+import type { MeshView } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/load.ts';
 import type { DataPath, DataPathOptions } from './data-path.ts';
 import { Supervisor } from '../workers/supervisor.ts';

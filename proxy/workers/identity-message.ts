@@ -2,6 +2,8 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { plusMs, type MonotonicClock, type EpochMs } from '../../common/clock.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
+import { readBundle, toBundleMessage } from '../../common/wire/bundle.ts';
+import type { TrustBundle as BundleMessage } from '../../proto/gen/hauberk/v1/identity.ts';
 import type { IdentityChange, WorkloadIdentity } from '../identity/source.ts';
 import { WorkersError } from './workers-error.ts';
 
@@ -11,15 +13,9 @@ export interface IdentityMessage {
   readonly privateKey: Uint8Array;
   /** Leaf first. */
   readonly chain: readonly Uint8Array[];
-  readonly bundle: {
-    readonly trustDomain: string;
-    readonly version: number;
-    readonly roots: readonly Uint8Array[];
-    readonly withdrawn: readonly Uint8Array[];
-    readonly added: readonly Uint8Array[];
-  };
-  /** Roots of other trust domains, by their names. */
-  readonly federated: readonly (readonly [string, readonly Uint8Array[]])[];
+  readonly bundle: BundleMessage;
+  /** Of other trust domains. */
+  readonly federated: readonly BundleMessage[];
   readonly revocations: readonly Revocation[];
   /** The monotonic clock of another process begins elsewhere: so long ago it was when this was sent. */
   readonly receivedMs: EpochMs;
@@ -33,19 +29,14 @@ export function toIdentityMessage(
   change: IdentityChange,
   clock: MonotonicClock,
 ): IdentityMessage {
-  const der = (certificates: readonly X509Certificate[]) => certificates.map(({ raw }) => raw);
   return {
     change,
     privateKey: privateKey.export({ type: 'pkcs8', format: 'der' }),
-    chain: der(chain),
-    bundle: {
-      trustDomain: bundle.trustDomain,
-      version: bundle.version,
-      roots: der(bundle.roots),
-      withdrawn: der(bundle.withdrawn ?? []),
-      added: der(bundle.added ?? []),
-    },
-    federated: [...(bundle.federated ?? [])].map(([name, roots]) => [name, der(roots)]),
+    chain: chain.map(({ raw }) => raw),
+    bundle: toBundleMessage(bundle),
+    federated: Array.from(bundle.federated ?? [], ([trustDomain, roots]) =>
+      toBundleMessage({ trustDomain, version: 0, roots }),
+    ),
     revocations: bundle.revocations?.all ?? [],
     receivedMs: received.epochMs,
     receivedAgoMs: clock.monotonicMs() - received.monotonicMs,
@@ -59,13 +50,10 @@ export function fromIdentityMessage(
   clock: MonotonicClock,
 ): WorkloadIdentity {
   const { bundle, receivedMs, receivedAgoMs, lifetimeMs } = message;
-  const read = (certificates: readonly Uint8Array[]): X509Certificate[] =>
-    certificates.map((der) => new X509Certificate(der));
-  const [leaf, ...issuers] = read(message.chain);
+  const [leaf, ...issuers] = message.chain.map((der) => new X509Certificate(der));
   if (leaf === undefined) {
     throw new WorkersError('worker-failed', 'expected a certificate from the primary, got none');
   }
-  const [withdrawn, added] = [read(bundle.withdrawn), read(bundle.added)];
   return {
     spiffeId: peerSpiffeId(leaf),
     privateKey: createPrivateKey({
@@ -75,12 +63,10 @@ export function fromIdentityMessage(
     }),
     chain: [leaf, ...issuers],
     bundle: {
-      trustDomain: bundle.trustDomain,
-      version: bundle.version,
-      roots: read(bundle.roots),
-      ...(withdrawn.length === 0 ? {} : { withdrawn }),
-      ...(added.length === 0 ? {} : { added }),
-      federated: new Map(message.federated.map(([name, roots]) => [name, read(roots)])),
+      ...readBundle(bundle, bundle.trustDomain),
+      federated: new Map(
+        message.federated.map((one) => [one.trustDomain, readBundle(one, one.trustDomain).roots]),
+      ),
       revocations: new RevocationList(message.revocations),
     },
     received: {

@@ -2,7 +2,7 @@ import { momentOf } from '../../common/dates.ts';
 import { systemClock } from '../../common/clock.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
-import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
+import { toBundleMessage } from '../../common/wire/bundle.ts';
 import type {
   Endpoint,
   Policy,

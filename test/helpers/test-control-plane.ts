@@ -9,7 +9,7 @@ import {
 import { openCsr } from '../../common/pki/csr.ts';
 import { issueLeaf } from '../../common/pki/leaf.ts';
 import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
-import { toBundleMessage } from '../../common/rpc/bundle-message.ts';
+import { toBundleMessage } from '../../common/wire/bundle.ts';
 import { callerOf, type Caller } from '../../common/rpc/peer.ts';
 import { rpcError } from '../../common/rpc/reason.ts';
 import type { Refusal } from '../../common/rpc/rpc-error.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ErrorDetails } from '../../../common/errors.ts';
 import { openAuthority, type Authority } from '../../../common/pki/authority.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
-import { pemCertificate, pemChain, pemKey } from '../../store/pem-fields.ts';
+import { bundleField, pemCertificate, pemChain, pemKey } from '../../../common/pki/pem-fields.ts';
 import { recordCodec, type RecordCodec } from '../../store/record-codec.ts';
 import { CaError } from '../ca-error.ts';
 
@@ -46,14 +46,6 @@ const issuer = z.codec(
     }),
   },
 );
-const bundle = z.object({
-  trustDomain: z.string(),
-  version: z.number(),
-  roots: pemChain,
-  withdrawn: pemChain.exactOptional(),
-  added: pemChain.exactOptional(),
-});
-
 /** The codec of a record without which there is no authority. Reading throws CaError `authority-corrupt`. */
 export function authorityCodec<Value>(what: string, schema: z.ZodType<Value>): RecordCodec<Value> {
   const corrupt = (sentence: string, details: ErrorDetails): CaError =>
@@ -73,5 +65,5 @@ export const { encode: encodeKey, decode: decodeKey } = authorityCodec('a privat
 /** A trust bundle. */
 export const { encode: encodeBundle, decode: decodeBundle } = authorityCodec<TrustBundle>(
   'a trust bundle',
-  bundle,
+  bundleField,
 );

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { pemCertificate } from '../../store/pem-fields.ts';
+import { pemCertificate } from '../../../common/pki/pem-fields.ts';
 import { authorityCodec } from './stored-authority.ts';
 import type { Rotation } from './trust.ts';
 

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
-import { fromBundleMessage } from '../../../common/rpc/bundle-message.ts';
-import { fromPolicyMessage } from '../../../common/rpc/policy-message.ts';
+import { readBundle } from '../../../common/wire/bundle.ts';
+import { readPolicy } from '../../../common/wire/policy.ts';
 import { repeat } from '../../../common/repeat.ts';
 import { formatAddress } from '../../../common/rpc/channel.ts';
 import type { RpcError } from '../../../common/rpc/rpc-error.ts';
@@ -104,7 +104,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   function takePolicy(message: PolicyMessage): boolean {
     const { configVersion: version } = message;
     try {
-      const policy = fromPolicyMessage(message);
+      const policy = readPolicy(message);
       const rules = policy.policy.rules.length;
       saved.takePolicy(policy);
       const sentence = `the policy of version ${version} of the mesh configuration is in force`;
@@ -122,7 +122,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
 
   async function takeBundle(message: BundleMessage): Promise<void> {
     try {
-      await settings.onBundle(fromBundleMessage(message, trustDomain));
+      await settings.onBundle(readBundle(message, trustDomain));
     } catch (error) {
       logger.error(
         { event: 'bundle-refused', bundleVersion: message.version },

@@ -5,14 +5,13 @@ import type { Revocation } from '../../../common/pki/revocation.ts';
 import type {
   Endpoint as EndpointMessage,
   Policy as PolicyMessage,
-  Revocations,
+  Revocation as RevocationMessage,
   SyncRequest,
   SyncResponse,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { readFederated, type RootsByDomain } from '../federation.ts';
-import { fromEndpointMessage } from '../endpoint-message.ts';
-import type { Endpoint } from '../mesh-view.ts';
+import { readEndpoint, type Endpoint } from '../../../common/wire/endpoint.ts';
 import type { ViewUpdate } from '../mutable-view.ts';
 import type { SidecarPlace, SyncClientSettings } from './settings.ts';
 
@@ -23,8 +22,8 @@ export function helloMessage(
   resumeVersion: number,
 ): SyncRequest {
   const { instanceId, softwareVersion } = sidecar;
-  const localAllow = { allowances: [...sidecar.allow] };
-  const place = { addresses: [...addresses], hbonePort, ports: [...ports], anyPort };
+  const localAllow = { allowances: sidecar.allow };
+  const place = { addresses, hbonePort, ports, anyPort };
   return {
     message: {
       $case: 'hello',
@@ -63,7 +62,7 @@ export function readResponse(
   const read = (messages: readonly EndpointMessage[]): Endpoint[] =>
     messages.flatMap((message) => {
       try {
-        return [fromEndpointMessage(message, trustDomain)];
+        return [readEndpoint(message, trustDomain)];
       } catch (error) {
         logger.warn(
           { event: 'endpoint-skipped', instanceId: message.instanceId.slice(0, 128) },
@@ -72,31 +71,31 @@ export function readResponse(
         return [];
       }
     });
-  const federation = change?.value.federated;
-  const federated = federation && readFederated(federation, { logger, trustDomain });
-  switch (change?.$case) {
-    case 'snapshot': {
-      const { bundle, endpoints, policy } = change.value;
-      const revocations = fromRevocationsMessage(change.value.revocations);
-      const view = { kind: 'snapshot', version, endpoints: read(endpoints) } as const;
-      return { view, bundle, policy, federated, revocations };
-    }
-    case 'delta': {
-      const { bundle, policy, removed, upserted } = change.value;
-      const revocations = fromRevocationsMessage(change.value.revocations);
-      const view = { kind: 'delta', version, upserted: read(upserted), removed } as const;
-      return { view, bundle, policy, federated, revocations };
-    }
-    case undefined:
-      return undefined;
-  }
+  if (change === undefined) return undefined;
+  const { bundle, policy, federated, revocations } = change.value;
+  return {
+    view:
+      change.$case === 'snapshot'
+        ? { kind: 'snapshot', version, endpoints: read(change.value.endpoints) }
+        : {
+            kind: 'delta',
+            version,
+            upserted: read(change.value.upserted),
+            removed: change.value.removed,
+          },
+    bundle,
+    policy,
+    federated: federated && readFederated(federated, { logger, trustDomain }),
+    revocations: (revocations?.revocations ?? []).map(readRevocation),
+  };
 }
 
-function fromRevocationsMessage(message: Revocations | undefined): Revocation[] {
-  return (message?.revocations ?? []).map(({ spiffeId, serial, notBeforeMs, expiresMs }) => ({
-    spiffeId,
+/** Absent and empty are the same: the whole identity, all of its certificates. */
+function readRevocation({ serial, notBeforeMs, ...revocation }: RevocationMessage): Revocation {
+  return {
+    ...revocation,
     serial: serial || undefined,
     notBeforeMs: (notBeforeMs || undefined) as EpochMs | undefined,
-    expiresMs: expiresMs as EpochMs,
-  }));
+    expiresMs: revocation.expiresMs as EpochMs,
+  };
 }

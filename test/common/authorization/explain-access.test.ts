@@ -12,7 +12,7 @@ import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
 import { whoCanReach } from '../../../common/authorization/who-can-reach.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { fromPolicyMessage, toPolicyMessage } from '../../../common/rpc/policy-message.ts';
+import { readPolicy, toPolicyMessage } from '../../../common/wire/policy.ts';
 import { readHello } from '../../../control-plane/api/sync/hello.ts';
 import {
   decodeSidecar,
@@ -174,7 +174,7 @@ test('what is explained is what the sidecars decide, with what each was told', (
           // As proxy.ts does: its own part of the policy that came, and what it was started with.
           const source = createPolicySource(asked.destination, localPolicy(allow));
           const message = toPolicyMessage({ configVersion: 1, policy: any, egress: NO_EGRESS });
-          source.set(fromPolicyMessage(message));
+          source.set(readPolicy(message));
           return authorize(asked, source.current());
         });
         const doorkeepers = told.map((allow, at) => announced(`api-${at}`, allow));

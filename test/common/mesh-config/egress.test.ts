@@ -3,7 +3,7 @@ import test from 'ava';
 import { mayLeave, NO_EGRESS } from '../../../common/authorization/egress.ts';
 import { MeshConfigError } from '../../../common/mesh-config/mesh-config-error.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
-import { fromPolicyMessage, toPolicyMessage } from '../../../common/rpc/policy-message.ts';
+import { readPolicy, toPolicyMessage } from '../../../common/wire/policy.ts';
 
 const SYSTEM = 'validation: {wellKnownCACertificates: System}';
 
@@ -117,16 +117,16 @@ test('it travels, and says that older sidecars do not know enough', (t) => {
   const kept = egress.destinations.map((one) => ({ ...one, preserveHost: true }));
   const keeping = { configVersion: 3, policy, egress: { ...egress, destinations: kept } };
   t.is(toPolicyMessage(keeping).level, 2);
-  t.deepEqual(fromPolicyMessage(toPolicyMessage(keeping)), keeping);
-  t.deepEqual(fromPolicyMessage(message), { configVersion: 3, policy, egress });
-  t.throws(() => fromPolicyMessage({ ...message, egress: undefined }), { message: /level 1/ });
-  t.throws(() => fromPolicyMessage({ ...message, level: 2 }), { message: /level 3/ });
+  t.deepEqual(readPolicy(toPolicyMessage(keeping)), keeping);
+  t.deepEqual(readPolicy(message), { configVersion: 3, policy, egress });
+  t.throws(() => readPolicy({ ...message, egress: undefined }), { message: /level 1/ });
+  t.throws(() => readPolicy({ ...message, level: 2 }), { message: /level 3/ });
   const empty = toPolicyMessage({ configVersion: 3, policy, egress: NO_EGRESS });
   t.is(empty.level, 1, 'for whom nothing has changed');
-  t.deepEqual(fromPolicyMessage(empty).egress, NO_EGRESS);
+  t.deepEqual(readPolicy(empty).egress, NO_EGRESS);
   const closed = { allowances: [], destinations: [] };
   const refusing = toPolicyMessage({ configVersion: 3, policy, egress: closed });
-  t.deepEqual(fromPolicyMessage(refusing).egress, closed, 'an empty list is no missing one');
+  t.deepEqual(readPolicy(refusing).egress, closed, 'an empty list is no missing one');
 });
 
 const BROKEN: readonly [title: string, destination: string, sentence: RegExp][] = [

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
 import { z } from 'zod';
 import { createRoot } from '../../../common/pki/authority.ts';
-import { pemCertificate, pemChain, pemKey } from '../../../control-plane/store/pem-fields.ts';
+import { pemCertificate, pemChain, pemKey } from '../../../common/pki/pem-fields.ts';
 import { recordCodec } from '../../../control-plane/store/record-codec.ts';
 import type { Entry } from '../../../control-plane/store/store.ts';
 

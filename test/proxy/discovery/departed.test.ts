@@ -1,7 +1,7 @@
 import test from 'ava';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { DEPARTED_MS, rememberDeparted } from '../../../proxy/discovery/departed.ts';
-import type { Endpoint } from '../../../proxy/discovery/mesh-view.ts';
+import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 

@@ -1,7 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import type { Endpoint, MeshChange } from '../../../proxy/discovery/mesh-view.ts';
+import type { Endpoint } from '../../../common/wire/endpoint.ts';
+import type { MeshChange } from '../../../proxy/discovery/mesh-view.ts';
 import { createMeshView, type MutableMeshView } from '../../../proxy/discovery/mutable-view.ts';
 
 function endpoint(instanceId: string, service = 'api', address = '10.0.0.1'): Endpoint {

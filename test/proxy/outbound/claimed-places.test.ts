@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava';
 import { createGuard } from '../../../common/guard.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { DEPARTED_MS } from '../../../proxy/discovery/departed.ts';
-import type { Endpoint } from '../../../proxy/discovery/mesh-view.ts';
+import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { createClaimedPlaces } from '../../../proxy/outbound/claimed-places.ts';
 import { NotAcceptedError, TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';

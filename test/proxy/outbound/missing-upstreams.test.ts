@@ -1,6 +1,6 @@
 import test from 'ava';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import type { Endpoint } from '../../../proxy/discovery/mesh-view.ts';
+import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { watchMissingUpstreams } from '../../../proxy/outbound/missing-upstreams.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';

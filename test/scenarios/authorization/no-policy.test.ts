@@ -11,7 +11,7 @@ import { type Sidecar, sidecarArguments, watchSidecar } from '../../helpers/mesh
 import { acknowledges, OPEN } from '../../helpers/sync-under-test.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 import { type SeenStream, startTestControlPlane } from '../../helpers/test-control-plane.ts';
-import { toBundleMessage } from '../../../common/rpc/bundle-message.ts';
+import { toBundleMessage } from '../../../common/wire/bundle.ts';
 import { formatJoinToken } from '../../../common/pki/join-token.ts';
 import { generateSecret } from '../../../common/pki/token-secret.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';

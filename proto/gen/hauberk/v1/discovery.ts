@@ -225,13 +225,17 @@ export interface Revocations {
 /** Revocation concerns one certificate, or all of an identity. */
 export interface Revocation {
   readonly spiffeId: string;
-  /** Lower-case hexadecimal; empty: all certificates of the identity. */
-  readonly serial: string;
+  /** Lower-case hexadecimal; absent: all certificates of the identity. */
+  readonly serial?:
+    | string
+    | undefined;
   /**
    * Of an identity: only certificates whose NotBefore is not later than this, because it has been
-   * readmitted since; 0: all of them.
+   * readmitted since; absent: all of them.
    */
-  readonly notBeforeMs: number;
+  readonly notBeforeMs?:
+    | number
+    | undefined;
   /** When the last certificate that it concerns has expired, in milliseconds since the epoch. */
   readonly expiresMs: number;
 }
@@ -1685,7 +1689,7 @@ export const Revocations: MessageFns<Revocations> = {
 };
 
 function createBaseRevocation(): Revocation {
-  return { spiffeId: "", serial: "", notBeforeMs: 0, expiresMs: 0 };
+  return { spiffeId: "", serial: undefined, notBeforeMs: undefined, expiresMs: 0 };
 }
 
 export const Revocation: MessageFns<Revocation> = {
@@ -1693,10 +1697,10 @@ export const Revocation: MessageFns<Revocation> = {
     if (message.spiffeId !== "") {
       writer.uint32(10).string(message.spiffeId);
     }
-    if (message.serial !== "") {
+    if (message.serial !== undefined) {
       writer.uint32(18).string(message.serial);
     }
-    if (message.notBeforeMs !== 0) {
+    if (message.notBeforeMs !== undefined) {
       writer.uint32(24).uint64(message.notBeforeMs);
     }
     if (message.expiresMs !== 0) {

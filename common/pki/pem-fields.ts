@@ -1,6 +1,6 @@
 import { createPrivateKey, KeyObject, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { parsePemChain, toPem } from '../../common/pki/pem.ts';
+import { parsePemChain, toPem } from './pem.ts';
 
 /** A certificate, kept as PEM. */
 export const pemCertificate = z.codec(z.string(), z.instanceof(X509Certificate), {
@@ -23,3 +23,12 @@ export const pemKey = z.codec(
     encode: (key) => key.export({ type: 'pkcs8', format: 'pem' }).toString(),
   },
 );
+
+/** A trust bundle, kept with its roots as PEM. */
+export const bundleField = z.object({
+  trustDomain: z.string(),
+  version: z.int().nonnegative(),
+  roots: pemChain,
+  withdrawn: pemChain.exactOptional(),
+  added: pemChain.exactOptional(),
+});

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { fromBundleMessage, toBundleMessage } from '../../../common/rpc/bundle-message.ts';
+import { readBundle, toBundleMessage } from '../../../common/wire/bundle.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 
@@ -7,7 +7,7 @@ const authority = createTestAuthority();
 const message = toBundleMessage(authority.bundle);
 
 test('a bundle travels there and back', (t) => {
-  const read = fromBundleMessage(message, 'mesh.local');
+  const read = readBundle(message, 'mesh.local');
   t.deepEqual(
     { ...read, roots: read.roots.map(String) },
     { ...authority.bundle, roots: authority.bundle.roots.map(String) },
@@ -16,7 +16,7 @@ test('a bundle travels there and back', (t) => {
 
 test('roots whose key was stolen travel along', (t) => {
   const stolen = createTestAuthority().root.certificate;
-  const read = fromBundleMessage(
+  const read = readBundle(
     toBundleMessage({ ...authority.bundle, withdrawn: [stolen] }),
     'mesh.local',
   );
@@ -39,7 +39,7 @@ const odd = {
 for (const [what, [bundle, code]] of Object.entries(odd)) {
   test(`a bundle ${what} is refused`, (t) => {
     const read = (): unknown =>
-      fromBundleMessage(
+      readBundle(
         { ...bundle, roots: [...bundle.roots], withdrawn: [...bundle.withdrawn] },
         'mesh.local',
       );

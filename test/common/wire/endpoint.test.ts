@@ -1,11 +1,7 @@
 import test from 'ava';
 import type { Endpoint } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { DiscoveryError } from '../../../proxy/discovery/discovery-error.ts';
-import {
-  fromEndpointMessage,
-  isSameEndpoint,
-  toEndpointMessage,
-} from '../../../proxy/discovery/endpoint-message.ts';
+import { RpcError } from '../../../common/rpc/rpc-error.ts';
+import { readEndpoint, isSameEndpoint, toEndpointMessage } from '../../../common/wire/endpoint.ts';
 
 const good: Endpoint = {
   instanceId: '7f0c7ac6-21c5-4a52-8f0c-4e32e2a4f5a3',
@@ -19,7 +15,7 @@ const good: Endpoint = {
 };
 
 test('an endpoint travels there and back', (t) => {
-  const endpoint = fromEndpointMessage(good, 'mesh.local');
+  const endpoint = readEndpoint(good, 'mesh.local');
   t.is(endpoint.spiffeId.service, 'api');
   t.deepEqual(toEndpointMessage(endpoint), {
     ...good,
@@ -35,19 +31,17 @@ test('only what is proven is where an endpoint is, and a contest is a proof', (t
     allAddresses: ['10.0.0.9', '10.0.0.8', '10.0.0.7'],
     contests: [{ address: '10.0.0.8', holder: 'spiffe://mesh.local/ns/shop/sa/web', ports: [80] }],
   };
-  const endpoint = fromEndpointMessage(message, 'mesh.local');
+  const endpoint = readEndpoint(message, 'mesh.local');
   t.deepEqual(endpoint.addresses, ['10.0.0.9', '10.0.0.8', '10.0.0.7'], 'the preferred one first');
   t.deepEqual(endpoint.proven, ['10.0.0.7', '10.0.0.8']);
   t.deepEqual(toEndpointMessage(endpoint), message);
-  t.deepEqual(fromEndpointMessage({ ...message, addresses: [] }, 'mesh.local').proven, [
-    '10.0.0.8',
-  ]);
-  t.deepEqual(fromEndpointMessage(good, 'mesh.local').proven, good.addresses, 'as it used to be');
+  t.deepEqual(readEndpoint({ ...message, addresses: [] }, 'mesh.local').proven, ['10.0.0.8']);
+  t.deepEqual(readEndpoint(good, 'mesh.local').proven, good.addresses, 'as it used to be');
 });
 
 for (const address of ['127.0.0.1', '10.0.0.7', '::1', 'fd00::7', '2001:db8::1']) {
   test(`an endpoint can be at ${address}`, (t) => {
-    const { addresses } = fromEndpointMessage({ ...good, addresses: [address] }, 'mesh.local');
+    const { addresses } = readEndpoint({ ...good, addresses: [address] }, 'mesh.local');
     t.deepEqual(addresses, [address]);
   });
 }
@@ -80,13 +74,13 @@ const odd: Record<string, Partial<Endpoint>> = {
 
 for (const [what, part] of Object.entries(odd)) {
   test(`an endpoint with ${what} is refused`, (t) => {
-    const read = (): unknown => fromEndpointMessage({ ...good, ...part }, 'mesh.local');
-    t.is(t.throws(read, { instanceOf: DiscoveryError }).code, 'endpoint-malformed');
+    const read = (): unknown => readEndpoint({ ...good, ...part }, 'mesh.local');
+    t.is(t.throws(read, { instanceOf: RpcError }).code, 'protocol');
   });
 }
 
 test('the order of the ports makes no difference, everything else does', (t) => {
-  const endpoint = fromEndpointMessage(good, 'mesh.local');
+  const endpoint = readEndpoint(good, 'mesh.local');
   t.true(isSameEndpoint(endpoint, { ...endpoint, ports: [9090, 8080] }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, ports: [9090] }));
   t.false(isSameEndpoint(endpoint, { ...endpoint, addresses: ['10.0.0.8'] }));
@@ -101,6 +95,6 @@ test('the order of the ports makes no difference, everything else does', (t) => 
 
 test('an address is kept in the one form that can be compared, and once', (t) => {
   const addresses = ['::ffff:10.0.0.7', '2001:DB8:0::1', '10.0.0.7'];
-  const endpoint = fromEndpointMessage({ ...good, addresses }, 'mesh.local');
+  const endpoint = readEndpoint({ ...good, addresses }, 'mesh.local');
   t.deepEqual(endpoint.addresses, ['10.0.0.7', '2001:db8::1']);
 });

@@ -3,7 +3,7 @@ import type { TrustBundle as BundleMessage } from '../../proto/gen/hauberk/v1/id
 import { certificateName } from '../pki/certificate-name.ts';
 import { isSelfSigned } from '../pki/issued-by.ts';
 import type { TrustBundle } from '../pki/trust-bundle.ts';
-import { RpcError } from './rpc-error.ts';
+import { RpcError } from '../rpc/rpc-error.ts';
 
 /** The bundle in the form that travels. */
 export function toBundleMessage(bundle: TrustBundle): BundleMessage {
@@ -23,7 +23,7 @@ export function toBundleMessage(bundle: TrustBundle): BundleMessage {
  * @throws RpcError `protocol` when it has no roots, or one that is not a self-signed CA certificate;
  *   `wrong-trust-domain` when it is not that of the mesh
  */
-export function fromBundleMessage(message: BundleMessage, trustDomain: string): TrustBundle {
+export function readBundle(message: BundleMessage, trustDomain: string): TrustBundle {
   if (message.trustDomain !== trustDomain) {
     throw new RpcError(
       'wrong-trust-domain',
