@@ -1,16 +1,18 @@
-import type { Clock } from '../../common/clock.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
-import { skewOf } from '../identity/skew.ts';
+import type { SkewWatch } from '../identity/skew.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
 import type { CertificateGauge, ViewGauge } from '../metrics/proxy-metrics.ts';
 
 /** The certificate in use, as the gauges show it. */
-export function certificateGauge(identity: WorkloadIdentity, clock: Clock): CertificateGauge {
+export function certificateGauge(
+  identity: WorkloadIdentity,
+  { skewMs }: Pick<SkewWatch, 'skewMs'>,
+): CertificateGauge {
   return {
     notBeforeMs: identity.chain[0].validFromDate.getTime(),
     notAfterMs: identity.chain[0].validToDate.getTime(),
     bundleVersion: identity.bundle.version,
-    skewMs: skewOf(identity, clock),
+    skewMs: skewMs(),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, EpochMs, MonotonicMs } from '../../common/clock.ts';
 import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
 import type { ChannelSettings } from '../../common/rpc/channel.ts';
 import { probeClock } from '../../common/rpc/clock-probe.ts';
@@ -37,11 +37,14 @@ export function skewHint(identity: Dated, clock: Clock): string {
 
 /** Why this host cannot use certificates that are good by the control plane's clock; undefined when it can. */
 export function skewProblem(identity: Dated, clock: Clock): string | undefined {
-  const skewMs = skewOf(identity, clock);
+  return problemOf(skewOf(identity, clock), identity.lifetimeMs);
+}
+
+function problemOf(skewMs: number, lifetimeMs: number): string | undefined {
   if (skewMs > CLOCK_SKEW_MS) {
     return `${skewSentence(skewMs)}, so that certificates are not valid here yet when they are issued; ${SET_RIGHT}`;
   }
-  if (-skewMs >= identity.lifetimeMs * LEAST_LEFT) {
+  if (-skewMs >= lifetimeMs * LEAST_LEFT) {
     return `${skewSentence(skewMs)}, so that certificates of peers expire here before they are renewed; ${SET_RIGHT}`;
   }
   return undefined;
@@ -49,8 +52,45 @@ export function skewProblem(identity: Dated, clock: Clock): string | undefined {
 
 /** Warns when this host's clock and the control plane's are more than a minute apart, or too far. */
 export function warnOfSkew(logger: Logger, identity: Dated, clock: Clock): void {
-  const skewMs = skewOf(identity, clock);
-  const problem = skewProblem(identity, clock);
+  tellSkew(logger, skewOf(identity, clock), identity);
+}
+
+/** What the two clocks are apart, kept current between two certificates. */
+export interface SkewWatch {
+  /** The control plane has told what its clock says now. Warns when that is news. */
+  told(serverMs: EpochMs): void;
+  /** As `skewOf`, by whatever was told last. */
+  skewMs(): number;
+}
+
+/** Watches how far the clocks are apart. What certificates are good for is decided by `skewProblem` alone. */
+export function createSkewWatch(logger: Logger, clock: Clock, identity: () => Dated): SkewWatch {
+  let measured: { readonly serverMs: EpochMs; readonly atMs: MonotonicMs } | undefined;
+  /** What the log says: at first, what it said of the certificate. */
+  let namedMs = skewOf(identity(), clock);
+  const skewMs = (): number => {
+    const current = identity();
+    if (measured === undefined || measured.atMs < current.received.monotonicMs) {
+      return skewOf(current, clock);
+    }
+    const { serverMs, atMs } = measured;
+    return Math.round(serverMs + (clock.monotonicMs() - atMs) - clock.epochMs());
+  };
+  return {
+    skewMs,
+    told(serverMs) {
+      measured = { serverMs, atMs: clock.monotonicMs() };
+      const now = skewMs();
+      if (Math.abs(now - namedMs) <= SKEW_WARNING_MS) return;
+      namedMs = now;
+      if (Math.abs(now) > SKEW_WARNING_MS) tellSkew(logger, now, identity());
+      else logger.info({ event: 'clock-agrees', skewMs: now }, 'the clocks agree again');
+    },
+  };
+}
+
+function tellSkew(logger: Logger, skewMs: number, { lifetimeMs }: Pick<Dated, 'lifetimeMs'>): void {
+  const problem = problemOf(skewMs, lifetimeMs);
   if (problem !== undefined) logger.error({ event: 'clock-skew', skewMs }, problem);
   else if (Math.abs(skewMs) > SKEW_WARNING_MS) {
     const sentence = `${skewSentence(skewMs)}; that breaks nothing yet, but ${SET_RIGHT}`;

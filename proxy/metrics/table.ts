@@ -175,7 +175,7 @@ export const PROXY_METRICS = {
     name: 'hauberk_clock_skew_seconds',
     type: 'gauge',
     labels: [],
-    help: "The control plane's clock minus this host's, as told with the certificate in use.",
+    help: "The control plane's clock minus this host's, as it was told last, every half minute.",
   },
   controlPlaneConnected: {
     name: 'hauberk_control_plane_connected',

@@ -21,6 +21,7 @@ import { openSavedView } from '../discovery/saved-view.ts';
 import { createSyncClient } from '../discovery/sync/client.ts';
 import { createIdentityManager } from '../identity/manager.ts';
 import { withRevocations } from '../identity/revoking-source.ts';
+import { createSkewWatch } from '../identity/skew.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { TokenSource } from '../identity/token-source.ts';
 import { withAccessLog } from '../metrics/access-log.ts';
@@ -127,7 +128,8 @@ export async function startProxy(
   });
   const source = own(withRevocations(identity.source, saved.revocations, saved.federation));
   readiness.watch(source, identity.standing);
-  metrics.certificate(() => certificateGauge(source.current(), clock));
+  const skew = createSkewWatch(logger, clock, source.current);
+  metrics.certificate(() => certificateGauge(source.current(), skew));
   const workload = createWorkload({
     identity: source,
     policies,
@@ -156,6 +158,7 @@ export async function startProxy(
       report: () => sidecarReport(source, path.traffic(), clock),
       onBundle: (bundle) => identity.acceptBundle(bundle),
       onTaken: () => identity.standing.accepted(),
+      onServerTime: skew.told,
       onLost: (error) => identity.refused(error),
       inForce: path.workers?.inForce,
       saved,

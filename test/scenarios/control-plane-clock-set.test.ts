@@ -52,6 +52,12 @@ for (const [how, stepMs] of [
 
     await clock.step(mesh.controlPlane.process, stepMs);
     t.deepEqual(await apply('after'), { connected: 3, reached: 3 });
+    for (const { process, metrics } of [api, web, other]) {
+      const { skewMs } = await process.logged('clock-skew');
+      t.is(Math.round(Number(skewMs) / HOUR_MS), stepMs / HOUR_MS, 'it is named');
+      const seconds = (await metrics()).sum('hauberk_clock_skew_seconds');
+      t.is(Math.round((seconds * 1000) / HOUR_MS), stepMs / HOUR_MS);
+    }
     t.deepEqual(await apply('once-more'), { connected: 3, reached: 3 });
     const ended = endOf(held);
     const { code, stderr } = await mesh.admin(['revoke', 'default/web']);

@@ -1,3 +1,4 @@
+import type { EpochMs } from '../../../common/clock.ts';
 import { toBundleMessage } from '../../../common/wire/bundle.ts';
 import { toEndpointMessage } from '../../../common/wire/endpoint.ts';
 import { toPolicyMessage } from '../../../common/wire/policy.ts';
@@ -14,6 +15,11 @@ export function encodeSnapshot({ version, endpoints, ...topics }: MeshSnapshot):
 export function encodeDelta({ version, upserted, removed, ...topics }: MeshDelta): Buffer {
   const value = { upserted: upserted.map(toEndpointMessage), removed, ...encodeTopics(topics) };
   return encode({ version, change: { $case: 'delta', value } });
+}
+
+/** What the clock says, in the bytes that travel. */
+export function encodeServerTime(epochMs: EpochMs): Buffer {
+  return encode({ version: 0, change: { $case: 'serverTime', value: { epochMs } } });
 }
 
 function encode(response: SyncResponse): Buffer {

@@ -6,6 +6,7 @@ import type { Closeable } from '../../../common/lifecycle.ts';
 import { callEach } from '../../../common/listeners.ts';
 import type { RevocationList } from '../../../common/pki/revocation.ts';
 import { createLogLimit, TokenBucket } from '../../../common/rate-limit.ts';
+import { repeat } from '../../../common/repeat.ts';
 import { callerOf } from '../../../common/rpc/peer.ts';
 import { readReport } from '../../../common/wire/report.ts';
 import type { Hello, SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
@@ -21,6 +22,7 @@ import { RateLimited } from '../rate-limited.ts';
 import { toRefusal } from '../refusal.ts';
 import { RequestError } from '../request-error.ts';
 import type { SyncHub } from './hub.ts';
+import { encodeServerTime } from './messages.ts';
 
 /** What the streams need. */
 export interface SyncHandlerOptions {
@@ -44,6 +46,9 @@ export interface SyncHandler extends Closeable {
 
 /** A sidecar says who it is first; who says nothing is holding a stream. */
 export const HELLO_TIMEOUT_MS = 10_000;
+
+/** Ten bytes for each sidecar; a clock that was set is told of at once. */
+export const SERVER_TIME_INTERVAL_MS = 30_000;
 
 /** Far above an acknowledgement for each push, and a report every few seconds. */
 const MESSAGE_RATE = { burst: 200, perSecond: 200 };
@@ -84,6 +89,9 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     const revocations = view.revocations();
     callEach(streams, (stream) => stream.endIfRevoked(revocations));
   });
+  const tellTime = (): void => callEach(streams, (stream) => stream.tellTime());
+  const times = repeat(clock, SERVER_TIME_INTERVAL_MS, tellTime);
+  const steps = clock.onStep(tellTime);
   return {
     handle(call) {
       // grpc-js tells of a connection that broke only here, and throws without a listener.
@@ -104,6 +112,8 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     close() {
       closed = true;
       stopListening();
+      void times.close();
+      steps.cancel();
       for (const stream of streams) stream.finish(goingAway());
     },
   };
@@ -111,6 +121,8 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
 
 /** One stream that was let in. */
 interface Stream {
+  /** Tells what the clock says, unless the sidecar does not read. */
+  tellTime(): void;
   /** Takes the endpoint out of the mesh, and ends the stream, when its certificate was revoked. */
   endIfRevoked(revocations: RevocationList): void;
   /** Ends it with a reason that is no fault of the sidecar. */
@@ -168,6 +180,11 @@ function openStream(
     onFinished(planned);
   };
 
+  const tellTime = (): void => {
+    if (ended || subscription === undefined || call.writableNeedDrain) return;
+    call.write(encodeServerTime(clock.epochMs()));
+  };
+
   const register = async (hello: Hello): Promise<void> => {
     const record = readHello(hello, spiffeId, peerAddress(call));
     limits.stream(record);
@@ -184,6 +201,7 @@ function openStream(
     subscription = hub.subscribe(hello.resumeVersion, (message, done) => {
       call.write(message, done);
     });
+    tellTime();
   };
   const receive = async ({ message }: SyncRequest): Promise<void> => {
     if (!messages.take()) throw new RateLimited('messages in one second', messages.retryAfterMs);
@@ -215,6 +233,7 @@ function openStream(
   call.on('cancelled', leave);
   return {
     finish,
+    tellTime,
     endIfRevoked(revocations) {
       if (ended || revocations.find(spiffeId.uri, certificate) === undefined) return;
       const leaving = registration?.then((registered) => registered.goodbye('revoked'));

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { EpochMs } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { readBundle } from '../../../common/wire/bundle.ts';
@@ -78,6 +79,10 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   }
 
   async function handle(response: SyncResponse, stream: SyncStream): Promise<void> {
+    const { change } = response;
+    if (change?.$case === 'serverTime') {
+      return settings.onServerTime?.(change.value.epochMs as EpochMs);
+    }
     const update = readResponse(response, { logger, trustDomain });
     if (update === undefined) return;
     // What an older stream says late must not take back a change of the policy, or a readmission.

@@ -71,7 +71,7 @@ export function readResponse(
         return [];
       }
     });
-  if (change === undefined) return undefined;
+  if (change === undefined || change.$case === 'serverTime') return undefined;
   const { bundle, policy, federated, revocations } = change.value;
   return {
     view:

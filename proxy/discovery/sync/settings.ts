@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { LocalAllowance } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import type { Clock } from '../../../common/clock.ts';
+import type { Clock, EpochMs } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../../common/rpc/channel.ts';
 import type { RpcError } from '../../../common/rpc/rpc-error.ts';
@@ -52,6 +52,8 @@ export interface SyncClientSettings {
   readonly onBundle: (bundle: TrustBundle) => void | Promise<void>;
   /** A stream was answered: the control plane takes the certificate in use. */
   readonly onTaken?: (() => void) | undefined;
+  /** What the control plane's clock says now, told every half a minute. */
+  readonly onServerTime?: ((serverMs: EpochMs) => void) | undefined;
   /** There is no stream, and why; again at each try. */
   readonly onLost?: ((error: RpcError) => void) | undefined;
   /** Resolves when what was learnt is in force in other processes too; asked before it is acknowledged. */

@@ -1,6 +1,8 @@
 import test from 'ava';
+import { plusMs } from '../../../common/clock.ts';
 import { momentOf } from '../../../common/dates.ts';
-import { skewHint, skewOf, skewProblem } from '../../../proxy/identity/skew.ts';
+import { createSkewWatch, skewHint, skewOf, skewProblem } from '../../../proxy/identity/skew.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 
@@ -46,3 +48,32 @@ for (const [skewMs, problem, hint] of CASES) {
     t.regex(skewHint(identity, clock), hint);
   });
 }
+
+test('what the control plane tells between two certificates is believed, and named when it is news', async (t) => {
+  const { clock, identity } = issuedBy(0);
+  const log = createLogRecorder();
+  let current = identity;
+  const watch = createSkewWatch(log.logger, clock, () => current);
+  const said = (event: string): unknown[] =>
+    log.of(event).map(({ level, skewMs }) => [level, skewMs]);
+  watch.told(plusMs(clock.epochMs(), 59_000));
+  t.is(watch.skewMs(), 59_000);
+  t.deepEqual(said('clock-skew'), [], 'a minute is normal');
+
+  watch.told(plusMs(clock.epochMs(), 2 * MINUTE_MS));
+  await clock.advance(MINUTE_MS / 2);
+  watch.told(plusMs(clock.epochMs(), 2 * MINUTE_MS));
+  t.deepEqual(said('clock-skew'), [[40, 2 * MINUTE_MS]], 'once');
+  watch.told(plusMs(clock.epochMs(), HOUR_MS));
+  t.deepEqual(said('clock-skew')[1], [50, HOUR_MS]);
+  t.is(skewProblem(identity, clock), undefined, 'the certificate is as good as before');
+  clock.step(HOUR_MS);
+  t.is(watch.skewMs(), 0);
+  watch.told(clock.epochMs());
+  t.deepEqual(said('clock-agrees'), [[30, 0]]);
+
+  await clock.advance(MINUTE_MS);
+  const { identity: renewed } = issuedBy(0);
+  current = { ...renewed, received: momentOf(clock) };
+  t.is(watch.skewMs(), skewOf(current, clock), 'by what was told last');
+});

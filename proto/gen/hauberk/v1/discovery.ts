@@ -138,7 +138,18 @@ export interface SyncResponse {
   readonly change: { readonly $case: "snapshot"; readonly value: Snapshot } | {
     readonly $case: "delta";
     readonly value: Delta;
-  } | undefined;
+  } | //
+  /** Changes nothing; its `version` means nothing. */
+  { readonly $case: "serverTime"; readonly value: ServerTime } | undefined;
+}
+
+/**
+ * ServerTime is what the control plane's clock says: after the first message, every half a minute, and at
+ * once when its clock was set. A sidecar names the difference to its own.
+ */
+export interface ServerTime {
+  /** Milliseconds since the epoch. */
+  readonly epochMs: number;
 }
 
 /** Snapshot replaces the whole view. */
@@ -1116,6 +1127,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
       case "delta":
         Delta.encode(message.change.value, writer.uint32(26).fork()).join();
         break;
+      case "serverTime":
+        ServerTime.encode(message.change.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1155,6 +1169,60 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             }
 
             message.change = { $case: "delta", value: Delta.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.change = { $case: "serverTime", value: ServerTime.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServerTime(): ServerTime {
+  return { epochMs: 0 };
+}
+
+export const ServerTime: MessageFns<ServerTime> = {
+  encode(message: ServerTime, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epochMs !== 0) {
+      writer.uint32(8).uint64(message.epochMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServerTime {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServerTime() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epochMs = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -2294,7 +2362,7 @@ export type DiscoveryService = typeof DiscoveryService;
 export const DiscoveryService = {
   /**
    * Sync is one stream a sidecar: Hello first, then acknowledgements and reports; the answer is a
-   * snapshot (or, after a reconnect, what was missed), then deltas.
+   * snapshot (or, after a reconnect, what was missed), then deltas, and now and then the time.
    */
   sync: {
     path: "/hauberk.v1.Discovery/Sync" as const,
@@ -2310,7 +2378,7 @@ export const DiscoveryService = {
 export interface DiscoveryServer extends UntypedServiceImplementation {
   /**
    * Sync is one stream a sidecar: Hello first, then acknowledgements and reports; the answer is a
-   * snapshot (or, after a reconnect, what was missed), then deltas.
+   * snapshot (or, after a reconnect, what was missed), then deltas, and now and then the time.
    */
   sync: handleBidiStreamingCall<SyncRequest, SyncResponse>;
 }
@@ -2318,7 +2386,7 @@ export interface DiscoveryServer extends UntypedServiceImplementation {
 export interface DiscoveryClient extends Client {
   /**
    * Sync is one stream a sidecar: Hello first, then acknowledgements and reports; the answer is a
-   * snapshot (or, after a reconnect, what was missed), then deltas.
+   * snapshot (or, after a reconnect, what was missed), then deltas, and now and then the time.
    */
   sync(): ClientDuplexStream<SyncRequest, SyncResponse>;
   sync(options: Partial<CallOptions>): ClientDuplexStream<SyncRequest, SyncResponse>;

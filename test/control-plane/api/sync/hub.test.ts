@@ -19,7 +19,8 @@ function subscriber({ takes = true, before = (): void => {} } = {}) {
         if (change?.$case === 'snapshot') {
           return `snapshot ${version}: ${change.value.endpoints.map((one) => one.instanceId).join()}`;
         }
-        const { upserted = [], removed = [] } = change?.value ?? {};
+        if (change?.$case !== 'delta') return `something else: ${change?.$case}`;
+        const { upserted, removed } = change.value;
         const ids = [
           ...upserted.map(({ instanceId }) => instanceId),
           ...removed.map((id) => `-${id}`),
