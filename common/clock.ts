@@ -28,7 +28,7 @@ export interface WallClock {
   onStep(listener: () => void): Timer;
 }
 
-/** Measures durations: it never jumps, and stands still while the machine is suspended. */
+/** Measures durations: it never jumps, and stops while the machine is suspended. */
 export interface MonotonicClock {
   monotonicMs(): MonotonicMs;
   /**

@@ -84,7 +84,7 @@ export function afterByEither(clock: Clock, delayMs: number, callback: () => voi
 }
 
 /**
- * How long a wall clock that was set forward is not believed when something is to be forgotten for good. As
+ * How long a wall clock that was set forward is not trusted when something is to be forgotten for good. As
  * long as any workload's certificate lives: what could still be shown then has expired by any clock.
  */
 const SETTLING_MS = 7 * 24 * 3_600_000;

@@ -132,7 +132,7 @@ export function guardedClock(clock: Clock, guard: Guard): Clock {
 }
 
 /**
- * The net below all guards, for a program that serves: what was thrown where no guard stands is logged and
+ * The net below all guards, for a program that serves: what was thrown outside of a guard is logged and
  * counted, and does not end the process and all its connections. Until it is disposed of.
  *
  * `rejections` from the start on. `everything` only once the program serves: before that nothing is carried,

@@ -17,7 +17,7 @@ export function canonicalAddress(text: string): string | undefined {
 
 /**
  * What a limit for one client is counted by: an IPv4 address, or the /64 of an IPv6 address, of which a
- * host has all. Text that is no address stands for itself: it is one client like any other.
+ * host has all. Text that is no address is one client like any other.
  */
 export function clientNetwork(address: string): string {
   const [withoutZone = ''] = address.split('%', 1);

@@ -24,7 +24,7 @@ export interface ListenTarget {
 
 /**
  * Connections that the system may hold until they are accepted. With Node's 511, a burst of a few
- * thousand leaves clients that believe they are connected while the listener never hears of them.
+ * thousand leaves clients that count as connected while the listener never hears of them.
  */
 const BACKLOG = 4096;
 

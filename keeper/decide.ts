@@ -32,7 +32,7 @@ function repairsOf(pod: Container, containers: readonly Container[]): readonly R
   return members.some(({ part, healthy }) => part === 'sidecar' && healthy) ? repairs : [];
 }
 
-/** A namespace begins when its owner starts; whoever joined before is in the one that ended then. */
+/** A namespace begins when its owner starts; a container that joined before is in the one that ended then. */
 function isCutOff({ running, startedMs }: Container, pod: Container): boolean {
   return running && startedMs < pod.startedMs;
 }

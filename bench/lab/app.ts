@@ -9,7 +9,7 @@ import { startGate, type Gate } from './gate.ts';
 import { findProgram } from './programs.ts';
 import type { Placement } from './placement.ts';
 
-/** What stands behind the callee's sidecar. */
+/** The application behind the callee's sidecar. */
 export interface App {
   /** nginx, which answers each request with one line. */
   readonly httpPort: number;

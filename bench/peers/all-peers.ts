@@ -7,7 +7,7 @@ import { nginxPeer } from './nginx.ts';
 import type { Peer } from './peer.ts';
 import { stunnelPeer } from './stunnel.ts';
 
-/** Everybody who is measured, in the order of the columns. */
+/** All proxies that are measured, in the order of the columns. */
 export const PEERS: readonly Peer[] = [
   hauberkPeer,
   nginxPeer,

@@ -42,7 +42,7 @@ export function headerCells({ peers }: BenchResults): string[] {
   return ['workload', 'figure', 'unit', ...peers.map(({ title }) => title), ...COMPARED];
 }
 
-/** The table for a terminal. A workload's name stands in its first row only. */
+/** The table for a terminal. A workload's name is in its first row only. */
 export function renderTable(rows: readonly Row[], results: BenchResults): string {
   const table = new Table({ chars: PLAIN, head: headerCells(results), style: STYLE });
   let last = '';

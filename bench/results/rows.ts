@@ -19,7 +19,7 @@ export interface Comparison {
   readonly ratio: number;
 }
 
-/** One figure of one workload, for everybody. */
+/** One figure of one workload, for all peers. */
 export interface Row {
   readonly workload: MeasuredWorkload;
   readonly metric: MeasuredMetric;

@@ -131,7 +131,7 @@ function plaintextTable(sidecars: readonly WorkloadInfo[]): string {
 
 const EGRESS_HEADER = ['SERVICE', 'NAMESPACE', 'OUTSIDE', 'CONDITION', 'WHY'];
 
-/** The ways to servers outside, and what stands in them; empty when there are none. */
+/** The connections to servers outside, and what prevents them; empty when there are none. */
 function egressTable(sidecars: readonly WorkloadInfo[]): string {
   const rows = sidecars.flatMap(({ service, namespace, egress }) =>
     egress.map(({ host, port, condition, why }) => [

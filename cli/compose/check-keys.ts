@@ -5,7 +5,7 @@ import type { ComposeFile } from './compose-file.ts';
 import { KNOWN_KEYS } from './known-keys.ts';
 import { fieldsOf, resolveAlias } from './yaml-fields.ts';
 
-/** Names that may stand under these keys are the person's own. */
+/** Names under these keys are the user's own. */
 const NAMED = new Set([...KNOWN_KEYS.keys()].filter((path) => path.endsWith('.*')));
 
 /** Finds the keys that the Compose specification does not have. */

@@ -9,7 +9,7 @@ export interface ComposeFile {
   readonly text: string;
   readonly document: Document;
   readonly root: YAMLMap;
-  /** The line that a node begins on; copies of nodes know where their originals stand. */
+  /** The line that a node begins on; copies of nodes know the lines of their originals. */
   placeOf(node: Node | undefined): Place;
 }
 

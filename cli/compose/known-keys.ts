@@ -1,5 +1,5 @@
 /**
- * The keys of the Compose specification, as of mid-2026, by where they stand; `*` is any name. What
+ * The keys of the Compose specification, as of mid-2026, by their path; `*` is any name. What
  * is not listed here is not looked into. Keys that begin with `x-` are allowed everywhere.
  */
 export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map(

@@ -5,7 +5,7 @@ import { copyOf, nodeOf } from './yaml-nodes.ts';
 /** Keys whose later value replaces the earlier one as a whole. */
 const REPLACED = new Set(['command', 'entrypoint', 'healthcheck.test', 'network_mode', 'extends']);
 
-/** Keys with a list, for which one text may stand alone. */
+/** Keys with a list, for which a single text is allowed. */
 const LISTS = new Set(['dns', 'dns_search', 'env_file', 'label_file', 'tmpfs']);
 
 /** Keys that may be a list or a mapping, and what a text of the list means in the mapping. */

@@ -45,7 +45,7 @@ export function parsePorts(text: string): PortRange | 'variable' | undefined {
   return range.first >= 1 && range.first <= range.last && range.last <= 65_535 ? range : undefined;
 }
 
-/** Undefined for an address that stands for all of the host's. */
+/** Undefined for the unspecified address. */
 export function specificAddress(text: string): string | undefined {
   return EVERY_ADDRESS.has(text) ? undefined : text;
 }

@@ -3,7 +3,7 @@ import type { Place } from './compose-error.ts';
 import type { PortMapping, PortRange } from './port-mapping.ts';
 import type { PlainMap } from './yaml-fields.ts';
 
-/** Something and the line that it stands on. */
+/** Something and its line. */
 export interface Placed<Value> {
   readonly value: Value;
   readonly place: Place;
@@ -60,7 +60,7 @@ export interface Service {
 export interface OtherReference {
   readonly key: 'volumes_from' | 'pid' | 'ipc';
   readonly service: string;
-  /** The entry, and where the service stands in it. */
+  /** The entry, and the position of the service in it. */
   readonly text: string;
 }
 

@@ -12,7 +12,7 @@ import { copyOf, setField, takeField } from './yaml-nodes.ts';
 /** Reads a file that another one names. @throws Error as of node:fs */
 export type ReadText = (path: string) => string;
 
-/** Keys that decide how a service is meshed, and so must stand where they can be seen and changed. */
+/** Keys that decide how a service is meshed, and so must be where they can be seen and changed. */
 const DECISIVE_KEYS = new Set([
   ...NETWORK_KEYS,
   'network_mode',

@@ -53,7 +53,7 @@ export class ServiceFields {
     return node === undefined ? undefined : plainOf(this.#file.document, node);
   }
 
-  /** Text that stands under a key. @throws ComposeError when something else does */
+  /** Text under a key. @throws ComposeError for another type */
   text(key: string): Placed<string> | undefined {
     const value = this.plain(key);
     if (value === undefined || value === null) return undefined;
@@ -76,7 +76,7 @@ export class ServiceFields {
     throw this.error('value-variable', sentence, place, 'write the value itself');
   }
 
-  /** The entries under a key: of a list, of a mapping, or the one that stands there alone. */
+  /** The entries under a key: of a list, of a mapping, or a single one. */
   entries(key: string): readonly Entry[] {
     const node = this.node(key);
     const { document } = this.#file;

@@ -22,7 +22,7 @@ export interface Field {
   readonly key: string;
   readonly keyNode: Node;
   readonly value: Node;
-  /** Whether it came in by a merge key (`<<`), and so stands elsewhere. */
+  /** Whether it came in by a merge key (`<<`), and so is defined elsewhere. */
   readonly inherited: boolean;
 }
 

@@ -17,7 +17,7 @@ const SAFE_WORD = /^-{0,2}[A-Za-z/][A-Za-z0-9_./=-]*$/;
 /** Words that some YAML reads as something else (YAML 1.1: bool, null). */
 const ODD_WORD = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
 
-/** Short lists of words stand on one line. */
+/** Short lists of words go on one line. */
 const MAX_FLOW_CHARACTERS = 60;
 
 /** Makes a node: text is quoted wherever some reader of YAML could take it for something else. */
@@ -42,7 +42,7 @@ export function nodeOf(value: Plain): Node {
 }
 
 /**
- * A copy that stands for itself: without anchors, and with what its aliases and merge keys stand for
+ * A self-contained copy: without anchors, and with what its aliases and merge keys stand for
  * instead of them. Comments, quotes and the place that it came from stay.
  */
 export function copyOf(document: Document, node: unknown): Node {
@@ -59,7 +59,7 @@ export function copyOf(document: Document, node: unknown): Node {
   return copy;
 }
 
-/** Sets a field where it stands, or adds it at the end. */
+/** Sets a field in place, or adds it at the end. */
 export function setField(map: YAMLMap, key: string, value: Node): void {
   const pair = map.items.find((item) => isKey(item.key, key));
   if (pair === undefined) map.items.push(new Pair(nodeOf(key), value));

@@ -46,7 +46,7 @@ async function removeAbandoned(temporary: string): Promise<void> {
   );
 }
 
-/** Everybody may write where temporary files are: only a real directory of this user's is looked into. */
+/** Every user may write where temporary files are: only a real directory of this user is read. */
 async function lockIfAbandoned(folder: string): Promise<DirectoryLock | undefined> {
   try {
     const found = await lstat(folder);

@@ -14,7 +14,7 @@ export interface DemoSidecar {
   readonly metricsPort: number;
 }
 
-/** Where a sidecar of the demo stands. */
+/** The settings of a sidecar of the demo. */
 export interface DemoSidecarOptions {
   readonly name: string;
   readonly service: string;

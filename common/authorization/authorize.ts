@@ -11,7 +11,7 @@ import type { Policy } from './policy.ts';
 /** Why a caller may not come in; a label of `hauberk_connections_failed_total`. */
 export type DenialReason = PolicyDenial | 'denied-no-policy';
 
-/** The policies that a door stands under: a caller must be let in by each of them. */
+/** The policies of a port: a caller must be allowed by each of them. */
 export interface Policies {
   /** The mesh's, which the control plane sends; undefined until it has. */
   readonly mesh: Policy | undefined;

@@ -5,7 +5,7 @@ import type { Policy, PolicyDefault, PolicyRule } from './policy.ts';
 /** An identity by its parts. */
 export type Identity = Omit<SpiffeId, 'uri'>;
 
-/** Somebody at a door. */
+/** A caller at a port. */
 export interface AccessRequest {
   /** Who the caller proved to be. */
   readonly source: Identity;
@@ -28,7 +28,7 @@ export type PolicyDenial =
   /** No rule is about it, and the default allows no caller. */
   | 'denied-default';
 
-/** What a decision stands on, for explanations. */
+/** The grounds of a decision, for explanations. */
 export type Grounds =
   | { readonly kind: 'rules'; readonly rules: readonly string[] }
   | { readonly kind: 'default'; readonly fallback: PolicyDefault }
@@ -52,7 +52,7 @@ export type PolicyDecision =
  *     an allow rule is about it                       allowed
  *     the caller is of another trust domain           denied-trust-domain
  *     allow rules are about this door and port        denied-caller
- *     nobody may come in without a rule               denied-default
+ *     the default allows no caller                    denied-default
  *     otherwise                                       allowed
  *
  * So a port that allow rules are about is open only to the callers that they name. A rule with `audit`
@@ -101,7 +101,7 @@ export function isGuarded(policy: Policy, destination: Identity, port: number): 
   );
 }
 
-/** True when a rule is about a door, whoever stands there. */
+/** True when a rule is about a port, for any caller. */
 export function isAbout(
   rule: PolicyRule,
   { destination, port }: Omit<AccessRequest, 'source'>,
@@ -117,7 +117,7 @@ function namesDoor(to: readonly NamePattern[], destination: Identity): boolean {
   return to.some((pattern) => namesIdentity(pattern, destination, destination.trustDomain));
 }
 
-/** `*` opens a door to members of the mesh only, and closes it to everybody. */
+/** `*` opens a port to members of the mesh only, and closes it to every caller. */
 function namesSource(
   from: readonly NamePattern[],
   { source, destination: { trustDomain } }: AccessRequest,

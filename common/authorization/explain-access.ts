@@ -29,7 +29,7 @@ export interface AccessExplanation {
    * what it was told.
    */
   readonly verdict: 'allowed' | 'refused' | 'differs' | 'unknown';
-  /** What the policy of the mesh says, which all of them stand under. */
+  /** What the policy of the mesh says, which applies to all of them. */
   readonly mesh: PolicyDecision;
   readonly endpoints: readonly DoorkeeperDecision[];
 }

@@ -11,12 +11,12 @@ export interface Caller {
 
 /** Names with a wildcard that an allow rule opens the door to. */
 export interface OpenName {
-  /** As it stands in the rule, its namespace added. */
+  /** As in the rule, its namespace added. */
   readonly name: string;
   readonly rule: string;
 }
 
-/** Everybody who may come in at a door. */
+/** The callers that may reach a port. */
 export interface Reachability {
   /** Of the known ones, and of those whom rules name in full. */
   readonly callers: readonly Caller[];

@@ -35,7 +35,7 @@ const HEADROOM_FRACTION = 1 / 16;
 const MIN_HEADROOM = 16;
 const MAX_HEADROOM = 512;
 
-/** A connection that stands still takes about half of this, in sockets, buffers and tables. */
+/** An idle connection takes about half of this, in sockets, buffers and tables. */
 const HEAP_BYTES_EACH = 32 * 1024;
 
 /** With fewer a program is of no use: it could open itself, and carry a handful of connections. */

@@ -4,7 +4,7 @@ import type * as Yaml from 'yaml';
 import { describeError, systemErrorCode } from '../errors.ts';
 import { ConfigError } from './config-error.ts';
 
-/** A value of the configuration file and where it stands, as in `hauberk.yaml:3`. */
+/** A value of the configuration file and its line, as in `hauberk.yaml:3`. */
 export interface FileValue {
   readonly value: unknown;
   readonly place: string;

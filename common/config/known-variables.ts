@@ -1,5 +1,5 @@
 /**
- * The variables of all commands, in their order. The settings of each stand in its own table, which only that
+ * The variables of all commands, in their order. The settings of each are in its own table, which only that
  * command loads; a test holds this list against all of them.
  */
 export const KNOWN_VARIABLES: readonly string[] = [

@@ -7,7 +7,7 @@ import type { ValueType } from './values.ts';
  * configuration file:
  *
  *     export const proxySettings = {
- *       service: setting(label, { description: 'service that this sidecar stands for', placeholder: 'NAME' }),
+ *       service: setting(label, { description: 'service that this sidecar serves', placeholder: 'NAME' }),
  *       drainSeconds: setting(durationSeconds({ min: 0, max: 3600 }).default(30), { … }),
  *       stateDir: setting(filePath.optional(), { … }),
  *       upstream: listSetting(upstream, { … }),
@@ -24,12 +24,12 @@ export interface Setting<Value = unknown> {
    * - `value`: a flag with a value
    * - `list`: a flag that may be repeated; a list in the file, separated by commas in the environment
    * - `switch`: a flag without a value
-   * - `secret`: never a flag, whose value everybody on the machine could see, and never in the file
+   * - `secret`: never a flag, whose value every user of the machine could see, and never in the file
    */
   readonly form: 'value' | 'list' | 'switch' | 'secret';
   /** What it is for: a phrase in lower case, without a full stop. */
   readonly description: string;
-  /** Stands for the value in the help, e.g. `SECONDS`. */
+  /** Placeholder of the value in the help, e.g. `SECONDS`. */
   readonly placeholder: string;
   /** The letter that is its short flag, as in `-f`. */
   readonly letter?: string;

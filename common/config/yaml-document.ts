@@ -183,7 +183,7 @@ function pathText(path: readonly PropertyKey[]): string {
   return path.length === 0 ? '' : `${text.join('').replace(/^\./, '')}: `;
 }
 
-/** Where the thing stands, or the nearest that is there of what should hold it. */
+/** The line of a value, or of its nearest parent that exists. */
 function offsetOf(document: Document, path: readonly PropertyKey[]): number {
   for (let length = path.length; length > 0; length -= 1) {
     const offset = offsetAt(document, path.slice(0, length));

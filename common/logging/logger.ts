@@ -35,7 +35,7 @@ const STDOUT_FD = 1;
 
 /**
  * Creates the process's logger: one JSON object a line with `level`, `time` (ISO 8601), `name`,
- * `event`, fields and `msg`. Each key stands once in a line; what each means is in docs/logs.md. Numbers
+ * `event`, fields and `msg`. Each key occurs once in a line; what each means is in docs/logs.md. Numbers
  * are whole.
  *
  * Join tokens and private keys are taken out of the finished line, so it does not matter which field,
@@ -68,7 +68,7 @@ export function createLogger(options: LoggerOptions): Logger {
 const WRITTEN_BY_PINO = ['level', 'time', 'msg'];
 
 /**
- * A key that stands twice makes a line unreadable for some (RFC 8259 section 4 leaves open what it means):
+ * A key that occurs twice makes a line unreadable for some (RFC 8259 section 4 leaves open what it means):
  * a field that would be the second gets another name.
  */
 function untaken(

@@ -1,7 +1,7 @@
 import { KeyObject, X509Certificate } from 'node:crypto';
 import { HauberkError, systemErrorCode } from '../errors.ts';
 
-/** An error as it stands in a log line. */
+/** An error as it is written to a log line. */
 export interface LoggedError {
   readonly type: string;
   readonly code?: string;
@@ -32,7 +32,7 @@ export function serializeError(error: Error, withStack: boolean, depth = 0): Log
   };
 }
 
-/** Any value as it stands in a log line: keys and raw bytes by their kind, never their content. */
+/** Any value as it is written to a log line: keys and raw bytes by their kind, never their content. */
 export function serialize(value: unknown, withStack: boolean, depth = 0): unknown {
   // A fraction of a millisecond tells nothing, and a field that is whole in one line and not in another
   // has two types where logs are indexed.

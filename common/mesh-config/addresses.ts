@@ -58,7 +58,7 @@ export interface AddressRules {
   readonly dialBack: 'off' | readonly IpNetwork[];
 }
 
-/** The section `addresses` of a mesh configuration: whose claim to an address is believed. */
+/** The section `addresses` of a mesh configuration: whose claim to an address is accepted. */
 export const addressesSection = section.transform((given, context): AddressRules => {
   const { namespace, services, dialBack } = given;
   const complain = (name: string, message: string): [] => {

@@ -79,7 +79,7 @@ const section = z.strictObject({
     .string()
     .refine(isLabel, 'expected a name of lower-case letters, digits, "-" and "_", at most 63 long')
     .optional(),
-  /** Who may go where; without it everybody may go everywhere. */
+  /** Who may go where; without it every workload may call every destination. */
   allow: z.array(allowance).max(MAX_ENTRIES).optional(),
   /** How TLS is spoken to servers outside. */
   destinations: z.array(destination).max(MAX_ENTRIES).default([]),

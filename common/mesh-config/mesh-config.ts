@@ -6,11 +6,11 @@ import { lifetimesSection } from './lifetimes.ts';
 
 /**
  * A whole mesh configuration, `mesh.yaml`. Each section has a file of its own here, whose schema is
- * the only place that says what may stand there. A section that is left out is at its defaults, and
+ * the only definition of its keys. A section that is left out is at its defaults, and
  * an empty document is a valid one.
  */
 export const MESH_CONFIG_SCHEMA = z.strictObject({
-  /** Whose claim to an address is believed. */
+  /** Whose claim to an address is accepted. */
   addresses: addressesSection.prefault({}),
   /** Who may talk to whom. */
   authorization: authorizationSection.prefault({}),

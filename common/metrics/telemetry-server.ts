@@ -15,7 +15,7 @@ import {
 } from './exposition.ts';
 import { refuseWhatIsNotHttp } from './http-refusals.ts';
 
-// An import would load what all of its names stand for, and with WebSocket a client of 6 MB.
+// An import would load all that its names refer to, and with WebSocket a client of 6 MB.
 const { createServer } = process.getBuiltinModule('node:http');
 
 /** How something is doing; reasons say in words what is missing when it is not well. */

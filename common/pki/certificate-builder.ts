@@ -24,7 +24,7 @@ const SERIAL_BYTES = 16;
 const VERSION_3 = 2;
 
 /**
- * Makes and signs a certificate (RFC 5280 section 4.1). It trusts its caller with what stands in it:
+ * Makes and signs a certificate (RFC 5280 section 4.1). It trusts its caller with the contents:
  * `createRoot`, `createIssuer` and `issueLeaf` are the ways in.
  */
 export function buildCertificate(contents: CertificateContents): X509Certificate {

@@ -106,7 +106,7 @@ export function openCsr(der: Uint8Array): OpenedCsr {
       { hint: 'make the request with a P-256 key' },
     );
   }
-  // It stands outside of what is signed, so nothing but the one encoding will do.
+  // It is outside of what is signed, so only the one encoding is accepted.
   if (!encode(request.algorithm).equals(encode(algorithmIdentifier(algorithm)))) {
     throw badSignature(
       `expected the request to be signed with ${algorithm.signatureName}, which goes with its key, got another algorithm`,

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { EpochMs } from '../clock.ts';
 
-/** Certificates that are not to be believed any more, although they are valid. */
+/** Certificates that are no longer trusted, although they are valid. */
 export interface Revocation {
   /** Whose they are. */
   readonly spiffeId: string;

@@ -1,7 +1,7 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { algorithmOfKey } from './signature-algorithm.ts';
 
-/** A public key, ready to stand in a certificate or a request. */
+/** A public key, ready for a certificate or a request. */
 export interface SubjectKey {
   /** SubjectPublicKeyInfo in DER. */
   readonly spki: Buffer;

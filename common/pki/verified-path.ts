@@ -39,7 +39,7 @@ export const PATH_FAULTS: Readonly<Record<PathFault, string>> = {
   'no-path': 'does not lead to a trusted root',
 };
 
-/** What to believe. */
+/** What to trust. */
 export interface PathTrust extends PathQuestion {
   readonly roots: readonly X509Certificate[];
 }

@@ -7,7 +7,7 @@ import { TLS_OPTIONS } from '../pki/tls-options.ts';
 import { pathFault } from '../pki/verified-path.ts';
 import type { ServerAddress } from './channel.ts';
 
-/** Whom to ask, and whom to believe. */
+/** Which server to ask, and which roots to trust. */
 export interface ClockProbeSettings {
   readonly address: ServerAddress;
   readonly trustDomain: string;
@@ -16,7 +16,7 @@ export interface ClockProbeSettings {
 }
 
 /**
- * By how much this host's clock is wrong at least, when a server that OpenSSL does not believe is the control
+ * By how much this host's clock is wrong at least, when a server that OpenSSL does not trust is the control
  * plane nevertheless, and only its dates do not fit our clock: its certificate is a day old at most.
  *
  * @returns milliseconds that this host's clock is ahead (positive) or behind (negative); undefined when it is

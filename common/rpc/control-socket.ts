@@ -9,7 +9,8 @@ import type { Closeable } from '../lifecycle.ts';
 import { RpcError } from './rpc-error.ts';
 
 /**
- * The door for whoever may read the data directory: a socket in it, one line of JSON in, one out. A
+ * Control of the process for users who may read the data directory: a socket in it, one line of JSON in,
+ * one out. A
  * control plane whose keys are locked has no certificate to show, and cannot be asked in another way.
  */
 const FILE_NAME = 'control.sock';

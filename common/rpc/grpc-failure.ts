@@ -2,7 +2,7 @@ import { status, type ServiceError } from '@grpc/grpc-js';
 import { reasonOf } from './reason.ts';
 import { RpcError, type ConnectionFailure } from './rpc-error.ts';
 
-/** What grpc-js says, as text only, when OpenSSL did not believe the server's certificate. */
+/** What grpc-js says, as text only, when OpenSSL did not trust the server's certificate. */
 const UNTRUSTED =
   /self-signed certificate|unable to (?:get|verify)|certificate (?:has expired|is not yet valid|signature|chain|revoked)|unsuitable certificate|invalid CA|UNABLE_TO_|CERT_/i;
 /** A port that is published for a server that is not up yet closes before the first byte of TLS. */

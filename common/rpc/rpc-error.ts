@@ -93,7 +93,7 @@ const PASSING: ReadonlySet<RpcErrorCode> = new Set<RpcErrorCode>([
   'internal',
 ]);
 
-/** A server that asks for more than this is not believed: it may be wrong, or no longer there. */
+/** A server that asks for more than this is not trusted: it may be wrong, or no longer there. */
 const MOST_ASKED_MS = 60_000;
 
 /** How long to wait at least before the next try: as long as the server asked for, within reason. */

@@ -10,7 +10,7 @@ import { RpcError } from './rpc-error.ts';
 /** A client that has not finished its handshake by then is only holding a socket. */
 const HANDSHAKE_TIMEOUT_MS = 5_000;
 
-/** What a server proves itself with, and whom it believes. */
+/** The certificate of a server, and the roots that it trusts. */
 export interface ServerIdentity {
   readonly privateKey: KeyObject;
   /**

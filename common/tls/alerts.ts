@@ -21,7 +21,7 @@ const ALERT_RECORD = 21;
 const FATAL = 2;
 const CLOSE_NOTIFY = { level: 1, description: 0 };
 
-/** OpenSSL sends so many tickets after each handshake, also those that stand for nothing. */
+/** OpenSSL sends so many tickets after each handshake, also meaningless ones. */
 const RECORDS_BEFORE = 2;
 
 /** A peer that hears the alert ends the connection; for one that doesn't, nothing is gained by waiting. */

@@ -7,18 +7,18 @@ import { isRecordOf } from '../ca/issuance/record.ts';
 import { certificateRevoked } from '../revocation/admission.ts';
 import { RequestError } from './request-error.ts';
 
-/** What callers are believed by. */
+/** What authenticates callers. */
 export interface CallerTrust {
   readonly trustDomain: string;
   readonly view: Pick<MeshView, 'revocations'>;
 }
 
-/** What operators are believed by. */
+/** What authenticates operators. */
 export interface OperatorTrust extends CallerTrust {
   readonly ca: Pick<CertificateAuthority, 'issuanceOf'>;
 }
 
-/** A caller whose certificate has been believed. */
+/** A caller whose certificate was verified. */
 export interface ProvenCaller {
   readonly spiffeId: SpiffeId;
   readonly certificate: X509Certificate;

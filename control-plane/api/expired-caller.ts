@@ -8,7 +8,7 @@ import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { requireProof, type CallerTrust, type ProvenCaller } from './caller.ts';
 import { RequestError } from './request-error.ts';
 
-/** What a caller that was away is believed by. */
+/** What authenticates a caller with an expired certificate. */
 export interface ExpiredCallerTrust extends CallerTrust {
   readonly roots: readonly X509Certificate[];
   readonly nowMs: number;

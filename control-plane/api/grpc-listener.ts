@@ -51,7 +51,7 @@ export interface GrpcListener extends Drainable, Closeable {
    * @throws RpcError `credentials-invalid`; the one before stays in use then
    */
   reload(identity: ServerIdentity): Promise<void>;
-  /** Ends every connection that is open, so that everybody has to prove himself again. */
+  /** Ends every open connection, so that every client has to authenticate again. */
   endConnections(): void;
   close(): void;
 }

@@ -29,7 +29,7 @@ const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parse
 /** Nothing here takes long to end: sidecars reconnect. */
 const MAX_DRAIN_SECONDS = 600;
 
-/** A copy of an operator's credential in the wrong hands must not live for ever. */
+/** A stolen copy of an operator's credential must not live for ever. */
 const DEFAULT_OPERATOR_RENEWAL_SECONDS = 30 * 24 * 60 * 60;
 
 /** Longer than a year is for ever. */

@@ -103,7 +103,7 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
       response.writeHead(200, { 'content-type': 'application/json' }).end(document);
     }
   });
-  // Strangers end their connections in every way that there is.
+  // Unauthenticated clients end their connections in every possible way.
   server.on('tlsClientError', (_error, socket) => void socket.destroy());
   const { port, address } = await listen(server, { name: 'bundle', host, port: options.port });
   logger.info(

@@ -18,7 +18,7 @@ export interface FederatedBundle extends SpiffeBundle {
 /** Where it comes from; from an operator's file when there is no `url`. */
 export interface FederationSource {
   readonly trustDomain: string;
-  /** `https:`; the endpoint is believed for what public authorities say, or for `endpointId`. */
+  /** `https:`; the endpoint is verified by public authorities, or by `endpointId`. */
   readonly url?: string | undefined;
   /** The SPIFFE ID that the endpoint proves with a certificate below the bundle that is known. */
   readonly endpointId?: string | undefined;

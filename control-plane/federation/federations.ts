@@ -34,7 +34,7 @@ export interface FederationsOptions {
   readonly fetch: (options: FetchBundleOptions) => Promise<SpiffeBundle>;
 }
 
-/** Another trust domain whose workloads are believed, by its own roots alone. */
+/** Another trust domain whose workloads are trusted, through its own roots alone. */
 export interface Federation extends FederationSource {
   readonly bundle: FederatedBundle;
   /** When the endpoint was last heard, since this process started. */

@@ -7,7 +7,7 @@ import { parseSpiffeBundle, type SpiffeBundle } from '../../common/pki/spiffe-bu
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { FederationError } from './federation-error.ts';
 
-/** What to fetch, and whom to believe. */
+/** What to fetch, and what to trust. */
 export interface FetchBundleOptions {
   readonly url: string;
   readonly trustDomain: string;

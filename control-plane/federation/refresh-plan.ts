@@ -4,7 +4,7 @@ const DEFAULT_HINT_SECONDS = 300;
 /** A shorter interval would let every follower ask all the time. */
 const MIN_HINT_SECONDS = 10;
 
-/** A root that is dropped because it was stolen must not be believed for longer. */
+/** A root that is dropped because it was stolen must not be trusted for longer. */
 const MAX_HINT_SECONDS = 24 * 60 * 60;
 
 /** So many tries fit into the time until the next bundle is due. */

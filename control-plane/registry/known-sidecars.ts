@@ -6,7 +6,7 @@ import type { SidecarRecord } from './sidecar-record.ts';
 export interface KnownSidecar {
   readonly record: SidecarRecord;
   readonly connected: boolean;
-  /** It is connected, or its registration still stands: it may be back any moment. */
+  /** It is connected, or its registration is still valid: it may reconnect any moment. */
   readonly expected: boolean;
   readonly connectedSinceMs: number;
   readonly lastSeenMs: number;
@@ -28,7 +28,7 @@ const MAX_REMEMBERED = 10_000;
 export class KnownSidecars {
   readonly #clock: Clock;
   readonly #known = new Map<string, KnownSidecar>();
-  /** A clock that is set forward must not make everybody forgotten who is away. */
+  /** A clock that is set forward must not forget every disconnected sidecar. */
   readonly #seenMs = new Map<string, MonotonicMs>();
 
   constructor(clock: Clock) {

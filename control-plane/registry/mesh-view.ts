@@ -73,9 +73,9 @@ export interface MeshView extends Closeable {
   readonly addresses: Pick<AddressBook, 'next' | 'turnOf' | 'heldBy'>;
   /** The roots to trust. */
   bundle(): TrustBundle;
-  /** Whose claim to an address is believed without a proof, and where proofs may be looked for. */
+  /** Whose claim to an address is accepted without a proof, and where proofs may be looked for. */
   addressRules(): AddressRules;
-  /** What certificates are not to be believed, by now. */
+  /** Which certificates are not to be trusted any more. */
   revocations(): RevocationList;
   snapshot(): MeshSnapshot;
   /** What changed after a version; undefined when it is too long ago: send a snapshot then. */

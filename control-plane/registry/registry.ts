@@ -82,7 +82,7 @@ export interface Registry extends Closeable {
   dialled(instanceId: string, address: string, found: boolean): Promise<void>;
   /** Calls back with each sidecar that has connected; returns the function that ends it. */
   onConnected(listener: (record: SidecarRecord) => void): () => void;
-  /** Everybody who is known, for `hauberk status`. */
+  /** Every known sidecar, for `hauberk status`. */
   list(): readonly KnownSidecar[];
   close(): void;
 }

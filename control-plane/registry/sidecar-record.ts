@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { recordCodec } from '../store/record-codec.ts';
 
-/** Everything that sidecars are told of stands under this prefix, so that one watch sees it in order. */
+/** Everything that is sent to sidecars is under this prefix, so that one watch sees it in order. */
 export const MESH_PREFIX = 'mesh/';
 
 /** Keys of sidecars in the store: this and the instance id. */
@@ -20,7 +20,7 @@ const sidecarRecord = z.object({
   spiffeId: z.string(),
   /** The preferred one first; at least one. */
   addresses: z.array(z.string()),
-  /** Where its stream comes from; missing in what an older version wrote, which believed every address. */
+  /** Where its stream comes from; missing in what an older version wrote, which accepted every address. */
   seen: z.string().optional(),
   proofs: z.array(addressProof).optional(),
   hbonePort: z.number(),

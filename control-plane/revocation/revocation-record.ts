@@ -5,7 +5,7 @@ import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { recordCodec } from '../store/record-codec.ts';
 
 /*
- * What sidecars are told stands under mesh/, like everything else that they are told; a revoked token
+ * What is sent to sidecars is under mesh/, like everything else that is sent to them; a revoked token
  * is the control plane's business alone, because no certificate says which token it came from.
  *
  *   mesh/revoked/identities/<namespace>/<service>

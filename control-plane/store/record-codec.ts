@@ -3,7 +3,7 @@ import type { ErrorDetails } from '../../common/errors.ts';
 import { StoreError } from './store-error.ts';
 import type { Entry } from './store.ts';
 
-/** How records of one kind stand in the store: as JSON. */
+/** How records of one kind are stored: as JSON. */
 export interface RecordCodec<Value> {
   /** As bytes; what is equal gives the same bytes. */
   readonly encode: (value: Value) => Buffer;

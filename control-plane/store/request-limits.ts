@@ -25,7 +25,7 @@ export function assertKey(key: string): void {
   assertPrefix(key);
 }
 
-/** Throws `invalid` unless the prefix could begin a key; an empty one stands for all keys. */
+/** Throws `invalid` unless the prefix could begin a key; an empty one means all keys. */
 export function assertPrefix(prefix: string): void {
   // A lone surrogate has no UTF-8 form: two different keys would become the same stored key.
   if (!prefix.isWellFormed()) throw invalid('a key of the store must be well-formed Unicode');

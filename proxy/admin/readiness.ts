@@ -59,7 +59,7 @@ export function createReadiness(clock: Clock): Readiness {
   };
 }
 
-/** As the control plane has said it to us, or to everybody in an earlier run. */
+/** As the control plane has said it to us, or to all sidecars in an earlier run. */
 function revocationOf(
   { spiffeId, chain, bundle }: WorkloadIdentity,
   standing: Pick<Standing, 'revoked'> | undefined,

@@ -173,7 +173,7 @@ export const PROXY_SETTINGS = {
 
 /**
  * Refuses settings that contradict each other, and ones that would have no effect: who asks for
- * `mesh-only` and gets a sidecar that captures nothing would believe to be safe.
+ * `mesh-only` and gets a sidecar that captures nothing would seem to be safe.
  *
  * @throws ConfigError `setting-invalid`
  */

@@ -8,7 +8,7 @@ export interface KnownRevocations {
   current(): RevocationList;
   /**
    * Takes up what the control plane says. A revocation goes by its end alone: a control plane that
-   * was restored from a backup may know less than we do, and must not readmit anyone.
+   * was restored from a backup may know less than we do, and must not readmit an identity.
    */
   merge(revocations: readonly Revocation[]): void;
   /** Calls back after every change; returns the function that ends it. */
@@ -20,7 +20,7 @@ export function createRevocations(
   clock: Clock,
   known: readonly Revocation[] = [],
 ): KnownRevocations {
-  // A clock that is set forward must not readmit anyone once it is right.
+  // A clock that is set forward must not readmit an identity once it is right.
   const { settledMs } = createSettledDate(clock);
   let list = new RevocationList(known).without(settledMs());
   const listeners = new Listeners();

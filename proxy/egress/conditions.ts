@@ -10,7 +10,7 @@ import type { TrustMaterials } from './trust-material.ts';
 /** Whether a server outside can be called, as far as this sidecar knows. */
 export type EgressCondition = 'ready' | 'unchecked' | EgressErrorCode | 'timeout';
 
-/** A server outside that this sidecar has a way to, and what stands in it. */
+/** A server outside that this sidecar may call, and what prevents that. */
 export interface OutsideState extends OutsidePlace {
   readonly condition: EgressCondition;
   /** A sentence; empty when nothing is wrong. */
@@ -25,7 +25,7 @@ export interface ConditionsDependencies extends EgressRules {
 }
 
 /**
- * What stands in the way to each server outside: first what can be seen without calling it (no policy,
+ * What prevents connections to each server outside: first what can be seen without calling it (no policy,
  * files that are missing), looked at whenever the policy changes and every few seconds; where there is
  * nothing of that, how the last connection to it failed.
  */

@@ -9,7 +9,7 @@ import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Egress } from './egress.ts';
 import { outsidePeer } from './open-outside.ts';
 
-/** A local port that stands for a server outside. */
+/** A local port for a server outside. */
 export interface EgressListener {
   readonly listen: HostPort;
   readonly place: OutsidePlace;

@@ -10,7 +10,7 @@ const ANY = '::';
 const ANY_IPV4 = '0.0.0.0';
 
 /**
- * The open listener that stands where another is wanted: at its address and port, whatever its name. Those that
+ * The open listener that is where another is wanted: at its address and port, whatever its name. Those that
  * asked for port 0 have ports of their own, which only their names tell apart.
  */
 export function findListener<Open extends WithAddress>(

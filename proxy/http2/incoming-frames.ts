@@ -39,7 +39,7 @@ export interface IncomingFramesOptions {
 
 /**
  * Judges every frame by the state of its stream and of the connection (RFC 9113 sections 5.1 and 6),
- * and applies those that may be. The receiving half of HTTP/2's rules stands here, and nowhere else.
+ * and applies those that may be. The receiving half of HTTP/2's rules is here, and nowhere else.
  */
 export class IncomingFrames implements FrameHandler {
   readonly #streams: StreamTable;

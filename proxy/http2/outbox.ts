@@ -63,7 +63,7 @@ export class Outbox {
     return this.frames.length >= HIGH_WATER_BYTES;
   }
 
-  /** Puts a sender at the end of the line, unless it stands in it. */
+  /** Puts a sender at the end of the queue, unless it is in it. */
   wait(sender: Sender): void {
     this.#waiting.add(sender);
   }

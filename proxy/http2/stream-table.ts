@@ -1,7 +1,7 @@
 import { MAX_STREAM_ID } from './protocol.ts';
 import type { Http2Stream } from './stream.ts';
 
-/** What an id stands for whose stream is not open (RFC 9113 section 5.1). */
+/** The meaning of an id whose stream is not open (RFC 9113 section 5.1). */
 export type AbsentState =
   /** It was not opened yet. */
   | 'idle'

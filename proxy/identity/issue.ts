@@ -37,7 +37,7 @@ export interface Issued {
 }
 
 /**
- * Makes a key, has it signed, and believes the answer only when it fits: our key, our identity, a
+ * Makes a key, has it signed, and accepts the answer only when it fits: our key, our identity, a
  * chain that ends in the roots that came with it.
  *
  * @throws RpcError

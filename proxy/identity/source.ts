@@ -4,7 +4,7 @@ import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 
-/** Whom to believe: what leads to one of the roots, but for what has been revoked. */
+/** What to trust: what chains to one of the roots, except for what was revoked. */
 export interface PeerTrust extends TrustBundle {
   /** Set by `withRevocations`, which everything that meets peers gets its identity from. */
   readonly revocations?: RevocationList;

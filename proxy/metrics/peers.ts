@@ -26,7 +26,7 @@ export interface PeerTraffic {
  */
 export const MAX_PEER_LABELS = 1000;
 
-/** The label of everybody beyond the bound. */
+/** The label of all peers beyond the bound. */
 const OTHER_PEER = 'other';
 
 /** Keeps the traffic of all peers, with a bounded number of labels. */

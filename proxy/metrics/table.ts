@@ -22,7 +22,7 @@ const DURATION_BUCKETS_SECONDS = [
 const STREAMS_BUCKETS = [0, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 
 /**
- * Every metric of a sidecar. The names are public API: dashboards and alerts stand on them.
+ * Every metric of a sidecar. The names are public API: dashboards and alerts depend on them.
  *
  * Labels stay bounded. `direction` is `inbound` or `outbound`, from the application's point of view;
  * `peer` is the SPIFFE ID on the other side, `unknown` before it is known, or `other` beyond a fixed

@@ -13,7 +13,7 @@ export interface Candidates {
 
 /**
  * Picks the less loaded of two random healthy endpoints ("power of two choices"): nearly as even as
- * asking all of them, without everyone running to the same one. When none is healthy the same choice
+ * asking all of them, and without a rush to the same one. When none is healthy the same choice
  * is made among all: an endpoint that may have recovered beats a certain failure.
  *
  * @returns undefined when there are no endpoints

@@ -39,7 +39,10 @@ export interface ClaimedPlaces extends Closeable {
  */
 const FIND_TIMEOUT_MS = 2_000;
 
-/** How long a claimant who was not there is not looked for again, so that claims cost strangers little. */
+/**
+ * How long a claimant that was not found is not looked for again, so that claims cost connections to
+ * others little.
+ */
 const MISSING_MS = 30_000;
 
 /** The same where the call fails if no sidecar is there: then only a storm of calls has to be spared. */
@@ -58,7 +61,8 @@ interface Found {
 /**
  * Proves claims for this sidecar alone: it may be in a network that the control plane cannot dial. A
  * sidecar that was
- * found at an address is believed from then on, as if the control plane had found them: also while they are down,
+ * found at an address is trusted from then on, as if the control plane had found them: also while they
+ * are down,
  * until they have been gone, or out of reach, for DEPARTED_MS. A claimant that was not found does not count.
  */
 export function createClaimedPlaces({

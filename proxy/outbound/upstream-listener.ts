@@ -7,7 +7,7 @@ import type { Destination } from '../tunnel/authority.ts';
 import { carry, type CarryDependencies } from './carry.ts';
 import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';
 
-/** A local port that stands for a service of the mesh. */
+/** A local port for a service of the mesh. */
 export interface Upstream {
   readonly listen: Destination;
   readonly target: ServicePort;

@@ -88,7 +88,7 @@ export async function listenTunnels(
   const pending = new PendingHandshakes<HandshakeNotes>(limits.maxPendingHandshakes);
   const records = new RecordWatch(clock);
 
-  /** What is shown, and whom we believe. A bundle counts at once, a leaf when it has been tried. */
+  /** What is shown, and what we trust. A bundle counts at once, a leaf when it has been tried. */
   let shown = source.current();
   /** What the context in use was made with, which is not always the last one. */
   let inContext = shown;

@@ -48,7 +48,7 @@ interface Member {
  *     a fresh tunnel, and stale ones beside it                       -> drain the stale ones
  *     a tunnel whose peer was revoked                                -> end it, streams and all
  *
- * so a successor always stands before its predecessor goes.
+ * so a successor always exists before its predecessor goes.
  */
 export class PeerTunnels {
   readonly #options: PeerTunnelsOptions;
@@ -196,7 +196,7 @@ export class PeerTunnels {
     return best;
   }
 
-  /** Dials another tunnel because one is asked for now; everybody who asks meanwhile shares it. */
+  /** Dials another tunnel because one is asked for now; requests meanwhile share it. */
   #grow(): Promise<Tunnel> {
     if (this.#dialing !== undefined) return this.#dialing;
     const { limits, target } = this.#options;

@@ -83,7 +83,7 @@ class StreamRelay implements StreamReceiver {
   readonly #onSocketData = (chunk: Buffer): void => {
     this.#isTouched = true;
     this.#counters.bytesFromApp += chunk.length;
-    // However little came: its size says nothing about the memory that V8 believes it to hold.
+    // However little came: its size says nothing about the memory that V8 accounts for it.
     if (!this.#isShared) countRead(READ_BYTES);
     if (!this.#stream.send(chunk, this.#isShared)) this.#socket.pause();
   };

@@ -108,7 +108,7 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
       for (;;) {
         if (refusing) throw new TunnelError('aborted', 'this sidecar opens no more connections');
         const tunnel = await peerOf(target).acquire(failed, signal);
-        // Everybody who waited for a new tunnel gets it at once: the first ones may have filled it.
+        // Every waiter for a new tunnel gets it at once: the first ones may have filled it.
         if (!tunnel.accepting) continue;
         try {
           return { stream: await tunnel.open(authority, signal), tunnel };

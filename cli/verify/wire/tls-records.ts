@@ -13,7 +13,7 @@ const MAX_RECORD_BYTES = 16_384 + 2_048;
 const MAX_HELLO_BYTES = 65_536;
 
 /**
- * Walks over the TLS records of one direction of a connection (RFC 8446, section 5.1). It goes on as
+ * Reads the TLS records of one direction of a connection (RFC 8446, section 5.1). It goes on as
  * long as every byte belongs to a record: a stream that is TLS from the first byte to the last says
  * so with `isTls`, and one that is not does not, wherever the foreign byte lies.
  */

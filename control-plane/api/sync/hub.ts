@@ -7,7 +7,7 @@ import { encodeDelta, encodeSnapshot } from './messages.ts';
 
 /**
  * Changes that follow each other within this time go out together: when a thousand sidecars come
- * back at once, everybody gets a few messages instead of a thousand.
+ * back at once, each sidecar gets a few messages instead of a thousand.
  */
 export const PUSH_INTERVAL_MS = 50;
 
@@ -123,5 +123,5 @@ export function createSyncHub({ view, clock, pushSeconds }: SyncHubOptions): Syn
   };
 }
 
-/** No view has it, so it stands for the snapshot among the messages. */
+/** No view has it, so it marks the snapshot among the messages. */
 const NO_VERSION = -1;

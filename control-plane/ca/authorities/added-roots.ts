@@ -37,7 +37,7 @@ export interface AddedRoots {
   remove(digest: string): Promise<TrustBundle>;
 }
 
-/** Each of them is in every sidecar, and anything that it signs is believed: a fleet has few. */
+/** Each of them is in every sidecar, and anything that it signs is trusted: a fleet has few. */
 const MAX_ADDED = 16;
 
 /** Shorter, and a slip of the keyboard may name a root. */

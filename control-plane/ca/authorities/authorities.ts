@@ -179,7 +179,7 @@ export function issuersOf({
   return isVouchedFor(rotation) ? [...chain, rotation.voucher] : chain;
 }
 
-/** Cross-signatures for everybody who knows only a root that was there before, in their order. */
+/** Cross-signatures for sidecars that know only an earlier root, in their order. */
 export function vouchersOf({ rotation, retired }: Authorities): readonly X509Certificate[] {
   const former = retired.map(({ voucher }) => voucher);
   return isVouchedFor(rotation) ? [rotation.voucher, ...former] : former;
@@ -206,7 +206,7 @@ export function callerRootsOf({
 
 type VouchedFor = NonNullable<Authorities['rotation']> & { readonly voucher: X509Certificate };
 
-/** True while the root that signs is not yet known to everybody. */
+/** True while some sidecars do not know the signing root yet. */
 function isVouchedFor(rotation: Authorities['rotation']): rotation is VouchedFor {
   if (rotation === undefined || rotation.voucher === undefined) return false;
   return rotation.rotation.phase === 'signing' && !rotation.rotation.returning;

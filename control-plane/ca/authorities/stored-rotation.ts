@@ -15,7 +15,7 @@ export interface RetiredRoot {
   readonly certificate: X509Certificate;
   /** Its cross-signature over the root that came after it. */
   readonly voucher: X509Certificate;
-  /** Until when it is shown, and believed of those who come back. */
+  /** Until when it is shown, and trusted in sidecars that return. */
   readonly untilMs: number;
 }
 

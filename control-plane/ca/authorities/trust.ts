@@ -2,7 +2,7 @@
  * How a mesh changes its root, as pure functions over plain values: what a phase waits for, and what
  * the mesh trusts, presents and signs with in each of them.
  *
- *              begin                  everybody has               no certificate that
+ *              begin                  every sidecar has           no certificate that
  *              (new root, vouched     acknowledged                is in use leads to
  *               for by the present)   the bundle (adopted)        the former root
  *     stable ──────────────> prepared ──────────────────> signing ─────────────────────> stable
@@ -17,11 +17,11 @@
  *     signing    B       B, A     B, cross-signed by A
  *     stable     B       B
  *
- * The root that signs stands first in the bundle: a sidecar whose certificate does not lead to the
+ * The root that signs is first in the bundle: a sidecar whose certificate does not chain to the
  * first root renews it at once.
  *
  * Why no sidecar is ever cut off: one that is not connected to acknowledge trusts A alone, and
- * believes a leaf under B because the cross-signature comes along with it. Its own leaf is under A,
+ * trusts a leaf under B because the cross-signature comes along with it. Its own leaf is under A,
  * and A is dropped only when no such leaf is in use any more. A sidecar with a leaf under B was given the
  * bundle with B in the same answer. The roots may therefore change places back at any time before the
  * former one is dropped.
@@ -49,7 +49,7 @@ export interface Rotation {
   readonly returning: boolean;
   /** A cross-signature by `from` carries those who are away. There is none when its key is not here. */
   readonly bridged: boolean;
-  /** The key of `from` is in the wrong hands: nothing is waited for beyond this moment. */
+  /** The key of `from` is compromised: nothing is waited for beyond this moment. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -112,7 +112,7 @@ export function pinnedRoot({ signing, rotation }: Trust): RootDigest | undefined
   if (rotation === undefined || !rotation.bridged) return signing;
   if (rotation.returning) return rotation.to;
   if (rotation.deadlineMs === undefined) return rotation.from;
-  // The former root is in the wrong hands, and the new one does not vouch for it.
+  // The former root is compromised, and the new one does not vouch for it.
   return rotation.phase === 'signing' ? rotation.to : undefined;
 }
 

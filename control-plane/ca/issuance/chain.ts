@@ -8,7 +8,7 @@ import type { Entry, Operation } from '../../store/store.ts';
  * written, together with the link before it.
  *
  *   issued-chain/<sequence>   {hash, entries: [<key>, …], revision}
- *   issued-chain-base         {sequence, hash}  what the first link stands on: all before it was forgotten
+ *   issued-chain-base         {sequence, hash}  what the first link continues: all before it was forgotten
  *
  *   hash = SHA-256(hash before, then for each entry its key and its value, each with its length)
  */
@@ -53,7 +53,7 @@ export interface ChainLink extends ChainPlace {
   readonly entries: readonly string[];
 }
 
-/** Where a chain without links stands. */
+/** The head of a chain without links. */
 export const CHAIN_START: ChainPlace = { sequence: 0, hash: '0'.repeat(64), revision: 0 };
 
 /** The hash of a link. */

@@ -16,7 +16,7 @@ export interface ChainReport {
   readonly links: number;
   /** Where the chain ends: to be noted elsewhere, and compared later. */
   readonly head: ChainPlace;
-  /** What the first link stands on. */
+  /** What the first link continues. */
   readonly base: ChainPlace;
   /** What is wrong, each in a sentence; empty when nothing is. */
   readonly findings: readonly string[];

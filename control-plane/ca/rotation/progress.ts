@@ -97,7 +97,7 @@ function isOverdue({ phase, phaseStartedMs, deadlineMs }: Rotation, nowMs: numbe
 
 type Tally = Pick<Progress, 'done' | 'blockers'>;
 
-/** Everybody who is there has taken the bundle with both roots into use. */
+/** Every connected sidecar uses the bundle with both roots. */
 function adoption(rotation: Rotation, facts: Facts): Tally {
   // In haste the time of those who are there is not spent on others.
   const inHaste = rotation.deadlineMs !== undefined;

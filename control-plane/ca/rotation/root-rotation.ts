@@ -24,7 +24,7 @@ export interface RootRotationOptions {
   readonly trustDomain: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Everybody who is known. */
+  /** Every known sidecar. */
   readonly sidecars: () => readonly SidecarFact[];
   /** No sidecar authenticates with it any more, however long it is valid. */
   readonly isRevoked: (certificate: CertificateFact) => boolean;

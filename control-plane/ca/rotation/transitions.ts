@@ -34,7 +34,7 @@ export interface BeginRotation {
   readonly pair: AuthorityPair;
   readonly trustDomain: string;
   readonly nowMs: number;
-  /** The key of the present root is in the wrong hands: do not wait beyond this moment. */
+  /** The key of the current root is compromised: do not wait beyond this moment. */
   readonly deadlineMs?: number | undefined;
 }
 
@@ -135,7 +135,7 @@ function withdraw(authorities: Authorities, stolen: X509Certificate): Authoritie
   return { ...authorities, bundle: { ...bundle, withdrawn } };
 }
 
-/** Who knows only the former root finds a way for a while, unless it is in the wrong hands. */
+/** A sidecar that knows only the former root can follow for a while, unless that is compromised. */
 function retire({ rotation, retired }: Authorities, nowMs: number): Operation[] {
   // After an abort no sidecar knows only the root that goes: tokens pin the one that stays.
   if (rotation === undefined || rotation.rotation.returning) return [];

@@ -32,7 +32,7 @@ export interface UpstreamOptions {
   readonly nowMs: number;
 }
 
-/** Issuer, two between it and the root, and the root: everybody carries them in every handshake. */
+/** Issuer, two between it and the root, and the root: every handshake carries them. */
 const MAX_CHAIN = 4;
 
 /** What OpenSSL says when the certificates of the chain do not permit what the mesh does with them. */

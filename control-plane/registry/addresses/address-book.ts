@@ -13,7 +13,7 @@ export interface Standing {
   readonly contests: readonly AddressContest[];
 }
 
-/** Who claims which address, and who is believed. */
+/** Which sidecar claims which address, and whose claims hold. */
 export class AddressBook {
   readonly #claims = new Map<string, Map<string, AddressClaim>>();
   readonly #verdicts = new Map<string, Map<string, Verdict>>();

@@ -1,4 +1,4 @@
-/** Why a claim is believed. */
+/** Why a claim is accepted. */
 export type Proof =
   /** The Sync stream comes from the address. */
   | { readonly ground: 'seen' }

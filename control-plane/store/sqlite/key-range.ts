@@ -5,7 +5,7 @@
 export function keyRange(prefix: string): { readonly low: string; readonly high: Buffer } {
   const high = Buffer.from(prefix);
   const last = high.at(-1);
-  // 0xff stands in no UTF-8 text: above every key. For the same reason the last byte never overflows.
+  // 0xff occurs in no UTF-8 text: above every key. For the same reason the last byte never overflows.
   if (last === undefined) return { low: prefix, high: Buffer.of(0xff) };
   high[high.length - 1] = last + 1;
   return { low: prefix, high };

@@ -98,7 +98,7 @@ export class WriteQueue {
     }
   }
 
-  /** The commit stands, whether this works or not: a full disk, say, leaves it to the next one. */
+  /** The commit is valid, whether this works or not: a full disk, say, leaves it to the next one. */
   #forgetWritten(): void {
     try {
       this.#options.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');

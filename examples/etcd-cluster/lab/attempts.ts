@@ -25,7 +25,7 @@ const PEER_PORT = '127.0.10.1:2380';
 const AROUND_CLIENT_PORT = `${HOSTS['etcd-1']}:2379`;
 const AROUND_PEER_PORT = `${HOSTS['etcd-1']}:2380`;
 
-/** What is allowed stands beside what is not. */
+/** What is allowed, beside what is not. */
 const DOORS: readonly (readonly [from: SidecarHost, address: string, expected: Outcome])[] = [
   ['etcd-2', PEER_PORT, 'answered'],
   ['client', CLIENT_PORT, 'answered'],

@@ -6,7 +6,7 @@ import type { HostProcesses } from './host-processes.ts';
 import { LabError } from './lab-error.ts';
 import { directoryOf, type HostName } from './network.ts';
 
-/** Everybody who is in the mesh. */
+/** Every member of the mesh. */
 export const SIDECARS = [...MEMBERS, 'client', 'stranger'] as const;
 
 /** Whose sidecar it is. */

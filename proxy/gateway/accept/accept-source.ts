@@ -17,7 +17,7 @@ export interface AcceptSource {
 }
 
 /**
- * Believes the PROXY protocol of the networks that are listed, and demands it of them. Others are who
+ * Accepts the PROXY protocol from the networks that are listed, and demands it of them. Others are who
  * the system says they are; a header of theirs is taken for what they want to say to the service.
  */
 export function createAcceptSource(

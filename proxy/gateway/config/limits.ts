@@ -6,7 +6,7 @@ const MAX_SECONDS = 86_400;
 
 const seconds = (fallback: number) => integer({ min: 1, max: MAX_SECONDS }).default(fallback);
 
-/** Connections to one listener at a time: bounds what strangers can make the gateway hold. */
+/** Connections to one listener at a time: bounds what unauthenticated clients can make the gateway hold. */
 const connections = integer({ min: 1, max: 1_000_000 }).default(10_000);
 
 /**
@@ -23,7 +23,7 @@ export const connectionLimits = z.strictObject({ connections, clientPercent });
  * What a listener for HTTP bounds.
  *
  * Applications differ most in what they take as a body, and time out by themselves: those limits are
- * wide. What strangers could do without sending a whole request is bounded tightly.
+ * wide. What clients could do without sending a whole request is bounded tightly.
  */
 export const httpLimits = z.strictObject({
   connections,

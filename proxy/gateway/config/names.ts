@@ -48,7 +48,7 @@ export const httpBackend: ValueType<Backend | OutsideBackend> = valueType(
 const HOST_LABEL = '[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?';
 const HOSTNAME = new RegExp(`^(?=.{1,253}$)(?:\\*\\.)?${HOST_LABEL}(?:\\.${HOST_LABEL})*$`);
 
-/** A host name, or `*.` and a host name, which stands for all names below it; in lower case. */
+/** A host name, or `*.` and a host name, which matches all names below it; in lower case. */
 export const hostname: ValueType<string> = valueType(
   'a host name as in www.example.com or *.example.com',
   (raw) => (HOSTNAME.test(raw.toLowerCase()) && isIP(raw) === 0 ? raw.toLowerCase() : undefined),

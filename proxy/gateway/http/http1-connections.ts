@@ -63,7 +63,7 @@ export class Connections {
     if (state.refused) return;
     this.refused(reason, socket);
     const [current, ...others] = state.pending;
-    // An answer of ours would stand inside another one, or be taken for that of another request.
+    // An answer of ours would end up inside another one, or be taken for that of another request.
     if (!socket.writable || current?.headersSent === true || others.length > 0) {
       return this.#events.reset(socket);
     }

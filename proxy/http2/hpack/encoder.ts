@@ -9,7 +9,7 @@ import type { HeaderField } from './static-table.ts';
 export const NO_TABLE = Buffer.from([0x20]);
 
 /**
- * Encodes a header block that depends on no other (RFC 7541): a field that stands in the static table
+ * Encodes a header block that depends on no other (RFC 7541): a field that is in the static table
  * becomes its index, any other a literal that enters no table. What we send is a CONNECT of some
  * thirty bytes or a status of one, so that a table of our own would save nothing worth its state.
  *
