@@ -29,7 +29,7 @@ export interface Endpoint {
   readonly anyPort: boolean;
 }
 
-/** An endpoint as whoever tells others of it knows it: it may have no address, and the URI names it. */
+/** An endpoint as it is announced: it may have no address, and the URI names it. */
 export type ToldEndpoint = Omit<Endpoint, 'spiffeId' | 'addresses'> & {
   readonly spiffeId: string;
   readonly addresses: readonly string[];

@@ -20,7 +20,7 @@ function unionOf(file: string, begin: string, end = ';'): string[] {
 
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'The control plane refuses': REFUSALS,
-  'The control plane cannot be reached or believed': unionOf(
+  'The control plane cannot be reached or trusted': unionOf(
     'common/rpc/rpc-error.ts',
     'type ConnectionFailure =',
   ),
@@ -43,7 +43,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'An incoming connection fails': [
     ...unionOf('common/authorization/decide.ts', 'type PolicyDenial ='),
     'denied-no-policy',
-    ...unionOf('proxy/inbound/exposure.ts', 'type ExposureRefusal ='),
+    ...unionOf('proxy/workload/exposure.ts', 'type ExposureRefusal ='),
     ...unionOf('proxy/inbound/app-connection.ts', 'function appFailureReason(', '{'),
     ...BUDGET_REFUSALS.filter((reason) => reason !== 'ports' && reason !== 'descriptors'),
     'malformed-authority',
