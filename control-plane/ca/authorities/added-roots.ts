@@ -64,7 +64,9 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
         for (const root of given) requireUsable(root, trustDomain, nowMs);
         const fresh = unique(given).filter((root) => !has([...roots, ...added], root));
         if (added.length + fresh.length <= MAX_ADDED) return [...added, ...fresh];
-        throw unusable(`expected at most ${MAX_ADDED} added roots, got ${added.length}`);
+        throw unusable(
+          `expected at most ${MAX_ADDED} added roots, got ${added.length + fresh.length}`,
+        );
       });
       const digests = given.map(rootDigest);
       logger.warn(
