@@ -8,18 +8,16 @@ import {
   type LinkFault,
   type PathQuestion,
 } from './authority-fault.ts';
+import { isCostlyKey, MAX_PRESENTED } from '../costly-certificates.ts';
 import { certificateDetails } from './certificate-extensions.ts';
 import { keyUsageOf } from './key-usage.ts';
 import { isSignedStrongly } from './signature-strength.ts';
-
-/** No peer shows more than a leaf, its issuers and some cross-signatures. */
-const MAX_PRESENTED = 10;
 
 /** Issuer, two above it, a cross-signature, the root. */
 const MAX_PATH = 5;
 
 /** Signatures that are tried: ten authorities that all sign each other make thousands of paths. */
-const MAX_SIGNATURES = 40;
+const MAX_SIGNATURES = 20;
 
 /** Why a certificate leads to no root. */
 export type PathFault = LinkFault | 'leaf-not-valid' | 'leaf-may-sign' | 'no-path';
@@ -132,6 +130,7 @@ function mayIssue(
 ): boolean {
   const link = below.at(-1);
   if (link === undefined || link.issuer !== issuer.subject) return false;
+  if (isCostlyKey(issuer.publicKey)) return found(climb, 'weak-signature');
   climb.signatures += 1;
   if (climb.signatures > MAX_SIGNATURES || !link.verify(issuer.publicKey)) return false;
   const fault = authorityFault(issuer, below, climb.trust);

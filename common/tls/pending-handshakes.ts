@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { MonotonicClock } from '../clock.ts';
+import { isCostlyChain } from '../costly-certificates.ts';
 import { clientNetwork } from '../ip-address.ts';
+import { KeyedBuckets } from '../keyed-buckets.ts';
+import type { Rate } from '../rate-limit.ts';
 
 /** A handshake that is under way, and what its listener keeps beside it. */
 export interface PendingHandshake<Notes> {
@@ -35,19 +40,29 @@ interface Ends {
 /** One source may have this part of all handshakes under way, so that there is room for others. */
 const SOURCE_SHARE = 0.5;
 
+/** A hello, and a certificate of ours with its issuers; whoever sends more is looked at. */
+const USUAL_BYTES = 4 * 1024;
+
+/** Handshakes of one source with certificates that cost us up to 0.4 s each. */
+const COSTLY_RATE: Rate = { burst: 2, perSecond: 1 / 10 };
+
 /**
  * Bounds the handshakes under way, fairly among sources: an IPv4 address, or the /64 of an IPv6
  * address. When there are too many, the source that has most loses one: the oldest of those that have
  * said nothing, else the one whose first byte came first. However fast one source opens connections, the
- * handshakes of others have the time that they need.
+ * handshakes of others have the time that they need. A source whose clients showed certificates that are
+ * costly to look at has none for a while.
  */
 export class PendingHandshakes<Notes> {
   readonly #entries = new Map<string, Entry<Notes>>();
   readonly #sources = new Map<string, Source<Notes>>();
   readonly #maxPending: number;
   readonly #maxOfSource: number;
+  readonly #costly: KeyedBuckets | undefined;
 
-  constructor(maxPending: number) {
+  /** @param clock given where clients are asked for certificates */
+  constructor(maxPending: number, clock?: Pick<MonotonicClock, 'monotonicMs'>) {
+    this.#costly = clock && new KeyedBuckets(clock, COSTLY_RATE);
     this.#maxPending = maxPending;
     this.#maxOfSource = Math.ceil(maxPending * SOURCE_SHARE);
   }
@@ -60,7 +75,7 @@ export class PendingHandshakes<Notes> {
    * Lets a connection in, which is silent until `begin`.
    *
    * @param address where it comes from, when a proxy in front has told
-   * @returns the one that had to go for it, if any
+   * @returns the one that had to go for it, if any; itself, when its source has cost too much
    */
   admit(
     socket: Socket,
@@ -69,6 +84,10 @@ export class PendingHandshakes<Notes> {
   ): Evicted<Notes> | undefined {
     const key = keyOf(socket);
     const entry = { socket, notes, address };
+    if (this.#owes(entry)) {
+      socket.destroy();
+      return entry;
+    }
     const source = this.#sourceOf(entry);
     // A port that is used again before the end of its last connection was told.
     this.#remove(key);
@@ -76,7 +95,7 @@ export class PendingHandshakes<Notes> {
     source.silent.add(entry);
     this.#sources.set(clientNetwork(entry.address), source);
     socket.once('close', () => {
-      if (this.#entries.get(key) === entry) this.#remove(key);
+      if (this.#entries.get(key) === entry) this.failed(socket);
     });
     if (sizeOf(source) > this.#maxOfSource) return this.#evictFrom(source);
     return this.#entries.size > this.#maxPending ? this.evict() : undefined;
@@ -104,7 +123,21 @@ export class PendingHandshakes<Notes> {
     return most && this.#evictFrom(most);
   }
 
-  /** Takes out a connection whose handshake has ended. */
+  /** Takes out a connection that is through its handshake. */
+  secured(socket: TLSSocket): PendingHandshake<Notes> | undefined {
+    const entry = this.#remove(keyOf(socket));
+    if (isLong(entry) && isCostlyChain(socket.getPeerX509Certificate())) this.#charge(entry);
+    return entry;
+  }
+
+  /** Takes out a connection whose handshake came to nothing: what was in it, nobody knows. */
+  failed(ends: Ends): PendingHandshake<Notes> | undefined {
+    const entry = this.#remove(keyOf(ends));
+    if (isLong(entry)) this.#charge(entry);
+    return entry;
+  }
+
+  /** Takes out a connection whose handshake has not begun. */
   release(ends: Ends): PendingHandshake<Notes> | undefined {
     return this.#remove(keyOf(ends));
   }
@@ -114,6 +147,18 @@ export class PendingHandshakes<Notes> {
     for (const { socket } of this.#entries.values()) socket.destroy();
     this.#entries.clear();
     this.#sources.clear();
+  }
+
+  #owes({ address }: Entry<Notes>): boolean {
+    return this.#costly !== undefined && this.#costly.left(clientNetwork(address)) < 1;
+  }
+
+  /** What its source has under way may cost as much. */
+  #charge(entry: Entry<Notes>): void {
+    this.#costly?.take(clientNetwork(entry.address));
+    if (!this.#owes(entry)) return;
+    const source = this.#sourceOf(entry);
+    while (this.#evictFrom(source) !== undefined);
   }
 
   #evictFrom({ silent, begun }: Source<Notes>): Evicted<Notes> | undefined {
@@ -140,6 +185,10 @@ export class PendingHandshakes<Notes> {
     if (sizeOf(source) === 0) this.#sources.delete(clientNetwork(entry.address));
     return entry;
   }
+}
+
+function isLong(entry: Entry<unknown> | undefined): entry is Entry<unknown> {
+  return entry !== undefined && entry.socket.bytesRead > USUAL_BYTES;
 }
 
 function sizeOf({ silent, begun }: Source<unknown>): number {

@@ -38,6 +38,18 @@ export async function requireProofOrExpired(
   const { roots, nowMs, renewAfterExpiryMs } = trust;
   const endMs = certificate.validToDate.getTime();
   if (nowMs - endMs > renewAfterExpiryMs) throw tooLate(certificate, trust);
+  const spiffeId = peerSpiffeId(certificate);
+  const proven = requireProof({ kind: 'workload', spiffeId, certificate }, trust);
+  if (spiffeId.namespace === SYSTEM_NAMESPACE) throw notOfTheMesh(certificate, spiffeId.uri);
+  // First: to look for it costs little, and what strangers show is not there.
+  const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
+  if (issuance === undefined || !isRecordOf(issuance, certificate)) {
+    throw new RequestError(
+      'certificate-expired',
+      `${ended(certificate)}, and the issuance log does not know it`,
+      { hint: NEW_TOKEN },
+    );
+  }
   const fault = pathFault(certificate, {
     roots,
     atMs: endMs - 1,
@@ -50,16 +62,7 @@ export async function requireProofOrExpired(
       { hint: NEW_TOKEN },
     );
   }
-  const spiffeId = peerSpiffeId(certificate);
-  const proven = requireProof({ kind: 'workload', spiffeId, certificate }, trust);
-  if (spiffeId.namespace === SYSTEM_NAMESPACE) throw notOfTheMesh(certificate, spiffeId.uri);
-  const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
-  if (issuance !== undefined && isRecordOf(issuance, certificate)) return proven;
-  throw new RequestError(
-    'certificate-expired',
-    `${ended(certificate)}, and the issuance log does not know it`,
-    { hint: NEW_TOKEN },
-  );
+  return proven;
 }
 
 const NEW_TOKEN = 'enrol with a new join token';

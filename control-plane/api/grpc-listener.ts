@@ -144,7 +144,10 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   metrics.connectionsFailed.inc({ reason: 'record-flood' }, 0);
   // Those that say nothing must not hold every descriptor until they are dropped.
   const affordable = Math.max(Math.floor(descriptors.capacity * PENDING_FRACTION), 4);
-  const pending = new PendingHandshakes<undefined>(Math.min(MAX_PENDING_HANDSHAKES, affordable));
+  const pending = new PendingHandshakes<undefined>(
+    Math.min(MAX_PENDING_HANDSHAKES, affordable),
+    clock,
+  );
   const records = new RecordWatch(clock);
   // Of whom much is held, by descriptors or not, is not at the cost of others.
   const places = new SharedBudget(maxConnections);
@@ -173,7 +176,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   };
   const accept = (socket: TLSSocket): void => {
     const client = socket.remoteAddress;
-    const raw = pending.release(socket)?.socket;
+    const raw = pending.secured(socket)?.socket;
     if (raw === undefined) {
       socket.destroy();
       return;
@@ -226,7 +229,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   tlsServer.on('tlsClientError', (error, socket) => {
     const { remoteAddress: client } = socket;
     // One that had to go for another has been counted.
-    if (pending.release(socket) !== undefined) refused(handshakeFailure(error), client);
+    if (pending.failed(socket) !== undefined) refused(handshakeFailure(error), client);
     // Node leaves it open when the handshake timed out half-way.
     socket.destroy();
   });

@@ -85,7 +85,7 @@ export async function listenTunnels(
   const limits = { ...DEFAULT_TUNNEL_LIMITS, ...DEFAULT_LISTEN_LIMITS, ...options.limits };
   const refusalLines = createRefusalLines(clock, logger);
   const { descriptors = PROCESS_DESCRIPTORS } = options;
-  const pending = new PendingHandshakes<HandshakeNotes>(limits.maxPendingHandshakes);
+  const pending = new PendingHandshakes<HandshakeNotes>(limits.maxPendingHandshakes, clock);
   const records = new RecordWatch(clock);
 
   /** What is shown, and what we trust. A bundle counts at once, a leaf when it has been tried. */
@@ -186,7 +186,7 @@ export async function listenTunnels(
   function onTlsError(error: Error, socket: TLSSocket): void {
     socket.on('error', ignore);
     const address = socket.remoteAddress;
-    const handshake = pending.release(socket);
+    const handshake = pending.failed(socket);
     socket.destroy();
     const failure = classify(error);
     // One that was pushed out has been counted, and one that went away was not refused.
@@ -196,7 +196,7 @@ export async function listenTunnels(
 
   function onSecured(socket: TLSSocket): void {
     socket.on('error', ignore);
-    const handshake = pending.release(socket);
+    const handshake = pending.secured(socket);
     const begun = handshake?.notes.begun;
     const address = socket.remoteAddress;
     // Gone already, by eviction or by the other side.

@@ -160,7 +160,14 @@ export const WEAK_PATHS: Readonly<Record<string, OddPath>> = {
 
 /** The reason of the control plane for a valid one. */
 export function refusalWhileValid({ whileValid }: OddPath): Refusal {
+  if (whileValid === 'expired') return 'certificate-expired';
   return whileValid === 'signing-certificate' ? whileValid : 'certificate-untrusted';
+}
+
+/** What the control plane says when its leaf has expired: who is not in the log is not looked at further. */
+export function refusalOnceExpired({ whileValid, afterDate }: OddPath): Refusal {
+  if (afterDate) return 'certificate-untrusted';
+  return whileValid === 'signing-certificate' ? whileValid : 'certificate-expired';
 }
 
 /** A root, and an issuer for the mesh below it. */

@@ -2,10 +2,13 @@ import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { MonotonicClock } from '../../../common/clock.ts';
+import { isCostlyChain } from '../../../common/costly-certificates.ts';
+import { KeyedBuckets } from '../../../common/keyed-buckets.ts';
 import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import type { RevocationList } from '../../../common/pki/revocation.ts';
 import { secureContextOptions } from '../../../common/pki/tls-options.ts';
 import { peerRootsOf, type TrustBundle } from '../../../common/pki/trust-bundle.ts';
+import type { Rate } from '../../../common/rate-limit.ts';
 import { RecordWatch } from '../../../common/tls/record-watch.ts';
 
 /** Where an identity says that it is. */
@@ -33,6 +36,12 @@ export interface DialBackOptions {
 /** Includes the TCP and the TLS handshake; a SYN that is lost once is within it. */
 const DIAL_TIMEOUT_MS = 3_000;
 
+/** A hello, the names of our roots, a certificate with its issuers. */
+const USUAL_BYTES = 16 * 1024;
+
+/** Dials for one identity that found certificates which cost us up to 0.4 s. */
+const COSTLY_RATE: Rate = { burst: 1, perSecond: 1 / 60 };
+
 /** For what is on its way. */
 const END_TIMEOUT_MS = 1_000;
 
@@ -49,7 +58,9 @@ export function createDialBack({
   revocations,
   clock,
 }: DialBackOptions): DialBack {
+  const costly = new KeyedBuckets(clock, COSTLY_RATE);
   return ({ spiffeId, address, hbonePort }) => {
+    if (costly.left(spiffeId) < 1) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const trust = bundle();
     const roots = peerRootsOf(trust);
@@ -65,10 +76,15 @@ export function createDialBack({
     new RecordWatch(clock).dial(socket);
     const timer = clock.after(DIAL_TIMEOUT_MS, () => resolve(false));
     tcp.on('error', () => resolve(false));
-    socket.on('error', () => resolve(false));
+    socket.on('error', () => {
+      // What was in it, nobody knows.
+      if (tcp.bytesRead > USUAL_BYTES) costly.take(spiffeId);
+      resolve(false);
+    });
     socket.on('close', () => resolve(false));
     socket.once('secureConnect', () => {
       const certificate = socket.getPeerX509Certificate();
+      if (isCostlyChain(certificate)) costly.take(spiffeId);
       const isFound =
         socket.authorized &&
         socket.alpnProtocol === ALPN &&

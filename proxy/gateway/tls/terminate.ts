@@ -55,7 +55,10 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
   const { config, files, protocols, refuse, clock } = options;
   const certificates = loadServerCertificates(config, files);
   const mode = config.clientCertificate?.mode;
-  const pending = new PendingHandshakes<Waiting>(MAX_PENDING_HANDSHAKES);
+  const pending = new PendingHandshakes<Waiting>(
+    MAX_PENDING_HANDSHAKES,
+    mode === undefined ? undefined : clock,
+  );
   const records = new RecordWatch(clock);
   const server = withBoundedNames(certificates.options, (context) =>
     tls.createServer({
@@ -72,12 +75,12 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
   const alerts = new Alerts({ server, clock });
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {});
-    const waiting = pending.release(socket)?.notes;
+    const waiting = pending.secured(socket)?.notes;
     if (waiting === undefined) socket.destroy();
     else waiting.done(socket);
   });
   server.on('tlsClientError', (error, socket) => {
-    pending.release(socket)?.notes.failed(error);
+    pending.failed(socket)?.notes.failed(error);
   });
   return {
     certificateNotAfterMs: certificates.notAfterMs,

@@ -100,7 +100,7 @@ test('one of another authority is not renewed because it has expired', async (t)
   const cp = await startControlPlaneUnderTest(t, { renewAfterExpiry: DAY_SECONDS });
   const nowMs = Date.now() - 2 * HOUR_MS;
   const foreign = createTestAuthority().workload('shop', 'web', { nowMs, lifetimeMs: HOUR_MS });
-  t.is(await refused(t, cp, foreign), 'certificate-untrusted');
+  t.is(await refused(t, cp, foreign), 'certificate-expired');
 });
 
 test('one that was revoked before it expired is not renewed', async (t) => {

@@ -12,6 +12,7 @@ import type { ExecutionContext } from 'ava';
 import { RevocationList } from '../../../../common/pki/revocation.ts';
 import { secureContextOptions } from '../../../../common/pki/tls-options.ts';
 import { createDialBack } from '../../../../control-plane/registry/addresses/dial-back.ts';
+import { costlyChain } from '../../../helpers/costly-chain.ts';
 import { eventually, within } from '../../../helpers/deadline.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { createTestAuthority, type TestWorkload } from '../../../helpers/test-authority.ts';
@@ -133,4 +134,14 @@ test('a server that says nothing is given up', async (t) => {
   await clock.advance(3_000);
   t.false(await silent);
   t.deepEqual(clock.pending, []);
+});
+
+test('an identity where certificates cost too much is not dialled again for a minute', async (t) => {
+  const { find, clock } = dialer();
+  const costly = await sidecar(t, api, costlyChain(2));
+  t.false(await find(costly));
+  const right = await sidecar(t, api);
+  t.false(await find(right), 'it was not dialled');
+  await clock.advance(60_000);
+  t.true(await find(right));
 });
