@@ -1,6 +1,5 @@
 import { isIP, type Socket } from 'node:net';
 import { destinationAt, mayLeave, type OutsidePlace } from '../../common/authorization/egress.ts';
-import type { Closeable } from '../../common/lifecycle.ts';
 import { ListenError } from '../../common/listen.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Departed } from '../discovery/departed.ts';
@@ -13,15 +12,9 @@ import { createClaimedPlaces } from '../outbound/claimed-places.ts';
 import { listenOutboundCapture } from '../outbound/capture.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
 import { isRestricted } from '../../common/authorization/authorize.ts';
-import type { PlaintextListener } from '../relay/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
 import type { Workload } from '../workload/workload.ts';
-import type { Runtime } from './runtime.ts';
-
-/** The listeners of transparent interception. */
-export interface Capture extends Closeable {
-  readonly listeners: readonly PlaintextListener[];
-}
+import type { Parts, Runtime } from './runtime.ts';
 
 /** What interception takes. */
 export interface CaptureOptions {
@@ -43,7 +36,7 @@ export interface CaptureOptions {
  *
  * Throws InterceptionError `original-destination-unavailable`, ListenError.
  */
-export async function openCapture(options: CaptureOptions): Promise<Capture> {
+export async function openCapture(options: CaptureOptions, parts: Parts): Promise<void> {
   const { workload, config, runtime, connector, egress, departed, flows } = options;
   const { id: self, addresses, ownPorts, policies, metrics, network } = workload;
   const { clock, logger, guard } = runtime;
@@ -62,11 +55,9 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
     findDestination: await openOriginalDestinations(),
     refuse: createRefusals({ clock, logger, metrics }),
   };
-  await using opened = new AsyncDisposableStack();
   tellOfPolicies(workload, egress);
   const { view, pool, mayLog } = connector;
-  const places = createClaimedPlaces({ view, pool, clock, guard });
-  opened.adopt(places, () => places.close());
+  const places = parts.own(createClaimedPlaces({ view, pool, clock, guard }));
   const toPlace = ({ address: host, port }: Destination): OutsidePlace => ({ host, port });
   const outbound = {
     ...captured,
@@ -97,28 +88,19 @@ export async function openCapture(options: CaptureOptions): Promise<Capture> {
       isRestricted: (port: number) => isRestricted(policies.current(), self, port),
     },
   };
-  const listeners: PlaintextListener[] = [];
-  const adopt = (listener: PlaintextListener): void => {
-    opened.adopt(listener, (opening) => opening.close());
-    ownPorts.add(listener.address.port);
-    listeners.push(listener);
-  };
-
   // Outgoing first: an application that is called may have to call.
   const [first, ...others] = outboundAddresses(config.outboundListen);
-  adopt(await listenOutboundCapture(first, outbound));
+  parts.listener(await listenOutboundCapture(first, outbound));
   for (const address of others) {
     try {
-      adopt(await listenOutboundCapture(address, outbound));
+      parts.listener(await listenOutboundCapture(address, outbound));
     } catch (error) {
       // Containers often have no IPv6; what cannot be there cannot be redirected to it.
       if (!(error instanceof ListenError) || error.code !== 'address-not-available') throw error;
     }
   }
   const { host, port } = config.inboundListen;
-  adopt(await listenInboundCapture({ address: host, port }, inbound));
-  const parts = opened.move();
-  return { listeners, close: () => parts.disposeAsync() };
+  parts.listener(await listenInboundCapture({ address: host, port }, inbound));
 }
 
 /** Every policy for an address is a route that this sidecar has: every application here may connect there. */

@@ -11,12 +11,12 @@ import type { Traffic } from '../discovery/report.ts';
 import { rememberDeparted } from '../discovery/departed.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { PlaintextFlows } from '../metrics/plaintext-flows.ts';
-import { openCapture, type Capture, type CaptureOptions } from './capture.ts';
-import type { Edge, EdgeProgram } from './gateway-program.ts';
-import { openEgress } from './egress.ts';
+import { openCapture, type CaptureOptions } from './capture.ts';
+import type { EdgeProgram } from './gateway-program.ts';
+import { listenEgress } from '../egress/egress-listener.ts';
 import { openInbound } from './inbound.ts';
 import { openOutbound } from './outbound.ts';
-import type { Runtime } from './runtime.ts';
+import type { Parts, Runtime } from './runtime.ts';
 import { createEgress } from '../egress/egress.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
@@ -76,48 +76,54 @@ export async function openDataPath({
   readonly edge: Pick<EdgeProgram, 'open'> | undefined;
 }): Promise<DataPath> {
   const { workload, config, runtime, view, registry } = options;
-  const { metrics } = workload;
-  const { clock, logger, memory } = runtime;
-  await using opened = new AsyncDisposableStack();
-  const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
+  const { metrics, network } = workload;
+  const { clock, logger, guard, memory } = runtime;
+  await using opening = new AsyncDisposableStack();
+  const stack = opening.use(new AsyncDisposableStack());
+  const drained: Drainable[] = [];
+  const parts: Parts = {
+    own: (part) => stack.adopt(part, () => part.close()),
+    ownDrained(part) {
+      drained.push(part);
+      return parts.own(part);
+    },
+    listener(listener) {
+      workload.ownPorts.add(parts.ownDrained(listener).address.port);
+    },
+  };
   const flows = new PlaintextFlows();
   metrics.buffered(() => memory.totalBytes);
   const inbound =
-    program === undefined ? own(await openInbound(workload, config, runtime)) : undefined;
-  const departed = own(rememberDeparted(view, clock));
+    program === undefined
+      ? parts.ownDrained(await openInbound(workload, config, runtime))
+      : undefined;
+  const departed = parts.own(rememberDeparted(view, clock));
   const mayLog = createLogLimit(clock);
-  const outbound = own(await openOutbound({ workload, config, runtime, view, mayLog }));
-  const egress = own(createEgress({ workload, clock, logger, mayLog }));
-  const egressListeners = own(await openEgress(egress, config, workload, runtime));
-  let capture: Capture | undefined;
-  let edge: Edge | undefined;
-  const parts = opened.move();
-  const later = <Part extends Closeable>(part: Part): Part => parts.adopt(part, () => part.close());
-  const doors = (): Drainable[] => {
-    const listeners = [outbound, egressListeners, capture].flatMap((part) => part?.listeners ?? []);
-    return [...listeners, inbound, edge].filter((door) => door !== undefined);
-  };
+  const outbound = await openOutbound({ workload, config, runtime, view, mayLog }, parts);
+  const egress = parts.own(createEgress({ workload, clock, logger, mayLog }));
+  for (const one of config.egress) {
+    parts.listener(await listenEgress(one, { egress, metrics, network, logger, guard }));
+  }
+  egress.conditions.carries(
+    'listeners',
+    config.egress.map(({ place }) => place),
+  );
+  opening.move();
   return {
     hbonePort: inbound?.port ?? CALLS_ONLY,
     async openRest() {
       const { connector } = outbound;
       outbound.watchMissing();
-      if (config.transparent) {
-        const shared = { workload, config, runtime, connector, egress };
-        capture = later(await captureTraffic({ ...shared, departed, flows }));
-      }
-      if (program !== undefined) {
-        edge = later(
-          await program.open({ workload, config, runtime, connector, egress, registry }),
-        );
-      }
+      const shared = { workload, config, runtime, connector, egress };
+      if (config.transparent) await captureTraffic({ ...shared, departed, flows }, parts);
+      if (program !== undefined) parts.ownDrained(await program.open({ ...shared, registry }));
     },
     async drain(bounds) {
-      const drained = doors().map((door) => drain(door, bounds));
-      return (await Promise.all(drained)).includes('forced') ? 'forced' : 'idle';
+      const outcomes = await Promise.all(drained.map((part) => drain(part, bounds)));
+      return outcomes.includes('forced') ? 'forced' : 'idle';
     },
     force() {
-      for (const door of doors()) door.force();
+      for (const part of drained) part.force();
     },
     traffic: () => ({
       ...metrics.totals(),
@@ -125,7 +131,7 @@ export async function openDataPath({
       egress: egress.conditions.summary(),
       missingUpstreams: outbound.missing(),
     }),
-    close: () => parts.disposeAsync(),
+    close: () => stack.disposeAsync(),
   };
 }
 
@@ -133,8 +139,8 @@ export async function openDataPath({
  * Not before we had a chance to know the mesh, and the mesh to know us: until then the system refuses
  * what the rules redirect, and so no member is spoken to in plaintext by mistake.
  */
-async function captureTraffic(options: CaptureOptions): Promise<Capture> {
+async function captureTraffic(options: CaptureOptions, parts: Parts): Promise<void> {
   const { clock, signal } = options.runtime;
   await sleep(clock, PEERS_LEARN_MS, signal);
-  return await openCapture(options);
+  await openCapture(options, parts);
 }

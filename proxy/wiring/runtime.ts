@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
+import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
+import type { PlaintextListener } from '../relay/plaintext-listener.ts';
 
 /** What a process lends to the workload that it carries connections for. */
 export interface Runtime {
@@ -15,4 +17,14 @@ export interface Runtime {
   readonly signal: AbortSignal;
   /** Bounds what waits in this process for slow readers. */
   readonly memory: MemoryBudget;
+}
+
+/** Collects what a data path opens. */
+export interface Parts {
+  /** Closes it with the data path. */
+  own<Part extends Closeable>(part: Part): Part;
+  /** As `own`, and drains it before. */
+  ownDrained<Part extends Closeable & Drainable>(part: Part): Part;
+  /** As `ownDrained`; its port is one of the workload's own. */
+  listener(listener: PlaintextListener): void;
 }
