@@ -147,6 +147,83 @@ docker.serial('injected, nothing can be read, whatever is restarted', async (t) 
   t.is(await seen.project.leftovers(), '');
 });
 
+/** What `hauberk status` knows of where the sidecars are. */
+interface WhereRow {
+  readonly service: string;
+  readonly instance: string;
+  readonly addresses: readonly string[];
+  readonly provenAddresses: readonly string[];
+  readonly conflicts: readonly unknown[];
+}
+
+/** How many addresses each service has, once all are proven and none is in conflict; and the conflicts before. */
+async function provenPlaces(what: string, project: ComposeProject) {
+  const conflicts: string[] = [];
+  const places = await eventually(
+    what,
+    async () => {
+      const control = await project.container('hauberk-control-plane');
+      const json = await engine.docker('exec', control, 'hauberk', 'status', '--json');
+      const rows = (JSON.parse(json) as { readonly sidecars: readonly WhereRow[] }).sidecars;
+      for (const row of rows) {
+        if (row.conflicts.length > 0) conflicts.push(JSON.stringify(row));
+      }
+      const isProven = ({ addresses, provenAddresses, conflicts: found }: WhereRow): boolean =>
+        addresses.length > 0 &&
+        addresses.every((address) => provenAddresses.includes(address)) &&
+        found.length === 0;
+      if (rows.length !== 4 || !rows.every(isProven)) return undefined;
+      return rows.map(({ service, addresses }) => `${service} ${addresses.length}`).toSorted();
+    },
+    120_000,
+  );
+  return { places, conflicts };
+}
+
+docker.serial(
+  'who is in two networks is proven in both, also when addresses change hands',
+  async (t) => {
+    t.timeout(TIMEOUT_MS);
+    const folder = await mkdtemp(path.join(tmpdir(), 'hauberk-compose-'));
+    t.teardown(() => rm(folder, { recursive: true, force: true }));
+    const name = `hauberkplace${randomBytes(4).toString('hex')}`;
+    const port = 18_183;
+    const project = await createProject(t, engine, { folder, name, meshed: true, port });
+    const apps = path.join(folder, 'apps');
+    const caller = startCaller(t, engine, { apps, port, run: randomBytes(8).toString('hex') });
+    await project.compose('up', '--detach');
+    await caller.works('web answers through api and redis');
+    const everywhere = ['api 2', 'api 2', 'redis 1', 'web 1'];
+    t.deepEqual(await provenPlaces('all addresses are proven', project), {
+      places: everywhere,
+      conflicts: [],
+    });
+
+    // Both leave, a stranger takes the lowest address that is free, and so redis gets one that an api had.
+    const [one, other] = ['api-1-pod', 'redis-pod'];
+    const [pod, redis] = [await project.container(one), await project.container(other)];
+    const addressesOf = async (id: string): Promise<readonly string[]> => {
+      const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}';
+      return (await engine.docker('inspect', '--format', format, id)).trim().split(' ');
+    };
+    const before = await addressesOf(pod);
+    await engine.docker('stop', '--time', '2', pod, redis);
+    const stranger = ['--network', `${name}_back`, 'node:26-slim', 'sleep', '900'];
+    const id = (await engine.docker('run', '--detach', '--init', ...stranger)).trim();
+    t.teardown(() => engine.docker('rm', '--force', id));
+    await engine.docker('start', redis);
+    await engine.docker('start', pod);
+    const [taken = ''] = await addressesOf(redis);
+    t.true(before.includes(taken), `${taken} was one of ${before.join(', ')}`);
+    const ids = async (): Promise<readonly string[]> => [...(await project.containers()).values()];
+    await settled('all containers are in place', engine, ids);
+    await caller.works('web answers again');
+    const after = await provenPlaces('all are proven where they are now', project);
+    t.deepEqual(after.places, everywhere);
+    await caller.stop();
+  },
+);
+
 docker.serial('the mesh to look at: docker compose up', async (t) => {
   t.timeout(TIMEOUT_MS);
   const name = `hauberklook${randomBytes(4).toString('hex')}`;
