@@ -114,20 +114,6 @@ export class DescriptorBudget {
     return reason;
   }
 
-  /**
-   * Takes so many, all or none.
-   *
-   * @throws BudgetError
-   */
-  takeAll(share: BudgetShare, count: number): void {
-    for (let taken = 0; taken < count; taken += 1) {
-      const reason = this.take(share);
-      if (reason === undefined) continue;
-      for (; taken > 0; taken -= 1) this.give(share);
-      throw descriptorError(reason, this);
-    }
-  }
-
   give(share: BudgetShare): void {
     this.#shares.give(share);
   }

@@ -10,7 +10,7 @@ export interface BudgetShare {
  */
 export const APPLICATION_SHARE: BudgetShare = { holder: 'application', fraction: 3 / 4 };
 
-/** Clients of a gateway: each may need as much again on the way to a service. */
+/** Clients of a gateway: each may need as much again on the way to a server outside; services are in tunnels. */
 export const CLIENTS_SHARE: BudgetShare = { holder: 'clients', fraction: 1 / 2 };
 
 /** What comes in without the mesh, where that is let in: both ends of it. */
@@ -22,9 +22,8 @@ export const PLAINTEXT_SHARE: BudgetShare = { holder: 'plaintext', fraction: 1 /
  */
 export const HANDSHAKES_SHARE: BudgetShare = { holder: 'handshakes', fraction: 1 / 4 };
 
-/** Tunnels that we dial, and connections within this process: they carry what others were charged for. */
+/** Tunnels that we dial: they carry what others were charged for. */
 export const TUNNELS_SHARE: BudgetShare = { holder: 'tunnels', fraction: 1 };
-export const PAIRS_SHARE: BudgetShare = { holder: 'pairs', fraction: 1 };
 
 /** A proven identity, wherever it comes from. It begins with spiffe://, unlike the others. */
 export function peerShare(identity: string): BudgetShare {

@@ -1,10 +1,11 @@
 import type net from 'node:net';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
-import { splice } from '../relay/splice.ts';
+import { relay } from '../stream/relay.ts';
+import { socketStream } from '../stream/socket-stream.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
-import { resetSocket } from '../relay/reset-socket.ts';
+import { resetSocket } from '../stream/reset-socket.ts';
 
 /** Includes reading the files of the policy, TCP and TLS. */
 const OPEN_DEADLINE_MS = 15_000;
@@ -39,12 +40,9 @@ export async function carryOutside(
     let failure: Error | undefined;
     // An alert of the server is an error that Node lets look like an orderly end otherwise.
     secured.on('error', (error) => (failure = error));
-    const broken = () =>
-      failure === undefined && secured.errored === null && !isCut()
-        ? undefined
-        : ('peer-reset' as const);
-    const outcome = await splice(socket, { duplex: secured, broken, reset }, connection.counters);
-    if (outcome !== 'complete') reset();
+    const server = socketStream(secured, reset);
+    const outcome = await relay(socketStream(socket), server, connection.counters);
+    if (outcome !== 'complete') server.reset();
     connection.closed(isCut() ? 'denied' : outcome, (clock.monotonicMs() - startedMs) / 1000);
     const reason = alertRefusal(failure, showsCertificate);
     if (reason === undefined) return;

@@ -9,13 +9,13 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { Network } from '../../common/network.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
-import { connectPlaintext } from '../relay/connect-plaintext.ts';
+import { connectSocket } from '../stream/connect-plaintext.ts';
 import { alertRefusal } from './alerts.ts';
 import { chainsTo } from './chains-to.ts';
 import { EgressError } from './egress-error.ts';
 import { checkServerCertificate } from './server-certificate.ts';
 import type { TrustMaterials } from './trust-material.ts';
-import { resetSocket } from '../relay/reset-socket.ts';
+import { resetSocket } from '../stream/reset-socket.ts';
 
 /** A connection to a server outside that has proven who it is. */
 export interface OutsideConnection {
@@ -88,7 +88,7 @@ async function connect(
 ): Promise<net.Socket> {
   try {
     const target = { address: host, port, network, timeoutMs: CONNECT_TIMEOUT_MS, clock };
-    return await connectPlaintext({ ...target, share: APPLICATION_SHARE }, signal);
+    return await connectSocket({ ...target, share: APPLICATION_SHARE }, signal);
   } catch (cause) {
     if (signal.aborted) throw aborted(place, cause);
     if (cause instanceof BudgetError) {

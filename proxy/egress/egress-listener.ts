@@ -3,7 +3,7 @@ import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network.ts';
-import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
+import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Egress } from './egress.ts';

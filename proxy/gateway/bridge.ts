@@ -5,7 +5,7 @@ export type BridgeEnd = 'complete' | 'broken';
 
 /**
  * Carries bytes between two streams until both directions have ended, each by itself. When one breaks,
- * the other is destroyed: its owner must make sure that its peer sees no orderly end.
+ * the other is destroyed with an error: the owner of a socket must make sure that its peer sees no orderly end.
  *
  * @param inspect sees each piece first, of both directions
  */
@@ -19,9 +19,9 @@ export async function bridge(
       pump(one, other, inspect).then(() => void other.end()),
       pump(other, one, inspect).then(() => void one.end()),
     ].map((direction) =>
-      direction.catch((error: unknown) => {
-        one.destroy();
-        other.destroy();
+      direction.catch((error: Error) => {
+        one.destroy(error);
+        other.destroy(error);
         throw error;
       }),
     ),

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { describeError } from '../../common/errors.ts';
-import { resetSocket } from '../relay/reset-socket.ts';
+import { resetSocket } from '../stream/reset-socket.ts';
 import { writeProxyHeader } from './accept/proxy-header.ts';
 import type { Behaviour, BehaviourDependencies } from './behaviour.ts';
 import { bridge } from './bridge.ts';

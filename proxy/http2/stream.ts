@@ -1,4 +1,5 @@
 import type { MonotonicClock } from '../../common/clock.ts';
+import type { ByteStream, StreamClose, StreamReceiver } from '../stream/byte-stream.ts';
 import type { HeaderField } from './hpack/static-table.ts';
 import type { Holder, MemoryBudget } from './memory-budget.ts';
 import type { Outbox, Sender } from './outbox.ts';
@@ -24,23 +25,6 @@ export type StreamEnd =
 export interface StreamObserver {
   /** Header fields of a response have come; true when they are the answer, and not an interim one. */
   headers(fields: readonly HeaderField[], endStream: boolean): boolean;
-  ended(end: StreamEnd): void;
-}
-
-/** Takes the bytes of a stream. */
-export interface StreamReceiver {
-  /**
-   * Bytes have arrived, which are valid during the call only; `consumed` must be called once they are
-   * out of our memory.
-   *
-   * @param more is true when there is more to come in this turn, so that it pays to wait for it
-   */
-  data(chunk: Buffer, more: boolean): void;
-  /** The peer has ended its direction. */
-  end(): void;
-  /** There is room again, after `send` returned false. */
-  resume(): void;
-  /** The stream is closed. Nothing is called after this. */
   ended(end: StreamEnd): void;
 }
 
@@ -73,14 +57,14 @@ export interface StreamOptions {
 const BULK_CHUNK_BYTES = 8 * 1024;
 
 /**
- * One stream of a connection (RFC 9113 section 5.1). It is no Node.js stream: bytes go from the frame
- * to the receiver, and from the sender into the frame, in one call.
+ * One stream of a connection (RFC 9113 section 5.1). Bytes go from the frame to the receiver, and from the
+ * sender into the frame, in one call.
  *
  *     open ──end()──> half-closed (local) ──END_STREAM──> closed
  *       ├─END_STREAM─> half-closed (remote) ───end()──────^
  *       └──reset(), RST_STREAM, shed, connection lost─────^
  */
-export class Http2Stream implements Sender, Holder {
+export class Http2Stream implements ByteStream, Sender, Holder {
   readonly id: number;
   /** What the peer allows us to send; below zero after it has shrunk its windows. */
   sendWindowBytes: number;
@@ -92,6 +76,8 @@ export class Http2Stream implements Sender, Holder {
   #early: Buffer[] = [];
   /** Read by us, and not sent yet: the peer's window or the outbox is full. */
   #unsent: Buffer | undefined;
+  /** Written, and not reported as such yet. */
+  #unreportedBytes = 0;
   /** Received bytes that were not consumed yet. */
   #unreadBytes = 0;
   /** Memory that the receiver holds for them, beyond what they are. */
@@ -99,6 +85,8 @@ export class Http2Stream implements Sender, Holder {
   #hasHead: boolean;
   #localEnd: 'open' | 'wanted' | 'sent' = 'open';
   #remoteEnded = false;
+  /** What the peer still sends is of no use. */
+  #readsNoMore = false;
   #isClosed = false;
   #closedAs: StreamEnd | undefined;
   /** What the budget knows of it. */
@@ -143,71 +131,83 @@ export class Http2Stream implements Sender, Holder {
     this.#observer = observer;
   }
 
-  /**
-   * Hands everything to a receiver from now on, beginning with what came before; its end too, when
-   * the peer has sent everything and the stream is closed already.
-   */
   attach(receiver: StreamReceiver): void {
     this.#receiver = receiver;
     // It waited for an answer, and has nothing to hear while the connection lives.
     this.#observer = undefined;
-    const early = this.#early;
-    this.#early = [];
-    for (const [index, chunk] of early.entries()) receiver.data(chunk, index < early.length - 1);
-    if (this.#remoteEnded) receiver.end();
-    if (this.#closedAs !== undefined) receiver.ended(this.#closedAs);
   }
 
-  /**
-   * Sends bytes. False: send nothing more before `resume` is called. The bytes are never lost: what
-   * cannot go now goes later.
-   *
-   * @param isShared is false when the memory is the stream's from now on; otherwise it is the caller's
-   *   again when this returns, and what has to wait is copied
-   */
-  send(chunk: Buffer, isShared = true): boolean {
+  start(): void {
+    const receiver = this.#receiver;
+    if (receiver === undefined) return;
+    if (this.#isClosed && !this.hasAllOfPeer) {
+      return receiver.closed(closeOf(this.#closedAs ?? { kind: 'lost' }));
+    }
+    const early = this.#early;
+    this.#early = [];
+    for (const [index, chunk] of early.entries()) {
+      receiver.data(chunk, index < early.length - 1, true);
+    }
+    if (this.#remoteEnded) receiver.end();
+    if (this.#closedAs !== undefined) receiver.closed(closeOf(this.#closedAs));
+  }
+
+  detach(): void {
+    this.#receiver = undefined;
+  }
+
+  write(chunk: Buffer, _more = false, isOwned = false): boolean {
     if (this.#isClosed || this.#localEnd !== 'open') return false;
     const { outbox } = this.#host;
     // Never past what waits already.
     const mustWait = outbox.isFull || this.#unsent !== undefined;
     const sent = mustWait ? 0 : this.#host.transmit(this, chunk, chunk.length);
-    if (sent < chunk.length) {
-      const rest = isShared ? Buffer.from(chunk.subarray(sent)) : chunk.subarray(sent);
-      this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);
-      if (this.sendWindowBytes > 0) outbox.wait(this);
-      this.#account();
-      return false;
+    if (sent === chunk.length && !outbox.isFull) {
+      this.#receiver?.written(sent);
+      return true;
     }
-    if (!outbox.isFull) return true;
-    outbox.wait(this);
+    this.#unreportedBytes += chunk.length;
+    if (sent < chunk.length) {
+      const rest = isOwned ? chunk.subarray(sent) : Buffer.from(chunk.subarray(sent));
+      this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);
+      this.#account();
+    }
+    if (sent === chunk.length || this.sendWindowBytes > 0) outbox.wait(this);
     return false;
   }
 
-  /** Ends our direction, after what was sent. */
   end(): void {
     if (this.#isClosed || this.#localEnd !== 'open') return;
     this.#localEnd = 'wanted';
     if (this.#unsent === undefined) this.#sendEnd();
   }
 
+  close(): void {
+    if (this.#isClosed) return;
+    this.#readsNoMore = true;
+    if (this.#localEnd === 'sent') this.#closeUnread();
+    else this.end();
+  }
+
   /**
    * Gives the stream up (RFC 9113 section 6.4), and what was received and not consumed. The receiver
    * hears nothing of it.
+   *
+   * @param code by default what says that the connection behind the stream broke (section 8.5). ztunnel reads
+   *   CANCEL as an orderly end
    */
-  reset(code: number): void {
+  reset(code: number = ERROR_CODE.CONNECT_ERROR): void {
     if (this.#isClosed) return this.#release();
     this.#host.outbox.frames.reset(this.id, code);
     this.#close(undefined, true);
   }
 
-  /** Says that received bytes are out of our memory, so that the peer may send more. */
   consumed(bytes: number): void {
     this.#unreadBytes -= bytes;
     this.#account();
     this.#credit(bytes);
   }
 
-  /** Says how much memory waits with the bytes that were not consumed, and is empty. */
   holdSpare(bytes: number): void {
     this.#spareBytes = bytes;
     this.#account();
@@ -226,9 +226,10 @@ export class Http2Stream implements Sender, Holder {
   }
 
   data(chunk: Buffer, more: boolean): void {
+    if (this.#readsNoMore) return this.#credit(chunk.length);
     this.#unreadBytes += chunk.length;
     if (this.#receiver === undefined) this.#early.push(Buffer.from(chunk));
-    else this.#receiver.data(chunk, more || chunk.length >= BULK_CHUNK_BYTES);
+    else this.#receiver.data(chunk, more || chunk.length >= BULK_CHUNK_BYTES, false);
     this.#account();
   }
 
@@ -297,14 +298,26 @@ export class Http2Stream implements Sender, Holder {
   }
 
   #resume(): false {
-    this.#receiver?.resume();
+    const bytes = this.#unreportedBytes;
+    this.#unreportedBytes = 0;
+    if (bytes > 0) this.#receiver?.written(bytes);
     return false;
   }
 
   #sendEnd(): void {
     this.#localEnd = 'sent';
+    this.#resume();
     this.#host.outbox.frames.endStream(this.id);
     this.#closeWhenEnded();
+    if (this.#readsNoMore) this.#closeUnread();
+  }
+
+  /** All has been sent, and nothing will be read (RFC 9113 section 8.1). */
+  #closeUnread(): void {
+    if (this.#isClosed) return;
+    this.#host.outbox.frames.reset(this.id, ERROR_CODE.NO_ERROR);
+    this.#close({ kind: 'ended' }, true);
+    this.#release();
   }
 
   #credit(bytes: number): void {
@@ -328,6 +341,12 @@ export class Http2Stream implements Sender, Holder {
     if (this.hasAllOfPeer) this.#account();
     else this.#release();
     this.#host.closed(this, byReset);
-    if (end !== undefined) (this.#receiver ?? this.#observer)?.ended(end);
+    if (end === undefined) return;
+    if (this.#receiver === undefined) this.#observer?.ended(end);
+    else this.#receiver.closed(closeOf(end));
   }
+}
+
+function closeOf({ kind }: StreamEnd): StreamClose {
+  return kind === 'broken' ? 'reset' : kind;
 }

@@ -1,16 +1,15 @@
-import type net from 'node:net';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Network } from '../../common/network.ts';
-import { connectPlaintext } from '../relay/connect-plaintext.ts';
+import { connectPlaintext } from '../stream/connect-plaintext.ts';
+import type { SocketStream } from '../stream/socket-stream.ts';
 import type { Destination } from '../tunnel/authority.ts';
 
 /** An application on the same host answers at once or not at all. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Connects to the application, with a descriptor that the caller has claimed. The socket is half-open
- * capable and not read yet.
+ * Connects to the application, with a descriptor that the caller has claimed. Nothing is read yet.
  *
  * Rejects with the system's error, or the signal's reason when the peer has given up.
  */
@@ -21,9 +20,9 @@ export function connectToApp(
     clock,
   }: { readonly network: Pick<Network, 'connect'>; readonly clock: MonotonicClock },
   signal: AbortSignal,
-): Promise<net.Socket> {
+): Promise<SocketStream> {
   const options = { network, share: undefined, timeoutMs: CONNECT_TIMEOUT_MS, clock };
-  return connectPlaintext({ ...target, ...options, sharedRead: true }, signal);
+  return connectPlaintext({ ...target, ...options }, signal);
 }
 
 /** The reason to count and log for a failed connection to the application. */

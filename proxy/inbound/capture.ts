@@ -8,7 +8,7 @@ import type { FindOriginalDestination } from '../interception/original-destinati
 import { passThrough, type PassthroughDependencies } from '../interception/passthrough.ts';
 import type { Refuse } from '../interception/refusals.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
-import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
+import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
 import { type Cut, LiveConnections } from '../policy/live-connections.ts';
 import {
@@ -16,7 +16,7 @@ import {
   type PlaintextInput,
   type PlaintextRefusal,
 } from './plaintext-admission.ts';
-import { resetSocket } from '../relay/reset-socket.ts';
+import { resetSocket } from '../stream/reset-socket.ts';
 
 /** What capturing incoming plaintext takes. */
 export interface InboundCaptureDependencies extends PassthroughDependencies {

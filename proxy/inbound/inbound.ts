@@ -1,4 +1,3 @@
-import type net from 'node:net';
 import type { Logger } from 'pino';
 import { BUDGET_REFUSALS, type BudgetRefusal } from '../../common/budget/budget-error.ts';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
@@ -22,7 +21,8 @@ import type { ResolveExposure } from '../workload/exposure.ts';
 import type { Workload } from '../workload/workload.ts';
 import { claimStream, streamRate, type StreamBudgets } from './stream-budget.ts';
 import { type Cut, LiveConnections } from '../policy/live-connections.ts';
-import { resetSocket } from '../relay/reset-socket.ts';
+import { relay } from '../stream/relay.ts';
+import type { SocketStream } from '../stream/socket-stream.ts';
 
 /** What handling an incoming stream needs. */
 export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened'>> {
@@ -105,11 +105,11 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
     return refuse(stream, door, { kind: 'refused', status: 503, reason, why });
   }
   const startedMs = clock.monotonicMs();
-  let socket: net.Socket;
+  let app: SocketStream;
   try {
-    socket = await connectToApp(first.target, door, stream.signal);
-    held.adopt(socket, resetSocket);
-    socket.once('close', claim.release);
+    app = await connectToApp(first.target, door, stream.signal);
+    held.adopt(app, () => app.reset());
+    app.socket.once('close', claim.release);
   } catch (error) {
     claim.release();
     if (stream.signal.aborted) metrics.connectionFailed('inbound', peer, 'aborted');
@@ -126,7 +126,7 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
   const isSame = door.policies.current() === policies;
   const admission = isSame ? first : admit({ authority, decide, resolveExposure });
   if (admission.kind === 'refused') {
-    resetSocket(socket);
+    app.reset();
     return refuse(stream, door, admission);
   }
   noteAudited(stream, door, admission);
@@ -144,16 +144,16 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
       cut = true;
       noteCut(stream, door, reason);
       // The relay takes it for an application that broke off, and resets the stream.
-      resetSocket(socket);
+      app.reset();
     },
   });
   held.defer(leave);
   const accepted = stream.accept();
   held.adopt(accepted, () => accepted.reset());
-  const outcome = await accepted.relay(socket, connection.counters);
+  const outcome = await relay(app, accepted, connection.counters);
   leave();
   // The relay leaves it open for another try, which only the side that dialled can make.
-  if (outcome === 'untouched') resetSocket(socket);
+  if (outcome === 'untouched') app.reset();
   connection.closed(cut ? 'denied' : outcome, seconds());
 }
 

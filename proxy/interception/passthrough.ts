@@ -7,11 +7,11 @@ import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { Network } from '../../common/network.ts';
 import type { Direction, ProxyMetrics } from '../metrics/proxy-metrics.ts';
-import { connectPlaintext } from '../relay/connect-plaintext.ts';
-import { plaintextStream } from '../relay/plaintext-stream.ts';
-import { splice } from '../relay/splice.ts';
+import { connectPlaintext } from '../stream/connect-plaintext.ts';
+import { relay } from '../stream/relay.ts';
+import { socketStream } from '../stream/socket-stream.ts';
 import type { PlaintextFlows } from '../metrics/plaintext-flows.ts';
-import { resetSocket } from '../relay/reset-socket.ts';
+import { resetSocket } from '../stream/reset-socket.ts';
 
 /** A captured connection that goes on without encryption. */
 export interface Passthrough {
@@ -65,7 +65,7 @@ export async function passThrough(
   }
   flows.count(direction, remoteAddress, destination.port);
   metrics.passthroughOpened(direction);
-  await splice(socket, plaintextStream(far), { bytesFromApp: 0, bytesToApp: 0 });
+  await relay(socketStream(socket), far, { bytesFromApp: 0, bytesToApp: 0 });
   metrics.passthroughClosed(direction);
 }
 

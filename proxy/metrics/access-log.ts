@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { ProxyMetrics } from './proxy-metrics.ts';
-import type { RelayCounters } from '../relay/relay.ts';
+import type { RelayCounters } from '../stream/relay.ts';
 
 /**
  * Metrics that also write a line for each connection that was carried, when it has ended: `--access-log`.

@@ -1,4 +1,4 @@
-import type { RelayCounters, RelayOutcome } from '../relay/relay.ts';
+import type { RelayCounters, RelayOutcome } from '../stream/relay.ts';
 
 /** From the application's point of view: `outbound` connections are the ones that it made. */
 export type Direction = 'inbound' | 'outbound';

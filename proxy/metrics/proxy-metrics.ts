@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { KnownValues } from '../../common/metrics/known-series.ts';
-import type { RelayCounters } from '../relay/relay.ts';
+import type { RelayCounters } from '../stream/relay.ts';
 import { counter, gauge, histogram, type Sample } from './collectors.ts';
 import { closedCount, increment, MAX_PEER_LABELS, PeerTable } from './peers.ts';
 import type { ConnectionEnd, Direction } from './peers.ts';

@@ -8,7 +8,7 @@ import { passThrough, type PassthroughDependencies } from '../interception/passt
 import type { Refuse } from '../interception/refusals.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
-import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
+import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
 import { TunnelError } from '../tunnel/tunnel-error.ts';
 import {
@@ -21,7 +21,7 @@ import {
 import { carry, type CarryDependencies } from './carry.ts';
 import type { ClaimedPlaces } from './claimed-places.ts';
 import { connectToAddress, type Connected, type ConnectorDependencies } from './connector.ts';
-import { resetSocket } from '../relay/reset-socket.ts';
+import { resetSocket } from '../stream/reset-socket.ts';
 
 /** What capturing outgoing connections takes. */
 export interface OutboundCaptureDependencies extends CarryDependencies, PassthroughDependencies {

@@ -4,7 +4,8 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Connected } from './connector.ts';
-import { resetSocket } from '../relay/reset-socket.ts';
+import { relay } from '../stream/relay.ts';
+import { socketStream } from '../stream/socket-stream.ts';
 
 /** A connection of the application that is to be carried. */
 export interface CarryRequest {
@@ -38,8 +39,7 @@ export async function carry(
   { peer, connect }: CarryRequest,
   { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
-  // Readers and writers hear of an error by the end that follows.
-  socket.on('error', ignore);
+  const app = socketStream(socket);
   const startedMs = clock.monotonicMs();
   try {
     for (let restarts = 0; ; restarts += 1) {
@@ -47,24 +47,22 @@ export async function carry(
       const { stream, endpoint, authority } = await patiently(socket, connect, clock);
       metrics.connected('outbound', (clock.monotonicMs() - startedMs) / 1000);
       const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
-      const outcome = await stream.relay(socket, connection.counters);
+      const outcome = await relay(app, stream, connection.counters);
       connection.closed(outcome, (clock.monotonicMs() - startedMs) / 1000);
       if (outcome !== 'untouched') return;
       if (restarts >= MAX_RESTARTS) break;
     }
-    resetSocket(socket);
+    app.reset();
   } catch (error) {
     const reason = reasonOf(error);
     metrics.connectionFailed('outbound', peer, reason);
-    resetSocket(socket);
+    app.reset();
     if (reason === 'aborted' || !mayLog()) return;
     const detail = reason === 'timeout' ? DEADLINE_SENTENCE : describeError(error);
     const sentence = `a connection to ${peer} failed: ${detail}`;
     logger.warn({ event: 'connection-failed', peer, reason }, sentence);
   }
 }
-
-function ignore(): void {}
 
 /** Opens a stream, unless the application goes away first, or time runs out: then it throws TOO_LATE. */
 async function patiently(

@@ -5,7 +5,8 @@ import type { MeshView } from '../discovery/mesh-view.ts';
 import { formatAuthority, type Destination } from '../tunnel/authority.ts';
 import { TunnelError } from '../tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
-import type { DialTarget, TunnelStream } from '../tunnel/tunnel.ts';
+import type { ByteStream } from '../stream/byte-stream.ts';
+import type { DialTarget } from '../tunnel/tunnel.ts';
 import { chooseEndpoint } from './balancer.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
 import { OutboundError } from './outbound-error.ts';
@@ -19,7 +20,7 @@ export interface ServicePort {
 
 /** A stream that a peer has accepted, and the endpoint that it leads to. */
 export interface Connected {
-  readonly stream: TunnelStream;
+  readonly stream: ByteStream;
   readonly endpoint: Endpoint;
   /** What the stream was opened to, at that endpoint. */
   readonly authority: string;

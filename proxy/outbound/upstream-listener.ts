@@ -2,7 +2,7 @@ import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
-import { listenPlaintext, type PlaintextListener } from '../relay/plaintext-listener.ts';
+import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
 import { carry, type CarryDependencies } from './carry.ts';
 import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';

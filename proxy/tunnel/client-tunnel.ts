@@ -1,5 +1,6 @@
 import { ERROR_CODE } from '../http2/protocol.ts';
 import { readStatus } from '../http2/message-head.ts';
+import type { ByteStream } from '../stream/byte-stream.ts';
 import type { Http2Stream, StreamEnd } from '../http2/stream.ts';
 import type { HeaderField } from '../http2/hpack/static-table.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
@@ -7,8 +8,7 @@ import { answerError, resetError, tunnelLostError } from './open-error.ts';
 import { TunnelConnection } from './tunnel-connection.ts';
 import type { TunnelConnectionOptions } from './tunnel-connection.ts';
 import { TunnelError } from './tunnel-error.ts';
-import { tunnelStream } from './tunnel-stream.ts';
-import type { Tunnel, TunnelEnd, TunnelStream } from './tunnel.ts';
+import type { Tunnel, TunnelEnd } from './tunnel.ts';
 
 /**
  * Stream ids end at 2^31, which is 2^30 streams of ours: after some three days at 4,000 connections
@@ -61,10 +61,10 @@ export class ClientTunnel implements Tunnel {
     return !isRetired && openStreams < Math.min(this.#maxStreams, http2.peerMaxStreams);
   }
 
-  async open(authority: string, signal?: AbortSignal): Promise<TunnelStream> {
+  async open(authority: string, signal?: AbortSignal): Promise<ByteStream> {
     if (signal?.aborted === true) throw abortedError(signal);
     if (!this.accepting) throw notAcceptingError();
-    return tunnelStream(await this.#answered(authority, signal));
+    return await this.#answered(authority, signal);
   }
 
   drain(reason: TunnelEnd): void {

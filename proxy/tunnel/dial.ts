@@ -1,3 +1,4 @@
+import type { OnReadOpts } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
@@ -12,7 +13,7 @@ import type { MemoryBudget } from '../http2/memory-budget.ts';
 import { skewHint } from '../identity/skew.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { TunnelMetrics } from '../metrics/proxy-metrics.ts';
-import { connectWithSharedRead } from '../relay/shared-read.ts';
+import { sharedRead } from '../stream/socket-reader.ts';
 import {
   acceptanceError,
   connectError,
@@ -63,8 +64,9 @@ export function createDial(options: DialOptions): Dial {
     if (PROCESS_DESCRIPTORS.take(TUNNELS_SHARE) !== undefined) throw noDescriptorError(target);
     const identity = source.current();
     const startedMs = clock.monotonicMs();
+    const shared = sharedRead();
     const socket = PROCESS_DESCRIPTORS.open(TUNNELS_SHARE, () =>
-      openSocket(target, contexts.of(identity), network),
+      openSocket(target, { secureContext: contexts.of(identity), onread: shared.onread }, network),
     );
     records.dial(socket);
     let tunnel: ClientTunnel | undefined;
@@ -80,7 +82,7 @@ export function createDial(options: DialOptions): Dial {
       const { federated: _others, ...own } = identity.bundle;
       const check = checkPeer(socket, own, clock.epochMs(), { skew: skewHint(identity, clock) });
       tunnel = new ClientTunnel({
-        socket,
+        reader: shared.of(socket),
         records,
         direction: 'outbound',
         peer: requireExpected(check, target),
@@ -119,22 +121,19 @@ export function createDial(options: DialOptions): Dial {
 
 function openSocket(
   target: DialTarget,
-  secureContext: SecureContext,
+  how: { readonly secureContext: SecureContext; readonly onread: OnReadOpts },
   network: Pick<Network, 'connectTls'>,
 ): TLSSocket {
   const options = {
     host: target.address,
     port: target.port,
-    secureContext,
     ALPNProtocols: [HBONE_ALPN],
     // Judged by checkPeer, which can say why.
     rejectUnauthorized: false,
     // The identity is in the URI; the address is not part of the name.
     checkServerIdentity: () => undefined,
   };
-  const socket = connectWithSharedRead((onread) =>
-    network.connectTls(Object.assign(options, { onread })),
-  );
+  const socket = network.connectTls(Object.assign(options, how));
   socket.setNoDelay(true);
   socket.on('error', ignore);
   return socket;

@@ -2,8 +2,8 @@ import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Http2Connection } from '../http2/connection.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import type { Http2Stream, StreamObserver } from '../http2/stream.ts';
-import { tunnelStream } from './tunnel-stream.ts';
-import type { IncomingStream, RefusalStatus, TunnelStream } from './tunnel.ts';
+import type { ByteStream } from '../stream/byte-stream.ts';
+import type { IncomingStream, RefusalStatus } from './tunnel.ts';
 
 /** What an incoming stream is made of; `onCancelled` is called when the peer gives it up undecided. */
 export interface PendingStreamOptions {
@@ -39,9 +39,9 @@ export class PendingStream implements IncomingStream, StreamObserver {
     return this.#abort.signal;
   }
 
-  accept(): TunnelStream {
+  accept(): ByteStream {
     if (this.#decide()) this.#http2.respond(this.#stream, 200, false);
-    return tunnelStream(this.#stream);
+    return this.#stream;
   }
 
   refuse(status: RefusalStatus): void {

@@ -24,6 +24,7 @@ import type { IdentityChange, IdentitySource, WorkloadIdentity } from '../identi
 import type { TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { InboundTunnels } from './inbound-tunnels.ts';
+import { readerOf } from '../stream/socket-reader.ts';
 import { alertOf } from './peer-alert.ts';
 import { checkPeer, HBONE_ALPN } from './peer-check.ts';
 import type { HandshakeRefusal } from './peer-check.ts';
@@ -245,7 +246,7 @@ export async function listenTunnels(
     peerKey: string,
   ): ServerTunnel {
     const tunnel = new ServerTunnel({
-      socket,
+      reader: readerOf(socket),
       records,
       direction: 'inbound',
       peer,

@@ -9,15 +9,14 @@ import { ConnectionError } from '../http2/http2-error.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { Http2Stream } from '../http2/stream.ts';
 import type { Direction, TunnelMetrics } from '../metrics/proxy-metrics.ts';
-import { countRead } from '../relay/read-memory.ts';
-import { hasSharedRead, readInto } from '../relay/shared-read.ts';
+import type { SocketReader } from '../stream/socket-reader.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import type { TunnelLimits } from './tunnel-limits.ts';
 import type { TunnelEnd } from './tunnel.ts';
 
 /** A connection whose peer has been authenticated. */
 export interface TunnelConnectionOptions {
-  readonly socket: TLSSocket;
+  readonly reader: SocketReader<TLSSocket>;
   readonly records: RecordWatch;
   readonly direction: Direction;
   readonly peer: AuthenticatedPeer;
@@ -78,15 +77,15 @@ export class TunnelConnection implements ConnectionHandler {
     this.#side = side;
     this.http2 = new Http2Connection({
       role: options.direction === 'outbound' ? 'client' : 'server',
-      transport: options.socket,
-      readInto: (receive) => readWhole(options.socket, receive),
+      transport: options.reader.socket,
+      readInto: options.reader.readInto,
       handler: this,
       limits: options.http2,
       budget: options.memory,
       owner: options.peer.spiffeId.uri,
       clock: options.clock,
     });
-    const { socket, records, logger } = options;
+    const { reader, records, logger } = options;
     const { uri } = options.peer.spiffeId;
     const onFlood = (): void => {
       logger.warn(
@@ -95,7 +94,7 @@ export class TunnelConnection implements ConnectionHandler {
       );
       this.destroy('record-flood');
     };
-    records.onFlood(socket, onFlood);
+    records.onFlood(reader.socket, onFlood);
   }
 
   /** Counts it as a tunnel from now on, and watches whether the peer is there. */
@@ -195,15 +194,6 @@ export class TunnelConnection implements ConnectionHandler {
       });
     });
   }
-}
-
-/** Reads without garbage where that can be, and counts it where it cannot. */
-function readWhole(socket: TLSSocket, receive: (chunk: Buffer) => void): void {
-  if (hasSharedRead(socket)) return readInto(socket, receive);
-  socket.on('data', (chunk: Buffer) => {
-    countRead(chunk.length);
-    receive(chunk);
-  });
 }
 
 function endOf(error: Error | undefined): TunnelEnd | undefined {

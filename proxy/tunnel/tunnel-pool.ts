@@ -8,11 +8,12 @@ import { PeerTunnels } from './peer-tunnels.ts';
 import { DEFAULT_POOL_LIMITS } from './pool-limits.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { TunnelError } from './tunnel-error.ts';
-import type { Dial, DialTarget, Tunnel, TunnelStream } from './tunnel.ts';
+import type { ByteStream } from '../stream/byte-stream.ts';
+import type { Dial, DialTarget, Tunnel } from './tunnel.ts';
 
 /** A stream, and the tunnel that carries it. */
 export interface OpenedStream {
-  readonly stream: TunnelStream;
+  readonly stream: ByteStream;
   readonly tunnel: Tunnel;
 }
 

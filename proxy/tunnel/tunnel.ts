@@ -1,7 +1,6 @@
-import type { Socket } from 'node:net';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
-import type { RelayCounters, RelayOutcome } from '../relay/relay.ts';
+import type { ByteStream } from '../stream/byte-stream.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 
 /**
@@ -9,18 +8,6 @@ import type { AuthenticatedPeer } from './authenticated-peer.ts';
  * 8.5, over mutual TLS 1.3). Everything outside this folder knows tunnels by these types only, so
  * that the engine below them can be replaced.
  */
-
-/** One TCP connection inside a tunnel. */
-export interface TunnelStream {
-  /**
-   * Carries bytes between the stream and a plaintext socket until both directions have ended: each
-   * FIN becomes END_STREAM and back, a reset becomes a reset. Takes over the socket, and closes it
-   * in every outcome but `untouched`. Never rejects.
-   */
-  relay(socket: Socket, counters: RelayCounters): Promise<RelayOutcome>;
-  /** Gives the stream up (RST_STREAM CANCEL). */
-  reset(): void;
-}
 
 /** Why a tunnel ended; a label of `hauberk_tunnels_closed_total`. */
 export type TunnelEnd =
@@ -46,7 +33,7 @@ export interface Tunnel {
    * Opens a stream to `authority` (`ip:port`, RFC 9113 section 8.5) and resolves when the peer has
    * answered 200. Throws TunnelError; no byte of the connection was taken then.
    */
-  open(authority: string, signal?: AbortSignal): Promise<TunnelStream>;
+  open(authority: string, signal?: AbortSignal): Promise<ByteStream>;
   /** Takes no new streams and closes when the last one has ended. */
   drain(reason: TunnelEnd): void;
   /** Closes at once; open streams are reset. */
@@ -82,7 +69,7 @@ export interface IncomingStream {
   readonly authority: string;
   /** Aborted when the peer gives up before the decision. */
   readonly signal: AbortSignal;
-  accept(): TunnelStream;
+  accept(): ByteStream;
   refuse(status: RefusalStatus): void;
 }
 

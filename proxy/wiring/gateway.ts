@@ -109,7 +109,7 @@ function doorsOf(options: EdgeOptions): ListenerSetOptions {
     connect: (signal: AbortSignal) => connectToService(target, connector, signal),
   });
   const carrying = { clock, logger, mayLog, metrics };
-  const opening = { ...connector, clock, metrics, trustDomain };
+  const opening = { ...connector, clock, guard, metrics, trustDomain };
   return {
     network,
     clock,

@@ -3,7 +3,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
-import type { PlaintextListener } from '../relay/plaintext-listener.ts';
+import type { PlaintextListener } from '../stream/plaintext-listener.ts';
 
 /** What a process lends to the workload that it carries connections for. */
 export interface Runtime {

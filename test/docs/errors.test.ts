@@ -67,7 +67,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'Workers cannot work': unionOf('proxy/workers/workers-error.ts', 'type WorkersErrorCode ='),
   'The keeper cannot keep': unionOf('keeper/keeper-error.ts', 'type KeeperErrorCode ='),
   'How carried connections end': [
-    ...unionOf('proxy/relay/relay.ts', 'type RelayOutcome ='),
+    ...unionOf('proxy/stream/relay.ts', 'type RelayOutcome ='),
     ...unionOf('proxy/metrics/peers.ts', 'type ConnectionEnd ='),
   ],
   'How tunnels end': unionOf('proxy/tunnel/tunnel.ts', 'type TunnelEnd ='),

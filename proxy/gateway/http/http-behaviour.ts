@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createLogLimit } from '../../../common/rate-limit.ts';
-import { resetSocket } from '../../relay/reset-socket.ts';
+import { resetSocket } from '../../stream/reset-socket.ts';
 import type { Behaviour, BehaviourDependencies } from '../behaviour.ts';
 import type { ConnectionActivity } from '../../../common/budget/connection-table.ts';
 import type { HttpRoute, TerminateConfig } from '../config/gateway-file.ts';

@@ -76,6 +76,7 @@ export function sendHttp1(
       maxHeaderSize: MAX_HEADER_BYTES,
     });
     request.on('response', (response) => {
+      breakWith(request, response);
       // It would not be read, and its connection would stay for good.
       if (isGivenUp) response.destroy();
       else resolve(answerOf(response));
@@ -118,6 +119,14 @@ export function sendHttp1(
       current.destroy();
     },
   };
+}
+
+/**
+ * Breaks an answer off where its connection breaks. An answer that the end of the connection ends (RFC 9112
+ * section 6.3) would look complete otherwise: node:http tells the request alone.
+ */
+export function breakWith(request: http.ClientRequest, response: http.IncomingMessage): void {
+  request.on('error', (error) => response.destroy(error));
 }
 
 function answerOf(response: http.IncomingMessage): ServiceAnswer {

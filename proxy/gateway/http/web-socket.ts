@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { bridge, pump } from '../bridge.ts';
 import type { Exchange } from './exchange.ts';
+import { breakWith } from './http1-client.ts';
 import { endToEnd, type Field, fieldsOf, rawOf } from './fields.ts';
 import type { RequestHead } from './request-head.ts';
 import type { HttpDestination, ServiceClients } from './service-clients.ts';
@@ -139,7 +140,10 @@ async function ask(
   request.on('upgrade', (response, socket, leftover) => {
     resolve({ kind: 'switched', response, socket, leftover });
   });
-  request.on('response', (response) => resolve({ kind: 'answered', response }));
+  request.on('response', (response) => {
+    breakWith(request, response);
+    resolve({ kind: 'answered', response });
+  });
   request.on('error', reject);
   request.end();
   return await promise;

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { join } from 'node:path';
 import test from 'ava';
-import { BudgetError } from '../../../common/budget/budget-error.ts';
 import { DescriptorCharge } from '../../../common/budget/descriptor-charge.ts';
 import {
   countOpenDescriptors,
@@ -57,14 +56,6 @@ test('a peer that has its share is told from a process that has nothing left', (
   for (let taken = 0; taken < 5; taken += 1) t.is(budget.take(peerShare('a')), undefined);
   t.is(budget.take(peerShare('a')), 'peer-limit');
   t.is(budget.take(peerShare('b')), undefined);
-});
-
-test('several are taken all or none', (t) => {
-  const budget = budgetOf(64);
-  budget.takeAll(TUNNELS_SHARE, 16);
-  const error = t.throws(() => budget.takeAll(TUNNELS_SHARE, 3), { instanceOf: BudgetError });
-  t.is(error?.code, 'descriptors');
-  t.is(budget.used, 16);
 });
 
 test('a socket gives its descriptor back when it closes', (t) => {

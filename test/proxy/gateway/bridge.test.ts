@@ -1,8 +1,14 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import test from 'ava';
+import { systemClock } from '../../../common/clock.ts';
+import { createGuard } from '../../../common/guard.ts';
 import { bridge, pump } from '../../../proxy/gateway/bridge.ts';
-import { within } from '../../helpers/deadline.ts';
+import { StreamDuplex } from '../../../proxy/stream/stream-duplex.ts';
+import { eventually, within } from '../../helpers/deadline.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { FakeStream } from '../stream/fake-stream.ts';
+import { newCounters } from '../tunnel/harness.ts';
 
 test('what is over before it is pumped does not keep anybody waiting', async (t) => {
   const ended = new PassThrough();
@@ -28,4 +34,18 @@ test('a bridge to what has gone ends, and takes the other side along', async (t)
     t.is(await within('it ends', ending), 'broken');
     t.true(whole.destroyed);
   }
+});
+
+test('a stream of a tunnel is reset when the other side breaks, however orderly that looks', async (t) => {
+  const stream = new FakeStream();
+  const clock = systemClock;
+  const guard = createGuard({ clock, logger: createLogRecorder().logger });
+  const options = { clock, guard, counters: newCounters(), onClosed() {} };
+  const client = new PassThrough();
+  const ending = bridge(client, new StreamDuplex(stream, options));
+  client.write('half of an upload');
+  await eventually('it is carried', () => stream.text === 'half of an upload' || undefined);
+  client.destroy();
+  t.is(await within('it ends', ending), 'broken');
+  t.deepEqual(stream.calls, ['start', 'reset']);
 });

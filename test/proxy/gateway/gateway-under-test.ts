@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
-import type { HostOutside, OpenOutside } from '../../../proxy/gateway/service.ts';
+import type { HostOutside, OpenConnection, OpenOutside } from '../../../proxy/gateway/service.ts';
 import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
 import type { ServicePort } from '../../../proxy/outbound/connector.ts';
 import { type Gateway, openGateway } from '../../../proxy/gateway/gateway.ts';
@@ -39,6 +39,8 @@ export interface GatewayUnderTestOptions {
   readonly listeners: string;
   /** The local port of each service. */
   readonly services?: Readonly<Record<string, number>>;
+  /** The way to services, instead of local ports. */
+  readonly open?: OpenConnection;
   /** The way to servers outside; by default there is none. */
   readonly openOutside?: OpenOutside;
   /** By default there are no policies. */
@@ -88,7 +90,7 @@ export async function openGatewayUnderTest(
     metrics: createGatewayMetrics(registry),
     file,
     namespace: 'default',
-    open: connect,
+    open: options.open ?? connect,
     openOutside,
     hostOutside,
     routesOutside: (places) => routed.push(places),

@@ -1,7 +1,8 @@
 import type { Clock, EpochMs, MonotonicMs } from '../../../common/clock.ts';
 import { Http2Connection } from '../../../proxy/http2/connection.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
-import type { Http2Stream, StreamEnd, StreamReceiver } from '../../../proxy/http2/stream.ts';
+import type { Http2Stream } from '../../../proxy/http2/stream.ts';
+import type { StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
 import type { Random } from '../../helpers/random.ts';
 import { parseFrames, recordingHandler, SERVER_LIMITS, settled } from './harness.ts';
 import type { SeenFrame } from './harness.ts';
@@ -21,7 +22,9 @@ export class ModelStream implements StreamReceiver {
   maySend = true;
   hasEnded = false;
   remoteEnds = 0;
-  readonly ends: StreamEnd[] = [];
+  readonly ends: StreamClose[] = [];
+  /** Reported as out of memory. */
+  writtenBytes = 0;
   isStalled = false;
   wasReset = false;
   readonly problems: string[] = [];
@@ -31,7 +34,7 @@ export class ModelStream implements StreamReceiver {
     this.stream = stream;
   }
 
-  data(chunk: Buffer): void {
+  data(chunk: Buffer): boolean {
     if (!chunk.equals(patternAt(this.receivedBytes, chunk.length))) {
       this.problems.push(`stream ${this.stream.id}: other bytes at ${this.receivedBytes}`);
     }
@@ -39,23 +42,27 @@ export class ModelStream implements StreamReceiver {
     this.receivedBytes += chunk.length;
     if (this.isStalled) this.#unread += chunk.length;
     else this.stream.consumed(chunk.length);
+    return !this.isStalled;
   }
 
   end(): void {
     this.remoteEnds += 1;
   }
 
-  resume(): void {
+  written(bytes: number): void {
     this.maySend = true;
+    this.writtenBytes += bytes;
   }
 
-  ended(end: StreamEnd): void {
-    this.ends.push(end);
+  spare(): void {}
+
+  closed(how: StreamClose): void {
+    this.ends.push(how);
   }
 
   write(bytes: number): void {
     if (!this.maySend || this.hasEnded || this.stream.isClosed) return;
-    this.maySend = this.stream.send(patternAt(this.sentBytes, bytes));
+    this.maySend = this.stream.write(patternAt(this.sentBytes, bytes));
     this.sentBytes += bytes;
   }
 
@@ -116,6 +123,7 @@ export class FlowControlModel {
       const end = new ModelStream(stream);
       this.#pair(stream.id).server = end;
       stream.attach(end);
+      stream.start();
     });
     const atClient = recordingHandler();
     const server = new Http2Connection({
@@ -198,7 +206,9 @@ export class FlowControlModel {
         this.#pair(stream.id).client = end;
         // As a dial does, whose caller attaches some microtasks later.
         queueMicrotask(() => {
-          if (!stream.isClosed) stream.attach(end);
+          if (stream.isClosed) return;
+          stream.attach(end);
+          stream.start();
         });
         return true;
       },
@@ -230,7 +240,10 @@ function directionProblems(
   }
   if (to.remoteEnds !== (from.hasEnded ? 1 : 0)) problems.push(`${name}: ${to.remoteEnds} ends`);
   const kinds = from.hasEnded && to.hasEnded ? 'ended' : '';
-  if (to.ends.map(({ kind }) => kind).join() !== kinds) problems.push(`${name}: not '${kinds}'`);
+  if (to.ends.join() !== kinds) problems.push(`${name}: not '${kinds}'`);
+  if (from.writtenBytes !== from.sentBytes) {
+    problems.push(`${name}: ${from.sentBytes} bytes were sent, ${from.writtenBytes} reported`);
+  }
   if (!from.hasEnded && !from.maySend) problems.push(`${name}: its sender was never resumed`);
   return problems;
 }

@@ -63,7 +63,7 @@ async function runSchedule(t: ExecutionContext, seed: number): Promise<void> {
   const open = model.ends.filter(({ stream }) => !stream.isClosed);
   model.client.destroy();
   await settled();
-  for (const { ends } of open) t.deepEqual(ends, [{ kind: 'lost' }], `seed ${seed}`);
+  for (const { ends } of open) t.deepEqual(ends, ['lost'], `seed ${seed}`);
   t.is(model.budget.totalBytes, 0);
 }
 

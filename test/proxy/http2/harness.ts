@@ -5,7 +5,8 @@ import { DEFAULT_CONNECTION_LIMITS } from '../../../proxy/http2/connection-limit
 import type { ConnectionLimits } from '../../../proxy/http2/connection-limits.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import { FRAME as TYPE } from '../../../proxy/http2/protocol.ts';
-import type { Http2Stream, StreamEnd, StreamReceiver } from '../../../proxy/http2/stream.ts';
+import type { Http2Stream } from '../../../proxy/http2/stream.ts';
+import type { StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
 import { CLIENT_PREFACE, frame, FRAME, literalHeader } from '../../helpers/http2-frames.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import type { Cut } from './memory-transport.ts';
@@ -160,9 +161,9 @@ export function uint32(...values: readonly number[]): Buffer {
 /** A receiver that keeps everything, and consumes it at once unless told otherwise. */
 export class KeepingReceiver implements StreamReceiver {
   readonly chunks: Buffer[] = [];
-  ends: StreamEnd[] = [];
+  ends: StreamClose[] = [];
   remoteEnds = 0;
-  resumes = 0;
+  writtenBytes = 0;
   readonly #stream: Http2Stream;
   readonly #consumes: boolean;
 
@@ -170,26 +171,30 @@ export class KeepingReceiver implements StreamReceiver {
     this.#stream = stream;
     this.#consumes = consumes;
     stream.attach(this);
+    stream.start();
   }
 
   get text(): string {
     return Buffer.concat(this.chunks).toString('latin1');
   }
 
-  data(chunk: Buffer): void {
+  data(chunk: Buffer): boolean {
     this.chunks.push(Buffer.from(chunk));
     if (this.#consumes) this.#stream.consumed(chunk.length);
+    return this.#consumes;
   }
 
   end(): void {
     this.remoteEnds += 1;
   }
 
-  resume(): void {
-    this.resumes += 1;
+  written(bytes: number): void {
+    this.writtenBytes += bytes;
   }
 
-  ended(end: StreamEnd): void {
-    this.ends.push(end);
+  spare(): void {}
+
+  closed(how: StreamClose): void {
+    this.ends.push(how);
   }
 }

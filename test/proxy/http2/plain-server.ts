@@ -20,13 +20,16 @@ export async function startPlainServer(): Promise<PlainServer> {
       connection.respond(stream, 200, false);
       stream.attach({
         data(chunk) {
-          stream.send(chunk);
+          stream.write(chunk);
           stream.consumed(chunk.length);
+          return true;
         },
         end: () => stream.end(),
-        resume() {},
-        ended() {},
+        written() {},
+        spare() {},
+        closed() {},
       });
+      stream.start();
     });
     const connection = new Http2Connection({
       role: 'server',

@@ -14,11 +14,10 @@ import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { localAllowances } from '../../../proxy/config/sidecar.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
-import type { RelayOutcome } from '../../../proxy/relay/relay.ts';
 import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
-import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
+import { FakeStream } from '../stream/fake-stream.ts';
 
 const self = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
 const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
@@ -56,20 +55,17 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
     errors: () => guard.counts().get('inbound'),
     refusals: () => of('stream-refused'),
     failed: async () => parseMetrics(await registry.metrics()),
-    /** Resolves with the status, or with the application's socket when it was accepted. */
-    open(stream: { authority: string; peer?: SpiffeId; ends?: RelayOutcome }) {
-      const { promise, resolve } = Promise.withResolvers<number | net.Socket>();
+    /** Resolves with the status, or with the stream when it was accepted. */
+    open(stream: { authority: string; peer?: SpiffeId }, accepted = new FakeStream()) {
+      const { promise, resolve } = Promise.withResolvers<number | FakeStream>();
       const incoming: IncomingStream = {
         peer: stream.peer ?? web,
         authority: stream.authority,
         signal: new AbortController().signal,
-        accept: () => ({
-          relay(socket) {
-            resolve(socket);
-            return Promise.resolve(stream.ends ?? 'complete');
-          },
-          reset: () => undefined,
-        }),
+        accept() {
+          resolve(accepted);
+          return accepted;
+        },
         refuse: resolve,
       };
       handle(incoming);
@@ -79,7 +75,7 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
 }
 
 async function listeningApp(t: ExecutionContext) {
-  const app = net.createServer().listen(0, '127.0.0.1');
+  const app = net.createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
   t.teardown(() => app.close());
   await once(app, 'listening');
   return { app, port: (app.address() as AddressInfo).port };
@@ -89,11 +85,11 @@ test('an authorised stream is accepted once the application has accepted', async
   const { app, port } = await listeningApp(t);
   const connected = once(app, 'connection') as Promise<[net.Socket]>;
   const inbound = inboundTo(port);
-  const socket = await inbound.open({ authority: '10.0.0.7:8080' });
-  t.true(socket instanceof net.Socket);
+  const stream = new FakeStream();
+  t.is(await inbound.open({ authority: '10.0.0.7:8080' }, stream), stream);
   const [accepted] = await connected;
   accepted.destroy();
-  if (socket instanceof net.Socket) socket.destroy();
+  stream.closeAs('reset');
   t.deepEqual(inbound.refusals(), []);
 });
 
@@ -124,7 +120,8 @@ test('a stream is refused with 503 when the application does not accept', async 
 test('the application is let go when the tunnel dies before the first byte', async (t) => {
   const { app, port } = await listeningApp(t);
   const connected = once(app, 'connection') as Promise<[net.Socket]>;
-  await inboundTo(port).open({ authority: '10.0.0.7:8080', ends: 'untouched' });
+  const lost = new FakeStream((stream) => stream.closeAs('lost'));
+  await inboundTo(port).open({ authority: '10.0.0.7:8080' }, lost);
   const [accepted] = await connected;
   const [error] = (await once(accepted.resume(), 'error')) as [NodeJS.ErrnoException];
   t.is(error.code, 'ECONNRESET');
@@ -147,9 +144,9 @@ const WATCHING: Policy = {
 test('a rule that is only watching lets in, and says so in log and metric', async (t) => {
   const { port } = await listeningApp(t);
   const inbound = inboundTo(port, WATCHING);
-  const socket = await inbound.open({ authority: '10.0.0.7:8080' });
-  t.true(socket instanceof net.Socket);
-  if (socket instanceof net.Socket) socket.destroy();
+  const stream = new FakeStream();
+  t.is(await inbound.open({ authority: '10.0.0.7:8080' }, stream), stream);
+  stream.closeAs('reset');
   t.deepEqual(inbound.refusals(), []);
   t.like(inbound.of('stream-audited')[0], { peer: web.uri, rules: ['trial'] });
   const counted = { peer: web.uri, rule: 'trial' };
@@ -180,33 +177,19 @@ test('a mistake before the decision is counted, and the stream refused with 503'
   t.is(inbound.errors(), 1);
 });
 
-for (const [how, relay] of [
-  ['rejects', () => Promise.reject(MISTAKE)],
-  [
-    'throws',
-    () => {
-      throw MISTAKE;
-    },
-  ],
-] as const) {
-  test(`a relay that ${how} is counted, and stream and application are reset`, async (t) => {
-    const { app, port } = await listeningApp(t);
-    const inbound = inboundTo(port);
-    const connected = once(app, 'connection') as Promise<[net.Socket]>;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    inbound.handle({
-      peer: web,
-      authority: '10.0.0.7:8080',
-      signal: new AbortController().signal,
-      accept: () => ({ relay, reset: resolve }),
-      refuse: () => {},
-    });
-    const [accepted] = await connected;
-    const [error] = (await once(accepted.resume(), 'error')) as [NodeJS.ErrnoException];
-    t.is(error.code, 'ECONNRESET');
-    await within('the stream is reset', promise);
-    t.is(inbound.errors(), 1);
-    const metrics = await inbound.failed();
-    t.is(metrics.sum('hauberk_connections_open', { direction: 'inbound' }), 0);
+test('a mistake while it is carried is counted, and stream and application are reset', async (t) => {
+  const { app, port } = await listeningApp(t);
+  const inbound = inboundTo(port);
+  const connected = once(app, 'connection') as Promise<[net.Socket]>;
+  const stream = new FakeStream(() => {
+    throw MISTAKE;
   });
-}
+  await inbound.open({ authority: '10.0.0.7:8080' }, stream);
+  const [accepted] = await connected;
+  const [error] = (await once(accepted.resume(), 'error')) as [NodeJS.ErrnoException];
+  t.is(error.code, 'ECONNRESET');
+  t.deepEqual(stream.calls, ['start', 'reset']);
+  t.is(inbound.errors(), 1);
+  const metrics = await inbound.failed();
+  t.is(metrics.sum('hauberk_connections_open', { direction: 'inbound' }), 0);
+});

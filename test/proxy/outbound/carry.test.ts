@@ -7,10 +7,10 @@ import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { carry, type CarryRequest } from '../../../proxy/outbound/carry.ts';
 import type { Connected } from '../../../proxy/outbound/connector.ts';
-import type { RelayOutcome } from '../../../proxy/relay/relay.ts';
 import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
+import { FakeStream } from '../stream/fake-stream.ts';
 
 const api = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
 
@@ -45,7 +45,8 @@ function carrier(connect: CarryRequest['connect']) {
   };
 }
 
-function stream(outcome: RelayOutcome): Connected {
+/** A stream that is lost before a byte, or ends in order. */
+function stream(end: 'lost' | 'ended'): Connected {
   const endpoint = {
     instanceId: 'api-1',
     spiffeId: api,
@@ -56,20 +57,17 @@ function stream(outcome: RelayOutcome): Connected {
     ports: [8080],
     anyPort: false,
   } as const;
-  const relay = (socket: net.Socket): Promise<RelayOutcome> => {
-    if (outcome !== 'untouched') socket.destroy();
-    return Promise.resolve(outcome);
-  };
-  return { endpoint, authority: '10.0.0.2:8080', stream: { relay, reset: () => undefined } };
+  const onStart = (one: FakeStream): void => (end === 'lost' ? one.closeAs(end) : one.finish());
+  return { endpoint, authority: '10.0.0.2:8080', stream: new FakeStream(onStart) };
 }
 
 test('a connection whose tunnel dies before a byte is carried by the next', async (t) => {
   const { socket, ended } = await connection(t);
-  const outcomes: RelayOutcome[] = ['untouched', 'untouched', 'complete'];
-  const carrying = carrier(() => Promise.resolve(stream(outcomes.shift() ?? 'peer-reset')));
+  const ends: ('lost' | 'ended')[] = ['lost', 'lost', 'ended'];
+  const carrying = carrier(() => Promise.resolve(stream(ends.shift() ?? 'lost')));
   await carrying.carry(socket);
   await ended;
-  t.deepEqual(outcomes, []);
+  t.deepEqual(ends, []);
   t.is(
     (await carrying.metrics()).sum('hauberk_connections_closed_total', { reason: 'complete' }),
     1,
@@ -81,7 +79,7 @@ test('tunnels that die one after another end in a reset', async (t) => {
   let tries = 0;
   await carrier(() => {
     tries += 1;
-    return Promise.resolve(stream('untouched'));
+    return Promise.resolve(stream('lost'));
   }).carry(socket);
   t.is(await ended, 'ECONNRESET');
   t.is(tries, 4);

@@ -7,7 +7,8 @@ import { EndpointHealth } from '../../../proxy/outbound/endpoint-health.ts';
 import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
 import { TunnelError, type TunnelErrorCode } from '../../../proxy/tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
-import type { DialTarget, Tunnel, TunnelStream } from '../../../proxy/tunnel/tunnel.ts';
+import type { ByteStream } from '../../../proxy/stream/byte-stream.ts';
+import type { DialTarget, Tunnel } from '../../../proxy/tunnel/tunnel.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
@@ -40,7 +41,7 @@ function connector(
       tried.push(`${authority} ${target.expect.service}`);
       const code = answer(target);
       if (code !== 'ok') return Promise.reject(new TunnelError(code, 'it did not work'));
-      return Promise.resolve({ stream: {} as TunnelStream, tunnel: {} as Tunnel });
+      return Promise.resolve({ stream: {} as ByteStream, tunnel: {} as Tunnel });
     },
   };
   const { logger } = createLogRecorder();

@@ -1,20 +1,25 @@
-/** A connection for a program of this process, when the system does not give what it takes. */
+/** A connection for a program of this process: what becomes of its metrics, and of a stream that breaks. */
+import { once } from 'node:events';
 import test from 'ava';
 import { Registry } from 'prom-client';
+import { createGuard } from '../../../common/guard.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { EndpointHealth } from '../../../proxy/outbound/endpoint-health.ts';
 import { openConnection } from '../../../proxy/outbound/open-connection.ts';
+import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import type { Tunnel } from '../../../proxy/tunnel/tunnel.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
+import { FakeStream } from '../stream/fake-stream.ts';
 
 const API = { namespace: 'shop', service: 'api', port: 8080 };
 
-test('a stream that nobody can carry is reset, and the failure is counted', async (t) => {
+/** A way to one endpoint, at which `stream` is opened. */
+function outboundTo(stream: () => FakeStream) {
   const view = createMeshView();
   const addresses = ['10.0.0.1'] as const;
   const endpoint = {
@@ -28,36 +33,65 @@ test('a stream that nobody can carry is reset, and the failure is counted', asyn
     anyPort: false,
   };
   view.apply({ kind: 'snapshot', version: 1, endpoints: [endpoint] });
-  const givenUp = new AbortController();
-  let resets = 0;
-  const stream = {
-    relay: () => Promise.reject(new Error('it is not carried')),
-    reset: () => void (resets += 1),
-  };
   const pool: Pick<TunnelPool, 'open' | 'openStreams'> = {
     openStreams: () => 0,
-    open() {
-      // The peer has accepted; in this moment there is no way on.
-      givenUp.abort(new Error('too late'));
-      return Promise.resolve({ stream, tunnel: {} as Tunnel });
-    },
+    open: async () => Promise.resolve({ stream: stream(), tunnel: {} as Tunnel }),
   };
   const registry = new Registry();
   const clock = createManualClock();
+  const { logger } = createLogRecorder();
   const dependencies = {
     view,
     pool: pool as TunnelPool,
     health: new EndpointHealth({ clock, random: () => 0 }),
     clock,
-    logger: createLogRecorder().logger,
+    logger,
+    guard: createGuard({ clock, logger }),
     metrics: createProxyMetrics(registry),
     mayLog: () => true,
     random: () => 0,
     trustDomain: 'mesh.local',
   };
-  await t.throwsAsync(openConnection(API, dependencies, givenUp.signal), { message: 'too late' });
-  t.is(resets, 1);
-  const metrics = parseMetrics(await registry.metrics());
-  t.is(metrics.sum('hauberk_connections_failed_total', { reason: 'timeout' }), 1);
-  t.is(metrics.sum('hauberk_connections_open'), 0);
+  return {
+    open: (signal: AbortSignal) => openConnection(API, dependencies, signal),
+    metrics: async () => parseMetrics(await registry.metrics()),
+  };
+}
+
+test('a connection is counted until its stream has ended, with its bytes', async (t) => {
+  const stream = new FakeStream();
+  const { open, metrics } = outboundTo(() => stream);
+  const connection = await open(AbortSignal.timeout(10_000));
+  connection.end('ask');
+  stream.data('answer');
+  t.is((await metrics()).sum('hauberk_connections_open'), 1);
+  stream.finish();
+  t.is((await connection.setEncoding('utf8').toArray()).join(''), 'answer');
+  const counted = await metrics();
+  t.is(counted.sum('hauberk_connections_open'), 0);
+  t.is(counted.sum('hauberk_connections_closed_total', { reason: 'complete' }), 1);
+  t.is(counted.sum('hauberk_bytes_sent_total'), 3);
+  t.is(counted.sum('hauberk_bytes_received_total'), 6);
+});
+
+test('a tunnel that is lost before the first byte is an error, and counted', async (t) => {
+  const { open, metrics } = outboundTo(() => new FakeStream((one) => one.closeAs('lost')));
+  const connection = await open(AbortSignal.timeout(10_000));
+  const [error] = (await once(connection, 'error')) as [NodeJS.ErrnoException];
+  t.is(error.code, 'ECONNRESET');
+  const counted = await metrics();
+  t.is(counted.sum('hauberk_connections_closed_total', { reason: 'tunnel-lost' }), 1);
+  t.is(counted.sum('hauberk_connections_open'), 0);
+});
+
+test('a stream that is not opened in time is a failure that is counted as such', async (t) => {
+  const late = new AbortController();
+  const { open, metrics } = outboundTo(() => {
+    late.abort(new Error('too late'));
+    throw new TunnelError('aborted', 'it was given up');
+  });
+  await t.throwsAsync(open(late.signal), { code: 'aborted' });
+  const counted = await metrics();
+  t.is(counted.sum('hauberk_connections_failed_total', { reason: 'timeout' }), 1);
+  t.is(counted.sum('hauberk_connections_open'), 0);
 });

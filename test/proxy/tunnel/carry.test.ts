@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
-import type { RelayOutcome } from '../../../proxy/relay/relay.ts';
+import type { RelayOutcome } from '../../../proxy/stream/relay.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import {
@@ -12,6 +12,7 @@ import {
   newCounters,
   readAll,
   readEach,
+  relaySocket,
   serveApp,
   socketPair,
   startApp,
@@ -39,7 +40,7 @@ async function mesh(t: ExecutionContext, onConnection: (socket: Socket) => void)
     const { app: client, side } = await socketPair(t);
     const stream = await tunnel.open(`127.0.0.1:${app.port}`);
     const counters = newCounters();
-    return { app: client, outcome: stream.relay(side, counters), counters };
+    return { app: client, outcome: relaySocket(stream, side, counters), counters };
   };
   return { tunnel, connect, outcomes, listener };
 }

@@ -19,8 +19,8 @@ import type { EnvoyTls } from './envoy-config.ts';
 import {
   createEngine,
   createIdentity,
-  newCounters,
   readAll,
+  relaySocket,
   serveApp,
   socketPair,
   startApp,
@@ -65,7 +65,7 @@ withEnvoy('Envoy as a server carries connections of our dial', async (t) => {
   for (let round = 0; round < 3; round += 1) {
     const { app: client, side } = await socketPair(t);
     const stream = await within('the stream', tunnel.open('10.0.0.1:80'));
-    const outcome = stream.relay(side, newCounters());
+    const outcome = relaySocket(stream, side);
     client.end(BODY);
     t.true((await within('the echo', readAll(client))).equals(BODY));
     t.is(await outcome, 'complete');
@@ -88,7 +88,7 @@ withEnvoy(
     for (let round = 0; round < 20; round += 1) {
       const { app: client, side } = await socketPair(t);
       const stream = await within('the stream', tunnel.open('10.0.0.1:80'));
-      const outcome = stream.relay(side, newCounters());
+      const outcome = relaySocket(stream, side);
       t.is((await within('the greeting', readAll(client))).toString(), 'hello');
       client.end();
       t.is(await outcome, 'complete');

@@ -19,6 +19,9 @@ import type {
 } from '../../../proxy/identity/source.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import type { ProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
+import type { ByteStream } from '../../../proxy/stream/byte-stream.ts';
+import { relay, type RelayOutcome } from '../../../proxy/stream/relay.ts';
+import { socketStream } from '../../../proxy/stream/socket-stream.ts';
 import { createDial } from '../../../proxy/tunnel/dial.ts';
 import { listenTunnels } from '../../../proxy/tunnel/listen.ts';
 import type { ListenLimits, TunnelLimits } from '../../../proxy/tunnel/tunnel-limits.ts';
@@ -214,15 +217,21 @@ export function serveApp(port: number, outcomes: string[] = []): (stream: Incomi
     socket.once('connect', () => {
       socket.off('error', onError);
       const counters = { bytesFromApp: 0, bytesToApp: 0 };
-      void stream
-        .accept()
-        .relay(socket, counters)
-        .then((outcome) => {
-          outcomes.push(outcome);
-          socket.destroy();
-        });
+      void relay(socketStream(socket), stream.accept(), counters).then((outcome) => {
+        outcomes.push(outcome);
+        socket.destroy();
+      });
     });
   };
+}
+
+/** Carries a connection of an application through a stream. */
+export function relaySocket(
+  stream: ByteStream,
+  socket: Socket,
+  counters = newCounters(),
+): Promise<RelayOutcome> {
+  return relay(socketStream(socket), stream, counters);
 }
 
 export function newCounters(): { bytesFromApp: number; bytesToApp: number } {

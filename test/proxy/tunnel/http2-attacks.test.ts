@@ -13,8 +13,8 @@ import { connectForeign, tlsOptions } from './foreign-peer.ts';
 import {
   createEngine,
   createIdentity,
-  newCounters,
   readEach,
+  relaySocket,
   sample,
   serveApp,
   socketPair,
@@ -186,7 +186,7 @@ async function besieged(t: ExecutionContext, memoryBytes = 64 * MEBIBYTE) {
   const download = async (): Promise<number> => {
     const { app: client, side } = await socketPair(t);
     const stream = await within('an answer', tunnel.open('127.0.0.1:80'));
-    const outcome = stream.relay(side, newCounters());
+    const outcome = relaySocket(stream, side);
     let bytes = 0;
     const read = readEach(client, (chunk) => (bytes += chunk.length));
     client.end();

@@ -6,7 +6,7 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { within } from '../../helpers/deadline.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
-import { createEngine, createIdentity, newCounters, socketPair } from './harness.ts';
+import { createEngine, createIdentity, newCounters, relaySocket, socketPair } from './harness.ts';
 
 test('streams of a tunnel that ends with a FIN are lost with it, not reset by the peer', async (t) => {
   const authority = createTestAuthority();
@@ -20,7 +20,7 @@ test('streams of a tunnel that ends with a FIN are lost with it, not reset by th
   const stream = await tunnel.open('127.0.0.1:80');
   const { app, side } = await socketPair(t);
   const counters = newCounters();
-  const outcome = stream.relay(side, counters);
+  const outcome = relaySocket(stream, side, counters);
   app.write('question');
   await once(wire.client(), 'data');
   const broken = once(app, 'error') as Promise<[NodeJS.ErrnoException]>;

@@ -16,7 +16,7 @@ import { createTestAuthority } from '../../helpers/test-authority.ts';
 import {
   createEngine,
   createIdentity,
-  newCounters,
+  relaySocket,
   sample,
   serveApp,
   socketPair,
@@ -57,7 +57,7 @@ async function pair(t: ExecutionContext) {
     const carry = async () => {
       const { stream, tunnel } = await open();
       const { side } = await socketPair(t);
-      return { tunnel, outcome: stream.relay(side, newCounters()) };
+      return { tunnel, outcome: relaySocket(stream, side) };
     };
     return { ...engine, open, carry };
   };

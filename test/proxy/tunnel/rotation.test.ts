@@ -13,8 +13,8 @@ import { createTestAuthority } from '../../helpers/test-authority.ts';
 import {
   createEngine,
   createIdentity,
-  newCounters,
   readAll,
+  relaySocket,
   sample,
   serveApp,
   socketPair,
@@ -59,7 +59,7 @@ async function pair(t: ExecutionContext, clock: Clock = systemClock, limits = {}
   const connect = async () => {
     const { stream, tunnel } = await within('a stream', pool.open(target, `127.0.0.1:${app.port}`));
     const { app: client, side } = await socketPair(t);
-    const outcome = stream.relay(side, newCounters());
+    const outcome = relaySocket(stream, side);
     /** Works from one end to the other: what goes in comes out. */
     const finish = async (): Promise<string> => {
       client.end('ping');
@@ -219,7 +219,7 @@ test('an identity that is not renewed loses its connections when it expires, on 
     const { stream, tunnel } = await pool.open(target, `127.0.0.1:${app.port}`);
     const { app: client, side } = await socketPair(t);
     client.write('x');
-    const relayed = stream.relay(side, newCounters());
+    const relayed = relaySocket(stream, side);
     const reset = once(client.resume(), 'error');
     // No successor can be made: nobody is there to take the handshake.
     if (enforcer === 'web') listener.refuse();

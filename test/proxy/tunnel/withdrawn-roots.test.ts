@@ -14,7 +14,7 @@ import { createTestAuthority, type TestAuthority } from '../../helpers/test-auth
 import {
   createEngine,
   createIdentity,
-  newCounters,
+  relaySocket,
   sample,
   serveApp,
   socketPair,
@@ -65,7 +65,7 @@ async function carry(t: ExecutionContext, from: TestIdentity, to: TestIdentity) 
   const opening = pool.open(targetOf(listener, to), `127.0.0.1:${app.port}`);
   const { stream, tunnel } = await within('a stream', opening);
   const { app: client, side } = await socketPair(t);
-  const outcome = stream.relay(side, newCounters());
+  const outcome = relaySocket(stream, side);
   return { web, api, tunnel, client, outcome };
 }
 

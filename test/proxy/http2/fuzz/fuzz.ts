@@ -194,7 +194,7 @@ function open(connection: Http2Connection, random: Random): Http2Stream[] {
 
 function carry(stream: Http2Stream, random: Random): void {
   const receiver = new KeepingReceiver(stream, { consumes: random(3) > 0 });
-  stream.send(Buffer.alloc(random(400)));
+  stream.write(Buffer.alloc(random(400)));
   if (random(3) === 0) stream.end();
   if (random(6) === 0) stream.reset(8);
   if (receiver.ends.length > 1) throw new Error('a stream ended twice');

@@ -4,7 +4,7 @@ import test from 'ava';
 import { APPLICATION_SHARE } from '../../../common/budget/shares.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
-import { listenPlaintext } from '../../../proxy/relay/plaintext-listener.ts';
+import { listenPlaintext } from '../../../proxy/stream/plaintext-listener.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';

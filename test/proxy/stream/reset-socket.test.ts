@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import test from 'ava';
-import { resetSocket } from '../../../proxy/relay/reset-socket.ts';
+import { resetSocket } from '../../../proxy/stream/reset-socket.ts';
 import { within } from '../../helpers/deadline.ts';
 import { connectTcp, endOf } from '../../helpers/tcp-client.ts';
 import type { Scope } from '../../helpers/scope.ts';

@@ -3,7 +3,8 @@ import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descri
 import type { BudgetShare } from '../../common/budget/shares.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Network } from '../../common/network.ts';
-import { connectWithSharedRead } from './shared-read.ts';
+import { sharedRead } from './socket-reader.ts';
+import { SocketStream } from './socket-stream.ts';
 
 /** Where to connect, and how long to try. */
 export interface PlaintextTarget {
@@ -15,8 +16,6 @@ export interface PlaintextTarget {
   readonly clock: MonotonicClock;
   /** Who the descriptor is charged to; `undefined` when the caller has seen to that. */
   readonly share: BudgetShare | undefined;
-  /** True for a connection whose bytes are read with `readInto`, and not as a stream. */
-  readonly sharedRead?: boolean;
 }
 
 /**
@@ -26,13 +25,27 @@ export interface PlaintextTarget {
 const KEEP_ALIVE_MS = 60_000;
 
 /**
- * Connects in plaintext. The socket is half-open capable and not read yet.
+ * Connects in plaintext. Nothing is read before the stream is started.
  *
  * Rejects with the system's error, BudgetError, a DOMException `TimeoutError`, or the signal's reason.
  */
 export async function connectPlaintext(
-  { address, port, network, timeoutMs, clock, share, sharedRead = false }: PlaintextTarget,
+  target: PlaintextTarget,
   signal: AbortSignal,
+): Promise<SocketStream> {
+  const shared = sharedRead();
+  return new SocketStream(shared.of(await connectSocket(target, signal, shared.onread)));
+}
+
+/**
+ * Connects in plaintext as `connectPlaintext` does; the socket is half-open capable and not read yet.
+ *
+ * @param onread where its bytes go, if it is not read as a Node.js stream
+ */
+export async function connectSocket(
+  { address, port, network, timeoutMs, clock, share }: PlaintextTarget,
+  signal: AbortSignal,
+  onread?: net.OnReadOpts,
 ): Promise<net.Socket> {
   signal.throwIfAborted();
   const denied = share && PROCESS_DESCRIPTORS.take(share);
@@ -47,9 +60,9 @@ export async function connectPlaintext(
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   };
   const open = (): net.Socket =>
-    sharedRead
-      ? connectWithSharedRead((onread) => network.connect({ ...options, onread }).pause())
-      : network.connect(options);
+    onread === undefined
+      ? network.connect(options)
+      : network.connect({ ...options, onread }).pause();
   const socket = share === undefined ? open() : PROCESS_DESCRIPTORS.open(share, open);
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });

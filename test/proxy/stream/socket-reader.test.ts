@@ -2,11 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import test from 'ava';
-import {
-  connectWithSharedRead,
-  hasSharedRead,
-  readInto,
-} from '../../../proxy/relay/shared-read.ts';
+import { sharedRead } from '../../../proxy/stream/socket-reader.ts';
 import { within } from '../../helpers/deadline.ts';
 
 test('bytes that come before anybody is there wait for him, and keep their order', async (t) => {
@@ -19,9 +15,11 @@ test('bytes that come before anybody is there wait for him, and keep their order
   await once(server, 'listening');
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const socket = connectWithSharedRead((onread) => connect({ port, host: '127.0.0.1', onread }));
+  const { onread, of } = sharedRead();
+  const socket = connect({ port, host: '127.0.0.1', onread });
+  const reader = of(socket);
   t.teardown(() => socket.destroy());
-  t.true(hasSharedRead(socket));
+  t.true(reader.isShared);
   await within('the connection', once(socket, 'connect'));
   // Reading has begun, and is stopped when the first bytes find nobody.
   await within(
@@ -29,7 +27,7 @@ test('bytes that come before anybody is there wait for him, and keep their order
     until(() => socket.bytesRead > 0),
   );
   const chunks: Buffer[] = [];
-  readInto(socket, (chunk) => chunks.push(Buffer.from(chunk)));
+  reader.readInto((chunk) => void chunks.push(Buffer.from(chunk)));
   t.is(chunks.length, 0, 'bytes came before readInto had returned');
   await within('the end', once(socket, 'end'));
   t.is(Buffer.concat(chunks).toString(), text);

@@ -1,5 +1,11 @@
 import type { Socket } from 'node:net';
-import { atEndOfTurn } from './end-of-turn.ts';
+import { callEach } from '../../common/listeners.ts';
+
+/**
+ * What may wait for a reader who is slower than its writer. Large enough to keep a fast path busy for a turn
+ * of the event loop, small enough that small requests beside a bulk transfer do not queue behind it.
+ */
+const QUEUE_BYTES = 256 * 1024;
 
 /** The pieces of a bulk transfer are gathered in this: one system call instead of many. */
 const BUFFER_BYTES = 64 * 1024;
@@ -10,12 +16,12 @@ const MAX_IDLE_BUFFERS = 32;
 /** Used again and again: what comes is copied once, and leaves nothing to collect. */
 const idleBuffers: Buffer[] = [];
 
-/** What comes of the bytes; a stream of a tunnel. */
+/** What comes of the bytes. */
 export interface BytesObserver {
   /** So many bytes are with the system, and out of our memory. */
-  consumed(bytes: number): void;
+  written(bytes: number): void;
   /** So much memory waits with bytes that the system does not take, and is empty. */
-  holdSpare(bytes: number): void;
+  spare(bytes: number): void;
 }
 
 /** A buffer, and how much of it is to be written. */
@@ -25,11 +31,10 @@ interface Piece {
 }
 
 /**
- * Writes what comes out of a tunnel to a plaintext socket: a small message at once, the parts of
- * something larger together, and nothing while a write is under way, which is a sign of a reader who
- * is slower than we are.
+ * Writes to a socket: a small message at once, the parts of something larger together, and nothing while a
+ * write is under way, which is a sign of a reader who is slower than we are.
  */
-export class PlaintextWriter {
+export class SocketWriter {
   readonly #socket: Socket;
   readonly #observer: BytesObserver;
   /** Wait for the end of the turn, or for the write under way. The last one is being filled. */
@@ -47,23 +52,23 @@ export class PlaintextWriter {
   }
 
   /**
-   * Takes bytes, which are the caller's again when it returns.
+   * Takes bytes.
    *
    * @param more is true when there is more to come in this turn, so that it pays to wait for it
+   * @param isOwned is true when their memory is not the caller's any more
+   * @returns false when so much waits that it should be enough for now
    */
-  write(chunk: Buffer, more: boolean): void {
-    if (this.#socket.destroyed) return;
+  write(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
+    if (this.#socket.destroyed) return false;
     // The small end of something larger goes with the rest of it.
     if (!more && this.#queuedBytes === 0 && this.#writingBytes === 0) {
-      this.#socket.write(Buffer.from(chunk));
-      return this.#sent([], chunk.length);
+      this.#send([isOwned ? chunk : Buffer.from(chunk)], [], chunk.length);
+    } else {
+      this.#append(chunk);
+      if (this.#writingBytes > 0) this.#observer.spare(this.#spareBytes);
+      else this.#gather();
     }
-    this.#append(chunk);
-    if (this.#writingBytes > 0) this.#observer.holdSpare(this.#spareBytes);
-    else if (!this.#isGathering) {
-      this.#isGathering = true;
-      atEndOfTurn(this.#onEndOfTurn);
-    }
+    return this.#queuedBytes + this.#writingBytes < QUEUE_BYTES;
   }
 
   /** Writes what waits, also behind a write that is under way: a FIN may follow. */
@@ -73,10 +78,8 @@ export class PlaintextWriter {
     if (bytes === 0 || this.#socket.destroyed) return;
     this.#queue = [];
     this.#queuedBytes = 0;
-    if (queue.length > 1) this.#socket.cork();
-    for (const piece of queue) this.#socket.write(piece.buffer.subarray(0, piece.bytes));
-    if (queue.length > 1) this.#socket.uncork();
-    this.#sent(queue, bytes);
+    const chunks = queue.map(({ buffer, bytes: used }) => buffer.subarray(0, used));
+    this.#send(chunks, queue, bytes);
   }
 
   /** Forgets what waits; what is being written is the socket's. */
@@ -100,27 +103,43 @@ export class PlaintextWriter {
     this.#spareBytes -= chunk.length;
   }
 
+  #gather(): void {
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    atEndOfTurn(this.#onEndOfTurn);
+  }
+
   readonly #onEndOfTurn = (): void => {
     this.#isGathering = false;
     if (this.#writingBytes === 0) this.flush();
   };
 
-  /** Waits until the system has taken what was written: most often it has already. */
-  #sent(pieces: readonly Piece[], bytes: number): void {
+  /** Writes, and waits until the system has taken it: most often it has already. */
+  #send(chunks: readonly Buffer[], pieces: readonly Piece[], bytes: number): void {
     const socket = this.#socket;
-    if (socket.writableLength === 0) return this.#taken(pieces, bytes);
+    // TLS never takes it at once. Elsewhere a callback for every write would cost more than the write, where
+    // the reader keeps up.
+    const onTaken = 'encrypted' in socket ? this.#wait(pieces, bytes) : undefined;
+    if (chunks.length > 1) socket.cork();
+    for (const chunk of chunks) socket.write(chunk, chunk === chunks.at(-1) ? onTaken : undefined);
+    if (chunks.length > 1) socket.uncork();
+    if (onTaken !== undefined) return;
+    if (socket.writableLength === 0) this.#taken(pieces, bytes);
+    // Called when all that was written before is with the system.
+    else socket.write('', this.#wait(pieces, bytes));
+  }
+
+  #wait(pieces: readonly Piece[], bytes: number): (error?: Error | null) => void {
     this.#writingBytes += bytes;
-    this.#observer.holdSpare(this.#spareBytes);
-    // Called when all that was written before is with the system. Only now, because a callback for
-    // every write would cost more than the write where the reader keeps up.
-    socket.write('', (error) => {
+    this.#observer.spare(this.#spareBytes);
+    return (error) => {
       this.#writingBytes -= bytes;
       // After an error the system may still read from the buffers.
-      if (socket.destroyed || (error !== null && error !== undefined)) return;
+      if (this.#socket.destroyed || (error !== null && error !== undefined)) return;
       this.#taken(pieces, bytes);
       if (this.#writingBytes === 0) this.flush();
-      this.#observer.holdSpare(this.#spareBytes);
-    });
+      this.#observer.spare(this.#spareBytes);
+    };
   }
 
   #taken(pieces: readonly Piece[], bytes: number): void {
@@ -128,7 +147,7 @@ export class PlaintextWriter {
       this.#spareBytes -= buffer.length - used;
       giveBack(buffer);
     }
-    this.#observer.consumed(bytes);
+    this.#observer.written(bytes);
   }
 }
 
@@ -141,4 +160,17 @@ function giveBack(buffer: Buffer): void {
   if (buffer.length === BUFFER_BYTES && idleBuffers.length < MAX_IDLE_BUFFERS) {
     idleBuffers.push(buffer);
   }
+}
+
+let tasks: (() => void)[] = [];
+
+/** Runs tasks when the present turn of the event loop ends: all of them in one callback. */
+function atEndOfTurn(task: () => void): void {
+  if (tasks.push(task) === 1) setImmediate(runTasks);
+}
+
+function runTasks(): void {
+  const due = tasks;
+  tasks = [];
+  callEach(due, (task) => task());
 }

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
-import { PlaintextWriter } from '../../../proxy/tunnel/plaintext-writer.ts';
+import { SocketWriter } from '../../../proxy/stream/socket-writer.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createRandom } from '../../helpers/random.ts';
-import { readAll, socketPair } from './harness.ts';
+import { readAll, socketPair } from '../tunnel/harness.ts';
 
 /** Where reads of all connections come: whatever is kept of it is somebody else's a moment later. */
 const SHARED = Buffer.alloc(200_000);
@@ -12,9 +12,9 @@ const SHARED = Buffer.alloc(200_000);
 /** Writes bytes that tell their place, from memory that is used for others at once. */
 function patternWriter(socket: Socket, seed: number) {
   const seen = { writtenBytes: 0, consumedBytes: 0, spareBytes: 0, mostSpareBytes: 0 };
-  const writer = new PlaintextWriter(socket, {
-    consumed: (bytes) => void (seen.consumedBytes += bytes),
-    holdSpare: (bytes) => {
+  const writer = new SocketWriter(socket, {
+    written: (bytes) => void (seen.consumedBytes += bytes),
+    spare: (bytes) => {
       seen.spareBytes = bytes;
       seen.mostSpareBytes = Math.max(seen.mostSpareBytes, bytes);
     },
@@ -23,7 +23,7 @@ function patternWriter(socket: Socket, seed: number) {
     const chunk = SHARED.subarray(0, bytes);
     for (let at = 0; at < bytes; at += 1) chunk[at] = patternAt(seed, seen.writtenBytes + at);
     seen.writtenBytes += bytes;
-    writer.write(chunk, more);
+    writer.write(chunk, more, false);
     chunk.fill(0xff);
   };
   return { writer, seen, write };

@@ -1,0 +1,175 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { connect as connectTls, TLSSocket } from 'node:tls';
+import type { ExecutionContext } from 'ava';
+import { systemClock } from '../../../common/clock.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
+import { Http2Connection } from '../../../proxy/http2/connection.ts';
+import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
+import type { ByteStream, StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
+import { connectPlaintext } from '../../../proxy/stream/connect-plaintext.ts';
+import { resetSocket } from '../../../proxy/stream/reset-socket.ts';
+import { socketStream } from '../../../proxy/stream/socket-stream.ts';
+import { createTestAuthority } from '../../helpers/test-authority.ts';
+import { recordingHandler, SERVER_LIMITS } from '../http2/harness.ts';
+import { transportPair } from '../http2/memory-transport.ts';
+import { socketPair } from '../tunnel/harness.ts';
+
+/** Both ends of one connection. */
+export interface StreamPair {
+  readonly one: ByteStream;
+  readonly other: ByteStream;
+}
+
+/** Keeps what it hears of a stream, which it starts, and takes it at once unless it is told to stall. */
+export class Listener implements StreamReceiver {
+  readonly stream: ByteStream;
+  readonly chunks: Buffer[] = [];
+  readonly closes: StreamClose[] = [];
+  bytes = 0;
+  ends = 0;
+  writtenBytes = 0;
+  isStalled: boolean;
+  #heldBytes = 0;
+
+  constructor(stream: ByteStream, { isStalled = false } = {}) {
+    this.stream = stream;
+    this.isStalled = isStalled;
+    stream.attach(this);
+    stream.start();
+  }
+
+  get text(): string {
+    return Buffer.concat(this.chunks).toString();
+  }
+
+  data(chunk: Buffer, _more: boolean, isOwned: boolean): boolean {
+    this.chunks.push(isOwned ? chunk : Buffer.from(chunk));
+    this.bytes += chunk.length;
+    if (this.isStalled) this.#heldBytes += chunk.length;
+    else this.stream.consumed(chunk.length);
+    return !this.isStalled;
+  }
+
+  end(): void {
+    this.ends += 1;
+  }
+
+  written(bytes: number): void {
+    this.writtenBytes += bytes;
+  }
+
+  spare(): void {}
+
+  closed(how: StreamClose): void {
+    this.closes.push(how);
+  }
+
+  /** Reads on. */
+  take(): void {
+    this.isStalled = false;
+    const bytes = this.#heldBytes;
+    this.#heldBytes = 0;
+    this.stream.consumed(bytes);
+  }
+}
+
+/** Two sockets of which neither was made by us for reading. */
+async function sockets(t: ExecutionContext): Promise<StreamPair> {
+  const { app, side } = await socketPair(t);
+  return { one: socketStream(side), other: socketStream(app.pause()) };
+}
+
+/** What `accept` gave, and what we have connected, whose reads share a buffer. */
+async function connected(t: ExecutionContext): Promise<StreamPair> {
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const target = {
+    address: '127.0.0.1',
+    port,
+    network: HOST_NETWORK,
+    timeoutMs: 10_000,
+    clock: systemClock,
+  };
+  const [[accepted], one] = await Promise.all([
+    once(server, 'connection') as Promise<[net.Socket]>,
+    connectPlaintext({ ...target, share: undefined }, new AbortController().signal),
+  ]);
+  server.close();
+  t.teardown(() => {
+    accepted.destroy();
+    one.socket.destroy();
+  });
+  return { one, other: socketStream(accepted) };
+}
+
+const AUTHORITY = createTestAuthority();
+
+async function secured(t: ExecutionContext): Promise<StreamPair> {
+  const { app, side } = await socketPair(t);
+  const { privateKey, chain } = AUTHORITY.workload('shop', 'api');
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const cert = chain.map((certificate) => certificate.toString()).join('');
+  const server = new TLSSocket(side, { isServer: true, key, cert });
+  const client = connectTls({ socket: app, rejectUnauthorized: false });
+  // A reset that meets the two session tickets of the server would look like an end to Node.js.
+  const { promise: tickets, resolve } = Promise.withResolvers<void>();
+  client.once('session', () => client.once('session', () => resolve()));
+  await Promise.all([once(client, 'secureConnect'), once(server, 'secure'), tickets]);
+  const streamOf = (socket: TLSSocket, raw: net.Socket): ByteStream => {
+    socket.allowHalfOpen = true;
+    socket.on('error', () => {});
+    socket.once('close', () => raw.destroy());
+    return socketStream(socket, () => resetSocket(raw));
+  };
+  return { one: streamOf(client, app), other: streamOf(server, side) };
+}
+
+/** Two ends of a tunnel in this process, and one stream in it. */
+export async function tunnelled(
+  t: Pick<ExecutionContext, 'teardown'>,
+): Promise<StreamPair & { lose(): void }> {
+  const [near, far] = transportPair();
+  const common = {
+    limits: SERVER_LIMITS,
+    budget: new MemoryBudget(64 * 1024 * 1024),
+    clock: systemClock,
+  };
+  const accepted = Promise.withResolvers<ByteStream>();
+  const server = new Http2Connection({
+    ...common,
+    role: 'server',
+    transport: far,
+    handler: recordingHandler((stream) => {
+      server.respond(stream, 200, false);
+      accepted.resolve(stream);
+    }).handler,
+  });
+  const { handler } = recordingHandler();
+  const client = new Http2Connection({ ...common, role: 'client', transport: near, handler });
+  t.teardown(() => {
+    client.destroy();
+    server.destroy();
+  });
+  const answered = Promise.withResolvers<void>();
+  const one = client.connect('10.0.0.1:80', {
+    headers() {
+      answered.resolve();
+      return true;
+    },
+    ended() {},
+  });
+  if (one === undefined) throw new Error('the connection is closed');
+  const other = await accepted.promise;
+  await answered.promise;
+  return { one, other, lose: () => client.destroy() };
+}
+
+/** Every implementation of a stream, by what carries it. */
+export const STREAMS: Readonly<Record<string, (t: ExecutionContext) => Promise<StreamPair>>> = {
+  'a socket': sockets,
+  'a socket that shares its reads': connected,
+  TLS: secured,
+  'a stream of a tunnel': tunnelled,
+};
