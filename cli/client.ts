@@ -1,9 +1,7 @@
-import { Client, Metadata } from '@grpc/grpc-js';
 import type { HostPort } from '../common/config/address.ts';
 import type { Closeable } from '../common/lifecycle.ts';
 import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
-import { createChannel, type ControlPlaneChannel } from '../common/rpc/channel.ts';
-import { callDeadline } from '../common/rpc/deadline.ts';
+import { createChannel, type UnaryMethod } from '../common/rpc/channel.ts';
 import { RpcError } from '../common/rpc/rpc-error.ts';
 import {
   AdminService,
@@ -65,13 +63,14 @@ export interface AdminClientOptions {
 export type AdminClient = ReturnType<typeof adminCalls> & Closeable;
 
 /** A person is waiting: no answer by now is an answer too. */
-const DEADLINE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /** Connects with the first call; close it to let the process end. */
 export function connectAdmin({ address, credential }: AdminClientOptions): AdminClient {
   const { trustDomain, roots, privateKey, chain } = credential;
   const channel = createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
-  return { ...adminCalls(caller(channel), trustDomain), close: () => channel.close() };
+  const call: Call = (method, request) => channel.call(method, request, { timeoutMs: TIMEOUT_MS });
+  return { ...adminCalls(call, trustDomain), close: () => channel.close() };
 }
 
 function adminCalls(call: Call, trustDomain: string) {
@@ -185,31 +184,11 @@ export interface CertificateFilter {
   readonly service: string | undefined;
 }
 
-/** A method of a generated service. */
-interface Method<Request, Response> {
-  readonly path: string;
-  readonly requestSerialize: (request: Request) => Buffer;
-  readonly responseDeserialize: (bytes: Buffer) => Response;
-}
-
 /** Makes a call within the time that a person waits; rejects with an RpcError. */
 type Call = <Request, Response>(
-  method: Method<Request, Response>,
+  method: UnaryMethod<Request, Response>,
   request: Request,
 ) => Promise<Response>;
-
-function caller(channel: ControlPlaneChannel): Call {
-  const client = channel.client(Client);
-  return ({ path, requestSerialize, responseDeserialize }, request) =>
-    new Promise((resolve, reject) => {
-      const codec = [path, requestSerialize, responseDeserialize] as const;
-      const options = { deadline: callDeadline(DEADLINE_MS) };
-      client.makeUnaryRequest(...codec, request, new Metadata(), options, (error, response) => {
-        if (error === null && response !== undefined) resolve(response);
-        else reject(channel.explain(error));
-      });
-    });
-}
 
 function named<Answer extends { readonly spiffeId: string }>(answer: Answer): Named<Answer> {
   const { namespace, service } = parseSpiffeId(answer.spiffeId);

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { namesIdentity, readNamePattern, type NamePattern } from '../authorization/name-pattern.ts';
 import { isReachableFromElsewhere } from '../ip-address.ts';
 import { isInNetwork, readNetwork, type IpNetwork } from '../ip-network.ts';
-import { isLabel } from '../names.ts';
 import type { SpiffeId } from '../pki/spiffe-id.ts';
+import { labelField } from './fields.ts';
 
 /** More than a person can oversee; bounds what a claim is compared with. */
 const MAX_SERVICES = 500;
@@ -29,10 +29,7 @@ const networks = z
 
 const section = z.strictObject({
   /** The namespace of names without one. */
-  namespace: z
-    .string()
-    .refine(isLabel, 'expected a name of lower-case letters, digits, "-" and "_", at most 63 long')
-    .optional(),
+  namespace: labelField.optional(),
   /** In which networks a service may be without a proof, by name or pattern; all that fit count. */
   services: z
     .record(z.string(), networks)

@@ -5,7 +5,7 @@ import {
   readNamePattern,
 } from '../authorization/name-pattern.ts';
 import type { Policy } from '../authorization/policy.ts';
-import { isLabel } from '../names.ts';
+import { labelField, portField } from './fields.ts';
 
 /** More rules than a person can oversee; bounds every message and every decision. */
 const MAX_RULES = 500;
@@ -16,24 +16,15 @@ const MAX_NAMES = 100;
 /** A service with more ports is named without them. */
 const MAX_PORTS = 100;
 
-const label = z
-  .string()
-  .refine(isLabel, 'expected a name of lower-case letters, digits, "-" and "_", at most 63 long');
-
 const names = z.array(z.string()).min(1, 'expected at least one name').max(MAX_NAMES);
 
 const rule = z.strictObject({
-  name: label,
+  name: labelField,
   action: z.enum(['allow', 'deny'], 'expected allow or deny'),
   from: names,
   to: names,
   ports: z
-    .array(
-      z
-        .int('expected a port from 1 to 65535')
-        .min(1, 'expected a port from 1 to 65535')
-        .max(65_535, 'expected a port from 1 to 65535'),
-    )
+    .array(portField)
     .min(1, 'expected at least one port; leave the key out for every port')
     .max(MAX_PORTS)
     .default([]),
@@ -44,7 +35,7 @@ const section = z.strictObject({
   /** Who may come in where no rule says otherwise: any workload of the mesh, or none. */
   allow: z.enum(['mesh', 'none'], 'expected mesh or none').default('mesh'),
   /** The namespace of names without one. */
-  namespace: label.optional(),
+  namespace: labelField.optional(),
   rules: z.array(rule).max(MAX_RULES).default([]),
 });
 

@@ -2,14 +2,11 @@ import { z } from 'zod';
 import type { Egress, EgressDestination, OutsidePattern } from '../authorization/egress.ts';
 import { readNamePattern, type NamePattern } from '../authorization/name-pattern.ts';
 import { readOutsideHost, readOutsidePattern } from '../authorization/outside-pattern.ts';
-import { isLabel } from '../names.ts';
+import { labelField, portField } from './fields.ts';
 
 /** More than a person can oversee; bounds every message and every decision. */
 const MAX_ENTRIES = 500;
 const MAX_NAMES = 100;
-
-const PORT = 'expected a port from 1 to 65535';
-const port = z.int(PORT).min(1, PORT).max(65_535, PORT);
 
 const host = z.string().transform((text, context) => {
   const read = readOutsideHost(text);
@@ -58,7 +55,7 @@ const validation = z
 
 const destination = z.strictObject({
   host,
-  port,
+  port: portField,
   validation,
   clientCertificate: z
     .union([z.literal('mesh'), z.strictObject({ certificate: path, key: path })], {
@@ -75,10 +72,7 @@ const allowance = z.strictObject({ from: list(z.string()), to: list(z.string()) 
 
 const section = z.strictObject({
   /** The namespace of names without one. */
-  namespace: z
-    .string()
-    .refine(isLabel, 'expected a name of lower-case letters, digits, "-" and "_", at most 63 long')
-    .optional(),
+  namespace: labelField.optional(),
   /** Who may go where; without it every workload may call every destination. */
   allow: z.array(allowance).max(MAX_ENTRIES).optional(),
   /** How TLS is spoken to servers outside. */

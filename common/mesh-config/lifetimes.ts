@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { namesIdentity, readNamePattern, type NamePattern } from '../authorization/name-pattern.ts';
 import { durationSeconds } from '../config/values.ts';
-import { isLabel } from '../names.ts';
 import { MAX_LEAF_LIFETIME_MS, MIN_LEAF_LIFETIME_MS } from '../pki/lifetimes.ts';
 import type { SpiffeId } from '../pki/spiffe-id.ts';
+import { labelField } from './fields.ts';
 
 /** More than a person can oversee. */
 const MAX_SERVICES = 500;
@@ -19,10 +19,7 @@ const section = z.strictObject({
   /** What services that are not named below may ask for; without it, no more than they get unasked. */
   longest: seconds.optional(),
   /** The namespace of names without one. */
-  namespace: z
-    .string()
-    .refine(isLabel, 'expected a name of lower-case letters, digits, "-" and "_", at most 63 long')
-    .optional(),
+  namespace: labelField.optional(),
   /** By name or pattern; the first one that fits counts. */
   services: z
     .record(z.string(), seconds)

@@ -3,7 +3,9 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import {
   Channel,
+  Client,
   credentials,
+  Metadata,
   type ChannelCredentials,
   type ChannelOptions,
   type ClientOptions,
@@ -12,6 +14,7 @@ import type { Closeable } from '../lifecycle.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';
+import { callDeadline } from './deadline.ts';
 import { toRpcError } from './grpc-failure.ts';
 import { RpcError } from './rpc-error.ts';
 
@@ -51,10 +54,23 @@ type ClientClass<Client> = new (
   options: Partial<ClientOptions>,
 ) => Client;
 
+/** A method of a generated service. */
+export interface UnaryMethod<Request, Response> {
+  readonly path: string;
+  readonly requestSerialize: (request: Request) => Buffer;
+  readonly responseDeserialize: (bytes: Buffer) => Response;
+}
+
 /** One connection to the control plane, made when it is first used. */
 export interface ControlPlaneChannel extends Closeable {
   /** A client of a service on this connection. Its calls fail at once while there is none. */
   client<Client>(constructor: ClientClass<Client>): Client;
+  /** Makes a call; rejects with an RpcError. */
+  call<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    bounds: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<Response>;
   /** Translates what a call on this connection failed with. */
   explain(error: unknown): RpcError;
   /** Ends the connection; open calls fail with `cancelled`. */
@@ -99,10 +115,31 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     ...FIXED_OPTIONS,
   });
+  const client = <Service>(constructor: ClientClass<Service>): Service =>
+    new constructor(formatAddress(address), channelCredentials, { channelOverride: channel });
+  const explain = (error: unknown): RpcError => imposter ?? toRpcError(error, target);
   return {
-    client: (constructor) =>
-      new constructor(formatAddress(address), channelCredentials, { channelOverride: channel }),
-    explain: (error) => imposter ?? toRpcError(error, target),
+    client,
+    call: ({ path, requestSerialize, responseDeserialize }, request, { timeoutMs, signal }) =>
+      new Promise((resolve, reject) => {
+        const codec = [path, requestSerialize, responseDeserialize] as const;
+        const options = { deadline: callDeadline(timeoutMs) };
+        const running = client(Client).makeUnaryRequest(
+          ...codec,
+          request,
+          new Metadata(),
+          options,
+          (error, response) => {
+            signal?.removeEventListener('abort', onAbort);
+            if (error === null && response !== undefined) resolve(response);
+            else reject(explain(error));
+          },
+        );
+        const onAbort = (): void => running.cancel();
+        signal?.addEventListener('abort', onAbort, { once: true });
+        if (signal?.aborted === true) onAbort();
+      }),
+    explain,
     close: () => channel.close(),
   };
 }

@@ -1,5 +1,5 @@
 import { Metadata, type ServiceError, type status } from '@grpc/grpc-js';
-import { REFUSALS, type Refusal } from './rpc-error.ts';
+import { isRefusal, type Refusal } from './rpc-error.ts';
 
 /*
  * A refusal on the wire, in the trailers of a gRPC call:
@@ -15,8 +15,6 @@ const REASON = 'hauberk-reason';
 const HINT = 'hauberk-hint';
 const SERVER_TIME = 'hauberk-server-time-ms';
 const RETRY_AFTER = 'hauberk-retry-after-ms';
-
-const KNOWN: ReadonlySet<string> = new Set(REFUSALS);
 
 /** What a refusal carries besides its reason and its sentence. */
 export interface RefusalDetails {
@@ -63,7 +61,7 @@ export interface ReadRefusal {
 export function reasonOf(error: Pick<ServiceError, 'metadata'>): ReadRefusal {
   const reason = first(error.metadata, REASON);
   return {
-    reason: isRefusal(reason) ? reason : undefined,
+    reason: reason !== undefined && isRefusal(reason) ? reason : undefined,
     hint: decoded(first(error.metadata, HINT)),
     serverTimeMs: wholeNumber(first(error.metadata, SERVER_TIME)),
     retryAfterMs: wholeNumber(first(error.metadata, RETRY_AFTER)),
@@ -73,10 +71,6 @@ export function reasonOf(error: Pick<ServiceError, 'metadata'>): ReadRefusal {
 function wholeNumber(text: string | undefined): number | undefined {
   const value = Number(text ?? Number.NaN);
   return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
-}
-
-function isRefusal(reason: string | undefined): reason is Refusal {
-  return reason !== undefined && KNOWN.has(reason);
 }
 
 function first(metadata: Metadata | undefined, key: string): string | undefined {

@@ -1,58 +1,67 @@
+import { status } from '@grpc/grpc-js';
 import { HauberkError } from '../errors.ts';
 
 /**
- * Why a server of the mesh refused a call. They travel in the `hauberk-reason` trailer and are
- * labels of metrics: public API.
+ * Why a server of the mesh refused a call, with the gRPC status for clients that know only that. Reasons
+ * travel in the `hauberk-reason` trailer and are labels of metrics: public API.
  */
-export const REFUSALS = [
-  'token-malformed',
-  'token-wrong-root',
-  'token-unknown',
-  'token-expired',
-  'token-revoked',
-  'token-used-up',
-  'token-wrong-identity',
-  'csr-malformed',
-  'csr-key-unsupported',
-  'csr-signature',
-  'certificate-missing',
-  'certificate-untrusted',
-  'certificate-expired',
-  'certificate-revoked',
-  'signing-certificate',
-  'operator-renewal-over',
-  'identity-revoked',
-  'identity-mismatch',
-  'spiffe-id',
-  'san-missing',
-  'san-multiple',
-  'wrong-trust-domain',
-  'lifetime-out-of-range',
-  'request-malformed',
-  'instance-taken',
-  'instance-replaced',
-  'not-found',
-  'rotation-under-way',
-  'rotation-not-abortable',
-  'root-key-elsewhere',
-  'upstream-issuer-unusable',
-  'upstream-root-changed',
-  'issuer-not-requested',
-  'issuer-from-files',
-  'root-unusable',
-  'root-in-use',
-  'federation-invalid',
-  'federation-unavailable',
-  'config-invalid',
-  'config-conflict',
-  'config-from-file',
-  'rate-limited',
-  'unavailable',
-  'internal',
-] as const;
+export const REFUSAL_STATUS = {
+  'token-malformed': status.INVALID_ARGUMENT,
+  'token-wrong-root': status.UNAUTHENTICATED,
+  'token-unknown': status.UNAUTHENTICATED,
+  'token-expired': status.UNAUTHENTICATED,
+  'token-revoked': status.UNAUTHENTICATED,
+  'token-used-up': status.UNAUTHENTICATED,
+  'token-wrong-identity': status.PERMISSION_DENIED,
+  'csr-malformed': status.INVALID_ARGUMENT,
+  'csr-key-unsupported': status.INVALID_ARGUMENT,
+  'csr-signature': status.INVALID_ARGUMENT,
+  'certificate-missing': status.UNAUTHENTICATED,
+  'certificate-untrusted': status.UNAUTHENTICATED,
+  'certificate-expired': status.UNAUTHENTICATED,
+  'certificate-revoked': status.PERMISSION_DENIED,
+  'signing-certificate': status.UNAUTHENTICATED,
+  'operator-renewal-over': status.PERMISSION_DENIED,
+  'identity-revoked': status.PERMISSION_DENIED,
+  'identity-mismatch': status.PERMISSION_DENIED,
+  'spiffe-id': status.INVALID_ARGUMENT,
+  'san-missing': status.UNAUTHENTICATED,
+  'san-multiple': status.UNAUTHENTICATED,
+  'wrong-trust-domain': status.PERMISSION_DENIED,
+  'lifetime-out-of-range': status.INVALID_ARGUMENT,
+  'request-malformed': status.INVALID_ARGUMENT,
+  'instance-taken': status.PERMISSION_DENIED,
+  'instance-replaced': status.ABORTED,
+  'not-found': status.NOT_FOUND,
+  'rotation-under-way': status.FAILED_PRECONDITION,
+  'rotation-not-abortable': status.FAILED_PRECONDITION,
+  'root-key-elsewhere': status.FAILED_PRECONDITION,
+  'upstream-issuer-unusable': status.INVALID_ARGUMENT,
+  'upstream-root-changed': status.FAILED_PRECONDITION,
+  'issuer-not-requested': status.FAILED_PRECONDITION,
+  'issuer-from-files': status.FAILED_PRECONDITION,
+  'root-unusable': status.INVALID_ARGUMENT,
+  'root-in-use': status.FAILED_PRECONDITION,
+  'federation-invalid': status.INVALID_ARGUMENT,
+  'federation-unavailable': status.FAILED_PRECONDITION,
+  'config-invalid': status.INVALID_ARGUMENT,
+  'config-conflict': status.ABORTED,
+  'config-from-file': status.FAILED_PRECONDITION,
+  'rate-limited': status.RESOURCE_EXHAUSTED,
+  unavailable: status.UNAVAILABLE,
+  internal: status.INTERNAL,
+} as const satisfies Record<string, status>;
 
 /** One of the reasons above. */
-export type Refusal = (typeof REFUSALS)[number];
+export type Refusal = keyof typeof REFUSAL_STATUS;
+
+/** True for one of the reasons above. */
+export function isRefusal(reason: string): reason is Refusal {
+  return Object.hasOwn(REFUSAL_STATUS, reason);
+}
+
+/** All of them. */
+export const REFUSALS = Object.keys(REFUSAL_STATUS).filter(isRefusal);
 
 /** Why a call did not reach a server of the mesh, or why its answer was not accepted. */
 export type ConnectionFailure =

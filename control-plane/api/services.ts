@@ -6,7 +6,7 @@ import {
   type IssueRequest,
   type IssueResponse,
 } from '../../proto/gen/hauberk/v1/identity.ts';
-import type { AdminHandlers } from './admin/admin.ts';
+import type { AdminHandlers } from './admin/for-operators.ts';
 
 /** The handlers of all services. */
 export interface Handlers {

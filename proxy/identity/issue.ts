@@ -1,5 +1,4 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
-import { Metadata } from '@grpc/grpc-js';
 import type { Clock } from '../../common/clock.ts';
 import { momentOf } from '../../common/dates.ts';
 import { certificateName } from '../../common/pki/certificate-name.ts';
@@ -11,9 +10,8 @@ import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { readBundle } from '../../common/wire/bundle.ts';
 import { createChannel, type ChannelSettings } from '../../common/rpc/channel.ts';
-import { callDeadline } from '../../common/rpc/deadline.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
-import { IdentityClient, type IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
+import { IdentityService, type IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
 import { withSkew } from './skew.ts';
 import type { WorkloadIdentity } from './source.ts';
 
@@ -64,29 +62,18 @@ export async function issue(settings: IssueSettings): Promise<Issued> {
 async function call(settings: IssueSettings, privateKey: KeyObject): Promise<IssueResponse> {
   const { signal, spiffeId, timeoutMs, token, lifetimeMs } = settings;
   const channel = createChannel(settings.channel);
-  const { promise, resolve, reject } = Promise.withResolvers<IssueResponse>();
   const request = {
     csr: createCsr(privateKey),
     joinToken: token ?? '',
     spiffeId: spiffeId.uri,
     lifetimeSeconds: Math.ceil((lifetimeMs ?? 0) / 1000),
   };
-  const options = { deadline: callDeadline(timeoutMs) };
-  const client = channel.client(IdentityClient);
-  const running = client.issue(request, new Metadata(), options, (error, response) => {
-    if (error === null) resolve(response);
-    else reject(channel.explain(error));
-  });
-  const onAbort = (): void => running.cancel();
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
   try {
-    return await promise;
+    return await channel.call(IdentityService.issue, request, { timeoutMs, signal });
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     throw await withSkew(error, settings.channel, settings.clock.epochMs());
   } finally {
-    signal.removeEventListener('abort', onAbort);
     channel.close();
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
 import { parseSpiffeId, spiffeId as toSpiffeId } from '../../../common/pki/spiffe-id.ts';
-import type { AdminServer, Workload } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { Workload } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { AddedRoots } from '../../ca/authorities/added-roots.ts';
 import type { IssuerRequests } from '../../ca/upstream/issuer-request.ts';
@@ -19,12 +19,12 @@ import { listKnownIdentities } from '../../registry/known-identities.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Revocations } from '../../revocation/revocations.ts';
 import type { Tokens } from '../../tokens/tokens.ts';
-import { createAuthorityHandlers, type AuthorityHandlers } from './authority.ts';
-import { createBundleHandlers, toFederatedDomain, type BundleHandlers } from './bundle.ts';
-import { createMeshConfigHandlers, type MeshConfigHandlers } from './mesh-config.ts';
-import { createRevocationHandlers, type RevocationHandlers } from './revocations.ts';
+import { createAuthorityHandlers } from './authority.ts';
+import { createBundleHandlers, toFederatedDomain } from './bundle.ts';
+import { createMeshConfigHandlers } from './mesh-config.ts';
+import { createRevocationHandlers } from './revocations.ts';
 import type { CallerLimits } from '../caller-limits.ts';
-import { createForOperators } from './for-operators.ts';
+import { createForOperators, type AdminHandlers } from './for-operators.ts';
 
 /** What the operators' interface needs. */
 export interface AdminHandlersOptions {
@@ -48,22 +48,6 @@ export interface AdminHandlersOptions {
   readonly logger: Logger;
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
 }
-
-/** The handlers by name; the index signature of the generated type is for grpc-js only. */
-export type AdminHandlers = Pick<
-  AdminServer,
-  | 'createToken'
-  | 'listTokens'
-  | 'listWorkloads'
-  | 'listCertificates'
-  | 'listIdentities'
-  | 'listOperators'
-  | 'verifyCertificates'
-  | keyof AuthorityHandlers
-  | keyof BundleHandlers
-  | keyof MeshConfigHandlers
-  | keyof RevocationHandlers
->;
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
 export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {

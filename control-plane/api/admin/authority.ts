@@ -1,12 +1,9 @@
-import type {
-  AdminServer,
-  Authority as AuthorityMessage,
-} from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { Authority as AuthorityMessage } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { trustOf } from '../../ca/authorities/authorities.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { IssuerRequests } from '../../ca/upstream/issuer-request.ts';
 import type { RootRotation, RotationStatus } from '../../ca/rotation/root-rotation.ts';
-import type { ForOperators } from './for-operators.ts';
+import type { AdminHandlers, ForOperators } from './for-operators.ts';
 import { RequestError } from '../request-error.ts';
 
 /** What the part of `Admin` that is about the authority needs. */
@@ -15,12 +12,6 @@ export interface AuthorityHandlersOptions {
   readonly rotation: RootRotation;
   readonly issuerRequests: IssuerRequests;
 }
-
-/** The handlers by name. */
-export type AuthorityHandlers = Pick<
-  AdminServer,
-  'getAuthority' | 'rotateRoot' | 'abortRotation' | 'requestIssuer' | 'installIssuer'
->;
 
 /** A person reads no more names than this, and the message stays small. */
 const MAX_NAMES = 100;
@@ -35,7 +26,10 @@ const MAX_GRACE_SECONDS = 7 * 24 * 60 * 60;
 export function createAuthorityHandlers(
   { ca, rotation, issuerRequests }: AuthorityHandlersOptions,
   forOperators: ForOperators,
-): AuthorityHandlers {
+): Pick<
+  AdminHandlers,
+  'getAuthority' | 'rotateRoot' | 'abortRotation' | 'requestIssuer' | 'installIssuer'
+> {
   const authority = (): AuthorityMessage => {
     const { root, issuer, ...present } = ca.current();
     const status = rotation.status();

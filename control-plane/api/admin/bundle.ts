@@ -3,7 +3,6 @@ import { subjectLine } from '../../../common/pki/certificate-name.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type {
-  AdminServer,
   BundleRoot,
   FederatedDomain,
   OwnBundle,
@@ -11,7 +10,7 @@ import type {
 import type { AddedRoots } from '../../ca/authorities/added-roots.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Federation, Federations } from '../../federation/federations.ts';
-import type { ForOperators } from './for-operators.ts';
+import type { AdminHandlers, ForOperators } from './for-operators.ts';
 import { RequestError } from '../request-error.ts';
 
 /** What the part of `Admin` that is about the bundle needs. */
@@ -21,12 +20,6 @@ export interface BundleHandlersOptions {
   readonly federations: Pick<Federations, 'list' | 'add' | 'remove'>;
 }
 
-/** The handlers by name. */
-export type BundleHandlers = Pick<
-  AdminServer,
-  'listBundle' | 'addRoot' | 'removeRoot' | 'federate' | 'unfederate'
->;
-
 /** Many times what the roots of a fleet take. */
 const MAX_PEM_LENGTH = 262_144;
 
@@ -34,7 +27,7 @@ const MAX_PEM_LENGTH = 262_144;
 export function createBundleHandlers(
   { ca, addedRoots, federations }: BundleHandlersOptions,
   forOperators: ForOperators,
-): BundleHandlers {
+): Pick<AdminHandlers, 'listBundle' | 'addRoot' | 'removeRoot' | 'federate' | 'unfederate'> {
   return {
     listBundle: forOperators(() => ({
       bundle: toBundle(ca.bundle()),

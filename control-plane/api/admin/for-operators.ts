@@ -4,12 +4,16 @@ import type { Clock } from '../../../common/clock.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';
 import { createLogLimit } from '../../../common/rate-limit.ts';
 import { callerOf } from '../../../common/rpc/peer.ts';
+import type { AdminServer, AdminService } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { OperatorUses } from '../../operators/operator-uses.ts';
 import type { ControlPlaneMetrics } from '../../metrics.ts';
 import type { CallerLimits } from '../caller-limits.ts';
 import { requireAdmin, type OperatorTrust } from '../caller.ts';
 import { peerAddress } from '../peer-address.ts';
 import { toRefusal } from '../refusal.ts';
+
+/** The handlers by name; the index signature of the generated type is for grpc-js only. */
+export type AdminHandlers = Pick<AdminServer, keyof AdminService>;
 
 /** Makes a handler that serves operators only. */
 export type ForOperators = <Request, Response>(

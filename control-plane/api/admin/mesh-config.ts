@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import type { AdminServer, ApplyMeshConfigResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { ApplyMeshConfigResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { MeshConfigStoreError } from '../../policy/mesh-config-error.ts';
 import type { ConfigOutcome, MeshConfigStore } from '../../policy/mesh-config-store.ts';
-import type { ForOperators } from './for-operators.ts';
+import type { AdminHandlers, ForOperators } from './for-operators.ts';
 
 /** What the mesh configuration's part of the operators' interface needs. */
 export interface MeshConfigHandlersOptions {
@@ -12,17 +12,14 @@ export interface MeshConfigHandlersOptions {
   readonly logger: Logger;
 }
 
-/** The handlers by name. */
-export type MeshConfigHandlers = Pick<
-  AdminServer,
-  'getMeshConfig' | 'applyMeshConfig' | 'rollbackMeshConfig' | 'listMeshConfigs'
->;
-
 /** The mesh configuration, for operators. */
 export function createMeshConfigHandlers(
   { configs, configFile, logger }: MeshConfigHandlersOptions,
   forOperators: ForOperators,
-): MeshConfigHandlers {
+): Pick<
+  AdminHandlers,
+  'getMeshConfig' | 'applyMeshConfig' | 'rollbackMeshConfig' | 'listMeshConfigs'
+> {
   const requireNoFile = (): void => {
     if (configFile === undefined) return;
     throw new MeshConfigStoreError(

@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import { didYouMean } from '../../../common/nearest-name.ts';
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
-import type { AdminServer, RevokeRequest } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { RevokeRequest } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { RevocationError } from '../../revocation/revocation-error.ts';
 import type { RevocationRecord } from '../../revocation/revocation-record.ts';
 import type { Revocations } from '../../revocation/revocations.ts';
 import type { Tokens } from '../../tokens/tokens.ts';
-import type { ForOperators } from './for-operators.ts';
+import type { AdminHandlers, ForOperators } from './for-operators.ts';
 import { RequestError } from '../request-error.ts';
 
 /** What revoking takes. */
@@ -18,17 +18,11 @@ export interface RevocationHandlersOptions {
   readonly logger: Logger;
 }
 
-/** The handlers by name. */
-export type RevocationHandlers = Pick<
-  AdminServer,
-  'revoke' | 'readmit' | 'listRevocations' | 'revokeToken'
->;
-
 /** The part of `Admin` that takes certificates and tokens out of use. */
 export function createRevocationHandlers(
   { tokens, revocations, knownIdentities, logger }: RevocationHandlersOptions,
   forOperators: ForOperators,
-): RevocationHandlers {
+): Pick<AdminHandlers, 'revoke' | 'readmit' | 'listRevocations' | 'revokeToken'> {
   /** A revocation of a name that does not exist would look as if it had helped. */
   const requireKnown = async ({ namespace, service, uri }: SpiffeId): Promise<void> => {
     // Refused as a whole, with a better reason.
