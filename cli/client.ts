@@ -143,7 +143,7 @@ function adminCalls(call: Call, trustDomain: string) {
       const { config, file } = await call(AdminService.getMeshConfig, {});
       return { ...required(config), file };
     },
-    /** Takes a document into force, unless another version than the base is there. */
+    /** Applies a document, unless another version than the base is in force. */
     applyMeshConfig: async (
       document: string,
       options: { readonly baseVersion: number; readonly dryRun: boolean },

@@ -4,7 +4,7 @@ import { toTimestamp } from '../output/relative-time.ts';
 /** What can become of a token. */
 export type TokenState = 'active' | 'expired' | 'revoked' | 'used-up';
 
-/** Whether a token still opens the door, and why not. */
+/** Whether a token is still valid, and why not. */
 export function tokenState(token: Token, nowMs: number): TokenState {
   if (token.revokedMs !== undefined) return 'revoked';
   if (token.usesAllowed !== undefined && token.uses >= token.usesAllowed) return 'used-up';

@@ -46,7 +46,7 @@ function canary(): string {
 }
 
 /**
- * Sends canaries between two places, captures between them, and knocks at the door.
+ * Sends canaries between two places, captures between them, and probes the sidecar.
  *
  * @throws VerifyError when it cannot be carried out
  */

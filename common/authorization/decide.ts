@@ -9,13 +9,13 @@ export type Identity = Omit<SpiffeId, 'uri'>;
 export interface AccessRequest {
   /** Who the caller proved to be. */
   readonly source: Identity;
-  /** Whose door it is; its trust domain is the mesh's. */
+  /** The called service; its trust domain is the mesh's. */
   readonly destination: Identity;
   /** The port that is asked for, as peers see it. */
   readonly port: number;
 }
 
-/** Why a policy does not let a caller in; a label of `hauberk_connections_failed_total`. */
+/** Why a policy refuses a caller; a label of `hauberk_connections_failed_total`. */
 export type PolicyDenial =
   /** The caller is the control plane or an operator: no workload. */
   | 'denied-system-identity'
@@ -45,13 +45,13 @@ export type PolicyDecision =
   | { readonly allowed: false; readonly reason: PolicyDenial; readonly grounds: Grounds };
 
 /**
- * Decides whether a caller may come in. In this order, whatever the order of the rules is:
+ * Decides whether a caller is allowed. In this order, whatever the order of the rules is:
  *
  *     the caller is no workload                       denied-system-identity
  *     a deny rule is about it                         denied-rule
  *     an allow rule is about it                       allowed
  *     the caller is of another trust domain           denied-trust-domain
- *     allow rules are about this door and port        denied-caller
+ *     allow rules are about this service and port     denied-caller
  *     the default allows no caller                    denied-default
  *     otherwise                                       allowed
  *
@@ -84,7 +84,7 @@ export function decide(policy: Policy, request: AccessRequest): PolicyDecision {
   return allowed(byDefault, [...watching, ...wouldClose]);
 }
 
-/** The part of a policy that is about one door; it decides there as the whole does. */
+/** The part of a policy that is about one service; it decides there as the whole does. */
 export function policyFor(policy: Policy, destination: Identity): Policy {
   const rules = policy.rules.filter(({ to }) => namesDoor(to, destination));
   return { ...policy, rules };

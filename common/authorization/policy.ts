@@ -8,7 +8,7 @@ export interface PolicyRule {
   readonly action: 'allow' | 'deny';
   /** What the rule would refuse is let through, and said. */
   readonly audit: boolean;
-  /** Whose door: services of the mesh's own trust domain. */
+  /** The called services, of the mesh's own trust domain. */
   readonly to: readonly NamePattern[];
   /** Empty: every port. */
   readonly ports: readonly number[];
@@ -17,7 +17,7 @@ export interface PolicyRule {
 }
 
 /**
- * Who may come in where no rule decides: any workload of the mesh's trust domain, or none.
+ * Who is allowed where no rule decides: any workload of the mesh's trust domain, or none.
  * (`anybody` leaves the decision to others; no document can say it.)
  */
 export type PolicyDefault = 'mesh' | 'none' | 'anybody';

@@ -9,7 +9,7 @@ export interface Caller {
   readonly access: AccessExplanation;
 }
 
-/** Names with a wildcard that an allow rule opens the door to. */
+/** Names with a wildcard that an allow rule allows. */
 export interface OpenName {
   /** As in the rule, its namespace added. */
   readonly name: string;
@@ -22,12 +22,12 @@ export interface Reachability {
   readonly callers: readonly Caller[];
   /** A caller with such a name is allowed too, unless a deny rule is about it. */
   readonly openNames: readonly OpenName[];
-  /** Whether any other workload of the mesh may come in. */
+  /** Whether any other workload of the mesh is allowed. */
   readonly everyOther: AccessExplanation['verdict'];
 }
 
 /**
- * Lists who may come in at a door.
+ * Lists who may reach a port.
  *
  * @param doorkeepers the sidecars that expose the port
  */

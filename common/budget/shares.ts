@@ -13,7 +13,7 @@ export const APPLICATION_SHARE: BudgetShare = { holder: 'application', fraction:
 /** Clients of a gateway: each may need as much again on the way to a server outside; services are in tunnels. */
 export const CLIENTS_SHARE: BudgetShare = { holder: 'clients', fraction: 1 / 2 };
 
-/** What comes in without the mesh, where that is let in: both ends of it. */
+/** Incoming plaintext, where it is allowed: both ends of it. */
 export const PLAINTEXT_SHARE: BudgetShare = { holder: 'plaintext', fraction: 1 / 2 };
 
 /**

@@ -32,7 +32,7 @@ const rule = z.strictObject({
 });
 
 const section = z.strictObject({
-  /** Who may come in where no rule says otherwise: any workload of the mesh, or none. */
+  /** Who is allowed where no rule says otherwise: any workload of the mesh, or none. */
   allow: z.enum(['mesh', 'none'], 'expected mesh or none').default('mesh'),
   /** The namespace of names without one. */
   namespace: labelField.optional(),

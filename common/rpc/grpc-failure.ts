@@ -76,7 +76,7 @@ const HINT: Partial<Record<ConnectionFailure, string>> = {
   tls: 'check that the port is the gRPC port of a control plane',
   'server-untrusted':
     'check that it is the control plane of this mesh, and the clocks of both hosts; when its root was ' +
-    'replaced after a theft, a sidecar that was away enrols with a new join token, in a new state directory',
+    'replaced after a theft, a sidecar that was disconnected enrols with a new join token, in a new state directory',
   'server-identity': 'check that it is the control plane of this mesh',
   protocol: 'check that the port is the gRPC port of a control plane',
 };

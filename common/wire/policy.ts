@@ -34,7 +34,7 @@ const rule = z.object({
 
 /**
  * A policy as it travels (`hauberk.v1.Policy`), and as it is saved. It is read as a whole or not at all:
- * to leave out a rule that makes no sense could open a door.
+ * to leave out a rule that makes no sense could allow too much.
  */
 export const policyField = z.codec(
   z.object({

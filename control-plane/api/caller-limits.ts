@@ -18,7 +18,7 @@ const ISSUE_RATE: Rate = { burst: 2_000, perSecond: 250 };
 const OPERATOR_RATE: Rate = { burst: 1_000, perSecond: 100 };
 
 /**
- * Sync streams of one identity: each comes with a certificate, or after the control plane was away, when
+ * Sync streams of one identity: each comes with a certificate, or after the control plane was down, when
  * all of them come at once.
  */
 const STREAM_RATE: Rate = { burst: 2_000, perSecond: 250 };

@@ -62,7 +62,7 @@ export interface GrpcListener extends Drainable, Closeable {
  */
 const MAX_CONNECTIONS = 12_288;
 
-/** A fleet that comes back at once is let in; a host of it may have half of them. */
+/** A fleet that reconnects at once is accepted; a host of it may have half of them. */
 const MAX_PENDING_HANDSHAKES = 4_096;
 /** Of the descriptors for connections. */
 const PENDING_FRACTION = 1 / 4;

@@ -22,7 +22,7 @@ import { MeshConfigStoreError } from './mesh-config-error.ts';
 /** Versions that are kept to go back to; with documents of the usual size, under a MB. */
 export const KEPT_VERSIONS = 100;
 
-/** A document to take into force. */
+/** A document to apply. */
 export interface ConfigChange {
   readonly document: string;
   /** The version that it was made from; when another is in force, nothing is changed. */
@@ -48,13 +48,13 @@ export interface MeshConfigStore extends Closeable {
   /** Throws what `apply` would throw for the document, and changes nothing. */
   check(change: ConfigChange): void;
   /**
-   * Takes a document into force, under the next version. Resolves when that is stored.
+   * Applies a document, as the next version. Resolves when that is stored.
    *
    * @throws MeshConfigError, MeshConfigStoreError `config-conflict`; StoreError
    */
   apply(change: ConfigChange): Promise<ConfigOutcome>;
   /**
-   * Takes an earlier version into force again, as a new one.
+   * Applies an earlier version again, as a new one.
    *
    * @param version undefined is the previous version
    * @throws MeshConfigStoreError `config-version-unknown`; MeshConfigError; StoreError

@@ -20,7 +20,7 @@ export interface TouchedSince {
  */
 export const MAX_REMEMBERED = 4096;
 
-/** The recent changes of the view, so that a sidecar that was away gets only what it missed. */
+/** The recent changes of the view, so that a sidecar that was disconnected gets only what it missed. */
 export class ChangeHistory {
   readonly #touches: ViewTouch[] = [];
   #remembered = 0;

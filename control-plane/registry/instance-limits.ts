@@ -5,7 +5,7 @@ import type { SidecarRecord } from './sidecar-record.ts';
 /** More sidecars of one service are a loop that makes up instance ids. */
 export const MAX_INSTANCES = 1_000;
 
-/** What all sidecars of one identity may tell of whom they let in: some MB, where one alone may tell 1,000. */
+/** How many allowances all sidecars of one identity may report: some MB, where one alone may report 1,000. */
 export const MAX_ALLOWANCES = 20_000;
 
 type View = Pick<MeshView, 'sidecars'>;
@@ -23,7 +23,8 @@ export function requireRoom({ sidecars }: View, { instanceId, spiffeId }: Sideca
 }
 
 /**
- * Leaves out whom a sidecar lets in when those of its identity have told too much together. Operators are
+ * Leaves out the allowances of a sidecar when those of its identity have reported too many together.
+ * Operators are
  * told of it and nothing depends on it: it is as good as not told.
  */
 export function withBoundedAllowances({ sidecars }: View, record: SidecarRecord): SidecarRecord {

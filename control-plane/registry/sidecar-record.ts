@@ -28,7 +28,7 @@ const sidecarRecord = z.object({
   /** It serves every port of its addresses. */
   anyPort: z.boolean(),
   softwareVersion: z.string(),
-  /** Whom it lets in at which ports by its own configuration; left out when it did not tell. */
+  /** The callers that it allows by its own configuration, by port; left out when it did not report them. */
   allow: z
     .array(z.object({ port: z.number(), namespace: z.string(), service: z.string() }))
     .optional(),

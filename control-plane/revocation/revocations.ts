@@ -73,7 +73,7 @@ const BATCH = 100;
  */
 const KEEP_EXPIRED_MS = MAX_LEAF_LIFETIME_MS;
 
-/** Creates the room's one object. */
+/** Creates the one object of this module. */
 export function createRevocations(options: RevocationsOptions): Revocations {
   const { store, ca, tokens, clock, turns } = options;
 

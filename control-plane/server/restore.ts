@@ -21,7 +21,7 @@ export interface RestoreOptions {
   readonly file: string;
   readonly dataDir: string;
   readonly unlockKey: UnlockKey | undefined;
-  /** Join tokens that were good when the backup was made stay good, used since or not. */
+  /** Join tokens that were valid when the backup was made stay valid, used since or not. */
   readonly keepTokens: boolean;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -27,7 +27,7 @@ export function followRootChanges(options: RootChangesOptions): Closeable {
   return { close: stop };
 }
 
-/** True when tokens that were made before are good for nothing, and new ones can be made. */
+/** True when earlier tokens are invalid, and new ones can be made. */
 function areTokensVoid(before: Authorities, after: Authorities): boolean {
   const [was, is] = [tokenRootsOf(before), tokenRootsOf(after)];
   const wasInDoubt = was.pinned === undefined && is.pinned !== undefined;

@@ -11,7 +11,7 @@ export interface TokenRoots {
   readonly pinned: string | undefined;
   /** Digests of the roots that tokens may pin. */
   readonly accepted: ReadonlySet<string>;
-  /** Tokens that were made until then are good for nothing. */
+  /** Tokens that were made until then are invalid. */
   readonly notBeforeMs: EpochMs;
 }
 
@@ -27,7 +27,7 @@ export interface RedemptionRequest {
 const NO_HASH = '0'.repeat(64);
 
 /**
- * Decides whether who sent a token knows its secret, whatever the token is good for. What is stored
+ * Decides whether the sender of a token knows its secret, whatever the scope of the token. What is stored
  * about a token is told only to a caller that does; a wrong id and a wrong secret are the same answer.
  *
  * @param record the stored token of that id, if there is one

@@ -17,11 +17,11 @@ export interface TokenFilesOptions {
 
 /** The files, until they are closed. */
 export interface TokenFiles extends Closeable {
-  /** Writes fresh tokens now: those in the files are good for nothing any more. */
+  /** Writes fresh tokens now: those in the files are invalid. */
   rewriteNow(): void;
 }
 
-/** A sidecar that has been away for a night still finds a token that is good when it comes back. */
+/** A sidecar that was off for a night still finds a valid token when it returns. */
 export const TOKEN_FILE_TTL_MS = 24 * 60 * 60 * 1000;
 
 /** A reader at any moment finds a token that is valid for as long again. */

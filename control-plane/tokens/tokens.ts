@@ -45,7 +45,7 @@ export interface Tokens {
   revoke(id: string): Promise<Token>;
   /**
    * Whether the caller knows the secret of a token, at the cost of a look-up and a hash; what the token
-   * is good for is not asked.
+   * is valid for is not checked.
    *
    * @returns the token's id
    * @throws JoinTokenError `token-malformed`, TokenError `token-wrong-root`, `token-unknown`
@@ -82,7 +82,7 @@ const ID_LENGTH = 8;
 
 const generateId = (): string => encodeBase36(randomBytes(ID_BYTES), ID_LENGTH);
 
-/** Creates the room's one object. */
+/** Creates the one object of this module. */
 export function createTokens({ store, clock, turns, roots }: TokensOptions): Tokens {
   const read = (entry: Entry): TokenRecord => {
     const record = decodeToken(entry);

@@ -6,7 +6,7 @@ export interface MeshChange {
   readonly removed: readonly Endpoint[];
 }
 
-/** What this sidecar knows of the mesh. It stays as it was while the control plane is away. */
+/** What this sidecar knows of the mesh. It stays as it was while the control plane is unreachable. */
 export interface MeshView {
   /** 0 before anything was learnt. */
   readonly version: number;

@@ -3,7 +3,7 @@ import type { Clock } from '../../common/clock.ts';
 import { Listeners } from '../../common/listeners.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
 
-/** The revocations that this sidecar knows. They stay while the control plane is away. */
+/** The revocations that this sidecar knows. They stay while the control plane is unreachable. */
 export interface KnownRevocations {
   current(): RevocationList;
   /**

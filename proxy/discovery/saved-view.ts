@@ -23,7 +23,7 @@ export interface SavedViewSettings {
 /** A view that outlives the process. */
 export interface KeptView {
   readonly view: MutableMeshView;
-  /** Who must not be let in. A change of these is on disk at once. */
+  /** Revoked callers. A change of these is on disk at once. */
   readonly revocations: KnownRevocations;
   /** Other trust domains. A change of these is on disk at once, too. */
   readonly federation: KnownFederation;
@@ -31,7 +31,7 @@ export interface KeptView {
   touch(): void;
   /** What the control plane need not send again; 0 while the newest policy is not in force. */
   readonly resumeVersion: number;
-  /** Takes a policy into force, and has it on disk soon. */
+  /** Applies a policy, and has it on disk soon. */
   takePolicy(policy: MeshPolicy): void;
   /** There is a policy that cannot be used: all of the view must be asked for again. */
   policyMissed(): void;
@@ -85,7 +85,7 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
     logger.warn({ event: 'view-not-restored' }, describeError(error));
   }
   const revocations = createRevocations(clock, restored?.revocations);
-  // A process that is killed within the delay must not come back and let them in.
+  // A process that is killed within the delay must not come back and allow them.
   revocations.onChange(() => {
     saving = save();
   });

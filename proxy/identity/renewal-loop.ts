@@ -29,7 +29,7 @@ export type RenewalState =
 export interface RenewalLoopSettings {
   readonly clock: Clock;
   readonly random: () => number;
-  /** How long the identity in use is good for before it is to be renewed. */
+  /** How long until the identity in use is to be renewed. */
   readonly delayMs: () => number;
   /** The identity in use. */
   readonly current: () => WorkloadIdentity;

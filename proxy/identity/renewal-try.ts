@@ -34,7 +34,7 @@ export function createRenewalTry(settings: IdentityManagerSettings): RenewalTry 
       try {
         return await enrolOnce({ ...settings, token, signal });
       } catch (error) {
-        // A revoked identity may be readmitted, and then the same token is good.
+        // A revoked identity may be readmitted, and then the same token is valid.
         if (isRevocation(error)) throw error;
         if (!(error instanceof JoinTokenError) && !isFinal(error)) throw error;
         useless = token;

@@ -35,7 +35,10 @@ export function skewHint(identity: Dated, clock: Clock): string {
   return Math.abs(skewMs) <= SKEW_WARNING_MS ? '' : `, or ${skewSentence(skewMs)}`;
 }
 
-/** Why this host cannot use certificates that are good by the control plane's clock; undefined when it can. */
+/**
+ * Why this host cannot use certificates that are valid by the control plane's clock; undefined when it
+ * can.
+ */
 export function skewProblem(identity: Dated, clock: Clock): string | undefined {
   return problemOf(skewOf(identity, clock), identity.lifetimeMs);
 }
@@ -63,7 +66,10 @@ export interface SkewWatch {
   skewMs(): number;
 }
 
-/** Watches how far the clocks are apart. What certificates are good for is decided by `skewProblem` alone. */
+/**
+ * Watches how far the clocks are apart. Whether certificates are usable is decided by `skewProblem`
+ * alone.
+ */
 export function createSkewWatch(logger: Logger, clock: Clock, identity: () => Dated): SkewWatch {
   let measured: { readonly serverMs: EpochMs; readonly atMs: MonotonicMs } | undefined;
   /** What the log says: at first, what it said of the certificate. */

@@ -20,19 +20,19 @@ import { resetSocket } from '../stream/reset-socket.ts';
 
 /** What capturing incoming plaintext takes. */
 export interface InboundCaptureDependencies extends PassthroughDependencies {
-  /** Who may come in. */
+  /** Who is allowed. */
   readonly rules: Omit<PlaintextInput, 'destination'>;
   readonly findDestination: FindOriginalDestination;
   readonly network: Network;
   readonly refuse: Refuse;
   readonly guard: Guard;
-  /** What is let in is judged again when they change. */
+  /** Accepted connections are judged again when they change. */
   readonly policies: Pick<PolicySource, 'onChange'>;
 }
 
 /**
- * Listens for connections from outside the mesh that the rules redirect here, and lets in those that
- * may come in, to the very address and port that they were made to.
+ * Listens for connections from outside the mesh that the rules redirect here, and accepts those that are
+ * allowed, to the very address and port that they were made to.
  *
  * Throws ListenError when it cannot listen.
  */

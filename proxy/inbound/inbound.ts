@@ -41,7 +41,7 @@ const MAX_LOGGED = 256;
  * 200, so that a peer's success means that the application has accepted. Every refusal has its
  * reason in the log and in a metric; the peer sees the status alone.
  *
- * A stream that was let in is judged again whenever the policy changes, and cut when it may not go on.
+ * An accepted stream is judged again whenever the policy changes, and closed when it is no longer allowed.
  * One that a mistake of the program ends is refused or reset, and its connection to the application too.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {

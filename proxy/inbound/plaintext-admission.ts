@@ -3,7 +3,7 @@ import type { Destination } from '../tunnel/authority.ts';
 /** What becomes of plaintext that comes in. */
 export type InboundMode = 'strict' | 'permissive';
 
-/** Why plaintext is not let in; labels of `hauberk_connections_failed_total`. */
+/** Why plaintext is refused; labels of `hauberk_connections_failed_total`. */
 export type PlaintextRefusal =
   /** It came without the mesh. */
   | 'plaintext'
@@ -12,7 +12,7 @@ export type PlaintextRefusal =
   /** It was meant for another host. */
   | 'wrong-destination';
 
-/** Whether plaintext is let in. */
+/** Whether plaintext is accepted. */
 export type PlaintextAdmission =
   { readonly kind: 'admitted' } | { readonly kind: 'refused'; readonly reason: PlaintextRefusal };
 

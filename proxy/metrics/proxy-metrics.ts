@@ -48,7 +48,7 @@ export interface TunnelMetrics {
   /** A handshake that succeeded. */
   handshake(direction: Direction, seconds: number): void;
   handshakeRefused(direction: Direction, reason: string): void;
-  /** A certificate or bundle was not taken into use, because no handshake could be made with it. */
+  /** A certificate or bundle was not used, because no handshake could be made with it. */
   tlsContextRefused(): void;
 }
 

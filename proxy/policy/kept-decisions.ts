@@ -1,7 +1,7 @@
 import { authorize, type Decision, type Policies } from '../../common/authorization/authorize.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 
-/** A caller at our door. */
+/** A caller of this sidecar. */
 export interface Knock {
   readonly source: SpiffeId;
   readonly destination: SpiffeId;

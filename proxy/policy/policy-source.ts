@@ -3,7 +3,7 @@ import type { MeshPolicy, Policy } from '../../common/authorization/policy.ts';
 import type { Policies } from '../../common/authorization/authorize.ts';
 import { Listeners } from '../../common/listeners.ts';
 
-/** What this sidecar's door stands under now. */
+/** The policies in force at this sidecar. */
 export interface PolicySource {
   /** Only the rules that are about this sidecar. */
   current(): Policies;

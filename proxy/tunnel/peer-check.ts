@@ -145,7 +145,7 @@ function untrusted(
   }
 }
 
-/** Whether a leaf was good until it expired. One of whose authorities has ended counts as well. */
+/** Whether a leaf was valid until it expired. One of whose authorities has ended counts as well. */
 function wasTrusted(leaf: X509Certificate, bundle: PeerTrust): boolean {
   const roots = [...peerRootsOf(bundle), ...(bundle.federated?.values() ?? [])].flat();
   const atMs = leaf.validToDate.getTime() - 1;

@@ -58,7 +58,7 @@ export interface DataPathOptions {
   readonly runtime: Runtime;
   readonly view: MeshView;
   readonly registry: Registry;
-  /** Makes it that of a gateway, which has doors to the outside and none for peers. */
+  /** Makes it that of a gateway, which has listeners to the outside and none for peers. */
   readonly edge: EdgeProgram | undefined;
 }
 
@@ -68,7 +68,7 @@ const CALLS_ONLY = 0;
 /** The control plane tells peers of us within 50 ms. */
 const PEERS_LEARN_MS = 500;
 
-/** Opens the doors for peers and for the application, in this process. Throws ListenError. */
+/** Opens the listeners for peers and for the application, in this process. Throws ListenError. */
 export async function openDataPath({
   edge: program,
   ...options

@@ -7,7 +7,7 @@ import type { ConnectorDependencies } from '../outbound/connector.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { Runtime } from './runtime.ts';
 
-/** The doors of a gateway to the outside. */
+/** The listeners of a gateway to the outside. */
 export interface Edge extends Closeable, Drainable {}
 
 /** What an edge is made from. */
@@ -21,10 +21,10 @@ export interface EdgeOptions {
   readonly registry: Registry;
 }
 
-/** Opens the doors to the outside. Throws ListenError and ConfigError. */
+/** Opens the listeners to the outside. Throws ListenError and ConfigError. */
 export type OpenEdge = (options: EdgeOptions) => Promise<Edge>;
 
-/** What the process that leads workers needs, which has no doors of its own. */
+/** What the process that leads workers needs, which has no listeners of its own. */
 export interface LeadOptions {
   readonly config: Pick<ProxyConfig, 'namespace'>;
   readonly runtime: Runtime;

@@ -30,7 +30,7 @@ export interface OutboundOptions {
   readonly mayLog: () => boolean;
 }
 
-/** Opens the doors for the application, and a tunnel to each peer that it will call. */
+/** Opens the listeners for the application, and a tunnel to each peer that it will call. */
 export async function openOutbound(options: OutboundOptions, parts: Parts): Promise<Outbound> {
   const { workload, config, runtime, view, mayLog } = options;
   const { identity, metrics, network } = workload;

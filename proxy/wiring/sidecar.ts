@@ -44,7 +44,7 @@ export interface ProxyDependencies {
   readonly random: () => number;
   /** Ends the wait for a control plane that does not answer. */
   readonly signal: AbortSignal;
-  /** Makes it a gateway, which has doors to the outside and none for peers. */
+  /** Makes it a gateway, which has listeners to the outside and none for peers. */
   readonly edge?: EdgeProgram;
 }
 
@@ -118,7 +118,7 @@ export async function startProxy(
   const allow = localAllowances(config);
   const policies = createPolicySource(self, localPolicy(allow));
   metrics.policy(() => policies.mesh?.configVersion ?? -1);
-  // Before the door opens: who was revoked in the last run stays out, control plane or not.
+  // Before the listeners open: what was revoked in the last run stays refused, control plane or not.
   const saved = await openSavedView({
     clock,
     logger,
@@ -169,7 +169,7 @@ export async function startProxy(
   metrics.controlPlane(() => sync.connected);
   metrics.view(() => viewGauge(sync.view));
 
-  // Ready means that peers can find us and we them; a control plane that is away must not stop us.
+  // Ready means that peers can find us and we them; an unreachable control plane must not stop us.
   await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
   await path.openRest();
   PROCESS_DESCRIPTORS.calibrate();

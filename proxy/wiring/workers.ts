@@ -15,7 +15,7 @@ import { reservePorts } from '../workers/reserve-ports.ts';
 const METRICS_DEADLINE_MS = 2_000;
 
 /**
- * Opens the doors in processes of their own. This process keeps what must exist once: the
+ * Opens the listeners in processes of their own. This process keeps what must exist once: the
  * identity and its state directory, the Sync stream, the view and the policy of the mesh, the port for
  * metrics. Workers hear of each change at once, in the order in which it came.
  *

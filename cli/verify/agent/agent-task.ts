@@ -35,7 +35,7 @@ export type AgentTask =
     }
   | ProbeTask;
 
-/** Asks to knock at a sidecar's door in all the ways that must not open it. */
+/** Asks to probe a sidecar in all the ways that it must refuse. */
 export interface ProbeTask {
   readonly kind: 'probe';
   readonly address: string;

@@ -20,7 +20,7 @@ export type ForOperators = <Request, Response>(
   action: (request: Request) => Promise<Response> | Response,
 ) => handleUnaryCall<Request, Response>;
 
-/** What the guard at the operators' door needs. */
+/** What the guard of operators' calls needs. */
 export interface ForOperatorsOptions extends OperatorTrust {
   readonly limits: Pick<CallerLimits, 'operator'>;
   readonly operatorUses: Pick<OperatorUses, 'used'>;

@@ -119,7 +119,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   };
 }
 
-/** One stream that was let in. */
+/** One stream that was accepted. */
 interface Stream {
   /** Tells what the clock says, unless the sidecar does not read. */
   tellTime(): void;

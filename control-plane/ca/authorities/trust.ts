@@ -47,7 +47,7 @@ export interface Rotation {
   readonly phaseStartedMs: number;
   /** It was aborted while `to` signed: the roots have changed places. */
   readonly returning: boolean;
-  /** A cross-signature by `from` carries those who are away. There is none when its key is not here. */
+  /** A cross-signature by `from` carries disconnected sidecars. There is none when its key is not here. */
   readonly bridged: boolean;
   /** The key of `from` is compromised: nothing is waited for beyond this moment. */
   readonly deadlineMs?: number | undefined;
@@ -105,7 +105,7 @@ export function advance(trust: Trust, nowMs: number): Trust {
 }
 
 /**
- * The root that new join tokens pin: one that vouches for whatever signs while they are good, whether
+ * The root that new join tokens pin: one that vouches for whatever signs while they are valid, whether
  * the rotation comes to its end or is aborted. Undefined while there is none.
  */
 export function pinnedRoot({ signing, rotation }: Trust): RootDigest | undefined {

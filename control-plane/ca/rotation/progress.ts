@@ -112,7 +112,7 @@ function adoption(rotation: Rotation, facts: Facts): Tally {
     spiffeId,
     connected,
   }));
-  // A cross-signature carries those who are away; without one each of them has to be heard.
+  // A cross-signature carries disconnected sidecars; without one each of them has to report first.
   if (!rotation.bridged) blockers.push(...unheard(rotation, facts));
   return { done: expected.length - missing.length, blockers };
 }

@@ -21,7 +21,7 @@ import { openSyncStream, type SyncStream } from './stream.ts';
 
 /** The sidecar's end of the Sync stream. */
 export interface SyncClient extends Closeable {
-  /** What is known of the mesh; stays as it is while the control plane is away. */
+  /** What is known of the mesh; stays as it is while the control plane is unreachable. */
   readonly view: MeshView;
   /** True while a stream is open and has answered. */
   readonly connected: boolean;
@@ -39,7 +39,7 @@ export interface SyncClient extends Closeable {
 const REPORT_INTERVAL_MS = 3_000;
 /** A sidecar that drains does not wait longer for a control plane that does not read. */
 const GOODBYE_TIMEOUT_MS = 1_000;
-/** While the control plane is away there is one line for each reason, and one every so often. */
+/** While the control plane is unreachable there is one line for each reason, and one every so often. */
 const LOST_LOG_INTERVAL_MS = 30_000;
 /** What a draining sidecar says when it has to connect again: it only calls. */
 const NOWHERE: SidecarPlace = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
