@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 
-/** Nobody shows more than a leaf, its issuers and some cross-signatures. */
+/** No honest peer shows more than a leaf, its issuers and some cross-signatures. */
 export const MAX_PRESENTED = 10;
 
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
@@ -20,7 +20,7 @@ export function isCostlyKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObje
   return asymmetricKeyType !== 'ed25519' && asymmetricKeyType !== 'ed448';
 }
 
-/** Whether a peer made us look at more, or at other certificates than anybody needs. */
+/** Whether a peer made us look at more, or at other certificates than a mesh needs. */
 export function isCostlyChain(leaf: X509Certificate | undefined): boolean {
   let count = 0;
   for (let next = leaf; next !== undefined; next = next.issuerCertificate) {

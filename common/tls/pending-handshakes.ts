@@ -40,7 +40,7 @@ interface Ends {
 /** One source may have this part of all handshakes under way, so that there is room for others. */
 const SOURCE_SHARE = 0.5;
 
-/** A hello, and a certificate of ours with its issuers; whoever sends more is looked at. */
+/** A hello, and a certificate of ours with its issuers; a peer that sends more is looked at. */
 const USUAL_BYTES = 4 * 1024;
 
 /** Handshakes of one source with certificates that cost us up to 0.4 s each. */
@@ -130,7 +130,7 @@ export class PendingHandshakes<Notes> {
     return entry;
   }
 
-  /** Takes out a connection whose handshake came to nothing: what was in it, nobody knows. */
+  /** Removes a connection whose handshake failed: what was in it is unknown. */
   failed(ends: Ends): PendingHandshake<Notes> | undefined {
     const entry = this.#remove(keyOf(ends));
     if (isLong(entry)) this.#charge(entry);

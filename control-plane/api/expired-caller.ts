@@ -41,7 +41,7 @@ export async function requireProofOrExpired(
   const spiffeId = peerSpiffeId(certificate);
   const proven = requireProof({ kind: 'workload', spiffeId, certificate }, trust);
   if (spiffeId.namespace === SYSTEM_NAMESPACE) throw notOfTheMesh(certificate, spiffeId.uri);
-  // First: to look for it costs little, and what strangers show is not there.
+  // First: to look for it costs little, and forged certificates are not there.
   const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
   if (issuance === undefined || !isRecordOf(issuance, certificate)) {
     throw new RequestError(

@@ -77,7 +77,7 @@ export function createDialBack({
     const timer = clock.after(DIAL_TIMEOUT_MS, () => resolve(false));
     tcp.on('error', () => resolve(false));
     socket.on('error', () => {
-      // What was in it, nobody knows.
+      // What was in it is unknown.
       if (tcp.bytesRead > USUAL_BYTES) costly.take(spiffeId);
       resolve(false);
     });
