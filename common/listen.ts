@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
+import { ignoreError } from './ignored.ts';
 import { HauberkError, systemErrorCode } from './errors.ts';
 
 /** Why a listener could not be opened. */
@@ -57,7 +58,7 @@ export async function listen(server: Server, target: ListenTarget): Promise<Addr
 async function open(server: Server, { host, port, shared }: ListenTarget): Promise<AddressInfo> {
   // Later errors are of connections that the system could not hand over: without a listener they would be thrown,
   // and no caller is left to answer.
-  server.on('error', () => {});
+  server.on('error', ignoreError);
   const listening = once(server, 'listening');
   server.listen({ host, port, backlog: BACKLOG, ...(shared === true ? { reusePort: true } : {}) });
   await listening;

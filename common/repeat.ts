@@ -3,7 +3,9 @@ import type { Closeable } from './lifecycle.ts';
 
 /** Work that is done again and again. */
 export interface Repeated extends Closeable {
-  /** No more of it; resolves when what is under way has ended. */
+  /** No more of it. */
+  stop(): void;
+  /** The same; resolves when what is under way has ended. */
   close(): Promise<void>;
 }
 
@@ -33,10 +35,14 @@ export function repeat(
     });
   };
   schedule();
+  const stop = (): void => {
+    closed = true;
+    timer.cancel();
+  };
   return {
+    stop,
     async close() {
-      closed = true;
-      timer.cancel();
+      stop();
       // The guard has told of it.
       await Promise.allSettled([running]);
     },

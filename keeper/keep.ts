@@ -1,6 +1,7 @@
 import { fullJitterMs } from '../common/backoff.ts';
 import { sleep } from '../common/clock.ts';
 import { describeError } from '../common/errors.ts';
+import { ignoreError } from '../common/ignored.ts';
 import type { Engine } from './engine.ts';
 import { createReconciler, type ReconcilerOptions } from './reconciler.ts';
 
@@ -19,7 +20,7 @@ const RECONNECT_BOUNDS = { baseMs: 1_000, capMs: 15_000 };
  * aborted. An engine that goes away is waited for.
  */
 export async function keep({ connect, signal, ...options }: KeepOptions): Promise<void> {
-  const { project, clock, logger, random } = options;
+  const { project, clock, logger, guard, random } = options;
   const reconciler = createReconciler(options);
   let failures = 0;
   while (!signal.aborted) {
@@ -29,7 +30,7 @@ export async function keep({ connect, signal, ...options }: KeepOptions): Promis
       for await (const _change of engine.changes(project, signal)) {
         if (failures > 0) logger.info({ event: 'engine-connected' }, 'reconnected to the engine');
         failures = 0;
-        void reconciler.reconcile(engine);
+        guard.promise('keeper', reconciler.reconcile(engine));
       }
     } catch (error) {
       reason = describeError(error);
@@ -37,6 +38,6 @@ export async function keep({ connect, signal, ...options }: KeepOptions): Promis
     if (signal.aborted) return;
     failures += 1;
     logger.warn({ event: 'engine-lost' }, `cannot follow the events of the containers: ${reason}`);
-    await sleep(clock, fullJitterMs(failures, RECONNECT_BOUNDS, random), signal).catch(() => {});
+    await sleep(clock, fullJitterMs(failures, RECONNECT_BOUNDS, random), signal).catch(ignoreError);
   }
 }

@@ -58,6 +58,7 @@ async function runKeeper(
   await keep({
     project,
     connect,
+    guard,
     clock: guardedClock(systemClock, guard),
     logger,
     random: Math.random,

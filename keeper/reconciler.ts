@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { fullJitterMs } from '../common/backoff.ts';
 import type { MonotonicClock } from '../common/clock.ts';
 import { describeError } from '../common/errors.ts';
+import type { Guard } from '../common/guard.ts';
 import { decideRepairs, type Repair } from './decide.ts';
 import type { Engine } from './engine.ts';
 
@@ -10,6 +11,7 @@ export interface ReconcilerOptions {
   readonly project: string;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   /** A number in [0, 1). */
   readonly random: () => number;
 }
@@ -37,6 +39,7 @@ export function createReconciler({
   project,
   clock,
   logger,
+  guard,
   random,
 }: ReconcilerOptions): Reconciler {
   const inProgress = new Set<string>();
@@ -53,7 +56,7 @@ export function createReconciler({
       while (reconcileAgain) {
         reconcileAgain = false;
         for (const repair of decideRepairs(await engine.containers(project))) {
-          if (mayAttempt(repair)) void carryOut(engine, repair);
+          if (mayAttempt(repair)) guard.promise('keeper', carryOut(engine, repair));
         }
       }
     } catch (error) {
@@ -61,7 +64,7 @@ export function createReconciler({
         { event: 'look-failed' },
         `could not check the containers: ${describeError(error)}`,
       );
-      clock.after(RETRY_BOUNDS.baseMs, () => void reconcile(engine));
+      clock.after(RETRY_BOUNDS.baseMs, () => reconcile(engine));
     } finally {
       reconciling = false;
     }
@@ -99,11 +102,11 @@ export function createReconciler({
       backingOff.add(container.id);
       clock.after(fullJitterMs(count, RETRY_BOUNDS, random), () => {
         backingOff.delete(container.id);
-        void reconcile(engine);
+        return reconcile(engine);
       });
     } finally {
       inProgress.delete(container.id);
-      void reconcile(engine);
+      guard.promise('keeper', reconcile(engine));
     }
   }
 

@@ -149,6 +149,9 @@ const BROKEN = [
   ['proxy/stream/x.ts', "import * as net from 'net'; net.createServer();", /in its Network/],
   ['proxy/tunnel/x.ts', 'new WeakMap();', /an object holds/],
   ['common/pki/x.ts', 'const a = b as unknown as string;', /an object holds/],
+  ['proxy/tunnel/x.ts', 'a.catch(() => {});', /under the guard/],
+  ['control-plane/api/x.ts', 'b(a).catch(() => undefined);', /under the guard/],
+  ['cli/main.ts', 'void a.catch(() => null);', /under the guard/],
   ['proxy/tunnel/x.ts', '\n'.repeat(401), /no file over 400/],
 ] as const;
 
@@ -183,6 +186,10 @@ test('what is allowed passes', (t) => {
     ['proxy/tunnel/x.ts', "import { type Socket } from 'node:net'; network.connect(1);"],
     ['proxy/tunnel/x.ts', 'new Date(0).toISOString(); socket.setTimeout(1);'],
     ['common/clock.ts', 'Date.now(); setTimeout(() => {}, 1);'],
+    [
+      'proxy/tunnel/x.ts',
+      'a.catch(ignoreError); a.catch(() => b.close()); a.catch((e) => { tell(e); });',
+    ],
     ['proxy/tunnel/x.ts', '\n'.repeat(400)],
   ] as const;
   for (const [file, source] of allowed) t.deepEqual(rulesBroken(file, source), [], source);

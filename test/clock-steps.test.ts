@@ -215,7 +215,6 @@ const WAITING: Readonly<Record<string, Waiting>> = {
       watch.add('a', {
         peer: { expiresMs: (clock.epochMs() + HOUR_MS) as ReturnType<Clock['epochMs']> },
         openStreams: 1,
-        closed: new Promise(() => {}),
         drain() {},
         destroy: tell,
       });

@@ -80,15 +80,15 @@ export function startChild(name: string, program: ChildProgram, env: ChildEnviro
     name,
     onLine,
     async line(matches) {
-      const { promise, resolve, reject } = Promise.withResolvers<ChildLine>();
+      const { promise, resolve } = Promise.withResolvers<ChildLine>();
       onLine((line) => {
         if (matches(line)) resolve(line);
       });
-      void ended.then(() => {
+      const tooEarly = ended.then(() => {
         const why = complaints.trim() === '' ? `exit code ${child.exitCode}` : complaints.trim();
-        reject(new DemoError('process-ended', `the demo's ${name} ended too early: ${why}`));
+        throw new DemoError('process-ended', `the demo's ${name} ended too early: ${why}`);
       });
-      return await promise;
+      return await Promise.race([promise, tooEarly]);
     },
     async finish() {
       child.stdin.end();

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { lockDirectory, type DirectoryLock } from '../../common/directory-lock.ts';
+import { ignoreError } from '../../common/ignored.ts';
 
 /** What `mkdtemp` makes of it: this and six characters. */
 const PREFIX = 'hauberk-demo-';
@@ -40,7 +41,7 @@ async function removeAbandoned(temporary: string): Promise<void> {
       const lock = await lockIfAbandoned(folder);
       if (lock === undefined) return;
       // What cannot be removed now, because a process of that demo still writes, is left to the next demo.
-      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+      await rm(folder, { recursive: true, force: true }).catch(ignoreError);
       lock.close();
     }),
   );

@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { WriteStream } from 'node:tty';
 import { sleep, type Clock } from '../../common/clock.ts';
+import { ignoreError } from '../../common/ignored.ts';
 import type { ChildEnvironment } from './child.ts';
 import { startDemoMesh, type DemoMesh } from './demo-mesh.ts';
 import { DemoError } from './demo-error.ts';
@@ -41,7 +42,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
     while (!signal.aborted && !(once && hasRotated(mesh))) {
       show?.(renderDemo(mesh, await demoReport(mesh), clock.epochMs()));
       if (once && clock.monotonicMs() > deadlineMs) throw notInTime(mesh);
-      await sleep(clock, FRAME_MS, signal).catch(() => undefined);
+      await sleep(clock, FRAME_MS, signal).catch(ignoreError);
     }
     await mesh.finishLoad();
     const report = await demoReport(mesh);

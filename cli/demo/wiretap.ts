@@ -33,7 +33,7 @@ export async function startWiretap(canary: string): Promise<Wiretap> {
   const target = Promise.withResolvers<number>();
   const sockets = new Set<net.Socket>();
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
-    void target.promise.then((port) => {
+    const joined = target.promise.then((port) => {
       const far = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
       for (const [from, to] of [
         [near, far],
@@ -49,6 +49,7 @@ export async function startWiretap(canary: string): Promise<Wiretap> {
         from.pipe(to);
       }
     });
+    joined.catch(() => near.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

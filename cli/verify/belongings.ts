@@ -1,3 +1,4 @@
+import { mayReject } from '../../common/ignored.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 
 /** What a run has started, so that it can end all of it, also when it is ended in the middle. */
@@ -7,7 +8,7 @@ export class Belongings {
 
   /** Takes care of it from now on; of what comes too late it lets go at once. */
   hold<Thing extends Closeable>(thing: Thing): Thing {
-    if (this.#closed) void thing.close();
+    if (this.#closed) mayReject(Promise.try(() => thing.close()));
     else this.#all.push(thing);
     return thing;
   }

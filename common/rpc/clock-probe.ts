@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
+import { ignoreError } from '../ignored.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
@@ -34,7 +35,7 @@ export async function probeClock(
     // Nothing is sent; what it shows is verified below, but for the date.
     rejectUnauthorized: false,
   });
-  socket.on('error', ignore);
+  socket.on('error', ignoreError);
   try {
     await once(socket, 'secureConnect', { signal: AbortSignal.timeout(timeoutMs) });
     const certificate = socket.getPeerX509Certificate();
@@ -54,5 +55,3 @@ export async function probeClock(
     socket.destroy();
   }
 }
-
-function ignore(): void {}

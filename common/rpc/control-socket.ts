@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import type { UnlockKey } from '../config/unlock-key.ts';
 import { HauberkError, systemErrorCode } from '../errors.ts';
+import { ignoreError } from '../ignored.ts';
 import type { Closeable } from '../lifecycle.ts';
 import { RpcError } from './rpc-error.ts';
 
@@ -64,9 +65,9 @@ export async function serveControlSocket(
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
-    socket.on('error', ignore);
+    socket.on('error', ignoreError);
     socket.once('close', () => sockets.delete(socket));
-    void answer(socket, handle);
+    answer(socket, handle).catch(() => socket.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -157,5 +158,3 @@ async function firstLine(socket: Socket, maxBytes: number): Promise<string> {
   })();
   return Promise.race([read, failed]);
 }
-
-function ignore(): void {}

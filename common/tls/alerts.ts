@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Server, TLSSocket } from 'node:tls';
 import type { MonotonicClock } from '../clock.ts';
+import { ignoreError } from '../ignored.ts';
 import { sealRecord, type SealingKey } from './sealed-record.ts';
 
 /** What a peer is told of why it is refused (RFC 8446 section 6.2). */
@@ -86,8 +87,8 @@ export class Alerts {
     }
     const { clock } = this.#options;
     const key = { suite: secured.getCipher()?.name ?? '', secret };
-    secured.on('error', ignore);
-    raw.on('error', ignore);
+    secured.on('error', ignoreError);
+    raw.on('error', ignoreError);
     const end = (): void => void raw.destroy();
     const timer = clock.after(LINGER_MS, end);
     this.#lingering += 1;
@@ -115,5 +116,3 @@ function encodeAlert(key: SealingKey, alert: AlertName): Buffer | undefined {
   const close = seal(RECORDS_BEFORE + 1, CLOSE_NOTIFY.level, CLOSE_NOTIFY.description);
   return fatal && close && Buffer.concat([fatal, close]);
 }
-
-function ignore(): void {}

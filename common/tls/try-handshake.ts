@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { duplexPair } from 'node:stream';
 import { connect, createServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { ignoreError, mayReject } from '../ignored.ts';
 import { withBoundedNames } from './authority-names.ts';
 
 /** The two ends of a handshake that is tried. */
@@ -36,6 +37,7 @@ export async function tryHandshake(trial: HandshakeTrial): Promise<TrialVerdict>
     }),
   );
   const failed = Promise.withResolvers<never>();
+  mayReject(failed.promise);
   server.once('tlsClientError', failed.reject);
   const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>;
   const [near, far] = duplexPair();
@@ -50,12 +52,11 @@ export async function tryHandshake(trial: HandshakeTrial): Promise<TrialVerdict>
   try {
     server.emit('connection', far);
     const both = Promise.all([accepted, once(client, 'secureConnect')]);
-    both.catch(() => undefined);
+    mayReject(both);
     const [[peer]] = await Promise.race([both, failed.promise]);
     return { ofServer: verdictOf(client), ofClient: verdictOf(peer) };
   } finally {
-    failed.promise.catch(() => undefined);
-    client.on('error', () => undefined);
+    client.on('error', ignoreError);
     client.destroy();
     far.destroy();
   }

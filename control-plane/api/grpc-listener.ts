@@ -8,6 +8,7 @@ import { type BudgetShare, peerShare } from '../../common/budget/shares.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
+import { ignoreError } from '../../common/ignored.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { clientNetwork } from '../../common/ip-address.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
@@ -159,7 +160,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     return denied;
   };
   const knock = async (raw: Socket): Promise<void> => {
-    raw.on('error', ignore);
+    raw.on('error', ignoreError);
     const client = raw.remoteAddress;
     const evicted = pending.admit(raw, undefined);
     if (evicted !== undefined) refused('too-many-handshakes', evicted.address);
@@ -250,8 +251,6 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     ...ending({ tcpServer, server, injector, sockets, pending }),
   };
 }
-
-function ignore(): void {}
 
 /** grpc-js has no option of its own for what node:http2 takes. */
 function property(server: Server, name: string): object | undefined {

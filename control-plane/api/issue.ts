@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
 import { openCsr } from '../../common/pki/csr.ts';
 import { JoinTokenError } from '../../common/pki/join-token-error.ts';
 import {
@@ -41,6 +42,7 @@ export interface IssueHandlerOptions {
   readonly view: Pick<MeshView, 'revocations'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Guard;
   readonly metrics: Pick<
     ControlPlaneMetrics,
     'certificatesIssued' | 'issueRefused' | 'issueSeconds'
@@ -68,7 +70,7 @@ type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId'> & { lifetimeMs: numbe
 export function createIssueHandler(
   options: IssueHandlerOptions,
 ): handleUnaryCall<IssueRequest, IssueResponse> {
-  const { ca, tokens, revocations, view, configs, clock, logger, metrics, limits } = options;
+  const { ca, tokens, revocations, view, configs, clock, logger, guard, metrics, limits } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
   const { operatorRenewalMs, operatorUses } = options;
   const mayLog = createLogLimit(clock);
@@ -147,7 +149,7 @@ export function createIssueHandler(
   return (call, callback) => {
     const { request } = call;
     const endTimer = metrics.issueSeconds.startTimer();
-    void (async () => {
+    guard.run('api', async () => {
       try {
         const { chain, bundle, issuance } = await issue(
           request,
@@ -176,7 +178,7 @@ export function createIssueHandler(
       } finally {
         endTimer();
       }
-    })();
+    });
   };
 }
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { Registry as MetricsRegistry } from 'prom-client';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
 import { describeError } from '../../common/errors.ts';
+import { mayReject } from '../../common/ignored.ts';
 import type { DrainOutcome } from '../../common/lifecycle.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
@@ -63,8 +64,7 @@ export async function startLockable(
   let key = unlockKey;
   let phase = await start(settings, dependencies, key);
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
-  // Its waiters hear of it.
-  failed.catch(() => undefined);
+  mayReject(failed);
 
   /** The same place as before, although the settings may have let the system choose. */
   const here = (): Settings => ({

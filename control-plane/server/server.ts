@@ -138,7 +138,7 @@ export async function startControlPlane(
   }
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
   const renewAfterExpiryMs = settings.renewAfterExpiry * 1000;
-  const ledger = use(await openIssuanceLedger({ store, clock, logger, renewAfterExpiryMs }));
+  const ledger = use(await openIssuanceLedger({ store, clock, logger, guard, renewAfterExpiryMs }));
   const turns = createTurns();
   const roots = (): TokenRoots => tokenRootsOf(ca.current());
   const tokens = createTokens({ store, clock, turns, roots });

@@ -1,5 +1,6 @@
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
@@ -20,6 +21,7 @@ export interface OutsideState extends OutsidePlace {
 /** What the conditions are found out with. */
 export interface ConditionsDependencies extends EgressRules {
   readonly clock: MonotonicClock;
+  readonly guard: Pick<Guard, 'run'>;
   readonly policies: Pick<PolicySource, 'mesh' | 'onChange'>;
   readonly trust: Pick<TrustMaterials, 'load'>;
 }
@@ -64,7 +66,7 @@ interface Problem {
 
 /** Starts to look at the places that are carried. */
 export function createEgressConditions(dependencies: ConditionsDependencies): EgressConditions {
-  const { clock, policies } = dependencies;
+  const { clock, guard, policies } = dependencies;
   const owners = new Map<string, readonly OutsidePlace[]>();
   const known = new Map<string, Known>();
   let timer: Timer | undefined;
@@ -85,11 +87,12 @@ export function createEgressConditions(dependencies: ConditionsDependencies): Eg
       if (!closed) timer = clock.after(CHECK_INTERVAL_MS, checkAll);
     }
   };
+  const checkNow = (): void => guard.run('egress', checkAll);
   const stopWatching = policies.onChange(() => {
     for (const entry of known.values()) entry.lastCall = undefined;
-    void checkAll();
+    checkNow();
   });
-  void checkAll();
+  checkNow();
   return {
     carries(owner, places) {
       owners.set(owner, places);
@@ -106,7 +109,7 @@ export function createEgressConditions(dependencies: ConditionsDependencies): Eg
         if (entry !== undefined) entry.carriedAs = carriedAs;
         else known.set(key, { place, carriedAs, own: 'unchecked', lastCall: undefined, looks: 0 });
       }
-      void checkAll();
+      checkNow();
     },
     opened(place) {
       const entry = known.get(keyOf(place));

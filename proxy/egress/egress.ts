@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
 import type { Workload } from '../workload/workload.ts';
@@ -16,6 +17,7 @@ import { TrustMaterials } from './trust-material.ts';
 export interface EgressOptions {
   readonly workload: Pick<Workload, 'id' | 'identity' | 'policies' | 'metrics' | 'network'>;
   readonly clock: MonotonicClock;
+  readonly guard: Pick<Guard, 'run'>;
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;
@@ -31,10 +33,10 @@ export interface Egress extends Closeable {
 }
 
 /** Creates the way out of a workload. */
-export function createEgress({ workload, clock, logger, mayLog }: EgressOptions): Egress {
+export function createEgress({ workload, clock, guard, logger, mayLog }: EgressOptions): Egress {
   const { id: self, identity: source, policies, metrics, network } = workload;
   const trust = new TrustMaterials({ source, policies });
-  const conditions = createEgressConditions({ clock, self, policies, trust });
+  const conditions = createEgressConditions({ clock, guard, self, policies, trust });
   const live = new LiveConnections<EgressCut>(policies);
   const outside = { self, policies, trust, network, live, conditions, clock, logger, mayLog };
   const dependencies = { ...outside, metrics };

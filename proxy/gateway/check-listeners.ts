@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
 import { createBehaviour } from './create-behaviour.ts';
 import { createServiceClients } from './http/service-clients.ts';
 import type { LoadedListener } from './load.ts';
@@ -11,6 +12,7 @@ import type { Services } from './service.ts';
 export interface CheckOptions {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Guard;
   readonly config: { readonly namespace: string };
 }
 
@@ -26,7 +28,7 @@ const NOWHERE: Services = {
 /** Makes what the listeners would do, and throws it away. Throws ConfigError when that cannot be made. */
 export function checkListeners(
   listeners: readonly LoadedListener[],
-  { clock, logger, config: { namespace } }: CheckOptions,
+  { clock, logger, guard, config: { namespace } }: CheckOptions,
 ): void {
   const clients = createServiceClients(NOWHERE);
   const metrics = createGatewayMetrics(new Registry());
@@ -34,7 +36,7 @@ export function checkListeners(
     for (const loaded of listeners) {
       const { name } = loaded.config;
       const own = { name, metrics: metrics.of(name), refuse: () => {}, clients };
-      createBehaviour(loaded, { ...NOWHERE, clock, logger, namespace, ...own }).refuse();
+      createBehaviour(loaded, { ...NOWHERE, clock, logger, guard, namespace, ...own }).refuse();
     }
   } finally {
     clients.close();

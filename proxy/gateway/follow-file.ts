@@ -29,6 +29,8 @@ const INTERVAL_MS = 1_000;
 export interface FollowedFile extends Closeable {
   /** Reads it again now; one that cannot be used changes nothing. */
   reload(): Promise<void>;
+  /** Follows it no more. */
+  stop(): void;
   close(): Promise<void>;
 }
 
@@ -83,6 +85,10 @@ export async function followFile(options: FollowOptions): Promise<FollowedFile> 
       // The caller of a reload wants to be told what is wrong, also when it has been wrong before.
       refusal = undefined;
       await reload();
+    },
+    stop() {
+      closed = true;
+      looking.stop();
     },
     async close() {
       closed = true;

@@ -29,7 +29,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     reload: () => followed.reload(),
     refuse() {
-      void followed.close();
+      followed.stop();
       listeners.refuse();
     },
     idle: () => listeners.idle(),

@@ -124,7 +124,7 @@ export async function openListener(
       for (const one of listeners()) one.force();
     },
     close() {
-      for (const one of listeners()) void one.close();
+      for (const one of listeners()) one.close();
     },
   };
 }

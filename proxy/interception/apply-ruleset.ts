@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { systemErrorCode } from '../../common/errors.ts';
+import { ignoreError } from '../../common/ignored.ts';
 import { InterceptionError } from './interception-error.ts';
 
 /**
@@ -33,7 +34,7 @@ export async function applyRuleset(
     env: { PATH: folders.join(':'), LC_ALL: 'C' },
   });
   // A process that ended early reads no rules; its exit code says why.
-  nft.stdin.on('error', () => {});
+  nft.stdin.on('error', ignoreError);
   nft.stdin.end(rules);
   const complaint = nft.stderr.setEncoding('utf8').toArray();
   try {

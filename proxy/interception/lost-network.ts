@@ -57,12 +57,12 @@ export function watchNetwork({ clock, logger, ...options }: NetworkWatchOptions)
     goneSinceMs = isGone ? (goneSinceMs ?? clock.monotonicMs()) : undefined;
     if (goneSinceMs !== undefined && clock.monotonicMs() - goneSinceMs >= LOST_AFTER_MS) {
       lost.abort(networkLost());
-      void looking.close();
+      looking.stop();
     }
   };
   look();
   const looking = repeat(clock, INTERVAL_MS, look);
-  return { lost: lost.signal, close: () => void looking.close() };
+  return { lost: lost.signal, close: () => looking.stop() };
 }
 
 function networkLost(): InterceptionError {

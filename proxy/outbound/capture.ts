@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
 import type { Guard } from '../../common/guard.ts';
+import { ignoreError } from '../../common/ignored.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { Network } from '../../common/network.ts';
 import type { FindOriginalDestination } from '../interception/original-destination.ts';
@@ -123,7 +124,7 @@ async function findWay(
   const route = routeCaptured({ ...dependencies.rules, destination });
   if (route.kind !== 'claimed') return route;
   // The application may go away meanwhile.
-  socket.on('error', () => undefined);
+  socket.on('error', ignoreError);
   const isPatient = route.otherwise.kind === 'refused';
   await dependencies.places.find(destination.address, route.claimants, isPatient);
   const now = routeCaptured({ ...dependencies.rules, destination });

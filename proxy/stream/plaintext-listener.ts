@@ -12,14 +12,16 @@ import type { BudgetShare } from '../../common/budget/shares.ts';
 import { systemClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard, Guarded } from '../../common/guard.ts';
-import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { Drainable } from '../../common/lifecycle.ts';
 import { formatHostPort, type ListenTarget } from '../../common/listen.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
 import { resetSocket } from './reset-socket.ts';
 
 /** A listener for plaintext connections that is up. */
-export interface PlaintextListener extends Closeable, Drainable {
+export interface PlaintextListener extends Drainable {
+  /** Refuses, and ends what is left. */
+  close(): void;
   /** Where it listens: the real port, when it was asked for port 0. */
   readonly address: { readonly address: string; readonly port: number };
   /** Is another listener to readers of the log, at the same address. */

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
+import { ignoreError, mayReject } from '../../common/ignored.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
@@ -71,7 +72,7 @@ export function createDial(options: DialOptions): Dial {
     records.dial(socket);
     let tunnel: ClientTunnel | undefined;
     const { promise: interrupted, reject: interrupt } = Promise.withResolvers<never>();
-    interrupted.catch(ignore);
+    mayReject(interrupted);
     const timer = clock.after(limits.handshakeTimeoutMs, () => {
       interrupt(dialTimeoutError(target, limits.handshakeTimeoutMs, socket.connecting));
     });
@@ -135,7 +136,7 @@ function openSocket(
   };
   const socket = network.connectTls(Object.assign(options, how));
   socket.setNoDelay(true);
-  socket.on('error', ignore);
+  socket.on('error', ignoreError);
   return socket;
 }
 
@@ -154,7 +155,7 @@ function secured(socket: TLSSocket, target: DialTarget): Promise<void> {
   socket.once('close', () => {
     reject(connected ? handshakeError(target, failure) : connectError(target, failure));
   });
-  promise.catch(ignore);
+  mayReject(promise);
   return promise;
 }
 
@@ -169,5 +170,3 @@ async function accepted(
   });
   await Promise.race([tunnel.accepted, refused]);
 }
-
-function ignore(): void {}

@@ -7,7 +7,6 @@ import type { TunnelEnd } from './tunnel.ts';
 export interface Expiring {
   readonly peer: Pick<AuthenticatedPeer, 'expiresMs'>;
   readonly openStreams: number;
-  readonly closed: Promise<TunnelEnd>;
   drain(reason: TunnelEnd): void;
   destroy(reason: TunnelEnd): void;
 }
@@ -44,8 +43,12 @@ export class ExpiryWatch {
     this.#ownRemainingMs = ownRemainingMs;
   }
 
-  /** Watches a tunnel, which is also a proof for its older siblings, until it is closed. */
-  add(key: string, tunnel: Expiring): void {
+  /**
+   * Watches a tunnel, which is also a proof for its older siblings.
+   *
+   * @returns what its owner calls when it is closed
+   */
+  add(key: string, tunnel: Expiring): () => void {
     const peer = this.#peers.get(key) ?? {
       provenUntil: momentAt(this.#clock, 0 as EpochMs),
       tunnels: 0,
@@ -69,11 +72,11 @@ export class ExpiryWatch {
       arm(peer.provenUntil);
     };
     arm(expires);
-    void tunnel.closed.then(() => {
+    return () => {
       timer.cancel();
       peer.tunnels -= 1;
       if (peer.tunnels === 0) this.#peers.delete(key);
-    });
+    };
   }
 
   /** Tunnels of this peer that are open. */

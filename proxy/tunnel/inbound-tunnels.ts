@@ -1,6 +1,7 @@
 import { SharedBudget } from '../../common/budget/shared-budget.ts';
 import { peerShare } from '../../common/budget/shares.ts';
 import type { Clock } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import { callEach } from '../../common/listeners.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
@@ -16,6 +17,7 @@ import type { TunnelEnd } from './tunnel.ts';
 /** What the collection needs. */
 export interface InboundTunnelsOptions {
   readonly clock: Clock;
+  readonly guard: Pick<Guard, 'promise'>;
   readonly identity: Pick<IdentitySource, 'current'>;
   readonly limits: ListenLimits;
 }
@@ -41,10 +43,12 @@ export class InboundTunnels {
   readonly #shares: SharedBudget;
   readonly #opened: KeyedBuckets;
   readonly #limits: ListenLimits;
+  readonly #guard: Pick<Guard, 'promise'>;
   #idleWaiters: (() => void)[] = [];
   #trust: PeerTrust | undefined;
 
-  constructor({ clock, identity, limits }: InboundTunnelsOptions) {
+  constructor({ clock, guard, identity, limits }: InboundTunnelsOptions) {
+    this.#guard = guard;
     this.#limits = limits;
     this.#watch = new ExpiryWatch(clock, () => remainingMs(identity.current(), clock));
     const { maxTunnels } = limits;
@@ -89,12 +93,14 @@ export class InboundTunnels {
     const share = peerShare(tunnel.peer.spiffeId.uri);
     this.#shares.take(share);
     this.#tunnels.add(tunnel);
-    this.#watch.add(peerKey, tunnel);
-    void tunnel.closed.then(() => {
+    const unwatch = this.#watch.add(peerKey, tunnel);
+    const closed = tunnel.closed.then(() => {
+      unwatch();
       this.#tunnels.delete(tunnel);
       this.#shares.give(share);
       if (this.#tunnels.size === 0) this.#wake();
     });
+    this.#guard.promise('tunnel', closed);
     // Its handshake may have begun before the revocation came.
     if (this.#trust !== undefined && tunnel.peer.isRevoked(this.#trust)) tunnel.destroy('revoked');
   }

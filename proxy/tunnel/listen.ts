@@ -8,6 +8,7 @@ import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
 import type { Clock, MonotonicMs } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { ignoreError } from '../../common/ignored.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
 import { Alerts } from '../../common/tls/alerts.ts';
@@ -93,7 +94,7 @@ export async function listenTunnels(
   let shown = source.current();
   /** What the context in use was made with, which is not always the last one. */
   let inContext = shown;
-  const tunnels = new InboundTunnels({ clock, identity: source, limits });
+  const tunnels = new InboundTunnels({ clock, guard, identity: source, limits });
   const contexts = new TriedContext<WorkloadIdentity>({
     attempt: (identity) =>
       tryHandshake({
@@ -129,7 +130,7 @@ export async function listenTunnels(
   } = await opening;
 
   function onConnection(socket: Socket): void {
-    socket.on('error', ignore);
+    socket.on('error', ignoreError);
     const charge = chargeHandshake(socket);
     if (charge === undefined) return;
     noteEvicted(pending.admit(socket, { charge, begun: undefined }));
@@ -185,7 +186,7 @@ export async function listenTunnels(
   }
 
   function onTlsError(error: Error, socket: TLSSocket): void {
-    socket.on('error', ignore);
+    socket.on('error', ignoreError);
     const address = socket.remoteAddress;
     const handshake = pending.failed(socket);
     socket.destroy();
@@ -196,7 +197,7 @@ export async function listenTunnels(
   }
 
   function onSecured(socket: TLSSocket): void {
-    socket.on('error', ignore);
+    socket.on('error', ignoreError);
     const handshake = pending.secured(socket);
     const begun = handshake?.notes.begun;
     const address = socket.remoteAddress;
@@ -344,5 +345,3 @@ function classify(
       };
   }
 }
-
-function ignore(): void {}

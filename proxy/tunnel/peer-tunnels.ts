@@ -3,6 +3,8 @@ import { fullJitterMs } from '../../common/backoff.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { afterByEither } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
+import type { Guard } from '../../common/guard.ts';
+import { mayReject } from '../../common/ignored.ts';
 import { remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
@@ -24,6 +26,7 @@ export interface PeerTunnelsOptions {
   readonly identity: IdentitySource;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   readonly limits: PoolLimits;
   readonly random: () => number;
   /** Called when nothing is left that the pool would have to keep. */
@@ -211,7 +214,7 @@ export class PeerTunnels {
     const { clock, limits } = this.#options;
     const waitMs = this.#lastDialMs + limits.redialBaseMs - clock.monotonicMs();
     if (waitMs > 0) this.#reconcileAfter(waitMs);
-    else void this.#dial().catch(ignore);
+    else mayReject(this.#dial());
   }
 
   #reconcileAfter(delayMs: number): void {
@@ -240,8 +243,7 @@ export class PeerTunnels {
         throw error;
       },
     );
-    // Waiters see the failure; there may be none.
-    dialing.catch(ignore);
+    mayReject(dialing);
     this.#dialing = dialing;
     return dialing;
   }
@@ -267,7 +269,7 @@ export class PeerTunnels {
   }
 
   #join(tunnel: Tunnel, madeWith: WorkloadIdentity): void {
-    const { clock } = this.#options;
+    const { clock, guard } = this.#options;
     const nowMs = clock.monotonicMs();
     const leftMs = tunnel.peer.expiresMs - clock.epochMs();
     const dueTimer = afterByEither(clock, leftMs * REPLACE_AFTER, () => {
@@ -283,16 +285,18 @@ export class PeerTunnels {
       lastUsedMs: nowMs,
     };
     this.#members.add(member);
-    this.#watch.add('', tunnel);
-    void tunnel.retired.then(() => {
+    const unwatch = this.#watch.add('', tunnel);
+    const retired = tunnel.retired.then(() => {
       member.retired = true;
       this.reconcile();
     });
-    void tunnel.closed.then(() => {
+    const closed = tunnel.closed.then(() => {
+      unwatch();
       dueTimer.cancel();
       this.#members.delete(member);
       this.reconcile();
     });
+    guard.promise('tunnel', Promise.all([retired, closed]));
     if (this.#mode === 'closed') tunnel.destroy('forced');
     this.reconcile();
   }
@@ -336,5 +340,3 @@ function fullError({ expect }: DialTarget, { maxTunnelsPerPeer }: PoolLimits): T
     `all ${maxTunnelsPerPeer} tunnels to ${expect.uri} that one peer may have are full`,
   );
 }
-
-function ignore(): void {}

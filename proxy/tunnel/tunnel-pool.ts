@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
+import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { callEach } from '../../common/listeners.ts';
 import { repeat } from '../../common/repeat.ts';
@@ -47,6 +48,7 @@ export interface TunnelPoolOptions {
   readonly identity: IdentitySource;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   readonly limits?: Partial<PoolLimits>;
   /** For the jitter of retries; a number in [0, 1). */
   readonly random?: () => number;
@@ -60,7 +62,7 @@ const MAX_TRIES_LOST = 2;
 
 /** Creates a pool without tunnels. */
 export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
-  const { dial, identity, clock, logger, random = Math.random } = options;
+  const { dial, identity, clock, logger, guard, random = Math.random } = options;
   const limits: PoolLimits = { ...DEFAULT_POOL_LIMITS, ...options.limits };
   const peers = new Map<string, PeerTunnels>();
   let idleWaiters: (() => void)[] = [];
@@ -88,6 +90,7 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
       identity,
       clock,
       logger,
+      guard,
       limits,
       random,
       onEmpty,

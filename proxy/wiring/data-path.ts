@@ -100,7 +100,7 @@ export async function openDataPath({
   const departed = parts.own(rememberDeparted(view, clock));
   const mayLog = createLogLimit(clock);
   const outbound = await openOutbound({ workload, config, runtime, view, mayLog }, parts);
-  const egress = parts.own(createEgress({ workload, clock, logger, mayLog }));
+  const egress = parts.own(createEgress({ workload, clock, guard, logger, mayLog }));
   for (const one of config.egress) {
     parts.listener(await listenEgress(one, { egress, metrics, network, logger, guard }));
   }

@@ -47,7 +47,7 @@ export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promi
       const { clock, logger, guard } = runtime;
       const metrics = createGatewayMetrics(registry);
       const checked = async (listeners: readonly LoadedListener[]): Promise<boolean> => {
-        checkListeners(listeners, { clock, logger, config });
+        checkListeners(listeners, { clock, logger, guard, config });
         return await apply(listeners);
       };
       const options = {

@@ -36,7 +36,7 @@ export async function openOutbound(options: OutboundOptions, parts: Parts): Prom
   const { identity, metrics, network } = workload;
   const { clock, logger, guard, random, memory } = runtime;
   const dial = createDial({ identity, metrics, network, clock, logger, memory });
-  const pool = parts.own(createTunnelPool({ dial, identity, clock, logger, random }));
+  const pool = parts.own(createTunnelPool({ dial, identity, clock, guard, logger, random }));
   const health = new EndpointHealth({ clock, random });
   const connector = { view, pool, health, random, logger, mayLog };
   const { trustDomain, namespace } = config;

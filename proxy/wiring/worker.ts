@@ -4,6 +4,7 @@ import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { localPolicy } from '../../common/authorization/local-policy.ts';
 import type { Clock } from '../../common/clock.ts';
 import { createGuard, guardedClock, type Guard } from '../../common/guard.ts';
+import { ignoreError } from '../../common/ignored.ts';
 import { createLogger } from '../../common/logging/logger.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { HOST_NETWORK } from '../../common/network.ts';
@@ -135,12 +136,9 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     resolve();
   }
 
-  async function fail(error: unknown): Promise<void> {
-    try {
-      await tell({ kind: 'failed', error: toErrorMessage(error) });
-    } finally {
-      reject(error);
-    }
+  function fail(thrown: unknown): void {
+    const end = (): void => reject(thrown);
+    tell({ kind: 'failed', error: toErrorMessage(thrown) }).then(end, end);
   }
 
   return {
@@ -151,7 +149,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
         hear(message);
       } catch (error) {
         // A worker that failed to apply an update may allow what it must not: it ends.
-        void fail(error);
+        fail(error);
       }
     },
   };
@@ -161,18 +159,24 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     if (knowledge === undefined) return;
     switch (message.kind) {
       case 'rest':
-        return void openRest().catch(fail);
+        openRest().catch(fail);
+        return;
       case 'drain':
-        return void drain(message.deadlineMs).catch(fail);
+        drain(message.deadlineMs).catch(fail);
+        return;
       case 'hurry':
         return hurried.abort();
       case 'confirm':
         // One that fails ends, and so do the questions that it was asked.
-        return void applied.then(() => tell({ kind: 'confirmed', id: message.id }), ignore);
+        return guard?.promise(
+          'workers',
+          applied.then(() => tell({ kind: 'confirmed', id: message.id }), ignoreError),
+        );
       case 'listeners':
         newestListeners = message.listeners;
         applied = edge?.apply(message.listeners) ?? applied;
-        return void applied.catch(fail);
+        applied.catch(fail);
+        return;
       case 'metrics':
         return guard?.promise('workers', reportMetrics(message.id, knowledge.registry));
       case 'identity':
@@ -218,5 +222,3 @@ function take(news: News, { identities, policies, view }: Knowledge, clock: Cloc
     }
   }
 }
-
-function ignore(): void {}

@@ -3,6 +3,7 @@ import { fullJitterMs } from '../../common/backoff.ts';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
+import { mayReject } from '../../common/ignored.ts';
 import type { DrainBounds, DrainOutcome } from '../../common/lifecycle.ts';
 import { callEach } from '../../common/listeners.ts';
 import { repeat, type Repeated } from '../../common/repeat.ts';
@@ -65,8 +66,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     // The opener waits for it.
-    this.#opened.promise.catch(() => {});
-    this.#ready.promise.catch(() => {});
+    mayReject(this.#opened.promise);
+    mayReject(this.#ready.promise);
   }
 
   /** Aborted with WorkersError `workers-dying` when it makes no sense to go on. */
@@ -191,7 +192,7 @@ export class Supervisor {
   #end(): void {
     this.#isEnding = true;
     this.#giveUpStart(new WorkersError('worker-failed', 'the workers were stopped'));
-    void this.#watch?.close();
+    this.#watch?.stop();
     for (const timer of this.#restarts.values()) timer.cancel();
     this.#restarts.clear();
   }

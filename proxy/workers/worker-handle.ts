@@ -1,4 +1,5 @@
 import type { MonotonicClock } from '../../common/clock.ts';
+import { mayReject } from '../../common/ignored.ts';
 import type { DrainOutcome } from '../../common/lifecycle.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import type { Traffic } from '../discovery/report.ts';
@@ -36,9 +37,8 @@ export class WorkerHandle {
     this.number = start.number;
     this.opened = this.#opened.promise;
     this.ready = this.#ready.promise;
-    // Waiters see the failure; there may be none.
-    this.opened.catch(ignore);
-    this.ready.catch(ignore);
+    mayReject(this.opened);
+    mayReject(this.ready);
     this.#process = forkWorker((message) => this.#onMessage(message));
     this.ended = this.#process.ended.then((exit) => {
       const how = this.#failure === undefined ? exit : `${exit} (${this.#failure.message})`;
@@ -71,17 +71,19 @@ export class WorkerHandle {
 
   /** Resolves with whether it has answered: false when it ended instead. */
   ask(kind: 'confirm' | 'metrics'): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+    return new Promise((resolve) => this.#ask(kind, resolve));
+  }
+
+  #ask(kind: 'confirm' | 'metrics', answered: (answered: boolean) => void): void {
     this.#lastId += 1;
-    this.#asked.set(this.#lastId, resolve);
+    this.#asked.set(this.#lastId, answered);
     this.send({ kind, id: this.#lastId });
-    return promise;
   }
 
   /** Asks whether it is there. */
   probe(): void {
     this.unanswered += 1;
-    void this.ask('confirm').then(() => {
+    this.#ask('confirm', () => {
       this.unanswered = 0;
     });
   }
@@ -130,5 +132,3 @@ export class WorkerHandle {
     this.#ready.reject(error);
   }
 }
-
-function ignore(): void {}

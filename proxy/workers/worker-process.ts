@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
+import { ignoreError } from '../../common/ignored.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** The other end of a channel to a worker. */
@@ -39,11 +40,9 @@ export function forkWorker(onMessage: (message: FromWorker) => void): WorkerProc
     pid: worker.process.pid ?? 0,
     send(message) {
       // One that is ending may have closed its end; `ended` tells.
-      if (worker.isConnected()) worker.send(message, ignore);
+      if (worker.isConnected()) worker.send(message, ignoreError);
     },
     kill: () => void worker.process.kill('SIGKILL'),
     ended,
   };
 }
-
-function ignore(): void {}

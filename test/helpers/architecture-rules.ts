@@ -70,6 +70,11 @@ export function checkArchitecture(
     if (architecture.layers[area] !== undefined && layerOf(file, architecture) === undefined) {
       violations.push(found('no room', `every file of ${area}/ has a room in the table`));
     }
+    if (facts.hasSilentCatch && area !== 'bench') {
+      const rule =
+        'what may fail unseen says so with common/ignored.ts; all else goes under the guard';
+      violations.push(found('a catch that does nothing', rule));
+    }
     for (const { specifier, kind } of facts.imports) {
       const target = resolve(file, specifier);
       const rule = target && brokenRule({ file, target, kind }, architecture);

@@ -1,4 +1,4 @@
-import { parseSync, Visitor } from 'oxc-parser';
+import { type Argument, type Expression, parseSync, Visitor } from 'oxc-parser';
 
 /** How one module reaches another. */
 export type ImportKind = 'static' | 'dynamic' | 'type';
@@ -15,6 +15,8 @@ export interface SourceFacts {
   readonly hidden: readonly string[];
   /** What makes a socket or opens a port: `net.connect`, `tls.connect`, … */
   readonly sockets: readonly string[];
+  /** It has a `.catch` that does nothing, which hides every mistake. */
+  readonly hasSilentCatch: boolean;
   readonly lines: number;
 }
 
@@ -39,6 +41,7 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
   /** The names under which a module is known here as a whole. */
   const modules = new Map<string, string>();
   let hasDefaultExport = false;
+  let hasSilentCatch = false;
   new Visitor({
     ImportDeclaration({ source: { value }, importKind, specifiers }) {
       const module = value.replace('node:', '');
@@ -79,7 +82,8 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
       if (expression.type !== 'TSAsExpression') return;
       if (expression.typeAnnotation.type === 'TSUnknownKeyword') hidden.push('as unknown as');
     },
-    CallExpression({ callee }) {
+    CallExpression({ callee, arguments: given }) {
+      hasSilentCatch ||= isCatch(callee) && doesNothing(given[0]);
       if (callee.type === 'Identifier' && TIMERS.has(callee.name)) clockBypasses.push(callee.name);
     },
     ExportDefaultDeclaration() {
@@ -100,10 +104,30 @@ export function readSourceFacts(path: string, source: string): SourceFacts {
   return {
     imports,
     hasDefaultExport,
+    hasSilentCatch,
     processMembers,
     clockBypasses,
     hidden,
     sockets: sockets.filter((name) => SOCKETS.has(name)),
     lines: source.replace(/\n$/, '').split('\n').length,
   };
+}
+
+function isCatch(callee: Expression): boolean {
+  return (
+    callee.type === 'MemberExpression' &&
+    callee.property.type === 'Identifier' &&
+    callee.property.name === 'catch'
+  );
+}
+
+/** `() => {}`, `() => undefined` or `() => null`. */
+function doesNothing(given: Argument | undefined): boolean {
+  if (given?.type !== 'ArrowFunctionExpression') return false;
+  const { body } = given;
+  if (body.type === 'BlockStatement') return body.body.length === 0;
+  return (
+    (body.type === 'Identifier' && body.name === 'undefined') ||
+    (body.type === 'Literal' && body.value === null)
+  );
 }

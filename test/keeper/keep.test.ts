@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import test from 'ava';
+import { createGuard } from '../../common/guard.ts';
 import type { Container } from '../../keeper/container.ts';
 import { connectEngine, type Engine } from '../../keeper/engine.ts';
 import { keep } from '../../keeper/keep.ts';
@@ -65,7 +66,9 @@ function keeping(t: { teardown(end: () => unknown): void }, restart: () => Promi
     state.connections += 1;
     return engine;
   };
-  const options = { project: 'shop', connect, clock, logger: log.logger, random: () => 0.99 };
+  const { logger } = log;
+  const guard = createGuard({ clock, logger });
+  const options = { project: 'shop', connect, clock, logger, guard, random: () => 0.99 };
   const ended = keep({ ...options, signal: ending.signal });
   return { clock, log, state, streams, ending, ended };
 }

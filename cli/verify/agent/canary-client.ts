@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { describeError } from '../../../common/errors.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import type { AgentTask, CanaryOutcome } from './agent-task.ts';
 import { messageWith } from './message.ts';
 
@@ -36,7 +37,7 @@ export async function callCanaryServer(
       else socket.end();
     })
     // The error of the socket is told above.
-    .on('error', () => {});
+    .on('error', ignoreError);
   await closed;
   if (answered < messages) failure ??= 'the connection was closed';
   const { bytesWritten, bytesRead } = socket;

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
+import type { Guard } from '../../../common/guard.ts';
 import { parseSpiffeId, spiffeId as toSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { Workload } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
@@ -46,6 +47,7 @@ export interface AdminHandlersOptions {
   readonly configFile: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Guard;
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
 }
 

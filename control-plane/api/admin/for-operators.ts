@@ -1,6 +1,7 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
+import type { Guard } from '../../../common/guard.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';
 import { createLogLimit } from '../../../common/rate-limit.ts';
 import { callerOf } from '../../../common/rpc/peer.ts';
@@ -26,15 +27,16 @@ export interface ForOperatorsOptions extends OperatorTrust {
   readonly operatorUses: Pick<OperatorUses, 'used'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly guard: Guard;
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
 }
 
 /** Creates the guard: every refused caller and every failure is counted and logged. */
 export function createForOperators(options: ForOperatorsOptions): ForOperators {
-  const { clock, limits, logger, metrics, operatorUses } = options;
+  const { clock, limits, logger, guard, metrics, operatorUses } = options;
   const mayLog = createLogLimit(clock);
   return (action) => (call, callback) => {
-    void (async () => {
+    guard.run('api', async () => {
       try {
         const caller = await requireAdmin(callerOf(call, clock.epochMs()), options);
         const { spiffeId, certificate } = caller;
@@ -50,7 +52,7 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
         else if (mayLog()) logger.warn(line, `refused a call of an operator: ${error.message}`);
         callback(error);
       }
-    })();
+    });
   };
 }
 

@@ -20,7 +20,7 @@ export interface SyncHub extends Closeable {
    * Sends what the sidecar missed since the version that it has (possibly nothing: that is said, too),
    * or a snapshot, and from then on every change, until the subscription is closed.
    */
-  subscribe(resumeVersion: number, send: SendMessage): Closeable;
+  subscribe(resumeVersion: number, send: SendMessage): { close(): void };
   close(): void;
 }
 

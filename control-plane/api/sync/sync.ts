@@ -2,6 +2,7 @@ import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js'
 import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { callEach } from '../../../common/listeners.ts';
 import type { RevocationList } from '../../../common/pki/revocation.ts';
@@ -95,7 +96,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   return {
     handle(call) {
       // grpc-js tells of a connection that broke only here, and throws without a listener.
-      call.on('error', () => undefined);
+      call.on('error', ignoreError);
       try {
         if (closed) throw goingAway();
         const caller = requireWorkload(callerOf(call, clock.epochMs()), options);
@@ -112,7 +113,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     close() {
       closed = true;
       stopListening();
-      void times.close();
+      times.stop();
       steps.cancel();
       for (const stream of streams) stream.finish(goingAway());
     },
@@ -145,7 +146,7 @@ function openStream(
   const messages = new TokenBucket(clock, MESSAGE_RATE);
   const notAfterMs = certificate.validToDate.getTime();
   let registration: Promise<Registration> | undefined;
-  let subscription: Closeable | undefined;
+  let subscription: ReturnType<SyncHub['subscribe']> | undefined;
   let ended = false;
 
   const helloTimer = clock.after(HELLO_TIMEOUT_MS, () => {
@@ -159,7 +160,7 @@ function openStream(
     ended = true;
     helloTimer.cancel();
     expiryTimer.cancel();
-    void subscription?.close();
+    subscription?.close();
     // Also when it ends while it is being registered: then the registration is given up at once.
     const lost = registration?.then(
       (registered) => registered.lost(),

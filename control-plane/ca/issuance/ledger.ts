@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { WallClock, EpochMs } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
+import type { Guard } from '../../../common/guard.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { Compare, Store } from '../../store/store.ts';
 import {
@@ -31,6 +33,7 @@ export interface IssuanceLedgerOptions {
   readonly store: Store;
   readonly clock: WallClock;
   readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
   /** Entries stay for so long after their certificate has expired at least. */
   readonly renewAfterExpiryMs?: number;
 }
@@ -54,7 +57,7 @@ const MAX_TRIES = 8;
 
 /** Opens the ledger and seals what was not sealed. @throws StoreError */
 export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promise<IssuanceLedger> {
-  const { store, clock, logger, renewAfterExpiryMs = 0 } = options;
+  const { store, clock, logger, guard, renewAfterExpiryMs = 0 } = options;
   const retentionMs = Math.max(RETENTION_MS, renewAfterExpiryMs);
   const { key, isNew } = await openLogKey(store);
   let head = await readHead(store);
@@ -124,7 +127,7 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
   await seal();
   const watch = await store.watch(BY_TIME, revision + 1, ({ events }) => {
     for (const event of events) if (event.kind === 'put') unsealed.push(event.entry);
-    void seal();
+    guard.promise('authority', seal());
   });
   return {
     async verify(noted) {
@@ -142,7 +145,7 @@ export async function openIssuanceLedger(options: IssuanceLedgerOptions): Promis
     prune(nowMs) {
       // In the turn of sealing: both write down where the log begins and ends.
       const pruned = sealing.then(() => pruneUntil(nowMs));
-      sealing = pruned.catch(() => undefined);
+      sealing = pruned.catch(ignoreError);
       return pruned;
     },
     async close() {

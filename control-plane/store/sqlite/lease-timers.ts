@@ -79,7 +79,7 @@ export class LeaseTimers {
     this.#retries.clear();
   }
 
-  #onDue(id: string): void {
+  async #onDue(id: string): Promise<void> {
     const lease = this.#running.get(id);
     if (lease === undefined) return;
     const lateMs = this.#options.clock.monotonicMs() - lease.dueMs;
@@ -92,7 +92,7 @@ export class LeaseTimers {
       return;
     }
     this.#running.delete(id);
-    void this.#end(id);
+    await this.#end(id);
   }
 
   async #end(id: string): Promise<void> {
@@ -113,7 +113,7 @@ export class LeaseTimers {
       );
       const timer = clock.after(RETRY_MS, () => {
         this.#retries.delete(timer);
-        void this.#end(id);
+        return this.#end(id);
       });
       this.#retries.add(timer);
     }

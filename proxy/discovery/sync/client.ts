@@ -102,7 +102,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     if (!taken) return;
     if (settings.inForce !== undefined) await settings.inForce();
     const bundleVersion = identity.current().bundle.version;
-    void stream.send(acknowledgementMessage(response.version, bundleVersion));
+    stream.send(acknowledgementMessage(response.version, bundleVersion));
   }
 
   /** False when it cannot be used: the one in force stays, and without one no caller is allowed. */
@@ -148,7 +148,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     lost = undefined;
     lastReport = undefined;
     // This one may have said hello before the drain began.
-    if (draining) void stream.send(GOODBYE);
+    if (draining) stream.send(GOODBYE);
     report(stream);
   }
 
@@ -169,7 +169,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     const current = settings.report();
     if (isDeepStrictEqual(current, lastReport)) return;
     lastReport = current;
-    void stream.send({ message: { $case: 'report', value: current } });
+    stream.send({ message: { $case: 'report', value: current } });
   }
 
   function move(): void {
@@ -198,16 +198,17 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     },
     async goodbye() {
       draining = true;
-      const sent = connection.stream?.send(GOODBYE);
-      if (sent === undefined) return;
+      const { stream } = connection;
+      if (stream === undefined) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = clock.after(GOODBYE_TIMEOUT_MS, resolve);
-      await Promise.race([sent, promise]);
+      stream.send(GOODBYE, resolve);
+      await promise;
       timer.cancel();
     },
     async close() {
       stopListening();
-      void reports.close();
+      reports.stop();
       connection.close();
       await saved.close();
     },

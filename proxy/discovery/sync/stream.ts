@@ -1,5 +1,6 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { MonotonicClock } from '../../../common/clock.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import { createChannel, type ChannelSettings } from '../../../common/rpc/channel.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import {
@@ -23,8 +24,8 @@ export interface SyncStreamSettings {
 
 /** One connection with one Sync stream on it. */
 export interface SyncStream {
-  /** Resolves when it was handed to the socket, or cannot be any more. */
-  send(request: SyncRequest): Promise<void>;
+  /** Calls back when it was handed to the socket, or cannot be any more. */
+  send(request: SyncRequest, sent?: () => void): void;
   /** Ends the stream and its connection. */
   close(): void;
 }
@@ -45,11 +46,10 @@ export function openSyncStream(settings: SyncStreamSettings): SyncStream {
   );
 
   const stream: SyncStream = {
-    send: (request) =>
-      new Promise((resolve) => {
-        if (closed || call.destroyed) resolve();
-        else call.write(request, () => resolve());
-      }),
+    send(request, sent = () => {}) {
+      if (closed || call.destroyed) sent();
+      else call.write(request, () => sent());
+    },
     close() {
       closed = true;
       answerTimer.cancel();
@@ -78,8 +78,8 @@ export function openSyncStream(settings: SyncStreamSettings): SyncStream {
   }
 
   // Without a listener of its own the cancellation of an ended stream would be an unhandled error.
-  call.on('error', () => {});
+  call.on('error', ignoreError);
   read().catch((error: unknown) => end(channel.explain(error)));
-  void stream.send(hello);
+  stream.send(hello);
   return stream;
 }

@@ -1,4 +1,5 @@
 import type { MonotonicClock, Timer } from '../../../common/clock.ts';
+import { mayReject } from '../../../common/ignored.ts';
 import { pump } from '../bridge.ts';
 import type { HttpRoute } from '../config/gateway-file.ts';
 import type { HttpLimits } from '../config/limits.ts';
@@ -38,7 +39,7 @@ export async function forward(
   const { destination, head } = upstream;
   if ((head.contentLength ?? 0) > limits.bodyBytes) throw new Refused('body-too-large');
   const late = Promise.withResolvers<never>();
-  late.promise.catch(() => {});
+  mayReject(late.promise);
   let timer: Timer | undefined;
   let isOver = false;
   const waitForAnswer = (): void => {
@@ -69,10 +70,11 @@ export async function forward(
     const body = sendBody(exchange, started, limits.bodyBytes);
     // However long the client takes for its body, the service's time begins after it.
     let isSent = false;
-    void body.sent.then(() => {
+    const waiting = body.sent.then(() => {
       isSent = true;
       waitForAnswer();
     });
+    waiting.catch(late.reject);
     const answer = await Promise.race([started.answer, body.failed, late.promise]);
     timer?.cancel();
     await Promise.race([passAnswer(exchange, answer, streamIdleSeconds), body.failed]);
@@ -100,7 +102,7 @@ function sendBody(
   maxBytes: number,
 ): { readonly sent: Promise<void>; readonly failed: Promise<never> } {
   const { promise: failed, reject } = Promise.withResolvers<never>();
-  failed.catch(() => {});
+  mayReject(failed);
   if (request.body === undefined) {
     exchange.body.resume();
     return { sent: Promise.resolve(), failed };

@@ -4,6 +4,7 @@ import { createLogLimit } from '../../../common/rate-limit.ts';
 import { resetSocket } from '../../stream/reset-socket.ts';
 import type { Behaviour, BehaviourDependencies } from '../behaviour.ts';
 import type { ConnectionActivity } from '../../../common/budget/connection-table.ts';
+import type { Guard } from '../../../common/guard.ts';
 import type { HttpRoute, TerminateConfig } from '../config/gateway-file.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
@@ -28,6 +29,7 @@ export interface HttpConfig {
 /** What speaking HTTP needs besides. */
 export interface HttpBehaviourDependencies extends BehaviourDependencies {
   readonly clients: ServiceClients;
+  readonly guard: Pick<Guard, 'promise'>;
   /** The contents of the files that the configuration names. */
   readonly files: ReadonlyMap<string, string>;
 }
@@ -44,7 +46,7 @@ export function createHttpBehaviour(
   { routes, limits, tls }: HttpConfig,
   dependencies: HttpBehaviourDependencies,
 ): Behaviour {
-  const { clock, logger, name, metrics, refuse, files } = dependencies;
+  const { clock, logger, guard, name, metrics, refuse, files } = dependencies;
   const connections = new Map<Duplex, Connection>();
   const scheme = tls === undefined ? 'http' : 'https';
   const mayLog = createLogLimit(clock);
@@ -74,7 +76,8 @@ export function createHttpBehaviour(
     if (client === undefined) return exchange.abort();
     client.activity.begun();
     const complete = [act(client), whenAborted(exchange.closed)];
-    void Promise.allSettled(complete).then(() => client.activity.ended());
+    const ended = Promise.allSettled(complete).then(() => client.activity.ended());
+    guard.promise('gateway', ended);
   };
   const request = (exchange: Exchange, socket: Duplex): void =>
     withClient(socket, exchange, (client) => handle(exchange, client, handler));

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
 import { systemErrorCode } from '../../../common/errors.ts';
+import { mayReject } from '../../../common/ignored.ts';
 import type { ServiceAnswer, ServiceRequest } from './exchange.ts';
 import { endToEnd, type Field, fieldsOf, pairsOf, rawOf, trailersToPass } from './fields.ts';
 import { framingFields } from './request-fields.ts';
@@ -33,20 +34,13 @@ class ServiceAgent extends http.Agent {
 
   override createConnection(
     _options: http.ClientRequestArgs,
-    callback?: (error: Error | null, stream: Duplex) => void,
+    handOver?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
-    void this.#connectFor(callback);
-  }
-
-  async #connectFor(
-    callback: ((error: Error | null, stream: Duplex) => void) | undefined,
-  ): Promise<void> {
-    try {
-      callback?.(null, await this.#connect());
-    } catch (error) {
+    this.#connect().then(
+      (stream) => handOver?.(null, stream),
       // node:http never looks at the stream that comes with an error.
-      callback?.(error as Error, undefined as never);
-    }
+      (error: unknown) => handOver?.(error as Error, undefined as never),
+    );
   }
 }
 
@@ -61,7 +55,7 @@ export function sendHttp1(
 ): ServiceRequest {
   const { promise, resolve, reject } = Promise.withResolvers<ServiceAnswer>();
   // A caller that gave up does not wait for it any more.
-  promise.catch(() => {});
+  mayReject(promise);
   let current: http.ClientRequest;
   let isGivenUp = false;
   const start = (maySendAgain: boolean): void => {

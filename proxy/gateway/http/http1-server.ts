@@ -3,6 +3,7 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
 import type { Exchange } from './exchange.ts';
@@ -171,8 +172,8 @@ function openExchange(
   const { socket } = request;
   const { clock, limits } = events;
   const reset = (): void => events.reset(socket);
-  response.on('error', () => {});
-  request.on('error', () => {});
+  response.on('error', ignoreError);
+  request.on('error', ignoreError);
   if (connections.isRefused(socket)) return undefined;
   const head = readRequestHead({
     version: request.httpVersion,

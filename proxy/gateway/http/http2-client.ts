@@ -1,5 +1,6 @@
 import { constants, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
 import { systemErrorCode } from '../../../common/errors.ts';
+import { mayReject } from '../../../common/ignored.ts';
 import type { ServiceAnswer, ServiceRequest } from './exchange.ts';
 import { endToEnd, type Field, fieldsOf, http2HeadersOf, trailersToPass } from './fields.ts';
 import type { Http2Sessions } from './http2-sessions.ts';
@@ -67,7 +68,7 @@ async function begin(
 
 function answerOf(stream: ClientHttp2Stream): Promise<ServiceAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<ServiceAnswer>();
-  promise.catch(() => {});
+  mayReject(promise);
   let trailers: Field[] = [];
   stream.on('trailers', (_headers, _flags, raw: readonly string[] = []) => {
     trailers = plain(fieldsOf(raw));

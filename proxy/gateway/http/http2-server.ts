@@ -1,6 +1,7 @@
 import http2, { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { MonotonicClock } from '../../../common/clock.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
 import type { Exchange } from './exchange.ts';
@@ -56,7 +57,7 @@ export function createHttp2Server(events: Http2Events): Http2Server {
   let arriving: Duplex | undefined;
   server.on('session', (session) => {
     const socket = arriving;
-    session.on('error', () => {});
+    session.on('error', ignoreError);
     if (socket === undefined) return session.destroy();
     sessions.set(session, socket);
     session.on('close', () => sessions.delete(session));
@@ -66,7 +67,7 @@ export function createHttp2Server(events: Http2Events): Http2Server {
     if (isRefusing) session.close();
   });
   server.on('stream', (stream: ServerHttp2Stream, _headers, flags, raw: readonly string[] = []) => {
-    stream.on('error', () => {});
+    stream.on('error', ignoreError);
     const { session } = stream;
     const socket = session === undefined ? undefined : sessions.get(session);
     if (socket === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);

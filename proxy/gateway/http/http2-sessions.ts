@@ -4,6 +4,7 @@ import http2, {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { ignoreError } from '../../../common/ignored.ts';
 import type { Connect } from './http1-client.ts';
 
 /** Requests on one connection before another is opened, which may lead to another endpoint. */
@@ -64,7 +65,7 @@ export function createHttp2Sessions(connect: Connect): Http2Sessions {
       // Streams of this kind may only be closed outside of callbacks of the session.
       const stream = session.request(headers, { endStream, waitForTrailers: !endStream });
       openStreams.set(session, (openStreams.get(session) ?? 0) + 1);
-      stream.on('error', () => {});
+      stream.on('error', ignoreError);
       stream.once('close', () => {
         const count = openStreams.get(session);
         if (count !== undefined) openStreams.set(session, count - 1);

@@ -3,6 +3,7 @@ import type net from 'node:net';
 import tls from 'node:tls';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { systemErrorCode } from '../../../common/errors.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import { Alerts, type AlertName } from '../../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../../common/tls/authority-names.ts';
 import { firstByte } from '../../../common/tls/first-byte.ts';
@@ -74,7 +75,7 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
   records.serve(server);
   const alerts = new Alerts({ server, clock });
   server.on('secureConnection', (socket) => {
-    socket.on('error', () => {});
+    socket.on('error', ignoreError);
     const waiting = pending.secured(socket)?.notes;
     if (waiting === undefined) socket.destroy();
     else waiting.done(socket);

@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { createGuard } from '../../../common/guard.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { ISSUER_LIFETIME_MS, MAX_LEAF_LIFETIME_MS } from '../../../common/pki/lifetimes.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
@@ -155,7 +156,12 @@ test('nothing is issued when what goes along with it does not hold', async (t) =
 test('the log forgets what expired long ago, and nothing else', async (t) => {
   const { open, clock, store, log } = await rig(t);
   const ca = await open();
-  const ledger = await openIssuanceLedger({ store, clock, logger: log.logger });
+  const ledger = await openIssuanceLedger({
+    store,
+    clock,
+    logger: log.logger,
+    guard: createGuard({ clock, logger: log.logger }),
+  });
   for (let count = 0; count < 120; count += 1) await issue(ca, 60_000);
   await clock.advance(60_000 + RETENTION_MS);
   await issue(ca, 60_000);

@@ -77,7 +77,8 @@ async function door(
   const { logger } = recorder;
   const own = { metrics: createProxyMetrics(registry), network: HOST_NETWORK };
   const workload = { id: web.spiffeId, identity, policies, ...own };
-  const wayOut = createEgress({ workload, clock, logger, mayLog: () => true });
+  const guard = createGuard({ clock, logger });
+  const wayOut = createEgress({ workload, clock, guard, logger, mayLog: () => true });
   t.teardown(() => wayOut.close());
   const listener = await listenEgress(
     { listen: { host: '127.0.0.1', port: 0 }, place: { host: '127.0.0.1', port } },

@@ -8,11 +8,13 @@ import {
   type EgressDestination,
 } from '../../../common/authorization/egress.ts';
 import { momentOf } from '../../../common/dates.ts';
+import { createGuard } from '../../../common/guard.ts';
 import { createEgressConditions, type EgressConditions } from '../../../proxy/egress/conditions.ts';
 import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { eventually } from '../../helpers/deadline.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { filesFor, shows } from './outside-server.ts';
@@ -50,6 +52,7 @@ async function world(t: ExecutionContext) {
   });
   const conditions = createEgressConditions({
     clock,
+    guard: createGuard({ clock, logger: createLogRecorder().logger }),
     policies,
     self: web.spiffeId,
     trust: new TrustMaterials({ source, policies }),

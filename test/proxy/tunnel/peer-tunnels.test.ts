@@ -1,6 +1,7 @@
 // The tunnels to one peer, with a dial that the test answers: when there is one more, and when one goes.
 import test from 'ava';
 import { plusMs } from '../../../common/clock.ts';
+import { createGuard } from '../../../common/guard.ts';
 import { RevocationList } from '../../../common/pki/revocation.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { DEFAULT_POOL_LIMITS } from '../../../proxy/tunnel/pool-limits.ts';
@@ -73,6 +74,7 @@ function underTest() {
     target: TARGET,
     identity,
     clock,
+    guard: createGuard({ clock, logger: log.logger }),
     logger: log.logger,
     limits: LIMITS,
     random: () => 0.5,

@@ -15,8 +15,8 @@ test('a burst is spread over as many tunnels as it needs', async (t) => {
   const web = createEngine(t, createIdentity(authority, 'web'), { limits });
   const api = createEngine(t, createIdentity(authority, 'api'));
   const listener = await api.listen((stream) => stream.accept());
-  const { dial, identity, logger, registry } = web;
-  const pool = createTunnelPool({ dial, identity, logger, clock: systemClock });
+  const { dial, guard, identity, logger, registry } = web;
+  const pool = createTunnelPool({ dial, guard, identity, logger, clock: systemClock });
   t.teardown(() => pool.close());
 
   const target = targetOf(listener, api.identity);

@@ -26,7 +26,13 @@ test('idle tunnels go although the first look for them threw', async (t) => {
     },
   };
   const { dial, identity, logger, guard } = web;
-  const pool = createTunnelPool({ dial, identity, logger, clock: guardedClock(breakable, guard) });
+  const pool = createTunnelPool({
+    dial,
+    guard,
+    identity,
+    logger,
+    clock: guardedClock(breakable, guard),
+  });
   t.teardown(() => pool.close());
   const target = targetOf(listener, api.identity);
   await within('a tunnel stands', pool.ready(target));

@@ -33,8 +33,16 @@ async function setUp(
   const web = createEngine(t, createIdentity(authority, 'web'), options);
   const api = createEngine(t, createIdentity(authority, 'api'), options);
   const listener = await api.listen(onStream, listenLimits);
-  const { dial, identity, logger } = web;
-  const pool = createTunnelPool({ dial, identity, logger, clock, limits, random: () => 0.5 });
+  const { dial, guard, identity, logger } = web;
+  const pool = createTunnelPool({
+    dial,
+    guard,
+    identity,
+    logger,
+    clock,
+    limits,
+    random: () => 0.5,
+  });
   t.teardown(() => pool.close());
   const target = targetOf(listener, api.identity);
   const open = (): Promise<OpenedStream> => within('a stream', pool.open(target, '127.0.0.1:80'));

@@ -47,9 +47,17 @@ async function pair(t: ExecutionContext) {
   const target = targetOf(listener, api.identity);
   const caller = (service: string) => {
     const engine = sidecar(t, createIdentity(authority, service));
-    const { dial, identity, logger } = engine;
+    const { dial, guard, identity, logger } = engine;
     const limits = { redialBaseMs: 1, redialCapMs: 1000 };
-    const options = { dial, identity, logger, limits, clock: systemClock, random: () => 0.5 };
+    const options = {
+      dial,
+      guard,
+      identity,
+      logger,
+      limits,
+      clock: systemClock,
+      random: () => 0.5,
+    };
     const pool = createTunnelPool(options);
     t.teardown(() => pool.close());
     const open = () => within('a stream', pool.open(target, `127.0.0.1:${app.port}`));

@@ -31,11 +31,19 @@ const NO_PING = { pingIntervalMs: 1000 * HOUR_MS };
 
 function poolOf(
   t: ExecutionContext,
-  { dial, identity, logger }: Engine,
+  { dial, guard, identity, logger }: Engine,
   clock: Clock = systemClock,
   limits: Partial<PoolLimits> = {},
 ) {
-  const pool = createTunnelPool({ dial, identity, clock, logger, limits, random: () => 0.5 });
+  const pool = createTunnelPool({
+    dial,
+    guard,
+    identity,
+    clock,
+    logger,
+    limits,
+    random: () => 0.5,
+  });
   t.teardown(() => pool.close());
   return pool;
 }

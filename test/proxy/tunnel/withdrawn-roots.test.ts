@@ -58,8 +58,8 @@ async function carry(t: ExecutionContext, from: TestIdentity, to: TestIdentity) 
     socket.resume().on('end', () => socket.end());
   });
   const listener = await api.listen(serveApp(app.port));
-  const { dial, identity, logger } = web;
-  const options = { dial, identity, logger, clock: systemClock, random: () => 0.5 };
+  const { dial, guard, identity, logger } = web;
+  const options = { dial, guard, identity, logger, clock: systemClock, random: () => 0.5 };
   const pool = createTunnelPool(options);
   t.teardown(() => pool.close());
   const opening = pool.open(targetOf(listener, to), `127.0.0.1:${app.port}`);

@@ -139,7 +139,7 @@ test('nothing follows the end of a subscription, whatever it still has to take',
   const subscription = hub.subscribe(view.version, stream.send);
   await join('api-1');
   await pass();
-  await subscription.close();
+  subscription.close();
   stream.take();
   await join('api-2');
   await pass();

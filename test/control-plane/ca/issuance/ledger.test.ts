@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { plusMs, systemClock, type EpochMs } from '../../../../common/clock.ts';
+import { createGuard } from '../../../../common/guard.ts';
 import { spiffeId } from '../../../../common/pki/spiffe-id.ts';
 import { openIssuanceLedger } from '../../../../control-plane/ca/issuance/ledger.ts';
 import { recordIssuance, RETENTION_MS } from '../../../../control-plane/ca/issuance/log.ts';
@@ -35,7 +36,13 @@ async function world() {
   const store = await openSqliteStore({ path, clock: systemClock, logger });
   const clock = createManualClock(1_000_000);
   const openLedger = (renewAfterExpiryMs = 0) =>
-    openIssuanceLedger({ store, clock, logger, renewAfterExpiryMs });
+    openIssuanceLedger({
+      store,
+      clock,
+      logger,
+      guard: createGuard({ clock, logger }),
+      renewAfterExpiryMs,
+    });
   const close = async (): Promise<void> => {
     await store.close();
     await directory[Symbol.asyncDispose]();
