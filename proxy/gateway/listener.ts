@@ -93,6 +93,7 @@ export async function openListener(
   /** With connections from before the port was released. */
   const former = new Set<PlaintextListener>();
   const listeners = (): PlaintextListener[] => [listener, ...former];
+  let refused: Promise<void> | undefined;
   return {
     change(next) {
       const renamed = next.config.name !== rules.config.name;
@@ -116,10 +117,14 @@ export async function openListener(
       );
     },
     refuse() {
-      listener.refuse();
-      rules.behaviour.refuse();
+      // What is accepted until then is served like everything else.
+      refused ??= listener.releasePort().then(() => rules.behaviour.refuse());
+      guard.promise('gateway', refused);
     },
-    idle: async () => void (await Promise.all(listeners().map((one) => one.idle()))),
+    async idle() {
+      await refused;
+      await Promise.all(listeners().map((one) => one.idle()));
+    },
     force() {
       for (const one of listeners()) one.force();
     },

@@ -26,7 +26,7 @@ export interface PlaintextListener extends Drainable {
   readonly address: { readonly address: string; readonly port: number };
   /** Is another listener to readers of the log, at the same address. */
   rename(name: string): void;
-  /** Stops to listen, when what the system has queued has been accepted: it would be reset otherwise. */
+  /** As `refuse`; resolves when it listens no more. */
   releasePort(): Promise<void>;
 }
 
@@ -130,7 +130,17 @@ export async function listenPlaintext(
     const sentence = `could not accept a connection to the ${name} port: ${error.message}`;
     logger.error({ event: 'accept-failed', listener: name }, sentence);
   });
-  const refuse = (): void => void server.close();
+  /** What the system has queued would be reset if the listener were closed at once. */
+  const acceptQueued = async (): Promise<void> => {
+    for (let turns = 0, quiet = 0; quiet < QUIET_TURNS && turns < MOST_QUEUED; turns += 1) {
+      const before = accepted;
+      await nextTurn();
+      quiet = accepted === before ? quiet + 1 : 0;
+    }
+  };
+  let released: Promise<void> | undefined;
+  const releasePort = (): Promise<void> =>
+    (released ??= acceptQueued().then(() => void server.close()));
   const force = (): void => {
     for (const socket of sockets.keys()) resetSocket(socket);
   };
@@ -140,21 +150,15 @@ export async function listenPlaintext(
       name = other;
       announce();
     },
-    async releasePort() {
-      for (let turns = 0, quiet = 0; quiet < QUIET_TURNS && turns < MOST_QUEUED; turns += 1) {
-        const before = accepted;
-        await nextTurn();
-        quiet = accepted === before ? quiet + 1 : 0;
-      }
-      server.close();
-    },
-    refuse,
+    releasePort,
+    refuse: () => void releasePort(),
     async idle() {
+      await released;
       while (sockets.size > 0) await Promise.all(sockets.values());
     },
     force,
     close() {
-      refuse();
+      server.close();
       force();
     },
   };

@@ -89,3 +89,25 @@ test('the others are waited for', async (t) => {
   serving.resolve();
   await within('the listener is idle', drained);
 });
+
+test('a listener that stops serves what waited to be accepted, and takes no more', async (t) => {
+  let served = 0;
+  const { listener } = await listening(t, async (socket) => {
+    served += 1;
+    socket.end('served').resume();
+    await once(socket, 'close');
+  });
+  const { port } = listener.address;
+  // All of them are connected before the event loop turns, and none is accepted.
+  const waiting = Array.from({ length: 200 }, () => net.connect({ port, host: '127.0.0.1' }));
+  const answers = waiting.map((socket) => socket.setEncoding('utf8').toArray());
+  listener.refuse();
+  t.is(served, 0);
+  t.deepEqual(
+    new Set((await within('all are served', Promise.all(answers))).flat()),
+    new Set(['served']),
+  );
+  await within('it is idle', listener.idle());
+  t.is(served, 200);
+  t.is(await failureOf(port), 'ECONNREFUSED');
+});
