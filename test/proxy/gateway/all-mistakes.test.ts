@@ -46,8 +46,8 @@ test('of the files that it names', async (t) => {
       https('d', 'www.pem', 'www.key'),
   );
   for (const mistake of [
-    /the certificate of the listener b is not there/,
-    /the key of the listener b is not there/,
+    /the certificate of the listener b does not exist/,
+    /the key of the listener b does not exist/,
     /other\.key is not the key of \S*www\.pem/,
     /empty\.pem has no certificate in PEM/,
     /empty\.pem does not begin with a certificate/,

@@ -102,7 +102,7 @@ test('a file that cannot be used changes nothing, and is used once it is correct
     [listener('web', 'two') + listener('more', 'two', taken.port), /the more port .* is in use/],
     [
       `  - {name: tls, listen: '127.0.0.1:0', protocol: HTTPS, routes: [{backend: 'one:80'}], tls: {mode: Terminate, certificates: [{certificate: DIR/no.pem, key: DIR/no.key}]}}\n`,
-      /the certificate of the listener tls is not there/,
+      /the certificate of the listener tls does not exist/,
     ],
   ] as const) {
     await gateway.rewrite(text);
