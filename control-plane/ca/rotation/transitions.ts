@@ -86,7 +86,7 @@ const REFUSALS: Record<NotAbortable, readonly [message: string, hint?: string]> 
   returning: ['the rotation is being aborted already', 'watch it with `hauberk ca status`'],
   compromised: [
     'the previous root is compromised and the new one signs already: the rotation cannot be aborted',
-    'let it finish; `hauberk ca status` shows how far it is',
+    'let it finish; `hauberk ca status` shows the progress',
   ],
 };
 
