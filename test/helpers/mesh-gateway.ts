@@ -26,6 +26,7 @@ export async function startGateway(
   listeners: string,
   args: readonly string[] = [],
   through: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Gateway> {
   started += 1;
   const name = `gateway-${started}`;
@@ -44,7 +45,7 @@ export async function startGateway(
     '--metrics-listen=127.0.0.1:0',
     ...args,
   ];
-  const process = startHauberk(command, { through });
+  const process = startHauberk(command, { through, env });
   scope.teardown(() => process.end('SIGKILL'));
   await process.logged('sync-connected');
   await process.logged('ready');

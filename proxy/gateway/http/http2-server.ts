@@ -1,6 +1,7 @@
 import http2, { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { MonotonicClock } from '../../../common/clock.ts';
+import { systemErrorCode } from '../../../common/errors.ts';
 import { ignoreError } from '../../../common/ignored.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
@@ -57,7 +58,11 @@ export function createHttp2Server(events: Http2Events): Http2Server {
   let arriving: Duplex | undefined;
   server.on('session', (session) => {
     const socket = arriving;
-    session.on('error', ignoreError);
+    session.on('error', (error) => {
+      // Of node:http2: a client that breaks the rules, or floods. Others are just gone.
+      const isTheirs = systemErrorCode(error)?.startsWith('ERR_HTTP2_') === true;
+      if (isTheirs && socket !== undefined) events.refused('malformed', socket);
+    });
     if (socket === undefined) return session.destroy();
     sessions.set(session, socket);
     session.on('close', () => sessions.delete(session));
