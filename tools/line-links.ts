@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** The pages that follow something through the source, from the root of the repository. */
-export const PAGES_WITH_LINES = ['docs/life-of-a-certificate.md'];
+export const PAGES_WITH_LINES = ['docs/life-of-a-connection.md', 'docs/life-of-a-certificate.md'];
 
 /** A link to a declaration. */
 export interface LineLink {
@@ -43,10 +43,14 @@ export function withLines(page: string, read: (file: string) => string): string 
 function declarations(name: string, source: string): number[] {
   const [owner, member] = name.includes('.') ? name.split('.') : [undefined, name];
   const lines = source.split('\n');
-  const keyword = new RegExp(`\\b(function|class|interface|type|const) ${escape(owner ?? member)}\\b`);
+  const keyword = new RegExp(
+    `\\b(function|class|interface|type|const) ${escape(owner ?? member)}\\b`,
+  );
   const declared = numbersOf(lines, (line) => keyword.test(line) && !line.startsWith('import'));
   if (owner === undefined && declared.length > 0) return declared;
-  const method = new RegExp(`^ +((async|get|static|readonly) )*${escape(member)}(<.*>)?\\(.*[{(,]$`);
+  const method = new RegExp(
+    `^ +((async|get|static|readonly) )*${escape(member)}(<.*>)?\\((.*[{(,])?$`,
+  );
   const first = owner === undefined ? 0 : (declared[0] ?? Infinity);
   return numbersOf(lines, (line, number) => number > first && method.test(line)).slice(
     0,

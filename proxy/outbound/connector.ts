@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { describeError } from '../../common/errors.ts';
+import { describeError, HauberkError } from '../../common/errors.ts';
 import { servesPort, servesPortAt, type Endpoint } from '../../common/wire/endpoint.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { formatAuthority, type Destination } from '../tunnel/authority.ts';
@@ -7,9 +7,13 @@ import { TunnelError } from '../tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
 import type { ByteStream } from '../stream/byte-stream.ts';
 import type { DialTarget } from '../tunnel/tunnel.ts';
-import { chooseEndpoint } from './balancer.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
-import { OutboundError } from './outbound-error.ts';
+
+/** Why a service cannot be reached before any peer was asked. */
+type OutboundErrorCode = 'no-endpoint';
+
+/** Thrown by the connector. */
+export class OutboundError extends HauberkError<OutboundErrorCode> {}
 
 /** A service of the mesh and one of its ports. */
 export interface ServicePort {
@@ -181,4 +185,34 @@ function keyOf({ endpoint, address }: Way): string {
 
 function nameOf({ namespace, service, port }: ServicePort): string {
   return `${service}.${namespace}:${port}`;
+}
+
+/** What a choice is made from. */
+interface Candidates {
+  /** Endpoints that serve the wanted port and were not tried yet for this connection. */
+  readonly endpoints: readonly Endpoint[];
+  readonly isHealthy: (endpoint: Endpoint) => boolean;
+  /** Open streams to the endpoint. */
+  readonly load: (endpoint: Endpoint) => number;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+}
+
+/**
+ * Picks the less loaded of two random healthy endpoints ("power of two choices"): nearly as even as
+ * asking all of them, and without a rush to the same one. When none is healthy the same choice
+ * is made among all: an endpoint that may have recovered beats a certain failure.
+ *
+ * @returns undefined when there are no endpoints
+ */
+export function chooseEndpoint(candidates: Candidates): Endpoint | undefined {
+  const healthy = candidates.endpoints.filter(candidates.isHealthy);
+  const pool = healthy.length > 0 ? healthy : candidates.endpoints;
+  if (pool.length < 2) return pool[0];
+  const first = Math.floor(candidates.random() * pool.length);
+  const offset = 1 + Math.floor(candidates.random() * (pool.length - 1));
+  const one = pool[first];
+  const other = pool[(first + offset) % pool.length];
+  if (one === undefined || other === undefined) return one;
+  return candidates.load(other) < candidates.load(one) ? other : one;
 }

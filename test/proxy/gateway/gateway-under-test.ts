@@ -9,7 +9,7 @@ import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import type { HostOutside, OpenConnection, OpenOutside } from '../../../proxy/gateway/service.ts';
-import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
+import { OutboundError } from '../../../proxy/outbound/connector.ts';
 import type { ServicePort } from '../../../proxy/outbound/connector.ts';
 import { type Gateway, openGateway } from '../../../proxy/gateway/gateway.ts';
 import { createGatewayMetrics } from '../../../proxy/gateway/metrics.ts';

@@ -2,7 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { Endpoint } from '../../../common/wire/endpoint.ts';
-import { chooseEndpoint } from '../../../proxy/outbound/balancer.ts';
+import { chooseEndpoint } from '../../../proxy/outbound/connector.ts';
 
 const identity = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
 const endpoint = (instanceId: string): Endpoint => ({

@@ -4,7 +4,7 @@ import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { connectToAddress, connectToService } from '../../../proxy/outbound/connector.ts';
 import { EndpointHealth } from '../../../proxy/outbound/endpoint-health.ts';
-import { OutboundError } from '../../../proxy/outbound/outbound-error.ts';
+import { OutboundError } from '../../../proxy/outbound/connector.ts';
 import { TunnelError, type TunnelErrorCode } from '../../../proxy/tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import type { ByteStream } from '../../../proxy/stream/byte-stream.ts';
