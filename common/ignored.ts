@@ -1,5 +1,5 @@
 /**
- * For an 'error' event that 'close' follows, which tells whoever has to know; Node.js throws where
+ * For an 'error' event that 'close' follows, which the owner handles; Node.js throws where
  * nothing listens. Also for what failed where its absence says as much.
  */
 export function ignoreError(): void {}
