@@ -79,9 +79,9 @@ async function serve(
   const cut = ({ reason, why }: Cut<PlaintextRefusal>): void => refuse(reason, why);
   const refused = judge();
   if (refused !== undefined) return cut(refused);
+  const passthrough = { direction: 'inbound', destination, remoteAddress } as const;
   const leave = live.add({ judge, cut });
-  await passThrough(socket, { direction: 'inbound', destination, remoteAddress }, dependencies);
-  leave();
+  await passThrough(socket, passthrough, dependencies).finally(leave);
 }
 
 const SENTENCES: Readonly<Record<PlaintextRefusal, string>> = {

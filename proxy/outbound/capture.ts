@@ -107,8 +107,9 @@ async function serve(
         },
         cut: ({ reason }) => refuse('cut', reason),
       });
-      await passThrough(socket, { ...passthrough, remoteAddress }, dependencies);
-      return leave();
+      return await passThrough(socket, { ...passthrough, remoteAddress }, dependencies).finally(
+        leave,
+      );
     }
     case 'refused':
       return refuse('refused', route.reason);

@@ -218,6 +218,7 @@ export class PeerTunnels {
   }
 
   #reconcileAfter(delayMs: number): void {
+    this.#redial?.cancel();
     this.#redial = this.#options.clock.after(delayMs, () => {
       this.#redial = undefined;
       this.reconcile();
@@ -296,7 +297,10 @@ export class PeerTunnels {
       this.#members.delete(member);
       this.reconcile();
     });
-    guard.promise('tunnel', Promise.all([retired, closed]));
+    guard.promise('tunnel', Promise.all([retired, closed]), () => {
+      // A peer that is kept warm would have no successor until something else happens to it.
+      if (this.#mode !== 'closed') this.#reconcileAfter(this.#options.limits.redialBaseMs);
+    });
     if (this.#mode === 'closed') tunnel.destroy('forced');
     this.reconcile();
   }

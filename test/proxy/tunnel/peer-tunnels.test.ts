@@ -67,14 +67,22 @@ function underTest() {
   const authority = createTestAuthority();
   const identity = createIdentity(authority, 'web');
   const log = createLogRecorder();
+  const guard = createGuard({ clock, logger: log.logger });
+  const faulty = { identity: false };
   const dials: { answer(lifetimeMs?: number): FakeTunnel; fail(): void; signal: AbortSignal }[] =
     [];
   let empties = 0;
   const tunnels = new PeerTunnels({
     target: TARGET,
-    identity,
+    identity: {
+      ...identity,
+      current() {
+        if (faulty.identity) throw new Error('a mistake of the program');
+        return identity.current();
+      },
+    },
     clock,
-    guard: createGuard({ clock, logger: log.logger }),
+    guard,
     logger: log.logger,
     limits: LIMITS,
     random: () => 0.5,
@@ -113,7 +121,18 @@ function underTest() {
     await acquired;
     return tunnel;
   };
-  return { tunnels, clock, identity, log, dial, stand, dials, empties: () => empties };
+  return {
+    tunnels,
+    clock,
+    guard,
+    faulty,
+    identity,
+    log,
+    dial,
+    stand,
+    dials,
+    empties: () => empties,
+  };
 }
 
 const settled = (clock: { advance(ms: number): Promise<void> }): Promise<void> => clock.advance(0);
@@ -315,4 +334,23 @@ test('closing ends every tunnel, a dial that is under way too, and nobody gets a
   });
   await settled(clock);
   t.deepEqual(clock.pending, []);
+});
+
+test('a mistake when a tunnel closes is counted, and a peer that is kept warm has a successor all the same', async (t) => {
+  const { tunnels, clock, guard, faulty, dial, stand, dials } = underTest();
+  tunnels.warm();
+  const first = await stand();
+  await clock.advance(LIMITS.redialBaseMs);
+  faulty.identity = true;
+  first.destroy('peer-closed');
+  await settled(clock);
+  t.is(guard.counts().get('tunnel'), 1);
+  t.deepEqual([tunnels.size, dials.length], [0, 1]);
+  faulty.identity = false;
+  await clock.advance(LIMITS.redialBaseMs);
+  t.is(dials.length, 2);
+  dial(1).answer();
+  await settled(clock);
+  t.is(tunnels.size, 1);
+  tunnels.close('forced');
 });
