@@ -68,9 +68,6 @@ export const trustDomain = valueType('a trust domain such as mesh.local', (raw) 
 /** A port that exists: 1 to 65535. */
 export const port: ValueType<number> = valueType('a port', (raw) => parsePort(raw));
 
-/** A port to listen on; 0 lets the system choose. */
-export const listenPort: ValueType<number> = valueType('a port', (raw) => parsePort(raw, 0));
-
 /** An IP address without brackets. */
 export const ipAddress = valueType('an IP address', (raw) => (isIP(raw) === 0 ? undefined : raw));
 

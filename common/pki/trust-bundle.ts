@@ -1,5 +1,4 @@
 import type { X509Certificate } from 'node:crypto';
-import { toPem } from './pem.ts';
 
 /** The roots to trust for one trust domain; the version grows with every change. */
 export interface TrustBundle {
@@ -25,9 +24,4 @@ export function peerRootsOf({
   readonly added?: readonly X509Certificate[] | undefined;
 }): readonly X509Certificate[] {
   return added === undefined ? roots : [...roots, ...added];
-}
-
-/** The roots as PEM, the form that other tools take. */
-export function encodeBundlePem(bundle: TrustBundle): string {
-  return toPem(bundle.roots);
 }

@@ -14,9 +14,3 @@ export class ConnectionError extends HauberkError<ErrorName> {
     return ERROR_CODE[this.code];
   }
 }
-
-/** The name of a code on the wire; the number where it has none. */
-export function errorName(code: number): string {
-  const [name] = Object.entries(ERROR_CODE).find(([, value]) => value === code) ?? [];
-  return name ?? String(code);
-}

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { KnownValues } from '../../common/metrics/known-series.ts';
+import type { Report } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { RelayCounters } from '../stream/relay.ts';
 import { counter, gauge, histogram, type Sample } from './collectors.ts';
 import { closedCount, increment, MAX_PEER_LABELS, PeerTable } from './peers.ts';
@@ -33,12 +34,7 @@ export interface ViewGauge {
 }
 
 /** Sums for status reports. */
-export interface ProxyTotals {
-  readonly openConnections: number;
-  readonly openTunnels: number;
-  /** Connections carried since the start, open ones included. */
-  readonly totalConnections: number;
-}
+export type ProxyTotals = Pick<Report, 'openConnections' | 'openTunnels' | 'totalConnections'>;
 
 /** What tunnels report; the tunnel engine needs no more than this. */
 export interface TunnelMetrics {

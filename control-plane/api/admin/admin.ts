@@ -1,54 +1,38 @@
-import type { Logger } from 'pino';
-import type { Clock } from '../../../common/clock.ts';
-import type { Guard } from '../../../common/guard.ts';
 import { parseSpiffeId, spiffeId as toSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { Workload } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
-import type { AddedRoots } from '../../ca/authorities/added-roots.ts';
-import type { IssuerRequests } from '../../ca/upstream/issuer-request.ts';
-import type { RootRotation } from '../../ca/rotation/root-rotation.ts';
 import type { IssuanceLedger } from '../../ca/issuance/ledger.ts';
-import type { Federations } from '../../federation/federations.ts';
-import type { ControlPlaneMetrics } from '../../metrics.ts';
 import type { OperatorUses } from '../../operators/operator-uses.ts';
 import { listOperators } from '../../operators/operators.ts';
-import type { MeshConfigStore } from '../../policy/mesh-config-store.ts';
 import type { Standing } from '../../registry/addresses/address-book.ts';
 import type { KnownSidecar } from '../../registry/known-sidecars.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
 import { listKnownIdentities } from '../../registry/known-identities.ts';
 import type { Registry } from '../../registry/registry.ts';
-import type { Revocations } from '../../revocation/revocations.ts';
-import type { Tokens } from '../../tokens/tokens.ts';
-import { createAuthorityHandlers } from './authority.ts';
-import { createBundleHandlers, toFederatedDomain } from './bundle.ts';
-import { createMeshConfigHandlers } from './mesh-config.ts';
-import { createRevocationHandlers } from './revocations.ts';
-import type { CallerLimits } from '../caller-limits.ts';
-import { createForOperators, type AdminHandlers } from './for-operators.ts';
+import { createAuthorityHandlers, type AuthorityHandlersOptions } from './authority.ts';
+import { createBundleHandlers, toFederatedDomain, type BundleHandlersOptions } from './bundle.ts';
+import { createMeshConfigHandlers, type MeshConfigHandlersOptions } from './mesh-config.ts';
+import { createRevocationHandlers, type RevocationHandlersOptions } from './revocations.ts';
+import {
+  createForOperators,
+  type AdminHandlers,
+  type ForOperatorsOptions,
+} from './for-operators.ts';
 
 /** What the operators' interface needs. */
-export interface AdminHandlersOptions {
+export interface AdminHandlersOptions
+  extends
+    AuthorityHandlersOptions,
+    BundleHandlersOptions,
+    MeshConfigHandlersOptions,
+    Omit<RevocationHandlersOptions, 'knownIdentities'>,
+    Omit<ForOperatorsOptions, 'trustDomain'> {
   readonly ca: CertificateAuthority;
-  readonly limits: Pick<CallerLimits, 'operator'>;
-  readonly tokens: Tokens;
   readonly registry: Registry;
   readonly ledger: Pick<IssuanceLedger, 'verify'>;
   readonly operatorUses: OperatorUses;
   readonly keysEncrypted: boolean;
-  readonly rotation: RootRotation;
-  readonly issuerRequests: IssuerRequests;
-  readonly addedRoots: AddedRoots;
-  readonly federations: Federations;
-  readonly revocations: Revocations;
   readonly view: Pick<MeshView, 'revocations' | 'endpoints'>;
-  readonly configs: MeshConfigStore;
-  /** The file that the mesh configuration comes from, when it does. */
-  readonly configFile: string | undefined;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly guard: Guard;
-  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
 }
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */

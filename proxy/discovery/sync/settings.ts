@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { LocalAllowance } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { Hello, LocalAllowance } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { Clock, EpochMs } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { ServerAddress } from '../../../common/rpc/channel.ts';
@@ -25,16 +25,7 @@ export interface SyncIdentity {
 }
 
 /** Where this sidecar can be reached. */
-export interface SidecarPlace {
-  /** IP addresses that peers dial, the preferred one first; without any the control plane takes the one that it sees. */
-  readonly addresses: readonly string[];
-  /** 0 for a sidecar that only calls. */
-  readonly hbonePort: number;
-  /** Ports that peers may reach. */
-  readonly ports: readonly number[];
-  /** Peers may reach every port of the addresses. */
-  readonly anyPort: boolean;
-}
+export type SidecarPlace = Pick<Hello, 'addresses' | 'hbonePort' | 'ports' | 'anyPort'>;
 
 /** What the Sync stream needs. */
 export interface SyncClientSettings {

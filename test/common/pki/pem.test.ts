@@ -1,10 +1,9 @@
 import test from 'ava';
 import { parsePemChain, toPem } from '../../../common/pki/pem.ts';
 import { PkiError } from '../../../common/pki/pki-error.ts';
-import { encodeBundlePem } from '../../../common/pki/trust-bundle.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 
-const { bundle, issuer, root, workload } = createTestAuthority();
+const { issuer, root, workload } = createTestAuthority();
 const { chain, leaf, privateKey } = workload('shop', 'web');
 const pem = toPem(chain);
 
@@ -16,9 +15,9 @@ test('certificates come back in their order', (t) => {
   );
 });
 
-test('a bundle is the PEM of its roots', (t) => {
+test('the PEM of roots is that of each after the other', (t) => {
   const second = createTestAuthority().root.certificate;
-  const both = encodeBundlePem({ ...bundle, roots: [root.certificate, second] });
+  const both = toPem([root.certificate, second]);
   t.deepEqual(
     parsePemChain(both).map(({ raw }) => raw),
     [root.certificate.raw, second.raw],
