@@ -40,8 +40,14 @@ interface Ends {
 /** One source may have this part of all handshakes under way, so that there is room for others. */
 const SOURCE_SHARE = 0.5;
 
-/** A hello, and a certificate of ours with its issuers; a peer that sends more is looked at. */
-const USUAL_BYTES = 4 * 1024;
+/** A hello, and a certificate with one issuer, both of P-256: what is larger is looked at. */
+const SMALL_BYTES = 3 * 1024;
+
+/**
+ * A hello, and a certificate with its issuers and cross-signatures. Where nobody can look any more, one that was larger
+ * counts as costly; one of ours that breaks off while this host is overloaded must not.
+ */
+const USUAL_BYTES = 8 * 1024;
 
 /** Handshakes of one source with certificates that cost us up to 0.4 s each. */
 const COSTLY_RATE: Rate = { burst: 2, perSecond: 1 / 10 };
@@ -126,14 +132,15 @@ export class PendingHandshakes<Notes> {
   /** Takes out a connection that is through its handshake. */
   secured(socket: TLSSocket): PendingHandshake<Notes> | undefined {
     const entry = this.#remove(keyOf(socket));
-    if (isLong(entry) && isCostlyChain(socket.getPeerX509Certificate())) this.#charge(entry);
+    if (hasSent(entry, SMALL_BYTES) && isCostlyChain(socket.getPeerX509Certificate()))
+      this.#charge(entry);
     return entry;
   }
 
   /** Removes a connection whose handshake failed: what was in it is unknown. */
   failed(ends: Ends): PendingHandshake<Notes> | undefined {
     const entry = this.#remove(keyOf(ends));
-    if (isLong(entry)) this.#charge(entry);
+    if (hasSent(entry, USUAL_BYTES)) this.#charge(entry);
     return entry;
   }
 
@@ -187,8 +194,8 @@ export class PendingHandshakes<Notes> {
   }
 }
 
-function isLong(entry: Entry<unknown> | undefined): entry is Entry<unknown> {
-  return entry !== undefined && entry.socket.bytesRead > USUAL_BYTES;
+function hasSent(entry: Entry<unknown> | undefined, bytes: number): entry is Entry<unknown> {
+  return entry !== undefined && entry.socket.bytesRead > bytes;
 }
 
 function sizeOf({ silent, begun }: Source<unknown>): number {

@@ -4,8 +4,7 @@ import { TokenBucket, type Rate } from '../rate-limit.ts';
 
 /**
  * KeyUpdates, or tickets, of one connection: each is 10 µs of work for 27 bytes. No connection needs more
- * than a few
- * in the life of a connection.
+ * than a few in its life.
  */
 const RATE: Rate = { burst: 256, perSecond: 64 };
 

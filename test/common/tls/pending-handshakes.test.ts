@@ -2,13 +2,20 @@
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import test from 'ava';
+import { createManualClock } from '../../helpers/manual-clock.ts';
 import { PendingHandshakes } from '../../../common/tls/pending-handshakes.ts';
 
 let ports = 1024;
 
 /** What is looked at of a connection. */
-function connection(remoteAddress: string): Socket {
-  const ends = { remoteAddress, remotePort: ports, localAddress: '10.0.0.1', localPort: 15008 };
+function connection(remoteAddress: string, bytesRead = 0): Socket {
+  const ends = {
+    bytesRead,
+    remoteAddress,
+    remotePort: ports,
+    localAddress: '10.0.0.1',
+    localPort: 15008,
+  };
   ports += 1;
   const destroy = (): void => {};
   return Object.assign(new EventEmitter(), ends, { destroy }) as unknown as Socket;
@@ -77,4 +84,34 @@ test('what has ended is forgotten, whoever ended it', (t) => {
   pending.admit(other, 'other');
   t.is(pending.release(other)?.notes, 'other');
   t.is(pending.release(one)?.notes, 'one');
+});
+
+test('a source whose large handshakes come to nothing has to wait, with all that it has under way', async (t) => {
+  const clock = createManualClock();
+  const pending = new PendingHandshakes<string>(8, clock);
+  const usual = connection('10.0.0.1', 6_000);
+  pending.admit(usual, 'usual');
+  pending.failed(usual);
+  for (const at of [1, 2]) {
+    const large = connection('10.0.0.1', 90_000);
+    t.is(pending.admit(large, `large ${at}`), undefined);
+    pending.admit(connection('10.0.0.1'), `beside ${at}`);
+    pending.admit(connection('10.0.0.2'), `other ${at}`);
+    // It ends it before its handshake is over.
+    large.emit('close');
+  }
+  t.is(pending.size, 2, 'those of the other source');
+  t.is(pending.admit(connection('10.0.0.1'), 'refused')?.notes, 'refused');
+  t.is(pending.admit(connection('10.0.0.2'), 'other 3'), undefined);
+  await clock.advance(10_000);
+  t.is(pending.admit(connection('10.0.0.1'), 'late'), undefined);
+});
+
+test('where nobody is asked for certificates, none is costly', (t) => {
+  const pending = new PendingHandshakes<string>(8);
+  for (const at of [1, 2, 3, 4]) {
+    const large = connection('10.0.0.1', 90_000);
+    t.is(pending.admit(large, `large ${at}`), undefined);
+    pending.failed(large);
+  }
 });
