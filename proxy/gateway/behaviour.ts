@@ -29,7 +29,8 @@ export type RefuseConnection = (
 ) => void;
 
 /** What behaviours need. */
-export interface BehaviourDependencies extends Services {
+export interface BehaviourDependencies {
+  readonly services: Services;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** The name of the listener in the file. */

@@ -36,7 +36,8 @@ export function checkListeners(
     for (const loaded of listeners) {
       const { name } = loaded.config;
       const own = { name, metrics: metrics.of(name), refuse: () => {}, clients };
-      createBehaviour(loaded, { ...NOWHERE, clock, logger, guard, namespace, ...own }).refuse();
+      const options = { services: NOWHERE, clock, logger, guard, namespace, ...own };
+      createBehaviour(loaded, options).refuse();
     }
   } finally {
     clients.close();

@@ -8,7 +8,7 @@ import { createTlsBehaviour } from './tls-connections.ts';
 /** Makes what a listener of the file does. Throws ConfigError for certificates that cannot be used. */
 export function createBehaviour(
   { config, files }: LoadedListener,
-  dependencies: Omit<HttpBehaviourDependencies, 'files'>,
+  dependencies: HttpBehaviourDependencies,
 ): Behaviour {
   switch (config.protocol) {
     case 'TCP':
@@ -21,6 +21,6 @@ export function createBehaviour(
     }
     case 'HTTP':
     case 'HTTPS':
-      return createHttpBehaviour(config, { ...dependencies, files });
+      return createHttpBehaviour(config, files, dependencies);
   }
 }

@@ -20,8 +20,9 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const listeners = createListenerSet(options);
   let followed: FollowedFile;
   try {
-    const apply = keepValid(options, (loaded) => listeners.apply(loaded));
-    followed = await followFile({ ...options, apply });
+    const { clock, logger, metrics, file } = options;
+    const apply = keepValid({ clock, logger }, (loaded) => listeners.apply(loaded));
+    followed = await followFile({ clock, logger, metrics, file, apply });
   } catch (error) {
     listeners.close();
     throw error;

@@ -21,7 +21,8 @@ import type { Services } from './service.ts';
 import { findListener, overlap } from './same-address.ts';
 
 /** What the listeners of a gateway are made from. */
-export interface ListenerSetOptions extends Services {
+export interface ListenerSetOptions {
+  readonly services: Services;
   readonly network: Pick<Network, 'listen'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -67,7 +68,7 @@ class OpenListenerSet implements ListenerSet {
 
   constructor(options: ListenerSetOptions) {
     this.#options = options;
-    this.#clients = createServiceClients(options);
+    this.#clients = createServiceClients(options.services);
     options.metrics.certificates(() => this.#certificates());
   }
 
@@ -123,7 +124,7 @@ class OpenListenerSet implements ListenerSet {
     for (const change of changes) change();
     for (const { listener } of gone) this.#drain(listener);
     this.#listeners = after;
-    this.#options.routesOutside(listeners.flatMap(outsideOf));
+    this.#options.services.routesOutside(listeners.flatMap(outsideOf));
     return changes.length > 0 || gone.size > 0 || fresh.length > 0;
   }
 
@@ -158,13 +159,24 @@ class OpenListenerSet implements ListenerSet {
   }
 
   #rules(loaded: LoadedListener): ListenerRules {
-    const { metrics: all, ...options } = this.#options;
+    const { services, clock, logger, guard, namespace } = this.#options;
     const { config } = loaded;
     const { name } = config;
-    const metrics = all.of(name);
-    const refuse = createRefuseConnection(name, { ...options, metrics });
-    const dependencies = { ...options, name, metrics, refuse, clients: this.#clients };
-    return { config, behaviour: createBehaviour(loaded, dependencies), metrics, refuse };
+    const metrics = this.#options.metrics.of(name);
+    const refuse = createRefuseConnection(name, { clock, logger, metrics });
+    const clients = this.#clients;
+    const behaviour = createBehaviour(loaded, {
+      services,
+      clients,
+      clock,
+      logger,
+      guard,
+      name,
+      namespace,
+      metrics,
+      refuse,
+    });
+    return { config, behaviour, metrics, refuse };
   }
 
   #certificates(): Map<string, number> {

@@ -14,11 +14,11 @@ export interface ConnectionTarget {
 export async function carryTo(
   { backend, sendProxyProtocol }: ConnectionTarget,
   { socket, source }: { readonly socket: net.Socket; readonly source: Source },
-  { carry, namespace }: Pick<BehaviourDependencies, 'carry' | 'namespace'>,
+  { services, namespace }: Pick<BehaviourDependencies, 'services' | 'namespace'>,
 ): Promise<void> {
   // As if the client had said it: it goes first, and is carried like all that follows.
   if (sendProxyProtocol) socket.unshift(writeProxyHeader(source));
-  await carry(socket, { ...backend, namespace: backend.namespace ?? namespace });
+  await services.carry(socket, { ...backend, namespace: backend.namespace ?? namespace });
 }
 
 /** Carries every connection to one service. */

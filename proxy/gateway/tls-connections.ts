@@ -17,7 +17,7 @@ export function createTlsBehaviour(
   files: ReadonlyMap<string, string>,
   dependencies: BehaviourDependencies,
 ): Behaviour {
-  const { refuse, open, namespace, logger, name, clock } = dependencies;
+  const { refuse, services, namespace, logger, name, clock } = dependencies;
   const termination = createTlsTermination({ config: tls, files, protocols: [], refuse, clock });
   return {
     certificateNotAfterMs: termination.certificateNotAfterMs,
@@ -33,7 +33,7 @@ export function createTlsBehaviour(
       const { backend, sendProxyProtocol } = route;
       const service = { ...backend, namespace: backend.namespace ?? namespace };
       try {
-        const stream = await open(service, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+        const stream = await services.open(service, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
         if (sendProxyProtocol) stream.write(writeProxyHeader(source));
         if ((await bridge(secured.socket, stream)) === 'broken') resetSocket(socket);
       } catch (error) {

@@ -117,10 +117,12 @@ function doorsOf(options: EdgeOptions): ListenerSetOptions {
     guard,
     namespace,
     metrics: createGatewayMetrics(registry),
-    carry: (socket, target) => carry(socket, request(target), carrying),
-    open: (target, signal) => openConnection(target, opening, signal),
-    routesOutside: (places) => egress.conditions.carries('routes', places),
-    hostOutside: (place) => policyOf(place, workload),
-    openOutside: (place, signal) => egress.open(place, signal),
+    services: {
+      carry: (socket, target) => carry(socket, request(target), carrying),
+      open: (target, signal) => openConnection(target, opening, signal),
+      routesOutside: (places) => egress.conditions.carries('routes', places),
+      hostOutside: (place) => policyOf(place, workload),
+      openOutside: (place, signal) => egress.open(place, signal),
+    },
   };
 }

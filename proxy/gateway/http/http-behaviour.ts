@@ -30,8 +30,6 @@ export interface HttpConfig {
 export interface HttpBehaviourDependencies extends BehaviourDependencies {
   readonly clients: ServiceClients;
   readonly guard: Pick<Guard, 'promise'>;
-  /** The contents of the files that the configuration names. */
-  readonly files: ReadonlyMap<string, string>;
 }
 
 /** What is known of a connection besides what it says. */
@@ -44,13 +42,17 @@ interface Connection extends ForwardedClient {
 /** Speaks HTTP with clients, and leads each request where its host and path say. */
 export function createHttpBehaviour(
   { routes, limits, tls }: HttpConfig,
+  files: ReadonlyMap<string, string>,
   dependencies: HttpBehaviourDependencies,
 ): Behaviour {
-  const { clock, logger, guard, name, metrics, refuse, files } = dependencies;
+  const { clock, logger, guard, name, metrics, refuse } = dependencies;
   const connections = new Map<Duplex, Connection>();
   const scheme = tls === undefined ? 'http' : 'https';
   const mayLog = createLogLimit(clock);
-  const handler: HandlerDependencies = { ...dependencies, routes, limits, mayLog };
+  const { services, clients, namespace } = dependencies;
+  const { hostOutside } = services;
+  const forwarding = { clients, namespace, hostOutside, limits, clock };
+  const handler: HandlerDependencies = { ...forwarding, routes, logger, mayLog, name, metrics };
 
   const refused = (reason: RequestRefusal, socket: Duplex): void => {
     metrics.requestRefused(reason);

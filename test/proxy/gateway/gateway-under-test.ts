@@ -90,18 +90,20 @@ export async function openGatewayUnderTest(
     metrics: createGatewayMetrics(registry),
     file,
     namespace: 'default',
-    open: options.open ?? connect,
-    openOutside,
-    hostOutside,
-    routesOutside: (places) => routed.push(places),
-    async carry(socket, target) {
-      try {
-        const stream = await connect(target);
-        socket.pipe(stream).pipe(socket);
-        await once(socket, 'close');
-      } catch {
-        socket.resetAndDestroy();
-      }
+    services: {
+      open: options.open ?? connect,
+      openOutside,
+      hostOutside,
+      routesOutside: (places) => routed.push(places),
+      async carry(socket, target) {
+        try {
+          const stream = await connect(target);
+          socket.pipe(stream).pipe(socket);
+          await once(socket, 'close');
+        } catch {
+          socket.resetAndDestroy();
+        }
+      },
     },
   });
   scope.teardown(() => gateway.close());
