@@ -59,7 +59,7 @@ export interface RefusedConnection {
 export class Alerts {
   readonly #options: AlertsOptions;
   /** Of the handshakes that are under way, or just over. */
-  readonly #secrets = new Map<TLSSocket, Buffer>();
+  readonly #secrets = new Map<TLSSocket, KeptSecret>();
   #lingering = 0;
 
   constructor(options: AlertsOptions) {
@@ -67,20 +67,20 @@ export class Alerts {
     options.server.on('keylog', (line, socket) => {
       const [label, , secret] = line.toString('latin1').trim().split(' ');
       if (label !== 'SERVER_TRAFFIC_SECRET_0' || secret === undefined) return;
-      this.#secrets.set(socket, Buffer.from(secret, 'hex'));
-      socket.once('close', () => this.#secrets.delete(socket));
+      const forget = (): void => void this.#secrets.delete(socket);
+      this.#secrets.set(socket, { secret: Buffer.from(secret, 'hex'), forget });
+      socket.once('close', forget);
     });
   }
 
   /** The connection is accepted: its secret is not needed. */
   accept(secured: TLSSocket): void {
-    this.#secrets.delete(secured);
+    this.#take(secured);
   }
 
   /** Ends a connection with an alert, then close_notify. */
   refuse({ secured, raw }: RefusedConnection, alert: AlertName): void {
-    const secret = this.#secrets.get(secured);
-    this.#secrets.delete(secured);
+    const secret = this.#take(secured);
     if (secret === undefined || raw.destroyed || this.#lingering >= MAX_LINGERING) {
       raw.destroy();
       return;
@@ -103,6 +103,20 @@ export class Alerts {
       else if (!raw.destroyed) raw.end(bytes);
     });
   }
+
+  #take(secured: TLSSocket): Buffer | undefined {
+    const kept = this.#secrets.get(secured);
+    if (kept === undefined) return undefined;
+    secured.off('close', kept.forget);
+    kept.forget();
+    return kept.secret;
+  }
+}
+
+/** A secret, and what drops it when its connection closes. */
+interface KeptSecret {
+  readonly secret: Buffer;
+  readonly forget: () => void;
 }
 
 function encodeAlert(key: SealingKey, alert: AlertName): Buffer | undefined {

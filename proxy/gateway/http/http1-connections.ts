@@ -31,6 +31,14 @@ export class Connections {
     this.#events = events;
   }
 
+  accepted(socket: Duplex): void {
+    this.#states.set(socket, this.#stateOf(socket));
+  }
+
+  closed(socket: Duplex): void {
+    this.#states.delete(socket);
+  }
+
   isIdle(socket: Duplex): boolean {
     return this.#states.get(socket)?.idle === true;
   }
@@ -77,12 +85,7 @@ export class Connections {
   #stateOf(socket: Duplex): State {
     const existing = this.#states.get(socket);
     if (existing !== undefined) return existing;
-    const state: State = { pending: new Set(), refused: false, idle: false };
-    // Nothing is remembered of one that has closed.
-    if (!socket.closed) {
-      this.#states.set(socket, state);
-      socket.once('close', () => this.#states.delete(socket));
-    }
-    return state;
+    // Of one that is not accepted, or has closed, nothing is remembered.
+    return { pending: new Set(), refused: false, idle: false };
   }
 }

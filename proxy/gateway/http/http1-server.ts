@@ -124,8 +124,10 @@ export function createHttp1Server(events: Http1Events): Http1Server {
       if (!isWatching) server.emit('listening');
       isWatching = true;
       sockets.add(socket);
+      connections.accepted(socket);
       socket.once('close', () => {
         sockets.delete(socket);
+        connections.closed(socket);
         closeWhenUnused();
       });
       server.emit('connection', socket);
