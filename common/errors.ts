@@ -32,6 +32,11 @@ export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The code of an error that Hauberk throws on purpose, for logs and metrics; `internal` for any other. */
+export function errorCode(error: unknown): string {
+  return error instanceof HauberkError ? String(error.code) : 'internal';
+}
+
 /** The system error code (`ECONNREFUSED`, `EADDRINUSE`, ...) of a Node.js error, if it has one. */
 export function systemErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;

@@ -1,19 +1,22 @@
 import type { MonotonicClock } from './clock.ts';
 import { describeError } from './errors.ts';
-import type { Closeable } from './lifecycle.ts';
-import { repeat } from './repeat.ts';
+import { repeat, type Repeated } from './repeat.ts';
 
 /** Files that are read again by themselves when they change. */
-export interface FollowedFile extends Closeable {
+export interface FollowedFile extends Repeated {
   /** Reads them again now; what is wrong with them is logged, and changes nothing. */
   reload(): Promise<void>;
 }
 
+/**
+ * How often files are read. Notifications of the system do not cross the mounts and the renames by which
+ * files are replaced.
+ */
+export const READ_INTERVAL_MS = 1_000;
+
 /** What following files takes. */
 export interface FollowOptions<Contents> {
   readonly clock: MonotonicClock;
-  /** How often they are read. Notifications of the system do not cross the mounts and the renames by which files are replaced. */
-  readonly intervalMs: number;
   /** Reads all that there is to read. */
   readonly read: () => Contents | Promise<Contents>;
   readonly isSame: (one: Contents, other: Contents) => boolean;
@@ -42,7 +45,7 @@ export interface FileFollower {
  * @param present what is in force already
  */
 export function followFiles<Contents>(
-  { clock, intervalMs, read, isSame, take, refused }: FollowOptions<Contents>,
+  { clock, read, isSame, take, refused }: FollowOptions<Contents>,
   present?: Contents,
 ): FileFollower {
   let inForce = present;
@@ -83,9 +86,13 @@ export function followFiles<Contents>(
     readNow,
     reload,
     start() {
-      const repeated = repeat(clock, intervalMs, reload);
+      const repeated = repeat(clock, READ_INTERVAL_MS, reload);
       return {
         reload,
+        stop() {
+          closed = true;
+          repeated.stop();
+        },
         async close() {
           closed = true;
           await repeated.close();

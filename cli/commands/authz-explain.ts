@@ -89,7 +89,7 @@ function placesText(count: number): string {
 }
 
 /** The one reason of all of them; undefined where they differ, or let the caller in. */
-function reasonOf({ verdict, mesh, endpoints }: AccessExplanation): string | undefined {
+function sharedReason({ verdict, mesh, endpoints }: AccessExplanation): string | undefined {
   if (verdict !== 'refused') return undefined;
   if (!mesh.allowed) return mesh.reason;
   const decision = endpoints[0]?.decision;
@@ -101,7 +101,7 @@ function verdictText(access: AccessExplanation): string {
     case 'allowed':
       return 'allowed';
     case 'refused':
-      return `refused (${reasonOf(access)})`;
+      return `refused (${sharedReason(access)})`;
     case 'differs':
       return 'differs between sidecars';
     case 'unknown':
@@ -117,7 +117,7 @@ function accessDocument(access: AccessExplanation): object {
   );
   return {
     allowed: verdictDocument(verdict),
-    reason: reasonOf(access) ?? null,
+    reason: sharedReason(access) ?? null,
     rules: mesh.allowed && verdict === 'refused' ? [...new Set(byFlag)] : byMesh,
     audited: mesh.allowed ? mesh.audited : [],
   };

@@ -103,7 +103,7 @@ export function refuseWhatIsNotHttp(
     response.once('close', () => entry?.ended());
   });
   server.on('clientError', (error, socket) => {
-    const reason = reasonOf(error);
+    const reason = refusalOf(error);
     if (reason === undefined) {
       socket.destroy();
       return;
@@ -118,7 +118,7 @@ export function refuseWhatIsNotHttp(
 }
 
 /** Undefined when the client just went away. */
-function reasonOf(error: Error): keyof typeof STATUS | undefined {
+function refusalOf(error: Error): keyof typeof STATUS | undefined {
   switch (systemErrorCode(error) ?? 'unknown') {
     case 'ECONNRESET':
     case 'EPIPE':

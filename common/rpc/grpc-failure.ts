@@ -1,5 +1,5 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { reasonOf } from './reason.ts';
+import { readRefusal } from './reason.ts';
 import { RpcError, type ConnectionFailure } from './rpc-error.ts';
 
 /** What grpc-js says, as text only, when OpenSSL did not trust the server's certificate. */
@@ -24,7 +24,7 @@ export function toRpcError(error: unknown, target: string): RpcError {
   if (!isServiceError(error)) {
     return new RpcError('protocol', `${target} could not be called`, { cause: error });
   }
-  const { reason, hint, serverTimeMs, retryAfterMs } = reasonOf(error);
+  const { reason, hint, serverTimeMs, retryAfterMs } = readRefusal(error);
   if (reason !== undefined) {
     const refused = new RpcError(reason, error.details || `${target} refused the call`, {
       cause: error,

@@ -61,7 +61,7 @@ export function callerAt(socket: TLSSocket): Caller {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { kind: 'anonymous' };
   if (!socket.authorized) {
-    const reason = reasonOf(socket.authorizationError);
+    const reason = untrustedReason(socket.authorizationError);
     return {
       kind: 'untrusted',
       reason,
@@ -82,7 +82,7 @@ function isReason(code: string): code is UntrustedReason {
 }
 
 // On a server Node puts the code there, although it is typed as an Error.
-function reasonOf(authorizationError: unknown): UntrustedReason {
+function untrustedReason(authorizationError: unknown): UntrustedReason {
   // The last of its errors hides those before it: see `pathFault`.
   return String(authorizationError).includes('CERT_HAS_EXPIRED')
     ? 'certificate-expired'

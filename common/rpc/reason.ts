@@ -58,7 +58,7 @@ export interface ReadRefusal {
 }
 
 /** Reads the trailers of a failed call. Nothing in them is trusted to be well-formed. */
-export function reasonOf(error: Pick<ServiceError, 'metadata'>): ReadRefusal {
+export function readRefusal(error: Pick<ServiceError, 'metadata'>): ReadRefusal {
   const reason = first(error.metadata, REASON);
   return {
     reason: reason !== undefined && isRefusal(reason) ? reason : undefined,

@@ -6,9 +6,6 @@ import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { followFiles, type FollowedFile } from '../../common/followed-file.ts';
 import type { MeshConfigStore } from './mesh-config-store.ts';
 
-/** How often the file is read. */
-export const READ_INTERVAL_MS = 500;
-
 /** Some hundred kilobytes are a mesh of a thousand services. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
@@ -38,7 +35,6 @@ export async function followConfigFile(
 ): Promise<ConfigFile> {
   const files = followFiles<string>({
     clock,
-    intervalMs: READ_INTERVAL_MS,
     read: () => readTextFile(path, { what: '--mesh-config', maxBytes: MAX_FILE_BYTES }),
     isSame: (one, other) => one === other,
     async take(document) {

@@ -38,9 +38,6 @@ export interface ServedBundle extends Closeable {
   close(): Promise<void>;
 }
 
-/** Certificates of public authorities are renewed in time by days. */
-const READ_INTERVAL_MS = 10_000;
-
 /**
  * Serves the bundle with the certificate of the files, which are read again when they change, or with
  * the control plane's own.
@@ -54,7 +51,8 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
   if (bundleListen === undefined) {
     return { port: undefined, reload: () => Promise.resolve(), close: () => Promise.resolve() };
   }
-  const first = files === undefined ? undefined : await readCredential(files);
+  const first = files === undefined ? undefined : readCredential(files);
+  if (first !== undefined) await tryCredential(first);
   const endpoint = await startBundleEndpoint({
     ...bundleListen,
     credential: first ?? toCredential(identity),
@@ -69,10 +67,12 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
       : followFiles<SecureContextOptions>(
           {
             clock,
-            intervalMs: READ_INTERVAL_MS,
             read: () => readCredential(files),
             isSame: (one, other) => one.cert === other.cert && one.key === other.key,
-            take: (next) => endpoint.reload(next),
+            async take(next) {
+              await tryCredential(next);
+              await endpoint.reload(next);
+            },
             refused: (error) =>
               logger.error(
                 { event: 'bundle-endpoint-certificate-refused', err: error },
@@ -118,19 +118,29 @@ function toCredential(identity: ServerIdentity): SecureContextOptions {
 /** Of a chain and a key. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
-async function readCredential(paths: CredentialFiles): Promise<SecureContextOptions> {
+function readCredential(paths: CredentialFiles): SecureContextOptions {
   const limits = { maxBytes: MAX_FILE_BYTES };
   try {
     const cert = readTextFile(paths.cert, { what: '--bundle-cert', ...limits });
     const key = readTextFile(paths.key, { what: '--bundle-key', ...limits });
-    const credential = { cert, key, minVersion: 'TLSv1.2' } as const;
-    await tryHandshake({ server: credential, client: {} });
-    return credential;
+    return { cert, key, minVersion: 'TLSv1.2' };
   } catch (cause) {
-    throw new ConfigError(
-      'setting-invalid',
-      `the certificate of the bundle endpoint cannot be used: ${describeError(cause)}`,
-      { hint: 'check --bundle-cert and --bundle-key', cause },
-    );
+    throw unusable(cause);
   }
+}
+
+async function tryCredential(credential: SecureContextOptions): Promise<void> {
+  try {
+    await tryHandshake({ server: credential, client: {} });
+  } catch (cause) {
+    throw unusable(cause);
+  }
+}
+
+function unusable(cause: unknown): ConfigError {
+  return new ConfigError(
+    'setting-invalid',
+    `the certificate of the bundle endpoint cannot be used: ${describeError(cause)}`,
+    { hint: 'check --bundle-cert and --bundle-key', cause },
+  );
 }

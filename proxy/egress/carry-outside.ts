@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
-import { describeError, HauberkError } from '../../common/errors.ts';
+import { describeError, errorCode } from '../../common/errors.ts';
 import { relay } from '../stream/relay.ts';
 import { socketStream } from '../stream/socket-stream.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
@@ -50,7 +50,7 @@ export async function carryOutside(
     fail(peer, { reason, sentence: ALERT_SENTENCES[reason] }, dependencies);
   } catch (error) {
     resetSocket(socket);
-    const code: string = error instanceof HauberkError ? error.code : 'internal';
+    const code = errorCode(error);
     const late = code === 'aborted' && giveUp.signal.reason !== GONE;
     const sentence = late ? 'the server did not accept it in time' : describeError(error);
     if (late) conditions.failed(place, 'timeout', sentence);

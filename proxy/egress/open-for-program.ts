@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { OutsidePlace } from '../../common/authorization/egress.ts';
-import { HauberkError } from '../../common/errors.ts';
+import { errorCode } from '../../common/errors.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { EgressError } from './egress-error.ts';
 import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
@@ -47,7 +47,7 @@ export async function openOutsideForProgram(
     });
     return secured;
   } catch (error) {
-    const reason: string = error instanceof HauberkError ? error.code : 'internal';
+    const reason = errorCode(error);
     metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason);
     throw error;
   }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { describeError } from '../../common/errors.ts';
-import type { Closeable } from '../../common/lifecycle.ts';
+import { type FollowedFile, READ_INTERVAL_MS } from '../../common/followed-file.ts';
 import { repeat } from '../../common/repeat.ts';
 import { loadGatewayFile, type LoadedListener } from './load.ts';
 import type { GatewayMetrics, ReloadOutcome } from './metrics.ts';
@@ -17,21 +17,6 @@ export interface FollowOptions {
   readonly file: string;
   /** Takes up what the file says; returns whether anything is different now, or throws. */
   readonly apply: (listeners: readonly LoadedListener[]) => Promise<boolean>;
-}
-
-/**
- * How often files are looked at. Notifications of the system would miss what is changed behind a
- * symlink, which is how many replace certificates.
- */
-const INTERVAL_MS = 1_000;
-
-/** A file that is read again when it, or what it names, changes. */
-export interface FollowedFile extends Closeable {
-  /** Reads it again now; one that cannot be used changes nothing. */
-  reload(): Promise<void>;
-  /** Follows it no more. */
-  stop(): void;
-  close(): Promise<void>;
 }
 
 /** Reads the file, and follows its changes. Throws ConfigError, and what `apply` throws at first. */
@@ -79,7 +64,7 @@ export async function followFile(options: FollowOptions): Promise<FollowedFile> 
   }
 
   await read();
-  const looking = repeat(clock, INTERVAL_MS, look);
+  const looking = repeat(clock, READ_INTERVAL_MS, look);
   return {
     async reload() {
       // The caller of a reload wants to be told what is wrong, also when it has been wrong before.

@@ -1,6 +1,7 @@
+import type { FollowedFile } from '../../common/followed-file.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { createListenerSet, type ListenerSetOptions } from './listener-set.ts';
-import { followFile, type FollowedFile } from './follow-file.ts';
+import { followFile } from './follow-file.ts';
 import { keepValid } from './keep-valid.ts';
 
 /** What a gateway is made from. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep, type Clock } from '../../common/clock.ts';
-import { describeError, HauberkError } from '../../common/errors.ts';
+import { describeError, errorCode } from '../../common/errors.ts';
 import { parseJoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { formatAddress, type ServerAddress } from '../../common/rpc/channel.ts';
@@ -95,11 +95,11 @@ function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSe
   return {
     failed(error) {
       const sentence = `waiting for the control plane to enrol: ${describeError(error)}`;
-      say({ reason: reasonOf(error), controlPlane: address }, sentence);
+      say({ reason: errorCode(error), controlPlane: address }, sentence);
     },
     refused(error) {
       logger.error(
-        { event: 'enrolment-refused', reason: reasonOf(error), controlPlane: address },
+        { event: 'enrolment-refused', reason: errorCode(error), controlPlane: address },
         `could not enrol as ${spiffeId.uri}: ${describeError(error)}`,
       );
     },
@@ -112,10 +112,6 @@ function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSe
       );
     },
   };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof HauberkError ? String(error.code) : 'internal';
 }
 
 /** How a person makes the token. */

@@ -1,4 +1,4 @@
-import { describeError, HauberkError } from '../../common/errors.ts';
+import { describeError, errorCode } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { RpcError } from '../../common/rpc/rpc-error.ts';
@@ -87,7 +87,7 @@ export async function createIdentityManager(
       // A full disk must not end a sidecar whose control plane answers. What was saved last stays
       // whole on disk, and is valid until it expires.
       logger.error(
-        { event: 'state-not-saved', reason: codeOf(error) },
+        { event: 'state-not-saved', reason: errorCode(error) },
         `the new identity is in use, but could not be saved: ${describeError(error)}`,
       );
     }
@@ -145,14 +145,14 @@ export async function createIdentityManager(
       );
     },
     onFailure(error, retryInMs) {
-      metrics.renewalFailed(codeOf(error));
+      metrics.renewalFailed(errorCode(error));
       logFailure(settings, error, identities.current(), retryInMs);
     },
   });
   function noteRefusal(error: unknown): boolean {
     if (!standing.refused(error)) return false;
     logger.error(
-      { event: 'revoked', reason: codeOf(error), serial: serialOf(identities.current()) },
+      { event: 'revoked', reason: errorCode(error), serial: serialOf(identities.current()) },
       `this sidecar is excluded from the mesh: ${describeError(error)}`,
     );
     return true;
@@ -207,7 +207,7 @@ function logFailure(
   retryInMs: number,
 ): void {
   const notAfterMs = expiryDateMs(current, clock);
-  const fields = { event: 'renewal-failed', reason: codeOf(error), notAfterMs, retryInMs };
+  const fields = { event: 'renewal-failed', reason: errorCode(error), notAfterMs, retryInMs };
   const at = new Date(notAfterMs).toISOString();
   const next = `next try in ${Math.round(retryInMs / 100) / 10} s`;
   if (remainingMs(current, clock) > 0) {
@@ -229,10 +229,4 @@ function newer(current: TrustBundle, offered: TrustBundle): TrustBundle {
 
 function serialOf({ chain: [leaf] }: WorkloadIdentity): string {
   return leaf.serialNumber.toLowerCase();
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof HauberkError)) return 'internal';
-  const known: HauberkError = error;
-  return known.code;
 }

@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
-import { describeError, HauberkError } from '../../common/errors.ts';
+import { describeError, errorCode } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Connected } from './connector.ts';
 import { relay } from '../stream/relay.ts';
@@ -54,7 +54,7 @@ export async function carry(
     }
     app.reset();
   } catch (error) {
-    const reason = reasonOf(error);
+    const reason = failureReason(error);
     metrics.connectionFailed('outbound', peer, reason);
     app.reset();
     if (reason === 'aborted' || !mayLog()) return;
@@ -90,15 +90,12 @@ async function patiently(
 const DEADLINE_SENTENCE = `no endpoint had accepted it after ${CONNECT_DEADLINE_MS / 1000} s`;
 
 /** Opening a stream is aborted when the application has gone, and when our own patience ends. */
-function reasonOf(error: unknown): string {
-  if (error === TOO_LATE) return 'timeout';
-  if (!(error instanceof HauberkError)) return 'internal';
-  const code: string = error.code;
-  return code;
+function failureReason(error: unknown): string {
+  return error === TOO_LATE ? 'timeout' : errorCode(error);
 }
 
 function isAborted(error: unknown): boolean {
-  return error instanceof HauberkError && error.code === 'aborted';
+  return errorCode(error) === 'aborted';
 }
 
 // Made once: an error of its own for each connection that ends costs more than carrying a small one.

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { MonotonicClock } from '../../common/clock.ts';
-import { HauberkError } from '../../common/errors.ts';
+import { errorCode } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
@@ -42,7 +42,7 @@ export async function openConnection(
     return new StreamDuplex(stream, { clock, guard, counters, onClosed });
   } catch (error) {
     const { namespace, service } = target;
-    const reason: string = error instanceof HauberkError ? error.code : 'internal';
+    const reason = errorCode(error);
     const peer = spiffeId({ trustDomain, namespace, service }).uri;
     metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason);
     throw error;

@@ -7,7 +7,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { readTextFile } from '../../common/config/text-file.ts';
 import { describeError } from '../../common/errors.ts';
-import { followFiles } from '../../common/followed-file.ts';
+import { followFiles, READ_INTERVAL_MS } from '../../common/followed-file.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
 import { spoiledFiles } from '../helpers/spoiled-files.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
@@ -21,7 +21,6 @@ async function rig(t: ExecutionContext) {
   const complaints: string[] = [];
   const followed = followFiles<string>({
     clock,
-    intervalMs: 100,
     read: () => readTextFile(file, { what: 'the file', maxBytes: 1024 }),
     isSame: (one, other) => one === other,
     async take(contents) {
@@ -41,13 +40,13 @@ for (const [kind, spoil, expected] of spoiledFiles) {
     const repeated = followed.start();
     t.teardown(() => repeated.close());
     await spoil(file);
-    for (let round = 0; round < 5; round += 1) await clock.advance(100);
+    for (let round = 0; round < 5; round += 1) await clock.advance(READ_INTERVAL_MS);
     t.false(followed.valid);
     t.is(complaints.length, 1);
     t.regex(complaints[0] ?? '', expected);
     await rm(file, { recursive: true, force: true });
     await writeFile(file, 'second');
-    await clock.advance(100);
+    await clock.advance(READ_INTERVAL_MS);
     t.true(followed.valid);
     t.deepEqual(taken, ['first', 'second']);
   });
@@ -62,7 +61,7 @@ test('contents that cannot be used are told once each, and those of before are g
   for (const contents of ['bad', 'bad', 'bad again', 'bad', 'first', 'bad', 'first']) {
     await writeFile(`${file}.new`, contents);
     await rename(`${file}.new`, file);
-    await clock.advance(200);
+    await clock.advance(2 * READ_INTERVAL_MS);
   }
   t.deepEqual(complaints, ['it is bad', 'it is bad again', 'it is bad', 'it is bad']);
   t.deepEqual(taken, ['first', 'first', 'first'], 'put in force anew after what was wrong');

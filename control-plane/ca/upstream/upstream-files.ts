@@ -26,9 +26,6 @@ export interface UpstreamFilesOptions {
   readonly logger: Logger;
 }
 
-/** How often they are read. */
-export const READ_INTERVAL_MS = 2000;
-
 /**
  * The files that the settings name; undefined when they name none.
  *
@@ -110,7 +107,6 @@ export async function followUpstreamIssuer(
   };
   const files = followFiles<UpstreamFiles>({
     clock,
-    intervalMs: READ_INTERVAL_MS,
     read: () => readFiles(paths),
     isSame: (one, other) =>
       one.certificate === other.certificate && one.privateKey === other.privateKey,

@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import test from 'ava';
 import { toRpcError } from '../../../common/rpc/grpc-failure.ts';
-import { reasonOf, rpcError } from '../../../common/rpc/reason.ts';
+import { readRefusal, rpcError } from '../../../common/rpc/reason.ts';
 import { isPassing, REFUSALS, type RpcError } from '../../../common/rpc/rpc-error.ts';
 
 function failed(code: status, details: string): RpcError {
@@ -17,7 +17,7 @@ test('every reason travels there and back, with a hint in any language', (t) => 
       serverTimeMs: 5,
       retryAfterMs: 1_500,
     });
-    t.deepEqual(reasonOf(error), { reason, hint, serverTimeMs: 5, retryAfterMs: 1_500 });
+    t.deepEqual(readRefusal(error), { reason, hint, serverTimeMs: 5, retryAfterMs: 1_500 });
     t.is(toRpcError(error, 'it').code, reason);
   }
 });
@@ -28,7 +28,7 @@ test('trailers from elsewhere are not believed', (t) => {
   metadata.set('hauberk-hint', '%E0%A4%A');
   metadata.set('hauberk-server-time-ms', '1e400');
   metadata.set('hauberk-retry-after-ms', '-5');
-  t.deepEqual(reasonOf({ metadata }), {
+  t.deepEqual(readRefusal({ metadata }), {
     reason: undefined,
     hint: undefined,
     serverTimeMs: undefined,

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../../../common/clock.ts';
 import { ConfigError } from '../../../../common/config/config-error.ts';
+import { READ_INTERVAL_MS } from '../../../../common/followed-file.ts';
 import { openAuthoritySource } from '../../../../control-plane/ca/authorities/source.ts';
 import { CaError } from '../../../../control-plane/ca/ca-error.ts';
 import {
   followUpstreamIssuer,
-  READ_INTERVAL_MS,
   readUpstreamIssuer,
   upstreamPaths,
 } from '../../../../control-plane/ca/upstream/upstream-files.ts';
