@@ -29,7 +29,7 @@ export interface HttpConfig {
 /** What speaking HTTP needs besides. */
 export interface HttpBehaviourDependencies extends BehaviourDependencies {
   readonly clients: ServiceClients;
-  readonly guard: Pick<Guard, 'promise'>;
+  readonly guard: Pick<Guard, 'promise' | 'run'>;
 }
 
 /** What is known of a connection besides what it says. */
@@ -77,7 +77,9 @@ export function createHttpBehaviour(
     const client = connections.get(socket);
     if (client === undefined) return exchange.abort();
     client.activity.begun();
-    const complete = [act(client), whenAborted(exchange.closed)];
+    const acting = act(client);
+    guard.promise('gateway', acting, () => exchange.abort());
+    const complete = [acting, whenAborted(exchange.closed)];
     const ended = Promise.allSettled(complete).then(() => client.activity.ended());
     guard.promise('gateway', ended);
   };
@@ -89,7 +91,9 @@ export function createHttpBehaviour(
       return handleWebSocket(exchange, client, connection, handler);
     });
 
-  const events = { clock, limits, scheme, request, webSocket, refused, reset } as const;
+  const guarded = (work: () => void, otherwise: () => void): void =>
+    guard.run('gateway', work, otherwise);
+  const events = { clock, limits, scheme, guarded, request, webSocket, refused, reset } as const;
   const http1 = createHttp1Server(events);
   const http2 = createHttp2Server(events);
   const termination =

@@ -20,6 +20,8 @@ export interface Http1Events {
   readonly limits: HttpLimits;
   /** Whether the connection, as it was handed over, is encrypted. */
   readonly scheme: 'http' | 'https';
+  /** Runs what a request begins with; where it throws, `otherwise` gives the request up, and nothing else. */
+  guarded(work: () => void, otherwise: () => void): void;
   request(exchange: Exchange, socket: Duplex): void;
   /** A WebSocket is asked for; `leftover` is what came after the request. */
   webSocket(exchange: Exchange, socket: Duplex, leftover: Buffer): void;
@@ -70,24 +72,30 @@ export function createHttp1Server(events: Http1Events): Http1Server {
   server.maxHeadersCount = 0;
   const begin = (request: http.IncomingMessage, response: http.ServerResponse) =>
     openExchange(request, response, { events, connections });
-  server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
-    const exchange = begin(request, response);
-    if (exchange !== undefined) events.request(exchange, request.socket);
-  });
-  server.on('checkContinue', (request: http.IncomingMessage, response: http.ServerResponse) => {
-    const exchange = begin(request, response);
-    if (exchange === undefined) return;
+  const onRequest = (
+    event: 'request' | 'checkContinue' | 'checkExpectation',
+    act: (exchange: Exchange, socket: Duplex, response: http.ServerResponse) => void,
+  ): void => {
+    server.on(event, (request: http.IncomingMessage, response: http.ServerResponse) => {
+      const { socket } = request;
+      const work = (): void => {
+        const exchange = begin(request, response);
+        if (exchange !== undefined) act(exchange, socket, response);
+      };
+      events.guarded(work, () => events.reset(socket));
+    });
+  };
+  onRequest('request', (exchange, socket) => events.request(exchange, socket));
+  onRequest('checkContinue', (exchange, socket, response) => {
     const { contentLength = 0 } = exchange.head;
     if (contentLength <= limits.bodyBytes) response.writeContinue();
-    events.request(exchange, request.socket);
+    events.request(exchange, socket);
   });
-  server.on('checkExpectation', (request: http.IncomingMessage, response: http.ServerResponse) => {
-    const exchange = begin(request, response);
-    if (exchange === undefined) return;
-    connections.refused('expectation', request.socket);
+  onRequest('checkExpectation', (exchange, socket) => {
+    connections.refused('expectation', socket);
     answerOwn(exchange, refusalAnswer('expectation'));
   });
-  server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, leftover: Buffer) => {
+  const upgrade = (request: http.IncomingMessage, socket: Duplex, leftover: Buffer): void => {
     const response = new http.ServerResponse(request);
     // Only the one answer is written: the connection is the WebSocket's, or ends.
     response.shouldKeepAlive = false;
@@ -100,6 +108,12 @@ export function createHttp1Server(events: Http1Events): Http1Server {
       return answerOwn(exchange, refusalAnswer('malformed'));
     }
     events.webSocket(exchange, socket, leftover);
+  };
+  server.on('upgrade', (request: http.IncomingMessage, socket: Duplex, leftover: Buffer) => {
+    events.guarded(
+      () => upgrade(request, socket, leftover),
+      () => events.reset(socket),
+    );
   });
   server.on('connect', (_request: http.IncomingMessage, socket: Duplex) => {
     connections.refuseRaw('method-not-allowed', socket);

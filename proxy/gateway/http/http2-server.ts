@@ -17,6 +17,8 @@ export interface Http2Events {
   readonly clock: MonotonicClock;
   readonly limits: HttpLimits;
   readonly scheme: 'http' | 'https';
+  /** Runs what a request begins with; where it throws, `otherwise` gives the request up, and nothing else. */
+  guarded(work: () => void, otherwise: () => void): void;
   request(exchange: Exchange, socket: Duplex): void;
   refused(reason: RequestRefusal, socket: Duplex): void;
   /** Breaks a connection off, so that the client sees no orderly end. */
@@ -73,6 +75,12 @@ export function createHttp2Server(events: Http2Events): Http2Server {
   });
   server.on('stream', (stream: ServerHttp2Stream, _headers, flags, raw: readonly string[] = []) => {
     stream.on('error', ignoreError);
+    events.guarded(
+      () => begin(stream, flags, raw),
+      () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
+    );
+  });
+  const begin = (stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void => {
     const { session } = stream;
     const socket = session === undefined ? undefined : sessions.get(session);
     if (socket === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
@@ -99,7 +107,7 @@ export function createHttp2Server(events: Http2Events): Http2Server {
     events.refused(head.refusal, socket);
     watchAnswer(stream, limits.streamIdleSeconds, context);
     refuse(stream, head.refusal);
-  });
+  };
   return {
     accept(socket) {
       // HTTP/2 has no half of a connection, but ours come half-open capable, and would stay.

@@ -27,6 +27,8 @@ export interface GatewayUnderTest {
   port(listener: string): number;
   rewrite(listeners: string): Promise<void>;
   metrics(): Promise<MetricSamples>;
+  /** How many mistakes of the program were caught. */
+  mistakes(): number | undefined;
   /** Services that were asked for, in their order. */
   readonly asked: readonly string[];
   /** The servers outside to which there were routes, each time that the file was used. */
@@ -72,6 +74,7 @@ export async function openGatewayUnderTest(
   await rewrite(listeners);
   const log = createLogRecorder();
   const registry = new Registry();
+  const guard = createGuard({ clock, logger: log.logger });
   const asked: string[] = [];
   const routed: (readonly OutsidePlace[])[] = [];
   const connect = async ({ service, namespace }: ServicePort): Promise<net.Socket> => {
@@ -86,7 +89,7 @@ export async function openGatewayUnderTest(
     clock,
     logger: log.logger,
     network: HOST_NETWORK,
-    guard: createGuard({ clock, logger: log.logger }),
+    guard,
     metrics: createGatewayMetrics(registry),
     file,
     namespace: 'default',
@@ -120,6 +123,7 @@ export async function openGatewayUnderTest(
       );
       return Number(line?.['port']);
     },
+    mistakes: () => guard.counts().get('gateway'),
     metrics: async () => parseMetrics(await registry.metrics()),
   };
 }
