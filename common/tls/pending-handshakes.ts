@@ -44,7 +44,7 @@ const SOURCE_SHARE = 0.5;
 const SMALL_BYTES = 3 * 1024;
 
 /**
- * A hello, and a certificate with its issuers and cross-signatures. Where nobody can look any more, one that was larger
+ * A hello, and a certificate with its issuers and cross-signatures. Where the bytes cannot be inspected any more, one that was larger
  * counts as costly; one of ours that breaks off while this host is overloaded must not.
  */
 const USUAL_BYTES = 8 * 1024;
