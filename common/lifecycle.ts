@@ -24,23 +24,23 @@ export interface DrainBounds {
   readonly clock: MonotonicClock;
   readonly deadlineMs: number;
   /** Ends the wait before the deadline when it is aborted. */
-  readonly hurried?: AbortSignal;
+  readonly forced?: AbortSignal;
 }
 
 /** The one way everything here ends: refuse, wait, deadline, force. */
 export async function drain(
   target: Drainable,
-  { clock, deadlineMs, hurried }: DrainBounds,
+  { clock, deadlineMs, forced }: DrainBounds,
 ): Promise<DrainOutcome> {
   target.refuse();
   const { promise: deadline, resolve } = Promise.withResolvers<DrainOutcome>();
   const giveUp = (): void => resolve('forced');
   const timer = clock.after(deadlineMs, giveUp);
-  if (hurried?.aborted === true) giveUp();
-  hurried?.addEventListener('abort', giveUp, { once: true });
+  if (forced?.aborted === true) giveUp();
+  forced?.addEventListener('abort', giveUp, { once: true });
   const outcome = await Promise.race([target.idle().then((): DrainOutcome => 'idle'), deadline]);
   timer.cancel();
-  hurried?.removeEventListener('abort', giveUp);
+  forced?.removeEventListener('abort', giveUp);
   if (outcome === 'forced') target.force();
   return outcome;
 }

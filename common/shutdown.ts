@@ -5,7 +5,7 @@ export interface Shutdown extends Disposable {
   /** Aborted at the first SIGTERM or SIGINT, or SIGHUP where that does not reload: end in an orderly way. */
   readonly asked: AbortSignal;
   /** Aborted at the second SIGTERM or SIGINT, which asks not to wait for what is under way. */
-  readonly hurried: AbortSignal;
+  readonly forced: AbortSignal;
 }
 
 /** What a program does at signals besides its end. */
@@ -17,7 +17,7 @@ export interface SignalOptions {
 /** Listens for SIGTERM, SIGINT and SIGHUP until it is disposed of. */
 export function listenForShutdown(logger: Logger, { onReload }: SignalOptions = {}): Shutdown {
   const asked = new AbortController();
-  const hurried = new AbortController();
+  const forced = new AbortController();
   const ask = (signal: NodeJS.Signals): void => {
     logger.info({ event: 'stopping', signal }, `${signal}: draining`);
     asked.abort();
@@ -28,7 +28,7 @@ export function listenForShutdown(logger: Logger, { onReload }: SignalOptions = 
       return;
     }
     logger.warn({ event: 'hurried', signal }, `${signal} again: ending at once`);
-    hurried.abort();
+    forced.abort();
   };
   const onHangUp = (signal: NodeJS.Signals): void => {
     // A terminal that is closed sends several, and systemd may send one after its SIGTERM: no hurry.
@@ -43,7 +43,7 @@ export function listenForShutdown(logger: Logger, { onReload }: SignalOptions = 
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onHangUp);
   return {
     asked: asked.signal,
-    hurried: hurried.signal,
+    forced: forced.signal,
     [Symbol.dispose]: () =>
       void process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangUp),
   };

@@ -105,9 +105,9 @@ async function serve(
   using shutdown = listenForShutdown(logger, {
     onReload: followsFiles ? () => reload() : undefined,
   });
-  const { asked, hurried } = shutdown;
+  const { asked, forced } = shutdown;
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
-  hurried.addEventListener('abort', exitAtOnce);
+  forced.addEventListener('abort', exitAtOnce);
   try {
     const { unlockKeyFile, unlockPassphrase, ...rest } = settings;
     const onReload = (given: () => void): void => void (reload = given);
@@ -121,10 +121,10 @@ async function serve(
       await controlPlane[Symbol.asyncDispose]();
       throw error;
     }
-    hurried.removeEventListener('abort', exitAtOnce);
-    const outcome = await controlPlane.drainAndClose(hurried);
+    forced.removeEventListener('abort', exitAtOnce);
+    const outcome = await controlPlane.drainAndClose(forced);
     logger.info({ event: 'stopped', outcome }, 'stopped');
-    return hurried.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
+    return forced.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
   } catch (error) {
     throw translate(error, settings);
   }

@@ -17,7 +17,7 @@ import { fixedToken, tokenInFile, type TokenSource } from './identity/token-sour
 import { checkCapturingPorts } from './interception/check-ports.ts';
 import { initNetns } from './interception/init-netns.ts';
 import { watchNetwork } from './interception/lost-network.ts';
-import type { EdgeProgram } from './wiring/gateway-program.ts';
+import type { GatewayProgram } from './wiring/gateway-program.ts';
 
 const SPEC: CommandSpec<typeof PROXY_SETTINGS> = {
   name: 'hauberk proxy',
@@ -76,15 +76,15 @@ export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv
     GATEWAY_SPEC,
     { argv, env, stdout, stderr },
     async (config, _, warnings) => {
-      const { gatewayEdge } = await import('./wiring/gateway.ts');
+      const { gatewayProgram } = await import('./wiring/gateway.ts');
       // Until the listeners are open there is nothing to read again.
       let reload = (): void => {};
-      const edge = await gatewayEdge({
+      const gateway = await gatewayProgram({
         file: config.config,
         onReload: (given) => (reload = given),
       });
       const onReload = (): void => reload();
-      const program = { name: 'gateway', edge, onReload, warnings };
+      const program = { name: 'gateway', gateway, onReload, warnings };
       return await runMember(memberConfig(config), program);
     },
   );
@@ -116,7 +116,7 @@ interface Program {
   readonly name: string;
   /** What it has to say in its log at first. */
   readonly warnings: readonly UnknownVariable[];
-  readonly edge?: EdgeProgram;
+  readonly gateway?: GatewayProgram;
   /** Called at SIGHUP; without it SIGHUP ends the program in order. */
   readonly onReload?: () => void;
 }
@@ -131,9 +131,9 @@ async function runMember(
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
   using shutdown = listenForShutdown(logger, { onReload });
-  const { asked, hurried } = shutdown;
+  const { asked, forced } = shutdown;
   const exitAtOnce = (): never => process.exit(EXIT_CODE.failed);
-  hurried.addEventListener('abort', exitAtOnce);
+  forced.addEventListener('abort', exitAtOnce);
   const network = config.transparent
     ? watchNetwork({ clock: guardedClock(systemClock, guard), logger })
     : undefined;
@@ -148,12 +148,12 @@ async function runMember(
       { ...program, clock: systemClock, logger, guard, random: Math.random, signal: ending },
     );
     // From now on connections may be open, which must not look as if they had ended well.
-    hurried.removeEventListener('abort', exitAtOnce);
+    forced.removeEventListener('abort', exitAtOnce);
     ({ failed } = proxy);
     net.serving();
     await aborted(AbortSignal.any([ending, failed]));
     // A sidecar that cannot be reached has nothing to wait for.
-    await proxy.drainAndClose(AbortSignal.any([hurried, lost, failed]));
+    await proxy.drainAndClose(AbortSignal.any([forced, lost, failed]));
   } catch (error) {
     if (!ending.aborted) throw translate(error, config);
   } finally {
@@ -165,7 +165,7 @@ async function runMember(
   }
   // A handshake with a control plane that swallows packets would keep the process for ever.
   setTimeout(() => process.exit(), LINGER_MS).unref();
-  return hurried.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
+  return forced.aborted ? EXIT_CODE.failed : EXIT_CODE.ok;
 }
 
 function tokenSource({ token, tokenFile }: ProxyConfig): TokenSource | undefined {

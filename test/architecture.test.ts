@@ -50,7 +50,7 @@ const ARCHITECTURE: Architecture = {
       ['revocation/', 'federation/', 'operators/', 'ca/upstream/'],
       ['ca/rotation/'],
       ['ca/', 'tokens/', 'policy/', 'keys/'],
-      ['config/', 'metrics.ts', 'store/', 'turns.ts'],
+      ['config/', 'metrics.ts', 'store/', 'keyed-mutex.ts'],
     ],
     keeper: [
       ['main.ts'],

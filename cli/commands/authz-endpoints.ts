@@ -1,7 +1,7 @@
 import type { Identity } from '../../common/authorization/decide.ts';
 import type {
   AccessExplanation,
-  DoorkeeperDecision,
+  EnforcerDecision,
 } from '../../common/authorization/explain-access.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { WorkloadInfo } from '../client.ts';
@@ -30,7 +30,7 @@ export function verdictDocument(verdict: AccessExplanation['verdict']): boolean 
 }
 
 /** What each sidecar decides, as `--json` prints it. */
-export function endpointDocument({ instanceId, decision, why }: DoorkeeperDecision): object {
+export function endpointDocument({ instanceId, decision, why }: EnforcerDecision): object {
   return {
     instance: instanceId,
     allowed: decision?.allowed ?? null,
@@ -43,7 +43,7 @@ const HEADER = ['INSTANCE', 'ADDRESS', 'ANSWER', 'WHY'];
 
 /** What each sidecar decides, as a table with an empty line before it. */
 export function endpointTable(
-  decisions: readonly DoorkeeperDecision[],
+  decisions: readonly EnforcerDecision[],
   endpoints: readonly WorkloadInfo[],
 ): string {
   const places = new Map(
@@ -61,7 +61,7 @@ export function endpointTable(
   return `\n${formatTable(HEADER, rows)}`;
 }
 
-function answerOf(decision: DoorkeeperDecision['decision']): string {
+function answerOf(decision: EnforcerDecision['decision']): string {
   if (decision === undefined) return 'unknown';
   return decision.allowed ? 'allowed' : `refused (${decision.reason})`;
 }

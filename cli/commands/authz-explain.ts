@@ -14,7 +14,7 @@ import {
   endpointTable,
   verdictDocument,
 } from './authz-endpoints.ts';
-import { caller, door, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
+import { caller, servicePort, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
 import { neverSeen, seenIdentities } from './unseen-names.ts';
 
 /** `hauberk authz explain` */
@@ -28,7 +28,7 @@ export const run = adminCommand(
         description: 'service that calls',
         placeholder: 'SERVICE[.NAMESPACE]',
       }),
-      to: setting(door, {
+      to: setting(servicePort, {
         description: 'port that is called',
         placeholder: 'SERVICE[.NAMESPACE]:PORT',
       }),

@@ -5,25 +5,28 @@ import { label, type ValueType, valueType } from '../../common/config/values.ts'
 import { isLabel, isTrustDomain } from '../../common/names.ts';
 
 /** A name on the command line; what is left out is the mesh's, or of `--namespace`. */
-export interface TypedName {
+export interface NameArgument {
   readonly trustDomain: string | undefined;
   readonly namespace: string | undefined;
   readonly service: string;
 }
 
 /** A service and a port. */
-export interface TypedDoor extends TypedName {
+export interface ServicePortArgument extends NameArgument {
   readonly port: number;
 }
 
 /** `SERVICE[.NAMESPACE]`, or a SPIFFE ID. */
-export const caller: ValueType<TypedName> = valueType(
+export const caller: ValueType<NameArgument> = valueType(
   'SERVICE[.NAMESPACE] or spiffe://DOMAIN/ns/NAMESPACE/sa/SERVICE',
   readName,
 );
 
 /** `SERVICE[.NAMESPACE]:PORT`. */
-export const door: ValueType<TypedDoor> = valueType('SERVICE[.NAMESPACE]:PORT', readDoor);
+export const servicePort: ValueType<ServicePortArgument> = valueType(
+  'SERVICE[.NAMESPACE]:PORT',
+  readServicePort,
+);
 
 /** The namespace of names without one. */
 export const NAMESPACE = setting(label.default('default'), {
@@ -32,14 +35,14 @@ export const NAMESPACE = setting(label.default('default'), {
 });
 
 /** Reads `SERVICE[.NAMESPACE]:PORT`; undefined for anything else. Throws ConfigError for the port. */
-export function readDoor(text: string): TypedDoor | undefined {
+export function readServicePort(text: string): ServicePortArgument | undefined {
   const at = text.lastIndexOf(':');
   const name = at < 0 ? undefined : readName(text.slice(0, at));
   if (name === undefined || name.trustDomain !== undefined) return undefined;
   return { ...name, port: parsePort(text.slice(at + 1)) };
 }
 
-function readName(text: string): TypedName | undefined {
+function readName(text: string): NameArgument | undefined {
   const [, trustDomain, fullNamespace, fullService] =
     /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(text) ?? [];
   const [service = '', namespace, ...more] =
@@ -52,7 +55,7 @@ function readName(text: string): TypedName | undefined {
 
 /** Completes a name. */
 export function identityOf(
-  name: TypedName,
+  name: NameArgument,
   defaults: { readonly trustDomain: string; readonly namespace: string },
 ): Identity {
   const { trustDomain = defaults.trustDomain, namespace = defaults.namespace, service } = name;

@@ -7,7 +7,7 @@ import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
 import { adminCommand } from './admin-command.ts';
 import { endpointDocument, endpointsAt, verdictDocument } from './authz-endpoints.ts';
-import { formatIdentity, identityOf, NAMESPACE, readDoor } from './authz-settings.ts';
+import { formatIdentity, identityOf, NAMESPACE, readServicePort } from './authz-settings.ts';
 import { neverSeen, seenIdentities } from './unseen-names.ts';
 
 const HEADER = ['CALLER', 'KNOWN', 'WHY'];
@@ -42,7 +42,7 @@ export const run = adminCommand(
   },
   async (client, given, { operands: [operand = ''] }) => {
     const { namespace, force, json } = given;
-    const typed = readDoor(operand);
+    const typed = readServicePort(operand);
     if (typed === undefined) {
       const sentence = `expected SERVICE[.NAMESPACE]:PORT, got ${JSON.stringify(operand)}`;
       throw new ConfigError('value-malformed', sentence, { hint: 'as in api.shop:8080' });
@@ -63,9 +63,12 @@ export const run = adminCommand(
         { trustDomain, namespace: one.namespace, service: one.service },
       ]),
     );
-    const door = { destination, port: typed.port };
-    const doorkeepers = endpointsAt(workloads, destination, typed.port);
-    const reachability = whoCanReach(policy, door, { known: [...known.values()], doorkeepers });
+    const destinationPort = { destination, port: typed.port };
+    const enforcers = endpointsAt(workloads, destination, typed.port);
+    const reachability = whoCanReach(policy, destinationPort, {
+      known: [...known.values()],
+      enforcers,
+    });
     const { callers, openNames, everyOther } = reachability;
     const rows = callers.map(({ identity, access }) => {
       const name = formatIdentity(identity, trustDomain);

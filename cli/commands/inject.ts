@@ -127,12 +127,12 @@ function toTable({ services, output }: Injection): string {
 function toJson({ services, problems }: Injection): string {
   return formatJson({
     services,
-    problems: problems.map(({ code, message, hint, place, service }) => ({
+    problems: problems.map(({ code, message, hint, location, service }) => ({
       code,
       message,
       hint: hint ?? null,
-      file: place.file,
-      line: place.line,
+      file: location.file,
+      line: location.line,
       service: service ?? null,
     })),
   });

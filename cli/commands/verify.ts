@@ -10,8 +10,12 @@ import { canonicalAddress } from '../../common/ip-address.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';
 import { findAdmin } from '../verify/find-admin.ts';
-import { findPlace } from '../verify/find-place.ts';
-import { parsePlace, type EnteredPlace, type Place } from '../verify/place.ts';
+import { findNamespace } from '../verify/find-namespace.ts';
+import {
+  parseNamespaceSelector,
+  type NamespaceEntry,
+  type NamespaceSelector,
+} from '../verify/namespace-selector.ts';
 import type { Evidence } from '../verify/evidence.ts';
 import { formatReport } from '../verify/report.ts';
 import { runVerify, type VerifyRequest } from '../verify/run-verify.ts';
@@ -20,7 +24,7 @@ import { hasPassed, judge } from '../verify/verdict.ts';
 /** Where a sidecar takes tunnels, unless it was told otherwise. */
 const HBONE_PORT = 15_008;
 
-const place = valueType<Place>('a place', parsePlace);
+const namespaceSelector = valueType<NamespaceSelector>('a place', parseNamespaceSelector);
 
 /** An address of a sidecar, and its port where that is not the usual one. */
 const sidecar = valueType<HostPort>('ADDRESS or ADDRESS:PORT', (raw) => {
@@ -32,8 +36,11 @@ const sidecar = valueType<HostPort>('ADDRESS or ADDRESS:PORT', (raw) => {
 });
 
 const settings = {
-  from: setting(place, { description: 'where connections are made', placeholder: 'PLACE' }),
-  to: setting(place.optional(), {
+  from: setting(namespaceSelector, {
+    description: 'where connections are made',
+    placeholder: 'PLACE',
+  }),
+  to: setting(namespaceSelector.optional(), {
     description: 'where they are answered, by a test server on a port of its own',
     placeholder: 'PLACE',
   }),
@@ -112,14 +119,15 @@ async function toRequest(
   { clock, env }: Pick<CliContext, 'clock' | 'env'>,
 ): Promise<Omit<VerifyRequest, 'signal'>> {
   const { from, project, peer, admin } = given;
-  const find = (wanted: Place): Promise<EnteredPlace> => findPlace(wanted, project);
+  const find = (wanted: NamespaceSelector): Promise<NamespaceEntry> =>
+    findNamespace(wanted, project);
   const destination = checkDestination(given);
   return {
     from: await find(from),
     destination:
       destination.kind === 'server'
         ? destination
-        : { kind: 'place', place: await find(destination.place) },
+        : { kind: 'namespace', namespace: await find(destination.namespaceSelector) },
     hbonePort: peer?.port ?? HBONE_PORT,
     peerAddress: peer?.host,
     networkInterface: given.interface,
@@ -130,7 +138,8 @@ async function toRequest(
 }
 
 function checkDestination({ to, through, peer }: VerifySettings) {
-  if (to !== undefined && through === undefined) return { kind: 'place', place: to } as const;
+  if (to !== undefined && through === undefined)
+    return { kind: 'namespace', namespaceSelector: to } as const;
   if (to !== undefined || through === undefined) {
     throw new ConfigError('setting-missing', 'expected one of --to and --through');
   }

@@ -107,10 +107,10 @@ function read<Table extends Types>(
   if (!isPlainMap(plainOf(file.document, node))) {
     const known = Object.keys(types).join(', ');
     const sentence = `${ANNOTATION} must be a mapping of ${known}`;
-    throw new ComposeError('value-unfit', sentence, { place: file.placeOf(node), service });
+    throw new ComposeError('value-unfit', sentence, { location: file.locationOf(node), service });
   }
   for (const { key, keyNode, value } of fieldsOf(file.document, node).values()) {
-    const place = file.placeOf(keyNode);
+    const location = file.locationOf(keyNode);
     const type = types[key];
     if (type === undefined) {
       const near = nearestName(key, Object.keys(types));
@@ -119,13 +119,13 @@ function read<Table extends Types>(
         near === undefined
           ? `use one of ${Object.keys(types).join(', ')}`
           : `did you mean ${near}?`;
-      throw new ComposeError('key-unknown', sentence, { place, service, hint });
+      throw new ComposeError('key-unknown', sentence, { location, service, hint });
     }
     const result = type.safeParse(plainOf(file.document, value) satisfies Plain);
     if (!result.success) {
       const what = result.error.issues[0]?.message ?? 'the value does not fit';
       const sentence = `${ANNOTATION}: ${key}: ${what}`;
-      throw new ComposeError('value-unfit', sentence, { place, service });
+      throw new ComposeError('value-unfit', sentence, { location, service });
     }
     values[key] = result.data;
   }

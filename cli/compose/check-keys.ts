@@ -43,7 +43,7 @@ export function findUnknownKeys(file: ComposeFile): readonly ComposeError[] {
     const near = nearestName(key, known);
     const sentence = `the key ${JSON.stringify(key)} is not one of the Compose specification`;
     return new ComposeError('key-unknown', sentence, {
-      place: file.placeOf(node),
+      location: file.locationOf(node),
       service,
       hint: near === undefined ? 'remove it, or begin it with x-' : `did you mean ${near}?`,
     });

@@ -19,13 +19,17 @@ export function findTakenNames(project: Project): readonly ComposeError[] {
     const taken = project.services.get(name);
     if (taken === undefined) return [];
     const sentence = `its name is needed for ${needed}`;
-    const details = { place: taken.place, service: name, hint: 'rename this service' };
+    const details = { location: taken.location, service: name, hint: 'rename this service' };
     return [new ComposeError('name-taken', sentence, details)];
   });
   const volumes = [...needs.volumes].flatMap(([name, service]) => {
     if (!project.volumes.has(name)) return [];
     const sentence = `the volume ${name} has a name that is needed for the mesh`;
-    const details = { place: service.place, service: service.name, hint: 'rename that volume' };
+    const details = {
+      location: service.location,
+      service: service.name,
+      hint: 'rename that volume',
+    };
     return [new ComposeError('name-taken', sentence, details)];
   });
   return [...services, ...volumes];

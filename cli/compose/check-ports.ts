@@ -1,6 +1,6 @@
 import { ComposeError } from './compose-error.ts';
 import { clash, type PortRange } from './port-mapping.ts';
-import type { Placed, Project, Service } from './project.ts';
+import type { Located, Project, Service } from './project.ts';
 import { treat } from './treatment.ts';
 
 /** Ports that the sidecar itself listens on, in the application's network namespace. */
@@ -20,15 +20,15 @@ export function findPortClashes(project: Project): readonly ComposeError[] {
 
 function meshedPorts(service: Service): readonly ComposeError[] {
   const { name, ports, exposed, annotations } = service;
-  const targets = ports.flatMap(({ value: { target }, place }) =>
-    target === 'variable' ? [] : [{ value: target, place }],
+  const targets = ports.flatMap(({ value: { target }, location }) =>
+    target === 'variable' ? [] : [{ value: target, location }],
   );
-  const taken = [...targets, ...exposed].flatMap(({ value, place }) => {
+  const taken = [...targets, ...exposed].flatMap(({ value, location }) => {
     const port = SIDECAR_PORTS.find((own) => contains(value, own));
     if (port === undefined) return [];
     const sentence = `its port ${port} is one of the sidecar's own (${SIDECAR_PORTS.join(', ')})`;
     const hint = 'let the application listen on another port, or add x-hauberk: {inject: false}';
-    return [new ComposeError('port-clash', sentence, { place, service: name, hint })];
+    return [new ComposeError('port-clash', sentence, { location, service: name, hint })];
   });
   return annotations.ingress === undefined ? [...taken, ...variablePorts(name, ports)] : taken;
 }
@@ -36,11 +36,11 @@ function meshedPorts(service: Service): readonly ComposeError[] {
 function variablePorts(service: string, ports: Service['ports']): readonly ComposeError[] {
   return ports
     .filter(({ value: { target } }) => target === 'variable')
-    .map(({ place }) => {
+    .map(({ location }) => {
       const sentence =
         'the container port of a published port is a variable, but the sidecar has to know it';
       const hint = 'write the number, or list the ports in x-hauberk: {ingress: [...]}';
-      return new ComposeError('value-variable', sentence, { place, service, hint });
+      return new ComposeError('value-variable', sentence, { location, service, hint });
     });
 }
 
@@ -50,12 +50,14 @@ function contains({ first, last }: PortRange, port: number): boolean {
 
 function hostPorts(service: Service, other: Service): readonly ComposeError[] {
   if (!runTogether(service, other)) return [];
-  return service.ports.flatMap(({ value, place }) => {
-    const taken: Placed<unknown> | undefined = other.ports.find((port) => clash(value, port.value));
+  return service.ports.flatMap(({ value, location }) => {
+    const taken: Located<unknown> | undefined = other.ports.find((port) =>
+      clash(value, port.value),
+    );
     if (taken === undefined) return [];
-    const sentence = `it publishes a port of the host that service ${other.name} publishes in line ${taken.place.line}`;
+    const sentence = `it publishes a port of the host that service ${other.name} publishes in line ${taken.location.line}`;
     const hint = 'give one of them another port';
-    return [new ComposeError('port-clash', sentence, { place, service: service.name, hint })];
+    return [new ComposeError('port-clash', sentence, { location, service: service.name, hint })];
   });
 }
 

@@ -1,5 +1,5 @@
 import { nearestName } from '../../common/nearest-name.ts';
-import { ComposeError, type Place } from './compose-error.ts';
+import { ComposeError, type SourceLocation } from './compose-error.ts';
 import type { Project, Service } from './project.ts';
 import { networkModeTarget } from './treatment.ts';
 import type { Plain } from './yaml-fields.ts';
@@ -8,7 +8,7 @@ import type { Plain } from './yaml-fields.ts';
 interface Reference {
   readonly key: string;
   readonly service: string;
-  readonly place: Place;
+  readonly location: SourceLocation;
   /** Whether the project is good without that service. */
   readonly optional?: boolean;
 }
@@ -17,19 +17,19 @@ function referencesOf(service: Service): readonly Reference[] {
   const { dependsOn, links, otherReferences, networkMode } = service;
   const target = networkModeTarget(service);
   return [
-    ...dependsOn.map(({ value, place }) => ({
+    ...dependsOn.map(({ value, location }) => ({
       key: 'depends_on',
       service: value.service,
-      place,
+      location,
       optional: isFalse(value.options['required']),
     })),
-    ...links.map(({ value, place }) => ({ key: 'links', service: value.service, place })),
-    ...otherReferences.map(({ value: { key, service: name }, place }) => {
-      return { key, service: name, place };
+    ...links.map(({ value, location }) => ({ key: 'links', service: value.service, location })),
+    ...otherReferences.map(({ value: { key, service: name }, location }) => {
+      return { key, service: name, location };
     }),
     ...(target === undefined || networkMode === undefined
       ? []
-      : [{ key: 'network_mode', service: target, place: networkMode.place }]),
+      : [{ key: 'network_mode', service: target, location: networkMode.location }]),
   ];
 }
 
@@ -57,7 +57,7 @@ function unknownService(project: Project, { name }: Service, reference: Referenc
   const near = nearestName(reference.service, [...project.services.keys()]);
   const sentence = `${reference.key} names ${JSON.stringify(reference.service)}, which is not a service of this file`;
   return new ComposeError('reference-unknown', sentence, {
-    place: reference.place,
+    location: reference.location,
     service: name,
     hint: near === undefined ? 'add that service or remove the entry' : `did you mean ${near}?`,
   });
@@ -67,7 +67,7 @@ function unknownNetwork(project: Project, service: Service, network: string): Co
   const near = nearestName(network, [...project.networks]);
   const sentence = `the network ${JSON.stringify(network)} is not under the top-level networks`;
   return new ComposeError('reference-unknown', sentence, {
-    place: service.place,
+    location: service.location,
     service: service.name,
     hint: near === undefined ? 'add it there' : `did you mean ${near}?`,
   });
@@ -87,14 +87,15 @@ export function findCycles(project: Project): readonly ComposeError[] {
     for (const reference of referencesOf(service)) {
       const start = trail.indexOf(reference.service);
       if (start < 0) visit(reference.service, trail);
-      else problems.push(cycle([...trail.slice(start), reference.service], name, reference.place));
+      else
+        problems.push(cycle([...trail.slice(start), reference.service], name, reference.location));
     }
     finished.add(name);
   }
 }
 
-function cycle(circle: readonly string[], service: string, place: Place): ComposeError {
+function cycle(circle: readonly string[], service: string, location: SourceLocation): ComposeError {
   const sentence = `services wait for each other in a circle: ${circle.join(' -> ')}`;
   const hint = 'remove one of these depends_on, links, volumes_from or network_mode entries';
-  return new ComposeError('reference-cycle', sentence, { place, service, hint });
+  return new ComposeError('reference-cycle', sentence, { location, service, hint });
 }

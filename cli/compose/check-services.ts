@@ -19,9 +19,11 @@ export function findUnmeshable(project: Project): readonly ComposeError[] {
       code: ComposeErrorCode,
       sentence: string,
       hint: string,
-      place = service.place,
+      location = service.location,
     ) =>
-      void problems.push(new ComposeError(code, sentence, { place, service: service.name, hint }));
+      void problems.push(
+        new ComposeError(code, sentence, { location, service: service.name, hint }),
+      );
     const treatment = treatments.get(service);
     if (service.annotations.inject !== false) checkNetworkMode(service, report);
     if (treatment?.kind === 'meshed') {
@@ -37,7 +39,7 @@ type Report = (
   code: ComposeErrorCode,
   sentence: string,
   hint: string,
-  place?: Service['place'],
+  location?: Service['location'],
 ) => void;
 
 function checkNetworkMode(service: Service, report: Report): void {
@@ -45,7 +47,7 @@ function checkNetworkMode(service: Service, report: Report): void {
   if (networkMode === undefined || networkMode.value === 'none') return;
   if (networkModeTarget(service) !== undefined) return;
   const sentence = `network_mode ${networkMode.value} cannot be meshed, because the mesh needs a network namespace of the service's own`;
-  report('network-mode', sentence, `use networks instead, ${LEAVE_OUT}`, networkMode.place);
+  report('network-mode', sentence, `use networks instead, ${LEAVE_OUT}`, networkMode.location);
 }
 
 function checkMeshed({ name }: Service, identity: string, report: Report): void {
@@ -57,7 +59,7 @@ function checkMeshed({ name }: Service, identity: string, report: Report): void 
 function checkUser({ user }: Service, report: Report): void {
   if (user === undefined || user.value.split(':')[0] !== SIDECAR_USER) return;
   const sentence = `user ${SIDECAR_USER} is the sidecar's, whose connections leave the service as they are`;
-  report('sidecar-user', sentence, `choose another user, ${LEAVE_OUT}`, user.place);
+  report('sidecar-user', sentence, `choose another user, ${LEAVE_OUT}`, user.location);
 }
 
 function checkReplicas(project: Project, service: Service, report: Report): void {
@@ -72,16 +74,16 @@ function checkReplicas(project: Project, service: Service, report: Report): void
   const obstacle = obstacles.find((text) => text !== false);
   if (obstacle !== undefined) {
     const sentence = `it has ${replicas} replicas and ${obstacle}, which only one of them can have`;
-    report('replicas', sentence, 'remove one or the other', service.replicasPlace);
+    report('replicas', sentence, 'remove one or the other', service.replicasLocation);
   }
   for (const other of project.services.values()) {
     const shared = other.otherReferences.find(({ value }) => value.service === service.name);
     const joined = networkModeTarget(other) === service.name ? other.networkMode : undefined;
-    const place = (shared ?? joined)?.place;
-    if (place === undefined) continue;
+    const location = (shared ?? joined)?.location;
+    if (location === undefined) continue;
     const key = shared?.value.key ?? 'network_mode';
     const sentence = `it has ${replicas} replicas, but ${key} of service ${other.name} can mean only one of them`;
-    report('replicas', sentence, 'use one replica', place);
+    report('replicas', sentence, 'use one replica', location);
   }
 }
 

@@ -20,7 +20,7 @@ export type ComposeErrorCode =
   | 'injected-before';
 
 /** A line of a file. */
-export interface Place {
+export interface SourceLocation {
   /** As the person named it. */
   readonly file: string;
   /** From 1. */
@@ -29,7 +29,7 @@ export interface Place {
 
 /** What an error is about. */
 export interface ComposeErrorDetails {
-  readonly place: Place;
+  readonly location: SourceLocation;
   /** The service, when it is about one. */
   readonly service?: string | undefined;
   /** What to do about it: an imperative, without a full stop. */
@@ -39,14 +39,14 @@ export interface ComposeErrorDetails {
 
 /** One thing that is wrong with a Compose file. The message begins with file, line and service. */
 export class ComposeError extends HauberkError<ComposeErrorCode> {
-  readonly place: Place;
+  readonly location: SourceLocation;
   readonly service: string | undefined;
 
   constructor(code: ComposeErrorCode, sentence: string, details: ComposeErrorDetails) {
-    const { place, service } = details;
+    const { location, service } = details;
     const about = service === undefined ? '' : `service ${service}: `;
-    super(code, `${place.file}:${place.line}: ${about}${sentence}`, details);
-    this.place = place;
+    super(code, `${location.file}:${location.line}: ${about}${sentence}`, details);
+    this.location = location;
     this.service = service;
   }
 }

@@ -1,6 +1,6 @@
 import { type Document, isMap, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
 import { describeError } from '../../common/errors.ts';
-import { ComposeError, type Place } from './compose-error.ts';
+import { ComposeError, type SourceLocation } from './compose-error.ts';
 
 /** A Compose file as it was read. */
 export interface ComposeFile {
@@ -10,7 +10,7 @@ export interface ComposeFile {
   readonly document: Document;
   readonly root: YAMLMap;
   /** The line that a node begins on; copies of nodes know the lines of their originals. */
-  placeOf(node: Node | undefined): Place;
+  locationOf(node: Node | undefined): SourceLocation;
 }
 
 /** The largest projects have some thousands of lines; what is larger is another file. */
@@ -32,9 +32,14 @@ const KEPT_TAGS = /:(?:map|seq|str|null|bool)$/;
  */
 export function parseComposeFile(text: string, path: string): ComposeFile {
   const lines = new LineCounter();
-  const place = (offset: number): Place => ({ file: path, line: lines.linePos(offset).line || 1 });
+  const location = (offset: number): SourceLocation => ({
+    file: path,
+    line: lines.linePos(offset).line || 1,
+  });
   if (text.length > MAX_FILE_CHARACTERS) {
-    throw new ComposeError('not-compose', 'the file is larger than 1 MiB', { place: place(0) });
+    throw new ComposeError('not-compose', 'the file is larger than 1 MiB', {
+      location: location(0),
+    });
   }
   const document: Document = parseDocument(text, {
     lineCounter: lines,
@@ -45,22 +50,22 @@ export function parseComposeFile(text: string, path: string): ComposeFile {
   if (problem !== undefined) {
     const what = problem.message.charAt(0).toLowerCase() + problem.message.slice(1);
     const sentence = `this is not valid YAML: ${what}`;
-    throw new ComposeError('yaml-malformed', sentence, { place: place(problem.pos[0]) });
+    throw new ComposeError('yaml-malformed', sentence, { location: location(problem.pos[0]) });
   }
-  refuseEndlessAliases(document, place(0));
+  refuseEndlessAliases(document, location(0));
   const root = document.contents;
   if (!isMap(root)) {
     const sentence = 'a Compose file was expected, which is a mapping with the key "services"';
-    throw new ComposeError('not-compose', sentence, { place: place(0) });
+    throw new ComposeError('not-compose', sentence, { location: location(0) });
   }
-  return { path, text, document, root, placeOf: (node) => place(node?.range?.[0] ?? 0) };
+  return { path, text, document, root, locationOf: (node) => location(node?.range?.[0] ?? 0) };
 }
 
-function refuseEndlessAliases(document: Document, place: Place): void {
+function refuseEndlessAliases(document: Document, location: SourceLocation): void {
   try {
     document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (cause) {
     const sentence = `this is not valid YAML: ${describeError(cause)}`;
-    throw new ComposeError('yaml-malformed', sentence, { place, cause });
+    throw new ComposeError('yaml-malformed', sentence, { location, cause });
   }
 }

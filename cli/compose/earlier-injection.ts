@@ -19,7 +19,7 @@ export function findAddedServices(file: ComposeFile): readonly ComposeError[] {
     .map(({ key, keyNode }) => {
       const sentence = 'it was added to a file that hauberk inject wrote';
       return new ComposeError('injected-before', sentence, {
-        place: file.placeOf(keyNode),
+        location: file.locationOf(keyNode),
         service: key,
         hint: 'add it to the original file, and inject that again',
       });

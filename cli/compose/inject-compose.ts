@@ -77,11 +77,13 @@ function check(project: Project): readonly ComposeError[] {
 function nothingToMesh(file: ComposeFile): ComposeError {
   const services = fieldsOf(file.document, file.root).get('services');
   const sentence = 'the file has no service to add to the mesh';
-  return new ComposeError('not-compose', sentence, { place: file.placeOf(services?.keyNode) });
+  return new ComposeError('not-compose', sentence, {
+    location: file.locationOf(services?.keyNode),
+  });
 }
 
 function byLine(one: ComposeError, other: ComposeError): number {
-  return one.place.line - other.place.line;
+  return one.location.line - other.location.line;
 }
 
 function refuseOtherFiles(file: ComposeFile): void {
@@ -91,13 +93,13 @@ function refuseOtherFiles(file: ComposeFile): void {
   if (include !== undefined) {
     const sentence = 'include brings in services that inject cannot see and change';
     throw new ComposeError('include', sentence, {
-      place: file.placeOf(include.keyNode),
+      location: file.locationOf(include.keyNode),
       hint: 'flatten the project first: docker compose config --no-interpolate',
     });
   }
   if (services !== undefined && isPlainMap(plainOf(file.document, services.value))) return;
   const sentence = 'a Compose file was expected, which has the services under the key "services"';
   throw new ComposeError('not-compose', sentence, {
-    place: file.placeOf(services?.keyNode ?? file.root),
+    location: file.locationOf(services?.keyNode ?? file.root),
   });
 }

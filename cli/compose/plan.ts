@@ -12,7 +12,7 @@ import type { InstancePlan, Plan, PlanOptions } from './layout.ts';
 import { planKeeper } from './keeper-service.ts';
 import { podsBefore } from './fixed-addresses.ts';
 import { planPod } from './pod-service.ts';
-import type { Link, Placed, Project, Service } from './project.ts';
+import type { Link, Located, Project, Service } from './project.ts';
 import { STARTED } from './read-references.ts';
 import { planSidecar } from './sidecar-service.ts';
 import { networkModeTarget, treat } from './treatment.ts';
@@ -132,7 +132,7 @@ function becomesOther(project: Project, name: string): boolean {
 }
 
 /** Links name containers with an address, which is the pod. */
-function writeLinks(project: Project, links: readonly Placed<Link>[]): readonly string[] {
+function writeLinks(project: Project, links: readonly Located<Link>[]): readonly string[] {
   return links.flatMap(({ value: { service, alias } }) => {
     const target = project.services.get(service);
     if (target === undefined || !becomesOther(project, service)) return [`${service}:${alias}`];

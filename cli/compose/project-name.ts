@@ -13,12 +13,12 @@ import { fieldsOf, plainOf } from './yaml-fields.ts';
  */
 export function projectName(file: ComposeFile): string {
   const field = fieldsOf(file.document, file.root).get('name');
-  const place = file.placeOf(field?.keyNode);
+  const location = file.locationOf(field?.keyNode);
   const hint = 'give the name with --project NAME';
   const written = field === undefined ? undefined : plainOf(file.document, field.value);
   if (typeof written === 'string' && hasVariable(written)) {
     const sentence = `the name of the project is the variable ${written}`;
-    throw new ComposeError('value-variable', sentence, { place, hint });
+    throw new ComposeError('value-variable', sentence, { location, hint });
   }
   const name = typeof written === 'string' ? written : basename(dirname(resolve(file.path)));
   const fitting = name
@@ -27,5 +27,5 @@ export function projectName(file: ComposeFile): string {
     .replace(/^[-_]+|[-_]+$/g, '');
   if (isLabel(fitting)) return fitting;
   const sentence = `${JSON.stringify(name)} cannot be the name of a project`;
-  throw new ComposeError('value-unfit', sentence, { place, hint });
+  throw new ComposeError('value-unfit', sentence, { location, hint });
 }

@@ -1,12 +1,12 @@
 import type { ProjectAnnotations, ServiceAnnotations } from './annotations.ts';
-import type { Place } from './compose-error.ts';
+import type { SourceLocation } from './compose-error.ts';
 import type { PortMapping, PortRange } from './port-mapping.ts';
 import type { PlainMap } from './yaml-fields.ts';
 
 /** Something and its line. */
-export interface Placed<Value> {
+export interface Located<Value> {
   readonly value: Value;
-  readonly place: Place;
+  readonly location: SourceLocation;
 }
 
 /** An entry of `depends_on`. */
@@ -32,26 +32,26 @@ export interface Attachment {
 /** What there is to know about a service to put it into the mesh. */
 export interface Service {
   readonly name: string;
-  readonly place: Place;
+  readonly location: SourceLocation;
   readonly annotations: ServiceAnnotations;
-  readonly networkMode: Placed<string> | undefined;
+  readonly networkMode: Located<string> | undefined;
   readonly attachments: readonly Attachment[];
-  readonly ports: readonly Placed<PortMapping>[];
-  readonly exposed: readonly Placed<PortRange>[];
-  readonly dependsOn: readonly Placed<Dependency>[];
-  readonly links: readonly Placed<Link>[];
+  readonly ports: readonly Located<PortMapping>[];
+  readonly exposed: readonly Located<PortRange>[];
+  readonly dependsOn: readonly Located<Dependency>[];
+  readonly links: readonly Located<Link>[];
   /** Services named by `volumes_from`, `pid: service:` and `ipc: service:`. */
-  readonly otherReferences: readonly Placed<OtherReference>[];
+  readonly otherReferences: readonly Located<OtherReference>[];
   readonly replicas: number;
   /** Where that is written, or the service itself. */
-  readonly replicasPlace: Place;
+  readonly replicasLocation: SourceLocation;
   readonly profiles: readonly string[];
   readonly containerName: string | undefined;
   /** Keys of `sysctls` that belong to the network (`net.…`), and the others. */
   readonly sysctls: { readonly net: PlainMap; readonly others: PlainMap };
   /** Keys that its own mapping or one that it merges in has. */
   readonly keys: ReadonlySet<string>;
-  readonly user: Placed<string> | undefined;
+  readonly user: Located<string> | undefined;
   /** Whether it could undo the interception: privileged, or may change the rules of the network. */
   readonly controlsNetwork: boolean;
 }

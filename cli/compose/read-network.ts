@@ -1,5 +1,5 @@
 import { parsePortMapping, parsePorts, type PortMapping, specificAddress } from './port-mapping.ts';
-import type { Attachment, Placed, Service } from './project.ts';
+import type { Attachment, Located, Service } from './project.ts';
 import type { Entry, ServiceFields } from './service-fields.ts';
 import { isPlainMap, type Plain, type PlainMap } from './yaml-fields.ts';
 
@@ -8,23 +8,23 @@ const DEFAULT_NETWORK = 'default';
 
 /** Reads `networks`, in their order. @throws ComposeError */
 export function readAttachments(fields: ServiceFields): readonly Attachment[] {
-  const attachments = fields.entries('networks').map(({ key, value, place }) => {
+  const attachments = fields.entries('networks').map(({ key, value, location }) => {
     if (key === undefined && typeof value === 'string') return { network: value, options: {} };
     const options = value ?? {};
     if (key !== undefined && isPlainMap(options)) return { network: key, options };
-    throw fields.error('value-unfit', 'networks must be a list of names or a mapping', place);
+    throw fields.error('value-unfit', 'networks must be a list of names or a mapping', location);
   });
   return attachments.length > 0 ? attachments : [{ network: DEFAULT_NETWORK, options: {} }];
 }
 
 /** Reads `ports`, short and long forms. @throws ComposeError */
-export function readPorts(fields: ServiceFields): readonly Placed<PortMapping>[] {
+export function readPorts(fields: ServiceFields): readonly Located<PortMapping>[] {
   return fields.entries('ports').map((entry) => {
-    const { value, place } = entry;
+    const { value, location } = entry;
     const mapping = isPlainMap(value) ? longForm(value) : shortForm(value);
-    if (mapping !== undefined && entry.key === undefined) return { value: mapping, place };
+    if (mapping !== undefined && entry.key === undefined) return { value: mapping, location };
     const sentence = `${JSON.stringify(value)} is not a port mapping such as "8080:80"`;
-    throw fields.error('value-unfit', sentence, place);
+    throw fields.error('value-unfit', sentence, location);
   });
 }
 
@@ -51,11 +51,11 @@ function portsIn(value: Plain | undefined): ReturnType<typeof parsePorts> {
 
 /** Reads `expose`; entries that are variables are passed over. @throws ComposeError */
 export function readExposed(fields: ServiceFields): Service['exposed'] {
-  return fields.texts('expose').flatMap(({ value, place }) => {
+  return fields.texts('expose').flatMap(({ value, location }) => {
     const range = parsePorts(value.replace(/\/[a-z]+$/, ''));
     if (range === 'variable') return [];
-    if (range !== undefined) return [{ value: range, place }];
-    throw fields.error('value-unfit', `expose: ${JSON.stringify(value)} is not a port`, place);
+    if (range !== undefined) return [{ value: range, location }];
+    throw fields.error('value-unfit', `expose: ${JSON.stringify(value)} is not a port`, location);
   });
 }
 

@@ -52,23 +52,23 @@ export function readProject(file: ComposeFile, namespace: string): ReadProject {
 
 function readService(file: ComposeFile, field: Field): Service {
   const fields = new ServiceFields(file, field);
-  const { name, place } = fields;
+  const { name, location } = fields;
   const annotations = readServiceAnnotations(file, fields.node(ANNOTATION), name);
   if (annotations.inject === false) return leftOut(fields, annotations);
   return {
     ...leftOut(fields, annotations),
     networkMode: fields.knownText('network_mode'),
     ...readReplicas(fields),
-    place,
+    location,
   };
 }
 
 /** A service that stays out of the mesh may have what cannot be meshed. */
 function leftOut(fields: ServiceFields, annotations: Service['annotations']): Service {
-  const { name, place } = fields;
+  const { name, location } = fields;
   return {
     name,
-    place,
+    location,
     annotations,
     networkMode: fields.text('network_mode'),
     attachments: readAttachments(fields),
@@ -78,7 +78,7 @@ function leftOut(fields: ServiceFields, annotations: Service['annotations']): Se
     links: readLinks(fields),
     otherReferences: readOtherReferences(fields),
     replicas: 1,
-    replicasPlace: place,
+    replicasLocation: location,
     profiles: fields.texts('profiles').map(({ value }) => value),
     containerName: fields.text('container_name')?.value,
     sysctls: readSysctls(fields),
@@ -88,20 +88,21 @@ function leftOut(fields: ServiceFields, annotations: Service['annotations']): Se
   };
 }
 
-function readReplicas(fields: ServiceFields): Pick<Service, 'replicas' | 'replicasPlace'> {
+function readReplicas(fields: ServiceFields): Pick<Service, 'replicas' | 'replicasLocation'> {
   const deploy = fields.plain('deploy');
   const [key, value] =
     fields.plain('scale') === undefined
       ? ['deploy', isPlainMap(deploy) ? deploy['replicas'] : undefined]
       : ['scale', fields.plain('scale')];
-  if (value === undefined || value === null) return { replicas: 1, replicasPlace: fields.place };
+  if (value === undefined || value === null)
+    return { replicas: 1, replicasLocation: fields.location };
   const name = key === 'scale' ? 'scale' : 'deploy.replicas';
-  const replicasPlace = fields.placeOf(key);
-  if (typeof value === 'string') fields.refuseVariable(name, value, replicasPlace);
+  const replicasLocation = fields.locationOf(key);
+  if (typeof value === 'string') fields.refuseVariable(name, value, replicasLocation);
   const replicas = typeof value === 'string' && /^\d{1,4}$/.test(value) ? Number(value) : -1;
-  if (replicas >= 0 && replicas <= MAX_REPLICAS) return { replicas, replicasPlace };
+  if (replicas >= 0 && replicas <= MAX_REPLICAS) return { replicas, replicasLocation };
   const sentence = `${name} must be a number from 0 to ${MAX_REPLICAS}, not ${JSON.stringify(value)}`;
-  throw fields.error('replicas', sentence, replicasPlace);
+  throw fields.error('replicas', sentence, replicasLocation);
 }
 
 function controlsNetwork(fields: ServiceFields): boolean {

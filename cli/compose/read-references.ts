@@ -1,4 +1,4 @@
-import type { Dependency, Link, OtherReference, Placed } from './project.ts';
+import type { Dependency, Link, OtherReference, Located } from './project.ts';
 import type { ServiceFields } from './service-fields.ts';
 import { isPlainMap, type PlainMap } from './yaml-fields.ts';
 
@@ -12,42 +12,42 @@ export function startAfter(services: readonly string[]): PlainMap {
 }
 
 /** Reads `depends_on`, short and long forms. @throws ComposeError */
-export function readDependsOn(fields: ServiceFields): readonly Placed<Dependency>[] {
-  return fields.entries('depends_on').map(({ key, value, place }) => {
+export function readDependsOn(fields: ServiceFields): readonly Located<Dependency>[] {
+  return fields.entries('depends_on').map(({ key, value, location }) => {
     if (key === undefined && typeof value === 'string') {
-      return { value: { service: value, options: STARTED }, place };
+      return { value: { service: value, options: STARTED }, location };
     }
     if (key !== undefined && isPlainMap(value)) {
-      return { value: { service: key, options: { ...STARTED, ...value } }, place };
+      return { value: { service: key, options: { ...STARTED, ...value } }, location };
     }
     const sentence =
       'depends_on must be a list of services, or a mapping with a condition for each';
-    throw fields.error('value-unfit', sentence, place);
+    throw fields.error('value-unfit', sentence, location);
   });
 }
 
 /** Reads `links`. @throws ComposeError */
-export function readLinks(fields: ServiceFields): readonly Placed<Link>[] {
-  return fields.texts('links').map(({ value, place }) => {
-    fields.refuseVariable('links', value, place);
+export function readLinks(fields: ServiceFields): readonly Located<Link>[] {
+  return fields.texts('links').map(({ value, location }) => {
+    fields.refuseVariable('links', value, location);
     const [service = '', alias = service] = value.split(':');
-    return { value: { service, alias }, place };
+    return { value: { service, alias }, location };
   });
 }
 
 /** Reads the references that share something else than the network. @throws ComposeError */
-export function readOtherReferences(fields: ServiceFields): readonly Placed<OtherReference>[] {
-  const volumes = fields.texts('volumes_from').flatMap(({ value: text, place }) => {
+export function readOtherReferences(fields: ServiceFields): readonly Located<OtherReference>[] {
+  const volumes = fields.texts('volumes_from').flatMap(({ value: text, location }) => {
     const [service = ''] = text.split(':');
     // `container:NAME` is a container outside of the project.
     if (service === 'container') return [];
-    return [{ value: { key: 'volumes_from' as const, service, text }, place }];
+    return [{ value: { key: 'volumes_from' as const, service, text }, location }];
   });
   const shared = (['pid', 'ipc'] as const).flatMap((key) => {
     const text = fields.text(key);
     if (text?.value.startsWith('service:') !== true) return [];
     const service = text.value.slice('service:'.length);
-    return [{ value: { key, service, text: text.value }, place: text.place }];
+    return [{ value: { key, service, text: text.value }, location: text.location }];
   });
   return [...volumes, ...shared];
 }

@@ -64,7 +64,7 @@ function resolveOne(
   if (!isMap(services) || own === undefined || base === undefined) return;
   const fail = (sentence: string, hint: string): ComposeError =>
     new ComposeError('extends', sentence, {
-      place: file.placeOf(base.field.keyNode),
+      location: file.locationOf(base.field.keyNode),
       service: name,
       hint,
     });
@@ -133,7 +133,7 @@ function checkOtherFile(
     const replicas =
       field.key === 'deploy' && 'replicas' in Object(plainOf(other.document, field.value));
     if (!DECISIVE_KEYS.has(field.key) && !replicas) continue;
-    const { line } = other.placeOf(field.keyNode);
+    const { line } = other.locationOf(field.keyNode);
     const sentence = `it gets ${field.key} from ${path}:${line}, where inject cannot change it`;
     throw fail(sentence, `move that key into ${from.path}, ${away}`);
   }

@@ -5,16 +5,16 @@ import { createInterface } from 'node:readline';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { nodeEnvironment } from '../../common/node-environment.ts';
 import type { AgentMessage, AgentTask } from './agent/agent-task.ts';
-import type { EnteredPlace } from './place.ts';
+import type { NamespaceEntry } from './namespace-selector.ts';
 import { firstLine, programMissing } from './run-program.ts';
 import { VerifyError } from './verify-error.ts';
 
 /** A process of ours in the network namespace of a service. */
 export interface Agent extends Closeable {
   /** Hands it a task, which it begins when the ones before are done. */
-  give(task: AgentTask): void;
+  send(task: AgentTask): void;
   /** The next message of this kind. @throws VerifyError `agent-failed` when it ends before */
-  heard<Event extends AgentMessage['event']>(
+  receive<Event extends AgentMessage['event']>(
     event: Event,
   ): Promise<Extract<AgentMessage, { event: Event }>>;
   /** No task follows: it ends. What it says at the end can still be heard. */
@@ -23,13 +23,13 @@ export interface Agent extends Closeable {
 
 const MAIN = join(import.meta.dirname, 'agent/main.ts');
 
-/** Starts a process in a place. A waiter for its messages learns why it could not start. */
+/** Starts a process in a namespace. A waiter for its messages learns why it could not start. */
 export function startAgent(
-  place: EnteredPlace,
+  namespace: NamespaceEntry,
   env: Readonly<Record<string, string | undefined>>,
 ): Agent {
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
-  const [program = '', ...args] = [...place.enter, ...node];
+  const [program = '', ...args] = [...namespace.enter, ...node];
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: nodeEnvironment(env),
@@ -60,17 +60,20 @@ export function startAgent(
   const whyEnded = (): VerifyError => {
     if (failure !== undefined) return programMissing(program);
     if (/not permitted|permission denied/i.test(complaint)) {
-      const sentence = `the system does not let this process enter the network namespace of ${place.name}`;
+      const sentence = `the system does not let this process enter the network namespace of ${namespace.name}`;
       return new VerifyError('not-permitted', sentence, { hint: 'run it as root' });
     }
     const said = messages.find((message) => message.event === 'failed')?.sentence;
     const reason = said ?? firstLine(complaint);
-    return new VerifyError('agent-failed', `the test process in ${place.name} failed: ${reason}`);
+    return new VerifyError(
+      'agent-failed',
+      `the test process in ${namespace.name} failed: ${reason}`,
+    );
   };
 
   return {
-    give: (task) => void child.stdin.write(`${JSON.stringify(task)}\n`),
-    async heard(event) {
+    send: (task) => void child.stdin.write(`${JSON.stringify(task)}\n`),
+    async receive(event) {
       for (;;) {
         const found = messages.find((message) => message.event === event);
         if (found !== undefined) return found as Extract<AgentMessage, { event: typeof event }>;

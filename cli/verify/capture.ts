@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { readStatistics, type CaptureStatistics } from './capture-statistics.ts';
-import type { EnteredPlace } from './place.ts';
+import type { NamespaceEntry } from './namespace-selector.ts';
 import { firstLine, programMissing } from './run-program.ts';
 import { VerifyError } from './verify-error.ts';
 import { PcapReader } from './wire/pcap-reader.ts';
@@ -31,13 +31,13 @@ const UNTIL_STDIN_ENDS =
   'exec 3<&0; { read -r _ <&3; kill "$$"; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
 
 /**
- * Starts tcpdump in a place and waits until it captures. It gets an open file to write to: that works
+ * Starts tcpdump in a network namespace and waits until it captures. It gets an open file to write to: that works
  * also where it gives up its rights or is confined to some folders.
  *
  * @throws VerifyError `program-missing`, `not-permitted`, `place-unknown`, `capture-failed`
  */
 export async function startCapture(
-  place: EnteredPlace,
+  namespace: NamespaceEntry,
   networkInterface: string,
 ): Promise<Capture> {
   const directory = await mkdtemp(join(tmpdir(), 'hauberk-verify-'));
@@ -47,7 +47,7 @@ export async function startCapture(
   // Complaints are read below, in English.
   const args = [
     'LC_ALL=C',
-    ...place.enter,
+    ...namespace.enter,
     '/bin/sh',
     '-c',
     UNTIL_STDIN_ENDS,
@@ -81,7 +81,7 @@ export async function startCapture(
   await Promise.race([listening, ended]);
   if (!/listening on /.test(complaint)) {
     await close();
-    throw explain(complaint, networkInterface, place);
+    throw explain(complaint, networkInterface, namespace);
   }
   return {
     async finish(analysis) {
@@ -103,7 +103,11 @@ export async function startCapture(
 }
 
 /** Says in one sentence what tcpdump, or nsenter before it, means. */
-function explain(complaint: string, networkInterface: string, place: EnteredPlace): VerifyError {
+function explain(
+  complaint: string,
+  networkInterface: string,
+  namespace: NamespaceEntry,
+): VerifyError {
   const [, missing] = /(tcpdump|nsenter)\W+(?:No such file|not found)/i.exec(complaint) ?? [];
   if (missing !== undefined) return programMissing(missing);
   if (/permission|not permitted|not allowed/i.test(complaint)) {
@@ -112,7 +116,7 @@ function explain(complaint: string, networkInterface: string, place: EnteredPlac
     });
   }
   if (/no such device|does not exist|isn't up/i.test(complaint)) {
-    const sentence = `${place.name} has no network interface ${networkInterface} to capture on`;
+    const sentence = `${namespace.name} has no network interface ${networkInterface} to capture on`;
     return new VerifyError('place-unknown', sentence, { hint: 'see ip link' });
   }
   return new VerifyError('capture-failed', `tcpdump failed: ${firstLine(complaint)}`);

@@ -10,7 +10,7 @@ export interface WirePath {
   readonly networkInterface: string;
 }
 
-/** What is known of a pair of places, and what the user has said. */
+/** What is known of a pair of namespaces, and what the user has said. */
 export interface PathQuestion {
   readonly from: readonly AgentInterface[];
   /** Addresses that the destination can be reached at; the first that fits is taken. */
@@ -20,7 +20,7 @@ export interface PathQuestion {
 }
 
 /**
- * Finds the network that two places share: the interface of the one whose network the address of the
+ * Finds the network that two namespaces share: the interface of the one whose network the address of the
  * other belongs to.
  *
  * @throws VerifyError `place-unknown` when they share none and no interface is given

@@ -1,7 +1,7 @@
 import { toPem } from '../../common/pki/pem.ts';
 import { type AdminCredential, parseAdminCredential, readAdminCredential } from '../credential.ts';
 import type { ProbeTask } from './agent/agent-task.ts';
-import { containerOf } from './find-place.ts';
+import { containerOf } from './find-namespace.ts';
 import { runProgram } from './run-program.ts';
 import { VerifyError } from './verify-error.ts';
 

@@ -3,24 +3,24 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { startAgent, type Agent } from './agent-process.ts';
-import { Belongings } from './belongings.ts';
+import { RunResources } from './run-resources.ts';
 import type { CanaryOutcome, ProbeTask } from './agent/agent-task.ts';
 import { startCapture, type Capture } from './capture.ts';
 import { choosePath, type WirePath } from './choose-path.ts';
 import type { Evidence } from './evidence.ts';
-import type { EnteredPlace } from './place.ts';
+import type { NamespaceEntry } from './namespace-selector.ts';
 import { VerifyError } from './verify-error.ts';
 import { WireAnalysis } from './wire/wire-analysis.ts';
 
 /** Between whom to verify, and how. */
 export interface VerifyRequest {
-  readonly from: EnteredPlace;
+  readonly from: NamespaceEntry;
   /**
-   * - `place`: an application of ours answers in it
+   * - `namespace`: an application of ours answers in it
    * - `server`: any HTTP server that is called as the application of `from` calls it
    */
   readonly destination:
-    | { readonly kind: 'place'; readonly place: EnteredPlace }
+    | { readonly kind: 'namespace'; readonly namespace: NamespaceEntry }
     | { readonly kind: 'server'; readonly address: HostPort };
   /** HBONE port of the destination's sidecar. */
   readonly hbonePort: number;
@@ -46,67 +46,67 @@ function canary(): string {
 }
 
 /**
- * Sends canaries between two places, captures between them, and probes the sidecar.
+ * Sends canaries between two claimed, captures between them, and probes the sidecar.
  *
  * @throws VerifyError when it cannot be carried out
  */
 export async function runVerify(request: VerifyRequest): Promise<Evidence> {
   const { destination, signal } = request;
-  const belongings = new Belongings();
+  const resources = new RunResources();
   const { promise: interrupted, reject } = Promise.withResolvers<never>();
   const interrupt = (): void => reject(new VerifyError('interrupted', 'it was interrupted'));
   signal.addEventListener('abort', interrupt);
   try {
     const verified =
-      destination.kind === 'place'
-        ? verifyPlace(request, destination.place, belongings)
-        : verifyServer(request, destination.address, belongings);
+      destination.kind === 'namespace'
+        ? verifyNamespace(request, destination.namespace, resources)
+        : verifyServer(request, destination.address, resources);
     return await Promise.race([verified, interrupted]);
   } finally {
     signal.removeEventListener('abort', interrupt);
-    await belongings.close();
+    await resources.close();
   }
 }
 
-async function verifyPlace(
+async function verifyNamespace(
   request: VerifyRequest,
-  place: EnteredPlace,
-  belongings: Belongings,
+  namespace: NamespaceEntry,
+  resources: RunResources,
 ): Promise<Evidence> {
   const canaries = { there: canary(), back: canary() };
-  const answerer = belongings.hold(startAgent(place, request.env));
-  answerer.give({ kind: 'look' });
-  answerer.give({ kind: 'answer', canaries });
-  const { interfaces } = await answerer.heard('interfaces');
-  const { port } = await answerer.heard('listening');
+  const answerer = resources.adopt(startAgent(namespace, request.env));
+  answerer.send({ kind: 'look' });
+  answerer.send({ kind: 'answer', canaries });
+  const { interfaces } = await answerer.receive('interfaces');
+  const { port } = await answerer.receive('listening');
   const tap = await tapWire(request, {
     addresses: interfaces.map((one) => one.address),
-    belongings,
+    resources,
   });
 
   const called = { host: tap.path.address, port };
-  tap.caller.give({ kind: 'call', address: called.host, port, canaries, messages: MESSAGES });
-  const outcome = await tap.caller.heard('called');
+  tap.caller.send({ kind: 'call', address: called.host, port, canaries, messages: MESSAGES });
+  const outcome = await tap.caller.receive('called');
   const probes = await probe(request, tap, called);
   answerer.finish();
-  const { received } = await answerer.heard('answered');
+  const { received } = await answerer.receive('answered');
 
   const application = { ...outcomeOf(outcome), received, receivedBy: 'the application' } as const;
   const seen = await conclude(request, tap, [canaries.there, canaries.back]);
-  return { ...seen, to: place.name, called, application, probes };
+  return { ...seen, to: namespace.name, called, application, probes };
 }
 
 async function verifyServer(
   request: VerifyRequest,
   address: HostPort,
-  belongings: Belongings,
+  resources: RunResources,
 ): Promise<Evidence> {
-  const tap = await tapWire(request, { addresses: [], belongings });
-  const loopback = belongings.hold(await startCapture(request.from, 'lo'));
+  const tap = await tapWire(request, { addresses: [], resources });
+  const loopback = resources.adopt(await startCapture(request.from, 'lo'));
 
   const there = canary();
-  tap.caller.give({ kind: 'request', ...address, canary: there, requests: REQUESTS });
-  const { answers, ...outcome } = await tap.caller.heard('requested');
+  tap.caller.send({ kind: 'request', ...address, canary: there, requests: REQUESTS });
+  const { answers, ...outcome } = await tap.caller.receive('requested');
   const probes = await probe(request, tap, { host: tap.path.address, port: address.port });
 
   const near = new WireAnalysis([Buffer.from(there)]);
@@ -132,27 +132,27 @@ async function tapWire(
   { from, peerAddress, networkInterface, clock, env }: VerifyRequest,
   {
     addresses,
-    belongings,
-  }: { readonly addresses: readonly string[]; readonly belongings: Belongings },
+    resources,
+  }: { readonly addresses: readonly string[]; readonly resources: RunResources },
 ): Promise<Tap> {
-  const caller = belongings.hold(startAgent(from, env));
-  caller.give({ kind: 'look' });
-  const { interfaces } = await caller.heard('interfaces');
+  const caller = resources.adopt(startAgent(from, env));
+  caller.send({ kind: 'look' });
+  const { interfaces } = await caller.receive('interfaces');
   const to = peerAddress === undefined ? addresses : [peerAddress];
   const path = choosePath({ from: interfaces, to, networkInterface });
-  const capture = belongings.hold(await startCapture(from, path.networkInterface));
+  const capture = resources.adopt(await startCapture(from, path.networkInterface));
   return { path, caller, capture, startedMs: clock.monotonicMs() };
 }
 
 /**
- * Knocks at the sidecar of the destination while the capture still runs. That makes the capture
+ * Probes the sidecar of the destination while the capture still runs. That makes the capture
  * complete, too: it has the handshakes of these attempts, so it has everything before them.
  */
 async function probe({ hbonePort, admin }: VerifyRequest, tap: Tap, called: HostPort) {
   const { address } = tap.path;
   const authority = formatHostPort(address, called.port);
-  tap.caller.give({ kind: 'probe', address, port: hbonePort, authority, admin });
-  return (await tap.caller.heard('probed')).probes;
+  tap.caller.send({ kind: 'probe', address, port: hbonePort, authority, admin });
+  return (await tap.caller.receive('probed')).probes;
 }
 
 /** Ends the capture and reads it. */

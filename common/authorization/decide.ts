@@ -86,7 +86,7 @@ export function decide(policy: Policy, request: AccessRequest): PolicyDecision {
 
 /** The part of a policy that is about one service; it decides there as the whole does. */
 export function policyFor(policy: Policy, destination: Identity): Policy {
-  const rules = policy.rules.filter(({ to }) => namesDoor(to, destination));
+  const rules = policy.rules.filter(({ to }) => namesDestination(to, destination));
   return { ...policy, rules };
 }
 
@@ -97,7 +97,7 @@ export function policyFor(policy: Policy, destination: Identity): Policy {
 export function isGuarded(policy: Policy, destination: Identity, port: number): boolean {
   if (policy.fallback === 'none') return true;
   return policy.rules.some(
-    (rule) => !rule.audit && hasPort(rule, port) && namesDoor(rule.to, destination),
+    (rule) => !rule.audit && hasPort(rule, port) && namesDestination(rule.to, destination),
   );
 }
 
@@ -106,14 +106,14 @@ export function isAbout(
   rule: PolicyRule,
   { destination, port }: Omit<AccessRequest, 'source'>,
 ): boolean {
-  return hasPort(rule, port) && namesDoor(rule.to, destination);
+  return hasPort(rule, port) && namesDestination(rule.to, destination);
 }
 
 function hasPort({ ports }: PolicyRule, port: number): boolean {
   return ports.length === 0 || ports.includes(port);
 }
 
-function namesDoor(to: readonly NamePattern[], destination: Identity): boolean {
+function namesDestination(to: readonly NamePattern[], destination: Identity): boolean {
   return to.some((pattern) => namesIdentity(pattern, destination, destination.trustDomain));
 }
 

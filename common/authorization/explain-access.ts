@@ -6,14 +6,14 @@ import { localPolicy } from './local-policy.ts';
 import type { Policy } from './policy.ts';
 
 /** A sidecar that decides about a port. */
-export interface Doorkeeper {
+export interface Enforcer {
   readonly instanceId: string;
   /** What it was told by `--allow`; undefined when it did not announce that. */
   readonly localAllow: LocalAllow | undefined;
 }
 
 /** What one sidecar decides. */
-export interface DoorkeeperDecision {
+export interface EnforcerDecision {
   readonly instanceId: string;
   /** Undefined when it hangs on what the sidecar did not announce. */
   readonly decision: Decision | undefined;
@@ -31,25 +31,25 @@ export interface AccessExplanation {
   readonly verdict: 'allowed' | 'refused' | 'differs' | 'unknown';
   /** What the policy of the mesh says, which applies to all of them. */
   readonly mesh: PolicyDecision;
-  readonly endpoints: readonly DoorkeeperDecision[];
+  readonly endpoints: readonly EnforcerDecision[];
 }
 
 /** Says what each sidecar decides, by the function with which it does. */
 export function explainAccess(
   policy: Policy,
   request: AccessRequest,
-  doorkeepers: readonly Doorkeeper[],
+  enforcers: readonly Enforcer[],
 ): AccessExplanation {
   const mesh = decide(policy, request);
-  const endpoints = doorkeepers.map((one) => decideAt(one, policy, request));
+  const endpoints = enforcers.map((one) => decideAt(one, policy, request));
   return { verdict: verdictOf(mesh, endpoints), mesh, endpoints };
 }
 
 function decideAt(
-  { instanceId, localAllow }: Doorkeeper,
+  { instanceId, localAllow }: Enforcer,
   policy: Policy,
   request: AccessRequest,
-): DoorkeeperDecision {
+): EnforcerDecision {
   const local = localPolicy(localAllow?.allowances ?? []);
   const decision = authorize(request, { mesh: policy, local });
   if (!decision.allowed) return { instanceId, decision, why: decision.why };
@@ -65,7 +65,7 @@ function decideAt(
 
 function verdictOf(
   mesh: PolicyDecision,
-  endpoints: readonly DoorkeeperDecision[],
+  endpoints: readonly EnforcerDecision[],
 ): AccessExplanation['verdict'] {
   const answers = new Set(endpoints.map(({ decision }) => decision?.allowed));
   if (answers.size === 0) return mesh.allowed ? 'allowed' : 'refused';

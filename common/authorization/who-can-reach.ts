@@ -1,5 +1,5 @@
 import { type AccessRequest, type Identity, isAbout } from './decide.ts';
-import { type AccessExplanation, type Doorkeeper, explainAccess } from './explain-access.ts';
+import { type AccessExplanation, type Enforcer, explainAccess } from './explain-access.ts';
 import { formatNamePattern, type NamePattern } from './name-pattern.ts';
 import type { Policy } from './policy.ts';
 
@@ -29,21 +29,21 @@ export interface Reachability {
 /**
  * Lists who may reach a port.
  *
- * @param doorkeepers the sidecars that expose the port
+ * @param enforcers the sidecars that expose the port
  */
 export function whoCanReach(
   policy: Policy,
-  door: Omit<AccessRequest, 'source'>,
+  target: Omit<AccessRequest, 'source'>,
   {
     known,
-    doorkeepers,
+    enforcers,
   }: {
     readonly known: readonly Identity[];
-    readonly doorkeepers: readonly Doorkeeper[];
+    readonly enforcers: readonly Enforcer[];
   },
 ): Reachability {
-  const { trustDomain } = door.destination;
-  const told = doorkeepers.flatMap(({ localAllow }) =>
+  const { trustDomain } = target.destination;
+  const told = enforcers.flatMap(({ localAllow }) =>
     (localAllow?.allowances ?? []).map(({ namespace, service }) => ({
       trustDomain,
       namespace,
@@ -57,23 +57,23 @@ export function whoCanReach(
     [...known, ...named, ...told].map((identity) => [keyOf(identity), identity]),
   );
   const callers = [...distinct.values()].flatMap((identity) => {
-    const access = explainAccess(policy, { ...door, source: identity }, doorkeepers);
+    const access = explainAccess(policy, { ...target, source: identity }, enforcers);
     return access.verdict === 'refused' ? [] : [{ identity, access }];
   });
   // No caller has such a name: the decision about it holds for every caller without a rule.
   const nameless = { trustDomain, namespace: '', service: '' };
-  const isClosed = ({ localAllow }: Doorkeeper): boolean =>
-    localAllow?.allowances.some(({ port }) => port === door.port) ?? false;
+  const isClosed = ({ localAllow }: Enforcer): boolean =>
+    localAllow?.allowances.some(({ port }) => port === target.port) ?? false;
   // `--allow` has no wildcards: where each sidecar has it for the port, no name stays open.
-  const allClosed = doorkeepers.length > 0 && doorkeepers.every(isClosed);
+  const allClosed = enforcers.length > 0 && enforcers.every(isClosed);
   return {
     callers: callers.sort((a, b) => (keyOf(a.identity) < keyOf(b.identity) ? -1 : 1)),
     openNames: policy.rules.flatMap((rule) =>
-      rule.action === 'allow' && isAbout(rule, door) && !allClosed
+      rule.action === 'allow' && isAbout(rule, target) && !allClosed
         ? rule.from.filter(isOpen).map((one) => ({ name: formatNamePattern(one), rule: rule.name }))
         : [],
     ),
-    everyOther: explainAccess(policy, { ...door, source: nameless }, doorkeepers).verdict,
+    everyOther: explainAccess(policy, { ...target, source: nameless }, enforcers).verdict,
   };
 }
 

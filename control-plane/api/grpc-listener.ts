@@ -159,7 +159,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     if (denied !== undefined) places.give(share);
     return denied;
   };
-  const knock = async (raw: Socket): Promise<void> => {
+  const awaitHandshake = async (raw: Socket): Promise<void> => {
     raw.on('error', ignoreError);
     const client = raw.remoteAddress;
     const evicted = pending.admit(raw, undefined);
@@ -223,7 +223,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
   };
   const tcpServer = createTcpServer({ noDelay: true }, (raw) => {
     bound();
-    guard.promise('api', knock(raw), () => raw.destroy());
+    guard.promise('api', awaitHandshake(raw), () => raw.destroy());
   });
   bound();
   tcpServer.on('drop', (data) => refused('too-many-connections', data?.remoteAddress));

@@ -20,7 +20,7 @@ import {
   type IssuanceQuery,
   type IssuanceScope,
   type WorkloadName,
-} from './issuance/log.ts';
+} from './issuance/entries.ts';
 import { fingerprintOf, type Issuance, type Proof } from './issuance/record.ts';
 import { renewIssuer } from './issuer-renewal.ts';
 

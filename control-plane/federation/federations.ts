@@ -6,7 +6,7 @@ import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
 import type { Operation, Store } from '../store/store.ts';
-import type { Turns } from '../turns.ts';
+import type { KeyedMutex } from '../keyed-mutex.ts';
 import { FederationError } from './federation-error.ts';
 import {
   decodeFederated,
@@ -27,7 +27,7 @@ export interface FederationsOptions {
   readonly store: Store;
   /** Of the mesh itself. */
   readonly trustDomain: string;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
@@ -68,7 +68,7 @@ interface Followed {
 
 /** Takes up what the store holds, and looks at each endpoint at once. @throws StoreError */
 export async function openFederations(options: FederationsOptions): Promise<Federations> {
-  const { store, trustDomain: own, turns, clock, logger, guard, fetch } = options;
+  const { store, trustDomain: own, mutex, clock, logger, guard, fetch } = options;
   const followed = new Map<string, Followed>();
   const ending = new AbortController();
   let closed = false;
@@ -88,7 +88,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     one.timer = afterByEither(clock, delayMs, () => {
       guard.promise(
         'federation',
-        turns.take(`federation ${trustDomain}`, () => refresh(one)),
+        mutex.run(`federation ${trustDomain}`, () => refresh(one)),
       );
     });
   };
@@ -178,10 +178,10 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     list: () => [...followed.values()].map(({ federation }) => federation),
     async add(request) {
       const { source, bundle } = readRequest(request, own);
-      return turns.take(`federation ${source.trustDomain}`, () => add(source, bundle));
+      return mutex.run(`federation ${source.trustDomain}`, () => add(source, bundle));
     },
     remove: (trustDomain) =>
-      turns.take(`federation ${trustDomain}`, async () => {
+      mutex.run(`federation ${trustDomain}`, async () => {
         const one = followed.get(trustDomain);
         if (one === undefined) {
           throw new FederationError(
@@ -206,7 +206,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
       ending.abort();
       for (const [trustDomain, { timer }] of followed) {
         timer?.cancel();
-        await turns.take(`federation ${trustDomain}`, () => Promise.resolve());
+        await mutex.run(`federation ${trustDomain}`, () => Promise.resolve());
       }
     },
   };

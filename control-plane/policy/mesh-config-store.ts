@@ -5,7 +5,7 @@ import type { Closeable } from '../../common/lifecycle.ts';
 import { Listeners } from '../../common/listeners.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import type { Store } from '../store/store.ts';
-import type { Turns } from '../turns.ts';
+import type { KeyedMutex } from '../keyed-mutex.ts';
 import {
   CONFIG_HISTORY_PREFIX,
   CONFIG_KEY,
@@ -67,7 +67,7 @@ export interface MeshConfigStore extends Closeable {
 /** What the store of configurations needs. */
 export interface MeshConfigStoreOptions {
   readonly store: Store;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
   readonly clock: WallClock;
   readonly logger: Logger;
 }
@@ -81,7 +81,7 @@ export interface MeshConfigStoreOptions {
 export async function openMeshConfigStore(
   options: MeshConfigStoreOptions,
 ): Promise<MeshConfigStore> {
-  const { store, turns, clock, logger } = options;
+  const { store, mutex, clock, logger } = options;
   const { entries, revision } = await store.range(CONFIG_KEY);
   const stored = entries.find(({ key }) => key === CONFIG_KEY);
   let current = stored === undefined ? NO_CONFIG : decodeReadConfig(stored);
@@ -164,12 +164,12 @@ export async function openMeshConfigStore(
       requireBase(change);
     },
     apply: (change) =>
-      turns.take(CONFIG_KEY, () => {
+      mutex.run(CONFIG_KEY, () => {
         requireBase(change);
         return write(change);
       }),
     rollback: (wanted) =>
-      turns.take(CONFIG_KEY, async () => {
+      mutex.run(CONFIG_KEY, async () => {
         const { version, document } = await find(wanted ?? current.version - 1);
         return write({ document, origin: `rollback to ${version}` });
       }),

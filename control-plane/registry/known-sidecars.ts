@@ -69,13 +69,13 @@ export class KnownSidecars {
   /** All that are known, together with those that only the store knows (after a restart). */
   list(stored: ReadonlyMap<string, SidecarRecord>): readonly KnownSidecar[] {
     this.#forgetOld();
-    const strangers = [...stored.values()].filter(({ instanceId }) => !this.#known.has(instanceId));
+    const unknown = [...stored.values()].filter(({ instanceId }) => !this.#known.has(instanceId));
     return [
       ...Array.from(this.#known.values(), (known) => ({
         ...known,
         expected: known.connected || stored.has(known.record.instanceId),
       })),
-      ...strangers.map((record) => ({
+      ...unknown.map((record) => ({
         record,
         connected: false,
         expected: true,

@@ -1,8 +1,8 @@
-import type { AddressBook, Standing } from './addresses/address-book.ts';
+import type { AddressBook, AddressStatus } from './addresses/address-book.ts';
 import { isEndpoint, type SidecarRecord } from './sidecar-record.ts';
 
 /** A sidecar as its peers are told it. */
-export interface MeshEndpoint extends SidecarRecord, Standing {}
+export interface MeshEndpoint extends SidecarRecord, AddressStatus {}
 
 /** The endpoint of a sidecar by what is known of its addresses; undefined for one that only calls. */
 export function endpointOf(
@@ -10,5 +10,5 @@ export function endpointOf(
   book: AddressBook,
 ): MeshEndpoint | undefined {
   if (record === undefined || !isEndpoint(record)) return undefined;
-  return { ...record, ...book.standing(record) };
+  return { ...record, ...book.statusOf(record) };
 }

@@ -26,7 +26,7 @@ import type { Entry, Store, StoreEvent, WatchBatch } from '../store/store.ts';
 import { AddressBook } from './addresses/address-book.ts';
 import { ChangeHistory, type ViewTopic } from './change-history.ts';
 import { createConflictLog } from './addresses/conflict-log.ts';
-import { decodeHeld, HELD_PREFIX } from './addresses/held-places.ts';
+import { decodeRetained, RETAINED_PREFIX } from './addresses/retained-addresses.ts';
 import { endpointOf, type MeshEndpoint } from './mesh-endpoint.ts';
 import {
   decodeSidecar,
@@ -70,7 +70,7 @@ export interface MeshView extends Closeable {
   readonly sidecars: ReadonlyMap<string, SidecarRecord>;
   /** Those that peers can dial, by instance id. */
   readonly endpoints: ReadonlyMap<string, MeshEndpoint>;
-  readonly addresses: Pick<AddressBook, 'next' | 'turnOf' | 'heldBy'>;
+  readonly addresses: Pick<AddressBook, 'next' | 'turnOf' | 'retainedBy'>;
   /** The roots to trust. */
   bundle(): TrustBundle;
   /** Whose claim to an address is accepted without a proof, and where proofs may be looked for. */
@@ -112,7 +112,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     else if (key === CONFIG_KEY) config = decodeReadConfig(entry);
     else if (key.startsWith(FEDERATED_PREFIX)) federated.set(key, decodeFederated(entry));
     else if (key.startsWith(REVOKED_PREFIX)) revoked.set(key, decodeRevocation(entry));
-    else if (key.startsWith(HELD_PREFIX)) book.putHeld(key, decodeHeld(entry));
+    else if (key.startsWith(RETAINED_PREFIX)) book.putRetained(key, decodeRetained(entry));
     else if (key.startsWith(SIDECAR_PREFIX)) {
       const record = decodeSidecar(entry);
       sidecars.set(record.instanceId, record);
@@ -156,7 +156,9 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     return book.putSidecar(record, config.config.addresses);
   };
   const applyHeld = (event: StoreEvent, key: string): ReadonlySet<string> =>
-    event.kind === 'put' ? book.putHeld(key, decodeHeld(event.entry)) : book.removeHeld(key);
+    event.kind === 'put'
+      ? book.putRetained(key, decodeRetained(event.entry))
+      : book.removeRetained(key);
 
   const apply = ({ events, revision: version }: WatchBatch): void => {
     const touched = new Set<string>();
@@ -184,7 +186,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
           topics.push('revocations');
         } else if (key.startsWith(SIDECAR_PREFIX)) {
           touch(applySidecar(event, key));
-        } else if (key.startsWith(HELD_PREFIX)) {
+        } else if (key.startsWith(RETAINED_PREFIX)) {
           touch(applyHeld(event, key));
         }
       } catch (error) {

@@ -7,10 +7,10 @@ import { Listeners } from '../../common/listeners.ts';
 import type { SidecarReport } from '../../common/wire/report.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Operation, Store } from '../store/store.ts';
-import type { Turns } from '../turns.ts';
+import type { KeyedMutex } from '../keyed-mutex.ts';
 import { afterDial, withKnownProofs } from './addresses/proofs.ts';
 import { FlapDamping, isNews, withoutEndpoint } from './flap-damping.ts';
-import { HELD_TTL_MS, heldKey, holdPlaces } from './addresses/held-places.ts';
+import { RETAINED_TTL_MS, retainedKey, retainAddresses } from './addresses/retained-addresses.ts';
 import { MAX_INSTANCES, requireRoom, withBoundedAllowances } from './instance-limits.ts';
 import { KnownSidecars, type KnownSidecar } from './known-sidecars.ts';
 import type { MeshView } from './mesh-view.ts';
@@ -39,7 +39,7 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
 }
 
 /** A sidecar that connects. */
@@ -96,7 +96,7 @@ interface Connection extends Arrival {
 
 /** Opens the registry. When it is closed, endpoints stay in the store for SESSION_TTL_MS. */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
-  const { store, view, clock, logger, guard, turns } = options;
+  const { store, view, clock, logger, guard, mutex } = options;
   const connections = new Map<string, Connection>();
   const known = new KnownSidecars(clock);
   const damping = new FlapDamping(clock);
@@ -130,7 +130,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
           [
             { kind: 'put', key, value, lease: bound },
             // One whose endpoint is not announced yet needs what is held for it.
-            ...(isEndpoint(record) ? [{ kind: 'delete', key: heldKey(record) } as const] : []),
+            ...(isEndpoint(record) ? [{ kind: 'delete', key: retainedKey(record) } as const] : []),
           ],
         );
         if (succeeded) return;
@@ -145,7 +145,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     connections.get(connection.record.instanceId) === connection;
 
   const writeAgain = ({ record }: Connection): Promise<void> =>
-    turns.take(sidecarKey(record.instanceId), async () => {
+    mutex.run(sidecarKey(record.instanceId), async () => {
       const connection = connections.get(record.instanceId);
       if (connection === undefined || connection.left) return;
       await write(connection.record, async () => session.id).catch(logFailure(record));
@@ -154,13 +154,14 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   /** What keeps the addresses of a sidecar that leaves for its identity, so that a restart loses none. */
   const hold = async (record: SidecarRecord): Promise<readonly Operation[]> => {
     const proven = view.endpoints.get(record.instanceId)?.proven ?? [];
-    if (proven.length === 0 || view.addresses.heldBy(record.spiffeId) >= MAX_INSTANCES) return [];
-    return holdPlaces(record, proven, await store.grantLease(HELD_TTL_MS));
+    if (proven.length === 0 || view.addresses.retainedBy(record.spiffeId) >= MAX_INSTANCES)
+      return [];
+    return retainAddresses(record, proven, await store.grantLease(RETAINED_TTL_MS));
   };
 
   /** Leaves the endpoint to a lease of its own; tried again until it works or the sidecar is back. */
   const abandon = (record: SidecarRecord): Promise<void> =>
-    turns.take(sidecarKey(record.instanceId), async () => {
+    mutex.run(sidecarKey(record.instanceId), async () => {
       if (closed || connections.has(record.instanceId)) return;
       try {
         if ((await store.get(sidecarKey(record.instanceId))) === undefined) return;
@@ -186,7 +187,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   };
   /** What an endpoint that comes and goes is announced with when its pause is over. */
   const announce = (connection: Connection, full: SidecarRecord): Promise<void> =>
-    turns.take(sidecarKey(full.instanceId), async () => {
+    mutex.run(sidecarKey(full.instanceId), async () => {
       unpause(connection);
       if (!isCurrent(connection) || connection.left || closed) return;
       const record = withKnownProofs(full, view.sidecars.get(full.instanceId), view);
@@ -214,13 +215,13 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         update({ acknowledgedVersion, bundleVersion }),
       report: (report) => update({ report }),
       goodbye: (reason = 'drains') =>
-        turns.take(sidecarKey(instanceId), async () => {
+        mutex.run(sidecarKey(instanceId), async () => {
           // Said on an old connection it would take the endpoint of the new one.
           if (!isCurrent(connection)) return;
           connection.left = true;
           unpause(connection);
-          const held = reason === 'revoked' ? [] : await hold(connection.record);
-          await store.transact([], [{ kind: 'delete', key: sidecarKey(instanceId) }, ...held]);
+          const retained = reason === 'revoked' ? [] : await hold(connection.record);
+          await store.transact([], [{ kind: 'delete', key: sidecarKey(instanceId) }, ...retained]);
         }),
       lost() {
         if (!isCurrent(connection) || closed) return;
@@ -250,7 +251,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     },
     isNews: (record) => isNews(record, view.sidecars.get(record.instanceId)),
     connect: (arrival) =>
-      turns.take(sidecarKey(arrival.record.instanceId), async () => {
+      mutex.run(sidecarKey(arrival.record.instanceId), async () => {
         const { instanceId, spiffeId, addresses } = arrival.record;
         requireRoom(view, arrival.record);
         const bounded = withBoundedAllowances(view, arrival.record);
@@ -276,7 +277,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         return registrationOf(connection);
       }),
     dialled: (instanceId, address, found) =>
-      turns.take(sidecarKey(instanceId), async () => {
+      mutex.run(sidecarKey(instanceId), async () => {
         const connection = connections.get(instanceId);
         if (connection === undefined || connection.left) return;
         if (!connection.record.addresses.includes(address)) return;

@@ -6,7 +6,7 @@ import type { Issuance } from '../ca/issuance/record.ts';
 import { RESTORED_KEY, type Compare, type Operation, type Store } from '../store/store.ts';
 import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Tokens } from '../tokens/tokens.ts';
-import type { Turns } from '../turns.ts';
+import type { KeyedMutex } from '../keyed-mutex.ts';
 import { requireUnrevoked, type Applicant } from './admission.ts';
 import { requireRevocable, withRenewals } from './revocable.ts';
 import { RevocationError } from './revocation-error.ts';
@@ -29,7 +29,7 @@ export interface RevocationsOptions {
   readonly ca: CertificateAuthority;
   readonly tokens: Tokens;
   readonly clock: WallClock;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
 }
 
 /**
@@ -75,7 +75,7 @@ const KEEP_EXPIRED_MS = MAX_LEAF_LIFETIME_MS;
 
 /** Creates the one object of this module. */
 export function createRevocations(options: RevocationsOptions): Revocations {
-  const { store, ca, tokens, clock, turns } = options;
+  const { store, ca, tokens, clock, mutex } = options;
 
   const findIdentity = async (
     spiffeId: SpiffeId,
@@ -88,7 +88,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     spiffeId: SpiffeId,
     change: (before: RevocationRecord | undefined) => RevocationRecord | Promise<RevocationRecord>,
   ): Promise<RevocationRecord> =>
-    turns.take(identityKey(spiffeId), async () => {
+    mutex.run(identityKey(spiffeId), async () => {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
         const { record, revision } = await findIdentity(spiffeId);
         const changed = await change(record);

@@ -17,14 +17,14 @@ import { KeysError } from '../keys/keys-error.ts';
 import { openVault, sealEverything } from '../keys/vault.ts';
 import { startControlPlane, type ControlPlaneDependencies, type Settings } from './server.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
-import { createTurns } from '../turns.ts';
+import { createKeyedMutex } from '../keyed-mutex.ts';
 
 /** A control plane that may be locked and unlocked while it runs. */
 export interface LockableControlPlane extends AsyncDisposable {
   readonly state: 'locked' | 'unlocked';
   /** Rejects when a change of phase could not be ended in any way: nothing is served any more. */
   readonly failed: Promise<never>;
-  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+  drainAndClose(forced?: AbortSignal): Promise<DrainOutcome>;
 }
 
 /** What runs now. */
@@ -36,7 +36,7 @@ interface Phase {
     readonly http: number;
     readonly bundle: number | undefined;
   };
-  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+  drainAndClose(forced?: AbortSignal): Promise<DrainOutcome>;
   /** Throws KeysError `keys-locked`. */
   backup(): Promise<Buffer>;
 }
@@ -60,7 +60,7 @@ export async function startLockable(
   unlockKey: UnlockKey | undefined,
 ): Promise<LockableControlPlane> {
   const { logger } = dependencies;
-  const turns = createTurns();
+  const mutex = createKeyedMutex();
   let key = unlockKey;
   let phase = await start(settings, dependencies, key);
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
@@ -144,20 +144,20 @@ export async function startLockable(
     return { message, payload };
   };
   const socket = await serveControlSocket(settings.dataDir, (request) =>
-    turns.take('phase', () => handle(request)),
+    mutex.run('phase', () => handle(request)),
   );
   return {
     get state() {
       return phase.state;
     },
     failed,
-    async drainAndClose(hurried) {
+    async drainAndClose(forced) {
       await socket.close();
-      return turns.take('phase', () => phase.drainAndClose(hurried));
+      return mutex.run('phase', () => phase.drainAndClose(forced));
     },
     async [Symbol.asyncDispose]() {
       await socket.close();
-      await turns.take('phase', () => phase.drainAndClose());
+      await mutex.run('phase', () => phase.drainAndClose());
     },
   };
 }
@@ -175,7 +175,7 @@ async function start(
       state: 'unlocked',
       ports,
       backup: () => controlPlane.backup(),
-      drainAndClose: (hurried) => controlPlane.drainAndClose(hurried),
+      drainAndClose: (forced) => controlPlane.drainAndClose(forced),
     };
   } catch (error) {
     if (error instanceof KeysError && error.code === 'keys-locked') {

@@ -7,20 +7,20 @@ import type { Closeable } from '../../common/lifecycle.ts';
 /** Often enough that half of an issuer's life, and of what is kept, is not missed by much. */
 const INTERVAL_MS = 60 * 60 * 1000;
 
-/** A piece of housekeeping, by name. */
-export type Chores = Readonly<Record<string, () => Promise<void>>>;
+/** Maintenance tasks by name. */
+export type MaintenanceTasks = Readonly<Record<string, () => Promise<void>>>;
 
-/** Does the chores every hour until it is closed; one that fails is logged and done next time. */
+/** Runs the tasks every hour until it is closed; one that fails is logged and run again the next time. */
 export function startMaintenance(
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-  chores: Chores,
+  tasks: MaintenanceTasks,
 ): Closeable & { close(): void } {
   let timer: Timer | undefined;
   let closed = false;
   const run = async (): Promise<void> => {
-    for (const [name, chore] of Object.entries(chores)) {
+    for (const [name, task] of Object.entries(tasks)) {
       try {
-        await chore();
+        await task();
       } catch (error) {
         logger.error(
           { event: 'maintenance-failed', chore: name, err: error },

@@ -35,7 +35,7 @@ import type { ControlPlaneSettings } from '../config/config.ts';
 import { openFederations } from '../federation/federations.ts';
 import { fetchBundle } from '../federation/fetch-bundle.ts';
 import { encodeBackup } from '../keys/backup-file.ts';
-import { openIssuanceLedger } from '../ca/issuance/ledger.ts';
+import { openIssuanceLog } from '../ca/issuance/log.ts';
 import { sealedStore } from '../keys/sealed-store.ts';
 import { openVault, readVault } from '../keys/vault.ts';
 import { serveBundle } from './bundle-endpoint.ts';
@@ -61,7 +61,7 @@ import { countTokens } from '../tokens/token-count.ts';
 import { keepTokenFiles } from '../tokens/token-files.ts';
 import type { TokenRoots } from '../tokens/redemption.ts';
 import { createTokens } from '../tokens/tokens.ts';
-import { createTurns } from '../turns.ts';
+import { createKeyedMutex } from '../keyed-mutex.ts';
 
 /** What a control plane needs besides its settings. */
 export interface ControlPlaneDependencies {
@@ -90,7 +90,7 @@ export interface ControlPlane extends AsyncDisposable {
   /** Everything that it knows in one file, encrypted when its keys are. */
   backup(): Promise<Buffer>;
   /** Not ready, ends the streams of the sidecars, waits for calls under way, and lets go. */
-  drainAndClose(hurried?: AbortSignal): Promise<DrainOutcome>;
+  drainAndClose(forced?: AbortSignal): Promise<DrainOutcome>;
 }
 
 /**
@@ -137,11 +137,13 @@ export async function startControlPlane(
   }
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
   const renewAfterExpiryMs = settings.renewAfterExpiry * 1000;
-  const ledger = use(await openIssuanceLedger({ store, clock, logger, guard, renewAfterExpiryMs }));
-  const turns = createTurns();
+  const issuanceLog = use(
+    await openIssuanceLog({ store, clock, logger, guard, renewAfterExpiryMs }),
+  );
+  const mutex = createKeyedMutex();
   const roots = (): TokenRoots => tokenRootsOf(ca.current());
-  const tokens = createTokens({ store, clock, turns, roots });
-  const configs = use(await openMeshConfigStore({ store, turns, clock, logger }));
+  const tokens = createTokens({ store, clock, mutex, roots });
+  const configs = use(await openMeshConfigStore({ store, mutex, clock, logger }));
   const configFile =
     settings.meshConfig === undefined
       ? undefined
@@ -151,7 +153,7 @@ export async function startControlPlane(
     for (const file of followed) guard.promise('files', file.reload());
   });
   const view = use(await openMeshView({ store, clock, logger }));
-  const registry = use(await openRegistry({ store, view, clock, logger, guard, turns }));
+  const registry = use(await openRegistry({ store, view, clock, logger, guard, mutex }));
 
   const rotation = use(
     await openRootRotation({
@@ -170,12 +172,12 @@ export async function startControlPlane(
   registerInternalErrors(metricsRegistry, guard);
   const metrics = createControlPlaneMetrics(metricsRegistry);
   startAtZero(metrics);
-  const revocations = createRevocations({ store, ca, tokens, clock, turns });
+  const revocations = createRevocations({ store, ca, tokens, clock, mutex });
   const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock) };
   const operatorUses = use(await openOperatorUses({ store, ...room }));
   const common = { ca, tokens, registry, configs, revocations, view, operatorUses, ...room };
   const federations = use(
-    await openFederations({ ...common, trustDomain, store, turns, fetch: fetchBundle }),
+    await openFederations({ ...common, trustDomain, store, mutex, fetch: fetchBundle }),
   );
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const sync = use(createSyncHandler({ ...common, trustDomain, hub }));
@@ -207,7 +209,7 @@ export async function startControlPlane(
           }),
           addedRoots: createAddedRoots({ ...common, authorities }),
           federations,
-          ledger,
+          issuanceLog,
           keysEncrypted: dataKey !== undefined,
           configFile: configFile?.path,
         }),
@@ -238,7 +240,7 @@ export async function startControlPlane(
       {
         authority: () => ca.maintain(settled.settledMs()),
         tokens: () => tokens.prune(settled.settledMs()),
-        issuances: () => ledger.prune(settled.settledMs()),
+        issuances: () => issuanceLog.prune(settled.settledMs()),
         revocations: () => revocations.prune(settled.settledMs()),
         operators: () => pruneOperatorUses({ ...common, uses: operatorUses }),
       },
@@ -300,7 +302,7 @@ export async function startControlPlane(
       const lock = dataKey === undefined || vault === undefined ? undefined : { dataKey, vault };
       return encodeBackup(snapshot, clock.epochMs(), lock);
     },
-    async drainAndClose(hurried) {
+    async drainAndClose(forced) {
       draining = true;
       // From now on a stream that ends says nothing about its sidecar.
       registry.close();
@@ -308,7 +310,7 @@ export async function startControlPlane(
       const outcome = await drain(listener, {
         clock,
         deadlineMs: settings.drainSeconds * 1000,
-        ...(hurried === undefined ? {} : { hurried }),
+        ...(forced === undefined ? {} : { forced }),
       });
       await opened.disposeAsync();
       return outcome;

@@ -6,7 +6,7 @@ import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
 import { plusMs, type WallClock, type EpochMs } from '../../common/clock.ts';
 import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Compare, Entry, Operation, Store } from '../store/store.ts';
-import type { Turns } from '../turns.ts';
+import type { KeyedMutex } from '../keyed-mutex.ts';
 import { judgeToken, proveToken, type TokenRoots } from './redemption.ts';
 import {
   decodeToken,
@@ -23,7 +23,7 @@ import { requireScope, type TokenScope } from './token-scope.ts';
 export interface TokensOptions {
   readonly store: Store;
   readonly clock: WallClock;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
   /** Which roots tokens may pin now. */
   readonly roots: () => TokenRoots;
 }
@@ -83,7 +83,7 @@ const ID_LENGTH = 8;
 const generateId = (): string => encodeBase36(randomBytes(ID_BYTES), ID_LENGTH);
 
 /** Creates the one object of this module. */
-export function createTokens({ store, clock, turns, roots }: TokensOptions): Tokens {
+export function createTokens({ store, clock, mutex, roots }: TokensOptions): Tokens {
   const read = (entry: Entry): TokenRecord => {
     const record = decodeToken(entry);
     const { notBeforeMs } = roots();
@@ -142,7 +142,7 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
     },
 
     revoke: (id) =>
-      turns.take(tokenKey(id), async () => {
+      mutex.run(tokenKey(id), async () => {
         for (let tries = 0; tries < MAX_TRIES; tries += 1) {
           const [record, revision] = (await find(id)) ?? [];
           if (record === undefined || revision === undefined) throw notFound(id);
@@ -167,7 +167,7 @@ export function createTokens({ store, clock, turns, roots }: TokensOptions): Tok
       const token = parseJoinToken(joinToken);
       // Who does not know the secret is turned away before the queue, and cannot hold it up.
       await judge(token, spiffeId);
-      return turns.take(tokenKey(token.id), async () => {
+      return mutex.run(tokenKey(token.id), async () => {
         for (let tries = 0; tries < MAX_TRIES; tries += 1) {
           const result = await commit(await judge(token, spiffeId));
           if (result !== undefined) return result;

@@ -5,7 +5,7 @@ import { serialOf } from '../../common/pki/revocation.ts';
 import { expiryDateMs, remainingMs } from '../identity/schedule.ts';
 import { skewProblem } from '../identity/skew.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
-import type { Standing } from '../identity/standing.ts';
+import type { RevocationStatus } from '../identity/revocation-status.ts';
 
 /** Knows whether the sidecar can do its work. */
 export interface Readiness {
@@ -15,7 +15,7 @@ export interface Readiness {
    */
   check(another?: string): Health;
   /** There is an identity now; its validity is checked at each request. */
-  watch(identity: IdentitySource, standing: Pick<Standing, 'revoked'>): void;
+  watch(identity: IdentitySource, revocation: Pick<RevocationStatus, 'revoked'>): void;
   /** All listeners are up. */
   listening(): void;
   /** The sidecar takes nothing new any more. */
@@ -25,14 +25,14 @@ export interface Readiness {
 /** Creates the readiness of a sidecar that has just been started. */
 export function createReadiness(clock: Clock): Readiness {
   let identity: IdentitySource | undefined;
-  let standing: Pick<Standing, 'revoked'> | undefined;
+  let revocation: Pick<RevocationStatus, 'revoked'> | undefined;
   let listenersUp = false;
   let isDraining = false;
   const certificateProblem = (): string | undefined => {
     if (identity === undefined) return 'no certificate yet';
     const current = identity.current();
     if (remainingMs(current, clock) > 0)
-      return revocationOf(current, standing) ?? skewProblem(current, clock);
+      return revocationOf(current, revocation) ?? skewProblem(current, clock);
     return `the certificate expired at ${new Date(expiryDateMs(current, clock)).toISOString()}`;
   };
   return {
@@ -48,7 +48,7 @@ export function createReadiness(clock: Clock): Readiness {
     },
     watch(source, ofControlPlane) {
       identity = source;
-      standing = ofControlPlane;
+      revocation = ofControlPlane;
     },
     listening() {
       listenersUp = true;
@@ -62,9 +62,9 @@ export function createReadiness(clock: Clock): Readiness {
 /** As the control plane has said it to us, or to all sidecars in an earlier run. */
 function revocationOf(
   { spiffeId, chain, bundle }: WorkloadIdentity,
-  standing: Pick<Standing, 'revoked'> | undefined,
+  revocation: Pick<RevocationStatus, 'revoked'> | undefined,
 ): string | undefined {
-  if (standing?.revoked !== undefined) return describeError(standing.revoked);
+  if (revocation?.revoked !== undefined) return describeError(revocation.revoked);
   const listed = bundle.revocations?.find(spiffeId.uri, chain[0]) !== undefined;
   return listed
     ? `the certificate ${serialOf(chain[0])} of ${spiffeId.uri} was revoked`

@@ -20,10 +20,10 @@ export interface OwnConflictsOptions {
 const LOG_RATE = { burst: 20, perSecond: 0.2 };
 
 /** Says when another identity holds what this sidecar claims, and when one claims what this sidecar holds. */
-export function tellOwnConflicts(options: OwnConflictsOptions): Closeable {
+export function logOwnConflicts(options: OwnConflictsOptions): Closeable {
   const { view, self, instanceId, clock, logger } = options;
   const mayLog = createRateLimit(clock, LOG_RATE);
-  const told = new Map<string, ReadonlySet<string>>();
+  const logged = new Map<string, ReadonlySet<string>>();
 
   const isOurs = (endpoint: Endpoint, { address, holder }: AddressContest): boolean => {
     if (endpoint.instanceId === instanceId) return true;
@@ -32,11 +32,11 @@ export function tellOwnConflicts(options: OwnConflictsOptions): Closeable {
     const own = view.endpoints().find((one) => one.instanceId === instanceId);
     return own?.proven.includes(address) ?? false;
   };
-  const tell = (endpoint: Endpoint): void => {
-    const before = told.get(endpoint.instanceId) ?? new Set<string>();
+  const log = (endpoint: Endpoint): void => {
+    const before = logged.get(endpoint.instanceId) ?? new Set<string>();
     const contests = endpoint.contests.filter((contest) => isOurs(endpoint, contest));
-    if (contests.length === 0) told.delete(endpoint.instanceId);
-    else told.set(endpoint.instanceId, new Set(contests.map(keyOf)));
+    if (contests.length === 0) logged.delete(endpoint.instanceId);
+    else logged.set(endpoint.instanceId, new Set(contests.map(keyOf)));
     for (const contest of contests) {
       if (before.has(keyOf(contest)) || !mayLog()) continue;
       const { address, ports, holder } = contest;
@@ -49,10 +49,10 @@ export function tellOwnConflicts(options: OwnConflictsOptions): Closeable {
       logger.warn({ event: 'address-conflict', address, ports, holder, claimant }, sentence);
     }
   };
-  for (const endpoint of view.endpoints()) if (endpoint.contests.length > 0) tell(endpoint);
+  for (const endpoint of view.endpoints()) if (endpoint.contests.length > 0) log(endpoint);
   const stop = view.onChange(({ upserted, removed }) => {
-    for (const endpoint of removed) told.delete(endpoint.instanceId);
-    for (const endpoint of upserted) tell(endpoint);
+    for (const endpoint of removed) logged.delete(endpoint.instanceId);
+    for (const endpoint of upserted) log(endpoint);
   });
   return { close: stop };
 }

@@ -47,7 +47,7 @@ export async function dialOutside(
   signal: AbortSignal,
 ): Promise<OutsideConnection> {
   const place = formatHostPort(destination.host, destination.port);
-  // First: a policy that cannot be kept must not even knock.
+  // First: a policy that cannot be kept must not even connect.
   const { context: secureContext, authorities } = await trust.load(destination);
   const raw = await connect(destination, { place, network, clock, signal });
   try {

@@ -68,8 +68,8 @@ export async function openOutside(
   conditions.opened(place);
   let isCut = false;
   const leave = live.add({
-    judge,
-    cut({ reason, why }) {
+    reauthorize: judge,
+    terminate({ reason, why }) {
       isCut = true;
       connection.reset();
       if (!mayLog()) return;

@@ -6,7 +6,7 @@ import {
 } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { Cut } from '../policy/live-connections.ts';
+import type { Termination } from '../policy/live-connections.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { EgressError } from './egress-error.ts';
 
@@ -75,7 +75,7 @@ export function judgeOpen(
   made: EgressDestination,
   rules: EgressRules,
   carriedAs: CarriedAs,
-): Cut<EgressCut> | undefined {
+): Termination<EgressCut> | undefined {
   try {
     const now = policyAt(made, rules, carriedAs);
     if (proofOf(now) === proofOf(made)) return undefined;

@@ -63,7 +63,7 @@ class OpenListenerSet implements ListenerSet {
   readonly #options: ListenerSetOptions;
   readonly #clients: ServiceClients;
   #listeners: readonly OpenListener[] = [];
-  /** Doors that the file does not have any more, with connections that go on. */
+  /** Listeners that the file does not have any more, until their last connection ends. */
   readonly #draining = new Set<Listener>();
 
   constructor(options: ListenerSetOptions) {

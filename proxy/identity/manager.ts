@@ -11,7 +11,7 @@ import { createRenewalTry } from './renewal-try.ts';
 import { expiryDateMs, hurryDelayMs, remainingMs, renewalDelayMs } from './schedule.ts';
 import { skewProblem, warnOfSkew } from './skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
-import { createStanding, type Standing } from './standing.ts';
+import { trackRevocation, type RevocationStatus } from './revocation-status.ts';
 import { lockState, openStateDirectory } from './state-directory.ts';
 
 /** Keeps a sidecar's certificate valid. */
@@ -22,7 +22,7 @@ export interface IdentityManager extends Closeable {
   /** What the renewal does now. */
   readonly renewal: RenewalState['kind'];
   /** Whether the control plane still takes the certificate in use. */
-  readonly standing: Pick<Standing, 'revoked' | 'accepted'>;
+  readonly revocation: Pick<RevocationStatus, 'revoked' | 'accepted'>;
   /**
    * The control plane refused a call with the certificate in use. When that is because it was revoked,
    * another one is tried for at once: with the join token, where there is one.
@@ -57,7 +57,7 @@ export async function createIdentityManager(
   });
   const { instanceId, identity: first, isRestored } = begun;
   const identities = createIdentitySource(first);
-  const standing = createStanding(() => identities.current().chain[0]);
+  const revocation = trackRevocation(() => identities.current().chain[0]);
   const tryRenewal = createRenewalTry(settings);
 
   // One change after the other, so that the file always holds what is in use, or what is about to be.
@@ -132,7 +132,7 @@ export async function createIdentityManager(
     random,
     delayMs: nextDelayMs,
     current: () => identities.current(),
-    isUseless: () => standing.revoked !== undefined,
+    isUseless: () => revocation.revoked !== undefined,
     renew,
     onScheduled(delayMs) {
       const identity = identities.current();
@@ -150,7 +150,7 @@ export async function createIdentityManager(
     },
   });
   function noteRefusal(error: unknown): boolean {
-    if (!standing.refused(error)) return false;
+    if (!revocation.refused(error)) return false;
     logger.error(
       { event: 'revoked', reason: errorCode(error), serial: serialOf(identities.current()) },
       `this sidecar is excluded from the mesh: ${describeError(error)}`,
@@ -178,7 +178,7 @@ export async function createIdentityManager(
     get renewal() {
       return loop.state.kind;
     },
-    standing,
+    revocation,
     refused(error) {
       if (noteRefusal(error)) loop.hurry(hurryDelayMs(REVOKED, random), { evenFailing: true });
     },

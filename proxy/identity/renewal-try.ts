@@ -6,7 +6,7 @@ import type { IdentityManagerSettings } from './manager-settings.ts';
 import { isFinal, renewWith } from './recover.ts';
 import { remainingMs, tryTimeoutMs } from './schedule.ts';
 import type { WorkloadIdentity } from './source.ts';
-import { isRevocation } from './standing.ts';
+import { isRevocation } from './revocation-status.ts';
 
 /** One try to get the next certificate. */
 export type RenewalTry = (current: WorkloadIdentity, signal: AbortSignal) => Promise<Issued>;

@@ -10,7 +10,7 @@ import type { Refuse } from '../interception/refusals.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
-import { type Cut, LiveConnections } from '../policy/live-connections.ts';
+import { type Termination, LiveConnections } from '../policy/live-connections.ts';
 import {
   admitPlaintext,
   type PlaintextInput,
@@ -70,17 +70,17 @@ async function serve(
   if (destination === undefined) {
     return refuse('no-original-destination', 'the system does not report its original destination');
   }
-  const judge = (): Cut<PlaintextRefusal> | undefined => {
+  const judge = (): Termination<PlaintextRefusal> | undefined => {
     const admission = admitPlaintext({ ...dependencies.rules, destination });
     if (admission.kind === 'admitted') return undefined;
     const place = formatHostPort(destination.address, destination.port);
     return { reason: admission.reason, why: `${place} ${SENTENCES[admission.reason]}` };
   };
-  const cut = ({ reason, why }: Cut<PlaintextRefusal>): void => refuse(reason, why);
+  const terminate = ({ reason, why }: Termination<PlaintextRefusal>): void => refuse(reason, why);
   const refused = judge();
-  if (refused !== undefined) return cut(refused);
+  if (refused !== undefined) return terminate(refused);
   const passthrough = { direction: 'inbound', destination, remoteAddress } as const;
-  const leave = live.add({ judge, cut });
+  const leave = live.add({ reauthorize: judge, terminate });
   await passThrough(socket, passthrough, dependencies).finally(leave);
 }
 

@@ -11,7 +11,7 @@ import { createLogLimit } from '../../common/rate-limit.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Decision, DenialReason } from '../../common/authorization/authorize.ts';
 import { createRefusalLines, type RefusalLines } from '../../common/logging/refusal-lines.ts';
-import { KeptDecisions } from '../policy/kept-decisions.ts';
+import { DecisionCache } from '../policy/decision-cache.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
@@ -20,7 +20,7 @@ import { appFailureReason, connectToApp } from './app-connection.ts';
 import type { ResolveExposure } from '../workload/exposure.ts';
 import type { Workload } from '../workload/workload.ts';
 import { claimStream, streamRate, type StreamBudgets } from './stream-budget.ts';
-import { type Cut, LiveConnections } from '../policy/live-connections.ts';
+import { type Termination, LiveConnections } from '../policy/live-connections.ts';
 import { relay } from '../stream/relay.ts';
 import type { SocketStream } from '../stream/socket-stream.ts';
 
@@ -47,9 +47,9 @@ const MAX_LOGGED = 256;
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
   const { workload, clock, logger, guard } = dependencies;
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
-  const decisions = new KeptDecisions();
+  const decisions = new DecisionCache();
   const { id: destination, policies, exposure, metrics, network } = workload;
-  const door: Door = {
+  const context: InboundContext = {
     clock,
     logger,
     metrics,
@@ -67,13 +67,13 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
     const held = new DisposableStack();
     guard.run(
       'inbound',
-      () => serve(stream, held, door),
+      () => serve(stream, held, context),
       () => held.dispose(),
     );
   };
 }
 
-interface Door {
+interface InboundContext {
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly metrics: ProxyMetrics;
@@ -89,25 +89,29 @@ interface Door {
 }
 
 /** `held` releases all that the stream has, where this rejects. */
-async function serve(stream: IncomingStream, held: DisposableStack, door: Door): Promise<void> {
-  const { clock, metrics } = door;
+async function serve(
+  stream: IncomingStream,
+  held: DisposableStack,
+  context: InboundContext,
+): Promise<void> {
+  const { clock, metrics } = context;
   held.defer(() => stream.refuse(503));
   const peer = stream.peer.uri;
   const { authority } = stream;
-  const { resolveExposure } = door;
-  const decide = (port: number): Decision => door.decide(stream, port);
-  const policies = door.policies.current();
+  const { resolveExposure } = context;
+  const decide = (port: number): Decision => context.decide(stream, port);
+  const policies = context.policies.current();
   const first = admit({ authority, decide, resolveExposure });
-  if (first.kind === 'refused') return refuse(stream, door, first);
-  const claim = claimStream(peer, first.target, door.budgets);
+  if (first.kind === 'refused') return refuse(stream, context, first);
+  const claim = claimStream(peer, first.target, context.budgets);
   if (claim.kind === 'denied') {
     const { reason, why } = claim;
-    return refuse(stream, door, { kind: 'refused', status: 503, reason, why });
+    return refuse(stream, context, { kind: 'refused', status: 503, reason, why });
   }
   const startedMs = clock.monotonicMs();
   let app: SocketStream;
   try {
-    app = await connectToApp(first.target, door, stream.signal);
+    app = await connectToApp(first.target, context, stream.signal);
     held.adopt(app, () => app.reset());
     app.socket.once('close', claim.release);
   } catch (error) {
@@ -117,32 +121,32 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
       const place = formatAuthority(first.target);
       const why = `the application at ${place} did not accept: ${describeError(error)}`;
       const reason = appFailureReason(error);
-      if (isBudgetRefusal(reason)) door.budgets.descriptors.refuse(reason);
-      refuse(stream, door, { kind: 'refused', status: 503, reason, why });
+      if (isBudgetRefusal(reason)) context.budgets.descriptors.refuse(reason);
+      refuse(stream, context, { kind: 'refused', status: 503, reason, why });
     }
     return;
   }
   // The policy may have changed while the application took its time.
-  const isSame = door.policies.current() === policies;
+  const isSame = context.policies.current() === policies;
   const admission = isSame ? first : admit({ authority, decide, resolveExposure });
   if (admission.kind === 'refused') {
     app.reset();
-    return refuse(stream, door, admission);
+    return refuse(stream, context, admission);
   }
-  noteAudited(stream, door, admission);
+  noteAudited(stream, context, admission);
   metrics.connected('inbound', (clock.monotonicMs() - startedMs) / 1000);
   const connection = metrics.connectionOpened('inbound', peer, authorityOf(stream));
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
   held.defer(() => connection.closed('app-reset', seconds()));
   let cut = false;
-  const leave = door.live.add({
-    judge() {
+  const leave = context.live.add({
+    reauthorize() {
       const decision = decide(admission.port);
       return decision.allowed ? undefined : decision;
     },
-    cut(reason) {
+    terminate(reason) {
       cut = true;
-      noteCut(stream, door, reason);
+      noteCut(stream, context, reason);
       // The relay takes it for an application that broke off, and resets the stream.
       app.reset();
     },
@@ -159,7 +163,7 @@ async function serve(stream: IncomingStream, held: DisposableStack, door: Door):
 
 function refuse(
   stream: IncomingStream,
-  { logger, metrics, mayLog, budgetLines }: Door,
+  { logger, metrics, mayLog, budgetLines }: InboundContext,
   { status, reason, why, rules }: Admission & { readonly kind: 'refused' },
 ): void {
   const peer = stream.peer.uri;
@@ -179,8 +183,8 @@ function refuse(
 
 function noteCut(
   stream: IncomingStream,
-  { logger, mayLog }: Door,
-  { reason, why }: Cut<DenialReason>,
+  { logger, mayLog }: InboundContext,
+  { reason, why }: Termination<DenialReason>,
 ): void {
   if (!mayLog()) return;
   const peer = stream.peer.uri;
@@ -192,7 +196,7 @@ function noteCut(
 
 function noteAudited(
   stream: IncomingStream,
-  { logger, metrics, mayLog }: Door,
+  { logger, metrics, mayLog }: InboundContext,
   { audited }: Admission & { readonly kind: 'admitted' },
 ): void {
   if (audited.length === 0) return;

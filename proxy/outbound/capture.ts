@@ -20,13 +20,13 @@ import {
   type RouteRefusal,
 } from './captured-route.ts';
 import { carry, type CarryDependencies } from './carry.ts';
-import type { ClaimedPlaces } from './claimed-places.ts';
+import type { ClaimedAddresses } from './claimed-addresses.ts';
 import { connectToAddress, type Connected, type ConnectorDependencies } from './connector.ts';
 import { resetSocket } from '../stream/reset-socket.ts';
 
 /** What capturing outgoing connections takes. */
 export interface OutboundCaptureDependencies extends CarryDependencies, PassthroughDependencies {
-  /** Where connections go; its view and the connector's are that of `places`. */
+  /** Where connections go; its view and the connector's are that of `claimed`. */
   readonly rules: RouteRules;
   readonly connector: ConnectorDependencies;
   readonly findDestination: FindOriginalDestination;
@@ -34,7 +34,7 @@ export interface OutboundCaptureDependencies extends CarryDependencies, Passthro
   readonly refuse: Refuse;
   readonly guard: Guard;
   /** Finds those that only say where they are. */
-  readonly places: Pick<ClaimedPlaces, 'find' | 'connected'>;
+  readonly claimed: Pick<ClaimedAddresses, 'find' | 'connected'>;
   readonly policies: Pick<PolicySource, 'onChange'>;
   /** Carries a connection to a server outside, in TLS as its policy says, or resets it. Never rejects. */
   readonly originate: (socket: net.Socket, destination: Destination) => Promise<void>;
@@ -101,11 +101,11 @@ async function serve(
       const passthrough = { direction: 'outbound', destination } as const;
       const remoteAddress = destination.address;
       const leave = live.add({
-        judge() {
+        reauthorize() {
           const reason = judgePassthrough(destination, dependencies.rules);
           return reason && { reason, why: SENTENCES[reason] };
         },
-        cut: ({ reason }) => refuse('cut', reason),
+        terminate: ({ reason }) => refuse('cut', reason),
       });
       return await passThrough(socket, { ...passthrough, remoteAddress }, dependencies).finally(
         leave,
@@ -127,7 +127,7 @@ async function findWay(
   // The application may go away meanwhile.
   socket.on('error', ignoreError);
   const isPatient = route.otherwise.kind === 'refused';
-  await dependencies.places.find(destination.address, route.claimants, isPatient);
+  await dependencies.claimed.find(destination.address, route.claimants, isPatient);
   const now = routeCaptured({ ...dependencies.rules, destination });
   return now.kind === 'claimed' ? now.otherwise : now;
 }
@@ -137,13 +137,13 @@ async function connectTo(
   dependencies: OutboundCaptureDependencies,
   signal: AbortSignal,
 ): Promise<Connected> {
-  const { places, connector } = dependencies;
+  const { claimed, connector } = dependencies;
   try {
     const connected = await connectToAddress(destination, connector, signal);
-    places.connected(destination.address, true);
+    claimed.connected(destination.address, true);
     return connected;
   } catch (error) {
-    if (!signal.aborted) places.connected(destination.address, isAnswer(error));
+    if (!signal.aborted) claimed.connected(destination.address, isAnswer(error));
     throw error;
   }
 }

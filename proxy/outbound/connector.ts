@@ -30,7 +30,7 @@ export interface Connected {
   readonly authority: string;
 }
 
-/** What finding a way to a service needs. */
+/** What connecting to a service needs. */
 export interface ConnectorDependencies {
   readonly view: MeshView;
   readonly pool: TunnelPool;
@@ -42,7 +42,7 @@ export interface ConnectorDependencies {
 }
 
 /**
- * More ways than this are not tried for one connection: a caller would rather hear of the failure
+ * More addresses than this are not tried for one connection: a caller would rather hear of the failure
  * than wait for a whole fleet to time out.
  */
 const MAX_ATTEMPTS = 4;
@@ -61,12 +61,12 @@ export async function connectToService(
 ): Promise<Connected> {
   const { namespace, service, port } = target;
   const name = nameOf(target);
-  const ways = (): Way[] =>
+  const upstreams = (): UpstreamAddress[] =>
     dependencies.view
       .endpointsOf(namespace, service)
       .filter((endpoint) => servesPort(endpoint, port))
       .flatMap((endpoint) => endpoint.addresses.map((address) => ({ endpoint, address, port })));
-  const connected = await connectOneWay(name, ways, dependencies, signal);
+  const connected = await connectToAny(name, upstreams, dependencies, signal);
   if (connected !== undefined) return connected;
   throw new OutboundError('no-endpoint', `no sidecar exposes ${name}`, {
     hint: `start a sidecar for it with --expose ${port}, and see \`hauberk status\``,
@@ -87,19 +87,19 @@ export async function connectToAddress(
 ): Promise<Connected> {
   const name = formatAuthority({ address, port });
   const { view } = dependencies;
-  const toWays = (endpoints: readonly Endpoint[]): Way[] =>
+  const toUpstreams = (endpoints: readonly Endpoint[]): UpstreamAddress[] =>
     endpoints
       .filter((endpoint) => servesPortAt(endpoint, address, port))
       .map((endpoint) => ({ endpoint, address, port }));
-  const connect = (ways: () => readonly Way[]): Promise<Connected | undefined> =>
-    connectOneWay(name, ways, dependencies, signal);
+  const connect = (upstreams: () => readonly UpstreamAddress[]): Promise<Connected | undefined> =>
+    connectToAny(name, upstreams, dependencies, signal);
   let connected: Connected | undefined;
   try {
-    connected = await connect(() => toWays(view.endpointsAt(address)));
+    connected = await connect(() => toUpstreams(view.endpointsAt(address)));
   } catch (error) {
     // Only where another identity answers: a sidecar is not replaced by being down.
     if (!(error instanceof TunnelError) || error.code !== 'wrong-identity') throw error;
-    connected = await connect(() => toWays(view.claimsAt(address)));
+    connected = await connect(() => toUpstreams(view.claimsAt(address)));
     if (connected === undefined) throw error;
   }
   if (connected !== undefined) return connected;
@@ -107,26 +107,27 @@ export async function connectToAddress(
 }
 
 /** An endpoint, and under which of its addresses it is to be reached. */
-interface Way {
+interface UpstreamAddress {
   readonly endpoint: Endpoint;
   readonly address: string;
   readonly port: number;
 }
 
-/** @returns undefined when there is no way at all */
-async function connectOneWay(
+/** @returns undefined when there is no upstream at all */
+async function connectToAny(
   name: string,
-  ways: () => readonly Way[],
+  upstreams: () => readonly UpstreamAddress[],
   { pool, health, random, logger, mayLog }: ConnectorDependencies,
   signal: AbortSignal,
 ): Promise<Connected | undefined> {
   const tried = new Set<string>();
   let failure: TunnelError | undefined;
   while (tried.size < MAX_ATTEMPTS) {
-    const untried = new Map<Endpoint, Way>();
-    for (const way of ways()) {
+    const untried = new Map<Endpoint, UpstreamAddress>();
+    for (const upstream of upstreams()) {
       // The preferred address of each endpoint comes first, and what was tried is not tried again.
-      if (!tried.has(keyOf(way)) && !untried.has(way.endpoint)) untried.set(way.endpoint, way);
+      if (!tried.has(keyOf(upstream)) && !untried.has(upstream.endpoint))
+        untried.set(upstream.endpoint, upstream);
     }
     const endpoint = chooseEndpoint({
       endpoints: [...untried.keys()],
@@ -134,12 +135,12 @@ async function connectOneWay(
       load: (candidate) => pool.openStreams(dialTarget(candidate, untried.get(candidate)?.address)),
       random,
     });
-    const way = endpoint === undefined ? undefined : untried.get(endpoint);
-    if (endpoint === undefined || way === undefined) break;
-    tried.add(keyOf(way));
-    const authority = formatAuthority(way);
+    const upstream = endpoint === undefined ? undefined : untried.get(endpoint);
+    if (endpoint === undefined || upstream === undefined) break;
+    tried.add(keyOf(upstream));
+    const authority = formatAuthority(upstream);
     try {
-      const { stream } = await pool.open(dialTarget(endpoint, way.address), authority, signal);
+      const { stream } = await pool.open(dialTarget(endpoint, upstream.address), authority, signal);
       health.succeeded(endpoint.instanceId);
       return { stream, endpoint, authority };
     } catch (error) {
@@ -176,10 +177,10 @@ function blamesEndpoint({ code }: TunnelError): boolean {
 }
 
 /**
- * Instances of one service behind one address and port are the same way: however many claim to be
+ * Instances of one service behind one address and port are the same upstream: however many claim to be
  * there, the real one has to be among the first few that are tried.
  */
-function keyOf({ endpoint, address }: Way): string {
+function keyOf({ endpoint, address }: UpstreamAddress): string {
   return `${address} ${endpoint.hbonePort} ${endpoint.spiffeId.uri}`;
 }
 

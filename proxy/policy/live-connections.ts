@@ -1,8 +1,8 @@
 import { callEach } from '../../common/listeners.ts';
 import type { PolicySource } from './policy-source.ts';
 
-/** Why a connection may not go on. */
-export interface Cut<Reason extends string> {
+/** Why a connection has to end. */
+export interface Termination<Reason extends string> {
   /** A label of metrics. */
   readonly reason: Reason;
   /** The end of a sentence. */
@@ -12,9 +12,9 @@ export interface Cut<Reason extends string> {
 /** A connection that was let through. */
 export interface LiveConnection<Reason extends string> {
   /** Undefined while it may go on. */
-  judge(): Cut<Reason> | undefined;
+  reauthorize(): Termination<Reason> | undefined;
   /** Ends it with a reset on both sides: it must not look like an orderly end. */
-  cut(cut: Cut<Reason>): void;
+  terminate(termination: Termination<Reason>): void;
 }
 
 /** The connections that were let through: each change of the policy is a new decision about them all. */
@@ -22,7 +22,7 @@ export class LiveConnections<Reason extends string> {
   readonly #connections = new Set<LiveConnection<Reason>>();
 
   constructor(policies: Pick<PolicySource, 'onChange'>) {
-    policies.onChange(() => this.#review());
+    policies.onChange(() => this.#reauthorizeAll());
   }
 
   /** Adds one; returns the function that takes it out when it has ended. */
@@ -31,12 +31,12 @@ export class LiveConnections<Reason extends string> {
     return () => void this.#connections.delete(connection);
   }
 
-  #review(): void {
+  #reauthorizeAll(): void {
     callEach(this.#connections, (connection) => {
-      const cut = connection.judge();
-      if (cut === undefined) return;
+      const termination = connection.reauthorize();
+      if (termination === undefined) return;
       this.#connections.delete(connection);
-      connection.cut(cut);
+      connection.terminate(termination);
     });
   }
 }

@@ -8,7 +8,7 @@ import { listenInboundCapture } from '../inbound/capture.ts';
 import { openOriginalDestinations } from '../interception/original-destination.ts';
 import type { PlaintextFlows } from '../metrics/plaintext-flows.ts';
 import { createRefusals } from '../interception/refusals.ts';
-import { createClaimedPlaces } from '../outbound/claimed-places.ts';
+import { createClaimedAddresses } from '../outbound/claimed-addresses.ts';
 import { listenOutboundCapture } from '../outbound/capture.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
 import { isRestricted } from '../../common/authorization/authorize.ts';
@@ -40,7 +40,7 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
   const { workload, config, runtime, connector, egress, departed, flows } = options;
   const { id: self, addresses, ownPorts, policies, metrics, network } = workload;
   const { clock, logger, guard } = runtime;
-  const own = {
+  const isOwn = {
     isOwnPort: (port: number) => ownPorts.has(port),
     isOwnAddress: (address: string) => addresses.localFor(address) === address,
   };
@@ -55,34 +55,34 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
     findDestination: await openOriginalDestinations(),
     refuse: createRefusals({ clock, logger, metrics }),
   };
-  tellOfPolicies(workload, egress);
+  reportPolicies(workload, egress);
   const { view, pool, mayLog } = connector;
-  const places = parts.own(createClaimedPlaces({ view, pool, clock, guard }));
-  const toPlace = ({ address: host, port }: Destination): OutsidePlace => ({ host, port });
+  const claimed = parts.own(createClaimedAddresses({ view, pool, clock, guard }));
+  const toHostPort = ({ address: host, port }: Destination): OutsidePlace => ({ host, port });
   const outbound = {
     ...captured,
     mayLog,
-    places,
-    connector: { ...connector, view: places.view },
-    originate: (socket: Socket, place: Destination) => egress.carry(socket, toPlace(place)),
+    claimed,
+    connector: { ...connector, view: claimed.view },
+    originate: (socket: Socket, place: Destination) => egress.carry(socket, toHostPort(place)),
     rules: {
-      ...own,
-      view: places.view,
+      ...isOwn,
+      view: claimed.view,
       mode: config.outbound,
       departed: {
-        wasAt: (address: string) => departed.wasAt(address) || places.wasAt(address),
+        wasAt: (address: string) => departed.wasAt(address) || claimed.wasAt(address),
       },
       hasPolicy: (place: Destination) =>
         policies.mesh !== undefined &&
-        destinationAt(policies.mesh.egress, toPlace(place)).kind !== 'none',
+        destinationAt(policies.mesh.egress, toHostPort(place)).kind !== 'none',
       mayLeave: (place: Destination) =>
-        policies.mesh && mayLeave(policies.mesh.egress, self, toPlace(place)),
+        policies.mesh && mayLeave(policies.mesh.egress, self, toHostPort(place)),
     },
   };
   const inbound = {
     ...captured,
     rules: {
-      ...own,
+      ...isOwn,
       mode: config.inbound,
       ingress: config.ingress,
       isRestricted: (port: number) => isRestricted(policies.current(), self, port),
@@ -104,16 +104,16 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
 }
 
 /** Every policy for an address is a route that this sidecar has: every application here may connect there. */
-function tellOfPolicies({ policies, id: self }: Workload, { conditions }: Egress): void {
-  const tell = (): void => {
+function reportPolicies({ policies, id: self }: Workload, { conditions }: Egress): void {
+  const report = (): void => {
     const { egress } = policies.mesh ?? {};
     const captured = egress?.destinations.filter(
       (place) => isIP(place.host) !== 0 && mayLeave(egress, self, place),
     );
     conditions.carries('captured', captured ?? []);
   };
-  policies.onChange(tell);
-  tell();
+  policies.onChange(report);
+  report();
 }
 
 /** The rules send each family to its own loopback. */

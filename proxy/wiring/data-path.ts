@@ -12,7 +12,7 @@ import { rememberDeparted } from '../discovery/departed.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { PlaintextFlows } from '../metrics/plaintext-flows.ts';
 import { openCapture, type CaptureOptions } from './capture.ts';
-import type { EdgeProgram } from './gateway-program.ts';
+import type { GatewayProgram } from './gateway-program.ts';
 import { listenEgress } from '../egress/egress-listener.ts';
 import { openInbound } from './inbound.ts';
 import { openOutbound } from './outbound.ts';
@@ -59,7 +59,7 @@ export interface DataPathOptions {
   readonly view: MeshView;
   readonly registry: Registry;
   /** Makes it that of a gateway, which has listeners to the outside and none for peers. */
-  readonly edge: EdgeProgram | undefined;
+  readonly gateway: GatewayProgram | undefined;
 }
 
 /** The port for peers of a member that has none. */
@@ -70,10 +70,10 @@ const PEERS_LEARN_MS = 500;
 
 /** Opens the listeners for peers and for the application, in this process. Throws ListenError. */
 export async function openDataPath({
-  edge: program,
+  gateway: program,
   ...options
-}: Omit<DataPathOptions, 'edge'> & {
-  readonly edge: Pick<EdgeProgram, 'open'> | undefined;
+}: Omit<DataPathOptions, 'gateway'> & {
+  readonly gateway: Pick<GatewayProgram, 'open'> | undefined;
 }): Promise<DataPath> {
   const { workload, config, runtime, view, registry } = options;
   const { metrics, network } = workload;

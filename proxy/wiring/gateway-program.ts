@@ -8,10 +8,10 @@ import type { Workload } from '../workload/workload.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The listeners of a gateway to the outside. */
-export interface Edge extends Closeable, Drainable {}
+export interface GatewayListeners extends Closeable, Drainable {}
 
-/** What an edge is made from. */
-export interface EdgeOptions {
+/** What the listeners of a gateway are made from. */
+export interface GatewayListenersOptions {
   readonly workload: Workload;
   readonly config: Pick<ProxyConfig, 'namespace' | 'trustDomain'>;
   readonly runtime: Runtime;
@@ -22,10 +22,10 @@ export interface EdgeOptions {
 }
 
 /** Opens the listeners to the outside. Throws ListenError and ConfigError. */
-export type OpenEdge = (options: EdgeOptions) => Promise<Edge>;
+export type OpenGatewayListeners = (options: GatewayListenersOptions) => Promise<GatewayListeners>;
 
 /** What the process that leads workers needs, which has no listeners of its own. */
-export interface LeadOptions {
+export interface PrimaryOptions {
   readonly config: Pick<ProxyConfig, 'namespace'>;
   readonly runtime: Runtime;
   readonly registry: Registry;
@@ -34,9 +34,9 @@ export interface LeadOptions {
 }
 
 /** A gateway's part of the program. */
-export interface EdgeProgram {
+export interface GatewayProgram {
   /** For a gateway in one process. */
-  readonly open: OpenEdge;
+  readonly open: OpenGatewayListeners;
   /** For one with workers: says what they open, from now on. Throws ConfigError, and what `apply` throws. */
-  readonly lead: (options: LeadOptions) => Promise<Closeable>;
+  readonly openPrimary: (options: PrimaryOptions) => Promise<Closeable>;
 }

@@ -19,10 +19,14 @@ import { carry } from '../outbound/carry.ts';
 import { connectToService, type ServicePort } from '../outbound/connector.ts';
 import { openConnection } from '../outbound/open-connection.ts';
 import type { Workload } from '../workload/workload.ts';
-import type { EdgeOptions, EdgeProgram, OpenEdge } from './gateway-program.ts';
+import type {
+  GatewayListenersOptions,
+  GatewayProgram,
+  OpenGatewayListeners,
+} from './gateway-program.ts';
 
 /** What makes a member of the mesh a gateway. */
-export interface GatewayEdgeOptions {
+export interface GatewayProgramOptions {
   /** The path of the gateway's file. */
   readonly file: string;
   /** Calls back when the file is to be read again. */
@@ -34,16 +38,19 @@ export interface GatewayEdgeOptions {
  *
  * @throws ConfigError when the file cannot be used now
  */
-export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promise<EdgeProgram> {
+export async function gatewayProgram({
+  file,
+  onReload,
+}: GatewayProgramOptions): Promise<GatewayProgram> {
   // Read again when the listeners are opened; but a mistake is reported before waiting for a token.
   await loadGatewayFile(file, () => {});
   return {
     async open(options) {
-      const gateway = await openGateway({ ...doorsOf(options), file });
+      const gateway = await openGateway({ ...listenerSetOptions(options), file });
       onReload(() => options.runtime.guard.promise('gateway', gateway.reload()));
       return gateway;
     },
-    async lead({ config, runtime, registry, apply }) {
+    async openPrimary({ config, runtime, registry, apply }) {
       const { clock, logger, guard } = runtime;
       const metrics = createGatewayMetrics(registry);
       const checked = async (listeners: readonly LoadedListener[]): Promise<boolean> => {
@@ -65,26 +72,26 @@ export async function gatewayEdge({ file, onReload }: GatewayEdgeOptions): Promi
 }
 
 /** The listeners of a gateway in one of its workers, which is told what to open. */
-export interface WorkerEdge {
-  readonly open: OpenEdge;
-  /** Opens these instead, one call after the other. Rejects as `Doors.apply`. */
+export interface WorkerGateway {
+  readonly open: OpenGatewayListeners;
+  /** Opens these instead, one call after the other. Rejects as `ListenerSet.apply`. */
   apply(listeners: readonly LoadedListener[]): Promise<void>;
 }
 
 /** Begins with these listeners, or with the newest of those that came before the listeners are opened. */
-export function workerEdge(first: readonly LoadedListener[]): WorkerEdge {
+export function workerGateway(first: readonly LoadedListener[]): WorkerGateway {
   let wanted = first;
-  let doors: ListenerSet | undefined;
+  let opened: ListenerSet | undefined;
   let turn: Promise<unknown> = Promise.resolve();
   const applyNext = async (): Promise<void> => {
-    turn = turn.then(() => doors?.apply(wanted));
+    turn = turn.then(() => opened?.apply(wanted));
     await turn;
   };
   return {
     async open(options) {
-      doors = createListenerSet(doorsOf(options));
+      opened = createListenerSet(listenerSetOptions(options));
       await applyNext();
-      return doors;
+      return opened;
     },
     async apply(listeners) {
       wanted = listeners;
@@ -98,7 +105,7 @@ function policyOf(place: OutsidePlace, { policies }: Workload): EgressDestinatio
   return found?.kind === 'one' ? found.destination : undefined;
 }
 
-function doorsOf(options: EdgeOptions): ListenerSetOptions {
+function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOptions {
   const { workload, config, runtime, connector, egress, registry } = options;
   const { metrics, network } = workload;
   const { clock, logger, guard } = runtime;

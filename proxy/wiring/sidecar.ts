@@ -16,7 +16,7 @@ import { certificateGauge, viewGauge } from '../admin/gauges.ts';
 import { createReadiness, type Readiness } from '../admin/readiness.ts';
 import { sidecarReport } from '../discovery/report.ts';
 import { localAllowances, type ProxyConfig } from '../config/sidecar.ts';
-import { tellOwnConflicts } from '../discovery/own-conflicts.ts';
+import { logOwnConflicts } from '../discovery/own-conflicts.ts';
 import { openSavedView } from '../discovery/saved-view.ts';
 import { createSyncClient } from '../discovery/sync/client.ts';
 import { createIdentityManager } from '../identity/manager.ts';
@@ -30,8 +30,8 @@ import { createProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { createPolicySource } from '../policy/policy-source.ts';
 import { createWorkload } from '../workload/workload.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './data-path.ts';
-import type { EdgeProgram } from './gateway-program.ts';
-import { placeOf } from './place.ts';
+import type { GatewayProgram } from './gateway-program.ts';
+import { advertisedAddresses } from './advertised-addresses.ts';
 import { TUNNEL_MEMORY } from '../tunnel/tunnel-memory.ts';
 
 /** What a sidecar is made from. */
@@ -45,7 +45,7 @@ export interface ProxyDependencies {
   /** Ends the wait for a control plane that does not answer. */
   readonly signal: AbortSignal;
   /** Makes it a gateway, which has listeners to the outside and none for peers. */
-  readonly edge?: EdgeProgram;
+  readonly gateway?: GatewayProgram;
 }
 
 /** A sidecar that is ready. */
@@ -56,9 +56,9 @@ export interface Proxy {
    * Not ready, nothing new, then waits for open connections as long as the settings say, ends what
    * is left, and releases everything.
    *
-   * @param hurried ends the wait when it is aborted
+   * @param forced ends the wait when it is aborted
    */
-  drainAndClose(hurried: AbortSignal): Promise<void>;
+  drainAndClose(forced: AbortSignal): Promise<void>;
 }
 
 /**
@@ -77,7 +77,8 @@ export async function startProxy(
   const self = spiffeId({ trustDomain, namespace, service });
   // Whatever has been opened when something fails is closed again, in reverse order.
   await using opened = new AsyncDisposableStack();
-  const own = <Part extends Closeable>(part: Part): Part => opened.adopt(part, () => part.close());
+  const adopt = <Part extends Closeable>(part: Part): Part =>
+    opened.adopt(part, () => part.close());
 
   const registry = new Registry();
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
@@ -87,7 +88,7 @@ export async function startProxy(
   const readiness = createReadiness(clock);
   // A request before it is there is answered for this process only.
   const carrier: { path?: DataPath } = {};
-  const telemetry = own(
+  const telemetry = adopt(
     await startTelemetryServer({
       ...config.metricsListen,
       registry,
@@ -101,7 +102,7 @@ export async function startProxy(
   );
 
   const { certificateLifetime } = config;
-  const identity = own(
+  const identity = adopt(
     await createIdentityManager({
       clock,
       logger,
@@ -126,8 +127,8 @@ export async function startProxy(
     stateDirectory: config.stateDir,
     bundle: () => identity.source.current().bundle,
   });
-  const source = own(withRevocations(identity.source, saved.revocations, saved.federation));
-  readiness.watch(source, identity.standing);
+  const source = adopt(withRevocations(identity.source, saved.revocations, saved.federation));
+  readiness.watch(source, identity.revocation);
   const skew = createSkewWatch(logger, clock, source.current);
   metrics.certificate(() => certificateGauge(source.current(), skew));
   const workload = createWorkload({
@@ -141,10 +142,10 @@ export async function startProxy(
     logger,
   });
   const runtime = { clock, logger, guard, random, signal, memory: TUNNEL_MEMORY };
-  const carried = { workload, config, runtime, view: saved.view, registry, edge: given.edge };
-  const path = own(await openCarrier(carried));
+  const carried = { workload, config, runtime, view: saved.view, registry, gateway: given.gateway };
+  const path = adopt(await openCarrier(carried));
   carrier.path = path;
-  const sync = own(
+  const sync = adopt(
     createSyncClient({
       clock,
       logger,
@@ -154,10 +155,10 @@ export async function startProxy(
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
       allow,
-      hello: () => placeOf(workload, config, path.hbonePort),
+      hello: () => advertisedAddresses(workload, config, path.hbonePort),
       report: () => sidecarReport(source, path.traffic(), clock),
       onBundle: (bundle) => identity.acceptBundle(bundle),
-      onTaken: () => identity.standing.accepted(),
+      onTaken: () => identity.revocation.accepted(),
       onServerTime: skew.told,
       onLost: (error) => identity.refused(error),
       inForce: path.workers?.inForce,
@@ -165,7 +166,7 @@ export async function startProxy(
     }),
   );
   const { instanceId } = identity;
-  own(tellOwnConflicts({ view: saved.view, self, instanceId, clock, logger }));
+  adopt(logOwnConflicts({ view: saved.view, self, instanceId, clock, logger }));
   metrics.controlPlane(() => sync.connected);
   metrics.view(() => viewGauge(sync.view));
 
@@ -175,15 +176,15 @@ export async function startProxy(
   PROCESS_DESCRIPTORS.calibrate();
   readiness.listening();
   sayWhenReady({ self, readiness, source, logger });
-  own(settleWhenQuiet({ clock, done: () => path.traffic() }));
+  adopt(settleWhenQuiet({ clock, done: () => path.traffic() }));
   const parts = opened.move();
   return {
     failed: path.workers?.failed ?? NEVER,
-    async drainAndClose(hurried) {
+    async drainAndClose(forced) {
       readiness.draining();
       await sync.goodbye();
       const deadlineMs = config.drainSeconds * 1000;
-      const outcome = await path.drain({ clock, deadlineMs, hurried });
+      const outcome = await path.drain({ clock, deadlineMs, forced });
       logger.info({ event: 'drained', outcome }, DRAIN_SENTENCES[outcome]);
       await parts.disposeAsync();
     },

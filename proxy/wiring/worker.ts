@@ -23,7 +23,7 @@ import { createWorkload } from '../workload/workload.ts';
 import { createPolicySource, type MutablePolicySource } from '../policy/policy-source.ts';
 import { openDataPath, type DataPath } from './data-path.ts';
 import type { LoadedListener } from '../gateway/load.ts';
-import type { WorkerEdge } from './gateway.ts';
+import type { WorkerGateway } from './gateway.ts';
 import { shareOfTunnelMemory } from '../tunnel/tunnel-memory.ts';
 import { toErrorMessage } from '../workers/error-message.ts';
 import { fromIdentityMessage } from '../workers/identity-message.ts';
@@ -35,7 +35,7 @@ export interface WorkerDependencies {
   /** A number in [0, 1). */
   readonly random: () => number;
   /** Says something to the primary; resolves when it is on its way. */
-  readonly tell: (message: FromWorker) => Promise<void>;
+  readonly send: (message: FromWorker) => Promise<void>;
   /** Called with the guard of this worker when it begins. */
   readonly onGuard: (guard: Guard) => void;
 }
@@ -43,7 +43,7 @@ export interface WorkerDependencies {
 /** One of the processes that carry a sidecar's connections. */
 export interface RunningWorker {
   /** What the primary says, in its order. */
-  hear(message: ToWorker): void;
+  receive(message: ToWorker): void;
   /** Resolves when it has nothing more to do; rejects when it could not begin. */
   readonly ended: Promise<void>;
   /** Resets what it carries, at once: the primary is gone. */
@@ -55,14 +55,14 @@ const TRAFFIC_INTERVAL_MS = 1_000;
 
 /** Creates a worker, which begins when it hears `start`. */
 export function createWorker(dependencies: WorkerDependencies): RunningWorker {
-  const { random, tell, onGuard } = dependencies;
+  const { random, send, onGuard } = dependencies;
   let { clock } = dependencies;
   const { promise: ended, resolve, reject } = Promise.withResolvers<void>();
-  const hurried = new AbortController();
+  const forced = new AbortController();
   let knowledge: Knowledge | undefined;
   let opening: Promise<DataPath> | undefined;
   let path: DataPath | undefined;
-  let edge: WorkerEdge | undefined;
+  let gateway: WorkerGateway | undefined;
   let guard: Guard | undefined;
   let newestListeners: readonly LoadedListener[] | undefined;
   /** What was told so far is in force when this has resolved. */
@@ -78,11 +78,11 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const { config, number, ownPorts, listeners } = message;
     if (listeners !== undefined) {
       // Loaded here: the worker of a sidecar needs none of it.
-      const { workerEdge } = await import('./gateway.ts');
-      edge = workerEdge(newestListeners ?? listeners);
+      const { workerGateway } = await import('./gateway.ts');
+      gateway = workerGateway(newestListeners ?? listeners);
     }
     const logger = createLogger({
-      name: edge === undefined ? 'proxy' : 'gateway',
+      name: gateway === undefined ? 'proxy' : 'gateway',
       level: config.logLevel,
       worker: number,
     });
@@ -99,8 +99,8 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const metrics = config.accessLog ? withAccessLog(counted, logger) : counted;
     const given = { identity, policies, metrics, network: HOST_NETWORK };
     const workload = createWorkload({ ...given, config, ownPorts, clock, logger });
-    path = await openDataPath({ workload, config, runtime, view, registry, edge });
-    await tell({ kind: 'opened', hbonePort: path.hbonePort });
+    path = await openDataPath({ workload, config, runtime, view, registry, gateway });
+    await send({ kind: 'opened', hbonePort: path.hbonePort });
     reportTraffic(path);
     return path;
   }
@@ -110,43 +110,43 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     repeat(clock, TRAFFIC_INTERVAL_MS, async () => {
       const traffic = carrier.traffic();
       if (isDeepStrictEqual(traffic, last)) return;
-      await tell({ kind: 'traffic', traffic });
+      await send({ kind: 'traffic', traffic });
       last = traffic;
     });
   }
 
   async function reportMetrics(id: number, registry: Registry): Promise<void> {
     const families = await registry.getMetricsAsJSON();
-    await tell({ kind: 'metrics', id, families, traffic: path?.traffic() ?? NO_REPORT });
+    await send({ kind: 'metrics', id, families, traffic: path?.traffic() ?? NO_REPORT });
   }
 
   async function openRest(): Promise<void> {
     const carrier = await opening;
     await carrier?.openRest();
     PROCESS_DESCRIPTORS.calibrate();
-    await tell({ kind: 'ready' });
+    await send({ kind: 'ready' });
     settleWhenQuiet({ clock, done: () => carrier?.traffic() });
   }
 
   async function drain(deadlineMs: number): Promise<void> {
     const carrier = await opening;
-    const outcome = await carrier?.drain({ clock, deadlineMs, hurried: hurried.signal });
+    const outcome = await carrier?.drain({ clock, deadlineMs, forced: forced.signal });
     await carrier?.close();
-    await tell({ kind: 'drained', outcome: outcome ?? 'idle' });
+    await send({ kind: 'drained', outcome: outcome ?? 'idle' });
     resolve();
   }
 
   function fail(thrown: unknown): void {
     const end = (): void => reject(thrown);
-    tell({ kind: 'failed', error: toErrorMessage(thrown) }).then(end, end);
+    send({ kind: 'failed', error: toErrorMessage(thrown) }).then(end, end);
   }
 
   return {
     ended,
     abandon: () => path?.force(),
-    hear(message) {
+    receive(message) {
       try {
-        hear(message);
+        receive(message);
       } catch (error) {
         // A worker that failed to apply an update may allow what it must not: it ends.
         fail(error);
@@ -154,7 +154,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     },
   };
 
-  function hear(message: ToWorker): void {
+  function receive(message: ToWorker): void {
     if (message.kind === 'start') return start(message.start);
     if (knowledge === undefined) return;
     switch (message.kind) {
@@ -165,16 +165,16 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
         drain(message.deadlineMs).catch(fail);
         return;
       case 'hurry':
-        return hurried.abort();
+        return forced.abort();
       case 'confirm':
         // One that fails ends, and so do the questions that it was asked.
         return guard?.promise(
           'workers',
-          applied.then(() => tell({ kind: 'confirmed', id: message.id }), ignoreError),
+          applied.then(() => send({ kind: 'confirmed', id: message.id }), ignoreError),
         );
       case 'listeners':
         newestListeners = message.listeners;
-        applied = edge?.apply(message.listeners) ?? applied;
+        applied = gateway?.apply(message.listeners) ?? applied;
         applied.catch(fail);
         return;
       case 'metrics':
@@ -182,7 +182,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
       case 'identity':
       case 'policy':
       case 'view':
-        return take(message, knowledge, clock);
+        return applyUpdate(message, knowledge, clock);
     }
   }
 }
@@ -207,16 +207,23 @@ function learn({ config, identity, policy, endpoints }: WorkerStart, clock: Cloc
   return { registry, identities, policies, view };
 }
 
-type News = Extract<ToWorker, { readonly kind: 'identity' | 'policy' | 'view' }>;
+type MeshUpdate = Extract<ToWorker, { readonly kind: 'identity' | 'policy' | 'view' }>;
 
-function take(news: News, { identities, policies, view }: Knowledge, clock: Clock): void {
-  switch (news.kind) {
+function applyUpdate(
+  update: MeshUpdate,
+  { identities, policies, view }: Knowledge,
+  clock: Clock,
+): void {
+  switch (update.kind) {
     case 'identity':
-      return identities.replace(fromIdentityMessage(news.identity, clock), news.identity.change);
+      return identities.replace(
+        fromIdentityMessage(update.identity, clock),
+        update.identity.change,
+      );
     case 'policy':
-      return policies.set(news.policy);
+      return policies.set(update.policy);
     case 'view': {
-      const { upserted, removed } = news;
+      const { upserted, removed } = update;
       // Numbered by the channel, which keeps the order: the control plane's versions may go back.
       return view.apply({ kind: 'delta', version: view.version + 1, upserted, removed });
     }

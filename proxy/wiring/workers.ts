@@ -22,7 +22,7 @@ const METRICS_DEADLINE_MS = 2_000;
  * Throws ListenError, and WorkersError `worker-failed`.
  */
 export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
-  const { workload, runtime, view, registry, edge } = options;
+  const { workload, runtime, view, registry, gateway } = options;
   const { policies, identity: source, ownPorts } = workload;
   const { clock, logger, guard, random } = runtime;
   // A worker has no business with what only enrolment needs.
@@ -78,8 +78,8 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
   };
   let hbonePort: number;
   try {
-    const led = await edge?.lead({ config, runtime, registry, apply });
-    if (led !== undefined) stops.push(() => void led.close());
+    const primary = await gateway?.openPrimary({ config, runtime, registry, apply });
+    if (primary !== undefined) stops.push(() => void primary.close());
     hbonePort = await supervisor.open();
   } catch (error) {
     await close();

@@ -5,7 +5,7 @@ import { createWorker } from '../wiring/worker.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** Says something to the primary; one that is gone ends this process anyway. */
-async function tell(message: FromWorker): Promise<void> {
+async function send(message: FromWorker): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   if (process.send === undefined) resolve();
   else process.send(message, undefined, undefined, () => resolve());
@@ -22,13 +22,13 @@ if (process.send === undefined) {
 const worker = createWorker({
   clock: systemClock,
   random: Math.random,
-  tell,
+  send,
   // Ends with the process. A worker that cannot begin says so, and is started again.
   onGuard: (guard) => catchUnguarded(guard).serving(),
 });
 // A terminal sends its signals to the whole group, but the primary is the one who ends workers.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => {});
-process.on('message', (message) => worker.hear(message as ToWorker));
+process.on('message', (message) => worker.receive(message as ToWorker));
 // The primary was killed: revocations would not be applied any more.
 process.on('exit', () => worker.abandon());
 try {

@@ -164,7 +164,7 @@ export class Supervisor {
   }
 
   /** Lets all of them drain, and end. */
-  async drain({ clock, deadlineMs, hurried }: DrainBounds): Promise<DrainOutcome> {
+  async drain({ clock, deadlineMs, forced }: DrainBounds): Promise<DrainOutcome> {
     this.#end();
     const hurry = (): void => this.broadcast({ kind: 'hurry' });
     const timer = clock.after(deadlineMs + DRAIN_GRACE_MS, () => this.killAll());
@@ -173,11 +173,11 @@ export class Supervisor {
       if (worker.isReady) worker.send({ kind: 'drain', deadlineMs });
       else worker.kill();
     }
-    if (hurried?.aborted === true) hurry();
-    hurried?.addEventListener('abort', hurry, { once: true });
+    if (forced?.aborted === true) hurry();
+    forced?.addEventListener('abort', hurry, { once: true });
     await Promise.all(workers.map((worker) => worker.ended));
     timer.cancel();
-    hurried?.removeEventListener('abort', hurry);
+    forced?.removeEventListener('abort', hurry);
     return workers.every(({ drained }) => drained === 'idle') ? 'idle' : 'forced';
   }
 

@@ -42,15 +42,15 @@ test('who is in a hurry does not wait for the deadline', async (t) => {
   const clock = createManualClock();
   const hurry = new AbortController();
   const { target, asked } = drainable();
-  const drained = drain(target, { clock, deadlineMs: 30_000, hurried: hurry.signal });
+  const drained = drain(target, { clock, deadlineMs: 30_000, forced: hurry.signal });
   hurry.abort();
   t.is(await drained, 'forced');
   t.deepEqual(asked, ['refuse', 'force']);
   t.deepEqual(clock.pending, []);
 });
 
-test('who was in a hurry before it began does not wait at all', async (t) => {
+test('a drain that is forced before it begins does not wait at all', async (t) => {
   const { target } = drainable();
-  const options = { clock: createManualClock(), deadlineMs: 30_000, hurried: AbortSignal.abort() };
+  const options = { clock: createManualClock(), deadlineMs: 30_000, forced: AbortSignal.abort() };
   t.is(await drain(target, options), 'forced');
 });

@@ -22,7 +22,7 @@ const FORGED_LIFETIME_MS = 600_000;
 /** Whom to forge when the peer does not show who it is. */
 const NOBODY = 'spiffe://mesh.local/ns/default/sa/forged';
 
-/** Knocks at a sidecar's HBONE port in every way that must not open it. Never rejects. */
+/** Connects to a sidecar's HBONE port in every way that it must refuse. Never rejects. */
 export async function probeSidecar(task: ProbeTask): Promise<ProbeOutcome[]> {
   const { address: host, port } = task;
   const bare = await attemptTls({ host, port, ...TLS_OPTIONS });

@@ -1,10 +1,10 @@
 import { parseSpiffeId, spiffeId as toSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { Workload } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
-import type { IssuanceLedger } from '../../ca/issuance/ledger.ts';
+import type { IssuanceLog } from '../../ca/issuance/log.ts';
 import type { OperatorUses } from '../../operators/operator-uses.ts';
 import { listOperators } from '../../operators/operators.ts';
-import type { Standing } from '../../registry/addresses/address-book.ts';
+import type { AddressStatus } from '../../registry/addresses/address-book.ts';
 import type { KnownSidecar } from '../../registry/known-sidecars.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
 import { listKnownIdentities } from '../../registry/known-identities.ts';
@@ -29,7 +29,7 @@ export interface AdminHandlersOptions
     Omit<ForOperatorsOptions, 'trustDomain'> {
   readonly ca: CertificateAuthority;
   readonly registry: Registry;
-  readonly ledger: Pick<IssuanceLedger, 'verify'>;
+  readonly issuanceLog: Pick<IssuanceLog, 'verify'>;
   readonly operatorUses: OperatorUses;
   readonly keysEncrypted: boolean;
   readonly view: Pick<MeshView, 'revocations' | 'endpoints'>;
@@ -37,7 +37,7 @@ export interface AdminHandlersOptions
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
 export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {
-  const { ca, tokens, registry, ledger, keysEncrypted, view, logger } = options;
+  const { ca, tokens, registry, issuanceLog, keysEncrypted, view, logger } = options;
   const knownIdentities = (): Promise<readonly string[]> => listKnownIdentities(options);
   const forOperators = createForOperators({ ...options, trustDomain: ca.trustDomain });
   const handlers: AdminHandlers = {
@@ -71,7 +71,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     })),
     verifyCertificates: forOperators(async ({ sequence, hash }) => {
       const noted = hash === '' ? undefined : { sequence, hash };
-      const { entries, links, head, findings } = await ledger.verify(noted);
+      const { entries, links, head, findings } = await issuanceLog.verify(noted);
       return {
         entries,
         links,
@@ -97,19 +97,19 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
   return handlers;
 }
 
-const NO_STANDING: Standing = { proven: [], contests: [] };
+const UNPROVEN: AddressStatus = { proven: [], contests: [] };
 
-/** A sidecar with the standing of its addresses, when it is an endpoint. */
-function toWorkload(sidecar: KnownSidecar, standing: Standing = NO_STANDING): Workload {
+/** A sidecar with the status of its addresses, when it is an endpoint. */
+function toWorkload(sidecar: KnownSidecar, status: AddressStatus = UNPROVEN): Workload {
   const { record, report, connected, connectedSinceMs } = sidecar;
-  const { allow, ...place } = record;
+  const { allow, ...position } = record;
   return {
     ...sidecar,
-    ...place,
+    ...position,
     ...report,
     connectedSinceMs: connected ? connectedSinceMs : undefined,
     localAllow: allow && { allowances: allow },
-    provenAddresses: standing.proven,
-    contests: standing.contests,
+    provenAddresses: status.proven,
+    contests: status.contests,
   };
 }

@@ -40,8 +40,8 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
       try {
         const caller = await requireAdmin(callerOf(call, clock.epochMs()), options);
         const { spiffeId, certificate } = caller;
-        const place = { address: peerAddress(call), call: nameOf(call.getPath()) };
-        operatorUses.used(serialOf(certificate), place);
+        const origin = { address: peerAddress(call), call: nameOf(call.getPath()) };
+        operatorUses.used(serialOf(certificate), origin);
         limits.operator(spiffeId.uri);
         callback(null, await action(call.request));
       } catch (thrown) {

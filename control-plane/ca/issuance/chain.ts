@@ -38,8 +38,8 @@ const bases = recordCodec(
   z.object({ sequence: z.number(), hash: z.string(), revision: z.number() }),
 );
 
-/** A place in the chain: everything up to it is in the hash. */
-export interface ChainPlace {
+/** A position in the chain: everything up to it is in the hash. */
+export interface ChainPosition {
   /** 0 is before the first link. */
   readonly sequence: number;
   readonly hash: string;
@@ -48,13 +48,13 @@ export interface ChainPlace {
 }
 
 /** A link, read back. */
-export interface ChainLink extends ChainPlace {
+export interface ChainLink extends ChainPosition {
   /** Keys of the entries that it seals. */
   readonly entries: readonly string[];
 }
 
 /** The head of a chain without links. */
-export const CHAIN_START: ChainPlace = { sequence: 0, hash: '0'.repeat(64), revision: 0 };
+export const CHAIN_START: ChainPosition = { sequence: 0, hash: '0'.repeat(64), revision: 0 };
 
 /** The hash of a link. */
 export function linkHash(before: string, entries: readonly Pick<Entry, 'key' | 'value'>[]): string {
@@ -70,8 +70,8 @@ export function linkKey(sequence: number): string {
   return CHAIN_PREFIX + String(sequence).padStart(SEQUENCE_DIGITS, '0');
 }
 
-/** The next link after a place. */
-export function sealEntries(after: ChainPlace, entries: readonly Entry[]): ChainLink {
+/** The next link after a position. */
+export function sealEntries(after: ChainPosition, entries: readonly Entry[]): ChainLink {
   return {
     sequence: after.sequence + 1,
     hash: linkHash(after.hash, entries),
@@ -86,7 +86,7 @@ export function putLink(link: ChainLink): Operation {
 }
 
 /** The change that makes a chain begin after a place. */
-export function putBase(place: ChainPlace): Operation {
+export function putBase(place: ChainPosition): Operation {
   return { kind: 'put', key: CHAIN_BASE_KEY, value: bases.encode(place) };
 }
 
@@ -97,6 +97,6 @@ export function decodeLink(entry: Entry): ChainLink {
 }
 
 /** Reads where the chain begins. Throws StoreError `corrupt`. */
-export function decodeBase(entry: Entry | undefined): ChainPlace {
+export function decodeBase(entry: Entry | undefined): ChainPosition {
   return entry === undefined ? CHAIN_START : bases.decode(entry);
 }

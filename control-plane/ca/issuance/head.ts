@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { recordCodec } from '../../store/record-codec.ts';
 import type { Entry, Operation, Store } from '../../store/store.ts';
-import type { ChainPlace } from './chain.ts';
+import type { ChainPosition } from './chain.ts';
 
 /*
  * Where the chain over the issuance log begins and ends, beside it, so that its newest links cannot be
@@ -33,7 +33,7 @@ const findingsRecord = z.array(z.object({ atMs: z.number(), finding: z.string() 
 const findingsCodec = recordCodec('what was found', findingsRecord);
 
 /** A link, without what it seals. */
-type Place = Pick<ChainPlace, 'sequence' | 'hash'>;
+type Place = Pick<ChainPosition, 'sequence' | 'hash'>;
 
 /** The key of the log; made when there is none. @throws StoreError */
 export async function openLogKey(

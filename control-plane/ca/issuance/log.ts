@@ -1,162 +1,195 @@
-import type { X509Certificate } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { WallClock, EpochMs } from '../../../common/clock.ts';
+import { describeError } from '../../../common/errors.ts';
+import type { Guard } from '../../../common/guard.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
-import { CLOCK_SKEW_MS } from '../../../common/pki/lifetimes.ts';
-import { serialOf } from '../../../common/pki/revocation.ts';
-import { SYSTEM_NAMESPACE, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
-import { recordCodec } from '../../store/record-codec.ts';
-import type { Entry, Operation, Store } from '../../store/store.ts';
-import { issuanceRecord, type Issuance } from './record.ts';
+import type { Compare, Store } from '../../store/store.ts';
+import {
+  CHAIN_BASE_KEY,
+  CHAIN_PREFIX,
+  decodeBase,
+  decodeLink,
+  LINK_ENTRIES,
+  linkKey,
+  putBase,
+  putLink,
+  sealEntries,
+  type ChainPosition,
+} from './chain.ts';
+import {
+  CHAIN_HEAD_KEY,
+  earlierFindings,
+  headFindings,
+  noteFindings,
+  openLogKey,
+  putHead,
+} from './head.ts';
+import { BY_TIME, forgetEntry, isForgettable, RETENTION_MS } from './entries.ts';
+import { verifyChain, type ChainReport } from './verify-chain.ts';
 
-/** Which part of the log to read. */
-export interface IssuanceQuery {
-  /** At most MAX_LISTED, which is also the default. */
-  readonly limit?: number;
-  readonly spiffeId?: SpiffeId;
-}
-
-/** Whose part of the log to read. */
-export interface IssuanceScope {
-  readonly namespace: string;
-  /** Undefined: all of the namespace. */
-  readonly service?: string | undefined;
-}
-
-/** Who has a certificate, within the trust domain of the mesh. */
-export type WorkloadName = Pick<SpiffeId, 'namespace' | 'service'>;
-
-/** An answer with so many entries (about 1.5 MB) still fits into gRPC's 4 MB. */
-export const MAX_LISTED = 10_000;
-
-/**
- * An entry stays for a day after its certificate expired at least, so that yesterday's incident can be
- * looked into; longer where it may be renewed for longer. With certificates of an hour that are renewed at half of their life, 1,000 sidecars keep
- * about 45,000 entries (some 30 MB).
- */
-export const RETENTION_MS = 24 * 60 * 60 * 1000;
-
-/*
- * Each entry is stored twice, so that both questions are one range of the store:
- *   issued/<time>-<serial>
- *   issued-to/<namespace>/<service>/<time>-<serial>
- */
-/** Where the log is in the order of time. */
-export const BY_TIME = 'issued/';
-
-/** Where it is once more, by identity. */
-export const BY_IDENTITY = 'issued-to/';
-const identityPrefix = ({ namespace, service }: WorkloadName): string =>
-  `${BY_IDENTITY}${namespace}/${service}/`;
-
-/** Digits of a time in a key: enough until the year 33658, so that byte order is time order. */
-const TIME_DIGITS = 15;
-
-const orderOf = ({ issuedMs, serial }: Issuance): string =>
-  `${String(issuedMs).padStart(TIME_DIGITS, '0')}-${serial}`;
-
-const { encode, decode } = recordCodec('an issuance', issuanceRecord);
-
-/** The changes of the store that write an entry down. */
-export function recordIssuance(issuance: Issuance, spiffeId: SpiffeId): Operation[] {
-  const value = encode(issuance);
-  const order = orderOf(issuance);
-  return [
-    { kind: 'put', key: BY_TIME + order, value },
-    { kind: 'put', key: identityPrefix(spiffeId) + order, value },
-  ];
-}
-
-/** Reads the log, newest first. */
-export async function listIssuances(
-  store: Store,
-  { limit = MAX_LISTED, spiffeId }: IssuanceQuery,
-): Promise<Issuance[]> {
-  const { entries } = await store.range(spiffeId ? identityPrefix(spiffeId) : BY_TIME, {
-    order: 'descending',
-    limit: Math.min(limit, MAX_LISTED),
-  });
-  return entries.map(decode);
-}
-
-/** All entries of a service, or of a namespace, in the order of time. */
-export async function issuancesOf(
-  store: Store,
-  { namespace, service }: IssuanceScope,
-): Promise<Issuance[]> {
-  const prefix =
-    service === undefined ? `${BY_IDENTITY}${namespace}/` : identityPrefix({ namespace, service });
-  const { entries } = await store.range(prefix);
-  return entries.map(decode);
-}
-
-/** Every identity that the log has an entry of. Reads the keys of the whole log. */
-export async function loggedIdentities(store: Store): Promise<readonly WorkloadName[]> {
-  const { entries } = await store.range(BY_IDENTITY);
-  const names = new Set(entries.map(({ key }) => key.slice(0, key.lastIndexOf('/'))));
-  return Array.from(names, (name) => {
-    const [namespace = '', service = ''] = name.slice(BY_IDENTITY.length).split('/');
-    return { namespace, service };
-  });
-}
-
-/** The entry of a serial number, of any identity. Reads the keys of the whole log. */
-export async function issuanceBySerial(
-  store: Store,
-  serial: string,
-): Promise<Issuance | undefined> {
-  const { entries } = await store.range(BY_TIME);
-  const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
-  return entry === undefined ? undefined : decode(entry);
+/** What the issuance log needs. */
+export interface IssuanceLogOptions {
+  readonly store: Store;
+  readonly clock: WallClock;
+  readonly logger: Logger;
+  readonly guard: Pick<Guard, 'promise'>;
+  /** Entries stay for so long after their certificate has expired at least. */
+  readonly renewAfterExpiryMs?: number;
 }
 
 /**
- * The entry of a certificate. A workload's is found by its second: NotBefore is backdated by a fixed
- * time, in whole seconds. Those of the mesh itself are few. Undefined for those that are older than the
- * log.
+ * Seals the issuance log: what is issued is written first, and sealed by the next link of the chain
+ * within moments; after a crash, at the next start. The log can only grow at its end, and be forgotten
+ * at its beginning.
  */
-export async function issuanceOf(
-  store: Store,
-  certificate: X509Certificate,
-  spiffeId: SpiffeId,
-): Promise<Issuance | undefined> {
-  const serial = serialOf(certificate);
-  const issuedMs = certificate.validFromDate.getTime() + CLOCK_SKEW_MS;
-  const second = String(issuedMs).padStart(TIME_DIGITS, '0').slice(0, -3);
-  const isOwn = spiffeId.namespace === SYSTEM_NAMESPACE;
-  const { entries } = await store.range(identityPrefix(spiffeId) + (isOwn ? '' : second));
-  const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
-  return entry === undefined ? undefined : decode(entry);
+export interface IssuanceLog extends Closeable {
+  /** Seals what is there, and checks everything. See `verifyChain`. */
+  verify(noted?: Pick<ChainPosition, 'sequence' | 'hash'>): Promise<ChainReport>;
+  /** Forgets the links all of whose entries are older than they have to be, oldest first. */
+  prune(nowMs: EpochMs): Promise<void>;
+  /** Resolves when nothing is being sealed any more. */
+  close(): Promise<void>;
 }
 
-/**
- * Calls back with every entry that there is, and then with every new one, until it is closed. What was
- * there is told before this resolves.
- */
-export async function followIssuances(
-  store: Store,
-  listener: (issuance: Issuance) => void,
-): Promise<Closeable> {
+/** Another control plane on the same store sealed in between. */
+const MAX_TRIES = 8;
+
+/** Opens the log and seals what was not sealed. @throws StoreError */
+export async function openIssuanceLog(options: IssuanceLogOptions): Promise<IssuanceLog> {
+  const { store, clock, logger, guard, renewAfterExpiryMs = 0 } = options;
+  const retentionMs = Math.max(RETENTION_MS, renewAfterExpiryMs);
+  const { key, isNew } = await openLogKey(store);
+  let head = await readHead(store);
+  let sealing: Promise<void> = Promise.resolve();
+  let waiting = false;
   const { entries, revision } = await store.range(BY_TIME);
-  for (const entry of entries) listener(decode(entry));
-  return store.watch(BY_TIME, revision + 1, ({ events }) => {
-    for (const event of events) if (event.kind === 'put') listener(decode(event.entry));
+  /** In the order in which they were written. */
+  let unsealed = [...entries].sort((a, b) => a.createRevision - b.createRevision);
+
+  const sealOnce = async (): Promise<void> => {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const after = head.revision;
+      unsealed = unsealed.filter(({ createRevision }) => createRevision > after);
+      const batch = unsealed.slice(0, LINK_ENTRIES);
+      if (batch.length === 0) return;
+      const link = sealEntries(head, batch);
+      const compare = { key: linkKey(link.sequence), modRevision: 0 };
+      const { base, unchanged } = await readBase(store);
+      const { succeeded } = await store.transact(
+        [compare, unchanged],
+        [putLink(link), putHead(key, base, link)],
+      );
+      head = succeeded ? link : await readHead(store);
+      if (succeeded) tries = -1;
+    }
+  };
+  /** Before anything is written that would hide it. */
+  const compareEnds = async (): Promise<void> => {
+    const { base } = await readBase(store);
+    const record = await store.get(CHAIN_HEAD_KEY);
+    const isFirst = isNew && record === undefined;
+    const findings = isFirst ? [] : headFindings(key, record, { base, head });
+    if (isFirst && head.sequence > 0) {
+      logger.warn(
+        { event: 'issuance-log-key-made' },
+        `from now on the end of the issuance log is sealed with a key; link ${head.sequence} is the end that was found`,
+      );
+    }
+    if (findings.length > 0) {
+      logger.error(
+        { event: 'issuance-log-damaged', findings },
+        `the issuance log was changed from outside: ${findings.join('; ')}`,
+      );
+      await noteFindings(store, findings, clock.epochMs());
+    }
+    if (isFirst || findings.length > 0) await store.transact([], [putHead(key, base, head)]);
+  };
+  const seal = (): Promise<void> => {
+    // Whatever is written until it begins is sealed with it.
+    if (waiting) return sealing;
+    waiting = true;
+    sealing = sealing.then(async () => {
+      waiting = false;
+      try {
+        await sealOnce();
+      } catch (error) {
+        logger.error(
+          { event: 'issuances-not-sealed', err: error },
+          `the issuance log is written, but not sealed yet: ${describeError(error)}`,
+        );
+      }
+    });
+    return sealing;
+  };
+
+  await compareEnds();
+  await seal();
+  const watch = await store.watch(BY_TIME, revision + 1, ({ events }) => {
+    for (const event of events) if (event.kind === 'put') unsealed.push(event.entry);
+    guard.promise('authority', seal());
   });
+  return {
+    async verify(noted) {
+      await seal();
+      const report = await verifyChain(store, noted);
+      const record = await store.get(CHAIN_HEAD_KEY);
+      const findings = [
+        ...(await earlierFindings(store, clock.epochMs())),
+        ...headFindings(key, record, report),
+        ...(report.head.hash === head.hash ? [] : [changedMeanwhile(report.head, head)]),
+        ...report.findings,
+      ];
+      return { ...report, findings };
+    },
+    prune(nowMs) {
+      // In the turn of sealing: both write down where the log begins and ends.
+      const pruned = sealing.then(() => pruneUntil(nowMs));
+      sealing = pruned.catch(ignoreError);
+      return pruned;
+    },
+    async close() {
+      await watch.close();
+      await sealing;
+    },
+  };
+
+  async function pruneUntil(nowMs: EpochMs): Promise<void> {
+    for (;;) {
+      const [first] = (await store.range(CHAIN_PREFIX, { limit: 1 })).entries;
+      if (first === undefined) return;
+      const link = decodeLink(first);
+      const sealed = await Promise.all(link.entries.map((name) => store.get(name)));
+      const old = sealed.filter((entry) => entry !== undefined);
+      if (!old.every((entry) => isForgettable(entry, nowMs, retentionMs))) return;
+      const { succeeded } = await store.transact(
+        [{ key: first.key, modRevision: first.modRevision }],
+        [
+          ...old.flatMap(forgetEntry),
+          { kind: 'delete', key: first.key },
+          putBase(link),
+          putHead(key, link, head),
+        ],
+      );
+      if (!succeeded) return;
+    }
+  }
 }
 
-/** Whether an entry is older than it has to be. */
-export function isForgettable(entry: Entry, nowMs: number, retentionMs: number): boolean {
-  return decode(entry).notAfterMs + retentionMs < nowMs;
+/** Another process has written to the store, which only this one should do. */
+function changedMeanwhile(found: ChainPosition, own: ChainPosition): string {
+  return `the log ends with link ${found.sequence}, and this control plane has written link ${own.sequence} last`;
 }
 
-/** The changes of the store that forget an entry. */
-export function forgetEntry(entry: Entry): Operation[] {
-  return forget(decode(entry));
+async function readBase(
+  store: Store,
+): Promise<{ readonly base: ChainPosition; readonly unchanged: Compare }> {
+  const entry = await store.get(CHAIN_BASE_KEY);
+  const unchanged = { key: CHAIN_BASE_KEY, modRevision: entry?.modRevision ?? 0 };
+  return { base: decodeBase(entry), unchanged };
 }
 
-function forget(issuance: Issuance): Operation[] {
-  const [, , , , namespace = '', , service = ''] = issuance.spiffeId.split('/');
-  const order = orderOf(issuance);
-  return [
-    { kind: 'delete', key: BY_TIME + order },
-    { kind: 'delete', key: identityPrefix({ namespace, service }) + order },
-  ];
+async function readHead(store: Store): Promise<ChainPosition> {
+  const [last] = (await store.range(CHAIN_PREFIX, { limit: 1, order: 'descending' })).entries;
+  return last === undefined ? decodeBase(await store.get(CHAIN_BASE_KEY)) : decodeLink(last);
 }

@@ -5,9 +5,9 @@ import {
   decodeBase,
   decodeLink,
   linkHash,
-  type ChainPlace,
+  type ChainPosition,
 } from './chain.ts';
-import { BY_IDENTITY, BY_TIME } from './log.ts';
+import { BY_IDENTITY, BY_TIME } from './entries.ts';
 
 /** What was found about the issuance log. */
 export interface ChainReport {
@@ -15,9 +15,9 @@ export interface ChainReport {
   readonly entries: number;
   readonly links: number;
   /** Where the chain ends: to be noted elsewhere, and compared later. */
-  readonly head: ChainPlace;
+  readonly head: ChainPosition;
   /** What the first link continues. */
-  readonly base: ChainPlace;
+  readonly base: ChainPosition;
   /** What is wrong, each in a sentence; empty when nothing is. */
   readonly findings: readonly string[];
 }
@@ -34,7 +34,7 @@ const MAX_FINDINGS = 20;
  */
 export async function verifyChain(
   store: Store,
-  noted?: Pick<ChainPlace, 'sequence' | 'hash'>,
+  noted?: Pick<ChainPosition, 'sequence' | 'hash'>,
 ): Promise<ChainReport> {
   const base = decodeBase(await store.get(CHAIN_BASE_KEY));
   const { entries: links } = await store.range(CHAIN_PREFIX);
@@ -96,7 +96,7 @@ function entriesByKey(entries: readonly Entry[]): Map<string, Entry> {
   );
 }
 
-function matches(place: ChainPlace, noted: Pick<ChainPlace, 'sequence' | 'hash'>): boolean {
+function matches(place: ChainPosition, noted: Pick<ChainPosition, 'sequence' | 'hash'>): boolean {
   return place.sequence === noted.sequence && place.hash === noted.hash;
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../../common/clock.ts';
 import { momentAt, type Moment } from '../../../common/dates.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { Store } from '../../store/store.ts';
-import { followIssuances } from '../issuance/log.ts';
+import { followIssuances } from '../issuance/entries.ts';
 import type { CertificateFact } from './progress.ts';
 
 /** The certificates of sidecars and operators that may still be in use. */

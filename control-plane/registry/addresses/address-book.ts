@@ -3,11 +3,11 @@ import { isAllowedAt, type AddressRules } from '../../../common/mesh-config/addr
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { AddressContest } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { judgeClaims, type AddressClaim, type Proof, type Verdict } from './claims.ts';
-import type { HeldPlaces } from './held-places.ts';
+import type { RetainedAddresses } from './retained-addresses.ts';
 import type { SidecarRecord } from '../sidecar-record.ts';
 
 /** At which of its addresses a sidecar counts. */
-export interface Standing {
+export interface AddressStatus {
   /** In the order of its record. */
   readonly proven: readonly string[];
   readonly contests: readonly AddressContest[];
@@ -19,8 +19,8 @@ export class AddressBook {
   readonly #verdicts = new Map<string, Map<string, Verdict>>();
   readonly #addressesOf = new Map<string, readonly string[]>();
   /** Identities of those that have left, by key, and how many of each. */
-  readonly #held = new Map<string, string>();
-  readonly #heldBy = new Map<string, number>();
+  readonly #retained = new Map<string, string>();
+  readonly #retainedBy = new Map<string, number>();
   #last = 0;
 
   /** A number higher than all that are in the book. */
@@ -29,7 +29,7 @@ export class AddressBook {
     return this.#last;
   }
 
-  /** Takes the claims of a sidecar; tells whose standing may be another one now. */
+  /** Takes the claims of a sidecar; tells whose status may be another one now. */
   putSidecar(record: SidecarRecord, rules: AddressRules): ReadonlySet<string> {
     const { instanceId, addresses, proofs = [], hbonePort } = record;
     // One that only calls is nowhere, as far as others are concerned.
@@ -47,25 +47,25 @@ export class AddressBook {
   }
 
   /**
-   * Takes what a sidecar held that has left.
+   * Takes the retained addresses of a sidecar that has left.
    *
    * @param key in the store: with its slashes it is no instance id
    */
-  putHeld(key: string, held: HeldPlaces): ReadonlySet<string> {
-    this.#countHeld(key, held.spiffeId);
-    const claims = held.places.map(({ address, turn }): [string, AddressClaim] => {
+  putRetained(key: string, retained: RetainedAddresses): ReadonlySet<string> {
+    this.#countRetained(key, retained.spiffeId);
+    const claims = retained.places.map(({ address, turn }): [string, AddressClaim] => {
       this.#last = Math.max(this.#last, turn);
-      return [address, { ...held, id: key, turn, proof: { ground: 'seen' } }];
+      return [address, { ...retained, id: key, turn, proof: { ground: 'seen' } }];
     });
     return this.#put(key, claims);
   }
 
-  removeHeld(key: string): ReadonlySet<string> {
-    this.#countHeld(key, undefined);
+  removeRetained(key: string): ReadonlySet<string> {
+    this.#countRetained(key, undefined);
     return this.#put(key, []);
   }
 
-  standing({ instanceId, addresses }: SidecarRecord): Standing {
+  statusOf({ instanceId, addresses }: SidecarRecord): AddressStatus {
     const proven: string[] = [];
     const contests: AddressContest[] = [];
     for (const address of addresses) {
@@ -86,20 +86,20 @@ export class AddressBook {
   }
 
   /** How many sidecars of an identity have left lately. */
-  heldBy(spiffeId: string): number {
-    return this.#heldBy.get(spiffeId) ?? 0;
+  retainedBy(spiffeId: string): number {
+    return this.#retainedBy.get(spiffeId) ?? 0;
   }
 
-  #countHeld(key: string, holder: string | undefined): void {
-    const before = this.#held.get(key);
+  #countRetained(key: string, holder: string | undefined): void {
+    const before = this.#retained.get(key);
     if (before !== undefined) {
-      const left = this.heldBy(before) - 1;
-      if (left > 0) this.#heldBy.set(before, left);
-      else this.#heldBy.delete(before);
+      const left = this.retainedBy(before) - 1;
+      if (left > 0) this.#retainedBy.set(before, left);
+      else this.#retainedBy.delete(before);
     }
-    if (holder === undefined) return void this.#held.delete(key);
-    this.#held.set(key, holder);
-    this.#heldBy.set(holder, this.heldBy(holder) + 1);
+    if (holder === undefined) return void this.#retained.delete(key);
+    this.#retained.set(key, holder);
+    this.#retainedBy.set(holder, this.retainedBy(holder) + 1);
   }
 
   #put(id: string, claims: readonly (readonly [string, AddressClaim])[]): ReadonlySet<string> {

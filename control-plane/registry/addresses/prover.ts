@@ -64,7 +64,7 @@ export function startAddressProver(options: AddressProverOptions): Closeable {
   let closed = false;
   let retrying: Timer | undefined;
 
-  const later = (delayMs: number, run: () => void): Timer => {
+  const schedule = (delayMs: number, run: () => void): Timer => {
     const timer = clock.after(delayMs, () => {
       timers.delete(timer);
       run();
@@ -99,7 +99,7 @@ export function startAddressProver(options: AddressProverOptions): Closeable {
           queues.delete(spiffeId);
           queues.set(spiffeId, queue);
         } else {
-          retrying ??= later(1_000 / RATE_OF_ONE.perSecond, () => {
+          retrying ??= schedule(1_000 / RATE_OF_ONE.perSecond, () => {
             retrying = undefined;
             pump();
           });
@@ -121,7 +121,7 @@ export function startAddressProver(options: AddressProverOptions): Closeable {
       const delayMs = RETRIES_MS[failures];
       if (found || delayMs === undefined) await registry.dialled(instanceId, target.address, found);
       else {
-        later(delayMs, () => {
+        schedule(delayMs, () => {
           if (!isWanted(job)) return;
           enqueue({ ...job, failures: failures + 1 });
           pump();

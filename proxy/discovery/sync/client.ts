@@ -16,7 +16,7 @@ import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1
 import type { MeshView } from '../mesh-view.ts';
 import { createSyncConnection } from './connection.ts';
 import { acknowledgementMessage, GOODBYE, helloMessage, readResponse } from './messages.ts';
-import type { SidecarPlace, SyncClientSettings } from './settings.ts';
+import type { AdvertisedAddresses, SyncClientSettings } from './settings.ts';
 import { openSyncStream, type SyncStream } from './stream.ts';
 
 /** The sidecar's end of the Sync stream. */
@@ -42,7 +42,7 @@ const GOODBYE_TIMEOUT_MS = 1_000;
 /** While the control plane is unreachable there is one line for each reason, and one every so often. */
 const LOST_LOG_INTERVAL_MS = 30_000;
 /** What a draining sidecar says when it has to connect again: it only calls. */
-const NOWHERE: SidecarPlace = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
+const NOWHERE: AdvertisedAddresses = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
 
 /**
  * Keeps one Sync stream open until `close`, whatever happens
@@ -61,8 +61,8 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
 
   function open(): SyncStream {
     const { bundle, chain, privateKey } = identity.current();
-    const place = draining ? NOWHERE : settings.hello();
-    announced = place;
+    const advertised = draining ? NOWHERE : settings.hello();
+    announced = advertised;
     return openSyncStream({
       channel: {
         address: controlPlane,
@@ -70,7 +70,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
         roots: bundle.roots,
         identity: { privateKey, chain },
       },
-      hello: helloMessage(settings, place, saved.resumeVersion),
+      hello: helloMessage(settings, advertised, saved.resumeVersion),
       onResponse: handle,
       onAnswered: (stream) => connection.answered(stream),
       onEnded: (stream, error) => connection.ended(stream, error),

@@ -13,12 +13,12 @@ import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1
 import { readFederated, type RootsByDomain } from '../federation.ts';
 import { readEndpoint, type Endpoint } from '../../../common/wire/endpoint.ts';
 import type { ViewUpdate } from '../mutable-view.ts';
-import type { SidecarPlace, SyncClientSettings } from './settings.ts';
+import type { AdvertisedAddresses, SyncClientSettings } from './settings.ts';
 
 /** The first message of a stream. */
 export function helloMessage(
   sidecar: Pick<SyncClientSettings, 'instanceId' | 'softwareVersion' | 'allow'>,
-  { addresses, hbonePort, ports, anyPort }: SidecarPlace,
+  { addresses, hbonePort, ports, anyPort }: AdvertisedAddresses,
   resumeVersion: number,
 ): SyncRequest {
   const { instanceId, softwareVersion } = sidecar;

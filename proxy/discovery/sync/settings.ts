@@ -25,7 +25,7 @@ export interface SyncIdentity {
 }
 
 /** Where this sidecar can be reached. */
-export type SidecarPlace = Pick<Hello, 'addresses' | 'hbonePort' | 'ports' | 'anyPort'>;
+export type AdvertisedAddresses = Pick<Hello, 'addresses' | 'hbonePort' | 'ports' | 'anyPort'>;
 
 /** What the Sync stream needs. */
 export interface SyncClientSettings {
@@ -36,7 +36,7 @@ export interface SyncClientSettings {
   /** What it was told of who may reach its ports; announced, so that operators can ask. */
   readonly allow: readonly LocalAllowance[];
   /** Asked at each connection, and every few seconds: what is different is announced soon. */
-  readonly hello: () => SidecarPlace;
+  readonly hello: () => AdvertisedAddresses;
   /** Asked every few seconds; told to the control plane when it is different. */
   readonly report: () => SidecarReport;
   /** Takes new roots into use; what the view says is acknowledged after it has resolved. */

@@ -294,7 +294,7 @@ for (const { what, refused, says, allowed } of CASES) {
 test('everything that is wrong is told at once, in the order of the file', (t) => {
   const text = two('network_mode: host\n    enviroment: {}', 'depends_on: [db]\n    user: "15337"');
   t.deepEqual(
-    injectText(text).problems.map(({ code, place }) => `${place.line} ${code}`),
+    injectText(text).problems.map(({ code, location: place }) => `${place.line} ${code}`),
     ['4 network-mode', '5 key-unknown', '8 reference-unknown', '9 sidecar-user'],
   );
 });

@@ -5,7 +5,7 @@ import { authorize } from '../../../common/authorization/authorize.ts';
 import { describeAccess } from '../../../common/authorization/describe-access.ts';
 import {
   type AccessExplanation,
-  type Doorkeeper,
+  type Enforcer,
   explainAccess,
 } from '../../../common/authorization/explain-access.ts';
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
@@ -33,15 +33,15 @@ const ask = (source: string) => ({
   destination: inShop('api'),
   port: 8080,
 });
-const keeper = (instanceId: string, ...services: string[]): Doorkeeper => ({
+const keeper = (instanceId: string, ...services: string[]): Enforcer => ({
   instanceId,
   localAllow: {
     allowances: services.map((service) => ({ port: 8080, namespace: 'shop', service })),
   },
 });
-const silent: Doorkeeper = { instanceId: 'old', localAllow: undefined };
+const silent: Enforcer = { instanceId: 'old', localAllow: undefined };
 
-type Row = [string, Policy, string, Doorkeeper[], Verdict, (boolean | undefined)[]];
+type Row = [string, Policy, string, Enforcer[], Verdict, (boolean | undefined)[]];
 const verdicts: readonly Row[] = [
   ['no sidecar', OPEN_POLICY, 'web', [], 'allowed', []],
   ['no sidecar, and a closed mesh', CLOSED, 'web', [], 'refused', []],
@@ -82,9 +82,9 @@ const verdicts: readonly Row[] = [
     [false, false],
   ],
 ];
-for (const [what, of, source, doorkeepers, verdict, each] of verdicts) {
+for (const [what, of, source, enforcers, verdict, each] of verdicts) {
   test(`${what}: ${verdict}`, (t) => {
-    const access = explainAccess(of, ask(source), doorkeepers);
+    const access = explainAccess(of, ask(source), enforcers);
     t.is(access.verdict, verdict);
     t.deepEqual(
       access.endpoints.map(({ decision }) => decision?.allowed),
@@ -113,8 +113,8 @@ test('it says which sidecar refuses, and by which flag', (t) => {
 
 test('who can reach a port that --allow closes: those whom it names', (t) => {
   const { destination, port: at } = ask('web');
-  const reach = (...doorkeepers: Doorkeeper[]) =>
-    whoCanReach(OPEN_POLICY, { destination, port: at }, { known: [inShop('web')], doorkeepers });
+  const reach = (...enforcers: Enforcer[]) =>
+    whoCanReach(OPEN_POLICY, { destination, port: at }, { known: [inShop('web')], enforcers });
   const names = (found: ReturnType<typeof reach>) =>
     found.callers.map(({ identity, access }) => `${identity.service} ${access.verdict}`);
   const closed = reach(keeper('a', 'job'));
@@ -151,8 +151,8 @@ test('a name with a wildcard is not open where each sidecar names its callers', 
     ],
   };
   const { destination } = ask('web');
-  const names = (...doorkeepers: Doorkeeper[]) =>
-    whoCanReach(open, { destination, port: 8080 }, { known: [], doorkeepers }).openNames.length;
+  const names = (...enforcers: Enforcer[]) =>
+    whoCanReach(open, { destination, port: 8080 }, { known: [], enforcers }).openNames.length;
   t.is(names(), 1);
   t.is(names(keeper('a', 'job-1')), 0);
   t.is(names(keeper('a', 'job-1'), keeper('b')), 1);
@@ -177,8 +177,8 @@ test('what is explained is what the sidecars decide, with what each was told', (
           source.set(readPolicy(message));
           return authorize(asked, source.current());
         });
-        const doorkeepers = told.map((allow, at) => announced(`api-${at}`, allow));
-        const access = explainAccess(any, asked, doorkeepers);
+        const enforcers = told.map((allow, at) => announced(`api-${at}`, allow));
+        const access = explainAccess(any, asked, enforcers);
         t.deepEqual(
           access.endpoints.map(({ decision }) => decision),
           sidecars,
@@ -193,7 +193,7 @@ test('what is explained is what the sidecars decide, with what each was told', (
 });
 
 /** As it comes out of the store, after it went over the wire. */
-function announced(instanceId: string, allow: readonly LocalAllowance[]): Doorkeeper {
+function announced(instanceId: string, allow: readonly LocalAllowance[]): Enforcer {
   const place = { addresses: ['10.0.0.1'], hbonePort: 15_008, ports: [80], anyPort: false };
   const sent = helloMessage({ instanceId, softwareVersion: '1', allow }, place, 0);
   const { message } = SyncRequest.decode(SyncRequest.encode(sent).finish());

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { decide, type Identity } from '../../../common/authorization/decide.ts';
-import type { Doorkeeper } from '../../../common/authorization/explain-access.ts';
+import type { Enforcer } from '../../../common/authorization/explain-access.ts';
 import { whoCanReach } from '../../../common/authorization/who-can-reach.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { TABLE } from './decision-table.ts';
@@ -15,11 +15,11 @@ const door = (service: string, port: number) => ({
   port,
 });
 
-function reach(text: string, service: string, port: number, doorkeepers: Doorkeeper[] = []) {
+function reach(text: string, service: string, port: number, enforcers: Enforcer[] = []) {
   const policy = readMeshConfig(text, 'mesh.yaml').authorization;
   const { callers, openNames, everyOther } = whoCanReach(policy, door(service, port), {
     known: KNOWN,
-    doorkeepers,
+    enforcers,
   });
   const names = callers.map(({ identity }) => `${identity.service}.${identity.namespace}`);
   return { names, openNames, everyOther };
@@ -54,7 +54,7 @@ test('it says of the known ones what the decision says', (t) => {
   for (const { name, document } of TABLE) {
     const policy = readMeshConfig(document, 'mesh.yaml').authorization;
     for (const at of doors) {
-      const listed = whoCanReach(policy, at, { known: KNOWN, doorkeepers: [] }).callers.map(
+      const listed = whoCanReach(policy, at, { known: KNOWN, enforcers: [] }).callers.map(
         ({ identity }) => identity,
       );
       const allowed = KNOWN.filter((source) => decide(policy, { ...at, source }).allowed);

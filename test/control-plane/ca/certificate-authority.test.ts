@@ -12,8 +12,8 @@ import {
   type CertificateAuthority,
   type Issued,
 } from '../../../control-plane/ca/certificate-authority.ts';
-import { openIssuanceLedger } from '../../../control-plane/ca/issuance/ledger.ts';
-import { RETENTION_MS } from '../../../control-plane/ca/issuance/log.ts';
+import { openIssuanceLog } from '../../../control-plane/ca/issuance/log.ts';
+import { RETENTION_MS } from '../../../control-plane/ca/issuance/entries.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../control-plane/store/store.ts';
 import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
@@ -156,7 +156,7 @@ test('nothing is issued when what goes along with it does not hold', async (t) =
 test('the log forgets what expired long ago, and nothing else', async (t) => {
   const { open, clock, store, log } = await rig(t);
   const ca = await open();
-  const ledger = await openIssuanceLedger({
+  const issuanceLog = await openIssuanceLog({
     store,
     clock,
     logger: log.logger,
@@ -165,13 +165,13 @@ test('the log forgets what expired long ago, and nothing else', async (t) => {
   for (let count = 0; count < 120; count += 1) await issue(ca, 60_000);
   await clock.advance(60_000 + RETENTION_MS);
   await issue(ca, 60_000);
-  await ledger.prune(clock.epochMs());
+  await issuanceLog.prune(clock.epochMs());
   t.is((await ca.issuances({})).length, 121, 'not earlier');
   await clock.advance(1_001);
-  await ledger.prune(clock.epochMs());
+  await issuanceLog.prune(clock.epochMs());
   t.is((await ca.issuances({})).length, 1);
   t.is((await ca.issuances({ spiffeId: web })).length, 1);
   t.is((await store.range('issued/')).entries.length, 1);
-  t.deepEqual((await ledger.verify()).findings, []);
-  await ledger.close();
+  t.deepEqual((await issuanceLog.verify()).findings, []);
+  await issuanceLog.close();
 });

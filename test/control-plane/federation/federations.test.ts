@@ -22,7 +22,7 @@ import { openFederations } from '../../../control-plane/federation/federations.t
 import { fetchBundle } from '../../../control-plane/federation/fetch-bundle.ts';
 import { nextRefreshMs } from '../../../control-plane/federation/refresh-plan.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
-import { createTurns } from '../../../control-plane/turns.ts';
+import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
@@ -90,7 +90,7 @@ async function rig(t: ExecutionContext) {
     async open() {
       const { logger } = log;
       const guard = createGuard({ clock, logger });
-      const room = { turns: createTurns(), clock, logger, guard };
+      const room = { mutex: createKeyedMutex(), clock, logger, guard };
       const options = { store, trustDomain: 'mesh.local', ...room };
       const federations = await openFederations({
         ...options,

@@ -6,7 +6,7 @@ import { READ_INTERVAL_MS } from '../../../common/followed-file.ts';
 import { MeshConfigError } from '../../../common/mesh-config/mesh-config-error.ts';
 import { followConfigFile } from '../../../control-plane/policy/config-file.ts';
 import { openMeshConfigStore } from '../../../control-plane/policy/mesh-config-store.ts';
-import { createTurns } from '../../../control-plane/turns.ts';
+import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { spoiledFiles } from '../../helpers/spoiled-files.ts';
@@ -16,7 +16,7 @@ async function rig(t: ExecutionContext) {
   const { store, clock } = await createSqliteUnderTest(t);
   const { logger, of } = createLogRecorder();
   const path = join(await temporaryDirectory(t), 'mesh.yaml');
-  const configs = await openMeshConfigStore({ store, clock, logger, turns: createTurns() });
+  const configs = await openMeshConfigStore({ store, clock, logger, mutex: createKeyedMutex() });
   t.teardown(() => configs.close());
   return {
     path,

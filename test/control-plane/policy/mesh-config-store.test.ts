@@ -6,7 +6,7 @@ import {
   KEPT_VERSIONS,
   openMeshConfigStore,
 } from '../../../control-plane/policy/mesh-config-store.ts';
-import { createTurns } from '../../../control-plane/turns.ts';
+import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createSqliteUnderTest } from '../store/sqlite/sqlite-under-test.ts';
 
@@ -14,7 +14,7 @@ async function rig(t: ExecutionContext) {
   const sqlite = await createSqliteUnderTest(t);
   const log = createLogRecorder();
   const open = async (store = sqlite.store) => {
-    const options = { store, clock: sqlite.clock, turns: createTurns(), logger: log.logger };
+    const options = { store, clock: sqlite.clock, mutex: createKeyedMutex(), logger: log.logger };
     const configs = await openMeshConfigStore(options);
     t.teardown(() => configs.close());
     return configs;

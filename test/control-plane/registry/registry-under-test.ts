@@ -12,7 +12,7 @@ import {
 import type { SidecarRecord } from '../../../control-plane/registry/sidecar-record.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../control-plane/store/store.ts';
-import { createTurns } from '../../../control-plane/turns.ts';
+import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -54,8 +54,8 @@ export async function rig(t: ExecutionContext): Promise<Rig> {
       await openCertificateAuthority({ store, clock, logger, trustDomain: 'mesh.local' });
       const view = await openMeshView({ store, clock, logger });
       const guard = createGuard({ clock, logger });
-      const turns = createTurns();
-      const registry = await openRegistry({ store, view, clock, logger, guard, turns });
+      const mutex = createKeyedMutex();
+      const registry = await openRegistry({ store, view, clock, logger, guard, mutex });
       const life: Life = {
         store,
         view,

@@ -13,7 +13,7 @@ import {
 } from '../../../control-plane/config/token-file.ts';
 import { keepTokenFiles, TOKEN_FILE_TTL_MS } from '../../../control-plane/tokens/token-files.ts';
 import { createTokens, type Redemption } from '../../../control-plane/tokens/tokens.ts';
-import { createTurns } from '../../../control-plane/turns.ts';
+import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { runHauberk, startHauberk } from '../../helpers/hauberk-process.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
@@ -28,7 +28,7 @@ async function rig(t: ExecutionContext) {
   const tokens = createTokens({
     store,
     clock,
-    turns: createTurns(),
+    mutex: createKeyedMutex(),
     roots: () => ({
       pinned: 'd'.repeat(50),
       accepted: new Set(['d'.repeat(50)]),

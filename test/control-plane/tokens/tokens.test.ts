@@ -13,7 +13,7 @@ import {
   type Redemption,
   type Tokens,
 } from '../../../control-plane/tokens/tokens.ts';
-import { createTurns } from '../../../control-plane/turns.ts';
+import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -43,7 +43,7 @@ async function rig(t: ExecutionContext): Promise<Rig> {
     createTokens({
       store,
       clock,
-      turns: createTurns(),
+      mutex: createKeyedMutex(),
       roots: () => ({
         pinned: 'd'.repeat(50),
         accepted: new Set(['d'.repeat(50)]),

@@ -2,7 +2,7 @@ import test from 'ava';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
-import { tellOwnConflicts } from '../../../proxy/discovery/own-conflicts.ts';
+import { logOwnConflicts } from '../../../proxy/discovery/own-conflicts.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
@@ -30,7 +30,7 @@ function said(self: string, ...endpoints: Endpoint[]): readonly string[] {
   const view = createMeshView();
   const { logger, of } = createLogRecorder();
   const clock = createManualClock();
-  tellOwnConflicts({ view, self: id(self), instanceId: `${self}-1`, clock, logger });
+  logOwnConflicts({ view, self: id(self), instanceId: `${self}-1`, clock, logger });
   view.apply({ kind: 'snapshot', version: 1, endpoints });
   view.apply({ kind: 'snapshot', version: 2, endpoints });
   return of('address-conflict').map(({ msg }) => msg);
@@ -58,7 +58,7 @@ test('a conflict that comes again is said again, and not without end', (t) => {
   const view = createMeshView();
   const { logger, of } = createLogRecorder();
   const clock = createManualClock();
-  tellOwnConflicts({ view, self: id('web'), instanceId: 'web-1', clock, logger });
+  logOwnConflicts({ view, self: id('web'), instanceId: 'web-1', clock, logger });
   for (let version = 1; version <= 100; version += 1) {
     const contests = version % 2 === 0 ? [] : [byApi];
     view.apply({ kind: 'snapshot', version, endpoints: [endpoint('web', contests)] });

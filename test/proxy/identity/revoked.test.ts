@@ -33,7 +33,7 @@ async function rig(t: { teardown(end: () => unknown): void }, withToken: boolean
   });
   if (!withToken) token.value = undefined;
   const readiness = createReadiness(world.clock);
-  readiness.watch(manager.source, manager.standing);
+  readiness.watch(manager.source, manager.revocation);
   readiness.listening();
   t.teardown(async () => {
     await manager.close();
@@ -125,6 +125,6 @@ test('a renewal that is refused because of a revocation shows as well', async (t
   t.is(await result, 'failed');
   t.deepEqual(readiness.check().reasons.length, 1);
   t.regex(readiness.check().reasons[0] ?? '', /certificate-revoked/);
-  manager.standing.accepted();
+  manager.revocation.accepted();
   t.true(readiness.check().ok, 'Sync takes it after all');
 });

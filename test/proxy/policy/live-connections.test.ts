@@ -19,8 +19,9 @@ function rig() {
     cuts,
     change: (policy: Policy) => source.set({ configVersion: 1, policy, egress: NO_EGRESS }),
     connection: (name: string, isAllowed: () => boolean) => ({
-      judge: () => (isAllowed() ? undefined : { reason: 'closed' as const, why: 'it is closed' }),
-      cut: ({ reason }: { reason: 'closed' }) => void cuts.push(`${name} ${reason}`),
+      reauthorize: () =>
+        isAllowed() ? undefined : { reason: 'closed' as const, why: 'it is closed' },
+      terminate: ({ reason }: { reason: 'closed' }) => void cuts.push(`${name} ${reason}`),
     }),
   };
 }
@@ -51,7 +52,7 @@ test('cutting one may end another', (t) => {
   const { live, cuts, change, connection } = rig();
   const one = connection('a', () => false);
   let leave = (): void => undefined;
-  live.add({ ...one, cut: (cut) => (one.cut(cut), leave()) });
+  live.add({ ...one, terminate: (cut) => (one.terminate(cut), leave()) });
   leave = live.add(connection('b', () => false));
   change(OPEN);
   t.deepEqual(cuts, ['a closed']);
@@ -63,7 +64,7 @@ test('neither a listener nor a connection that throws keeps another from being c
   const mistaken = () => {
     throw new TypeError('a mistake');
   };
-  live.add({ ...connection('a', () => open), cut: mistaken });
+  live.add({ ...connection('a', () => open), terminate: mistaken });
   live.add(connection('b', () => open));
   const later = new LiveConnections<'closed'>(source);
   later.add(connection('c', () => open));

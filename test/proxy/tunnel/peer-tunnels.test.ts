@@ -320,10 +320,10 @@ test('a peer that is forgotten takes nothing new, and is left when its streams h
 
 test('closing ends every tunnel, a dial that is under way too, and nobody gets another', async (t) => {
   const { tunnels, clock, dial, stand } = underTest();
-  const standing = await stand(1);
-  const asked = tunnels.acquire(standing, undefined);
+  const revocation = await stand(1);
+  const asked = tunnels.acquire(revocation, undefined);
   tunnels.close('forced');
-  t.is(standing.ended, 'forced');
+  t.is(revocation.ended, 'forced');
   t.true(dial(1).signal.aborted);
   const late = dial(1).answer();
   await t.throwsAsync(asked, { code: 'aborted' });

@@ -80,7 +80,14 @@ async function start(
   const { signal } = new AbortController();
   const runtime = { clock, logger, guard, random: () => 0.5, signal, memory: TUNNEL_MEMORY };
   const view = createMeshView();
-  const path = await openDataPath({ workload, config, runtime, view, registry, edge: undefined });
+  const path = await openDataPath({
+    workload,
+    config,
+    runtime,
+    view,
+    registry,
+    gateway: undefined,
+  });
   t.teardown(() => path.close());
   const upstream = (): number => {
     const line = of('listening').find(({ listener }) => listener === 'upstream');

@@ -36,7 +36,7 @@ test.serial('two workers on each side carry what one would', async (t) => {
   const pids = await workerPids(web.process, 2);
   t.is(new Set([web.process.pid, ...pids]).size, 3, 'three processes');
   for (const pid of pids) {
-    t.regex(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), /worker\/main\.ts/);
+    t.regex(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), /workers\/main\.ts/);
     t.false(readFileSync(`/proc/${pid}/environ`, 'latin1').includes(token), 'the token stays out');
   }
   t.true(readFileSync(`/proc/${web.process.pid}/environ`, 'latin1').includes(token));

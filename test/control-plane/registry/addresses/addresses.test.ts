@@ -8,7 +8,7 @@ import { createGuard } from '../../../../common/guard.ts';
 import { encodeConfig, NO_CONFIG } from '../../../../control-plane/policy/config-record.ts';
 import { startAddressProver } from '../../../../control-plane/registry/addresses/prover.ts';
 import type { DialBackTarget } from '../../../../control-plane/registry/addresses/dial-back.ts';
-import { HELD_TTL_MS } from '../../../../control-plane/registry/addresses/held-places.ts';
+import { RETAINED_TTL_MS } from '../../../../control-plane/registry/addresses/retained-addresses.ts';
 import { LOST_TTL_MS } from '../../../../control-plane/registry/registry.ts';
 import type { SidecarRecord } from '../../../../control-plane/registry/sidecar-record.ts';
 import { eventually } from '../../../helpers/deadline.ts';
@@ -203,7 +203,7 @@ for (const how of ['drains', 'is killed'] as const) {
     t.is(told(life, 'api'), '10.0.0.1 proven');
     t.is(told(life, 'evil'), '10.0.0.1 after api');
     await second.goodbye();
-    await clock.advance(HELD_TTL_MS);
+    await clock.advance(RETAINED_TTL_MS);
     await becomes(life, 'evil', '10.0.0.1 proven');
   });
 }

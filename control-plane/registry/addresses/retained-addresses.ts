@@ -4,16 +4,16 @@ import { recordCodec } from '../../store/record-codec.ts';
 import type { Operation } from '../../store/store.ts';
 import { MESH_PREFIX, type SidecarRecord } from '../sidecar-record.ts';
 
-/** Keys of what sidecars held that have left: this, the identity and the instance id. */
-export const HELD_PREFIX = `${MESH_PREFIX}held/`;
+/** Keys of the addresses that are retained for sidecars that have left: this, the identity and the instance id. */
+export const RETAINED_PREFIX = `${MESH_PREFIX}held/`;
 
 /**
- * How long the place of a sidecar that has left is kept for its identity: as long as other sidecars
+ * How long the addresses of a sidecar that has left are retained for its identity: as long as other sidecars
  * remember that the mesh was there, so that a restart hands nothing over.
  */
-export const HELD_TTL_MS = 10 * 60_000;
+export const RETAINED_TTL_MS = 10 * 60_000;
 
-const heldPlaces = z.object({
+const retainedAddresses = z.object({
   spiffeId: z.string(),
   hbonePort: z.number(),
   ports: z.array(z.number()),
@@ -21,30 +21,30 @@ const heldPlaces = z.object({
   places: z.array(z.object({ address: z.string(), turn: z.number() })),
 });
 
-/** Where a sidecar was proven to be before it left. */
-export type HeldPlaces = Readonly<z.infer<typeof heldPlaces>>;
+/** The addresses at which a sidecar was proven before it left. */
+export type RetainedAddresses = Readonly<z.infer<typeof retainedAddresses>>;
 
-const { encode, decode } = recordCodec('held places', heldPlaces);
+const { encode, decode } = recordCodec('held places', retainedAddresses);
 
 /** Reads it back. Throws StoreError `corrupt` when it is something else. */
-export const decodeHeld = decode;
+export const decodeRetained = decode;
 
-/** The key of what a sidecar held; another identity with the same instance id has another one. */
-export function heldKey({
+/** The key of the addresses of a sidecar; another identity with the same instance id has another one. */
+export function retainedKey({
   spiffeId,
   instanceId,
 }: Pick<SidecarRecord, 'spiffeId' | 'instanceId'>): string {
   const { namespace, service } = parseSpiffeId(spiffeId);
-  return `${HELD_PREFIX}${namespace}/${service}/${instanceId}`;
+  return `${RETAINED_PREFIX}${namespace}/${service}/${instanceId}`;
 }
 
 /**
- * Keeps what a sidecar was proven to hold.
+ * Retains the proven addresses of a sidecar.
  *
  * @param proven addresses where it counts
- * @returns no operation for one that held nothing
+ * @returns no operation for one that had none
  */
-export function holdPlaces(
+export function retainAddresses(
   record: SidecarRecord,
   proven: readonly string[],
   lease: string,
@@ -54,6 +54,6 @@ export function holdPlaces(
     .filter(({ address }) => proven.includes(address))
     .map(({ address, turn }) => ({ address, turn }));
   if (places.length === 0) return [];
-  const held: HeldPlaces = { spiffeId, hbonePort, ports, anyPort, places };
-  return [{ kind: 'put', key: heldKey(record), value: encode(held), lease }];
+  const retained: RetainedAddresses = { spiffeId, hbonePort, ports, anyPort, places };
+  return [{ kind: 'put', key: retainedKey(record), value: encode(retained), lease }];
 }

@@ -1,14 +1,14 @@
-/** Lets jobs that concern the same thing run one after another. */
-export interface Turns {
+/** A mutex for each key: jobs with the same key run one after another. */
+export interface KeyedMutex {
   /** Runs the job after all jobs of the same key that asked before; jobs of other keys do not wait. */
-  take<T>(key: string, job: () => Promise<T>): Promise<T>;
+  run<T>(key: string, job: () => Promise<T>): Promise<T>;
 }
 
-/** Creates turns; a key costs nothing when no job of it is under way. */
-export function createTurns(): Turns {
+/** Creates one; a key costs nothing when no job of it is under way. */
+export function createKeyedMutex(): KeyedMutex {
   const tails = new Map<string, Promise<unknown>>();
   return {
-    async take(key, job) {
+    async run(key, job) {
       const turn = (tails.get(key) ?? Promise.resolve()).then(job);
       // The next one runs whether this one failed or not.
       const tail = turn.then(

@@ -6,7 +6,7 @@ import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { DEPARTED_MS } from '../../../proxy/discovery/departed.ts';
 import type { Endpoint } from '../../../common/wire/endpoint.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
-import { createClaimedPlaces } from '../../../proxy/outbound/claimed-places.ts';
+import { createClaimedAddresses } from '../../../proxy/outbound/claimed-addresses.ts';
 import { NotAcceptedError, TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
@@ -35,7 +35,7 @@ function start(t: ExecutionContext, claimants: readonly Endpoint[]) {
   view.apply({ kind: 'snapshot', version: 1, endpoints: claimants });
   const answers: Record<string, Answer> = {};
   const dialled: string[] = [];
-  const places = createClaimedPlaces({
+  const places = createClaimedAddresses({
     view,
     clock,
     guard: createGuard({ clock, logger: createLogRecorder().logger }),

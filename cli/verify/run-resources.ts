@@ -1,13 +1,13 @@
 import { mayReject } from '../../common/ignored.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 
-/** What a run has started, so that it can end all of it, also when it is ended in the middle. */
-export class Belongings {
+/** The processes and captures that a run has started, so that it can end all of them, also when it is interrupted. */
+export class RunResources {
   readonly #all: Closeable[] = [];
   #closed = false;
 
   /** Takes care of it from now on; of what comes too late it lets go at once. */
-  hold<Thing extends Closeable>(thing: Thing): Thing {
+  adopt<Thing extends Closeable>(thing: Thing): Thing {
     if (this.#closed) mayReject(Promise.try(() => thing.close()));
     else this.#all.push(thing);
     return thing;

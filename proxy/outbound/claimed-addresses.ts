@@ -9,7 +9,7 @@ import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
 import { dialTarget } from './connector.ts';
 
 /** What looking for claimants takes. */
-export interface ClaimedPlacesOptions {
+export interface ClaimedAddressesOptions {
   readonly view: MeshView;
   readonly pool: Pick<TunnelPool, 'ready'>;
   readonly clock: MonotonicClock;
@@ -17,7 +17,7 @@ export interface ClaimedPlacesOptions {
 }
 
 /** Who was found at addresses that the control plane has no proof for. */
-export interface ClaimedPlaces extends Closeable {
+export interface ClaimedAddresses extends Closeable {
   /** The view, in which those that were found here are proven like the others. */
   readonly view: MeshView;
   /** True for an address at which a sidecar was found recently that does not claim it any more. */
@@ -46,7 +46,7 @@ const FIND_TIMEOUT_MS = 2_000;
 const MISSING_MS = 30_000;
 
 /** The same where the call fails if no sidecar is there: then only a storm of calls has to be spared. */
-const MISSING_PATIENT_MS = 1_000;
+const MISSING_BLOCKING_MS = 1_000;
 
 /** More than any service calls; bounds what claims can make of memory. */
 const MAX_ADDRESSES = 4_096;
@@ -65,12 +65,12 @@ interface Found {
  * are down,
  * until they have been gone, or out of reach, for DEPARTED_MS. A claimant that was not found does not count.
  */
-export function createClaimedPlaces({
+export function createClaimedAddresses({
   view,
   pool,
   clock,
   guard,
-}: ClaimedPlacesOptions): ClaimedPlaces {
+}: ClaimedAddressesOptions): ClaimedAddresses {
   const found = new Map<string, Map<string, Found>>();
   const missingMs = new Map<string, number>();
   const finding = new Map<string, Promise<boolean>>();
@@ -95,10 +95,10 @@ export function createClaimedPlaces({
   });
 
   const isThere = async (address: string, endpoint: Endpoint): Promise<boolean> => {
-    const patience = new AbortController();
-    const timer = clock.after(FIND_TIMEOUT_MS, () => patience.abort());
+    const timeout = new AbortController();
+    const timer = clock.after(FIND_TIMEOUT_MS, () => timeout.abort());
     try {
-      await pool.ready(dialTarget(endpoint, address), patience.signal);
+      await pool.ready(dialTarget(endpoint, address), timeout.signal);
       return true;
     } catch (error) {
       // A sidecar that shows the certificate is there, even if it accepts no connection.
@@ -115,13 +115,13 @@ export function createClaimedPlaces({
     missingMs.delete(address);
     trim(found);
   };
-  const look = async (address: string, claimants: readonly Endpoint[]): Promise<boolean> => {
-    const asked = whomToAsk(claimants);
+  const probeAll = async (address: string, claimants: readonly Endpoint[]): Promise<boolean> => {
+    const asked = claimantsToDial(claimants);
     const outcomes = await Promise.all(asked.map((endpoint) => isThere(address, endpoint)));
     let isAnyThere = false;
     for (const endpoint of asked.filter((_endpoint, at) => outcomes[at])) {
       // Where two are there with the same port, the one that was found first keeps it.
-      if (foundAt(address).some((first) => isRival(first, endpoint))) continue;
+      if (foundAt(address).some((first) => isConflicting(first, endpoint))) continue;
       remember(address, endpoint);
       isAnyThere = true;
     }
@@ -132,12 +132,12 @@ export function createClaimedPlaces({
     return isAnyThere;
   };
   /** All who ask at the same time wait for the same dials. */
-  const lookOnce = (address: string, claimants: readonly Endpoint[]): Promise<boolean> => {
-    const underWay = finding.get(address);
-    if (underWay !== undefined) return underWay;
-    const looking = look(address, claimants).finally(() => finding.delete(address));
-    finding.set(address, looking);
-    return looking;
+  const probeAllOnce = (address: string, claimants: readonly Endpoint[]): Promise<boolean> => {
+    const inProgress = finding.get(address);
+    if (inProgress !== undefined) return inProgress;
+    const probing = probeAll(address, claimants).finally(() => finding.delete(address));
+    finding.set(address, probing);
+    return probing;
   };
 
   const foundAt = (address: string): readonly Endpoint[] =>
@@ -166,10 +166,10 @@ export function createClaimedPlaces({
     },
     async find(address, claimants, patient) {
       const sinceMs = missingMs.get(address);
-      if (sinceMs === undefined) return lookOnce(address, claimants);
+      if (sinceMs === undefined) return probeAllOnce(address, claimants);
       const ageMs = clock.monotonicMs() - sinceMs;
-      if (patient) return ageMs >= MISSING_PATIENT_MS && lookOnce(address, claimants);
-      if (ageMs >= MISSING_MS) guard.promise('outbound', lookOnce(address, claimants));
+      if (patient) return ageMs >= MISSING_BLOCKING_MS && probeAllOnce(address, claimants);
+      if (ageMs >= MISSING_MS) guard.promise('outbound', probeAllOnce(address, claimants));
       return false;
     },
     connected(address, worked) {
@@ -187,7 +187,7 @@ export function createClaimedPlaces({
 const MAX_ASKED = 16;
 const MAX_ASKED_OF_ONE = 2;
 
-function whomToAsk(claimants: readonly Endpoint[]): readonly Endpoint[] {
+function claimantsToDial(claimants: readonly Endpoint[]): readonly Endpoint[] {
   const distinct = [...new Map(claimants.map((one) => [keyOf(one), one])).values()];
   return distinct
     .filter((one, at) => {
@@ -199,7 +199,7 @@ function whomToAsk(claimants: readonly Endpoint[]): readonly Endpoint[] {
     .slice(0, MAX_ASKED);
 }
 
-function isRival(a: Endpoint, b: Endpoint): boolean {
+function isConflicting(a: Endpoint, b: Endpoint): boolean {
   if (a.spiffeId.uri === b.spiffeId.uri) return false;
   return a.anyPort || b.anyPort || a.ports.some((port) => b.ports.includes(port));
 }

@@ -5,8 +5,8 @@ import type { ExecutionContext } from 'ava';
 import { plusMs, systemClock, type EpochMs } from '../../../../common/clock.ts';
 import { createGuard } from '../../../../common/guard.ts';
 import { spiffeId } from '../../../../common/pki/spiffe-id.ts';
-import { openIssuanceLedger } from '../../../../control-plane/ca/issuance/ledger.ts';
-import { recordIssuance, RETENTION_MS } from '../../../../control-plane/ca/issuance/log.ts';
+import { openIssuanceLog } from '../../../../control-plane/ca/issuance/log.ts';
+import { recordIssuance, RETENTION_MS } from '../../../../control-plane/ca/issuance/entries.ts';
 import { verifyChain } from '../../../../control-plane/ca/issuance/verify-chain.ts';
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Operation, Store } from '../../../../control-plane/store/store.ts';
@@ -35,8 +35,8 @@ async function world() {
   const path = join(directory.path, 'hauberk.db');
   const store = await openSqliteStore({ path, clock: systemClock, logger });
   const clock = createManualClock(1_000_000);
-  const openLedger = (renewAfterExpiryMs = 0) =>
-    openIssuanceLedger({
+  const openLog = (renewAfterExpiryMs = 0) =>
+    openIssuanceLog({
       store,
       clock,
       logger,
@@ -47,24 +47,24 @@ async function world() {
     await store.close();
     await directory[Symbol.asyncDispose]();
   };
-  return { store, clock, log, openLedger, close };
+  return { store, clock, log, openLog, close };
 }
 
 test('what is written is sealed in its order, and stays so over a restart', async (t) => {
-  const { store, openLedger, close } = await world();
+  const { store, openLog, close } = await world();
   t.teardown(close);
   await issue(store, 3, 1_000_000);
-  const ledger = await openLedger();
+  const issuanceLog = await openLog();
   await issue(store, 120, 1_000_001);
-  const first = await ledger.verify();
+  const first = await issuanceLog.verify();
   t.deepEqual(first.findings, []);
   t.is(first.entries, 123);
-  await ledger.close();
+  await issuanceLog.close();
   await issue(store, 2, 1_000_002);
   const unsealed = await verifyChain(store);
   t.is(unsealed.findings.length, 2, 'what is not sealed is not believed');
 
-  const again = await openLedger();
+  const again = await openLog();
   const second = await again.verify(first.head);
   t.deepEqual([second.findings, second.entries], [[], 125]);
   const wrong = await again.verify({ ...first.head, hash: '0'.repeat(64) });
@@ -89,12 +89,12 @@ const TAMPERING: Record<string, (keys: readonly string[], value: Buffer) => Oper
 
 for (const [what, tamper] of Object.entries(TAMPERING)) {
   test(`it is found that ${what}`, async (t) => {
-    const { store, openLedger, close } = await world();
+    const { store, openLog, close } = await world();
     t.teardown(close);
-    const ledger = await openLedger();
+    const issuanceLog = await openLog();
     await issue(store, 60, 1_000_000);
-    t.deepEqual((await ledger.verify()).findings, []);
-    await ledger.close();
+    t.deepEqual((await issuanceLog.verify()).findings, []);
+    await issuanceLog.close();
     const { entries } = await store.range('issued/');
     const value = entries[0]?.value ?? Buffer.alloc(0);
     await store.transact(
@@ -110,39 +110,39 @@ for (const [what, tamper] of Object.entries(TAMPERING)) {
 }
 
 test('old entries are forgotten from the beginning, and the rest stays sealed', async (t) => {
-  const { store, clock, openLedger, close } = await world();
+  const { store, clock, openLog, close } = await world();
   t.teardown(close);
-  const ledger = await openLedger();
+  const issuanceLog = await openLog();
   await issue(store, 70, 1_000_000);
-  const early = await ledger.verify();
+  const early = await issuanceLog.verify();
   await clock.advance(RETENTION_MS);
   await issue(store, 5, clock.epochMs());
-  const before = await ledger.verify();
+  const before = await issuanceLog.verify();
   await clock.advance(2000);
-  await ledger.prune(clock.epochMs());
-  const after = await ledger.verify(before.head);
+  await issuanceLog.prune(clock.epochMs());
+  const after = await issuanceLog.verify(before.head);
   t.deepEqual(after.findings, []);
   t.is(after.entries, 5);
   t.is((await store.range('issued-to/')).entries.length, 5);
-  const noted = await ledger.verify({ sequence: 0, hash: '0'.repeat(64) });
+  const noted = await issuanceLog.verify({ sequence: 0, hash: '0'.repeat(64) });
   t.regex(noted.findings[0] ?? '', /older than the log/);
-  t.deepEqual((await ledger.verify(early.head)).findings, [], 'the base itself is remembered');
-  await ledger.close();
+  t.deepEqual((await issuanceLog.verify(early.head)).findings, [], 'the base itself is remembered');
+  await issuanceLog.close();
 });
 
 test('what may still be renewed after its end is not forgotten', async (t) => {
-  const { store, clock, openLedger, close } = await world();
+  const { store, clock, openLog, close } = await world();
   t.teardown(close);
-  const ledger = await openLedger(3 * RETENTION_MS);
+  const issuanceLog = await openLog(3 * RETENTION_MS);
   await issue(store, 1, 1_000_000);
-  await ledger.verify();
+  await issuanceLog.verify();
   await clock.advance(3 * RETENTION_MS + 1000);
-  await ledger.prune(clock.epochMs());
-  t.is((await ledger.verify()).entries, 1);
+  await issuanceLog.prune(clock.epochMs());
+  t.is((await issuanceLog.verify()).entries, 1);
   await clock.advance(1);
-  await ledger.prune(clock.epochMs());
-  t.is((await ledger.verify()).entries, 0);
-  await ledger.close();
+  await issuanceLog.prune(clock.epochMs());
+  t.is((await issuanceLog.verify()).entries, 0);
+  await issuanceLog.close();
 });
 
 /** The newest link with all that it seals, as somebody does it who knows how the log is made. */
@@ -161,34 +161,34 @@ async function cutEnd(store: Store): Promise<void> {
 async function cut(t: ExecutionContext) {
   const rig = await world();
   t.teardown(rig.close);
-  const ledger = await rig.openLedger();
+  const issuanceLog = await rig.openLog();
   for (const at of [1, 2, 3]) {
     await issue(rig.store, 5, 1_000_000 + at);
-    await ledger.verify();
+    await issuanceLog.verify();
   }
-  const { head } = await ledger.verify();
-  return { ...rig, ledger, head };
+  const { head } = await issuanceLog.verify();
+  return { ...rig, issuanceLog, head };
 }
 
 test('it is found that the newest entries and their link were taken out, by the one that runs', async (t) => {
-  const { store, ledger } = await cut(t);
+  const { store, issuanceLog } = await cut(t);
   await cutEnd(store);
   t.deepEqual((await verifyChain(store)).findings, [], 'the chain alone does not tell');
-  const { findings } = await ledger.verify();
+  const { findings } = await issuanceLog.verify();
   t.regex(findings.join(), /the newest links are missing: \d+ to \d+/);
-  await ledger.close();
+  await issuanceLog.close();
 });
 
 test('it is found by the next one, and still after more was issued', async (t) => {
-  const { store, ledger, openLedger, log } = await cut(t);
-  await ledger.close();
+  const { store, issuanceLog, openLog, log } = await cut(t);
+  await issuanceLog.close();
   await cutEnd(store);
-  const next = await openLedger();
+  const next = await openLog();
   t.is(log.of('issuance-log-damaged').length, 1);
   await issue(store, 5, 1_000_009);
   t.regex((await next.verify()).findings.join(), /at the start of .*the newest links are missing/);
   await next.close();
-  const third = await openLedger();
+  const third = await openLog();
   t.is(log.of('issuance-log-damaged').length, 1, 'said once');
   t.is((await third.verify()).findings.length, 1, 'and kept');
   await third.close();
@@ -196,7 +196,7 @@ test('it is found by the next one, and still after more was issued', async (t) =
 
 test('a record of the end that was made without the key is found, and so is none', async (t) => {
   for (const what of ['forged', 'missing', 'begins-late'] as const) {
-    const { store, ledger } = await cut(t);
+    const { store, issuanceLog } = await cut(t);
     const entry = await store.get('issued-chain-head');
     const record = JSON.parse(entry?.value.toString() ?? '') as Record<string, unknown>;
     await cutEnd(store);
@@ -214,15 +214,15 @@ test('a record of the end that was made without the key is found, and so is none
             },
       ],
     );
-    const { findings } = await ledger.verify();
+    const { findings } = await issuanceLog.verify();
     t.regex(findings.join(), what === 'missing' ? /is missing/ : /was not written by this log/);
-    await ledger.close();
+    await issuanceLog.close();
   }
 });
 
 test('entries that were made to look forgotten are found', async (t) => {
-  const { store, ledger, openLedger } = await cut(t);
-  await ledger.close();
+  const { store, issuanceLog, openLog } = await cut(t);
+  await issuanceLog.close();
   const { head } = await verifyChain(store);
   await store.transact(
     [],
@@ -234,29 +234,29 @@ test('entries that were made to look forgotten are found', async (t) => {
     ],
   );
   t.deepEqual((await verifyChain(store)).findings, []);
-  const next = await openLedger();
+  const next = await openLog();
   t.regex((await next.verify()).findings.join(), /the log begins after link \d+, and not after 0/);
   await next.close();
 });
 
 test('not found without a noted end: the whole store as it was before', async (t) => {
-  const { store, ledger, openLedger, head } = await cut(t);
+  const { store, issuanceLog, openLog, head } = await cut(t);
   const before = await store.get('issued-chain-head');
   if (before === undefined) return t.fail('expected a record');
   await issue(store, 5, 1_000_007);
-  const { head: later } = await ledger.verify();
-  await ledger.close();
+  const { head: later } = await issuanceLog.verify();
+  await issuanceLog.close();
   await cutEnd(store);
   await store.transact([], [{ kind: 'put', key: 'issued-chain-head', value: before.value }]);
-  const next = await openLedger();
+  const next = await openLog();
   t.deepEqual((await next.verify(head)).findings, [], 'an older end is still there');
   t.regex((await next.verify(later)).findings.join(), /not the one that was noted/);
   await next.close();
 });
 
 test('a log of an old version gets its key, and says so', async (t) => {
-  const { store, ledger, openLedger, log } = await cut(t);
-  await ledger.close();
+  const { store, issuanceLog, openLog, log } = await cut(t);
+  await issuanceLog.close();
   const key = await store.get('ca/log-key');
   t.is(key?.value.length, 44);
   await store.transact(
@@ -266,7 +266,7 @@ test('a log of an old version gets its key, and says so', async (t) => {
       { kind: 'delete', key: 'issued-chain-head' },
     ],
   );
-  const next = await openLedger();
+  const next = await openLog();
   t.deepEqual((await next.verify()).findings, []);
   t.is(log.of('issuance-log-key-made').length, 1);
   await next.close();

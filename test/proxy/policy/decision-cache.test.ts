@@ -5,7 +5,7 @@ import { authorize, type Policies } from '../../../common/authorization/authoriz
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { OPEN_POLICY } from '../../../common/authorization/policy.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { KeptDecisions } from '../../../proxy/policy/kept-decisions.ts';
+import { DecisionCache } from '../../../proxy/policy/decision-cache.ts';
 import { policy, request } from '../../common/authorization/arbitrary-policies.ts';
 
 const id = (service: string) => spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service });
@@ -15,8 +15,8 @@ const closedTo = (service: string): Policies => ({
 });
 
 const keep = () => {
-  const decisions = new KeptDecisions();
-  return (...of: Parameters<KeptDecisions['decide']>) => decisions.decide(...of);
+  const decisions = new DecisionCache();
+  return (...of: Parameters<DecisionCache['decide']>) => decisions.decide(...of);
 };
 
 test('it decides as without a memory, for callers, doors and ports that come again and again', (t) => {

@@ -1,6 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { ConfigError } from '../../common/config/config-error.ts';
-import { formatPlace, type EnteredPlace, type Place } from './place.ts';
+import {
+  formatNamespaceSelector,
+  type NamespaceEntry,
+  type NamespaceSelector,
+} from './namespace-selector.ts';
 import { firstLine, runProgram } from './run-program.ts';
 import { VerifyError } from './verify-error.ts';
 
@@ -8,22 +12,25 @@ import { VerifyError } from './verify-error.ts';
 const NAMED_NAMESPACES = '/run/netns';
 
 /**
- * Finds the network namespace of a place.
+ * Finds the network namespace that a selector names.
  *
  * @param project Compose project that services are looked for in
  * @throws VerifyError `place-unknown`, `program-missing`; ConfigError for a service without a project
  */
-export async function findPlace(place: Place, project: string | undefined): Promise<EnteredPlace> {
-  const name = formatPlace(place);
-  switch (place.kind) {
+export async function findNamespace(
+  selector: NamespaceSelector,
+  project: string | undefined,
+): Promise<NamespaceEntry> {
+  const name = formatNamespaceSelector(selector);
+  switch (selector.kind) {
     case 'host':
       return { name, enter: [] };
     case 'netns':
-      return { name, enter: enterFile(`${NAMED_NAMESPACES}/${place.name}`, name) };
+      return { name, enter: enterFile(`${NAMED_NAMESPACES}/${selector.name}`, name) };
     case 'pid':
-      return { name, enter: enterFile(`/proc/${place.pid}/ns/net`, name) };
+      return { name, enter: enterFile(`/proc/${selector.pid}/ns/net`, name) };
     case 'container':
-      return { name, enter: await enterContainer(place.name, name) };
+      return { name, enter: await enterContainer(selector.name, name) };
     case 'service': {
       if (project === undefined) {
         throw new ConfigError(
@@ -34,7 +41,7 @@ export async function findPlace(place: Place, project: string | undefined): Prom
           },
         );
       }
-      return { name, enter: await enterContainer(await containerOf(project, place.name), name) };
+      return { name, enter: await enterContainer(await containerOf(project, selector.name), name) };
     }
   }
 }

@@ -1,16 +1,16 @@
-import type { SidecarPlace } from '../discovery/sync/settings.ts';
+import type { AdvertisedAddresses } from '../discovery/sync/settings.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Workload } from '../workload/workload.ts';
 
 /**
- * Where peers reach this sidecar now. One that intercepts transparently is called by address, so it
+ * The addresses and ports at which peers reach this sidecar now. One that intercepts transparently is called by address, so it
  * tells all that other hosts can mean; behind a NAT that changes the port they would not lead here.
  */
-export function placeOf(
+export function advertisedAddresses(
   { addresses }: Workload,
   config: Pick<ProxyConfig, 'advertise' | 'transparent' | 'expose'>,
   hbonePort: number,
-): SidecarPlace {
+): AdvertisedAddresses {
   const { advertise, transparent } = config;
   const port = advertise?.port ?? hbonePort;
   const preferred = advertise === undefined ? [] : [advertise.address];

@@ -10,7 +10,7 @@ import { ConfigError } from '../../common/config/config-error.ts';
  *     web              with --project: the one of a service of that Compose project
  *     host             the one that this command is in
  */
-export type Place =
+export type NamespaceSelector =
   | { readonly kind: 'host' }
   | { readonly kind: 'netns'; readonly name: string }
   | { readonly kind: 'pid'; readonly pid: number }
@@ -20,8 +20,8 @@ export type Place =
 /** A name of Docker or `ip netns`: nothing that a program could take for a flag or a path. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
-/** Reads a place. @throws ConfigError */
-export function parsePlace(text: string): Place {
+/** Reads a namespace selector. @throws ConfigError */
+export function parseNamespaceSelector(text: string): NamespaceSelector {
   if (text === 'host') return { kind: 'host' };
   const [, kind, name = ''] = /^(netns|pid|container):(.*)$/.exec(text) ?? [];
   if (kind === 'pid' && /^[1-9]\d{0,9}$/.test(name)) return { kind, pid: Number(name) };
@@ -34,15 +34,15 @@ export function parsePlace(text: string): Place {
   );
 }
 
-/** A place as it was written. */
-export function formatPlace(place: Place): string {
-  if (place.kind === 'host') return 'host';
-  if (place.kind === 'service') return place.name;
-  return place.kind === 'pid' ? `pid:${place.pid}` : `${place.kind}:${place.name}`;
+/** A namespace selector as it was written. */
+export function formatNamespaceSelector(selector: NamespaceSelector): string {
+  if (selector.kind === 'host') return 'host';
+  if (selector.kind === 'service') return selector.name;
+  return selector.kind === 'pid' ? `pid:${selector.pid}` : `${selector.kind}:${selector.name}`;
 }
 
-/** A place of which the namespace has been found: what to put in front of a command that runs there. */
-export interface EnteredPlace {
+/** A network namespace that has been found: what to put in front of a command that runs there. */
+export interface NamespaceEntry {
   readonly name: string;
   readonly enter: readonly string[];
 }

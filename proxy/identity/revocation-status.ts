@@ -1,8 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
 import { RpcError, type RpcErrorCode } from '../../common/rpc/rpc-error.ts';
 
-/** What the control plane makes of the certificate in use. */
-export interface Standing {
+/** Whether the control plane has revoked the certificate in use. */
+export interface RevocationStatus {
   /** Why it is revoked, as the control plane said; undefined while it is not. */
   readonly revoked: RpcError | undefined;
   /** Takes note of a refusal. True when it is news that the certificate in use was revoked. */
@@ -21,7 +21,7 @@ const REVOKED: ReadonlySet<RpcErrorCode> = new Set<RpcErrorCode>([
  *
  * @param leaf the one in use
  */
-export function createStanding(leaf: () => X509Certificate): Standing {
+export function trackRevocation(leaf: () => X509Certificate): RevocationStatus {
   let known: { readonly leaf: X509Certificate; readonly error: RpcError } | undefined;
   const revoked = (): RpcError | undefined => (known?.leaf === leaf() ? known.error : undefined);
   return {
