@@ -5,7 +5,7 @@ import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { systemErrorCode } from '../common/errors.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand } from '../common/config/run-command.ts';
-import { logUnknownVariables, type UnknownVariable } from '../common/config/unknown-variables.ts';
+import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
@@ -92,11 +92,11 @@ export async function runRestore(argv: readonly string[], env: NodeJS.ProcessEnv
 async function serve(
   settings: ControlPlaneSettings,
   _operands: readonly string[],
-  warnings: readonly UnknownVariable[],
+  warnings: readonly SettingWarning[],
 ): Promise<number> {
   requireDescriptors();
   const logger = createLogger({ name: 'control-plane', level: settings.logLevel });
-  logUnknownVariables(logger, warnings);
+  logSettingWarnings(logger, warnings);
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
   // Until it serves there is nothing to read again.

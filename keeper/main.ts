@@ -3,7 +3,7 @@ import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/command-spec.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
-import { logUnknownVariables, type UnknownVariable } from '../common/config/unknown-variables.ts';
+import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { listenForShutdown } from '../common/shutdown.ts';
@@ -41,10 +41,10 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 async function runKeeper(
   { engineSocket, logLevel, ...settings }: KeeperSettings,
   _operands: readonly string[],
-  warnings: readonly UnknownVariable[],
+  warnings: readonly SettingWarning[],
 ): Promise<number> {
   const logger = createLogger({ name: 'keeper', level: logLevel });
-  logUnknownVariables(logger, warnings);
+  logSettingWarnings(logger, warnings);
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
   using shutdown = listenForShutdown(logger);

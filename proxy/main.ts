@@ -5,7 +5,7 @@ import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { variableName } from '../common/config/settings.ts';
-import { logUnknownVariables, type UnknownVariable } from '../common/config/unknown-variables.ts';
+import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
@@ -104,7 +104,7 @@ const LINGER_MS = 1_000;
 async function runProxy(
   config: ProxyConfig,
   _operands: readonly string[],
-  warnings: readonly UnknownVariable[],
+  warnings: readonly SettingWarning[],
 ): Promise<number> {
   checkProxyConfig(config);
   if (config.transparent) checkCapturingPorts(config);
@@ -115,7 +115,7 @@ interface Program {
   /** As log lines name it. */
   readonly name: string;
   /** What it has to say in its log at first. */
-  readonly warnings: readonly UnknownVariable[];
+  readonly warnings: readonly SettingWarning[];
   readonly gateway?: GatewayProgram;
   /** Called at SIGHUP; without it SIGHUP ends the program in order. */
   readonly onReload?: () => void;
@@ -127,7 +127,7 @@ async function runMember(
 ): Promise<number> {
   requireDescriptors();
   const logger = createLogger({ name, level: config.logLevel });
-  logUnknownVariables(logger, warnings);
+  logSettingWarnings(logger, warnings);
   const guard = createGuard({ logger, clock: systemClock });
   using net = catchUnguarded(guard);
   using shutdown = listenForShutdown(logger, { onReload });

@@ -88,7 +88,7 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
       `--data-dir=${dataDirectory}`,
       '--grpc-listen=127.0.0.1:0',
       '--http-listen=127.0.0.1:0',
-      `--leaf-lifetime-seconds=${leafLifetimeSeconds}`,
+      `--certificate-lifetime=${leafLifetimeSeconds}s`,
     ]),
     cores: placement.loadCores,
     logFile: join(directory, 'control-plane.log'),
@@ -116,7 +116,7 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
         `--control-plane=${address}`,
         `--token-file=${tokenFile}`,
         `--state-dir=${join(directory, `${name}-state`)}`,
-        '--drain-seconds=1',
+        '--drain-timeout=1s',
       ],
       close: () => started.end(),
     };

@@ -35,7 +35,7 @@ export function planControlPlane(project: Project, { image }: PlanOptions): Adde
         'control-plane',
         `--data-dir=${STATE_DIRECTORY}`,
         ...(trustDomain === undefined ? [] : [`--trust-domain=${trustDomain}`]),
-        ...(lifetime === undefined ? [] : [`--leaf-lifetime-seconds=${lifetime}`]),
+        ...(lifetime === undefined ? [] : [`--certificate-lifetime=${lifetime}s`]),
         ...[...identities].map(
           (identity) =>
             `--write-token=${namespace}/${identity}=${TOKENS_DIRECTORY}/${identity}/token`,

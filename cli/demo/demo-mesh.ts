@@ -148,7 +148,7 @@ async function startControlPlane(dataDirectory: string, start: StartChild): Prom
       `--data-dir=${dataDirectory}`,
       '--grpc-listen=127.0.0.1:0',
       '--http-listen=127.0.0.1:0',
-      `--leaf-lifetime-seconds=${CERTIFICATE_SECONDS}`,
+      `--certificate-lifetime=${CERTIFICATE_SECONDS}s`,
     ],
   });
   const line = await controlPlane.line(

@@ -36,7 +36,7 @@ export async function startSidecar(options: DemoSidecarOptions): Promise<DemoSid
     `--state-dir=${options.stateDirectory}`,
     '--hbone-listen=127.0.0.1:0',
     '--metrics-listen=127.0.0.1:0',
-    '--drain-seconds=2',
+    '--drain-timeout=2s',
     ...options.args,
   ];
   const child = options.start(`sidecar of ${options.name}`, { command });

@@ -67,6 +67,9 @@ function build(spec: CommandSpec): Command {
     if (setting.form === 'switch') {
       command.addOption(new Option(`--no-${flag.slice(2)}`).hideHelp());
     }
+    if (setting.formerly !== undefined) {
+      command.addOption(new Option(`${flagName(setting.formerly)} <VALUE>`).hideHelp());
+    }
   }
   if (spec.readsFile === true && !('config' in spec.settings)) {
     command.option('--config <FILE>', `YAML file with settings [${variableName('config')}]`);

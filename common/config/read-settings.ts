@@ -5,6 +5,7 @@ import type { FileValue } from './file.ts';
 import { parseCommandLine } from './flags.ts';
 import { flagName, variableName } from './settings.ts';
 import type { Setting, SettingsOf, SettingsTable } from './settings.ts';
+import { settingRenamed, type SettingWarning } from './setting-warnings.ts';
 import { nearestName } from '../nearest-name.ts';
 
 /** The environment; passed in, since only main files read the process's own. */
@@ -17,12 +18,16 @@ export type Request<Table extends SettingsTable> =
       readonly kind: 'run';
       readonly settings: SettingsOf<Table>;
       readonly operands: readonly string[];
+      /** Former names of settings that were used. */
+      readonly warnings: readonly SettingWarning[];
     };
 
 /** A raw value and the name of where it came from, for messages. */
 interface Raw {
   readonly value: unknown;
   readonly origin: string;
+  /** The former name that was used, and the one to write. */
+  readonly renamed?: SettingWarning;
 }
 
 /**
@@ -39,14 +44,41 @@ export function readSettings<Table extends SettingsTable>(
   const line = parseCommandLine(spec, argv);
   if (line.kind === 'help') return line;
   const file = spec.readsFile === true ? openFile(spec, line.values, env) : new Map();
+  const warnings: SettingWarning[] = [];
   const settings = Object.fromEntries(
     Object.entries(spec.settings).map(([key, setting]) => {
-      const raw =
-        fromFlags(key, line.values) ?? fromEnvironment(key, setting, env) ?? fromFile(key, file);
+      const raw = find(key, setting, { flags: line.values, env, file });
+      if (raw?.renamed !== undefined) warnings.push(raw.renamed);
       return [key, readOne(key, setting, raw, spec)];
     }),
   );
-  return { kind: 'run', settings: settings as SettingsOf<Table>, operands: line.operands };
+  const { operands } = line;
+  return { kind: 'run', settings: settings as SettingsOf<Table>, operands, warnings };
+}
+
+/** Where settings are read from. */
+interface Sources {
+  readonly flags: ReadonlyMap<string, unknown>;
+  readonly env: Environment;
+  readonly file: ReadonlyMap<string, FileValue>;
+}
+
+/** The first source that has a value wins, under the name of today or the former one. */
+function find(key: string, setting: Setting, { flags, env, file }: Sources): Raw | undefined {
+  const sources = [
+    { read: (name: string) => fromFlags(name, flags), nameOf: flagName },
+    { read: (name: string) => fromEnvironment(name, setting, env), nameOf: variableName },
+    { read: (name: string) => fromFile(name, file), nameOf: (name: string) => name },
+  ];
+  for (const { read, nameOf } of sources) {
+    const raw = read(key);
+    if (raw !== undefined) return raw;
+    const former = setting.formerly === undefined ? undefined : read(setting.formerly);
+    if (former !== undefined) {
+      return { ...former, renamed: settingRenamed(nameOf(setting.formerly ?? key), nameOf(key)) };
+    }
+  }
+  return undefined;
 }
 
 function openFile(
@@ -60,9 +92,10 @@ function openFile(
   const settings = Object.keys(spec.settings).filter(
     (key) => key !== 'config' && spec.settings[key]?.form !== 'secret',
   );
+  const former = Object.values(spec.settings).flatMap(({ formerly = [] }) => formerly);
   const known = [...settings, ...(spec.fileSections ?? [])];
   for (const [key, { place }] of file) {
-    if (known.includes(key)) continue;
+    if (known.includes(key) || former.includes(key)) continue;
     const secret = spec.settings[key]?.form === 'secret';
     const near = nearestName(key, known);
     const hint = near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`;

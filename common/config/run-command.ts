@@ -5,7 +5,7 @@ import { EXIT_CODE, exitCodeOf } from './exit-code.ts';
 import { readSettings } from './read-settings.ts';
 import type { Environment } from './read-settings.ts';
 import type { SettingsOf, SettingsTable } from './settings.ts';
-import { unknownVariables, type UnknownVariable } from './unknown-variables.ts';
+import { unknownVariables, type SettingWarning } from './setting-warnings.ts';
 
 /** Where text for people goes. */
 export interface TextOutput {
@@ -25,7 +25,7 @@ export interface CommandContext {
 export type CommandAction<Table extends SettingsTable> = (
   settings: SettingsOf<Table>,
   operands: readonly string[],
-  warnings: readonly UnknownVariable[],
+  warnings: readonly SettingWarning[],
 ) => Promise<number>;
 
 /**
@@ -37,7 +37,7 @@ export async function runCommand<Table extends SettingsTable>(
   { argv, env, stdout, stderr }: CommandContext,
   action: CommandAction<Table>,
 ): Promise<number> {
-  let warnings: readonly UnknownVariable[] = unknownVariables(spec.settings, env);
+  let warnings: readonly SettingWarning[] = unknownVariables(spec.settings, env);
   const warn = (): void => {
     for (const warning of warnings) stderr.write(`${spec.name}: warning: ${warning.sentence}\n`);
     warnings = [];
@@ -48,6 +48,7 @@ export async function runCommand<Table extends SettingsTable>(
       stdout.write(request.text);
       return EXIT_CODE.ok;
     }
+    warnings = [...warnings, ...request.warnings];
     const logged = spec.hasLog === true ? warnings : [];
     if (logged.length === 0) warn();
     warnings = [];

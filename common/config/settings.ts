@@ -8,15 +8,15 @@ import type { ValueType } from './values.ts';
  *
  *     export const proxySettings = {
  *       service: setting(label, { description: 'service that this sidecar serves', placeholder: 'NAME' }),
- *       drainSeconds: setting(durationSeconds({ min: 0, max: 3600 }).default(30), { … }),
+ *       drainTimeout: setting(durationSeconds({ min: 0, max: 3600 }).default(30), { … }),
  *       stateDir: setting(filePath.optional(), { … }),
  *       upstream: listSetting(upstream, { … }),
  *       token: secretSetting(text.optional(), { … }),
  *     };
  *     type ProxySettings = SettingsOf<typeof proxySettings>;
  *
- * `drainSeconds` is the flag `--drain-seconds`, the variable `HAUBERK_DRAIN_SECONDS` and the key
- * `drainSeconds`. A type with neither default nor `optional()` must be given.
+ * `drainTimeout` is the flag `--drain-timeout`, the variable `HAUBERK_DRAIN_TIMEOUT` and the key
+ * `drainTimeout`. A type with neither default nor `optional()` must be given.
  */
 export interface Setting<Value = unknown> {
   readonly type: z.ZodType<Value>;
@@ -37,12 +37,14 @@ export interface Setting<Value = unknown> {
   readonly defaultText?: string;
   /** Its default fits almost every use: help and docs list it apart from the others. */
   readonly advanced?: true;
+  /** The key that it had before; accepted still, with a warning. */
+  readonly formerly?: string;
 }
 
 /** How a setting is explained. */
 export type SettingDocs = Pick<
   Setting,
-  'description' | 'placeholder' | 'defaultText' | 'letter' | 'advanced'
+  'description' | 'placeholder' | 'defaultText' | 'letter' | 'advanced' | 'formerly'
 >;
 
 /** The settings of a command by their key. */
@@ -79,7 +81,7 @@ export function secretSetting<Value>(
   return { ...docs, placeholder: '', type, form: 'secret' };
 }
 
-/** `drainSeconds` as a flag: `--drain-seconds`. */
+/** `drainTimeout` as a flag: `--drain-timeout`. */
 export function flagName(key: string): string {
   return `--${words(key).join('-').toLowerCase()}`;
 }
@@ -87,7 +89,7 @@ export function flagName(key: string): string {
 /** What all variables of settings begin with. */
 export const VARIABLE_PREFIX = 'HAUBERK_';
 
-/** `drainSeconds` in the environment: `HAUBERK_DRAIN_SECONDS`. */
+/** `drainTimeout` in the environment: `HAUBERK_DRAIN_TIMEOUT`. */
 export function variableName(key: string): string {
   return `${VARIABLE_PREFIX}${words(key).join('_').toUpperCase()}`;
 }

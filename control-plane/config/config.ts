@@ -56,21 +56,22 @@ export const controlPlaneSettings = {
     description: 'trust domain of the mesh; it cannot be changed after the first start',
     placeholder: 'NAME',
   }),
-  leafLifetimeSeconds: setting(
+  certificateLifetime: setting(
     durationSeconds({
       min: MIN_LEAF_LIFETIME_MS / 1000,
       max: MAX_LEAF_LIFETIME_MS / 1000,
     }).default(DEFAULT_LEAF_LIFETIME_MS / 1000),
     {
       description: 'lifetime of certificates for sidecars that request none',
-      placeholder: 'SECONDS',
+      placeholder: 'TIME',
+      formerly: 'leafLifetimeSeconds',
     },
   ),
   renewAfterExpiry: setting(
     durationSeconds({ min: 0, max: MAX_LEAF_LIFETIME_MS / 1000 }).default(86_400),
     {
       description: 'how long after its expiry a certificate may still be renewed; 0 for never',
-      placeholder: 'SECONDS',
+      placeholder: 'TIME',
       advanced: true,
     },
   ),
@@ -81,7 +82,7 @@ export const controlPlaneSettings = {
     {
       description:
         "how long after its first issue an operator's credential may be renewed; 0 for never",
-      placeholder: 'SECONDS',
+      placeholder: 'TIME',
       advanced: true,
     },
   ),
@@ -124,9 +125,10 @@ export const controlPlaneSettings = {
     description: 'private key of that certificate, in PEM, read again when it changes',
     placeholder: 'FILE',
   }),
-  drainSeconds: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
+  drainTimeout: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
     description: 'how long a shutdown waits for running calls',
-    placeholder: 'SECONDS',
+    placeholder: 'TIME',
+    formerly: 'drainSeconds',
     advanced: true,
   }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {

@@ -193,7 +193,7 @@ export async function startControlPlane(
       register: serviceRegistrar({
         issue: createIssueHandler({
           ...common,
-          leafLifetimeMs: settings.leafLifetimeSeconds * 1000,
+          leafLifetimeMs: settings.certificateLifetime * 1000,
           renewAfterExpiryMs,
           operatorRenewalMs: settings.operatorRenewal * 1000,
         }),
@@ -309,7 +309,7 @@ export async function startControlPlane(
       sync.close();
       const outcome = await drain(listener, {
         clock,
-        deadlineMs: settings.drainSeconds * 1000,
+        deadlineMs: settings.drainTimeout * 1000,
         ...(forced === undefined ? {} : { forced }),
       });
       await opened.disposeAsync();

@@ -153,9 +153,10 @@ export const PROXY_SETTINGS = {
     defaultText: "the control plane's",
     advanced: true,
   }),
-  drainSeconds: setting(integer({ min: 0, max: MAX_DRAIN_SECONDS }).default(30), {
+  drainTimeout: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(30), {
     description: 'how long open connections may continue after SIGTERM',
-    placeholder: 'SECONDS',
+    placeholder: 'TIME',
+    formerly: 'drainSeconds',
   }),
   workers: setting(integer({ min: 1, max: MAX_WORKERS }).default(1), {
     description: 'processes that share the connections, one for each core to use',

@@ -183,7 +183,7 @@ export async function startProxy(
     async drainAndClose(forced) {
       readiness.draining();
       await sync.goodbye();
-      const deadlineMs = config.drainSeconds * 1000;
+      const deadlineMs = config.drainTimeout * 1000;
       const outcome = await path.drain({ clock, deadlineMs, forced });
       logger.info({ event: 'drained', outcome }, DRAIN_SENTENCES[outcome]);
       await parts.disposeAsync();

@@ -4,7 +4,7 @@ import { COMMANDS } from '../../cli/commands/command-table.ts';
 import { systemClock } from '../../common/clock.ts';
 import { KNOWN_VARIABLES } from '../../common/config/known-variables.ts';
 import { variableName } from '../../common/config/settings.ts';
-import { unknownVariables } from '../../common/config/unknown-variables.ts';
+import { unknownVariables } from '../../common/config/setting-warnings.ts';
 import { controlPlaneSettings, restoreSettings } from '../../control-plane/config/config.ts';
 import { KEEPER_SETTINGS } from '../../keeper/config.ts';
 import { GATEWAY_SETTINGS } from '../../proxy/config/gateway.ts';
@@ -16,7 +16,9 @@ import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 test('every variable of every command is known, and no other', async (t) => {
   const tables = [controlPlaneSettings, restoreSettings, KEEPER_SETTINGS, GATEWAY_SETTINGS];
   const programs = [...tables, PROXY_SETTINGS, INIT_NETNS_SETTINGS].flatMap((table) =>
-    Object.keys(table).map(variableName),
+    Object.entries(table).flatMap(([key, { formerly = [] }]) =>
+      [key, formerly].flat().map(variableName),
+    ),
   );
   let help = '';
   const stdout = { write: (text: string) => (help += text) };
@@ -44,7 +46,9 @@ for (const [variable, near] of [
       PATH: 'c',
     };
     const sentence = `the variable ${variable} is unknown and has no effect; ${near}`;
-    t.deepEqual(unknownVariables(PROXY_SETTINGS, env), [{ variable, sentence }]);
+    t.deepEqual(unknownVariables(PROXY_SETTINGS, env), [
+      { event: 'variable-unknown', setting: variable, sentence },
+    ]);
   });
 }
 

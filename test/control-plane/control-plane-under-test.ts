@@ -89,7 +89,7 @@ export async function startControlPlaneUnderTest(
     grpcListen: { host: '127.0.0.1', port: 0 },
     httpListen: { host: '127.0.0.1', port: 0 },
     trustDomain: 'mesh.local',
-    leafLifetimeSeconds,
+    certificateLifetime: leafLifetimeSeconds,
     renewAfterExpiry,
     operatorRenewal,
     writeToken: [],
@@ -99,7 +99,7 @@ export async function startControlPlaneUnderTest(
     bundleListen: undefined,
     bundleCert: undefined,
     bundleKey: undefined,
-    drainSeconds: 5,
+    drainTimeout: 5,
   };
   const issuer = await makeAuthority(dataDir, clock, log);
   const dependencies = {

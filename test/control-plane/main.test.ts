@@ -101,8 +101,8 @@ test('what does not fit ends it with one sentence and exit code 2', async (t) =>
       /grpc port 127\.0\.0\.1:\d+ is in use/,
     ],
     'a lifetime of 5 s': [
-      args(join(directory.path, 'other'), '--leaf-lifetime-seconds', '5'),
-      /--leaf-lifetime-seconds/,
+      args(join(directory.path, 'other'), '--certificate-lifetime', '5'),
+      /--certificate-lifetime/,
     ],
   };
   for (const [what, [argv, sentence]] of Object.entries(cases)) {

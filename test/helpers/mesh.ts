@@ -64,7 +64,7 @@ export async function startMesh(scope: Scope, given: MeshOptions = {}): Promise<
   const controlPlane = await launchControlPlane(
     (args) => start(args, { env: controlPlaneEnv, through: controlPlaneThrough }),
     dataDirectory,
-    [`--leaf-lifetime-seconds=${leafLifetimeSeconds}`, ...controlPlaneArgs],
+    [`--certificate-lifetime=${leafLifetimeSeconds}s`, ...controlPlaneArgs],
   );
   const address = `127.0.0.1:${controlPlane.grpcPort}`;
   const admin: Mesh['admin'] = (args, options) =>

@@ -77,7 +77,7 @@ test.serial('the side of the server drains: a connection in flight is finished',
 });
 
 test.serial('a connection that never ends is cut when the time is over', async (t) => {
-  const { api, web, client } = await openCall('--drain-seconds=1');
+  const { api, web, client } = await openCall('--drain-timeout=1s');
   t.is(await web.process.end('SIGTERM'), 0);
   t.is(await endOf(client), 'reset', 'and it does not look as if it had ended well');
   t.is((await web.process.logged('drained'))['outcome'], 'forced');
@@ -85,7 +85,7 @@ test.serial('a connection that never ends is cut when the time is over', async (
 });
 
 test.serial('a connection that never ends is cut on the side of the server too', async (t) => {
-  const { api, web, client } = await openCall('--drain-seconds=1');
+  const { api, web, client } = await openCall('--drain-timeout=1s');
   t.is(await api.process.end('SIGTERM'), 0);
   t.is(await endOf(client), 'reset');
   t.is((await api.process.logged('drained'))['outcome'], 'forced');
@@ -93,7 +93,7 @@ test.serial('a connection that never ends is cut on the side of the server too',
 });
 
 test.serial('a second SIGTERM ends at once', async (t) => {
-  const { web, client } = await openCall('--drain-seconds=600');
+  const { web, client } = await openCall('--drain-timeout=600s');
   web.process.signal('SIGTERM');
   await becomesUnready(web);
   t.is(await web.process.end('SIGTERM'), 1);

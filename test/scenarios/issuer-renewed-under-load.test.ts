@@ -63,7 +63,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
       grpcListen: local,
       httpListen: local,
       trustDomain,
-      leafLifetimeSeconds: 20,
+      certificateLifetime: 20,
       renewAfterExpiry: 0,
       operatorRenewal: 0,
       writeToken: [],
@@ -73,7 +73,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
       bundleListen: undefined,
       bundleCert: undefined,
       bundleKey: undefined,
-      drainSeconds: 0,
+      drainTimeout: 0,
     },
     { clock, logger, guard: createGuard({ clock, logger }) },
   );

@@ -84,7 +84,7 @@ async function misplace(token: string, { directory, admin, launch }: Mesh): Prom
     const { stdout, stderr } = await runHauberk(line);
     said.push(stdout, stderr);
   }
-  for (const text of [`tokn: ${token}`, `drainSeconds: ${token}`]) {
+  for (const text of [`tokn: ${token}`, `drainTimeout: ${token}`]) {
     await writeFile(file, text);
     const { stdout, stderr } = await runHauberk([...sidecar, '--config', file]);
     said.push(stdout, stderr);

@@ -23,7 +23,7 @@ function read(argv: readonly string[], env: Record<string, string> = {}) {
 test('defaults stand where nothing is given', (t) => {
   t.deepEqual(read(['--service', 'web']), {
     service: 'web',
-    drainSeconds: 30,
+    drainTimeout: 30,
     metricsPort: 15020,
     tokenFile: undefined,
     token: undefined,
@@ -33,10 +33,10 @@ test('defaults stand where nothing is given', (t) => {
 });
 
 test('flags win over the environment, which wins over the file', (t) => {
-  const config = file(t, 'service: from-file\ndrainSeconds: 1\nmetricsPort: 1001\nverbose: true\n');
-  const env = { HAUBERK_CONFIG: config, HAUBERK_DRAIN_SECONDS: '2', HAUBERK_METRICS_PORT: '1002' };
+  const config = file(t, 'service: from-file\ndrainTimeout: 1\nmetricsPort: 1001\nverbose: true\n');
+  const env = { HAUBERK_CONFIG: config, HAUBERK_DRAIN_TIMEOUT: '2', HAUBERK_METRICS_PORT: '1002' };
   const settings = read(['--metrics-port', '1003', '--no-verbose'], env);
-  t.like(settings, { service: 'from-file', drainSeconds: 2, metricsPort: 1003, verbose: false });
+  t.like(settings, { service: 'from-file', drainTimeout: 2, metricsPort: 1003, verbose: false });
 });
 
 test('lists: repeated flags, commas in the environment, a list in the file', (t) => {
@@ -58,13 +58,34 @@ test('lists: repeated flags, commas in the environment, a list in the file', (t)
 test('an empty variable counts as not set, an empty file as no file', (t) => {
   const config = file(t, '# nothing\n');
   t.is(
-    read(['--service', 'web', '--config', config], { HAUBERK_DRAIN_SECONDS: '' }).drainSeconds,
+    read(['--service', 'web', '--config', config], { HAUBERK_DRAIN_TIMEOUT: '' }).drainTimeout,
     30,
   );
 });
 
 test('times may have a unit', (t) => {
-  t.is(read(['--service', 'web', '--drain-seconds', '2m']).drainSeconds, 120);
+  t.is(read(['--service', 'web', '--drain-timeout', '2m']).drainTimeout, 120);
+});
+
+test('a former name of a setting is read as the setting, with a warning that names both', (t) => {
+  const config = file(t, 'service: web\ndrainSeconds: 5\n');
+  const web = ['--service', 'web'];
+  for (const [argv, env, former, name] of [
+    [[...web, '--drain-seconds=5'], {}, '--drain-seconds', '--drain-timeout'],
+    [web, { HAUBERK_DRAIN_SECONDS: '5' }, 'HAUBERK_DRAIN_SECONDS', 'HAUBERK_DRAIN_TIMEOUT'],
+    [['--config', config], {}, 'drainSeconds', 'drainTimeout'],
+  ] as const) {
+    const request = readSettings(sampleCommand, argv, env as Record<string, string>);
+    if (request.kind !== 'run') throw new Error('the help came');
+    t.is(request.settings.drainTimeout, 5, former);
+    t.deepEqual(
+      request.warnings.map(({ event, setting }) => [event, setting]),
+      [['setting-renamed', former]],
+    );
+    t.true(request.warnings[0]?.sentence.startsWith(`${former} is called ${name} now`));
+  }
+  const both = readSettings(sampleCommand, [...web, '--drain-seconds=5', '--drain-timeout=6'], {});
+  t.like(both, { settings: { drainTimeout: 6 }, warnings: [] }, 'the name of today wins');
 });
 
 test('a secret comes from the environment', (t) => {
@@ -84,7 +105,7 @@ interface Refusal {
 const REFUSALS: readonly Refusal[] = [
   {
     title: 'a missing setting',
-    argv: ['--drain-seconds', '1'],
+    argv: ['--drain-timeout', '1'],
     code: 'setting-missing',
     says: /service/,
     hints: /--service NAME or HAUBERK_SERVICE/,
@@ -111,9 +132,9 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     title: 'a wrong time in the environment',
-    env: { HAUBERK_DRAIN_SECONDS: 'soon' },
+    env: { HAUBERK_DRAIN_TIMEOUT: 'soon' },
     code: 'setting-invalid',
-    says: /^HAUBERK_DRAIN_SECONDS: expected a time from 0s to 1h .*got "soon"$/,
+    says: /^HAUBERK_DRAIN_TIMEOUT: expected a time from 0s to 1h .*got "soon"$/,
   },
   {
     title: 'a wrong list item',
@@ -138,13 +159,13 @@ const REFUSALS: readonly Refusal[] = [
     yaml: 'service: web\ndrainSecond: 3\n',
     code: 'key-unknown',
     says: /hauberk\.yaml:2 .*"drainSecond"/,
-    hints: /drainSeconds/,
+    hints: /drainTimeout/,
   },
   {
     title: 'a wrong type',
-    yaml: 'service: web\ndrainSeconds: [1]\n',
+    yaml: 'service: web\ndrainTimeout: [1]\n',
     code: 'setting-invalid',
-    says: /^drainSeconds \(.*hauberk\.yaml:2\): expected a time .*got a list$/,
+    says: /^drainTimeout \(.*hauberk\.yaml:2\): expected a time .*got a list$/,
   },
   {
     title: 'text for a switch',
@@ -227,9 +248,9 @@ test('the help shows purpose, default, variable and examples', (t) => {
   const request = readSettings(sampleCommand, ['--help'], {});
   if (request.kind !== 'help') throw new Error('no help came');
   for (const part of [
-    '--drain-seconds <SECONDS>',
+    '--drain-timeout <TIME>',
     '(default: 30)',
-    '[HAUBERK_DRAIN_SECONDS]',
+    '[HAUBERK_DRAIN_TIMEOUT]',
     '(required)',
     'HAUBERK_TOKEN  join token',
     '# the shortest',

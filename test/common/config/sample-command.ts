@@ -22,9 +22,10 @@ export const sampleSettings = {
     advanced: true,
   }),
   service: setting(label, { description: 'service to stand for', placeholder: 'NAME' }),
-  drainSeconds: setting(durationSeconds({ min: 0, max: 3600 }).default(30), {
+  drainTimeout: setting(durationSeconds({ min: 0, max: 3600 }).default(30), {
     description: 'how long to wait',
-    placeholder: 'SECONDS',
+    placeholder: 'TIME',
+    formerly: 'drainSeconds',
   }),
   tokenFile: setting(existingFile.optional(), { description: 'file', placeholder: 'FILE' }),
   token: secretSetting(text.optional(), { description: 'join token' }),

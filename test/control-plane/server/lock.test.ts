@@ -32,7 +32,7 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
     grpcListen: local,
     httpListen: local,
     trustDomain: 'mesh.local',
-    leafLifetimeSeconds: 3600,
+    certificateLifetime: 3600,
     renewAfterExpiry: 0,
     operatorRenewal: 0,
     writeToken: [],
@@ -42,7 +42,7 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
     bundleListen: local,
     bundleCert,
     bundleKey,
-    drainSeconds: 0,
+    drainTimeout: 0,
   };
   const controlPlane = await startLockable(
     settings,

@@ -124,8 +124,8 @@ const MISTAKES: Readonly<Record<string, Mistake>> = {
   },
   'a wrong type in the environment': {
     args: (context) => proxy(context),
-    env: () => ({ HAUBERK_DRAIN_SECONDS: 'long' }),
-    says: /HAUBERK_DRAIN_SECONDS: expected a whole number from 0 to \d+, got "long"/,
+    env: () => ({ HAUBERK_DRAIN_TIMEOUT: 'long' }),
+    says: /HAUBERK_DRAIN_TIMEOUT: expected a time from 0s to 1d .*got "long"/,
   },
   'a file that is missing': {
     args: ({ directory }) => config(path.join(directory, 'nowhere.yaml')),

@@ -18,7 +18,7 @@ async function start(t: ExecutionContext) {
   const mesh = await startMesh(t);
   const app = await startHttpApp(t, 'api');
   await mesh.sidecar({ service: 'api', expose: [`8080=127.0.0.1:${app.port}`] });
-  const gateway = await startGateway(t, mesh, TCP, ['--workers=2', '--drain-seconds=2']);
+  const gateway = await startGateway(t, mesh, TCP, ['--workers=2', '--drain-timeout=2s']);
   await eventually('the gateway knows the service', async () =>
     (await gateway.metrics()).sum('hauberk_endpoints') >= 1 ? true : undefined,
   );

@@ -18,7 +18,7 @@ test.serial(
     const mesh = await startMesh(t);
     const app = await startHttpApp(t, 'api');
     await mesh.sidecar({ service: 'api', expose: [`8080=127.0.0.1:${app.port}`] });
-    const args = ['--workers=2', '--drain-seconds=1'];
+    const args = ['--workers=2', '--drain-timeout=1s'];
     const web = await mesh.sidecar({ service: 'web', upstreams: ['api:8080'], args });
     await web.process.end();
 

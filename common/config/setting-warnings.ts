@@ -4,11 +4,19 @@ import type { Environment } from './read-settings.ts';
 import { variableName, VARIABLE_PREFIX, type SettingsTable } from './settings.ts';
 import { nearestName } from '../nearest-name.ts';
 
-/** A variable that looks like a setting and is none. */
-export interface UnknownVariable {
-  readonly variable: string;
-  /** Says so, and which one may have been meant; its value, which may be a secret, is not in it. */
+/** A setting under a wrong name: of none, which has no effect, or of one that has another name now. */
+export interface SettingWarning {
+  readonly event: 'variable-unknown' | 'setting-renamed';
+  /** The name of the variable, the flag or the key. */
+  readonly setting: string;
+  /** Says so, and which name may have been meant; its value, which may be a secret, is not in it. */
   readonly sentence: string;
+}
+
+/** A former name that was used. */
+export function settingRenamed(former: string, name: string): SettingWarning {
+  const sentence = `${former} is called ${name} now; write that, the former name will go`;
+  return { event: 'setting-renamed', setting: former, sentence };
 }
 
 /**
@@ -17,7 +25,7 @@ export interface UnknownVariable {
  *
  * @param own the settings of the command that runs, whose names are offered first
  */
-export function unknownVariables(own: SettingsTable, env: Environment): UnknownVariable[] {
+export function unknownVariables(own: SettingsTable, env: Environment): SettingWarning[] {
   const mine = Object.keys(own).map(variableName);
   const known = new Set([...mine, ...KNOWN_VARIABLES]);
   return Object.entries(env)
@@ -27,7 +35,7 @@ export function unknownVariables(own: SettingsTable, env: Environment): UnknownV
       const near = nearest(variable, mine) ?? nearest(variable, KNOWN_VARIABLES);
       const hint = near === undefined ? 'see docs/configuration.md' : `did you mean ${near}?`;
       const sentence = `the variable ${JSON.stringify(variable).slice(1, -1)} is unknown and has no effect; ${hint}`;
-      return { variable, sentence };
+      return { event: 'variable-unknown', setting: variable, sentence };
     });
 }
 
@@ -39,11 +47,12 @@ function nearest(variable: string, known: readonly string[]): string | undefined
 }
 
 /** Tells of them in the log of a program. */
-export function logUnknownVariables(
+export function logSettingWarnings(
   logger: Pick<Logger, 'warn'>,
-  unknown: readonly UnknownVariable[],
+  warnings: readonly SettingWarning[],
 ): void {
-  for (const { variable, sentence } of unknown) {
-    logger.warn({ event: 'variable-unknown', variable }, sentence);
+  for (const { event, setting, sentence } of warnings) {
+    if (event === 'variable-unknown') logger.warn({ event, variable: setting }, sentence);
+    else logger.warn({ event, setting }, sentence);
   }
 }
