@@ -63,11 +63,11 @@ export const run = adminCommand(
     const endpoints = endpointsAt(await client.listWorkloads(), destination, to.port);
     const access = explainAccess(policy, request, endpoints);
     const callerName = formatIdentity(source, trustDomain);
-    const doorName = `${formatIdentity(destination, trustDomain)}:${to.port}`;
+    const destinationName = `${formatIdentity(destination, trustDomain)}:${to.port}`;
     if (json) {
       return formatJson({
         from: callerName,
-        to: doorName,
+        to: destinationName,
         ...accessDocument(access),
         why: describeAccess(access),
         endpoints: access.endpoints.map(endpointDocument),
@@ -75,7 +75,7 @@ export const run = adminCommand(
       });
     }
     return (
-      `${verdictText(access)}: ${callerName} to ${doorName}\n` +
+      `${verdictText(access)}: ${callerName} to ${destinationName}\n` +
       `because ${describeAccess(access)}\n` +
       `by version ${version} of the mesh configuration${placesText(endpoints.length)}\n` +
       (verdictDocument(access.verdict) === null ? endpointTable(access.endpoints, endpoints) : '')

@@ -203,8 +203,8 @@ export class PeerTunnels {
   #grow(): Promise<Tunnel> {
     if (this.#dialing !== undefined) return this.#dialing;
     const { limits, target } = this.#options;
-    const standing = [...this.#members].filter(({ retired }) => !retired);
-    if (standing.length >= limits.maxTunnelsPerPeer) throw fullError(target, limits);
+    const usable = [...this.#members].filter(({ retired }) => !retired);
+    if (usable.length >= limits.maxTunnelsPerPeer) throw fullError(target, limits);
     return this.#dial();
   }
 
