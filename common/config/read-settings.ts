@@ -92,10 +92,10 @@ function openFile(
   const settings = Object.keys(spec.settings).filter(
     (key) => key !== 'config' && spec.settings[key]?.form !== 'secret',
   );
-  const former = Object.values(spec.settings).flatMap(({ formerly = [] }) => formerly);
+  const former = new Set(Object.values(spec.settings).map(({ formerly }) => formerly));
   const known = [...settings, ...(spec.fileSections ?? [])];
   for (const [key, { place }] of file) {
-    if (known.includes(key) || former.includes(key)) continue;
+    if (known.includes(key) || former.has(key)) continue;
     const secret = spec.settings[key]?.form === 'secret';
     const near = nearestName(key, known);
     const hint = near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`;

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
 import { KNOWN_VARIABLES, OF_SCRIPTS } from './known-variables.ts';
-import type { Environment } from './read-settings.ts';
 import { variableName, VARIABLE_PREFIX, type SettingsTable } from './settings.ts';
 import { nearestName } from '../nearest-name.ts';
 
@@ -25,7 +24,10 @@ export function settingRenamed(former: string, name: string): SettingWarning {
  *
  * @param own the settings of the command that runs, whose names are offered first
  */
-export function unknownVariables(own: SettingsTable, env: Environment): SettingWarning[] {
+export function unknownVariables(
+  own: SettingsTable,
+  env: Readonly<Record<string, string | undefined>>,
+): SettingWarning[] {
   const mine = Object.keys(own).map(variableName);
   const known = new Set([...mine, ...KNOWN_VARIABLES]);
   return Object.entries(env)
