@@ -8,7 +8,9 @@ import { StreamDuplex } from '../stream/stream-duplex.ts';
 import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';
 
 /** What opening a connection takes. */
-export interface OpenConnectionDependencies extends ConnectorDependencies {
+export interface OpenConnectionDependencies {
+  /** Finds the service. */
+  readonly connector: ConnectorDependencies;
   readonly clock: MonotonicClock;
   readonly guard: Guard;
   readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
@@ -27,11 +29,11 @@ export async function openConnection(
   dependencies: OpenConnectionDependencies,
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const { clock, guard, metrics, trustDomain } = dependencies;
+  const { connector, clock, guard, metrics, trustDomain } = dependencies;
   const startedMs = clock.monotonicMs();
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
   try {
-    const { stream, endpoint, authority } = await connectToService(target, dependencies, signal);
+    const { stream, endpoint, authority } = await connectToService(target, connector, signal);
     metrics.connected('outbound', seconds());
     const { counters, closed } = metrics.connectionOpened(
       'outbound',

@@ -116,7 +116,7 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
     connect: (signal: AbortSignal) => connectToService(target, connector, signal),
   });
   const carrying = { clock, logger, mayLog, metrics };
-  const opening = { ...connector, clock, guard, metrics, trustDomain };
+  const opening = { connector, clock, guard, metrics, trustDomain };
   return {
     network,
     clock,

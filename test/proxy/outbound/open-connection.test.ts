@@ -40,16 +40,14 @@ function outboundTo(stream: () => FakeStream) {
   const registry = new Registry();
   const clock = createManualClock();
   const { logger } = createLogRecorder();
+  const random = (): number => 0;
+  const health = new EndpointHealth({ clock, random });
+  const finding = { view, pool: pool as TunnelPool, health, random };
   const dependencies = {
-    view,
-    pool: pool as TunnelPool,
-    health: new EndpointHealth({ clock, random: () => 0 }),
+    connector: { ...finding, logger, mayLog: () => true },
     clock,
-    logger,
     guard: createGuard({ clock, logger }),
     metrics: createProxyMetrics(registry),
-    mayLog: () => true,
-    random: () => 0,
     trustDomain: 'mesh.local',
   };
   return {
