@@ -125,7 +125,7 @@ test('workloads of other trust domains come in by name, each by the roots of its
     `--url=${endpoint}`,
   ]);
   t.not(unproven.code, 0);
-  t.regex(unproven.stderr, /cannot be had from https/);
+  t.regex(unproven.stderr, /cannot be fetched from https/);
   const added = await mesh.admin([
     'bundle',
     'add',
