@@ -27,7 +27,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'The state directory': unionOf('proxy/identity/identity-error.ts', 'type IdentityErrorCode ='),
   'A peer is refused': unionOf('proxy/tunnel/peer-check.ts', 'type HandshakeRefusal ='),
   'An outgoing connection fails': [
-    ...unionOf('proxy/outbound/outbound-error.ts', 'type OutboundErrorCode ='),
+    ...unionOf('proxy/outbound/connector.ts', 'type OutboundErrorCode ='),
     ...unionOf('proxy/tunnel/tunnel-error.ts', 'type TunnelErrorCode ='),
     'timeout',
     'internal',
