@@ -156,9 +156,9 @@ const REFUSALS: readonly Refusal[] = [
   },
   {
     title: 'an unknown key',
-    yaml: 'service: web\ndrainSecond: 3\n',
+    yaml: 'service: web\ndrainTimeot: 3\n',
     code: 'key-unknown',
-    says: /hauberk\.yaml:2 .*"drainSecond"/,
+    says: /hauberk\.yaml:2 .*"drainTimeot"/,
     hints: /drainTimeout/,
   },
   {
