@@ -15,6 +15,9 @@ export async function dispatch(commands: readonly Command[], context: CliContext
   if (first === '--version' || first === '-V') {
     return dispatch(commands, { ...context, argv: ['version'] });
   }
+  if (first === 'help' && argv.length > 1) {
+    return dispatch(commands, { ...context, argv: [...argv.slice(1), '--help'] });
+  }
   const family = commands.filter(({ words }) => words.startsWith(`${first} `));
   const rest = family.length > 0 ? argv.slice(1) : argv;
   if (rest.length === 0 || ['help', '--help', '-h'].includes(rest[0] ?? '')) {

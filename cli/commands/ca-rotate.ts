@@ -54,7 +54,7 @@ export function run(context: CliContext): Promise<number> {
       const sentence =
         '--grace is for --compromised only: a routine rotation waits for every sidecar';
       throw new ConfigError('setting-invalid', sentence, {
-        hint: 'leave one out, or add the other',
+        hint: 'leave --grace out, or add --compromised',
       });
     }
     const graceSeconds = grace ?? DEFAULT_GRACE_SECONDS;

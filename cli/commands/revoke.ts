@@ -25,7 +25,7 @@ export const run = adminCommand(
       { purpose: 'a compromised service', line: 'hauberk revoke shop/web' },
       {
         purpose: 'the certificate of one host, whose key was stolen',
-        line: 'hauberk revoke 4d1f6b0ac2e95f83d0a7b1c65e9f2a3841c07d5e',
+        line: 'hauberk revoke 4d1f6b0ac2e95f83d0a7b1c65e9f2a38',
       },
     ],
   },

@@ -80,10 +80,10 @@ function sidecarRow(sidecar: WorkloadInfo, nowMs: number): (string | number)[] {
   ];
 }
 
-/** The preferred address, and how many more there are. */
+/** The preferred address, and how many more there are; without a port that of a gateway, which peers do not call. */
 function formatPlace({ addresses, hbonePort }: WorkloadInfo): string {
   const [preferred = '', ...others] = addresses;
-  const place = formatHostPort(preferred, hbonePort);
+  const place = hbonePort === 0 ? preferred : formatHostPort(preferred, hbonePort);
   return others.length === 0 ? place : `${place} +${others.length}`;
 }
 

@@ -140,7 +140,8 @@ function readOne(
   if (result.success) return result.data;
   if (raw === undefined) {
     const flag = setting.form === 'secret' ? '' : `${flagName(key)} ${setting.placeholder} or `;
-    const file = readsFile === true ? `, or ${key} in the file` : '';
+    // The file cannot say where it is.
+    const file = readsFile === true && key !== 'config' ? `, or ${key} in the file` : '';
     throw new ConfigError('setting-missing', `the ${setting.description} is missing`, {
       hint: `give it with ${flag}${variableName(key)}${file}`,
     });

@@ -1,5 +1,6 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
 import { readRefusal } from './reason.ts';
+import { openSslReason } from './openssl-reason.ts';
 import { RpcError, type ConnectionFailure } from './rpc-error.ts';
 
 /** What grpc-js says, as text only, when OpenSSL did not trust the server's certificate. */
@@ -53,7 +54,7 @@ function failureOf({ code, details }: ServiceError): ConnectionFailure {
 // What grpc-js wraps around the one thing that matters: `No connection established. Last error: Error:
 // connect ECONNREFUSED 127.0.0.1:1 (2030-01-01T00:00:00.000Z). Resolution note: `.
 function causeOf({ details }: ServiceError): string {
-  return details
+  return openSslReason(details)
     .replace(/^.*Last error: (?:Error: )?/s, '')
     .replace(/\. Resolution note: $/, '')
     .replace(/ \(\d{4}-[-\dT:.]+Z\)$/, '')

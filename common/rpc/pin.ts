@@ -6,6 +6,7 @@ import { rootDigest } from '../pki/digest.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
 import { RecordWatch } from '../tls/record-watch.ts';
 import { formatAddress, type ServerAddress } from './channel.ts';
+import { openSslReason } from './openssl-reason.ts';
 import { RpcError } from './rpc-error.ts';
 
 /** Which server to ask for its root, and what the root must be. */
@@ -114,10 +115,14 @@ function pinned(
 function translated(error: Error, target: string): RpcError {
   const code = systemErrorCode(error) ?? '';
   if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) {
-    return new RpcError('tls', `${target} does not speak TLS 1.3 as expected (${error.message})`, {
-      cause: error,
-      hint: 'check that the port is the gRPC port of a control plane',
-    });
+    return new RpcError(
+      'tls',
+      `${target} does not speak TLS 1.3 as expected (${openSslReason(error.message)})`,
+      {
+        cause: error,
+        hint: 'check that the port is the gRPC port of a control plane',
+      },
+    );
   }
   return new RpcError('unreachable', `${target} cannot be reached (${error.message})`, {
     cause: error,

@@ -95,7 +95,7 @@ function requireActive(record: TokenRecord, nowMs: EpochMs): void {
     case 'used-up':
       throw new TokenError(
         'token-used-up',
-        `the join token ${record.id} was used ${record.uses} times, which is its limit`,
+        `the join token ${record.id} was used ${record.uses === 1 ? 'once' : `${record.uses} times`}, which is its limit`,
         { hint },
       );
   }

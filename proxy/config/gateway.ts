@@ -22,7 +22,7 @@ const {
 /** Everything that `hauberk gateway` can be told besides its listeners, which the file has. */
 export const GATEWAY_SETTINGS = {
   config: setting(filePath, {
-    description: 'YAML file with the listeners and any of the settings below',
+    description: 'YAML file with the listeners and any of the other settings',
     placeholder: 'FILE',
   }),
   service: { ...service, description: 'name of the gateway as a service of the mesh' },

@@ -27,6 +27,14 @@ async function run(argv: readonly string[]) {
   return { code, stdout: out.join(''), stderr: err.join('') };
 }
 
+test('help and the words of a command show what its --help shows', async (t) => {
+  for (const words of [['status'], ['token', 'create'], ['ca'], []]) {
+    const asked = await run(['help', ...words]);
+    t.is(asked.code, 0);
+    t.deepEqual(asked, await run([...words, '--help']));
+  }
+});
+
 test.serial('the help lists the commands and the first steps', async (t) => {
   const { code, stdout, stderr } = await runHauberk(['--help']);
   t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
@@ -69,6 +77,15 @@ const MISTAKES = [
     args: ['token', 'create'],
     says: /^hauberk token create: the namespace .* is missing; give it with --namespace NAME or HAUBERK_NAMESPACE\n$/,
   },
+  {
+    args: ['gateway', '--service', 'edge'],
+    says: /^hauberk gateway: the YAML file .* is missing; give it with --config FILE or HAUBERK_CONFIG\n$/,
+  },
+  {
+    args: ['ca', 'rotate', '--grace', '2m'],
+    says: /; leave --grace out, or add --compromised\n$/,
+  },
+  { args: ['help', 'staus'], says: /^hauberk: there is no command "staus"; did you mean/ },
   {
     args: ['token', 'revoke'],
     says: /^hauberk token revoke: the ID is missing; see hauberk token revoke --help\n$/,

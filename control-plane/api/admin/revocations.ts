@@ -31,7 +31,7 @@ export function createRevocationHandlers(
     const known = await knownIdentities();
     if (known.includes(name)) return;
     throw new RevocationError('identity-unknown', `the mesh has never seen ${uri}`, {
-      hint: `${didYouMean(name, known) ?? 'see `hauberk status`'}; --force revokes it anyway`,
+      hint: `${didYouMean(name, known) ?? 'see `hauberk status`'} (--force revokes it anyway)`,
     });
   };
   const revoke = async ({ target, force }: RevokeRequest): Promise<readonly RevocationRecord[]> => {

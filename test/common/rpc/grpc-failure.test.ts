@@ -49,6 +49,12 @@ test('a failed connection is told from a refused one', (t) => {
   t.is(failed(UNAVAILABLE, `${last} self-signed certificate`).code, 'server-untrusted');
   t.is(failed(UNAVAILABLE, `${last} certificate is not yet valid`).code, 'server-untrusted');
   t.is(failed(UNAVAILABLE, `${last} error:0A00010B:SSL routines::wrong version`).code, 'tls');
+  const printed =
+    '40833E8B1D7F0000:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../deps/openssl/ssl/tlsany_meth.c:78:';
+  t.regex(
+    failed(UNAVAILABLE, `${last} ${printed}`).message,
+    /does not speak TLS 1\.3 as expected \(wrong version number\)$/,
+  );
   t.is(failed(status.DEADLINE_EXCEEDED, 'late').code, 'timeout');
   t.is(failed(status.CANCELLED, 'gone').code, 'cancelled');
   t.is(failed(status.UNIMPLEMENTED, 'what?').code, 'protocol');

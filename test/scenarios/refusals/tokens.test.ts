@@ -79,7 +79,7 @@ const REFUSED: Readonly<Record<string, Case>> = {
       await first.process.end();
       return token;
     },
-    says: /the join token \S+ was used 1 times, which is its limit; make a new one with/,
+    says: /the join token \S+ was used once, which is its limit; make a new one with/,
   },
   'token-wrong-identity': {
     token: (siege) => fresh(siege, { namespace: 'elsewhere' }),
