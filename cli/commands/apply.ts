@@ -24,7 +24,7 @@ export const run = adminCommand(
       'Applies a configuration of the mesh: checks it, shows what changes, stores it as the next version, and waits until the connected sidecars use it.',
     settings: {
       file: setting(filePath, {
-        description: 'the configuration of the mesh',
+        description: 'file with the configuration of the mesh',
         placeholder: 'FILE',
         letter: 'f',
       }),

@@ -37,7 +37,7 @@ const sidecar = valueType<HostPort>('ADDRESS or ADDRESS:PORT', (raw) => {
 
 const settings = {
   from: setting(namespaceSelector, {
-    description: 'where connections are made',
+    description: 'place where connections are made',
     placeholder: 'PLACE',
   }),
   to: setting(namespaceSelector.optional(), {

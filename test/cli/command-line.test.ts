@@ -90,6 +90,11 @@ const MISTAKES = [
     args: ['ca', 'rotate', '--grace', '2m'],
     says: /; leave --grace out, or add --compromised\n$/,
   },
+  {
+    args: ['apply'],
+    says: /^hauberk apply: the file with the configuration of the mesh is missing;/,
+  },
+  { args: ['verify'], says: /^hauberk verify: the place where connections are made is missing;/ },
   { args: ['help', 'staus'], says: /^hauberk: there is no command "staus"; did you mean/ },
   {
     args: ['token', 'revoke'],
