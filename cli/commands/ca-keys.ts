@@ -18,7 +18,7 @@ const lockSettings = { dataDir };
 const unlockSettings = {
   dataDir,
   unlockKeyFile: setting(filePath.optional(), {
-    description: 'the key file; without it and the variable, the command ask for the passphrase',
+    description: 'the key file; without it and the variable, the command asks for the passphrase',
     placeholder: 'FILE',
   }),
   unlockPassphrase: secretSetting(text.optional(), { description: 'the passphrase' }),

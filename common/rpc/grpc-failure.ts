@@ -54,11 +54,12 @@ function failureOf({ code, details }: ServiceError): ConnectionFailure {
 // What grpc-js wraps around the one thing that matters: `No connection established. Last error: Error:
 // connect ECONNREFUSED 127.0.0.1:1 (2030-01-01T00:00:00.000Z). Resolution note: `.
 function causeOf({ details }: ServiceError): string {
-  return openSslReason(details)
+  const inner = details
     .replace(/^.*Last error: (?:Error: )?/s, '')
     .replace(/\. Resolution note: $/, '')
     .replace(/ \(\d{4}-[-\dT:.]+Z\)$/, '')
     .trim();
+  return openSslReason(inner);
 }
 
 const SENTENCE: Record<ConnectionFailure, string> = {
