@@ -14,10 +14,10 @@ const HEADER = ['CALLER', 'KNOWN', 'WHY'];
 
 /** What is to be said of those who are not in the list. */
 const REST = {
-  allowed: 'every other workload of the mesh may too',
+  allowed: 'every other workload of the mesh may also',
   refused: 'no other caller may',
-  differs: 'at some of its sidecars every other workload of the mesh may too',
-  unknown: 'unless --allow of a sidecar says otherwise, every other workload of the mesh may too',
+  differs: 'at some of its sidecars every other workload of the mesh may also',
+  unknown: 'unless --allow of a sidecar says otherwise, every other workload of the mesh may also',
 } as const;
 
 /** `hauberk authz who-can-reach SERVICE[.NAMESPACE]:PORT` */

@@ -106,7 +106,7 @@ function pinned(
       'token-wrong-root',
       `the join token expects the root ${expected}, but ${target} shows ${got}`,
       {
-        hint: 'use a join token of the control plane that --control-plane names; if it is one, the connection is intercepted',
+        hint: 'make a new join token at the control plane that --control-plane names, also when the old one is from before ca rotate --compromised; if the new one is refused too, the connection is intercepted',
       },
     ),
   );
