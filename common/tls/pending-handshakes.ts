@@ -21,6 +21,8 @@ export interface Evicted<Notes> {
 
 interface Entry<Notes> extends PendingHandshake<Notes> {
   readonly address: string;
+  /** Its first byte is that of a TLS handshake: what begins otherwise brings no certificate to look at. */
+  isTls: boolean;
 }
 
 /** The handshakes of one source, the oldest first: those that have said nothing, and those that have. */
@@ -48,6 +50,9 @@ const SMALL_BYTES = 3 * 1024;
  * counts as costly; one of ours that breaks off while this host is overloaded must not.
  */
 const USUAL_BYTES = 8 * 1024;
+
+/** The content type of a record that holds a handshake. */
+const HANDSHAKE_RECORD = 22;
 
 /** Handshakes of one source with certificates that cost us up to 0.4 s each. */
 const COSTLY_RATE: Rate = { burst: 2, perSecond: 1 / 10 };
@@ -89,7 +94,7 @@ export class PendingHandshakes<Notes> {
     address = socket.remoteAddress ?? '',
   ): Evicted<Notes> | undefined {
     const key = keyOf(socket);
-    const entry = { socket, notes, address };
+    const entry = { socket, notes, address, isTls: false };
     if (this.#owes(entry)) {
       socket.destroy();
       return entry;
@@ -117,6 +122,7 @@ export class PendingHandshakes<Notes> {
     if (entry?.socket !== socket) return undefined;
     const source = this.#sourceOf(entry);
     if (source.silent.delete(entry)) source.begun.add(entry);
+    entry.isTls = beginsHandshake(socket);
     return entry.notes;
   }
 
@@ -140,7 +146,7 @@ export class PendingHandshakes<Notes> {
   /** Removes a connection whose handshake failed: what was in it is unknown. */
   failed(ends: Ends): PendingHandshake<Notes> | undefined {
     const entry = this.#remove(keyOf(ends));
-    if (hasSent(entry, USUAL_BYTES)) this.#charge(entry);
+    if (hasSent(entry, USUAL_BYTES) && entry.isTls) this.#charge(entry);
     return entry;
   }
 
@@ -196,6 +202,14 @@ export class PendingHandshakes<Notes> {
 
 function hasSent(entry: Entry<unknown> | undefined, bytes: number): entry is Entry<unknown> {
   return entry !== undefined && entry.socket.bytesRead > bytes;
+}
+
+/** Looks at the first byte that has come, and leaves it where it is (RFC 8446 section 5.1). */
+function beginsHandshake(socket: Socket): boolean {
+  const first: unknown = socket.read(1);
+  if (!Buffer.isBuffer(first)) return false;
+  socket.unshift(first);
+  return first[0] === HANDSHAKE_RECORD;
 }
 
 function sizeOf({ silent, begun }: Source<unknown>): number {

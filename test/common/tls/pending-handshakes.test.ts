@@ -8,7 +8,7 @@ import { PendingHandshakes } from '../../../common/tls/pending-handshakes.ts';
 let ports = 1024;
 
 /** What is looked at of a connection. */
-function connection(remoteAddress: string, bytesRead = 0): Socket {
+function connection(remoteAddress: string, bytesRead = 0, firstByte = 22): Socket {
   const ends = {
     bytesRead,
     remoteAddress,
@@ -17,8 +17,9 @@ function connection(remoteAddress: string, bytesRead = 0): Socket {
     localPort: 15008,
   };
   ports += 1;
-  const destroy = (): void => {};
-  return Object.assign(new EventEmitter(), ends, { destroy }) as unknown as Socket;
+  const read = (): Buffer => Buffer.of(firstByte);
+  const methods = { read, unshift: () => {}, destroy: () => {} };
+  return Object.assign(new EventEmitter(), ends, methods) as unknown as Socket;
 }
 
 test('a source that floods loses its own, the silent ones first', (t) => {
@@ -95,6 +96,7 @@ test('a source whose large handshakes come to nothing has to wait, with all that
   for (const at of [1, 2]) {
     const large = connection('10.0.0.1', 90_000);
     t.is(pending.admit(large, `large ${at}`), undefined);
+    pending.begin(large);
     pending.admit(connection('10.0.0.1'), `beside ${at}`);
     pending.admit(connection('10.0.0.2'), `other ${at}`);
     // It ends it before its handshake is over.
@@ -107,11 +109,22 @@ test('a source whose large handshakes come to nothing has to wait, with all that
   t.is(pending.admit(connection('10.0.0.1'), 'late'), undefined);
 });
 
+test('what does not begin as TLS costs its source nothing', (t) => {
+  const pending = new PendingHandshakes<string>(8, createManualClock());
+  for (const at of [1, 2, 3, 4]) {
+    const http = connection('10.0.0.1', 90_000, 'G'.charCodeAt(0));
+    t.is(pending.admit(http, `http ${at}`), undefined);
+    pending.begin(http);
+    pending.failed(http);
+  }
+});
+
 test('where nobody is asked for certificates, none is costly', (t) => {
   const pending = new PendingHandshakes<string>(8);
   for (const at of [1, 2, 3, 4]) {
     const large = connection('10.0.0.1', 90_000);
     t.is(pending.admit(large, `large ${at}`), undefined);
+    pending.begin(large);
     pending.failed(large);
   }
 });
