@@ -2,15 +2,15 @@ import { BlockList, isIP } from 'node:net';
 import type { SpiffeId } from '../pki/spiffe-id.ts';
 import { namesIdentity, type NamePattern } from './name-pattern.ts';
 
-/** A place outside of the mesh. */
-export interface OutsidePlace {
+/** A server outside of the mesh. */
+export interface EgressTarget {
   /** A host name in lower case, or an IP address in canonical form. */
   readonly host: string;
   readonly port: number;
 }
 
 /** Places outside: one host by its name, or all addresses of a network. */
-export type OutsidePattern =
+export type EgressPattern =
   | { readonly kind: 'host'; readonly host: string; readonly port: number }
   | {
       readonly kind: 'network';
@@ -22,7 +22,7 @@ export type OutsidePattern =
 /** Who may go where outside. */
 export interface EgressAllowance {
   readonly from: readonly NamePattern[];
-  readonly to: readonly OutsidePattern[];
+  readonly to: readonly EgressPattern[];
 }
 
 /** Where the roots come from that a server outside must chain to: exactly one of them. */
@@ -38,8 +38,8 @@ export type EgressClientCertificate =
   /** The operator's, from PEM files at the sidecar. */
   | { readonly kind: 'files'; readonly certificate: string; readonly key: string };
 
-/** How TLS is spoken to one place outside. */
-export interface EgressDestination extends OutsidePlace {
+/** How TLS is spoken to one egress target. */
+export interface EgressDestination extends EgressTarget {
   /** What is sent as SNI (unless it is an address), and verified unless there are alternative names. */
   readonly hostname: string;
   readonly anchors: TrustAnchors;
@@ -62,32 +62,32 @@ export interface EgressDestination extends OutsidePlace {
   readonly preserveHost: boolean;
 }
 
-/** What a mesh says about places outside. */
+/** What a mesh says about egress targets. */
 export interface Egress {
-  /** Undefined: every place may be called. Otherwise these, and no other. */
+  /** Undefined: every target may be called. Otherwise these, and no other. */
   readonly allowances: readonly EgressAllowance[] | undefined;
-  /** Two of them for one place contradict each other: then none of them counts, and nothing is sent there. */
+  /** Two of them for one target contradict each other: then none of them counts, and nothing is sent there. */
   readonly destinations: readonly EgressDestination[];
 }
 
 /** The default: no TLS policies, and no list. */
 export const NO_EGRESS: Egress = { allowances: undefined, destinations: [] };
 
-/** True when a service may call a place outside. */
+/** True when a service may call an egress target. */
 export function mayLeave(
   { allowances }: Egress,
   self: Omit<SpiffeId, 'uri'>,
-  place: OutsidePlace,
+  target: EgressTarget,
 ): boolean {
   if (allowances === undefined) return true;
   return allowances.some(
     ({ from, to }) =>
       from.some((pattern) => namesIdentity(pattern, self, self.trustDomain)) &&
-      to.some((pattern) => isPlace(pattern, place)),
+      to.some((pattern) => isPlace(pattern, target)),
   );
 }
 
-/** What a mesh says about TLS to one place. */
+/** What a mesh says about TLS to one target. */
 export type PolicyAtPlace =
   | { readonly kind: 'none' }
   | { readonly kind: 'one'; readonly destination: EgressDestination }
@@ -97,7 +97,7 @@ export type PolicyAtPlace =
 /** Finds the policy for a place. */
 export function destinationAt(
   { destinations }: Egress,
-  { host, port }: OutsidePlace,
+  { host, port }: EgressTarget,
 ): PolicyAtPlace {
   const [destination, ...others] = destinations.filter(
     (one) => one.host === host && one.port === port,
@@ -107,7 +107,7 @@ export function destinationAt(
   return { kind: 'one', destination };
 }
 
-function isPlace(pattern: OutsidePattern, { host, port }: OutsidePlace): boolean {
+function isPlace(pattern: EgressPattern, { host, port }: EgressTarget): boolean {
   if (pattern.port !== port) return false;
   if (pattern.kind === 'host') return pattern.host === host;
   const family = isIP(host);

@@ -22,7 +22,7 @@ export interface Upstream {
 export interface EgressPort {
   readonly listen: HostPort;
   /** The host in lower case, or an address in canonical form. */
-  readonly place: HostPort;
+  readonly target: HostPort;
 }
 
 /** A port that peers may reach, and where the application listens: `--expose 8080=127.0.0.1:8080`. */
@@ -97,13 +97,13 @@ export function parseUpstream(text: string): Upstream {
 
 /** Reads `LISTEN=HOST:PORT`; LISTEN is `host:port`, or a port on 127.0.0.1. @throws ConfigError */
 export function parseEgress(text: string): EgressPort {
-  const [listen = '', target = '', ...rest] = text.split('=');
-  if (listen === '' || target === '' || rest.length > 0) {
+  const [listen = '', outside = '', ...rest] = text.split('=');
+  if (listen === '' || outside === '' || rest.length > 0) {
     throw malformed('LISTEN=HOST:PORT as in 127.0.0.1:9001=payments.example.com:443', text);
   }
-  const { host, port } = parseHostPort(target);
-  const place = { host: canonicalAddress(host) ?? host.toLowerCase(), port };
-  return { listen: parseLocal(listen, 0), place };
+  const { host, port } = parseHostPort(outside);
+  const target = { host: canonicalAddress(host) ?? host.toLowerCase(), port };
+  return { listen: parseLocal(listen, 0), target };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Egress, EgressDestination, OutsidePattern } from '../authorization/egress.ts';
+import type { Egress, EgressDestination, EgressPattern } from '../authorization/egress.ts';
 import { readNamePattern, type NamePattern } from '../authorization/name-pattern.ts';
-import { readOutsideHost, readOutsidePattern } from '../authorization/outside-pattern.ts';
+import { readEgressHost, readEgressPattern } from '../authorization/egress-pattern.ts';
 import { labelField, portField } from './fields.ts';
 
 /** More than a person can oversee; bounds every message and every decision. */
@@ -9,7 +9,7 @@ const MAX_ENTRIES = 500;
 const MAX_NAMES = 100;
 
 const host = z.string().transform((text, context) => {
-  const read = readOutsideHost(text);
+  const read = readEgressHost(text);
   if (read !== undefined) return read;
   context.issues.push({
     code: 'custom',
@@ -126,8 +126,8 @@ function toEgress(given: Section, context: Context): Egress {
     complain(reading.sentence, ...where);
     return [];
   };
-  const readTo = (text: string, ...where: (string | number)[]): OutsidePattern[] => {
-    const pattern = readOutsidePattern(text);
+  const readTo = (text: string, ...where: (string | number)[]): EgressPattern[] => {
+    const pattern = readEgressPattern(text);
     if (pattern !== undefined) return [pattern];
     complain('expected HOST:PORT, or ADDRESS[/BITS]:PORT as in 10.0.0.0/8:5432', ...where);
     return [];

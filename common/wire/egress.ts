@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import type { Egress, EgressDestination, OutsidePattern } from '../authorization/egress.ts';
+import type { Egress, EgressDestination, EgressPattern } from '../authorization/egress.ts';
 import {
   formatNamePattern,
   type NamePattern,
   readNamePattern,
 } from '../authorization/name-pattern.ts';
 import {
-  formatOutsidePattern,
-  readOutsideHost,
-  readOutsidePattern,
-} from '../authorization/outside-pattern.ts';
+  formatEgressPattern,
+  readEgressHost,
+  readEgressPattern,
+} from '../authorization/egress-pattern.ts';
 import { portField } from './fields.ts';
 
 /** A pattern of names, as text. */
@@ -26,17 +26,17 @@ const pattern = z.codec(z.string(), z.custom<NamePattern>(), {
 /** Patterns of names; at least one. */
 export const namesField = z.array(pattern).readonly();
 
-const place = z.codec(z.string(), z.custom<OutsidePattern>(), {
+const place = z.codec(z.string(), z.custom<EgressPattern>(), {
   decode(text, context) {
-    const read = readOutsidePattern(text);
+    const read = readEgressPattern(text);
     if (read !== undefined) return read;
     context.issues.push({ code: 'custom', input: text, message: 'places' });
     return z.NEVER;
   },
-  encode: formatOutsidePattern,
+  encode: formatEgressPattern,
 });
 
-const host = z.string().refine((text) => readOutsideHost(text) === text, 'a host');
+const host = z.string().refine((text) => readEgressHost(text) === text, 'a host');
 const texts = z.array(z.string()).readonly();
 const CLIENT_CERTIFICATE = 'a client certificate of the mesh or of files';
 

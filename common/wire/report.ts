@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import {
-  type OutsideState,
+  type EgressState,
   type PlaintextTraffic,
   Report,
 } from '../../proto/gen/hauberk/v1/discovery.ts';
-import { readOutsideHost } from '../authorization/outside-pattern.ts';
+import { readEgressHost } from '../authorization/egress-pattern.ts';
 import { isLabel } from '../names.ts';
 
 /** What a sidecar says about itself: what `hauberk status` shows of it. */
@@ -45,9 +45,9 @@ export function readReport(report: Report): SidecarReport {
   };
 }
 
-function isReadable({ host, condition, why }: OutsideState): boolean {
+function isReadable({ host, condition, why }: EgressState): boolean {
   return (
-    readOutsideHost(host) === host &&
+    readEgressHost(host) === host &&
     /^[a-z-]{1,40}$/.test(condition) &&
     why.length <= MAX_WHY_CHARACTERS &&
     /^\P{C}*$/u.test(why)

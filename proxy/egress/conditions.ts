@@ -1,4 +1,4 @@
-import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
@@ -12,7 +12,7 @@ import type { TrustMaterials } from './trust-material.ts';
 export type EgressCondition = 'ready' | 'unchecked' | EgressErrorCode | 'timeout';
 
 /** A server outside that this sidecar may call, and what prevents that. */
-export interface OutsideState extends OutsidePlace {
+export interface EgressState extends EgressTarget {
   readonly condition: EgressCondition;
   /** A sentence; empty when nothing is wrong. */
   readonly why: string;
@@ -32,11 +32,11 @@ export interface ConditionsDependencies extends EgressRules {
  * nothing of that, how the last connection to it failed.
  */
 export interface EgressConditions extends Closeable {
-  /** Says to which places there is a way, in place of what the same owner said before. */
-  carries(owner: 'listeners' | 'routes' | 'captured', places: readonly OutsidePlace[]): void;
-  opened(place: OutsidePlace): void;
-  failed(place: OutsidePlace, condition: EgressCondition, why: string): void;
-  summary(): OutsideState[];
+  /** Says to which targets there is a way, in place of what the same owner said before. */
+  carries(owner: 'listeners' | 'routes' | 'captured', targets: readonly EgressTarget[]): void;
+  opened(target: EgressTarget): void;
+  failed(target: EgressTarget, condition: EgressCondition, why: string): void;
+  summary(): EgressState[];
   close(): void;
 }
 
@@ -49,7 +49,7 @@ const MAX_WHY_CHARACTERS = 300;
 const READY: Problem = { condition: 'ready', why: '' };
 
 interface Known {
-  readonly place: OutsidePlace;
+  readonly target: EgressTarget;
   /** What is harder to keep a policy with, where there are ways of both kinds. */
   carriedAs: CarriedAs;
   /** Undefined when nothing is wrong. */
@@ -64,10 +64,10 @@ interface Problem {
   readonly why: string;
 }
 
-/** Starts to look at the places that are carried. */
+/** Starts to look at the targets that are carried. */
 export function createEgressConditions(dependencies: ConditionsDependencies): EgressConditions {
   const { clock, guard, policies } = dependencies;
-  const owners = new Map<string, readonly OutsidePlace[]>();
+  const owners = new Map<string, readonly EgressTarget[]>();
   const known = new Map<string, Known>();
   let timer: Timer | undefined;
   let closed = false;
@@ -94,33 +94,33 @@ export function createEgressConditions(dependencies: ConditionsDependencies): Eg
   });
   checkNow();
   return {
-    carries(owner, places) {
-      owners.set(owner, places);
-      const all = new Map([...owners.values()].flat().map((place) => [keyOf(place), place]));
+    carries(owner, targets) {
+      owners.set(owner, targets);
+      const all = new Map([...owners.values()].flat().map((target) => [keyOf(target), target]));
       const routes = owners.get('routes') ?? [];
       const asHttp = new Set(routes.map(keyOf));
       for (const [name, others] of owners) {
-        if (name !== 'routes') for (const place of others) asHttp.delete(keyOf(place));
+        if (name !== 'routes') for (const target of others) asHttp.delete(keyOf(target));
       }
       for (const key of known.keys()) if (!all.has(key)) known.delete(key);
-      for (const [key, place] of all) {
+      for (const [key, target] of all) {
         const carriedAs = asHttp.has(key) ? 'http' : 'bytes';
         const entry = known.get(key);
         if (entry !== undefined) entry.carriedAs = carriedAs;
-        else known.set(key, { place, carriedAs, own: 'unchecked', lastCall: undefined, looks: 0 });
+        else known.set(key, { target, carriedAs, own: 'unchecked', lastCall: undefined, looks: 0 });
       }
       checkNow();
     },
-    opened(place) {
-      const entry = known.get(keyOf(place));
+    opened(target) {
+      const entry = known.get(keyOf(target));
       if (entry !== undefined) entry.lastCall = undefined;
     },
-    failed(place, condition, why) {
-      const entry = known.get(keyOf(place));
+    failed(target, condition, why) {
+      const entry = known.get(keyOf(target));
       if (entry !== undefined && condition !== 'aborted') entry.lastCall = { condition, why };
     },
     summary: () =>
-      [...known.values()].map(({ place: { host, port }, own, lastCall }) => {
+      [...known.values()].map(({ target: { host, port }, own, lastCall }) => {
         if (own === 'unchecked') return { host, port, condition: 'unchecked', why: '' };
         const { condition, why } = own ?? lastCall ?? READY;
         return { host, port, condition, why: why.slice(0, MAX_WHY_CHARACTERS) };
@@ -134,11 +134,11 @@ export function createEgressConditions(dependencies: ConditionsDependencies): Eg
 }
 
 async function problemOf(
-  { place, carriedAs }: Known,
+  { target, carriedAs }: Known,
   dependencies: ConditionsDependencies,
 ): Promise<Problem | undefined> {
   try {
-    await dependencies.trust.load(policyAt(place, dependencies, carriedAs));
+    await dependencies.trust.load(policyAt(target, dependencies, carriedAs));
     return undefined;
   } catch (error) {
     if (error instanceof EgressError) return { condition: error.code, why: error.message };
@@ -146,6 +146,6 @@ async function problemOf(
   }
 }
 
-function keyOf({ host, port }: OutsidePlace): string {
+function keyOf({ host, port }: EgressTarget): string {
   return formatHostPort(host, port);
 }

@@ -4,11 +4,11 @@ import type { CertificateRefusal } from './server-certificate.ts';
 /** Why a connection to a server outside was not made; labels of `hauberk_connections_failed_total`. */
 export type EgressErrorCode =
   | CertificateRefusal
-  /** The mesh configuration has no policy for the place, or there is no mesh configuration yet. */
+  /** The mesh configuration has no policy for the target, or there is no mesh configuration yet. */
   | 'no-egress-policy'
-  /** The list of places outside does not have it for this service. */
+  /** The list of egress targets does not have it for this service. */
   | 'egress-not-allowed'
-  /** There are several policies for the place, and none of them counts. */
+  /** There are several policies for the target, and none of them counts. */
   | 'conflicted'
   /** The policy replaces the `Host` of requests, and the connection is carried as bytes. */
   | 'needs-gateway'

@@ -1,18 +1,18 @@
 import type { Logger } from 'pino';
 import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
-import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Egress } from './egress.ts';
-import { outsidePeer } from './open-outside.ts';
+import { egressPeer } from './open.ts';
 
 /** A local port for a server outside. */
 export interface EgressListener {
   readonly listen: HostPort;
-  readonly place: OutsidePlace;
+  readonly target: EgressTarget;
 }
 
 /** What an egress listener needs. */
@@ -30,16 +30,16 @@ export interface EgressListenerDependencies {
  * Throws ListenError when it cannot listen.
  */
 export async function listenEgress(
-  { listen: { host, port }, place }: EgressListener,
+  { listen: { host, port }, target }: EgressListener,
   { egress, network, metrics, logger, guard }: EgressListenerDependencies,
 ): Promise<PlaintextListener> {
-  const peer = outsidePeer(place);
+  const peer = egressPeer(target);
   const announcement = (at: string): string => `${peer} is at ${at}`;
   const onRefused = (reason: string): void => metrics.connectionFailed('outbound', peer, reason);
   const budgeted = { share: APPLICATION_SHARE, onRefused };
   const guarded = { guard, where: 'egress', fields: { peer } } as const;
   return await listenPlaintext(
     { name: 'egress', host, port, network, logger, announcement, ...budgeted, ...guarded },
-    (socket) => egress.carry(socket, place),
+    (socket) => egress.carry(socket, target),
   );
 }

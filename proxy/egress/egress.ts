@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
-import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
 import type { Workload } from '../workload/workload.ts';
-import { carryOutside } from './carry-outside.ts';
+import { carryEgress } from './carry.ts';
 import { createEgressConditions, type EgressConditions } from './conditions.ts';
-import { openOutsideForProgram } from './open-for-program.ts';
+import { openEgressForProgram } from './open-for-program.ts';
 import type { EgressCut } from './policy-at.ts';
 import { TrustMaterials } from './trust-material.ts';
 
@@ -26,10 +26,10 @@ export interface EgressOptions {
 /** The way of a workload to servers outside: TLS as the mesh configuration says, or nothing. */
 export interface Egress extends Closeable {
   readonly conditions: Pick<EgressConditions, 'carries' | 'summary'>;
-  /** See `carryOutside`. Never rejects. */
-  carry(socket: Socket, place: OutsidePlace): Promise<void>;
-  /** See `openOutsideForProgram`. Throws EgressError. */
-  open(place: OutsidePlace, signal: AbortSignal): Promise<Duplex>;
+  /** See `carryEgress`. Never rejects. */
+  carry(socket: Socket, target: EgressTarget): Promise<void>;
+  /** See `openEgressForProgram`. Throws EgressError. */
+  open(target: EgressTarget, signal: AbortSignal): Promise<Duplex>;
 }
 
 /** Creates the way out of a workload. */
@@ -42,8 +42,8 @@ export function createEgress({ workload, clock, guard, logger, mayLog }: EgressO
   const dependencies = { ...outside, metrics };
   return {
     conditions,
-    carry: (socket, place) => carryOutside(socket, place, dependencies),
-    open: (place, signal) => openOutsideForProgram(place, dependencies, signal),
+    carry: (socket, target) => carryEgress(socket, target, dependencies),
+    open: (target, signal) => openEgressForProgram(target, dependencies, signal),
     close: () => conditions.close(),
   };
 }

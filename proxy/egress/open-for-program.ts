@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
-import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../common/authorization/egress.ts';
 import { errorCode } from '../../common/errors.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { EgressError } from './egress-error.ts';
-import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
+import { openEgressConnection, type EgressDependencies, egressPeer } from './open.ts';
 
 /**
  * Opens a connection to a server outside for a program of this process that speaks HTTP/1.1: it is
@@ -11,20 +11,24 @@ import { openOutside, type OutsideDependencies, outsidePeer } from './open-outsi
  *
  * Throws EgressError.
  */
-export async function openOutsideForProgram(
-  place: OutsidePlace,
-  dependencies: OutsideDependencies,
+export async function openEgressForProgram(
+  target: EgressTarget,
+  dependencies: EgressDependencies,
   signal: AbortSignal,
 ): Promise<Duplex> {
   const { clock, metrics, conditions } = dependencies;
-  const peer = outsidePeer(place);
+  const peer = egressPeer(target);
   const startedMs = clock.monotonicMs();
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
   try {
-    const { secured, reset, showsCertificate, isCut } = await openOutside(place, dependencies, {
-      carriedAs: 'http',
-      signal,
-    });
+    const { secured, reset, showsCertificate, isCut } = await openEgressConnection(
+      target,
+      dependencies,
+      {
+        carriedAs: 'http',
+        signal,
+      },
+    );
     const { alpnProtocol } = secured;
     if (typeof alpnProtocol === 'string' && alpnProtocol !== 'http/1.1') {
       reset();
@@ -43,7 +47,7 @@ export async function openOutsideForProgram(
       const reason = alertRefusal(failure, showsCertificate);
       if (reason === undefined) return;
       metrics.connectionFailed('outbound', peer, reason);
-      conditions.failed(place, reason, ALERT_SENTENCES[reason]);
+      conditions.failed(target, reason, ALERT_SENTENCES[reason]);
     });
     return secured;
   } catch (error) {

@@ -2,7 +2,7 @@ import {
   destinationAt,
   mayLeave,
   type EgressDestination,
-  type OutsidePlace,
+  type EgressTarget,
 } from '../../common/authorization/egress.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
@@ -20,26 +20,26 @@ export interface EgressRules {
 export type CarriedAs = 'bytes' | 'http';
 
 /**
- * The policy for a place outside as the mesh configuration of this moment has it: the place must be
+ * The policy for an egress target as the mesh configuration of this moment has it: the target must be
  * allowed for this service, and have one that can be kept with what is carried. Throws EgressError.
  */
 export function policyAt(
-  place: OutsidePlace,
+  target: EgressTarget,
   { policies, self }: EgressRules,
   carriedAs: CarriedAs,
 ): EgressDestination {
   const { mesh } = policies;
-  const named = formatHostPort(place.host, place.port);
+  const named = formatHostPort(target.host, target.port);
   if (mesh === undefined) {
     throw new EgressError('no-egress-policy', 'this sidecar has no policy of the mesh yet');
   }
   const { egress } = mesh;
-  if (!mayLeave(egress, self, place)) {
+  if (!mayLeave(egress, self, target)) {
     throw new EgressError('egress-not-allowed', `${self.uri} may not call ${named}`, {
       hint: 'add it to egress.allow in mesh.yaml, if it should',
     });
   }
-  const found = destinationAt(egress, place);
+  const found = destinationAt(egress, target);
   if (found.kind === 'conflicted') {
     const sentence = `${found.count} policies for ${named} contradict each other, and none of them applies`;
     throw new EgressError('conflicted', sentence, {
@@ -63,7 +63,7 @@ export function policyAt(
 
 const OTHER_CUTS = ['egress-not-allowed', 'conflicted', 'needs-gateway'] as const;
 
-/** Why a connection to a place outside is cut; a label of the log. */
+/** Why a connection to an egress target is cut; a label of the log. */
 export type EgressCut = 'no-egress-policy' | 'policy-changed' | (typeof OTHER_CUTS)[number];
 
 /**

@@ -28,7 +28,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 /** What the policies of one workload are kept with. */
 export class TrustMaterials {
   readonly #source: Pick<IdentitySource, 'current'>;
-  /** The last context for each place, and what it was made of; gone with the policies. */
+  /** The last context for each target, and what it was made of; gone with the policies. */
   readonly #contexts = new Map<
     string,
     { readonly digest: string; readonly context: SecureContext }
@@ -56,11 +56,11 @@ export class TrustMaterials {
     const digest = createHash('sha256')
       .update(JSON.stringify([anchors.kind === 'system' ? 'system' : ca, shown, minVersion]))
       .digest('hex');
-    const place = formatHostPort(host, port);
-    const made = this.#contexts.get(place);
+    const target = formatHostPort(host, port);
+    const made = this.#contexts.get(target);
     if (made?.digest === digest) return { context: made.context, authorities: ca };
     const context = createSecureContext({ ca, minVersion: `TLSv${minVersion}`, ...shown });
-    this.#contexts.set(place, { digest, context });
+    this.#contexts.set(target, { digest, context });
     return { context, authorities: ca };
   }
 }

@@ -20,9 +20,9 @@ export interface CheckOptions {
 const NOWHERE: Services = {
   open: () => Promise.reject(new Error('this process carries nothing')),
   carry: () => Promise.resolve(),
-  openOutside: () => Promise.reject(new Error('this process carries nothing')),
-  hostOutside: () => undefined,
-  routesOutside: () => {},
+  openEgressConnection: () => Promise.reject(new Error('this process carries nothing')),
+  egressPolicyOf: () => undefined,
+  followEgressRoutes: () => {},
 };
 
 /** Makes what the listeners would do, and throws it away. Throws ConfigError when that cannot be made. */

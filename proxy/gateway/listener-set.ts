@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { Clock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
@@ -124,7 +124,7 @@ class OpenListenerSet implements ListenerSet {
     for (const change of changes) change();
     for (const { listener } of gone) this.#drain(listener);
     this.#listeners = after;
-    this.#options.services.routesOutside(listeners.flatMap(outsideOf));
+    this.#options.services.followEgressRoutes(listeners.flatMap(egressTargetsOf));
     return changes.length > 0 || gone.size > 0 || fresh.length > 0;
   }
 
@@ -191,7 +191,7 @@ class OpenListenerSet implements ListenerSet {
   }
 }
 
-function outsideOf({ config }: LoadedListener): OutsidePlace[] {
+function egressTargetsOf({ config }: LoadedListener): EgressTarget[] {
   if (config.protocol !== 'HTTP' && config.protocol !== 'HTTPS') return [];
   return config.routes.flatMap(({ backend }) =>
     backend !== undefined && 'outside' in backend ? [backend.outside] : [],

@@ -31,7 +31,7 @@ export type RequestRefusal =
   | 'stream-idle';
 
 /** Why a server outside could not be asked: as for any other connection to one. */
-export type OutsideFailure = Exclude<EgressErrorCode, 'aborted'>;
+export type EgressFailure = Exclude<EgressErrorCode, 'aborted'>;
 
 /** Every reason for which a gateway answers itself. */
-export type RequestFailure = RequestRefusal | OutsideFailure;
+export type RequestFailure = RequestRefusal | EgressFailure;

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type net from 'node:net';
-import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { ServicePort } from '../outbound/connector.ts';
 
 /**
@@ -16,22 +16,22 @@ export type CarryConnection = (socket: net.Socket, service: ServicePort) => Prom
  * Opens a connection to a server outside, in TLS as the mesh configuration says: resolves when the server
  * has proven who it is. Throws EgressError, and the signal ends the wait.
  */
-export type OpenOutside = (place: OutsidePlace, signal: AbortSignal) => Promise<Duplex>;
+export type OpenEgressConnection = (target: EgressTarget, signal: AbortSignal) => Promise<Duplex>;
 
 /**
  * How the policy of the moment wants a server outside to be addressed; undefined where there is none, and
  * nothing will be sent.
  */
-export type HostOutside = (
-  place: OutsidePlace,
+export type EgressPolicyOf = (
+  target: EgressTarget,
 ) => { readonly preserveHost: boolean; readonly hostname: string } | undefined;
 
 /** The ways from a gateway into the mesh, and out of it. */
 export interface Services {
   readonly open: OpenConnection;
   readonly carry: CarryConnection;
-  readonly openOutside: OpenOutside;
-  readonly hostOutside: HostOutside;
+  readonly openEgressConnection: OpenEgressConnection;
+  readonly egressPolicyOf: EgressPolicyOf;
   /** Is told, whenever it changes, to which servers outside there are routes. */
-  readonly routesOutside: (places: readonly OutsidePlace[]) => void;
+  readonly followEgressRoutes: (targets: readonly EgressTarget[]) => void;
 }

@@ -1,5 +1,5 @@
 import { isIP, type Socket } from 'node:net';
-import { destinationAt, mayLeave, type OutsidePlace } from '../../common/authorization/egress.ts';
+import { destinationAt, mayLeave, type EgressTarget } from '../../common/authorization/egress.ts';
 import { ListenError } from '../../common/listen.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Departed } from '../discovery/departed.ts';
@@ -58,13 +58,13 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
   reportPolicies(workload, egress);
   const { view, pool, mayLog } = connector;
   const claimed = parts.own(createClaimedAddresses({ view, pool, clock, guard }));
-  const toHostPort = ({ address: host, port }: Destination): OutsidePlace => ({ host, port });
+  const toHostPort = ({ address: host, port }: Destination): EgressTarget => ({ host, port });
   const outbound = {
     ...captured,
     mayLog,
     claimed,
     connector: { ...connector, view: claimed.view },
-    originate: (socket: Socket, place: Destination) => egress.carry(socket, toHostPort(place)),
+    originate: (socket: Socket, target: Destination) => egress.carry(socket, toHostPort(target)),
     rules: {
       ...isOwn,
       view: claimed.view,
@@ -72,11 +72,11 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
       departed: {
         wasAt: (address: string) => departed.wasAt(address) || claimed.wasAt(address),
       },
-      hasPolicy: (place: Destination) =>
+      hasPolicy: (target: Destination) =>
         policies.mesh !== undefined &&
-        destinationAt(policies.mesh.egress, toHostPort(place)).kind !== 'none',
-      mayLeave: (place: Destination) =>
-        policies.mesh && mayLeave(policies.mesh.egress, self, toHostPort(place)),
+        destinationAt(policies.mesh.egress, toHostPort(target)).kind !== 'none',
+      mayLeave: (target: Destination) =>
+        policies.mesh && mayLeave(policies.mesh.egress, self, toHostPort(target)),
     },
   };
   const inbound = {
@@ -108,7 +108,7 @@ function reportPolicies({ policies, id: self }: Workload, { conditions }: Egress
   const report = (): void => {
     const { egress } = policies.mesh ?? {};
     const captured = egress?.destinations.filter(
-      (place) => isIP(place.host) !== 0 && mayLeave(egress, self, place),
+      (target) => isIP(target.host) !== 0 && mayLeave(egress, self, target),
     );
     conditions.carries('captured', captured ?? []);
   };

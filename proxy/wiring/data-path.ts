@@ -106,7 +106,7 @@ export async function openDataPath({
   }
   egress.conditions.carries(
     'listeners',
-    config.egress.map(({ place }) => place),
+    config.egress.map(({ target }) => target),
   );
   opening.move();
   return {

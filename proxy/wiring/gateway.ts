@@ -1,7 +1,7 @@
 import {
   destinationAt,
   type EgressDestination,
-  type OutsidePlace,
+  type EgressTarget,
 } from '../../common/authorization/egress.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { checkListeners } from '../gateway/check-listeners.ts';
@@ -100,8 +100,8 @@ export function workerGateway(first: readonly LoadedListener[]): WorkerGateway {
   };
 }
 
-function policyOf(place: OutsidePlace, { policies }: Workload): EgressDestination | undefined {
-  const found = policies.mesh && destinationAt(policies.mesh.egress, place);
+function policyOf(target: EgressTarget, { policies }: Workload): EgressDestination | undefined {
+  const found = policies.mesh && destinationAt(policies.mesh.egress, target);
   return found?.kind === 'one' ? found.destination : undefined;
 }
 
@@ -127,9 +127,9 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
     services: {
       carry: (socket, target) => carry(socket, request(target), carrying),
       open: (target, signal) => openConnection(target, opening, signal),
-      routesOutside: (places) => egress.conditions.carries('routes', places),
-      hostOutside: (place) => policyOf(place, workload),
-      openOutside: (place, signal) => egress.open(place, signal),
+      followEgressRoutes: (targets) => egress.conditions.carries('routes', targets),
+      egressPolicyOf: (target) => policyOf(target, workload),
+      openEgressConnection: (target, signal) => egress.open(target, signal),
     },
   };
 }

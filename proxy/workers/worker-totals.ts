@@ -1,6 +1,6 @@
 import { formatHostPort } from '../../common/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
-import type { OutsideState, PlaintextFlow } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { EgressState, PlaintextFlow } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 import {
@@ -65,8 +65,8 @@ function addTraffic(all: readonly Traffic[]): Traffic {
 }
 
 /** Each place once: workers have the same ways, and an operator should see what fails in any of them. */
-function joinOutside(all: readonly OutsideState[]): OutsideState[] {
-  const byPlace = new Map<string, OutsideState>();
+function joinOutside(all: readonly EgressState[]): EgressState[] {
+  const byPlace = new Map<string, EgressState>();
   for (const state of all) {
     const key = formatHostPort(state.host, state.port);
     const known = byPlace.get(key);

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
-import type { OutsidePlace } from '../../../common/authorization/egress.ts';
-import { readOutsideHost } from '../../../common/authorization/outside-pattern.ts';
+import type { EgressTarget } from '../../../common/authorization/egress.ts';
+import { readEgressHost } from '../../../common/authorization/egress-pattern.ts';
 import { parsePort } from '../../../common/config/address.ts';
 import { valueType, type ValueType } from '../../../common/config/values.ts';
 import { isLabel } from '../../../common/names.ts';
@@ -27,17 +27,17 @@ function readBackend(raw: string): Backend | undefined {
 }
 
 /** A server outside of the mesh that speaks TLS. */
-export interface OutsideBackend {
-  readonly outside: OutsidePlace;
+export interface EgressBackend {
+  readonly outside: EgressTarget;
 }
 
 /** `SERVICE[.NAMESPACE]:PORT`, or `https://HOST[:PORT]` for a server outside. */
-export const httpBackend: ValueType<Backend | OutsideBackend> = valueType(
+export const httpBackend: ValueType<Backend | EgressBackend> = valueType(
   'SERVICE[.NAMESPACE]:PORT as in api:8080, or https://HOST[:PORT] for a server outside',
   (raw) => {
     const [, bracketed, plain = '', port = '443'] =
       /^https:\/\/(?:\[([^\]]+)\]|([^:/[\]]+))(?::(\d+))?$/.exec(raw) ?? [];
-    const host = readOutsideHost(bracketed ?? plain);
+    const host = readEgressHost(bracketed ?? plain);
     if (host !== undefined && (bracketed === undefined || isIP(host) === 6)) {
       return { outside: { host, port: parsePort(port) } };
     }

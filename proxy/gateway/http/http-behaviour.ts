@@ -50,8 +50,8 @@ export function createHttpBehaviour(
   const scheme = tls === undefined ? 'http' : 'https';
   const mayLog = createLogLimit(clock);
   const { services, clients, namespace } = dependencies;
-  const { hostOutside } = services;
-  const forwarding = { clients, namespace, hostOutside, limits, clock };
+  const { egressPolicyOf } = services;
+  const forwarding = { clients, namespace, egressPolicyOf, limits, clock };
   const handler: HandlerDependencies = { ...forwarding, routes, logger, mayLog, name, metrics };
 
   const refused = (reason: RequestRefusal, socket: Duplex): void => {

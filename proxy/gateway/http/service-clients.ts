@@ -1,5 +1,5 @@
 import type http from 'node:http';
-import type { OutsidePlace } from '../../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../../common/authorization/egress.ts';
 import { formatHostPort } from '../../../common/listen.ts';
 import type { ServicePort } from '../../outbound/connector.ts';
 import type { HttpRoute } from '../config/gateway-file.ts';
@@ -21,7 +21,7 @@ export interface ServiceClients {
 }
 
 /** A service of the mesh, or a server outside. */
-export type HttpDestination = ServicePort | OutsidePlace;
+export type HttpDestination = ServicePort | EgressTarget;
 
 /** Where requests go, and what is spoken there. */
 export interface HttpTarget {
@@ -35,14 +35,14 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Creates clients without a connection. */
 export function createServiceClients({
   open,
-  openOutside,
-}: Pick<Services, 'open' | 'openOutside'>): ServiceClients {
+  openEgressConnection,
+}: Pick<Services, 'open' | 'openEgressConnection'>): ServiceClients {
   const agents = new Map<string, http.Agent>();
   const sessions = new Map<string, Http2Sessions>();
   const connectTo = (destination: HttpDestination) => async () => {
     const signal = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
     const connection = await ('host' in destination
-      ? openOutside(destination, signal)
+      ? openEgressConnection(destination, signal)
       : open(destination, signal));
     // HTTP has no half of a connection: a service that ends it has ended it, and no request may go there any more.
     connection.allowHalfOpen = false;

@@ -1,5 +1,5 @@
 import type { HttpRoute } from '../config/gateway-file.ts';
-import type { HostOutside } from '../service.ts';
+import type { EgressPolicyOf } from '../service.ts';
 import type { RequestHead } from './request-head.ts';
 import { hostOf, type HttpDestination } from './service-clients.ts';
 
@@ -11,7 +11,7 @@ export interface UpstreamRequest {
 
 /** What an upstream request depends on besides the route. */
 export interface UpstreamRequestDependencies {
-  readonly hostOutside: HostOutside;
+  readonly egressPolicyOf: EgressPolicyOf;
   /** For services that are named without one. */
   readonly namespace: string;
 }
@@ -20,14 +20,14 @@ export interface UpstreamRequestDependencies {
 export function upstreamRequestOf(
   { backend, preserveHost }: HttpRoute,
   head: RequestHead,
-  { namespace, hostOutside }: UpstreamRequestDependencies,
+  { namespace, egressPolicyOf }: UpstreamRequestDependencies,
 ): UpstreamRequest | undefined {
   if (backend === undefined) return undefined;
   if (!('outside' in backend)) {
     return { destination: { ...backend, namespace: backend.namespace ?? namespace }, head };
   }
   const destination = backend.outside;
-  const policy = hostOutside(destination);
+  const policy = egressPolicyOf(destination);
   const own = hostOf({ ...destination, host: policy?.hostname ?? destination.host });
   const keeps = preserveHost ?? policy?.preserveHost ?? true;
   // A client of HTTP/1.0 may leave out whom it asks.

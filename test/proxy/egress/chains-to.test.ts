@@ -4,8 +4,8 @@ import { X509Certificate } from 'node:crypto';
 import { systemClock } from '../../../common/clock.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { createIssuer } from '../../../common/pki/authority.ts';
-import { chainsTo } from '../../../proxy/egress/chains-to.ts';
-import { dialOutside } from '../../../proxy/egress/dial-outside.ts';
+import { chainsTo } from '../../../proxy/egress/dial.ts';
+import { dialEgress } from '../../../proxy/egress/dial.ts';
 import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
 import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
@@ -61,7 +61,7 @@ for (const [title, reason, certificate] of CASES) {
         },
       };
       const policies = { onChange: () => () => {} };
-      const dialling = dialOutside(
+      const dialling = dialEgress(
         destination,
         {
           trust: new TrustMaterials({ source: identity, policies }),

@@ -95,7 +95,7 @@ test('a policy that replaces the Host stands in the way of bytes, and of no rout
   await becomes(conditions, 'ready');
 });
 
-test('two policies for one place contradict each other', async (t) => {
+test('two policies for one target contradict each other', async (t) => {
   const { conditions, say, made } = await world(t);
   conditions.carries('listeners', [PLACE]);
   say({ destinations: [made, { ...made, hostname: 'evil.example' }] });
@@ -143,7 +143,7 @@ test('how the last call failed counts until one succeeds, or the policy changes'
   say({ destinations: [made] });
   await becomes(conditions, 'ready');
   conditions.carries('routes', [PLACE, { host: 'other.example', port: 443 }]);
-  t.is(conditions.summary().length, 2, 'a place that two lead to is one');
+  t.is(conditions.summary().length, 2, 'a target that two lead to is one');
   conditions.carries('routes', []);
   t.is(conditions.summary().length, 1);
 });

@@ -3,12 +3,16 @@ import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { Registry } from 'prom-client';
-import type { OutsidePlace } from '../../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../../common/authorization/egress.ts';
 import { type Clock, systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { EgressError } from '../../../proxy/egress/egress-error.ts';
-import type { HostOutside, OpenConnection, OpenOutside } from '../../../proxy/gateway/service.ts';
+import type {
+  EgressPolicyOf,
+  OpenConnection,
+  OpenEgressConnection,
+} from '../../../proxy/gateway/service.ts';
 import { OutboundError } from '../../../proxy/outbound/connector.ts';
 import type { ServicePort } from '../../../proxy/outbound/connector.ts';
 import { type Gateway, openGateway } from '../../../proxy/gateway/gateway.ts';
@@ -32,7 +36,7 @@ export interface GatewayUnderTest {
   /** Services that were asked for, in their order. */
   readonly asked: readonly string[];
   /** The servers outside to which there were routes, each time that the file was used. */
-  readonly routed: readonly (readonly OutsidePlace[])[];
+  readonly routed: readonly (readonly EgressTarget[])[];
 }
 
 /** What a gateway of a test is made from. */
@@ -44,16 +48,16 @@ export interface GatewayUnderTestOptions {
   /** The way to services, instead of local ports. */
   readonly open?: OpenConnection;
   /** The way to servers outside; by default there is none. */
-  readonly openOutside?: OpenOutside;
+  readonly openEgressConnection?: OpenEgressConnection;
   /** By default there are no policies. */
-  readonly hostOutside?: HostOutside;
+  readonly egressPolicyOf?: EgressPolicyOf;
   /** By default the machine's. */
   readonly clock?: Clock;
   /** Files beside its own. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
-const nowhere: OpenOutside = () =>
+const nowhere: OpenEgressConnection = () =>
   Promise.reject(new EgressError('no-egress-policy', 'there is no policy in this test'));
 
 /** Opens a gateway, which ends with the scope. In the listeners, `DIR` is where the files are. */
@@ -61,8 +65,8 @@ export async function openGatewayUnderTest(
   scope: Scope,
   options: GatewayUnderTestOptions,
 ): Promise<GatewayUnderTest> {
-  const { listeners, services = {}, files = {}, openOutside = nowhere } = options;
-  const { clock = systemClock, hostOutside = () => undefined } = options;
+  const { listeners, services = {}, files = {}, openEgressConnection = nowhere } = options;
+  const { clock = systemClock, egressPolicyOf = () => undefined } = options;
   const directory = await temporaryDirectory();
   scope.teardown(() => directory[Symbol.asyncDispose]());
   const file = path.join(directory.path, 'gateway.yaml');
@@ -76,7 +80,7 @@ export async function openGatewayUnderTest(
   const registry = new Registry();
   const guard = createGuard({ clock, logger: log.logger });
   const asked: string[] = [];
-  const routed: (readonly OutsidePlace[])[] = [];
+  const routed: (readonly EgressTarget[])[] = [];
   const connect = async ({ service, namespace }: ServicePort): Promise<net.Socket> => {
     asked.push(`${service}.${namespace}`);
     const port = services[service];
@@ -95,9 +99,9 @@ export async function openGatewayUnderTest(
     namespace: 'default',
     services: {
       open: options.open ?? connect,
-      openOutside,
-      hostOutside,
-      routesOutside: (places) => routed.push(places),
+      openEgressConnection,
+      egressPolicyOf,
+      followEgressRoutes: (places) => routed.push(places),
       async carry(socket, target) {
         try {
           const stream = await connect(target);

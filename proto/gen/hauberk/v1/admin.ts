@@ -18,7 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { AddressContest, LocalAllow, OutsideState, PlaintextTraffic } from "./discovery.ts";
+import { AddressContest, EgressState, LocalAllow, PlaintextTraffic } from "./discovery.ts";
 
 export const protobufPackage = "hauberk.v1";
 
@@ -107,7 +107,7 @@ export interface Workload {
     | PlaintextTraffic
     | undefined;
   /** The servers outside that it has a way to. */
-  readonly egress: readonly OutsideState[];
+  readonly egress: readonly EgressState[];
   /** Whom it lets in by its own configuration; absent when it did not tell. */
   readonly localAllow:
     | LocalAllow
@@ -1150,7 +1150,7 @@ export const Workload: MessageFns<Workload> = {
       PlaintextTraffic.encode(message.plaintext, writer.uint32(138).fork()).join();
     }
     for (const v of message.egress) {
-      OutsideState.encode(v!, writer.uint32(146).fork()).join();
+      EgressState.encode(v!, writer.uint32(146).fork()).join();
     }
     if (message.localAllow !== undefined) {
       LocalAllow.encode(message.localAllow, writer.uint32(154).fork()).join();
@@ -1334,7 +1334,7 @@ export const Workload: MessageFns<Workload> = {
               break;
             }
 
-            message.egress.push(OutsideState.decode(reader, reader.uint32()));
+            message.egress.push(EgressState.decode(reader, reader.uint32()));
             continue;
           }
           case 19: {

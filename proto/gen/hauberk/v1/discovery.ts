@@ -92,13 +92,13 @@ export interface Report {
     | PlaintextTraffic
     | undefined;
   /** The servers outside that it has a way to. */
-  readonly egress: readonly OutsideState[];
+  readonly egress: readonly EgressState[];
   /** Upstreams that no sidecar has exposed since this one started, as SERVICE.NAMESPACE:PORT. */
   readonly missingUpstreams: readonly string[];
 }
 
-/** OutsideState is what stands in the way to a server outside. */
-export interface OutsideState {
+/** EgressState is what stands in the way to a server outside. */
+export interface EgressState {
   /** A host name in lower case, or an IP address. */
   readonly host: string;
   readonly port: number;
@@ -752,7 +752,7 @@ export const Report: MessageFns<Report> = {
       PlaintextTraffic.encode(message.plaintext, writer.uint32(50).fork()).join();
     }
     for (const v of message.egress) {
-      OutsideState.encode(v!, writer.uint32(58).fork()).join();
+      EgressState.encode(v!, writer.uint32(58).fork()).join();
     }
     for (const v of message.missingUpstreams) {
       writer.uint32(66).string(v!);
@@ -826,7 +826,7 @@ export const Report: MessageFns<Report> = {
               break;
             }
 
-            message.egress.push(OutsideState.decode(reader, reader.uint32()));
+            message.egress.push(EgressState.decode(reader, reader.uint32()));
             continue;
           }
           case 8: {
@@ -850,12 +850,12 @@ export const Report: MessageFns<Report> = {
   },
 };
 
-function createBaseOutsideState(): OutsideState {
+function createBaseEgressState(): EgressState {
   return { host: "", port: 0, condition: "", why: "" };
 }
 
-export const OutsideState: MessageFns<OutsideState> = {
-  encode(message: OutsideState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const EgressState: MessageFns<EgressState> = {
+  encode(message: EgressState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.host !== "") {
       writer.uint32(10).string(message.host);
     }
@@ -871,7 +871,7 @@ export const OutsideState: MessageFns<OutsideState> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): OutsideState {
+  decode(input: BinaryReader | Uint8Array, length?: number): EgressState {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -880,7 +880,7 @@ export const OutsideState: MessageFns<OutsideState> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseOutsideState() as any;
+      const message = createBaseEgressState() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {

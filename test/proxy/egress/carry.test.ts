@@ -81,7 +81,7 @@ async function door(
   const wayOut = createEgress({ workload, clock, guard, logger, mayLog: () => true });
   t.teardown(() => wayOut.close());
   const listener = await listenEgress(
-    { listen: { host: '127.0.0.1', port: 0 }, place: { host: '127.0.0.1', port } },
+    { listen: { host: '127.0.0.1', port: 0 }, target: { host: '127.0.0.1', port } },
     {
       egress: wayOut,
       logger,
@@ -222,7 +222,7 @@ test('a server that says nothing is not waited for', async (t) => {
   await refused;
 });
 
-test('with two policies for the place nothing is sent, in whatever order they are', async (t) => {
+test('with two policies for the target nothing is sent, in whatever order they are', async (t) => {
   const server = await startOutsideServer(t, shows(site()));
   const { policy } = await door(t, server.port);
   const other = { ...policy, hostname: 'evil.example' };
@@ -349,7 +349,7 @@ const CUTS: readonly [
     (policy) => ({ destinations: [{ ...policy, clientCertificate: { kind: 'mesh' } }] }),
   ],
   [
-    'that has another one beside it for the same place',
+    'that has another one beside it for the same target',
     'conflicted',
     (policy) => ({ destinations: [policy, { ...policy, hostname: 'shop.example' }] }),
   ],

@@ -15,7 +15,7 @@ import {
 import { momentOf } from '../../../common/dates.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
-import { openOutsideForProgram } from '../../../proxy/egress/open-for-program.ts';
+import { openEgressForProgram } from '../../../proxy/egress/open-for-program.ts';
 import type { EgressCut } from '../../../proxy/egress/policy-at.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { TrustMaterials } from '../../../proxy/egress/trust-material.ts';
@@ -121,11 +121,11 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
   };
   const gateway = await openGatewayUnderTest(t, {
     listeners: `  - {name: web, listen: '127.0.0.1:0', protocol: HTTP, routes: [{backend: 'https://127.0.0.1:${site.port}' ${changes.route ?? ''}}]}\n`,
-    hostOutside(place) {
+    egressPolicyOf(place) {
       const found = policies.mesh && destinationAt(policies.mesh.egress, place);
       return found?.kind === 'one' ? found.destination : undefined;
     },
-    openOutside: (place, signal) => openOutsideForProgram(place, dependencies, signal),
+    openEgressConnection: (place, signal) => openEgressForProgram(place, dependencies, signal),
   });
   const ask = async (body = ''): Promise<string> => {
     const method = body === '' ? 'GET' : 'POST';
@@ -140,17 +140,17 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
     return response.statusCode === 200 ? `200 ${text}` : text;
   };
   const peer = `tls://127.0.0.1:${site.port}`;
-  const outsideMetrics = async () => parseMetrics(await registry.metrics());
-  return { gateway, ask, site, say, made, peer, outsideMetrics };
+  const egressMetrics = async () => parseMetrics(await registry.metrics());
+  return { gateway, ask, site, say, made, peer, egressMetrics };
 }
 
 test('a request is led to a server outside, in TLS, as the policy says', async (t) => {
-  const { ask, site, peer, outsideMetrics, gateway } = await world(t);
+  const { ask, site, peer, egressMetrics, gateway } = await world(t);
   t.deepEqual(gateway.routed, [[{ host: '127.0.0.1', port: site.port }]]);
   t.is(await ask(), '200 www.example.com http nobody');
   t.is(await ask('a body'), '200 www.example.com http nobody a body');
   t.is(site.connections(), 1, 'the connection is kept for the next request');
-  const samples = await outsideMetrics();
+  const samples = await egressMetrics();
   t.is(samples.sum('hauberk_connections_opened_total', { peer, direction: 'outbound' }), 1);
 });
 
@@ -229,13 +229,13 @@ async function failsClosed(
   answer: string,
   changes: Changes,
 ): Promise<void> {
-  const { gateway, ask, peer, outsideMetrics } = await world(t, changes);
+  const { gateway, ask, peer, egressMetrics } = await world(t, changes);
   t.is(await ask(), `${answer}\n`);
   t.like(gateway.log.of('request-refused'), [{ reason, listener: 'web', host: 'www.example.com' }]);
   const refused = 'hauberk_gateway_requests_refused_total';
   t.is((await gateway.metrics()).sum(refused, { listener: 'web', reason }), 1);
   await eventually('it is counted as a failed connection', async () => {
-    const samples = await outsideMetrics();
+    const samples = await egressMetrics();
     return samples.sum('hauberk_connections_failed_total', { peer, reason }) > 0 || undefined;
   });
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { canonicalAddress } from '../ip-address.ts';
-import type { OutsidePattern } from './egress.ts';
+import type { EgressPattern } from './egress.ts';
 
 const HOST_LABEL = '[a-z0-9_](?:[-a-z0-9_]{0,61}[a-z0-9_])?';
 const HOST_NAME = new RegExp(`^(?=.{1,253}$)${HOST_LABEL}(?:\\.${HOST_LABEL})*$`);
@@ -10,7 +10,7 @@ const HOST_NAME = new RegExp(`^(?=.{1,253}$)${HOST_LABEL}(?:\\.${HOST_LABEL})*$`
  *
  * @returns the one way to write it; undefined when it is neither
  */
-export function readOutsideHost(text: string): string | undefined {
+export function readEgressHost(text: string): string | undefined {
   if (isIP(text) !== 0) return canonicalAddress(text);
   const name = text.toLowerCase();
   // A name of digits and dots only is a mistyped IPv4 address.
@@ -18,13 +18,13 @@ export function readOutsideHost(text: string): string | undefined {
 }
 
 /** Reads `HOST:PORT`, `ADDRESS[/BITS]:PORT` or `[IPV6[/BITS]]:PORT`; undefined when it is none. */
-export function readOutsidePattern(text: string): OutsidePattern | undefined {
+export function readEgressPattern(text: string): EgressPattern | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   const [, bracketed, plain = '', portText = ''] = match ?? [];
   const port = Number(portText);
   if (match === null || port < 1 || port > 65_535) return undefined;
   const [name = '', bits, ...rest] = (bracketed ?? plain).split('/');
-  const host = readOutsideHost(name);
+  const host = readEgressHost(name);
   if (host === undefined || rest.length > 0) return undefined;
   const family = isIP(host);
   // In the other family's notation the number of bits would mean something else.
@@ -36,8 +36,8 @@ export function readOutsidePattern(text: string): OutsidePattern | undefined {
   return prefix <= longest ? { kind: 'network', address: host, prefix, port } : undefined;
 }
 
-/** Writes a pattern so that `readOutsidePattern` reads the same. */
-export function formatOutsidePattern(pattern: OutsidePattern): string {
+/** Writes a pattern so that `readEgressPattern` reads the same. */
+export function formatEgressPattern(pattern: EgressPattern): string {
   if (pattern.kind === 'host') return `${pattern.host}:${pattern.port}`;
   const network = `${pattern.address}/${pattern.prefix}`;
   return isIP(pattern.address) === 6

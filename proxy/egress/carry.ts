@@ -1,10 +1,10 @@
 import type net from 'node:net';
-import type { OutsidePlace } from '../../common/authorization/egress.ts';
+import type { EgressTarget } from '../../common/authorization/egress.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
 import { relay } from '../stream/relay.ts';
 import { socketStream } from '../stream/socket-stream.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
-import { openOutside, type OutsideDependencies, outsidePeer } from './open-outside.ts';
+import { openEgressConnection, type EgressDependencies, egressPeer } from './open.ts';
 import { resetSocket } from '../stream/reset-socket.ts';
 
 /** Includes reading the files of the policy, TCP and TLS. */
@@ -14,13 +14,13 @@ const OPEN_DEADLINE_MS = 15_000;
  * Carries a connection in plaintext to a server outside, in TLS, until it has ended. One that cannot be
  * carried is reset, never answered with an orderly end, and never goes on in plaintext. Never rejects.
  */
-export async function carryOutside(
+export async function carryEgress(
   socket: net.Socket,
-  place: OutsidePlace,
-  dependencies: OutsideDependencies,
+  target: EgressTarget,
+  dependencies: EgressDependencies,
 ): Promise<void> {
   const { clock, metrics, conditions } = dependencies;
-  const peer = outsidePeer(place);
+  const peer = egressPeer(target);
   const startedMs = clock.monotonicMs();
   const giveUp = new AbortController();
   const onGone = (): void => giveUp.abort(GONE);
@@ -28,7 +28,7 @@ export async function carryOutside(
   const deadline = clock.after(OPEN_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
   try {
     if (socket.destroyed) onGone();
-    const opening = openOutside(place, dependencies, {
+    const opening = openEgressConnection(target, dependencies, {
       carriedAs: 'bytes',
       signal: giveUp.signal,
     });
@@ -46,14 +46,14 @@ export async function carryOutside(
     connection.closed(isCut() ? 'denied' : outcome, (clock.monotonicMs() - startedMs) / 1000);
     const reason = alertRefusal(failure, showsCertificate);
     if (reason === undefined) return;
-    conditions.failed(place, reason, ALERT_SENTENCES[reason]);
+    conditions.failed(target, reason, ALERT_SENTENCES[reason]);
     fail(peer, { reason, sentence: ALERT_SENTENCES[reason] }, dependencies);
   } catch (error) {
     resetSocket(socket);
     const code = errorCode(error);
     const late = code === 'aborted' && giveUp.signal.reason !== GONE;
     const sentence = late ? 'the server did not accept it in time' : describeError(error);
-    if (late) conditions.failed(place, 'timeout', sentence);
+    if (late) conditions.failed(target, 'timeout', sentence);
     fail(peer, { reason: late ? 'timeout' : code, sentence }, dependencies);
   } finally {
     socket.off('close', onGone);
@@ -63,7 +63,7 @@ export async function carryOutside(
 function fail(
   peer: string,
   { reason, sentence }: { readonly reason: string; readonly sentence: string },
-  { logger, mayLog, metrics }: OutsideDependencies,
+  { logger, mayLog, metrics }: EgressDependencies,
 ): void {
   metrics.connectionFailed('outbound', peer, reason);
   if (reason === 'aborted' || !mayLog()) return;
