@@ -6,7 +6,8 @@ import { readUnlockKeyFile, toPassphrase, type UnlockKey } from '../../common/co
 import { filePath, text } from '../../common/config/values.ts';
 import { askControlSocket } from '../../common/rpc/control-socket.ts';
 import type { CliContext } from '../cli-context.ts';
-import { askSecret } from '../prompt.ts';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 
 const dataDir = setting(filePath.default('./hauberk-data'), {
   description: "the control plane's data directory, on this host",
@@ -113,4 +114,24 @@ async function keyOf(
 function requireSame(key: UnlockKey, again: string): void {
   if (key.kind === 'passphrase' && key.passphrase === again) return;
   throw new ConfigError('value-malformed', 'expected the same passphrase twice, got two');
+}
+
+/**
+ * Asks for a secret on standard input: a person types it unseen, a program writes one line.
+ *
+ * @throws ConfigError `value-malformed` when nothing comes
+ */
+async function askSecret(question: string, stderr: TextOutput): Promise<string> {
+  const { stdin } = process;
+  if (stdin.isTTY) stderr.write(question);
+  // What is typed goes nowhere.
+  const output = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output, terminal: stdin.isTTY });
+  try {
+    for await (const line of lines) return line;
+  } finally {
+    lines.close();
+    if (stdin.isTTY) stderr.write('\n');
+  }
+  throw new ConfigError('value-malformed', 'expected a passphrase on standard input, got nothing');
 }

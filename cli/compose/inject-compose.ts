@@ -5,15 +5,17 @@ import { findCycles, findUnknownReferences } from './check-references.ts';
 import { findUnmeshable } from './check-services.ts';
 import { ComposeError } from './compose-error.ts';
 import { type ComposeFile, parseComposeFile } from './compose-file.ts';
-import { findAddedServices, wasInjected } from './earlier-injection.ts';
 import { planMesh } from './plan.ts';
-import { projectName } from './project-name.ts';
 import type { Project } from './project.ts';
 import { readProject } from './read-project.ts';
 import { reportServices, type ServiceReport } from './report.ts';
 import { type ReadText, resolveExtends } from './resolve-extends.ts';
 import { writeLayout } from './write-layout.ts';
-import { fieldsOf, isPlainMap, plainOf } from './yaml-fields.ts';
+import { fieldsOf, isPlainMap, plainOf, isPlainList } from './yaml-fields.ts';
+import { MARKER } from './layout-names.ts';
+import { basename, dirname, resolve } from 'node:path';
+import { isLabel } from '../../common/names.ts';
+import { hasVariable } from './variables.ts';
 
 /** What to put into the mesh, and how. */
 export interface InjectRequest {
@@ -102,4 +104,52 @@ function refuseOtherFiles(file: ComposeFile): void {
   throw new ComposeError('not-compose', sentence, {
     location: file.locationOf(services?.keyNode ?? file.root),
   });
+}
+
+/** Whether `hauberk inject` wrote the file. */
+function wasInjected(file: ComposeFile): boolean {
+  return fieldsOf(file.document, file.root).has(MARKER);
+}
+
+/** Finds services that were added to a file that `hauberk inject` wrote: they are not meshed. */
+function findAddedServices(file: ComposeFile): readonly ComposeError[] {
+  const top = fieldsOf(file.document, file.root);
+  const marker = plainOf(file.document, top.get(MARKER)?.value);
+  const names = isPlainMap(marker) ? marker['services'] : undefined;
+  const known = new Set(isPlainList(names) ? names : []);
+  return [...fieldsOf(file.document, top.get('services')?.value).values()]
+    .filter(({ key, value }) => !known.has(key) && !fieldsOf(file.document, value).has(MARKER))
+    .map(({ key, keyNode }) => {
+      const sentence = 'it was added to a file that hauberk inject wrote';
+      return new ComposeError('injected-before', sentence, {
+        location: file.locationOf(keyNode),
+        service: key,
+        hint: 'add it to the original file, and inject that again',
+      });
+    });
+}
+
+/**
+ * The name of the project, which is the namespace of its services in the mesh: the `name` in the
+ * file or the name of its folder, made to fit as Compose does it.
+ *
+ * @throws ComposeError when no name comes of that
+ */
+function projectName(file: ComposeFile): string {
+  const field = fieldsOf(file.document, file.root).get('name');
+  const location = file.locationOf(field?.keyNode);
+  const hint = 'give the name with --project NAME';
+  const written = field === undefined ? undefined : plainOf(file.document, field.value);
+  if (typeof written === 'string' && hasVariable(written)) {
+    const sentence = `the name of the project is the variable ${written}`;
+    throw new ComposeError('value-variable', sentence, { location, hint });
+  }
+  const name = typeof written === 'string' ? written : basename(dirname(resolve(file.path)));
+  const fitting = name
+    .toLowerCase()
+    .replace(/[^-_a-z0-9]/g, '')
+    .replace(/^[-_]+|[-_]+$/g, '');
+  if (isLabel(fitting)) return fitting;
+  const sentence = `${JSON.stringify(name)} cannot be the name of a project`;
+  throw new ComposeError('value-unfit', sentence, { location, hint });
 }

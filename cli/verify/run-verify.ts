@@ -3,7 +3,6 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { startAgent, type Agent } from './agent-process.ts';
-import { RunResources } from './run-resources.ts';
 import type { CanaryOutcome, ProbeTask } from './agent/agent-task.ts';
 import { startCapture, type Capture } from './capture.ts';
 import { choosePath, type WirePath } from './choose-path.ts';
@@ -11,6 +10,8 @@ import type { Evidence } from './evidence.ts';
 import type { NamespaceEntry } from './namespace-selector.ts';
 import { VerifyError } from './verify-error.ts';
 import { WireAnalysis } from './wire/wire-analysis.ts';
+import { mayReject } from '../../common/ignored.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
 
 /** Between whom to verify, and how. */
 export interface VerifyRequest {
@@ -177,4 +178,23 @@ async function conclude(
 function outcomeOf(outcome: CanaryOutcome): CanaryOutcome {
   const { sent, answered, bytesThere, bytesBack, failure } = outcome;
   return { sent, answered, bytesThere, bytesBack, failure };
+}
+
+/** The processes and captures that a run has started, so that it can end all of them, also when it is interrupted. */
+class RunResources {
+  readonly #all: Closeable[] = [];
+  #closed = false;
+
+  /** Takes care of it from now on; of what comes too late it lets go at once. */
+  adopt<Thing extends Closeable>(thing: Thing): Thing {
+    if (this.#closed) mayReject(Promise.try(() => thing.close()));
+    else this.#all.push(thing);
+    return thing;
+  }
+
+  /** Releases everything, the latest first. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const thing of this.#all.splice(0).toReversed()) await thing.close();
+  }
 }

@@ -1,7 +1,5 @@
-import { PROCESS_DESCRIPTORS } from '../budget/descriptors.ts';
-import { registerBudgetMetrics } from './budget-metrics.ts';
-import { collectDefaultMetrics, Gauge } from 'prom-client';
-import type { Registry } from 'prom-client';
+import { PROCESS_DESCRIPTORS, type DescriptorBudget } from '../budget/descriptors.ts';
+import { collectDefaultMetrics, Gauge, type Registry, Counter } from 'prom-client';
 
 /** Gauges of prom-client that are called `_total`, which Prometheus keeps for counters. */
 const MISNAMED = ['active_handles_total', 'active_requests_total', 'active_resources_total'];
@@ -29,4 +27,32 @@ export function registerProcessMetrics(
     registers: [registry],
   }).set({ version }, 1);
   registerBudgetMetrics(registry, PROCESS_DESCRIPTORS);
+}
+
+/** Where the metrics read from. */
+type BudgetSource = Pick<DescriptorBudget, 'limit' | 'reserved' | 'capacity' | 'used' | 'refused'>;
+
+/** Registers what every program tells of its budgets. */
+function registerBudgetMetrics(registry: Registry, budget: BudgetSource): void {
+  new Gauge({
+    name: 'hauberk_descriptors',
+    help: 'Descriptors: limit (of the system), reserved (kept by the program for itself), capacity (for connections), used (by connections).',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      for (const state of ['limit', 'reserved', 'capacity', 'used'] as const) {
+        this.set({ state }, budget[state]);
+      }
+    },
+  });
+  const refusals: Counter = new Counter({
+    name: 'hauberk_budget_refusals_total',
+    help: 'Connections that were refused because a budget was exhausted, by budget.',
+    labelNames: ['reason'],
+    registers: [registry],
+    collect() {
+      refusals.reset();
+      for (const [reason, count] of budget.refused) refusals.inc({ reason }, count);
+    },
+  });
 }

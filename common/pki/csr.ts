@@ -12,6 +12,7 @@ import {
   tagged,
   taggedChildren,
   type DerNode,
+  objectIdentifierValue,
 } from './der.ts';
 import { distinguishedName } from './distinguished-name.ts';
 import {
@@ -21,7 +22,6 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
 } from './extensions.ts';
-import { describeSpki } from './foreign-key.ts';
 import type { KeyAlgorithm } from './key.ts';
 import { PkiError } from './pki-error.ts';
 import {
@@ -174,4 +174,35 @@ function malformed(expected: string): PkiError {
 
 function badSignature(sentence: string): PkiError {
   return new PkiError('csr-signature', sentence);
+}
+
+const EC_PUBLIC_KEY = '1.2.840.10045.2.1';
+
+/** Names for the keys that people try, so that a refusal says what came. */
+const KEY_NAMES: ReadonlyMap<string, string> = new Map([
+  ['1.2.840.113549.1.1.1', 'an RSA key'],
+  ['1.2.840.113549.1.1.10', 'an RSA-PSS key'],
+  ['1.2.840.10040.4.1', 'a DSA key'],
+  ['1.3.101.110', 'an X25519 key'],
+  ['1.3.101.111', 'an X448 key'],
+  ['1.3.101.112', 'an Ed25519 key in an unusual encoding'],
+  ['1.3.101.113', 'an Ed448 key'],
+]);
+const CURVE_NAMES: ReadonlyMap<string, string> = new Map([
+  ['1.2.840.10045.3.1.7', 'a P-256 key in an unusual encoding'],
+  ['1.3.132.0.34', 'a P-384 key in an unusual encoding'],
+  ['1.3.132.0.35', 'a P-521 key'],
+  ['1.3.132.0.33', 'a P-224 key'],
+  ['1.3.132.0.10', 'a secp256k1 key'],
+]);
+
+/** Says what kind of key a SubjectPublicKeyInfo holds that is not accepted. */
+function describeSpki(spki: DerNode): string {
+  const [oidNode, parameters] = sequenceChildren(sequenceChildren(spki)?.[0]) ?? [];
+  const oid = objectIdentifierValue(oidNode);
+  if (oid === undefined) return 'something that is no public key';
+  if (oid !== EC_PUBLIC_KEY) return KEY_NAMES.get(oid) ?? `a key of algorithm ${oid}`;
+  const curve = objectIdentifierValue(parameters);
+  if (curve === undefined) return 'an elliptic-curve key without a named curve';
+  return CURVE_NAMES.get(curve) ?? `an elliptic-curve key on ${curve}`;
 }

@@ -14,9 +14,9 @@ import type { Closeable } from '../lifecycle.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';
-import { callDeadline } from './deadline.ts';
 import { toRpcError } from './grpc-failure.ts';
 import { RpcError } from './rpc-error.ts';
+import { systemClock } from '../clock.ts';
 
 /** Host name or IP address (IPv6 without brackets) and port. */
 export interface ServerAddress {
@@ -178,4 +178,12 @@ function checkControlPlane(
   return new RpcError('server-identity', `${target} must be ${expected}, but it is ${got}`, {
     hint: 'check that it is the control plane of this mesh, and the trust domain',
   });
+}
+
+/**
+ * The deadline of a call to make now, as the gRPC library takes it: a date of the machine's clock,
+ * whatever clock its caller runs on. The library turns it into a duration as soon as the call starts.
+ */
+function callDeadline(timeoutMs: number): number {
+  return systemClock.epochMs() + timeoutMs;
 }

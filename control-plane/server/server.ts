@@ -57,10 +57,9 @@ import { openRegistry } from '../registry/registry.ts';
 import { createRevocations } from '../revocation/revocations.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import { watchWrites } from '../store/writable-store.ts';
-import { countTokens } from '../tokens/token-count.ts';
+import { countTokens, createTokens } from '../tokens/tokens.ts';
 import { keepTokenFiles } from '../tokens/token-files.ts';
 import type { TokenRoots } from '../tokens/redemption.ts';
-import { createTokens } from '../tokens/tokens.ts';
 import { createKeyedMutex } from '../keyed-mutex.ts';
 
 /** What a control plane needs besides its settings. */

@@ -15,6 +15,8 @@ import {
   tokenKey,
   withoutHash,
   type TokenRecord,
+  tokenState,
+  type TokenState,
 } from './token.ts';
 import { TokenError } from './token-error.ts';
 import { requireScope, type TokenScope } from './token-scope.ts';
@@ -214,4 +216,14 @@ function busy(id: string): TokenError {
   return new TokenError('token-busy', `the token ${id} keeps being changed by other calls`, {
     hint: 'try again',
   });
+}
+
+/** How many tokens are in each state; every state is there, also with none. */
+export function countTokens(
+  tokens: readonly Token[],
+  nowMs: EpochMs,
+): Readonly<Record<TokenState, number>> {
+  const count = { active: 0, 'used-up': 0, expired: 0, revoked: 0 };
+  for (const token of tokens) count[tokenState(token, nowMs)] += 1;
+  return count;
 }

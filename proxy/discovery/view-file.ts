@@ -4,15 +4,20 @@ import * as z from 'zod';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { storedDate } from '../../common/dates.ts';
-import { systemErrorCode } from '../../common/errors.ts';
+import { systemErrorCode, HauberkError } from '../../common/errors.ts';
 import { pemChain } from '../../common/pki/pem-fields.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { policyField } from '../../common/wire/policy.ts';
-import { DiscoveryError } from './discovery-error.ts';
 import type { RootsByDomain } from './federation.ts';
 import { readEndpoint, toEndpointMessage, type Endpoint } from '../../common/wire/endpoint.ts';
+
+/** What a sidecar does not take from outside. */
+type DiscoveryErrorCode = 'view-file';
+
+/** Thrown inside `proxy/discovery`; it never leaves it, but is logged. */
+export class DiscoveryError extends HauberkError<DiscoveryErrorCode> {}
 
 /** A view as it is saved. */
 export interface SavedView {

@@ -3,7 +3,6 @@ import { allMistakes, ConfigError } from '../../common/config/config-error.ts';
 import { readTextFile } from '../../common/config/text-file.ts';
 import { readYamlDocument } from '../../common/config/yaml-document.ts';
 import { GATEWAY_FILE_SCHEMA, type ListenerConfig } from './config/gateway-file.ts';
-import { filesOf } from './tls/certificate-files.ts';
 import { tryCertificates } from './tls/try-certificates.ts';
 
 /** A listener as the file has it, and the contents of the files that it names. */
@@ -57,4 +56,24 @@ export async function loadGatewayFile(
   const [first, ...others] = mistakes.toSorted((a, b) => isUnread(a) - isUnread(b));
   if (first !== undefined) throw allMistakes([first, ...others]);
   return loaded;
+}
+
+/** A file that a listener names, and what it is there for. */
+interface NamedFile {
+  readonly path: string;
+  readonly role: 'certificate' | 'key' | 'CA of client certificates';
+}
+
+/** The files that a listener needs, each once. */
+function filesOf(config: ListenerConfig): NamedFile[] {
+  if (!('tls' in config) || config.tls.mode !== 'Terminate') return [];
+  const { certificates, clientCertificate } = config.tls;
+  const files: NamedFile[] = certificates.flatMap(({ certificate, key }) => [
+    { path: certificate, role: 'certificate' },
+    { path: key, role: 'key' },
+  ]);
+  if (clientCertificate !== undefined) {
+    files.push({ path: clientCertificate.ca, role: 'CA of client certificates' });
+  }
+  return [...new Map(files.map((file) => [file.path, file])).values()];
 }

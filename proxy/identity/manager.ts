@@ -2,7 +2,6 @@ import { describeError, errorCode } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { RpcError } from '../../common/rpc/rpc-error.ts';
-import { leadsToFirstRoot } from './first-root.ts';
 import { firstIdentity } from './first-identity.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { createIdentitySource } from './mutable-source.ts';
@@ -13,6 +12,7 @@ import { skewProblem, warnOfSkew } from './skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
 import { trackRevocation, type RevocationStatus } from './revocation-status.ts';
 import { lockState, openStateDirectory } from './state-directory.ts';
+import type { X509Certificate } from 'node:crypto';
 
 /** Keeps a sidecar's certificate valid. */
 export interface IdentityManager extends Closeable {
@@ -229,4 +229,21 @@ function newer(current: TrustBundle, offered: TrustBundle): TrustBundle {
 
 function serialOf({ chain: [leaf] }: WorkloadIdentity): string {
   return leaf.serialNumber.toLowerCase();
+}
+
+/**
+ * True when the certificate leads to the root that the bundle names first, below which the control
+ * plane issues now; also when it leads to none, because then nothing can be said.
+ */
+function leadsToFirstRoot({ chain, bundle }: WorkloadIdentity): boolean {
+  for (const link of chain) {
+    // A cross-signature further up leads on to another root, which is not how it is meant.
+    const at = bundle.roots.findIndex((root) => isIssuedBy(link, root));
+    if (at >= 0) return at === 0;
+  }
+  return true;
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }

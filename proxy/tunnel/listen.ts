@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
-import type { TLSSocket } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { DescriptorCharge } from '../../common/budget/descriptor-charge.ts';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
@@ -11,7 +10,7 @@ import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { ignoreError } from '../../common/ignored.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
-import { Alerts } from '../../common/tls/alerts.ts';
+import { Alerts, type AlertName } from '../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
 import { firstByte } from '../../common/tls/first-byte.ts';
 import { PendingHandshakes, type Evicted } from '../../common/tls/pending-handshakes.ts';
@@ -26,14 +25,16 @@ import type { TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { InboundTunnels } from './inbound-tunnels.ts';
 import { readerOf } from '../stream/socket-reader.ts';
-import { alertOf } from './peer-alert.ts';
-import { checkPeer, HBONE_ALPN } from './peer-check.ts';
-import type { HandshakeRefusal } from './peer-check.ts';
+import { checkPeer, HBONE_ALPN, type HandshakeRefusal } from './peer-check.ts';
 import { ServerTunnel } from './server-tunnel.ts';
 import { acceptingContextOptions, identityContextOptions } from './secure-context.ts';
 import { isStale } from './staleness.ts';
-import { DEFAULT_LISTEN_LIMITS, DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
-import type { ListenLimits, TunnelLimits } from './tunnel-limits.ts';
+import {
+  DEFAULT_LISTEN_LIMITS,
+  DEFAULT_TUNNEL_LIMITS,
+  type ListenLimits,
+  type TunnelLimits,
+} from './tunnel-limits.ts';
 import { TUNNEL_MEMORY } from './tunnel-memory.ts';
 import type { IncomingStream, TunnelListener } from './tunnel.ts';
 
@@ -344,4 +345,24 @@ function classify(
         sentence: `expected a TLS 1.3 handshake, got something else (${code})`,
       };
   }
+}
+
+/** What a peer is told by TLS; what is missing is none of its business, or was told by OpenSSL. */
+const ALERT_OF: Readonly<Partial<Record<HandshakeRefusal, AlertName>>> = {
+  'certificate-missing': 'certificate_required',
+  untrusted: 'unknown_ca',
+  expired: 'certificate_expired',
+  // Of RFC 8446: "has expired or is not currently valid".
+  'not-yet-valid': 'certificate_expired',
+  revoked: 'certificate_revoked',
+  'san-missing': 'bad_certificate',
+  'san-multiple': 'bad_certificate',
+  'spiffe-id': 'bad_certificate',
+  'wrong-trust-domain': 'access_denied',
+  'no-alpn': 'no_application_protocol',
+};
+
+/** The alert for a refusal; undefined when the connection just ends. */
+function alertOf(reason: HandshakeRefusal): AlertName | undefined {
+  return ALERT_OF[reason];
 }

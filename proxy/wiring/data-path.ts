@@ -14,13 +14,15 @@ import { PlaintextFlows } from '../metrics/plaintext-flows.ts';
 import { openCapture, type CaptureOptions } from './capture.ts';
 import type { GatewayProgram } from './gateway-program.ts';
 import { listenEgress } from '../egress/egress-listener.ts';
-import { openInbound } from './inbound.ts';
 import { openOutbound } from './outbound.ts';
 import type { Parts, Runtime } from './runtime.ts';
 import { createEgress } from '../egress/egress.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
 import type { Workload } from '../workload/workload.ts';
+import { createInbound } from '../inbound/inbound.ts';
+import { listenTunnels } from '../tunnel/listen.ts';
+import type { TunnelListener } from '../tunnel/tunnel.ts';
 
 /** Everything of a sidecar that carries connections: listeners, tunnels, applications. */
 export interface DataPath extends Closeable {
@@ -143,4 +145,19 @@ async function captureTraffic(options: CaptureOptions, parts: Parts): Promise<vo
   const { clock, signal } = options.runtime;
   await sleep(clock, PEERS_LEARN_MS, signal);
   await openCapture(options, parts);
+}
+
+/** Opens the listener for peers. Throws ListenError. */
+async function openInbound(
+  workload: Workload,
+  { hboneListen }: Pick<ProxyConfig, 'hboneListen'>,
+  { clock, logger, guard, memory }: Runtime,
+): Promise<TunnelListener> {
+  const { identity, metrics, network, ownPorts } = workload;
+  const listener = await listenTunnels(
+    { ...hboneListen, identity, metrics, network, clock, logger, guard, memory },
+    createInbound({ workload, clock, logger, guard }),
+  );
+  ownPorts.add(listener.port);
+  return listener;
 }

@@ -28,11 +28,11 @@ import { withAccessLog } from '../metrics/access-log.ts';
 import { KNOWN_SERIES } from './known-series.ts';
 import { createProxyMetrics } from '../metrics/proxy-metrics.ts';
 import { createPolicySource } from '../policy/policy-source.ts';
-import { createWorkload } from '../workload/workload.ts';
+import { createWorkload, type Workload } from '../workload/workload.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './data-path.ts';
 import type { GatewayProgram } from './gateway-program.ts';
-import { advertisedAddresses } from './advertised-addresses.ts';
 import { TUNNEL_MEMORY } from '../tunnel/tunnel-memory.ts';
+import type { AdvertisedAddresses } from '../discovery/sync/settings.ts';
 
 /** What a sidecar is made from. */
 export interface ProxyDependencies {
@@ -233,3 +233,24 @@ const DRAIN_SENTENCES: Readonly<Record<DrainOutcome, string>> = {
   idle: 'all connections had ended',
   forced: 'connections that were still open were reset',
 };
+
+/**
+ * The addresses and ports at which peers reach this sidecar now. One that intercepts transparently is called by address, so it
+ * tells all that other hosts can mean; behind a NAT that changes the port they would not lead here.
+ */
+function advertisedAddresses(
+  { addresses }: Workload,
+  config: Pick<ProxyConfig, 'advertise' | 'transparent' | 'expose'>,
+  hbonePort: number,
+): AdvertisedAddresses {
+  const { advertise, transparent } = config;
+  const port = advertise?.port ?? hbonePort;
+  const preferred = advertise === undefined ? [] : [advertise.address];
+  const others = transparent && port === hbonePort ? addresses.reachable() : [];
+  return {
+    addresses: [...new Set([...preferred, ...others])],
+    hbonePort: port,
+    ports: config.expose.map((exposed) => exposed.port),
+    anyPort: transparent,
+  };
+}

@@ -3,11 +3,12 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
 import { adminId, controlPlaneId } from '../../../common/pki/spiffe-id.ts';
 import type { ServerIdentity } from '../../../common/rpc/server-credentials.ts';
-import { writeAdminFile, writeRootFile } from './admin-file.ts';
 import { callerRootsOf, formerRootsOf, vouchersOf } from '../authorities/authorities.ts';
 import type { CertificateAuthority } from '../certificate-authority.ts';
-import { issueOwnCredential } from './credential.ts';
+import { issueOwnCredential, type OwnCredential } from './credential.ts';
 import { startSelfRenewal, type SelfRenewal } from './self-renewal.ts';
+import { writeFileAtomically } from '../../../common/atomic-file.ts';
+import { toPem } from '../../../common/pki/pem.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -92,4 +93,25 @@ export async function keepAdminFile(
     renew: write,
   });
   return { ...renewal, path: file };
+}
+
+/** For the user that runs the control plane alone: every reader is an operator of the mesh. */
+const PRIVATE = 0o600;
+const PUBLIC = 0o644;
+
+/**
+ * Writes an operator's credential into one file, in this order: private key (PKCS #8), leaf, issuers,
+ * the roots of the control plane. Everything that an operator's commands need besides the address.
+ */
+async function writeAdminFile(file: string, credential: OwnCredential): Promise<void> {
+  const key = credential.privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const { root, rotation } = credential.authorities;
+  const roots = rotation === undefined ? [root] : [root, rotation.other.root];
+  const certificates = toPem([...credential.chain, ...roots.map(({ certificate }) => certificate)]);
+  await writeFileAtomically(file, key + certificates, PRIVATE);
+}
+
+/** Writes the trust bundle into a file, for tools that want to check the mesh's certificates. */
+async function writeRootFile(file: string, { bundle }: OwnCredential): Promise<void> {
+  await writeFileAtomically(file, toPem(bundle.roots), PUBLIC);
 }

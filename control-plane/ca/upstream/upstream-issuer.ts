@@ -16,7 +16,8 @@ import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
 import type { AuthorityPair } from '../authorities/authorities.ts';
 import { CaError } from '../ca-error.ts';
 import type { IssuerAuthority } from '../authorities/stored-authority.ts';
-import { probeChain } from './probe-chain.ts';
+import { secureContextOptions } from '../../../common/pki/tls-options.ts';
+import { tryHandshake } from '../../../common/tls/try-handshake.ts';
 
 /** An issuer that was made elsewhere, as it came. */
 export interface UpstreamFiles {
@@ -178,4 +179,26 @@ export function unusable(
     hint: 'make another one, as docs/upstream-authority.md shows',
     ...options,
   });
+}
+
+/** What to try. */
+interface ProbeOptions {
+  /** Leaf first, then the issuers, without the root. */
+  readonly chain: readonly X509Certificate[];
+  /** Of the leaf. */
+  readonly privateKey: KeyObject;
+  readonly root: X509Certificate;
+}
+
+/**
+ * Makes a handshake of the mesh with itself in memory, in which both sides have the same certificate:
+ * whatever a sidecar would hold against a chain shows here, in both directions.
+ *
+ * @returns what OpenSSL says of the chain as `PATH_LENGTH_EXCEEDED`; undefined when it is fine
+ */
+async function probeChain(options: ProbeOptions): Promise<string | undefined> {
+  const { chain, privateKey, root } = options;
+  const context = secureContextOptions({ chain, privateKey, roots: [root] });
+  const { ofServer, ofClient } = await tryHandshake({ server: context, client: context });
+  return ofServer ?? ofClient;
 }

@@ -6,12 +6,12 @@ import type { RequestFailure } from '../refusal.ts';
 import { routeRequest } from '../routes.ts';
 import type { Exchange } from './exchange.ts';
 import { forward, type ForwardDependencies } from './forward.ts';
-import { redirectAnswer } from './redirect.ts';
-import { answerOwn, refusalAnswer } from './refuse.ts';
+import { answerOwn, refusalAnswer, type OwnAnswer } from './refuse.ts';
 import { type ForwardedClient, requestFields } from './request-fields.ts';
 import { Refused, toRefused } from './refused.ts';
 import { upstreamRequestOf } from './upstream-request.ts';
 import { carryWebSocket, type WebSocketOptions } from './web-socket.ts';
+import type { RequestHead } from './request-head.ts';
 
 /** What handling requests takes. */
 export interface HandlerDependencies extends ForwardDependencies {
@@ -105,4 +105,25 @@ function report(
   const detail = cause === undefined ? '' : `: ${describeError(cause)}`;
   const line = { event: 'request-refused', listener: name, reason, host: exchange.head.host };
   logger.warn(line, `a request to ${name} was refused (${reason})${detail}`);
+}
+
+/** The port that `https` means when none is said. */
+const HTTPS_PORT = 443;
+
+/** Sends a client to the same place over TLS; undefined when it did not say which host it wants. */
+function redirectAnswer(
+  { host, target }: RequestHead,
+  { port, statusCode }: NonNullable<HttpRoute['requestRedirect']>,
+): OwnAnswer | undefined {
+  if (host === undefined || target === '*') return undefined;
+  const authority = port === HTTPS_PORT ? host : `${host}:${port}`;
+  return {
+    status: statusCode,
+    fields: [
+      ['Location', `https://${authority}${target}`],
+      ['Content-Length', '0'],
+    ],
+    body: '',
+    close: false,
+  };
 }

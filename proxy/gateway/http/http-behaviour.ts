@@ -9,14 +9,15 @@ import type { HttpRoute, TerminateConfig } from '../config/gateway-file.ts';
 import type { HttpLimits } from '../config/limits.ts';
 import type { RequestRefusal } from '../refusal.ts';
 import { createTlsTermination } from '../tls/terminate.ts';
-import { clientCertificateField } from './client-certificate-field.ts';
 import type { Exchange } from './exchange.ts';
 import { handle, handleWebSocket, type HandlerDependencies } from './handle.ts';
-import { createHttp1Server } from './http1-server.ts';
-import { createHttp2Server } from './http2-server.ts';
+import { createHttp1Server } from './http1/server.ts';
+import { createHttp2Server } from './http2/server.ts';
 import type { ForwardedClient } from './request-fields.ts';
 import type { ServiceClients } from './service-clients.ts';
 import { spokenVersion } from './spoken-version.ts';
+import { createHash, type X509Certificate } from 'node:crypto';
+import { subjectParts } from '../../../common/pki/certificate-name.ts';
 
 /** The part of a listener's configuration that says how it speaks HTTP. */
 export interface HttpConfig {
@@ -158,4 +159,24 @@ async function closed(socket: net.Socket): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   socket.once('close', () => resolve());
   await promise;
+}
+
+/**
+ * The value of `X-Forwarded-Client-Cert` for a certificate that was verified, as Envoy writes it: its
+ * SHA-256, its subject, and the URIs and DNS names that it is for.
+ */
+export function clientCertificateField(certificate: X509Certificate): string {
+  const hash = createHash('sha256').update(certificate.raw).digest('hex');
+  const subject = subjectParts(certificate).toReversed().join(',');
+  const names = (certificate.subjectAltName ?? '').split(', ').flatMap((entry) => {
+    // Node quotes names with unusual letters, which cannot be acted upon then.
+    const [, kind, name] = /^(URI|DNS):([!#-+.-:<-~]+)$/.exec(entry) ?? [];
+    return kind === undefined ? [] : [`${kind}=${name}`];
+  });
+  return [`Hash=${hash}`, `Subject="${quote(subject)}"`, ...names].join(';');
+}
+
+/** Visible ASCII, with what would end the quotation escaped. */
+function quote(text: string): string {
+  return text.replace(/[^ -~]/g, '?').replace(/["\\]/g, (letter) => `\\${letter}`);
 }

@@ -6,9 +6,9 @@ import type { HttpRoute } from '../config/gateway-file.ts';
 import type { Services } from '../service.ts';
 import type { ServiceRequest } from './exchange.ts';
 import type { Field } from './fields.ts';
-import { createAgent, sendHttp1 } from './http1-client.ts';
-import { sendHttp2 } from './http2-client.ts';
-import { createHttp2Sessions, type Http2Sessions } from './http2-sessions.ts';
+import { createAgent, sendHttp1 } from './http1/client.ts';
+import { sendHttp2 } from './http2/client.ts';
+import { createHttp2Sessions, type Http2Sessions } from './http2/sessions.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** Connections to the services, kept for the next request. */

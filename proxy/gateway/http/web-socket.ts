@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { bridge, pump } from '../bridge.ts';
 import type { Exchange } from './exchange.ts';
-import { breakWith } from './http1-client.ts';
+import { breakWith } from './http1/client.ts';
 import { endToEnd, type Field, fieldsOf, rawOf } from './fields.ts';
 import type { RequestHead } from './request-head.ts';
 import type { HttpDestination, ServiceClients } from './service-clients.ts';

@@ -1,7 +1,7 @@
 // An identity never comes from a certificate that may sign others: X509-SVID section 5.2.
 import test from 'ava';
 import { PkiError } from '../../../common/pki/pki-error.ts';
-import { requireLeaf } from '../../../common/pki/svid.ts';
+import { requireLeaf } from '../../../common/pki/peer.ts';
 import { oddCertificate, oddName, type OddContents } from '../../helpers/odd-certificate.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 

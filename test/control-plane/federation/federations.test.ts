@@ -18,9 +18,8 @@ import {
   FEDERATED_PREFIX,
 } from '../../../control-plane/federation/federation-record.ts';
 import type { FederationRequest } from '../../../control-plane/federation/federation-request.ts';
-import { openFederations } from '../../../control-plane/federation/federations.ts';
+import { openFederations, nextRefreshMs } from '../../../control-plane/federation/federations.ts';
 import { fetchBundle } from '../../../control-plane/federation/fetch-bundle.ts';
-import { nextRefreshMs } from '../../../control-plane/federation/refresh-plan.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { eventually } from '../../helpers/deadline.ts';

@@ -7,8 +7,8 @@ import { parseJoinToken } from '../../../common/pki/join-token.ts';
 import { spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../control-plane/store/store.ts';
-import { countTokens } from '../../../control-plane/tokens/token-count.ts';
 import {
+  countTokens,
   createTokens,
   type Redemption,
   type Tokens,

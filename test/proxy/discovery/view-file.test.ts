@@ -3,8 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { DiscoveryError } from '../../../proxy/discovery/discovery-error.ts';
-import { loadView, saveView } from '../../../proxy/discovery/view-file.ts';
+import { DiscoveryError, loadView, saveView } from '../../../proxy/discovery/view-file.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 

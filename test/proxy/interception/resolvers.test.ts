@@ -1,5 +1,5 @@
 import test from 'ava';
-import { readResolvers, resolversOf } from '../../../proxy/interception/resolvers.ts';
+import { readResolvers, resolversOf } from '../../../proxy/interception/init-netns.ts';
 
 for (const [title, text, expected] of [
   [

@@ -1,5 +1,5 @@
 import type { ServerHttp2Session } from 'node:http2';
-import type { MonotonicClock, Timer } from '../../../common/clock.ts';
+import type { MonotonicClock, Timer } from '../../../../common/clock.ts';
 
 /** What becomes of a connection that carries nothing. */
 export interface UnusedOptions {

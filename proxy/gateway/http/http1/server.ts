@@ -1,18 +1,18 @@
 import http from 'node:http';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { MonotonicClock } from '../../../common/clock.ts';
-import { systemErrorCode } from '../../../common/errors.ts';
-import { ignoreError } from '../../../common/ignored.ts';
-import type { HttpLimits } from '../config/limits.ts';
-import type { RequestRefusal } from '../refusal.ts';
-import type { Exchange } from './exchange.ts';
-import { fieldsOf, rawOf } from './fields.ts';
-import { Connections } from './http1-connections.ts';
-import { Http1Exchange } from './http1-exchange.ts';
-import { answerOwn, refusalAnswer } from './refuse.ts';
-import { asksForWebSocket, readRequestHead } from './request-head.ts';
-import { watchIdleness } from './stream-idle.ts';
+import type { MonotonicClock } from '../../../../common/clock.ts';
+import { systemErrorCode } from '../../../../common/errors.ts';
+import { ignoreError } from '../../../../common/ignored.ts';
+import type { HttpLimits } from '../../config/limits.ts';
+import type { RequestRefusal } from '../../refusal.ts';
+import type { Exchange } from '../exchange.ts';
+import { fieldsOf, rawOf } from '../fields.ts';
+import { Connections } from './connections.ts';
+import { Http1Exchange } from './exchange.ts';
+import { answerOwn, refusalAnswer } from '../refuse.ts';
+import { asksForWebSocket, readRequestHead } from '../request-head.ts';
+import { watchIdleness } from '../stream-idle.ts';
 
 /** What to do with what clients say. */
 export interface Http1Events {

@@ -1,16 +1,16 @@
 import http2, { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { MonotonicClock } from '../../../common/clock.ts';
-import { systemErrorCode } from '../../../common/errors.ts';
-import { ignoreError } from '../../../common/ignored.ts';
-import type { HttpLimits } from '../config/limits.ts';
-import type { RequestRefusal } from '../refusal.ts';
-import type { Exchange } from './exchange.ts';
-import { fieldsOf, http2HeadersOf } from './fields.ts';
-import { beginAnswer, Http2Exchange, type StreamContext, watchAnswer } from './http2-exchange.ts';
-import { closeWhenUnused } from './http2-unused.ts';
-import { refusalAnswer } from './refuse.ts';
-import { readRequestHead } from './request-head.ts';
+import type { MonotonicClock } from '../../../../common/clock.ts';
+import { systemErrorCode } from '../../../../common/errors.ts';
+import { ignoreError } from '../../../../common/ignored.ts';
+import type { HttpLimits } from '../../config/limits.ts';
+import type { RequestRefusal } from '../../refusal.ts';
+import type { Exchange } from '../exchange.ts';
+import { fieldsOf, http2HeadersOf } from '../fields.ts';
+import { beginAnswer, Http2Exchange, type StreamContext, watchAnswer } from './exchange.ts';
+import { closeWhenUnused } from './unused.ts';
+import { refusalAnswer } from '../refuse.ts';
+import { readRequestHead } from '../request-head.ts';
 
 /** What to do with what clients say. */
 export interface Http2Events {

@@ -1,12 +1,12 @@
 import type http from 'node:http';
 import type { Writable } from 'node:stream';
-import type { MonotonicClock } from '../../../common/clock.ts';
-import type { HttpLimits } from '../config/limits.ts';
-import { bodyDeadline } from './body-deadline.ts';
-import type { AnswerHead, Exchange } from './exchange.ts';
-import { type Field, fieldsOf, pairsOf, rawOf } from './fields.ts';
-import type { RequestHead } from './request-head.ts';
-import { type IdleWatch, watchIdleness } from './stream-idle.ts';
+import type { MonotonicClock } from '../../../../common/clock.ts';
+import type { HttpLimits } from '../../config/limits.ts';
+import { bodyDeadline } from '../body-deadline.ts';
+import type { AnswerHead, Exchange } from '../exchange.ts';
+import { type Field, fieldsOf, pairsOf, rawOf } from '../fields.ts';
+import type { RequestHead } from '../request-head.ts';
+import { type IdleWatch, watchIdleness } from '../stream-idle.ts';
 
 /** What an exchange in HTTP/1 is made from. */
 export interface Http1Parts {

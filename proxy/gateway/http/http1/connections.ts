@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { RequestRefusal } from '../refusal.ts';
-import { refusalAnswer } from './refuse.ts';
+import type { RequestRefusal } from '../../refusal.ts';
+import { refusalAnswer } from '../refuse.ts';
 
 /** What is told of what is refused, and how a connection is broken off. */
 export interface ConnectionEvents {

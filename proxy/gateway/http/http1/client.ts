@@ -1,11 +1,11 @@
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
-import { systemErrorCode } from '../../../common/errors.ts';
-import { mayReject } from '../../../common/ignored.ts';
-import type { ServiceAnswer, ServiceRequest } from './exchange.ts';
-import { endToEnd, type Field, fieldsOf, pairsOf, rawOf, trailersToPass } from './fields.ts';
-import { framingFields } from './request-fields.ts';
-import type { RequestHead } from './request-head.ts';
+import { systemErrorCode } from '../../../../common/errors.ts';
+import { mayReject } from '../../../../common/ignored.ts';
+import type { ServiceAnswer, ServiceRequest } from '../exchange.ts';
+import { endToEnd, type Field, fieldsOf, pairsOf, rawOf, trailersToPass } from '../fields.ts';
+import { framingFields } from '../request-fields.ts';
+import type { RequestHead } from '../request-head.ts';
 
 /**
  * Kept for the next request. Shorter than servers keep theirs, and short enough not to hold up an

@@ -4,8 +4,8 @@ import http2, {
   type OutgoingHttpHeaders,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { ignoreError } from '../../../common/ignored.ts';
-import type { Connect } from './http1-client.ts';
+import { ignoreError } from '../../../../common/ignored.ts';
+import type { Connect } from '../http1/client.ts';
 
 /** Requests on one connection before another is opened, which may lead to another endpoint. */
 const BUSY_STREAMS = 16;

@@ -6,13 +6,13 @@ import {
   type ServerStreamResponseOptions,
 } from 'node:http2';
 import type { Writable } from 'node:stream';
-import type { MonotonicClock } from '../../../common/clock.ts';
-import type { HttpLimits } from '../config/limits.ts';
-import { bodyDeadline } from './body-deadline.ts';
-import type { AnswerHead, Exchange } from './exchange.ts';
-import { type Field, fieldsOf, http2HeadersOf } from './fields.ts';
-import type { RequestHead } from './request-head.ts';
-import { type IdleWatch, watchIdleness } from './stream-idle.ts';
+import type { MonotonicClock } from '../../../../common/clock.ts';
+import type { HttpLimits } from '../../config/limits.ts';
+import { bodyDeadline } from '../body-deadline.ts';
+import type { AnswerHead, Exchange } from '../exchange.ts';
+import { type Field, fieldsOf, http2HeadersOf } from '../fields.ts';
+import type { RequestHead } from '../request-head.ts';
+import { type IdleWatch, watchIdleness } from '../stream-idle.ts';
 
 /**
  * Keeps node:http2 from ending a stream that it resets: by itself it sends END_STREAM before the

@@ -1,12 +1,12 @@
 import { constants, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2';
-import { systemErrorCode } from '../../../common/errors.ts';
-import { mayReject } from '../../../common/ignored.ts';
-import type { ServiceAnswer, ServiceRequest } from './exchange.ts';
-import { endToEnd, type Field, fieldsOf, http2HeadersOf, trailersToPass } from './fields.ts';
-import type { Http2Sessions } from './http2-sessions.ts';
-import { Refused } from './refused.ts';
-import { wantsTrailers } from './request-fields.ts';
-import type { RequestHead } from './request-head.ts';
+import { systemErrorCode } from '../../../../common/errors.ts';
+import { mayReject } from '../../../../common/ignored.ts';
+import type { ServiceAnswer, ServiceRequest } from '../exchange.ts';
+import { endToEnd, type Field, fieldsOf, http2HeadersOf, trailersToPass } from '../fields.ts';
+import type { Http2Sessions } from './sessions.ts';
+import { Refused } from '../refused.ts';
+import { wantsTrailers } from '../request-fields.ts';
+import type { RequestHead } from '../request-head.ts';
 
 /** Sends a request in HTTP/2 without TLS. Rejects when there is no connection to be had. */
 export async function sendHttp2(
