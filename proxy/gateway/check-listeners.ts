@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
-import { createBehaviour } from './create-behaviour.ts';
+import { createHandler } from './create-handler.ts';
 import { createServiceClients } from './http/service-clients.ts';
 import type { LoadedListener } from './load.ts';
 import { createGatewayMetrics } from './metrics.ts';
@@ -37,7 +37,7 @@ export function checkListeners(
       const { name } = loaded.config;
       const own = { name, metrics: metrics.of(name), refuse: () => {}, clients };
       const options = { services: NOWHERE, clock, logger, guard, namespace, ...own };
-      createBehaviour(loaded, options).refuse();
+      createHandler(loaded, options).refuse();
     }
   } finally {
     clients.close();

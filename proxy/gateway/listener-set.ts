@@ -5,8 +5,8 @@ import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { Network } from '../../common/network.ts';
-import type { Behaviour } from './behaviour.ts';
-import { createBehaviour } from './create-behaviour.ts';
+import type { ListenerHandler } from './handler.ts';
+import { createHandler } from './create-handler.ts';
 import { createServiceClients, type ServiceClients } from './http/service-clients.ts';
 import {
   createRefuseConnection,
@@ -49,7 +49,7 @@ export interface ListenerSet extends Closeable, Drainable {
 /** An open listener, and what it was made from. */
 interface OpenListener {
   readonly listener: Listener;
-  readonly behaviour: Behaviour;
+  readonly handler: ListenerHandler;
   readonly loaded: LoadedListener;
   readonly config: ListenerConfig;
 }
@@ -111,10 +111,10 @@ class OpenListenerSet implements ListenerSet {
         continue;
       }
       const rules = this.#rules(loaded);
-      after.push({ ...open, loaded, config: loaded.config, behaviour: rules.behaviour });
+      after.push({ ...open, loaded, config: loaded.config, handler: rules.handler });
       changes.push(() => {
         open.listener.change(rules);
-        open.behaviour.refuse();
+        open.handler.refuse();
       });
     }
     // Nothing is changed before everything is known to work; what was opened in vain is closed.
@@ -142,7 +142,7 @@ class OpenListenerSet implements ListenerSet {
     const rules = this.#rules(loaded);
     const listener = await openListener(rules, this.#options);
     opened.adopt(listener, () => listener.close());
-    return { listener, behaviour: rules.behaviour, loaded, config };
+    return { listener, handler: rules.handler, loaded, config };
   }
 
   /** Another process took the port in that moment. */
@@ -165,7 +165,7 @@ class OpenListenerSet implements ListenerSet {
     const metrics = this.#options.metrics.of(name);
     const refuse = createRefuseConnection(name, { clock, logger, metrics });
     const clients = this.#clients;
-    const behaviour = createBehaviour(loaded, {
+    const handler = createHandler(loaded, {
       services,
       clients,
       clock,
@@ -176,13 +176,13 @@ class OpenListenerSet implements ListenerSet {
       metrics,
       refuse,
     });
-    return { config, behaviour, metrics, refuse };
+    return { config, handler, metrics, refuse };
   }
 
   #certificates(): Map<string, number> {
     const expiries = new Map<string, number>();
-    for (const { behaviour, loaded } of this.#listeners) {
-      const { certificateNotAfterMs } = behaviour;
+    for (const { handler, loaded } of this.#listeners) {
+      const { certificateNotAfterMs } = handler;
       if (certificateNotAfterMs !== undefined) {
         expiries.set(loaded.config.name, certificateNotAfterMs);
       }

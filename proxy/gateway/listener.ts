@@ -11,7 +11,7 @@ import { createLogLimit } from '../../common/rate-limit.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import { resetSocket } from '../stream/reset-socket.ts';
 import { createAcceptSource, type AcceptSource } from './accept/accept-source.ts';
-import type { Behaviour, RefuseConnection } from './behaviour.ts';
+import type { ListenerHandler, RefuseConnection } from './handler.ts';
 import { ConnectionTable } from '../../common/budget/connection-table.ts';
 import type { ListenerConfig } from './config/gateway-file.ts';
 import type { ListenerMetrics } from './metrics.ts';
@@ -19,7 +19,7 @@ import type { ListenerMetrics } from './metrics.ts';
 /** What a listener does with the connections that arrive from now on. */
 export interface ListenerRules {
   readonly config: ListenerConfig;
-  readonly behaviour: Behaviour;
+  readonly handler: ListenerHandler;
   readonly metrics: ListenerMetrics;
   readonly refuse: RefuseConnection;
 }
@@ -60,7 +60,7 @@ export async function openListener(
     displace: (socket) => rules.refuse(socket, 'displaced'),
   });
   const serve = async (socket: net.Socket): Promise<void> => {
-    const { behaviour, acceptSource, metrics, refuse } = rules;
+    const { handler, acceptSource, metrics, refuse } = rules;
     const known = acceptSource.known(socket);
     const entry = table.admit(socket, known);
     if (typeof entry === 'string') return refuse(socket, entry);
@@ -71,7 +71,7 @@ export async function openListener(
       if (known === undefined && !entry.claim(source.client.address)) {
         return refuse(socket, 'client-limit');
       }
-      await behaviour.serve(socket, source, entry);
+      await handler.serve(socket, source, entry);
     } finally {
       entry.leave();
       metrics.ended();
@@ -118,7 +118,7 @@ export async function openListener(
     },
     refuse() {
       // What is accepted until then is served like everything else.
-      refused ??= listener.releasePort().then(() => rules.behaviour.refuse());
+      refused ??= listener.releasePort().then(() => rules.handler.refuse());
       guard.promise('gateway', refused);
     },
     async idle() {

@@ -1,6 +1,6 @@
 import { MAX_CLIENT_HELLO_BYTES, readClientHello } from './accept/client-hello.ts';
 import { peek } from './accept/peek.ts';
-import type { Behaviour, BehaviourDependencies } from './behaviour.ts';
+import type { ListenerHandler, ListenerHandlerDependencies } from './handler.ts';
 import type { ConnectionRoute } from './config/gateway-file.ts';
 import { routeByHost } from './routes.ts';
 import { carryTo } from './tcp.ts';
@@ -12,10 +12,10 @@ const CLIENT_HELLO_TIMEOUT_MS = 10_000;
 const MAX_PEEKED_BYTES = 2 * MAX_CLIENT_HELLO_BYTES;
 
 /** Carries TLS connections as they are, each to the service that its server name (SNI) leads to. */
-export function createPassthroughBehaviour(
+export function createPassthroughHandler(
   routes: readonly ConnectionRoute[],
-  dependencies: BehaviourDependencies,
-): Behaviour {
+  dependencies: ListenerHandlerDependencies,
+): ListenerHandler {
   const { clock, refuse } = dependencies;
   const bounds = { clock, timeoutMs: CLIENT_HELLO_TIMEOUT_MS, maxBytes: MAX_PEEKED_BYTES };
   return {

@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import { writeProxyHeader } from './accept/proxy-header.ts';
 import type { Source } from './accept/source.ts';
-import type { Behaviour, BehaviourDependencies } from './behaviour.ts';
+import type { ListenerHandler, ListenerHandlerDependencies } from './handler.ts';
 import type { Backend } from './config/names.ts';
 
 /** Where connections go, and whether the service is told where they come from. */
@@ -14,7 +14,7 @@ export interface ConnectionTarget {
 export async function carryTo(
   { backend, sendProxyProtocol }: ConnectionTarget,
   { socket, source }: { readonly socket: net.Socket; readonly source: Source },
-  { services, namespace }: Pick<BehaviourDependencies, 'services' | 'namespace'>,
+  { services, namespace }: Pick<ListenerHandlerDependencies, 'services' | 'namespace'>,
 ): Promise<void> {
   // As if the client had said it: it goes first, and is carried like all that follows.
   if (sendProxyProtocol) socket.unshift(writeProxyHeader(source));
@@ -22,10 +22,10 @@ export async function carryTo(
 }
 
 /** Carries every connection to one service. */
-export function createTcpBehaviour(
+export function createTcpHandler(
   target: ConnectionTarget,
-  dependencies: BehaviourDependencies,
-): Behaviour {
+  dependencies: ListenerHandlerDependencies,
+): ListenerHandler {
   return {
     serve(socket, source, activity) {
       activity.begun();

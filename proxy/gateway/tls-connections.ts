@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import { describeError } from '../../common/errors.ts';
 import { resetSocket } from '../stream/reset-socket.ts';
 import { writeProxyHeader } from './accept/proxy-header.ts';
-import type { Behaviour, BehaviourDependencies } from './behaviour.ts';
+import type { ListenerHandler, ListenerHandlerDependencies } from './handler.ts';
 import { bridge } from './bridge.ts';
 import type { ConnectionRoute, TerminateConfig } from './config/gateway-file.ts';
 import { routeByHost } from './routes.ts';
@@ -12,11 +12,11 @@ import { createTlsTermination } from './tls/terminate.ts';
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Ends TLS, and carries what is inside to the service that the server name (SNI) leads to. */
-export function createTlsBehaviour(
+export function createTlsHandler(
   { tls, routes }: { readonly tls: TerminateConfig; readonly routes: readonly ConnectionRoute[] },
   files: ReadonlyMap<string, string>,
-  dependencies: BehaviourDependencies,
-): Behaviour {
+  dependencies: ListenerHandlerDependencies,
+): ListenerHandler {
   const { refuse, services, namespace, logger, name, clock } = dependencies;
   const termination = createTlsTermination({ config: tls, files, protocols: [], refuse, clock });
   return {

@@ -33,7 +33,7 @@ export interface PeerTunnelsOptions {
   readonly onEmpty: () => void;
 }
 
-interface Member {
+interface PooledTunnel {
   readonly tunnel: Tunnel;
   readonly madeWith: WorkloadIdentity;
   readonly dueTimer: Timer;
@@ -55,7 +55,7 @@ interface Member {
  */
 export class PeerTunnels {
   readonly #options: PeerTunnelsOptions;
-  readonly #members = new Set<Member>();
+  readonly #tunnels = new Set<PooledTunnel>();
   readonly #watch: ExpiryWatch;
   readonly #abort = new AbortController();
   #dialing: Promise<Tunnel> | undefined;
@@ -75,12 +75,12 @@ export class PeerTunnels {
 
   get openStreams(): number {
     let sum = 0;
-    for (const { tunnel } of this.#members) sum += tunnel.openStreams;
+    for (const { tunnel } of this.#tunnels) sum += tunnel.openStreams;
     return sum;
   }
 
   get size(): number {
-    return this.#members.size;
+    return this.#tunnels.size;
   }
 
   /** The least loaded tunnel that takes streams, but not `except`; dials when there is none. */
@@ -89,10 +89,10 @@ export class PeerTunnels {
     try {
       for (;;) {
         this.#lastUsedMs = this.#options.clock.monotonicMs();
-        const member = this.#leastLoaded(except);
-        if (member !== undefined) {
-          member.lastUsedMs = this.#lastUsedMs;
-          return member.tunnel;
+        const pooled = this.#leastLoaded(except);
+        if (pooled !== undefined) {
+          pooled.lastUsedMs = this.#lastUsedMs;
+          return pooled.tunnel;
         }
         if (this.#mode === 'closed') throw closedError(this.#options.target);
         if (this.#mode === 'forgotten') this.#mode = 'cold';
@@ -128,7 +128,7 @@ export class PeerTunnels {
     this.#redial?.cancel();
     this.#redial = undefined;
     this.#abort.abort();
-    for (const { tunnel } of this.#members) tunnel.destroy(reason);
+    for (const { tunnel } of this.#tunnels) tunnel.destroy(reason);
     this.#leaveWhenEmpty();
   }
 
@@ -142,11 +142,11 @@ export class PeerTunnels {
     const { idleMs } = this.#options.limits;
     if (this.openStreams > 0 || this.#waiters > 0) this.#lastUsedMs = nowMs;
     if (nowMs - this.#lastUsedMs >= idleMs) return this.forget('idle');
-    for (const member of this.#members) {
-      if (member.tunnel.openStreams > 0) member.lastUsedMs = nowMs;
-      if (nowMs - member.lastUsedMs < idleMs) continue;
-      const others = [...this.#members].filter((other) => other !== member);
-      if (others.some((other) => this.#isFresh(other))) member.tunnel.drain('idle');
+    for (const pooled of this.#tunnels) {
+      if (pooled.tunnel.openStreams > 0) pooled.lastUsedMs = nowMs;
+      if (nowMs - pooled.lastUsedMs < idleMs) continue;
+      const others = [...this.#tunnels].filter((other) => other !== pooled);
+      if (others.some((other) => this.#isFresh(other))) pooled.tunnel.drain('idle');
     }
   }
 
@@ -155,10 +155,10 @@ export class PeerTunnels {
     if (this.#mode === 'closed') return this.#leaveWhenEmpty();
     this.#endRevoked();
     if (this.#mode === 'forgotten' && this.openStreams === 0) this.#drainAll('drained');
-    const fresh = [...this.#members].filter((member) => this.#isFresh(member));
+    const fresh = [...this.#tunnels].filter((pooled) => this.#isFresh(pooled));
     if (fresh.length > 0) {
-      for (const member of this.#members) {
-        if (!fresh.includes(member)) member.tunnel.drain('drained');
+      for (const pooled of this.#tunnels) {
+        if (!fresh.includes(pooled)) pooled.tunnel.drain('drained');
       }
     } else if (this.#needsTunnel()) {
       this.#dialUnlessWaiting();
@@ -166,35 +166,35 @@ export class PeerTunnels {
     this.#leaveWhenEmpty();
   }
 
-  #isFresh({ madeWith, due, retired }: Member): boolean {
+  #isFresh({ madeWith, due, retired }: PooledTunnel): boolean {
     return !retired && !due && !isStale(madeWith, this.#options.identity.current());
   }
 
   #endRevoked(): void {
     const { bundle } = this.#options.identity.current();
-    for (const member of this.#members) {
-      if (!member.tunnel.peer.isRevoked(bundle)) continue;
-      member.retired = true;
-      member.tunnel.destroy('revoked');
+    for (const pooled of this.#tunnels) {
+      if (!pooled.tunnel.peer.isRevoked(bundle)) continue;
+      pooled.retired = true;
+      pooled.tunnel.destroy('revoked');
     }
   }
 
   #drainAll(reason: TunnelEnd): void {
-    for (const { tunnel } of this.#members) tunnel.drain(reason);
+    for (const { tunnel } of this.#tunnels) tunnel.drain(reason);
   }
 
   #needsTunnel(): boolean {
     if (this.#mode === 'warm') return true;
-    if (this.#mode === 'cold') return this.#members.size > 0;
+    if (this.#mode === 'cold') return this.#tunnels.size > 0;
     // The endpoint went away: only streams that would lose their proof still need a successor to vouch.
-    return this.openStreams > 0 && [...this.#members].every(({ due }) => due);
+    return this.openStreams > 0 && [...this.#tunnels].every(({ due }) => due);
   }
 
-  #leastLoaded(except: Tunnel | undefined): Member | undefined {
-    let best: Member | undefined;
-    for (const member of this.#members) {
-      if (!member.tunnel.accepting || member.tunnel === except) continue;
-      if (best === undefined || member.tunnel.openStreams < best.tunnel.openStreams) best = member;
+  #leastLoaded(except: Tunnel | undefined): PooledTunnel | undefined {
+    let best: PooledTunnel | undefined;
+    for (const pooled of this.#tunnels) {
+      if (!pooled.tunnel.accepting || pooled.tunnel === except) continue;
+      if (best === undefined || pooled.tunnel.openStreams < best.tunnel.openStreams) best = pooled;
     }
     return best;
   }
@@ -203,7 +203,7 @@ export class PeerTunnels {
   #grow(): Promise<Tunnel> {
     if (this.#dialing !== undefined) return this.#dialing;
     const { limits, target } = this.#options;
-    const usable = [...this.#members].filter(({ retired }) => !retired);
+    const usable = [...this.#tunnels].filter(({ retired }) => !retired);
     if (usable.length >= limits.maxTunnelsPerPeer) throw fullError(target, limits);
     return this.#dial();
   }
@@ -274,10 +274,10 @@ export class PeerTunnels {
     const nowMs = clock.monotonicMs();
     const leftMs = tunnel.peer.expiresMs - clock.epochMs();
     const dueTimer = afterByEither(clock, leftMs * REPLACE_AFTER, () => {
-      member.due = true;
+      pooled.due = true;
       this.reconcile();
     });
-    const member: Member = {
+    const pooled: PooledTunnel = {
       tunnel,
       madeWith,
       dueTimer,
@@ -285,16 +285,16 @@ export class PeerTunnels {
       retired: false,
       lastUsedMs: nowMs,
     };
-    this.#members.add(member);
+    this.#tunnels.add(pooled);
     const unwatch = this.#watch.add('', tunnel);
     const retired = tunnel.retired.then(() => {
-      member.retired = true;
+      pooled.retired = true;
       this.reconcile();
     });
     const closed = tunnel.closed.then(() => {
       unwatch();
       dueTimer.cancel();
-      this.#members.delete(member);
+      this.#tunnels.delete(pooled);
       this.reconcile();
     });
     guard.promise('tunnel', Promise.all([retired, closed]), () => {
@@ -306,7 +306,7 @@ export class PeerTunnels {
   }
 
   #leaveWhenEmpty(): void {
-    if (this.#mode === 'warm' || this.#members.size > 0 || this.#waiters > 0) return;
+    if (this.#mode === 'warm' || this.#tunnels.size > 0 || this.#waiters > 0) return;
     if (this.#dialing === undefined && this.#redial === undefined) this.#options.onEmpty();
   }
 }

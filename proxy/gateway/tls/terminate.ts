@@ -9,7 +9,7 @@ import { withBoundedNames } from '../../../common/tls/authority-names.ts';
 import { firstByte } from '../../../common/tls/first-byte.ts';
 import { PendingHandshakes } from '../../../common/tls/pending-handshakes.ts';
 import { RecordWatch } from '../../../common/tls/record-watch.ts';
-import type { RefuseConnection } from '../behaviour.ts';
+import type { RefuseConnection } from '../handler.ts';
 import type { TerminateConfig } from '../config/gateway-file.ts';
 import { loadServerCertificates } from './server-certificates.ts';
 

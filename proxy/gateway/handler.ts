@@ -8,7 +8,7 @@ import type { ConnectionRefusal } from './refusal.ts';
 import type { Services } from './service.ts';
 
 /** What a listener does with its connections. When the file changes, a new one takes over. */
-export interface Behaviour {
+export interface ListenerHandler {
   /** Owns the connection, which has not been read yet, until the promise resolves. Never rejects. */
   serve(socket: net.Socket, source: Source, activity: ConnectionActivity): Promise<void>;
   /** Takes no new requests; each connection ends when what it carries has ended. */
@@ -28,8 +28,8 @@ export type RefuseConnection = (
   },
 ) => void;
 
-/** What behaviours need. */
-export interface BehaviourDependencies {
+/** What handlers need. */
+export interface ListenerHandlerDependencies {
   readonly services: Services;
   readonly clock: MonotonicClock;
   readonly logger: Logger;

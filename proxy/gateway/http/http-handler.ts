@@ -2,7 +2,7 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createLogLimit } from '../../../common/rate-limit.ts';
 import { resetSocket } from '../../stream/reset-socket.ts';
-import type { Behaviour, BehaviourDependencies } from '../behaviour.ts';
+import type { ListenerHandler, ListenerHandlerDependencies } from '../handler.ts';
 import type { ConnectionActivity } from '../../../common/budget/connection-table.ts';
 import type { Guard } from '../../../common/guard.ts';
 import type { HttpRoute, TerminateConfig } from '../config/gateway-file.ts';
@@ -28,7 +28,7 @@ export interface HttpConfig {
 }
 
 /** What speaking HTTP needs besides. */
-export interface HttpBehaviourDependencies extends BehaviourDependencies {
+export interface HttpHandlerDependencies extends ListenerHandlerDependencies {
   readonly clients: ServiceClients;
   readonly guard: Pick<Guard, 'promise' | 'run'>;
 }
@@ -41,11 +41,11 @@ interface Connection extends ForwardedClient {
 }
 
 /** Speaks HTTP with clients, and leads each request where its host and path say. */
-export function createHttpBehaviour(
+export function createHttpHandler(
   { routes, limits, tls }: HttpConfig,
   files: ReadonlyMap<string, string>,
-  dependencies: HttpBehaviourDependencies,
-): Behaviour {
+  dependencies: HttpHandlerDependencies,
+): ListenerHandler {
   const { clock, logger, guard, name, metrics, refuse } = dependencies;
   const connections = new Map<Duplex, Connection>();
   const scheme = tls === undefined ? 'http' : 'https';
@@ -119,7 +119,7 @@ export function createHttpBehaviour(
         return void raw.destroy();
     }
   };
-  const serve: Behaviour['serve'] = async (raw, { client }, activity) => {
+  const serve: ListenerHandler['serve'] = async (raw, { client }, activity) => {
     const { address } = client;
     const secured = await termination?.accept(raw, address);
     if (termination !== undefined && secured === undefined) return;
