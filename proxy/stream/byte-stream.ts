@@ -24,7 +24,7 @@ export type StreamClose = 'ended' | 'unread' | 'reset' | 'shed' | 'lost';
  *   place, and write what goes on at once.
  * - Every byte that `data` handed over is given back by `consumed` when it is out of memory: a byte of a
  *   head once it is parsed, a byte of a body once the stream that it was written to has reported it as
- *   `written`. This is the back-pressure, from application to application, and the account of memory. In a
+ *   `written`. This is the backpressure, from application to application, and the account of memory. In a
  *   tunnel it opens the peer's window; a socket reads on.
  * - `data` returns false to stop a socket from reading before the next `consumed`; usually that is what
  *   `write` has returned. A stream of a tunnel is bounded by its window, and may hand over more.

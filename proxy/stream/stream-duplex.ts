@@ -22,7 +22,7 @@ type Callback = (error?: Error | null) => void;
  *
  *     half-close of the peer    'end'                  end()            half-close
  *     reset, tunnel lost        'error' ECONNRESET     destroy(error)   reset
- *     back-pressure             push, 'drain'          destroy()        as close(2): a half-close, or a reset
+ *     backpressure             push, 'drain'          destroy()        as close(2): a half-close, or a reset
  *                                                                       where bytes wait in either direction
  *
  * What was cut short is an error, never an 'end'.

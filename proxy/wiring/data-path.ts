@@ -21,7 +21,7 @@ import type { ProxyConfig } from '../config/sidecar.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
 import type { Workload } from '../workload/workload.ts';
 import { createInbound } from '../inbound/inbound.ts';
-import { listenTunnels } from '../tunnel/listen.ts';
+import { listenTunnels } from '../tunnel/acceptor.ts';
 import type { TunnelListener } from '../tunnel/tunnel.ts';
 
 /** Everything of a sidecar that carries connections: listeners, tunnels, applications. */

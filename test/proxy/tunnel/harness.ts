@@ -23,7 +23,7 @@ import type { ByteStream } from '../../../proxy/stream/byte-stream.ts';
 import { relay, type RelayOutcome } from '../../../proxy/stream/relay.ts';
 import { socketStream } from '../../../proxy/stream/socket-stream.ts';
 import { createDial } from '../../../proxy/tunnel/dial.ts';
-import { listenTunnels } from '../../../proxy/tunnel/listen.ts';
+import { listenTunnels } from '../../../proxy/tunnel/acceptor.ts';
 import type { ListenLimits, TunnelLimits } from '../../../proxy/tunnel/tunnel-limits.ts';
 import type {
   Dial,

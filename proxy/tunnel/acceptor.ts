@@ -72,7 +72,7 @@ interface HandshakeNotes {
 }
 
 /**
- * Listens for peers over mutual TLS 1.3 and hands on their streams, authenticated and not yet
+ * The acceptor of tunnels: listens for peers over mutual TLS 1.3 and hands on their streams, authenticated and not yet
  * authorised. A peer that is refused sees an alert of TLS and the end of its connection; the reason goes to the log
  * and to `hauberk_handshakes_refused_total`. A new identity counts for every handshake after it, unless
  * it does not get through a handshake with ourselves, and tunnels that were made with the one before are
