@@ -26,11 +26,11 @@ const pattern = z.codec(z.string(), z.custom<NamePattern>(), {
 /** Patterns of names; at least one. */
 export const namesField = z.array(pattern).readonly();
 
-const place = z.codec(z.string(), z.custom<EgressPattern>(), {
+const target = z.codec(z.string(), z.custom<EgressPattern>(), {
   decode(text, context) {
     const read = readEgressPattern(text);
     if (read !== undefined) return read;
-    context.issues.push({ code: 'custom', input: text, message: 'places' });
+    context.issues.push({ code: 'custom', input: text, message: 'egress targets' });
     return z.NEVER;
   },
   encode: formatEgressPattern,
@@ -101,12 +101,14 @@ const destination = z.codec(
   },
 );
 
-/** What a mesh says about places outside, as it travels (`hauberk.v1.Egress`) and is saved. */
+/** What a mesh says about egress targets, as it travels (`hauberk.v1.Egress`) and is saved. */
 export const egressField = z.codec(
   z
     .object({
       listed: z.boolean(),
-      allowances: z.array(z.object({ from: namesField, to: z.array(place).readonly() })).readonly(),
+      allowances: z
+        .array(z.object({ from: namesField, to: z.array(target).readonly() }))
+        .readonly(),
       destinations: z.array(destination).readonly(),
     })
     .refine(({ listed, allowances }) => listed || allowances.length === 0, 'a list that counts'),

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { within } from '../helpers/deadline.ts';
@@ -13,6 +13,8 @@ import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 import { chooseFreePorts, quickStartBlocks, withPorts } from './quick-start.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+
+const SOURCES = '{bench,cli,common,control-plane,examples,keeper,proto,proxy,test,tools}';
 
 requires('curl')('the quick start of the README leads to a call through the mesh', async (t) => {
   await using temporary = await temporaryDirectory();
@@ -55,17 +57,35 @@ requires('curl')('the quick start of the README leads to a call through the mesh
   t.deepEqual(readdirSync(temporary.path), [], 'nothing is left behind');
 });
 
-test('every page that a document links to is there', (t) => {
-  const pages = ['.', 'docs', 'docs/operations']
-    .flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name)))
-    .filter((page) => page.endsWith('.md'));
-  t.true(pages.length > 10, 'the documents were found');
-  const links = pages.flatMap((page) =>
-    [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)]
+const PAGES = ['.', 'docs', 'docs/operations']
+  .flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => join(folder, name)))
+  .filter((page) => page.endsWith('.md'));
+
+/** Everything in the documents that matches, but for what `isThere` finds. */
+function missing(pattern: RegExp, isThere: (page: string, target: string) => boolean) {
+  return PAGES.flatMap((page) =>
+    [...readFileSync(join(ROOT, page), 'utf8').matchAll(pattern)]
       .map(([, target = '']) => ({ page, target }))
-      .filter(({ target }) => !existsSync(join(ROOT, dirname(page), target))),
+      .filter(({ target }) => !isThere(page, target)),
+  );
+}
+
+test('every page that a document links to is there', (t) => {
+  t.true(PAGES.length > 10, 'the documents were found');
+  const links = missing(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g, (page, target) =>
+    existsSync(join(ROOT, dirname(page), target)),
   );
   t.deepEqual(links, []);
+});
+
+test('every source that a document names is there', (t) => {
+  const sources = globSync(`${SOURCES}/**/*.ts`, { cwd: ROOT }).map((path) => `/${path}`);
+  t.true(sources.length > 500, 'the sources were found');
+  // CONTRIBUTING says that there is no index.ts.
+  const names = missing(/`(?!index\.ts)([\w./-]+\.ts)`/g, (_page, target) =>
+    sources.some((path) => path.endsWith(`/${target}`)),
+  );
+  t.deepEqual(names, []);
 });
 
 function endGroup(pid: number | undefined): void {
