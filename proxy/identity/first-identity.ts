@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describeError } from '../../common/errors.ts';
+import { serialOf } from '../../common/pki/revocation.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { createCommand, enrol } from './enrol.ts';
 import { IdentityError } from './identity-error.ts';
@@ -34,7 +35,12 @@ export async function firstIdentity(
   if (stored !== undefined && remainingMs(stored.identity, clock) > 0) {
     const notAfterMs = expiryDateMs(stored.identity, clock);
     logger.info(
-      { event: 'identity-restored', spiffeId: settings.spiffeId.uri, notAfterMs },
+      {
+        event: 'identity-restored',
+        spiffeId: settings.spiffeId.uri,
+        serial: serialOf(stored.identity.chain[0]),
+        notAfterMs,
+      },
       `resumed with the certificate of the last run, valid until ${new Date(notAfterMs).toISOString()}`,
     );
     return { ...stored, isRestored: true };
@@ -45,7 +51,12 @@ export async function firstIdentity(
   await state.save(enrolled);
   const notAfterMs = expiryDateMs(issued.identity, clock);
   logger.info(
-    { event: 'enrolled', spiffeId: settings.spiffeId.uri, notAfterMs },
+    {
+      event: 'enrolled',
+      spiffeId: settings.spiffeId.uri,
+      serial: serialOf(issued.identity.chain[0]),
+      notAfterMs,
+    },
     `enrolled as ${settings.spiffeId.uri}, valid until ${new Date(notAfterMs).toISOString()}`,
   );
   return { ...enrolled, isRestored: false };

@@ -1,5 +1,6 @@
 import { describeError, errorCode } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { serialOf } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { RpcError } from '../../common/rpc/rpc-error.ts';
 import { firstIdentity } from './first-identity.ts';
@@ -106,7 +107,10 @@ export async function createIdentityManager(
       bundle: newer(current.bundle, issued.identity.bundle),
     }));
     metrics.renewed();
-    logger.info({ event: 'renewed', serial: serialOf(issued.identity) }, 'certificate renewed');
+    logger.info(
+      { event: 'renewed', serial: serialOf(issued.identity.chain[0]) },
+      'certificate renewed',
+    );
   }
 
   /** The bundle in which another root became the first while a renewal was under way. */
@@ -140,7 +144,12 @@ export async function createIdentityManager(
       const nextRenewalMs = clock.epochMs() + delayMs;
       const [until, next] = [notAfterMs, nextRenewalMs].map((ms) => new Date(ms).toISOString());
       logger.info(
-        { event: 'renewal-scheduled', serial: serialOf(identity), notAfterMs, nextRenewalMs },
+        {
+          event: 'renewal-scheduled',
+          serial: serialOf(identity.chain[0]),
+          notAfterMs,
+          nextRenewalMs,
+        },
         `the certificate is valid until ${until} and will be renewed at ${next}`,
       );
     },
@@ -152,7 +161,11 @@ export async function createIdentityManager(
   function noteRefusal(error: unknown): boolean {
     if (!revocation.refused(error)) return false;
     logger.error(
-      { event: 'revoked', reason: errorCode(error), serial: serialOf(identities.current()) },
+      {
+        event: 'revoked',
+        reason: errorCode(error),
+        serial: serialOf(identities.current().chain[0]),
+      },
       `this sidecar is excluded from the mesh: ${describeError(error)}`,
     );
     return true;
@@ -225,10 +238,6 @@ function logFailure(
 
 function newer(current: TrustBundle, offered: TrustBundle): TrustBundle {
   return offered.version > current.version ? offered : current;
-}
-
-function serialOf({ chain: [leaf] }: WorkloadIdentity): string {
-  return leaf.serialNumber.toLowerCase();
 }
 
 /**
