@@ -38,7 +38,7 @@ const ARCHITECTURE: Architecture = {
       ['workers/', 'admin/'],
       ['gateway/'],
       ['inbound/', 'outbound/', 'egress/'],
-      ['tunnel/', 'discovery/', 'interception/', 'workload/'],
+      ['tunnel/', 'http/', 'discovery/', 'interception/', 'workload/'],
       ['metrics/', 'http2/', 'identity/', 'policy/', 'config/'],
       ['stream/'],
     ],
