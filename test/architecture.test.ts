@@ -37,7 +37,7 @@ const ARCHITECTURE: Architecture = {
       ['wiring/'],
       ['workers/', 'admin/'],
       ['gateway/'],
-      ['inbound/', 'outbound/', 'egress/'],
+      ['inbound/', 'outbound/', 'egress/', 'routes/'],
       ['tunnel/', 'http/', 'discovery/', 'interception/', 'workload/'],
       ['metrics/', 'http2/', 'identity/', 'policy/', 'config/'],
       ['stream/'],

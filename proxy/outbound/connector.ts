@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { describeError, HauberkError } from '../../common/errors.ts';
+import { leastLoadedOfTwo } from '../../common/least-loaded.ts';
 import { servesPort, servesPortAt, type Endpoint } from '../../common/wire/endpoint.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { formatAuthority, type Destination } from '../tunnel/authority.ts';
@@ -200,8 +201,7 @@ interface Candidates {
 }
 
 /**
- * Picks the less loaded of two random healthy endpoints ("power of two choices"): nearly as even as
- * asking all of them, and without a rush to the same one. When none is healthy the same choice
+ * Picks the less loaded of two random healthy endpoints. When none is healthy the same choice
  * is made among all: an endpoint that may have recovered beats a certain failure.
  *
  * @returns undefined when there are no endpoints
@@ -209,11 +209,5 @@ interface Candidates {
 export function chooseEndpoint(candidates: Candidates): Endpoint | undefined {
   const healthy = candidates.endpoints.filter(candidates.isHealthy);
   const pool = healthy.length > 0 ? healthy : candidates.endpoints;
-  if (pool.length < 2) return pool[0];
-  const first = Math.floor(candidates.random() * pool.length);
-  const offset = 1 + Math.floor(candidates.random() * (pool.length - 1));
-  const one = pool[first];
-  const other = pool[(first + offset) % pool.length];
-  if (one === undefined || other === undefined) return one;
-  return candidates.load(other) < candidates.load(one) ? other : one;
+  return leastLoadedOfTwo(pool, candidates.load, candidates.random);
 }
