@@ -8,6 +8,12 @@ import type { Field, RequestHead, ResponseHead } from './message.ts';
  *
  * As with `ByteStream`: `end` comes only after a whole message, never after one that was cut short; `closed` comes
  * last, once; `reset` breaks off and frees everything at once, and the receiver hears nothing more.
+ *
+ * - What `isWhole` says, in either direction, stands for `end`: it neither comes nor has to be called then.
+ * - `written` counts bytes of bodies, not what frames them. `consumed` may be called after `closed` too, for what
+ *   was handed over before: the connection goes on with others.
+ * - What may become another protocol (`upgrade`) is never whole and has no body. Where the answer is not 101, the
+ *   request ends with it: the receiver hears `end`, and what is written to it then goes nowhere.
  */
 interface Exchange extends ByteStream {
   attach(receiver: BodyReceiver): void;
