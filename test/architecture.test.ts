@@ -28,7 +28,7 @@ const ARCHITECTURE: Architecture = {
       ['wire/'],
       ['rpc/', 'mesh-config/'],
       ['authorization/'],
-      ['config/', 'logging/', 'metrics/', 'pki/', 'tls/'],
+      ['config/', 'logging/', 'metrics/', 'pki/', 'routes/', 'tls/'],
       ['budget/'],
       ['*'],
     ],
