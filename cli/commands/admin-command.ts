@@ -8,6 +8,7 @@ import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import { type AdminClient, connectAdmin } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
+import { formatJson } from '../output/json.ts';
 
 /** Where a command runs, and the words that were typed after it. */
 export interface AdminContext extends CliContext {
@@ -18,7 +19,8 @@ const NO_SETTINGS = {};
 
 /**
  * A command that asks the control plane: `settings` are its own, to which those of a connection as an
- * operator are added. The connection is closed in any case. `action` returns what goes to standard output.
+ * operator are added. `action` returns what goes to standard output: text, or an object, which is written as
+ * JSON.
  */
 export function adminCommand<Table extends SettingsTable = typeof NO_SETTINGS>(
   spec: Omit<CommandSpec, 'settings'> & { readonly settings?: Table },
@@ -26,23 +28,36 @@ export function adminCommand<Table extends SettingsTable = typeof NO_SETTINGS>(
     client: AdminClient,
     settings: SettingsOf<Table & typeof ADMIN_SETTINGS>,
     context: AdminContext,
-  ) => Promise<string>,
+  ) => Promise<string | object>,
 ): (context: CliContext) => Promise<number> {
   const settings = { ...spec.settings, ...ADMIN_SETTINGS } as Table & typeof ADMIN_SETTINGS;
   return (context) =>
     runCommand({ ...spec, settings }, context, async (values, operands) => {
-      const { admin, controlPlane } = values as SettingsOf<typeof ADMIN_SETTINGS>;
-      const credential = readAdminCredential(admin);
-      const client = connectAdmin({ address: controlPlane, credential });
+      const connection = values as SettingsOf<typeof ADMIN_SETTINGS>;
       try {
-        context.stdout.write(await action(client, values, { ...context, operands }));
+        const answer = await askControlPlane(connection, (client) =>
+          action(client, values, { ...context, operands }),
+        );
+        context.stdout.write(typeof answer === 'string' ? answer : formatJson(answer));
         return 0;
       } catch (error) {
-        throw await namingLock(error, path.dirname(admin));
-      } finally {
-        await client.close();
+        throw await namingLock(error, path.dirname(connection.admin));
       }
     });
+}
+
+/** Asks with a connection of its own, as the operator whose credential is in the file now; closes it in any case. */
+export async function askControlPlane<Answer>(
+  { admin, controlPlane }: Pick<SettingsOf<typeof ADMIN_SETTINGS>, 'admin' | 'controlPlane'>,
+  question: (client: AdminClient) => Promise<Answer>,
+): Promise<Answer> {
+  const credential = readAdminCredential(admin);
+  const client = connectAdmin({ address: controlPlane, credential });
+  try {
+    return await question(client);
+  } finally {
+    await client.close();
+  }
 }
 
 /**

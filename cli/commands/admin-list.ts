@@ -1,5 +1,4 @@
 import type { OperatorCredential } from '../../proto/gen/hauberk/v1/admin.ts';
-import { formatJson } from '../output/json.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
 import { adminCommand } from './admin-command.ts';
@@ -16,7 +15,7 @@ export const run = adminCommand(
   },
   async (client, { json }, context) => {
     const operators = await client.listOperators();
-    if (json) return formatJson({ credentials: operators.map(operatorDocument) });
+    if (json) return { credentials: operators.map(operatorDocument) };
     const nowMs = context.clock.epochMs();
     const rows = operators.map((operator) => [
       operator.serial,

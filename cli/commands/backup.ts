@@ -2,18 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { setting } from '../../common/config/settings.ts';
-import { filePath } from '../../common/config/values.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { askControlSocket } from '../../common/rpc/control-socket.ts';
 import type { CliContext } from '../cli-context.ts';
+import { DATA_DIR } from './ca-keys.ts';
 
-const settings = {
-  dataDir: setting(filePath.default('./hauberk-data'), {
-    description: "the control plane's data directory, on this host",
-    placeholder: 'DIR',
-  }),
-};
+const settings = { dataDir: DATA_DIR };
 
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk backup',

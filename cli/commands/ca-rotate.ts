@@ -1,14 +1,13 @@
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { setting, switchSetting, type SettingsOf } from '../../common/config/settings.ts';
+import { setting, switchSetting } from '../../common/config/settings.ts';
 import { durationSeconds } from '../../common/config/values.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
 import type { Authority } from '../../proto/gen/hauberk/v1/admin.ts';
-import { connectAdmin, type AdminClient } from '../client.ts';
-import { readAdminCredential } from '../credential.ts';
-import { authorityDocument } from './ca-document.ts';
+import { askControlPlane } from './admin-command.ts';
+import { authorityDocument } from './ca-report.ts';
 import { watchRotation } from './ca-watch.ts';
 
 const WEEK_SECONDS = 7 * 86_400;
@@ -58,30 +57,18 @@ export function run(context: CliContext): Promise<number> {
       });
     }
     const graceSeconds = grace ?? DEFAULT_GRACE_SECONDS;
-    const started = await ask(given, (client) => client.rotateRoot({ compromised, graceSeconds }));
+    // Each question has a connection of its own, with the credential as it is in the file by now: the control
+    // plane renews it in each phase, and may be started again meanwhile.
+    const started = await askControlPlane(given, (client) =>
+      client.rotateRoot({ compromised, graceSeconds }),
+    );
     if (detach) {
       const text = `${started.rotation?.phase ?? 'stable'}; watch it with: hauberk ca status\n`;
       context.stdout.write(json ? `${JSON.stringify(authorityDocument(started))}\n` : text);
       return 0;
     }
-    const look = (): Promise<Authority> => ask(given, (client) => client.getAuthority());
+    const look = (): Promise<Authority> =>
+      askControlPlane(given, (client) => client.getAuthority());
     return watchRotation(started, look, { ...context, json });
   });
-}
-
-/**
- * Each question has a connection of its own, with the credential as it is in the file by now: the
- * control plane renews it in each phase, and may be started again meanwhile.
- */
-async function ask(
-  { admin, controlPlane }: SettingsOf<typeof ADMIN_SETTINGS>,
-  question: (client: AdminClient) => Promise<Authority>,
-): Promise<Authority> {
-  const credential = readAdminCredential(admin);
-  const client = connectAdmin({ address: controlPlane, credential });
-  try {
-    return await question(client);
-  } finally {
-    await client.close();
-  }
 }

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError } from '../../common/errors.ts';
 import type { CliContext } from '../cli-context.ts';
 import type { Authority, RootRotation } from '../../proto/gen/hauberk/v1/admin.ts';
-import { authorityDocument } from './ca-document.ts';
-import { rotationDigest, rotationReport } from './ca-report.ts';
+import { authorityDocument, rotationDigest, rotationReport } from './ca-report.ts';
 
 /** Where and how progress is shown. */
 export interface WatchOptions extends Pick<CliContext, 'stdout' | 'stderr' | 'clock'> {

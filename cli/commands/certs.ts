@@ -1,15 +1,19 @@
+import { EXIT_CODE } from '../../common/config/exit-code.ts';
+import { runCommand } from '../../common/config/run-command.ts';
 import { setting } from '../../common/config/settings.ts';
-import { integer, label } from '../../common/config/values.ts';
-import type { CertificateInfo } from '../client.ts';
+import { integer, label, valueType, type ValueType } from '../../common/config/values.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import type { CertificateInfo, LogHead } from '../client.ts';
 import { formatJson } from '../output/json.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
-import { adminCommand } from './admin-command.ts';
+import { adminCommand, askControlPlane } from './admin-command.ts';
 
 const HEADER = ['SERIAL', 'SERVICE', 'NAMESPACE', 'ISSUED', 'EXPIRES', 'PROOF'];
 
 /** `hauberk certs` */
-export const run = adminCommand(
+export const showLog = adminCommand(
   {
     name: 'hauberk certs',
     summary:
@@ -35,10 +39,10 @@ export const run = adminCommand(
       },
     ],
   },
-  async (client, { limit, namespace, service, json }, context) => {
+  async (client, { limit, namespace, service, json }, { clock }) => {
     const certificates = await client.listCertificates({ limit, namespace, service });
-    const nowMs = context.clock.epochMs();
-    if (json) return formatJson({ certificates: certificates.map(certificateDocument) });
+    if (json) return { certificates: certificates.map(certificateDocument) };
+    const nowMs = clock.epochMs();
     const rows = certificates.map((certificate) => [
       certificate.serial,
       certificate.service,
@@ -62,4 +66,42 @@ function certificateDocument(certificate: CertificateInfo) {
     proof: certificate.proof,
     tokenId: certificate.tokenId ?? null,
   };
+}
+
+const logHead: ValueType<LogHead> = valueType('SEQUENCE:HASH', (raw) => {
+  const [, sequence, hash] = /^(\d{1,12}):([0-9a-f]{64})$/.exec(raw) ?? [];
+  return hash === undefined ? undefined : { sequence: Number(sequence), hash };
+});
+
+const VERIFY_SPEC = {
+  name: 'hauberk certs verify',
+  summary:
+    'Checks that no entry of the issuance log was changed, added or removed. Record its end in another place: with --head, the command then also detects a log that was rewritten as a whole.',
+  settings: {
+    head: setting(logHead.optional(), {
+      description:
+        'the end of the chain at an earlier verification; the chain must still contain it',
+      placeholder: 'SEQUENCE:HASH',
+    }),
+    ...ADMIN_SETTINGS,
+  },
+  notes: ['Exit code 1 when the check fails.'],
+};
+
+/** `hauberk certs verify` */
+export function verifyLog(context: CliContext): Promise<number> {
+  return runCommand(VERIFY_SPEC, context, async ({ head: noted, json, ...connection }) => {
+    const { entries, links, head, findings } = await askControlPlane(connection, (client) =>
+      client.verifyCertificates(noted),
+    );
+    const end = `${head.sequence}:${head.hash}`;
+    const sound = `${entries} entries are unchanged; the log ends at ${end}`;
+    const text = findings.length === 0 ? [sound] : findings;
+    context.stdout.write(
+      json
+        ? formatJson({ entries, links, head: end, findings })
+        : text.map((line) => `${line}\n`).join(''),
+    );
+    return findings.length === 0 ? EXIT_CODE.ok : EXIT_CODE.failed;
+  });
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { CommandSpec } from '../../common/config/command-spec.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
@@ -12,6 +11,7 @@ import { ComposeError } from '../compose/compose-error.ts';
 import { injectCompose, type Injection } from '../compose/inject-compose.ts';
 import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
+import { readOperatorFile } from './operator-file.ts';
 
 const settings = {
   project: setting(label.optional(), {
@@ -64,10 +64,10 @@ const spec: CommandSpec<typeof settings> = {
 export function run(context: CliContext): Promise<number> {
   return runCommand(spec, context, async ({ output, check, json, ...request }, [path = '']) => {
     const { stdout, stderr } = context;
-    const fileText = readText(path);
+    const fileText = readOperatorFile(path);
     let injection: Injection;
     try {
-      injection = injectCompose({ ...request, text: fileText, path, readText });
+      injection = injectCompose({ ...request, text: fileText, path, readText: readOperatorFile });
     } catch (error) {
       if (!(error instanceof ComposeError)) throw error;
       injection = { output: undefined, services: [], problems: [error] };
@@ -82,17 +82,6 @@ export function run(context: CliContext): Promise<number> {
     else await writeOutput(output, injection.output);
     return EXIT_CODE.ok;
   });
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    const code = systemErrorCode(cause) ?? 'unknown error';
-    throw code === 'ENOENT'
-      ? new ConfigError('file-missing', `there is no file ${path}`, { cause })
-      : new ConfigError('file-unreadable', `${path} cannot be read (${code})`, { cause });
-  }
 }
 
 /** Readable for every user, as is usual for Compose files: it has no secret. */

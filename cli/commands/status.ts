@@ -1,7 +1,6 @@
 import { formatHostPort } from '../../common/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import type { WorkloadInfo } from '../client.ts';
-import { formatJson } from '../output/json.ts';
 import { formatSpan, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
 import { federatedDocument, federationComplaints } from './bundle-report.ts';
@@ -45,21 +44,17 @@ export const run = adminCommand(
     const nowMs = context.clock.epochMs();
     if (json) {
       const sidecars = workloads.map((one) => sidecarDocument(one, nowMs));
-      return formatJson({ sidecars, keysEncrypted, federated: federated.map(federatedDocument) });
+      return { sidecars, keysEncrypted, federated: federated.map(federatedDocument) };
     }
     if (!keysEncrypted) context.stderr.write(NOT_ENCRYPTED);
     context.stderr.write(federationComplaints(federated, nowMs));
     if (workloads.length === 0) context.stderr.write('no sidecar has joined yet\n');
-    const sidecars = formatTable(
-      HEADER,
-      workloads.map((one) => sidecarRow(one, nowMs)),
-    );
     return [
-      sidecars,
-      conflictTable(workloads),
-      plaintextTable(workloads),
-      egressTable(workloads),
-      missingTable(workloads),
+      formatTable(
+        HEADER,
+        workloads.map((one) => sidecarRow(one, nowMs)),
+      ),
+      ...DETAILS.map((detail) => detailTable(detail, workloads)),
     ].join('');
   },
 );
@@ -87,75 +82,61 @@ function formatPlace({ addresses, hbonePort }: WorkloadInfo): string {
   return others.length === 0 ? place : `${place} +${others.length}`;
 }
 
-const CONFLICT_HEADER = ['SERVICE', 'NAMESPACE', 'CONFLICT AT', 'PORTS', 'HELD BY'];
+/** A table about some of the sidecars: each row begins with whose it is. */
+interface Detail {
+  readonly header: readonly string[];
+  readonly rowsOf: (sidecar: WorkloadInfo) => readonly (readonly (string | number)[])[];
+}
 
 /** Enough of the ports to see which they are. */
 const PORTS_SHOWN = 8;
 
-/** Addresses that two claim, and who of them keeps what is called there; empty when there are none. */
-function conflictTable(sidecars: readonly WorkloadInfo[]): string {
-  const rows = sidecars.flatMap(({ service, namespace, contests }) =>
-    contests.map(({ address, holder, ports }) => [
-      service,
-      namespace,
-      address,
-      formatPorts(ports),
-      holder,
-    ]),
-  );
-  return rows.length === 0 ? '' : `\n${formatTable(CONFLICT_HEADER, rows)}`;
+const DETAILS: readonly Detail[] = [
+  {
+    // Addresses that two claim, and who of them keeps what is called there.
+    header: ['CONFLICT AT', 'PORTS', 'HELD BY'],
+    rowsOf: ({ contests }) =>
+      contests.map(({ address, holder, ports }) => [address, formatPorts(ports), holder]),
+  },
+  {
+    // What still passes without encryption, for an operator who wants to end it.
+    header: ['PLAINTEXT', 'ADDRESS', 'PORT', 'CONNECTIONS'],
+    rowsOf: ({ plaintext = NO_REPORT.plaintext }) =>
+      plaintext.mostUsed.map(({ inbound, address, port, connections }) => [
+        inbound ? 'from' : 'to',
+        address,
+        port,
+        connections,
+      ]),
+  },
+  {
+    // The connections to servers outside, and what prevents them.
+    header: ['OUTSIDE', 'CONDITION', 'WHY'],
+    rowsOf: ({ egress }) =>
+      egress.map(({ host, port, condition, why }) => [formatHostPort(host, port), condition, why]),
+  },
+  {
+    // The upstreams that no sidecar serves: of services that are still to come, or typing errors.
+    header: ['UPSTREAM', 'CONDITION'],
+    rowsOf: ({ missingUpstreams }) =>
+      missingUpstreams.map((upstream) => [upstream, 'no sidecar exposes it']),
+  },
+];
+
+/** The table with an empty line before it; empty when there is nothing to tell. */
+function detailTable({ header, rowsOf }: Detail, sidecars: readonly WorkloadInfo[]): string {
+  const rows: (string | number)[][] = [];
+  for (const sidecar of sidecars) {
+    const { service, namespace } = sidecar;
+    for (const row of rowsOf(sidecar)) rows.push([service, namespace, ...row]);
+  }
+  return rows.length === 0 ? '' : `\n${formatTable(['SERVICE', 'NAMESPACE', ...header], rows)}`;
 }
 
 function formatPorts(ports: readonly number[]): string {
   if (ports.length === 0) return 'all';
   const more = ports.length > PORTS_SHOWN ? ', …' : '';
   return ports.slice(0, PORTS_SHOWN).join(', ') + more;
-}
-
-const PLAINTEXT_HEADER = ['SERVICE', 'NAMESPACE', 'PLAINTEXT', 'ADDRESS', 'PORT', 'CONNECTIONS'];
-
-/** What still passes without encryption, for an operator who wants to end it; empty when nothing does. */
-function plaintextTable(sidecars: readonly WorkloadInfo[]): string {
-  const rows = sidecars.flatMap(({ service, namespace, plaintext = NO_REPORT.plaintext }) =>
-    plaintext.mostUsed.map(({ inbound, address, port, connections }) => [
-      service,
-      namespace,
-      inbound ? 'from' : 'to',
-      address,
-      port,
-      connections,
-    ]),
-  );
-  return rows.length === 0 ? '' : `\n${formatTable(PLAINTEXT_HEADER, rows)}`;
-}
-
-const EGRESS_HEADER = ['SERVICE', 'NAMESPACE', 'OUTSIDE', 'CONDITION', 'WHY'];
-
-/** The connections to servers outside, and what prevents them; empty when there are none. */
-function egressTable(sidecars: readonly WorkloadInfo[]): string {
-  const rows = sidecars.flatMap(({ service, namespace, egress }) =>
-    egress.map(({ host, port, condition, why }) => [
-      service,
-      namespace,
-      formatHostPort(host, port),
-      condition,
-      why,
-    ]),
-  );
-  return rows.length === 0 ? '' : `\n${formatTable(EGRESS_HEADER, rows)}`;
-}
-
-const MISSING_HEADER = ['SERVICE', 'NAMESPACE', 'UPSTREAM', 'CONDITION'];
-
-/**
- * The upstreams that no sidecar serves: of services that are still to come, or typing errors; empty
- * when there are none.
- */
-function missingTable(sidecars: readonly WorkloadInfo[]): string {
-  const rows = sidecars.flatMap(({ service, namespace, missingUpstreams }) =>
-    missingUpstreams.map((upstream) => [service, namespace, upstream, 'no sidecar exposes it']),
-  );
-  return rows.length === 0 ? '' : `\n${formatTable(MISSING_HEADER, rows)}`;
 }
 
 function timeLeft(notAfterMs: number, nowMs: number): string {
