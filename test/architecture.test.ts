@@ -38,7 +38,7 @@ const ARCHITECTURE: Architecture = {
       ['workers/', 'admin/'],
       ['gateway/'],
       ['inbound/', 'outbound/', 'egress/', 'routes/'],
-      ['tunnel/', 'http/', 'discovery/', 'interception/', 'workload/'],
+      ['tunnel/', 'http/', 'tracing/', 'discovery/', 'interception/', 'workload/'],
       ['metrics/', 'http2/', 'identity/', 'policy/', 'config/'],
       ['stream/'],
     ],

@@ -16,6 +16,8 @@ const {
   drainTimeout,
   workers,
   accessLog,
+  tracingEndpoint,
+  tracingPercent,
   logLevel,
 } = PROXY_SETTINGS;
 
@@ -41,6 +43,8 @@ export const GATEWAY_SETTINGS = {
   drainTimeout,
   workers,
   accessLog,
+  tracingEndpoint,
+  tracingPercent,
   logLevel,
 } satisfies SettingsTable;
 

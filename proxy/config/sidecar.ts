@@ -41,6 +41,19 @@ const advertised: ValueType<{ readonly address: string; readonly port: number | 
     return ipAddress.safeParse(address).success ? { address, ...rest } : undefined;
   });
 
+/** `http://HOST:PORT`, with a path where the collector is below one. */
+const httpUrl: ValueType<string> = valueType('a URL with http or https', (raw) => {
+  const url = URL.parse(raw);
+  const isPlain = url !== null && url.username === '' && url.search === '' && url.hash === '';
+  return isPlain && /^https?:$/.test(url.protocol) ? url.href : undefined;
+});
+
+/** 0 to 100, with a fraction. */
+const percent: ValueType<number> = valueType('a number from 0 to 100', (raw) => {
+  const number = /^\d{1,3}(?:\.\d{1,6})?$/.test(raw) ? Number(raw) : Number.NaN;
+  return number <= 100 ? number : undefined;
+});
+
 /** A day: a drain that takes longer is a restart that never happens. */
 const MAX_DRAIN_SECONDS = 86_400;
 
@@ -165,6 +178,15 @@ export const PROXY_SETTINGS = {
   }),
   accessLog: switchSetting({
     description: 'log a line for each connection when it has ended',
+  }),
+  tracingEndpoint: setting(httpUrl.optional(), {
+    description:
+      'collector for spans of requests, which takes OTLP over HTTP, as in http://127.0.0.1:4318',
+    placeholder: 'URL',
+  }),
+  tracingPercent: setting(percent.default(1), {
+    description: 'traces that begin here and are recorded, in percent, as in 0.1',
+    placeholder: 'NUMBER',
   }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {
     description: `one of ${LOG_LEVELS.join(', ')}`,

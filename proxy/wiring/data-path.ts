@@ -16,6 +16,7 @@ import type { GatewayProgram } from './gateway-program.ts';
 import { listenEgress } from '../egress/egress-listener.ts';
 import { openOutbound } from './outbound.ts';
 import type { Parts, Runtime } from './runtime.ts';
+import { openTracer } from './tracer.ts';
 import { createEgress } from '../egress/egress.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
@@ -99,6 +100,8 @@ export async function openDataPath({
     program === undefined
       ? parts.ownDrained(await openInbound(workload, config, runtime))
       : undefined;
+  const tracer = await openTracer({ config, runtime, registry, isGateway: program !== undefined });
+  if (tracer !== undefined) parts.own(tracer);
   const departed = parts.own(rememberDeparted(view, clock));
   const mayLog = createLogLimit(clock);
   const outbound = await openOutbound({ workload, config, runtime, view, mayLog }, parts);
@@ -118,7 +121,8 @@ export async function openDataPath({
       outbound.watchMissing();
       const shared = { workload, config, runtime, connector, egress };
       if (config.transparent) await captureTraffic({ ...shared, departed, flows }, parts);
-      if (program !== undefined) parts.ownDrained(await program.open({ ...shared, registry }));
+      if (program !== undefined)
+        parts.ownDrained(await program.open({ ...shared, registry, tracer }));
     },
     async drain(bounds) {
       const outcomes = await Promise.all(drained.map((part) => drain(part, bounds)));

@@ -4,6 +4,7 @@ import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { LoadedListener } from '../gateway/load.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -19,6 +20,8 @@ export interface GatewayListenersOptions {
   readonly connector: ConnectorDependencies;
   readonly egress: Egress;
   readonly registry: Registry;
+  /** Undefined while tracing is off. */
+  readonly tracer: Tracer | undefined;
 }
 
 /** Opens the listeners to the outside. Throws ListenError and ConfigError. */
