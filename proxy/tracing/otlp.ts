@@ -24,10 +24,10 @@ export interface OtlpTracerOptions {
   /** Of the traces that begin here, how many are recorded, in percent. */
   readonly percent: number;
   /**
-   * `peer` for requests of the mesh, whose sampling decision is kept so that a trace is whole; `stranger` for those
+   * `peer` for requests of the mesh, whose sampling decision is kept so that a trace is whole; `outside` for those
    * from outside, who must not decide what we record.
    */
-  readonly senders: 'peer' | 'stranger';
+  readonly senders: 'peer' | 'outside';
   readonly service: { readonly name: string; readonly namespace: string };
   readonly version: string;
   readonly clock: MonotonicClock;
@@ -70,7 +70,7 @@ export function createOtlpTracer(options: OtlpTracerOptions): Tracer {
           const reason = result.error === undefined ? 'it said no' : describeError(result.error);
           const line = {
             event: 'spans-not-exported',
-            endpoint: endpoint.href,
+            collector: endpoint.href,
             spans: spans.length,
           };
           logger.warn(
@@ -107,7 +107,7 @@ export function createOtlpTracer(options: OtlpTracerOptions): Tracer {
     begin(request) {
       const sender = readTraceContext(request.fields);
       const attributes = requestAttributes(request);
-      const kind = options.senders === 'stranger' ? SpanKind.SERVER : SpanKind.CLIENT;
+      const kind = options.senders === 'outside' ? SpanKind.SERVER : SpanKind.CLIENT;
       const parent = contextOf(sender);
       return new OtlpSpan(tracer.startSpan(request.method, { kind, attributes }, parent), {
         fields: request.fields,
@@ -192,7 +192,7 @@ function contextOf(sender: ReturnType<typeof readTraceContext>): Context {
   return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true });
 }
 
-/** Decides by chance for a new trace, and for every one of a stranger; else as the sender has decided. */
+/** Decides by chance for a new trace, and for every one from outside; else as the sender has decided. */
 function sampler({ senders, percent, random }: OtlpTracerOptions): Sampler {
   return {
     shouldSample(context) {

@@ -33,7 +33,7 @@ export async function openTracer(options: TracerOptions): Promise<Tracer | undef
     ...runtime,
     endpoint: new URL(tracingEndpoint),
     percent: tracingPercent,
-    senders: isGateway ? 'stranger' : 'peer',
+    senders: isGateway ? 'outside' : 'peer',
     service: { name, namespace },
     version: SOFTWARE_VERSION,
     counted: (result, count) => spans.inc({ result }, count),

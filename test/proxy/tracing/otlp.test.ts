@@ -97,7 +97,7 @@ test('a request without a trace begins one', async (t) => {
   );
 });
 
-test('chance decides for a new trace, a peer for its own, and a stranger for none', async (t) => {
+test('chance decides for a new trace, a peer for its own, and a client outside for none', async (t) => {
   const collector = await startOtlpCollector(t);
   const isSampled = (options: Partial<OtlpTracerOptions>, traceparent?: string) => {
     const span = tracerUnderTest(t, collector.url, options).tracer.begin(request(traceparent));
@@ -111,8 +111,8 @@ test('chance decides for a new trace, a peer for its own, and a stranger for non
   t.false(isSampled({ percent: 50 }));
   t.true(isSampled({ percent: 0 }, sampled));
   t.false(isSampled({ percent: 100 }, unsampled));
-  t.false(isSampled({ percent: 0, senders: 'stranger' }, sampled));
-  t.true(isSampled({ percent: 100, senders: 'stranger' }, unsampled));
+  t.false(isSampled({ percent: 0, senders: 'outside' }, sampled));
+  t.true(isSampled({ percent: 100, senders: 'outside' }, unsampled));
 });
 
 test('what is not sampled is not sent', async (t) => {
