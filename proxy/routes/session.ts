@@ -10,7 +10,7 @@ export interface SessionSettings {
   readonly absoluteTimeoutMs: number | undefined;
 }
 
-/** 96 bits: nobody finds another endpoint's by trying. */
+/** 96 bits: no caller finds another endpoint's by trying. */
 const TOKEN_BYTES = 12;
 
 /**

@@ -1,5 +1,6 @@
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from '@opentelemetry/api';
 import type { Attributes, Context, Span } from '@opentelemetry/api';
+import { ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
@@ -61,12 +62,10 @@ export function createOtlpTracer(options: OtlpTracerOptions): Tracer {
   const watched: SpanExporter = {
     export(spans, done) {
       exporter.export(spans, (result) => {
+        const isTaken = result.code === ExportResultCode.SUCCESS;
         waiting -= spans.length;
-        counted(
-          result.error === undefined && result.code === 0 ? 'exported' : 'failed',
-          spans.length,
-        );
-        if (result.code !== 0 && mayLog()) {
+        counted(isTaken ? 'exported' : 'failed', spans.length);
+        if (!isTaken && mayLog()) {
           const reason = result.error === undefined ? 'it said no' : describeError(result.error);
           const line = {
             event: 'spans-not-exported',
