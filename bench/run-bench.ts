@@ -50,6 +50,7 @@ export async function runBench(run: BenchRun): Promise<BenchResults> {
       for (const { peer } of rotated(here, round)) {
         signal.throwIfAborted();
         if (workload.kinds?.includes(peer.kind) === false) continue;
+        if (peer.plans[workload.role ?? 'sidecars'] === undefined) continue;
         progress(`round ${round} of ${options.rounds}: ${workload.title}: ${peer.title}`);
         samples.push(await measureOnce({ workload, peer, round, shelf, setting, options }));
       }

@@ -7,7 +7,7 @@ import { runningPids } from './lab/bench-process.ts';
 import { othersBusyMs } from './measure/process-usage.ts';
 import { startWrk } from './measure/wrk.ts';
 import { directPair, startPair, type Pair, type PairSetting } from './peers/pair.ts';
-import type { Peer } from './peers/peer.ts';
+import type { Peer, PeerRole } from './peers/peer.ts';
 import type { Sample } from './results/results.ts';
 import { startScraper } from './measure/scraper.ts';
 import type { Workload } from './workloads/workload.ts';
@@ -24,21 +24,22 @@ export class PairShelf {
     this.#setting = setting;
   }
 
-  /** The running pair of this peer. */
-  async take(peer: Peer): Promise<Pair> {
-    const running = this.#pairs.get(peer.id) ?? this.#openWarm(peer);
-    this.#pairs.set(peer.id, running);
+  /** The running pair of this peer in this role. */
+  async take(peer: Peer, role: PeerRole): Promise<Pair> {
+    const key = keyOf(peer, role);
+    const running = this.#pairs.get(key) ?? this.#openWarm(peer, role);
+    this.#pairs.set(key, running);
     try {
       return await running;
     } catch (error) {
-      this.#pairs.delete(peer.id);
+      this.#pairs.delete(key);
       throw error;
     }
   }
 
   /** Compiled code, windows and buffers are what they will be: the first measurement is like the others. */
-  async #openWarm(peer: Peer): Promise<Pair> {
-    const pair = await openPair(peer, this.#setting);
+  async #openWarm(peer: Peer, role: PeerRole): Promise<Pair> {
+    const pair = await openPair(peer, role, this.#setting);
     const { placement } = this.#setting;
     const load = { port: pair.port, path: PLAIN_PATH, connections: WARM_UP_CONNECTIONS, placement };
     await using wrk = startWrk({ ...load, held: false });
@@ -47,9 +48,10 @@ export class PairShelf {
   }
 
   /** Ends a pair that failed, whose state is unknown. */
-  async discard(peer: Peer): Promise<void> {
-    const running = this.#pairs.get(peer.id);
-    this.#pairs.delete(peer.id);
+  async discard(peer: Peer, role: PeerRole): Promise<void> {
+    const key = keyOf(peer, role);
+    const running = this.#pairs.get(key);
+    this.#pairs.delete(key);
     await running?.then((pair) => pair.close());
   }
 
@@ -58,6 +60,10 @@ export class PairShelf {
     this.#pairs.clear();
     await Promise.allSettled(all.map(async (pair) => await (await pair).close()));
   }
+}
+
+function keyOf(peer: Peer, role: PeerRole): string {
+  return `${role} ${peer.id}`;
 }
 
 /** What is measured, once. */
@@ -77,20 +83,23 @@ const SETTLE_MS = 200;
 export async function measureOnce(measurement: Measurement): Promise<Sample> {
   const { workload, peer, round, shelf, setting, options } = measurement;
   const base = { workload: workload.id, peer: peer.id, round };
+  const { role = 'sidecars' } = workload;
   let own: Pair | undefined;
   try {
     const pair =
       workload.pair === 'shared'
-        ? await shelf.take(peer)
-        : (own = await openPair(peer, setting, workload));
+        ? await shelf.take(peer, role)
+        : (own = await openPair(peer, role, setting, workload));
     await pause(SETTLE_MS);
     using _scraper = startScraper(workload.scraped === false ? [] : pair.metrics);
     const { app, placement } = setting;
     const others = watchOthers();
-    const values = await workload.measure({ pair, app, placement, seconds: options.seconds });
+    const { seconds } = options;
+    const { directory } = setting;
+    const values = await workload.measure({ pair, app, placement, seconds, directory });
     return { ...base, values: onlyNumbers(values), othersBusy: others() };
   } catch (error) {
-    await shelf.discard(peer);
+    await shelf.discard(peer, role);
     return { ...base, values: {}, failure: failureSentence(error) };
   } finally {
     await own?.close();
@@ -105,9 +114,14 @@ function watchOthers(): () => number {
   return () => Math.max(busyMs() - before, 0) / (performance.now() - startedMs);
 }
 
-async function openPair(peer: Peer, setting: PairSetting, workload?: Workload): Promise<Pair> {
+async function openPair(
+  peer: Peer,
+  role: PeerRole,
+  setting: PairSetting,
+  workload?: Workload,
+): Promise<Pair> {
   if (peer.kind === 'none') return directPair(peer, setting);
-  return await startPair(peer, setting, workload?.hauberk);
+  return await startPair(peer, role, setting, workload?.hauberk);
 }
 
 /** JSON knows no NaN: what was not measured is left out. */

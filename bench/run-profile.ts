@@ -34,11 +34,17 @@ export async function runProfile(options: BenchOptions): Promise<string> {
     const profiles = await mkdtemp(join(directory, 'profile-'));
     const setting = { directory, app, placement, certificates };
     const hauberk = { ...workload.hauberk, profileDirectory: profiles };
-    const pair = await startPair(hauberkPeer, setting, hauberk);
+    const pair = await startPair(hauberkPeer, workload.role ?? 'sidecars', setting, hauberk);
     const fromUs = monotonicUs();
     let toUs = fromUs;
     try {
-      const values = await workload.measure({ pair, app, placement, seconds: options.seconds });
+      const values = await workload.measure({
+        pair,
+        app,
+        placement,
+        seconds: options.seconds,
+        directory,
+      });
       toUs = monotonicUs();
       texts.push(`${workload.title}: ${JSON.stringify(values)}`);
     } finally {

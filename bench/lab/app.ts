@@ -13,6 +13,8 @@ import type { Placement } from './placement.ts';
 export interface App {
   /** nginx, which answers each request with one line. */
   readonly httpPort: number;
+  /** The same over HTTP/2 without TLS, for clients that know that it is spoken. */
+  readonly http2Port: number;
   /** What a download of `BULK_PATH` brings. */
   readonly bulkBytes: number;
   /** Holds the first request to `HELD_PATH` of each connection. */
@@ -28,6 +30,16 @@ export const HELD_PATH = '/held';
 export const PLAIN_PATH = '/';
 /** A file to download, and the place to upload to. */
 export const BULK_PATH = '/bulk';
+/** A file of `PIECE_BYTES`. */
+export const PIECE_PATH = '/piece';
+/** Takes a body to its end, and answers then. */
+export const UPLOAD_PATH = '/upload';
+/** What `PIECE_PATH` brings: 1 MiB. */
+export const PIECE_BYTES = 1024 * 1024;
+/** Answers a call of gRPC with one small message, over HTTP/2. */
+export const GRPC_PATH = '/bench.Echo/Once';
+/** A message of gRPC with its prefix: not compressed, three bytes. */
+export const GRPC_MESSAGE = Buffer.from([0, 0, 0, 0, 3, 0x61, 0x62, 0x63]);
 /** What bulk transfers move unless something else is said: 64 MiB. */
 export const DEFAULT_BULK_BYTES = 64 * 1024 * 1024;
 
@@ -56,13 +68,19 @@ export async function startApp(options: AppOptions): Promise<App> {
   await using parts = new AsyncDisposableStack();
   const gate = parts.adopt(await startGate(), (opened) => opened.close());
   const httpPort = await freePort();
+  const http2Port = await freePort();
   const statusPort = await freePort();
   const home = join(directory, 'app');
   mkdirSync(home);
   // Random, so that nothing on the way could shrink it.
   writeFileSync(join(home, BULK_PATH), randomBytes(bulkBytes));
+  writeFileSync(join(home, PIECE_PATH), randomBytes(PIECE_BYTES));
+  writeFileSync(join(home, 'grpc-message'), GRPC_MESSAGE);
   const config = join(home, 'nginx.conf');
-  writeFileSync(config, nginxConfig({ home, httpPort, statusPort, gatePort: gate.port }));
+  writeFileSync(
+    config,
+    nginxConfig({ home, httpPort, http2Port, statusPort, gatePort: gate.port }),
+  );
   const { openFiles, loadCores: cores } = placement;
   const process = startProcess({
     name: 'app',
@@ -77,6 +95,7 @@ export async function startApp(options: AppOptions): Promise<App> {
   const opened = parts.move();
   return {
     httpPort,
+    http2Port,
     bulkBytes,
     gate,
     requests,
@@ -100,11 +119,17 @@ async function countRequests(port: number): Promise<number> {
 interface NginxOptions {
   readonly home: string;
   readonly httpPort: number;
+  readonly http2Port: number;
   readonly statusPort: number;
   readonly gatePort: number;
 }
 
-function nginxConfig({ home, httpPort, statusPort, gatePort }: NginxOptions): string {
+/** Reads the whole body of a request, and asks for the answer without it. */
+const TAKEN =
+  'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Content-Length ""; proxy_pass_request_body off; proxy_method GET;';
+
+function nginxConfig(options: NginxOptions): string {
+  const { home, httpPort, http2Port, statusPort, gatePort } = options;
   return `daemon off;
 master_process off;
 worker_processes 1;
@@ -123,8 +148,12 @@ http {
   fastcgi_temp_path ${home}/fastcgi;
   uwsgi_temp_path ${home}/uwsgi;
   scgi_temp_path ${home}/scgi;
+  open_file_cache max=16;
+  client_body_buffer_size 2m;
+  upstream taken { server 127.0.0.1:${statusPort}; keepalive 300; }
   server {
     listen 127.0.0.1:${httpPort} backlog=4096;
+    listen 127.0.0.1:${http2Port} http2 backlog=4096;
     location = ${HELD_PATH} {
       if ($connection_requests = 1) {
         proxy_pass http://127.0.0.1:${gatePort};
@@ -136,6 +165,9 @@ http {
       root ${home};
       if ($request_method = POST) { return 200 "taken\\n"; }
     }
+    location = ${PIECE_PATH} { root ${home}; }
+    location = ${UPLOAD_PATH} { proxy_pass http://taken; ${TAKEN} }
+    location = ${GRPC_PATH} { proxy_pass http://taken; add_trailer grpc-status 0; ${TAKEN} }
     location / {
       return 200 "hello from the application behind the sidecar\\n";
     }
@@ -143,6 +175,8 @@ http {
   server {
     listen 127.0.0.1:${statusPort};
     location / { stub_status; }
+    location = ${UPLOAD_PATH} { return 200 "taken\\n"; }
+    location = ${GRPC_PATH} { alias ${home}/grpc-message; default_type application/grpc; }
   }
 }
 `;

@@ -1,5 +1,6 @@
+import { caddyPeer } from './caddy.ts';
 import { directPeer } from './direct.ts';
-import { envoyHbonePeer, envoyTcpPeer } from './envoy.ts';
+import { envoyHbonePeer, envoyPeer, envoyTcpPeer } from './envoy.ts';
 import { ghostunnelPeer } from './ghostunnel.ts';
 import { haproxyPeer } from './haproxy.ts';
 import { hauberkPeer } from './hauberk.ts';
@@ -16,5 +17,7 @@ export const PEERS: readonly Peer[] = [
   ghostunnelPeer,
   envoyTcpPeer,
   envoyHbonePeer,
+  envoyPeer,
+  caddyPeer,
   directPeer,
 ];

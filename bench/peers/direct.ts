@@ -8,5 +8,7 @@ export const directPeer: Peer = {
   program: '',
   install: 'nothing is needed',
   version: () => Promise.resolve(''),
-  plan: () => Promise.reject(new Error('expected no start of a pair without sidecars')),
+  plans: {
+    sidecars: () => Promise.reject(new Error('expected no start of a pair without sidecars')),
+  },
 };

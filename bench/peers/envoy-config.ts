@@ -18,23 +18,28 @@ export interface EnvoyCluster {
   readonly more?: EnvoyPart;
 }
 
-/** A whole configuration: one listener, one cluster, the admin port with the metrics. */
+/** Where connections are taken. */
+export interface EnvoyListener {
+  readonly port: number;
+  readonly filter: EnvoyPart;
+  readonly more?: EnvoyPart;
+}
+
+/** A whole configuration: listeners, one cluster, the admin port with the metrics. */
 export function envoyConfig(
   adminPort: number,
-  listener: { readonly port: number; readonly filter: EnvoyPart; readonly more?: EnvoyPart },
+  listeners: readonly EnvoyListener[],
   cluster: EnvoyCluster,
 ): string {
   return JSON.stringify({
     admin: { address: address(adminPort) },
     static_resources: {
-      listeners: [
-        {
-          name: 'carry',
-          address: address(listener.port),
-          tcp_backlog_size: 4096,
-          filter_chains: [{ filters: [listener.filter], ...listener.more }],
-        },
-      ],
+      listeners: listeners.map(({ port, filter, more }) => ({
+        name: `carry-${port}`,
+        address: address(port),
+        tcp_backlog_size: 4096,
+        filter_chains: [{ filters: [filter], ...more }],
+      })),
       clusters: [
         {
           name: cluster.name,
@@ -76,6 +81,35 @@ export function tcpProxy(cluster: string, more: EnvoyPart = {}): EnvoyPart {
   };
 }
 
+/** A filter that takes HTTP, with its routes. */
+export function httpConnectionManager(routes: readonly EnvoyPart[], more: EnvoyPart): EnvoyPart {
+  const type = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+  const router = {
+    name: 'envoy.filters.http.router',
+    typed_config: typed('envoy.extensions.filters.http.router.v3.Router'),
+  };
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typed_config: typed(type, {
+      stat_prefix: 'carry',
+      stream_idle_timeout: '0s',
+      route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
+      http_filters: [router],
+      ...more,
+    }),
+  };
+}
+
+/** Makes a cluster speak HTTP/2. */
+export const HTTP2_UPSTREAM: EnvoyPart = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typed(
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      { explicit_http_config: { http2_protocol_options: {} } },
+    ),
+  },
+};
+
 /** Mutual TLS 1.3 with one identity, expecting another. */
 export interface EnvoyTls {
   readonly root: string;
@@ -94,6 +128,14 @@ export function downstreamTls(tls: EnvoyTls): EnvoyPart {
   return transportSocket('DownstreamTlsContext', {
     require_client_certificate: true,
     common_tls_context: commonTls(tls),
+  });
+}
+
+/** The TLS of a listener whose clients show no certificate. */
+export function serverTls({ chain, key }: CredentialFiles, alpn: readonly string[]): EnvoyPart {
+  const certificate = { certificate_chain: { filename: chain }, private_key: { filename: key } };
+  return transportSocket('DownstreamTlsContext', {
+    common_tls_context: { alpn_protocols: alpn, tls_certificates: [certificate] },
   });
 }
 

@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Peer } from './peer.ts';
+import { planHaproxyGateway } from './gateway/haproxy.ts';
+import type { PairPlan, Peer, PeerContext } from './peer.ts';
 import { programVersion } from './program-version.ts';
 
-/** HAProxy in TCP mode, TLS to the server and from the client. */
+/** HAProxy: of sidecars in TCP mode, TLS to the server and from the client; as a gateway in HTTP mode. */
 export const haproxyPeer: Peer = {
   id: 'haproxy',
   title: 'HAProxy',
@@ -11,40 +12,44 @@ export const haproxyPeer: Peer = {
   program: 'haproxy',
   install: 'apt-get install haproxy',
   version: () => programVersion('haproxy', ['-v'], /version (\S+)/),
-  plan({
+  plans: { sidecars: planSidecars, gateway: planHaproxyGateway },
+};
+
+function planSidecars(context: PeerContext): Promise<PairPlan> {
+  const {
     directory,
     app,
-    certificates: { root, caller, callee },
+    certificates,
     ports,
     placement: { maxConnections },
-  }) {
-    const files = (side: string, metricsPort: number, listen: string): string => {
-      const path = join(directory, `${side}.cfg`);
-      writeFileSync(path, config(maxConnections, metricsPort, listen));
-      return path;
-    };
-    const tls = 'ssl-min-ver TLSv1.3 verify required';
-    const callerConfig = files(
-      'caller',
-      ports.callerMetrics,
-      `bind 127.0.0.1:${ports.plaintext} backlog 4096
+  } = context;
+  const { root, caller, callee } = certificates;
+  const files = (side: string, metricsPort: number, listen: string): string => {
+    const path = join(directory, `${side}.cfg`);
+    writeFileSync(path, config(maxConnections, metricsPort, listen));
+    return path;
+  };
+  const tls = 'ssl-min-ver TLSv1.3 verify required';
+  const callerConfig = files(
+    'caller',
+    ports.callerMetrics,
+    `bind 127.0.0.1:${ports.plaintext} backlog 4096
   server peer 127.0.0.1:${ports.tls} ssl ${tls} crt ${caller.combined} ca-file ${root} verifyhost api`,
-    );
-    const calleeConfig = files(
-      'callee',
-      ports.calleeMetrics,
-      `bind 127.0.0.1:${ports.tls} backlog 4096 ssl ${tls} crt ${callee.combined} ca-file ${root}
+  );
+  const calleeConfig = files(
+    'callee',
+    ports.calleeMetrics,
+    `bind 127.0.0.1:${ports.tls} backlog 4096 ssl ${tls} crt ${callee.combined} ca-file ${root}
   server app 127.0.0.1:${app.httpPort}`,
-    );
-    return Promise.resolve({
-      caller: { name: 'caller', program: 'haproxy', args: ['-db', '-f', callerConfig] },
-      callee: { name: 'callee', program: 'haproxy', args: ['-db', '-f', calleeConfig] },
-      metrics: [ports.callerMetrics, ports.calleeMetrics].map(
-        (port) => `http://127.0.0.1:${port}/metrics`,
-      ),
-    });
-  },
-};
+  );
+  return Promise.resolve({
+    caller: { name: 'caller', program: 'haproxy', args: ['-db', '-f', callerConfig] },
+    callee: { name: 'callee', program: 'haproxy', args: ['-db', '-f', calleeConfig] },
+    metrics: [ports.callerMetrics, ports.calleeMetrics].map(
+      (port) => `http://127.0.0.1:${port}/metrics`,
+    ),
+  });
+}
 
 function config(maxConnections: number, metricsPort: number, listen: string): string {
   return `global

@@ -9,16 +9,16 @@ import { eventually } from '../lab/deadline.ts';
 import { freePort } from '../lab/free-port.ts';
 import { findProgram } from '../lab/programs.ts';
 import type { Placement } from '../lab/placement.ts';
-import type { ClientFiles, HauberkOptions, PairPlan, Peer } from './peer.ts';
+import type { ClientFiles, HauberkOptions, PairPlan, PairPorts, Peer, PeerRole } from './peer.ts';
 
 /** A running pair of sidecars. */
 export interface Pair {
   readonly peer: Peer;
   /** Where a caller connects to reach the application. */
   readonly port: number;
-  /** Where the callee's sidecar takes TLS. */
-  readonly tlsPort: number;
-  /** Process IDs of the two sidecars and of their workers; none when there are none. */
+  /** All of its ports; those that its role has no use for are closed. */
+  readonly ports: PairPorts;
+  /** Process IDs of what is measured, workers included: both sidecars, or the gateway; none when there are none. */
   readonly pids: readonly number[];
   readonly metrics: readonly string[];
   /** What a client of the callee's sidecar shows. */
@@ -48,21 +48,27 @@ let started = 0;
 /** Starts a pair and waits until a request goes through it. */
 export async function startPair(
   peer: Peer,
+  role: PeerRole,
   setting: PairSetting,
   hauberk: HauberkOptions = {},
 ): Promise<Pair> {
+  const planned = peer.plans[role];
+  if (planned === undefined) throw new Error(`${peer.title} is not measured as ${role}`);
   started += 1;
   const directory = join(setting.directory, `${peer.id}-${started}`);
   mkdirSync(directory);
   const ports = {
     plaintext: await freePort(),
+    plaintextHttp2: await freePort(),
+    https: await freePort(),
     tls: await freePort(),
+    tlsHttp2: await freePort(),
     callerMetrics: await freePort(),
     calleeMetrics: await freePort(),
   };
   await using parts = new AsyncDisposableStack();
   const { certificates } = setting;
-  const plan = await peer.plan({ ...setting, directory, ports, hauberk });
+  const plan = await planned({ ...setting, directory, ports, hauberk });
   parts.defer(async () => await plan.close?.());
   const listeners: ((line: string) => void)[] = [];
   const start = (command: PairPlan['caller']): BenchProcess => {
@@ -92,9 +98,10 @@ export async function startPair(
   return {
     peer,
     port: ports.plaintext,
-    tlsPort: ports.tls,
+    ports,
     get pids() {
-      return [caller.pid, callee.pid].flatMap(withChildren);
+      const measured = plan.measured === 'caller' ? [caller.pid] : [caller.pid, callee.pid];
+      return measured.flatMap(withChildren);
     },
     metrics: plan.metrics,
     client: plan.client ?? (() => Promise.resolve(clientFiles(certificates))),
@@ -115,7 +122,7 @@ export function directPair(peer: Peer, { app, certificates }: PairSetting): Pair
   return {
     peer,
     port: app.httpPort,
-    tlsPort: 0,
+    ports: NO_PORTS,
     pids: [],
     metrics: [],
     client: () => Promise.resolve(clientFiles(certificates)),
@@ -124,6 +131,16 @@ export function directPair(peer: Peer, { app, certificates }: PairSetting): Pair
     close: () => Promise.resolve(),
   };
 }
+
+const NO_PORTS: PairPorts = {
+  plaintext: 0,
+  plaintextHttp2: 0,
+  https: 0,
+  tls: 0,
+  tlsHttp2: 0,
+  callerMetrics: 0,
+  calleeMetrics: 0,
+};
 
 function clientFiles({ trusted, caller: { chain, key } }: PairCertificates): ClientFiles {
   return { chain, key, trusted };

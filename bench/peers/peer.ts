@@ -13,7 +13,15 @@ import type { Placement } from '../lab/placement.ts';
  */
 export type PeerKind = 'ours' | 'one-to-one' | 'multiplexing' | 'none';
 
-/** A way to put mutual TLS between two processes, measured as a pair of sidecars. */
+/**
+ * What a peer is measured as:
+ *
+ * - `sidecars`: a pair, plaintext on both ends and mutual TLS between
+ * - `gateway`: HTTP from outside, led over mutual TLS to the service; what ends the TLS there is not measured
+ */
+export type PeerRole = 'sidecars' | 'gateway';
+
+/** A way to put mutual TLS between two processes. */
 export interface Peer {
   /** As in `--peers`. */
   readonly id: string;
@@ -26,8 +34,8 @@ export interface Peer {
   readonly note?: string;
   /** The version that is here; undefined when the program is missing. */
   version(): Promise<string | undefined>;
-  /** Writes its configuration and says how both sidecars are started. */
-  plan(context: PeerContext): Promise<PairPlan>;
+  /** For each role that it has: writes its configuration and says how both sides are started. */
+  readonly plans: Partial<Record<PeerRole, (context: PeerContext) => Promise<PairPlan>>>;
 }
 
 /** What a pair is planned with. */
@@ -44,10 +52,16 @@ export interface PeerContext {
 
 /** Ports of a pair, chosen before it starts. */
 export interface PairPorts {
-  /** Where the caller's sidecar takes plaintext. */
+  /** Where the caller's sidecar takes plaintext; a gateway HTTP/1.1. */
   readonly plaintext: number;
-  /** Where the callee's sidecar takes TLS. */
+  /** Where a gateway takes HTTP/2 without TLS. */
+  readonly plaintextHttp2: number;
+  /** Where a gateway takes TLS, with HTTP/1.1 and HTTP/2. */
+  readonly https: number;
+  /** Where the callee's sidecar takes TLS, for the application that speaks HTTP/1.1. */
   readonly tls: number;
+  /** The same for the application that speaks HTTP/2, where that is another port. */
+  readonly tlsHttp2: number;
   readonly callerMetrics: number;
   readonly calleeMetrics: number;
 }
@@ -67,6 +81,8 @@ export interface HauberkOptions {
 export interface PairPlan {
   readonly caller: BenchCommand;
   readonly callee: BenchCommand;
+  /** The processes whose time and memory count: both, unless this says otherwise. */
+  readonly measured?: 'caller';
   /** Where Prometheus would scrape. */
   readonly metrics: readonly string[];
   /** What a client shows to the callee's sidecar, where that is not the caller's certificate. */

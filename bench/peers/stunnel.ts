@@ -14,31 +14,33 @@ export const stunnelPeer: Peer = {
   install: 'apt-get install stunnel4',
   note: 'it has a thread for each connection, which cannot be made one; both cores are open to it',
   version: () => programVersion('stunnel', ['-version'], /stunnel (\S+)/),
-  plan({ directory, app, certificates: { root, caller, callee }, ports }) {
-    const file = (side: string, text: string): string => {
-      const path = join(directory, `${side}.conf`);
-      writeFileSync(path, text);
-      return path;
-    };
-    const callerConfig = file(
-      'caller',
-      `${common(root, caller)}client = yes
+  plans: {
+    sidecars({ directory, app, certificates: { root, caller, callee }, ports }) {
+      const file = (side: string, text: string): string => {
+        const path = join(directory, `${side}.conf`);
+        writeFileSync(path, text);
+        return path;
+      };
+      const callerConfig = file(
+        'caller',
+        `${common(root, caller)}client = yes
 accept = 127.0.0.1:${ports.plaintext}
 connect = 127.0.0.1:${ports.tls}
 checkHost = ${CALLEE_NAME}
 `,
-    );
-    const calleeConfig = file(
-      'callee',
-      `${common(root, callee)}accept = 127.0.0.1:${ports.tls}
+      );
+      const calleeConfig = file(
+        'callee',
+        `${common(root, callee)}accept = 127.0.0.1:${ports.tls}
 connect = 127.0.0.1:${app.httpPort}
 `,
-    );
-    return Promise.resolve({
-      caller: { name: 'caller', program: 'stunnel', args: [callerConfig] },
-      callee: { name: 'callee', program: 'stunnel', args: [calleeConfig] },
-      metrics: [],
-    });
+      );
+      return Promise.resolve({
+        caller: { name: 'caller', program: 'stunnel', args: [callerConfig] },
+        callee: { name: 'callee', program: 'stunnel', args: [calleeConfig] },
+        metrics: [],
+      });
+    },
   },
 };
 

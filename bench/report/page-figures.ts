@@ -46,16 +46,16 @@ function intro({ machine, peers, startedAt, rounds, seconds, command }: BenchRes
 function targetTable(rows: readonly Row[]): string {
   const judged = rows.filter(({ metric }) => metric.target !== undefined);
   return table(
-    ['workload', 'figure', 'Hauberk', 'best peer', 'ratio', 'target', 'met'],
+    ['workload', 'figure', 'Hauberk', 'peer', 'ratio', 'target', 'met'],
     judged.map((row) => {
-      const { workload, metric, cells, best, met } = row;
-      const theirs = best && formatFigure(cells.get(best.peer.id)?.median);
-      const ratio = metric.target?.of === 'ratio' ? formatRatio(best?.ratio) : '';
+      const { workload, metric, cells, targeted, met } = row;
+      const theirs = targeted && formatFigure(cells.get(targeted.peer.id)?.median);
+      const ratio = metric.target?.of === 'ratio' ? formatRatio(targeted?.ratio) : '';
       return [
         workload.title,
         `${metric.title}, ${metric.unit}`,
         formatFigure(cells.get('hauberk')?.median),
-        best === undefined ? '' : `${best.peer.title}: ${theirs ?? '-'}`,
+        targeted === undefined ? '' : `${targeted.peer.title}: ${theirs ?? '-'}`,
         ratio,
         metric.target === undefined ? '' : formatTarget(metric.target),
         met === undefined ? '' : met ? 'yes' : '**no**',
@@ -68,11 +68,17 @@ function workloadSection({ peers }: BenchResults, rows: readonly Row[]): string 
   const [first] = rows;
   if (first === undefined) return '';
   const { title, description } = first.workload;
-  const head = ['', 'unit', ...peers.map((peer) => peer.title), 'to best 1:1', 'to best mux'];
+  const measured = peers.filter(({ id }) =>
+    rows.some(({ cells }) => {
+      const cell = cells.get(id);
+      return cell?.median !== undefined || cell?.failure !== undefined;
+    }),
+  );
+  const head = ['', 'unit', ...measured.map((peer) => peer.title), 'to best 1:1', 'to best mux'];
   const body = rows.map(({ metric, cells, oneToOne, multiplexing }) => [
     metric.title,
     metric.unit,
-    ...peers.map(({ id }) => {
+    ...measured.map(({ id }) => {
       const cell = cells.get(id);
       if (cell?.median === undefined) return cell?.failure === undefined ? '' : 'failed';
       return formatFigure(cell.median);

@@ -14,23 +14,25 @@ export interface Metric {
 }
 
 /**
- * What is to be reached: a ratio to the best native peer of the same row, or a figure by itself, in
+ * What is to be reached: a ratio to the best native peer of the same row or to the one it names, or a figure by itself, in
  * the row's unit.
  */
 export interface Target {
   readonly of: 'ratio' | 'value';
   readonly is: 'at-least' | 'at-most';
   readonly limit: number;
+  /** The peer that a ratio is to; the best native one when left out. */
+  readonly to?: string | undefined;
 }
 
-/** A ratio to the best peer that is to be reached. */
-export function ratioAtLeast(limit: number): Target {
-  return { of: 'ratio', is: 'at-least', limit };
+/** A ratio to the best peer, or to this one, that is to be reached. */
+export function ratioAtLeast(limit: number, to?: string): Target {
+  return { of: 'ratio', is: 'at-least', limit, ...(to !== undefined && { to }) };
 }
 
-/** A ratio to the best peer that is not to be exceeded. */
-export function ratioAtMost(limit: number): Target {
-  return { of: 'ratio', is: 'at-most', limit };
+/** A ratio to the best peer, or to this one, that is not to be exceeded. */
+export function ratioAtMost(limit: number, to?: string): Target {
+  return { of: 'ratio', is: 'at-most', limit, ...(to !== undefined && { to }) };
 }
 
 /** A figure that is not to be exceeded. */
@@ -43,7 +45,8 @@ export function isMet({ is, limit }: Target, value: number): boolean {
   return is === 'at-least' ? value >= limit : value <= limit;
 }
 
-/** A target as people write it: `>= 2x`, `<= 70`. */
-export function formatTarget({ of, is, limit }: Target): string {
-  return `${is === 'at-least' ? '>=' : '<='} ${limit}${of === 'ratio' ? 'x' : ''}`;
+/** A target as people write it: `>= 2x`, `<= 70`, `>= 1x envoy`. */
+export function formatTarget({ of, is, limit, to }: Target): string {
+  const peer = to === undefined ? '' : ` ${to}`;
+  return `${is === 'at-least' ? '>=' : '<='} ${limit}${of === 'ratio' ? 'x' : ''}${peer}`;
 }

@@ -17,6 +17,7 @@ const targetSchema = z.object({
   of: z.enum(['ratio', 'value']),
   is: z.enum(['at-least', 'at-most']),
   limit: z.number(),
+  to: z.string().optional(),
 });
 
 const metricSchema = z.object({

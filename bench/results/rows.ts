@@ -28,8 +28,10 @@ export interface Row {
   readonly oneToOne?: Comparison;
   /** Against the best of those that multiplex as we do. */
   readonly multiplexing?: Comparison;
-  /** Against the best of all native peers: what targets are judged by. */
+  /** Against the best of all native peers. */
   readonly best?: Comparison;
+  /** What the target is judged by: against the peer that it names, or the best. */
+  readonly targeted?: Comparison;
   /** Whether the target is met; undefined when there is none, or nothing to judge by. */
   readonly met?: boolean;
 }
@@ -45,7 +47,7 @@ export function toRows(results: BenchResults): Row[] {
 export function isFarOff(row: Row): boolean {
   const { alarm } = row.metric;
   if (alarm === undefined) return false;
-  const judged = judgedValue(row, alarm);
+  const judged = judgedValue(row, alarm, row.best);
   return judged !== undefined && !isMet(alarm, judged);
 }
 
@@ -71,9 +73,13 @@ function toRow(results: BenchResults, workload: MeasuredWorkload, metric: Measur
       ...(failure !== undefined && { failure }),
     });
   }
-  const compare = (kinds: readonly MeasuredPeer['kind'][]): Comparison | undefined => {
+  const compare = (
+    kinds: readonly MeasuredPeer['kind'][],
+    named?: string,
+  ): Comparison | undefined => {
     const us = results.peers.find(({ kind }) => kind === 'ours');
-    const them = bestOf(results.peers, kinds, metric, cells);
+    const candidates = results.peers.filter(({ id }) => named === undefined || id === named);
+    const them = bestOf(candidates, kinds, metric, cells);
     if (us === undefined || them === undefined) return undefined;
     const theirs = rounds(them);
     const ratios = [...rounds(us)].flatMap(([round, ours]) => {
@@ -84,7 +90,10 @@ function toRow(results: BenchResults, workload: MeasuredWorkload, metric: Measur
   };
   const oneToOne = compare(['one-to-one']);
   const multiplexing = compare(['multiplexing']);
-  const best = compare(['one-to-one', 'multiplexing']);
+  const native = ['one-to-one', 'multiplexing'] as const;
+  const best = compare(native);
+  const named = metric.target?.to;
+  const targeted = named === undefined ? best : compare(native, named);
   const row: Row = {
     workload,
     metric,
@@ -92,14 +101,15 @@ function toRow(results: BenchResults, workload: MeasuredWorkload, metric: Measur
     ...(oneToOne && { oneToOne }),
     ...(multiplexing && { multiplexing }),
     ...(best && { best }),
+    ...(targeted && { targeted }),
   };
-  const judged = metric.target && judgedValue(row, metric.target);
+  const judged = metric.target && judgedValue(row, metric.target, targeted);
   if (metric.target === undefined || judged === undefined) return row;
   return { ...row, met: isMet(metric.target, judged) };
 }
 
-function judgedValue(row: Row, target: Target): number | undefined {
-  if (target.of === 'ratio') return row.best?.ratio;
+function judgedValue(row: Row, target: Target, to: Comparison | undefined): number | undefined {
+  if (target.of === 'ratio') return to?.ratio;
   return row.cells.get(OURS)?.median;
 }
 

@@ -1,6 +1,7 @@
 import { ACCESS_LOG } from './access-log.ts';
 import { BULK } from './bulk.ts';
 import { CONNECTION_PER_REQUEST } from './connection-per-request.ts';
+import { GATEWAY } from './gateway.ts';
 import { IDLE } from './idle.ts';
 import { KEEP_ALIVE } from './keep-alive.ts';
 import { MIXED } from './mixed.ts';
@@ -26,4 +27,5 @@ export const WORKLOADS: readonly Workload[] = [
   START_UP,
   ROTATION,
   ...WORKERS,
+  ...GATEWAY,
 ];

@@ -48,7 +48,7 @@ export const TUNNELS: Workload = {
         's_time',
         '-new',
         '-tls1_3',
-        `-connect=127.0.0.1:${pair.tlsPort}`,
+        `-connect=127.0.0.1:${pair.ports.tls}`,
         `-time=${wholeSeconds}`,
         `-cert=${chain}`,
         `-key=${key}`,

@@ -1,7 +1,7 @@
 import type { App } from '../lab/app.ts';
 import type { Placement } from '../lab/placement.ts';
 import type { Pair } from '../peers/pair.ts';
-import type { HauberkOptions, PeerKind } from '../peers/peer.ts';
+import type { HauberkOptions, PeerKind, PeerRole } from '../peers/peer.ts';
 import type { Metric } from '../results/metric.ts';
 
 /** One thing to measure, on any pair. */
@@ -17,6 +17,8 @@ export interface Workload {
    * because what was before would show.
    */
   readonly pair: 'shared' | 'own';
+  /** What the peers are measured as; a pair of sidecars when left out. */
+  readonly role?: PeerRole;
   /** What a pair of its own is started with. */
   readonly hauberk?: HauberkOptions;
   /** Kinds of peers that it makes sense for; all when left out. */
@@ -39,4 +41,6 @@ export interface WorkloadContext {
   readonly placement: Placement;
   /** How long to measure, where that is a matter of time. */
   readonly seconds: number;
+  /** For files of the load. */
+  readonly directory: string;
 }

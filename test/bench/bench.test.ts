@@ -87,6 +87,33 @@ requires(
   }
 });
 
+requires(
+  'nginx',
+  'h2load',
+  'taskset',
+)('a gateway is measured beside another, and the service behind them is not', async (t) => {
+  await using temporary = await temporaryDirectory();
+  const file = join(temporary.path, 'results.json');
+  const only = ['--only=gateway-http2-tls-32', '--peers=nginx'];
+  const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
+  const { code, stderr } = await bench([...only, ...brief], temporary.path);
+  t.is(code, 0, stderr);
+  const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  t.deepEqual(
+    samples.map(({ peer }) => peer).toSorted((a, b) => a.localeCompare(b)),
+    ['hauberk', 'nginx'],
+  );
+  for (const { peer, values, failure } of samples) {
+    t.is(failure, undefined, peer);
+    t.true((values['requests'] ?? 0) > 0, peer);
+    t.true((values['cpu'] ?? 0) > 0, peer);
+    t.is(values['errors'], 0, peer);
+  }
+  const memory = samples.find(({ peer }) => peer === 'nginx')?.values['memory'] ?? 0;
+  t.true(memory > 0 && memory < 60, 'one process of nginx');
+  t.deepEqual(readdirSync(temporary.path), ['results.json'], 'nothing is left behind');
+});
+
 test('wrong usage is told apart from a failure', async (t) => {
   await using temporary = await temporaryDirectory();
   const { code, stderr } = await bench(['--only=nothing-of-the-kind'], temporary.path);

@@ -6,6 +6,7 @@ import {
   parseMachineBusyMs,
   parseResidentBytes,
 } from '../../bench/measure/process-usage.ts';
+import { parseH2loadErrors, parseH2loadLog } from '../../bench/measure/h2load.ts';
 import { parseWrkOutput } from '../../bench/measure/wrk.ts';
 import { median, quantile, spread } from '../../bench/results/statistics.ts';
 
@@ -46,6 +47,16 @@ bench {"requests":10,"durationUs":2000000,"recorded":10,"kept":8,"p50Us":1,"p90U
     errors: 6,
   });
   t.is(parseWrkOutput('Running 2m test'), undefined);
+});
+
+test('of h2load, what failed is counted, and what ended between two moments', (t) => {
+  const output = `finished in 4.00s, 92772.33 req/s, 17.16MB/s
+requests: 278317 total, 278317 started, 278317 done, 278310 succeeded, 7 failed, 5 errored, 1 timeout
+status codes: 278310 2xx, 1 3xx, 2 4xx, 4 5xx`;
+  t.is(parseH2loadErrors(output), 7 + 5 + 1 + 1 + 2 + 4);
+  t.is(parseH2loadErrors('starting benchmark...'), undefined);
+  const log = '1000\t200\t50\n1000\t200\t100\n1100\t200\t99\n1100\t200\t100\n';
+  t.deepEqual(parseH2loadLog(log, 1100, 1200), [100, 99]);
 });
 
 test('medians and quantiles', (t) => {

@@ -80,6 +80,21 @@ test('without a native peer no ratio is judged, and a figure by itself is', (t) 
   t.false(only(measured({ ...DELAY, target: valueAtMost(50) }, alone)).met);
 });
 
+test('a target may name the peer that it is a ratio to', (t) => {
+  const samples = [
+    sample('hauberk', 1, { speed: 100 }),
+    sample('nginx', 1, { speed: 400 }),
+    sample('envoy-hbone', 1, { speed: 90 }),
+  ];
+  const target = ratioAtLeast(1, 'envoy-hbone');
+  const row = only(measured({ ...SPEED, target, alarm: ratioAtLeast(0.5) }, samples));
+  t.like(row.best, { peer: { id: 'nginx' } });
+  t.like(row.targeted, { peer: { id: 'envoy-hbone' } });
+  t.true(row.met);
+  t.true(isFarOff(row), 'an alarm that names none is judged by the best');
+  t.is(only(measured({ ...SPEED, target }, samples.slice(0, 2))).met, undefined);
+});
+
 test('far off is what sets its alarm off', (t) => {
   const off = (metric: Metric, ours: number): boolean =>
     isFarOff(

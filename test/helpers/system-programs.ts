@@ -30,6 +30,7 @@ export const REQUIREMENTS = {
   nginx: { package: 'libnginx-mod-stream', service: 'nginx' },
   haproxy: { package: 'haproxy', service: 'haproxy' },
   wrk: { package: 'wrk' },
+  h2load: { package: 'nghttp2-client' },
   taskset: { package: 'util-linux' },
   script: { package: 'bsdutils' },
   // What compiles the clients that are written in C, and the headers of OpenSSL.

@@ -1,0 +1,117 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runProgram, startProcess, type BenchCommand } from '../lab/bench-process.ts';
+import { CALLEE_NAME } from '../lab/certificates.ts';
+import type { HauberkOptions, PeerContext } from './peer.ts';
+
+/** What users run: it chooses Node.js and its flags. */
+const LAUNCHER = join(import.meta.dirname, '../../cli/hauberk');
+const COMMAND_DEADLINE_MS = 30_000;
+const NAMESPACE = 'bench';
+
+/** A control plane, which is not measured, and how its members are started. */
+export interface HauberkMesh {
+  /** A command of `hauberk` as a member with this name, under the profiler where that is wanted. */
+  member(name: string, command: string, args: readonly string[]): BenchCommand;
+  /** The sidecar of the application, which exposes these ports of it. */
+  callee(exposed: Readonly<Record<number, number>>): BenchCommand;
+  close(): Promise<void>;
+}
+
+/** Starts a control plane. */
+export async function startHauberkMesh(context: PeerContext): Promise<HauberkMesh> {
+  const { ports, hauberk: options } = context;
+  const controlPlane = await startControlPlane(context);
+  const member: HauberkMesh['member'] = (name, command, args) =>
+    hauberk(
+      name,
+      [command, ...controlPlane.memberArgs(name), ...args, ...extraArgs(options)],
+      profilerArgs(name, options),
+    );
+  return {
+    member,
+    callee: (exposed) =>
+      member('callee', 'proxy', [
+        `--service=${CALLEE_NAME}`,
+        `--metrics-listen=127.0.0.1:${ports.calleeMetrics}`,
+        `--hbone-listen=127.0.0.1:${ports.tls}`,
+        ...Object.entries(exposed).map(([port, local]) => `--expose=${port}=127.0.0.1:${local}`),
+      ]),
+    close: controlPlane.close,
+  };
+}
+
+function extraArgs({ workers, accessLog = false }: HauberkOptions): string[] {
+  return [
+    ...(workers === undefined ? [] : [`--workers=${workers}`]),
+    ...(accessLog ? ['--access-log'] : []),
+  ];
+}
+
+function profilerArgs(name: string, { profileDirectory }: HauberkOptions): string[] {
+  if (profileDirectory === undefined) return [];
+  return ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}.cpuprofile`];
+}
+
+function hauberk(
+  name: string,
+  args: readonly string[],
+  nodeArgs: readonly string[] = [],
+): BenchCommand {
+  const env = nodeArgs.length === 0 ? {} : { NODE_OPTIONS: nodeArgs.join(' ') };
+  return { name, program: LAUNCHER, args, env };
+}
+
+interface BenchControlPlane {
+  /** What a member needs to join. */
+  memberArgs(name: string): string[];
+  close(): Promise<void>;
+}
+
+async function startControlPlane(context: PeerContext): Promise<BenchControlPlane> {
+  const { directory, placement } = context;
+  const { leafLifetimeSeconds = 3600 } = context.hauberk;
+  const dataDirectory = join(directory, 'control-plane');
+  const started = startProcess({
+    ...hauberk('control-plane', [
+      'control-plane',
+      `--data-dir=${dataDirectory}`,
+      '--grpc-listen=127.0.0.1:0',
+      '--http-listen=127.0.0.1:0',
+      `--certificate-lifetime=${leafLifetimeSeconds}s`,
+    ]),
+    cores: placement.loadCores,
+    logFile: join(directory, 'control-plane.log'),
+  });
+  try {
+    const [line] = await started.line(/"listener":"grpc".*"port":\d+/);
+    const address = `127.0.0.1:${/"port":(\d+)/.exec(line)?.[1] ?? ''}`;
+    const output = await runProgram(
+      hauberk('token', [
+        'token',
+        'create',
+        `--namespace=${NAMESPACE}`,
+        '--uses=0',
+        '--ttl=1d',
+        `--control-plane=${address}`,
+        `--admin=${join(dataDirectory, 'admin.pem')}`,
+      ]),
+      COMMAND_DEADLINE_MS,
+    );
+    const tokenFile = join(directory, 'token');
+    writeFileSync(tokenFile, /hbk-1-\S+/.exec(output)?.[0] ?? '', { mode: 0o600 });
+    return {
+      memberArgs: (name) => [
+        `--namespace=${NAMESPACE}`,
+        `--control-plane=${address}`,
+        `--token-file=${tokenFile}`,
+        `--state-dir=${join(directory, `${name}-state`)}`,
+        '--drain-timeout=1s',
+      ],
+      close: () => started.end(),
+    };
+  } catch (error) {
+    await started.end();
+    throw error;
+  }
+}
