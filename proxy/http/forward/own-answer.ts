@@ -1,0 +1,64 @@
+import { STATUS_CODES } from 'node:http';
+import type { ServerExchange } from '../exchange.ts';
+import { valueOf } from '../fields/field-values.ts';
+import type { Field, RequestHead, ResponseHead } from '../message.ts';
+import type { RefusalAnswer } from './refusal.ts';
+
+/** The name of this proxy in `Proxy-Status` (RFC 9209 section 2.1). */
+const PROXY_NAME = 'hauberk';
+
+/** A whole answer of our own. */
+export interface OwnAnswer {
+  readonly status: number;
+  readonly fields: readonly Field[];
+  readonly body: string;
+}
+
+/** What a refusal says: the status and the kind of error, and nothing that is not in them. */
+export function refusalAnswer(request: RequestHead, answer: RefusalAnswer): OwnAnswer {
+  const proxyStatus: Field = ['Proxy-Status', `${PROXY_NAME}; error=${answer.error}`];
+  if (isGrpc(request)) return { status: 200, fields: grpcFields(answer, proxyStatus), body: '' };
+  const { status } = answer;
+  const fields: Field[] = [['Content-Type', 'text/plain; charset=utf-8'], proxyStatus];
+  if (status === 405) fields.push(['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']);
+  return { status, fields, body: `${status} ${STATUS_CODES[status] ?? 'Error'}\n` };
+}
+
+/** Answers without a service. What is still to come of the request is not read. */
+export function answerOwn(
+  exchange: ServerExchange,
+  { status, fields, body }: OwnAnswer,
+  hasWholeRequest: boolean,
+): void {
+  const { request } = exchange;
+  const bytes = Buffer.from(body);
+  const isWhole = bytes.length === 0 || request.method === 'HEAD';
+  exchange.respond({ ...responseHead(status, fields), contentLength: bytes.length }, isWhole);
+  if (!isWhole) {
+    exchange.write(bytes, false, true);
+    exchange.end();
+  }
+  if (!hasWholeRequest) exchange.close();
+}
+
+/** The head of an answer of our own. */
+export function responseHead(status: number, fields: readonly Field[]): ResponseHead {
+  const reason = STATUS_CODES[status] ?? '';
+  return { version: '1.1', status, reason, fields, contentLength: 0, upgrade: undefined };
+}
+
+/** Trailers-only (gRPC over HTTP/2, "Responses"): status and reason are in the one head that there is. */
+function grpcFields({ grpcStatus, message }: RefusalAnswer, proxyStatus: Field): Field[] {
+  return [
+    ['Content-Type', 'application/grpc'],
+    ['grpc-status', String(grpcStatus)],
+    ['grpc-message', message],
+    proxyStatus,
+  ];
+}
+
+function isGrpc({ fields }: RequestHead): boolean {
+  const type = valueOf(fields, 'content-type');
+  // gRPC-Web and others of the family have answers of another shape.
+  return type !== undefined && /^application\/grpc(?:$|[+;\s])/i.test(type);
+}

@@ -1,0 +1,105 @@
+/** What a service is told of a client, and what a client cannot say of itself: in fields and in trailers. */
+import test from 'ava';
+import { FieldNames, IDENTITY_FIELDS } from '../../../../proxy/http/fields/identity-fields.ts';
+import { requestFields } from '../../../../proxy/http/fields/request-fields.ts';
+import { trailersToPass } from '../../../../proxy/http/fields/trailers.ts';
+import type { Field } from '../../../../proxy/http/message.ts';
+
+const identity = new FieldNames(IDENTITY_FIELDS);
+const client = { address: '192.0.2.1', certificate: undefined };
+
+for (const name of [
+  'X-Forwarded-For',
+  'x-forwarded-anything',
+  'X_Forwarded_For',
+  'X-Forwarded_Proto',
+  'Forwarded',
+  'X-Real-IP',
+  'X-Forwarded-Client-Cert',
+  'True-Client-IP',
+  'CF-Connecting-IPv6',
+  'Client-Cert-Chain',
+  'X-SSL-Client-Verify',
+  'Ssl-Client-Subject-Dn',
+  'X-Client-Cert',
+  'X-Original-URL',
+  'X-Envoy-Internal',
+  'Remote_User',
+  'X-Auth-Request-Email',
+  'X-MS-CLIENT-PRINCIPAL-NAME',
+  'x-goog-authenticated-user-email',
+  'X-Amzn-Oidc-Identity',
+  'l5d-client-id',
+  'Proxy',
+]) {
+  test(`taken off: ${name}`, (t) => {
+    t.true(identity.has(name));
+    const fields: Field[] = [[name, 'forged']];
+    const passed = requestFields({ fields, scheme: 'https' }, identity, client);
+    t.deepEqual(passed, [
+      ['X-Forwarded-For', '192.0.2.1'],
+      ['X-Forwarded-Proto', 'https'],
+    ]);
+  });
+}
+
+for (const name of [
+  'X-Request-Id',
+  'X-Forward',
+  'Via',
+  'Origin',
+  'X-Client-Version',
+  'Authorization',
+]) {
+  test(`passed: ${name}`, (t) => t.false(identity.has(name)));
+}
+
+test('fields keep their order, their names and their bytes', (t) => {
+  const fields: Field[] = [
+    ['X-B', '\u00e6\u00bc\u008f'],
+    ['x-a', ''],
+    ['X-B', 'again'],
+    ['Proxy-Authorization', 'secret'],
+  ];
+  const certificate = 'Hash=00';
+  const passed = requestFields({ fields, scheme: 'http' }, identity, { ...client, certificate });
+  t.deepEqual(passed.slice(0, 3), fields.slice(0, 3));
+  t.deepEqual(passed.at(-1), ['X-Forwarded-Client-Cert', 'Hash=00']);
+  t.is(passed.length, 6);
+});
+
+test('cookies become one field (RFC 9113 section 8.2.3)', (t) => {
+  const fields: Field[] = [
+    ['cookie', 'a=1'],
+    ['x', 'y'],
+    ['cookie', 'b=2'],
+  ];
+  const [first, second, ...rest] = requestFields({ fields, scheme: 'http' }, identity, client);
+  t.deepEqual(first, ['cookie', 'a=1; b=2']);
+  t.deepEqual(second, ['x', 'y']);
+  t.is(rest.length, 2);
+});
+
+test('a route can name more', (t) => {
+  const more = new FieldNames([...IDENTITY_FIELDS, 'X-User', 'X-Group-*']);
+  for (const name of ['x-user', 'X_User', 'x-group-a']) t.true(more.has(name), name);
+  t.false(identity.has('x-user'));
+});
+
+test('names that clients make up do not grow without end', (t) => {
+  const names = new FieldNames(['x-a']);
+  for (let at = 0; at < 10_000; at += 1) t.false(names.has(`x-${at}`));
+  t.true(names.has('X-A'));
+});
+
+test('trailers that would change how a message is read are left out', (t) => {
+  const trailers: Field[] = [
+    ['X-Sum', '1'],
+    ['Content-Length', '5'],
+    ['transfer-encoding', 'chunked'],
+    ['Authorization', 'forged'],
+    ['Set-Cookie', 'a=b'],
+    ['grpc-status', '0'],
+  ];
+  t.deepEqual(trailersToPass(trailers), [trailers[0], trailers[5]]);
+});

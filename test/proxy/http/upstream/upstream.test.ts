@@ -1,0 +1,206 @@
+/** Connections to one destination: kept, shared, and let go of. */
+import test from 'ava';
+import { createGuard } from '../../../../common/guard.ts';
+import {
+  Upstream,
+  type PlaceWaiter,
+  type UpstreamConnection,
+} from '../../../../proxy/http/upstream/upstream.ts';
+import { createLogRecorder } from '../../../helpers/log-recorder.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
+import { FakeStream } from '../../stream/fake-stream.ts';
+import { FakeConnection, requestHead } from '../forward/fake-exchanges.ts';
+
+function world({ isShared = false, capacity = 1 } = {}) {
+  const clock = createManualClock();
+  const guard = createGuard({ clock, logger: createLogRecorder().logger });
+  const connections: FakeConnection[] = [];
+  const dials: { signal: AbortSignal; fail(error: Error): void; connect(): void }[] = [];
+  const upstream = new Upstream({
+    isShared,
+    clock,
+    guard,
+    dial(signal) {
+      const { promise, resolve, reject } = Promise.withResolvers<{
+        stream: FakeStream;
+        peer: string;
+      }>();
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+      const connect = (): void => resolve({ stream: new FakeStream(), peer: 'api' });
+      dials.push({ signal, fail: reject, connect });
+      return promise;
+    },
+    speak(_stream, observer) {
+      const connection = new FakeConnection(observer, capacity);
+      connections.push(connection);
+      return connection;
+    },
+  });
+  const settle = (): Promise<void> => clock.advance(0);
+  const receiver = {
+    informed() {},
+    responded() {},
+    data: () => true,
+    end() {},
+    written() {},
+    spare() {},
+    closed() {},
+  };
+  /** Wants a place, and uses it at once; what it got is in it. */
+  const ask = () => {
+    const got: { connection?: UpstreamConnection; error?: unknown; waiter: PlaceWaiter } = {
+      waiter: {
+        placed(connection) {
+          if (connection.request(requestHead(), true, receiver) === undefined) {
+            throw new Error('there is no room');
+          }
+          got.connection = connection;
+        },
+        failed: (error) => void (got.error = error),
+      },
+    };
+    const connection = upstream.place(got.waiter);
+    if (connection !== undefined) got.waiter.placed(connection);
+    return got;
+  };
+  return { clock, upstream, connections, dials, settle, ask };
+}
+
+test('a connection is made for each request, and used again when it is free', async (t) => {
+  const { ask, dials, connections, settle } = world();
+  const one = ask();
+  const two = ask();
+  t.is(dials.length, 2);
+  for (const dial of dials) dial.connect();
+  await settle();
+  t.not(one.connection, two.connection);
+  connections[0]?.free();
+  one.connection?.release();
+  const three = ask();
+  t.is(three.connection, one.connection);
+  t.is(dials.length, 2);
+});
+
+test('who waits is served by the first connection that is free', async (t) => {
+  const { ask, dials, connections, settle } = world();
+  const one = ask();
+  dials[0]?.connect();
+  await settle();
+  const two = ask();
+  t.is(two.connection, undefined);
+  connections[0]?.free();
+  one.connection?.release();
+  t.is(two.connection, one.connection);
+  dials[1]?.connect();
+  await settle();
+  t.is(connections.length, 2, 'the other one is kept');
+});
+
+test('a connection that ends while it is kept is not used', async (t) => {
+  const { ask, dials, connections, settle } = world();
+  const one = ask();
+  dials[0]?.connect();
+  await settle();
+  connections[0]?.free();
+  one.connection?.release();
+  connections[0]?.end();
+  t.is(ask().connection, undefined);
+  t.is(dials.length, 2);
+});
+
+test('who gives up does not have a connection made', async (t) => {
+  const { ask, upstream, dials, connections, settle } = world();
+  const one = ask();
+  upstream.cancel(one.waiter);
+  t.true(dials[0]?.signal.aborted);
+  dials[0]?.connect();
+  await settle();
+  t.is(connections.length, 0);
+  t.is(one.error, undefined);
+});
+
+test('a failure is told to the one that waits the longest', async (t) => {
+  const { ask, dials, settle } = world();
+  const one = ask();
+  const two = ask();
+  const error = new Error('nobody');
+  dials[1]?.fail(error);
+  await settle();
+  t.is(one.error, error);
+  t.is(two.error, undefined);
+});
+
+test('a connection that does not come in time is given up', async (t) => {
+  const { ask, clock } = world();
+  const one = ask();
+  await clock.advance(9_999);
+  t.is(one.error, undefined);
+  await clock.advance(1);
+  t.regex(String(one.error), /no connection after 10 s/);
+});
+
+test('what is kept is let go of after a time, and there is not too much of it', async (t) => {
+  const { ask, dials, connections, settle, clock } = world();
+  const all = Array.from({ length: 70 }, ask);
+  for (const dial of dials) dial.connect();
+  await settle();
+  for (const [at, { connection }] of all.entries()) {
+    connections[at]?.free();
+    connection?.release();
+  }
+  t.is(connections.filter(({ isClosed }) => isClosed).length, 6);
+  await clock.advance(14_999);
+  t.is(connections.filter(({ isClosed }) => isClosed).length, 6);
+  await clock.advance(1);
+  t.true(connections.every(({ isClosed }) => isClosed));
+  t.deepEqual(clock.pending, [], 'nothing is waited for');
+});
+
+test('HTTP/2: requests share a connection, and another one is made when it is busy', async (t) => {
+  const { ask, dials, connections, settle } = world({ isShared: true, capacity: 100 });
+  for (let at = 0; at < 3; at += 1) ask();
+  t.is(dials.length, 1);
+  dials[0]?.connect();
+  await settle();
+  for (let at = 0; at < 13; at += 1) ask();
+  t.is(dials.length, 1);
+  ask();
+  t.is(dials.length, 2);
+  dials[1]?.connect();
+  await settle();
+  ask();
+  t.is(connections[1]?.exchanges.length, 1, 'the least busy one');
+});
+
+test('HTTP/2: a full connection is waited for, where there may be no other', async (t) => {
+  const { ask, dials, connections, settle } = world({ isShared: true, capacity: 1 });
+  for (let at = 0; at < 16; at += 1) {
+    ask();
+    dials.at(-1)?.connect();
+    await settle();
+  }
+  const last = ask();
+  t.is(dials.length, 16);
+  connections[7]?.free();
+  t.not(last.connection, undefined);
+});
+
+test('HTTP/2: a failure is told to all that wait for it', async (t) => {
+  const { ask, dials, settle } = world({ isShared: true });
+  const all = [ask(), ask()];
+  dials[0]?.fail(new Error('nobody'));
+  await settle();
+  t.true(all.every(({ error }) => error !== undefined));
+});
+
+test('at the end nothing is left', async (t) => {
+  const { ask, upstream, dials, connections, settle } = world();
+  ask();
+  dials[0]?.connect();
+  await settle();
+  ask();
+  upstream.close();
+  await settle();
+  t.true(connections.every(({ isClosed }) => isClosed));
+  t.true(dials[1]?.signal.aborted);
+});
