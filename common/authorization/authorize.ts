@@ -1,12 +1,15 @@
 import {
   type AccessRequest,
   decide,
+  decideRequest,
   type Identity,
   isGuarded,
+  type PolicyDecision,
   type PolicyDenial,
 } from './decide.ts';
 import { describeDecision } from './describe-decision.ts';
 import type { Policy } from './policy.ts';
+import type { HttpRequest } from './request-condition.ts';
 
 /** Why a caller may not come in; a label of `hauberk_connections_failed_total`. */
 export type DenialReason = PolicyDenial | 'denied-no-policy';
@@ -25,6 +28,8 @@ export type Decision =
       readonly allowed: true;
       /** Rules that would refuse it, but only audit. */
       readonly audited: readonly string[];
+      /** True for a connection whose requests must be decided about one by one, with `authorizeRequest`. */
+      readonly perRequest: boolean;
     }
   | {
       readonly allowed: false;
@@ -36,25 +41,44 @@ export type Decision =
     };
 
 /**
- * Decides whether a caller may reach a port. The stricter policy wins: what the operator's `mesh.yaml`
+ * Decides whether a caller may connect to a port. The stricter policy wins: what the operator's `mesh.yaml`
  * refuses no flag of a sidecar opens, and the other way round.
  */
-export function authorize(request: AccessRequest, { mesh, local }: Policies): Decision {
+export function authorize(request: AccessRequest, policies: Policies): Decision {
+  return byAll(policies, (policy) => decide(policy, request));
+}
+
+/**
+ * Decides about one request of a connection for which `authorize` says `perRequest`.
+ *
+ * @param http undefined where the connection carries no HTTP
+ */
+export function authorizeRequest(
+  request: AccessRequest,
+  http: HttpRequest | undefined,
+  policies: Policies,
+): Decision {
+  return byAll(policies, (policy) => decideRequest(policy, request, http));
+}
+
+function byAll({ mesh, local }: Policies, ask: (policy: Policy) => PolicyDecision): Decision {
   if (mesh === undefined) {
     const why = 'this sidecar has no policy of the mesh yet';
     return { allowed: false, reason: 'denied-no-policy', why, rules: [] };
   }
   const audited: string[] = [];
+  let perRequest = false;
   for (const policy of [mesh, local]) {
-    const decision = decide(policy, request);
+    const decision = ask(policy);
     if (!decision.allowed) {
       const { grounds, reason } = decision;
       const rules = grounds.kind === 'rules' ? grounds.rules : [];
       return { allowed: false, reason, why: describeDecision(decision), rules };
     }
     audited.push(...decision.audited);
+    perRequest ||= decision.perRequest;
   }
-  return { allowed: true, audited };
+  return { allowed: true, audited, perRequest };
 }
 
 /** True for a port that accepts no plaintext, because the policy depends on the caller. */

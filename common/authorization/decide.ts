@@ -1,6 +1,7 @@
 import { SYSTEM_NAMESPACE, type SpiffeId } from '../pki/spiffe-id.ts';
 import { namesIdentity, type NamePattern } from './name-pattern.ts';
 import type { Policy, PolicyDefault, PolicyRule } from './policy.ts';
+import { type HttpRequest, meetsCondition } from './request-condition.ts';
 
 /** An identity by its parts. */
 export type Identity = Omit<SpiffeId, 'uri'>;
@@ -25,6 +26,8 @@ export type PolicyDenial =
   | 'denied-trust-domain'
   /** Rules allow others at this port. */
   | 'denied-caller'
+  /** Rules allow the caller other requests at this port, or what it sends is no HTTP. */
+  | 'denied-request'
   /** No rule is about it, and the default allows no caller. */
   | 'denied-default';
 
@@ -41,11 +44,13 @@ export type PolicyDecision =
       readonly grounds: Grounds;
       /** Rules that would refuse it, but only audit. */
       readonly audited: readonly string[];
+      /** True for a connection whose requests must be decided about one by one, with `decideRequest`. */
+      readonly perRequest: boolean;
     }
   | { readonly allowed: false; readonly reason: PolicyDenial; readonly grounds: Grounds };
 
 /**
- * Decides whether a caller is allowed. In this order, whatever the order of the rules is:
+ * Decides whether a caller is allowed to connect. In this order, whatever the order of the rules is:
  *
  *     the caller is no workload                       denied-system-identity
  *     a deny rule is about it                         denied-rule
@@ -57,8 +62,52 @@ export type PolicyDecision =
  *
  * So a port that allow rules are about is open only to the callers that they name. A rule with `audit`
  * refuses no caller: neither one that it denies, nor one that it does not name.
+ *
+ * A rule with conditions on requests decides about no connection: where one could change what is decided, the
+ * connection is allowed, and each of its requests is decided about (`perRequest`).
  */
 export function decide(policy: Policy, request: AccessRequest): PolicyDecision {
+  const whole = judge(policy, request, ({ requests }) => requests === undefined);
+  const conditional = policy.rules.filter(
+    (rule) => rule.requests !== undefined && isAbout(rule, request) && namesSource(rule, request),
+  );
+  const granting = conditional.filter(({ action }) => action === 'allow');
+  if (whole.allowed) {
+    const isGranted = whole.grounds.kind === 'rules';
+    const matters = isGranted ? granting.length < conditional.length : conditional.length > 0;
+    return matters ? { ...whole, audited: [], perRequest: true } : whole;
+  }
+  const { reason } = whole;
+  const isFinal = reason === 'denied-system-identity' || reason === 'denied-rule';
+  if (isFinal || granting.length === 0) return whole;
+  return { ...allowed(byRules(granting), []), perRequest: true };
+}
+
+/**
+ * Decides about one request of a connection, in the same order: a rule with conditions is about the requests that
+ * meet them. One that allows closes its ports all the same, also to the requests that no rule names.
+ *
+ * @param http undefined where the connection carries no HTTP: what a rule might deny is denied then, and what a
+ *   rule might allow is not allowed
+ */
+export function decideRequest(
+  policy: Policy,
+  request: AccessRequest,
+  http: HttpRequest | undefined,
+): PolicyDecision {
+  return judge(
+    policy,
+    request,
+    ({ requests, action }) => requests === undefined || meetsCondition(requests, action, http),
+  );
+}
+
+/** @param isMet tells whether a rule's conditions are met */
+function judge(
+  policy: Policy,
+  request: AccessRequest,
+  isMet: (rule: PolicyRule) => boolean,
+): PolicyDecision {
   const { source, destination } = request;
   if (source.namespace === SYSTEM_NAMESPACE) {
     return denied('denied-system-identity', { kind: 'identity' });
@@ -67,17 +116,20 @@ export function decide(policy: Policy, request: AccessRequest): PolicyDecision {
   const here = policy.rules.filter((rule) => isAbout(rule, request));
   const allows = here.filter(({ action }) => action === 'allow');
   const denials = here.filter(
-    (rule) => rule.action === 'deny' && namesSource(rule.from, request, true),
+    (rule) => rule.action === 'deny' && namesSource(rule, request) && isMet(rule),
   );
   const [enforced, watching] = parted(denials);
   if (enforced.length > 0) return denied('denied-rule', byRules(enforced));
-  const granting = allows.filter((rule) => namesSource(rule.from, request, false));
+  const naming = allows.filter((rule) => namesSource(rule, request));
+  const granting = naming.filter(isMet);
   if (granting.length > 0) return allowed(byRules(granting), watching);
 
   const [closing, wouldClose] = parted(allows);
-  if (isForeign && policy.fallback !== 'anybody') {
-    return denied('denied-trust-domain', { kind: 'identity' });
+  const isClosed = isForeign && policy.fallback !== 'anybody';
+  if (naming.length > 0 && (isClosed || closing.length > 0 || policy.fallback === 'none')) {
+    return denied('denied-request', byRules(naming));
   }
+  if (isClosed) return denied('denied-trust-domain', { kind: 'identity' });
   if (closing.length > 0) return denied('denied-caller', byRules(closing));
   const byDefault: Grounds = { kind: 'default', fallback: policy.fallback };
   if (policy.fallback === 'none') return denied('denied-default', byDefault);
@@ -119,13 +171,12 @@ function namesDestination(to: readonly NamePattern[], destination: Identity): bo
 
 /** `*` opens a port to members of the mesh only, and closes it to every caller. */
 function namesSource(
-  from: readonly NamePattern[],
+  { action, from }: PolicyRule,
   { source, destination: { trustDomain } }: AccessRequest,
-  everybodyIsAnybody: boolean,
 ): boolean {
   return from.some((pattern) =>
     pattern.kind === 'everybody'
-      ? everybodyIsAnybody || source.trustDomain === trustDomain
+      ? action === 'deny' || source.trustDomain === trustDomain
       : namesIdentity(pattern, source, trustDomain),
   );
 }
@@ -142,6 +193,14 @@ function denied(reason: PolicyDenial, grounds: Grounds): PolicyDecision {
   return { allowed: false, reason, grounds };
 }
 
-function allowed(grounds: Grounds, audited: readonly PolicyRule[]): PolicyDecision {
-  return { allowed: true, grounds, audited: audited.map(({ name }) => name) };
+function allowed(
+  grounds: Grounds,
+  audited: readonly PolicyRule[],
+): PolicyDecision & { readonly allowed: true } {
+  return {
+    allowed: true,
+    grounds,
+    audited: audited.map(({ name }) => name),
+    perRequest: false,
+  };
 }

@@ -3,11 +3,12 @@ import type { Grounds, PolicyDecision, PolicyDenial } from './decide.ts';
 /** Why a decision was made, as the end of a sentence: `the rule front allows it`. */
 export function describeDecision(decision: PolicyDecision): string {
   if (!decision.allowed) return describeDenial(decision.reason, decision.grounds);
-  const { grounds, audited } = decision;
-  const why =
+  const { grounds, audited, perRequest } = decision;
+  const bySome =
     grounds.kind === 'rules'
       ? `${named(grounds.rules)} ${verb(grounds.rules, 'allows', 'allow')} it`
       : 'no rule applies, and the default allows workloads of the mesh';
+  const why = perRequest ? `${bySome}, and rules decide about each request` : bySome;
   if (audited.length === 0) return why;
   return `${why}; ${named(audited)} would refuse it, but only ${verb(audited, 'audits', 'audit')}`;
 }
@@ -24,6 +25,8 @@ export function describeDenial(reason: PolicyDenial, grounds: Grounds): string {
       return 'the caller is of another trust domain, and no rule allows it by its full name';
     case 'denied-caller':
       return `${named(rules)} ${verb(rules, 'allows', 'allow')} other callers only`;
+    case 'denied-request':
+      return `${named(rules)} ${verb(rules, 'allows', 'allow')} the caller other requests only`;
     case 'denied-default':
       return 'no rule allows it, and the default allows no caller';
   }

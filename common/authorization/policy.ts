@@ -1,5 +1,6 @@
 import type { Egress } from './egress.ts';
 import type { NamePattern } from './name-pattern.ts';
+import type { RequestCondition } from './request-condition.ts';
 
 /** One rule of who may talk to whom. */
 export interface PolicyRule {
@@ -14,6 +15,8 @@ export interface PolicyRule {
   readonly ports: readonly number[];
   /** The callers. */
   readonly from: readonly NamePattern[];
+  /** Absent: the rule is about connections, whatever they carry. */
+  readonly requests?: RequestCondition | undefined;
 }
 
 /**

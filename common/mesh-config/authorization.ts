@@ -4,8 +4,9 @@ import {
   type NamePattern,
   readNamePattern,
 } from '../authorization/name-pattern.ts';
-import type { Policy } from '../authorization/policy.ts';
-import { labelField, portField } from './fields.ts';
+import type { Policy, PolicyRule } from '../authorization/policy.ts';
+import type { RequestCondition } from '../authorization/request-condition.ts';
+import { GRPC_SERVICE, labelField, METHOD, pathField, portField } from './fields.ts';
 
 /** More rules than a person can oversee; bounds every message and every decision. */
 const MAX_RULES = 500;
@@ -18,6 +19,37 @@ const MAX_PORTS = 100;
 
 const names = z.array(z.string()).min(1, 'expected at least one name').max(MAX_NAMES);
 
+/** More is better said with a prefix, or as two rules. */
+const MAX_CONDITIONS = 100;
+
+const leaveOut = (what: string): string =>
+  `expected at least one ${what}; leave the key out for every request`;
+
+const methods = z
+  .array(z.string().regex(METHOD, 'expected a method as in GET'))
+  .min(1, leaveOut('method'))
+  .max(MAX_CONDITIONS)
+  .optional();
+
+const paths = z
+  .array(
+    z.strictObject({
+      type: z.enum(['Exact', 'PathPrefix'], 'expected Exact or PathPrefix'),
+      value: pathField,
+    }),
+  )
+  .min(1, leaveOut('path'))
+  .max(MAX_CONDITIONS)
+  .optional();
+
+const grpcServices = z
+  .array(
+    z.string().regex(GRPC_SERVICE, 'expected a gRPC service with its package as in shop.Orders'),
+  )
+  .min(1, leaveOut('service'))
+  .max(MAX_CONDITIONS)
+  .optional();
+
 const rule = z.strictObject({
   name: labelField,
   action: z.enum(['allow', 'deny'], 'expected allow or deny'),
@@ -28,6 +60,11 @@ const rule = z.strictObject({
     .min(1, 'expected at least one port; leave the key out for every port')
     .max(MAX_PORTS)
     .default([]),
+  /** Which requests the rule is about; without any of the three it is about connections. */
+  methods,
+  paths,
+  /** Instead of paths. */
+  grpcServices,
   audit: z.boolean('expected true or false').default(false),
 });
 
@@ -71,14 +108,35 @@ export const authorizationSection = section.transform(
       });
     const policy: Policy = {
       fallback: allow,
-      rules: rules.map(({ from, to, ...fields }, at) => {
-        if (seen.has(fields.name)) {
-          complain(`the name ${fields.name} is taken by a rule above`, 'rules', at, 'name');
-        }
-        seen.add(fields.name);
-        return { ...fields, from: read(from, at, 'from'), to: read(to, at, 'to') };
-      }),
+      rules: rules.map(
+        ({ from, to, methods: verbs, paths: places, grpcServices: services, ...fields }, at) => {
+          if (seen.has(fields.name)) {
+            complain(`the name ${fields.name} is taken by a rule above`, 'rules', at, 'name');
+          }
+          seen.add(fields.name);
+          if (places !== undefined && services !== undefined) {
+            complain('expected paths or grpcServices, and not both: write two rules', 'rules', at);
+          }
+          return {
+            ...fields,
+            from: read(from, at, 'from'),
+            to: read(to, at, 'to'),
+            ...toCondition(verbs, places, services),
+          };
+        },
+      ),
     };
     return policy;
   },
 );
+
+function toCondition(
+  verbs: RequestCondition['methods'] | undefined,
+  places: RequestCondition['paths'] | undefined,
+  services: RequestCondition['grpcServices'] | undefined,
+): Pick<PolicyRule, 'requests'> {
+  if (verbs === undefined && places === undefined && services === undefined) return {};
+  return {
+    requests: { methods: verbs ?? [], paths: places ?? [], grpcServices: services ?? [] },
+  };
+}

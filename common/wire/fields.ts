@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { canonicalAddress, isDiallable } from '../ip-address.ts';
+import { requestPath } from '../routes/path-match.ts';
 import { RpcError } from '../rpc/rpc-error.ts';
 
 const PORT = 'ports from 1 to 65535';
@@ -14,6 +15,14 @@ export const addressField = z.string().transform((text, context) => {
   const message = 'IP addresses that can be dialled';
   context.issues.push({ code: 'custom', input: text, message });
   return z.NEVER;
+});
+
+/** A condition on the path of a request, in the form in which paths are compared. */
+export const pathMatchField = z.object({
+  type: z.enum(['Exact', 'PathPrefix'], 'paths of type Exact or PathPrefix'),
+  value: z
+    .string()
+    .refine((value) => value.startsWith('/') && requestPath(value) === value, 'normal paths'),
 });
 
 /**

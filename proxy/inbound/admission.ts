@@ -31,6 +31,13 @@ export type Admission =
       readonly rules?: readonly string[];
     };
 
+/** What is decided where requests cannot be decided about: nothing that depends on them is let through. */
+export function withoutRequests(decision: Decision): Decision {
+  if (!decision.allowed || !decision.perRequest) return decision;
+  const why = 'rules decide about each request, and this sidecar carries the connection as bytes';
+  return { allowed: false, reason: 'denied-request', why, rules: [] };
+}
+
 /** Decides whether a stream is served. Policy comes first: a refused peer learns nothing of our ports. */
 export function admit(input: AdmissionInput): Admission {
   const { authority, decide, resolveExposure } = input;

@@ -15,7 +15,7 @@ import { DecisionCache } from '../policy/decision-cache.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
-import { admit, type Admission } from './admission.ts';
+import { admit, type Admission, withoutRequests } from './admission.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
 import type { ResolveExposure } from '../workload/exposure.ts';
 import type { Workload } from '../workload/workload.ts';
@@ -57,7 +57,7 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
     resolveExposure: exposure,
     policies,
     decide: ({ peer: source }, port) =>
-      decisions.decide({ source, destination, port }, policies.current()),
+      withoutRequests(decisions.decide({ source, destination, port }, policies.current())),
     budgets: { descriptors, ports, opened: new KeyedBuckets(clock, streamRate(ports)) },
     budgetLines: createRefusalLines(clock, logger),
     live: new LiveConnections<DenialReason>(policies),

@@ -2,6 +2,10 @@ import fc from 'fast-check';
 import type { AccessRequest } from '../../../common/authorization/decide.ts';
 import type { NamePattern } from '../../../common/authorization/name-pattern.ts';
 import type { Policy, PolicyRule } from '../../../common/authorization/policy.ts';
+import type {
+  HttpRequest,
+  RequestCondition,
+} from '../../../common/authorization/request-condition.ts';
 
 // Few names, so that rules and requests meet often.
 /** A namespace or a service. */
@@ -33,6 +37,20 @@ const door = fc.oneof(
     service: labelPattern,
   }),
 );
+const path = fc.constantFrom('/', '/a', '/a/b', '/shop.Orders', '/shop.Orders/Get');
+const method = fc.constantFrom('GET', 'POST');
+const condition: fc.Arbitrary<RequestCondition> = fc.record({
+  methods: fc.array(method, { maxLength: 1 }),
+  paths: fc.array(fc.record({ type: fc.constantFrom('Exact', 'PathPrefix'), value: path }), {
+    maxLength: 1,
+  }),
+  grpcServices: fc.constantFrom([], ['shop.Orders']),
+});
+/** A request, or none. */
+export const http: fc.Arbitrary<HttpRequest | undefined> = fc.option(
+  fc.record({ method, path: fc.option(path, { nil: undefined }) }),
+  { nil: undefined },
+);
 /** A rule of a mesh. */
 export const rule: fc.Arbitrary<PolicyRule> = fc.record({
   name: fc.uuid(),
@@ -41,6 +59,9 @@ export const rule: fc.Arbitrary<PolicyRule> = fc.record({
   to: fc.array(door, { minLength: 1, maxLength: 2 }),
   ports: fc.array(port, { maxLength: 2 }),
   from: fc.array(pattern, { minLength: 1, maxLength: 2 }),
+  requests: fc
+    .option(condition, { nil: undefined })
+    .map((one) => (one === undefined || Object.values(one).flat().length === 0 ? undefined : one)),
 });
 /** A policy of a mesh. */
 export const policy: fc.Arbitrary<Policy> = fc.record({

@@ -122,6 +122,7 @@ test('the decision names its rules, for the log', (t) => {
   t.deepEqual(authorize({ source: source('web'), destination, port: 80 }, policies), {
     allowed: true,
     audited: ['trial'],
+    perRequest: false,
   });
 });
 

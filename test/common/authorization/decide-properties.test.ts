@@ -1,19 +1,37 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { type AccessRequest, decide } from '../../../common/authorization/decide.ts';
+import { type AccessRequest, decide, decideRequest } from '../../../common/authorization/decide.ts';
 import { formatNamePattern, readNamePattern } from '../../../common/authorization/name-pattern.ts';
 import type { Policy, PolicyRule } from '../../../common/authorization/policy.ts';
-import { pattern, policy, request, rule } from './arbitrary-policies.ts';
+import { http, pattern, policy, request, rule } from './arbitrary-policies.ts';
 
-const isAllowed = (of: Policy, asked: AccessRequest): boolean => decide(of, asked).allowed;
+type Ask = (of: Policy, asked: AccessRequest) => boolean;
+const isAllowed: Ask = (of, asked) => decide(of, asked).allowed;
 
-/** Runs a property often enough that rules and requests meet. */
+type Holds = (before: Policy, added: PolicyRule, asked: AccessRequest, isAllowed: Ask) => boolean;
+
+/** Runs a property often enough that rules and requests meet: for connections, and for requests of them. */
 function holds(
   title: string,
-  arbitraries: Parameters<typeof fc.property<[Policy, PolicyRule, AccessRequest]>>,
+  [policies, rules, requests, predicate]: readonly [
+    typeof policy,
+    typeof rule,
+    typeof request,
+    Holds,
+  ],
 ) {
   test(title, (t) => {
-    t.notThrows(() => fc.assert(fc.property(...arbitraries), { numRuns: 5_000 }));
+    t.notThrows(() =>
+      fc.assert(
+        fc.property(policies, rules, requests, http, (before, added, asked, sent) => {
+          const isServed: Ask = (of, at) => decideRequest(of, at, sent).allowed;
+          return (
+            predicate(before, added, asked, isAllowed) && predicate(before, added, asked, isServed)
+          );
+        }),
+        { numRuns: 5_000 },
+      ),
+    );
   });
 }
 
@@ -21,9 +39,9 @@ holds('adding a deny rule never allows more', [
   policy,
   rule,
   request,
-  (before, added, asked) => {
+  (before, added, asked, may) => {
     const after = { ...before, rules: [...before.rules, { ...added, action: 'deny' as const }] };
-    return !isAllowed(after, asked) || isAllowed(before, asked);
+    return !may(after, asked) || may(before, asked);
   },
 ]);
 
@@ -31,10 +49,10 @@ holds('adding a deny rule that is only watching changes no decision', [
   policy,
   rule,
   request,
-  (before, added, asked) => {
+  (before, added, asked, may) => {
     const watching = { ...added, action: 'deny' as const, audit: true };
     const after = { ...before, rules: [...before.rules, watching] };
-    return isAllowed(after, asked) === isAllowed(before, asked);
+    return may(after, asked) === may(before, asked);
   },
 ]);
 
@@ -42,10 +60,10 @@ holds('watching instead of enforcing never refuses more', [
   policy,
   rule,
   request,
-  (others, added, asked) => {
+  (others, added, asked, may) => {
     const enforced = { ...others, rules: [...others.rules, { ...added, audit: false }] };
     const watching = { ...others, rules: [...others.rules, { ...added, audit: true }] };
-    return !isAllowed(enforced, asked) || isAllowed(watching, asked);
+    return !may(enforced, asked) || may(watching, asked);
   },
 ]);
 
@@ -53,10 +71,10 @@ holds('where nobody comes in by default, adding an allow rule never refuses more
   policy,
   rule,
   request,
-  (others, added, asked) => {
+  (others, added, asked, may) => {
     const before: Policy = { ...others, fallback: 'none' };
     const after = { ...before, rules: [...before.rules, { ...added, action: 'allow' as const }] };
-    return !isAllowed(before, asked) || isAllowed(after, asked);
+    return !may(before, asked) || may(after, asked);
   },
 ]);
 
@@ -64,14 +82,14 @@ holds('an allow rule opens nothing to those whom it does not name', [
   policy,
   rule,
   request,
-  (before, added, asked) => {
+  (before, added, asked, may) => {
     const stranger = { ...asked, source: { ...asked.source, service: 'nobody' } };
     const from = [{ ...exactly('web'), trustDomain: undefined }];
     const after = {
       ...before,
       rules: [...before.rules, { ...added, action: 'allow' as const, from }],
     };
-    return !isAllowed(after, stranger) || isAllowed(before, stranger);
+    return !may(after, stranger) || may(before, stranger);
   },
 ]);
 
@@ -79,10 +97,53 @@ holds('`allow: none` never allows more than `allow: mesh`', [
   policy,
   rule,
   request,
-  (any, _added, asked) =>
-    !isAllowed({ ...any, fallback: 'none' }, asked) ||
-    isAllowed({ ...any, fallback: 'mesh' }, asked),
+  (any, _added, asked, may) =>
+    !may({ ...any, fallback: 'none' }, asked) || may({ ...any, fallback: 'mesh' }, asked),
 ]);
+
+holds(
+  'an allow rule with conditions never allows more than without, and a deny rule never refuses more',
+  [
+    policy,
+    rule,
+    request,
+    (before, added, asked, may) => {
+      const { requests, ...always } = added;
+      const some = { ...before, rules: [...before.rules, { ...always, requests }] };
+      const all = { ...before, rules: [...before.rules, always] };
+      return added.action === 'allow'
+        ? !may(some, asked) || may(all, asked)
+        : !may(all, asked) || may(some, asked);
+    },
+  ],
+);
+
+test('a connection is refused when all its requests are, and not looked into when all are allowed', (t) => {
+  fc.assert(
+    fc.property(policy, request, http, (any, asked, sent) => {
+      const connection = decide(any, asked);
+      const one = decideRequest(any, asked, sent);
+      if (!connection.allowed) t.false(one.allowed);
+      else if (!connection.perRequest) {
+        t.like(one, { allowed: true, audited: connection.audited, perRequest: false });
+      }
+    }),
+    { numRuns: 10_000 },
+  );
+});
+
+test('what cannot be known is never allowed where some request would not be', (t) => {
+  fc.assert(
+    fc.property(policy, request, http, (any, asked, sent) => {
+      if (sent === undefined) return;
+      const { allowed } = decideRequest(any, asked, sent);
+      const { method } = sent;
+      t.true(allowed || !decideRequest(any, asked, undefined).allowed);
+      t.true(allowed || !decideRequest(any, asked, { method, path: undefined }).allowed);
+    }),
+    { numRuns: 10_000 },
+  );
+});
 
 test('the order of the rules does not matter', (t) => {
   const shuffled = policy.chain((one) =>

@@ -191,3 +191,35 @@ test('the message names the file, the place, and how many more there are', (t) =
       '/etc/mesh.yaml:1:1: the key "a" is unknown; expected one of addresses, authorization, egress, lifetimes (and 1 more)',
   });
 });
+
+test('a rule about requests: mistakes are told with their place', (t) => {
+  const about = (more: string): string =>
+    `authorization:\n  rules:\n    - {name: a, action: allow, from: ['*'], to: ['*'], ${more}}\n`;
+  const read = (more: string) =>
+    readMeshConfig(about(more), 'mesh.yaml').authorization.rules[0]?.requests;
+  t.deepEqual(read('methods: [GET], paths: [{type: Exact, value: /caf\u00e9/%7Ea}]'), {
+    methods: ['GET'],
+    paths: [{ type: 'Exact', value: '/caf%C3%A9/~a' }],
+    grpcServices: [],
+  });
+  t.is(read('ports: [80]'), undefined);
+  const found = [
+    ['methods: [get]', 'expected a method as in GET'],
+    ['methods: []', 'expected at least one method; leave the key out for every request'],
+    ['paths: [/x]', 'expected a mapping, got "/x"'],
+    ['paths: [{value: /x}]', 'expected Exact or PathPrefix'],
+    ['paths: [{type: Prefix, value: /x}]', 'expected Exact or PathPrefix'],
+    ['paths: [{type: Exact, value: x}]', 'expected a path as in /api/v1'],
+    ['paths: [{type: Exact, value: /a/../b}]', 'expected a path as in /api/v1'],
+    ['paths: [{type: Exact, value: //a}]', 'expected a path as in /api/v1'],
+    ['paths: [{type: Exact, value: "/a?b"}]', 'expected a path as in /api/v1'],
+    ['grpcServices: [/shop.Orders]', 'expected a gRPC service with its package as in shop.Orders'],
+    ['grpcServices: [a.B], paths: [{type: Exact, value: /x}]', 'expected paths or grpcServices'],
+  ] as const;
+  for (const [more, sentence] of found) {
+    const told = mistakes(about(more));
+    t.is(told.length, 1, more);
+    t.regex(told[0] ?? '', /^3:\d+: authorization\.rules\[0\]/);
+    t.true(told[0]?.includes(sentence), `${more}: ${told[0]}`);
+  }
+});

@@ -110,6 +110,19 @@ for (const [reason, status, stream] of [
   });
 }
 
+test('a connection whose requests would have to be decided about is not carried as bytes', async (t) => {
+  const { app, port } = await listeningApp(t);
+  app.on('connection', () => t.fail('the application was called'));
+  const everybody = [{ kind: 'everybody' as const }];
+  const requests = { methods: ['GET'], paths: [], grpcServices: [] };
+  const rule = { name: 'read', audit: false, to: everybody, from: everybody, ports: [], requests };
+  for (const action of ['allow', 'deny'] as const) {
+    const inbound = inboundTo(port, { fallback: 'mesh', rules: [{ ...rule, action }] });
+    t.is(await inbound.open({ authority: '10.0.0.7:8080' }), 401);
+    t.is(inbound.refusals()[0]?.['reason'], 'denied-request');
+  }
+});
+
 test('a stream is refused with 503 when the application does not accept', async (t) => {
   // A port that was free a moment ago may be another test's by now; nobody is given this one.
   const inbound = inboundTo(1);

@@ -255,7 +255,7 @@ export interface Revocation {
 export interface Policy {
   /**
    * What a sidecar has to know to understand it: 1, 2 with `egress`, 3 where a destination has
-   * `replace_host`. One that knows less keeps the policy that it has.
+   * `replace_host`, 4 where a rule is about requests. One that knows less keeps the policy that it has.
    */
   readonly level: number;
   /** Version of the mesh configuration that it comes from; 0 is the default of a mesh without one. */
@@ -318,6 +318,20 @@ export interface PolicyRule {
   /** None: every port. */
   readonly ports: readonly number[];
   readonly from: readonly string[];
+  /**
+   * With one of the three the rule is about HTTP requests: of these methods, and for one of the paths or
+   * gRPC services.
+   */
+  readonly methods: readonly string[];
+  readonly paths: readonly PathMatch[];
+  readonly grpcServices: readonly string[];
+}
+
+/** PathMatch is a condition on the path of a request. */
+export interface PathMatch {
+  /** "Exact" or "PathPrefix". */
+  readonly type: string;
+  readonly value: string;
 }
 
 function createBaseSyncRequest(): SyncRequest {
@@ -2243,7 +2257,7 @@ export const EgressDestination: MessageFns<EgressDestination> = {
 };
 
 function createBasePolicyRule(): PolicyRule {
-  return { name: "", action: "", audit: false, to: [], ports: [], from: [] };
+  return { name: "", action: "", audit: false, to: [], ports: [], from: [], methods: [], paths: [], grpcServices: [] };
 }
 
 export const PolicyRule: MessageFns<PolicyRule> = {
@@ -2269,6 +2283,15 @@ export const PolicyRule: MessageFns<PolicyRule> = {
     }
     for (const v of message.from) {
       writer.uint32(50).string(v!);
+    }
+    for (const v of message.methods) {
+      writer.uint32(58).string(v!);
+    }
+    for (const v of message.paths) {
+      PathMatch.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.grpcServices) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -2342,6 +2365,87 @@ export const PolicyRule: MessageFns<PolicyRule> = {
             }
 
             message.from.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.methods.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.paths.push(PathMatch.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.grpcServices.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePathMatch(): PathMatch {
+  return { type: "", value: "" };
+}
+
+export const PathMatch: MessageFns<PathMatch> = {
+  encode(message: PathMatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathMatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathMatch() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
             continue;
           }
         }
