@@ -55,6 +55,8 @@ export function refusalOf(failed: FailedTry, toRefusal: ToRefusal): Refusal {
   switch (failed.kind) {
     case 'unsent':
       return toRefusal(failed.error);
+    case 'late':
+      return refusal('service-late');
     case 'answered':
       return refusal('service-failed', `the service answered ${failed.head.status}`);
     case 'failed':

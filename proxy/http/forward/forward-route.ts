@@ -9,6 +9,8 @@ export type FailedTry =
   | { readonly kind: 'unsent'; readonly error: unknown }
   /** It ended without a whole answer, of which nothing was passed on. */
   | { readonly kind: 'failed'; readonly failure: ExchangeFailure; readonly brokenBy: unknown }
+  /** The route has given it up (`giveUpTry`). */
+  | { readonly kind: 'late' }
   /** The route does not want to pass this answer on. */
   | { readonly kind: 'answered'; readonly head: ResponseHead };
 

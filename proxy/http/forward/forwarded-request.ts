@@ -108,6 +108,18 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     if (!this.#isOver) this.exchange.start();
   }
 
+  /** Ends it, once it is forwarded: with an answer of ours, or within that of the service with a reset. */
+  giveUp(why: Refusal): void {
+    this.#refuse(why);
+  }
+
+  /** Ends the try that is under way, or that waits for a connection: its route decides what comes after it. */
+  giveUpTry(): void {
+    if (this.#hasBegun) return this.#refuse(refusal('service-late'));
+    this.#cancel();
+    this.#after({ kind: 'late' });
+  }
+
   get requestBytes(): number {
     return this.#body.receivedBytes;
   }

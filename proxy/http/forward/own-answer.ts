@@ -19,7 +19,8 @@ export function refusalAnswer(request: RequestHead, answer: RefusalAnswer): OwnA
   const proxyStatus: Field = ['Proxy-Status', `${PROXY_NAME}; error=${answer.error}`];
   if (isGrpc(request)) return { status: 200, fields: grpcFields(answer, proxyStatus), body: '' };
   const { status } = answer;
-  const fields: Field[] = [['Content-Type', 'text/plain; charset=utf-8'], proxyStatus];
+  const { fields: more = [] } = answer;
+  const fields: Field[] = [['Content-Type', 'text/plain; charset=utf-8'], proxyStatus, ...more];
   if (status === 405) fields.push(['Allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']);
   return { status, fields, body: `${status} ${STATUS_CODES[status] ?? 'Error'}\n` };
 }
@@ -57,7 +58,8 @@ function grpcFields({ grpcStatus, message }: RefusalAnswer, proxyStatus: Field):
   ];
 }
 
-function isGrpc({ fields }: RequestHead): boolean {
+/** True for a request of gRPC itself, which reads its answer from `grpc-status`. */
+export function isGrpc({ fields }: RequestHead): boolean {
   const type = valueOf(fields, 'content-type');
   // gRPC-Web and others of the family have answers of another shape.
   return type !== undefined && /^application\/grpc(?:$|[+;\s])/i.test(type);

@@ -1,3 +1,5 @@
+import type { Field } from '../message.ts';
+
 /** The error types of RFC 9209 section 2.3 that are said here. */
 export type ProxyStatusError =
   | 'destination_not_found'
@@ -29,9 +31,12 @@ export const GRPC_STATUS = {
 export interface RefusalAnswer {
   readonly status: number;
   readonly error: ProxyStatusError;
-  readonly grpcStatus: (typeof GRPC_STATUS)[keyof typeof GRPC_STATUS];
+  /** A code of gRPC: one of `GRPC_STATUS`, or what a route injects. */
+  readonly grpcStatus: number;
   /** For gRPC, which shows it to people. It tells a stranger nothing of what is behind us. */
   readonly message: string;
+  /** Besides those that every answer has. */
+  readonly fields?: readonly Field[];
 }
 
 const REQUEST_ERROR = {

@@ -104,6 +104,16 @@ export class Upstream {
     for (const dial of this.#dials) return dial.abort(CANCELLED);
   }
 
+  /** Requests that wait for a connection. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Keeps no connection any more; each ends with what it carries. */
+  drain(): void {
+    for (const connection of this.#connections) connection.drain();
+  }
+
   /** Ends all connections at once. */
   close(): void {
     this.#isClosed = true;
