@@ -1,40 +1,26 @@
+import type { RequestRedirect, RouteMatch } from '../../../common/routes/route.ts';
 import type { RequestHead } from '../../http/message.ts';
-import { changePath, type PathChange } from './rewrite.ts';
+import { changePath } from './change-path.ts';
 
-/** Where a client is sent (Gateway API, HTTPRequestRedirectFilter). What is left out stays as it was asked for. */
-export interface Redirect {
-  readonly scheme?: 'http' | 'https' | undefined;
-  readonly hostname?: string | undefined;
-  readonly path?: PathChange | undefined;
-  readonly port?: number | undefined;
-  readonly statusCode?: number | undefined;
-}
-
-const FOUND = 302;
 const DEFAULT_PORTS = { http: 80, https: 443 } as const;
 
 /**
- * The status and Location of a redirect. A port that the scheme has by itself is not written; a scheme without a port takes the
- * one of its own.
- *
- * @param prefix what the path was matched by, when it was a prefix
+ * Where a client is sent (HTTPRequestRedirectFilter): the value of Location. A port that the scheme has by itself is not written;
+ * a scheme without a port takes its own.
  */
-export function redirectTo(
+export function redirectLocation(
   request: Pick<RequestHead, 'scheme' | 'authority' | 'target'>,
-  redirect: Redirect,
-  prefix: string | undefined,
-): { readonly status: number; readonly location: string } {
+  redirect: RequestRedirect,
+  match: RouteMatch,
+): string {
   const scheme = redirect.scheme ?? request.scheme;
   const [host, askedPort] = splitAuthority(request.authority ?? 'localhost');
   const port = redirect.port ?? (redirect.scheme === undefined ? askedPort : undefined);
   const isDefault = port === undefined || port === DEFAULT_PORTS[scheme];
   const authority = (redirect.hostname ?? host) + (isDefault ? '' : `:${port}`);
-  const target =
-    redirect.path === undefined
-      ? request.target
-      : changePath(request.target, redirect.path, prefix);
-  const status = redirect.statusCode ?? FOUND;
-  return { status, location: `${scheme}://${authority}${target}` };
+  const { target } = request;
+  const changed = redirect.path === undefined ? target : changePath(target, redirect.path, match);
+  return `${scheme}://${authority}${changed}`;
 }
 
 function splitAuthority(authority: string): [host: string, port: number | undefined] {

@@ -1,7 +1,12 @@
 import test from 'ava';
+import type { PathModifier, RequestRedirect, RouteMatch } from '../../../../common/routes/route.ts';
+import { changePath } from '../../../../proxy/routes/filters/change-path.ts';
 import { modifyFields } from '../../../../proxy/routes/filters/modify-fields.ts';
-import { redirectTo } from '../../../../proxy/routes/filters/redirect.ts';
-import { changePath } from '../../../../proxy/routes/filters/rewrite.ts';
+import { redirectLocation } from '../../../../proxy/routes/filters/redirect.ts';
+
+function below(value: string): RouteMatch {
+  return { path: { type: 'PathPrefix', value }, headers: [], queryParams: [] };
+}
 
 test('fields are set in their place, added last and removed, and the rest stays as it came', (t) => {
   const fields = [
@@ -13,68 +18,49 @@ test('fields are set in their place, added last and removed, and the rest stays 
   ] as const;
   const changed = modifyFields(fields, {
     set: [
-      ['X-ENV', 'set'],
-      ['x-new', 'n'],
+      { name: 'x-env', value: 'set' },
+      { name: 'x-new', value: 'n' },
     ],
-    add: [['accept', 'c']],
+    add: [{ name: 'x-more', value: 'c' }],
     remove: ['x-gone', 'x-never'],
   });
   t.deepEqual(changed, [
     ['Accept', 'a'],
-    ['X-ENV', 'set'],
+    ['x-env', 'set'],
     ['accept', 'b'],
     ['x-new', 'n'],
-    ['accept', 'c'],
+    ['x-more', 'c'],
   ]);
 });
 
-// The table of the Gateway API, HTTPPathModifier.replacePrefixMatch.
-for (const [path, prefix, replace, result] of [
+for (const [target, prefix, value, result] of [
   ['/foo/bar', '/foo', '/xyz', '/xyz/bar'],
-  ['/foo/bar', '/foo', '/xyz/', '/xyz/bar'],
-  ['/foo/bar', '/foo/', '/xyz', '/xyz/bar'],
-  ['/foo/bar', '/foo/', '/xyz/', '/xyz/bar'],
-  ['/foo', '/foo', '/xyz', '/xyz'],
-  ['/foo/', '/foo', '/xyz', '/xyz/'],
-  ['/foo/bar', '/foo', '', '/bar'],
-  ['/foo/', '/foo', '', '/'],
-  ['/foo', '/foo', '', '/'],
-  ['/foo/', '/foo', '/', '/'],
-  ['/foo', '/foo', '/', '/'],
   ['/foo/bar?a=/foo', '/foo', '/', '/bar?a=/foo'],
+  ['/foo?', '/foo', '/', '/?'],
+  ['/%66oo/b%61r', '/foo', '/xyz', '/xyz/bar'],
   ['/bar', '/', '/v2', '/v2/bar'],
 ] as const) {
-  test(`the prefix ${prefix} of ${path} becomes ${JSON.stringify(replace)}`, (t) => {
-    const change = { type: 'ReplacePrefixMatch', replacePrefixMatch: replace } as const;
-    t.is(changePath(path, change, prefix), result);
+  test(`the prefix ${prefix} of ${target} becomes ${value}`, (t) => {
+    t.is(changePath(target, { type: 'ReplacePrefixMatch', value }, below(prefix)), result);
   });
 }
 
 test('a full path is replaced, its query is not; what is no path stays', (t) => {
-  const change = { type: 'ReplaceFullPath', replaceFullPath: '/x' } as const;
-  t.is(changePath('/a/b?c=d', change, undefined), '/x?c=d');
-  t.is(changePath('*', change, undefined), '*');
+  const change: PathModifier = { type: 'ReplaceFullPath', value: '/x' };
+  t.is(changePath('/a/b?c=d', change, below('/')), '/x?c=d');
+  t.is(changePath('*', change, below('/')), '*');
 });
 
 test('a redirect keeps what it does not change', (t) => {
   const request = { scheme: 'http', authority: 'web.shop:8080', target: '/a?b' } as const;
-  const to = (...redirect: [Parameters<typeof redirectTo>[1]]) =>
-    redirectTo(request, ...redirect, '/a');
-  t.deepEqual(to({}), { status: 302, location: 'http://web.shop:8080/a?b' });
-  t.deepEqual(to({ scheme: 'https', statusCode: 301 }), {
-    status: 301,
-    location: 'https://web.shop/a?b',
-  });
-  t.is(to({ scheme: 'https', port: 443 }).location, 'https://web.shop/a?b');
-  t.is(to({ port: 80 }).location, 'http://web.shop/a?b');
-  t.is(to({ hostname: 'other.example' }).location, 'http://other.example:8080/a?b');
-  t.is(
-    to({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/z' } }).location,
-    'http://web.shop:8080/z?b',
-  );
-  t.is(redirectTo({ ...request, authority: '[::1]' }, {}, undefined).location, 'http://[::1]/a?b');
-  t.is(
-    redirectTo({ ...request, authority: '[::1]:81' }, {}, undefined).location,
-    'http://[::1]:81/a?b',
-  );
+  const to = (redirect: Omit<RequestRedirect, 'statusCode'>, authority: string = 'web.shop:8080') =>
+    redirectLocation({ ...request, authority }, { statusCode: 302, ...redirect }, below('/a'));
+  t.is(to({}), 'http://web.shop:8080/a?b');
+  t.is(to({ scheme: 'https' }), 'https://web.shop/a?b');
+  t.is(to({ scheme: 'https', port: 443 }), 'https://web.shop/a?b');
+  t.is(to({ port: 80 }), 'http://web.shop/a?b');
+  t.is(to({ hostname: 'other.example' }), 'http://other.example:8080/a?b');
+  t.is(to({ path: { type: 'ReplacePrefixMatch', value: '/z' } }), 'http://web.shop:8080/z?b');
+  t.is(to({}, '[::1]'), 'http://[::1]/a?b');
+  t.is(to({}, '[::1]:81'), 'http://[::1]:81/a?b');
 });

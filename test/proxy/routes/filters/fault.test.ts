@@ -1,9 +1,9 @@
 import test from 'ava';
-import { drawFault } from '../../../proxy/routes/fault.ts';
-import { createRandom } from '../../helpers/random.ts';
+import { drawFault } from '../../../../proxy/routes/filters/fault.ts';
+import { createRandom } from '../../../helpers/random.ts';
 
-const ABORT = { percent: 50, status: 503, grpcStatus: 14 };
-const DELAY = { percent: 10, delayMs: 200 };
+const ABORT = { percentage: 50, httpStatus: 503, grpcStatus: 14 };
+const DELAY = { percentage: 10, fixedDelayMs: 200 };
 
 test('shares are kept, and the two are drawn apart from each other', (t) => {
   const random = createRandom(3);
@@ -21,10 +21,13 @@ test('shares are kept, and the two are drawn apart from each other', (t) => {
 });
 
 test('0 is never and 100 is always', (t) => {
-  const fault = (percent: number, random: number) =>
-    drawFault({ delay: { percent, delayMs: 1 }, abort: { ...ABORT, percent } }, () => random);
+  const fault = (percentage: number, random: number) =>
+    drawFault(
+      { delay: { percentage, fixedDelayMs: 1 }, abort: { ...ABORT, percentage } },
+      () => random,
+    );
   t.deepEqual(fault(0, 0), { delayMs: 0, abort: undefined });
-  t.deepEqual(fault(100, 1 - Number.EPSILON), { delayMs: 1, abort: { ...ABORT, percent: 100 } });
+  t.deepEqual(fault(100, 1 - Number.EPSILON), { delayMs: 1, abort: { ...ABORT, percentage: 100 } });
   t.deepEqual(
     drawFault({ delay: undefined, abort: undefined }, () => 0),
     {

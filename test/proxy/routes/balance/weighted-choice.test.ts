@@ -1,6 +1,6 @@
 import test from 'ava';
-import { chooseByWeight } from '../../../proxy/routes/weighted-choice.ts';
-import { createRandom } from '../../helpers/random.ts';
+import { chooseByWeight } from '../../../../proxy/routes/balance/weighted-choice.ts';
+import { createRandom } from '../../../helpers/random.ts';
 
 const random = createRandom(11);
 const draw = (): number => random(1_000_000) / 1_000_000;

@@ -1,16 +1,5 @@
-import type { MonotonicClock, MonotonicMs } from '../../common/clock.ts';
-
-/** When an endpoint is put aside, and for how long; the names are Envoy's. */
-export interface OutlierSettings {
-  /** So many failures in a row put an endpoint aside. */
-  readonly consecutiveErrors: number;
-  /** How long the first time; the second time is twice as long, the third three times. */
-  readonly baseEjectionTimeMs: number;
-  /** No ejection is longer. */
-  readonly maxEjectionTimeMs: number;
-  /** At most this share of the endpoints is put aside at a time; of two and more, one may always be, unless it is 0. */
-  readonly maxEjectionPercent: number;
-}
+import type { MonotonicClock, MonotonicMs } from '../../../common/clock.ts';
+import type { OutlierDetection } from '../../../common/routes/backend-policy.ts';
 
 /** What is remembered of one endpoint. */
 export interface OutlierState {
@@ -26,11 +15,11 @@ export function newOutlierState(): OutlierState {
   return { consecutiveErrors: 0, ejections: 0, ejectedUntilMs: -Infinity as MonotonicMs };
 }
 
-/**
- * So many endpoints that failed at the same moment do not come back at the same moment: each ejection is longer by up
- * to this share.
- */
+/** Endpoints that failed at the same moment come back at different ones: each ejection is longer by up to this share. */
 const JITTER_SHARE = 0.1;
+
+/** Envoy's: how long an endpoint that has recovered is left without work at most. */
+const MAX_EJECTION_MS = 300_000;
 
 /**
  * Puts endpoints aside that fail again and again (outlier detection, as Envoy has it): one that answers with
@@ -40,10 +29,11 @@ const JITTER_SHARE = 0.1;
 export class OutlierDetector {
   readonly #clock: Pick<MonotonicClock, 'monotonicMs'>;
   readonly #random: () => number;
-  readonly settings: OutlierSettings;
+  /** As the policy of the backend has them now. */
+  settings: OutlierDetection;
 
   constructor(
-    settings: OutlierSettings,
+    settings: OutlierDetection,
     { clock, random }: { clock: Pick<MonotonicClock, 'monotonicMs'>; random: () => number },
   ) {
     this.settings = settings;
@@ -68,14 +58,18 @@ export class OutlierDetector {
    */
   failed(state: OutlierState, all: Iterable<OutlierState>): boolean {
     state.consecutiveErrors += 1;
-    const { consecutiveErrors, baseEjectionTimeMs, maxEjectionTimeMs } = this.settings;
-    if (state.consecutiveErrors < consecutiveErrors || !this.isIn(state)) return false;
+    const { consecutive5xxErrors, baseEjectionTimeMs } = this.settings;
+    if (consecutive5xxErrors === 0 || state.consecutiveErrors < consecutive5xxErrors) return false;
+    if (!this.isIn(state)) return false;
     if (!this.#mayEject(all)) return false;
     const nowMs = this.#clock.monotonicMs();
     // What it did well since the last time makes up for what was before.
     const goodTimes = Math.floor((nowMs - state.ejectedUntilMs) / Math.max(baseEjectionTimeMs, 1));
     state.ejections = Math.max(0, state.ejections - goodTimes) + 1;
-    const timeMs = Math.min(baseEjectionTimeMs * state.ejections, maxEjectionTimeMs);
+    const timeMs = Math.min(
+      baseEjectionTimeMs * state.ejections,
+      Math.max(MAX_EJECTION_MS, baseEjectionTimeMs),
+    );
     const jitterMs = timeMs * JITTER_SHARE * this.#random();
     state.ejectedUntilMs = (nowMs + timeMs + jitterMs) as MonotonicMs;
     state.consecutiveErrors = 0;
@@ -91,7 +85,7 @@ export class OutlierDetector {
     }
     const { maxEjectionPercent } = this.settings;
     const share = Math.floor((total * maxEjectionPercent) / 100);
-    const most = total > 1 && maxEjectionPercent > 0 ? Math.max(share, 1) : share;
+    const most = total > 1 ? Math.max(share, 1) : 0;
     return out < most;
   }
 }

@@ -1,25 +1,24 @@
 import test from 'ava';
+import type { OutlierDetection } from '../../../../common/routes/backend-policy.ts';
 import {
   newOutlierState,
   OutlierDetector,
-  type OutlierSettings,
-} from '../../../proxy/routes/outlier-detection.ts';
-import { createManualClock } from '../../helpers/manual-clock.ts';
+} from '../../../../proxy/routes/balance/outlier-detection.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
 
-const SETTINGS: OutlierSettings = {
-  consecutiveErrors: 3,
-  baseEjectionTimeMs: 10_000,
-  maxEjectionTimeMs: 25_000,
+const SETTINGS: OutlierDetection = {
+  consecutive5xxErrors: 3,
+  baseEjectionTimeMs: 100_000,
   maxEjectionPercent: 50,
 };
 
-function under(settings: Partial<OutlierSettings> = {}, endpoints = 4) {
+function under(settings: Partial<OutlierDetection> = {}, endpoints = 4) {
   const clock = createManualClock();
   const detector = new OutlierDetector({ ...SETTINGS, ...settings }, { clock, random: () => 0 });
   const states = Array.from({ length: endpoints }, newOutlierState);
   const [first] = states;
   if (first === undefined) throw new Error('no endpoint');
-  const fail = (state = first, times = SETTINGS.consecutiveErrors): boolean => {
+  const fail = (state = first, times = SETTINGS.consecutive5xxErrors): boolean => {
     let ejected = false;
     for (let at = 0; at < times; at += 1) ejected = detector.failed(state, states);
     return ejected;
@@ -39,7 +38,7 @@ test('failures in a row put an endpoint aside, and a success in between does not
 
 test('it is back by time, is away longer each time, and never longer than the most', async (t) => {
   const { clock, detector, first, fail } = under();
-  for (const timeMs of [10_000, 20_000, 25_000, 25_000]) {
+  for (const timeMs of [100_000, 200_000, 300_000, 300_000]) {
     t.true(fail());
     await clock.advance(timeMs - 1);
     t.false(detector.isIn(first));
@@ -51,14 +50,14 @@ test('it is back by time, is away longer each time, and never longer than the mo
 test('good times make up for ejections', async (t) => {
   const { clock, detector, first, fail } = under();
   fail();
-  await clock.advance(10_000);
+  await clock.advance(100_000);
   fail();
   t.is(first.ejections, 2);
-  await clock.advance(20_000 + 10_000);
+  await clock.advance(200_000 + 100_000);
   t.true(detector.isIn(first));
   fail();
   t.is(first.ejections, 2, 'one base time without another ejection');
-  await clock.advance(20_000 + 100_000);
+  await clock.advance(200_000 + 1_000_000);
   fail();
   t.is(first.ejections, 1);
 });
@@ -67,16 +66,16 @@ test('no more than the share is aside at a time', async (t) => {
   const { clock, detector, states, fail } = under();
   const outcomes = states.map((state) => fail(state));
   t.deepEqual(outcomes, [true, true, false, false]);
-  await clock.advance(10_000);
+  await clock.advance(100_000);
   const [, , third] = states;
   t.true(fail(third, 1), 'there is room again, and it has failed often enough');
   t.is(states.filter((state) => !detector.isIn(state)).length, 1);
 });
 
-test('of two one may be aside, whatever the share; of one none; with 0 none', (t) => {
+test('of two one may be aside, whatever the share; of one none; without a number of errors none', (t) => {
   t.true(under({ maxEjectionPercent: 10 }, 2).fail());
   t.false(under({ maxEjectionPercent: 99 }, 1).fail());
-  t.false(under({ maxEjectionPercent: 0 }).fail());
+  t.false(under({ consecutive5xxErrors: 0 }).fail(undefined, 100));
 });
 
 test('one that fails while it is aside is not put aside again', (t) => {
@@ -91,13 +90,13 @@ test('ejections at the same moment end at different moments', (t) => {
   const clock = createManualClock();
   const draws = [0.1, 0.9];
   const detector = new OutlierDetector(
-    { ...SETTINGS, consecutiveErrors: 1, maxEjectionPercent: 100 },
+    { ...SETTINGS, consecutive5xxErrors: 1, maxEjectionPercent: 100 },
     { clock, random: () => draws.shift() ?? 0 },
   );
   const states = [newOutlierState(), newOutlierState()];
   for (const state of states) t.true(detector.failed(state, states));
   t.deepEqual(
     states.map(({ ejectedUntilMs }) => Math.round(ejectedUntilMs - clock.monotonicMs())),
-    [10_100, 10_900],
+    [101_000, 109_000],
   );
 });
