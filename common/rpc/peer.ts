@@ -55,6 +55,11 @@ export function callerOf(call: ServerCall, nowMs: number): Caller {
   return caller;
 }
 
+/** The address of this host to which a call came; undefined when its connection is gone. */
+export function localAddressOf(call: ServerCall): string | undefined {
+  return sessionOf(call).socket.localAddress;
+}
+
 /** What the handshake of a connection has proved. */
 export function callerAt(socket: TLSSocket): Caller {
   // Node hands out certificates that it did not verify, too: `authorized` alone tells them apart.

@@ -41,15 +41,15 @@ export const controlPlaneSettings = {
     description: 'directory of the store, the root certificate and the credential of the operator',
     placeholder: 'DIR',
   }),
-  grpcListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_012 }), {
+  grpcListen: setting(listenAddress.default({ host: '::', port: 15_012 }), {
     description: 'where sidecars and operators connect; port 0 lets the system choose',
     placeholder: 'HOST:PORT',
-    defaultText: '0.0.0.0:15012',
+    defaultText: '[::]:15012',
   }),
-  httpListen: setting(listenAddress.default({ host: '0.0.0.0', port: 15_014 }), {
+  httpListen: setting(listenAddress.default({ host: '::', port: 15_014 }), {
     description: 'where metrics and health are served; port 0 lets the system choose',
     placeholder: 'HOST:PORT',
-    defaultText: '0.0.0.0:15014',
+    defaultText: '[::]:15014',
     advanced: true,
   }),
   trustDomain: setting(trustDomain.default('mesh.local'), {

@@ -320,6 +320,7 @@ export async function startControlPlane(
 
 /** Something that can be dialled on this machine. */
 function reachable(host: string, port: number): string {
-  if (host === '0.0.0.0') return formatHostPort('127.0.0.1', port);
-  return formatHostPort(host === '::' ? '::1' : host, port);
+  // Every address is also that of IPv4's loopback, with IPv6 or without.
+  const isAny = host === '0.0.0.0' || host === '::';
+  return formatHostPort(isAny ? '127.0.0.1' : host, port);
 }

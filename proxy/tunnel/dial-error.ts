@@ -1,5 +1,6 @@
 import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { systemErrorCode } from '../../common/errors.ts';
+import { isLoopback } from '../../common/ip-address.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import type { PeerCheck } from './peer-check.ts';
 import { NotAcceptedError, TunnelError } from './tunnel-error.ts';
@@ -70,12 +71,17 @@ export function dialAbortedError(target: DialTarget, signal: AbortSignal | undef
   });
 }
 
+const ADVERTISE_HINT =
+  'start the sidecar that was asked for with --advertise and an address at which this host reaches it';
+
 /** The peer is not who was asked for, or has not proven it. */
 export function peerError(check: PeerCheck, target: DialTarget): TunnelError {
   if (check.kind === 'peer') {
     return new TunnelError(
       'wrong-identity',
       `expected ${target.expect.uri} at ${address(target)}, got ${check.peer.spiffeId.uri}`,
+      // It says that it is at loopback, which is this host here: the one that answers is a neighbour, or ourselves.
+      isLoopback(target.address) ? { hint: ADVERTISE_HINT } : {},
     );
   }
   const code = check.reason === 'no-alpn' ? 'protocol' : untrustedOrWrong(check.reason);

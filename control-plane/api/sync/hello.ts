@@ -24,10 +24,15 @@ const MAX_ADDRESSES = 64;
  * Checks a Hello.
  *
  * @param spiffeId of the sidecar's certificate: who it is is not for the Hello to say
- * @param peerAddress where the connection comes from: what a sidecar says of other addresses is a claim
+ * @param seen where the connection comes from, and what counts for a Hello without addresses: what a sidecar says of
+ *   others is a claim
  * @throws RequestError `request-malformed`, naming the field
  */
-export function readHello(hello: Hello, spiffeId: SpiffeId, peerAddress: string): SidecarRecord {
+export function readHello(
+  hello: Hello,
+  spiffeId: SpiffeId,
+  seen: readonly [string, ...string[]],
+): SidecarRecord {
   const { instanceId, addresses, hbonePort, ports, anyPort, softwareVersion } = hello;
   if (!INSTANCE_ID.test(instanceId)) {
     throw malformed('instance_id', 'to be 1 to 64 letters, digits, ".", "_" and "-"', instanceId);
@@ -47,8 +52,8 @@ export function readHello(hello: Hello, spiffeId: SpiffeId, peerAddress: string)
   return {
     instanceId,
     spiffeId: spiffeId.uri,
-    addresses: [...new Set((addresses.length === 0 ? [peerAddress] : addresses).map(readAddress))],
-    seen: canonicalAddress(peerAddress) ?? '',
+    addresses: [...new Set((addresses.length === 0 ? seen : addresses).map(readAddress))],
+    seen: canonicalAddress(seen[0]) ?? '',
     hbonePort,
     ports: [...new Set(ports)].sort((a, b) => a - b),
     anyPort,

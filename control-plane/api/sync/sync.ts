@@ -1,6 +1,6 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import type { Clock } from '../../../common/clock.ts';
+import { sleep, type Clock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
 import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
@@ -8,12 +8,18 @@ import { callEach } from '../../../common/listeners.ts';
 import type { RevocationList } from '../../../common/pki/revocation.ts';
 import { createLogLimit, TokenBucket } from '../../../common/rate-limit.ts';
 import { repeat } from '../../../common/repeat.ts';
-import { callerOf } from '../../../common/rpc/peer.ts';
+import { callerOf, localAddressOf } from '../../../common/rpc/peer.ts';
 import { readReport } from '../../../common/wire/report.ts';
 import type { Hello, SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { ControlPlaneMetrics } from '../../metrics.ts';
+import {
+  HostAddresses,
+  isOverLoopback,
+  type ConnectionEnds,
+} from '../../registry/addresses/host-addresses.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
 import type { Registration, Registry } from '../../registry/registry.ts';
+import type { SidecarRecord } from '../../registry/sidecar-record.ts';
 import { certificateRevoked } from '../../revocation/admission.ts';
 import type { CallerLimits } from '../caller-limits.ts';
 import { requireWorkload, type ProvenCaller } from '../caller.ts';
@@ -48,6 +54,9 @@ export interface SyncHandler extends Closeable {
 /** A sidecar says who it is first; who says nothing is holding a stream. */
 export const HELLO_TIMEOUT_MS = 10_000;
 
+/** Sidecars whose stream ended connect again within half a second. */
+const HELLO_AGAIN_MS = 1_000;
+
 /** Ten bytes for each sidecar; a clock that was set is told of at once. */
 export const SERVER_TIME_INTERVAL_MS = 30_000;
 
@@ -70,6 +79,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
   const { view, clock, logger, metrics } = options;
   const streams = new Set<Stream>();
   const mayLog = createLogLimit(clock);
+  const host = new HostAddresses();
   let closed = false;
 
   const refuse = (call: Call, thrown: unknown): void => {
@@ -104,6 +114,18 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
           onRefused: (thrown) => refuse(call, thrown),
           onFinished: (planned) => finish(call, planned),
           onLeft: () => streams.delete(stream),
+          onSeen: (ends) => {
+            const before = streams.size;
+            // Those of this host say Hello again, now as others see them.
+            if (host.learn(ends)) callEach(streams, (one) => one.finishIfOverLoopback());
+            return { addresses: host.seen(ends), othersMove: streams.size < before };
+          },
+          onMoved: (record) => {
+            const { spiffeId, instanceId, addresses } = record;
+            const line = { event: 'host-address-announced', instanceId, addresses };
+            const sentence = `${spiffeId} connects over loopback and names no address: others are told ${addresses.join(', ')}, where they reach this control plane; start it with --advertise if it is elsewhere`;
+            logger.warn(line, sentence);
+          },
         });
         streams.add(stream);
       } catch (thrown) {
@@ -128,6 +150,8 @@ interface Stream {
   endIfRevoked(revocations: RevocationList): void;
   /** Ends it with a reason that is no fault of the sidecar. */
   finish(planned: RequestError): void;
+  /** Ends it when where it comes from is where others see themselves, and it has named no address. */
+  finishIfOverLoopback(): void;
 }
 
 interface StreamEvents {
@@ -135,19 +159,28 @@ interface StreamEvents {
   readonly onFinished: (planned: RequestError) => void;
   /** In any case. */
   readonly onLeft: () => void;
+  /** Tells where others see a sidecar that connects like this, and whether it made others say Hello again. */
+  readonly onSeen: (ends: ConnectionEnds) => {
+    readonly addresses: readonly [string, ...string[]];
+    readonly othersMove: boolean;
+  };
+  /** It is announced at another address than the one that it connects from. */
+  readonly onMoved: (record: SidecarRecord) => void;
 }
 
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
   { registry, hub, limits, clock, guard }: SyncHandlerOptions,
-  { onRefused, onFinished, onLeft }: StreamEvents,
+  { onRefused, onFinished, onLeft, onSeen, onMoved }: StreamEvents,
 ): Stream {
   const messages = new TokenBucket(clock, MESSAGE_RATE);
   const notAfterMs = certificate.validToDate.getTime();
   let registration: Promise<Registration> | undefined;
   let subscription: ReturnType<SyncHub['subscribe']> | undefined;
   let ended = false;
+  /** The addresses of its Hello were none, so that it is where it was seen. */
+  let isWhereSeen = false;
 
   const helloTimer = clock.after(HELLO_TIMEOUT_MS, () => {
     end(malformed(`Hello within ${HELLO_TIMEOUT_MS / 1000} seconds, got nothing`));
@@ -187,7 +220,11 @@ function openStream(
   };
 
   const register = async (hello: Hello): Promise<void> => {
-    const record = readHello(hello, spiffeId, peerAddress(call));
+    const remote = peerAddress(call);
+    const seen = onSeen({ remote, local: localAddressOf(call) ?? '' });
+    const record = readHello(hello, spiffeId, seen.addresses);
+    isWhereSeen = hello.addresses.length === 0;
+    if (isWhereSeen && seen.addresses[0] !== remote) onMoved(record);
     limits.stream(record);
     if (registry.isNews(record)) limits.endpoint(record.spiffeId);
     registration = registry.connect({
@@ -198,6 +235,8 @@ function openStream(
     });
     helloTimer.cancel();
     await registration;
+    // What it is told first should lead to where they are.
+    if (seen.othersMove) await sleep(clock, HELLO_AGAIN_MS);
     if (ended) return;
     subscription = hub.subscribe(hello.resumeVersion, (message, done) => {
       call.write(message, done);
@@ -234,6 +273,9 @@ function openStream(
   call.on('cancelled', leave);
   return {
     finish,
+    finishIfOverLoopback() {
+      if (isWhereSeen && isOverLoopback(peerAddress(call))) finish(moved());
+    },
     tellTime,
     endIfRevoked(revocations) {
       if (ended || revocations.find(spiffeId.uri, certificate) === undefined) return;
@@ -261,6 +303,13 @@ function replaced(instanceId: string): RequestError {
   return new RequestError('instance-replaced', `the sidecar ${instanceId} has connected again`, {
     hint: 'give each sidecar a state directory of its own',
   });
+}
+
+function moved(): RequestError {
+  return new RequestError(
+    'unavailable',
+    'sidecars of other hosts have come, which reach this host under another address; connect again',
+  );
 }
 
 function goingAway(): RequestError {

@@ -198,7 +198,7 @@ function announced(instanceId: string, allow: readonly LocalAllowance[]): Enforc
   const sent = helloMessage({ instanceId, softwareVersion: '1', allow }, place, 0);
   const { message } = SyncRequest.decode(SyncRequest.encode(sent).finish());
   if (message?.$case !== 'hello') throw new Error('expected a Hello');
-  const record = readHello(message.value, inShop('api'), '10.0.0.1');
+  const record = readHello(message.value, inShop('api'), ['10.0.0.1']);
   const value = encodeSidecar(record);
   const entry = { key: sidecarKey(instanceId), value, createRevision: 1, modRevision: 1 };
   const { allow: kept } = decodeSidecar(entry);

@@ -10,7 +10,7 @@ const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'w
 function read(peer: string, addresses: string[]) {
   const message = hello({ addresses });
   if (message.$case !== 'hello') throw new Error('expected a Hello');
-  return readHello(message.value, web, peerAddress({ getPeer: () => peer }));
+  return readHello(message.value, web, [peerAddress({ getPeer: () => peer })]);
 }
 
 for (const [peer, seen] of [
