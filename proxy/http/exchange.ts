@@ -27,7 +27,10 @@ export interface BodyReceiver extends StreamReceiver {
   end(trailers?: readonly Field[]): void;
 }
 
-/** A request that a client sent us. The body is handed over after `start`; `closed('reset')` is a client that gave up. */
+/**
+ * A request that a client sent us. The body is handed over after `start`. `closed('reset')` is a client that gave up:
+ * a receiver that is attached hears of it also before `start`, while a connection to the service is made, say.
+ */
 export interface ServerExchange extends Exchange {
   readonly request: RequestHead;
   /** True when the head is all of the request. */

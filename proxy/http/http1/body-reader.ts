@@ -1,0 +1,36 @@
+import type { Field } from '../message.ts';
+
+/** Takes pieces of a body: `StreamReceiver.data`. */
+export type BodySink = (chunk: Buffer, more: boolean, isOwned: boolean) => boolean;
+
+/** Reads one body out of the bytes of a connection, in place. */
+export interface BodyReader {
+  /** True when it has come to its end. */
+  readonly isWhole: boolean;
+  /** What broke the rules: nothing more can be read. */
+  readonly fault: BodyFault | undefined;
+  /** Of a body in chunks that is whole. */
+  readonly trailers: readonly Field[] | undefined;
+  /** Bytes that were read and are not of the body, since they were taken last. */
+  takeFramingBytes(): number;
+  /**
+   * Hands over what of the chunk belongs to the body.
+   *
+   * @returns where the chunk goes on
+   */
+  read(chunk: Buffer, at: number, isOwned: boolean, sink: BodySink): number;
+}
+
+/** Why a body cannot be read. */
+export interface BodyFault {
+  readonly reason: 'malformed' | 'headers-too-large';
+  readonly sentence: string;
+}
+
+/** How the reader of a body is made. */
+export interface BodyReaderOptions {
+  /** Bytes of trailers. */
+  readonly maxTrailerBytes: number;
+  /** Read as strictly as a request, or as a response, by which nobody can be fooled. */
+  readonly isRequest: boolean;
+}

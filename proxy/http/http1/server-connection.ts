@@ -1,0 +1,380 @@
+import type { MonotonicClock } from '../../../common/clock.ts';
+import type { ByteStream, StreamClose, StreamReceiver } from '../../stream/byte-stream.ts';
+import type { ProtocolRefusal, ServerConnection, ServerConnectionHandler } from '../exchange.ts';
+import type { RequestHead } from '../message.ts';
+import { Deadline } from './deadline.ts';
+import { type HeadFault, HeadInput } from './head-input.ts';
+import { MessageWriter } from './message-writer.ts';
+import { malformed, readRequestHead, refuseRequestLine } from './request-head.ts';
+import { Http1ServerExchange, type ServerExchangeHost } from './server-exchange.ts';
+import { writeStatusResponse } from './write-head.ts';
+
+/** How connections of clients are served. */
+export interface Http1ServerOptions {
+  /** What the connection is, as the client sees it. */
+  readonly scheme: RequestHead['scheme'];
+  readonly clock: MonotonicClock;
+  readonly limits: Http1ServerLimits;
+}
+
+/** What a client may take. */
+export interface Http1ServerLimits {
+  /** Request line and fields together; and trailers. Beyond: 431, or 414 for a request line. */
+  readonly headerBytes: number;
+  /** From the beginning of a connection, or the first byte of a later request, until its head is complete; beyond: 408. */
+  readonly headersMs: number;
+  /** Between two requests of a connection; beyond, it is ended. */
+  readonly idleMs: number;
+}
+
+/** Bytes of later requests that are kept while one is served; a socket is not read further then. */
+const STASH_BYTES = 64 * 1024;
+
+/** How long a connection that is to end waits for a request that may be on its way: longer than a client at work rests. */
+const RETIRED_IDLE_MS = 5_000;
+
+/**
+ * A connection that we have ended is read on until the client has ended it too: a close that meets bytes on their
+ * way is a reset, which would destroy the last response before the client has read it (RFC 9112 section 9.6).
+ */
+const LINGER_MS = 2_000;
+
+/** How long what was written may take after that. */
+const CLOSING_MS = 30_000;
+
+/** Serves the requests of a client's connection, which this takes over. */
+export function serveHttp1(
+  stream: ByteStream,
+  options: Http1ServerOptions,
+  handler: ServerConnectionHandler,
+): ServerConnection {
+  return new Http1ServerConnection(stream, options, handler);
+}
+
+/**
+ * Serves one request after the other; those that come early wait.
+ *
+ *     head -> exchange -> head -> exchange -> ... -> lingering -> closed
+ *                 └─ 101: bytes ─────────────────────────────────────^
+ *
+ * **A client that gives up.** HTTP/1 has no word for it. A connection that breaks (RST) is one. A FIN may be one, or
+ * the half-close of a client that has sent everything and still reads (RFC 9112 section 9.6). It is taken for giving up,
+ * as nginx and Envoy do, unless the client has said in its request that it is the last one, `Connection: close` or
+ * HTTP/1.0: only then the end of its direction says nothing new. A FIN within a request is always giving up.
+ */
+class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerExchangeHost {
+  readonly writer: MessageWriter;
+  isDraining = false;
+  readonly #stream: ByteStream;
+  readonly #options: Http1ServerOptions;
+  readonly #handler: ServerConnectionHandler;
+  readonly #head: HeadInput;
+  readonly #deadline: Deadline;
+  #state: 'open' | 'lingering' | 'closed' = 'open';
+  #exchange: Http1ServerExchange | undefined;
+  /** Bytes that wait for the end of the exchange, or for its start. */
+  #stash: Buffer[] = [];
+  #stashBytes = 0;
+  #isReading = false;
+  #hasPeerEnded = false;
+  #isFirst = true;
+  /** The time of the head under way is running. */
+  #isHeadTimed = false;
+  /** Nothing is waited for but the way of what was written. */
+  #isClosing = false;
+  /** The empty line that may come before a request (RFC 9112 section 2.2): its CR has come, or all of it. */
+  #emptyLine: 'none' | 'cr' | 'whole' = 'none';
+
+  constructor(stream: ByteStream, options: Http1ServerOptions, handler: ServerConnectionHandler) {
+    this.#stream = stream;
+    this.#options = options;
+    this.#handler = handler;
+    this.writer = new MessageWriter(stream);
+    this.#head = new HeadInput(options.limits.headerBytes);
+    this.#deadline = new Deadline(options.clock, () => this.#onDeadline());
+    this.#deadline.set(options.limits.headersMs);
+    stream.attach(this);
+    stream.start();
+  }
+
+  // What the owner of the connection does.
+
+  drain(): void {
+    if (this.isDraining) return;
+    this.isDraining = true;
+    if (this.#state !== 'open' || this.#exchange !== undefined || !this.#head.isEmpty) return;
+    this.#waitForHead();
+  }
+
+  destroy(): void {
+    if (this.#state !== 'closed') this.#breakOff();
+  }
+
+  // What the stream tells.
+
+  data(chunk: Buffer, _more: boolean, isOwned: boolean): boolean {
+    if (this.#state === 'closed') return false;
+    if (this.#state === 'lingering') {
+      this.#stream.consumed(chunk.length);
+      return true;
+    }
+    if (this.#stash.length > 0 || this.#isReading) return this.#keep(chunk, isOwned);
+    return this.#read(chunk, isOwned);
+  }
+
+  end(): void {
+    this.#hasPeerEnded = true;
+    const exchange = this.#exchange;
+    if (this.#state !== 'open') return;
+    if (exchange === undefined) return this.#endQuietly();
+    // What waits to be read comes before its end.
+    if (!exchange.isRequestWhole && this.#stash.length > 0) return;
+    if (exchange.isUpgraded) return exchange.peerEnded();
+    if (exchange.isRequestWhole && !exchange.isPersistent) return;
+    this.#breakOff();
+  }
+
+  written(bytes: number): void {
+    const body = this.writer.written(bytes);
+    if (body > 0) this.#exchange?.written(body);
+    this.progressed();
+  }
+
+  spare(bytes: number): void {
+    this.#exchange?.spare(bytes);
+  }
+
+  closed(how: StreamClose): void {
+    this.#close(how);
+  }
+
+  // What the exchange wants.
+
+  get maxTrailerBytes(): number {
+    return this.#options.limits.headerBytes;
+  }
+
+  consumed(bytes: number): void {
+    if (bytes > 0 && this.#state !== 'closed') this.#stream.consumed(bytes);
+  }
+
+  holdSpare(bytes: number): void {
+    if (this.#state !== 'closed') this.#stream.holdSpare(bytes);
+  }
+
+  started(): void {
+    this.#readStash();
+  }
+
+  progressed(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || this.#state !== 'open') return;
+    if (exchange.isUpgraded) return this.#readStash();
+    if (!exchange.isResponseGone) return;
+    if (exchange.isRequestWhole || exchange.readsNoMore) this.#finish(exchange);
+  }
+
+  endStream(): void {
+    this.#stream.end();
+  }
+
+  reset(): void {
+    this.#exchange?.closedSilently();
+    this.destroy();
+  }
+
+  // Reading.
+
+  /** @returns false when there is enough for now */
+  #read(chunk: Buffer, isOwned: boolean): boolean {
+    this.#isReading = true;
+    let hasRoom = true;
+    for (let at = 0; at < chunk.length && this.#state === 'open';) {
+      const exchange = this.#exchange;
+      if (exchange === undefined) {
+        const before = at;
+        at = this.#readHead(chunk, at);
+        this.consumed(at - before);
+      } else if (exchange.isBlocked) {
+        hasRoom = this.#keep(at === 0 ? chunk : chunk.subarray(at), isOwned);
+        break;
+      } else {
+        at = exchange.read(chunk, at, isOwned);
+        ({ hasRoom } = exchange);
+        if (this.#exchange === exchange) this.#judgeBody(exchange);
+      }
+    }
+    this.#isReading = false;
+    return hasRoom;
+  }
+
+  #keep(chunk: Buffer, isOwned: boolean): boolean {
+    this.#stash.push(isOwned ? chunk : Buffer.from(chunk));
+    this.#stashBytes += chunk.length;
+    return this.#stashBytes < STASH_BYTES;
+  }
+
+  #readStash(): void {
+    if (this.#isReading) return;
+    while (this.#state === 'open' && this.#exchange?.isBlocked !== true) {
+      const stash = this.#stash;
+      const chunk = stash.shift();
+      if (chunk === undefined) break;
+      this.#stashBytes -= chunk.length;
+      // What of it cannot be read yet comes before what waits already.
+      this.#stash = [];
+      this.#read(chunk, true);
+      this.#stash.push(...stash);
+    }
+    if (this.#hasPeerEnded && this.#state === 'open') this.end();
+  }
+
+  #readHead(chunk: Buffer, from: number): number {
+    const head = this.#head;
+    const at = head.isEmpty ? this.#skipEmptyLine(chunk, from) : from;
+    if (at === chunk.length) return at;
+    if (this.#emptyLine === 'cr') {
+      this.#refuse(malformed('expected a request line, got a carriage return'));
+      return at;
+    }
+    const text = head.read(chunk, at);
+    if (text === undefined) this.#judgePart(head);
+    else this.#begin(text);
+    return head.next;
+  }
+
+  #skipEmptyLine(chunk: Buffer, from: number): number {
+    let at = from;
+    if (this.#emptyLine === 'none' && chunk[at] === CR) {
+      this.#emptyLine = 'cr';
+      at += 1;
+    }
+    if (this.#emptyLine === 'cr' && chunk[at] === LF) {
+      this.#emptyLine = 'whole';
+      at += 1;
+    }
+    return at;
+  }
+
+  #begin(text: string): void {
+    this.#deadline.lift();
+    this.#emptyLine = 'none';
+    this.#isFirst = false;
+    this.#isHeadTimed = false;
+    const request = readRequestHead(text, this.#options.scheme);
+    if ('reason' in request) return this.#refuse(request);
+    const exchange = new Http1ServerExchange(request, this);
+    this.#exchange = exchange;
+    this.#handler.request(exchange);
+  }
+
+  /** A head of which only a part has come. */
+  #judgePart({ line, fault }: HeadInput): void {
+    const refusal =
+      (line === undefined ? undefined : refuseRequestLine(line)) ??
+      (fault === undefined ? undefined : this.#refusalOf(fault, line !== undefined));
+    if (refusal !== undefined) return this.#refuse(refusal);
+    // The first request's time runs from the beginning of the connection.
+    if (this.#isFirst || this.#isHeadTimed) return;
+    this.#isHeadTimed = true;
+    this.#deadline.set(this.#options.limits.headersMs);
+  }
+
+  #refusalOf(fault: HeadFault, hasLine: boolean): ProtocolRefusal {
+    if (fault === 'malformed') {
+      return malformed('expected lines of text that end with CR LF, got something else');
+    }
+    const { headerBytes } = this.#options.limits;
+    const what = hasLine ? 'fields' : 'a request line';
+    return {
+      reason: 'headers-too-large',
+      status: hasLine ? 431 : 414,
+      sentence: `expected ${what} of at most ${headerBytes} bytes, got more`,
+    };
+  }
+
+  #judgeBody(exchange: Http1ServerExchange): void {
+    const fault = exchange.bodyFault;
+    if (fault === undefined) return this.progressed();
+    const status = fault.reason === 'malformed' ? 400 : 431;
+    this.#exchange = undefined;
+    exchange.closed('reset');
+    if (!exchange.hasResponded) return this.#refuse({ ...fault, status });
+    // A response of ours would end up inside of the one that has begun.
+    this.#handler.refused({ ...fault, status: 0 });
+    this.destroy();
+  }
+
+  // The end.
+
+  /** Answers what is not served; nothing that follows is read. */
+  #refuse(refusal: ProtocolRefusal): void {
+    if (this.#state !== 'open') return;
+    this.#handler.refused(refusal);
+    if (this.#state !== 'open') return;
+    this.writer.whole(writeStatusResponse(refusal.status));
+    this.#linger();
+  }
+
+  #finish(exchange: Http1ServerExchange): void {
+    this.#exchange = undefined;
+    exchange.closed('ended');
+    if (this.#state !== 'open') return;
+    if (exchange.isLast || this.#hasPeerEnded || !exchange.isRequestWhole) return this.#linger();
+    this.#waitForHead();
+    this.#readStash();
+  }
+
+  #waitForHead(): void {
+    const { idleMs } = this.#options.limits;
+    this.#deadline.set(this.isDraining ? Math.min(idleMs, RETIRED_IDLE_MS) : idleMs);
+  }
+
+  #onDeadline(): void {
+    if (this.#state === 'lingering') return this.#isClosing ? this.destroy() : this.#endQuietly();
+    if (this.#head.isEmpty) return this.#endQuietly();
+    const sentence = `expected the head of a request in ${this.#options.limits.headersMs} ms, got a part of it`;
+    this.#refuse({ reason: 'too-late', status: 408, sentence });
+  }
+
+  /** Ends our direction, and waits for the end of the client's. */
+  #linger(): void {
+    this.#state = 'lingering';
+    const bytes = this.#stashBytes;
+    this.#stash = [];
+    this.#stashBytes = 0;
+    if (bytes > 0) this.#stream.consumed(bytes);
+    this.#deadline.set(LINGER_MS);
+    this.#stream.end();
+  }
+
+  /** Waits for nothing but that what was written goes. */
+  #endQuietly(): void {
+    this.#state = 'lingering';
+    this.#isClosing = true;
+    this.#deadline.set(CLOSING_MS);
+    this.#stream.close();
+  }
+
+  /** The client has given up. */
+  #breakOff(): void {
+    this.#stream.reset();
+    this.#close('reset');
+  }
+
+  #close(how: StreamClose): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#deadline.cancel();
+    this.writer.discard();
+    this.#stash = [];
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    // Only what has become something else can end in order before we say so.
+    exchange?.closed(exchange.isUpgraded || how === 'lost' || how === 'shed' ? how : 'reset');
+    this.#handler.closed();
+  }
+}
+
+const CR = 0x0d;
+const LF = 0x0a;
