@@ -179,6 +179,14 @@ export const PROXY_SETTINGS = {
   accessLog: switchSetting({
     description: 'log a line for each connection when it has ended',
   }),
+  httpMetrics: setting(choice(['on', 'off']).default('on'), {
+    description: 'whether HTTP and gRPC in connections are recognised, and their requests counted',
+    placeholder: 'MODE',
+  }),
+  opaquePort: listSetting(port, {
+    description: 'a port, called or served, whose connections are not looked at for requests',
+    placeholder: 'PORT',
+  }),
   tracingEndpoint: setting(httpUrl.optional(), {
     description:
       'collector for spans of requests, which takes OTLP over HTTP, as in http://127.0.0.1:4318',

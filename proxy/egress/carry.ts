@@ -41,7 +41,12 @@ export async function carryEgress(
     // An alert of the server is an error that Node lets look like an orderly end otherwise.
     secured.on('error', (error) => (failure = error));
     const server = socketStream(secured, reset);
-    const outcome = await relay(socketStream(socket), server, connection.counters);
+    const outcome = await relay(
+      socketStream(socket),
+      server,
+      connection.counters,
+      connection.observer,
+    );
     if (outcome !== 'complete') server.reset();
     connection.closed(isCut() ? 'denied' : outcome, (clock.monotonicMs() - startedMs) / 1000);
     const reason = alertRefusal(failure, showsCertificate);

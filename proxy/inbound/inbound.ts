@@ -154,7 +154,7 @@ async function serve(
   held.defer(leave);
   const accepted = stream.accept();
   held.adopt(accepted, () => accepted.reset());
-  const outcome = await relay(app, accepted, connection.counters);
+  const outcome = await relay(app, accepted, connection.counters, connection.observer);
   leave();
   // The relay leaves it open for another try, which only the side that dialled can make.
   if (outcome === 'untouched') app.reset();

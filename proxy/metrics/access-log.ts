@@ -14,6 +14,7 @@ export function withAccessLog(metrics: ProxyMetrics, logger: Logger): ProxyMetri
       const counters = new OwnCounters(connection.counters);
       return {
         counters,
+        observer: connection.observer,
         closed(outcome, seconds) {
           connection.closed(outcome, seconds);
           const { bytesFromApp, bytesToApp } = counters;

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { MetricValueWithName, Registry } from 'prom-client';
 import { everySeries, type KnownValues } from '../../common/metrics/known-series.ts';
+import type { BucketCounts } from './requests/bucket-counts.ts';
 import type { MetricRow } from './table.ts';
 
 /** Hands one sample to prom-client. */
@@ -55,4 +56,40 @@ export function histogram(registry: Registry, row: MetricRow): Histogram {
     buckets: [...(row.buckets ?? [])],
     registers: [registry],
   });
+}
+
+/** A histogram whose samples are made at each scrape, of plain numbers: for what happens with each request. */
+export function countedHistogram(
+  registry: Registry,
+  row: MetricRow,
+  series: () => Iterable<readonly [labels: Record<string, string>, counts: BucketCounts]>,
+): void {
+  const metric = histogram(registry, row);
+  // What it tells beside its samples, which it never gets.
+  const { name, help } = row;
+  const empty = new Histogram({ name, help, labelNames: row.labels, registers: [] });
+  const get: typeof metric.get = async () => ({
+    ...(await empty.get()),
+    values: [...series()].flatMap(([labels, counts]) => samplesOf(row.name, labels, counts)),
+  });
+  // The text format asks prom-client's other method of the same result, which its declaration leaves out.
+  Object.assign(metric, { get, getForPromString: get });
+}
+
+function samplesOf(
+  name: string,
+  labels: Record<string, string>,
+  { bounds, counts, sum }: BucketCounts,
+): MetricValueWithName<string>[] {
+  let count = 0;
+  const buckets = counts.map((inBucket, at) => {
+    count += inBucket;
+    const le = bounds[at] ?? '+Inf';
+    return { metricName: `${name}_bucket`, labels: { le, ...labels }, value: count };
+  });
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
 }

@@ -1,4 +1,5 @@
 import type { RelayCounters, RelayOutcome } from '../stream/relay.ts';
+import type { RequestCounters } from './requests/request-counters.ts';
 
 /** From the application's point of view: `outbound` connections are the ones that it made. */
 export type Direction = 'inbound' | 'outbound';
@@ -18,6 +19,8 @@ export interface PeerTraffic {
   /** By the name of the rule. */
   readonly audited: Map<string, number>;
   readonly failed: Map<string, number>;
+  /** From the first request on that was seen. */
+  requests: RequestCounters | undefined;
 }
 
 /**
@@ -61,6 +64,7 @@ export class PeerTable {
       closed: new Map(),
       audited: new Map(),
       failed: new Map(),
+      requests: undefined,
     };
     this.#rows.set(key, row);
     return row;

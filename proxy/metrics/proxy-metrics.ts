@@ -1,10 +1,11 @@
 import type { Registry } from 'prom-client';
 import type { KnownValues } from '../../common/metrics/known-series.ts';
 import type { Report } from '../../proto/gen/hauberk/v1/discovery.ts';
-import type { RelayCounters } from '../stream/relay.ts';
+import type { RelayCounters, RelayObserver } from '../stream/relay.ts';
 import { counter, gauge, histogram, type Sample } from './collectors.ts';
 import { closedCount, increment, MAX_PEER_LABELS, PeerTable } from './peers.ts';
 import type { ConnectionEnd, Direction } from './peers.ts';
+import { createRequestMetrics, type RequestMetrics } from './requests/request-metrics.ts';
 import { PROXY_METRICS } from './table.ts';
 
 export type { Direction } from './peers.ts';
@@ -13,6 +14,8 @@ export type { Direction } from './peers.ts';
 export interface ConnectionMetrics {
   /** May be shared by all connections of this direction and peer; hand it to the relay. */
   readonly counters: RelayCounters;
+  /** What looks at the bytes that a relay carries, for the relay; undefined when nothing does. */
+  readonly observer?: RelayObserver | undefined;
   /** Call exactly once, when the connection has ended. */
   closed(outcome: ConnectionEnd, durationSeconds: number): void;
 }
@@ -49,7 +52,7 @@ export interface TunnelMetrics {
 }
 
 /** All metrics of a sidecar. Reasons must come from closed lists, peers must be identities. */
-export interface ProxyMetrics extends TunnelMetrics {
+export interface ProxyMetrics extends TunnelMetrics, RequestMetrics {
   /**
    * A connection is being carried from now on. `peerUri` is a SPIFFE ID or `unknown`, `place` the
    * `HOST:PORT` that was called, for the access log.
@@ -111,6 +114,7 @@ export function createProxyMetrics(
   let policy: (() => number) | undefined;
 
   registerPeerMetrics(registry, peers);
+  const requests = createRequestMetrics(registry, peers);
   registerTunnelMetrics(registry, tunnels, known);
   registerPassthroughMetrics(registry, passthroughs);
   const durations = histogram(registry, PROXY_METRICS.connectionDuration);
@@ -150,6 +154,7 @@ export function createProxyMetrics(
   });
 
   return {
+    ...requests,
     connectionOpened(direction, peerUri): ConnectionMetrics {
       const row = peers.of(direction, peerUri);
       row.opened += 1;

@@ -1,3 +1,5 @@
+import { BODY_BYTES_BUCKETS, REQUEST_SECONDS_BUCKETS } from './requests/request-counters.ts';
+
 /** One row of the table: everything a scraper can know about a metric. */
 export interface MetricRow {
   readonly name: string;
@@ -84,6 +86,45 @@ export const PROXY_METRICS = {
     labels: ['direction'],
     help: 'Time from accepting a connection until the other side accepted it, too.',
     buckets: HANDSHAKE_BUCKETS_SECONDS,
+  },
+  requests: {
+    name: 'hauberk_requests_total',
+    type: 'counter',
+    labels: ['direction', 'peer', 'protocol', 'method', 'status'],
+    help: 'HTTP requests and gRPC calls whose response has ended, by class of status or status of gRPC.',
+  },
+  requestDuration: {
+    name: 'hauberk_request_duration_seconds',
+    type: 'histogram',
+    labels: ['direction', 'peer'],
+    help: 'Time from the first byte of a request to the last of its response.',
+    buckets: REQUEST_SECONDS_BUCKETS,
+  },
+  requestSize: {
+    name: 'hauberk_request_size_bytes',
+    type: 'histogram',
+    labels: ['direction'],
+    help: 'Bytes in the bodies of requests.',
+    buckets: BODY_BYTES_BUCKETS,
+  },
+  responseSize: {
+    name: 'hauberk_response_size_bytes',
+    type: 'histogram',
+    labels: ['direction'],
+    help: 'Bytes in the bodies of responses.',
+    buckets: BODY_BYTES_BUCKETS,
+  },
+  protocolsDetected: {
+    name: 'hauberk_protocols_detected_total',
+    type: 'counter',
+    labels: ['direction', 'protocol'],
+    help: 'Carried connections by what was recognised in them.',
+  },
+  httpParseFailures: {
+    name: 'hauberk_http_parse_failures_total',
+    type: 'counter',
+    labels: ['direction', 'reason'],
+    help: 'Connections of HTTP whose requests were not counted any more from some point on, by reason.',
   },
   tunnelsOpen: {
     name: 'hauberk_tunnels_open',

@@ -47,7 +47,7 @@ export async function carry(
       const { stream, endpoint, authority } = await patiently(socket, connect, clock);
       metrics.connected('outbound', (clock.monotonicMs() - startedMs) / 1000);
       const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
-      const outcome = await relay(app, stream, connection.counters);
+      const outcome = await relay(app, stream, connection.counters, connection.observer);
       connection.closed(outcome, (clock.monotonicMs() - startedMs) / 1000);
       if (outcome !== 'untouched') return;
       if (restarts >= MAX_RESTARTS) break;

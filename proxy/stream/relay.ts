@@ -8,6 +8,18 @@ export interface RelayCounters {
   bytesToApp: number;
 }
 
+/** Looks at what a relay carries, and changes nothing of it. It must not throw. */
+export interface RelayObserver {
+  /**
+   * A chunk passes, which is about to be written; it is valid during the call only.
+   *
+   * @returns false to be called no more
+   */
+  data(side: keyof RelayCounters, chunk: Buffer): boolean;
+  /** A direction has ended after what passed. */
+  end(side: keyof RelayCounters): void;
+}
+
 /**
  * How a relay ended:
  * - `complete`: both directions ended with a FIN;
@@ -39,13 +51,16 @@ export function relay(
   app: ByteStream,
   peer: ByteStream,
   counters: RelayCounters,
+  observer?: RelayObserver,
 ): Promise<RelayOutcome> {
-  return new Relay(app, peer, counters).done;
+  return new Relay(app, peer, counters, observer).done;
 }
 
 class Relay {
   readonly done: Promise<RelayOutcome>;
   readonly counters: RelayCounters;
+  /** Undefined once it wants to see no more. */
+  observer: RelayObserver | undefined;
   /** A byte or an end has gone either way. */
   isTouched = false;
   readonly #resolve: (outcome: RelayOutcome) => void;
@@ -55,10 +70,16 @@ class Relay {
   #appEnded = false;
   #peerEnded = false;
 
-  constructor(app: ByteStream, peer: ByteStream, counters: RelayCounters) {
+  constructor(
+    app: ByteStream,
+    peer: ByteStream,
+    counters: RelayCounters,
+    observer: RelayObserver | undefined,
+  ) {
     const { promise, resolve } = Promise.withResolvers<RelayOutcome>();
     this.done = promise;
     this.counters = counters;
+    this.observer = observer;
     this.#resolve = resolve;
     this.#app = app;
     this.#peer = peer;
@@ -133,13 +154,19 @@ class Direction implements StreamReceiver {
   }
 
   data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
+    const { observer } = this.#relay;
     this.#relay.isTouched = true;
     this.#relay.counters[this.#counter] += chunk.length;
+    // Before it is written: an owned chunk is the stream's then, and writing may bring the next one.
+    if (observer !== undefined && !observer.data(this.#counter, chunk)) {
+      this.#relay.observer = undefined;
+    }
     return this.#to.write(chunk, more, isOwned);
   }
 
   end(): void {
     this.#relay.isTouched = true;
+    this.#relay.observer?.end(this.#counter);
     this.#to.end();
   }
 

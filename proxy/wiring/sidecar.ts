@@ -24,9 +24,8 @@ import { withRevocations } from '../identity/revoking-source.ts';
 import { createSkewWatch } from '../identity/skew.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { TokenSource } from '../identity/token-source.ts';
-import { withAccessLog } from '../metrics/access-log.ts';
 import { KNOWN_SERIES } from './known-series.ts';
-import { createProxyMetrics } from '../metrics/proxy-metrics.ts';
+import { createMetrics } from './metrics.ts';
 import { createPolicySource } from '../policy/policy-source.ts';
 import { createWorkload, type Workload } from '../workload/workload.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './data-path.ts';
@@ -83,8 +82,7 @@ export async function startProxy(
   const registry = new Registry();
   registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
   registerInternalErrors(registry, guard);
-  const counted = createProxyMetrics(registry, { known: KNOWN_SERIES });
-  const metrics = config.accessLog ? withAccessLog(counted, logger) : counted;
+  const metrics = createMetrics({ registry, config, clock, logger, guard, known: KNOWN_SERIES });
   const readiness = createReadiness(clock);
   // A request before it is there is answered for this process only.
   const carrier: { path?: DataPath } = {};

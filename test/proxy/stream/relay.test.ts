@@ -41,6 +41,32 @@ test('both directions end on their own, and everything that was sent arrives', a
   t.deepEqual(peer.calls, ['start', 'end']);
 });
 
+test('an observer sees what passes, and nothing more once it has seen enough', async (t) => {
+  const { app, side } = await socketPair(t);
+  const peer = new FakeStream();
+  const seen: string[] = [];
+  const outcome = relay(socketStream(side), peer, newCounters(), {
+    data(from, chunk) {
+      // Before it is written: afterwards an owned chunk is no longer the relay's.
+      seen.push(`${from} ${chunk.toString()} ${peer.text.length}`);
+      return seen.length < 2;
+    },
+    end: (from) => void seen.push(`${from} end`),
+  });
+  peer.data('hello');
+  app.write('to the peer');
+  await within(
+    'the words at the peer',
+    until(() => peer.text === 'to the peer'),
+  );
+  peer.data('more');
+  app.end();
+  peer.finish();
+  t.is((await within('the end at the app', readAll(app))).toString(), 'hellomore');
+  t.is(await within('the outcome', outcome), 'complete');
+  t.deepEqual(seen, ['bytesToApp hello 0', 'bytesFromApp to the peer 0']);
+});
+
 test('a tunnel that is lost before a byte leaves the socket open, unread, and good for another', async (t) => {
   const { app, side } = await socketPair(t);
   const stream = socketStream(side);
