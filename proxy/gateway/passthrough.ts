@@ -1,5 +1,5 @@
 import { MAX_CLIENT_HELLO_BYTES, readClientHello } from './accept/client-hello.ts';
-import { peek } from './accept/peek.ts';
+import { peek } from '../stream/peek.ts';
 import type { ListenerHandler, ListenerHandlerDependencies } from './handler.ts';
 import type { ConnectionRoute } from './config/gateway-file.ts';
 import { routeByHost } from './routes.ts';

@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import { networksContain, type Network } from '../config/names.ts';
-import { peek } from './peek.ts';
+import { peek } from '../../stream/peek.ts';
 import { MAX_PROXY_HEADER_BYTES, readProxyHeader } from './proxy-header.ts';
 import { sourceOf, type Source } from './source.ts';
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { canonicalAddress } from '../../../common/ip-address.ts';
-import type { Decision } from './peek.ts';
+import type { Decision } from '../../stream/peek.ts';
 import type { SocketAddress, Source } from './source.ts';
 
 // The PROXY protocol, version 2 (haproxy.org, proxy-protocol.txt, section 2.2):

@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import { type Decision, peek, type PeekBounds } from '../accept/peek.ts';
+import { type Decision, peek, type PeekBounds } from '../../stream/peek.ts';
 
 /** How HTTP/2 begins for a client that knows that it is spoken here (RFC 9113 section 3.4). */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');

@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import type { MonotonicClock } from '../../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 
 /** What to do with the bytes that have come so far. */
 export type Decision<Value> =
