@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 /**
  * Replaces a file as a whole: every reader, also after a crash or a power cut at any moment,
@@ -44,4 +44,18 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await directory.close();
   }
+}
+
+/** More than a state or a transaction takes, so that a full disk shows too. */
+const PROBE_BYTES = 16 * 1024;
+
+/**
+ * Writes something into a directory and takes it away again.
+ *
+ * @throws the system's error when that cannot be done: a full disk, one that is read-only, no right to
+ */
+export async function probeDirectory(path: string): Promise<void> {
+  const probe = join(path, '.probe');
+  await writeFileAtomically(probe, Buffer.alloc(PROBE_BYTES), 0o600);
+  await rm(probe);
 }

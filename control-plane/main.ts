@@ -1,5 +1,5 @@
 import { systemClock } from '../common/clock.ts';
-import type { CommandSpec } from '../common/config/command-spec.ts';
+import type { CommandSpec } from '../common/config/settings.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { systemErrorCode } from '../common/errors.ts';

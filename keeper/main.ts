@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { systemClock } from '../common/clock.ts';
-import type { CommandSpec } from '../common/config/command-spec.ts';
+import type { CommandSpec } from '../common/config/settings.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { runCommand } from '../common/config/run-command.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';

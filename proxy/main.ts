@@ -1,10 +1,9 @@
 import { systemClock } from '../common/clock.ts';
-import type { CommandSpec } from '../common/config/command-spec.ts';
+import { type CommandSpec, variableName } from '../common/config/settings.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand } from '../common/config/run-command.ts';
-import { variableName } from '../common/config/settings.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';

@@ -1,7 +1,6 @@
 import path from 'node:path';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
+import type { CommandSpec, SettingsOf, SettingsTable } from '../../common/config/settings.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import type { SettingsOf, SettingsTable } from '../../common/config/settings.ts';
 import { askControlSocket } from '../../common/rpc/control-socket.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';

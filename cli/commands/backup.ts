@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
+import type { CommandSpec } from '../../common/config/settings.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { systemErrorCode } from '../../common/errors.ts';

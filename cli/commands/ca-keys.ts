@@ -1,14 +1,14 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { runCommand, type TextOutput } from '../../common/config/run-command.ts';
 import {
+  type CommandSpec,
   secretSetting,
   setting,
   type SettingsOf,
   type SettingsTable,
 } from '../../common/config/settings.ts';
+import { ConfigError } from '../../common/config/config-error.ts';
+import { runCommand, type TextOutput } from '../../common/config/run-command.ts';
 import { readUnlockKeyFile, toPassphrase, type UnlockKey } from '../../common/config/unlock-key.ts';
 import { filePath, text } from '../../common/config/values.ts';
 import { askControlSocket, type ControlRequest } from '../../common/rpc/control-socket.ts';

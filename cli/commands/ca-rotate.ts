@@ -1,7 +1,6 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { type CommandSpec, setting, switchSetting } from '../../common/config/settings.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { setting, switchSetting } from '../../common/config/settings.ts';
 import { durationSeconds } from '../../common/config/values.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';

@@ -1,8 +1,7 @@
 import { WriteStream } from 'node:tty';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { type CommandSpec, switchSetting } from '../../common/config/settings.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { switchSetting } from '../../common/config/settings.ts';
 import { listenForInterrupt } from '../../common/interrupt.ts';
 import { nodeEnvironment } from '../../common/node-environment.ts';
 import type { CliContext } from '../cli-context.ts';

@@ -1,8 +1,7 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { type CommandSpec, setting, switchSetting } from '../../common/config/settings.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { setting, switchSetting } from '../../common/config/settings.ts';
 import { filePath, label, text } from '../../common/config/values.ts';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';

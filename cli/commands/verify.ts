@@ -1,9 +1,13 @@
 import { parseHostPort, type HostPort } from '../../common/config/address.ts';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
+import {
+  type CommandSpec,
+  setting,
+  switchSetting,
+  type SettingsOf,
+} from '../../common/config/settings.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { setting, switchSetting, type SettingsOf } from '../../common/config/settings.ts';
 import { filePath, hostPort, text, valueType } from '../../common/config/values.ts';
 import { listenForInterrupt } from '../../common/interrupt.ts';
 import { canonicalAddress } from '../../common/ip-address.ts';

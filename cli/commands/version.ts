@@ -1,6 +1,5 @@
-import type { CommandSpec } from '../../common/config/command-spec.ts';
+import { type CommandSpec, switchSetting } from '../../common/config/settings.ts';
 import { runCommand } from '../../common/config/run-command.ts';
-import { switchSetting } from '../../common/config/settings.ts';
 import { SOFTWARE_VERSION } from '../../common/version.ts';
 import type { CliContext } from '../cli-context.ts';
 import { formatJson } from '../output/json.ts';

@@ -1,6 +1,6 @@
 import type { DescriptorRefusal } from './budget-error.ts';
 import type { DescriptorBudget } from './descriptors.ts';
-import type { BudgetShare } from './shares.ts';
+import type { BudgetShare } from './shared-budget.ts';
 
 /**
  * A descriptor that is charged to one holder, and later perhaps to another: the identity of a caller

@@ -6,8 +6,7 @@ import {
   type DescriptorRefusal,
 } from './budget-error.ts';
 import { countOpenDescriptors, readDescriptorLimit } from './descriptor-limit.ts';
-import { SharedBudget } from './shared-budget.ts';
-import type { BudgetShare } from './shares.ts';
+import { SharedBudget, type BudgetShare } from './shared-budget.ts';
 
 /** What holds a descriptor and tells when it has released it. */
 export interface DescriptorHolder {

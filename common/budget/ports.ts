@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { SharedBudget, type BudgetDenial } from './shared-budget.ts';
-import type { BudgetShare } from './shares.ts';
+import { SharedBudget, type BudgetDenial, type BudgetShare } from './shared-budget.ts';
 
 /** What the system would use by itself (IANA, RFC 6335). */
 const DEFAULT_RANGE = { first: 49_152, last: 65_535 };

@@ -1,8 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
-import type { CommandSpec } from './command-spec.ts';
+import { type CommandSpec, flagName, variableName, type Setting } from './settings.ts';
 import { ConfigError } from './config-error.ts';
-import { helpNotes, optionHelp } from './help.ts';
-import { flagName, variableName } from './settings.ts';
 import { nearestName } from '../nearest-name.ts';
 
 /** What the command line says, nothing of it checked yet. */
@@ -115,4 +113,40 @@ function unknownFlag(flag: string, spec: CommandSpec): ConfigError {
   return new ConfigError('flag-unknown', `there is no flag ${flag}`, {
     hint: near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`,
   });
+}
+
+/** What the help says about a flag: purpose, whether it is needed, default, environment variable. */
+function optionHelp(key: string, setting: Setting): string {
+  const repeated = setting.form === 'list' ? '; may be repeated' : '';
+  return `${setting.description}${repeated}${defaultHelp(setting)} [${variableName(key)}]`;
+}
+
+function defaultHelp({ form, type, defaultText }: Setting): string {
+  if (defaultText !== undefined) return ` (default: ${defaultText})`;
+  const fallback = type.safeParse(undefined);
+  if (!fallback.success) return ' (required)';
+  const { data } = fallback;
+  const shown = form === 'value' && (typeof data === 'string' || typeof data === 'number');
+  return shown ? ` (default: ${data})` : '';
+}
+
+/** What the help says after the flags: secrets, order of sources, examples, notes. */
+function helpNotes(spec: CommandSpec): string {
+  const secrets = Object.entries(spec.settings).filter(([, { form }]) => form === 'secret');
+  const sources =
+    spec.readsFile === true ? 'Flags win over the environment, which wins over the file. ' : '';
+  const sections = [
+    secrets.length > 0 &&
+      [
+        'Environment only:',
+        ...secrets.map(([key, { description }]) => `  ${variableName(key)}  ${description}`),
+      ].join('\n'),
+    `${sources}[…] is the environment variable for the flag.`,
+    spec.examples &&
+      ['Examples:', ...spec.examples.map(({ line, purpose }) => `  # ${purpose}\n  ${line}`)].join(
+        '\n',
+      ),
+    ...(spec.notes ?? []),
+  ];
+  return `\n${sections.filter((section) => typeof section === 'string').join('\n\n')}`;
 }

@@ -1,10 +1,14 @@
-import type { CommandSpec } from './command-spec.ts';
+import {
+  type CommandSpec,
+  flagName,
+  variableName,
+  type Setting,
+  type SettingsOf,
+  type SettingsTable,
+} from './settings.ts';
 import { ConfigError } from './config-error.ts';
-import { readConfigFile } from './file.ts';
-import type { FileValue } from './file.ts';
+import { readConfigFile, type FileValue } from './file.ts';
 import { parseCommandLine } from './flags.ts';
-import { flagName, variableName } from './settings.ts';
-import type { Setting, SettingsOf, SettingsTable } from './settings.ts';
 import { settingRenamed, type SettingWarning } from './setting-warnings.ts';
 import { nearestName } from '../nearest-name.ts';
 

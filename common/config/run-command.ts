@@ -1,10 +1,8 @@
 import { describeError, HauberkError } from '../errors.ts';
 import { redact } from '../redact.ts';
-import type { CommandSpec } from './command-spec.ts';
+import type { CommandSpec, SettingsOf, SettingsTable } from './settings.ts';
 import { EXIT_CODE, exitCodeOf } from './exit-code.ts';
-import { readSettings } from './read-settings.ts';
-import type { Environment } from './read-settings.ts';
-import type { SettingsOf, SettingsTable } from './settings.ts';
+import { readSettings, type Environment } from './read-settings.ts';
 import { unknownVariables, type SettingWarning } from './setting-warnings.ts';
 
 /** Where text for people goes. */

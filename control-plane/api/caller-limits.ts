@@ -3,7 +3,7 @@ import type { HauberkError } from '../../common/errors.ts';
 import { clientNetwork } from '../../common/ip-address.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Rate } from '../../common/rate-limit.ts';
-import { RateLimited } from './rate-limited.ts';
+import { RateLimited } from './request-error.ts';
 
 /**
  * Certificates of one identity, or for one token. A thousand sidecars of a service that come back at

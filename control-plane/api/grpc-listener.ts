@@ -3,8 +3,7 @@ import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
-import { SharedBudget } from '../../common/budget/shared-budget.ts';
-import { type BudgetShare, peerShare } from '../../common/budget/shares.ts';
+import { SharedBudget, type BudgetShare, peerShare } from '../../common/budget/shared-budget.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';

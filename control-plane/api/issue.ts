@@ -27,7 +27,7 @@ import type { MeshView } from '../registry/mesh-view.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import { operatorLifetimeMs } from '../operators/operator-renewal.ts';
 import type { OperatorUses } from '../operators/operator-uses.ts';
-import { requireProofOrExpired } from './expired-caller.ts';
+import { requireProofOrExpired } from './caller.ts';
 import type { CallerLimits } from './caller-limits.ts';
 import { peerAddress } from './peer-address.ts';
 import { toRefusal } from './refusal.ts';

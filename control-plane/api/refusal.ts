@@ -12,8 +12,7 @@ import { OperatorError } from '../operators/operator-error.ts';
 import { RevocationError } from '../revocation/revocation-error.ts';
 import { StoreError } from '../store/store-error.ts';
 import { TokenError } from '../tokens/token-error.ts';
-import { RateLimited } from './rate-limited.ts';
-import { RequestError } from './request-error.ts';
+import { RateLimited, RequestError } from './request-error.ts';
 
 const KNOWN = [
   RequestError,

@@ -7,8 +7,8 @@ import { issueLeaf } from '../../common/pki/leaf.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { Compare, Operation, Store } from '../store/store.ts';
-import { issuersOf, type Authorities } from './authorities/authorities.ts';
-import { caHealth, type CaHealth } from './authorities/health.ts';
+import { issuersOf, type Authorities, CA_KEYS } from './authorities/authorities.ts';
+import { caHealth, type CaHealth, authorityAge } from './authorities/health.ts';
 import { openAuthoritySource, pruneRetired, type AuthoritySource } from './authorities/source.ts';
 import {
   issuanceBySerial,
@@ -22,7 +22,8 @@ import {
   type WorkloadName,
 } from './issuance/entries.ts';
 import { fingerprintOf, type Issuance, type Proof } from './issuance/record.ts';
-import { renewIssuer } from './issuer-renewal.ts';
+import { createIssuer } from '../../common/pki/authority.ts';
+import { encodeIssuer } from './authorities/stored-authority.ts';
 
 /** What the authority needs. */
 export interface CertificateAuthorityOptions {
@@ -200,4 +201,40 @@ function ancestryOf(proof: Proof): Pick<Issuance, 'tokenId' | 'renewedFrom' | 'f
     case 'self':
       return {};
   }
+}
+
+/** What making the next issuer takes. */
+interface IssuerRenewalOptions {
+  readonly authorities: AuthoritySource;
+  readonly trustDomain: string;
+  readonly clock: WallClock;
+  readonly logger: Logger;
+}
+
+/**
+ * Puts a new issuer under the same root into the place of one that is past half of its life. What the
+ * former one signed stays valid, because its holders show its certificate along with their own.
+ */
+async function renewIssuer(options: IssuerRenewalOptions): Promise<void> {
+  const { authorities, clock, logger, trustDomain } = options;
+  const before = authorities.current().issuer.certificate;
+  const { issuer } = await authorities.change((present) =>
+    successor(present, trustDomain, clock.epochMs()),
+  );
+  if (issuer.certificate.raw.equals(before.raw)) return;
+  const notAfterMs = issuer.certificate.validToDate.getTime();
+  logger.info(
+    { event: 'issuer-renewed', notAfterMs },
+    `a new issuer signs certificates until ${new Date(notAfterMs).toISOString()}`,
+  );
+}
+
+function successor({ root, issuer }: Authorities, trustDomain: string, nowMs: number): Operation[] {
+  // Where the key of the root is kept somewhere else, so is the next issuer made there.
+  if (root.privateKey === undefined || authorityAge(issuer, nowMs) === 'young') return [];
+  // A root that is about to end would only make issuers that end with it.
+  if (issuer.certificate.validToDate >= root.certificate.validToDate) return [];
+  const next = createIssuer(root, { trustDomain, nowMs });
+  const value = encodeIssuer({ ...next, intermediates: [] });
+  return [{ kind: 'put', key: CA_KEYS.issuer, value }];
 }

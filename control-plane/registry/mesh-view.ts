@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { createSettledDate } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, MonotonicClock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { AddressRules } from '../../common/mesh-config/addresses.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
@@ -23,17 +23,16 @@ import {
   type RevocationRecord,
 } from '../revocation/revocation-record.ts';
 import type { Entry, Store, StoreEvent, WatchBatch } from '../store/store.ts';
-import { AddressBook } from './addresses/address-book.ts';
+import { AddressBook, endpointOf, type MeshEndpoint } from './addresses/address-book.ts';
 import { ChangeHistory, type ViewTopic } from './change-history.ts';
-import { createConflictLog } from './addresses/conflict-log.ts';
 import { decodeRetained, RETAINED_PREFIX } from './addresses/retained-addresses.ts';
-import { endpointOf, type MeshEndpoint } from './mesh-endpoint.ts';
 import {
   decodeSidecar,
   MESH_PREFIX,
   SIDECAR_PREFIX,
   type SidecarRecord,
 } from './sidecar-record.ts';
+import { createRateLimit } from '../../common/rate-limit.ts';
 
 /** Everything that a sidecar has to know. */
 export interface MeshSnapshot {
@@ -260,5 +259,41 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
       listeners.clear();
       return watch.close();
     },
+  };
+}
+
+/** One that comes and goes all the time should fill a counter, not the disk. */
+const LOG_RATE = { burst: 20, perSecond: 1 };
+
+/** Says when an endpoint claims what another identity holds, and when it does not any more. */
+function createConflictLog({
+  clock,
+  logger,
+}: {
+  readonly clock: MonotonicClock;
+  readonly logger: Logger;
+}): (was: MeshEndpoint | undefined, is: MeshEndpoint | undefined) => void {
+  const mayLog = createRateLimit(clock, LOG_RATE);
+  return (was, is) => {
+    const [before, after] = [was, is].map(
+      (endpoint) => new Map(endpoint?.contests.map((one) => [`${one.address} ${one.holder}`, one])),
+    );
+    for (const [key, { address, holder, ports }] of after ?? []) {
+      if (is === undefined || before?.has(key) === true || !mayLog()) continue;
+      const { instanceId, spiffeId } = is;
+      const what = ports.length === 0 ? 'every port' : `port ${ports.slice(0, 10).join(', ')}`;
+      logger.warn(
+        { event: 'address-conflict', instanceId, spiffeId, address, ports, holder },
+        `${spiffeId} claims ${what} of ${address}, which ${holder} had first and keeps`,
+      );
+    }
+    for (const [key, { address, holder }] of before ?? []) {
+      if (was === undefined || after?.has(key) === true || !mayLog()) continue;
+      const { instanceId, spiffeId } = was;
+      logger.info(
+        { event: 'address-conflict-ended', instanceId, spiffeId, address, holder },
+        `${spiffeId} and ${holder} no longer claim the same at ${address}`,
+      );
+    }
   };
 }

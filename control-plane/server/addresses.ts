@@ -7,7 +7,7 @@ import type { ControlPlaneMetrics } from '../metrics.ts';
 import { startAddressProver } from '../registry/addresses/prover.ts';
 import { createDialBack } from '../registry/addresses/dial-back.ts';
 import { mayDialBack, ownNetworks } from '../registry/addresses/may-dial.ts';
-import type { MeshEndpoint } from '../registry/mesh-endpoint.ts';
+import type { MeshEndpoint } from '../registry/addresses/address-book.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { Registry } from '../registry/registry.ts';
 

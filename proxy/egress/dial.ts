@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import type { EgressDestination } from '../../common/authorization/egress.ts';
 import { BudgetError } from '../../common/budget/budget-error.ts';
-import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
+import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { formatHostPort } from '../../common/listen.ts';

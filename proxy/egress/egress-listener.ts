@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
+import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network.ts';

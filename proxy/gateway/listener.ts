@@ -1,7 +1,7 @@
 import type net from 'node:net';
 import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
-import { CLIENTS_SHARE } from '../../common/budget/shares.ts';
+import { CLIENTS_SHARE } from '../../common/budget/shared-budget.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { writeFileAtomically } from '../../common/atomic-file.ts';
+import { writeFileAtomically, probeDirectory } from '../../common/atomic-file.ts';
 import type { Clock } from '../../common/clock.ts';
 import { storedDate, storedMoment } from '../../common/dates.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
@@ -10,7 +10,6 @@ import { lockDirectory, type DirectoryLock } from '../../common/directory-lock.t
 import { makeDirectory } from '../../common/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { bundleField, pemChain, pemKey } from '../../common/pki/pem-fields.ts';
-import { probeDirectory } from '../../common/probe-directory.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { IdentityError } from './identity-error.ts';
 import type { WorkloadIdentity } from './source.ts';

@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import { PLAINTEXT_SHARE } from '../../common/budget/shares.ts';
+import { PLAINTEXT_SHARE } from '../../common/budget/shared-budget.ts';
 import type { Guard } from '../../common/guard.ts';
 import { canonicalAddress } from '../../common/ip-address.ts';
 import { formatHostPort } from '../../common/listen.ts';

@@ -1,7 +1,7 @@
 import type { BudgetRefusal } from '../../common/budget/budget-error.ts';
 import type { DescriptorBudget } from '../../common/budget/descriptors.ts';
 import type { PortBudget } from '../../common/budget/ports.ts';
-import { peerShare } from '../../common/budget/shares.ts';
+import { peerShare } from '../../common/budget/shared-budget.ts';
 import type { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import type { Rate } from '../../common/rate-limit.ts';
 import { formatAuthority, type Destination } from '../tunnel/authority.ts';

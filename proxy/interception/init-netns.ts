@@ -1,13 +1,13 @@
 import ipaddr from 'ipaddr.js';
-import type { CommandSpec } from '../../common/config/command-spec.ts';
-import { EXIT_CODE } from '../../common/config/exit-code.ts';
-import { runCommand, type CommandContext } from '../../common/config/run-command.ts';
 import {
+  type CommandSpec,
   listSetting,
   setting,
   switchSetting,
   type SettingsTable,
 } from '../../common/config/settings.ts';
+import { EXIT_CODE } from '../../common/config/exit-code.ts';
+import { runCommand, type CommandContext } from '../../common/config/run-command.ts';
 import { integer, port, valueType, type ValueType } from '../../common/config/values.ts';
 import { canonicalAddress, isLoopback } from '../../common/ip-address.ts';
 import { applyRuleset } from './apply-ruleset.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { BudgetError } from '../../common/budget/budget-error.ts';
-import { APPLICATION_SHARE, PLAINTEXT_SHARE } from '../../common/budget/shares.ts';
+import { APPLICATION_SHARE, PLAINTEXT_SHARE } from '../../common/budget/shared-budget.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { formatHostPort } from '../../common/listen.ts';

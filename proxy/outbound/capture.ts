@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
+import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import type { Guard } from '../../common/guard.ts';
 import { ignoreError } from '../../common/ignored.ts';
 import { formatHostPort } from '../../common/listen.ts';

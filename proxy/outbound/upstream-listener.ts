@@ -1,4 +1,4 @@
-import { APPLICATION_SHARE } from '../../common/budget/shares.ts';
+import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';

@@ -1,6 +1,6 @@
 import type net from 'node:net';
 import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
-import type { BudgetShare } from '../../common/budget/shares.ts';
+import type { BudgetShare } from '../../common/budget/shared-budget.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Network } from '../../common/network.ts';
 import { sharedRead } from './socket-reader.ts';

@@ -8,7 +8,7 @@ import {
   descriptorError,
   PROCESS_DESCRIPTORS,
 } from '../../common/budget/descriptors.ts';
-import type { BudgetShare } from '../../common/budget/shares.ts';
+import type { BudgetShare } from '../../common/budget/shared-budget.ts';
 import { systemClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard, Guarded } from '../../common/guard.ts';

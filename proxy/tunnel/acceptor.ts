@@ -3,7 +3,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { DescriptorCharge } from '../../common/budget/descriptor-charge.ts';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
-import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shares.ts';
+import { HANDSHAKES_SHARE, peerShare } from '../../common/budget/shared-budget.ts';
 import type { Clock, MonotonicMs } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';

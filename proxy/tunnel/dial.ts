@@ -2,7 +2,7 @@ import type { OnReadOpts } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
-import { TUNNELS_SHARE } from '../../common/budget/shares.ts';
+import { TUNNELS_SHARE } from '../../common/budget/shared-budget.ts';
 import type { Clock } from '../../common/clock.ts';
 import { ignoreError, mayReject } from '../../common/ignored.ts';
 import { formatHostPort } from '../../common/listen.ts';
@@ -26,11 +26,9 @@ import {
 } from './dial-error.ts';
 import { ClientTunnel } from './client-tunnel.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
-import { checkPeer, HBONE_ALPN } from './peer-check.ts';
-import type { PeerCheck } from './peer-check.ts';
+import { checkPeer, HBONE_ALPN, type PeerCheck } from './peer-check.ts';
 import { DialContext } from './secure-context.ts';
-import { DEFAULT_TUNNEL_LIMITS } from './tunnel-limits.ts';
-import type { TunnelLimits } from './tunnel-limits.ts';
+import { DEFAULT_TUNNEL_LIMITS, type TunnelLimits } from './tunnel-limits.ts';
 import { TUNNEL_MEMORY } from './tunnel-memory.ts';
 import type { Dial, DialTarget, Tunnel } from './tunnel.ts';
 

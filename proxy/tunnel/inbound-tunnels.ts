@@ -1,5 +1,4 @@
-import { SharedBudget } from '../../common/budget/shared-budget.ts';
-import { peerShare } from '../../common/budget/shares.ts';
+import { SharedBudget, peerShare } from '../../common/budget/shared-budget.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import type { Authority } from '../../common/pki/authority.ts';
-import { buildCertificate } from '../../common/pki/certificate-builder.ts';
+import { buildCertificate, subjectKeyOf } from '../../common/pki/certificate-builder.ts';
 import { bitString, sequence, tagged, taggedBytes, type DerNode } from '../../common/pki/der.ts';
 import { distinguishedName, type DistinguishedName } from '../../common/pki/distinguished-name.ts';
 import {
@@ -15,7 +15,6 @@ import {
   subjectKeyIdentifier,
 } from '../../common/pki/extensions.ts';
 import { generatePrivateKey } from '../../common/pki/key.ts';
-import { subjectKeyOf } from '../../common/pki/subject-key.ts';
 import type { TestWorkload } from './test-authority.ts';
 
 /** Names of a subjectAltName with any bytes in them: one character a byte. */

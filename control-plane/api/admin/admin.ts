@@ -2,8 +2,7 @@ import { parseSpiffeId, spiffeId as toSpiffeId } from '../../../common/pki/spiff
 import type { Workload } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { IssuanceLog } from '../../ca/issuance/log.ts';
-import type { OperatorUses } from '../../operators/operator-uses.ts';
-import { listOperators } from '../../operators/operators.ts';
+import { type OperatorUses, listOperators } from '../../operators/operator-uses.ts';
 import type { AddressStatus } from '../../registry/addresses/address-book.ts';
 import type { KnownSidecar } from '../../registry/known-sidecars.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';

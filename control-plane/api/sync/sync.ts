@@ -25,9 +25,8 @@ import type { CallerLimits } from '../caller-limits.ts';
 import { requireWorkload, type ProvenCaller } from '../caller.ts';
 import { readHello } from './hello.ts';
 import { peerAddress } from '../peer-address.ts';
-import { RateLimited } from '../rate-limited.ts';
+import { RateLimited, RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
-import { RequestError } from '../request-error.ts';
 import type { SyncHub } from './hub.ts';
 import { encodeServerTime } from './messages.ts';
 

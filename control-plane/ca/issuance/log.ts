@@ -16,6 +16,8 @@ import {
   putLink,
   sealEntries,
   type ChainPosition,
+  verifyChain,
+  type ChainReport,
 } from './chain.ts';
 import {
   CHAIN_HEAD_KEY,
@@ -26,7 +28,6 @@ import {
   putHead,
 } from './head.ts';
 import { BY_TIME, forgetEntry, isForgettable, RETENTION_MS } from './entries.ts';
-import { verifyChain, type ChainReport } from './verify-chain.ts';
 
 /** What the issuance log needs. */
 export interface IssuanceLogOptions {

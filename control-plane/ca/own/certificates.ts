@@ -1,14 +1,15 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
-import { adminId, controlPlaneId } from '../../../common/pki/spiffe-id.ts';
+import { adminId, controlPlaneId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { ServerIdentity } from '../../../common/rpc/server-credentials.ts';
 import { callerRootsOf, formerRootsOf, vouchersOf } from '../authorities/authorities.ts';
-import type { CertificateAuthority } from '../certificate-authority.ts';
-import { issueOwnCredential, type OwnCredential } from './credential.ts';
+import type { CertificateAuthority, Issued } from '../certificate-authority.ts';
 import { startSelfRenewal, type SelfRenewal } from './self-renewal.ts';
 import { writeFileAtomically } from '../../../common/atomic-file.ts';
 import { toPem } from '../../../common/pki/pem.ts';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { generatePrivateKey } from '../../../common/pki/key.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -114,4 +115,29 @@ async function writeAdminFile(file: string, credential: OwnCredential): Promise<
 /** Writes the trust bundle into a file, for tools that want to check the mesh's certificates. */
 async function writeRootFile(file: string, { bundle }: OwnCredential): Promise<void> {
   await writeFileAtomically(file, toPem(bundle.roots), PUBLIC);
+}
+
+/** A certificate that the control plane issues without being asked, with its key. */
+interface OwnCredential extends Pick<Issued, 'chain' | 'authorities' | 'bundle'> {
+  readonly privateKey: KeyObject;
+}
+
+/** What to issue. */
+interface OwnCredentialOptions {
+  readonly spiffeId: SpiffeId;
+  readonly lifetimeMs: number;
+  readonly backdateMs: number;
+}
+
+/** Makes a key, and a certificate for it that is in the log like every other. */
+async function issueOwnCredential(
+  ca: CertificateAuthority,
+  options: OwnCredentialOptions,
+): Promise<OwnCredential> {
+  const privateKey = generatePrivateKey();
+  const publicKey = createPublicKey(privateKey);
+  const issued = await ca.issue({ ...options, publicKey, proof: { kind: 'self' } });
+  // Without conditions a transaction cannot fail.
+  if (issued === undefined) throw new TypeError('expected a certificate without conditions');
+  return { privateKey, ...issued };
 }

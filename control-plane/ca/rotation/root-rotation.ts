@@ -1,13 +1,12 @@
 import type { Logger } from 'pino';
 import type { Clock, Timer } from '../../../common/clock.ts';
-import { momentOf, type Moment } from '../../../common/dates.ts';
+import { momentOf, type Moment, momentAt } from '../../../common/dates.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { Operation, Store } from '../../store/store.ts';
 import { makePair, trustOf, type Authorities } from '../authorities/authorities.ts';
 import type { AuthoritySource } from '../authorities/source.ts';
 import { CaError } from '../ca-error.ts';
-import { openLiveCertificates, type LiveCertificates } from './live-certificates.ts';
 import { judge, type CertificateFact, type Progress, type SidecarFact } from './progress.ts';
 import type { Rotation } from '../authorities/trust.ts';
 import {
@@ -16,6 +15,7 @@ import {
   beginOperations,
   hurryOperations,
 } from './transitions.ts';
+import { followIssuances } from '../issuance/entries.ts';
 
 /** What rotating the root takes. */
 export interface RootRotationOptions {
@@ -233,3 +233,48 @@ const SENTENCES = {
   signing: 'continues: certificates are issued below the other root',
   stable: 'is complete: one root is trusted',
 };
+
+/** The certificates of sidecars and operators that may still be in use. */
+interface LiveCertificates extends Closeable {
+  /** @param nowMs the date by which `notAfterMs` is told */
+  list(nowMs: number): readonly CertificateFact[];
+  /** When it ends, as it was to end when it was first seen. */
+  endOf(serial: string): Moment | undefined;
+}
+
+/**
+ * Reads the issuance log, and follows it until it is closed.
+ *
+ * @param before what this process knew of it until now
+ * @throws StoreError
+ */
+async function openLiveCertificates(
+  store: Store,
+  clock: Clock,
+  before?: LiveCertificates,
+): Promise<LiveCertificates> {
+  // Each lives as long as it was to live when it was first seen here: a wall clock that is set forward must
+  // not make a root be dropped that certificates in use lead to.
+  const bySerial = new Map<string, CertificateFact & { readonly ends: Moment }>();
+  const following = await followIssuances(store, (issuance) => {
+    // Those of the control plane itself are renewed in each phase.
+    if (issuance.proof === 'self') return;
+    const { serial, spiffeId, root = '', issuedMs, notAfterMs, renewedFrom } = issuance;
+    const fact = { serial, spiffeId, root, issuedMs, notAfterMs, replaces: renewedFrom };
+    bySerial.set(serial, { ...fact, ends: before?.endOf(serial) ?? momentAt(clock, notAfterMs) });
+  });
+  return {
+    list(nowMs) {
+      const monotonicMs = clock.monotonicMs();
+      const listed: CertificateFact[] = [];
+      for (const [serial, { ends, ...fact }] of bySerial) {
+        const leftMs = ends.monotonicMs - monotonicMs;
+        if (leftMs <= 0) bySerial.delete(serial);
+        listed.push({ ...fact, notAfterMs: Math.round(nowMs + leftMs) });
+      }
+      return listed;
+    },
+    endOf: (serial) => bySerial.get(serial)?.ends,
+    close: () => following.close(),
+  };
+}

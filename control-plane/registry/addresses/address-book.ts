@@ -4,7 +4,7 @@ import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { AddressContest } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { judgeClaims, type AddressClaim, type Proof, type Verdict } from './claims.ts';
 import type { RetainedAddresses } from './retained-addresses.ts';
-import type { SidecarRecord } from '../sidecar-record.ts';
+import { type SidecarRecord, isEndpoint } from '../sidecar-record.ts';
 
 /** At which of its addresses a sidecar counts. */
 export interface AddressStatus {
@@ -155,4 +155,16 @@ function proofOf(
 
 function isSameVerdict(a: Verdict | undefined, b: Verdict | undefined): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** A sidecar as its peers are told it. */
+export interface MeshEndpoint extends SidecarRecord, AddressStatus {}
+
+/** The endpoint of a sidecar by what is known of its addresses; undefined for one that only calls. */
+export function endpointOf(
+  record: SidecarRecord | undefined,
+  book: AddressBook,
+): MeshEndpoint | undefined {
+  if (record === undefined || !isEndpoint(record)) return undefined;
+  return { ...record, ...book.statusOf(record) };
 }

@@ -1,8 +1,7 @@
 import { StoreError } from '../store-error.ts';
 import type { Compare, Operation, StoreEvent, TransactionResult } from '../store.ts';
 import type { Draft } from './draft.ts';
-import type { StoredLease } from './leases-table.ts';
-import type { Tables } from './tables.ts';
+import type { StoredLease, Tables } from './tables.ts';
 
 /** The error for a lease that expired, was revoked, or never existed. */
 export function leaseNotFound(lease: string): StoreError {

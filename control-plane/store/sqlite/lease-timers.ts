@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { MonotonicClock, Timer } from '../../../common/clock.ts';
-import type { StoredLease } from './leases-table.ts';
+import type { StoredLease } from './tables.ts';
 
 /** After a failure to delete the keys of an expired lease (a full disk, say). */
 const RETRY_MS = 1000;

@@ -8,7 +8,7 @@ import {
   readDescriptorLimit,
 } from '../../../common/budget/descriptor-limit.ts';
 import { DescriptorBudget } from '../../../common/budget/descriptors.ts';
-import { peerShare, TUNNELS_SHARE } from '../../../common/budget/shares.ts';
+import { peerShare, TUNNELS_SHARE } from '../../../common/budget/shared-budget.ts';
 import { requireDescriptors } from '../../../common/config/require-descriptors.ts';
 
 const MODULE = join(import.meta.dirname, '../../../common/budget/descriptor-limit.ts');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { countLocalPorts, PortBudget } from '../../../common/budget/ports.ts';
-import { peerShare } from '../../../common/budget/shares.ts';
+import { peerShare } from '../../../common/budget/shared-budget.ts';
 
 const a = peerShare('a');
 const b = peerShare('b');

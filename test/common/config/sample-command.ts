@@ -3,6 +3,7 @@ import {
   secretSetting,
   setting,
   switchSetting,
+  type CommandSpec,
 } from '../../../common/config/settings.ts';
 import {
   durationSeconds,
@@ -12,7 +13,6 @@ import {
   text,
   upstream,
 } from '../../../common/config/values.ts';
-import type { CommandSpec } from '../../../common/config/command-spec.ts';
 
 /** One setting of every form. */
 export const sampleSettings = {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { DescriptorBudget } from '../../../common/budget/descriptors.ts';
 import { PortBudget } from '../../../common/budget/ports.ts';
-import { TUNNELS_SHARE } from '../../../common/budget/shares.ts';
+import { TUNNELS_SHARE } from '../../../common/budget/shared-budget.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { KeyedBuckets } from '../../../common/keyed-buckets.ts';
 import { claimStream, streamRate, type StreamClaim } from '../../../proxy/inbound/stream-budget.ts';

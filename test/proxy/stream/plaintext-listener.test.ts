@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net, { type Socket } from 'node:net';
 import test from 'ava';
-import { APPLICATION_SHARE } from '../../../common/budget/shares.ts';
+import { APPLICATION_SHARE } from '../../../common/budget/shared-budget.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { listenPlaintext } from '../../../proxy/stream/plaintext-listener.ts';

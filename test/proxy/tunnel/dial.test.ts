@@ -1,20 +1,20 @@
 import { once } from 'node:events';
 import { createSecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
-import type { TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { PROCESS_DESCRIPTORS } from '../../../common/budget/descriptors.ts';
-import { TUNNELS_SHARE } from '../../../common/budget/shares.ts';
+import { TUNNELS_SHARE } from '../../../common/budget/shared-budget.ts';
 import { toPem } from '../../../common/pki/pem.ts';
-import test from 'ava';
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
-import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
-import type { TunnelErrorCode } from '../../../proxy/tunnel/tunnel-error.ts';
+import { TunnelError, type TunnelErrorCode } from '../../../proxy/tunnel/tunnel-error.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
-import { createTestAuthority } from '../../helpers/test-authority.ts';
-import type { TestAuthority, TestWorkload } from '../../helpers/test-authority.ts';
+import {
+  createTestAuthority,
+  type TestAuthority,
+  type TestWorkload,
+} from '../../helpers/test-authority.ts';
 import { createEngine, createIdentity, sample, startApp, targetOf } from './harness.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,13 +1,12 @@
 /** The issuance log is sealed: whatever is done to it but to write at its end is found. */
 import { join } from 'node:path';
-import test from 'ava';
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { plusMs, systemClock, type EpochMs } from '../../../../common/clock.ts';
 import { createGuard } from '../../../../common/guard.ts';
 import { spiffeId } from '../../../../common/pki/spiffe-id.ts';
 import { openIssuanceLog } from '../../../../control-plane/ca/issuance/log.ts';
 import { recordIssuance, RETENTION_MS } from '../../../../control-plane/ca/issuance/entries.ts';
-import { verifyChain } from '../../../../control-plane/ca/issuance/verify-chain.ts';
+import { verifyChain } from '../../../../control-plane/ca/issuance/chain.ts';
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Operation, Store } from '../../../../control-plane/store/store.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
