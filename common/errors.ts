@@ -1,7 +1,7 @@
 /** What an error tells besides its sentence. */
 export interface ErrorDetails {
   /** What the person who reads it can do about it: an imperative, without a full stop. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** The error that led to this one. */
   readonly cause?: unknown;
 }
@@ -21,6 +21,18 @@ export abstract class HauberkError<Code extends string = string> extends Error {
     this.name = new.target.name;
     this.code = code;
     this.hint = details.hint;
+  }
+}
+
+/** What the work returns. What it throws is the cause of an error that is thrown instead. */
+export function translating<Result>(
+  work: () => Result,
+  translate: (cause: unknown) => HauberkError,
+): Result {
+  try {
+    return work();
+  } catch (cause) {
+    throw translate(cause);
   }
 }
 

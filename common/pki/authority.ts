@@ -1,17 +1,11 @@
 import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
 import { buildCertificate, subjectKeyOf, type SubjectKey } from './certificate-builder.ts';
-import { distinguishedName } from './distinguished-name.ts';
-import {
-  authorityConstraints,
-  authorityKeyIdentifier,
-  authorityKeyUsage,
-  subjectAltName,
-  subjectKeyIdentifier,
-} from './extensions.ts';
-import type { DerNode } from './der.ts';
+import { authorityName } from './distinguished-name.ts';
+import { authorityExtensions } from './extensions.ts';
 import { generatePrivateKey } from './key.ts';
 import { AUTHORITY_BACKDATE_MS, ISSUER_LIFETIME_MS, ROOT_LIFETIME_MS } from './lifetimes.ts';
 import { PkiError } from './pki-error.ts';
+import { serialOf } from './revocation.ts';
 import { algorithmOfKey } from './signature-algorithm.ts';
 import { subjectOf, type Authority, type Signer } from './signer.ts';
 
@@ -27,24 +21,9 @@ export interface AuthorityOptions {
 
 /** Makes a self-signed root with a new P-256 key. */
 export function createRoot(options: AuthorityOptions): Authority {
-  const { trustDomain, nowMs, lifetimeMs = ROOT_LIFETIME_MS } = options;
-  const privateKey = generatePrivateKey();
-  const subjectKey = subjectKeyOf(createPublicKey(privateKey));
-  const name = authorityName(trustDomain, 'root', subjectKey);
-  const signer: Signer = {
-    name,
-    keyId: subjectKey.keyId,
-    privateKey,
-    algorithm: algorithmOfKey(privateKey),
-  };
-  const certificate = buildCertificate({
-    signer,
-    subject: name,
-    subjectKey,
-    validity: { notBeforeMs: nowMs - AUTHORITY_BACKDATE_MS, notAfterMs: nowMs + lifetimeMs },
-    extensions: authorityExtensions({ trustDomain, subjectKey, signer }),
-  });
-  return { ...signer, certificate };
+  const { nowMs, lifetimeMs = ROOT_LIFETIME_MS } = options;
+  const signer = createSigner(options, 'root');
+  return { ...signer, certificate: certify(signer, signer, options, nowMs + lifetimeMs) };
 }
 
 /**
@@ -54,22 +33,13 @@ export function createRoot(options: AuthorityOptions): Authority {
  * @throws PkiError `authority-expired` when the root has expired
  */
 export function createIssuer(root: Authority, options: AuthorityOptions): Authority {
-  const { trustDomain, nowMs, lifetimeMs = ISSUER_LIFETIME_MS } = options;
-  const privateKey = generatePrivateKey();
-  const subjectKey = subjectKeyOf(createPublicKey(privateKey));
-  const name = authorityName(trustDomain, 'issuer', subjectKey);
-  const certificate = buildCertificate({
-    signer: root,
-    subject: name,
-    subjectKey,
-    validity: {
-      notBeforeMs: nowMs - AUTHORITY_BACKDATE_MS,
-      notAfterMs: clampToAuthority(root, nowMs, lifetimeMs),
-    },
-    extensions: authorityExtensions({ trustDomain, subjectKey, signer: root, pathLength: 0 }),
-  });
-  const { keyId } = subjectKey;
-  return { certificate, privateKey, name, keyId, algorithm: algorithmOfKey(privateKey) };
+  const { nowMs, lifetimeMs = ISSUER_LIFETIME_MS } = options;
+  const signer = createSigner(options, 'issuer');
+  const notAfterMs = clampToAuthority(root, nowMs, lifetimeMs);
+  return {
+    ...signer,
+    certificate: certify(root, { ...signer, pathLength: 0 }, options, notAfterMs),
+  };
 }
 
 /**
@@ -82,29 +52,14 @@ export function createIssuer(root: Authority, options: AuthorityOptions): Author
 export function crossSign(
   root: Authority,
   other: X509Certificate,
-  { trustDomain, nowMs, lifetimeMs = ROOT_LIFETIME_MS }: AuthorityOptions,
+  options: AuthorityOptions,
 ): X509Certificate {
-  const subjectKey = subjectKeyOf(other.publicKey);
-  const { name, keyId } = subjectOf(other);
-  return buildCertificate({
-    signer: root,
-    subject: name,
-    subjectKey: { ...subjectKey, keyId: Buffer.from(keyId) },
-    validity: {
-      notBeforeMs: nowMs - AUTHORITY_BACKDATE_MS,
-      notAfterMs: Math.min(
-        clampToAuthority(root, nowMs, lifetimeMs),
-        clampToAuthority({ certificate: other }, nowMs, lifetimeMs),
-      ),
-    },
-    extensions: [
-      authorityConstraints(),
-      authorityKeyUsage(),
-      subjectKeyIdentifier(keyId),
-      authorityKeyIdentifier(root.keyId),
-      subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }]),
-    ],
-  });
+  const { nowMs, lifetimeMs = ROOT_LIFETIME_MS } = options;
+  const notAfterMs = [root, { certificate: other }].map((one) =>
+    clampToAuthority(one, nowMs, lifetimeMs),
+  );
+  const { spki } = subjectKeyOf(other.publicKey);
+  return certify(root, { ...subjectOf(other), spki }, options, Math.min(...notAfterMs));
 }
 
 /**
@@ -123,7 +78,7 @@ export function openAuthority(certificate: X509Certificate, privateKey: KeyObjec
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new PkiError(
       'key-mismatch',
-      `expected the private key of the certificate with serial ${certificate.serialNumber.toLowerCase()}, got another key`,
+      `expected the private key of the certificate with serial ${serialOf(certificate)}, got another key`,
     );
   }
   const algorithm = algorithmOfKey(privateKey);
@@ -144,34 +99,37 @@ export function clampToAuthority(
   if (authorityEndMs <= nowMs) {
     throw new PkiError(
       'authority-expired',
-      `the authority with serial ${authority.certificate.serialNumber.toLowerCase()} expired at ${new Date(authorityEndMs).toISOString()}`,
+      `the authority with serial ${serialOf(authority.certificate)} expired at ${new Date(authorityEndMs).toISOString()}`,
       { hint: 'make a new one before issuing more certificates' },
     );
   }
   return Math.min(nowMs + lifetimeMs, authorityEndMs);
 }
 
-/** Part of the key's identifier keeps the names of successive authorities apart. */
-function authorityName(trustDomain: string, role: string, { keyId }: SubjectKey): DerNode {
-  const commonName = `Hauberk ${role} ${keyId.toString('hex', 0, 4)}`;
-  return distinguishedName({ organization: trustDomain, commonName });
+type Subject = Pick<Signer, 'name' | 'keyId'> &
+  Pick<SubjectKey, 'spki'> & { readonly pathLength?: number };
+
+function createSigner(
+  { trustDomain }: AuthorityOptions,
+  role: 'root' | 'issuer',
+): Signer & Subject {
+  const privateKey = generatePrivateKey();
+  const subjectKey = subjectKeyOf(createPublicKey(privateKey));
+  const name = authorityName(trustDomain, role, subjectKey);
+  return { name, ...subjectKey, privateKey, algorithm: algorithmOfKey(privateKey) };
 }
 
-interface AuthorityProfile {
-  readonly trustDomain: string;
-  readonly subjectKey: SubjectKey;
-  readonly signer: Signer;
-  readonly pathLength?: number;
-}
-
-/** X509-SVID section 4: a signing certificate's SPIFFE ID is its trust domain's, without a path. */
-function authorityExtensions(profile: AuthorityProfile): DerNode[] {
-  const { trustDomain, subjectKey, signer, pathLength } = profile;
-  return [
-    authorityConstraints(pathLength),
-    authorityKeyUsage(),
-    subjectKeyIdentifier(subjectKey.keyId),
-    authorityKeyIdentifier(signer.keyId),
-    subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }]),
-  ];
+function certify(
+  signer: Signer,
+  { name, keyId, spki, pathLength }: Subject,
+  { trustDomain, nowMs }: AuthorityOptions,
+  notAfterMs: number,
+): X509Certificate {
+  return buildCertificate({
+    signer,
+    subject: name,
+    spki,
+    validity: { notBeforeMs: nowMs - AUTHORITY_BACKDATE_MS, notAfterMs },
+    extensions: authorityExtensions({ trustDomain, keyId, pathLength, signerKeyId: signer.keyId }),
+  });
 }

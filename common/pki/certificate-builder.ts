@@ -1,6 +1,6 @@
-import { randomBytes, X509Certificate, createHash, type KeyObject } from 'node:crypto';
+import { randomBytes, X509Certificate, createHash, type KeyObject, sign } from 'node:crypto';
 import { bitString, decode, encode, integer, sequence, tagged, time, type DerNode } from './der.ts';
-import { algorithmIdentifier, signBytes, algorithmOfKey } from './signature-algorithm.ts';
+import { algorithmIdentifier, algorithmOfKey } from './signature-algorithm.ts';
 import type { Signer } from './signer.ts';
 
 /** When a certificate holds, in milliseconds since the epoch; both are cut to whole seconds. */
@@ -13,7 +13,8 @@ export interface Validity {
 export interface CertificateContents {
   readonly signer: Signer;
   readonly subject: DerNode;
-  readonly subjectKey: SubjectKey;
+  /** SubjectPublicKeyInfo in DER. */
+  readonly spki: Uint8Array;
   readonly validity: Validity;
   readonly extensions: readonly DerNode[];
 }
@@ -27,7 +28,7 @@ const VERSION_3 = 2;
  * `createRoot`, `createIssuer` and `issueLeaf` are the ways in.
  */
 export function buildCertificate(contents: CertificateContents): X509Certificate {
-  const { signer, subject, subjectKey, validity, extensions } = contents;
+  const { signer, subject, spki, validity, extensions } = contents;
   const tbs = sequence(
     tagged(0, integer(Uint8Array.of(VERSION_3))),
     integer(randomSerial()),
@@ -35,10 +36,10 @@ export function buildCertificate(contents: CertificateContents): X509Certificate
     signer.name,
     sequence(time(validity.notBeforeMs), time(validity.notAfterMs)),
     subject,
-    decode(subjectKey.spki),
+    decode(spki),
     tagged(3, sequence(...extensions)),
   );
-  const signature = signBytes(signer.algorithm, encode(tbs), signer.privateKey);
+  const signature = sign(signer.algorithm.hash, encode(tbs), signer.privateKey);
   const certificate = sequence(tbs, algorithmIdentifier(signer.algorithm), bitString(signature));
   return new X509Certificate(encode(certificate));
 }

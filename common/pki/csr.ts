@@ -1,4 +1,6 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
+import { translating } from '../errors.ts';
+import { subjectKeyOf } from './certificate-builder.ts';
 import {
   bitString,
   bitStringBytes,
@@ -14,24 +16,11 @@ import {
   type DerNode,
   objectIdentifierValue,
 } from './der.ts';
-import { distinguishedName } from './distinguished-name.ts';
-import {
-  authorityConstraints,
-  authorityKeyUsage,
-  extensionRequest,
-  subjectAltName,
-  subjectKeyIdentifier,
-} from './extensions.ts';
+import { authorityName } from './distinguished-name.ts';
+import { authorityExtensions, extensionRequest } from './extensions.ts';
 import type { KeyAlgorithm } from './key.ts';
 import { PkiError } from './pki-error.ts';
-import {
-  algorithmIdentifier,
-  algorithmOfKey,
-  algorithmOfSpki,
-  signBytes,
-  verifyBytes,
-} from './signature-algorithm.ts';
-import { subjectKeyOf } from './certificate-builder.ts';
+import { algorithmIdentifier, algorithmOfKey, algorithmOfSpki } from './signature-algorithm.ts';
 
 /** All that is taken from a request; whatever name it asks for has no say. */
 export interface OpenedCsr {
@@ -58,23 +47,21 @@ export function createCsr(privateKey: KeyObject): Buffer {
  * section 5.4.2); the signer decides.
  */
 export function createIssuerCsr(privateKey: KeyObject, trustDomain: string): Buffer {
-  const { keyId } = subjectKeyOf(createPublicKey(privateKey));
-  const commonName = `Hauberk issuer ${keyId.toString('hex', 0, 4)}`;
-  const wanted = extensionRequest(
-    authorityConstraints(0),
-    authorityKeyUsage(),
-    subjectKeyIdentifier(keyId),
-    subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }]),
+  const subjectKey = subjectKeyOf(createPublicKey(privateKey));
+  const { keyId } = subjectKey;
+  const wanted = extensionRequest(...authorityExtensions({ trustDomain, keyId, pathLength: 0 }));
+  return signRequest(
+    privateKey,
+    authorityName(trustDomain, 'issuer', subjectKey),
+    tagged(0, wanted),
   );
-  const name = distinguishedName({ organization: trustDomain, commonName });
-  return signRequest(privateKey, name, tagged(0, wanted));
 }
 
 function signRequest(privateKey: KeyObject, subject: DerNode, attributes: DerNode): Buffer {
   const algorithm = algorithmOfKey(privateKey);
   const { spki } = subjectKeyOf(createPublicKey(privateKey));
   const info = sequence(integer(VERSION_1), subject, decode(spki), attributes);
-  const signature = signBytes(algorithm, encode(info), privateKey);
+  const signature = sign(algorithm.hash, encode(info), privateKey);
   return encode(sequence(info, algorithmIdentifier(algorithm), bitString(signature)));
 }
 
@@ -114,8 +101,12 @@ export function openCsr(der: Uint8Array): OpenedCsr {
   }
   const signature = bitStringBytes(request.signature);
   if (signature === undefined) throw malformed('a signature of whole bytes');
-  const publicKey = importKey(spki);
-  if (!verifyBytes(algorithm, encode(request.info), publicKey, signature)) {
+  // OpenSSL checks that the point is on the curve.
+  const publicKey = translating(
+    () => createPublicKey({ key: spki, format: 'der', type: 'spki' }),
+    (cause) => csrMalformed('a point on the curve for the public key, got something else', cause),
+  );
+  if (!verify(algorithm.hash, encode(request.info), publicKey, signature)) {
     throw badSignature('expected a signature by the private key of the request, got another');
   }
   return { publicKey, algorithm: algorithm.name };
@@ -123,33 +114,12 @@ export function openCsr(der: Uint8Array): OpenedCsr {
 
 function parse(der: Uint8Array): DerNode {
   if (der.length > MAX_CSR_BYTES) {
-    throw new PkiError(
-      'csr-malformed',
-      `expected a request of at most ${MAX_CSR_BYTES} bytes, got ${der.length}`,
-    );
+    throw csrMalformed(`a request of at most ${MAX_CSR_BYTES} bytes, got ${der.length}`);
   }
-  try {
-    return decodeStrict(der);
-  } catch (cause) {
-    throw new PkiError('csr-malformed', 'expected a PKCS#10 request in DER, got something else', {
-      cause,
-    });
-  }
-}
-
-/** OpenSSL checks that the point is on the curve. */
-function importKey(spki: Buffer): KeyObject {
-  try {
-    return createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  } catch (cause) {
-    throw new PkiError(
-      'csr-malformed',
-      'expected a point on the curve for the public key, got something else',
-      {
-        cause,
-      },
-    );
-  }
+  return translating(
+    () => decodeStrict(der),
+    (cause) => csrMalformed('a PKCS#10 request in DER, got something else', cause),
+  );
 }
 
 /** The children of a SEQUENCE that must have exactly these. */
@@ -166,10 +136,11 @@ function fields<Name extends string>(
 }
 
 function malformed(expected: string): PkiError {
-  return new PkiError(
-    'csr-malformed',
-    `expected ${expected} in a PKCS#10 request, got something else`,
-  );
+  return csrMalformed(`${expected} in a PKCS#10 request, got something else`);
+}
+
+function csrMalformed(expected: string, cause?: unknown): PkiError {
+  return new PkiError('csr-malformed', `expected ${expected}`, { cause });
 }
 
 function badSignature(sentence: string): PkiError {

@@ -23,3 +23,13 @@ export function distinguishedName(name: DistinguishedName): DerNode {
 function attribute(oid: string, value: string): DerNode {
   return set(sequence(objectIdentifier(oid), utf8String(value.slice(0, MAX_ATTRIBUTE_LENGTH))));
 }
+
+/** The name of an authority. Part of the key's identifier keeps those of successive authorities apart. */
+export function authorityName(
+  trustDomain: string,
+  role: 'root' | 'issuer',
+  { keyId }: { readonly keyId: Buffer },
+): DerNode {
+  const commonName = `Hauberk ${role} ${keyId.toString('hex', 0, 4)}`;
+  return distinguishedName({ organization: trustDomain, commonName });
+}

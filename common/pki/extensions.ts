@@ -39,13 +39,34 @@ export function authorityConstraints(pathLength?: number): DerNode {
   return critical(EXTENSION_OIDS.basicConstraints, sequence(booleanTrue(), ...limit));
 }
 
+/**
+ * What an authority needs (RFC 5280 section 4.2.1). Its SPIFFE ID is its trust domain's, without a path
+ * (X509-SVID section 4).
+ */
+export function authorityExtensions(authority: {
+  readonly trustDomain: string;
+  readonly keyId: Uint8Array;
+  readonly pathLength?: number | undefined;
+  /** Undefined in a request, whose signer is not known yet. */
+  readonly signerKeyId?: Uint8Array;
+}): DerNode[] {
+  const { trustDomain, keyId, pathLength, signerKeyId } = authority;
+  return [
+    authorityConstraints(pathLength),
+    authorityKeyUsage(),
+    subjectKeyIdentifier(keyId),
+    ...(signerKeyId === undefined ? [] : [authorityKeyIdentifier(signerKeyId)]),
+    subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }]),
+  ];
+}
+
 /** basicConstraints of a leaf: it is no authority. */
 export function leafConstraints(): DerNode {
   return critical(EXTENSION_OIDS.basicConstraints, sequence());
 }
 
 /** keyUsage of an authority: keyCertSign and cRLSign. */
-export function authorityKeyUsage(): DerNode {
+function authorityKeyUsage(): DerNode {
   return critical(EXTENSION_OIDS.keyUsage, bitString(Uint8Array.of(0b0000_0110), 1));
 }
 

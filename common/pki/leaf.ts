@@ -44,7 +44,7 @@ const HOST_NAME =
  */
 export function issueLeaf(issuer: Authority, options: LeafOptions): X509Certificate {
   const { publicKey, spiffeId, nowMs, lifetimeMs, backdateMs = CLOCK_SKEW_MS } = options;
-  const subjectKey = subjectKeyOf(publicKey);
+  const { spki, keyId } = subjectKeyOf(publicKey);
   return buildCertificate({
     signer: issuer,
     subject: distinguishedName({
@@ -52,7 +52,7 @@ export function issueLeaf(issuer: Authority, options: LeafOptions): X509Certific
       organizationalUnit: spiffeId.namespace,
       commonName: spiffeId.service,
     }),
-    subjectKey,
+    spki,
     validity: {
       notBeforeMs: nowMs - backdateMs,
       notAfterMs: clampToAuthority(issuer, nowMs, lifetimeMs),
@@ -61,7 +61,7 @@ export function issueLeaf(issuer: Authority, options: LeafOptions): X509Certific
       leafConstraints(),
       leafKeyUsage(),
       leafExtKeyUsage(),
-      subjectKeyIdentifier(subjectKey.keyId),
+      subjectKeyIdentifier(keyId),
       authorityKeyIdentifier(issuer.keyId),
       subjectAltName(altNames(options)),
     ],

@@ -1,8 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
+import { translating } from '../errors.ts';
 import { PkiError } from './pki-error.ts';
 import { parseSpiffeId, type SpiffeId } from './spiffe-id.ts';
 import { certificateDetails } from './certificate-extensions.ts';
-import { keyUsageOf, type KeyUsage } from './key-usage.ts';
+import { keyUsageOf } from './key-usage.ts';
 
 /**
  * Who a peer is by its certificate, which the caller has verified against the trust bundle.
@@ -41,12 +42,10 @@ export function peerSpiffeId(certificate: X509Certificate): SpiffeId {
  * @throws PkiError `signing-certificate`, also for a certificate whose extensions cannot be read
  */
 export function requireLeaf(certificate: X509Certificate): void {
-  let usage: KeyUsage;
-  try {
-    usage = keyUsageOf(certificateDetails(certificate));
-  } catch (cause) {
-    throw refused('one whose extensions cannot be read', cause);
-  }
+  const usage = translating(
+    () => keyUsageOf(certificateDetails(certificate)),
+    (cause) => refused('one whose extensions cannot be read', cause),
+  );
   if (usage.isAuthority || certificate.ca) throw refused('one of an authority (CA:TRUE)');
   if (!usage.isRestricted) return;
   if (usage.keyCertSign) throw refused('one with keyCertSign');
@@ -54,12 +53,7 @@ export function requireLeaf(certificate: X509Certificate): void {
 }
 
 function refused(got: string, cause?: unknown): PkiError {
-  return new PkiError(
-    'signing-certificate',
-    `expected the certificate of a workload, which signs nothing (X509-SVID section 5.2), got ${got}`,
-    {
-      hint: 'have it issued with CA:FALSE and a keyUsage of digitalSignature alone',
-      ...(cause === undefined ? {} : { cause }),
-    },
-  );
+  const expected = 'the certificate of a workload, which signs nothing (X509-SVID section 5.2)';
+  const hint = 'have it issued with CA:FALSE and a keyUsage of digitalSignature alone';
+  return new PkiError('signing-certificate', `expected ${expected}, got ${got}`, { hint, cause });
 }

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { translating } from '../errors.ts';
 import { PkiError } from './pki-error.ts';
 
 /** Leaf, issuer and a root or two are usual; a few more leave room for foreign authorities. */
@@ -28,11 +29,11 @@ export function parsePemChain(pem: string): X509Certificate[] {
     if (label !== 'CERTIFICATE') {
       throw malformed(`expected only certificates in the PEM text, got a block ${label ?? ''}`);
     }
-    try {
-      return new X509Certificate(block);
-    } catch (cause) {
-      throw malformed(`expected a certificate in PEM block ${index + 1}, got other bytes`, cause);
-    }
+    return translating(
+      () => new X509Certificate(block),
+      (cause) =>
+        malformed(`expected a certificate in PEM block ${index + 1}, got other bytes`, cause),
+    );
   });
 }
 

@@ -1,4 +1,4 @@
-import { sign, verify, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { objectIdentifier, sequence, type DerNode } from './der.ts';
 import type { KeyAlgorithm } from './key.ts';
 import { PkiError } from './pki-error.ts';
@@ -84,23 +84,4 @@ export function algorithmOfKey(key: KeyObject): SignatureAlgorithm {
 /** AlgorithmIdentifier, as certificates and requests name the algorithm of their signature. */
 export function algorithmIdentifier({ oid }: SignatureAlgorithm): DerNode {
   return sequence(objectIdentifier(oid));
-}
-
-/** Signs bytes with a private key of this algorithm. */
-export function signBytes(
-  algorithm: SignatureAlgorithm,
-  bytes: Uint8Array,
-  privateKey: KeyObject,
-): Buffer {
-  return sign(algorithm.hash, bytes, privateKey);
-}
-
-/** True when the signature over the bytes was made with the private half of this key. */
-export function verifyBytes(
-  algorithm: SignatureAlgorithm,
-  bytes: Uint8Array,
-  publicKey: KeyObject,
-  signature: Uint8Array,
-): boolean {
-  return verify(algorithm.hash, bytes, publicKey, signature);
 }

@@ -1,12 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
-import {
-  decode,
-  objectIdentifierValue,
-  octetStringBytes,
-  sequenceChildren,
-  taggedChildren,
-  type DerNode,
-} from './der.ts';
+import { translating } from '../errors.ts';
+import { certificateDetails } from './certificate-extensions.ts';
+import { octetStringBytes, sequence, type DerNode } from './der.ts';
 import { EXTENSION_OIDS } from './extensions.ts';
 import { PkiError } from './pki-error.ts';
 import type { SignatureAlgorithm } from './signature-algorithm.ts';
@@ -24,35 +19,21 @@ export interface Authority extends Signer {
   readonly certificate: X509Certificate;
 }
 
-/** Positions in a TBSCertificate whose version is written (RFC 5280 section 4.1). */
-const SUBJECT_POSITION = 5;
-const EXTENSIONS_TAG = 3;
-
 /**
  * How an authority is named in what it signs.
  *
  * @throws PkiError `certificate-malformed` when the certificate has no subjectKeyIdentifier
  */
 export function subjectOf(certificate: X509Certificate): Pick<Signer, 'name' | 'keyId'> {
-  const tbs = sequenceChildren(sequenceChildren(decode(certificate.raw))?.[0]);
-  const name = tbs?.[SUBJECT_POSITION];
-  const keyId = subjectKeyIdOf(tbs ?? []);
-  if (name === undefined || keyId === undefined) {
-    throw new PkiError(
-      'certificate-malformed',
-      'expected an authority certificate of version 3 with a subjectKeyIdentifier',
-    );
-  }
-  return { name, keyId };
+  return translating(() => {
+    const { subject, extensions } = certificateDetails(certificate);
+    const keyId = octetStringBytes(extensions.get(EXTENSION_OIDS.subjectKeyIdentifier)?.value);
+    if (keyId === undefined) throw new Error('expected a subjectKeyIdentifier');
+    return { name: sequence(...subject), keyId };
+  }, malformed);
 }
 
-function subjectKeyIdOf(tbs: readonly DerNode[]): Uint8Array | undefined {
-  const extensions = tbs.map((field) => taggedChildren(field, EXTENSIONS_TAG)).find(Boolean);
-  for (const extension of sequenceChildren(extensions?.[0]) ?? []) {
-    const [oid, ...rest] = sequenceChildren(extension) ?? [];
-    if (objectIdentifierValue(oid) !== EXTENSION_OIDS.subjectKeyIdentifier) continue;
-    const value = octetStringBytes(rest.at(-1));
-    return value === undefined ? undefined : octetStringBytes(decode(value));
-  }
-  return undefined;
+function malformed(cause: unknown): PkiError {
+  const sentence = 'expected an authority certificate of version 3 with a subjectKeyIdentifier';
+  return new PkiError('certificate-malformed', sentence, { cause });
 }

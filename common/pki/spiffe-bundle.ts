@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { describeError } from '../errors.ts';
+import { describeError, translating } from '../errors.ts';
 import { certificateName } from './certificate-name.ts';
 import { authorityProblem, isSelfSigned } from './issued-by.ts';
 import { parsePemChain } from './pem.ts';
@@ -53,13 +53,14 @@ export function encodeSpiffeBundle(bundle: SpiffeBundle): string {
  * @throws PkiError `certificate-malformed`
  */
 export function parseSpiffeBundle(text: string, trustDomain: string): SpiffeBundle {
-  let document: z.infer<typeof bundleSchema>;
-  try {
-    document = bundleSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : describeError(cause);
-    throw malformed(`expected a SPIFFE bundle, got something else (${oneLine(why)})`, cause);
-  }
+  const document = translating(
+    () => bundleSchema.parse(JSON.parse(text)),
+    (cause) => {
+      const why = cause instanceof z.ZodError ? z.prettifyError(cause) : describeError(cause);
+      const got = `something else (${why.replaceAll('\n', ', ')})`;
+      return malformed(`expected a SPIFFE bundle, got ${got}`, cause);
+    },
+  );
   const roots = document.keys
     .filter(({ use }) => use === 'x509-svid')
     .map(({ x5c = [] }) => readRoot(x5c, trustDomain));
@@ -84,12 +85,10 @@ function readRoot(x5c: readonly string[], trustDomain: string): X509Certificate 
   if (only === undefined || more.length > 0) {
     throw malformed(`expected one certificate for each root in a bundle, got ${x5c.length}`);
   }
-  let root: X509Certificate;
-  try {
-    root = new X509Certificate(Buffer.from(only, 'base64'));
-  } catch (cause) {
-    throw malformed('expected a certificate in DER in a bundle, got other bytes', cause);
-  }
+  const root = translating(
+    () => new X509Certificate(Buffer.from(only, 'base64')),
+    (cause) => malformed('expected a certificate in DER in a bundle, got other bytes', cause),
+  );
   return checked(root, trustDomain);
 }
 
@@ -104,10 +103,6 @@ function checked(root: X509Certificate, trustDomain: string): X509Certificate {
     throw malformed(`expected a root of spiffe://${trustDomain}, got ${name} of ${uri.slice(4)}`);
   }
   return root;
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll('\n', ', ');
 }
 
 function malformed(message: string, cause?: unknown): PkiError {

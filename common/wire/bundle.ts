@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { TrustBundle as BundleMessage } from '../../proto/gen/hauberk/v1/identity.ts';
+import { translating } from '../errors.ts';
 import { certificateName } from '../pki/certificate-name.ts';
 import { isSelfSigned } from '../pki/issued-by.ts';
 import type { TrustBundle } from '../pki/trust-bundle.ts';
@@ -45,12 +46,10 @@ export function readBundle(message: BundleMessage, trustDomain: string): TrustBu
 }
 
 function root(der: Buffer): X509Certificate {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(der);
-  } catch (cause) {
-    throw new RpcError('protocol', 'expected roots in DER, got something else', { cause });
-  }
+  const certificate = translating(
+    () => new X509Certificate(der),
+    (cause) => new RpcError('protocol', 'expected roots in DER, got something else', { cause }),
+  );
   if (!certificate.ca || !isSelfSigned(certificate)) {
     throw new RpcError('protocol', `expected a root, got ${certificateName(certificate)}`);
   }

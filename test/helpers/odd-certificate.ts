@@ -52,7 +52,7 @@ export function oddCertificate(
   const leaf = buildCertificate({
     signer: issuer,
     subject: distinguishedName({ organization: 'odd', commonName }),
-    subjectKey,
+    spki: subjectKey.spki,
     validity: { notBeforeMs, notAfterMs },
     extensions: [
       authority ? authorityConstraints() : leafConstraints(),
