@@ -148,18 +148,15 @@ const SETTINGS_CODES: ReadonlySet<CaErrorCode> = new Set([
 
 /** A data directory that cannot be used is a matter of configuration. */
 function translate(error: unknown, { dataDir }: Pick<ControlPlaneSettings, 'dataDir'>): unknown {
-  if (error instanceof CaError && SETTINGS_CODES.has(error.code)) {
-    return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
+  if (error instanceof KeysError || (error instanceof CaError && SETTINGS_CODES.has(error.code))) {
+    return new ConfigError('setting-invalid', error.message, { hint: error.hint, cause: error });
   }
   if (error instanceof MeshConfigError) {
     return new ConfigError('file-malformed', error.message, { cause: error });
   }
-  if (error instanceof KeysError) {
-    return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
-  }
   if (error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')) {
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;
-    return new ConfigError('setting-invalid', message, { ...hintOf(error), cause: error });
+    return new ConfigError('setting-invalid', message, { hint: error.hint, cause: error });
   }
   const isFull =
     (error instanceof StoreError && error.code === 'full') ||
@@ -174,7 +171,3 @@ function translate(error: unknown, { dataDir }: Pick<ControlPlaneSettings, 'data
 
 /** Of the file system, whatever was being written. */
 const NO_SPACE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
-function hintOf({ hint }: { readonly hint: string | undefined }): { hint?: string } {
-  return hint === undefined ? {} : { hint };
-}

@@ -186,14 +186,10 @@ function translate(error: unknown, { tokenFile }: ProxyConfig): unknown {
   if (error instanceof JoinTokenError) {
     const origin = tokenFile ?? variableName('token');
     const message = `${origin} does not hold a join token: ${error.message}`;
-    return new ConfigError('setting-invalid', message, { ...hintOf(error), cause: error });
+    return new ConfigError('setting-invalid', message, { hint: error.hint, cause: error });
   }
   if (error instanceof IdentityError && UNFIT.has(error.code)) {
-    return new ConfigError('setting-invalid', error.message, { ...hintOf(error), cause: error });
+    return new ConfigError('setting-invalid', error.message, { hint: error.hint, cause: error });
   }
   return error;
-}
-
-function hintOf({ hint }: { readonly hint: string | undefined }): { hint?: string } {
-  return hint === undefined ? {} : { hint };
 }

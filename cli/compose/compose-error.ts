@@ -1,4 +1,4 @@
-import { HauberkError } from '../../common/errors.ts';
+import { HauberkError, type ErrorDetails } from '../../common/errors.ts';
 
 /** Why a Compose file cannot be meshed as it is. */
 export type ComposeErrorCode =
@@ -28,13 +28,10 @@ export interface SourceLocation {
 }
 
 /** What an error is about. */
-export interface ComposeErrorDetails {
+export interface ComposeErrorDetails extends ErrorDetails {
   readonly location: SourceLocation;
   /** The service, when it is about one. */
   readonly service?: string | undefined;
-  /** What to do about it: an imperative, without a full stop. */
-  readonly hint?: string;
-  readonly cause?: unknown;
 }
 
 /** One thing that is wrong with a Compose file. The message begins with file, line and service. */

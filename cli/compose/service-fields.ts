@@ -42,8 +42,7 @@ export class ServiceFields {
     location: SourceLocation,
     hint?: string,
   ): ComposeError {
-    const details = { location, service: this.name };
-    return new ComposeError(code, sentence, hint === undefined ? details : { ...details, hint });
+    return new ComposeError(code, sentence, { location, service: this.name, hint });
   }
 
   node(key: string): Node | undefined {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { systemErrorCode } from '../errors.ts';
+import { systemErrorCode, translating } from '../errors.ts';
 import { ConfigError } from './config-error.ts';
 
 /** What the keys of the mesh are locked with: something that a person knows, or a file has. */
@@ -17,15 +17,14 @@ const MIN_PASSPHRASE = 12;
  * @throws ConfigError `file-unreadable`, `file-malformed`
  */
 export function readUnlockKeyFile(path: string): UnlockKey {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    const code = systemErrorCode(cause) ?? 'unknown error';
-    throw new ConfigError('file-unreadable', `the key file ${path} cannot be read (${code})`, {
-      cause,
-    });
-  }
+  const bytes = translating(
+    () => readFileSync(path),
+    (cause) => {
+      const code = systemErrorCode(cause) ?? 'unknown error';
+      const sentence = `the key file ${path} cannot be read (${code})`;
+      return new ConfigError('file-unreadable', sentence, { cause });
+    },
+  );
   if (bytes.length === KEY_BYTES) return { kind: 'key', key: bytes };
   const text = bytes.toString('latin1').trim();
   if (/^[0-9a-f]{64}$/i.test(text)) return { kind: 'key', key: Buffer.from(text, 'hex') };

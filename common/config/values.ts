@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { isLabel, isTrustDomain } from '../names.ts';
@@ -129,23 +128,6 @@ export function choice<const Word extends string>(words: readonly Word[]): Value
 export const filePath = valueType('a path', (raw) =>
   raw === '' || raw.includes('\0') ? undefined : raw,
 );
-
-/** The path of a file that is there. */
-export const existingFile = valueType('the path of a file', (raw) => {
-  if (raw === '' || raw.includes('\0')) return undefined;
-  const quoted = JSON.stringify(raw);
-  let status;
-  try {
-    status = statSync(raw, { throwIfNoEntry: false });
-  } catch (cause) {
-    throw new ConfigError('file-unreadable', `the file ${quoted} cannot be looked at`, { cause });
-  }
-  if (status === undefined) throw new ConfigError('file-missing', `there is no file ${quoted}`);
-  if (status.isDirectory()) {
-    throw new ConfigError('file-missing', `${quoted} is a folder, not a file`);
-  }
-  return raw;
-});
 
 /** Yes or no. */
 export const flag: ValueType<boolean> = z.unknown().transform((raw, context) => {

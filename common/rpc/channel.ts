@@ -166,18 +166,16 @@ function checkControlPlane(
   target: string,
 ): RpcError | undefined {
   const expected = controlPlaneId(trustDomain).uri;
-  let got: string;
   try {
-    got = peerSpiffeId(certificate).uri;
-  } catch (cause) {
-    return new RpcError('server-identity', `${target} shows a certificate without one SPIFFE ID`, {
-      cause,
+    const got = peerSpiffeId(certificate).uri;
+    if (got === expected) return undefined;
+    return new RpcError('server-identity', `${target} must be ${expected}, but it is ${got}`, {
+      hint: 'check that it is the control plane of this mesh, and the trust domain',
     });
+  } catch (cause) {
+    const sentence = `${target} shows a certificate without one SPIFFE ID`;
+    return new RpcError('server-identity', sentence, { cause });
   }
-  if (got === expected) return undefined;
-  return new RpcError('server-identity', `${target} must be ${expected}, but it is ${got}`, {
-    hint: 'check that it is the control plane of this mesh, and the trust domain',
-  });
 }
 
 /**

@@ -95,11 +95,7 @@ async function answer(
   } catch (error) {
     const known = error instanceof HauberkError;
     const message = known ? error.message : 'the request failed; the log has the reason';
-    reply = {
-      ok: false,
-      message,
-      ...(known && error.hint !== undefined ? { hint: error.hint } : {}),
-    };
+    reply = { ok: false, message, hint: known ? error.hint : undefined };
   }
   socket.end(`${JSON.stringify(reply)}\n`);
 }
@@ -130,7 +126,7 @@ export async function askControlSocket(
     const line = await firstLine(socket, MAX_ANSWER_BYTES);
     const { ok, message, hint, payload = '' } = answerSchema.parse(JSON.parse(line));
     if (ok) return { message, payload: Buffer.from(payload, 'base64') };
-    throw new RpcError('request-malformed', message, hint === undefined ? {} : { hint });
+    throw new RpcError('request-malformed', message, { hint });
   } catch (error) {
     if (error instanceof RpcError) throw error;
     const code = systemErrorCode(error) ?? 'no answer';

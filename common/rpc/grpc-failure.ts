@@ -27,19 +27,13 @@ export function toRpcError(error: unknown, target: string): RpcError {
   }
   const { reason, hint, serverTimeMs, retryAfterMs } = readRefusal(error);
   if (reason !== undefined) {
-    const refused = new RpcError(reason, error.details || `${target} refused the call`, {
-      cause: error,
-      ...(hint === undefined ? {} : { hint }),
-    });
-    refused.serverTimeMs = serverTimeMs;
-    refused.retryAfterMs = retryAfterMs;
-    return refused;
+    const sentence = error.details || `${target} refused the call`;
+    const refused = new RpcError(reason, sentence, { cause: error, hint });
+    return Object.assign(refused, { serverTimeMs, retryAfterMs });
   }
   const code = failureOf(error);
-  return new RpcError(code, `${target} ${SENTENCE[code]} (${causeOf(error)})`, {
-    cause: error,
-    ...(HINT[code] === undefined ? {} : { hint: HINT[code] }),
-  });
+  const sentence = `${target} ${SENTENCE[code]} (${causeOf(error)})`;
+  return new RpcError(code, sentence, { cause: error, hint: HINT[code] });
 }
 
 function failureOf({ code, details }: ServiceError): ConnectionFailure {

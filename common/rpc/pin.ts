@@ -64,10 +64,12 @@ export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
   let secure = false;
   socket.once('secureConnect', () => {
     secure = true;
-    resolve(pinned(socket, settings.rootDigest, target));
+    resolve(Promise.try(pinned, socket, settings.rootDigest, target));
   });
   socket.on('error', (error) => reject(translated(error, target)));
-  socket.once('close', () => reject(closedEarly(target)));
+  socket.once('close', () => {
+    reject(new RpcError('unreachable', `${target} closed the connection before TLS was up`));
+  });
   try {
     return await promise;
   } finally {
@@ -86,11 +88,8 @@ function leave(socket: TLSSocket, clock: MonotonicClock): void {
   socket.end();
 }
 
-function pinned(
-  socket: TLSSocket,
-  expected: string,
-  target: string,
-): X509Certificate | Promise<never> {
+/** The certificate with the digest among those that the server shows. @throws RpcError `token-wrong-root` */
+function pinned(socket: TLSSocket, expected: string, target: string): X509Certificate {
   const shown: X509Certificate[] = [];
   let next = socket.getPeerX509Certificate();
   while (next !== undefined && shown.length < MAX_SHOWN) {
@@ -101,35 +100,23 @@ function pinned(
   }
   const root = shown.find((certificate) => certificate.checkIssued(certificate));
   const got = root === undefined ? 'a chain without its root' : rootDigest(root);
-  return Promise.reject(
-    new RpcError(
-      'token-wrong-root',
-      `the join token expects the root ${expected}, but ${target} shows ${got}`,
-      {
-        hint: 'make a new join token at the control plane that --control-plane names, also when the old one is from before ca rotate --compromised; if the new one is refused too, the connection is intercepted',
-      },
-    ),
-  );
+  const sentence = `the join token expects the root ${expected}, but ${target} shows ${got}`;
+  throw new RpcError('token-wrong-root', sentence, {
+    hint: 'make a new join token at the control plane that --control-plane names, also when the old one is from before ca rotate --compromised; if the new one is refused too, the connection is intercepted',
+  });
 }
 
 function translated(error: Error, target: string): RpcError {
   const code = systemErrorCode(error) ?? '';
   if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) {
-    return new RpcError(
-      'tls',
-      `${target} does not speak TLS 1.3 as expected (${openSslReason(error.message)})`,
-      {
-        cause: error,
-        hint: 'check that the port is the gRPC port of a control plane',
-      },
-    );
+    const reason = openSslReason(error.message);
+    return new RpcError('tls', `${target} does not speak TLS 1.3 as expected (${reason})`, {
+      cause: error,
+      hint: 'check that the port is the gRPC port of a control plane',
+    });
   }
   return new RpcError('unreachable', `${target} cannot be reached (${error.message})`, {
     cause: error,
     hint: 'check that it runs, and the address and the port',
   });
-}
-
-function closedEarly(target: string): RpcError {
-  return new RpcError('unreachable', `${target} closed the connection before TLS was up`);
 }

@@ -1,8 +1,9 @@
 import { createSecureContext } from 'node:tls';
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { ServerCredentials } from '@grpc/grpc-js';
-import { describeError } from '../errors.ts';
+import { describeError, translating } from '../errors.ts';
 import { certificateName } from '../pki/certificate-name.ts';
+import { isIssuedBy } from '../pki/issued-by.ts';
 import { secureContextOptions } from '../pki/tls-options.ts';
 import { tryHandshake } from '../tls/try-handshake.ts';
 import { RpcError } from './rpc-error.ts';
@@ -82,30 +83,25 @@ function validated(identity: ServerIdentity): ReturnType<typeof secureContextOpt
   }
   for (const [index, certificate] of identity.chain.entries()) {
     const issuer = identity.chain[index + 1] ?? certificate;
-    if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) {
-      throw invalid(
-        'a chain from the leaf up to the root',
-        `a gap after ${certificateName(certificate)}`,
-      );
-    }
+    if (isIssuedBy(certificate, issuer)) continue;
+    throw invalid(
+      'a chain from the leaf up to the root',
+      `a gap after ${certificateName(certificate)}`,
+    );
   }
   const { vouchers = [], formerRoots = [] } = identity;
   // OpenSSL takes the first that fits, and from a root that the caller does not trust there is no way
   // on: what vouches for it has to come before it.
   const chain = [...identity.chain.slice(0, -1), ...vouchers, root, ...formerRoots];
   const options = secureContextOptions({ ...identity, chain });
-  try {
-    createSecureContext(options);
-  } catch (cause) {
-    throw invalid('a certificate that OpenSSL accepts', 'one that it refuses', cause);
-  }
+  translating(
+    () => createSecureContext(options),
+    (cause) => invalid('a certificate that OpenSSL accepts', 'one that it refuses', cause),
+  );
   return options;
 }
 
 function invalid(expected: string, got: string, cause?: unknown): RpcError {
-  return new RpcError(
-    'credentials-invalid',
-    `server credentials need ${expected}, got ${got}`,
-    cause === undefined ? {} : { cause },
-  );
+  const sentence = `server credentials need ${expected}, got ${got}`;
+  return new RpcError('credentials-invalid', sentence, { cause });
 }

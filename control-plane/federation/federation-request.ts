@@ -75,5 +75,5 @@ function readId(text: string, trustDomain: string): string {
 }
 
 function invalid(message: string, hint?: string): FederationError {
-  return new FederationError('federation-invalid', message, hint === undefined ? {} : { hint });
+  return new FederationError('federation-invalid', message, { hint });
 }

@@ -17,7 +17,7 @@ export const MIN_LEASE_TTL_MS = 1000;
 export const MAX_LEASE_TTL_MS = 24 * 60 * 60 * 1000;
 
 const invalid = (message: string, hint?: string): StoreError =>
-  new StoreError('invalid', message, hint === undefined ? {} : { hint });
+  new StoreError('invalid', message, { hint });
 
 /** Throws `invalid` unless the key has 1 to MAX_KEY_BYTES bytes of well-formed Unicode. */
 export function assertKey(key: string): void {

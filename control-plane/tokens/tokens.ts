@@ -270,5 +270,5 @@ function requireLabel(what: string, text: string): void {
 }
 
 function invalid(message: string, hint?: string): TokenError {
-  return new TokenError('token-invalid', message, hint === undefined ? {} : { hint });
+  return new TokenError('token-invalid', message, { hint });
 }

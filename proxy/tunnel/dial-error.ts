@@ -60,8 +60,9 @@ export function dialTimeoutError(
 /** This process has no descriptor for it. */
 export function noDescriptorError(target: DialTarget): TunnelError {
   const { message, hint } = descriptorError('descriptors', PROCESS_DESCRIPTORS);
-  const details = hint === undefined ? {} : { hint };
-  return new TunnelError('descriptors', `${describe(target)} was not dialled: ${message}`, details);
+  return new TunnelError('descriptors', `${describe(target)} was not dialled: ${message}`, {
+    hint,
+  });
 }
 
 /** The caller gave up. */

@@ -24,8 +24,7 @@ export function toErrorMessage(error: unknown): ErrorMessage {
 
 /** The error that a worker ended with: ListenError, ConfigError, or WorkersError `worker-failed`. */
 export function fromErrorMessage({ kind, code, message, hint }: ErrorMessage): HauberkError {
-  const details = hint === undefined ? {} : { hint };
-  if (kind === 'listen') return new ListenError(code as ListenErrorCode, message, details);
-  if (kind === 'config') return new ConfigError(code as ConfigErrorCode, message, details);
-  return new WorkersError('worker-failed', `a worker could not start: ${message}`, details);
+  if (kind === 'listen') return new ListenError(code as ListenErrorCode, message, { hint });
+  if (kind === 'config') return new ConfigError(code as ConfigErrorCode, message, { hint });
+  return new WorkersError('worker-failed', `a worker could not start: ${message}`, { hint });
 }

@@ -100,7 +100,7 @@ export function abortOperations(authorities: Authorities, nowMs: number): Operat
   const refusal = abortRefusal(trustOf(authorities));
   if (refusal !== undefined || rotation === undefined) {
     const [message, hint] = REFUSALS[refusal ?? 'no-rotation'];
-    throw new CaError('rotation-not-abortable', message, hint === undefined ? {} : { hint });
+    throw new CaError('rotation-not-abortable', message, { hint });
   }
   const next = abort(trustOf(authorities), nowMs);
   if (next.rotation === undefined) return stableAgain(authorities, next);

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { ConfigError } from '../../../common/config/config-error.ts';
 import {
   listSetting,
   secretSetting,
@@ -7,12 +9,29 @@ import {
 } from '../../../common/config/settings.ts';
 import {
   durationSeconds,
-  existingFile,
   label,
   port,
   text,
   upstream,
+  valueType,
 } from '../../../common/config/values.ts';
+
+/** The path of a file that is there. */
+const existingFile = valueType('the path of a file', (raw) => {
+  if (raw === '' || raw.includes('\0')) return undefined;
+  const quoted = JSON.stringify(raw);
+  let status;
+  try {
+    status = statSync(raw, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new ConfigError('file-unreadable', `the file ${quoted} cannot be looked at`, { cause });
+  }
+  if (status === undefined) throw new ConfigError('file-missing', `there is no file ${quoted}`);
+  if (status.isDirectory()) {
+    throw new ConfigError('file-missing', `${quoted} is a folder, not a file`);
+  }
+  return raw;
+});
 
 /** One setting of every form. */
 export const sampleSettings = {
