@@ -26,3 +26,24 @@ export function authorityProblem(certificate: X509Certificate): string | undefin
   if (!certificate.ca) return 'may not sign any';
   return subjectLine(certificate) === '' ? 'no certificate can name as its issuer' : undefined;
 }
+
+/** Why a certificate is of no use at a moment because of its dates, to follow its name; undefined when it is. */
+export function dateProblem(
+  { validFromDate, validToDate }: X509Certificate,
+  nowMs: number,
+): string | undefined {
+  if (validFromDate.getTime() > nowMs) return `is not valid before ${validFromDate.toISOString()}`;
+  return validToDate.getTime() > nowMs ? undefined : `expired at ${validToDate.toISOString()}`;
+}
+
+/**
+ * What an authority says that it is of, where that is something else than the trust domain (X509-SVID section
+ * 4.1: its URI, when it has one, is its trust domain's).
+ */
+export function otherTrustDomain(
+  { subjectAltName }: X509Certificate,
+  trustDomain: string,
+): string | undefined {
+  const uris = subjectAltName?.split(', ').filter((name) => name.startsWith('URI:')) ?? [];
+  return uris.map((uri) => uri.slice(4)).find((uri) => uri !== `spiffe://${trustDomain}`);
+}

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { describeError, translating } from '../errors.ts';
 import { certificateName } from './certificate-name.ts';
-import { authorityProblem, isSelfSigned } from './issued-by.ts';
+import { authorityProblem, isSelfSigned, otherTrustDomain } from './issued-by.ts';
 import { parsePemChain } from './pem.ts';
 import { PkiError } from './pki-error.ts';
 
@@ -98,11 +98,9 @@ function checked(root: X509Certificate, trustDomain: string): X509Certificate {
   if (problem !== undefined) {
     throw malformed(`expected a root in a bundle, got ${name}, which ${problem}`);
   }
-  for (const uri of root.subjectAltName?.split(', ') ?? []) {
-    if (!uri.startsWith('URI:') || uri === `URI:spiffe://${trustDomain}`) continue;
-    throw malformed(`expected a root of spiffe://${trustDomain}, got ${name} of ${uri.slice(4)}`);
-  }
-  return root;
+  const other = otherTrustDomain(root, trustDomain);
+  if (other === undefined) return root;
+  throw malformed(`expected a root of spiffe://${trustDomain}, got ${name} of ${other}`);
 }
 
 function malformed(message: string, cause?: unknown): PkiError {

@@ -1,4 +1,4 @@
-import { describeError } from '../../common/errors.ts';
+import { describeError, translating } from '../../common/errors.ts';
 import { isTrustDomain } from '../../common/pki/spiffe-id.ts';
 import { parseBundleFile, type SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
 import { FederationError } from './federation-error.ts';
@@ -32,7 +32,13 @@ export function readRequest(
   if (document === undefined && url === undefined) {
     throw invalid('expected a bundle, or the URL of an endpoint that has it');
   }
-  const bundle = document === undefined ? undefined : readBundle(document, trustDomain);
+  const bundle =
+    document === undefined
+      ? undefined
+      : translating(
+          () => parseBundleFile(document, trustDomain),
+          (cause) => invalid(describeError(cause)),
+        );
   const source: FederationSource = {
     trustDomain,
     url: url === undefined ? undefined : readUrl(url),
@@ -45,14 +51,6 @@ export function readRequest(
     );
   }
   return { source, bundle };
-}
-
-function readBundle(document: string, trustDomain: string): SpiffeBundle {
-  try {
-    return parseBundleFile(document, trustDomain);
-  } catch (cause) {
-    throw invalid(describeError(cause));
-  }
 }
 
 function readUrl(text: string): string {

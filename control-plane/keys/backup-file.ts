@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
+import { translating } from '../../common/errors.ts';
 import { KeysError } from './keys-error.ts';
 import { seal, unseal } from './seal.ts';
 import { unwrapDataKey, vaultRecord, type VaultRecord } from './vault.ts';
@@ -36,7 +37,7 @@ export function encodeBackup(snapshot: Buffer, createdMs: number, lock?: BackupL
     format: 1,
     createdMs,
     sha256: sha256(payload),
-    ...(lock === undefined ? {} : { vault: lock.vault }),
+    vault: lock?.vault,
   };
   return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), payload]);
 }
@@ -57,7 +58,8 @@ export async function decodeBackup(
   unlockKey: UnlockKey | undefined,
 ): Promise<Backup> {
   const end = file.indexOf('\n');
-  const header = readHeader(file.subarray(0, Math.max(end, 0)).toString());
+  const line = file.subarray(0, Math.max(end, 0)).toString();
+  const header = translating(() => headerSchema.parse(JSON.parse(line)), damaged);
   const payload = file.subarray(end + 1);
   if (sha256(payload) !== header.sha256) throw damaged();
   const { createdMs, vault } = header;
@@ -69,14 +71,6 @@ export async function decodeBackup(
   }
   const dataKey = await unwrapDataKey(vault, unlockKey);
   return { snapshot: unseal(dataKey, NAME, payload), createdMs };
-}
-
-function readHeader(line: string): z.infer<typeof headerSchema> {
-  try {
-    return headerSchema.parse(JSON.parse(line));
-  } catch (cause) {
-    throw damaged(cause);
-  }
 }
 
 function damaged(cause?: unknown): KeysError {

@@ -4,7 +4,7 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { readTextFile } from '../../common/config/text-file.ts';
 import type { HostPort } from '../../common/config/address.ts';
-import { describeError } from '../../common/errors.ts';
+import { describeError, translating } from '../../common/errors.ts';
 import { followFiles } from '../../common/followed-file.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { secureContextOptions } from '../../common/pki/tls-options.ts';
@@ -120,21 +120,17 @@ const MAX_FILE_BYTES = 1024 * 1024;
 
 function readCredential(paths: CredentialFiles): SecureContextOptions {
   const limits = { maxBytes: MAX_FILE_BYTES };
-  try {
+  return translating(() => {
     const cert = readTextFile(paths.cert, { what: '--bundle-cert', ...limits });
     const key = readTextFile(paths.key, { what: '--bundle-key', ...limits });
     return { cert, key, minVersion: 'TLSv1.2' };
-  } catch (cause) {
-    throw unusable(cause);
-  }
+  }, unusable);
 }
 
 async function tryCredential(credential: SecureContextOptions): Promise<void> {
-  try {
-    await tryHandshake({ server: credential, client: {} });
-  } catch (cause) {
+  await tryHandshake({ server: credential, client: {} }).catch((cause: unknown) => {
     throw unusable(cause);
-  }
+  });
 }
 
 function unusable(cause: unknown): ConfigError {

@@ -1,13 +1,17 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { WallClock } from '../../../common/clock.ts';
-import { describeError } from '../../../common/errors.ts';
+import { describeError, translating, type ErrorDetails } from '../../../common/errors.ts';
 import { certificateName } from '../../../common/pki/certificate-name.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
-import { authorityProblem, isSelfSigned } from '../../../common/pki/issued-by.ts';
+import {
+  authorityProblem,
+  dateProblem,
+  isSelfSigned,
+  otherTrustDomain,
+} from '../../../common/pki/issued-by.ts';
 import { parsePemChain } from '../../../common/pki/pem.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
-import type { Operation } from '../../store/store.ts';
 import { BUNDLE_KEY } from './authorities.ts';
 import type { AuthoritySource } from './source.ts';
 import { CaError } from '../ca-error.ts';
@@ -51,18 +55,27 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
     const { bundle } = await authorities.change(({ bundle: present }) => {
       const { added = [] } = present;
       const next = plan(present);
-      return next.length === added.length ? [] : [putAdded(present, next)];
+      if (next.length === added.length) return [];
+      const { added: _before, ...rest } = present;
+      const changed = next.length === 0 ? rest : { ...rest, added: next };
+      const value = encodeBundle({ ...changed, version: present.version + 1 });
+      return [{ kind: 'put', key: BUNDLE_KEY, value }];
     });
     return bundle;
   };
   return {
     async add(pem) {
-      const given = read(pem);
+      const given = translating(
+        () => parsePemChain(pem),
+        (cause) => unusable(describeError(cause), { cause }),
+      );
       const nowMs = clock.epochMs();
       const bundle = await change((present) => {
         const { trustDomain, roots, added = [] } = present;
         for (const root of given) requireUsable(root, trustDomain, nowMs);
-        const fresh = unique(given).filter((root) => !has([...roots, ...added], root));
+        const known = new Set([...roots, ...added].map(({ fingerprint256 }) => fingerprint256));
+        const byFingerprint = new Map(given.map((root) => [root.fingerprint256, root]));
+        const fresh = [...byFingerprint.values()].filter((one) => !known.has(one.fingerprint256));
         if (added.length + fresh.length <= MAX_ADDED) return [...added, ...fresh];
         throw unusable(
           `expected at most ${MAX_ADDED} added roots, got ${added.length + fresh.length}`,
@@ -102,21 +115,6 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
   };
 }
 
-function putAdded(bundle: TrustBundle, added: readonly X509Certificate[]): Operation {
-  const { added: _before, ...rest } = bundle;
-  const next = { ...rest, version: bundle.version + 1 };
-  const value = encodeBundle(added.length === 0 ? next : { ...next, added });
-  return { kind: 'put', key: BUNDLE_KEY, value };
-}
-
-function read(pem: string): readonly X509Certificate[] {
-  try {
-    return parsePemChain(pem);
-  } catch (cause) {
-    throw unusable(describeError(cause), { cause });
-  }
-}
-
 function requireUsable(root: X509Certificate, trustDomain: string, nowMs: number): void {
   const name = certificateName(root);
   const problem = authorityProblem(root);
@@ -124,31 +122,15 @@ function requireUsable(root: X509Certificate, trustDomain: string, nowMs: number
   if (!isSelfSigned(root)) {
     throw unusable(`expected a root, got ${name}, which is not self-signed`);
   }
-  if (root.validFromDate.getTime() > nowMs) {
-    throw unusable(`${name} is not valid before ${root.validFromDate.toISOString()}`);
-  }
-  if (root.validToDate.getTime() <= nowMs) {
-    throw unusable(`${name} expired at ${root.validToDate.toISOString()}`);
-  }
-  for (const uri of root.subjectAltName?.split(', ') ?? []) {
-    if (!uri.startsWith('URI:') || uri === `URI:spiffe://${trustDomain}`) continue;
-    throw unusable(`${name} is a root of ${uri.slice(4)}, which is not this mesh`, {
-      hint: 'name the other trust domain with --trust-domain, to which the root is then limited',
-    });
-  }
+  const outdated = dateProblem(root, nowMs);
+  if (outdated !== undefined) throw unusable(`${name} ${outdated}`);
+  const other = otherTrustDomain(root, trustDomain);
+  if (other === undefined) return;
+  throw unusable(`${name} is a root of ${other}, which is not this mesh`, {
+    hint: 'name the other trust domain with --trust-domain, to which the root is then limited',
+  });
 }
 
-function has(roots: readonly X509Certificate[], wanted: X509Certificate): boolean {
-  return roots.some((root) => root.raw.equals(wanted.raw));
-}
-
-function unique(roots: readonly X509Certificate[]): readonly X509Certificate[] {
-  return [...new Map(roots.map((root) => [root.fingerprint256, root])).values()];
-}
-
-function unusable(
-  why: string,
-  options: { readonly hint?: string; readonly cause?: unknown } = {},
-): CaError {
-  return new CaError('root-unusable', `the given root cannot be added: ${why}`, options);
+function unusable(why: string, details: ErrorDetails = {}): CaError {
+  return new CaError('root-unusable', `the given root cannot be added: ${why}`, details);
 }

@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { WallClock } from '../../../common/clock.ts';
-import { describeError } from '../../../common/errors.ts';
+import { describeError, translating } from '../../../common/errors.ts';
 import { createIssuerCsr } from '../../../common/pki/csr.ts';
 import { certificateName } from '../../../common/pki/certificate-name.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
@@ -74,7 +74,10 @@ export function createIssuerRequests(options: IssuerRequestsOptions): IssuerRequ
       requireNoFiles();
       const { requestedKey, bundle } = authorities.current();
       if (requestedKey === undefined) throw notRequested();
-      const given = readChain(pem);
+      const given = translating(
+        () => parsePemChain(pem),
+        (cause) => unusable(describeError(cause), { cause }),
+      );
       requireRequested(given, requestedKey);
       const chain = completed(given, bundle.roots);
       const nowMs = clock.epochMs();
@@ -144,31 +147,15 @@ function requireRequested([issuer]: readonly X509Certificate[], requestedKey: Ke
   });
 }
 
-function readChain(pem: string): readonly X509Certificate[] {
-  try {
-    return parsePemChain(pem);
-  } catch (cause) {
-    throw unusable(describeError(cause), { cause });
-  }
-}
-
 function notRequested(): CaError {
-  return new CaError(
-    'issuer-not-requested',
-    'expected a certificate for a pending issuer request, and none is pending',
-    {
-      hint: 'have what `hauberk ca csr` prints signed, and install that certificate',
-    },
-  );
+  const sentence = 'expected a certificate for a pending issuer request, and none is pending';
+  return new CaError('issuer-not-requested', sentence, {
+    hint: 'have what `hauberk ca csr` prints signed, and install that certificate',
+  });
 }
 
 /** RFC 7468 section 7. */
 function toRequestPem(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return [
-    '-----BEGIN CERTIFICATE REQUEST-----',
-    ...lines,
-    '-----END CERTIFICATE REQUEST-----',
-    '',
-  ].join('\n');
+  const lines = der.toString('base64').replace(/.{1,64}/g, '$&\n');
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines}-----END CERTIFICATE REQUEST-----\n`;
 }

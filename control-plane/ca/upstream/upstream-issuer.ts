@@ -5,9 +5,14 @@ import {
   type X509Certificate,
 } from 'node:crypto';
 import { openAuthority } from '../../../common/pki/authority.ts';
-import { describeError } from '../../../common/errors.ts';
+import { describeError, translating, type ErrorDetails } from '../../../common/errors.ts';
 import { certificateName } from '../../../common/pki/certificate-name.ts';
-import { authorityProblem, isIssuedBy } from '../../../common/pki/issued-by.ts';
+import {
+  authorityProblem,
+  dateProblem,
+  isIssuedBy,
+  otherTrustDomain,
+} from '../../../common/pki/issued-by.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 import { issueLeaf } from '../../../common/pki/leaf.ts';
 import { DEFAULT_LEAF_LIFETIME_MS } from '../../../common/pki/lifetimes.ts';
@@ -104,27 +109,20 @@ function requireChain(chain: readonly X509Certificate[], nowMs: number): void {
         ? unusable(`expected a root at the end of the chain, got ${name}, which is not self-signed`)
         : unusable(`${name} was not signed by ${certificateName(signer)}, which follows it`);
     }
-    if (link.validFromDate.getTime() > nowMs) {
-      throw unusable(`${name} is not valid before ${link.validFromDate.toISOString()}`);
-    }
-    if (link.validToDate.getTime() <= nowMs) {
-      throw unusable(`${name} expired at ${link.validToDate.toISOString()}`);
-    }
+    const outdated = dateProblem(link, nowMs);
+    if (outdated !== undefined) throw unusable(`${name} ${outdated}`);
     if (link.validToDate > signer.validToDate) {
       throw unusable(`${name} is valid for longer than ${certificateName(signer)}, its signer`);
     }
   }
 }
 
-/** X509-SVID section 4.1: a signing certificate's URI, when it has one, is its trust domain's. */
 function requireTrustDomain(issuers: readonly X509Certificate[], trustDomain: string): void {
   for (const issuer of issuers) {
-    for (const name of issuer.subjectAltName?.split(', ') ?? []) {
-      if (!name.startsWith('URI:') || name === `URI:spiffe://${trustDomain}`) continue;
-      throw unusable(
-        `expected an issuer of spiffe://${trustDomain}, got ${certificateName(issuer)} of ${name.slice(4)}`,
-      );
-    }
+    const other = otherTrustDomain(issuer, trustDomain);
+    if (other === undefined) continue;
+    const got = `${certificateName(issuer)} of ${other}`;
+    throw unusable(`expected an issuer of spiffe://${trustDomain}, got ${got}`);
   }
 }
 
@@ -144,61 +142,28 @@ async function requireUsable(
     }),
   );
   const chain = [leaf, issuer.certificate, ...issuer.intermediates];
-  const reason = await probe({ chain, privateKey, root: root.certificate });
+  // Both sides have the same certificate: whatever a sidecar would hold against a chain shows, in both directions.
+  const context = secureContextOptions({ chain, privateKey, roots: [root.certificate] });
+  const { ofServer, ofClient } = await tryHandshake({ server: context, client: context }).catch(
+    (cause: unknown) => {
+      throw unusable(`no handshake can be made with it: ${describeError(cause)}`, { cause });
+    },
+  );
+  // What OpenSSL says of the chain, as `PATH_LENGTH_EXCEEDED`.
+  const reason = ofServer ?? ofClient;
   if (reason === undefined) return;
   throw unusable(`${SENTENCES[reason] ?? 'what it signs is not trusted'} (${reason})`);
 }
 
-async function probe(options: {
-  readonly chain: readonly X509Certificate[];
-  readonly privateKey: KeyObject;
-  readonly root: X509Certificate;
-}): Promise<string | undefined> {
-  try {
-    return await probeChain(options);
-  } catch (error) {
-    throw unusable(`no handshake can be made with it: ${describeError(error)}`, { cause: error });
-  }
-}
-
 function attempt<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    // OpenSSL's words about a key hold nothing of the key.
-    throw unusable(describeError(cause), { cause });
-  }
+  // OpenSSL's words about a key hold nothing of the key.
+  return translating(read, (cause) => unusable(describeError(cause), { cause }));
 }
 
 /** A refusal with its reason. */
-export function unusable(
-  why: string,
-  options: { readonly hint?: string; readonly cause?: unknown } = {},
-): CaError {
+export function unusable(why: string, details: ErrorDetails = {}): CaError {
   return new CaError('upstream-issuer-unusable', `the given issuer cannot be used: ${why}`, {
     hint: 'make another one, as docs/upstream-authority.md shows',
-    ...options,
+    ...details,
   });
-}
-
-/** What to try. */
-interface ProbeOptions {
-  /** Leaf first, then the issuers, without the root. */
-  readonly chain: readonly X509Certificate[];
-  /** Of the leaf. */
-  readonly privateKey: KeyObject;
-  readonly root: X509Certificate;
-}
-
-/**
- * Makes a handshake of the mesh with itself in memory, in which both sides have the same certificate:
- * whatever a sidecar would hold against a chain shows here, in both directions.
- *
- * @returns what OpenSSL says of the chain as `PATH_LENGTH_EXCEEDED`; undefined when it is fine
- */
-async function probeChain(options: ProbeOptions): Promise<string | undefined> {
-  const { chain, privateKey, root } = options;
-  const context = secureContextOptions({ chain, privateKey, roots: [root] });
-  const { ofServer, ofClient } = await tryHandshake({ server: context, client: context });
-  return ofServer ?? ofClient;
 }
