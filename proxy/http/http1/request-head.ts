@@ -55,11 +55,11 @@ export function readRequestHead(
   const named = readTarget(method, form, section, version);
   if ('reason' in named) return named;
   const { connection, upgrades, fields } = section;
-  const upgrade =
-    version === '1.1' && upgrades.length === 1 && connection.includes('upgrade')
-      ? upgrades[0]
-      : undefined;
-  if (upgrade === 'websocket' && (method !== 'GET' || framing !== 0)) {
+  // Only in HTTP/1.1 (RFC 9110 section 7.8). What else a client proposes stays HTTP: a service that agreed to h2c
+  // would take requests that nobody has looked at.
+  const isWebSocket =
+    version === '1.1' && connection.includes('upgrade') && upgrades.join() === 'websocket';
+  if (isWebSocket && (method !== 'GET' || framing !== 0)) {
     return malformed('expected a WebSocket to be asked for by a GET without a body (RFC 6455)');
   }
   const isPersistent =
@@ -73,8 +73,7 @@ export function readRequestHead(
     fields,
     contentLength:
       section.contentLengths.length > 0 ? Number(section.contentLengths[0]) : undefined,
-    // Before a protocol can be switched, the request must be whole: with a body it stays HTTP.
-    upgrade: framing === 0 ? upgrade : undefined,
+    upgrade: isWebSocket ? 'websocket' : undefined,
   };
   return { head, framing, isPersistent };
 }

@@ -189,7 +189,8 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   #read(chunk: Buffer, isOwned: boolean): boolean {
     this.#isReading = true;
     let hasRoom = true;
-    for (let at = 0; at < chunk.length && this.#state === 'open';) {
+    let at = 0;
+    while (at < chunk.length && this.#state === 'open') {
       const exchange = this.#exchange;
       if (exchange === undefined) {
         const before = at;
@@ -197,7 +198,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
         this.consumed(at - before);
       } else if (exchange.isBlocked) {
         hasRoom = this.#keep(at === 0 ? chunk : chunk.subarray(at), isOwned);
-        break;
+        at = chunk.length;
       } else {
         at = exchange.read(chunk, at, isOwned);
         ({ hasRoom } = exchange);
@@ -205,6 +206,8 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
       }
     }
     this.#isReading = false;
+    // Nothing of what follows a refusal, or the last request, is read.
+    this.consumed(chunk.length - at);
     return hasRoom;
   }
 
