@@ -41,10 +41,11 @@ export async function startHauberkMesh(context: PeerContext): Promise<HauberkMes
   };
 }
 
-function extraArgs({ workers, accessLog = false }: HauberkOptions): string[] {
+function extraArgs({ workers, accessLog = false, httpMetrics }: HauberkOptions): string[] {
   return [
     ...(workers === undefined ? [] : [`--workers=${workers}`]),
     ...(accessLog ? ['--access-log'] : []),
+    ...(httpMetrics === undefined ? [] : [`--http-metrics=${httpMetrics}`]),
   ];
 }
 

@@ -71,6 +71,8 @@ export interface HauberkOptions {
   readonly leafLifetimeSeconds?: number;
   /** Both sidecars write a line for each connection. */
   readonly accessLog?: boolean;
+  /** Whether both look at the requests in what they carry, which is the default. */
+  readonly httpMetrics?: 'on' | 'off';
   /** Worker processes of each of the two sidecars, which may then use more cores. */
   readonly workers?: number;
   /** Runs both sidecars under Node.js's profiler, which leaves `caller.cpuprofile` and `callee.cpuprofile` there. */

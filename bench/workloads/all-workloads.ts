@@ -10,6 +10,7 @@ import { SLOW_READER } from './slow-reader.ts';
 import { START_UP } from './start-up.ts';
 import { TELEMETRY } from './telemetry.ts';
 import { TUNNELS } from './tunnels.ts';
+import { UNSEEN_REQUESTS } from './unseen-requests.ts';
 import { WORKERS } from './workers.ts';
 import type { Workload } from './workload.ts';
 
@@ -23,6 +24,7 @@ export const WORKLOADS: readonly Workload[] = [
   TUNNELS,
   TELEMETRY,
   ACCESS_LOG,
+  UNSEEN_REQUESTS,
   ...IDLE,
   START_UP,
   ROTATION,
