@@ -1,3 +1,4 @@
+import type { Routes } from '../routes/backend-policy.ts';
 import type { Egress } from './egress.ts';
 import type { NamePattern } from './name-pattern.ts';
 import type { RequestCondition } from './request-condition.ts';
@@ -34,10 +35,12 @@ export interface Policy {
 /** The default without rules: the mesh is open to its members. */
 export const OPEN_POLICY: Policy = { fallback: 'mesh', rules: [] };
 
-/** The policies of a mesh, and which version of the mesh configuration they come from. */
+/** What members of a mesh are told to do, and which version of the mesh configuration they come from. */
 export interface MeshPolicy {
   readonly configVersion: number;
   readonly policy: Policy;
   /** Where outside members may go, and how. */
   readonly egress: Egress;
+  /** What callers' sidecars do with HTTP requests. */
+  readonly routes: Routes;
 }

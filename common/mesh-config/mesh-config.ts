@@ -3,6 +3,7 @@ import { addressesSection } from './addresses.ts';
 import { authorizationSection } from './authorization.ts';
 import { egressSection, storedEgressSection } from './egress.ts';
 import { lifetimesSection } from './lifetimes.ts';
+import { routesSection } from './routes/section.ts';
 
 /**
  * A whole mesh configuration, `mesh.yaml`. Each section has a file of its own here, whose schema is
@@ -18,6 +19,8 @@ export const MESH_CONFIG_SCHEMA = z.strictObject({
   egress: egressSection.prefault({}),
   /** How long certificates live. */
   lifetimes: lifetimesSection.prefault({}),
+  /** What callers' sidecars do with HTTP requests for services. */
+  routes: routesSection.prefault({}),
 });
 
 /**

@@ -135,7 +135,7 @@ export interface RouteRetry {
 /** Requests of one session go to one endpoint (GEP-1619). */
 export interface SessionPersistence {
   readonly type: 'Cookie' | 'Header';
-  /** The name of the cookie or field. */
+  /** The name of the cookie or field, of a field in lower case. */
   readonly sessionName: string;
   readonly absoluteTimeoutMs?: number | undefined;
   readonly idleTimeoutMs?: number | undefined;

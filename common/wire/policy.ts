@@ -2,8 +2,10 @@ import { z } from 'zod';
 import type { Policy as PolicyMessage } from '../../proto/gen/hauberk/v1/discovery.ts';
 import { type Egress, NO_EGRESS } from '../authorization/egress.ts';
 import type { MeshPolicy, PolicyDefault, PolicyRule } from '../authorization/policy.ts';
+import { NO_ROUTES, type Routes } from '../routes/backend-policy.ts';
 import { egressField, namesField } from './egress.ts';
 import { pathMatchField, portField, readMessage } from './fields.ts';
+import { routesField } from './routes.ts';
 
 /**
  * What a sidecar has to know to understand our policies. To be raised with every addition that an
@@ -68,21 +70,34 @@ export const policyField = z.codec(
     rules: z.array(rule).readonly(),
     /** Left out when nothing is said about places outside. */
     egress: egressField.optional(),
+    /** Left out when nothing is said about HTTP. */
+    routes: routesField.optional(),
   }),
   z.custom<MeshPolicy>(),
   {
-    decode({ level, configVersion, fallback, rules, egress }, context) {
+    decode({ level, configVersion, fallback, rules, egress, routes }, context) {
       const expected = levelOf(rules, egress);
       if (level !== expected) {
         context.issues.push({ code: 'custom', input: level, message: `level ${expected}` });
         return z.NEVER;
       }
-      return { configVersion, policy: { fallback, rules }, egress: egress ?? NO_EGRESS };
+      return {
+        configVersion,
+        policy: { fallback, rules },
+        egress: egress ?? NO_EGRESS,
+        routes: routes ?? NO_ROUTES,
+      };
     },
-    encode({ configVersion, policy, egress: { allowances, destinations } }) {
+    encode({ configVersion, policy, egress: { allowances, destinations }, routes }) {
       const isSilent = allowances === undefined && destinations.length === 0;
       const egress = isSilent ? undefined : { allowances, destinations };
-      return { ...policy, configVersion, level: levelOf(policy.rules, egress), egress };
+      return {
+        ...policy,
+        configVersion,
+        level: levelOf(policy.rules, egress),
+        egress,
+        ...toRoutes(routes),
+      };
     },
   },
 );
@@ -102,4 +117,8 @@ function levelOf(rules: readonly PolicyRule[], egress: Egress | undefined): numb
   if (rules.some(({ requests }) => requests !== undefined)) return REQUEST_LEVEL;
   if (egress === undefined) return POLICY_LEVEL;
   return egress.destinations.every(({ preserveHost }) => preserveHost) ? EGRESS_LEVEL : HOST_LEVEL;
+}
+
+function toRoutes(routes: Routes): { routes?: Routes } {
+  return routes.routes.length + routes.backends.length === 0 ? {} : { routes };
 }

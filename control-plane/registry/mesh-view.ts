@@ -213,6 +213,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     configVersion: config.version,
     policy: config.config.authorization,
     egress: config.config.egress,
+    routes: config.config.routes,
   });
   return {
     get version() {

@@ -39,6 +39,7 @@ export const OPEN = {
   fallback: 'mesh',
   rules: [],
   egress: undefined,
+  routes: undefined,
 };
 /** What the sidecar reports while nothing happens. */
 export const REPORT = { ...NO_REPORT, certificateSerial: 'ab', certificateNotAfterMs: 1 };

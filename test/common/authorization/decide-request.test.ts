@@ -17,6 +17,7 @@ import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts'
 import { requestPath } from '../../../common/routes/path-match.ts';
 import { readPolicy, toPolicyMessage } from '../../../common/wire/policy.ts';
 import { NO_EGRESS } from '../../../common/authorization/egress.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
 const destination: Identity = { trustDomain: 'mesh.local', namespace: 'shop', service: 'api' };
 const CALLERS = {
@@ -242,7 +243,7 @@ test('rules about requests travel whole, under a level that older sidecars refus
     `{name: a, action: allow, from: [web], to: [api], ${READ}}`,
     '{name: g, action: deny, from: [web], to: [api], grpcServices: [shop.Orders]}',
   );
-  const mesh = { configVersion: 3, policy, egress: NO_EGRESS };
+  const mesh = { configVersion: 3, policy, egress: NO_EGRESS, routes: NO_ROUTES };
   const message = toPolicyMessage(mesh);
   t.is(message.level, 4);
   t.deepEqual(readPolicy(message).policy, policy);

@@ -24,6 +24,7 @@ import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import { label, policy, port, request } from './arbitrary-policies.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
 type Verdict = AccessExplanation['verdict'];
 const CLOSED: Policy = { fallback: 'none', rules: [] };
@@ -173,7 +174,12 @@ test('what is explained is what the sidecars decide, with what each was told', (
         const sidecars = told.map((allow) => {
           // As proxy.ts does: its own part of the policy that came, and what it was started with.
           const source = createPolicySource(asked.destination, localPolicy(allow));
-          const message = toPolicyMessage({ configVersion: 1, policy: any, egress: NO_EGRESS });
+          const message = toPolicyMessage({
+            configVersion: 1,
+            policy: any,
+            egress: NO_EGRESS,
+            routes: NO_ROUTES,
+          });
           source.set(readPolicy(message));
           return authorize(asked, source.current());
         });

@@ -111,21 +111,22 @@ for (const [service, namespace, host, port, allowed] of LEAVES) {
 }
 
 test('it travels, and says that older sidecars do not know enough', (t) => {
-  const { authorization: policy, egress } = readMeshConfig(FULL, 'mesh.yaml');
-  const message = toPolicyMessage({ configVersion: 3, policy, egress });
+  const { authorization: policy, egress, routes } = readMeshConfig(FULL, 'mesh.yaml');
+  const rest = { configVersion: 3, policy, routes };
+  const message = toPolicyMessage({ ...rest, egress });
   t.is(message.level, 3, 'who overlooks that the Host is replaced tells it to servers outside');
   const kept = egress.destinations.map((one) => ({ ...one, preserveHost: true }));
-  const keeping = { configVersion: 3, policy, egress: { ...egress, destinations: kept } };
+  const keeping = { ...rest, egress: { ...egress, destinations: kept } };
   t.is(toPolicyMessage(keeping).level, 2);
   t.deepEqual(readPolicy(toPolicyMessage(keeping)), keeping);
-  t.deepEqual(readPolicy(message), { configVersion: 3, policy, egress });
+  t.deepEqual(readPolicy(message), { ...rest, egress });
   t.throws(() => readPolicy({ ...message, egress: undefined }), { message: /level 1/ });
   t.throws(() => readPolicy({ ...message, level: 2 }), { message: /level 3/ });
-  const empty = toPolicyMessage({ configVersion: 3, policy, egress: NO_EGRESS });
+  const empty = toPolicyMessage({ ...rest, egress: NO_EGRESS });
   t.is(empty.level, 1, 'for whom nothing has changed');
   t.deepEqual(readPolicy(empty).egress, NO_EGRESS);
   const closed = { allowances: [], destinations: [] };
-  const refusing = toPolicyMessage({ configVersion: 3, policy, egress: closed });
+  const refusing = toPolicyMessage({ ...rest, egress: closed });
   t.deepEqual(readPolicy(refusing).egress, closed, 'an empty list is no missing one');
 });
 

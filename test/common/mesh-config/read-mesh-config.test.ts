@@ -188,7 +188,7 @@ test('the message names the file, the place, and how many more there are', (t) =
   t.throws(() => readMeshConfig('a: 1\nb: 2\n', '/etc/mesh.yaml'), {
     instanceOf: MeshConfigError,
     message:
-      '/etc/mesh.yaml:1:1: the key "a" is unknown; expected one of addresses, authorization, egress, lifetimes (and 1 more)',
+      '/etc/mesh.yaml:1:1: the key "a" is unknown; expected one of addresses, authorization, egress, lifetimes, routes (and 1 more)',
   });
 });
 

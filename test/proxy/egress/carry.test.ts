@@ -33,6 +33,7 @@ import {
   startOutsideServer,
   startVerifyingServer,
 } from './outside-server.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
 const mesh = createTestAuthority();
 const outside = createTestAuthority({ trustDomain: 'outside.example' });
@@ -72,7 +73,7 @@ async function door(
   const recorder = createLogRecorder();
   const policies = createPolicySource(web.spiffeId, ALLOWS);
   const say = (next: Partial<Egress>): void =>
-    policies.set({ configVersion: 1, policy: ALLOWS, egress: { ...NO_EGRESS, ...next } });
+    policies.set({ ...MESH, egress: { ...NO_EGRESS, ...next } });
   say({ destinations, ...egress });
   const { logger } = recorder;
   const own = { metrics: createProxyMetrics(registry), network: HOST_NETWORK };
@@ -96,6 +97,7 @@ async function door(
 }
 
 const ALLOWS = { fallback: 'mesh', rules: [] } as const;
+const MESH = { configVersion: 1, policy: ALLOWS, routes: NO_ROUTES };
 
 type Door = Awaited<ReturnType<typeof door>>;
 

@@ -18,6 +18,7 @@ import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { filesFor, shows } from './outside-server.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
 const mesh = createTestAuthority();
 const web = mesh.workload('shop', 'web');
@@ -59,7 +60,12 @@ async function world(t: ExecutionContext) {
   });
   t.teardown(() => conditions.close());
   const say = (egress: Partial<Egress>): void =>
-    policies.set({ configVersion: 1, policy: ALLOWS, egress: { ...NO_EGRESS, ...egress } });
+    policies.set({
+      configVersion: 1,
+      policy: ALLOWS,
+      egress: { ...NO_EGRESS, ...egress },
+      routes: NO_ROUTES,
+    });
   return { clock, conditions, say, made, ca, clientKey, root };
 }
 

@@ -30,6 +30,7 @@ import { requires } from '../../helpers/requirements.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { filesFor, policyFor, shows, startVerifyingServer } from '../egress/outside-server.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
 const mesh = createTestAuthority();
 const outside = createTestAuthority({ trustDomain: 'outside.example' });
@@ -102,7 +103,12 @@ async function world(t: ExecutionContext, changes: Changes = {}) {
   const made = policyFor({ port: site.port, ca }, changes.policy);
   const policies = createPolicySource(edge.spiffeId, ALLOWS);
   const say = (egress: Partial<Egress>): void =>
-    policies.set({ configVersion: 1, policy: ALLOWS, egress: { ...NO_EGRESS, ...egress } });
+    policies.set({
+      configVersion: 1,
+      policy: ALLOWS,
+      egress: { ...NO_EGRESS, ...egress },
+      routes: NO_ROUTES,
+    });
   const hasPolicy = !('policy' in changes) || changes.policy !== undefined;
   say({ destinations: hasPolicy ? [made] : [], ...changes.egress });
   const registry = new Registry();

@@ -18,6 +18,7 @@ import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
 import { FakeStream } from '../stream/fake-stream.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
 const self = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
 const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
@@ -43,7 +44,8 @@ function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
     self,
     localPolicy(localAllowances({ allow, namespace: 'shop' })),
   );
-  if (mesh !== undefined) policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS });
+  if (mesh !== undefined)
+    policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS, routes: NO_ROUTES });
   const clock = systemClock;
   const guard = createGuard({ clock, logger });
   const workload = { id: self, policies, exposure, metrics, network: HOST_NETWORK };
@@ -176,6 +178,7 @@ test('a policy that changes while the application takes its time is heeded', asy
     configVersion: 2,
     policy: { fallback: 'none', rules: [] },
     egress: NO_EGRESS,
+    routes: NO_ROUTES,
   });
   t.is(await opening, 401);
   t.is(inbound.refusals()[0]?.['reason'], 'denied-default');

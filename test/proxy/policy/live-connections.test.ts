@@ -5,6 +5,7 @@ import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts'
 import { LiveConnections } from '../../../proxy/policy/live-connections.ts';
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
 const self = { trustDomain: 'mesh.local', namespace: 'shop', service: 'api' };
 const OPEN = readMeshConfig('', 'mesh.yaml').authorization;
@@ -17,7 +18,8 @@ function rig() {
     source,
     live,
     cuts,
-    change: (policy: Policy) => source.set({ configVersion: 1, policy, egress: NO_EGRESS }),
+    change: (policy: Policy) =>
+      source.set({ configVersion: 1, policy, egress: NO_EGRESS, routes: NO_ROUTES }),
     connection: (name: string, isAllowed: () => boolean) => ({
       reauthorize: () =>
         isAllowed() ? undefined : { reason: 'closed' as const, why: 'it is closed' },

@@ -24,6 +24,7 @@ import { eventually, within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createTestAuthority, type TestAuthority } from '../../helpers/test-authority.ts';
 import { createIdentity, sample, startApp } from '../tunnel/harness.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
 /** Makes sockets at one address, and says where each led or listens. */
 function networkAt(localAddress: string) {
@@ -61,7 +62,7 @@ async function start(
     identity.current().spiffeId,
     localPolicy(localAllowances(config)),
   );
-  policies.set({ configVersion: 1, policy: OPEN_POLICY, egress: NO_EGRESS });
+  policies.set({ configVersion: 1, policy: OPEN_POLICY, egress: NO_EGRESS, routes: NO_ROUTES });
   const registry = new Registry();
   const { logger, of } = createLogRecorder();
   const { network, made } = networkAt(address);

@@ -9,7 +9,9 @@ import {
   snapshot,
   syncUnderTest,
 } from '../../../helpers/sync-under-test.ts';
+import { NO_ROUTES } from '../../../../common/routes/backend-policy.ts';
 
+const ROUTE = { kind: 'http', name: 'a', parents: [], rules: [] };
 const CLOSED = { ...OPEN, configVersion: 7, fallback: 'none' };
 
 test('a policy is in force when it is acknowledged, and after the next start', async (t) => {
@@ -29,6 +31,7 @@ test('a policy is in force when it is acknowledged, and after the next start', a
     configVersion: 0,
     policy: { fallback: 'mesh', rules: [] },
     egress: NO_EGRESS,
+    routes: NO_ROUTES,
   });
   await world.client();
   t.like(world.policies.mesh, { configVersion: 7, policy: { fallback: 'none' } }, 'from the disk');
@@ -53,7 +56,13 @@ for (const [what, odd] of [
   ['a rule of a kind that it does not know', withRule({ action: 'watch' })],
   ['a name that it cannot read', withRule({ from: ['web'] })],
   ['a rule about nobody', withRule({ from: [] })],
+  ['a path that is compared with none', withRule({ paths: [{ type: 'Exact', value: '/a//b' }] })],
   ['a port that is none', withRule({ ports: [65_536] })],
+  [
+    'routes of a level that it does not know',
+    { ...CLOSED, routes: { level: 2, routes: [], backends: [] } },
+  ],
+  ['a route to nowhere', { ...CLOSED, routes: { level: 1, routes: [ROUTE], backends: [] } }],
 ] as const) {
   test(`a policy with ${what} is not taken, not acknowledged, and asked for again`, async (t) => {
     await using world = await syncUnderTest();
@@ -77,5 +86,6 @@ for (const [what, odd] of [
 
 function withRule(changes: object): typeof OPEN & { rules: never[] } {
   const rule = { name: 'a', action: 'deny', audit: false, to: ['*'], ports: [], from: ['*'] };
-  return { ...CLOSED, rules: [{ ...rule, ...changes } as never] };
+  const everyRequest = { methods: [], paths: [], grpcServices: [] };
+  return { ...CLOSED, rules: [{ ...rule, ...everyRequest, ...changes } as never] };
 }
