@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { eventually } from './deadline.ts';
+import { freePort } from './free-port.ts';
 import type { Scope } from './scope.ts';
 
 /**
@@ -41,15 +42,6 @@ export async function startNginx(scope: Scope, http: string): Promise<number> {
       throw new Error(`nginx ended: ${Buffer.concat(complaints).toString()}`);
     return await accepts(port);
   });
-  return port;
-}
-
-/** nginx cannot be asked which port the system gave it. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), 'close');
   return port;
 }
 

@@ -1,16 +1,15 @@
 // Envoy as the other end of HBONE, both ways round, with certificates of our authority. Its binary is
 // in no distribution: `npm run test:peers` fetches it, and runs these (docs/http2.md).
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { toPem } from '../../../common/pki/pem.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
+import { startEnvoy } from '../../helpers/envoy.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { requiresPeer } from '../../helpers/requirements.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import type { TestAuthority } from '../../helpers/test-authority.ts';
@@ -118,15 +117,6 @@ async function echo(port: number): Promise<boolean> {
   return (await within('the echo', readAll(socket))).equals(BODY);
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 function tlsFiles(
   t: ExecutionContext,
   authority: TestAuthority,
@@ -146,27 +136,4 @@ function tlsFiles(
     ca: write('ca.pem', authority.root.certificate.toString()),
     peer: authority.workload('shop', peer).spiffeId.uri,
   };
-}
-
-async function startEnvoy(t: ExecutionContext, config: object, port: number): Promise<void> {
-  const args = ['--use-dynamic-base-id', '--concurrency', '1', '-l', 'warning'];
-  const envoy = spawn('envoy', [...args, '--config-yaml', JSON.stringify(config)], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const output: string[] = [];
-  envoy.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
-  const exited = once(envoy, 'exit');
-  t.teardown(async () => {
-    envoy.kill();
-    await exited;
-    if (!t.passed) t.log(output.join(''));
-  });
-  await eventually('Envoy listens', async () => {
-    const socket = connect(port, '127.0.0.1');
-    const isOpen = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    });
-    socket.destroy();
-    return isOpen || undefined;
-  });
 }

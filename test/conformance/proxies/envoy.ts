@@ -1,0 +1,95 @@
+import { startEnvoy } from '../../helpers/envoy.ts';
+import { freePort } from '../../helpers/free-port.ts';
+import type { Scope } from '../../helpers/scope.ts';
+import type { ObservedProxy } from '../record/observe.ts';
+import { startRecordingService } from '../record/recording-service.ts';
+
+const API = 'type.googleapis.com/envoy';
+
+/** Names of fields go on in the letters that they came in. */
+const HTTP1 = {
+  accept_http_10: true,
+  enable_trailers: true,
+  header_key_format: {
+    stateful_formatter: {
+      name: 'preserve_case',
+      typed_config: {
+        '@type': `${API}.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig`,
+        forward_reason_phrase: true,
+      },
+    },
+  },
+};
+
+/** Envoy that adds as little as it can. */
+export async function observeEnvoy(scope: Scope): Promise<ObservedProxy> {
+  const service = await startRecordingService(scope);
+  const port = await freePort();
+  await startEnvoy(scope, config(port, service.port), port);
+  return { name: 'Envoy', port, service };
+}
+
+function config(port: number, servicePort: number): object {
+  return {
+    static_resources: {
+      listeners: [
+        {
+          name: 'web',
+          address: address(port),
+          filter_chains: [{ filters: [connectionManager()] }],
+        },
+      ],
+      clusters: [
+        {
+          name: 'service',
+          type: 'STATIC',
+          connect_timeout: '5s',
+          load_assignment: {
+            cluster_name: 'service',
+            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(servicePort) } }] }],
+          },
+          typed_extension_protocol_options: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+              '@type': `${API}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+              explicit_http_config: { http_protocol_options: HTTP1 },
+            },
+          },
+        },
+      ],
+    },
+  };
+}
+
+function connectionManager(): object {
+  const route = { match: { prefix: '/' }, route: { cluster: 'service', timeout: '0s' } };
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typed_config: {
+      '@type': `${API}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+      stat_prefix: 'web',
+      codec_type: 'HTTP1',
+      use_remote_address: true,
+      generate_request_id: false,
+      server_header_transformation: 'PASS_THROUGH',
+      proxy_100_continue: true,
+      // By default it waits for a second before it closes.
+      delayed_close_timeout: '0s',
+      http_protocol_options: HTTP1,
+      upgrade_configs: [{ upgrade_type: 'websocket' }],
+      route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes: [route] }] },
+      http_filters: [
+        {
+          name: 'envoy.filters.http.router',
+          typed_config: {
+            '@type': `${API}.extensions.filters.http.router.v3.Router`,
+            suppress_envoy_headers: true,
+          },
+        },
+      ],
+    },
+  };
+}
+
+function address(port: number): object {
+  return { socket_address: { address: '127.0.0.1', port_value: port } };
+}

@@ -1,0 +1,37 @@
+import { startNginx } from '../../helpers/nginx.ts';
+import type { Scope } from '../../helpers/scope.ts';
+import type { ObservedProxy } from '../record/observe.ts';
+import { startRecordingService } from '../record/recording-service.ts';
+
+/** nginx that streams bodies, keeps odd names, and says to the service what the gateway says. */
+export async function observeNginx(scope: Scope): Promise<ObservedProxy> {
+  const service = await startRecordingService(scope);
+  const port = await startNginx(
+    scope,
+    `
+    map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
+    upstream service { server 127.0.0.1:${service.port}; keepalive 8; }
+    server {
+      listen 127.0.0.1:PORT;
+      ignore_invalid_headers off;
+      underscores_in_headers on;
+      merge_slashes off;
+      location / {
+        proxy_pass http://service;
+        proxy_http_version 1.1;
+        proxy_request_buffering off;
+        proxy_buffering off;
+        proxy_next_upstream off;
+        proxy_set_header Host $http_host;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection $connection_upgrade;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_pass_header Server;
+        proxy_pass_header Date;
+        proxy_pass_header X-Accel-Redirect;
+      }
+    }`,
+  );
+  return { name: 'nginx', port, service };
+}
