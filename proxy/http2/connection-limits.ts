@@ -13,6 +13,13 @@ export interface ConnectionLimits {
   readonly frames: FrameReaderLimits;
   readonly headers: HeaderLimits;
   readonly flood: Rate;
+  /**
+   * True when the window of the connection opens as its bytes are read, so that all of its streams together hold no
+   * more than that. Otherwise it opens as they come: a stalled reader does not hold up the other streams.
+   */
+  readonly opensWindowWhenRead?: boolean;
+  /** The peer may ask for other protocols by CONNECT (RFC 8441). */
+  readonly extendedConnect?: boolean;
 }
 
 export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {

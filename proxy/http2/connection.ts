@@ -1,36 +1,34 @@
-import type { Duplex } from 'node:stream';
-import type { MonotonicClock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader } from './frame-reader.ts';
+import { greet, PrefaceReader } from './greeting.ts';
 import { ConnectBlocks, statusBlock } from './head-encoding.ts';
-import { NO_TABLE } from './hpack/encoder.ts';
+import { encodeHeaders, NO_TABLE } from './hpack/encoder.ts';
+import type { HeaderField } from './hpack/static-table.ts';
 import { ConnectionError } from './http2-error.ts';
 import { IncomingFrames } from './incoming-frames.ts';
 import type { FrameEffects } from './incoming-frames.ts';
 import type { HeaderBlock } from './header-blocks.ts';
+import { Linger } from './linger.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import { readRequest } from './message-head.ts';
 import { Outbox } from './outbox.ts';
-import {
-  CLIENT_PREFACE,
-  DEFAULT_WINDOW_BYTES,
-  ERROR_CODE,
-  MAX_STREAM_ID,
-  MAX_WINDOW_BYTES,
-} from './protocol.ts';
+import { DEFAULT_WINDOW_BYTES, ERROR_CODE, MAX_STREAM_ID, MAX_WINDOW_BYTES } from './protocol.ts';
 import { ConnectionWindow } from './receive-window.ts';
-import { applySettings, INITIAL_PEER_SETTINGS, SETTING } from './settings.ts';
+import { applySettings, INITIAL_PEER_SETTINGS } from './settings.ts';
+import type { PeerSettings } from './settings.ts';
 import { StreamTable } from './stream-table.ts';
 import { Http2Stream } from './stream.ts';
-import type { StreamHost, StreamObserver } from './stream.ts';
+import type { HostedStream, StreamHost } from './stream-host.ts';
+import type { StreamObserver } from './stream-observer.ts';
+import type { Transport } from './transport/transport.ts';
 
 /** Hears what happens to a connection. */
 export interface ConnectionHandler {
-  /** The peer asks a server for a tunnel, and waits for an answer. */
-  connect(stream: Http2Stream, authority: string): void;
-  /** The peer's first SETTINGS have come: it speaks HTTP/2, and has accepted us. */
-  accepted(): void;
+  /** The peer has opened a stream with a request, whose fields are not judged yet. */
+  request(connection: Http2Connection, stream: Http2Stream, fields: readonly HeaderField[]): void;
+  /** The peer's SETTINGS have come; with the first it speaks HTTP/2, and has accepted us. */
+  settings(isFirst: boolean): void;
   /** The peer will take no new streams (RFC 9113 section 6.8). */
   goaway(code: number): void;
   /** A stream is no longer open. */
@@ -42,10 +40,8 @@ export interface ConnectionHandler {
 /** What a connection is made of. */
 export interface ConnectionOptions {
   readonly role: 'client' | 'server';
-  /** Bytes to and from the peer, which is authenticated; nothing was read from it yet. */
-  readonly transport: Duplex;
-  /** Has its bytes go to a receiver that keeps none of them; they come as 'data' when it is left out. */
-  readonly readInto?: (receive: (chunk: Buffer) => void) => void;
+  /** Bytes to and from the peer; nothing was read from it yet. */
+  readonly transport: Transport;
   readonly handler: ConnectionHandler;
   readonly limits: ConnectionLimits;
   readonly budget: MemoryBudget;
@@ -54,45 +50,42 @@ export interface ConnectionOptions {
   readonly clock: MonotonicClock;
 }
 
-/** How long a connection that we have ended waits for what is under way, and for the peer's FIN. */
-const LINGER_MS = 2_000;
-
 const NOTHING = Buffer.alloc(8);
 
 /**
- * One end of an HTTP/2 connection that carries CONNECT tunnels (RFC 9113), written for moving bytes:
- * no Node.js stream per tunnel, frames are not put together, and everything of one turn of the event
- * loop leaves in one write.
+ * One end of an HTTP/2 connection (RFC 9113), written for moving bytes: no Node.js stream for each of its streams,
+ * frames are not put together, and everything of one turn of the event loop leaves in one write. It knows what
+ * streams are, and nothing of what requests mean.
  */
 export class Http2Connection implements StreamHost {
   readonly outbox: Outbox;
   readonly budget: MemoryBudget;
   readonly owner: string;
   readonly clock: MonotonicClock;
+  /** How often something has come. */
+  reads = 0;
   readonly #options: ConnectionOptions;
   readonly #streams: StreamTable;
   readonly #reader: FrameReader;
   readonly #guard: FloodGuard;
   readonly #receiveWindow: ConnectionWindow;
   readonly #requests = new ConnectBlocks();
-  /** Of the client's preface, which a server has to see first. */
-  #prefaceLeft: number;
+  readonly #preface: PrefaceReader;
   #peer = INITIAL_PEER_SETTINGS;
-  #isAccepted = false;
+  #hasSettings = false;
   #hasSentHeaders = false;
   #sendWindowBytes = DEFAULT_WINDOW_BYTES;
+  /** Wait in memory for readers of all streams. */
+  #heldBytes = 0;
   #pings: (() => void)[] = [];
   /** What our GOAWAY has said: streams above it are refused. */
   #lastServedId = MAX_STREAM_ID;
   #error: Error | undefined;
   #state: 'open' | 'ending' | 'closed' = 'open';
-  #linger: Timer | undefined;
-  /** Read and thrown away since we have ended it. */
-  #lateBytes = 0;
+  readonly #linger: Linger;
 
   constructor(options: ConnectionOptions) {
     const { role, transport, limits, clock } = options;
-    const readInto = options.readInto ?? ((receive) => transport.on('data', receive));
     this.#options = options;
     this.budget = options.budget;
     this.owner = options.owner ?? '';
@@ -112,25 +105,25 @@ export class Http2Connection implements StreamHost {
       headerLimits: limits.headers,
     });
     this.#reader = new FrameReader(frames, limits.frames);
-    this.#prefaceLeft = role === 'server' ? CLIENT_PREFACE.length : 0;
-    readInto(this.#read);
-    transport.on('error', (error) => {
-      // What breaks while it ends is not why it ended.
-      if (!this.isClosed) this.#error ??= error;
-    });
-    // HTTP/2 knows no half-closed connection.
-    transport.once('end', () => transport.destroy());
-    transport.once('close', this.#onClose);
-    this.#greet();
+    this.#preface = new PrefaceReader(role);
+    this.#linger = new Linger(transport, clock, limits.connectionWindowBytes);
+    transport.open({ received: this.#read, closed: this.#onClose });
+    greet(this.outbox.frames, role, limits);
+    this.#refillWindow();
   }
 
   get openStreams(): number {
     return this.#streams.size;
   }
 
-  /** Streams that the peer lets us have open at once. */
-  get peerMaxStreams(): number {
-    return this.#peer.maxConcurrentStreams;
+  /** What the peer has asked of us; the defaults until its SETTINGS have come. */
+  get peer(): PeerSettings {
+    return this.#peer;
+  }
+
+  /** Why it was ended, or has broken; undefined while it is open, and when nothing was wrong. */
+  get error(): Error | undefined {
+    return this.#error;
   }
 
   /** True from the moment on when it carries nothing any more. */
@@ -143,22 +136,43 @@ export class Http2Connection implements StreamHost {
    * has used up its stream ids.
    */
   connect(authority: string, observer: StreamObserver): Http2Stream | undefined {
-    const id = this.isClosed ? undefined : this.#streams.takeLocalId();
-    if (id === undefined) return undefined;
-    const stream = this.#addStream(id, observer);
-    this.outbox.frames.headers(id, this.#inOrder(this.#requests.blockOf(authority)), false);
+    const stream = this.#openStream(observer);
+    if (stream !== undefined) this.#sendBlock(stream, this.#requests.blockOf(authority), false);
+    return stream;
+  }
+
+  /** Opens a stream with any request, as `connect` does. */
+  request(
+    fields: readonly HeaderField[],
+    endStream: boolean,
+    observer: StreamObserver,
+  ): Http2Stream | undefined {
+    const stream = this.#openStream(observer);
+    stream?.sendHead(fields, endStream);
     return stream;
   }
 
   /** Answers a request, with nothing but a status; `endStream` when that is all. */
   respond(stream: Http2Stream, status: number, endStream: boolean): void {
     if (stream.isClosed) return;
-    this.outbox.frames.headers(stream.id, this.#inOrder(statusBlock(status)), endStream);
+    this.#sendBlock(stream, statusBlock(status), endStream);
     if (!endStream) return;
     // The peer may have said nothing yet, and has no need to (RFC 9113 section 8.1).
     if (stream.remoteEnded) stream.terminate({ kind: 'ended' });
     // Also of one that has ended: what came with the request will not be read.
     stream.reset(ERROR_CODE.NO_ERROR);
+  }
+
+  /** Resets a stream whose request is not served; throws ConnectionError when there were too many of them. */
+  refuse(stream: Http2Stream, code: number): void {
+    this.spend('frames of open streams', 'others');
+    stream.reset(code);
+  }
+
+  /** Counts what made us work and carried nothing; throws ConnectionError when it is a flood. */
+  spend(expected: string, got: string): void {
+    if (this.#guard.spend()) return;
+    throw new ConnectionError('ENHANCE_YOUR_CALM', `expected ${expected}, got a flood of ${got}`);
   }
 
   /** Calls back when the peer has answered a PING; never, when it does not. */
@@ -190,7 +204,7 @@ export class Http2Connection implements StreamHost {
     this.#options.transport.destroy();
   }
 
-  transmit(stream: Http2Stream, chunk: Buffer, maxBytes: number): number {
+  transmit(stream: HostedStream, chunk: Buffer, maxBytes: number): number {
     const allowed = Math.min(maxBytes, stream.sendWindowBytes, this.#sendWindowBytes);
     if (allowed <= 0) return 0;
     const { frames } = this.outbox;
@@ -205,38 +219,48 @@ export class Http2Connection implements StreamHost {
     return allowed;
   }
 
-  closed(stream: Http2Stream, byReset: boolean): void {
+  sendFields(stream: HostedStream, fields: readonly HeaderField[], endStream: boolean): void {
+    this.#guard.earn();
+    this.#sendBlock(stream, encodeHeaders(fields), endStream);
+  }
+
+  held(bytes: number): void {
+    this.#heldBytes += bytes;
+    if (bytes < 0 && this.#options.limits.opensWindowWhenRead === true) this.#refillWindow();
+  }
+
+  closed(stream: HostedStream, byReset: boolean): void {
     this.#streams.remove(stream.id, byReset);
     this.#options.handler.streamClosed();
   }
 
-  /** The first header block of all gives up the table. */
-  #inOrder(block: Buffer): Buffer {
-    if (this.#hasSentHeaders) return block;
-    this.#hasSentHeaders = true;
-    return Buffer.concat([NO_TABLE, block]);
+  #openStream(observer: StreamObserver): Http2Stream | undefined {
+    const id = this.isClosed ? undefined : this.#streams.takeLocalId();
+    return id === undefined ? undefined : this.#addStream(id, observer);
   }
 
-  /** The first words of either side (RFC 9113 section 3.4). */
-  #greet(): void {
-    const { role, limits } = this.#options;
-    const { frames } = this.outbox;
-    if (role === 'client') frames.raw(CLIENT_PREFACE);
-    frames.settings([
-      ...(role === 'client' ? [[SETTING.ENABLE_PUSH, 0] as const] : []),
-      [SETTING.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
-      [SETTING.MAX_FRAME_SIZE, limits.frames.maxFrameBytes],
-      [SETTING.MAX_HEADER_LIST_SIZE, limits.headers.maxListBytes],
-    ]);
-    const increment = this.#receiveWindow.refill();
-    if (increment > 0) frames.windowUpdate(0, increment);
+  #sendBlock(stream: HostedStream, block: Buffer, endStream: boolean): void {
+    // The first block of all gives up the table.
+    const inOrder = this.#hasSentHeaders ? block : Buffer.concat([NO_TABLE, block]);
+    this.#hasSentHeaders = true;
+    this.outbox.frames.headers(stream.id, inOrder, endStream, this.#peer.maxFrameBytes);
+  }
+
+  #refillWindow(): void {
+    if (this.isClosed) return;
+    const { opensWindowWhenRead } = this.#options.limits;
+    const held = opensWindowWhenRead === true ? this.#heldBytes + this.#reader.pendingBytes : 0;
+    const increment = this.#receiveWindow.refill(held);
+    if (increment > 0) this.outbox.frames.windowUpdate(0, increment);
   }
 
   readonly #read = (chunk: Buffer): void => {
-    if (this.isClosed) return this.#readLate(chunk.length);
+    if (this.isClosed) return this.#linger.discard(chunk.length);
+    this.reads += 1;
     try {
-      const rest = this.#prefaceLeft > 0 ? this.#readPreface(chunk) : chunk;
+      const rest = this.#preface.isRead ? chunk : this.#preface.read(chunk);
       if (rest.length > 0) this.#reader.read(rest);
+      if (this.#options.limits.opensWindowWhenRead === true) this.#refillWindow();
       this.outbox.serve();
     } catch (error) {
       // A mistake of ours must not be the end of the other connections.
@@ -244,55 +268,31 @@ export class Http2Connection implements StreamHost {
     }
   };
 
-  /** An honest peer has no more under way than the window; a flood is cut off before the linger is over. */
-  #readLate(bytes: number): void {
-    this.#lateBytes += bytes;
-    const { transport, limits } = this.#options;
-    if (this.#lateBytes > limits.connectionWindowBytes) transport.destroy();
-  }
-
-  #readPreface(chunk: Buffer): Buffer {
-    const start = CLIENT_PREFACE.length - this.#prefaceLeft;
-    const bytes = Math.min(this.#prefaceLeft, chunk.length);
-    if (CLIENT_PREFACE.compare(chunk, 0, bytes, start, start + bytes) !== 0) {
-      throw new ConnectionError('PROTOCOL_ERROR', 'expected the preface of HTTP/2, got another');
-    }
-    this.#prefaceLeft -= bytes;
-    return chunk.subarray(bytes);
-  }
-
   readonly #effects: FrameEffects = {
     receive: (payloadBytes) => {
       if (!this.#receiveWindow.receive(payloadBytes)) {
         const sentence = 'expected DATA within the window of the connection, got more';
         throw new ConnectionError('FLOW_CONTROL_ERROR', sentence);
       }
-      const increment = this.#receiveWindow.refill();
-      if (increment > 0) this.outbox.frames.windowUpdate(0, increment);
+      if (this.#options.limits.opensWindowWhenRead !== true) this.#refillWindow();
     },
     opened: (block) => this.#opened(block),
     settings: (payload) => this.#settings(payload),
     ping: (opaque) => this.outbox.frames.ping(opaque, true),
     pong: () => this.#pings.shift()?.(),
     goaway: (lastStreamId, code) => {
+      // First, so that what is refused is not tried here again.
+      this.#options.handler.goaway(code);
       for (const stream of this.#streams.all()) {
         const isUnseen = stream.id > lastStreamId && !this.#streams.isRemote(stream.id);
         if (isUnseen) stream.terminate({ kind: 'reset', code: ERROR_CODE.REFUSED_STREAM });
       }
-      this.#options.handler.goaway(code);
     },
     windowOpened: (bytes) => {
       this.#sendWindowBytes += bytes;
-      if (this.#sendWindowBytes > MAX_WINDOW_BYTES) {
-        const sentence = 'expected a window of at most 2^31-1 bytes, got a larger one';
-        throw new ConnectionError('FLOW_CONTROL_ERROR', sentence);
-      }
+      if (this.#sendWindowBytes > MAX_WINDOW_BYTES) throw windowTooLarge();
     },
-    breakStream: (stream, code) => {
-      this.outbox.frames.reset(stream.id, code);
-      stream.terminate({ kind: 'broken', code });
-    },
-    refuseFrame: (streamId) => this.#refuse(streamId, ERROR_CODE.STREAM_CLOSED),
+    refuseFrame: (streamId) => this.#refuseId(streamId, ERROR_CODE.STREAM_CLOSED),
   };
 
   #opened({ streamId, fields, endStream }: HeaderBlock): void {
@@ -303,18 +303,12 @@ export class Http2Connection implements StreamHost {
       throw new ConnectionError('PROTOCOL_ERROR', sentence);
     }
     if (streamId > this.#lastServedId || this.#streams.size >= limits.maxConcurrentStreams) {
-      return this.#refuse(streamId, ERROR_CODE.REFUSED_STREAM);
-    }
-    const head = readRequest(fields);
-    if (head.kind === 'malformed') return this.#refuse(streamId, ERROR_CODE.PROTOCOL_ERROR);
-    if (head.kind === 'other' && !this.#guard.spend()) {
-      throw new ConnectionError('ENHANCE_YOUR_CALM', 'expected CONNECT, got a flood of requests');
+      return this.#refuseId(streamId, ERROR_CODE.REFUSED_STREAM);
     }
     const stream = this.#addStream(streamId);
     // First, so that an answer that ends the stream ends it well.
     if (endStream) stream.remoteEnd();
-    if (head.kind === 'connect') handler.connect(stream, head.authority);
-    else this.respond(stream, 400, true);
+    handler.request(this, stream, fields);
   }
 
   #settings(payload: Buffer): void {
@@ -326,15 +320,12 @@ export class Http2Connection implements StreamHost {
     if (change !== 0) {
       // RFC 9113 section 6.9.2: it changes the windows of open streams too, below zero if need be.
       for (const stream of this.#streams.all()) {
-        if (!stream.openSendWindow(change)) {
-          const sentence = 'expected windows of at most 2^31-1 bytes, got a larger one';
-          throw new ConnectionError('FLOW_CONTROL_ERROR', sentence);
-        }
+        if (!stream.openSendWindow(change)) throw windowTooLarge();
       }
     }
-    if (this.#isAccepted) return;
-    this.#isAccepted = true;
-    handler.accepted();
+    const isFirst = !this.#hasSettings;
+    this.#hasSettings = true;
+    handler.settings(isFirst);
   }
 
   #addStream(id: number, observer?: StreamObserver): Http2Stream {
@@ -351,13 +342,8 @@ export class Http2Connection implements StreamHost {
   }
 
   /** Answers frames of a stream that is not open, and ignores those that follow. */
-  #refuse(streamId: number, code: number): void {
-    if (!this.#guard.spend()) {
-      throw new ConnectionError(
-        'ENHANCE_YOUR_CALM',
-        'expected frames of open streams, got a flood of others',
-      );
-    }
+  #refuseId(streamId: number, code: number): void {
+    this.spend('frames of open streams', 'others');
     this.outbox.frames.reset(streamId, code);
     this.#streams.rememberReset(streamId);
   }
@@ -375,20 +361,20 @@ export class Http2Connection implements StreamHost {
     this.#lastServedId = this.#streams.lastRemoteId;
     this.outbox.frames.goaway(this.#lastServedId, code);
     this.#loseStreams();
-    const { transport, clock } = this.#options;
     this.outbox.end();
-    // A peer that reads nothing, or doesn't end its side, must not keep it.
-    this.#linger = clock.after(LINGER_MS, () => transport.destroy());
+    this.#linger.begin();
   }
 
   #loseStreams(): void {
     for (const stream of this.#streams.all()) stream.terminate({ kind: 'lost' });
   }
 
-  readonly #onClose = (): void => {
+  readonly #onClose = (error: Error | undefined): void => {
     if (this.#state === 'closed') return;
+    // What breaks while it ends is not why it ended.
+    if (this.#state === 'open') this.#error ??= error;
     this.#state = 'closed';
-    this.#linger?.cancel();
+    this.#linger.cancel();
     this.#loseStreams();
     this.#pings = [];
     this.#options.handler.closed(this.#error);
@@ -396,3 +382,8 @@ export class Http2Connection implements StreamHost {
 }
 
 const UNREAD_SENTENCE = 'expected a peer that reads its answers, got one that asks for more';
+
+function windowTooLarge(): ConnectionError {
+  const sentence = 'expected a window of at most 2^31-1 bytes, got a larger one';
+  return new ConnectionError('FLOW_CONTROL_ERROR', sentence);
+}

@@ -55,9 +55,19 @@ export class FrameBuffer {
     this.#end(0);
   }
 
-  headers(streamId: number, block: Buffer, endStream: boolean): void {
-    const flags = FLAG.END_HEADERS | (endStream ? FLAG.END_STREAM : 0);
-    this.#whole(FRAME.HEADERS, flags, streamId, block);
+  /** HEADERS, and CONTINUATIONs when the block is longer than the peer takes in a frame (RFC 9113 section 6.10). */
+  headers(streamId: number, block: Buffer, endStream: boolean, maxFrameBytes: number): void {
+    const flags = endStream ? FLAG.END_STREAM : 0;
+    if (block.length <= maxFrameBytes) {
+      return this.#whole(FRAME.HEADERS, flags | FLAG.END_HEADERS, streamId, block);
+    }
+    for (let from = 0; from < block.length; from += maxFrameBytes) {
+      const part = block.subarray(from, from + maxFrameBytes);
+      const isLast = from + part.length === block.length;
+      const type = from === 0 ? FRAME.HEADERS : FRAME.CONTINUATION;
+      const ends = isLast ? FLAG.END_HEADERS : 0;
+      this.#whole(type, (from === 0 ? flags : 0) | ends, streamId, part);
+    }
   }
 
   reset(streamId: number, code: number): void {

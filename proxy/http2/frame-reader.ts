@@ -66,6 +66,21 @@ export class FrameReader {
     this.#limits = limits;
   }
 
+  /** Of the DATA frame that is being read, what has yet to come. */
+  get pendingBytes(): number {
+    switch (this.#reading) {
+      case 'pad-length':
+      case 'padding':
+        return this.#leftBytes;
+      case 'data':
+        return this.#leftBytes + Math.max(this.#paddingBytes - 1, 0);
+      case 'header':
+      case 'control':
+      case 'unknown':
+        return 0;
+    }
+  }
+
   /**
    * Reads what has arrived.
    *

@@ -4,7 +4,8 @@ const statusBlocks = new Map<number, Buffer>();
 
 /** The header block of an answer with nothing but a status. There are few, and each is made once. */
 export function statusBlock(status: number): Buffer {
-  const block = statusBlocks.get(status) ?? encodeHeaders([[':status', String(status)]]);
+  const block =
+    statusBlocks.get(status) ?? Buffer.from(encodeHeaders([[':status', String(status)]]));
   statusBlocks.set(status, block);
   return block;
 }
@@ -17,7 +18,7 @@ export class ConnectBlocks {
   blockOf(authority: string): Buffer {
     if (this.#last?.authority !== authority) {
       const fields = [[':method', 'CONNECT'] as const, [':authority', authority] as const];
-      this.#last = { authority, block: encodeHeaders(fields) };
+      this.#last = { authority, block: Buffer.from(encodeHeaders(fields)) };
     }
     return this.#last.block;
   }

@@ -14,7 +14,7 @@ export interface HeaderBlock {
 }
 
 /** A block is no longer than what it may decode to, twice over. */
-const MAX_BLOCK_BYTES = 32 * 1024;
+const BLOCK_BYTES_PER_LIST_BYTE = 2;
 
 /** More frames for a block of that size are an attack (CVE-2024-27316). */
 const MAX_CONTINUATIONS = 8;
@@ -28,11 +28,13 @@ const PRIORITY_BYTES = 5;
  */
 export class HeaderBlocks {
   readonly #decoder: HpackDecoder;
+  readonly #maxBytes: number;
   #open: (Omit<HeaderBlock, 'fields'> & { readonly parts: Buffer[] }) | undefined;
   #bytes = 0;
 
   constructor(limits: HeaderLimits) {
     this.#decoder = new HpackDecoder(limits);
+    this.#maxBytes = BLOCK_BYTES_PER_LIST_BYTE * limits.maxListBytes;
   }
 
   /** The stream whose block is not whole yet: nothing but its CONTINUATIONs may come now. */
@@ -68,7 +70,7 @@ export class HeaderBlocks {
       throw new ConnectionError('PROTOCOL_ERROR', 'expected HEADERS before CONTINUATION, got none');
     }
     this.#bytes += payload.length;
-    if (this.#bytes > MAX_BLOCK_BYTES || open.parts.length > MAX_CONTINUATIONS) {
+    if (this.#bytes > this.#maxBytes || open.parts.length > MAX_CONTINUATIONS) {
       const got = `${this.#bytes} bytes in ${open.parts.length + 1} frames, and no end`;
       throw new ConnectionError('ENHANCE_YOUR_CALM', `expected a short header block, got ${got}`);
     }

@@ -23,8 +23,6 @@ export interface FrameEffects {
   goaway(lastStreamId: number, code: number): void;
   /** The peer has opened the connection's window. */
   windowOpened(bytes: number): void;
-  /** The stream is at fault: RST_STREAM with this code. */
-  breakStream(stream: Http2Stream, code: number): void;
   /** A frame came for a stream that has ended: RST_STREAM STREAM_CLOSED. */
   refuseFrame(streamId: number): void;
 }
@@ -68,12 +66,12 @@ export class IncomingFrames implements FrameHandler {
     if (stream === undefined) {
       this.#absent('DATA', streamId);
     } else if (stream.remoteEnded) {
-      this.#effects.breakStream(stream, ERROR_CODE.STREAM_CLOSED);
+      stream.break(ERROR_CODE.STREAM_CLOSED);
     } else if (!stream.hasHead) {
       // No content without header fields before it (section 8.1).
-      this.#effects.breakStream(stream, ERROR_CODE.PROTOCOL_ERROR);
+      stream.break(ERROR_CODE.PROTOCOL_ERROR);
     } else if (!stream.receive(payloadBytes)) {
-      this.#effects.breakStream(stream, ERROR_CODE.FLOW_CONTROL_ERROR);
+      stream.break(ERROR_CODE.FLOW_CONTROL_ERROR);
     } else {
       this.#reading = stream;
     }
@@ -175,13 +173,13 @@ export class IncomingFrames implements FrameHandler {
     if (stream === undefined) {
       this.#headersOfAbsent(block);
     } else if (stream.remoteEnded) {
-      this.#effects.breakStream(stream, ERROR_CODE.STREAM_CLOSED);
+      stream.break(ERROR_CODE.STREAM_CLOSED);
     } else if (stream.hasHead) {
-      // In a CONNECT only DATA may follow (section 8.5): no trailers.
-      this.#effects.breakStream(stream, ERROR_CODE.PROTOCOL_ERROR);
+      stream.trailers(fields, endStream);
     } else {
-      this.#spend('HEADERS');
       stream.headers(fields, endStream);
+      // An answer was asked for; of interim ones there may be any number.
+      if (!stream.hasHead) this.#spend('interim responses');
       if (endStream && !stream.isClosed) stream.remoteEnd();
     }
   }
@@ -219,9 +217,7 @@ export class IncomingFrames implements FrameHandler {
       if (this.#streams.stateOf(streamId) === 'idle') this.#absent('RST_STREAM', streamId);
       return;
     }
-    const code = payload.readUInt32BE(0);
-    const isUnread = code === ERROR_CODE.NO_ERROR && stream.remoteEnded;
-    stream.terminate(isUnread ? { kind: 'unread' } : { kind: 'reset', code });
+    stream.peerReset(payload.readUInt32BE(0));
   }
 
   #settings(flags: number, streamId: number, payload: Buffer): void {
@@ -260,9 +256,9 @@ export class IncomingFrames implements FrameHandler {
     if (stream === undefined) {
       if (this.#streams.stateOf(streamId) === 'idle') this.#absent('WINDOW_UPDATE', streamId);
     } else if (increment === 0) {
-      this.#effects.breakStream(stream, ERROR_CODE.PROTOCOL_ERROR);
+      stream.break(ERROR_CODE.PROTOCOL_ERROR);
     } else if (!stream.openSendWindow(increment)) {
-      this.#effects.breakStream(stream, ERROR_CODE.FLOW_CONTROL_ERROR);
+      stream.break(ERROR_CODE.FLOW_CONTROL_ERROR);
     }
   }
 

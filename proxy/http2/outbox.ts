@@ -1,5 +1,5 @@
-import type { Duplex } from 'node:stream';
 import { FrameBuffer, releaseBuffer } from './frame-buffer.ts';
+import type { Transport } from './transport/transport.ts';
 
 /** A stream that has bytes to send, or whose reader waits for room. */
 export interface Sender {
@@ -36,17 +36,19 @@ const MAX_BACKLOG_BYTES = HIGH_WATER_BYTES + 1024 * 1024;
  */
 export class Outbox {
   readonly frames: FrameBuffer;
-  readonly #transport: Duplex;
+  readonly #transport: Transport;
   readonly #mayServe: () => boolean;
   readonly #onOverflow: () => void;
   readonly #waiting = new Set<Sender>();
   #isWriting = false;
+  /** The bytes of the write that is under way. */
+  #writing: Buffer | undefined;
   #isScheduled = false;
   /** The last flush had more than one frame: more will come in this turn. */
   #isBusy = false;
 
   constructor(options: {
-    readonly transport: Duplex;
+    readonly transport: Transport;
     /** False while no stream may send data: the connection's window is closed. */
     readonly mayServe: () => boolean;
     /** The peer does not read, and makes us produce. */
@@ -98,24 +100,29 @@ export class Outbox {
     if (this.#isWriting || this.frames.length === 0 || this.#isGone) return;
     this.#isBusy = this.frames.frames > 1;
     this.#isWriting = true;
-    const bytes = this.frames.take();
-    this.#transport.write(bytes, () => {
-      releaseBuffer(bytes);
-      this.#isWriting = false;
-      if (this.#isGone) return;
-      this.serve();
-      // What was added in this callback has been scheduled; what came before has not.
-      if (this.frames.length > 0) this.#schedule();
-    });
+    this.#writing = this.frames.take();
+    this.#transport.write(this.#writing, this.#onWritten);
+  };
+
+  readonly #onWritten = (): void => {
+    if (this.#writing !== undefined) releaseBuffer(this.#writing);
+    this.#writing = undefined;
+    this.#isWriting = false;
+    if (this.#isGone) return;
+    this.serve();
+    // What was added in this callback has been scheduled; what came before has not.
+    if (this.frames.length > 0) this.#schedule();
   };
 
   get #isGone(): boolean {
-    return this.#transport.destroyed || this.#transport.writableEnded;
+    return !this.#transport.isWritable;
   }
 
   /** Sends what waits, and then a FIN. */
   end(): void {
-    if (this.frames.length > 0 && !this.#isGone) this.#transport.write(this.frames.take());
+    if (this.frames.length > 0 && !this.#isGone) {
+      this.#transport.write(this.frames.take(), () => {});
+    }
     this.#transport.end();
   }
 }

@@ -60,7 +60,7 @@ export class ReceiveWindow {
 }
 
 /**
- * What a peer may still send on a connection. It is given back on receipt and not when it was read:
+ * What a peer may still send on a connection. In a tunnel it is given back on receipt and not when it was read:
  * otherwise stalled readers hold all of it, and no other stream gets through. What waits for readers
  * is bounded by their own windows, and by the memory budget of the process.
  */
@@ -79,11 +79,15 @@ export class ConnectionWindow {
     return this.#leftBytes >= 0;
   }
 
-  /** By how much to increase the peer's window now: 0 for not yet. */
-  refill(): number {
-    const increment = this.#sizeBytes - this.#leftBytes;
+  /**
+   * By how much to increase the peer's window now: 0 for not yet.
+   *
+   * @param heldBytes is how much of it is to stay closed, because that many bytes wait to be read
+   */
+  refill(heldBytes = 0): number {
+    const increment = this.#sizeBytes - heldBytes - this.#leftBytes;
     if (increment * 4 < this.#sizeBytes) return 0;
-    this.#leftBytes = this.#sizeBytes;
+    this.#leftBytes += increment;
     return increment;
   }
 }

@@ -14,13 +14,17 @@ export const SETTING = {
   INITIAL_WINDOW_SIZE: 4,
   MAX_FRAME_SIZE: 5,
   MAX_HEADER_LIST_SIZE: 6,
+  /** RFC 8441 section 3. */
+  ENABLE_CONNECT_PROTOCOL: 8,
 } as const;
 
-/** What the peer has asked of us. What a tunnel has no use for is left out. */
+/** What the peer has asked of us. What we have no use for is left out. */
 export interface PeerSettings {
   readonly maxConcurrentStreams: number;
   readonly initialWindowBytes: number;
   readonly maxFrameBytes: number;
+  /** It takes extended CONNECT (RFC 8441). */
+  readonly extendedConnect: boolean;
 }
 
 /** What counts until the peer's SETTINGS have come. */
@@ -28,6 +32,7 @@ export const INITIAL_PEER_SETTINGS: PeerSettings = {
   maxConcurrentStreams: Number.POSITIVE_INFINITY,
   initialWindowBytes: DEFAULT_WINDOW_BYTES,
   maxFrameBytes: DEFAULT_FRAME_BYTES,
+  extendedConnect: false,
 };
 
 const ENTRY_BYTES = 6;
@@ -48,7 +53,7 @@ export function applySettings(
     const sentence = `expected SETTINGS in entries of 6 bytes, got ${payload.length} bytes`;
     throw new ConnectionError('FRAME_SIZE_ERROR', sentence);
   }
-  let { maxConcurrentStreams, initialWindowBytes, maxFrameBytes } = settings;
+  let { maxConcurrentStreams, initialWindowBytes, maxFrameBytes, extendedConnect } = settings;
   for (let at = 0; at < payload.length; at += ENTRY_BYTES) {
     const value = payload.readUInt32BE(at + 2);
     switch (payload.readUInt16BE(at)) {
@@ -71,9 +76,15 @@ export function applySettings(
         }
         maxFrameBytes = value;
         break;
+      case SETTING.ENABLE_CONNECT_PROTOCOL:
+        if (value > 1 || (extendedConnect && value === 0)) {
+          throw invalid('ENABLE_CONNECT_PROTOCOL', value);
+        }
+        extendedConnect = value === 1;
+        break;
     }
   }
-  return { maxConcurrentStreams, initialWindowBytes, maxFrameBytes };
+  return { maxConcurrentStreams, initialWindowBytes, maxFrameBytes, extendedConnect };
 }
 
 function invalid(name: string, value: number): ConnectionError {

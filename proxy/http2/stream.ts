@@ -1,57 +1,16 @@
-import type { MonotonicClock } from '../../common/clock.ts';
-import type { ByteStream, StreamClose, StreamReceiver } from '../stream/byte-stream.ts';
+import type { ByteStream } from '../stream/byte-stream.ts';
 import type { HeaderField } from './hpack/static-table.ts';
-import type { Holder, MemoryBudget } from './memory-budget.ts';
-import type { Outbox, Sender } from './outbox.ts';
+import type { Holder } from './memory-budget.ts';
+import type { Sender } from './outbox.ts';
 import { ERROR_CODE, MAX_WINDOW_BYTES } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
-
-/** How a stream ended, for the side that did not end it. */
-export type StreamEnd =
-  /** Both directions ended with END_STREAM. */
-  | { readonly kind: 'ended' }
-  /** The peer sent everything, ended, and reads no more (RST_STREAM NO_ERROR, RFC 9113 section 8.1). */
-  | { readonly kind: 'unread' }
-  /** The peer sent RST_STREAM. */
-  | { readonly kind: 'reset'; readonly code: number }
-  /** The peer broke the rules of the stream, and was sent RST_STREAM. */
-  | { readonly kind: 'broken'; readonly code: number }
-  /** It was shed because memory ran out, and it had not been read from for the longest time. */
-  | { readonly kind: 'shed' }
-  /** The connection is gone. */
-  | { readonly kind: 'lost' };
-
-/** Hears of a stream until a receiver is attached. */
-export interface StreamObserver {
-  /** Header fields of a response have come; true when they are the answer, and not an interim one. */
-  headers(fields: readonly HeaderField[], endStream: boolean): boolean;
-  ended(end: StreamEnd): void;
-}
-
-/** What a stream needs of its connection. */
-export interface StreamHost {
-  readonly outbox: Outbox;
-  readonly budget: MemoryBudget;
-  /** On whose account bytes wait. */
-  readonly owner: string;
-  readonly clock: MonotonicClock;
-  /** Sends what windows and frame sizes allow of `chunk`, and says how many bytes that was. */
-  transmit(stream: Http2Stream, chunk: Buffer, maxBytes: number): number;
-  /** The stream is closed; `byReset` when frames of it may still be on their way here. */
-  closed(stream: Http2Stream, byReset: boolean): void;
-}
-
-/** What a stream is made with. */
-export interface StreamOptions {
-  readonly id: number;
-  readonly host: StreamHost;
-  readonly observer?: StreamObserver;
-  /** The peer's SETTINGS_INITIAL_WINDOW_SIZE. */
-  readonly sendWindowBytes: number;
-  readonly maxReceiveWindowBytes: number;
-  /** True for a stream that the peer has opened with its request. */
-  readonly hasHead: boolean;
-}
+import type { StreamHost, StreamOptions } from './stream-host.ts';
+import {
+  closeOf,
+  type MessageReceiver,
+  type StreamEnd,
+  type StreamObserver,
+} from './stream-observer.ts';
 
 /** A chunk of this size is part of something larger. */
 const BULK_CHUNK_BYTES = 8 * 1024;
@@ -71,8 +30,10 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   readonly #host: StreamHost;
   #observer: StreamObserver | undefined;
   readonly #window: ReceiveWindow;
-  #receiver: StreamReceiver | undefined;
-  /** Came before there was a receiver. */
+  #receiver: MessageReceiver | undefined;
+  /** What comes is handed over. */
+  #isStarted = false;
+  /** Came before it was started. */
   #early: Buffer[] = [];
   /** Read by us, and not sent yet: the peer's window or the outbox is full. */
   #unsent: Buffer | undefined;
@@ -84,7 +45,15 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   #spareBytes = 0;
   #hasHead: boolean;
   #localEnd: 'open' | 'wanted' | 'sent' = 'open';
+  /** Go behind what is unsent. */
+  #trailers: readonly HeaderField[] | undefined;
   #remoteEnded = false;
+  /** The receiver knows, or is not to know, that the peer has ended. */
+  #endIsTold = false;
+  #closeIsTold = false;
+  #remoteTrailers: readonly HeaderField[] | undefined;
+  /** What the peer has yet to send of what it has announced. */
+  #contentLeftBytes: number | undefined;
   /** What the peer still sends is of no use. */
   #readsNoMore = false;
   #isClosed = false;
@@ -131,7 +100,22 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     this.#observer = observer;
   }
 
-  attach(receiver: StreamReceiver): void {
+  /** The head was all of the peer's message: the receiver is not told of its end. */
+  headIsAll(): void {
+    this.#endIsTold = true;
+  }
+
+  /** Takes nothing more: what the peer still sends is of no use, and our end is the end of the stream. */
+  readNoMore(): void {
+    this.#readsNoMore = true;
+  }
+
+  /** Says how long the peer's message is (RFC 9113 section 8.1.1): less or more breaks the stream. */
+  expectContent(bytes: number): void {
+    this.#contentLeftBytes = bytes;
+  }
+
+  attach(receiver: MessageReceiver): void {
     this.#receiver = receiver;
     // It waited for an answer, and has nothing to hear while the connection lives.
     this.#observer = undefined;
@@ -139,7 +123,8 @@ export class Http2Stream implements ByteStream, Sender, Holder {
 
   start(): void {
     const receiver = this.#receiver;
-    if (receiver === undefined) return;
+    if (receiver === undefined || this.#closeIsTold) return;
+    this.#isStarted = true;
     if (this.#isClosed && !this.hasAllOfPeer) {
       return receiver.closed(closeOf(this.#closedAs ?? { kind: 'lost' }));
     }
@@ -148,12 +133,22 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     for (const [index, chunk] of early.entries()) {
       receiver.data(chunk, index < early.length - 1, true);
     }
-    if (this.#remoteEnded) receiver.end();
+    if (this.#remoteEnded) this.#tellEnd(receiver);
     if (this.#closedAs !== undefined) receiver.closed(closeOf(this.#closedAs));
   }
 
   detach(): void {
+    this.#isStarted = false;
     this.#receiver = undefined;
+  }
+
+  /** Sends header fields: an interim response, or the head of our message. */
+  sendHead(fields: readonly HeaderField[], endStream: boolean): void {
+    if (this.#isClosed || this.#localEnd !== 'open') return;
+    this.#host.sendFields(this, fields, endStream);
+    if (!endStream) return;
+    this.#localEnd = 'sent';
+    this.#closeWhenEnded();
   }
 
   write(chunk: Buffer, _more = false, isOwned = false): boolean {
@@ -176,9 +171,11 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     return false;
   }
 
-  end(): void {
+  /** Ends our message, with trailers behind it (RFC 9113 section 8.1). */
+  end(trailers?: readonly HeaderField[]): void {
     if (this.#isClosed || this.#localEnd !== 'open') return;
     this.#localEnd = 'wanted';
+    this.#trailers = trailers;
     if (this.#unsent === undefined) this.#sendEnd();
   }
 
@@ -202,8 +199,16 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     this.#close(undefined, true);
   }
 
+  /** Resets a stream whose peer broke its rules, and tells the receiver. */
+  break(code: number, sentence?: string): void {
+    if (this.#isClosed) return;
+    this.#host.outbox.frames.reset(this.id, code);
+    this.terminate({ kind: 'broken', code, ...(sentence === undefined ? {} : { sentence }) });
+  }
+
   consumed(bytes: number): void {
     this.#unreadBytes -= bytes;
+    if (this.#isHolding) this.#host.held(-bytes);
     this.#account();
     this.#credit(bytes);
   }
@@ -226,10 +231,12 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   }
 
   data(chunk: Buffer, more: boolean): void {
+    if (this.#contentLeftBytes !== undefined && !this.#isWithinContent(chunk.length)) return;
     if (this.#readsNoMore) return this.#credit(chunk.length);
     this.#unreadBytes += chunk.length;
-    if (this.#receiver === undefined) this.#early.push(Buffer.from(chunk));
-    else this.#receiver.data(chunk, more || chunk.length >= BULK_CHUNK_BYTES, false);
+    this.#host.held(chunk.length);
+    if (!this.#isStarted) this.#early.push(Buffer.from(chunk));
+    else this.#receiver?.data(chunk, more || chunk.length >= BULK_CHUNK_BYTES, false);
     this.#account();
   }
 
@@ -242,10 +249,42 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     return this.#hasHead;
   }
 
+  /** Header fields behind the head: the trailers, which end the message (RFC 9113 section 8.1). */
+  trailers(fields: readonly HeaderField[], endStream: boolean): void {
+    const observer = this.#observer;
+    // In a CONNECT only DATA may follow (section 8.5): no trailers.
+    if (observer?.trailers === undefined || !endStream || !observer.trailers(fields)) {
+      return this.break(
+        ERROR_CODE.PROTOCOL_ERROR,
+        'expected trailers that end the message, got others',
+      );
+    }
+    this.#remoteTrailers = fields;
+    this.remoteEnd();
+  }
+
   remoteEnd(): void {
+    if (this.#contentLeftBytes !== undefined && this.#contentLeftBytes > 0) {
+      const sentence = `expected as much as content-length says, got ${this.#contentLeftBytes} bytes less`;
+      return this.break(ERROR_CODE.PROTOCOL_ERROR, sentence);
+    }
     this.#remoteEnded = true;
-    this.#receiver?.end();
+    if (this.#isStarted && this.#receiver !== undefined) this.#tellEnd(this.#receiver);
     this.#closeWhenEnded();
+  }
+
+  #tellEnd(receiver: MessageReceiver): void {
+    if (this.#endIsTold) return;
+    this.#endIsTold = true;
+    receiver.end(this.#remoteTrailers);
+  }
+
+  /** Counts what has come; false when it is more than was announced. */
+  #isWithinContent(bytes: number): boolean {
+    this.#contentLeftBytes = (this.#contentLeftBytes ?? 0) - bytes;
+    if (this.#contentLeftBytes >= 0) return true;
+    this.break(ERROR_CODE.PROTOCOL_ERROR, 'expected as much as content-length says, got more');
+    return false;
   }
 
   /** The peer has opened its window; false when it is beyond 2^31-1 (RFC 9113 section 6.9.1). */
@@ -269,6 +308,13 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     return false;
   }
 
+  /** The peer has sent RST_STREAM. */
+  peerReset(code: number): void {
+    const hasGivenUp = this.#observer?.awaitsAnswer === true;
+    const isUnread = code === ERROR_CODE.NO_ERROR && this.#remoteEnded && !hasGivenUp;
+    this.terminate(isUnread ? { kind: 'unread' } : { kind: 'reset', code });
+  }
+
   /** The peer, the connection or we have ended it for good. */
   terminate(end: StreamEnd): void {
     this.#close(end, end.kind === 'broken');
@@ -283,6 +329,7 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   /** Holds nothing any more. */
   #release(): void {
     this.#early = [];
+    if (this.#isHolding) this.#host.held(-this.#unreadBytes);
     this.#isHolding = false;
     this.#accountedBytes = 0;
     this.#host.budget.set(this, 0);
@@ -307,7 +354,8 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   #sendEnd(): void {
     this.#localEnd = 'sent';
     this.#resume();
-    this.#host.outbox.frames.endStream(this.id);
+    if (this.#trailers === undefined) this.#host.outbox.frames.endStream(this.id);
+    else this.#host.sendFields(this, this.#trailers, true);
     this.#closeWhenEnded();
     if (this.#readsNoMore) this.#closeUnread();
   }
@@ -337,16 +385,15 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     this.#closedAs = end;
     this.#unsent = undefined;
     this.#host.outbox.forget(this);
+    const receiver = this.#receiver;
     // What a receiver has not written yet counts until it has, if it goes on writing.
-    if (this.hasAllOfPeer) this.#account();
+    if (this.hasAllOfPeer && (this.#isStarted || receiver === undefined)) this.#account();
     else this.#release();
     this.#host.closed(this, byReset);
     if (end === undefined) return;
-    if (this.#receiver === undefined) this.#observer?.ended(end);
-    else this.#receiver.closed(closeOf(end));
+    this.#observer?.ended(end);
+    if (receiver === undefined) return;
+    this.#closeIsTold = true;
+    receiver.closed(closeOf(end));
   }
-}
-
-function closeOf({ kind }: StreamEnd): StreamClose {
-  return kind === 'broken' ? 'reset' : kind;
 }

@@ -1,7 +1,8 @@
 import { ERROR_CODE } from '../http2/protocol.ts';
-import { readStatus } from '../http2/message-head.ts';
+import { readStatus } from '../http2/connect-requests.ts';
 import type { ByteStream } from '../stream/byte-stream.ts';
-import type { Http2Stream, StreamEnd } from '../http2/stream.ts';
+import type { Http2Stream } from '../http2/stream.ts';
+import type { StreamEnd } from '../http2/stream-observer.ts';
 import type { HeaderField } from '../http2/hpack/static-table.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { answerError, resetError, tunnelLostError } from './open-error.ts';
@@ -58,7 +59,7 @@ export class ClientTunnel implements Tunnel {
 
   get accepting(): boolean {
     const { isRetired, openStreams, http2 } = this.#connection;
-    return !isRetired && openStreams < Math.min(this.#maxStreams, http2.peerMaxStreams);
+    return !isRetired && openStreams < Math.min(this.#maxStreams, http2.peer.maxConcurrentStreams);
   }
 
   async open(authority: string, signal?: AbortSignal): Promise<ByteStream> {

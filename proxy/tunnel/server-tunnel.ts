@@ -1,6 +1,7 @@
 import type { TokenBucket } from '../../common/rate-limit.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
-import type { Http2Stream, StreamObserver } from '../http2/stream.ts';
+import type { Http2Stream } from '../http2/stream.ts';
+import type { StreamObserver } from '../http2/stream-observer.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { TunnelConnection, type TunnelConnectionOptions } from './tunnel-connection.ts';

@@ -5,9 +5,12 @@ import type { RecordWatch } from '../../common/tls/record-watch.ts';
 import { Http2Connection } from '../http2/connection.ts';
 import type { ConnectionHandler } from '../http2/connection.ts';
 import type { ConnectionLimits } from '../http2/connection-limits.ts';
+import { serveConnect } from '../http2/connect-requests.ts';
+import type { HeaderField } from '../http2/hpack/static-table.ts';
 import { ConnectionError } from '../http2/http2-error.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { Http2Stream } from '../http2/stream.ts';
+import { SocketTransport } from '../http2/transport/socket-transport.ts';
 import type { Direction, TunnelMetrics } from '../metrics/proxy-metrics.ts';
 import type { SocketReader } from '../stream/socket-reader.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
@@ -31,7 +34,7 @@ export interface TunnelConnectionOptions {
 /** What differs between the sides. */
 export interface TunnelSide {
   /** The peer asks for a stream. */
-  connect(stream: Http2Stream, authority: string): void;
+  readonly connect: (stream: Http2Stream, authority: string) => void;
   /** False while a peer that does not know yet that it is retired may still open streams. */
   mayEnd(): boolean;
 }
@@ -77,8 +80,7 @@ export class TunnelConnection implements ConnectionHandler {
     this.#side = side;
     this.http2 = new Http2Connection({
       role: options.direction === 'outbound' ? 'client' : 'server',
-      transport: options.reader.socket,
-      readInto: options.reader.readInto,
+      transport: new SocketTransport(options.reader.socket, options.reader.readInto),
       handler: this,
       limits: options.http2,
       budget: options.memory,
@@ -140,15 +142,15 @@ export class TunnelConnection implements ConnectionHandler {
 
   // What follows is called by the connection.
 
-  connect(stream: Http2Stream, authority: string): void {
-    this.#side.connect(stream, authority);
+  request(connection: Http2Connection, stream: Http2Stream, fields: readonly HeaderField[]): void {
+    serveConnect(connection, stream, fields, this.#side.connect);
   }
 
   streamClosed(): void {
     this.endWhenDone();
   }
 
-  accepted(): void {
+  settings(): void {
     this.#resolveAccepted();
   }
 

@@ -39,7 +39,7 @@ export function frame({ type, flags = 0, stream = 0, payload = Buffer.alloc(0) }
 
 /** Writes a header field without indexing (RFC 7541 section 6.2.2), with fewer than 127 bytes each. */
 export function literalHeader(name: string, value: string): Buffer {
-  const [nameBytes, valueBytes] = [Buffer.from(name), Buffer.from(value)];
+  const [nameBytes, valueBytes] = [Buffer.from(name, 'latin1'), Buffer.from(value, 'latin1')];
   return Buffer.concat([
     Buffer.from([0, nameBytes.length]),
     nameBytes,

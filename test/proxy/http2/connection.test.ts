@@ -1,7 +1,7 @@
 // What a connection does with its peer's frames, where no rule is broken.
 import test from 'ava';
 import { ERROR_CODE, FRAME as TYPE } from '../../../proxy/http2/protocol.ts';
-import type { StreamObserver } from '../../../proxy/http2/stream.ts';
+import type { StreamObserver } from '../../../proxy/http2/stream-observer.ts';
 import { frame, FRAME, literalHeader } from '../../helpers/http2-frames.ts';
 import {
   connectFrame,

@@ -2,6 +2,7 @@ import type { Clock, EpochMs, MonotonicMs } from '../../../common/clock.ts';
 import { Http2Connection } from '../../../proxy/http2/connection.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import type { Http2Stream } from '../../../proxy/http2/stream.ts';
+import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import type { StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
 import type { Random } from '../../helpers/random.ts';
 import { parseFrames, recordingHandler, SERVER_LIMITS, settled } from './harness.ts';
@@ -129,13 +130,13 @@ export class FlowControlModel {
     const server = new Http2Connection({
       ...common,
       role: 'server',
-      transport: other,
+      transport: new SocketTransport(other),
       handler: atServer.handler,
     });
     this.client = new Http2Connection({
       ...common,
       role: 'client',
-      transport: one,
+      transport: new SocketTransport(one),
       handler: atClient.handler,
     });
   }

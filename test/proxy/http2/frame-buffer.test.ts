@@ -16,8 +16,8 @@ test('every frame is written as the RFC has it', (t) => {
     [6, 2 ** 32 - 1],
   ]);
   frames.settingsAck();
-  frames.headers(1, Buffer.of(0x88), false);
-  frames.headers(3, Buffer.of(0x8c), true);
+  frames.headers(1, Buffer.of(0x88), false, 16_384);
+  frames.headers(3, Buffer.of(0x8c), true, 16_384);
   frames.data(1, Buffer.from('xhellox'), 1, 6);
   frames.data(2 ** 31 - 1, Buffer.from('all'), 0, 3);
   frames.endStream(1);

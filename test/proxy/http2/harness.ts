@@ -4,8 +4,10 @@ import type { ConnectionHandler, ConnectionOptions } from '../../../proxy/http2/
 import { DEFAULT_CONNECTION_LIMITS } from '../../../proxy/http2/connection-limits.ts';
 import type { ConnectionLimits } from '../../../proxy/http2/connection-limits.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
+import { serveConnect } from '../../../proxy/http2/connect-requests.ts';
 import { FRAME as TYPE } from '../../../proxy/http2/protocol.ts';
 import type { Http2Stream } from '../../../proxy/http2/stream.ts';
+import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import type { StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
 import { CLIENT_PREFACE, frame, FRAME, literalHeader } from '../../helpers/http2-frames.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
@@ -66,12 +68,14 @@ export function recordingHandler(
     closed: undefined,
   };
   const handler: ConnectionHandler = {
-    connect(stream, authority) {
-      heard.streams.push(stream);
-      heard.authorities.push(authority);
-      onConnect(stream, authority);
+    request(connection, stream, fields) {
+      serveConnect(connection, stream, fields, (asked, authority) => {
+        heard.streams.push(asked);
+        heard.authorities.push(authority);
+        onConnect(asked, authority);
+      });
     },
-    accepted: () => void (heard.accepted += 1),
+    settings: (isFirst) => void (heard.accepted += isFirst ? 1 : 0),
     goaway: (code) => void heard.goaways.push(code),
     streamClosed: () => void (heard.streamsClosed += 1),
     closed: (error) => void (heard.closed = { error }),
@@ -96,7 +100,7 @@ export function rawPeer(options: RawOptions = {}) {
   const budget = options.budget ?? new MemoryBudget(64 * 1024 * 1024);
   const connection = new Http2Connection({
     role: options.role ?? 'server',
-    transport: own,
+    transport: new SocketTransport(own),
     handler,
     limits: { ...SERVER_LIMITS, ...options.limits },
     budget,

@@ -9,7 +9,7 @@ const FIELDS: HeaderField[] = [
   ['a', 'b'],
   ['c', 'd'],
 ];
-const BLOCK = encodeHeaders(FIELDS);
+const BLOCK = Buffer.from(encodeHeaders(FIELDS));
 const END = FLAG.END_HEADERS;
 
 test('a block in one frame, with padding and priority or without', (t) => {

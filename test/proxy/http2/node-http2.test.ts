@@ -14,7 +14,8 @@ import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { Http2Connection } from '../../../proxy/http2/connection.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../../../proxy/http2/connection-limits.ts';
-import { readStatus } from '../../../proxy/http2/message-head.ts';
+import { readStatus } from '../../../proxy/http2/connect-requests.ts';
+import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { KeepingReceiver, recordingHandler, SERVER_LIMITS } from './harness.ts';
@@ -54,7 +55,11 @@ function ourServer(t: ExecutionContext, settings: Settings): ClientHttp2Session 
   });
   const limits = SERVER_LIMITS;
   const common = { handler, limits, budget: budget(), clock: systemClock };
-  const server = new Http2Connection({ ...common, role: 'server', transport: own });
+  const server = new Http2Connection({
+    ...common,
+    role: 'server',
+    transport: new SocketTransport(own),
+  });
   const session = connect('http://mesh', { createConnection: () => foreign, settings });
   session.on('error', () => {});
   t.teardown(() => session.destroy());
@@ -102,7 +107,7 @@ for (const [what, settings] of Object.entries(SETTINGS)) {
     const client = new Http2Connection({
       ...common,
       role: 'client',
-      transport,
+      transport: new SocketTransport(transport),
       clock: systemClock,
     });
     // So that the settings are known, and acknowledged, before the first block of header fields.

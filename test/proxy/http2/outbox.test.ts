@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import test from 'ava';
 import { Outbox } from '../../../proxy/http2/outbox.ts';
 import type { Sender } from '../../../proxy/http2/outbox.ts';
+import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import { parseFrames, settled } from './harness.ts';
 
 /** A transport that takes a write when the test says so. */
@@ -27,7 +28,7 @@ function outboxUnderTest() {
   const transport = new SlowTransport({ writableHighWaterMark: 16 * 1024 * 1024 });
   const state = { mayServe: true, overflows: 0 };
   const outbox = new Outbox({
-    transport,
+    transport: new SocketTransport(transport),
     mayServe: () => state.mayServe,
     onOverflow: () => (state.overflows += 1),
   });

@@ -4,6 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { systemClock } from '../../../common/clock.ts';
 import { Http2Connection } from '../../../proxy/http2/connection.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
+import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import { recordingHandler, SERVER_LIMITS } from './harness.ts';
 
 /** The engine behind a plain TCP port, for tools that can show no certificate. */
@@ -33,7 +34,7 @@ export async function startPlainServer(): Promise<PlainServer> {
     });
     const connection = new Http2Connection({
       role: 'server',
-      transport,
+      transport: new SocketTransport(transport),
       handler,
       limits: SERVER_LIMITS,
       budget,

@@ -11,7 +11,7 @@ function payload(...entries: readonly (readonly [id: number, value: number])[]):
   return bytes;
 }
 
-test('what a tunnel needs is kept, the rest is ignored, and the last of two counts', (t) => {
+test('what we need is kept, the rest is ignored, and the last of two counts', (t) => {
   const entries = payload(
     [1, 0],
     [3, 7],
@@ -26,6 +26,7 @@ test('what a tunnel needs is kept, the rest is ignored, and the last of two coun
     maxConcurrentStreams: 8,
     initialWindowBytes: 1000,
     maxFrameBytes: 20_000,
+    extendedConnect: true,
   });
   t.deepEqual(applySettings(INITIAL_PEER_SETTINGS, payload(), 'server'), INITIAL_PEER_SETTINGS);
 });

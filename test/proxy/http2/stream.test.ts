@@ -9,7 +9,9 @@ import {
   FRAME,
   MAX_WINDOW_BYTES,
 } from '../../../proxy/http2/protocol.ts';
-import { Http2Stream, type StreamEnd } from '../../../proxy/http2/stream.ts';
+import { Http2Stream } from '../../../proxy/http2/stream.ts';
+import type { StreamEnd } from '../../../proxy/http2/stream-observer.ts';
+import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { KeepingReceiver, parseFrames, settled, type SeenFrame } from './harness.ts';
 
@@ -40,7 +42,11 @@ function underTest({ sendWindowBytes = DEFAULT_WINDOW_BYTES, budgetBytes = 1_000
   const wire = new Wire({ writableHighWaterMark: 64 * 1024 * 1024 });
   const clock = createManualClock();
   const budget = new MemoryBudget(budgetBytes);
-  const outbox = new Outbox({ transport: wire, mayServe: () => true, onOverflow: () => {} });
+  const outbox = new Outbox({
+    transport: new SocketTransport(wire),
+    mayServe: () => true,
+    onOverflow: () => {},
+  });
   const closed: boolean[] = [];
   const stream = new Http2Stream({
     id: ID,
@@ -58,6 +64,9 @@ function underTest({ sendWindowBytes = DEFAULT_WINDOW_BYTES, budgetBytes = 1_000
         Object.assign(one, { sendWindowBytes: one.sendWindowBytes - bytes });
         return bytes;
       },
+      sendFields: (one, _fields, endStream) =>
+        outbox.frames.headers(one.id, Buffer.alloc(0), endStream, 16_384),
+      held() {},
       closed: (_stream, byReset) => void closed.push(byReset),
     },
   });

@@ -6,6 +6,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { Http2Connection } from '../../../proxy/http2/connection.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
+import { SocketTransport } from '../../../proxy/http2/transport/socket-transport.ts';
 import type { ByteStream, StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
 import { connectPlaintext } from '../../../proxy/stream/connect-plaintext.ts';
 import { resetSocket } from '../../../proxy/stream/reset-socket.ts';
@@ -140,14 +141,19 @@ export async function tunnelled(
   const server = new Http2Connection({
     ...common,
     role: 'server',
-    transport: far,
+    transport: new SocketTransport(far),
     handler: recordingHandler((stream) => {
       server.respond(stream, 200, false);
       accepted.resolve(stream);
     }).handler,
   });
   const { handler } = recordingHandler();
-  const client = new Http2Connection({ ...common, role: 'client', transport: near, handler });
+  const client = new Http2Connection({
+    ...common,
+    role: 'client',
+    transport: new SocketTransport(near),
+    handler,
+  });
   t.teardown(() => {
     client.destroy();
     server.destroy();

@@ -5,6 +5,7 @@ import { encodeHeaders } from '../../../../proxy/http2/hpack/encoder.ts';
 import { ConnectionError } from '../../../../proxy/http2/http2-error.ts';
 import { MemoryBudget } from '../../../../proxy/http2/memory-budget.ts';
 import type { Http2Stream } from '../../../../proxy/http2/stream.ts';
+import { SocketTransport } from '../../../../proxy/http2/transport/socket-transport.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { createRandom } from '../../../helpers/random.ts';
 import type { Random } from '../../../helpers/random.ts';
@@ -97,10 +98,12 @@ function hpackCase(random: Random): string {
   const limits = { maxListBytes: 16 * 1024, maxFields: 64 };
   const decoder = new HpackDecoder(limits);
   const own = [
-    encodeHeaders([
-      [':authority', '10.0.0.1:80'],
-      ['x-a', 'b'.repeat(random(200))],
-    ]),
+    Buffer.from(
+      encodeHeaders([
+        [':authority', '10.0.0.1:80'],
+        ['x-a', 'b'.repeat(random(200))],
+      ]),
+    ),
   ];
   const blocks = random(4) === 0 ? own : (BLOCKS[random(BLOCKS.length)] ?? own);
   for (const block of blocks) {
@@ -141,7 +144,13 @@ function connectionCase(
   const { handler, heard } = recordingHandler((stream) => serve(stream, connection, random));
   const clock = createManualClock();
   const flood = random(4) === 0 ? { burst: 20, perSecond: 1 } : SERVER_LIMITS.flood;
-  const common = { transport, handler, budget, clock, limits: { ...SERVER_LIMITS, flood } };
+  const common = {
+    transport: new SocketTransport(transport),
+    handler,
+    budget,
+    clock,
+    limits: { ...SERVER_LIMITS, flood },
+  };
   const connection = new Http2Connection({ ...common, role });
   if (role === 'client') {
     for (let count = 0; count < 5; count += 1) heard.streams.push(...open(connection, random));

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { HeaderField } from '../../../proxy/http2/hpack/static-table.ts';
-import { readRequest, readStatus } from '../../../proxy/http2/message-head.ts';
+import { readRequest, readStatus } from '../../../proxy/http2/connect-requests.ts';
 
 const CONNECT: HeaderField = [':method', 'CONNECT'];
 const AUTHORITY: HeaderField = [':authority', '10.0.0.1:80'];

@@ -1,32 +1,39 @@
+import type { Http2Connection } from './connection.ts';
+import { isFieldValue, isRegularField } from './field-rules.ts';
 import type { HeaderField } from './hpack/static-table.ts';
+import { ERROR_CODE } from './protocol.ts';
+import type { Http2Stream } from './stream.ts';
 
 /** What the header fields of a request ask for. */
-export type RequestHead =
+export type ConnectHead =
   | { readonly kind: 'connect'; readonly authority: string }
   /** A request that keeps the rules of HTTP, and is none for a tunnel. */
   | { readonly kind: 'other' }
   | { readonly kind: 'malformed' };
 
-/** Belong to HTTP/1.1 (RFC 9113 section 8.2.2). */
-const CONNECTION_FIELDS = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-/** Lower case, and none of the controls and separators of HTTP/1.1 (RFC 9113 section 8.2.1). */
-const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-
-/** No NUL, CR or LF, and no space at the ends (RFC 9113 section 8.2.1). */
-// oxlint-disable-next-line no-control-regex -- these are the characters that the RFC forbids
-const FORBIDDEN_IN_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
-
 const STATUS = /^[1-9][0-9]{2}$/;
 
+/** Answers a request to a peer that carries tunnels and nothing else; those for a tunnel go to `connect`. */
+export function serveConnect(
+  connection: Http2Connection,
+  stream: Http2Stream,
+  fields: readonly HeaderField[],
+  connect: (stream: Http2Stream, authority: string) => void,
+): void {
+  const head = readRequest(fields);
+  switch (head.kind) {
+    case 'malformed':
+      return connection.refuse(stream, ERROR_CODE.PROTOCOL_ERROR);
+    case 'other':
+      connection.spend('requests for tunnels', 'others');
+      return connection.respond(stream, 400, true);
+    case 'connect':
+      return connect(stream, head.authority);
+  }
+}
+
 /** Reads the fields of a request (RFC 9113 sections 8.3.1 and 8.5). */
-export function readRequest(fields: readonly HeaderField[]): RequestHead {
+export function readRequest(fields: readonly HeaderField[]): ConnectHead {
   const pseudo = splitPseudo(fields, [':method', ':scheme', ':authority', ':path']);
   const method = pseudo?.get(':method');
   if (pseudo === undefined || !method) return { kind: 'malformed' };
@@ -52,16 +59,16 @@ function splitPseudo(
 ): ReadonlyMap<string, string> | undefined {
   const pseudo = new Map<string, string>();
   let regularSeen = false;
-  for (const [name, value] of fields) {
-    if (FORBIDDEN_IN_VALUE.test(value)) return undefined;
+  for (const field of fields) {
+    const [name, value] = field;
     if (name.startsWith(':')) {
       if (regularSeen || pseudo.has(name) || !known.includes(name)) return undefined;
+      if (!isFieldValue(value)) return undefined;
       pseudo.set(name, value);
       continue;
     }
     regularSeen = true;
-    if (!FIELD_NAME.test(name) || CONNECTION_FIELDS.has(name)) return undefined;
-    if (name === 'te' && value !== 'trailers') return undefined;
+    if (!isRegularField(field)) return undefined;
   }
   return pseudo;
 }
