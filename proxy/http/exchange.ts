@@ -30,6 +30,7 @@ export interface BodyReceiver extends StreamReceiver {
 /**
  * A request that a client sent us. The body is handed over after `start`. `closed('reset')` is a client that gave up:
  * a receiver that is attached hears of it also before `start`, while a connection to the service is made, say.
+ * Over HTTP/2 a response that is whole before `start` closes the exchange: the rest of the request is not read.
  */
 export interface ServerExchange extends Exchange {
   readonly request: RequestHead;

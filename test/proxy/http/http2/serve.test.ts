@@ -1,0 +1,347 @@
+// Requests of clients that keep the rules, give up, or stop half-way: the test is the client, and writes frames.
+import test from 'ava';
+import { ERROR_CODE, FRAME } from '../../../../proxy/http2/protocol.ts';
+import type { ServerExchange } from '../../../../proxy/http/exchange.ts';
+import { SERVER_LIMITS } from '../../../../proxy/http/http2/limits.ts';
+import { eventually, within } from '../../../helpers/deadline.ts';
+import { frame } from '../../../helpers/http2-frames.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
+import { goawayCode, resetCode } from '../../http2/harness.ts';
+import { once } from 'node:events';
+import { echo, listen, receive, responseHead } from './harness.ts';
+import { data, GET, headers, POST, rawClient, reset } from './raw-peer.ts';
+
+test('a request is one shape: its fields in order, its cookies in one, its Host told apart', async (t) => {
+  const exchanges: ServerExchange[] = [];
+  await using served = await listen((exchange) => void exchanges.push(exchange));
+  const client = await rawClient(t, served.port);
+  await client.send(
+    headers(1, [
+      ...POST,
+      ['x-b', '1'],
+      ['cookie', 'a=1'],
+      ['x-a', 'caf\xe9'],
+      ['host', 'a.example'],
+      ['cookie', 'b=2'],
+      ['content-length', '3'],
+      ['x-b', '2'],
+    ]),
+    headers(3, GET, { endStream: true }),
+    headers(5, [
+      [':method', 'CONNECT'],
+      [':authority', 'a.example:443'],
+    ]),
+  );
+  t.deepEqual(
+    exchanges.map(({ request }) => request),
+    [
+      {
+        version: '2',
+        method: 'POST',
+        scheme: 'http',
+        authority: 'a.example',
+        target: '/',
+        fields: [
+          ['x-b', '1'],
+          ['cookie', 'a=1; b=2'],
+          ['x-a', 'caf\xe9'],
+          ['x-b', '2'],
+        ],
+        contentLength: 3,
+        upgrade: undefined,
+      },
+      {
+        version: '2',
+        method: 'GET',
+        scheme: 'http',
+        authority: 'a.example',
+        target: '/',
+        fields: [],
+        contentLength: undefined,
+        upgrade: undefined,
+      },
+      {
+        version: '2',
+        method: 'CONNECT',
+        scheme: 'http',
+        authority: 'a.example:443',
+        target: '',
+        fields: [],
+        contentLength: undefined,
+        upgrade: undefined,
+      },
+    ],
+  );
+  t.deepEqual(
+    exchanges.map(({ isWhole }) => isWhole),
+    [false, true, false],
+  );
+});
+
+test('interim responses, the response, its body and its trailers leave in their order', async (t) => {
+  await using served = await listen((exchange) => {
+    receive(exchange);
+    exchange.inform(responseHead(103, [['Link', '</a>']]));
+    exchange.respond(responseHead(200, [['X-Mixed', 'caf\xe9']], 5), false);
+    exchange.inform(responseHead(102));
+    exchange.write(Buffer.from('he'));
+    exchange.write(Buffer.from('llo'));
+    exchange.end([['Grpc-Status', '0']]);
+  });
+  const client = await rawClient(t, served.port);
+  const frames = await client.send(headers(1, GET, { endStream: true }));
+  const told = frames
+    .filter(({ stream }) => stream === 1)
+    .map(({ type, flags, payload }) => [type, flags, payload.toString('latin1')] as const);
+  t.deepEqual(
+    told.map(([type, flags]) => [type, flags]),
+    [
+      [FRAME.HEADERS, 4],
+      [FRAME.HEADERS, 4],
+      [FRAME.DATA, 0],
+      [FRAME.DATA, 0],
+      [FRAME.HEADERS, 5],
+    ],
+  );
+  t.regex(told[0]?.[2] ?? '', /<\/a>/);
+  t.regex(told[1]?.[2] ?? '', /x-mixed.*caf\xe9/s);
+  t.regex(told[4]?.[2] ?? '', /grpc-status/);
+});
+
+test('a client that gives up is told at once, before the request was started and within it', async (t) => {
+  const told: string[] = [];
+  await using served = await listen((exchange) => {
+    const { target } = exchange.request;
+    exchange.attach({
+      data: () => true,
+      end() {},
+      written() {},
+      spare() {},
+      closed: (how) => void told.push(`${target} ${how}`),
+    });
+    if (target === '/started') exchange.start();
+    if (target === '/half') exchange.respond(responseHead(200), false);
+  });
+  const client = await rawClient(t, served.port);
+  const get = (stream: number, path: string): Buffer =>
+    headers(stream, [...GET.slice(0, 3), [':path', path]], { endStream: true });
+  await client.send(
+    get(1, '/waiting'),
+    get(3, '/started'),
+    get(5, '/half'),
+    get(7, '/lost'),
+    reset(1),
+    reset(3),
+    // It has sent everything, and reads no more: it has given up all the same.
+    reset(5, ERROR_CODE.NO_ERROR),
+  );
+  t.deepEqual(told, ['/waiting reset', '/started reset', '/half reset']);
+  client.socket.destroy();
+  await eventually('the end', () => served.closed === 1 || undefined);
+  t.deepEqual(told.slice(3), ['/lost lost']);
+});
+
+test('a whole response that nobody reads the request for says NO_ERROR to who still sends', async (t) => {
+  await using served = await listen((exchange) => {
+    exchange.respond(responseHead(413), true);
+  });
+  const client = await rawClient(t, served.port);
+  const frames = await client.send(headers(1, POST), data(1, 1000), data(1, 1000));
+  t.is(resetCode(frames, 1), ERROR_CODE.NO_ERROR);
+  t.true(frames.some(({ type, flags }) => type === FRAME.HEADERS && flags === 5));
+  t.is(served.budget.totalBytes, 0);
+  await client.send(headers(3, GET, { endStream: true }));
+  t.is(served.refusals.length, 0);
+});
+
+test('a response that ends first lets the request go on, if it is read', async (t) => {
+  const bodies: ReturnType<typeof receive>[] = [];
+  await using served = await listen((exchange) => {
+    bodies.push(receive(exchange));
+    exchange.respond(responseHead(200), true);
+  });
+  const client = await rawClient(t, served.port);
+  const frames = await client.send(headers(1, POST), data(1, 'all of it', { endStream: true }));
+  t.is(resetCode(frames, 1), undefined);
+  t.is(bodies[0]?.text, 'all of it');
+  t.deepEqual([bodies[0]?.ends, bodies[0]?.closes], [1, ['ended']]);
+});
+
+test('a response that breaks off is a reset, and no end', async (t) => {
+  await using served = await listen((exchange) => {
+    receive(exchange);
+    exchange.respond(responseHead(200, [], 10), false);
+    exchange.write(Buffer.from('half'));
+    exchange.reset();
+  });
+  const client = await rawClient(t, served.port);
+  const frames = await client.send(headers(1, GET, { endStream: true }));
+  t.is(resetCode(frames, 1), ERROR_CODE.INTERNAL_ERROR);
+  t.false(frames.some(({ type, flags }) => type === FRAME.DATA && (flags & 1) === 1));
+});
+
+test('a WebSocket is asked for by an extended CONNECT, granted, and carries bytes', async (t) => {
+  await using served = await listen((exchange) => {
+    t.like(exchange.request, { method: 'GET', upgrade: 'websocket', target: '/chat' });
+    t.false(exchange.isWhole);
+    exchange.attach({
+      data: (chunk) => exchange.write(chunk),
+      end: () => exchange.end(),
+      written: (bytes) => exchange.consumed(bytes),
+      spare() {},
+      closed() {},
+    });
+    exchange.respond({ ...responseHead(101), upgrade: 'websocket' }, false);
+    exchange.start();
+  });
+  const client = await rawClient(t, served.port);
+  const ask = headers(1, [
+    [':method', 'CONNECT'],
+    [':protocol', 'websocket'],
+    [':scheme', 'http'],
+    [':path', '/chat'],
+    [':authority', 'a.example'],
+  ]);
+  const frames = await client.send(ask, data(1, 'ping'), data(1, '', { endStream: true }));
+  const [settings] = frames;
+  const announced = settings?.payload.toString('hex').includes('000800000001');
+  t.true(announced, 'SETTINGS_ENABLE_CONNECT_PROTOCOL');
+  // 200 of the static table, behind the end of the table.
+  t.deepEqual(frames.find(({ type }) => type === FRAME.HEADERS)?.payload, Buffer.of(0x20, 0x88));
+  t.true(frames.some(({ payload }) => payload.toString() === 'ping'));
+  t.true(frames.some(({ type, flags }) => type === FRAME.DATA && flags === 1));
+});
+
+test('a WebSocket that is declined ends its request', async (t) => {
+  const bodies: ReturnType<typeof receive>[] = [];
+  await using served = await listen((exchange) => {
+    bodies.push(receive(exchange));
+    exchange.respond(responseHead(403, [], 2), false);
+    exchange.write(Buffer.from('no'));
+    exchange.end();
+  });
+  const client = await rawClient(t, served.port);
+  const ask = headers(1, [[':protocol', 'websocket'], ...GET.slice(1), [':method', 'CONNECT']]);
+  const frames = await client.send(ask, data(1, 'late'));
+  t.is(bodies[0]?.ends, 1);
+  t.is(bodies[0]?.text, '');
+  t.is(resetCode(frames, 1), ERROR_CODE.NO_ERROR);
+  t.true(frames.some(({ payload }) => payload.toString() === 'no'));
+});
+
+test('a request is read no faster than its receiver takes it', async (t) => {
+  const bodies: ReturnType<typeof receive>[] = [];
+  await using served = await listen(
+    (exchange) => void bodies.push(receive(exchange, { isStalled: true })),
+  );
+  const client = await rawClient(t, served.port);
+  const updates = (frames: ReturnType<typeof client.frames>): number =>
+    frames.filter(({ type, stream }) => type === FRAME.WINDOW_UPDATE && stream === 1).length;
+  t.is(updates(await client.send(headers(1, POST), data(1, 40_000))), 0);
+  t.is(served.budget.totalBytes, 40_000);
+  bodies[0]?.take();
+  t.is(updates(await client.send()), 1);
+  t.is(served.budget.totalBytes, 0);
+});
+
+test('all requests of a connection together have no more waiting than its window', async (t) => {
+  const windowBytes = 100_000;
+  const bodies: ReturnType<typeof receive>[] = [];
+  await using served = await listen(
+    (exchange) => void bodies.push(receive(exchange, { isStalled: true })),
+    { limits: { ...SERVER_LIMITS, connectionWindowBytes: windowBytes } },
+  );
+  const client = await rawClient(t, served.port);
+  await client.send(headers(1, POST), data(1, 60_000), headers(3, POST), data(3, 40_000));
+  const increments = (): number =>
+    client
+      .frames()
+      .filter(({ type, stream }) => type === FRAME.WINDOW_UPDATE && stream === 0)
+      .reduce((sum, { payload }) => sum + payload.readUInt32BE(0), 0);
+  t.is(65_535 + increments(), windowBytes, 'nothing is given back for what waits');
+  bodies[0]?.take();
+  await client.send();
+  t.is(65_535 + increments(), windowBytes + 60_000);
+  const frames = await client.send(data(3, 20_000), headers(5, POST), data(5, 50_000));
+  t.is(goawayCode(frames), ERROR_CODE.FLOW_CONTROL_ERROR);
+  await eventually('nothing is held', () => served.budget.totalBytes === 0 || undefined);
+});
+
+test('a client that gives up request after request is a flood', async (t) => {
+  await using served = await listen((exchange) => void receive(exchange));
+  const client = await rawClient(t, served.port);
+  for (let id = 1; id < 500 && !client.socket.readableEnded; id += 2) {
+    client.socket.write(Buffer.concat([headers(id, GET, { endStream: true }), reset(id)]));
+  }
+  const frames = await client.send();
+  t.is(goawayCode(frames), ERROR_CODE.ENHANCE_YOUR_CALM);
+  client.socket.end();
+  await eventually('the end', () => served.closed === 1 || undefined);
+});
+
+test('so is one that makes us reset request after request', async (t) => {
+  await using served = await listen(echo);
+  const client = await rawClient(t, served.port);
+  for (let id = 1; id < 500; id += 2) client.socket.write(headers(id, [...GET, ['X', '1']]));
+  t.is(goawayCode(await client.send()), ERROR_CODE.ENHANCE_YOUR_CALM);
+});
+
+test('requests that are answered are no flood, however many', async (t) => {
+  await using served = await listen((exchange) => exchange.respond(responseHead(204), true));
+  const client = await rawClient(t, served.port);
+  for (let id = 1; id < 10_000;) {
+    const batch: Buffer[] = [];
+    for (let count = 0; count < 50; count += 1, id += 2) {
+      batch.push(headers(id, GET, { endStream: true }));
+    }
+    await client.send(...batch);
+  }
+  t.is(goawayCode(client.frames()), undefined);
+});
+
+test('a drained connection serves what is on its way, and ends', async (t) => {
+  const exchanges: ServerExchange[] = [];
+  await using served = await listen((exchange) => void exchanges.push(exchange));
+  const client = await rawClient(t, served.port);
+  await client.send(headers(1, GET, { endStream: true }));
+  for (const connection of served.connections) connection.drain();
+  await client.send(headers(3, GET, { endStream: true }));
+  t.is(exchanges.length, 2, 'it could not know');
+  const pings = client.frames().filter(({ type, flags }) => type === FRAME.PING && flags === 0);
+  t.is(pings.length, 1);
+  await client.send(frame({ type: FRAME.PING, flags: 1, payload: Buffer.alloc(8) }));
+  const refused = await client.send(headers(5, GET, { endStream: true }));
+  t.is(resetCode(refused, 5), ERROR_CODE.REFUSED_STREAM);
+  const ended = once(client.socket, 'end');
+  for (const exchange of exchanges) exchange.respond(responseHead(204), true);
+  await within('FIN', ended);
+  const lastIds = client
+    .frames()
+    .filter(({ type }) => type === FRAME.GOAWAY)
+    .map(({ payload }) => payload.readUInt32BE(0));
+  t.deepEqual(lastIds.slice(0, 2), [2 ** 31 - 1, 3]);
+});
+
+test('a connection without requests is ended after its time, whatever else the client says', async (t) => {
+  const clock = createManualClock();
+  const exchanges: ServerExchange[] = [];
+  await using served = await listen((exchange) => void exchanges.push(exchange), {
+    clock,
+    idleMs: 10_000,
+  });
+  const client = await rawClient(t, served.port);
+  await client.send(headers(1, GET, { endStream: true }));
+  await clock.advance(30_000);
+  t.is(goawayCode(await client.send()), undefined, 'a request is under way');
+  exchanges[0]?.respond(responseHead(204), true);
+  await client.send();
+  await clock.advance(9_000);
+  t.is(goawayCode(await client.send()), undefined);
+  await clock.advance(1_000);
+  await clock.advance(10_000);
+  const ended = once(client.socket, 'close');
+  await clock.advance(5_000);
+  client.socket.end();
+  await within('the end', ended);
+  t.is(goawayCode(client.frames()), ERROR_CODE.NO_ERROR);
+});
