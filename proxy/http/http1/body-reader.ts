@@ -16,9 +16,10 @@ export interface BodyReader {
   /**
    * Hands over what of the chunk belongs to the body.
    *
+   * @param more is true when there is more to come in this turn
    * @returns where the chunk goes on
    */
-  read(chunk: Buffer, at: number, isOwned: boolean, sink: BodySink): number;
+  read(chunk: Buffer, at: number, more: boolean, isOwned: boolean, sink: BodySink): number;
 }
 
 /** Why a body cannot be read. */

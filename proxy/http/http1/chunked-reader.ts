@@ -50,7 +50,7 @@ export class ChunkedReader implements BodyReader {
     return bytes;
   }
 
-  read(chunk: Buffer, from: number, isOwned: boolean, sink: BodySink): number {
+  read(chunk: Buffer, from: number, more: boolean, isOwned: boolean, sink: BodySink): number {
     let at = from;
     while (at < chunk.length) {
       if (this.#state === 'data') {
@@ -59,7 +59,7 @@ export class ChunkedReader implements BodyReader {
         if (this.#size === 0) this.#state = 'data-cr';
         const piece = chunk.subarray(at, to);
         at = to;
-        sink(piece, chunk.length - to > END_BYTES, isOwned);
+        sink(piece, more || chunk.length - to > END_BYTES, isOwned);
         // The receiver decides how far it wants to go: what is left in the chunk is handed over.
         continue;
       }

@@ -116,7 +116,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
 
   // What the stream tells.
 
-  data(chunk: Buffer, _more: boolean, isOwned: boolean): boolean {
+  data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     if (this.isClosed) return false;
     const exchange = this.#exchange;
     if (exchange === undefined || exchange.isResponseWhole) {
@@ -129,7 +129,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     let at = 0;
     while (at < chunk.length && !exchange.isClosed && !exchange.isResponseWhole) {
       if (exchange.hasResponse) {
-        at = exchange.read(chunk, at, isOwned);
+        at = exchange.read(chunk, at, more, isOwned);
         const fault = exchange.bodyFault;
         if (fault !== undefined) this.#refuse(fault.sentence);
       } else {

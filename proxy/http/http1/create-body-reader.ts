@@ -28,11 +28,12 @@ class LengthReader implements BodyReader {
     return 0;
   }
 
-  read(chunk: Buffer, at: number, isOwned: boolean, sink: BodySink): number {
+  read(chunk: Buffer, at: number, more: boolean, isOwned: boolean, sink: BodySink): number {
     const to = Math.min(chunk.length, at + this.#left);
     if (to === at) return at;
     this.#left -= to - at;
-    sink(at === 0 && to === chunk.length ? chunk : chunk.subarray(at, to), false, isOwned);
+    const piece = at === 0 && to === chunk.length ? chunk : chunk.subarray(at, to);
+    sink(piece, more && this.#left > 0, isOwned);
     return to;
   }
 }

@@ -19,19 +19,32 @@ export interface Http1Request {
 }
 
 /** RFC 9112 section 3: the method, a target without spaces and fragment, the version, and nothing else. */
-const REQUEST_LINE = /^([!#$%&'*+.^`|~\w-]+) ([!"$-~]+) HTTP\/(\d)\.(\d)\r\n/;
+const REQUEST_LINE = /^([!#$%&'*+.^`|~\w-]+) ([!"$-~]+) HTTP\/(\d\.\d)\r\n/;
 
 /** `host` or `host:port`. Neither userinfo nor percent signs: nothing that servers read in different ways. */
 const AUTHORITY = /^(?:\[[0-9a-f:.]+\]|[a-z0-9_](?:[-a-z0-9_.]*[a-z0-9_.])?)(?::\d{1,5})?$/i;
 
 const ABSOLUTE = /^https?:\/\/([^/?]*)(.*)$/i;
 
-/** Refuses a first line that is none of HTTP/1.0 or HTTP/1.1; undefined when it is one. */
-export function refuseRequestLine(line: string): ProtocolRefusal | undefined {
-  const [, , , major, minor] = REQUEST_LINE.exec(line) ?? [];
-  if (major === undefined) return malformed(`expected a request line, got ${quote(line)}`);
-  if (major === '1' && (minor === '0' || minor === '1')) return undefined;
-  const sentence = `expected HTTP/1.0 or HTTP/1.1, got HTTP/${major}.${minor ?? ''}`;
+/** The first line of a request. */
+interface RequestLine {
+  readonly method: string;
+  /** The target as it came, in whichever form. */
+  readonly form: string;
+  readonly version: '1.0' | '1.1';
+  /** With its end. */
+  readonly bytes: number;
+}
+
+/** Reads the first line; refuses one that is not of HTTP/1.0 or HTTP/1.1. */
+export function readRequestLine(text: string): RequestLine | ProtocolRefusal {
+  const match = REQUEST_LINE.exec(text);
+  if (match === null) return malformed(`expected a request line, got ${quote(text)}`);
+  const [line, method = '', form = '', version = ''] = match;
+  if (version === '1.1' || version === '1.0') {
+    return { method, form, version, bytes: line.length };
+  }
+  const sentence = `expected HTTP/1.0 or HTTP/1.1, got HTTP/${version}`;
   return { reason: 'unsupported', status: 505, sentence };
 }
 
@@ -43,13 +56,12 @@ export function readRequestHead(
   text: string,
   scheme: RequestHead['scheme'],
 ): Http1Request | ProtocolRefusal {
-  const refusal = refuseRequestLine(text);
-  if (refusal !== undefined) return refusal;
-  const [line = '', method = '', form = '', , minor] = REQUEST_LINE.exec(text) ?? [];
-  if (!isFieldSection(text, line.length)) return malformed(SECTION_SENTENCE);
-  const section = readFieldSection(text, line.length);
+  const line = readRequestLine(text);
+  if ('reason' in line) return line;
+  const { method, form, version, bytes } = line;
+  if (!isFieldSection(text, bytes)) return malformed(SECTION_SENTENCE);
+  const section = readFieldSection(text, bytes);
   if (section === undefined) return TOO_MANY_FIELDS;
-  const version = minor === '0' ? '1.0' : '1.1';
   const framing = framingOf(section, version);
   if (typeof framing === 'object') return framing;
   const named = readTarget(method, form, section, version);
@@ -167,8 +179,7 @@ const QUOTED_CHARACTERS = 40;
 
 /** As much of it as helps a reader of the log. */
 function quote(text: string): string {
-  const line = text.trimEnd();
-  return JSON.stringify(
-    line.length > QUOTED_CHARACTERS ? `${line.slice(0, QUOTED_CHARACTERS)}...` : line,
-  );
+  const [line = ''] = text.split('\r\n', 1);
+  const isLong = line.length > QUOTED_CHARACTERS;
+  return JSON.stringify(isLong ? `${line.slice(0, QUOTED_CHARACTERS)}...` : line);
 }

@@ -111,10 +111,16 @@ function framingOf(
 
 /** The same length several times is one (RFC 9110 section 8.6). */
 function lengthOf(contentLengths: readonly string[]): number | undefined | string {
+  const [only] = contentLengths;
+  if (only === undefined) return undefined;
+  if (contentLengths.length === 1 && CONTENT_LENGTH.test(only)) return Number(only);
   const lengths = contentLengths.flatMap((value) => value.split(/[\t ]*,[\t ]*/));
   const [length] = lengths;
-  if (length === undefined) return undefined;
-  if (!CONTENT_LENGTH.test(length) || lengths.some((other) => other !== length)) {
+  if (
+    length === undefined ||
+    !CONTENT_LENGTH.test(length) ||
+    lengths.some((other) => other !== length)
+  ) {
     return 'expected one number as Content-Length of the response, got something else';
   }
   return Number(length);

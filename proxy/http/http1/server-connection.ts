@@ -5,7 +5,7 @@ import type { RequestHead } from '../message.ts';
 import { Deadline } from './deadline.ts';
 import { type HeadFault, HeadInput } from './head-input.ts';
 import { MessageWriter } from './message-writer.ts';
-import { malformed, readRequestHead, refuseRequestLine } from './request-head.ts';
+import { malformed, readRequestHead, readRequestLine } from './request-head.ts';
 import { Http1ServerExchange, type ServerExchangeHost } from './server-exchange.ts';
 import { writeStatusResponse } from './write-head.ts';
 
@@ -112,14 +112,14 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
 
   // What the stream tells.
 
-  data(chunk: Buffer, _more: boolean, isOwned: boolean): boolean {
+  data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     if (this.#state === 'closed') return false;
     if (this.#state === 'lingering') {
       this.#stream.consumed(chunk.length);
       return true;
     }
     if (this.#stash.length > 0 || this.#isReading) return this.#keep(chunk, isOwned);
-    return this.#read(chunk, isOwned);
+    return this.#read(chunk, more, isOwned);
   }
 
   end(): void {
@@ -186,7 +186,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   // Reading.
 
   /** @returns false when there is enough for now */
-  #read(chunk: Buffer, isOwned: boolean): boolean {
+  #read(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     this.#isReading = true;
     let hasRoom = true;
     let at = 0;
@@ -200,7 +200,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
         hasRoom = this.#keep(at === 0 ? chunk : chunk.subarray(at), isOwned);
         at = chunk.length;
       } else {
-        at = exchange.read(chunk, at, isOwned);
+        at = exchange.read(chunk, at, more, isOwned);
         ({ hasRoom } = exchange);
         if (this.#exchange === exchange) this.#judgeBody(exchange);
       }
@@ -226,7 +226,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
       this.#stashBytes -= chunk.length;
       // What of it cannot be read yet comes before what waits already.
       this.#stash = [];
-      this.#read(chunk, true);
+      this.#read(chunk, stash.length > 0, true);
       this.#stash.push(...stash);
     }
     if (this.#hasPeerEnded && this.#state === 'open') this.end();
@@ -273,10 +273,9 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
 
   /** A head of which only a part has come. */
   #judgePart({ line, fault }: HeadInput): void {
-    const refusal =
-      (line === undefined ? undefined : refuseRequestLine(line)) ??
-      (fault === undefined ? undefined : this.#refusalOf(fault, line !== undefined));
-    if (refusal !== undefined) return this.#refuse(refusal);
+    const read = line === undefined ? undefined : readRequestLine(line);
+    if (read !== undefined && 'reason' in read) return this.#refuse(read);
+    if (fault !== undefined) return this.#refuse(this.#refusalOf(fault, line !== undefined));
     // The first request's time runs from the beginning of the connection.
     if (this.#isFirst || this.#isHeadTimed) return;
     this.#isHeadTimed = true;

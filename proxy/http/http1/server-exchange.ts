@@ -192,13 +192,13 @@ export class Http1ServerExchange implements ServerExchange {
   }
 
   /** Hands over what of the chunk is of this exchange, and says where the chunk goes on. */
-  read(chunk: Buffer, at: number, isOwned: boolean): number {
+  read(chunk: Buffer, at: number, more: boolean, isOwned: boolean): number {
     const body = this.#body;
     if (body === undefined) {
-      this.#take(at === 0 ? chunk : chunk.subarray(at), false, isOwned);
+      this.#take(at === 0 ? chunk : chunk.subarray(at), more, isOwned);
       return chunk.length;
     }
-    const next = body.read(chunk, at, isOwned, this.#take);
+    const next = body.read(chunk, at, more, isOwned, this.#take);
     this.#host.consumed(body.takeFramingBytes());
     if (body.isWhole) this.#tellEnd();
     return next;
