@@ -13,8 +13,7 @@ export function writeRequestHead(head: RequestHead, framing: WrittenFraming): st
   const { upgrade } = head;
   const authority = (head.authority ?? '').replaceAll(INVISIBLE, '');
   const method = head.method.replaceAll(INVISIBLE, '');
-  const form =
-    method === 'CONNECT' ? authority : head.target.replaceAll(INVISIBLE, encodeURIComponent);
+  const form = method === 'CONNECT' ? authority : head.target.replaceAll(INVISIBLE, percentEncoded);
   const start = `${method} ${form} HTTP/1.1\r\nHost: ${authority}\r\n`;
   const fields = head.version === '2' ? withOneCookie(head.fields) : head.fields;
   return finish(start, fields, { framing, upgrade, option: undefined });
@@ -44,6 +43,11 @@ export function writeStatusResponse(status: number): string {
 /** What would end a start line early, or part it in another way; nobody who reads heads lets it pass. */
 const INVISIBLE = /[^!-~]/g;
 const CONTROL = /[^\t -~\x80-\xff]/g;
+
+function percentEncoded(character: string): string {
+  const code = character.charCodeAt(0);
+  return code > 0xff ? '' : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
+}
 
 /** The lines of trailers, with the empty line. */
 export function writeTrailers(trailers: readonly Field[]): string {

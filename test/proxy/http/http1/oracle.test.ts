@@ -331,3 +331,40 @@ test('a slow reader holds the service back, and gets everything', async (t) => {
   await within('all of it', once(response, 'end'));
   t.is(received, bytes);
 });
+
+test('an answer before the whole body reaches the client, and the service gets no more', async (t) => {
+  let received = 0;
+  const pair = await startPair(t, (request, response) => {
+    request.on('data', (chunk: Buffer) => (received += chunk.length));
+    request.on('error', () => {});
+    response.writeHead(413, { Connection: 'close' }).end('too much');
+  });
+  const bytes = 64 * 1024 * 1024;
+  const request = http.request({ port: pair.port, host: '127.0.0.1', method: 'PUT', agent: false });
+  request.on('error', () => {});
+  const block = Buffer.alloc(65_536);
+  let sent = 0;
+  const more = (): void => {
+    while (sent < bytes && !request.destroyed) {
+      sent += block.length;
+      if (!request.write(block)) return;
+    }
+    request.end();
+  };
+  request.on('drain', more);
+  more();
+  const [response] = (await within('a response', once(request, 'response'))) as [
+    http.IncomingMessage,
+  ];
+  let body = '';
+  response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+  await within('the end of the response', once(response, 'end'));
+  t.is(response.statusCode, 413);
+  t.is(body, 'too much');
+  t.true(received < bytes);
+  request.destroy();
+  await eventually(
+    'nothing is left',
+    () => pair.connections.size + pair.upstreams.size === 0 || undefined,
+  );
+});
