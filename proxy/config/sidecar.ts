@@ -179,6 +179,11 @@ export const PROXY_SETTINGS = {
   accessLog: switchSetting({
     description: 'log a line for each connection when it has ended',
   }),
+  forwardClientCert: listSetting(port, {
+    description:
+      'an exposed port whose application is told who calls, in X-Forwarded-Client-Cert of each HTTP request',
+    placeholder: 'PORT',
+  }),
   httpMetrics: setting(choice(['on', 'off']).default('on'), {
     description: 'whether HTTP and gRPC in connections are recognised, and their requests counted',
     placeholder: 'MODE',

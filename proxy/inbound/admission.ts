@@ -21,6 +21,8 @@ export type Admission =
       readonly target: Destination;
       /** Rules that would refuse it, but only audit. */
       readonly audited: readonly string[];
+      /** Its requests have to be decided about one by one. */
+      readonly perRequest: boolean;
     }
   | {
       readonly kind: 'refused';
@@ -30,13 +32,6 @@ export type Admission =
       readonly why?: string;
       readonly rules?: readonly string[];
     };
-
-/** What is decided where requests cannot be decided about: nothing that depends on them is let through. */
-export function withoutRequests(decision: Decision): Decision {
-  if (!decision.allowed || !decision.perRequest) return decision;
-  const why = 'rules decide about each request, and this sidecar carries the connection as bytes';
-  return { allowed: false, reason: 'denied-request', why, rules: [] };
-}
 
 /** Decides whether a stream is served. Policy comes first: a refused peer learns nothing of our ports. */
 export function admit(input: AdmissionInput): Admission {
@@ -57,5 +52,6 @@ export function admit(input: AdmissionInput): Admission {
   if (exposure.kind === 'refused') {
     return { kind: 'refused', status: 400, reason: exposure.reason };
   }
-  return { kind: 'admitted', port, target: exposure.target, audited: decision.audited };
+  const { audited, perRequest } = decision;
+  return { kind: 'admitted', port, target: exposure.target, audited, perRequest };
 }

@@ -1,26 +1,29 @@
 import type { Logger } from 'pino';
-import { BUDGET_REFUSALS, type BudgetRefusal } from '../../common/budget/budget-error.ts';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { PROCESS_PORTS } from '../../common/budget/ports.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
-import type { Network } from '../../common/network.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
-import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
-import type { Decision, DenialReason } from '../../common/authorization/authorize.ts';
-import { createRefusalLines, type RefusalLines } from '../../common/logging/refusal-lines.ts';
+import {
+  authorizeRequest,
+  type Decision,
+  type DenialReason,
+} from '../../common/authorization/authorize.ts';
+import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import { DecisionCache } from '../policy/decision-cache.ts';
-import type { PolicySource } from '../policy/policy-source.ts';
+import { Deadlines } from '../http/forward/deadlines.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
-import { admit, type Admission, withoutRequests } from './admission.ts';
+import { admit } from './admission.ts';
 import { appFailureReason, connectToApp } from './app-connection.ts';
-import type { ResolveExposure } from '../workload/exposure.ts';
 import type { Workload } from '../workload/workload.ts';
+import type { InboundContext } from './context.ts';
+import { authorityOf, isBudgetRefusal, noteAudited, noteCut, refuse } from './lines.ts';
+import type { CarriedRequests } from './requests/carry-requests.ts';
 import { claimStream, streamRate, type StreamBudgets } from './stream-budget.ts';
-import { type Termination, LiveConnections } from '../policy/live-connections.ts';
+import { LiveConnections } from '../policy/live-connections.ts';
 import { relay } from '../stream/relay.ts';
 import type { SocketStream } from '../stream/socket-stream.ts';
 
@@ -31,10 +34,9 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Guard;
+  /** Ports whose application is told who calls, in each request. */
+  readonly forwardClientCert?: readonly number[];
 }
-
-/** An authority is of any length and content; the log takes this much of it. */
-const MAX_LOGGED = 256;
 
 /**
  * Handles the streams that peers open: authorise, connect to the application, and only then answer
@@ -45,10 +47,11 @@ const MAX_LOGGED = 256;
  * One that a mistake of the program ends is refused or reset, and its connection to the application too.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
-  const { workload, clock, logger, guard } = dependencies;
+  const { workload, clock, logger, guard, forwardClientCert = [] } = dependencies;
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
   const decisions = new DecisionCache();
   const { id: destination, policies, exposure, metrics, network } = workload;
+  const certificatePorts = new Set(forwardClientCert);
   const context: InboundContext = {
     clock,
     logger,
@@ -57,7 +60,13 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
     resolveExposure: exposure,
     policies,
     decide: ({ peer: source }, port) =>
-      withoutRequests(decisions.decide({ source, destination, port }, policies.current())),
+      decisions.decide({ source, destination, port }, policies.current()),
+    decideRequest: ({ peer: source }, port, request) =>
+      authorizeRequest({ source, destination, port }, request, policies.current()),
+    certificateOf: ({ peer }, port) =>
+      certificatePorts.has(port) ? `By=${destination.uri};URI=${peer.uri}` : undefined,
+    deadlines: new Deadlines(clock),
+    guard,
     budgets: { descriptors, ports, opened: new KeyedBuckets(clock, streamRate(ports)) },
     budgetLines: createRefusalLines(clock, logger),
     live: new LiveConnections<DenialReason>(policies),
@@ -71,21 +80,6 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
       () => held.dispose(),
     );
   };
-}
-
-interface InboundContext {
-  readonly clock: MonotonicClock;
-  readonly logger: Logger;
-  readonly metrics: ProxyMetrics;
-  readonly network: Pick<Network, 'connect'>;
-  readonly resolveExposure: ResolveExposure;
-  readonly policies: Pick<PolicySource, 'current'>;
-  /** What the policy of this moment says. */
-  readonly decide: (stream: IncomingStream, port: number) => Decision;
-  readonly live: LiveConnections<DenialReason>;
-  readonly mayLog: () => boolean;
-  readonly budgets: StreamBudgets;
-  readonly budgetLines: RefusalLines;
 }
 
 /** `held` releases all that the stream has, where this rejects. */
@@ -126,6 +120,12 @@ async function serve(
     }
     return;
   }
+  const certificate = context.certificateOf(stream, first.port);
+  // Loaded when they are needed first: most sidecars carry nothing but bytes.
+  const requests =
+    first.perRequest || certificate !== undefined
+      ? await import('./requests/open-requests.ts')
+      : undefined;
   // The policy may have changed while the application took its time.
   const isSame = context.policies.current() === policies;
   const admission = isSame ? first : admit({ authority, decide, resolveExposure });
@@ -133,86 +133,48 @@ async function serve(
     app.reset();
     return refuse(stream, context, admission);
   }
-  noteAudited(stream, context, admission);
+  if (admission.perRequest && requests === undefined) {
+    app.reset();
+    const why = 'rules about requests came while the connection was made';
+    const reason = 'denied-request';
+    return refuse(stream, context, { kind: 'refused', status: 503, reason, why });
+  }
+  noteAudited(stream, context, admission.audited);
   metrics.connected('inbound', (clock.monotonicMs() - startedMs) / 1000);
   const connection = metrics.connectionOpened('inbound', peer, authorityOf(stream));
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
   held.defer(() => connection.closed('app-reset', seconds()));
+  const { port, target } = admission;
+  let carried: CarriedRequests | undefined;
   let cut = false;
   const leave = context.live.add({
     reauthorize() {
-      const decision = decide(admission.port);
-      return decision.allowed ? undefined : decision;
+      const decision = decide(port);
+      // What is carried as bytes cannot be decided about request by request.
+      const isSure = !decision.allowed || !decision.perRequest || carried?.hasRequests === true;
+      const now = isSure ? decision : context.decideRequest(stream, port, undefined);
+      return now.allowed ? undefined : now;
     },
     terminate(reason) {
       cut = true;
       noteCut(stream, context, reason);
       // The relay takes it for an application that broke off, and resets the stream.
-      app.reset();
+      if (carried === undefined) app.reset();
+      else carried.cut();
     },
   });
   held.defer(leave);
   const accepted = stream.accept();
   held.adopt(accepted, () => accepted.reset());
-  const outcome = await relay(app, accepted, connection.counters, connection.observer);
+  const opened = { stream, accepted, app, port, target, certificate, connection };
+  const isLookedAt = admission.perRequest || certificate !== undefined;
+  if (isLookedAt) carried = requests?.openRequests(opened, context);
+  const outcome =
+    carried === undefined
+      ? await relay(app, accepted, connection.counters, connection.observer)
+      : await carried.done;
   leave();
   // The relay leaves it open for another try, which only the side that dialled can make.
   if (outcome === 'untouched') app.reset();
   connection.closed(cut ? 'denied' : outcome, seconds());
-}
-
-function refuse(
-  stream: IncomingStream,
-  { logger, metrics, mayLog, budgetLines }: InboundContext,
-  { status, reason, why, rules }: Admission & { readonly kind: 'refused' },
-): void {
-  const peer = stream.peer.uri;
-  metrics.connectionFailed('inbound', peer, reason);
-  stream.refuse(status);
-  const details = { event: 'stream-refused', peer, authority: authorityOf(stream), status };
-  if (isBudgetRefusal(reason)) {
-    return budgetLines({ ...details, reason }, `refused a stream from ${peer}: ${why}`);
-  }
-  if (!mayLog()) return;
-  const line = { ...details, reason };
-  logger.warn(
-    rules === undefined || rules.length === 0 ? line : { ...line, rules },
-    `refused a stream from ${peer}: ${why ?? reason}`,
-  );
-}
-
-function noteCut(
-  stream: IncomingStream,
-  { logger, mayLog }: InboundContext,
-  { reason, why }: Termination<DenialReason>,
-): void {
-  if (!mayLog()) return;
-  const peer = stream.peer.uri;
-  logger.warn(
-    { event: 'stream-cut', peer, authority: authorityOf(stream), reason },
-    `closed a stream from ${peer}, which is no longer allowed: ${why}`,
-  );
-}
-
-function noteAudited(
-  stream: IncomingStream,
-  { logger, metrics, mayLog }: InboundContext,
-  { audited }: Admission & { readonly kind: 'admitted' },
-): void {
-  if (audited.length === 0) return;
-  const peer = stream.peer.uri;
-  for (const rule of audited) metrics.policyAudited(peer, rule);
-  if (!mayLog()) return;
-  logger.warn(
-    { event: 'stream-audited', peer, authority: authorityOf(stream), rules: audited },
-    `accepted a stream from ${peer} that ${audited.join(', ')} would refuse, but only audits`,
-  );
-}
-
-function isBudgetRefusal(reason: string): reason is BudgetRefusal {
-  return (BUDGET_REFUSALS as readonly string[]).includes(reason);
-}
-
-function authorityOf({ authority }: IncomingStream): string {
-  return authority.slice(0, MAX_LOGGED);
 }

@@ -19,6 +19,8 @@ export interface PeerTraffic {
   /** By the name of the rule. */
   readonly audited: Map<string, number>;
   readonly failed: Map<string, number>;
+  /** Requests, by reason. */
+  readonly requestsDenied: Map<string, number>;
   /** From the first request on that was seen. */
   requests: RequestCounters | undefined;
 }
@@ -64,6 +66,7 @@ export class PeerTable {
       closed: new Map(),
       audited: new Map(),
       failed: new Map(),
+      requestsDenied: new Map(),
       requests: undefined,
     };
     this.#rows.set(key, row);

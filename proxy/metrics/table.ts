@@ -114,6 +114,12 @@ export const PROXY_METRICS = {
     help: 'Bytes in the bodies of responses.',
     buckets: BODY_BYTES_BUCKETS,
   },
+  requestsDenied: {
+    name: 'hauberk_requests_denied_total',
+    type: 'counter',
+    labels: ['peer', 'reason'],
+    help: 'HTTP requests and gRPC calls that the policy refused.',
+  },
   protocolsDetected: {
     name: 'hauberk_protocols_detected_total',
     type: 'counter',

@@ -154,13 +154,13 @@ async function captureTraffic(options: CaptureOptions, parts: Parts): Promise<vo
 /** Opens the listener for peers. Throws ListenError. */
 async function openInbound(
   workload: Workload,
-  { hboneListen }: Pick<ProxyConfig, 'hboneListen'>,
+  { hboneListen, forwardClientCert }: Pick<ProxyConfig, 'hboneListen' | 'forwardClientCert'>,
   { clock, logger, guard, memory }: Runtime,
 ): Promise<TunnelListener> {
   const { identity, metrics, network, ownPorts } = workload;
   const listener = await listenTunnels(
     { ...hboneListen, identity, metrics, network, clock, logger, guard, memory },
-    createInbound({ workload, clock, logger, guard }),
+    createInbound({ workload, clock, logger, guard, forwardClientCert }),
   );
   ownPorts.add(listener.port);
   return listener;

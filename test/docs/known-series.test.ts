@@ -23,6 +23,7 @@ const OPEN: ReadonlySet<string> = new Set([
   'hauberk_connections_failed_total',
   'hauberk_policy_audited_total',
   'hauberk_requests_total',
+  'hauberk_requests_denied_total',
   'hauberk_bytes_sent_total',
   'hauberk_bytes_received_total',
   'hauberk_worker_connections_opened_total',

@@ -1,8 +1,12 @@
 import type { Field } from '../message.ts';
-import { FieldNames } from './identity-fields.ts';
+import { FieldNames, IDENTITY_FIELDS } from './identity-fields.ts';
 
-/** What a trailer may not say: it comes when everything has been decided (RFC 9110 section 6.5.1). */
+/**
+ * What a trailer may not say: it comes when everything has been decided (RFC 9110 section 6.5.1). That is so for
+ * identities too, which some servers read from it as from any field.
+ */
 const NOT_IN_TRAILERS = new FieldNames([
+  ...IDENTITY_FIELDS,
   'Authorization',
   'Cache-Control',
   'Connection',

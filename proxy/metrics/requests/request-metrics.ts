@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import { counter, countedHistogram } from '../collectors.ts';
-import type { Direction, PeerTable, PeerTraffic } from '../peers.ts';
+import { increment, type Direction, type PeerTable, type PeerTraffic } from '../peers.ts';
 import { PROXY_METRICS } from '../table.ts';
 import { BucketCounts } from './bucket-counts.ts';
 import { DETECTED, DirectionCounts, PARSE_FAILURES } from './detection.ts';
@@ -11,6 +11,8 @@ import { BODY_BYTES_BUCKETS, RequestCounters, type RequestSink } from './request
 export interface RequestMetrics {
   /** Where the requests of a connection are counted; `peerUri` as in `connectionOpened`. */
   requests(direction: Direction, peerUri: string): RequestSink;
+  /** The policy has refused a request of a peer. */
+  requestDenied(peerUri: string, reason: string): void;
   /** What a connection carries is known now: once for each connection that was looked at. */
   protocolDetected(direction: Direction, protocol: DetectedProtocol): void;
   /** A connection of HTTP could not be followed any more. */
@@ -52,6 +54,11 @@ export function createRequestMetrics(registry: Registry, peers: PeerTable): Requ
     responseSize,
     sizes(({ responseBytes }) => responseBytes),
   );
+  counter(registry, PROXY_METRICS.requestsDenied, (add) => {
+    for (const { peer, requestsDenied } of peers.rows()) {
+      for (const [reason, count] of requestsDenied) add({ peer, reason }, count);
+    }
+  });
   counter(registry, PROXY_METRICS.protocolsDetected, (add) => {
     for (const { direction, label, count } of detected.rows()) {
       add({ direction, protocol: label }, count);
@@ -68,6 +75,8 @@ export function createRequestMetrics(registry: Registry, peers: PeerTable): Requ
       row.requests ??= new RequestCounters();
       return row.requests;
     },
+    requestDenied: (peerUri, reason) =>
+      increment(peers.of('inbound', peerUri).requestsDenied, reason),
     protocolDetected: (direction, protocol) => detected.add(direction, protocol),
     httpParseFailed: (direction, reason) => failures.add(direction, reason),
   };

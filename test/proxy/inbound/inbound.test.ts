@@ -1,87 +1,12 @@
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
-import test, { type ExecutionContext } from 'ava';
+import type net from 'node:net';
+import test from 'ava';
 import { NO_EGRESS } from '../../../common/authorization/egress.ts';
-import { Registry } from 'prom-client';
-import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
-import { systemClock } from '../../../common/clock.ts';
-import { createGuard } from '../../../common/guard.ts';
-import { HOST_NETWORK } from '../../../common/network.ts';
-import { adminId, spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
-import { createExposure } from '../../../proxy/workload/exposure.ts';
-import { createInbound } from '../../../proxy/inbound/inbound.ts';
-import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
-import { localPolicy } from '../../../common/authorization/local-policy.ts';
-import { localAllowances } from '../../../proxy/config/sidecar.ts';
-import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
-import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
-import { createLogRecorder } from '../../helpers/log-recorder.ts';
-import { parseMetrics } from '../../helpers/metric-samples.ts';
-import { FakeStream } from '../stream/fake-stream.ts';
+import type { Policy } from '../../../common/authorization/policy.ts';
+import { adminId } from '../../../common/pki/spiffe-id.ts';
 import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
-
-const self = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
-const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
-
-const MISTAKE = new Error('a mistake of the program');
-
-/** An inbound side whose port 8080 leads to the given local port, and what it did with a stream. */
-function inboundTo(appPort: number, mesh: Policy | undefined = OPEN_POLICY) {
-  const registry = new Registry();
-  const metrics = createProxyMetrics(registry);
-  const { logger, of } = createLogRecorder();
-  const exposure = createExposure({
-    ports: [{ port: 8080, target: { address: '127.0.0.1', port: appPort } }],
-    anyPort: false,
-    isReserved: () => false,
-    localFor(address) {
-      if (address === '10.0.0.66') throw MISTAKE;
-      return address === '10.0.0.7' ? address : undefined;
-    },
-  });
-  const allow = [{ port: 2379, service: 'client', namespace: undefined }];
-  const policies = createPolicySource(
-    self,
-    localPolicy(localAllowances({ allow, namespace: 'shop' })),
-  );
-  if (mesh !== undefined)
-    policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS, routes: NO_ROUTES });
-  const clock = systemClock;
-  const guard = createGuard({ clock, logger });
-  const workload = { id: self, policies, exposure, metrics, network: HOST_NETWORK };
-  const handle = createInbound({ workload, clock, logger, guard });
-  return {
-    policies,
-    of,
-    handle,
-    errors: () => guard.counts().get('inbound'),
-    refusals: () => of('stream-refused'),
-    failed: async () => parseMetrics(await registry.metrics()),
-    /** Resolves with the status, or with the stream when it was accepted. */
-    open(stream: { authority: string; peer?: SpiffeId }, accepted = new FakeStream()) {
-      const { promise, resolve } = Promise.withResolvers<number | FakeStream>();
-      const incoming: IncomingStream = {
-        peer: stream.peer ?? web,
-        authority: stream.authority,
-        signal: new AbortController().signal,
-        accept() {
-          resolve(accepted);
-          return accepted;
-        },
-        refuse: resolve,
-      };
-      handle(incoming);
-      return promise;
-    },
-  };
-}
-
-async function listeningApp(t: ExecutionContext) {
-  const app = net.createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
-  t.teardown(() => app.close());
-  await once(app, 'listening');
-  return { app, port: (app.address() as AddressInfo).port };
-}
+import { FakeStream } from '../stream/fake-stream.ts';
+import { inboundTo, listeningApp, MISTAKE, web } from './harness.ts';
 
 test('an authorised stream is accepted once the application has accepted', async (t) => {
   const { app, port } = await listeningApp(t);
@@ -111,19 +36,6 @@ for (const [reason, status, stream] of [
     t.is((await inbound.failed()).sum('hauberk_connections_failed_total', { reason }), 1);
   });
 }
-
-test('a connection whose requests would have to be decided about is not carried as bytes', async (t) => {
-  const { app, port } = await listeningApp(t);
-  app.on('connection', () => t.fail('the application was called'));
-  const everybody = [{ kind: 'everybody' as const }];
-  const requests = { methods: ['GET'], paths: [], grpcServices: [] };
-  const rule = { name: 'read', audit: false, to: everybody, from: everybody, ports: [], requests };
-  for (const action of ['allow', 'deny'] as const) {
-    const inbound = inboundTo(port, { fallback: 'mesh', rules: [{ ...rule, action }] });
-    t.is(await inbound.open({ authority: '10.0.0.7:8080' }), 401);
-    t.is(inbound.refusals()[0]?.['reason'], 'denied-request');
-  }
-});
 
 test('a stream is refused with 503 when the application does not accept', async (t) => {
   // A port that was free a moment ago may be another test's by now; nobody is given this one.

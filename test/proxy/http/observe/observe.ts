@@ -49,6 +49,7 @@ export function observe(
       },
       metrics: {
         requests: () => ({ ended: (request) => void requests.push(told(request)) }),
+        requestDenied: () => {},
         protocolDetected: (_direction, protocol) => void detected.push(protocol),
         httpParseFailed: (_direction, reason) => void failures.push(reason),
       },

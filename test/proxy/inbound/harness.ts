@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import type { ExecutionContext } from 'ava';
+import { NO_EGRESS } from '../../../common/authorization/egress.ts';
+import { Registry } from 'prom-client';
+import { OPEN_POLICY, type Policy } from '../../../common/authorization/policy.ts';
+import { systemClock } from '../../../common/clock.ts';
+import { createGuard } from '../../../common/guard.ts';
+import { HOST_NETWORK } from '../../../common/network.ts';
+import { spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
+import { createExposure } from '../../../proxy/workload/exposure.ts';
+import { createInbound } from '../../../proxy/inbound/inbound.ts';
+import { withRequestsObserved } from '../../../proxy/http/observe/observed-metrics.ts';
+import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
+import { localPolicy } from '../../../common/authorization/local-policy.ts';
+import { localAllowances } from '../../../proxy/config/sidecar.ts';
+import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
+import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
+import { createLogRecorder } from '../../helpers/log-recorder.ts';
+import { parseMetrics } from '../../helpers/metric-samples.ts';
+import { FakeStream } from '../stream/fake-stream.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
+
+export const self = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'api' });
+export const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
+
+/** What an odd destination makes the program throw. */
+export const MISTAKE = new Error('a mistake of the program');
+
+/** An inbound side whose port 8080 leads to the given local port, and what it did with a stream. */
+export function inboundTo(
+  appPort: number,
+  mesh: Policy | undefined = OPEN_POLICY,
+  forwardClientCert: readonly number[] = [],
+) {
+  const registry = new Registry();
+  const counted = createProxyMetrics(registry);
+  const { logger, of } = createLogRecorder();
+  const exposure = createExposure({
+    ports: [{ port: 8080, target: { address: '127.0.0.1', port: appPort } }],
+    anyPort: false,
+    isReserved: () => false,
+    localFor(address) {
+      if (address === '10.0.0.66') throw MISTAKE;
+      return address === '10.0.0.7' ? address : undefined;
+    },
+  });
+  const allow = [{ port: 2379, service: 'client', namespace: undefined }];
+  const policies = createPolicySource(
+    self,
+    localPolicy(localAllowances({ allow, namespace: 'shop' })),
+  );
+  if (mesh !== undefined)
+    policies.set({ configVersion: 1, policy: mesh, egress: NO_EGRESS, routes: NO_ROUTES });
+  const clock = systemClock;
+  const guard = createGuard({ clock, logger });
+  const metrics = withRequestsObserved(counted, { clock, guard, opaquePorts: [] });
+  const workload = { id: self, policies, exposure, metrics, network: HOST_NETWORK };
+  const handle = createInbound({ workload, clock, logger, guard, forwardClientCert });
+  return {
+    policies,
+    of,
+    handle,
+    errors: () => guard.counts().get('inbound'),
+    refusals: () => of('stream-refused'),
+    failed: async () => parseMetrics(await registry.metrics()),
+    /** Resolves with the status, or with the stream when it was accepted. */
+    open(stream: { authority: string; peer?: SpiffeId }, accepted = new FakeStream()) {
+      const { promise, resolve } = Promise.withResolvers<number | FakeStream>();
+      const incoming: IncomingStream = {
+        peer: stream.peer ?? web,
+        authority: stream.authority,
+        signal: new AbortController().signal,
+        accept() {
+          resolve(accepted);
+          return accepted;
+        },
+        refuse: resolve,
+      };
+      handle(incoming);
+      return promise;
+    },
+  };
+}
+
+/** An application that accepts connections. */
+export async function listeningApp(t: ExecutionContext) {
+  const app = net.createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+  t.teardown(() => app.close());
+  await once(app, 'listening');
+  return { app, port: (app.address() as AddressInfo).port };
+}

@@ -1,0 +1,303 @@
+// Connections whose requests are decided about one by one, or whose application is told who calls: what passes, what
+// is refused and why, and what becomes of a connection that carries no requests.
+import { once } from 'node:events';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { NO_EGRESS } from '../../../common/authorization/egress.ts';
+import type { Policy, PolicyRule } from '../../../common/authorization/policy.ts';
+import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
+import { within } from '../../helpers/deadline.ts';
+import { FakeStream } from '../stream/fake-stream.ts';
+import { inboundTo, self, web } from './harness.ts';
+
+const AUTHORITY = '10.0.0.7:8080';
+const EVERYBODY = [{ kind: 'everybody' as const }];
+
+/** A rule about requests to this service. */
+function rule(
+  requests: Partial<NonNullable<PolicyRule['requests']>>,
+  changes: Partial<PolicyRule> = {},
+): PolicyRule {
+  return {
+    name: 'about-requests',
+    action: 'allow',
+    audit: false,
+    from: EVERYBODY,
+    to: EVERYBODY,
+    ports: [8080],
+    requests: { methods: [], paths: [], grpcServices: [], ...requests },
+    ...changes,
+  };
+}
+
+const policyOf = (...rules: PolicyRule[]): Policy => ({ fallback: 'mesh', rules });
+
+const READ_ORDERS = policyOf(
+  rule({ methods: ['GET'], paths: [{ type: 'PathPrefix', value: '/orders' }] }),
+);
+
+/** An application that remembers its requests, and answers each with what it has got. */
+async function startApp(t: ExecutionContext) {
+  const requests: http.IncomingMessage[] = [];
+  let connections = 0;
+  const server = http.createServer((request, response) => {
+    requests.push(request);
+    if (request.url === '/orders/held') return void response.write('half');
+    request.resume().on('end', () => {
+      if (request.url === '/orders/last') response.setHeader('Connection', 'close');
+      response.end(`${request.method} ${request.url}`);
+    });
+  });
+  server.on('connection', () => (connections += 1));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const urls = (): (string | undefined)[] => requests.map(({ url }) => url);
+  return { port, requests, urls, connections: () => connections };
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  let late = false;
+  const met = (async () => {
+    while (!condition() && !late) await new Promise((resolve) => setImmediate(resolve));
+  })();
+  await within(what, met).finally(() => (late = true));
+}
+
+/** Opens a connection of a caller. */
+async function open(t: ExecutionContext, inbound: ReturnType<typeof inboundTo>) {
+  const stream = new FakeStream();
+  t.is(await inbound.open({ authority: AUTHORITY }, stream), stream, 'it is accepted');
+  await until('the stream is read', () => stream.calls.includes('start'));
+  let seen = 0;
+  return {
+    stream,
+    /** Sends a request, and resolves with the answer. */
+    async ask(request: string): Promise<string> {
+      stream.data(request);
+      const whole = (): RegExpExecArray | null => ANSWER.exec(stream.text.slice(seen));
+      await until(`an answer to ${request.slice(0, 40)}`, () => whole() !== null);
+      const answer = whole()?.[0] ?? '';
+      seen += answer.length;
+      return answer;
+    },
+  };
+}
+
+/** With Content-Length, or without a body. */
+const ANSWER = /^HTTP\/1\.1 \d+ [^]*?\r\n\r\n(?:[A-Z4][^\r]*?\n?$)?/;
+
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
+test('a request that a rule allows passes, another is answered with 403, and the connection goes on', async (t) => {
+  const app = await startApp(t);
+  const inbound = inboundTo(app.port, READ_ORDERS);
+  const { stream, ask } = await open(t, inbound);
+  t.regex(await ask(get('/orders/7?a=b')), /^HTTP\/1\.1 200 OK\r\n[^]*GET \/orders\/7\?a=b$/);
+  const refused = await ask('POST /orders HTTP/1.1\r\nHost: a\r\n\r\n');
+  t.regex(refused, /^HTTP\/1\.1 403 Forbidden\r\n/);
+  t.regex(refused, /Proxy-Status: hauberk; error=http_request_denied\r\n/);
+  t.regex(await ask(get('/orders-archive')), /^HTTP\/1\.1 403 /);
+  t.regex(await ask(get('/orders/../admin')), /^HTTP\/1\.1 403 /);
+  t.regex(await ask(get('/%6Frders')), /^HTTP\/1\.1 200 /);
+  t.deepEqual(app.urls(), ['/orders/7?a=b', '/%6Frders'], 'as they came, and no other');
+  t.is(app.connections(), 1);
+
+  const denied = inbound.of('request-denied');
+  t.is(denied.length, 3);
+  t.like(denied[0], {
+    peer: web.uri,
+    reason: 'denied-request',
+    method: 'POST',
+    path: '/orders',
+    rules: ['about-requests'],
+  });
+  t.is(denied[2]?.['path'], 'ambiguous');
+  stream.finish();
+  await until('it is over', () => stream.calls.includes('close') || stream.calls.includes('end'));
+  const metrics = await inbound.failed();
+  const of = { peer: web.uri, reason: 'denied-request' };
+  t.is(metrics.sum('hauberk_requests_denied_total', of), 3);
+  t.is(metrics.sum('hauberk_requests_total', { direction: 'inbound', status: '4xx' }), 3);
+  t.is(metrics.sum('hauberk_requests_total', { direction: 'inbound', status: '2xx' }), 2);
+  t.true(metrics.sum('hauberk_bytes_received_total') > 100);
+});
+
+test('a request is refused before its body has come, which ends a connection of HTTP/1', async (t) => {
+  const app = await startApp(t);
+  const { stream, ask } = await open(t, inboundTo(app.port, READ_ORDERS));
+  const refused = await ask('POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\nhi');
+  t.regex(refused, /^HTTP\/1\.1 403 /);
+  await until('it is ended', () => stream.calls.includes('end'));
+  t.deepEqual(app.urls(), []);
+});
+
+test('a request that a rule denies is refused, whatever else is allowed', async (t) => {
+  const app = await startApp(t);
+  const deny = rule({ paths: [{ type: 'Exact', value: '/admin' }] }, { action: 'deny' });
+  const { ask } = await open(t, inboundTo(app.port, policyOf(deny)));
+  t.regex(await ask(get('/admin?x')), /^HTTP\/1\.1 403 /);
+  t.regex(await ask(get('/a%2fdmin')), /^HTTP\/1\.1 403 /, 'it could be read in another way');
+  t.regex(await ask(get('/admin/x')), /^HTTP\/1\.1 200 /);
+  t.regex(await ask('CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n'), /^HTTP\/1\.1 403 /);
+  t.deepEqual(app.urls(), ['/admin/x']);
+});
+
+test('a rule that only audits refuses no request, and says so', async (t) => {
+  const app = await startApp(t);
+  const trial = rule({ methods: ['DELETE'] }, { action: 'deny', audit: true, name: 'trial' });
+  const inbound = inboundTo(app.port, policyOf(trial));
+  const { ask } = await open(t, inbound);
+  t.regex(await ask('DELETE /x HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200 /);
+  t.regex(await ask(get('/x')), /^HTTP\/1\.1 200 /);
+  t.deepEqual(
+    inbound.of('request-audited').map(({ rules, method }) => [rules, method]),
+    [[['trial'], 'DELETE']],
+  );
+  t.is((await inbound.failed()).sum('hauberk_policy_audited_total', { rule: 'trial' }), 1);
+});
+
+test('a caller whose requests no rule is about is carried as bytes', async (t) => {
+  const app = await startApp(t);
+  const whole: PolicyRule = { ...rule({}), name: 'all-of-web' };
+  delete (whole as { requests?: unknown }).requests;
+  const inbound = inboundTo(app.port, policyOf(whole, ...READ_ORDERS.rules));
+  const { stream } = await open(t, inbound);
+  stream.data('DELETE /any HTTP/1.1\r\nX-Odd : 1\r\n\r\n');
+  await until('the application has answered, not we', () => /400 Bad/.test(stream.text));
+  t.deepEqual(inbound.of('request-denied'), []);
+});
+
+for (const [what, action, bytes] of [
+  ['an allow rule', 'allow', '\x00\x01 no HTTP at all'],
+  ['a deny rule', 'deny', '\x16\x03\x01\x02\x00\x01'],
+  ['a request of another protocol', 'allow', 'GET / RTSP/1.0\r\n\r\n'],
+] as const) {
+  test(`what is no HTTP is broken off where it meets ${what}`, async (t) => {
+    const heard: string[] = [];
+    const app = net.createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (chunk) => heard.push(chunk.toString()));
+    });
+    app.listen(0, '127.0.0.1');
+    t.teardown(() => app.close());
+    await once(app, 'listening');
+    const rules = policyOf(rule({ methods: ['GET'] }, { action }));
+    const inbound = inboundTo((app.address() as AddressInfo).port, rules);
+    const connected = once(app, 'connection') as Promise<[net.Socket]>;
+    const { stream } = await open(t, inbound);
+    const [socket] = await connected;
+    stream.data(bytes);
+    await until('the stream is reset', () => stream.calls.includes('reset'));
+    await until('the application is reset', () => socket.closed);
+    t.deepEqual(heard, []);
+    const cut = inbound.of('stream-cut')[0];
+    t.is(cut?.['reason'], action === 'allow' ? 'denied-request' : 'denied-rule');
+    const closed = { direction: 'inbound', reason: 'denied' };
+    t.is((await inbound.failed()).sum('hauberk_connections_closed_total', closed), 1);
+  });
+}
+
+test('a server that speaks first is carried where rules about requests only audit', async (t) => {
+  const app = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.write('220 ready\r\n');
+    socket.on('data', (chunk) => socket.end(`echo ${chunk.toString()}`));
+  });
+  app.listen(0, '127.0.0.1');
+  t.teardown(() => app.close());
+  await once(app, 'listening');
+  const trial = rule({ methods: ['GET'] }, { action: 'deny', audit: true });
+  const inbound = inboundTo((app.address() as AddressInfo).port, policyOf(trial));
+  const { stream } = await open(t, inbound);
+  await until('the greeting comes', () => stream.text === '220 ready\r\n');
+  stream.data('QUIT');
+  await until('the answer comes', () => stream.text.endsWith('echo QUIT'));
+  t.is(inbound.of('stream-audited').length, 1);
+  // The rule is enforced from now on.
+  inbound.policies.set({
+    configVersion: 2,
+    policy: policyOf({ ...trial, audit: false }),
+    egress: NO_EGRESS,
+    routes: NO_ROUTES,
+  });
+  await until('the stream is reset', () => stream.calls.includes('reset'));
+});
+
+test('a request under way is broken off when the policy allows it no more, and others go on', async (t) => {
+  const app = await startApp(t);
+  const inbound = inboundTo(app.port, READ_ORDERS);
+  const held = await open(t, inbound);
+  const idle = await open(t, inbound);
+  t.regex(await idle.ask(get('/orders')), /^HTTP\/1\.1 200 /);
+  held.stream.data(get('/orders/held'));
+  await until('half of the answer', () => held.stream.text.includes('half'));
+  const rules = policyOf(rule({ paths: [{ type: 'Exact', value: '/orders' }] }));
+  inbound.policies.set({ configVersion: 2, policy: rules, egress: NO_EGRESS, routes: NO_ROUTES });
+  await until('the stream is reset', () => held.stream.calls.includes('reset'));
+  t.regex(await idle.ask(get('/orders')), /^HTTP\/1\.1 200 /, 'the other connection goes on');
+  t.regex(await idle.ask(get('/orders/7')), /^HTTP\/1\.1 403 /);
+  t.like(inbound.of('request-denied')[0], { path: '/orders/held', reason: 'denied-request' });
+});
+
+test('a connection that is carried as bytes ends when rules about requests come', async (t) => {
+  const app = await startApp(t);
+  const inbound = inboundTo(app.port);
+  const { stream, ask } = await open(t, inbound);
+  t.regex(await ask(get('/any')), /^HTTP\/1\.1 200 /);
+  const policy = READ_ORDERS;
+  inbound.policies.set({ configVersion: 2, policy, egress: NO_EGRESS, routes: NO_ROUTES });
+  await until('the stream is reset', () => stream.calls.includes('reset'));
+  t.is(inbound.of('stream-cut')[0]?.['reason'], 'denied-request');
+  const again = await open(t, inbound);
+  t.regex(await again.ask(get('/orders')), /^HTTP\/1\.1 200 /);
+});
+
+test('an application that ends its connections between requests is dialled again', async (t) => {
+  const app = await startApp(t);
+  const { ask } = await open(t, inboundTo(app.port, READ_ORDERS));
+  t.regex(await ask(get('/orders/last')), /^HTTP\/1\.1 200 /);
+  t.regex(await ask(get('/orders/last')), /^HTTP\/1\.1 200 /);
+  t.regex(await ask(get('/orders')), /^HTTP\/1\.1 200 /);
+  t.is(app.connections(), 3);
+});
+
+test('the application is told who calls, once and by no other', async (t) => {
+  const app = await startApp(t);
+  const inbound = inboundTo(app.port, undefined, [8080]);
+  const { ask } = await open(t, inbound);
+  await ask(
+    'POST / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Client-Cert: URI=spiffe://a/b\r\nX-Kept: 1\r\n' +
+      'x_forwarded_client_cert: URI=spiffe://a/b\r\nX-FORWARDED-CLIENT-CERT: x\r\n' +
+      'Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Forwarded-Client-Cert: late\r\nX-Sum: 1\r\n\r\n',
+  );
+  const [request] = app.requests;
+  t.deepEqual(request?.headersDistinct['x-forwarded-client-cert'], [
+    `By=${self.uri};URI=${web.uri}`,
+  ]);
+  t.false(request?.rawHeaders.some((name) => name.includes('_')));
+  t.is(request?.headers['x-kept'], '1');
+  t.deepEqual(request?.trailers, { 'x-sum': '1' });
+});
+
+test('an application that is told who calls gets nothing that is no request', async (t) => {
+  const app = await startApp(t);
+  const inbound = inboundTo(app.port, undefined, [8080]);
+  const { stream } = await open(t, inbound);
+  stream.data('\x00GET / HTTP/1.1\r\nX-Forwarded-Client-Cert: URI=spiffe://a/b\r\n\r\n');
+  await until('the stream is reset', () => stream.calls.includes('reset'));
+  t.deepEqual(app.requests, []);
+  t.is(inbound.of('stream-cut')[0]?.['reason'], 'denied-request');
+});
+
+test('where it was not asked for, the application gets what the caller says', async (t) => {
+  const app = await startApp(t);
+  const { ask } = await open(t, inboundTo(app.port));
+  await ask('GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Client-Cert: mine\r\n\r\n');
+  t.is(app.requests[0]?.headers['x-forwarded-client-cert'], 'mine');
+});
