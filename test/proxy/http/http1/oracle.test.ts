@@ -10,6 +10,7 @@ import test, { type ExecutionContext } from 'ava';
 import { WebSocket, WebSocketServer } from 'ws';
 import { eventually, within } from '../../../helpers/deadline.ts';
 import { sendRaw } from '../../../helpers/raw-connection.ts';
+import { startTcpApp } from '../../../helpers/tcp-app.ts';
 import { type PassProxy, startPassProxy } from './pass-proxy.ts';
 
 interface Pair extends PassProxy {
@@ -334,11 +335,16 @@ test('a slow reader holds the service back, and gets everything', async (t) => {
 
 test('an answer before the whole body reaches the client, and the service gets no more', async (t) => {
   let received = 0;
-  const pair = await startPair(t, (request, response) => {
-    request.on('data', (chunk: Buffer) => (received += chunk.length));
-    request.on('error', () => {});
-    response.writeHead(413, { Connection: 'close' }).end('too much');
+  // A service that closes at once would lose its answer itself: this one reads on until it is left.
+  const app = await startTcpApp(t, (socket) => {
+    socket.on('data', (chunk: Buffer) => {
+      if (received === 0) {
+        socket.end('HTTP/1.1 413 Large\r\nConnection: close\r\nContent-Length: 8\r\n\r\ntoo much');
+      }
+      received += chunk.length;
+    });
   });
+  const pair = await startPassProxy(t, app.port);
   const bytes = 64 * 1024 * 1024;
   const request = http.request({ port: pair.port, host: '127.0.0.1', method: 'PUT', agent: false });
   request.on('error', () => {});
