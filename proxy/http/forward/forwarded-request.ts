@@ -51,6 +51,8 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   sinceMs: MonotonicMs;
   /** Of the answer that the client got, or would have got; 0 when it gave up before. */
   status = 0;
+  /** What came after the answer. */
+  trailers: readonly Field[] | undefined;
   /** Why it was not answered by a service, or not to the end. */
   refusal: Refusal | undefined;
   /** True when the client went away, or took its request back. */
@@ -277,6 +279,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
 
   ended(trailers?: readonly Field[]): void {
     this.#responseEnded = true;
+    this.trailers = trailers;
     this.exchange.end(trailers && trailersToPass(trailers));
     this.#completed();
   }

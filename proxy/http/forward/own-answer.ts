@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from '../status-codes.ts';
 import type { ServerExchange } from '../exchange.ts';
 import { valueOf } from '../fields/field-values.ts';
 import type { Field, RequestHead, ResponseHead } from '../message.ts';

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES } from '../status-codes.ts';
 import type { Field, RequestHead, ResponseHead } from '../message.ts';
 import { apartOf, isFieldSection } from './field-section.ts';
 

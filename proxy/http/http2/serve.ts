@@ -1,5 +1,5 @@
 import type { MonotonicClock, MonotonicMs, Timer } from '../../../common/clock.ts';
-import { TokenBucket } from '../../../common/rate-limit.ts';
+import { type Rate, TokenBucket } from '../../../common/rate-limit.ts';
 import type { ConnectionLimits } from '../../http2/connection-limits.ts';
 import { type ConnectionHandler, Http2Connection } from '../../http2/connection.ts';
 import { ConnectionError } from '../../http2/http2-error.ts';
@@ -27,13 +27,15 @@ export interface ServeHttp2Options {
   /** A connection without a request for so long is ended; never, when it is left out. */
   readonly idleMs?: number;
   readonly limits?: ConnectionLimits;
+  /** Requests that it may give up before it is taken for a flood; `CANCELLED`, when it is left out. */
+  readonly cancelled?: Rate;
 }
 
 /**
  * Requests that a client may give up in a burst and per second before it is taken for a flood (CVE-2023-44487, and
  * by breaking their rules: CVE-2025-8671). A browser that leaves a page twice gives up all streams twice.
  */
-const CANCELLED = { burst: 200, perSecond: 50 };
+const CANCELLED: Rate = { burst: 200, perSecond: 50 };
 
 /** A client that is told to go, and neither answers nor goes, is not waited for. */
 const GO_WITHIN_MS = 5_000;
@@ -53,9 +55,9 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
   #idleTimer: Timer | undefined;
 
   constructor(stream: ByteStream, options: ServeHttp2Options) {
-    const { clock, budget, owner, early, limits = SERVER_LIMITS } = options;
+    const { clock, budget, owner, early, limits = SERVER_LIMITS, cancelled = CANCELLED } = options;
     this.#options = options;
-    this.#cancelled = new TokenBucket(clock, CANCELLED);
+    this.#cancelled = new TokenBucket(clock, cancelled);
     this.#idleSinceMs = clock.monotonicMs();
     this.#http2 = new Http2Connection({
       role: 'server',
