@@ -23,6 +23,7 @@ import { carry, type CarryDependencies } from './carry.ts';
 import type { ClaimedAddresses } from './claimed-addresses.ts';
 import { connectToAddress, type Connected, type ConnectorDependencies } from './connector.ts';
 import { resetSocket } from '../stream/reset-socket.ts';
+import type { ServeRouted } from './upstream-listener.ts';
 
 /** What capturing outgoing connections takes. */
 export interface OutboundCaptureDependencies extends CarryDependencies, PassthroughDependencies {
@@ -39,6 +40,7 @@ export interface OutboundCaptureDependencies extends CarryDependencies, Passthro
   /** Carries a connection to a server outside, in TLS as its policy says, or resets it. Never rejects. */
   readonly originate: (socket: net.Socket, destination: Destination) => Promise<void>;
   readonly metrics: CarryDependencies['metrics'];
+  readonly serveRouted: ServeRouted;
 }
 
 /**
@@ -90,6 +92,15 @@ async function serve(
   switch (route.kind) {
     case 'tunnel': {
       const [{ spiffeId }, ...others] = route.endpoints;
+      const { namespace, service } = spiffeId;
+      const isOneService = others.every(
+        (other) => other.spiffeId.service === service && other.spiffeId.namespace === namespace,
+      );
+      const { port } = destination;
+      const routed = isOneService
+        ? dependencies.serveRouted(socket, { namespace, service, port })
+        : undefined;
+      if (routed !== undefined) return await routed;
       const isSure = others.every((other) => other.spiffeId.uri === spiffeId.uri);
       const peer = isSure ? spiffeId.uri : 'unknown';
       const connect = (signal: AbortSignal) => connectTo(destination, dependencies, signal);

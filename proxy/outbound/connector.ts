@@ -107,6 +107,25 @@ export async function connectToAddress(
   throw new OutboundError('no-endpoint', `the sidecar at ${address} does not expose port ${port}`);
 }
 
+/**
+ * Opens a stream to a port of one endpoint, at each of its addresses until one answers.
+ *
+ * Throws as `connectToService` does.
+ */
+export async function connectToEndpoint(
+  endpoint: Endpoint,
+  port: number,
+  dependencies: ConnectorDependencies,
+  signal: AbortSignal,
+): Promise<Connected> {
+  const { namespace, service } = endpoint.spiffeId;
+  const name = nameOf({ namespace, service, port });
+  const upstreams = endpoint.addresses.map((address) => ({ endpoint, address, port }));
+  const connected = await connectToAny(name, () => upstreams, dependencies, signal);
+  if (connected !== undefined) return connected;
+  throw new OutboundError('no-endpoint', `an endpoint of ${name} has no address`);
+}
+
 /** An endpoint, and under which of its addresses it is to be reached. */
 interface UpstreamAddress {
   readonly endpoint: Endpoint;

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network.ts';
@@ -13,6 +14,9 @@ export interface Upstream {
   readonly target: ServicePort;
 }
 
+/** Serves the HTTP of a connection to a service that has routes; undefined for one that is carried as bytes. Never rejects. */
+export type ServeRouted = (socket: Socket, target: ServicePort) => Promise<void> | undefined;
+
 /** What an upstream listener needs. */
 export interface UpstreamDependencies extends CarryDependencies {
   /** Finds the service. */
@@ -21,6 +25,7 @@ export interface UpstreamDependencies extends CarryDependencies {
   readonly trustDomain: string;
   readonly network: Pick<Network, 'listen'>;
   readonly guard: Guard;
+  readonly serveRouted: ServeRouted;
 }
 
 /**
@@ -48,6 +53,8 @@ export async function listenUpstream(
   const guarded = { guard, where: 'outbound', fields: { service } } as const;
   return await listenPlaintext(
     { name: 'upstream', host, port, network, logger, announcement, ...budgeted, ...guarded },
-    (socket) => carry(socket, request, dependencies),
+    async (socket) => {
+      await (dependencies.serveRouted(socket, target) ?? carry(socket, request, dependencies));
+    },
   );
 }

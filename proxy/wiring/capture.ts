@@ -11,6 +11,7 @@ import { createRefusals } from '../interception/refusals.ts';
 import { createClaimedAddresses } from '../outbound/claimed-addresses.ts';
 import { listenOutboundCapture } from '../outbound/capture.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
+import type { ServeRouted } from '../outbound/upstream-listener.ts';
 import { isRestricted } from '../../common/authorization/authorize.ts';
 import type { Destination } from '../tunnel/authority.ts';
 import type { Workload } from '../workload/workload.ts';
@@ -25,6 +26,8 @@ export interface CaptureOptions {
   >;
   readonly runtime: Runtime;
   readonly connector: ConnectorDependencies;
+  /** Serves connections to services that have routes. */
+  readonly serveRouted: ServeRouted;
   readonly egress: Egress;
   readonly departed: Departed;
   readonly flows: PlaintextFlows;
@@ -37,7 +40,7 @@ export interface CaptureOptions {
  * Throws InterceptionError `original-destination-unavailable`, ListenError.
  */
 export async function openCapture(options: CaptureOptions, parts: Parts): Promise<void> {
-  const { workload, config, runtime, connector, egress, departed, flows } = options;
+  const { workload, config, runtime, connector, serveRouted, egress, departed, flows } = options;
   const { id: self, addresses, ownPorts, policies, metrics, network } = workload;
   const { clock, logger, guard } = runtime;
   const isOwn = {
@@ -63,6 +66,7 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
     ...captured,
     mayLog,
     claimed,
+    serveRouted,
     connector: { ...connector, view: claimed.view },
     originate: (socket: Socket, target: Destination) => egress.carry(socket, toHostPort(target)),
     rules: {

@@ -104,7 +104,10 @@ export async function openDataPath({
   if (tracer !== undefined) parts.own(tracer);
   const departed = parts.own(rememberDeparted(view, clock));
   const mayLog = createLogLimit(clock);
-  const outbound = await openOutbound({ workload, config, runtime, view, mayLog }, parts);
+  const outbound = await openOutbound(
+    { workload, config, runtime, view, mayLog, registry, tracer },
+    parts,
+  );
   const egress = parts.own(createEgress({ workload, clock, guard, logger, mayLog }));
   for (const one of config.egress) {
     parts.listener(await listenEgress(one, { egress, metrics, network, logger, guard }));
@@ -120,7 +123,10 @@ export async function openDataPath({
       const { connector } = outbound;
       outbound.watchMissing();
       const shared = { workload, config, runtime, connector, egress };
-      if (config.transparent) await captureTraffic({ ...shared, departed, flows }, parts);
+      if (config.transparent) {
+        const { serveRouted } = outbound;
+        await captureTraffic({ ...shared, serveRouted, departed, flows }, parts);
+      }
       if (program !== undefined)
         parts.ownDrained(await program.open({ ...shared, registry, tracer }));
     },

@@ -1,13 +1,16 @@
+import type { Registry } from 'prom-client';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
 import { EndpointHealth } from '../outbound/endpoint-health.ts';
 import { watchMissingUpstreams, type MissingUpstreams } from '../outbound/missing-upstreams.ts';
-import { listenUpstream } from '../outbound/upstream-listener.ts';
+import { listenUpstream, type ServeRouted } from '../outbound/upstream-listener.ts';
 import { warmUpstreams } from '../outbound/warm-upstreams.ts';
 import { createDial } from '../tunnel/dial.ts';
 import { createTunnelPool } from '../tunnel/tunnel-pool.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 import type { Workload } from '../workload/workload.ts';
+import { openRoutes } from './routes.ts';
 import type { Parts, Runtime } from './runtime.ts';
 
 /** The way out of a sidecar. */
@@ -18,6 +21,8 @@ export interface Outbound {
   missing(): readonly string[];
   /** Finds and opens tunnels, for other carriers of connections. */
   readonly connector: ConnectorDependencies;
+  /** Serves connections to services that have routes. */
+  readonly serveRouted: ServeRouted;
 }
 
 /** What the way out is made from. */
@@ -28,11 +33,14 @@ export interface OutboundOptions {
   readonly view: MeshView;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;
+  readonly registry: Registry;
+  /** Undefined while tracing is off. */
+  readonly tracer: Tracer | undefined;
 }
 
 /** Opens the listeners for the application, and a tunnel to each peer that it will call. */
 export async function openOutbound(options: OutboundOptions, parts: Parts): Promise<Outbound> {
-  const { workload, config, runtime, view, mayLog } = options;
+  const { workload, config, runtime, view, mayLog, registry, tracer } = options;
   const { identity, metrics, network } = workload;
   const { clock, logger, guard, random, memory } = runtime;
   const dial = createDial({ identity, metrics, network, clock, logger, memory });
@@ -44,12 +52,16 @@ export async function openOutbound(options: OutboundOptions, parts: Parts): Prom
     listen: { address: listen.host, port: listen.port },
     target: { service: target.service, namespace: target.namespace ?? namespace, port },
   }));
+  const serveRouted = openRoutes({ workload, runtime, connector, registry, tracer }, parts);
   const carrying = { connector, trustDomain, metrics, network, clock, logger, mayLog, guard };
-  for (const upstream of upstreams) parts.listener(await listenUpstream(upstream, carrying));
+  for (const upstream of upstreams) {
+    parts.listener(await listenUpstream(upstream, { ...carrying, serveRouted }));
+  }
   parts.own(warmUpstreams(upstreams, connector));
   let missing: MissingUpstreams | undefined;
   return {
     connector,
+    serveRouted,
     watchMissing() {
       missing = parts.own(watchMissingUpstreams({ upstreams, view, logger }));
     },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { BUDGET_REFUSALS } from '../../common/budget/budget-error.ts';
 import { REFUSALS } from '../../common/rpc/rpc-error.ts';
+import { REQUEST_REFUSALS } from '../../proxy/routes/requests/refusals.ts';
 import { tableOf } from './markdown.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -75,6 +76,11 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'A gateway answers a request itself': unionOf(
     'proxy/gateway/refusal.ts',
     'type RequestRefusal =',
+  ),
+  'A request to a service with routes is answered here': REQUEST_REFUSALS,
+  'A connection to a service with routes is refused': unionOf(
+    'proxy/routes/metrics.ts',
+    'type RoutedConnectionRefusal =',
   ),
   'A connection to the control plane is refused before gRPC': unionOf(
     'control-plane/api/handshake-failure.ts',

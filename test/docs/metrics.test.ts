@@ -14,6 +14,7 @@ import {
 } from '../../control-plane/metrics.ts';
 import { createGatewayMetrics } from '../../proxy/gateway/metrics.ts';
 import { createProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
+import { createRouteMetrics } from '../../proxy/routes/metrics.ts';
 import { registerWorkerMetrics } from '../../proxy/workers/metrics.ts';
 import { createLogRecorder } from '../helpers/log-recorder.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
@@ -37,6 +38,12 @@ test('docs/metrics.md describes every metric of a sidecar', async (t) => {
   const registry = new Registry();
   createProxyMetrics(registry);
   t.deepEqual(tableOf('metrics.md', 'Sidecar'), await rowsOf(registry));
+});
+
+test('docs/metrics.md describes every metric of routes', async (t) => {
+  const registry = new Registry();
+  createRouteMetrics(registry);
+  t.deepEqual(tableOf('metrics.md', 'Routes'), await rowsOf(registry));
 });
 
 test('docs/metrics.md describes every metric of workers', async (t) => {

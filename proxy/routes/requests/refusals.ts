@@ -1,5 +1,6 @@
 import type { FaultAbort } from '../../../common/routes/route.ts';
 import { errorCode, describeError } from '../../../common/errors.ts';
+import { LATE } from '../../http/upstream/upstream.ts';
 import {
   GRPC_STATUS,
   refusal,
@@ -76,6 +77,15 @@ const ROUTE_REFUSALS = {
 /** Why a request at a service that has routes was not answered by a backend. */
 export type RouteRefusal = keyof typeof ROUTE_REFUSALS;
 
+/** Every reason for which a request at a service that has routes is not answered by a backend, or not to the end. */
+export const REQUEST_REFUSALS: readonly string[] = [
+  ...Object.keys(ROUTE_REFUSALS),
+  'fault',
+  'service-failed',
+  'connect-failed',
+  'response-malformed',
+];
+
 /** A refusal for one of the reasons that only routes have. */
 export function routeRefusal(reason: RouteRefusal, cause?: unknown): Refusal {
   return { reason, answer: ROUTE_REFUSALS[reason], cause };
@@ -105,7 +115,7 @@ export function injectedFault({ httpStatus, grpcStatus }: FaultAbort): Refusal {
 export function unconnected(error: unknown): Refusal {
   const code = errorCode(error);
   if (code === 'denied' || code === 'no-endpoint') return routeRefusal(code, error);
-  if (code === 'timeout') return routeRefusal('connect-late', error);
+  if (code === 'timeout' || error === LATE) return routeRefusal('connect-late', error);
   return refusal('connect-failed', describeError(error));
 }
 

@@ -1,9 +1,9 @@
 import type { Timer } from '../../../common/clock.ts';
 import type { Deadlines } from '../../http/forward/deadlines.ts';
 import type { Refusal } from '../../http/forward/refusal.ts';
+import type { RequestSink } from '../../metrics/requests/request-counters.ts';
 import type { Tracer } from '../../tracing/tracer.ts';
 import type { Backend } from '../balance/backend.ts';
-import type { CompiledEntry } from '../table/compiled-routes.ts';
 import type { RoutedRequestObserver } from './routed-request.ts';
 
 /** What serving requests by routes takes. */
@@ -16,10 +16,11 @@ export interface RouteDependencies {
   readonly nowS: () => number;
   readonly tracer: Tracer | undefined;
   readonly metrics: RouteMetrics;
+  /** Where the requests to a peer are counted, as those that are seen in carried connections. */
+  readonly requestsOf: (peer: string) => RequestSink;
   /** For the log: a request was not answered by a backend. */
   readonly report: (
-    entry: CompiledEntry | undefined,
-    backend: Backend | undefined,
+    at: { readonly service: string; readonly route: string },
     refusal: Refusal,
   ) => void;
 }
@@ -27,7 +28,7 @@ export interface RouteDependencies {
 /** Counts requests. Names of routes and backends are those of `mesh.yaml`. */
 export interface RouteMetrics extends RoutedRequestObserver {
   /** A request is over. */
-  served(route: string, backend: string | undefined, outcome: ServedOutcome): void;
+  served(route: string, outcome: ServedOutcome): void;
   fault(route: string, kind: 'delay' | 'abort'): void;
   mirrored(backend: Backend, outcome: 'sent' | 'dropped'): void;
 }

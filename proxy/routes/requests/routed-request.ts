@@ -35,6 +35,7 @@ export interface RoutedRequestOptions {
   readonly head: RequestHead;
   readonly isGrpc: boolean;
   readonly random: () => number;
+  /** Unix time. */
   readonly nowS: () => number;
   readonly observer: RoutedRequestObserver;
   /** Of one try; undefined for none. */
@@ -83,6 +84,9 @@ export class RoutedRequest implements ForwardRoute, Expiring {
       rule.retry !== undefined || this.#version === 'http2' || isIdempotent(head.method);
   }
 
+  /** What `grpc-status` of the answer's head said, which is all of the answer then. */
+  grpcStatus: number | undefined;
+
   get retries(): number {
     return this.#retries + this.#freeTries;
   }
@@ -122,7 +126,8 @@ export class RoutedRequest implements ForwardRoute, Expiring {
 
   passes(head: ResponseHead, isRepeatable: boolean): ResponseHead | undefined {
     const { isGrpc, kind, rule } = this.#options;
-    const grpcStatus = isGrpc ? grpcStatusOf(head.fields) : undefined;
+    const grpcStatus = isGrpc ? grpcStatusIn(head.fields) : undefined;
+    this.grpcStatus = grpcStatus;
     const answered = { kind: 'answered', head } as const;
     const endpoint = this.#endpoint;
     if (endpoint !== undefined && !isFailure(head.status, grpcStatus)) {
@@ -204,7 +209,7 @@ export class RoutedRequest implements ForwardRoute, Expiring {
 const NO_PAUSE = { backoffMs: 0 };
 
 /** Of an answer that is a head only (gRPC over HTTP/2, "Trailers-Only"). */
-function grpcStatusOf(fields: readonly Field[]): number | undefined {
+export function grpcStatusIn(fields: readonly Field[]): number | undefined {
   const value = valueOf(fields, 'grpc-status');
   return value === undefined ? undefined : Number(value);
 }

@@ -1,11 +1,12 @@
 import type { MonotonicMs, Timer } from '../../../common/clock.ts';
-import type { RouteRule } from '../../../common/routes/route.ts';
+import { formatServicePort, type RouteRule } from '../../../common/routes/route.ts';
 import type { Expiring } from '../../http/forward/deadlines.ts';
 import { ForwardedRequest, type ForwardLimits } from '../../http/forward/forwarded-request.ts';
 import { isGrpc } from '../../http/forward/own-answer.ts';
 import type { ServerExchange } from '../../http/exchange.ts';
 import type { Refusal } from '../../http/forward/refusal.ts';
 import type { Field, RequestHead } from '../../http/message.ts';
+import { GRPC_STATUSES, methodLabel, statusLabel } from '../../metrics/requests/labels.ts';
 import type { RequestSpan } from '../../tracing/tracer.ts';
 import { openSession, readToken } from '../balance/session.ts';
 import { chooseByWeight } from '../balance/weighted-choice.ts';
@@ -14,9 +15,10 @@ import { drawFault } from '../filters/fault.ts';
 import { modifyFields } from '../filters/modify-fields.ts';
 import { redirectLocation } from '../filters/redirect.ts';
 import type { CompiledEntry } from '../table/compiled-routes.ts';
+import type { RoutedService } from '../table/route-set.ts';
 import { MirroredExchange } from './mirror.ts';
 import { injectedFault, rateLimited, routeRefusal } from './refusals.ts';
-import { RoutedRequest, type ChosenBackend } from './routed-request.ts';
+import { grpcStatusIn, RoutedRequest, type ChosenBackend } from './routed-request.ts';
 import type { RouteDependencies } from './route-dependencies.ts';
 
 /** The bytes of a service with routes are bounded by what the route says, and by nothing else, as without one. */
@@ -70,10 +72,13 @@ export class ServedRequest implements Expiring {
       const location: Field = ['Location', redirectLocation(request, redirect, match)];
       return this.forwarded.answer({ status: redirect.statusCode, fields: [location], body: '' });
     }
+    const { requestMs = 0 } = rule.timeouts;
+    this.#dependencies.deadlines.of(requestMs)?.add(this);
     if (rule.faultInjection === undefined) return this.#send();
     const { metrics, random, after } = this.#dependencies;
     const { delayMs, abort } = drawFault(rule.faultInjection, random);
     const go = (): void => {
+      this.#delay = undefined;
       if (abort === undefined) return this.#send();
       metrics.fault(this.entry.name, 'abort');
       this.forwarded.refuse(injectedFault(abort));
@@ -85,7 +90,10 @@ export class ServedRequest implements Expiring {
 
   /** The time-out of the route is over. */
   expired(): void {
-    this.forwarded.giveUp(routeRefusal('route-timeout'));
+    const late = routeRefusal('route-timeout');
+    if (this.#delay === undefined) return this.forwarded.giveUp(late);
+    this.#delay.cancel();
+    this.forwarded.refuse(late);
   }
 
   #send(): void {
@@ -99,8 +107,7 @@ export class ServedRequest implements Expiring {
     const { backend } = chosen;
     backend.active += 1;
     backend.retryBudget.requested();
-    const { requestMs = 0, backendRequestMs = 0 } = rule.timeouts;
-    deadlines.of(requestMs)?.add(this);
+    const { backendRequestMs = 0 } = rule.timeouts;
     const head = this.#head(chosen);
     this.#mirrored?.begin(head, this.entry, this.#dependencies);
     this.#routed = new RoutedRequest({
@@ -129,14 +136,14 @@ export class ServedRequest implements Expiring {
 
   #findSession({ sessionPersistence }: RouteRule): ChosenBackend | undefined {
     if (sessionPersistence === undefined) return undefined;
+    const { nowS } = this.#dependencies;
     const token = readToken(sessionPersistence, this.#exchange.request.fields);
     if (token === undefined) return undefined;
-    const nowS = this.#dependencies.nowS();
     for (const { backend, weight } of this.entry.backends) {
       if (weight === 0) continue;
       const found = backend.withToken(sessionPersistence, token);
       if (found === undefined || !backend.isUsable(found)) continue;
-      const session = openSession(token, sessionPersistence, found.endpoint.instanceId, nowS);
+      const session = openSession(token, sessionPersistence, found.endpoint.instanceId, nowS());
       if (session !== undefined) return { backend, endpoint: found, session };
     }
     return undefined;
@@ -183,17 +190,66 @@ export class ServedRequest implements Expiring {
     const backend = this.#chosen?.backend;
     if (backend !== undefined) backend.active -= 1;
     const { refusal, isGivenUp, status, peer, startedMs } = forwarded;
-    metrics.served(this.entry.name, backend?.name, {
+    const seconds = (deadlines.nowMs() - startedMs) / 1000;
+    metrics.served(this.entry.name, {
       status: isGivenUp ? 0 : status,
       refusal: refusal?.reason,
-      seconds: (deadlines.nowMs() - startedMs) / 1000,
+      seconds,
     });
-    if (refusal !== undefined) report(this.entry, backend, refusal);
+    const grpcStatus = this.#grpcStatus();
+    if (peer !== undefined && refusal === undefined) this.#count(peer, grpcStatus, seconds);
+    if (refusal !== undefined)
+      report({ service: backend?.name ?? NO_RULE, route: this.entry.name }, refusal);
     this.#span?.ended({
       status: status === 0 ? undefined : status,
+      grpcStatus,
       error: refusal?.reason ?? (isGivenUp ? 'client-gone' : undefined),
       peer,
       retries: this.#routed?.retries,
     });
   }
+
+  #grpcStatus(): number | undefined {
+    if (!isGrpc(this.#exchange.request)) return undefined;
+    const { trailers = [] } = this.forwarded;
+    return grpcStatusIn(trailers) ?? this.#routed?.grpcStatus;
+  }
+
+  /** As requests are that are seen in connections which are carried as bytes. */
+  #count(peer: string, grpcStatus: number | undefined, durationSeconds: number): void {
+    const { request } = this.#exchange;
+    const { status, isGivenUp, requestBytes, responseBytes } = this.forwarded;
+    const http = isGivenUp ? 'incomplete' : statusLabel(status);
+    const isOfGrpc = isGrpc(request);
+    this.#dependencies.requestsOf(peer).ended({
+      protocol: isOfGrpc ? 'grpc' : request.version === '2' ? 'http2' : 'http1',
+      method: methodLabel(request.method),
+      status: (grpcStatus === undefined ? undefined : GRPC_STATUSES[grpcStatus]) ?? http,
+      durationSeconds,
+      requestBytes,
+      responseBytes,
+    });
+  }
+}
+
+/** How requests that no rule is for are counted. */
+const NO_RULE = '-';
+
+/** Answers a request that no rule of the service is for. */
+export function serveRefusal(
+  exchange: ServerExchange,
+  { target }: RoutedService,
+  refusal: Refusal,
+  { deadlines, after, metrics, report }: RouteDependencies,
+): void {
+  const done = ({ status, startedMs, isGivenUp }: ForwardedRequest): void => {
+    const seconds = (deadlines.nowMs() - startedMs) / 1000;
+    metrics.served(NO_RULE, {
+      status: isGivenUp ? 0 : status,
+      refusal: refusal.reason,
+      seconds,
+    });
+    report({ service: formatServicePort(target), route: NO_RULE }, refusal);
+  };
+  new ForwardedRequest(exchange, LIMITS, { deadlines, after, done }).refuse(refusal);
 }
