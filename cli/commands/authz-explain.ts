@@ -3,10 +3,13 @@ import { describeAccess } from '../../common/authorization/describe-access.ts';
 import {
   type AccessExplanation,
   explainAccess,
+  isPerRequest,
 } from '../../common/authorization/explain-access.ts';
+import { explainRequest } from '../../common/authorization/explain-request.ts';
 import { setting } from '../../common/config/settings.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import { formatJson } from '../output/json.ts';
+import { routeTable } from '../../common/routes/route-table.ts';
+import type { ServicePort } from '../../common/routes/route.ts';
 import { adminCommand } from './admin-command.ts';
 import {
   endpointDocument,
@@ -14,6 +17,13 @@ import {
   endpointTable,
   verdictDocument,
 } from './authz-endpoints.ts';
+import {
+  askedRequest,
+  REQUEST_SETTINGS,
+  requestDocument,
+  requestText,
+  requestVerdict,
+} from './authz-request.ts';
 import { caller, servicePort, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
 import { neverSeen, seenIdentities } from './unseen-names.ts';
 
@@ -22,7 +32,7 @@ export const run = adminCommand(
   {
     name: 'hauberk authz explain',
     summary:
-      'Says whether a service may reach a port of another one, which rule decides, and why: by the policy of the mesh that is in force, and by what each sidecar of that service was told with --allow.',
+      'Says whether a service may reach a port of another one, which rule decides, and why: by the policy of the mesh that is in force, and by what each sidecar of that service was told with --allow. With --method or --path it says which route a request takes, which backends that leads to, and whether they let the caller in.',
     settings: {
       from: setting(caller, {
         description: 'service that calls',
@@ -33,6 +43,7 @@ export const run = adminCommand(
         placeholder: 'SERVICE[.NAMESPACE]:PORT',
       }),
       namespace: NAMESPACE,
+      ...REQUEST_SETTINGS,
     },
     examples: [
       {
@@ -43,12 +54,16 @@ export const run = adminCommand(
         purpose: 'of two namespaces',
         line: 'hauberk authz explain --from web.shop --to pay.billing:443',
       },
+      {
+        purpose: 'one request, by the routes and rules for it',
+        line: 'hauberk authz explain --from web.shop --to api.shop:8080 --method GET --path /orders',
+      },
     ],
   },
-  async (client, { from, to, namespace, json }, context) => {
+  async (client, { from, to, namespace, json, ...given }, context) => {
     const { trustDomain } = client;
     const { version, document } = await client.getMeshConfig();
-    const policy = readStoredMeshConfig(document, 'mesh.yaml').authorization;
+    const { authorization: policy, routes } = readStoredMeshConfig(document, 'mesh.yaml');
     const source = identityOf(from, { trustDomain, namespace });
     const destination = identityOf(to, { trustDomain, namespace });
     const seen = await seenIdentities(client);
@@ -59,29 +74,58 @@ export const run = adminCommand(
         `hauberk authz explain: ${[sentence, hint].filter(Boolean).join('; ')}\n`,
       );
     }
-    const request: AccessRequest = { source, destination, port: to.port };
-    const endpoints = endpointsAt(await client.listWorkloads(), destination, to.port);
-    const access = explainAccess(policy, request, endpoints);
-    const callerName = formatIdentity(source, trustDomain);
-    const destinationName = `${formatIdentity(destination, trustDomain)}:${to.port}`;
+    const asked: AccessRequest = { source, destination, port: to.port };
+    const workloads = await client.listWorkloads();
+    const enforcersAt = (service: ServicePort) =>
+      endpointsAt(workloads, { trustDomain, ...service }, service.port);
+    const between = {
+      from: formatIdentity(source, trustDomain),
+      to: `${formatIdentity(destination, trustDomain)}:${to.port}`,
+    };
+    const request = askedRequest(given);
+    const explained = request && explainRequest({ policy, routes, enforcersAt }, asked, request);
+    const ways = `${between.from} to ${between.to}`;
+    if (request !== undefined && explained !== undefined && explained.kind !== 'unrouted') {
+      if (json) return { ...between, ...requestDocument(request, explained), version };
+      const { method, target } = request;
+      return (
+        `${requestVerdict(explained)}: ${method} ${target} from ${ways}\n` +
+        `${requestText(explained)}by version ${version} of the mesh configuration\n`
+      );
+    }
+    const called: ServicePort = { ...destination, port: to.port };
+    const endpoints = enforcersAt(called);
+    const access = explained?.backends[0]?.access ?? explainAccess(policy, asked, endpoints);
+    const isRouted = routeTable(routes, called) !== undefined;
     if (json) {
-      return formatJson({
-        from: callerName,
-        to: destinationName,
+      return {
+        ...between,
         ...accessDocument(access),
+        perRequest: isPerRequest(access),
+        routed: isRouted,
         why: describeAccess(access),
         endpoints: access.endpoints.map(endpointDocument),
         version,
-      });
+      };
     }
+    const what = request === undefined ? '' : `${request.method} ${request.target} from `;
+    const more = isRouted || isPerRequest(access) ? hintText(isRouted) : '';
     return (
-      `${verdictText(access)}: ${callerName} to ${destinationName}\n` +
+      `${verdictText(access)}: ${what}${ways}\n` +
       `because ${describeAccess(access)}\n` +
       `by version ${version} of the mesh configuration${placesText(endpoints.length)}\n` +
+      more +
       (verdictDocument(access.verdict) === null ? endpointTable(access.endpoints, endpoints) : '')
     );
   },
 );
+
+function hintText(isRouted: boolean): string {
+  const why = isRouted
+    ? 'its requests are sent by routes'
+    : 'requests are decided about one by one';
+  return `${why}: ask about one with --method and --path\n`;
+}
 
 function placesText(count: number): string {
   if (count === 0) return '; no known sidecar exposes this port';

@@ -1,4 +1,5 @@
 import { describeAccess } from '../../common/authorization/describe-access.ts';
+import { isPerRequest } from '../../common/authorization/explain-access.ts';
 import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
@@ -69,27 +70,38 @@ export const run = adminCommand(
       known: [...known.values()],
       enforcers,
     });
-    const { callers, openNames, everyOther } = reachability;
+    const { callers, openNames, everyOther, everyOtherPerRequest } = reachability;
     const rows = callers.map(({ identity, access }) => {
       const name = formatIdentity(identity, trustDomain);
       return {
         caller: name,
         known: known.has(name),
         allowed: verdictDocument(access.verdict),
+        perRequest: isPerRequest(access),
         why: describeAccess(access),
         endpoints: access.endpoints.map(endpointDocument),
       };
     });
     if (json) {
       const others = verdictDocument(everyOther);
-      return formatJson({ version, callers: rows, openNames, everyOther: others });
+      return formatJson({
+        version,
+        callers: rows,
+        openNames,
+        everyOther: others,
+        everyOtherPerRequest,
+      });
     }
     const lines = [
       ...rows.map(({ caller, known: isKnown, why }) => [caller, isKnown ? 'yes' : 'no', why]),
-      ...openNames.map(({ name, rule }) => [name, '-', `the rule ${rule} allows such names`]),
+      ...openNames.map(({ name, rule, perRequest }) => {
+        const why = `the rule ${rule} allows such names`;
+        return [name, '-', perRequest ? `${why} some requests` : why];
+      }),
     ];
     const place = `${formatIdentity(destination, trustDomain)}:${typed.port}`;
     const table = lines.length === 0 ? '' : formatTable(HEADER, lines);
-    return `${table}${REST[everyOther]} reach ${place}, by version ${version} of the mesh configuration\n`;
+    const some = everyOtherPerRequest ? ' with some requests' : '';
+    return `${table}${REST[everyOther]} reach ${place}${some}, by version ${version} of the mesh configuration\n`;
   },
 );

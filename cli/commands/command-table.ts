@@ -58,6 +58,7 @@ export const COMMANDS: readonly Command[] = [
     () => import('./verify.ts'),
     'run',
   ),
+  operate('routes', 'list the routes of HTTP requests', () => import('./routes.ts'), 'run'),
   operate('apply', 'apply a configuration of the mesh', meshConfig, 'apply'),
   operate('rollback', 'roll back to an earlier configuration of the mesh', meshConfig, 'rollback'),
   operate(

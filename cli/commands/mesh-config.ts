@@ -6,7 +6,14 @@ import { setting, switchSetting } from '../../common/config/settings.ts';
 import { filePath, integer } from '../../common/config/values.ts';
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
 import { MeshConfigError } from '../../common/mesh-config/mesh-config-error.ts';
-import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { readMeshConfig, readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { idleBackendPolicies } from '../../common/routes/named-services.ts';
+import { formatServicePort } from '../../common/routes/route.ts';
+import {
+  describeRouteChanges,
+  type RouteChanges,
+  routeChanges,
+} from '../../common/routes/route-changes.ts';
 import type { AdminClient, MeshConfigOutcome } from '../client.ts';
 import { formatMoment, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
@@ -35,7 +42,7 @@ export const apply = adminCommand(
       { purpose: 'apply the file', line: 'hauberk apply -f mesh.yaml' },
     ],
     notes: [
-      'docs/authorization.md describes the file; hauberk rollback returns to an earlier version.',
+      'docs/authorization.md and docs/routes.md describe the file; hauberk rollback returns to an earlier version.',
     ],
   },
   async (client, { file, dryRun, json }, context) => {
@@ -43,23 +50,41 @@ export const apply = adminCommand(
     const complain = (line: string): void => void stderr.write(`hauberk apply: ${line}\n`);
     const { document, config } = readDocument(file, complain);
     unseenNames(config, await seenIdentities(client)).forEach(complain);
+    for (const idle of idleBackendPolicies(config.routes)) {
+      const place = formatServicePort(idle);
+      complain(`routes.backends: no route leads to ${place}, so that its entry has no effect`);
+    }
     const current = await client.getMeshConfig();
     const difference = formatDifference(current.document, document);
+    const changes = changesOf(current.document, config);
+    const told = describeRouteChanges(changes)
+      .map((line) => `${line}\n`)
+      .join('');
     const outcome = await client.applyMeshConfig(document, {
       baseVersion: current.version,
       dryRun,
     });
     if (dryRun) {
       const changed = difference !== '';
-      if (json) return { version: current.version, changed, difference };
+      if (json) return { version: current.version, changed, difference, routes: changes };
       if (!changed) return `nothing would change, version ${current.version} says the same\n`;
-      return `${difference}\nnothing was changed, version ${current.version} stays in force\n`;
+      return `${difference}${told}\nnothing was changed, version ${current.version} stays in force\n`;
     }
     const progress = await awaitSidecars(client, outcome, clock);
-    if (json) return { ...outcomeDocument(outcome, progress), difference };
-    return (outcome.changed ? difference : '') + formatOutcome(outcome, progress);
+    if (json) return { ...outcomeDocument(outcome, progress), difference, routes: changes };
+    return (outcome.changed ? difference + told : '') + formatOutcome(outcome, progress);
   },
 );
+
+/** What a document changes for the services that have routes; nothing is told of one that this software cannot read. */
+function changesOf(current: string, { routes }: MeshConfig): RouteChanges {
+  try {
+    return routeChanges(readStoredMeshConfig(current, 'mesh.yaml').routes, routes);
+  } catch (error) {
+    if (!(error instanceof MeshConfigError)) throw error;
+    return { handled: [], changed: [], carried: [] };
+  }
+}
 
 /** Reads and checks it here, so that every mistake is told with its place in the file. */
 function readDocument(

@@ -6,6 +6,7 @@ import {
 } from '../../common/authorization/name-pattern.ts';
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
 import { didYouMean } from '../../common/nearest-name.ts';
+import { namedServices } from '../../common/routes/named-services.ts';
 import type { AdminClient } from '../client.ts';
 
 /** The identities that the mesh has seen, of its own trust domain. */
@@ -41,7 +42,7 @@ export interface Unseen {
 
 /** Says in a sentence each which names of a configuration fit nothing that the mesh has seen. */
 export function unseenNames(config: MeshConfig, seen: SeenIdentities): readonly string[] {
-  const { authorization, egress, lifetimes } = config;
+  const { authorization, egress, lifetimes, routes } = config;
   const named: { readonly place: string; readonly pattern: NamePattern }[] = [
     ...authorization.rules.flatMap(({ name, from, to }) =>
       [...from, ...to].map((pattern) => ({ place: `the rule ${name}`, pattern })),
@@ -54,15 +55,23 @@ export function unseenNames(config: MeshConfig, seen: SeenIdentities): readonly 
   const complaints = named.flatMap(({ place, pattern }) => {
     if (pattern.kind === 'everybody' || (pattern.trustDomain ?? '') !== '') return [];
     if (seen.all.some((one) => namesIdentity(pattern, one, seen.trustDomain))) return [];
-    const { sentence, hint } = unseen(formatNamePattern(pattern), seen);
-    return [`${place}: ${sentence}${hint === undefined ? '' : `; ${hint}`}`];
+    return [`${place}: ${toLine(unseen(formatNamePattern(pattern), seen))}`];
   });
-  return [...new Set(complaints)];
+  const { trustDomain } = seen;
+  const unrouted = namedServices(routes).flatMap(({ place, service }) => {
+    const told = neverSeen({ ...service, trustDomain }, seen);
+    return told === undefined ? [] : [`${place}: ${toLine(told)}`];
+  });
+  return [...new Set([...complaints, ...unrouted])];
 }
 
 function unseen(name: string, { all }: SeenIdentities): Unseen {
   const sentence = `the mesh has never seen a workload that ${name} names`;
   return { sentence, hint: didYouMean(name, all.map(dotted)) };
+}
+
+function toLine({ sentence, hint }: Unseen): string {
+  return hint === undefined ? sentence : `${sentence}; ${hint}`;
 }
 
 function dotted({ namespace, service }: Identity): string {

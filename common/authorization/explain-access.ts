@@ -1,9 +1,10 @@
 import type { LocalAllow } from '../../proto/gen/hauberk/v1/discovery.ts';
-import { authorize, type Decision } from './authorize.ts';
-import { type AccessRequest, decide, type PolicyDecision } from './decide.ts';
+import { authorize, authorizeRequest, type Decision } from './authorize.ts';
+import { type AccessRequest, decide, decideRequest, type PolicyDecision } from './decide.ts';
 import { describeDecision } from './describe-decision.ts';
 import { localPolicy } from './local-policy.ts';
 import type { Policy } from './policy.ts';
+import type { HttpRequest } from './request-condition.ts';
 
 /** A sidecar that decides about a port. */
 export interface Enforcer {
@@ -34,33 +35,42 @@ export interface AccessExplanation {
   readonly endpoints: readonly EnforcerDecision[];
 }
 
-/** Says what each sidecar decides, by the function with which it does. */
+/**
+ * Says what each sidecar decides, by the function with which it does.
+ *
+ * @param http the request that is asked about; absent: the connection
+ */
 export function explainAccess(
   policy: Policy,
   request: AccessRequest,
   enforcers: readonly Enforcer[],
+  http?: HttpRequest,
 ): AccessExplanation {
-  const mesh = decide(policy, request);
-  const endpoints = enforcers.map((one) => decideAt(one, policy, request));
+  const ask = (of: Policy): PolicyDecision =>
+    http === undefined ? decide(of, request) : decideRequest(of, request, http);
+  const mesh = ask(policy);
+  const endpoints = enforcers.map(({ instanceId, localAllow }): EnforcerDecision => {
+    const local = localPolicy(localAllow?.allowances ?? []);
+    const policies = { mesh: policy, local };
+    const decision =
+      http === undefined ? authorize(request, policies) : authorizeRequest(request, http, policies);
+    if (!decision.allowed) return { instanceId, decision, why: decision.why };
+    if (localAllow === undefined) {
+      const why = 'the mesh allows it, but this sidecar does not report its --allow';
+      return { instanceId, decision: undefined, why };
+    }
+    const own = ask(local);
+    const byMesh = describeDecision(mesh);
+    const why =
+      own.grounds.kind === 'rules' ? `${byMesh}, and ${describeDecision(own)} too` : byMesh;
+    return { instanceId, decision, why };
+  });
   return { verdict: verdictOf(mesh, endpoints), mesh, endpoints };
 }
 
-function decideAt(
-  { instanceId, localAllow }: Enforcer,
-  policy: Policy,
-  request: AccessRequest,
-): EnforcerDecision {
-  const local = localPolicy(localAllow?.allowances ?? []);
-  const decision = authorize(request, { mesh: policy, local });
-  if (!decision.allowed) return { instanceId, decision, why: decision.why };
-  if (localAllow === undefined) {
-    const why = 'the mesh allows it, but this sidecar does not report its --allow';
-    return { instanceId, decision: undefined, why };
-  }
-  const own = decide(local, request);
-  const byMesh = describeDecision(decide(policy, request));
-  const why = own.grounds.kind === 'rules' ? `${byMesh}, and ${describeDecision(own)} too` : byMesh;
-  return { instanceId, decision, why };
+/** True where only some requests of the caller are allowed, or all but some. */
+export function isPerRequest({ mesh, verdict }: AccessExplanation): boolean {
+  return mesh.allowed && mesh.perRequest && verdict !== 'refused';
 }
 
 function verdictOf(

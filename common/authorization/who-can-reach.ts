@@ -1,5 +1,10 @@
 import { type AccessRequest, type Identity, isAbout } from './decide.ts';
-import { type AccessExplanation, type Enforcer, explainAccess } from './explain-access.ts';
+import {
+  type AccessExplanation,
+  type Enforcer,
+  explainAccess,
+  isPerRequest,
+} from './explain-access.ts';
 import { formatNamePattern, type NamePattern } from './name-pattern.ts';
 import type { Policy } from './policy.ts';
 
@@ -14,6 +19,8 @@ export interface OpenName {
   /** As in the rule, its namespace added. */
   readonly name: string;
   readonly rule: string;
+  /** For some requests only. */
+  readonly perRequest: boolean;
 }
 
 /** The callers that may reach a port. */
@@ -24,6 +31,8 @@ export interface Reachability {
   readonly openNames: readonly OpenName[];
   /** Whether any other workload of the mesh is allowed. */
   readonly everyOther: AccessExplanation['verdict'];
+  /** That is so for some requests only. */
+  readonly everyOtherPerRequest: boolean;
 }
 
 /**
@@ -66,14 +75,20 @@ export function whoCanReach(
     localAllow?.allowances.some(({ port }) => port === target.port) ?? false;
   // `--allow` has no wildcards: where each sidecar has it for the port, no name stays open.
   const allClosed = enforcers.length > 0 && enforcers.every(isClosed);
+  const everyOther = explainAccess(policy, { ...target, source: nameless }, enforcers);
   return {
     callers: callers.sort((a, b) => (keyOf(a.identity) < keyOf(b.identity) ? -1 : 1)),
     openNames: policy.rules.flatMap((rule) =>
       rule.action === 'allow' && isAbout(rule, target) && !allClosed
-        ? rule.from.filter(isOpen).map((one) => ({ name: formatNamePattern(one), rule: rule.name }))
+        ? rule.from.filter(isOpen).map((one) => ({
+            name: formatNamePattern(one),
+            rule: rule.name,
+            perRequest: rule.requests !== undefined,
+          }))
         : [],
     ),
-    everyOther: explainAccess(policy, { ...target, source: nameless }, enforcers).verdict,
+    everyOther: everyOther.verdict,
+    everyOtherPerRequest: isPerRequest(everyOther),
   };
 }
 

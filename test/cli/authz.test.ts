@@ -51,6 +51,8 @@ test('authz explain names the rule, and who-can-reach lists', async (t) => {
       reason: 'denied-trust-domain',
       rules: [],
       audited: [],
+      perRequest: false,
+      routed: false,
       why: 'the caller is of another trust domain, and no rule allows it by its full name',
       endpoints: [],
       version: 1,

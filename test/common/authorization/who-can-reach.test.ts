@@ -42,7 +42,7 @@ test('rules name who may, also whom nobody has seen, and names with wildcards', 
 `;
   t.deepEqual(reach(text, 'api', 80), {
     names: ['later.shop', 'web.shop', 'gw.edge'],
-    openNames: [{ name: 'job-*.shop', rule: 'front' }],
+    openNames: [{ name: 'job-*.shop', rule: 'front', perRequest: false }],
     everyOther: 'refused',
   });
   t.deepEqual(reach(text, 'api', 81).names, ['gw.edge'], 'the rule is about every port');
