@@ -23,7 +23,8 @@ fetch_envoy() {
 mkdir -p "$cache/bin"
 export PATH=$PWD/node_modules/.bin:$cache/bin:$PATH
 files=()
-for peer in h2spec:test/proxy/http2/h2spec.test.ts envoy:test/proxy/tunnel/envoy.test.ts \
+for peer in h2spec:test/proxy/http2/h2spec.test.ts h2spec:test/proxy/http/http2/h2spec.test.ts \
+  envoy:test/proxy/tunnel/envoy.test.ts \
   envoy:test/conformance/envoy.test.ts; do
   program=${peer%%:*}
   if command -v "$program" >/dev/null || "fetch_$program" >&2; then

@@ -1,5 +1,6 @@
 import type { ConnectionLimits } from '../../http2/connection-limits.ts';
 import { DEFAULT_CONNECTION_LIMITS } from '../../http2/connection-limits.ts';
+import { DEFAULT_FRAME_BYTES } from '../../http2/protocol.ts';
 
 /** Bounds of the connection of a client, which may be unauthenticated. */
 export const SERVER_LIMITS: ConnectionLimits = {
@@ -9,7 +10,8 @@ export const SERVER_LIMITS: ConnectionLimits = {
   // All requests of a connection together have no more than this waiting.
   connectionWindowBytes: 4 * 1024 * 1024,
   opensWindowWhenRead: true,
-  frames: { maxFrameBytes: 1024 * 1024, maxControlFrameBytes: 64 * 1024 },
+  // The default of the RFC: what clients send a frame of is within every window then.
+  frames: { maxFrameBytes: DEFAULT_FRAME_BYTES, maxControlFrameBytes: DEFAULT_FRAME_BYTES },
   headers: { maxListBytes: 32 * 1024, maxFields: 256 },
   // A client of good faith sends a few of them for each request.
   flood: { burst: 2_000, perSecond: 1_000 },

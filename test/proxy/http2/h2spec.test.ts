@@ -2,15 +2,12 @@
 // `npm run test:peers` fetches it, and runs this (docs/http2.md). It knows no client certificates and no
 // CONNECT, so that it talks to the engine behind a plain port, and all of its requests are answered
 // with 400. The cases that cannot pass because of that are listed: one more or one less fails the test.
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect } from 'node:http2';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
 import { requiresPeer } from '../../helpers/requirements.ts';
+import { runH2spec } from './run-h2spec.ts';
 import { startPlainServer } from './plain-server.ts';
 
 /** The answer, 400 with END_STREAM, has ended the stream before the frame in question comes. */
@@ -45,27 +42,10 @@ const SKIPPED = 4;
 
 requiresPeer('h2spec')('h2spec finds nothing but what does not apply', async (t) => {
   await using server = await startPlainServer();
-  const directory = mkdtempSync(join(tmpdir(), 'hauberk-h2spec-'));
-  t.teardown(() => rmSync(directory, { recursive: true }));
-  const report = join(directory, 'report.xml');
-  const args = ['-h', '127.0.0.1', '-p', String(server.port), '-o', '1', '-j', report];
-  await within(
-    'the end of h2spec',
-    new Promise((resolve) => execFile('h2spec', args, resolve)),
-    80_000,
-  );
-  const cases = [
-    ...readFileSync(report, 'utf8').matchAll(
-      /<testcase package="([^"]+)" classname="([^"]+)"[^>]*>(.*?)<\/testcase>/gs,
-    ),
-  ].map(([, section, title = '', result = '']) => ({
-    name: `${section}: ${title.replaceAll('&#34;', '"').replaceAll('&quot;', '"')}`,
-    result,
-  }));
-  const failed = cases.filter(({ result }) => /<(error|failure)/.test(result));
-  t.deepEqual(failed.map(({ name }) => name).toSorted(), Object.keys(NOT_APPLICABLE).toSorted());
-  t.is(cases.filter(({ result }) => result.includes('<skipped')).length, SKIPPED);
-  t.is(cases.length, 145);
+  const { cases, failed, skipped } = await runH2spec(t, server.port);
+  t.deepEqual(failed.toSorted(), Object.keys(NOT_APPLICABLE).toSorted());
+  t.is(skipped, SKIPPED);
+  t.is(cases, 145);
 });
 
 test('the plain port answers CONNECT with 200 and echoes, and anything else with 400', async (t) => {

@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import { ERROR_CODE, FRAME as TYPE } from '../../../../proxy/http2/protocol.ts';
+import {
+  DEFAULT_FRAME_BYTES,
+  ERROR_CODE,
+  FRAME as TYPE,
+} from '../../../../proxy/http2/protocol.ts';
 import { within } from '../../../helpers/deadline.ts';
 import { frame, literalHeader } from '../../../helpers/http2-frames.ts';
 import { parseFrames, PREFACE, type SeenFrame, uint32 } from '../../http2/harness.ts';
@@ -95,10 +99,16 @@ export function headers(
   return frame({ type: TYPE.HEADERS, flags: endStream ? 5 : 4, stream, payload });
 }
 
-/** DATA of so many bytes, or of a text. */
+/** DATA of so many bytes, or of a text, in frames that every peer takes. */
 export function data(stream: number, content: number | string, { endStream = false } = {}): Buffer {
-  const payload = typeof content === 'string' ? Buffer.from(content) : Buffer.alloc(content);
-  return frame({ type: TYPE.DATA, flags: endStream ? 1 : 0, stream, payload });
+  const bytes = typeof content === 'string' ? Buffer.from(content) : Buffer.alloc(content);
+  const frames: Buffer[] = [];
+  for (let from = 0; from === 0 || from < bytes.length; from += DEFAULT_FRAME_BYTES) {
+    const payload = bytes.subarray(from, from + DEFAULT_FRAME_BYTES);
+    const isLast = from + DEFAULT_FRAME_BYTES >= bytes.length;
+    frames.push(frame({ type: TYPE.DATA, flags: endStream && isLast ? 1 : 0, stream, payload }));
+  }
+  return Buffer.concat(frames);
 }
 
 /** What a GET consists of. */
