@@ -52,7 +52,7 @@ export interface GrpcAnswer {
 /** A client of the echo. */
 export interface GrpcEchoClient {
   once(message: string): Promise<GrpcAnswer>;
-  both(): grpc.ClientDuplexStream<Buffer, Buffer>;
+  both(options?: grpc.CallOptions): grpc.ClientDuplexStream<Buffer, Buffer>;
 }
 
 /** Where a client connects to. */
@@ -97,6 +97,6 @@ export function connectGrpcEcho(
       });
       return promise;
     },
-    both: () => client.makeBidiStreamRequest(ECHO.Both.path, bytes, bytes),
+    both: (options = {}) => client.makeBidiStreamRequest(ECHO.Both.path, bytes, bytes, options),
   };
 }

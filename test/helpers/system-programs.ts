@@ -30,6 +30,7 @@ export const REQUIREMENTS = {
   nginx: { package: 'libnginx-mod-stream', service: 'nginx' },
   haproxy: { package: 'haproxy', service: 'haproxy' },
   wrk: { package: 'wrk' },
+  nghttp: { package: 'nghttp2-client' },
   h2load: { package: 'nghttp2-client' },
   taskset: { package: 'util-linux' },
   script: { package: 'bsdutils' },
