@@ -32,6 +32,6 @@ export interface BodyFault {
 export interface BodyReaderOptions {
   /** Bytes of trailers. */
   readonly maxTrailerBytes: number;
-  /** Read as strictly as a request, or as a response, by which nobody can be fooled. */
+  /** True for the strict rules; a response is read with those deviations that cannot mislead any other reader. */
   readonly isRequest: boolean;
 }

@@ -13,7 +13,7 @@ const DEL = 0x7f;
 /** With leading zeros. */
 const MAX_SIZE_DIGITS = 16;
 
-/** Of all chunks of one body together: nobody uses them but to make a proxy work (CVE-2023-39326). */
+/** Of all chunks of one body together. They have no known use but to make a proxy work (CVE-2023-39326). */
 const MAX_EXTENSION_BYTES = 16_384;
 
 /** What ends a body after its last byte: `\r\n0\r\n\r\n`. */
@@ -60,7 +60,6 @@ export class ChunkedReader implements BodyReader {
         const piece = chunk.subarray(at, to);
         at = to;
         sink(piece, more || chunk.length - to > END_BYTES, isOwned);
-        // The receiver decides how far it wants to go: what is left in the chunk is handed over.
         continue;
       }
       const before = at;
@@ -78,7 +77,7 @@ export class ChunkedReader implements BodyReader {
       case 'size':
         return this.#readSize(byte);
       case 'padding':
-        // Some servers pad the size with spaces to a fixed width; no other server reads what we make of it.
+        // Some servers pad the size with spaces to a fixed width; what we send on has none.
         if (byte === SPACE || byte === TAB) return this.#countExtension();
         if (byte === SEMICOLON) this.#state = 'extension';
         else if (byte === CR) return this.#endSize();

@@ -24,10 +24,13 @@ export interface Http1ClientOptions {
   readonly headerBytes: number;
 }
 
-/** Interim responses to one request; a server that sends more sends nothing else. */
+/** Interim responses to one request: a 102 every 20 seconds for five hours, and an end for a server that sends nothing else. */
 const MAX_INTERIM_RESPONSES = 1_000;
 
-/** Speaks HTTP/1.1 to a server upon a stream that is open, which this takes over. */
+/**
+ * Speaks HTTP/1.1 to a server on an open stream, which this takes over. The observer may be called before this
+ * returns.
+ */
 export function connectHttp1(
   stream: ByteStream,
   options: Http1ClientOptions,
@@ -37,12 +40,12 @@ export function connectHttp1(
 }
 
 /**
- * One request at a time (RFC 9112 section 9.3), never a second one before the response to the first is whole.
+ * Carries one request at a time (RFC 9112 section 9.3): no second one before the response to the first is whole.
  *
  *     idle -> exchange -> idle -> ... -> closed
  *
- * Whatever comes while it is idle, a 408 of a server that is tired of waiting or the response to what nobody asked, ends
- * it: it would be taken for the response to the next request.
+ * Bytes that arrive without a request, such as the 408 of a server that waited long enough, end the connection: they
+ * would be taken for the response to the next request.
  */
 class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientExchangeHost {
   readonly writer: MessageWriter;
@@ -59,8 +62,8 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
   #interimResponses = 0;
   #isDraining = false;
   #hasPeerEnded = false;
-  /** Bytes came that nobody asked for. */
-  #isSpoiled = false;
+  /** Bytes came that belong to no response. */
+  #hasUnsolicited = false;
   #isReading = false;
 
   constructor(stream: ByteStream, options: Http1ClientOptions, observer: ClientConnectionObserver) {
@@ -120,7 +123,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     if (this.isClosed) return false;
     const exchange = this.#exchange;
     if (exchange === undefined || exchange.isResponseWhole) {
-      this.#spoil();
+      this.#unsolicited();
       return false;
     }
     this.#isUnanswered = false;
@@ -139,8 +142,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
       }
     }
     this.#isReading = false;
-    // It would be taken for the response to the next request.
-    if (at < chunk.length) this.#spoil();
+    if (at < chunk.length) this.#unsolicited();
     this.progressed();
     return exchange.hasRoom;
   }
@@ -196,9 +198,9 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     if (exchange.readsNoMore && isEnded && isEmpty) return this.#break('ended');
     const isWhole = exchange.isResponseWhole || (exchange.isUntilClose && this.#hasPeerEnded);
     if (!isWhole) return;
-    const mayGoOn = exchange.isPersistent && !this.#hasPeerEnded && !this.#isSpoiled;
+    const mayGoOn = exchange.isPersistent && !this.#hasPeerEnded && !this.#hasUnsolicited;
     if (isEnded && (isEmpty || !mayGoOn)) return this.#finish(exchange, mayGoOn);
-    // The server has said everything, and does not read the rest of the request.
+    // The server has sent everything, and will not read the rest of the request.
     if (!mayGoOn) this.#break('unread');
   }
 
@@ -249,9 +251,9 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     exchange.informed(response);
   }
 
-  /** Bytes came that belong to no response. */
-  #spoil(): void {
-    this.#isSpoiled = true;
+  /** Bytes came that belong to no response: they must not be taken for the next one. */
+  #unsolicited(): void {
+    this.#hasUnsolicited = true;
     if (this.isIdle) this.#break('reset');
     else this.progressed();
   }
@@ -274,11 +276,11 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
   #finish(exchange: Http1ClientExchange, mayGoOn: boolean): void {
     this.#exchange = undefined;
     this.#isKept = true;
-    // First: whoever hears of the end may look for a connection at once.
+    // Before the receiver is told, which may send its next request at once.
     if (!mayGoOn) this.#isDraining = true;
     exchange.closed('ended');
     if (this.isClosed || !this.isIdle) return;
-    if (this.#isSpoiled) this.#break('reset');
+    if (this.#hasUnsolicited) this.#break('reset');
     else if (this.#isDraining) this.#end();
     else this.#observer.available();
   }

@@ -29,7 +29,7 @@ export interface ClientExchangeHost {
 export class Http1ClientExchange implements ClientExchange {
   failure: ExchangeFailure | undefined;
   readonly request: RequestHead;
-  /** What the receiver said to what it was handed last. */
+  /** What the receiver returned for the last piece. */
   hasRoom = true;
   readonly #host: ClientExchangeHost;
   #receiver: BodyReceiver | undefined;

@@ -107,14 +107,14 @@ export function readFieldSection(text: string, from: number): FieldSection | und
         break;
     }
   }
-  const nominated = connection.filter((option) => !OPTIONS.has(option));
-  if (nominated.length > 0) {
-    fields = fields.filter(([name]) => !nominated.includes(name.toLowerCase()));
+  if (connection.some((option) => !OPTIONS.has(option))) {
+    const nominated = new Set(connection.filter((option) => !OPTIONS.has(option)));
+    fields = fields.filter(([name]) => !nominated.has(name.toLowerCase()));
   }
   return { fields, hosts, contentLengths, transferEncodings, connection, upgrades };
 }
 
-/** What Connection names besides fields that are to go, or those that are read here. */
+/** Options of Connection that name no field to remove. */
 const OPTIONS: ReadonlySet<string> = new Set(['close', 'keep-alive', 'upgrade', 'te']);
 
 const TAB = 0x09;
@@ -133,10 +133,12 @@ function isSpace(code: number): boolean {
 }
 
 /** The members of a list (RFC 9110 section 5.6.1), in lower case. */
-export function membersOf(value: string): string[] {
-  return value
-    .toLowerCase()
-    .split(',')
-    .map((member) => member.trim())
-    .filter((member) => member !== '');
+function membersOf(value: string): string[] {
+  return listMembers(value.toLowerCase()).filter((member) => member !== '');
+}
+
+/** The members of a list, empty ones included. Only spaces and tabs are around them, no other white space. */
+export function listMembers(value: string): string[] {
+  if (!value.includes(',')) return [value];
+  return value.split(',').map((member) => trimmed(member, 0, member.length));
 }

@@ -67,8 +67,8 @@ export function readRequestHead(
   const named = readTarget(method, form, section, version);
   if ('reason' in named) return named;
   const { connection, upgrades, fields } = section;
-  // Only in HTTP/1.1 (RFC 9110 section 7.8). What else a client proposes stays HTTP: a service that agreed to h2c
-  // would take requests that nobody has looked at.
+  // Only in HTTP/1.1 (RFC 9110 section 7.8). Other proposals are ignored: a service that agreed to h2c would serve
+  // requests that no rule here has seen.
   const isWebSocket =
     version === '1.1' && connection.includes('upgrade') && upgrades.join() === 'websocket';
   if (isWebSocket && (method !== 'GET' || framing !== 0)) {

@@ -2,6 +2,7 @@ import type { ResponseHead } from '../message.ts';
 import {
   type FieldSection,
   isFieldSection,
+  listMembers,
   MAX_FIELDS,
   readFieldSection,
 } from './field-section.ts';
@@ -34,11 +35,11 @@ export const STATUS_LINE_SENTENCE = 'expected a status line of HTTP/1.1, got som
 const SPACE_BEFORE_COLON = /^([!#$%&'*+.^`|~\w-]+)[\t ]+:/gm;
 
 /** A line that goes on in the next one (RFC 9112 section 5.2). */
-const FOLD = /[\t ]*\r\n[\t ]+/g;
+const FOLD = /\r\n[\t ]+/g;
 
 /**
- * Reads the head of a response, to a request of that method. Tolerant where RFC 9112 asks a proxy to repair what
- * a server does wrong, since nobody after us sees it; never where the end of the response would be in doubt.
+ * Reads the head of a response to a request of that method. Repairs what RFC 9112 asks a proxy to repair, so that
+ * the client gets a correct head; refuses whatever leaves the end of the response in doubt.
  *
  * @returns a sentence about what is wrong, when it cannot be read
  */
@@ -77,9 +78,7 @@ function soundLines(text: string, from: number): string | undefined {
   if (isFieldSection(lines, 0)) return lines;
   // A line that begins with a space and goes on with nothing would be the empty line after all.
   if (/^[\t ]/.test(lines)) return undefined;
-  const repaired = lines
-    .replaceAll(FOLD, (fold) => (fold.endsWith('\n') ? fold : ' '))
-    .replaceAll(SPACE_BEFORE_COLON, '$1:');
+  const repaired = lines.replaceAll(FOLD, ' ').replaceAll(SPACE_BEFORE_COLON, '$1:');
   return isFieldSection(repaired, 0) ? repaired : undefined;
 }
 
@@ -114,7 +113,7 @@ function lengthOf(contentLengths: readonly string[]): number | undefined | strin
   const [only] = contentLengths;
   if (only === undefined) return undefined;
   if (contentLengths.length === 1 && CONTENT_LENGTH.test(only)) return Number(only);
-  const lengths = contentLengths.flatMap((value) => value.split(/[\t ]*,[\t ]*/));
+  const lengths = contentLengths.flatMap(listMembers);
   const [length] = lengths;
   if (
     length === undefined ||

@@ -30,19 +30,19 @@ export interface Http1ServerLimits {
 /** Bytes of later requests that are kept while one is served; a socket is not read further then. */
 const STASH_BYTES = 64 * 1024;
 
-/** How long a connection that is to end waits for a request that may be on its way: longer than a client at work rests. */
+/** How long a draining connection waits for a request that may be on its way: longer than an active client pauses. */
 const RETIRED_IDLE_MS = 5_000;
 
 /**
- * A connection that we have ended is read on until the client has ended it too: a close that meets bytes on their
- * way is a reset, which would destroy the last response before the client has read it (RFC 9112 section 9.6).
+ * After our FIN the connection is read on until the client's FIN, for so long: closing it while bytes arrive would
+ * send a reset, which can destroy the last response before the client has read it (RFC 9112 section 9.6).
  */
 const LINGER_MS = 2_000;
 
-/** How long what was written may take after that. */
+/** How long the client may take to read what was written. */
 const CLOSING_MS = 30_000;
 
-/** Serves the requests of a client's connection, which this takes over. */
+/** Serves the requests of a client's connection, which this takes over. The handler may be called before this returns. */
 export function serveHttp1(
   stream: ByteStream,
   options: Http1ServerOptions,
@@ -52,15 +52,15 @@ export function serveHttp1(
 }
 
 /**
- * Serves one request after the other; those that come early wait.
+ * Serves one request after the other; pipelined requests wait.
  *
  *     head -> exchange -> head -> exchange -> ... -> lingering -> closed
  *                 └─ 101: bytes ─────────────────────────────────────^
  *
- * **A client that gives up.** HTTP/1 has no word for it. A connection that breaks (RST) is one. A FIN may be one, or
- * the half-close of a client that has sent everything and still reads (RFC 9112 section 9.6). It is taken for giving up,
- * as nginx and Envoy do, unless the client has said in its request that it is the last one, `Connection: close` or
- * HTTP/1.0: only then the end of its direction says nothing new. A FIN within a request is always giving up.
+ * **A client that gives up.** HTTP/1 cannot cancel a request. A reset connection does. A FIN may mean it as well, or
+ * may be the half-close of a client that has sent everything and still reads. It cancels, as in nginx and Envoy, unless
+ * the request said that it is the last one (`Connection: close`, or HTTP/1.0 without keep-alive): there a half-close
+ * says nothing new, and clients such as BusyBox wget and nc do it. A FIN within a request always cancels.
  */
 class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerExchangeHost {
   readonly writer: MessageWriter;
@@ -72,7 +72,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   readonly #deadline: Deadline;
   #state: 'open' | 'lingering' | 'closed' = 'open';
   #exchange: Http1ServerExchange | undefined;
-  /** Bytes that wait for the end of the exchange, or for its start. */
+  /** Bytes that wait until the exchange is complete, or started. */
   #stash: Buffer[] = [];
   #stashBytes = 0;
   #isReading = false;
@@ -80,7 +80,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   #isFirst = true;
   /** The time of the head under way is running. */
   #isHeadTimed = false;
-  /** Nothing is waited for but the way of what was written. */
+  /** Everything is written, and only has to be sent. */
   #isClosing = false;
   /** The empty line that may come before a request (RFC 9112 section 2.2): its CR has come, or all of it. */
   #emptyLine: 'none' | 'cr' | 'whole' = 'none';
@@ -185,7 +185,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
 
   // Reading.
 
-  /** @returns false when there is enough for now */
+  /** @returns false to stop the stream */
   #read(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     this.#isReading = true;
     let hasRoom = true;
@@ -206,7 +206,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
       }
     }
     this.#isReading = false;
-    // Nothing of what follows a refusal, or the last request, is read.
+    // What follows a refusal, or the last request, is dropped.
     this.consumed(chunk.length - at);
     return hasRoom;
   }
@@ -224,7 +224,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
       const chunk = stash.shift();
       if (chunk === undefined) break;
       this.#stashBytes -= chunk.length;
-      // What of it cannot be read yet comes before what waits already.
+      // What it leaves comes before what waits already.
       this.#stash = [];
       this.#read(chunk, stash.length > 0, true);
       this.#stash.push(...stash);
@@ -271,7 +271,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     this.#handler.request(exchange);
   }
 
-  /** A head of which only a part has come. */
+  /** Refuses a head as early as its first part shows that it is none. */
   #judgePart({ line, fault }: HeadInput): void {
     const read = line === undefined ? undefined : readRequestLine(line);
     if (read !== undefined && 'reason' in read) return this.#refuse(read);
@@ -309,7 +309,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
 
   // The end.
 
-  /** Answers what is not served; nothing that follows is read. */
+  /** Answers with a status, and reads nothing more. */
   #refuse(refusal: ProtocolRefusal): void {
     if (this.#state !== 'open') return;
     this.#handler.refused(refusal);
@@ -350,7 +350,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     this.#stream.end();
   }
 
-  /** Waits for nothing but that what was written goes. */
+  /** Closes as soon as everything is sent. */
   #endQuietly(): void {
     this.#state = 'lingering';
     this.#isClosing = true;
@@ -372,7 +372,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     this.#stash = [];
     const exchange = this.#exchange;
     this.#exchange = undefined;
-    // Only what has become something else can end in order before we say so.
+    // An exchange of HTTP that is still open has been cut off, even by an orderly end.
     exchange?.closed(exchange.isUpgraded || how === 'lost' || how === 'shed' ? how : 'reset');
     this.#handler.closed();
   }

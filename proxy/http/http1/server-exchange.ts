@@ -36,7 +36,7 @@ export class Http1ServerExchange implements ServerExchange {
   readonly isWhole: boolean;
   /** What the client said: whether another request may follow. */
   readonly isPersistent: boolean;
-  /** What the receiver said to what it was handed last. */
+  /** What the receiver returned for the last piece. */
   hasRoom = true;
   /** Undefined where there is no body. */
   readonly #body: BodyReader | undefined;
@@ -44,6 +44,7 @@ export class Http1ServerExchange implements ServerExchange {
   #receiver: BodyReceiver | undefined;
   #isStarted = false;
   #hasToldEnd = false;
+  #hasToldClosed = false;
   #isUpgraded = false;
   #readsNoMore = false;
   /** A final response has begun. */
@@ -76,7 +77,7 @@ export class Http1ServerExchange implements ServerExchange {
   }
 
   start(): void {
-    if (this.#closedAs !== undefined) return this.#receiver?.closed(this.#closedAs);
+    if (this.#closedAs !== undefined) return this.#tellClosed(this.#closedAs);
     if (this.#isStarted) return;
     this.#isStarted = true;
     if (this.request.upgrade !== undefined && this.#hasResponded && !this.#isUpgraded)
@@ -98,9 +99,11 @@ export class Http1ServerExchange implements ServerExchange {
   }
 
   inform(head: ResponseHead): void {
-    if (this.isClosed || this.#hasResponded || this.request.version === '1.0') return;
+    const isInterim = head.status < 200 && head.status !== 101;
+    if (!isInterim || this.isClosed || this.#hasResponded) return;
+    if (this.request.version === '1.0') return;
     if (head.status === 100) this.#hasContinued = true;
-    // Whoever reads none of many is not owed them.
+    // A client that does not read must not make them pile up.
     if (this.#host.writer.isFull) return;
     this.#host.writer.whole(
       writeResponseHead({ ...head, upgrade: undefined }, undefined, undefined),
@@ -155,7 +158,7 @@ export class Http1ServerExchange implements ServerExchange {
 
   // What the connection does.
 
-  /** True when bytes of the connection must wait: they are of the next request, or nobody takes them yet. */
+  /** True when bytes of the connection must wait: they belong to the next request, or the body is not started. */
   get isBlocked(): boolean {
     return this.isRequestWhole || !this.#isStarted;
   }
@@ -221,7 +224,7 @@ export class Http1ServerExchange implements ServerExchange {
   closed(how: StreamClose): void {
     if (this.isClosed) return;
     this.#closedAs = how;
-    this.#receiver?.closed(how);
+    this.#tellClosed(how);
   }
 
   /** By our own reset: the receiver hears nothing. */
@@ -238,6 +241,13 @@ export class Http1ServerExchange implements ServerExchange {
     this.hasRoom = this.#receiver.data(chunk, more, isOwned);
     return this.hasRoom;
   };
+
+  #tellClosed(how: StreamClose): void {
+    const receiver = this.#receiver;
+    if (receiver === undefined || this.#hasToldClosed) return;
+    this.#hasToldClosed = true;
+    receiver.closed(how);
+  }
 
   #tellEnd(): void {
     if (this.#hasToldEnd || !this.#isStarted || this.isClosed) return;
@@ -283,7 +293,7 @@ export class Http1ServerExchange implements ServerExchange {
   #mustEnd(): boolean {
     const { method, fields } = this.request;
     if (!this.isPersistent || this.#host.isDraining || method === 'CONNECT') return true;
-    // It is not known whether the client sends the body that it held back (RFC 9110 section 10.1.1).
+    // Without a 100, the client may send the body that it held back, or its next request (RFC 9110 section 10.1.1).
     return !this.isRequestWhole && !this.#hasContinued && fields.some(isExpect);
   }
 }

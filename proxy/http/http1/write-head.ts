@@ -35,12 +35,12 @@ export function writeResponseHead(
   });
 }
 
-/** The whole response to what is not served: nobody said what it should look like. */
+/** The whole response to a request that cannot be served. */
 export function writeStatusResponse(status: number): string {
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
 }
 
-/** What would end a start line early, or part it in another way; nobody who reads heads lets it pass. */
+/** What would end a start line early, or divide it otherwise. The readers of heads let none of it pass. */
 const INVISIBLE = /[^!-~]/g;
 const CONTROL = /[^\t -~\x80-\xff]/g;
 
@@ -85,22 +85,26 @@ interface Lines {
 function linesOf(fields: readonly Field[], maySendTrailers: boolean): Lines {
   let lines = '';
   let hasTe = false;
+  let isToken = true;
   for (const [name, value] of fields) {
     const apart = apartOf(name);
     if (apart !== undefined) {
       if (apart !== 'te') continue;
       hasTe = true;
     }
+    isToken &&= !name.includes(':');
     if (!maySendTrailers && name.length === 7 && name.toLowerCase() === 'trailer') continue;
     lines += `${name}: ${value}\r\n`;
   }
-  if (isFieldSection(`${lines}\r\n`, 0)) return { lines, hasTe };
-  // Whoever made such a field: what could end a line, or a message, is not written.
+  if (isToken && isFieldSection(`${lines}\r\n`, 0)) return { lines, hasTe };
+  // No reader lets such a field pass, so it was made by a mistake here: what could end a line is not written.
   return linesOf(fields.filter(isSound), maySendTrailers);
 }
 
 function isSound([name, value]: Field): boolean {
-  return !value.includes('\r') && isFieldSection(`${name}: ${value}\r\n\r\n`, 0);
+  return (
+    !name.includes(':') && !value.includes('\r') && isFieldSection(`${name}: ${value}\r\n\r\n`, 0)
+  );
 }
 
 /** HTTP/2 may send several, of which many servers read one (RFC 9113 section 8.2.3). */

@@ -219,6 +219,8 @@ test('nothing that could end a line is written, nor a field that frames', (t) =>
     // Its low byte is a line feed.
     ['X-Wide', '\u010a'],
     ['X Space', 'a'],
+    ['x: y', 'a'],
+    ['content-length:5', 'a'],
     ['', 'a'],
     ['Content-Length', '99'],
     ['transfer-encoding', 'chunked'],
@@ -261,6 +263,8 @@ test('a client that gave up before anybody listened is told of at the start', (t
   exchange.attach(listener);
   exchange.start();
   t.deepEqual(listener.events, ['reset']);
+  exchange.start();
+  t.deepEqual(listener.events, ['reset'], 'once');
 });
 
 test('the end of a client that is idle, or that has sent half a head, is just an end', (t) => {

@@ -4,8 +4,8 @@ import { fuzz } from './fuzz.ts';
 
 const CASES = 20_000;
 
-test('whatever comes is read in the same way in all pieces, and passed on as what it was', (t) => {
-  const { outcomes, failures } = fuzz(CASES, 1);
+test('whatever comes is read in the same way in all pieces, and passed on as what it was', async (t) => {
+  const { outcomes, failures } = await fuzz(CASES, 1);
   t.deepEqual(failures.slice(0, 3), []);
   for (const outcome of ['1 requests', '3 requests', 'refused malformed 400', 'malformed']) {
     t.true(
