@@ -6,6 +6,7 @@ import type { Guard } from '../../common/guard.ts';
 import type { RefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
 import type { Deadlines } from '../http/forward/deadlines.ts';
+import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { LiveConnections } from '../policy/live-connections.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
@@ -33,6 +34,8 @@ export interface InboundContext {
   readonly certificateOf: (stream: IncomingStream, port: number) => string | undefined;
   readonly deadlines: Deadlines;
   readonly guard: Guard;
+  /** Bounds what requests have waiting for slow readers. */
+  readonly memory: MemoryBudget;
   readonly live: LiveConnections<DenialReason>;
   readonly mayLog: () => boolean;
   readonly budgets: StreamBudgets;

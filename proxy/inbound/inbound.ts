@@ -14,6 +14,7 @@ import {
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import { DecisionCache } from '../policy/decision-cache.ts';
 import { Deadlines } from '../http/forward/deadlines.ts';
+import type { MemoryBudget } from '../http2/memory-budget.ts';
 import { formatAuthority } from '../tunnel/authority.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
 import { admit } from './admission.ts';
@@ -34,6 +35,8 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   readonly guard: Guard;
+  /** Bounds what requests have waiting for slow readers, with all tunnels. */
+  readonly memory: MemoryBudget;
   /** Ports whose application is told who calls, in each request. */
   readonly forwardClientCert?: readonly number[];
 }
@@ -47,7 +50,7 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
  * One that a mistake of the program ends is refused or reset, and its connection to the application too.
  */
 export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
-  const { workload, clock, logger, guard, forwardClientCert = [] } = dependencies;
+  const { workload, clock, logger, guard, memory, forwardClientCert = [] } = dependencies;
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
   const decisions = new DecisionCache();
   const { id: destination, policies, exposure, metrics, network } = workload;
@@ -67,6 +70,7 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
       certificatePorts.has(port) ? `By=${destination.uri};URI=${peer.uri}` : undefined,
     deadlines: new Deadlines(clock),
     guard,
+    memory,
     budgets: { descriptors, ports, opened: new KeyedBuckets(clock, streamRate(ports)) },
     budgetLines: createRefusalLines(clock, logger),
     live: new LiveConnections<DenialReason>(policies),

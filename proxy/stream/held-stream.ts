@@ -1,3 +1,4 @@
+import type { Guard } from '../../common/guard.ts';
 import type { ByteStream, StreamClose, StreamReceiver } from './byte-stream.ts';
 
 /** Sees what passes in a stream that is held. It must not throw. */
@@ -26,24 +27,47 @@ export class HeldStream implements ByteStream {
   readonly #stream: ByteStream;
   readonly #tap: StreamTap | undefined;
   readonly #onChange: () => void;
+  readonly #guard: Pick<Guard, 'report'>;
   #receiver: StreamReceiver | undefined;
   #isStarted = false;
   #held: Buffer = Buffer.alloc(0);
   #hasEnded = false;
   #closed: StreamClose | undefined;
 
-  /** `onChange` is called whenever something came, until it is started. */
-  constructor(stream: ByteStream, onChange: () => void, tap?: StreamTap) {
+  /**
+   * `onChange` is called whenever something came, until it is started. What the receiver throws ends this stream,
+   * and not the tunnel that it is in.
+   */
+  constructor(
+    stream: ByteStream,
+    guard: Pick<Guard, 'report'>,
+    onChange: () => void,
+    tap?: StreamTap,
+  ) {
     this.#stream = stream;
+    this.#guard = guard;
     this.#onChange = onChange;
     this.#tap = tap;
     stream.attach({
-      data: (chunk, more, isOwned) => this.#data(chunk, more, isOwned),
-      end: () => this.#ended(),
-      written: (bytes) => this.#receiver?.written(bytes),
+      data: (chunk, more, isOwned) =>
+        this.#guarded(() => this.#data(chunk, more, isOwned)) === true,
+      end: () => this.#guarded(() => this.#ended()),
+      written: (bytes) => this.#guarded(() => this.#receiver?.written(bytes)),
       spare: (bytes) => this.#receiver?.spare(bytes),
-      closed: (how) => this.#closedBy(how),
+      closed: (how) => this.#guarded(() => this.#closedBy(how)),
     });
+  }
+
+  #guarded<Result>(work: () => Result): Result | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.#guard.report('inbound', error);
+      if (this.#closed !== undefined) return undefined;
+      this.#stream.reset();
+      this.#guarded(() => this.#closedBy('reset'));
+      return undefined;
+    }
   }
 
   /** Begins to read. */

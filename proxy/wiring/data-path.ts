@@ -166,7 +166,7 @@ async function openInbound(
   const { identity, metrics, network, ownPorts } = workload;
   const listener = await listenTunnels(
     { ...hboneListen, identity, metrics, network, clock, logger, guard, memory },
-    createInbound({ workload, clock, logger, guard, forwardClientCert }),
+    createInbound({ workload, clock, logger, guard, memory, forwardClientCert }),
   );
   ownPorts.add(listener.port);
   return listener;

@@ -5,12 +5,16 @@ import type { ByteStream, StreamClose } from '../../stream/byte-stream.ts';
 import type { StreamTap } from '../../stream/held-stream.ts';
 import { relay } from '../../stream/relay.ts';
 import { type Carried, detectRequests, type HeldConnection } from './detect-requests.ts';
-import { RequestConnection, type RequestConnectionOptions } from './request-connection.ts';
+import {
+  type HttpCarried,
+  RequestConnection,
+  type RequestConnectionOptions,
+} from './request-connection.ts';
 
 /** What carrying a connection takes whose requests are looked at. */
 export interface CarryRequestsOptions extends Omit<
   RequestConnectionOptions,
-  'client' | 'app' | 'closed'
+  'version' | 'client' | 'app' | 'closed'
 > {
   readonly client: ByteStream;
   readonly app: ByteStream;
@@ -52,8 +56,8 @@ class RequestCarrier implements CarriedRequests {
     this.#options = options;
     this.done = promise;
     this.#resolve = resolve;
-    const { client, app, connection, clock } = options;
-    this.#held = detectRequests({ client, app, tap: tapOf(connection) }, clock, (carried, held) =>
+    const { client, app, connection } = options;
+    this.#held = detectRequests({ client, app, tap: tapOf(connection) }, options, (carried, held) =>
       this.#decided(carried, held),
     );
   }
@@ -67,7 +71,7 @@ class RequestCarrier implements CarriedRequests {
   }
 
   #decided(carried: Carried, held: HeldConnection): void {
-    if (carried === 'http1') return this.#serve(held);
+    if (carried === 'http1' || carried === 'http2') return this.#serve(carried, held);
     const decision = this.#options.decideBytes();
     const { app, client } = held;
     if (decision.allowed) {
@@ -90,9 +94,9 @@ class RequestCarrier implements CarriedRequests {
     this.#resolve('denied');
   }
 
-  #serve(held: HeldConnection): void {
+  #serve(version: HttpCarried, held: HeldConnection): void {
     const closed = (): void => this.#resolve(endOf(held.client.closedAs ?? 'ended'));
-    this.#requests = new RequestConnection({ ...this.#options, ...held, closed });
+    this.#requests = new RequestConnection({ ...this.#options, ...held, version, closed });
   }
 }
 

@@ -2,6 +2,7 @@ import { detectClient, isServerOf } from '../../http/observe/detect.ts';
 import { HeldStream, type StreamTap } from '../../stream/held-stream.ts';
 import type { ByteStream } from '../../stream/byte-stream.ts';
 import type { MonotonicClock } from '../../../common/clock.ts';
+import type { Guard } from '../../../common/guard.ts';
 
 /** The two ends of a connection whose requests are to be decided about. */
 export interface HeldConnection {
@@ -23,7 +24,7 @@ const FIRST_BYTES_TIMEOUT_MS = 60_000;
  */
 export function detectRequests(
   { client, app, tap }: { client: ByteStream; app: ByteStream; tap: StreamTap },
-  clock: MonotonicClock,
+  { clock, guard }: { readonly clock: MonotonicClock; readonly guard: Guard },
   decided: (carried: Carried, connection: HeldConnection) => void,
 ): HeldConnection {
   let isDecided = false;
@@ -45,7 +46,10 @@ export function detectRequests(
     const hasSpokenFirst = to.held.length > 0 && isServerOf('http2', to.held) === false;
     if (from.hasEnded || to.hasEnded || hasSpokenFirst) decide(unknown());
   };
-  const connection = { client: new HeldStream(client, look, tap), app: new HeldStream(app, look) };
+  const connection = {
+    client: new HeldStream(client, guard, look, tap),
+    app: new HeldStream(app, guard, look),
+  };
   const timer = clock.after(FIRST_BYTES_TIMEOUT_MS, () => decide(unknown()));
   connection.client.listen();
   connection.app.listen();

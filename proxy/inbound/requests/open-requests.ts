@@ -28,7 +28,7 @@ export function openRequests(
   { stream, accepted, app, port, target, certificate, connection }: AcceptedStream,
   context: InboundContext,
 ): CarriedRequests {
-  const { clock, guard, deadlines, live } = context;
+  const { clock, guard, memory, deadlines, live } = context;
   const peer = stream.peer.uri;
   return carryRequests({
     client: accepted,
@@ -48,6 +48,8 @@ export function openRequests(
     deadlines,
     clock,
     guard,
+    memory,
+    owner: peer,
   });
 }
 

@@ -15,8 +15,11 @@ import { ForwardedRequest, type ForwardLimits } from '../../http/forward/forward
 import { GRPC_STATUS, refusal, type Refusal } from '../../http/forward/refusal.ts';
 import { connectHttp1 } from '../../http/http1/client-connection.ts';
 import { serveHttp1 } from '../../http/http1/server-connection.ts';
+import { connectHttp2 } from '../../http/http2/connect.ts';
+import { serveHttp2 } from '../../http/http2/serve.ts';
 import type { RequestHead } from '../../http/message.ts';
 import { type Dialled, Upstream } from '../../http/upstream/upstream.ts';
+import type { MemoryBudget } from '../../http2/memory-budget.ts';
 import type { LiveConnections } from '../../policy/live-connections.ts';
 import type { ByteStream } from '../../stream/byte-stream.ts';
 import type { HeldStream } from '../../stream/held-stream.ts';
@@ -24,8 +27,12 @@ import type { HeldStream } from '../../stream/held-stream.ts';
 /** A decision that refuses. */
 type Denial = Decision & { readonly allowed: false };
 
+/** What a connection speaks, on both sides of us: an application gets what its caller has chosen. */
+export type HttpCarried = 'http1' | 'http2';
+
 /** What serving the requests of a connection takes. */
 export interface RequestConnectionOptions {
+  readonly version: HttpCarried;
   readonly client: ByteStream;
   /** The connection to the application that was made with it. */
   readonly app: HeldStream;
@@ -46,6 +53,10 @@ export interface RequestConnectionOptions {
   readonly deadlines: Deadlines;
   readonly clock: MonotonicClock;
   readonly guard: Guard;
+  /** Bounds what waits for slow readers. */
+  readonly memory: MemoryBudget;
+  /** On whose account it waits: the caller. */
+  readonly owner: string;
 }
 
 /** A caller is a member of the mesh, and what it may send is what the application takes. */
@@ -78,18 +89,23 @@ export class RequestConnection implements ServerConnectionHandler {
   #unused: HeldStream | undefined;
 
   constructor(options: RequestConnectionOptions) {
-    const { client, clock, guard } = options;
+    const { version, client, clock, guard, memory: budget, owner } = options;
     this.#options = options;
     this.#unused = options.app;
     this.#upstream = new Upstream({
-      isShared: false,
+      isShared: version === 'http2',
       clock,
       guard,
       dial: (signal) => this.#dial(signal),
       speak: (stream, observer) =>
-        connectHttp1(stream, { headerBytes: MAX_RESPONSE_HEAD_BYTES }, observer),
+        version === 'http2'
+          ? connectHttp2(stream, { observer, clock, budget, owner })
+          : connectHttp1(stream, { headerBytes: MAX_RESPONSE_HEAD_BYTES }, observer),
     });
-    this.#connection = serveHttp1(client, { scheme: 'http', clock, limits: SERVER_LIMITS }, this);
+    this.#connection =
+      version === 'http2'
+        ? serveHttp2(client, { handler: this, clock, budget, owner })
+        : serveHttp1(client, { scheme: 'http', clock, limits: SERVER_LIMITS }, this);
   }
 
   /** Breaks it off, with all that is under way. */

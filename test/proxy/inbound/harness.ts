@@ -11,6 +11,7 @@ import { spiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createExposure } from '../../../proxy/workload/exposure.ts';
 import { createInbound } from '../../../proxy/inbound/inbound.ts';
 import { withRequestsObserved } from '../../../proxy/http/observe/observed-metrics.ts';
+import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { localAllowances } from '../../../proxy/config/sidecar.ts';
@@ -18,6 +19,7 @@ import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import type { IncomingStream } from '../../../proxy/tunnel/tunnel.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
+import type { ByteStream } from '../../../proxy/stream/byte-stream.ts';
 import { FakeStream } from '../stream/fake-stream.ts';
 import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 
@@ -56,7 +58,8 @@ export function inboundTo(
   const guard = createGuard({ clock, logger });
   const metrics = withRequestsObserved(counted, { clock, guard, opaquePorts: [] });
   const workload = { id: self, policies, exposure, metrics, network: HOST_NETWORK };
-  const handle = createInbound({ workload, clock, logger, guard, forwardClientCert });
+  const memory = new MemoryBudget(1024 * 1024);
+  const handle = createInbound({ workload, clock, logger, guard, memory, forwardClientCert });
   return {
     policies,
     of,
@@ -65,8 +68,8 @@ export function inboundTo(
     refusals: () => of('stream-refused'),
     failed: async () => parseMetrics(await registry.metrics()),
     /** Resolves with the status, or with the stream when it was accepted. */
-    open(stream: { authority: string; peer?: SpiffeId }, accepted = new FakeStream()) {
-      const { promise, resolve } = Promise.withResolvers<number | FakeStream>();
+    open(stream: { authority: string; peer?: SpiffeId }, accepted: ByteStream = new FakeStream()) {
+      const { promise, resolve } = Promise.withResolvers<number | ByteStream>();
       const incoming: IncomingStream = {
         peer: stream.peer ?? web,
         authority: stream.authority,

@@ -7,7 +7,9 @@ function held() {
   const told: string[] = [];
   const seen: string[] = [];
   let changes = 0;
-  const holding = new HeldStream(stream, () => (changes += 1), {
+  const thrown: unknown[] = [];
+  const guard = { report: (_where: unknown, error: unknown) => void thrown.push(error) };
+  const holding = new HeldStream(stream, guard, () => (changes += 1), {
     read: (chunk) => void seen.push(`read ${chunk.toString()}`),
     written: (chunk) => void seen.push(`written ${chunk.toString()}`),
     readEnded: () => void seen.push('read ended'),
@@ -24,7 +26,7 @@ function held() {
       spare: () => {},
       closed: (how) => void told.push(`closed ${how}`),
     });
-  return { stream, holding, told, seen, attach, changes: () => changes };
+  return { stream, holding, told, seen, thrown, attach, changes: () => changes };
 }
 
 test('what came before there was a receiver comes first, whole and in order', (t) => {
@@ -74,4 +76,24 @@ test('the tap sees what passes, in both directions', (t) => {
   holding.end();
   t.deepEqual(seen, ['read in', 'written out', 'read ended', 'write ended']);
   t.is(stream.text, 'out');
+});
+
+test('what a receiver throws ends the stream, and nothing besides', (t) => {
+  const { stream, holding, thrown } = held();
+  const told: string[] = [];
+  holding.attach({
+    data() {
+      throw new Error('a mistake of the program');
+    },
+    end: () => void told.push('end'),
+    written: () => {},
+    spare: () => {},
+    closed: (how) => void told.push(`closed ${how}`),
+  });
+  holding.listen();
+  holding.start();
+  t.false(stream.data('bytes'));
+  t.is(thrown.length, 1);
+  t.true(stream.calls.includes('reset'));
+  t.deepEqual(told, ['closed reset']);
 });
