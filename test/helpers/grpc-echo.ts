@@ -53,6 +53,7 @@ export interface GrpcAnswer {
 export interface GrpcEchoClient {
   once(message: string): Promise<GrpcAnswer>;
   both(options?: grpc.CallOptions): grpc.ClientDuplexStream<Buffer, Buffer>;
+  close(): void;
 }
 
 /** Where a client connects to. */
@@ -98,5 +99,6 @@ export function connectGrpcEcho(
       return promise;
     },
     both: (options = {}) => client.makeBidiStreamRequest(ECHO.Both.path, bytes, bytes, options),
+    close: () => client.close(),
   };
 }
