@@ -2,14 +2,10 @@ import { HauberkError } from '../errors.ts';
 
 /** What there is not enough of. A label of `hauberk_budget_refusals_total`: bounded. */
 export type BudgetRefusal =
-  /** The process has no descriptors left but those that it keeps for itself. */
-  | 'descriptors'
-  /** The peer holds its share of the descriptors, or of the local ports. */
-  | 'peer-limit'
-  /** The peer opens more connections a second than its share. */
-  | 'peer-rate'
-  /** The system has no local ports left to the application's address. */
-  | 'ports';
+  | 'descriptors' // The process has no descriptors left but those that it keeps for itself.
+  | 'peer-limit' // The peer holds its share of the descriptors, or of the local ports.
+  | 'peer-rate' // The peer opens more connections a second than its share.
+  | 'ports'; // The system has no local ports left to the application's address.
 
 /** What a budget of descriptors refuses for. */
 export type DescriptorRefusal = 'descriptors' | 'peer-limit';

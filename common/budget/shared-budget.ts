@@ -1,9 +1,7 @@
 /** Why something is not handed out. */
 export type BudgetDenial =
-  /** Everything is in use. */
-  | 'used-up'
-  /** The holder has its share of it. */
-  | 'share-used-up';
+  | 'used-up' // Everything is in use.
+  | 'share-used-up'; // The holder has its share of it.
 
 /** What any holder may have: a caller needs a tunnel, and a stream or two in it. */
 const A_FEW = 4;

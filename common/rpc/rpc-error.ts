@@ -65,22 +65,14 @@ export const REFUSALS = Object.keys(REFUSAL_STATUS).filter(isRefusal);
 
 /** Why a call did not reach a server of the mesh, or why its answer was not accepted. */
 export type ConnectionFailure =
-  /** No connection: refused, no route, unknown name, or closed before TLS began. */
-  | 'unreachable'
-  /** Both sides could not agree on TLS. */
-  | 'tls'
-  /** The server's certificate does not come from a trusted root, or is outside its validity. */
-  | 'server-untrusted'
-  /** The server's certificate is trusted but names another identity. */
-  | 'server-identity'
-  /** No answer in time. */
-  | 'timeout'
-  /** The caller gave up. */
-  | 'cancelled'
-  /** The answer is not one that this version understands. */
-  | 'protocol'
-  /** The key, the chain and the roots that were given do not belong together. */
-  | 'credentials-invalid';
+  | 'unreachable' // No connection: refused, no route, unknown name, or closed before TLS began.
+  | 'tls' // Both sides could not agree on TLS.
+  | 'server-untrusted' // The server's certificate does not come from a trusted root, or is outside its validity.
+  | 'server-identity' // The server's certificate is trusted but names another identity.
+  | 'timeout' // No answer in time.
+  | 'cancelled' // The caller gave up.
+  | 'protocol' // The answer is not one that this version understands.
+  | 'credentials-invalid'; // The key, the chain and the roots that were given do not belong together.
 
 /** Every way in which a call can fail. */
 export type RpcErrorCode = Refusal | ConnectionFailure;

@@ -1,36 +1,20 @@
 import { HauberkError } from '../../common/errors.ts';
 
-/**
- * Why the authority cannot work, or does not do what an operator asks for.
- *
- * - `trust-domain-changed`: the data belongs to a mesh with another trust domain.
- * - `authority-corrupt`: what is stored of root, issuer or bundle cannot be used.
- * - `rotation-under-way`: the root is being rotated already, in another way than is asked for.
- * - `rotation-not-abortable`: there is no rotation, or no way back.
- * - `root-key-elsewhere`: the key of the root is needed, and is not kept here.
- * - `upstream-issuer-unusable`: the issuer that the operator's PKI made does not do; the sentence says why.
- * - `upstream-root-changed`: it is below another root than the mesh.
- * - `issuer-not-requested`: there is no request for an issuer that a certificate could be for.
- * - `issuer-from-files`: the issuer comes from files, which are followed.
- * - `root-unusable`: a root that is to be added does not do; the sentence says why.
- * - `root-in-use`: the root is the mesh's own.
- * - `root-unknown`: no such root was added.
- * - `authority-busy`: others changed the authority all the time; a retry helps.
- */
+/** Why the authority cannot work, or does not do what an operator asks for. */
 export type CaErrorCode =
-  | 'trust-domain-changed'
-  | 'authority-corrupt'
-  | 'rotation-under-way'
-  | 'rotation-not-abortable'
-  | 'root-key-elsewhere'
-  | 'upstream-issuer-unusable'
-  | 'upstream-root-changed'
-  | 'issuer-not-requested'
-  | 'issuer-from-files'
-  | 'root-unusable'
-  | 'root-in-use'
-  | 'root-unknown'
-  | 'authority-busy';
+  | 'trust-domain-changed' // The data belongs to a mesh with another trust domain.
+  | 'authority-corrupt' // What is stored of root, issuer or bundle cannot be used.
+  | 'rotation-under-way' // The root is being rotated already, in another way than is asked for.
+  | 'rotation-not-abortable' // There is no rotation, or no way back.
+  | 'root-key-elsewhere' // The key of the root is needed, and is not kept here.
+  | 'upstream-issuer-unusable' // The issuer that the operator's PKI made does not do; the sentence says why.
+  | 'upstream-root-changed' // It is below another root than the mesh.
+  | 'issuer-not-requested' // There is no request for an issuer that a certificate could be for.
+  | 'issuer-from-files' // The issuer comes from files, which are followed.
+  | 'root-unusable' // A root that is to be added does not do; the sentence says why.
+  | 'root-in-use' // The root is the mesh's own.
+  | 'root-unknown' // No such root was added.
+  | 'authority-busy'; // Others changed the authority all the time; a retry helps.
 
 /** Thrown by `control-plane/ca`. */
 export class CaError extends HauberkError<CaErrorCode> {}

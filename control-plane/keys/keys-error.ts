@@ -1,15 +1,11 @@
 import { HauberkError } from '../../common/errors.ts';
 
-/**
- * Why the private keys of the mesh cannot be used.
- *
- * - `keys-locked`: they are encrypted, and nothing was given to unlock them with.
- * - `unlock-key-wrong`: what was given does not unlock them.
- * - `keys-not-encrypted`: they cannot be locked, because they are not encrypted.
- * - `keys-damaged`: what is stored is not what was encrypted.
- */
+/** Why the private keys of the mesh cannot be used. */
 export type KeysErrorCode =
-  'keys-locked' | 'unlock-key-wrong' | 'keys-not-encrypted' | 'keys-damaged';
+  | 'keys-locked' // They are encrypted, and nothing was given to unlock them with.
+  | 'unlock-key-wrong' // What was given does not unlock them.
+  | 'keys-not-encrypted' // They cannot be locked, because they are not encrypted.
+  | 'keys-damaged'; // What is stored is not what was encrypted.
 
 /** Thrown by `control-plane/keys`. */
 export class KeysError extends HauberkError<KeysErrorCode> {}

@@ -1,11 +1,7 @@
 import { HauberkError } from '../../common/errors.ts';
 
-/**
- * Why an operator gets nothing.
- *
- * - `operator-renewal-over`: the credential goes back too far, or unknowably far.
- */
-export type OperatorErrorCode = 'operator-renewal-over';
+/** Why an operator gets nothing. */
+export type OperatorErrorCode = 'operator-renewal-over'; // The credential goes back too far, or unknowably far.
 
 /** Thrown by `control-plane/operators`. */
 export class OperatorError extends HauberkError<OperatorErrorCode> {}

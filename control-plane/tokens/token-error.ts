@@ -8,12 +8,9 @@ export type TokenErrorCode =
   | 'token-expired'
   | 'token-used-up'
   | 'token-wrong-identity'
-  /** It was changed again and again meanwhile; a retry helps. */
-  | 'token-busy'
-  /** No such id: told to operators only. */
-  | 'token-not-found'
-  /** The wanted scope, time to live or number of uses is not possible. */
-  | 'token-invalid';
+  | 'token-busy' // It was changed again and again meanwhile; a retry helps.
+  | 'token-not-found' // No such id: told to operators only.
+  | 'token-invalid'; // The wanted scope, time to live or number of uses is not possible.
 
 /** Thrown by `control-plane/tokens`. */
 export class TokenError extends HauberkError<TokenErrorCode> {}

@@ -4,18 +4,12 @@ import type { EgressDestination } from '../../common/authorization/egress.ts';
 
 /** Why the certificate of a server outside is not accepted. */
 export type CertificateRefusal =
-  /** It does not chain to an authority of the policy. */
-  | 'unknown-ca'
-  /** It, or one of its issuers, has expired. */
-  | 'expired'
-  /** It, or one of its issuers, is not valid yet. */
-  | 'not-yet-valid'
-  /** It is for another purpose, too weak, or broken. */
-  | 'certificate-invalid'
-  /** It is for other names. */
-  | 'name-mismatch'
-  /** It has the name in its subject only. */
-  | 'cn-only';
+  | 'unknown-ca' // It does not chain to an authority of the policy.
+  | 'expired' // It, or one of its issuers, has expired.
+  | 'not-yet-valid' // It, or one of its issuers, is not valid yet.
+  | 'certificate-invalid' // It is for another purpose, too weak, or broken.
+  | 'name-mismatch' // It is for other names.
+  | 'cn-only'; // It has the name in its subject only.
 
 /** What a server showed in the handshake. */
 export interface ShownCertificate {

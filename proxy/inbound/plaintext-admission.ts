@@ -5,12 +5,9 @@ export type InboundMode = 'strict' | 'permissive';
 
 /** Why plaintext is refused; labels of `hauberk_connections_failed_total`. */
 export type PlaintextRefusal =
-  /** It came without the mesh. */
-  | 'plaintext'
-  /** It leads back to this sidecar. */
-  | 'own-port'
-  /** It was meant for another host. */
-  | 'wrong-destination';
+  | 'plaintext' // It came without the mesh.
+  | 'own-port' // It leads back to this sidecar.
+  | 'wrong-destination'; // It was meant for another host.
 
 /** Whether plaintext is accepted. */
 export type PlaintextAdmission =

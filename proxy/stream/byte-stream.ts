@@ -1,12 +1,10 @@
-/**
- * How a stream was closed:
- * - `ended`: both directions ended in order;
- * - `unread`: the peer sent everything, ended its direction, and reads no more: what it sent counts;
- * - `reset`: the peer broke off, or broke the rules;
- * - `shed`: memory ran out, and this one had made no progress for the longest time;
- * - `lost`: the tunnel below it is gone.
- */
-export type StreamClose = 'ended' | 'unread' | 'reset' | 'shed' | 'lost';
+/** How a stream was closed. */
+export type StreamClose =
+  | 'ended' // Both directions ended in order.
+  | 'unread' // The peer sent everything, ended its direction, and reads no more: what it sent counts.
+  | 'reset' // The peer broke off, or broke the rules.
+  | 'shed' // Memory ran out, and this one had made no progress for the longest time.
+  | 'lost'; // The tunnel below it is gone.
 
 /**
  * One connection as a stream of bytes in each direction, whatever carries it: a socket, TLS, or a stream

@@ -20,18 +20,16 @@ export interface RelayObserver {
   end(side: keyof RelayCounters): void;
 }
 
-/**
- * How a relay ended:
- * - `complete`: both directions ended with a FIN;
- * - `app-reset`: the application's side broke off;
- * - `peer-reset`: the peer's side reset the stream;
- * - `tunnel-lost`: the tunnel died under the stream;
- * - `shed`: memory ran out, and it had not been read from for the longest time;
- * - `untouched`: the tunnel died before a byte went either way; the application's stream is still open and
- *   unread, so the connection can be tried on another tunnel.
- */
+/** How a relay ended. */
 export type RelayOutcome =
-  'complete' | 'app-reset' | 'peer-reset' | 'tunnel-lost' | 'shed' | 'untouched';
+  | 'complete' // Both directions ended with a FIN.
+  | 'app-reset' // The application's side broke off.
+  | 'peer-reset' // The peer's side reset the stream.
+  | 'tunnel-lost' // The tunnel died under the stream.
+  | 'shed' // Memory ran out, and it had not been read from for the longest time.
+  // The tunnel died before a byte went either way; the application's stream is still open and unread, so that
+  // the connection can be tried on another tunnel.
+  | 'untouched';
 
 /**
  * Carries bytes between two streams until both directions have ended. Takes over both, and closes the

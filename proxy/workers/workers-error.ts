@@ -2,10 +2,8 @@ import { HauberkError } from '../../common/errors.ts';
 
 /** Why workers cannot do their work. */
 export type WorkersErrorCode =
-  /** A worker ended before it was ready. */
-  | 'worker-failed'
-  /** Workers end again and again. */
-  | 'workers-dying';
+  | 'worker-failed' // A worker ended before it was ready.
+  | 'workers-dying'; // Workers end again and again.
 
 /** Thrown by `proxy/workers`. */
 export class WorkersError extends HauberkError<WorkersErrorCode> {}

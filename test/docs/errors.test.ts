@@ -11,11 +11,11 @@ const ROOT = join(import.meta.dirname, '../..');
 
 /** The string literals of a union in the sources: between the text that begins it and the end mark. */
 function unionOf(file: string, begin: string, end = ';'): string[] {
-  const source = readFileSync(join(ROOT, file), 'utf8');
+  const source = readFileSync(join(ROOT, file), 'utf8').replace(/\/\*.*?\*\/|\/\/[^\n]*/gs, '');
   const from = source.indexOf(begin);
   if (from < 0) throw new Error(`${file} has no "${begin}"`);
   const text = source.slice(from + begin.length, source.indexOf(end, from + begin.length));
-  const codes = [...text.replace(/\/\*.*?\*\//gs, '').matchAll(/'([a-z-]+)'/g)];
+  const codes = [...text.matchAll(/'([a-z-]+)'/g)];
   return codes.map(([, code = '']) => code);
 }
 

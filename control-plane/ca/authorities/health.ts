@@ -4,12 +4,9 @@ import type { AuthorityPair } from './authorities.ts';
 
 /** How much of its life an authority has behind it. */
 export type AuthorityAge =
-  /** Less than half. */
-  | 'young'
-  /** Time for the next one. */
-  | 'renewable'
-  /** Less than a quarter, and than NEAR_END_MS, is left: an operator has to look at it. */
-  | 'near-end'
+  | 'young' // Less than half.
+  | 'renewable' // Time for the next one.
+  | 'near-end' // Less than a quarter, and than NEAR_END_MS, is left: an operator has to look at it.
   | 'expired';
 
 /** A root lives for ten years: a warning for two of them would be too early. */
