@@ -3,15 +3,11 @@ import { once } from 'node:events';
 import { systemErrorCode } from '../../common/errors.ts';
 import { VerifyError } from './verify-error.ts';
 
-/** What a program answered. */
-export interface ProgramResult {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs a program to its end. @throws VerifyError `program-missing` */
-export async function runProgram(program: string, args: readonly string[]): Promise<ProgramResult> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   try {
     const [stdout, stderr, [code]] = await Promise.all([

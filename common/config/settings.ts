@@ -97,12 +97,6 @@ function words(key: string): string[] {
   return key.replace(/[A-Z]/g, (letter) => ` ${letter}`).split(' ');
 }
 
-/** A word after the command, e.g. the id in `hauberk token revoke ID`. */
-interface Operand {
-  readonly name: string;
-  readonly description: string;
-}
-
 /** What a command is called, takes and tells about itself. */
 export interface CommandSpec<Table extends SettingsTable = SettingsTable> {
   /** As it is typed: `hauberk proxy`. */
@@ -110,7 +104,7 @@ export interface CommandSpec<Table extends SettingsTable = SettingsTable> {
   /** What it does: one or a few sentences. */
   readonly summary: string;
   readonly settings: Table;
-  readonly operands?: readonly Operand[];
+  readonly operands?: readonly { readonly name: string; readonly description: string }[];
   /** Whether `--config FILE` is taken; the file may also be a setting of its own, which names it. */
   readonly readsFile?: boolean;
   /** Top-level keys of the file that are no settings: the command reads them itself. */

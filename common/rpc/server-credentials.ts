@@ -23,7 +23,7 @@ export interface ServerIdentity {
    * Cross-signatures, for callers who know only a former root: each signed by the root of the next
    * one, the first over the root of the chain.
    */
-  readonly vouchers?: readonly X509Certificate[];
+  readonly crossSignatures?: readonly X509Certificate[];
   /** Shown to sidecars that enrol with the digest of one of them. */
   readonly formerRoots?: readonly X509Certificate[];
   /** Client certificates that lead to none of these are untrusted. */
@@ -89,10 +89,10 @@ function validated(identity: ServerIdentity): ReturnType<typeof secureContextOpt
       `a gap after ${certificateName(certificate)}`,
     );
   }
-  const { vouchers = [], formerRoots = [] } = identity;
+  const { crossSignatures = [], formerRoots = [] } = identity;
   // OpenSSL takes the first that fits, and from a root that the caller does not trust there is no way
   // on: what vouches for it has to come before it.
-  const chain = [...identity.chain.slice(0, -1), ...vouchers, root, ...formerRoots];
+  const chain = [...identity.chain.slice(0, -1), ...crossSignatures, root, ...formerRoots];
   const options = secureContextOptions({ ...identity, chain });
   translating(
     () => createSecureContext(options),

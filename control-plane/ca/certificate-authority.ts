@@ -10,17 +10,7 @@ import type { Compare, Operation, Store } from '../store/store.ts';
 import { issuersOf, type Authorities, CA_KEYS } from './authorities/authorities.ts';
 import { caHealth, type CaHealth, authorityAge } from './authorities/health.ts';
 import { openAuthoritySource, pruneRetired, type AuthoritySource } from './authorities/source.ts';
-import {
-  issuanceBySerial,
-  issuanceOf,
-  issuancesOf,
-  listIssuances,
-  loggedIdentities,
-  recordIssuance,
-  type IssuanceQuery,
-  type IssuanceScope,
-  type WorkloadName,
-} from './issuance/entries.ts';
+import { issuancesIn, recordIssuance, type Issuances } from './issuance/entries.ts';
 import { fingerprintOf, type Issuance, type Proof } from './issuance/record.ts';
 import { createIssuer } from '../../common/pki/authority.ts';
 import { encodeIssuer } from './authorities/stored-authority.ts';
@@ -64,7 +54,7 @@ export interface Issued {
 }
 
 /** The authority of one mesh: the root, the issuer below it, and the log of what was issued. */
-export interface CertificateAuthority {
+export interface CertificateAuthority extends Issuances {
   readonly trustDomain: string;
   /** Of the root below which certificates are issued now. */
   readonly rootDigest: string;
@@ -80,15 +70,6 @@ export interface CertificateAuthority {
    * @throws PkiError `authority-expired`, `csr-key-unsupported`; StoreError
    */
   issue(options: IssueOptions): Promise<Issued | undefined>;
-  /** The log, newest first. */
-  issuances(query: IssuanceQuery): Promise<readonly Issuance[]>;
-  /** All entries of a service or a namespace. */
-  issuancesOf(scope: IssuanceScope): Promise<readonly Issuance[]>;
-  /** Every identity that the log has an entry of. */
-  loggedIdentities(): Promise<readonly WorkloadName[]>;
-  issuanceBySerial(serial: string): Promise<Issuance | undefined>;
-  /** The log's entry of a workload's certificate, when it is young enough to be there. */
-  issuanceOf(certificate: X509Certificate, spiffeId: SpiffeId): Promise<Issuance | undefined>;
   /** Says when the issuer or the root nears its end; not ok when one has expired. */
   health(): CaHealth;
   /** To be called now and then: makes the next issuer at half of life. */
@@ -132,6 +113,7 @@ export async function openCertificateAuthority(
   };
 
   const ca: CertificateAuthority = {
+    ...issuancesIn(store),
     trustDomain,
     get rootDigest() {
       return rootDigest(authorities.current().root.certificate);
@@ -161,11 +143,6 @@ export async function openCertificateAuthority(
       }
     },
 
-    issuances: (query) => listIssuances(store, query),
-    issuancesOf: (scope) => issuancesOf(store, scope),
-    loggedIdentities: () => loggedIdentities(store),
-    issuanceBySerial: (serial) => issuanceBySerial(store, serial),
-    issuanceOf: (certificate, spiffeId) => issuanceOf(store, certificate, spiffeId),
     health: () => caHealth(authorities.current(), clock.epochMs()),
 
     async maintain(nowMs) {

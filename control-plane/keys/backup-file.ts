@@ -42,12 +42,6 @@ export function encodeBackup(snapshot: Buffer, createdMs: number, lock?: BackupL
   return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), payload]);
 }
 
-/** What a backup holds. */
-export interface Backup {
-  readonly snapshot: Buffer;
-  readonly createdMs: number;
-}
-
 /**
  * Reads the file.
  *
@@ -56,7 +50,7 @@ export interface Backup {
 export async function decodeBackup(
   file: Buffer,
   unlockKey: UnlockKey | undefined,
-): Promise<Backup> {
+): Promise<{ readonly snapshot: Buffer; readonly createdMs: number }> {
   const end = file.indexOf('\n');
   const line = file.subarray(0, Math.max(end, 0)).toString();
   const header = translating(() => headerSchema.parse(JSON.parse(line)), damaged);

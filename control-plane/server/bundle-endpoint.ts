@@ -110,9 +110,13 @@ function filesOf(cert: string | undefined, key: string | undefined): CredentialF
 
 /** Other trust domains look at the SPIFFE ID in it, and may know only a former root. */
 function toCredential(identity: ServerIdentity): SecureContextOptions {
-  const { privateKey, chain, vouchers = [], roots } = identity;
+  const { privateKey, chain, crossSignatures = [], roots } = identity;
   // Without the root, from which there would be no way on for them.
-  return secureContextOptions({ privateKey, chain: [...chain.slice(0, -1), ...vouchers], roots });
+  return secureContextOptions({
+    privateKey,
+    chain: [...chain.slice(0, -1), ...crossSignatures],
+    roots,
+  });
 }
 
 /** Of a chain and a key. */

@@ -50,7 +50,7 @@ import { followConfigFile } from '../policy/config-file.ts';
 import type { FollowedFile } from '../../common/followed-file.ts';
 import { openMeshConfigStore } from '../policy/mesh-config-store.ts';
 import { openMeshView } from '../registry/mesh-view.ts';
-import { isRevokedFact, toSidecarFact } from '../registry/rotation-facts.ts';
+import { isCertificateRevoked, toSidecarState } from '../registry/rotation-state.ts';
 import { countAddresses, proveAddresses } from './addresses.ts';
 import { openRegistry } from '../registry/registry.ts';
 import { createRevocations } from '../revocation/revocations.ts';
@@ -160,8 +160,8 @@ export async function startControlPlane(
       trustDomain,
       clock,
       logger,
-      sidecars: () => registry.list().map(toSidecarFact),
-      isRevoked: (certificate) => isRevokedFact(view.revocations(), certificate),
+      sidecars: () => registry.list().map(toSidecarState),
+      isRevoked: (certificate) => isCertificateRevoked(view.revocations(), certificate),
     }),
   );
 

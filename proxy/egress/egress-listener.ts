@@ -9,12 +9,6 @@ import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
 import type { Egress } from './egress.ts';
 import { egressPeer } from './open.ts';
 
-/** A local port for a server outside. */
-export interface EgressListener {
-  readonly listen: HostPort;
-  readonly target: EgressTarget;
-}
-
 /** What an egress listener needs. */
 export interface EgressListenerDependencies {
   readonly egress: Pick<Egress, 'carry'>;
@@ -30,7 +24,7 @@ export interface EgressListenerDependencies {
  * Throws ListenError when it cannot listen.
  */
 export async function listenEgress(
-  { listen: { host, port }, target }: EgressListener,
+  { listen: { host, port }, target }: { readonly listen: HostPort; readonly target: EgressTarget },
   { egress, network, metrics, logger, guard }: EgressListenerDependencies,
 ): Promise<PlaintextListener> {
   const peer = egressPeer(target);

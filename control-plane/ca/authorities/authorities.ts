@@ -3,7 +3,7 @@ import type { EpochMs } from '../../../common/clock.ts';
 import { createIssuer, createRoot } from '../../../common/pki/authority.ts';
 import { rootDigest } from '../../../common/pki/digest.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
-import type { Compare, Entry, Operation, Store } from '../../store/store.ts';
+import type { Compare, Entry, Store } from '../../store/store.ts';
 import { CaError } from '../ca-error.ts';
 import { pinnedRoot, type Trust } from './trust.ts';
 import {
@@ -87,7 +87,18 @@ export async function openAuthorities(options: OpenAuthoritiesOptions): Promise<
   const { store, trustDomain, nowMs, first } = options;
   const stored = (await store.get(TRUST_DOMAIN_KEY))?.value.toString();
   if (stored === undefined) {
-    await storeAuthorities(store, trustDomain, first ?? makePair(trustDomain, nowMs));
+    const { root, issuer } = first ?? makePair(trustDomain, nowMs);
+    const bundle = { trustDomain, version: 1, roots: [root.certificate] };
+    // When another writer was first nothing is written, and its value is read.
+    await store.transact(
+      [{ key: TRUST_DOMAIN_KEY, modRevision: 0 }],
+      [
+        { kind: 'put', key: TRUST_DOMAIN_KEY, value: Buffer.from(trustDomain) },
+        { kind: 'put', key: CA_KEYS.root, value: encodeRoot(root) },
+        { kind: 'put', key: CA_KEYS.issuer, value: encodeIssuer(issuer) },
+        { kind: 'put', key: BUNDLE_KEY, value: encodeBundle(bundle) },
+      ],
+    );
   } else if (stored !== trustDomain) {
     throw new CaError(
       'trust-domain-changed',
@@ -103,22 +114,6 @@ export function makePair(trustDomain: string, nowMs: number): AuthorityPair {
   const root = createRoot({ trustDomain, nowMs });
   const issuer = createIssuer(root, { trustDomain, nowMs });
   return { root, issuer: { ...issuer, intermediates: [] } };
-}
-
-async function storeAuthorities(
-  store: Store,
-  trustDomain: string,
-  { root, issuer }: AuthorityPair,
-): Promise<void> {
-  const bundle = { trustDomain, version: 1, roots: [root.certificate] };
-  const operations: Operation[] = [
-    { kind: 'put', key: TRUST_DOMAIN_KEY, value: Buffer.from(trustDomain) },
-    { kind: 'put', key: CA_KEYS.root, value: encodeRoot(root) },
-    { kind: 'put', key: CA_KEYS.issuer, value: encodeIssuer(issuer) },
-    { kind: 'put', key: BUNDLE_KEY, value: encodeBundle(bundle) },
-  ];
-  // When another writer was first nothing is written, and its value is read.
-  await store.transact([{ key: TRUST_DOMAIN_KEY, modRevision: 0 }], operations);
 }
 
 /** Reads everything. @throws CaError `authority-corrupt`; StoreError */
@@ -137,10 +132,8 @@ export async function readAuthorities(store: Store): Promise<Authorities> {
   const rotation = byKey.get(CA_KEYS.rotation);
   const retired = byKey.get(CA_KEYS.retired);
   const requestedKey = byKey.get(CA_KEYS.requestedKey);
-  const condition = (key: string): Compare => ({
-    key,
-    modRevision: byKey.get(key)?.modRevision ?? 0,
-  });
+  const revisionOf = (key: string): number => byKey.get(key)?.modRevision ?? 0;
+  const condition = (key: string): Compare => ({ key, modRevision: revisionOf(key) });
   return {
     root: decodeRoot(need(CA_KEYS.root)),
     issuer: decodeIssuer(need(CA_KEYS.issuer)),
@@ -155,7 +148,7 @@ export async function readAuthorities(store: Store): Promise<Authorities> {
     retired: retired === undefined ? [] : decodeRetired(retired),
     requestedKey: requestedKey && decodeKey(requestedKey),
     tokensNotBeforeMs: Number(byKey.get(CA_KEYS.tokensNotBefore)?.value ?? 0) as EpochMs,
-    revision: Math.max(...entries.map(({ modRevision }) => modRevision), bundle?.modRevision ?? 0),
+    revision: Math.max(...Array.from(byKey.keys(), revisionOf)),
     unchanged: [...Object.values(CA_KEYS), BUNDLE_KEY].map(condition),
     sameIssuer: condition(CA_KEYS.issuer),
   };
@@ -174,41 +167,46 @@ export function trustOf({ root, bundle, rotation }: Authorities): Trust {
 export function issuersOf({
   issuer,
   rotation,
-}: Authorities): readonly [X509Certificate, ...X509Certificate[]] {
-  const chain = [issuer.certificate, ...issuer.intermediates] as const;
-  return isVouchedFor(rotation) ? [...chain, rotation.voucher] : chain;
+}: Authorities): [X509Certificate, ...X509Certificate[]] {
+  const chain: [X509Certificate, ...X509Certificate[]] = [
+    issuer.certificate,
+    ...issuer.intermediates,
+  ];
+  return isCrossSigned(rotation) ? [...chain, rotation.crossSignature] : chain;
 }
 
 /** Cross-signatures for sidecars that know only an earlier root, in their order. */
-export function vouchersOf({ rotation, retired }: Authorities): readonly X509Certificate[] {
-  const former = retired.map(({ voucher }) => voucher);
-  return isVouchedFor(rotation) ? [rotation.voucher, ...former] : former;
+export function crossSignaturesOf({ rotation, retired }: Authorities): readonly X509Certificate[] {
+  const former = retired.map(({ crossSignature }) => crossSignature);
+  return isCrossSigned(rotation) ? [rotation.crossSignature, ...former] : former;
 }
 
 /** The roots that those cross-signatures are by, in the same order. */
 export function formerRootsOf({ rotation, retired }: Authorities): readonly X509Certificate[] {
   const former = retired.map(({ certificate }) => certificate);
-  return isVouchedFor(rotation) ? [rotation.other.root.certificate, ...former] : former;
+  return isCrossSigned(rotation) ? [rotation.other.root.certificate, ...former] : former;
 }
 
 /**
  * The roots below which callers of the control plane may be: its own ones, and no other that the
  * bundle may hold. A sidecar that returns after a long time is still known by a retired one.
  */
-export function callerRootsOf({
-  root,
-  rotation,
-  retired,
-}: Authorities): readonly X509Certificate[] {
-  const present = rotation === undefined ? [root] : [root, rotation.other.root];
-  return [...present, ...retired].map(({ certificate }) => certificate);
+export function callerRootsOf(authorities: Authorities): readonly X509Certificate[] {
+  return [...ownRootsOf(authorities), ...authorities.retired].map(({ certificate }) => certificate);
 }
 
-type VouchedFor = NonNullable<Authorities['rotation']> & { readonly voucher: X509Certificate };
+/** The roots of the mesh: the one that signs comes first. */
+export function ownRootsOf({ root, rotation }: Authorities): readonly RootAuthority[] {
+  return rotation === undefined ? [root] : [root, rotation.other.root];
+}
+
+type CrossSigned = NonNullable<Authorities['rotation']> & {
+  readonly crossSignature: X509Certificate;
+};
 
 /** True while some sidecars do not know the signing root yet. */
-function isVouchedFor(rotation: Authorities['rotation']): rotation is VouchedFor {
-  if (rotation === undefined || rotation.voucher === undefined) return false;
+function isCrossSigned(rotation: Authorities['rotation']): rotation is CrossSigned {
+  if (rotation === undefined || rotation.crossSignature === undefined) return false;
   return rotation.rotation.phase === 'signing' && !rotation.rotation.returning;
 }
 

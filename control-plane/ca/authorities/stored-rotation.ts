@@ -7,14 +7,14 @@ import type { Rotation } from './trust.ts';
 /** A rotation with its cross-signature: over the new root, by the one that was there before. */
 export interface StoredRotation {
   readonly rotation: Rotation;
-  readonly voucher?: X509Certificate | undefined;
+  readonly crossSignature?: X509Certificate | undefined;
 }
 
 /** A root that was dropped, and may still be the only one that some sidecar knows. */
 export interface RetiredRoot {
   readonly certificate: X509Certificate;
   /** Its cross-signature over the root that came after it. */
-  readonly voucher: X509Certificate;
+  readonly crossSignature: X509Certificate;
   /** Until when it is shown, and trusted in sidecars that return. */
   readonly untilMs: number;
 }
@@ -36,17 +36,22 @@ const rotationFields = z.object({
 export const { encode: encodeRotation, decode: decodeRotation } = authorityCodec(
   'a rotation of the root',
   z.codec(rotationFields, z.custom<StoredRotation>(), {
-    decode: ({ voucher, ...rotation }) => ({ rotation, voucher }),
-    encode: ({ rotation, voucher }) => ({ ...rotation, voucher }),
+    decode: ({ voucher, ...rotation }) => ({ rotation, crossSignature: voucher }),
+    encode: ({ rotation, crossSignature }) => ({ ...rotation, voucher: crossSignature }),
   }),
 );
 
+const retiredRoot = z.codec(
+  z.object({ certificate: pemCertificate, voucher: pemCertificate, untilMs: z.number() }),
+  z.custom<RetiredRoot>(),
+  {
+    decode: ({ voucher, ...rest }) => ({ ...rest, crossSignature: voucher }),
+    encode: ({ crossSignature, ...rest }) => ({ ...rest, voucher: crossSignature }),
+  },
+);
+
 /** Retired roots, the latest first, in the same way. */
-export const { encode: encodeRetired, decode: decodeRetired } = authorityCodec<
-  readonly RetiredRoot[]
->(
+export const { encode: encodeRetired, decode: decodeRetired } = authorityCodec(
   'retired roots',
-  z
-    .array(z.object({ certificate: pemCertificate, voucher: pemCertificate, untilMs: z.number() }))
-    .readonly(),
+  z.array(retiredRoot).readonly(),
 );

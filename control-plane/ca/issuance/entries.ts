@@ -4,25 +4,27 @@ import { CLOCK_SKEW_MS } from '../../../common/pki/lifetimes.ts';
 import { serialOf } from '../../../common/pki/revocation.ts';
 import { SYSTEM_NAMESPACE, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { recordCodec } from '../../store/record-codec.ts';
-import type { Entry, Operation, Store } from '../../store/store.ts';
+import type { Entry, Operation, RangeOptions, Store } from '../../store/store.ts';
 import { issuanceRecord, type Issuance } from './record.ts';
-
-/** Which part of the log to read. */
-export interface IssuanceQuery {
-  /** At most MAX_LISTED, which is also the default. */
-  readonly limit?: number;
-  readonly spiffeId?: SpiffeId;
-}
-
-/** Whose part of the log to read. */
-export interface IssuanceScope {
-  readonly namespace: string;
-  /** Undefined: all of the namespace. */
-  readonly service?: string | undefined;
-}
 
 /** Who has a certificate, within the trust domain of the mesh. */
 export type WorkloadName = Pick<SpiffeId, 'namespace' | 'service'>;
+
+type Scope = Pick<SpiffeId, 'namespace'> & { readonly service?: string | undefined };
+
+/** The entries of the log. All of it throws StoreError. */
+export interface Issuances {
+  /** The newest first, at most MAX_LISTED, which is also the default. */
+  issuances(query: { readonly limit?: number; readonly spiffeId?: SpiffeId }): Promise<Issuance[]>;
+  /** All entries of a service, or of a namespace when none is named, in the order of time. */
+  issuancesOf(of: Scope): Promise<Issuance[]>;
+  /** Every identity that the log has an entry of. Reads the keys of the whole log. */
+  loggedIdentities(): Promise<readonly WorkloadName[]>;
+  /** The entry of a serial number, of any identity. Reads the keys of the whole log. */
+  issuanceBySerial(serial: string): Promise<Issuance | undefined>;
+  /** The entry of a certificate; undefined for those that are older than the log. */
+  issuanceOf(certificate: X509Certificate, spiffeId: SpiffeId): Promise<Issuance | undefined>;
+}
 
 /** An answer with so many entries (about 1.5 MB) still fits into gRPC's 4 MB. */
 export const MAX_LISTED = 10_000;
@@ -44,8 +46,8 @@ export const BY_TIME = 'issued/';
 
 /** Where it is once more, by identity. */
 export const BY_IDENTITY = 'issued-to/';
-const identityPrefix = ({ namespace, service }: WorkloadName): string =>
-  `${BY_IDENTITY}${namespace}/${service}/`;
+const identityPrefix = ({ namespace, service }: Scope): string =>
+  `${BY_IDENTITY}${namespace}/${service === undefined ? '' : `${service}/`}`;
 
 /** Digits of a time in a key: enough until the year 33658, so that byte order is time order. */
 const TIME_DIGITS = 15;
@@ -65,66 +67,40 @@ export function recordIssuance(issuance: Issuance, spiffeId: SpiffeId): Operatio
   ];
 }
 
-/** Reads the log, newest first. */
-export async function listIssuances(
-  store: Store,
-  { limit = MAX_LISTED, spiffeId }: IssuanceQuery,
-): Promise<Issuance[]> {
-  const { entries } = await store.range(spiffeId ? identityPrefix(spiffeId) : BY_TIME, {
-    order: 'descending',
-    limit: Math.min(limit, MAX_LISTED),
-  });
-  return entries.map(decode);
-}
-
-/** All entries of a service, or of a namespace, in the order of time. */
-export async function issuancesOf(
-  store: Store,
-  { namespace, service }: IssuanceScope,
-): Promise<Issuance[]> {
-  const prefix =
-    service === undefined ? `${BY_IDENTITY}${namespace}/` : identityPrefix({ namespace, service });
-  const { entries } = await store.range(prefix);
-  return entries.map(decode);
-}
-
-/** Every identity that the log has an entry of. Reads the keys of the whole log. */
-export async function loggedIdentities(store: Store): Promise<readonly WorkloadName[]> {
-  const { entries } = await store.range(BY_IDENTITY);
-  const names = new Set(entries.map(({ key }) => key.slice(0, key.lastIndexOf('/'))));
-  return Array.from(names, (name) => {
-    const [namespace = '', service = ''] = name.slice(BY_IDENTITY.length).split('/');
-    return { namespace, service };
-  });
-}
-
-/** The entry of a serial number, of any identity. Reads the keys of the whole log. */
-export async function issuanceBySerial(
-  store: Store,
-  serial: string,
-): Promise<Issuance | undefined> {
-  const { entries } = await store.range(BY_TIME);
-  const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
-  return entry === undefined ? undefined : decode(entry);
-}
-
-/**
- * The entry of a certificate. A workload's is found by its second: NotBefore is backdated by a fixed
- * time, in whole seconds. Those of the mesh itself are few. Undefined for those that are older than the
- * log.
- */
-export async function issuanceOf(
-  store: Store,
-  certificate: X509Certificate,
-  spiffeId: SpiffeId,
-): Promise<Issuance | undefined> {
-  const serial = serialOf(certificate);
-  const issuedMs = certificate.validFromDate.getTime() + CLOCK_SKEW_MS;
-  const second = String(issuedMs).padStart(TIME_DIGITS, '0').slice(0, -3);
-  const isOwn = spiffeId.namespace === SYSTEM_NAMESPACE;
-  const { entries } = await store.range(identityPrefix(spiffeId) + (isOwn ? '' : second));
-  const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
-  return entry === undefined ? undefined : decode(entry);
+/** The entries that the log in a store holds. */
+export function issuancesIn(store: Store): Issuances {
+  const list = async (prefix: string, options?: RangeOptions): Promise<Issuance[]> =>
+    (await store.range(prefix, options)).entries.map(decode);
+  const find = async (prefix: string, serial: string): Promise<Issuance | undefined> => {
+    const { entries } = await store.range(prefix);
+    const entry = entries.find(({ key }) => key.endsWith(`-${serial}`));
+    return entry && decode(entry);
+  };
+  return {
+    issuances: ({ limit = MAX_LISTED, spiffeId }) =>
+      list(spiffeId ? identityPrefix(spiffeId) : BY_TIME, {
+        order: 'descending',
+        limit: Math.min(limit, MAX_LISTED),
+      }),
+    issuancesOf: (of) => list(identityPrefix(of)),
+    async loggedIdentities() {
+      const { entries } = await store.range(BY_IDENTITY);
+      const names = new Set(entries.map(({ key }) => key.slice(0, key.lastIndexOf('/'))));
+      return Array.from(names, (name) => {
+        const [namespace = '', service = ''] = name.slice(BY_IDENTITY.length).split('/');
+        return { namespace, service };
+      });
+    },
+    issuanceBySerial: (serial) => find(BY_TIME, serial),
+    issuanceOf(certificate, spiffeId) {
+      // A workload's is found by its second: NotBefore is backdated by a fixed time, in whole seconds.
+      // Those of the mesh itself are few.
+      const issuedMs = certificate.validFromDate.getTime() + CLOCK_SKEW_MS;
+      const second = String(issuedMs).padStart(TIME_DIGITS, '0').slice(0, -3);
+      const isOwn = spiffeId.namespace === SYSTEM_NAMESPACE;
+      return find(identityPrefix(spiffeId) + (isOwn ? '' : second), serialOf(certificate));
+    },
+  };
 }
 
 /**
@@ -149,10 +125,7 @@ export function isForgettable(entry: Entry, nowMs: number, retentionMs: number):
 
 /** The changes of the store that forget an entry. */
 export function forgetEntry(entry: Entry): Operation[] {
-  return forget(decode(entry));
-}
-
-function forget(issuance: Issuance): Operation[] {
+  const issuance = decode(entry);
   const [, , , , namespace = '', , service = ''] = issuance.spiffeId.split('/');
   const order = orderOf(issuance);
   return [

@@ -3,7 +3,12 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
 import { adminId, controlPlaneId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { ServerIdentity } from '../../../common/rpc/server-credentials.ts';
-import { callerRootsOf, formerRootsOf, vouchersOf } from '../authorities/authorities.ts';
+import {
+  callerRootsOf,
+  crossSignaturesOf,
+  formerRootsOf,
+  ownRootsOf,
+} from '../authorities/authorities.ts';
 import type { CertificateAuthority, Issued } from '../certificate-authority.ts';
 import { startSelfRenewal, type SelfRenewal } from './self-renewal.ts';
 import { writeFileAtomically } from '../../../common/atomic-file.ts';
@@ -43,14 +48,13 @@ export async function openServerCertificate(options: OwnCertificatesOptions): Pr
     const { privateKey, chain, authorities } = await issueOwnCredential(ca, {
       spiffeId: controlPlaneId(ca.trustDomain),
       lifetimeMs: SERVER_LIFETIME_MS,
-      backdateMs: BACKDATE_MS,
     });
     const { issuer, root } = authorities;
     return {
       privateKey,
       // The root goes along: a sidecar that enrols knows only its digest.
       chain: [chain[0], issuer.certificate, ...issuer.intermediates, root.certificate],
-      vouchers: vouchersOf(authorities),
+      crossSignatures: crossSignaturesOf(authorities),
       formerRoots: formerRootsOf(authorities),
       roots: callerRootsOf(authorities),
     };
@@ -81,10 +85,11 @@ export async function keepAdminFile(
     const credential = await issueOwnCredential(ca, {
       spiffeId: adminId(ca.trustDomain),
       lifetimeMs: ADMIN_LIFETIME_MS,
-      backdateMs: BACKDATE_MS,
     });
     await writeAdminFile(file, credential);
-    await writeRootFile(path.join(dataDir, 'root.pem'), credential);
+    // For tools that want to check the mesh's certificates.
+    const roots = toPem(credential.bundle.roots);
+    await writeFileAtomically(path.join(dataDir, 'root.pem'), roots, PUBLIC);
   };
   await write();
   const renewal = startSelfRenewal({
@@ -106,15 +111,9 @@ const PUBLIC = 0o644;
  */
 async function writeAdminFile(file: string, credential: OwnCredential): Promise<void> {
   const key = credential.privateKey.export({ type: 'pkcs8', format: 'pem' });
-  const { root, rotation } = credential.authorities;
-  const roots = rotation === undefined ? [root] : [root, rotation.other.root];
+  const roots = ownRootsOf(credential.authorities);
   const certificates = toPem([...credential.chain, ...roots.map(({ certificate }) => certificate)]);
   await writeFileAtomically(file, key + certificates, PRIVATE);
-}
-
-/** Writes the trust bundle into a file, for tools that want to check the mesh's certificates. */
-async function writeRootFile(file: string, { bundle }: OwnCredential): Promise<void> {
-  await writeFileAtomically(file, toPem(bundle.roots), PUBLIC);
 }
 
 /** A certificate that the control plane issues without being asked, with its key. */
@@ -122,21 +121,15 @@ interface OwnCredential extends Pick<Issued, 'chain' | 'authorities' | 'bundle'>
   readonly privateKey: KeyObject;
 }
 
-/** What to issue. */
-interface OwnCredentialOptions {
-  readonly spiffeId: SpiffeId;
-  readonly lifetimeMs: number;
-  readonly backdateMs: number;
-}
-
 /** Makes a key, and a certificate for it that is in the log like every other. */
 async function issueOwnCredential(
   ca: CertificateAuthority,
-  options: OwnCredentialOptions,
+  options: { readonly spiffeId: SpiffeId; readonly lifetimeMs: number },
 ): Promise<OwnCredential> {
   const privateKey = generatePrivateKey();
   const publicKey = createPublicKey(privateKey);
-  const issued = await ca.issue({ ...options, publicKey, proof: { kind: 'self' } });
+  const proof = { kind: 'self' } as const;
+  const issued = await ca.issue({ ...options, publicKey, proof, backdateMs: BACKDATE_MS });
   // Without conditions a transaction cannot fail.
   if (issued === undefined) throw new TypeError('expected a certificate without conditions');
   return { privateKey, ...issued };

@@ -1,7 +1,7 @@
 import type { RootDigest, Rotation } from '../authorities/trust.ts';
 
 /** A sidecar, as far as a rotation is concerned. */
-export interface SidecarFact {
+export interface SidecarState {
   readonly instanceId: string;
   readonly spiffeId: string;
   readonly connected: boolean;
@@ -17,7 +17,7 @@ export interface SidecarFact {
 }
 
 /** A certificate of the issuance log. */
-export interface CertificateFact {
+export interface LoggedCertificate {
   readonly serial: string;
   readonly spiffeId: string;
   /** The root that it leads to; empty when the log does not say. */
@@ -29,16 +29,16 @@ export interface CertificateFact {
 }
 
 /** Everything that decides whether a phase is over. */
-export interface Facts {
+export interface RotationState {
   readonly nowMs: number;
-  readonly sidecars: readonly SidecarFact[];
+  readonly sidecars: readonly SidecarState[];
   /**
    * All that may still be in use, but for the control plane's own and those that were revoked; expired
    * ones do no harm.
    */
-  readonly certificates: readonly CertificateFact[];
+  readonly certificates: readonly LoggedCertificate[];
   /** The phase has lasted for so long that who is connected and says nothing counts as away. */
-  readonly patienceOver: boolean;
+  readonly overdue: boolean;
 }
 
 /** What a phase waits for. */
@@ -68,29 +68,29 @@ export interface Progress {
   readonly total: number;
   readonly blockers: readonly Blocker[];
   /** Sidecars that are known, and were not there to acknowledge; they do not hold anything up. */
-  readonly away: readonly SidecarFact[];
+  readonly away: readonly SidecarState[];
   /** The phase is over. */
   readonly complete: boolean;
 }
 
 /** Judges how far the present phase is. */
-export function judge(rotation: Rotation, facts: Facts): Progress {
+export function judge(rotation: Rotation, state: RotationState): Progress {
   const { done, blockers } =
-    rotation.phase === 'prepared' ? adoption(rotation, facts) : replacement(rotation, facts);
+    rotation.phase === 'prepared' ? adoption(rotation, state) : replacement(rotation, state);
   return {
     done,
     total: done + blockers.length,
     blockers,
-    away: facts.sidecars.filter(
+    away: state.sidecars.filter(
       ({ expected, bundleVersion }) =>
-        (!expected || facts.patienceOver) && bundleVersion < rotation.bundleVersion,
+        (!expected || state.overdue) && bundleVersion < rotation.bundleVersion,
     ),
-    complete: blockers.length === 0 || isOverdue(rotation, facts.nowMs),
+    complete: blockers.length === 0 || isPastDeadline(rotation, state.nowMs),
   };
 }
 
 /** Who has adopted the new root needs time to renew as well: half of the grace is for each. */
-function isOverdue({ phase, phaseStartedMs, deadlineMs }: Rotation, nowMs: number): boolean {
+function isPastDeadline({ phase, phaseStartedMs, deadlineMs }: Rotation, nowMs: number): boolean {
   if (deadlineMs === undefined) return false;
   return nowMs >= (phase === 'prepared' ? (phaseStartedMs + deadlineMs) / 2 : deadlineMs);
 }
@@ -98,12 +98,12 @@ function isOverdue({ phase, phaseStartedMs, deadlineMs }: Rotation, nowMs: numbe
 type Tally = Pick<Progress, 'done' | 'blockers'>;
 
 /** Every connected sidecar uses the bundle with both roots. */
-function adoption(rotation: Rotation, facts: Facts): Tally {
+function adoption(rotation: Rotation, state: RotationState): Tally {
   // In haste the time of those who are there is not spent on others.
-  const inHaste = rotation.deadlineMs !== undefined;
-  const expected = facts.sidecars.filter(({ connected, expected: known, bundleVersion }) => {
-    if (facts.patienceOver && bundleVersion < rotation.bundleVersion) return false;
-    return inHaste ? connected : known;
+  const hasDeadline = rotation.deadlineMs !== undefined;
+  const expected = state.sidecars.filter(({ connected, expected: known, bundleVersion }) => {
+    if (state.overdue && bundleVersion < rotation.bundleVersion) return false;
+    return hasDeadline ? connected : known;
   });
   const missing = expected.filter(({ bundleVersion }) => bundleVersion < rotation.bundleVersion);
   const blockers: Blocker[] = missing.map(({ instanceId, spiffeId, connected }) => ({
@@ -113,39 +113,39 @@ function adoption(rotation: Rotation, facts: Facts): Tally {
     connected,
   }));
   // A cross-signature carries disconnected sidecars; without one each of them has to report first.
-  if (!rotation.bridged) blockers.push(...unheard(rotation, facts));
+  if (!rotation.bridged) blockers.push(...unacknowledged(rotation, state));
   return { done: expected.length - missing.length, blockers };
 }
 
 /** Certificates of holders who have not said that they trust both roots. */
-function unheard(rotation: Rotation, facts: Facts): Blocker[] {
+function unacknowledged(rotation: Rotation, state: RotationState): Blocker[] {
   const adopters = new Set(
-    facts.sidecars
+    state.sidecars
       .filter(({ bundleVersion }) => bundleVersion >= rotation.bundleVersion)
       .map(({ certificateSerial }) => certificateSerial),
   );
   // Who is expected and has not acknowledged is named already, until patience is over.
-  const expected = facts.patienceOver ? [] : facts.sidecars.filter((sidecar) => sidecar.expected);
+  const expected = state.overdue ? [] : state.sidecars.filter((sidecar) => sidecar.expected);
   const named = new Set(expected.map(({ certificateSerial }) => certificateSerial));
-  return certificatesInUse(facts)
+  return certificatesInUse(state)
     .filter(({ issuedMs }) => issuedMs <= rotation.startedMs)
     .filter(({ serial }) => !adopters.has(serial) && !named.has(serial))
-    .map((certificate) => certificateBlocker(certificate, facts));
+    .map((certificate) => certificateBlocker(certificate, state));
 }
 
 /** Nothing that is in use leads to the root that will be dropped. */
-function replacement(rotation: Rotation, facts: Facts): Tally {
-  const inUse = certificatesInUse(facts);
+function replacement(rotation: Rotation, state: RotationState): Tally {
+  const inUse = certificatesInUse(state);
   const old = inUse.filter(({ root }) => root !== rotation.to);
   return {
     done: inUse.length - old.length,
-    blockers: old.map((certificate) => certificateBlocker(certificate, facts)),
+    blockers: old.map((certificate) => certificateBlocker(certificate, state)),
   };
 }
 
 function certificateBlocker(
-  { serial, spiffeId, notAfterMs }: CertificateFact,
-  { sidecars }: Facts,
+  { serial, spiffeId, notAfterMs }: LoggedCertificate,
+  { sidecars }: RotationState,
 ): Blocker {
   const holder = sidecars.find(({ certificateSerial }) => certificateSerial === serial);
   return {
@@ -165,8 +165,10 @@ function certificateBlocker(
  * later one of its line was seen, because a sidecar is connected with it or has renewed it. And a
  * certificate with which a sidecar is connected is in use, whatever else is true.
  */
-export function certificatesInUse(facts: Omit<Facts, 'patienceOver'>): readonly CertificateFact[] {
-  const { nowMs, certificates, sidecars } = facts;
+export function certificatesInUse(
+  state: Omit<RotationState, 'overdue'>,
+): readonly LoggedCertificate[] {
+  const { nowMs, certificates, sidecars } = state;
   const bySerial = new Map(certificates.map((certificate) => [certificate.serial, certificate]));
   const connected = sidecars.filter((sidecar) => sidecar.connected);
   const shown = new Set(connected.map(({ certificateSerial }) => certificateSerial));

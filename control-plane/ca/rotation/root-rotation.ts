@@ -1,19 +1,20 @@
 import type { Logger } from 'pino';
-import type { Clock, Timer } from '../../../common/clock.ts';
+import type { Clock } from '../../../common/clock.ts';
 import { momentOf, type Moment, momentAt } from '../../../common/dates.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
+import { repeat } from '../../../common/repeat.ts';
 import type { Operation, Store } from '../../store/store.ts';
 import { makePair, trustOf, type Authorities } from '../authorities/authorities.ts';
 import type { AuthoritySource } from '../authorities/source.ts';
 import { CaError } from '../ca-error.ts';
-import { judge, type CertificateFact, type Progress, type SidecarFact } from './progress.ts';
+import { judge, type LoggedCertificate, type Progress, type SidecarState } from './progress.ts';
 import type { Rotation } from '../authorities/trust.ts';
 import {
   abortOperations,
   advanceOperations,
   beginOperations,
-  hurryOperations,
+  deadlineOperations,
 } from './transitions.ts';
 import { followIssuances } from '../issuance/entries.ts';
 
@@ -25,15 +26,9 @@ export interface RootRotationOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Every known sidecar. */
-  readonly sidecars: () => readonly SidecarFact[];
+  readonly sidecars: () => readonly SidecarState[];
   /** No sidecar authenticates with it any more, however long it is valid. */
-  readonly isRevoked: (certificate: CertificateFact) => boolean;
-}
-
-/** How a rotation is asked for. */
-export interface RotateOptions {
-  /** The key of the root is compromised: sidecars are waited for no longer than this. */
-  readonly compromisedGraceMs?: number | undefined;
+  readonly isRevoked: (certificate: LoggedCertificate) => boolean;
 }
 
 /** Where a rotation is. */
@@ -48,11 +43,12 @@ export interface RootRotation extends Closeable {
   status(): RotationStatus | undefined;
   /**
    * Starts a rotation. While one is under way it goes on; when the key was stolen meanwhile, it goes
-   * on in haste.
+   * on with a deadline.
    *
+   * @param compromisedGraceMs the key of the root is compromised: sidecars are waited for no longer than this
    * @throws CaError `rotation-under-way`, `root-key-elsewhere`, `authority-busy`; StoreError
    */
-  rotate(options: RotateOptions): Promise<void>;
+  rotate(options: { readonly compromisedGraceMs?: number | undefined }): Promise<void>;
   /** Takes up a rotation that was begun elsewhere, when there is one. @throws StoreError */
   attend(): Promise<void>;
   /** @throws CaError `rotation-not-abortable`, `authority-busy`; StoreError */
@@ -65,7 +61,7 @@ export interface RootRotation extends Closeable {
  * so at once. Who is connected and has not done it by then counts as away: a peer that does nothing
  * would otherwise keep a root in use for as long as it likes.
  */
-export const ACKNOWLEDGE_PATIENCE_MS = 60_000;
+export const ACKNOWLEDGE_TIMEOUT_MS = 60_000;
 
 /** Often enough that a person who watches does not wait for it. */
 const TICK_MS = 500;
@@ -74,17 +70,16 @@ const TICK_MS = 500;
 export async function openRootRotation(options: RootRotationOptions): Promise<RootRotation> {
   const { authorities, store, trustDomain, clock, logger, sidecars, isRevoked } = options;
   let certificates: LiveCertificates | undefined;
-  let timer: Timer | undefined;
   let closed = false;
   /** Since when this process has seen the present phase, and the deadline of the rotation. */
   let phase: { readonly startedMs: number; readonly seen: Moment } | undefined;
   let grace: { readonly of: string; readonly seen: Moment } | undefined;
 
-  const isPatienceOver = ({ phaseStartedMs }: Rotation): boolean => {
+  const isOverdue = ({ phaseStartedMs }: Rotation): boolean => {
     if (phase?.startedMs !== phaseStartedMs) {
       phase = { startedMs: phaseStartedMs, seen: momentOf(clock) };
     }
-    return clock.monotonicMs() - phase.seen.monotonicMs >= ACKNOWLEDGE_PATIENCE_MS;
+    return clock.monotonicMs() - phase.seen.monotonicMs >= ACKNOWLEDGE_TIMEOUT_MS;
   };
   /** The date, but for steps of the wall clock, which must neither cut the grace short nor draw it out. */
   const steadyNowMs = ({ to, deadlineMs }: Rotation): number => {
@@ -97,15 +92,14 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
   const status = (present = authorities.current()): RotationStatus | undefined => {
     const { rotation } = trustOf(present);
     if (rotation === undefined || certificates === undefined) return undefined;
-    const patienceOver = isPatienceOver(rotation);
     const nowMs = steadyNowMs(rotation);
-    const facts = {
+    const state = {
       nowMs,
       sidecars: sidecars(),
       certificates: certificates.list(nowMs).filter((certificate) => !isRevoked(certificate)),
-      patienceOver,
+      overdue: isOverdue(rotation),
     };
-    return { rotation, progress: judge(rotation, facts) };
+    return { rotation, progress: judge(rotation, state) };
   };
   /** Everything that the log holds is known before anything is judged. */
   const follow = async (): Promise<void> => {
@@ -145,7 +139,6 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
         `the rotation of the root could not continue, and will be tried again: ${describeError(error)}`,
       );
     }
-    if (!closed) timer = clock.after(TICK_MS, () => void tick());
   };
   if (authorities.current().rotation !== undefined) {
     await follow();
@@ -154,14 +147,22 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
       'a rotation of the root is under way and continues',
     );
   }
-  timer = clock.after(TICK_MS, () => void tick());
+  const ticks = repeat(clock, TICK_MS, tick);
 
   /** Starts, or says what else is to be done with the rotation that is under way. */
   const plan = (present: Authorities, deadlineMs: number | undefined): Operation[] => {
     const nowMs = clock.epochMs();
     const { rotation } = trustOf(present);
     if (rotation === undefined) {
-      if (present.root.privateKey === undefined) throw rootKeyElsewhere();
+      if (present.root.privateKey === undefined) {
+        throw new CaError(
+          'root-key-elsewhere',
+          'the key of the root is kept elsewhere, so that its successor has to be made there',
+          {
+            hint: 'an issuer below another root is for a new mesh: see docs/upstream-authority.md',
+          },
+        );
+      }
       const pair = makePair(trustDomain, nowMs);
       return beginOperations(present, { pair, trustDomain, nowMs, deadlineMs });
     }
@@ -171,7 +172,7 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
       });
     }
     if (deadlineMs === undefined || rotation.deadlineMs !== undefined) return [];
-    return hurryOperations(present, { nowMs, deadlineMs });
+    return deadlineOperations(present, { nowMs, deadlineMs });
   };
 
   return {
@@ -189,25 +190,15 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
     },
     async abort() {
       const before = authorities.current();
-      const after = await authorities.change((present) =>
-        abortOperations(present, clock.epochMs()),
-      );
-      logPhase(logger, before, after);
+      const nowMs = clock.epochMs();
+      logPhase(logger, before, await authorities.change((now) => abortOperations(now, nowMs)));
     },
     close() {
       closed = true;
-      timer?.cancel();
+      ticks.stop();
       return unfollow();
     },
   };
-}
-
-function rootKeyElsewhere(): CaError {
-  return new CaError(
-    'root-key-elsewhere',
-    'the key of the root is kept elsewhere, so that its successor has to be made there',
-    { hint: 'an issuer below another root is for a new mesh: see docs/upstream-authority.md' },
-  );
 }
 
 function logPhase(logger: Logger, before: Authorities, after: Authorities): void {
@@ -237,7 +228,7 @@ const SENTENCES = {
 /** The certificates of sidecars and operators that may still be in use. */
 interface LiveCertificates extends Closeable {
   /** @param nowMs the date by which `notAfterMs` is told */
-  list(nowMs: number): readonly CertificateFact[];
+  list(nowMs: number): readonly LoggedCertificate[];
   /** When it ends, as it was to end when it was first seen. */
   endOf(serial: string): Moment | undefined;
 }
@@ -255,7 +246,7 @@ async function openLiveCertificates(
 ): Promise<LiveCertificates> {
   // Each lives as long as it was to live when it was first seen here: a wall clock that is set forward must
   // not make a root be dropped that certificates in use lead to.
-  const bySerial = new Map<string, CertificateFact & { readonly ends: Moment }>();
+  const bySerial = new Map<string, LoggedCertificate & { readonly ends: Moment }>();
   const following = await followIssuances(store, (issuance) => {
     // Those of the control plane itself are renewed in each phase.
     if (issuance.proof === 'self') return;
@@ -266,7 +257,7 @@ async function openLiveCertificates(
   return {
     list(nowMs) {
       const monotonicMs = clock.monotonicMs();
-      const listed: CertificateFact[] = [];
+      const listed: LoggedCertificate[] = [];
       for (const [serial, { ends, ...fact }] of bySerial) {
         const leftMs = ends.monotonicMs - monotonicMs;
         if (leftMs <= 0) bySerial.delete(serial);

@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto';
 import { crossSign } from '../../../common/pki/authority.ts';
 import type { Operation } from '../../store/store.ts';
 import {
@@ -42,16 +41,16 @@ export interface BeginRotation {
 export function beginOperations(authorities: Authorities, options: BeginRotation): Operation[] {
   const { pair, trustDomain, nowMs, deadlineMs } = options;
   const { root } = authorities;
-  const voucher =
+  const crossSignature =
     root.privateKey === undefined
       ? undefined
       : crossSign(root, pair.root.certificate, { trustDomain, nowMs });
   const to = trustOf({ ...authorities, ...pair }).signing;
-  const bridged = voucher !== undefined;
+  const bridged = crossSignature !== undefined;
   const next = begin(trustOf(authorities), to, { nowMs, bridged, deadlineMs });
   return [
     ...putTrust(authorities, next, [root.certificate, pair.root.certificate]),
-    ...putRotation(next, voucher),
+    ...putRotation(next, crossSignature),
     { kind: 'put', key: CA_KEYS.otherRoot, value: encodeRoot(pair.root) },
     { kind: 'put', key: CA_KEYS.otherIssuer, value: encodeIssuer(pair.issuer) },
     ...(deadlineMs === undefined ? [] : [forgetTokens(nowMs)]),
@@ -59,7 +58,7 @@ export function beginOperations(authorities: Authorities, options: BeginRotation
 }
 
 /** The changes that make a routine rotation, which is under way, one after a theft of the key. */
-export function hurryOperations(
+export function deadlineOperations(
   { rotation }: Authorities,
   { nowMs, deadlineMs }: { readonly nowMs: number; readonly deadlineMs: number },
 ): Operation[] {
@@ -75,10 +74,17 @@ export function advanceOperations(authorities: Authorities, nowMs: number): Oper
   const next = advance(trustOf(authorities), nowMs);
   if (next.rotation === undefined) {
     const wasStolen = rotation.rotation.deadlineMs !== undefined;
-    const over = wasStolen ? withdraw(authorities, rotation.other.root.certificate) : authorities;
-    return [...stableAgain(over, next), ...retire(authorities, nowMs)];
+    if (!wasStolen) return [...stableAgain(authorities, next), ...retire(authorities, nowMs)];
+    // Sidecars are told, so that they end what was made with certificates by the thief.
+    const { bundle } = authorities;
+    const stolen = [rotation.other.root.certificate, ...(bundle.withdrawn ?? [])];
+    const withdrawn = { ...bundle, withdrawn: stolen.slice(0, MAX_WITHDRAWN) };
+    return [
+      ...stableAgain({ ...authorities, bundle: withdrawn }, next),
+      ...retire(authorities, nowMs),
+    ];
   }
-  return [...swapped(authorities, rotation.other, next), ...putRotation(next, rotation.voucher)];
+  return swapped(authorities, rotation, next);
 }
 
 const REFUSALS: Record<NotAbortable, readonly [message: string, hint?: string]> = {
@@ -104,10 +110,14 @@ export function abortOperations(authorities: Authorities, nowMs: number): Operat
   }
   const next = abort(trustOf(authorities), nowMs);
   if (next.rotation === undefined) return stableAgain(authorities, next);
-  return [...swapped(authorities, rotation.other, next), ...putRotation(next, rotation.voucher)];
+  return swapped(authorities, rotation, next);
 }
 
-function swapped(authorities: Authorities, other: AuthorityPair, next: Trust): Operation[] {
+function swapped(
+  authorities: Authorities,
+  { other, crossSignature }: NonNullable<Authorities['rotation']>,
+  next: Trust,
+): Operation[] {
   const { root, issuer } = authorities;
   return [
     ...putTrust(authorities, next, [other.root.certificate, root.certificate]),
@@ -115,6 +125,7 @@ function swapped(authorities: Authorities, other: AuthorityPair, next: Trust): O
     { kind: 'put', key: CA_KEYS.issuer, value: encodeIssuer(other.issuer) },
     { kind: 'put', key: CA_KEYS.otherRoot, value: encodeRoot(root) },
     { kind: 'put', key: CA_KEYS.otherIssuer, value: encodeIssuer(issuer) },
+    ...putRotation(next, crossSignature),
   ];
 }
 
@@ -128,24 +139,20 @@ function stableAgain(authorities: Authorities, next: Trust): Operation[] {
   ];
 }
 
-/** Sidecars are told, so that they end what was made with certificates by the thief. */
-function withdraw(authorities: Authorities, stolen: X509Certificate): Authorities {
-  const { bundle } = authorities;
-  const withdrawn = [stolen, ...(bundle.withdrawn ?? [])].slice(0, MAX_WITHDRAWN);
-  return { ...authorities, bundle: { ...bundle, withdrawn } };
-}
-
 /** A sidecar that knows only the former root can follow for a while, unless that is compromised. */
 function retire({ rotation, retired }: Authorities, nowMs: number): Operation[] {
   // After an abort no sidecar knows only the root that goes: tokens pin the one that stays.
   if (rotation === undefined || rotation.rotation.returning) return [];
-  const { voucher, other } = rotation;
+  const { crossSignature, other } = rotation;
   const { certificate } = other.root;
   const trusted = rotation.rotation.deadlineMs === undefined;
   // Without the cross-signature the way from those before ends here, too.
   const kept: readonly RetiredRoot[] =
-    voucher !== undefined && trusted
-      ? [{ certificate, voucher, untilMs: nowMs + RETIRED_MS }, ...retired].slice(0, MAX_RETIRED)
+    crossSignature !== undefined && trusted
+      ? [{ certificate, crossSignature, untilMs: nowMs + RETIRED_MS }, ...retired].slice(
+          0,
+          MAX_RETIRED,
+        )
       : [];
   return [{ kind: 'put', key: CA_KEYS.retired, value: encodeRetired(kept) }];
 }
@@ -161,10 +168,12 @@ function putTrust(
 
 function putRotation(
   { rotation }: Trust,
-  voucher: Parameters<typeof encodeRotation>[0]['voucher'],
+  crossSignature: Parameters<typeof encodeRotation>[0]['crossSignature'],
 ): Operation[] {
   if (rotation === undefined) return [];
-  return [{ kind: 'put', key: CA_KEYS.rotation, value: encodeRotation({ rotation, voucher }) }];
+  return [
+    { kind: 'put', key: CA_KEYS.rotation, value: encodeRotation({ rotation, crossSignature }) },
+  ];
 }
 
 function forgetTokens(nowMs: number): Operation {

@@ -19,12 +19,6 @@ export interface LeaseTimersOptions {
   readonly end: (lease: string) => Promise<void>;
 }
 
-interface RunningLease {
-  readonly ttlMs: number;
-  dueMs: number;
-  timer: Timer;
-}
-
 /**
  * When each lease runs out. Deadlines live in memory only: keeping a lease alive costs no write, and
  * a restarted control plane gives each lease its full time again, as etcd does when its leader
@@ -38,7 +32,7 @@ interface RunningLease {
  */
 export class LeaseTimers {
   readonly #options: LeaseTimersOptions;
-  readonly #running = new Map<string, RunningLease>();
+  readonly #running = new Map<string, { readonly ttlMs: number; dueMs: number; timer: Timer }>();
   readonly #retries = new Set<Timer>();
   #closed = false;
 

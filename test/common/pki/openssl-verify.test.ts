@@ -164,12 +164,12 @@ test('openssl accepts a leaf under either of two roots that vouch for each other
     [former.root, present.workload('shop', 'web'), presentByFormer],
     [present.root, former.workload('shop', 'web'), formerByPresent],
   ] as const;
-  for (const [trusted, { leaf, chain }, voucher] of pairs) {
+  for (const [trusted, { leaf, chain }, crossSignature] of pairs) {
     const alone = await verify(openssl, trusted, { leaf, chain });
     t.false(alone.accepted, 'not without the cross-signature');
-    const vouchedFor = { leaf, chain: [...chain, voucher] as const };
+    const crossSigned = { leaf, chain: [...chain, crossSignature] as const };
     for (const purpose of PURPOSES) {
-      const verdict = await verify(openssl, trusted, vouchedFor, '-purpose', purpose);
+      const verdict = await verify(openssl, trusted, crossSigned, '-purpose', purpose);
       t.deepEqual(verdict, { accepted: true, complaint: '' });
     }
   }

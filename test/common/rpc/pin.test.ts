@@ -67,7 +67,7 @@ test('a token that pins a former root is good while that root vouches for the pr
   const options = { trustDomain: 'mesh.local', nowMs: Date.now() };
   const identity = {
     ...serverIdentity(present),
-    vouchers: [crossSign(authority.root, present.root.certificate, options)],
+    crossSignatures: [crossSign(authority.root, present.root.certificate, options)],
     formerRoots: [authority.root.certificate],
   };
   await using controlPlane = await startTestControlPlane({ authority: present, identity });
@@ -90,14 +90,14 @@ test('a token that pins a former root is good while that root vouches for the pr
 test('to show the pinned root is no proof: the certificate has to lead to it', async (t) => {
   const attacker = createTestAuthority();
   const { certificate } = authority.root;
-  // What everybody can see of the real mesh, and a "voucher" signed by the wrong key.
+  // What everybody can see of the real mesh, and a cross-signature by the wrong key.
   const forged = crossSign(attacker.root, certificate, {
     trustDomain: 'mesh.local',
     nowMs: Date.now(),
   });
   const identity = {
     ...serverIdentity(attacker),
-    vouchers: [forged],
+    crossSignatures: [forged],
     formerRoots: [certificate],
   };
   await using controlPlane = await startTestControlPlane({ authority: attacker, identity });

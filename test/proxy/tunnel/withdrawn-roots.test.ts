@@ -142,10 +142,10 @@ test('a handshake that ends after the root was withdrawn is no way in', async (t
 
 test('a cross-signature by the stolen root that comes along takes nothing from the new one', async (t) => {
   const { honest, former, present, during, withdrawn } = theft();
-  const voucher = crossSign(former, present.certificate, { trustDomain, nowMs });
+  const crossSignature = crossSign(former, present.certificate, { trustDomain, nowMs });
   const workload = honest.workload('shop', 'web');
   const from = createIdentity(honest, 'web');
-  from.set(toIdentity({ ...workload, chain: [...workload.chain, voucher] }, during), 'leaf');
+  from.set(toIdentity({ ...workload, chain: [...workload.chain, crossSignature] }, during), 'leaf');
   const api = createIdentity(honest, 'api');
   const { client, outcome } = await carry(t, from, api);
   told(api, withdrawn);

@@ -32,8 +32,8 @@ test('after a theft of the key nobody is waited for, and nothing of before is go
   t.is(wrong.code, 2);
   t.regex(wrong.stderr, /--grace is for --compromised only/);
 
-  const inHaste = ['ca', 'rotate', '--compromised', '--grace', '20s'];
-  const rotated = await mesh.admin(inHaste, { deadlineMs: 60_000 });
+  const compromised = ['ca', 'rotate', '--compromised', '--grace', '20s'];
+  const rotated = await mesh.admin(compromised, { deadlineMs: 60_000 });
   t.is(rotated.code, 0, rotated.stderr);
   t.regex(rotated.stdout, /deadline: in \d+s/);
   t.regex(rotated.stdout, /\noff +default +\S+ +no /, 'the last view names who is left behind');

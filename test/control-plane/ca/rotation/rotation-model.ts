@@ -9,8 +9,8 @@ import {
 } from '../../../../control-plane/ca/authorities/trust.ts';
 import {
   judge,
-  type CertificateFact,
-  type Facts,
+  type LoggedCertificate,
+  type RotationState,
   type Progress,
 } from '../../../../control-plane/ca/rotation/progress.ts';
 
@@ -79,7 +79,7 @@ export class RotationModel {
   trust: Trust = { bundleVersion: 1, signing: 'root-0' };
   readonly sidecars: Sidecar[] = [];
   /** The issuance log. */
-  readonly log: CertificateFact[] = [];
+  readonly log: LoggedCertificate[] = [];
   /** In memory, and the registrations that the store keeps for a while. */
   #registry = new Map<string, Registered>();
   #count = 0;
@@ -126,11 +126,11 @@ export class RotationModel {
     return rotation === undefined ? undefined : judge(rotation, this.facts());
   }
 
-  facts(): Facts {
+  facts(): RotationState {
     return {
       nowMs: this.nowMs,
       certificates: this.log,
-      patienceOver: this.nowMs - (this.trust.rotation?.phaseStartedMs ?? this.nowMs) >= PATIENCE_MS,
+      overdue: this.nowMs - (this.trust.rotation?.phaseStartedMs ?? this.nowMs) >= PATIENCE_MS,
       sidecars: [...this.#registry].map(([instanceId, registered]) => ({
         instanceId,
         spiffeId: instanceId,
@@ -188,7 +188,7 @@ export class RotationModel {
       notAfterMs,
       replaces,
     });
-    // The weakest that there is: in the other direction nobody needs a voucher.
+    // The weakest that there is: in the other direction nobody needs a cross-signature.
     const bridged = rotation?.phase === 'signing' && rotation.bridged && !rotation.returning;
     const vouchedBy = bridged ? rotation.from : undefined;
     return { serial, root: signing, notAfterMs, vouchedBy, bundle: this.#bundle() };

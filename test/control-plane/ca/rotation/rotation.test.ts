@@ -13,8 +13,8 @@ import {
 import {
   certificatesInUse,
   judge,
-  type CertificateFact,
-  type SidecarFact,
+  type LoggedCertificate,
+  type SidecarState,
 } from '../../../../control-plane/ca/rotation/progress.ts';
 import { RotationModel, type ModelEvent } from './rotation-model.ts';
 
@@ -127,7 +127,7 @@ test('it cannot be aborted when there is nothing to go back to', (t) => {
   t.is(abortRefusal(advance(compromised, 2_000)), 'compromised');
 });
 
-const sidecar = (changes: Partial<SidecarFact> = {}): SidecarFact => ({
+const sidecar = (changes: Partial<SidecarState> = {}): SidecarState => ({
   instanceId: 'a',
   spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
   connected: true,
@@ -136,7 +136,7 @@ const sidecar = (changes: Partial<SidecarFact> = {}): SidecarFact => ({
   certificateSerial: '1',
   ...changes,
 });
-const certificate = (changes: Partial<CertificateFact> = {}): CertificateFact => ({
+const certificate = (changes: Partial<LoggedCertificate> = {}): LoggedCertificate => ({
   serial: '1',
   spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
   root: 'old',
@@ -150,7 +150,7 @@ test('who is there and has not acknowledged is named; who is away is listed and 
   if (rotation === undefined) return t.fail();
   const progress = judge(rotation, {
     nowMs: 2_000,
-    patienceOver: false,
+    overdue: false,
     certificates: [certificate()],
     sidecars: [
       sidecar(),
@@ -175,7 +175,7 @@ test('without a cross-signature nobody is away: every holder of a certificate ha
   if (rotation === undefined) return t.fail();
   const facts = {
     nowMs: 2_000,
-    patienceOver: false,
+    overdue: false,
     sidecars: [sidecar()],
     certificates: [
       certificate(),
@@ -202,13 +202,13 @@ test('who is connected and never acknowledges is left behind, by name, when pati
   for (const bridged of [true, false]) {
     const { rotation } = begin(stable, 'new', { nowMs: 1_000, bridged });
     if (rotation === undefined) return t.fail();
-    const waiting = judge(rotation, { ...facts, patienceOver: false });
+    const waiting = judge(rotation, { ...facts, overdue: false });
     t.like(waiting, { complete: false, blockers: [{ kind: 'sidecar', instanceId: 'silent' }] });
-    const over = judge(rotation, { ...facts, patienceOver: true });
+    const over = judge(rotation, { ...facts, overdue: true });
     t.like(over.away, [{ instanceId: 'silent' }]);
     // Nothing vouches for the new root without a cross-signature: its certificate ends the wait.
     t.is(over.complete, bridged);
-    t.true(judge(rotation, { ...facts, patienceOver: true, nowMs: 10_001 }).complete);
+    t.true(judge(rotation, { ...facts, overdue: true, nowMs: 10_001 }).complete);
   }
 });
 
@@ -216,7 +216,7 @@ test('a stolen key is not waited for beyond the deadline', (t) => {
   const { rotation } = begin(stable, 'new', { nowMs: 1_000, bridged: true, deadlineMs: 5_000 });
   if (rotation === undefined) return t.fail();
   const facts = {
-    patienceOver: false,
+    overdue: false,
     certificates: [],
     sidecars: [sidecar({ bundleVersion: 1 })],
   };
@@ -226,7 +226,7 @@ test('a stolen key is not waited for beyond the deadline', (t) => {
   t.is(overdue.blockers.length, 1, 'and is named all the same');
 
   const late = { ...rotation, phase: 'signing', phaseStartedMs: 3_000 } as const;
-  const old = { patienceOver: false, sidecars: [sidecar()], certificates: [certificate()] };
+  const old = { overdue: false, sidecars: [sidecar()], certificates: [certificate()] };
   t.false(judge(late, { ...old, nowMs: 4_999 }).complete, 'and half for the other one');
   t.true(judge(late, { ...old, nowMs: 5_000 }).complete);
 });
@@ -235,18 +235,14 @@ test('after a theft nobody is waited for who is not connected', (t) => {
   const { rotation } = begin(stable, 'new', { nowMs: 1_000, bridged: true, deadlineMs: 5_000 });
   if (rotation === undefined) return t.fail();
   const sidecars = [sidecar({ connected: false, bundleVersion: 1 })];
-  t.true(
-    judge(rotation, { nowMs: 1_000, patienceOver: false, certificates: [], sidecars }).complete,
-  );
+  t.true(judge(rotation, { nowMs: 1_000, overdue: false, certificates: [], sidecars }).complete);
   const routine = { ...rotation, deadlineMs: undefined };
-  t.false(
-    judge(routine, { nowMs: 1_000, patienceOver: false, certificates: [], sidecars }).complete,
-  );
+  t.false(judge(routine, { nowMs: 1_000, overdue: false, certificates: [], sidecars }).complete);
 });
 
 test('a certificate is in use until a later one of its line was seen', (t) => {
   const line = [certificate(), certificate({ serial: '2', root: 'new', replaces: '1' })];
-  const inUse = (sidecars: SidecarFact[], certificates = line): string[] =>
+  const inUse = (sidecars: SidecarState[], certificates = line): string[] =>
     certificatesInUse({ nowMs: 2_000, sidecars, certificates }).map(({ serial }) => serial);
   t.deepEqual(inUse([]), ['1', '2'], 'the answer may have been lost');
   t.deepEqual(inUse([sidecar()]), ['1', '2']);

@@ -7,7 +7,7 @@ import { openAuthoritySource } from '../../../../control-plane/ca/authorities/so
 import {
   advanceOperations,
   beginOperations,
-  hurryOperations,
+  deadlineOperations,
 } from '../../../../control-plane/ca/rotation/transitions.ts';
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
@@ -34,7 +34,7 @@ async function rig(t: ExecutionContext) {
     await source.change((now) => beginOperations(now, { pair, trustDomain, nowMs, deadlineMs }));
     await source.change((now) => advanceOperations(now, nowMs));
     if (how === 'stolen-meanwhile') {
-      await source.change((now) => hurryOperations(now, { nowMs, deadlineMs: nowMs }));
+      await source.change((now) => deadlineOperations(now, { nowMs, deadlineMs: nowMs }));
     }
     t.deepEqual(source.current().bundle.roots.length, 2);
     await source.change((now) => advanceOperations(now, nowMs));

@@ -86,7 +86,7 @@ test('what was signed is installed below a new root by a rotation, and then belo
   t.is(rotation?.rotation.phase, 'prepared');
   t.is(String(rotation?.other.issuer.certificate), await pki.chain('first'));
   t.is(rotation?.other.root.privateKey, undefined);
-  t.truthy(rotation?.voucher, 'the present root vouches for the new one');
+  t.truthy(rotation?.crossSignature, 'the present root vouches for the new one');
   t.is(bundle.roots.length, 2);
   t.is(requestedKey, undefined, 'a key is for one certificate');
   t.is((await again()).current().rotation?.rotation.phase, 'prepared');
