@@ -1,5 +1,5 @@
 import test from 'ava';
-import { admitPlaintext, type InboundMode } from '../../../proxy/inbound/plaintext-admission.ts';
+import { admitPlaintext, type InboundMode } from '../../../proxy/inbound/capture.ts';
 
 function admit(address: string, port: number, mode: InboundMode): string {
   const admission = admitPlaintext({
