@@ -1,6 +1,6 @@
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { redact } from '../common/redact.ts';
-import { nearestName } from '../common/nearest-name.ts';
+import { nearestNames } from '../common/nearest-name.ts';
 import type { CliContext } from './cli-context.ts';
 import type { Command } from './commands/command-table.ts';
 
@@ -37,7 +37,7 @@ function beginsWith(argv: readonly string[], words: readonly string[]): boolean 
 function unknown(argv: readonly string[], commands: readonly Command[]): string {
   const [first = '', second = ''] = argv;
   const known = commands.map(({ words }) => words);
-  const near = nearestName(`${first} ${second}`, known) ?? nearestName(first, known);
+  const [near] = [...nearestNames(`${first} ${second}`, known), ...nearestNames(first, known)];
   const hint = near === undefined ? 'see hauberk --help' : `did you mean hauberk ${near}?`;
   const family = known.some((words) => words.startsWith(`${first} `));
   const typed = JSON.stringify(family ? `${first} ${second}` : first);

@@ -19,13 +19,12 @@ export function nearestNames(name: string, known: Iterable<string>): readonly st
     .map(({ candidate }) => candidate);
 }
 
-/** The nearest of them; undefined when none is near. */
-export function nearestName(name: string, known: Iterable<string>): string | undefined {
-  return nearestNames(name, known)[0];
-}
-
 /** The sentence that offers them, without a full stop: `did you mean shop/web?`; undefined without any. */
-export function didYouMean(name: string, known: Iterable<string>): string | undefined {
-  const names = nearestNames(name, known);
+export function didYouMean(
+  name: string,
+  known: Iterable<string>,
+  maxNames = MAX_NAMES,
+): string | undefined {
+  const names = nearestNames(name, known).slice(0, maxNames);
   return names.length === 0 ? undefined : `did you mean ${names.join(' or ')}?`;
 }

@@ -1,6 +1,6 @@
 import type { Node } from 'yaml';
 import { z } from 'zod';
-import { nearestName } from '../../common/nearest-name.ts';
+import { didYouMean } from '../../common/nearest-name.ts';
 import {
   allow as allowanceValue,
   choice,
@@ -13,7 +13,7 @@ import {
 } from '../../common/config/values.ts';
 import { ComposeError } from './compose-error.ts';
 import type { ComposeFile } from './compose-file.ts';
-import { fieldsOf, isPlainMap, plainOf, type Plain } from './yaml-fields.ts';
+import { fieldsOf, isPlainMap, plainOf } from './yaml-fields.ts';
 
 /** The key that says what Hauberk should do otherwise. */
 export const ANNOTATION = 'x-hauberk';
@@ -33,21 +33,19 @@ const allow = z
       }
       for (const caller of callers) {
         const allowance = `${allowedPort}=${caller}`;
-        const result = allowanceValue.safeParse(allowance);
-        if (result.success) allowances.push(allowance);
-        else
-          context.issues.push({
-            code: 'custom',
-            input: caller,
-            message: result.error.issues[0]?.message ?? '',
-          });
+        const { error } = allowanceValue.safeParse(allowance);
+        const message = error?.issues[0]?.message ?? '';
+        if (error === undefined) allowances.push(allowance);
+        else context.issues.push({ code: 'custom', input: caller, message });
       }
     }
     return allowances;
   });
 
 const outbound = choice(['passthrough', 'mesh-only']);
-const SERVICE_TYPES = {
+
+/** The types of what `x-hauberk` of a service says. */
+export const SERVICE_ANNOTATIONS = {
   /** False: left as it is. */
   inject: flag,
   /** Ports that accept plaintext from outside the mesh; by default the published ones. */
@@ -62,7 +60,9 @@ const SERVICE_TYPES = {
   name: label,
   outbound,
 };
-const PROJECT_TYPES = {
+
+/** The types of what `x-hauberk` at the top level says. */
+export const PROJECT_ANNOTATIONS = {
   image: text,
   'trust-domain': trustDomain,
   'certificate-lifetime': durationSeconds({ min: 10, max: 604_800 }),
@@ -74,33 +74,17 @@ type Types = Readonly<Record<string, z.ZodType>>;
 type Values<Table extends Types> = { readonly [Key in keyof Table]?: z.output<Table[Key]> };
 
 /** What `x-hauberk` of a service says. */
-export type ServiceAnnotations = Values<typeof SERVICE_TYPES>;
+export type ServiceAnnotations = Values<typeof SERVICE_ANNOTATIONS>;
 
 /** What `x-hauberk` at the top level says. */
-export type ProjectAnnotations = Values<typeof PROJECT_TYPES>;
+export type ProjectAnnotations = Values<typeof PROJECT_ANNOTATIONS>;
 
-/** Reads `x-hauberk` of a service. @throws ComposeError `key-unknown` or `value-unfit` */
-export function readServiceAnnotations(
-  file: ComposeFile,
-  node: Node | undefined,
-  service: string,
-): ServiceAnnotations {
-  return read(file, node, SERVICE_TYPES, service);
-}
-
-/** Reads the top-level `x-hauberk`. @throws ComposeError `key-unknown` or `value-unfit` */
-export function readProjectAnnotations(
-  file: ComposeFile,
-  node: Node | undefined,
-): ProjectAnnotations {
-  return read(file, node, PROJECT_TYPES, undefined);
-}
-
-function read<Table extends Types>(
+/** Reads `x-hauberk`, of a service or at the top level. @throws ComposeError `key-unknown` or `value-unfit` */
+export function readAnnotations<Table extends Types>(
   file: ComposeFile,
   node: Node | undefined,
   types: Table,
-  service: string | undefined,
+  service?: string,
 ): Values<Table> {
   const values: Record<string, unknown> = {};
   if (node === undefined) return values as Values<Table>;
@@ -113,15 +97,12 @@ function read<Table extends Types>(
     const location = file.locationOf(keyNode);
     const type = types[key];
     if (type === undefined) {
-      const near = nearestName(key, Object.keys(types));
+      const known = Object.keys(types);
       const sentence = `${ANNOTATION} has the unknown key ${JSON.stringify(key)}`;
-      const hint =
-        near === undefined
-          ? `use one of ${Object.keys(types).join(', ')}`
-          : `did you mean ${near}?`;
+      const hint = didYouMean(key, known, 1) ?? `use one of ${known.join(', ')}`;
       throw new ComposeError('key-unknown', sentence, { location, service, hint });
     }
-    const result = type.safeParse(plainOf(file.document, value) satisfies Plain);
+    const result = type.safeParse(plainOf(file.document, value));
     if (!result.success) {
       const what = result.error.issues[0]?.message ?? 'the value does not fit';
       const sentence = `${ANNOTATION}: ${key}: ${what}`;

@@ -1,5 +1,5 @@
 import { isMap, isSeq, type Node } from 'yaml';
-import { nearestName } from '../../common/nearest-name.ts';
+import { didYouMean } from '../../common/nearest-name.ts';
 import { ComposeError } from './compose-error.ts';
 import type { ComposeFile } from './compose-file.ts';
 import { KNOWN_KEYS } from './known-keys.ts';
@@ -26,26 +26,16 @@ export function findUnknownKeys(file: ComposeFile): readonly ComposeError[] {
       if (known === undefined) {
         if (NAMED.has(`${path}.*`)) walk(value, `${path}.*`, [...names, key]);
       } else if (!known.includes(key) && !key.startsWith('x-')) {
-        const service = path.startsWith('services.*') ? names[0] : undefined;
-        problems.set(keyNode, unknownKey(key, known, service, keyNode));
+        const sentence = `the key ${JSON.stringify(key)} is not one of the Compose specification`;
+        const problem = new ComposeError('key-unknown', sentence, {
+          location: file.locationOf(keyNode),
+          service: path.startsWith('services.*') ? names[0] : undefined,
+          hint: didYouMean(key, known, 1) ?? 'remove it, or begin it with x-',
+        });
+        problems.set(keyNode, problem);
       } else {
         walk(value, child, names);
       }
     }
-  }
-
-  function unknownKey(
-    key: string,
-    known: readonly string[],
-    service: string | undefined,
-    node: Node,
-  ): ComposeError {
-    const near = nearestName(key, known);
-    const sentence = `the key ${JSON.stringify(key)} is not one of the Compose specification`;
-    return new ComposeError('key-unknown', sentence, {
-      location: file.locationOf(node),
-      service,
-      hint: near === undefined ? 'remove it, or begin it with x-' : `did you mean ${near}?`,
-    });
   }
 }

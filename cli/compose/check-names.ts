@@ -25,11 +25,8 @@ export function findTakenNames(project: Project): readonly ComposeError[] {
   const volumes = [...needs.volumes].flatMap(([name, service]) => {
     if (!project.volumes.has(name)) return [];
     const sentence = `the volume ${name} has a name that is needed for the mesh`;
-    const details = {
-      location: service.location,
-      service: service.name,
-      hint: 'rename that volume',
-    };
+    const { location, name: owner } = service;
+    const details = { location, service: owner, hint: 'rename that volume' };
     return [new ComposeError('name-taken', sentence, details)];
   });
   return [...services, ...volumes];

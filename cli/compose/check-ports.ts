@@ -1,6 +1,6 @@
 import { ComposeError } from './compose-error.ts';
-import { clash, type PortRange } from './port-mapping.ts';
-import type { Located, Project, Service } from './project.ts';
+import { clash } from './port-mapping.ts';
+import type { Project, Service } from './project.ts';
 import { treat } from './treatment.ts';
 
 /** Ports that the sidecar itself listens on, in the application's network namespace. */
@@ -24,7 +24,7 @@ function meshedPorts(service: Service): readonly ComposeError[] {
     target === 'variable' ? [] : [{ value: target, location }],
   );
   const taken = [...targets, ...exposed].flatMap(({ value, location }) => {
-    const port = SIDECAR_PORTS.find((own) => contains(value, own));
+    const port = SIDECAR_PORTS.find((own) => value.first <= own && own <= value.last);
     if (port === undefined) return [];
     const sentence = `its port ${port} is one of the sidecar's own (${SIDECAR_PORTS.join(', ')})`;
     const hint = 'let the application listen on another port, or add x-hauberk: {inject: false}';
@@ -44,16 +44,10 @@ function variablePorts(service: string, ports: Service['ports']): readonly Compo
     });
 }
 
-function contains({ first, last }: PortRange, port: number): boolean {
-  return first <= port && port <= last;
-}
-
 function hostPorts(service: Service, other: Service): readonly ComposeError[] {
   if (!runTogether(service, other)) return [];
   return service.ports.flatMap(({ value, location }) => {
-    const taken: Located<unknown> | undefined = other.ports.find((port) =>
-      clash(value, port.value),
-    );
+    const taken = other.ports.find((port) => clash(value, port.value));
     if (taken === undefined) return [];
     const sentence = `it publishes a port of the host that service ${other.name} publishes in line ${taken.location.line}`;
     const hint = 'give one of them another port';

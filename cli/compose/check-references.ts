@@ -1,8 +1,7 @@
-import { nearestName } from '../../common/nearest-name.ts';
+import { didYouMean } from '../../common/nearest-name.ts';
 import { ComposeError, type SourceLocation } from './compose-error.ts';
 import type { Project, Service } from './project.ts';
 import { networkModeTarget } from './treatment.ts';
-import type { Plain } from './yaml-fields.ts';
 
 /** Something in a service that names another one. */
 interface Reference {
@@ -17,12 +16,10 @@ function referencesOf(service: Service): readonly Reference[] {
   const { dependsOn, links, otherReferences, networkMode } = service;
   const target = networkModeTarget(service);
   return [
-    ...dependsOn.map(({ value, location }) => ({
-      key: 'depends_on',
-      service: value.service,
-      location,
-      optional: isFalse(value.options['required']),
-    })),
+    ...dependsOn.map(({ value: { service: name, options }, location }) => {
+      const optional = options['required'] === false || options['required'] === 'false';
+      return { key: 'depends_on', service: name, location, optional };
+    }),
     ...links.map(({ value, location }) => ({ key: 'links', service: value.service, location })),
     ...otherReferences.map(({ value: { key, service: name }, location }) => {
       return { key, service: name, location };
@@ -33,44 +30,30 @@ function referencesOf(service: Service): readonly Reference[] {
   ];
 }
 
-function isFalse(value: Plain | undefined): boolean {
-  return value === false || value === 'false';
-}
-
 /** Finds references to services and networks that are not there. */
 export function findUnknownReferences(project: Project): readonly ComposeError[] {
   const services = [...project.services.values()];
   const missing = services.flatMap((service) =>
     referencesOf(service)
       .filter(({ optional, service: name }) => optional !== true && !project.services.has(name))
-      .map((reference) => unknownService(project, service, reference)),
+      .map(({ key, service: name, location }) => {
+        const sentence = `${key} names ${JSON.stringify(name)}, which is not a service of this file`;
+        const near = didYouMean(name, project.services.keys(), 1);
+        const hint = near ?? 'add that service or remove the entry';
+        const details = { location, service: service.name, hint };
+        return new ComposeError('reference-unknown', sentence, details);
+      }),
   );
-  const networks = services.flatMap((service) =>
-    service.attachments
+  const networks = services.flatMap(({ name: service, location, attachments }) =>
+    attachments
       .filter(({ network }) => network !== 'default' && !project.networks.has(network))
-      .map(({ network }) => unknownNetwork(project, service, network)),
+      .map(({ network }) => {
+        const sentence = `the network ${JSON.stringify(network)} is not under the top-level networks`;
+        const hint = didYouMean(network, project.networks, 1) ?? 'add it there';
+        return new ComposeError('reference-unknown', sentence, { location, service, hint });
+      }),
   );
   return [...missing, ...networks];
-}
-
-function unknownService(project: Project, { name }: Service, reference: Reference): ComposeError {
-  const near = nearestName(reference.service, [...project.services.keys()]);
-  const sentence = `${reference.key} names ${JSON.stringify(reference.service)}, which is not a service of this file`;
-  return new ComposeError('reference-unknown', sentence, {
-    location: reference.location,
-    service: name,
-    hint: near === undefined ? 'add that service or remove the entry' : `did you mean ${near}?`,
-  });
-}
-
-function unknownNetwork(project: Project, service: Service, network: string): ComposeError {
-  const near = nearestName(network, [...project.networks]);
-  const sentence = `the network ${JSON.stringify(network)} is not under the top-level networks`;
-  return new ComposeError('reference-unknown', sentence, {
-    location: service.location,
-    service: service.name,
-    hint: near === undefined ? 'add it there' : `did you mean ${near}?`,
-  });
 }
 
 /** Finds services that wait for each other in a circle: one problem for each circle found. */
@@ -84,18 +67,17 @@ export function findCycles(project: Project): readonly ComposeError[] {
     const service = project.services.get(name);
     if (service === undefined || finished.has(name)) return;
     const trail = [...path, name];
-    for (const reference of referencesOf(service)) {
-      const start = trail.indexOf(reference.service);
-      if (start < 0) visit(reference.service, trail);
-      else
-        problems.push(cycle([...trail.slice(start), reference.service], name, reference.location));
+    for (const { service: next, location } of referencesOf(service)) {
+      const start = trail.indexOf(next);
+      if (start < 0) visit(next, trail);
+      else {
+        const circle = [...trail.slice(start), next].join(' -> ');
+        const sentence = `services wait for each other in a circle: ${circle}`;
+        const hint = 'remove one of these depends_on, links, volumes_from or network_mode entries';
+        const details = { location, service: name, hint };
+        problems.push(new ComposeError('reference-cycle', sentence, details));
+      }
     }
     finished.add(name);
   }
-}
-
-function cycle(circle: readonly string[], service: string, location: SourceLocation): ComposeError {
-  const sentence = `services wait for each other in a circle: ${circle.join(' -> ')}`;
-  const hint = 'remove one of these depends_on, links, volumes_from or network_mode entries';
-  return new ComposeError('reference-cycle', sentence, { location, service, hint });
 }

@@ -2,35 +2,32 @@ import { isLabel } from '../../common/names.ts';
 import { ComposeError, type ComposeErrorCode } from './compose-error.ts';
 import { isFixed } from './fixed-addresses.ts';
 import type { Project, Service } from './project.ts';
+import { SIDECAR_UID } from './sidecar-service.ts';
 import { networkModeTarget, treat } from './treatment.ts';
-
-/** The user of every sidecar: the rules let its connections out as they are. */
-const SIDECAR_USER = '15337';
 
 const LEAVE_OUT = 'or leave the service out with x-hauberk: {inject: false}';
 
 /** Finds what each service has that cannot be meshed. */
 export function findUnmeshable(project: Project): readonly ComposeError[] {
   const problems: ComposeError[] = [];
-  const services = [...project.services.values()];
-  const treatments = new Map(services.map((service) => [service, treat(project, service)]));
-  for (const service of services) {
-    const report = (
-      code: ComposeErrorCode,
-      sentence: string,
-      hint: string,
-      location = service.location,
-    ) =>
-      void problems.push(
-        new ComposeError(code, sentence, { location, service: service.name, hint }),
-      );
-    const treatment = treatments.get(service);
+  for (const service of project.services.values()) {
+    const { name, location: line, user } = service;
+    const report: Report = (code, sentence, hint, location = line) => {
+      problems.push(new ComposeError(code, sentence, { location, service: name, hint }));
+    };
+    const treatment = treat(project, service);
     if (service.annotations.inject !== false) checkNetworkMode(service, report);
-    if (treatment?.kind === 'meshed') {
-      checkMeshed(service, treatment.identity, report);
+    if (treatment.kind === 'meshed') {
+      if (!isLabel(treatment.identity)) {
+        const sentence = `${JSON.stringify(name)} cannot be a name in the mesh, which has lower-case letters, digits, "-" and "_"`;
+        report('value-unfit', sentence, 'give it another with x-hauberk: {name: ...}');
+      }
       checkReplicas(project, service, report);
     }
-    if (treatment?.kind !== 'left-out') checkUser(service, report);
+    if (treatment.kind !== 'left-out' && user?.value.split(':')[0] === SIDECAR_UID) {
+      const sentence = `user ${SIDECAR_UID} is the sidecar's, whose connections leave the service as they are`;
+      report('sidecar-user', sentence, `choose another user, ${LEAVE_OUT}`, user.location);
+    }
   }
   return problems;
 }
@@ -50,23 +47,15 @@ function checkNetworkMode(service: Service, report: Report): void {
   report('network-mode', sentence, `use networks instead, ${LEAVE_OUT}`, networkMode.location);
 }
 
-function checkMeshed({ name }: Service, identity: string, report: Report): void {
-  if (isLabel(identity)) return;
-  const sentence = `${JSON.stringify(name)} cannot be a name in the mesh, which has lower-case letters, digits, "-" and "_"`;
-  report('value-unfit', sentence, 'give it another with x-hauberk: {name: ...}');
-}
-
-function checkUser({ user }: Service, report: Report): void {
-  if (user === undefined || user.value.split(':')[0] !== SIDECAR_USER) return;
-  const sentence = `user ${SIDECAR_USER} is the sidecar's, whose connections leave the service as they are`;
-  report('sidecar-user', sentence, `choose another user, ${LEAVE_OUT}`, user.location);
-}
-
 function checkReplicas(project: Project, service: Service, report: Report): void {
   const { replicas, ports, containerName, attachments, keys } = service;
   if (replicas <= 1) return;
   const obstacles = [
-    ports.some(({ value: { published } }) => isOnePort(published)) && 'a fixed port of the host',
+    // A range has room for several replicas: Docker gives each one of it.
+    ports.some(({ value: { published } }) => {
+      const isRange = typeof published === 'object' && published.first !== published.last;
+      return published !== undefined && !isRange;
+    }) && 'a fixed port of the host',
     containerName !== undefined && 'a container_name',
     keys.has('mac_address') && 'a mac_address',
     attachments.some(isFixed) && 'a fixed address',
@@ -85,11 +74,4 @@ function checkReplicas(project: Project, service: Service, report: Report): void
     const sentence = `it has ${replicas} replicas, but ${key} of service ${other.name} can mean only one of them`;
     report('replicas', sentence, 'use one replica', location);
   }
-}
-
-/** A range has room for several replicas: Docker gives each one of it. */
-function isOnePort(published: Service['ports'][number]['value']['published']): boolean {
-  return (
-    published !== undefined && (published === 'variable' || published.first === published.last)
-  );
 }

@@ -6,7 +6,6 @@ import { findUnmeshable } from './check-services.ts';
 import { ComposeError } from './compose-error.ts';
 import { type ComposeFile, parseComposeFile } from './compose-file.ts';
 import { planMesh } from './plan.ts';
-import type { Project } from './project.ts';
 import { readProject } from './read-project.ts';
 import { reportServices, type ServiceReport } from './report.ts';
 import { type ReadText, resolveExtends } from './resolve-extends.ts';
@@ -48,44 +47,34 @@ const DEFAULT_IMAGE = 'hauberk';
  */
 export function injectCompose(request: InjectRequest): Injection {
   const file = parseComposeFile(request.text, request.path);
-  if (wasInjected(file)) {
+  // `hauberk inject` wrote it.
+  if (fieldsOf(file.document, file.root).has(MARKER)) {
     const problems = findAddedServices(file);
     return { output: problems.length === 0 ? file.text : undefined, services: [], problems };
   }
   refuseOtherFiles(file);
   const unknown = [...findUnknownKeys(file), ...resolveExtends(file, request.readText)];
   const { project, problems: unread } = readProject(file, request.project ?? projectName(file));
-  const problems = [...unknown, ...unread, ...check(project)].sort(byLine);
-  const services = reportServices(project, problems);
-  if (problems.length === 0 && services.every(({ action }) => action !== 'mesh')) {
-    problems.push(nothingToMesh(file));
-  }
-  if (problems.length > 0) return { output: undefined, services, problems };
-  const { keeper } = request;
-  const image = request.image ?? project.annotations.image ?? DEFAULT_IMAGE;
-  return { output: writeLayout(file, planMesh(project, { image, keeper })), services, problems };
-}
-
-function check(project: Project): readonly ComposeError[] {
-  return [
+  const problems = [
+    ...unknown,
+    ...unread,
     ...findUnmeshable(project),
     ...findUnknownReferences(project),
     ...findCycles(project),
     ...findTakenNames(project),
     ...findPortClashes(project),
-  ];
-}
-
-function nothingToMesh(file: ComposeFile): ComposeError {
-  const services = fieldsOf(file.document, file.root).get('services');
-  const sentence = 'the file has no service to add to the mesh';
-  return new ComposeError('not-compose', sentence, {
-    location: file.locationOf(services?.keyNode),
-  });
-}
-
-function byLine(one: ComposeError, other: ComposeError): number {
-  return one.location.line - other.location.line;
+  ].sort((one, other) => one.location.line - other.location.line);
+  const services = reportServices(project, problems);
+  if (problems.length === 0 && services.every(({ action }) => action !== 'mesh')) {
+    const field = fieldsOf(file.document, file.root).get('services');
+    const location = file.locationOf(field?.keyNode);
+    const sentence = 'the file has no service to add to the mesh';
+    problems.push(new ComposeError('not-compose', sentence, { location }));
+  }
+  if (problems.length > 0) return { output: undefined, services, problems };
+  const { keeper } = request;
+  const image = request.image ?? project.annotations.image ?? DEFAULT_IMAGE;
+  return { output: writeLayout(file, planMesh(project, { image, keeper })), services, problems };
 }
 
 function refuseOtherFiles(file: ComposeFile): void {
@@ -104,11 +93,6 @@ function refuseOtherFiles(file: ComposeFile): void {
   throw new ComposeError('not-compose', sentence, {
     location: file.locationOf(services?.keyNode ?? file.root),
   });
-}
-
-/** Whether `hauberk inject` wrote the file. */
-function wasInjected(file: ComposeFile): boolean {
-  return fieldsOf(file.document, file.root).has(MARKER);
 }
 
 /** Finds services that were added to a file that `hauberk inject` wrote: they are not meshed. */

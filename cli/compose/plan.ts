@@ -1,4 +1,4 @@
-import { planControlPlane } from './control-plane-service.ts';
+import { planControlPlane, planKeeper } from './shared-services.ts';
 import {
   DATA_VOLUME,
   instancesOf,
@@ -9,12 +9,11 @@ import {
   tokenVolume,
 } from './layout-names.ts';
 import type { InstancePlan, Plan, PlanOptions } from './layout.ts';
-import { planKeeper } from './keeper-service.ts';
 import { podsBefore } from './fixed-addresses.ts';
 import { planPod } from './pod-service.ts';
 import type { Link, Located, Project, Service } from './project.ts';
 import { STARTED } from './read-references.ts';
-import { planSidecar } from './sidecar-service.ts';
+import { planSidecar, SIDECAR_UID } from './sidecar-service.ts';
 import { networkModeTarget, treat } from './treatment.ts';
 import type { Plain, PlainMap } from './yaml-fields.ts';
 
@@ -40,7 +39,11 @@ export const NETWORK_KEYS: readonly string[] = [...MOVED_KEYS, 'networks', 'link
  * plane and the sidecars run as: an ordinary volume would belong to root.
  */
 const TOKEN_VOLUME = {
-  driver_opts: { type: 'tmpfs', device: 'tmpfs', o: 'size=64k,mode=0750,uid=15337,gid=15337' },
+  driver_opts: {
+    type: 'tmpfs',
+    device: 'tmpfs',
+    o: `size=64k,mode=0750,uid=${SIDECAR_UID},gid=${SIDECAR_UID}`,
+  },
 };
 
 /** Plans the layout: pure, from plain values to plain values. The project must have no problems. */
@@ -61,12 +64,9 @@ export function planMesh(project: Project, options: PlanOptions): Plan {
     volumes[tokenVolume(treatment.identity)] = TOKEN_VOLUME;
     for (const instance of instances) volumes[stateVolume(instance)] = {};
   }
-  return {
-    services,
-    shared: [planControlPlane(project, options), ...(options.keeper ? [planKeeper(options)] : [])],
-    volumes,
-    marker: { layout: 1, services: [...services.keys()] },
-  };
+  const shared = [planControlPlane(project, options)];
+  if (options.keeper) shared.push(planKeeper(options));
+  return { services, shared, volumes, marker: { layout: 1, services: [...services.keys()] } };
 }
 
 function planInstance(
@@ -107,35 +107,32 @@ function planInstance(
 function planOther(project: Project, service: Service): InstancePlan {
   const treatment = treat(project, service);
   const joined = treatment.kind === 'joins' ? treatment.service : undefined;
-  const linksMove = service.links.some(({ value }) => becomesOther(project, value.service));
-  const dependsOnReplicas = service.dependsOn.some(({ value }) => {
-    const target = project.services.get(value.service);
-    return target !== undefined && instancesOf(target).length > 1;
-  });
+  const linksMove = service.links.some(({ value }) => meshed(project, value.service));
+  const dependsOnReplicas = service.dependsOn.some(
+    ({ value }) => (project.services.get(value.service)?.replicas ?? 1) > 1,
+  );
   const set: Record<string, Plain> = {};
   if (joined !== undefined) set['network_mode'] = `service:${podName(joined)}`;
   if (joined !== undefined || linksMove || dependsOnReplicas) {
-    set['depends_on'] = dependencies(
-      project,
-      service,
-      joined === undefined ? undefined : sidecarName(joined),
-    );
+    const sidecar = joined === undefined ? undefined : sidecarName(joined);
+    set['depends_on'] = dependencies(project, service, sidecar);
   }
   if (linksMove) set['links'] = writeLinks(project, service.links);
   if (joined !== undefined) set[MARKER] = 'app';
   return { name: service.name, set, remove: [], added: [] };
 }
 
-function becomesOther(project: Project, name: string): boolean {
+/** The service of that name, if it is meshed: others reach it through its pod. */
+function meshed(project: Project, name: string): Service | undefined {
   const target = project.services.get(name);
-  return target !== undefined && treat(project, target).kind === 'meshed';
+  return target && treat(project, target).kind === 'meshed' ? target : undefined;
 }
 
 /** Links name containers with an address, which is the pod. */
 function writeLinks(project: Project, links: readonly Located<Link>[]): readonly string[] {
   return links.flatMap(({ value: { service, alias } }) => {
-    const target = project.services.get(service);
-    if (target === undefined || !becomesOther(project, service)) return [`${service}:${alias}`];
+    const target = meshed(project, service);
+    if (target === undefined) return [`${service}:${alias}`];
     return instancesOf(target).map((instance) => `${podName(instance)}:${alias}`);
   });
 }
@@ -143,16 +140,15 @@ function writeLinks(project: Project, links: readonly Located<Link>[]): readonly
 /** Its own dependencies, those that links and network_mode imply, and its sidecar. */
 function dependencies(project: Project, service: Service, sidecar: string | undefined): PlainMap {
   const all: Record<string, Plain> = {};
-  const linked = service.links.map(({ value }) => ({ service: value.service, options: STARTED }));
-  const shared = networkModeTarget(service);
+  const implied = [...service.links.map(({ value }) => value.service), networkModeTarget(service)];
   for (const { service: name, options } of [
     ...service.dependsOn.map(({ value }) => value),
-    ...linked,
-    ...(shared === undefined ? [] : [{ service: shared, options: STARTED }]),
+    ...implied.flatMap((named) =>
+      named === undefined ? [] : { service: named, options: STARTED },
+    ),
   ]) {
-    const target = project.services.get(name);
-    const meshed = target !== undefined && becomesOther(project, name);
-    for (const instance of meshed ? instancesOf(target) : [name]) all[instance] ??= options;
+    const target = meshed(project, name);
+    for (const instance of target ? instancesOf(target) : [name]) all[instance] ??= options;
   }
   if (sidecar !== undefined) all[sidecar] = { condition: 'service_healthy' };
   return all;

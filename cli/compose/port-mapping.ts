@@ -52,18 +52,12 @@ export function specificAddress(text: string): string | undefined {
 
 /** True when both would listen on one port of the host. */
 export function clash(one: PortMapping, other: PortMapping): boolean {
-  const addressesMeet =
-    one.hostAddress === undefined ||
-    other.hostAddress === undefined ||
-    one.hostAddress === other.hostAddress;
-  return (
-    addressesMeet && one.protocol === other.protocol && rangesMeet(one.published, other.published)
-  );
-}
-
-function rangesMeet(one: PortMapping['published'], other: PortMapping['published']): boolean {
-  if (one === undefined || one === 'variable' || other === undefined) return false;
-  return other !== 'variable' && one.first <= other.last && other.first <= one.last;
+  const [{ published: ours }, { published: theirs }] = [one, other];
+  if (typeof ours !== 'object' || typeof theirs !== 'object') return false;
+  if (one.protocol !== other.protocol) return false;
+  const addresses = [one, other].flatMap(({ hostAddress }) => hostAddress ?? []);
+  if (addresses.length === 2 && addresses[0] !== addresses[1]) return false;
+  return ours.first <= theirs.last && theirs.first <= ours.last;
 }
 
 /** The ports of a range, one by one. */

@@ -60,8 +60,6 @@ export interface Service {
 export interface OtherReference {
   readonly key: 'volumes_from' | 'pid' | 'ipc';
   readonly service: string;
-  /** The entry, and the position of the service in it. */
-  readonly text: string;
 }
 
 /** A Compose project, as far as the mesh is concerned. */

@@ -1,6 +1,6 @@
 import { parsePortMapping, parsePorts, type PortMapping, specificAddress } from './port-mapping.ts';
 import type { Attachment, Located, Service } from './project.ts';
-import type { Entry, ServiceFields } from './service-fields.ts';
+import type { ServiceFields } from './service-fields.ts';
 import { isPlainMap, type Plain, type PlainMap } from './yaml-fields.ts';
 
 /** The network that Compose gives to services which name none. */
@@ -21,32 +21,24 @@ export function readAttachments(fields: ServiceFields): readonly Attachment[] {
 export function readPorts(fields: ServiceFields): readonly Located<PortMapping>[] {
   return fields.entries('ports').map((entry) => {
     const { value, location } = entry;
-    const mapping = isPlainMap(value) ? longForm(value) : shortForm(value);
+    const mapping = isPlainMap(value) ? longForm(value) : parsePortMapping(textIn(value));
     if (mapping !== undefined && entry.key === undefined) return { value: mapping, location };
     const sentence = `${JSON.stringify(value)} is not a port mapping such as "8080:80"`;
     throw fields.error('value-unfit', sentence, location);
   });
 }
 
-function shortForm(value: Plain): PortMapping | undefined {
-  return typeof value === 'string' ? parsePortMapping(value) : undefined;
-}
-
 function longForm(value: PlainMap): PortMapping | undefined {
-  const target = portsIn(value['target']);
-  const published = portsIn(value['published']);
-  if (target === undefined) return undefined;
-  if (published === undefined && textIn(value['published']) !== '') return undefined;
+  const target = parsePorts(textIn(value['target']));
+  const publishedText = textIn(value['published']);
+  const published = parsePorts(publishedText);
+  if (target === undefined || (published === undefined && publishedText !== '')) return undefined;
   const protocol = textIn(value['protocol']) || 'tcp';
   return { target, published, protocol, hostAddress: specificAddress(textIn(value['host_ip'])) };
 }
 
 function textIn(value: Plain | undefined): string {
   return typeof value === 'string' ? value : '';
-}
-
-function portsIn(value: Plain | undefined): ReturnType<typeof parsePorts> {
-  return parsePorts(textIn(value));
 }
 
 /** Reads `expose`; entries that are variables are passed over. @throws ComposeError */
@@ -61,14 +53,12 @@ export function readExposed(fields: ServiceFields): Service['exposed'] {
 
 /** Reads `sysctls` and sets those of the network apart, which belong to its namespace. */
 export function readSysctls(fields: ServiceFields): Service['sysctls'] {
-  const all = fields.entries('sysctls').map(sysctl);
+  const all = fields.entries('sysctls').map(({ key, value }): [string, Plain] => {
+    if (key !== undefined) return [key, value];
+    const [name = '', ...rest] = textIn(value).split('=');
+    return [name, rest.join('=')];
+  });
   const pick = (net: boolean): PlainMap =>
     Object.fromEntries(all.filter(([name]) => name.startsWith('net.') === net));
   return { net: pick(true), others: pick(false) };
-}
-
-function sysctl({ key, value }: Entry): readonly [string, Plain] {
-  if (key !== undefined) return [key, value];
-  const [name = '', ...rest] = textIn(value).split('=');
-  return [name, rest.join('=')];
 }

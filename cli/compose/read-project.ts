@@ -1,7 +1,8 @@
 import {
   ANNOTATION,
-  readProjectAnnotations,
-  readServiceAnnotations,
+  PROJECT_ANNOTATIONS,
+  readAnnotations,
+  SERVICE_ANNOTATIONS,
   type ProjectAnnotations,
 } from './annotations.ts';
 import { ComposeError } from './compose-error.ts';
@@ -43,7 +44,7 @@ export function readProject(file: ComposeFile, namespace: string): ReadProject {
   const names = (key: string): ReadonlySet<string> =>
     new Set(fieldsOf(file.document, top.get(key)?.value).keys());
   const annotations = attempt<ProjectAnnotations>(
-    () => readProjectAnnotations(file, top.get(ANNOTATION)?.value),
+    () => readAnnotations(file, top.get(ANNOTATION)?.value, PROJECT_ANNOTATIONS),
     {},
   );
   const [networks, volumes] = [names('networks'), names('volumes')];
@@ -53,14 +54,15 @@ export function readProject(file: ComposeFile, namespace: string): ReadProject {
 function readService(file: ComposeFile, field: Field): Service {
   const fields = new ServiceFields(file, field);
   const { name, location } = fields;
-  const annotations = readServiceAnnotations(file, fields.node(ANNOTATION), name);
+  const node = fields.node(ANNOTATION);
+  const annotations = readAnnotations(file, node, SERVICE_ANNOTATIONS, name);
   if (annotations.inject === false) return leftOut(fields, annotations);
-  return {
-    ...leftOut(fields, annotations),
-    networkMode: fields.knownText('network_mode'),
-    ...readReplicas(fields),
-    location,
-  };
+  const networkMode = fields.text('network_mode');
+  // What it becomes has to be understood.
+  if (networkMode !== undefined) {
+    fields.refuseVariable('network_mode', networkMode.value, networkMode.location);
+  }
+  return { ...leftOut(fields, annotations), ...readReplicas(fields), location };
 }
 
 /** A service that stays out of the mesh may have what cannot be meshed. */

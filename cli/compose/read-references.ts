@@ -37,17 +37,17 @@ export function readLinks(fields: ServiceFields): readonly Located<Link>[] {
 
 /** Reads the references that share something else than the network. @throws ComposeError */
 export function readOtherReferences(fields: ServiceFields): readonly Located<OtherReference>[] {
-  const volumes = fields.texts('volumes_from').flatMap(({ value: text, location }) => {
-    const [service = ''] = text.split(':');
+  const volumes = fields.texts('volumes_from').flatMap(({ value, location }) => {
+    const [service = ''] = value.split(':');
     // `container:NAME` is a container outside of the project.
     if (service === 'container') return [];
-    return [{ value: { key: 'volumes_from' as const, service, text }, location }];
+    return [{ value: { key: 'volumes_from' as const, service }, location }];
   });
   const shared = (['pid', 'ipc'] as const).flatMap((key) => {
     const text = fields.text(key);
     if (text?.value.startsWith('service:') !== true) return [];
     const service = text.value.slice('service:'.length);
-    return [{ value: { key, service, text: text.value }, location: text.location }];
+    return [{ value: { key, service }, location: text.location }];
   });
   return [...volumes, ...shared];
 }

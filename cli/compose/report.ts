@@ -26,35 +26,28 @@ export function reportServices(
       ? refused(service.name, wrong, service.replicas)
       : accepted(project, service);
   });
-  const names = problems.flatMap(({ service }) => service ?? []);
-  const unread = new Set(names.filter((name) => !project.services.has(name)));
-  const unreadable = [...unread].map((name) =>
-    refused(
-      name,
-      problems.filter(({ service }) => service === name),
-      1,
-    ),
-  );
-  return [...reports, ...unreadable];
+  const unread = Map.groupBy(problems, ({ service }) => service ?? '');
+  for (const name of ['', ...project.services.keys()]) unread.delete(name);
+  return [...reports, ...Array.from(unread, ([name, wrong]) => refused(name, wrong, 1))];
 }
 
 function accepted(project: Project, service: Service): ServiceReport {
   const treatment = treat(project, service);
   const { name, replicas } = service;
+  const own = { service: name, identity: null, replicas, ingress: [] };
   switch (treatment.kind) {
     case 'meshed': {
       const { identity, ingress } = treatment;
-      const notes = notesOn(project, service);
-      return { service: name, action: 'mesh', identity, replicas, ingress, notes };
+      return { ...own, action: 'mesh', identity, ingress, notes: notesOn(project, service) };
     }
-    case 'joins': {
-      const notes = [`shares network and identity of ${treatment.service}`];
-      return { service: name, action: 'join', identity: null, replicas, ingress: [], notes };
-    }
-    case 'left-out': {
-      const notes = [treatment.reason];
-      return { service: name, action: 'leave-out', identity: null, replicas, ingress: [], notes };
-    }
+    case 'joins':
+      return {
+        ...own,
+        action: 'join',
+        notes: [`shares network and identity of ${treatment.service}`],
+      };
+    case 'left-out':
+      return { ...own, action: 'leave-out', notes: [treatment.reason] };
   }
 }
 

@@ -43,7 +43,7 @@ export function resolveExtends(file: ComposeFile, readText: ReadText): readonly 
   if (!isMap(services)) return problems;
   for (const name of fieldsOf(file.document, services).keys()) {
     try {
-      resolveOne(file, name, readText, [name]);
+      resolveOne(file, readText, [name]);
     } catch (error) {
       if (!(error instanceof ComposeError)) throw error;
       problems.push(error);
@@ -52,12 +52,9 @@ export function resolveExtends(file: ComposeFile, readText: ReadText): readonly 
   return problems;
 }
 
-function resolveOne(
-  file: ComposeFile,
-  name: string,
-  readText: ReadText,
-  chain: readonly string[],
-): void {
+/** @param chain the services that lead to the one that is last, which extends another */
+function resolveOne(file: ComposeFile, readText: ReadText, chain: readonly string[]): void {
+  const name = chain.at(-1) ?? '';
   const services = fieldsOf(file.document, file.root).get('services')?.value;
   const own = fieldsOf(file.document, services).get(name);
   const base = own === undefined ? undefined : baseOf(file, own);
@@ -75,7 +72,7 @@ function resolveOne(
   if (chain.includes(base.service)) {
     throw fail(`it extends itself: ${[...chain, base.service].join(' -> ')}`, 'break the circle');
   }
-  resolveOne(file, base.service, readText, [...chain, base.service]);
+  resolveOne(file, readText, [...chain, base.service]);
   const found = fieldsOf(file.document, services).get(base.service);
   if (found === undefined) {
     const sentence = `it extends ${JSON.stringify(base.service)}, which is not a service of this file`;

@@ -67,13 +67,6 @@ export class ServiceFields {
     return { value, location };
   }
 
-  /** Text that has to be understood. @throws ComposeError when it is a variable */
-  knownText(key: string): Located<string> | undefined {
-    const text = this.text(key);
-    if (text !== undefined) this.refuseVariable(key, text.value, text.location);
-    return text;
-  }
-
   /** @throws ComposeError when the text depends on the environment */
   refuseVariable(key: string, text: string, location: SourceLocation): void {
     if (!hasVariable(text)) return;
@@ -92,7 +85,8 @@ export class ServiceFields {
         location: this.#file.locationOf(keyNode),
       }));
     }
-    const items: readonly unknown[] = isSeq(node) ? node.items : isEmpty(node) ? [] : [node];
+    const isEmpty = node === undefined || (isScalar(node) && node.value === null);
+    const items: readonly unknown[] = isSeq(node) ? node.items : isEmpty ? [] : [node];
     return items.map((item) => ({
       key: undefined,
       value: plainOf(document, item),
@@ -107,8 +101,4 @@ export class ServiceFields {
       throw this.error('value-unfit', `${key} must be a list of text`, location);
     });
   }
-}
-
-function isEmpty(node: Node | undefined): boolean {
-  return node === undefined || (isScalar(node) && node.value === null);
 }

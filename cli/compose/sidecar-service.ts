@@ -14,10 +14,22 @@ import { STARTED } from './read-references.ts';
 import { treat } from './treatment.ts';
 
 /** The user that the rules know sidecars by; the image has it. */
-export const SIDECAR_USER = '15337:15337';
+export const SIDECAR_UID = '15337';
+
+/** User and group of the sidecars and the control plane. */
+export const SIDECAR_USER = `${SIDECAR_UID}:${SIDECAR_UID}`;
 
 /** Where the image keeps state, in a folder of that user. */
 export const STATE_DIRECTORY = '/var/lib/hauberk';
+
+/** How every program of Hauberk runs but the pod. */
+export const CONFINED = {
+  init: true,
+  restart: 'unless-stopped',
+  read_only: true,
+  cap_drop: ['ALL'],
+  security_opt: ['no-new-privileges:true'],
+};
 
 const TOKEN_DIRECTORY = '/run/hauberk/token';
 
@@ -58,11 +70,7 @@ export function planSidecar(
         ...excluded.map((port) => `--exclude-port=${port}`),
       ],
       user: SIDECAR_USER,
-      init: true,
-      restart: 'unless-stopped',
-      read_only: true,
-      cap_drop: ['ALL'],
-      security_opt: ['no-new-privileges:true'],
+      ...CONFINED,
       healthcheck: httpHealthCheck(15_020, '/healthz/ready'),
       ...(profiles.length === 0 ? {} : { profiles }),
       network_mode: `service:${podName(instance)}`,

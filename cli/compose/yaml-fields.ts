@@ -22,8 +22,6 @@ export interface Field {
   readonly key: string;
   readonly keyNode: Node;
   readonly value: Node;
-  /** Whether it came in by a merge key (`<<`), and so is defined elsewhere. */
-  readonly inherited: boolean;
 }
 
 /** The fields of a mapping by their keys. */
@@ -48,16 +46,11 @@ export function fieldsOf(document: Document, node: unknown): Fields {
   for (const { key, value } of map.items) {
     if (isMergeKey(key) || !isScalar(key)) continue;
     const name = String(key.value);
-    fields.set(name, {
-      key: name,
-      keyNode: key,
-      value: resolveAlias(document, value),
-      inherited: false,
-    });
+    fields.set(name, { key: name, keyNode: key, value: resolveAlias(document, value) });
   }
   for (const source of mergeSources(document, map)) {
     for (const [name, field] of fieldsOf(document, source)) {
-      if (!fields.has(name)) fields.set(name, { ...field, inherited: true });
+      if (!fields.has(name)) fields.set(name, field);
     }
   }
   return fields;

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { type CommandSpec, flagName, variableName, type Setting } from './settings.ts';
 import { ConfigError } from './config-error.ts';
-import { nearestName } from '../nearest-name.ts';
+import { didYouMean } from '../nearest-name.ts';
 
 /** What the command line says, nothing of it checked yet. */
 export type CommandLine =
@@ -109,9 +109,8 @@ function unknownFlag(flag: string, spec: CommandSpec): ConfigError {
   }
   const known = entries.filter(([, { form }]) => form !== 'secret').map(([key]) => flagName(key));
   if (spec.readsFile === true) known.push('--config');
-  const near = nearestName(flag, known);
   return new ConfigError('flag-unknown', `there is no flag ${flag}`, {
-    hint: near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`,
+    hint: didYouMean(flag, known, 1) ?? `see ${spec.name} --help`,
   });
 }
 

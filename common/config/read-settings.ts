@@ -10,7 +10,7 @@ import { ConfigError } from './config-error.ts';
 import { readConfigFile, type FileValue } from './file.ts';
 import { parseCommandLine } from './flags.ts';
 import { settingRenamed, type SettingWarning } from './setting-warnings.ts';
-import { nearestName } from '../nearest-name.ts';
+import { didYouMean } from '../nearest-name.ts';
 
 /** The environment; passed in, since only main files read the process's own. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -101,8 +101,7 @@ function openFile(
   for (const [key, { place }] of file) {
     if (known.includes(key) || former.has(key)) continue;
     const secret = spec.settings[key]?.form === 'secret';
-    const near = nearestName(key, known);
-    const hint = near === undefined ? `see ${spec.name} --help` : `did you mean ${near}?`;
+    const hint = didYouMean(key, known, 1) ?? `see ${spec.name} --help`;
     throw new ConfigError('key-unknown', `${place} has the unknown key ${JSON.stringify(key)}`, {
       hint: secret ? `a secret is given as ${variableName(key)}` : hint,
     });

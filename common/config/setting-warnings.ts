@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { KNOWN_VARIABLES, OF_SCRIPTS } from './known-variables.ts';
 import { variableName, VARIABLE_PREFIX, type SettingsTable } from './settings.ts';
-import { nearestName } from '../nearest-name.ts';
+import { nearestNames } from '../nearest-name.ts';
 
 /** A setting under a wrong name: of none, which has no effect, or of one that has another name now. */
 export interface SettingWarning {
@@ -44,7 +44,7 @@ export function unknownVariables(
 /** By what follows the prefix: with it, all would be near. */
 function nearest(variable: string, known: readonly string[]): string | undefined {
   const word = (name: string): string => name.slice(VARIABLE_PREFIX.length);
-  const near = nearestName(word(variable), known.map(word));
+  const [near] = nearestNames(word(variable), known.map(word));
   return near === undefined ? undefined : `${VARIABLE_PREFIX}${near}`;
 }
 

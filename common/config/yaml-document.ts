@@ -2,7 +2,7 @@ import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml
 import { z } from 'zod';
 import { describeError } from '../errors.ts';
 import { allMistakes, ConfigError } from './config-error.ts';
-import { nearestName } from '../nearest-name.ts';
+import { didYouMean } from '../nearest-name.ts';
 
 /** A document, and what messages call it: the path of its file. */
 export interface YamlText {
@@ -151,8 +151,7 @@ function sentenceOf(issue: z.core.$ZodRawIssue): string | undefined {
 
 /** One line: quotes keep what the key has of others. */
 function unknownKey(key: string, known: readonly string[]): string {
-  const near = nearestName(key, known);
-  const hint = near === undefined ? `expected one of ${known.join(', ')}` : `did you mean ${near}?`;
+  const hint = didYouMean(key, known, 1) ?? `expected one of ${known.join(', ')}`;
   return `the key ${JSON.stringify(key)} is unknown; ${hint}`;
 }
 

@@ -1,10 +1,10 @@
 import { httpHealthCheck } from './health-check.ts';
-import { CONTROL_PLANE, DATA_VOLUME, MARKER, tokenVolume } from './layout-names.ts';
+import { CONTROL_PLANE, DATA_VOLUME, KEEPER, MARKER, tokenVolume } from './layout-names.ts';
 import type { AddedService, PlanOptions } from './layout.ts';
 import { podsWithFixedAddresses } from './fixed-addresses.ts';
 import { startAfter } from './read-references.ts';
 import type { Project } from './project.ts';
-import { SIDECAR_USER, STATE_DIRECTORY } from './sidecar-service.ts';
+import { CONFINED, SIDECAR_USER, STATE_DIRECTORY } from './sidecar-service.ts';
 import { treat } from './treatment.ts';
 
 const TOKENS_DIRECTORY = '/run/hauberk/tokens';
@@ -44,11 +44,7 @@ export function planControlPlane(project: Project, { image }: PlanOptions): Adde
       // So that `docker compose exec hauberk-control-plane hauberk status` needs no flags.
       environment: { HAUBERK_ADMIN: `${STATE_DIRECTORY}/admin.pem` },
       user: SIDECAR_USER,
-      init: true,
-      restart: 'unless-stopped',
-      read_only: true,
-      cap_drop: ['ALL'],
-      security_opt: ['no-new-privileges:true'],
+      ...CONFINED,
       healthcheck: httpHealthCheck(15_014, '/readyz'),
       ...startAfter(podsWithFixedAddresses(project, networks)),
       networks: [...networks],
@@ -59,6 +55,33 @@ export function planControlPlane(project: Project, { image }: PlanOptions): Adde
         ),
       ],
       [MARKER]: 'control-plane',
+    },
+  };
+}
+
+/** Where engines have their socket; those of users who are not root have it elsewhere. */
+const SOCKET = '${HAUBERK_ENGINE_SOCKET:-/var/run/docker.sock}:/var/run/docker.sock';
+
+/**
+ * The keeper. It has the socket of the engine, and nothing else: no network, no port, no capability,
+ * no file that it could write.
+ */
+export function planKeeper({ image }: PlanOptions): AddedService {
+  return {
+    name: KEEPER,
+    takes: [],
+    values: {
+      image,
+      entrypoint: ['hauberk'],
+      command: ['keeper'],
+      // The socket belongs to root, and to a group that has another number on every host.
+      user: '0:0',
+      ...CONFINED,
+      // That of the image asks a control plane or a sidecar.
+      healthcheck: { disable: true },
+      network_mode: 'none',
+      volumes: [SOCKET],
+      [MARKER]: 'keeper',
     },
   };
 }
