@@ -20,25 +20,32 @@ export interface ControlPlaneMetrics {
   readonly bundleConnectionsRefused: Counter<'reason'>;
 }
 
-/** What is read at a scrape. */
+/** Numbers that are looked up at a scrape. */
+export const CONTROL_PLANE_GAUGES = {
+  hauberk_sidecars_connected: 'Sync streams that are open.',
+  hauberk_grpc_connections_open: 'Connections that have finished the TLS handshake.',
+  hauberk_endpoints_damped: 'Endpoints that change often, whose changes are sent to peers later.',
+  hauberk_view_version: 'Version of the mesh that is sent to sidecars.',
+  hauberk_addresses_unproven: 'Addresses that endpoints claim without proof.',
+  hauberk_address_conflicts:
+    'Addresses and ports that an endpoint claims and another identity held first.',
+  hauberk_mesh_config_version:
+    'Version of the mesh configuration that is in force; 0 when there never was one.',
+  hauberk_mesh_config_valid:
+    '0 while the file of --mesh-config is wrong and an earlier version is in force, otherwise 1.',
+  hauberk_issuer_not_after_timestamp_seconds:
+    'When the issuer that signs certificates expires, in seconds since the epoch.',
+  hauberk_root_rotation_waiting:
+    'Sidecars and certificates that the rotation of the root waits for.',
+} as const;
+
+/** What is looked up at a scrape. */
 export interface ControlPlaneGauges {
+  readonly numbers: Readonly<Record<keyof typeof CONTROL_PLANE_GAUGES, () => number>>;
   /** How many tokens there are in each state. */
   readonly tokens: () => Promise<Readonly<Record<string, number>>>;
-  readonly sidecarsConnected: () => number;
-  readonly connectionsOpen: () => number;
-  readonly viewVersion: () => number;
-  /** Endpoints that are held back because they come and go. */
-  readonly endpointsDamped: () => number;
-  /** Addresses that endpoints name: how many are not proven, and how many another identity held before. */
-  readonly addresses: () => { readonly unproven: number; readonly conflicts: number };
-  /** The version of the mesh configuration in force. */
-  readonly meshConfigVersion: () => number;
-  /** False while the file that it comes from is wrong. */
-  readonly meshConfigValid: () => boolean;
-  /** In milliseconds since the epoch. */
-  readonly issuerNotAfterMs: () => number;
-  /** `stable`, `prepared` or `signing`, and how many the phase waits for. */
-  readonly rootRotation: () => { readonly phase: string; readonly waiting: number };
+  /** `stable`, `prepared` or `signing`. */
+  readonly rotationPhase: () => string;
 }
 
 /** An issue takes under a millisecond of CPU and one sync of the disk. */
@@ -110,81 +117,38 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
 const ROTATION_PHASES = ['stable', 'prepared', 'signing'];
 
 /** Registers what is looked up at a scrape. */
-export function registerControlPlaneGauges(registry: Registry, gauges: ControlPlaneGauges): void {
-  const gauge = (name: string, help: string, read: () => number): void => {
+export function registerControlPlaneGauges(
+  registry: Registry,
+  { numbers, tokens, rotationPhase }: ControlPlaneGauges,
+): void {
+  const registers = [registry];
+  for (const name of Object.keys(CONTROL_PLANE_GAUGES) as (keyof typeof CONTROL_PLANE_GAUGES)[]) {
     new Gauge({
       name,
-      help,
-      registers: [registry],
+      help: CONTROL_PLANE_GAUGES[name],
+      registers,
       collect() {
-        this.set(read());
+        this.set(numbers[name]());
       },
     });
-  };
-  gauge('hauberk_sidecars_connected', 'Sync streams that are open.', gauges.sidecarsConnected);
-  gauge(
-    'hauberk_grpc_connections_open',
-    'Connections that have finished the TLS handshake.',
-    gauges.connectionsOpen,
-  );
-  gauge(
-    'hauberk_endpoints_damped',
-    'Endpoints that change often, whose changes are sent to peers later.',
-    gauges.endpointsDamped,
-  );
-  gauge(
-    'hauberk_view_version',
-    'Version of the mesh that is sent to sidecars.',
-    gauges.viewVersion,
-  );
-  gauge(
-    'hauberk_addresses_unproven',
-    'Addresses that endpoints claim without proof.',
-    () => gauges.addresses().unproven,
-  );
-  gauge(
-    'hauberk_address_conflicts',
-    'Addresses and ports that an endpoint claims and another identity held first.',
-    () => gauges.addresses().conflicts,
-  );
-  gauge(
-    'hauberk_mesh_config_version',
-    'Version of the mesh configuration that is in force; 0 when there never was one.',
-    gauges.meshConfigVersion,
-  );
-  gauge(
-    'hauberk_mesh_config_valid',
-    '0 while the file of --mesh-config is wrong and an earlier version is in force, otherwise 1.',
-    () => (gauges.meshConfigValid() ? 1 : 0),
-  );
-  gauge(
-    'hauberk_issuer_not_after_timestamp_seconds',
-    'When the issuer that signs certificates expires, in seconds since the epoch.',
-    () => gauges.issuerNotAfterMs() / 1000,
-  );
+  }
   new Gauge({
     name: 'hauberk_root_rotation_phase',
     help: '1 for the phase in which the rotation of the root is: stable (none), prepared, signing.',
     labelNames: ['phase'],
-    registers: [registry],
+    registers,
     collect() {
-      const { phase } = gauges.rootRotation();
+      const phase = rotationPhase();
       for (const one of ROTATION_PHASES) this.set({ phase: one }, one === phase ? 1 : 0);
     },
   });
-  gauge(
-    'hauberk_root_rotation_waiting',
-    'Sidecars and certificates that the rotation of the root waits for.',
-    () => gauges.rootRotation().waiting,
-  );
   new Gauge({
     name: 'hauberk_tokens',
     help: 'Join tokens by what they can be used for: active, used-up, expired, revoked.',
     labelNames: ['state'],
-    registers: [registry],
+    registers,
     async collect() {
-      for (const [state, count] of Object.entries(await gauges.tokens()))
-        this.set({ state }, count);
+      for (const [state, count] of Object.entries(await tokens())) this.set({ state }, count);
     },
   });
 }

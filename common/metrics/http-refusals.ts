@@ -7,17 +7,19 @@ import { ConnectionTable, type TableEntry } from '../budget/connection-table.ts'
 import type { MonotonicClock } from '../clock.ts';
 import { systemErrorCode } from '../errors.ts';
 import { createLogLimit } from '../rate-limit.ts';
-import { everyValue } from './known-series.ts';
 
 /** Why a connection was ended without an answer to a request. A label of a metric: bounded. */
-type HttpRefusal =
-  | 'not-http'
-  | 'headers-too-large'
-  | 'timeout'
-  | 'client-limit'
-  | 'too-many-connections'
-  | 'displaced'
-  | 'record-flood';
+export const HTTP_REFUSALS = [
+  'not-http',
+  'headers-too-large',
+  'timeout',
+  'client-limit',
+  'too-many-connections',
+  'displaced',
+  'record-flood',
+] as const;
+
+type HttpRefusal = (typeof HTTP_REFUSALS)[number];
 
 /** What the client is told, if it reads at all. */
 const STATUS = {
@@ -25,17 +27,6 @@ const STATUS = {
   'headers-too-large': '431 Request Header Fields Too Large',
   timeout: '408 Request Timeout',
 } as const;
-
-/** All of them, so that each is counted from 0. */
-export const HTTP_REFUSALS = everyValue<HttpRefusal>({
-  'not-http': true,
-  'headers-too-large': true,
-  timeout: true,
-  'client-limit': true,
-  'too-many-connections': true,
-  displaced: true,
-  'record-flood': true,
-});
 
 /** One client address may have this part of what the others leave. */
 const CLIENT_FRACTION = 1 / 2;

@@ -1,4 +1,5 @@
-import { PROCESS_DESCRIPTORS, type DescriptorBudget } from '../budget/descriptors.ts';
+import { PROCESS_DESCRIPTORS } from '../budget/descriptors.ts';
+import { SOFTWARE_VERSION } from '../version.ts';
 import { collectDefaultMetrics, Gauge, type Registry, Counter } from 'prom-client';
 
 /** Gauges of prom-client that are called `_total`, which Prometheus keeps for counters. */
@@ -11,10 +12,7 @@ const EVENT_LOOP_SAMPLING_MS = 100;
  * Registers `hauberk_build_info`, the budgets, and the metrics of the process and its runtime under the
  * names that dashboards know: `process_…`, `nodejs_…`.
  */
-export function registerProcessMetrics(
-  registry: Registry,
-  { version }: { readonly version: string },
-): void {
+export function registerProcessMetrics(registry: Registry): void {
   collectDefaultMetrics({
     register: registry,
     eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLING_MS,
@@ -25,15 +23,7 @@ export function registerProcessMetrics(
     help: 'Always 1; the label carries the version of Hauberk.',
     labelNames: ['version'],
     registers: [registry],
-  }).set({ version }, 1);
-  registerBudgetMetrics(registry, PROCESS_DESCRIPTORS);
-}
-
-/** Where the metrics read from. */
-type BudgetSource = Pick<DescriptorBudget, 'limit' | 'reserved' | 'capacity' | 'used' | 'refused'>;
-
-/** Registers what every program tells of its budgets. */
-function registerBudgetMetrics(registry: Registry, budget: BudgetSource): void {
+  }).set({ version: SOFTWARE_VERSION }, 1);
   new Gauge({
     name: 'hauberk_descriptors',
     help: 'Descriptors: limit (of the system), reserved (kept by the program for itself), capacity (for connections), used (by connections).',
@@ -41,7 +31,7 @@ function registerBudgetMetrics(registry: Registry, budget: BudgetSource): void {
     registers: [registry],
     collect() {
       for (const state of ['limit', 'reserved', 'capacity', 'used'] as const) {
-        this.set({ state }, budget[state]);
+        this.set({ state }, PROCESS_DESCRIPTORS[state]);
       }
     },
   });
@@ -52,7 +42,7 @@ function registerBudgetMetrics(registry: Registry, budget: BudgetSource): void {
     registers: [registry],
     collect() {
       refusals.reset();
-      for (const [reason, count] of budget.refused) refusals.inc({ reason }, count);
+      for (const [reason, count] of PROCESS_DESCRIPTORS.refused) refusals.inc({ reason }, count);
     },
   });
 }

@@ -64,15 +64,19 @@ export function isRefusal(reason: string): reason is Refusal {
 export const REFUSALS = Object.keys(REFUSAL_STATUS).filter(isRefusal);
 
 /** Why a call did not reach a server of the mesh, or why its answer was not accepted. */
-export type ConnectionFailure =
-  | 'unreachable' // No connection: refused, no route, unknown name, or closed before TLS began.
-  | 'tls' // Both sides could not agree on TLS.
-  | 'server-untrusted' // The server's certificate does not come from a trusted root, or is outside its validity.
-  | 'server-identity' // The server's certificate is trusted but names another identity.
-  | 'timeout' // No answer in time.
-  | 'cancelled' // The caller gave up.
-  | 'protocol' // The answer is not one that this version understands.
-  | 'credentials-invalid'; // The key, the chain and the roots that were given do not belong together.
+export const CONNECTION_FAILURES = [
+  'unreachable', // No connection: refused, no route, unknown name, or closed before TLS began.
+  'tls', // Both sides could not agree on TLS.
+  'server-untrusted', // The server's certificate does not come from a trusted root, or is outside its validity.
+  'server-identity', // The server's certificate is trusted but names another identity.
+  'timeout', // No answer in time.
+  'cancelled', // The caller gave up.
+  'protocol', // The answer is not one that this version understands.
+  'credentials-invalid', // The key, the chain and the roots that were given do not belong together.
+] as const;
+
+/** One of them. */
+export type ConnectionFailure = (typeof CONNECTION_FAILURES)[number];
 
 /** Every way in which a call can fail. */
 export type RpcErrorCode = Refusal | ConnectionFailure;

@@ -1,17 +1,21 @@
 import { systemErrorCode } from '../../common/errors.ts';
 
 /** Why a connection did not become one of TLS 1.3 with HTTP/2. A label of a metric: bounded. */
-export type HandshakeFailure =
-  | 'timeout'
-  | 'closed-early'
-  | 'not-tls'
-  | 'tls-version'
-  | 'no-common-protocol'
-  | 'too-many-connections'
-  | 'too-many-handshakes'
-  | 'descriptors'
-  | 'peer-limit'
-  | 'tls';
+export const HANDSHAKE_FAILURES = [
+  'timeout',
+  'closed-early',
+  'not-tls',
+  'tls-version',
+  'no-common-protocol',
+  'too-many-connections',
+  'too-many-handshakes',
+  'descriptors',
+  'peer-limit',
+  'tls',
+] as const;
+
+/** One of them. */
+export type HandshakeFailure = (typeof HANDSHAKE_FAILURES)[number];
 
 /** Names what Node or OpenSSL says about a failed handshake. */
 export function handshakeFailure(error: unknown): HandshakeFailure {

@@ -1,22 +1,9 @@
 import { HTTP_REFUSALS } from '../../common/metrics/http-refusals.ts';
-import { everySeries, everyValue } from '../../common/metrics/known-series.ts';
+import { everySeries } from '../../common/metrics/known-series.ts';
 import { REFUSALS } from '../../common/rpc/rpc-error.ts';
-import type { HandshakeFailure } from '../api/handshake-failure.ts';
+import { HANDSHAKE_FAILURES } from '../api/handshake-failure.ts';
 import { DIAL_OUTCOMES } from '../registry/addresses/prover.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
-
-const HANDSHAKE_FAILURES = everyValue<HandshakeFailure>({
-  timeout: true,
-  'closed-early': true,
-  'not-tls': true,
-  'tls-version': true,
-  'no-common-protocol': true,
-  'too-many-handshakes': true,
-  'too-many-connections': true,
-  descriptors: true,
-  'peer-limit': true,
-  tls: true,
-});
 
 /**
  * The counters whose labels have closed lists, with the lists. The reasons of

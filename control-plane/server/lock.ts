@@ -12,7 +12,6 @@ import {
   type ControlAnswer,
   type ControlRequest,
 } from '../../common/rpc/control-socket.ts';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
 import { KeysError } from '../keys/keys-error.ts';
 import { openVault, sealEverything } from '../keys/vault.ts';
 import { startControlPlane, type ControlPlaneDependencies, type Settings } from './server.ts';
@@ -104,7 +103,9 @@ export async function startLockable(
   };
   const rekey = async (next: UnlockKey): Promise<void> => {
     await phase.drainAndClose();
-    const outcome = await reseal(settings, dependencies, key, next).then(
+    const outcome = await withStore(settings, dependencies, async (store) =>
+      sealEverything(store, await openVault(store, key), next),
+    ).then(
       () => ({ key: next }),
       (error: unknown) => ({ key, error }),
     );
@@ -116,12 +117,18 @@ export async function startLockable(
       case 'unlock':
         if (phase.state === 'unlocked') return 'the keys are unlocked already';
         // Tried before anything ends: a wrong one must change nothing.
-        await tryKey(settings, dependencies, given);
+        await withStore(settings, dependencies, (store) => openVault(store, given));
         await enter(given);
         return 'the keys are unlocked';
       case 'lock':
         if (phase.state === 'locked') return 'the keys are locked already';
-        if (key === undefined) throw notEncrypted();
+        if (key === undefined) {
+          throw new KeysError(
+            'keys-not-encrypted',
+            'the keys are not encrypted, and cannot be locked',
+            { hint: 'encrypt them with `hauberk ca rekey`, or start with --unlock-key-file' },
+          );
+        }
         await enter(undefined);
         return 'the keys are locked; nothing is issued until `hauberk ca unlock`';
       case 'backup':
@@ -201,7 +208,7 @@ async function startLocked(
   { message, hint }: KeysError,
 ): Promise<Phase> {
   const registry = new MetricsRegistry();
-  registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  registerProcessMetrics(registry);
   registerInternalErrors(registry, guard);
   const reason = `${message}; nothing is issued`;
   const http = await startTelemetryServer({
@@ -241,29 +248,4 @@ async function withStore<T>(
   } finally {
     await store.close();
   }
-}
-
-function tryKey(
-  settings: Settings,
-  dependencies: ControlPlaneDependencies,
-  key: UnlockKey | undefined,
-): Promise<unknown> {
-  return withStore(settings, dependencies, (store) => openVault(store, key));
-}
-
-function reseal(
-  settings: Settings,
-  dependencies: ControlPlaneDependencies,
-  key: UnlockKey | undefined,
-  next: UnlockKey,
-): Promise<unknown> {
-  return withStore(settings, dependencies, async (store) =>
-    sealEverything(store, await openVault(store, key), next),
-  );
-}
-
-function notEncrypted(): KeysError {
-  return new KeysError('keys-not-encrypted', 'the keys are not encrypted, and cannot be locked', {
-    hint: 'encrypt them with `hauberk ca rekey`, or start with --unlock-key-file',
-  });
 }

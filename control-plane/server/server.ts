@@ -12,7 +12,6 @@ import { formatHostPort } from '../../common/listen.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import { startTelemetryServer, type Health } from '../../common/metrics/telemetry-server.ts';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
 import { createAdminHandlers } from '../api/admin/admin.ts';
 import { createCallerLimits } from '../api/caller-limits.ts';
 import { openGrpcListener } from '../api/grpc-listener.ts';
@@ -166,7 +165,7 @@ export async function startControlPlane(
   );
 
   const metricsRegistry = new MetricsRegistry();
-  registerProcessMetrics(metricsRegistry, { version: SOFTWARE_VERSION });
+  registerProcessMetrics(metricsRegistry);
   registerInternalErrors(metricsRegistry, guard);
   const metrics = createControlPlaneMetrics(metricsRegistry);
   startAtZero(metrics);
@@ -179,6 +178,9 @@ export async function startControlPlane(
   );
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const sync = use(createSyncHandler({ ...common, trustDomain, hub }));
+
+  const fromFiles = upstream !== undefined;
+  const issuerRequests = createIssuerRequests({ ...common, authorities, trustDomain, fromFiles });
 
   const certificate = await openServerCertificate(common);
   const admin = use(await keepAdminFile(dataDir, common));
@@ -199,12 +201,7 @@ export async function startControlPlane(
         admin: createAdminHandlers({
           ...common,
           rotation,
-          issuerRequests: createIssuerRequests({
-            ...common,
-            authorities,
-            trustDomain,
-            fromFiles: upstream !== undefined,
-          }),
+          issuerRequests,
           addedRoots: createAddedRoots({ ...common, authorities }),
           federations,
           issuanceLog,
@@ -246,18 +243,18 @@ export async function startControlPlane(
   );
   registerControlPlaneGauges(metricsRegistry, {
     tokens: async () => countTokens(await tokens.list(), clock.epochMs()),
-    sidecarsConnected: () => registry.connected,
-    connectionsOpen: () => listener.connections,
-    viewVersion: () => view.version,
-    endpointsDamped: () => registry.damped,
-    addresses: () => countAddresses(view.endpoints.values()),
-    meshConfigVersion: () => configs.current().version,
-    meshConfigValid: () => configFile?.valid ?? true,
-    issuerNotAfterMs: () => ca.issuerNotAfterMs(),
-    rootRotation: () => {
-      const status = rotation.status();
-      const waiting = status?.progress.blockers.length ?? 0;
-      return { phase: status?.rotation.phase ?? 'stable', waiting };
+    rotationPhase: () => rotation.status()?.rotation.phase ?? 'stable',
+    numbers: {
+      hauberk_sidecars_connected: () => registry.connected,
+      hauberk_grpc_connections_open: () => listener.connections,
+      hauberk_view_version: () => view.version,
+      hauberk_endpoints_damped: () => registry.damped,
+      hauberk_addresses_unproven: () => countAddresses(view.endpoints.values()).unproven,
+      hauberk_address_conflicts: () => countAddresses(view.endpoints.values()).conflicts,
+      hauberk_mesh_config_version: () => configs.current().version,
+      hauberk_mesh_config_valid: () => ((configFile?.valid ?? true) ? 1 : 0),
+      hauberk_issuer_not_after_timestamp_seconds: () => ca.issuerNotAfterMs() / 1000,
+      hauberk_root_rotation_waiting: () => rotation.status()?.progress.blockers.length ?? 0,
     },
   });
 

@@ -11,25 +11,29 @@ import { leadsToRoot, pathFault } from '../../common/pki/verified-path.ts';
 import { AuthenticatedPeer } from './authenticated-peer.ts';
 
 /** Why a peer's handshake was refused; labels of `hauberk_handshakes_refused_total`. */
-export type HandshakeRefusal =
-  | 'certificate-missing'
-  | 'untrusted'
-  | 'expired'
-  | 'not-yet-valid'
-  | 'revoked'
-  | 'signing-certificate'
-  | 'san-missing'
-  | 'san-multiple'
-  | 'spiffe-id'
-  | 'wrong-trust-domain'
-  | 'wrong-identity'
-  | 'no-alpn'
-  | 'tls-error'
-  | 'timeout'
-  | 'too-many'
-  | 'descriptors'
-  | 'peer-limit'
-  | 'peer-rate';
+export const HANDSHAKE_REFUSALS = [
+  'certificate-missing',
+  'untrusted',
+  'expired',
+  'not-yet-valid',
+  'revoked',
+  'signing-certificate',
+  'san-missing',
+  'san-multiple',
+  'spiffe-id',
+  'wrong-trust-domain',
+  'wrong-identity',
+  'no-alpn',
+  'tls-error',
+  'timeout',
+  'too-many',
+  'descriptors',
+  'peer-limit',
+  'peer-rate',
+] as const;
+
+/** One of them. */
+export type HandshakeRefusal = (typeof HANDSHAKE_REFUSALS)[number];
 
 /** Who the peer is, or why it is refused; the sentence is for our log, never for the peer. */
 export type PeerCheck =

@@ -10,18 +10,22 @@ import type { AuthenticatedPeer } from './authenticated-peer.ts';
  */
 
 /** Why a tunnel ended; a label of `hauberk_tunnels_closed_total`. */
-export type TunnelEnd =
-  | 'drained'
-  | 'idle'
-  | 'goaway'
-  | 'keepalive-timeout'
-  | 'peer-closed'
-  | 'expired'
-  | 'revoked'
-  | 'protocol-error'
-  | 'record-flood'
-  | 'transport-error'
-  | 'forced';
+export const TUNNEL_ENDS = [
+  'drained',
+  'idle',
+  'goaway',
+  'keepalive-timeout',
+  'peer-closed',
+  'expired',
+  'revoked',
+  'protocol-error',
+  'record-flood',
+  'transport-error',
+  'forced',
+] as const;
+
+/** One of them. */
+export type TunnelEnd = (typeof TUNNEL_ENDS)[number];
 
 /** An authenticated HTTP/2 connection to one peer, seen from the side that dialled it. */
 export interface Tunnel {

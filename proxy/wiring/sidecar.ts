@@ -80,7 +80,7 @@ export async function startProxy(
     opened.adopt(part, () => part.close());
 
   const registry = new Registry();
-  registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  registerProcessMetrics(registry);
   registerInternalErrors(registry, guard);
   const metrics = createMetrics({ registry, config, clock, logger, guard, known: KNOWN_SERIES });
   const readiness = createReadiness(clock);

@@ -11,7 +11,6 @@ import { HOST_NETWORK } from '../../common/network.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import { repeat } from '../../common/repeat.ts';
 import { settleWhenQuiet } from '../../common/settle.ts';
-import { SOFTWARE_VERSION } from '../../common/version.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import { localAllowances } from '../config/sidecar.ts';
 import type { Traffic } from '../discovery/report.ts';
@@ -195,7 +194,7 @@ interface Knowledge {
 
 function learn({ config, identity, policy, endpoints }: WorkerStart, clock: Clock): Knowledge {
   const registry = new Registry();
-  registerProcessMetrics(registry, { version: SOFTWARE_VERSION });
+  registerProcessMetrics(registry);
   const identities = createIdentitySource(fromIdentityMessage(identity, clock));
   const local = localPolicy(localAllowances(config));
   const policies = createPolicySource(identities.current().spiffeId, local);

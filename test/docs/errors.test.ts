@@ -3,7 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { BUDGET_REFUSALS } from '../../common/budget/budget-error.ts';
-import { REFUSALS } from '../../common/rpc/rpc-error.ts';
+import { HTTP_REFUSALS } from '../../common/metrics/http-refusals.ts';
+import { CONNECTION_FAILURES, REFUSALS } from '../../common/rpc/rpc-error.ts';
+import { HANDSHAKE_FAILURES } from '../../control-plane/api/handshake-failure.ts';
+import { HANDSHAKE_REFUSALS } from '../../proxy/tunnel/peer-check.ts';
+import { TUNNEL_ENDS } from '../../proxy/tunnel/tunnel.ts';
 import { REQUEST_REFUSALS } from '../../proxy/routes/requests/refusals.ts';
 import { tableOf } from './markdown.ts';
 
@@ -21,12 +25,9 @@ function unionOf(file: string, begin: string, end = ';'): string[] {
 
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'The control plane refuses': REFUSALS,
-  'The control plane cannot be reached or trusted': unionOf(
-    'common/rpc/rpc-error.ts',
-    'type ConnectionFailure =',
-  ),
+  'The control plane cannot be reached or trusted': CONNECTION_FAILURES,
   'The state directory': unionOf('proxy/identity/identity-error.ts', 'type IdentityErrorCode ='),
-  'A peer is refused': unionOf('proxy/tunnel/peer-check.ts', 'type HandshakeRefusal ='),
+  'A peer is refused': HANDSHAKE_REFUSALS,
   'An outgoing connection fails': [
     ...unionOf('proxy/outbound/connector.ts', 'type OutboundErrorCode ='),
     ...unionOf('proxy/tunnel/tunnel-error.ts', 'type TunnelErrorCode ='),
@@ -45,7 +46,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     ...unionOf('common/authorization/decide.ts', 'type PolicyDenial ='),
     'denied-no-policy',
     ...unionOf('proxy/workload/exposure.ts', 'type ExposureRefusal ='),
-    ...unionOf('proxy/inbound/app-connection.ts', 'function appFailureReason(', '{'),
+    ...unionOf('proxy/inbound/inbound.ts', 'function appFailureReason(', '{'),
     ...BUDGET_REFUSALS.filter((reason) => reason !== 'ports' && reason !== 'descriptors'),
     'malformed-authority',
     'aborted',
@@ -53,7 +54,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'A captured connection is refused': [
     ...new Set([
       ...unionOf('proxy/outbound/captured-route.ts', 'type RouteRefusal ='),
-      ...unionOf('proxy/inbound/plaintext-admission.ts', 'type PlaintextRefusal ='),
+      ...unionOf('proxy/inbound/capture.ts', 'type PlaintextRefusal ='),
       'no-original-destination',
     ]),
   ],
@@ -71,7 +72,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     ...unionOf('proxy/stream/relay.ts', 'type RelayOutcome ='),
     ...unionOf('proxy/metrics/peers.ts', 'type ConnectionEnd ='),
   ],
-  'How tunnels end': unionOf('proxy/tunnel/tunnel.ts', 'type TunnelEnd ='),
+  'How tunnels end': TUNNEL_ENDS,
   'A gateway ends a connection': unionOf('proxy/gateway/refusal.ts', 'type ConnectionRefusal ='),
   'A gateway answers a request itself': unionOf(
     'proxy/gateway/refusal.ts',
@@ -82,11 +83,8 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     'proxy/routes/metrics.ts',
     'type RoutedConnectionRefusal =',
   ),
-  'A connection to the control plane is refused before gRPC': unionOf(
-    'control-plane/api/handshake-failure.ts',
-    'type HandshakeFailure =',
-  ),
-  'An HTTP port refuses': unionOf('common/metrics/http-refusals.ts', 'type HttpRefusal ='),
+  'A connection to the control plane is refused before gRPC': HANDSHAKE_FAILURES,
+  'An HTTP port refuses': HTTP_REFUSALS,
   'The store and the authority': [
     ...unionOf('control-plane/store/store-error.ts', 'type StoreErrorCode ='),
     ...unionOf('control-plane/ca/ca-error.ts', 'type CaErrorCode ='),

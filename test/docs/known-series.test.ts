@@ -42,7 +42,7 @@ function everything(): Registry {
   const http = { name: 'metrics', counter, maxConnections: 1, logger, clock };
   refuseWhatIsNotHttp(createServer(), http);
   registerInternalErrors(registry, createGuard({ clock, logger }));
-  registerProcessMetrics(registry, { version: '0.0.0' });
+  registerProcessMetrics(registry);
   return registry;
 }
 
@@ -87,7 +87,7 @@ test('each combination of known values is there', async (t) => {
 
 test('metrics of the process have their usual names', async (t) => {
   const registry = new Registry();
-  registerProcessMetrics(registry, { version: '0.0.0' });
+  registerProcessMetrics(registry);
   const names = new Set((await registry.getMetricsAsJSON()).map(({ name }) => name));
   for (const name of [
     'process_cpu_seconds_total',

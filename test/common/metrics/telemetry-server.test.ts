@@ -8,6 +8,7 @@ import type { ExecutionContext } from 'ava';
 import { Counter, Histogram, Registry } from 'prom-client';
 import { createLogger } from '../../../common/logging/logger.ts';
 import { registerProcessMetrics } from '../../../common/metrics/process-metrics.ts';
+import { SOFTWARE_VERSION } from '../../../common/version.ts';
 import { startTelemetryServer } from '../../../common/metrics/telemetry-server.ts';
 import type { TelemetryServerOptions } from '../../../common/metrics/telemetry-server.ts';
 import { requires } from '../../helpers/requirements.ts';
@@ -18,7 +19,7 @@ async function start(t: ExecutionContext, overrides: Partial<TelemetryServerOpti
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
   const registry = new Registry();
-  registerProcessMetrics(registry, { version: '0.1.0' });
+  registerProcessMetrics(registry);
   const logger = createLogger({ name: 'sample', level: 'info', destination });
   const options = { registry, logger, host: '127.0.0.1', port: 0, health: well, ready: well };
   const server = await startTelemetryServer({ ...options, ...overrides });
@@ -62,7 +63,7 @@ test('metrics come in the Prometheus format, or in OpenMetrics for who asks', as
   t.regex(plain.headers.get('content-type') ?? '', /^text\/plain;/);
   const plainText = await plain.text();
   t.true(plainText.includes('# TYPE hauberk_things_total counter\nhauberk_things_total{'));
-  t.true(plainText.includes('hauberk_build_info{version="0.1.0"} 1'));
+  t.true(plainText.includes(`hauberk_build_info{version="${SOFTWARE_VERSION}"} 1`));
 });
 
 requires('promtool')('promtool finds nothing to complain about', async (t) => {
