@@ -46,7 +46,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     ...unionOf('common/authorization/decide.ts', 'type PolicyDenial ='),
     'denied-no-policy',
     ...unionOf('proxy/workload/exposure.ts', 'type ExposureRefusal ='),
-    ...unionOf('proxy/inbound/inbound.ts', 'function appFailureReason(', '{'),
+    ...unionOf('proxy/inbound/app-connection.ts', 'function appFailureReason(', '{'),
     ...BUDGET_REFUSALS.filter((reason) => reason !== 'ports' && reason !== 'descriptors'),
     'malformed-authority',
     'aborted',
