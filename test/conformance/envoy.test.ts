@@ -6,13 +6,13 @@
 import { requiresPeer } from '../helpers/requirements.ts';
 import { expectSame } from './differential.ts';
 import { EXCHANGES } from './exchanges/all-exchanges.ts';
+import { HTTP2_EXCHANGES } from './exchanges/http2.ts';
 import { observeEnvoy } from './proxies/envoy.ts';
 import { observeGateway } from './proxies/gateway.ts';
 
-requiresPeer('envoy')(
-  `${EXCHANGES.length} exchanges of HTTP/1.1 pass as through Envoy`,
-  async (t) => {
-    t.timeout(300_000);
-    await expectSame(t, await observeGateway(t), await observeEnvoy(t), EXCHANGES);
-  },
-);
+const ALL = [...EXCHANGES, ...HTTP2_EXCHANGES];
+
+requiresPeer('envoy')(`${ALL.length} exchanges pass as through Envoy`, async (t) => {
+  t.timeout(300_000);
+  await expectSame(t, await observeGateway(t), await observeEnvoy(t), ALL);
+});

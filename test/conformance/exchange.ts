@@ -1,3 +1,5 @@
+import type { RawHttp2Request } from './record/http2-client.ts';
+
 /** What a service sends, and when. */
 export interface RawAnswer {
   /** One write each; bytes as latin1 characters. */
@@ -25,6 +27,8 @@ export interface Exchange {
   /** Of the requests that it makes, in their order. */
   readonly methods: readonly string[];
   readonly answer: RawAnswer;
+  /** Sent over HTTP/2 instead of the pieces. */
+  readonly http2?: RawHttp2Request;
   /** How the client ends the connection after its last piece, before any answer; it waits for answers otherwise. */
   readonly cut?: 'end' | 'reset';
 }

@@ -100,7 +100,7 @@ export const EXPLAINED_REQUESTS: readonly Rule[] = [
   {
     reason: 'Upgrade is written where each proxy writes it',
     section: 'RFC 9110 section 5.3: the order of different fields means nothing',
-    kind: /^upgrade$/,
+    name: /WebSocket|Upgrade/,
     about: /^order$/,
   },
   {
@@ -256,5 +256,38 @@ export const EXPLAINED_REQUESTS: readonly Rule[] = [
     name: /Upgrade to something else/,
     about: OUTCOME,
     theirs: /^403$|^$/,
+  },
+  {
+    reason: 'a client that breaks off in the middle of a body is reset; the others only close',
+    section: 'RFC 9112 section 8',
+    kind: /^cut request$/,
+    at: 'client',
+    about: /^end$/,
+    ours: /^reset$/,
+  },
+  {
+    reason: 'nginx passes no TE on, without which no service sends trailers',
+    section: 'RFC 9110 section 10.1.4',
+    proxy: 'nginx',
+    at: 'service',
+    field: /^te$/,
+    theirs: NONE,
+  },
+  {
+    reason: 'the last proxy asks for the server as a whole where an absolute form has no path',
+    section: 'RFC 9112 section 3.2.4',
+    name: /^OPTIONS in absolute form/,
+    at: 'service',
+    about: /^start$/,
+    ours: /^OPTIONS \* /,
+  },
+  {
+    reason: 'nginx resets streams of HTTP/2 whose requests have trailers',
+    section: 'RFC 9113 section 8.1',
+    proxy: 'nginx',
+    kind: /^trailers$/,
+    name: /^(a|two) trailers?( |$)/,
+    about: OUTCOME,
+    theirs: /^(reset)?$/,
   },
 ];

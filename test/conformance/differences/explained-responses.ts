@@ -24,11 +24,12 @@ export const EXPLAINED_RESPONSES: readonly Rule[] = [
     theirs: /^(1\d\d )*\d{3}$/,
   },
   {
-    reason: 'nginx answers 100 itself, and passes that of the service on too',
+    reason:
+      'nginx answers 100 itself, passes that of the service on too, and sends a body that nobody asked for',
     section: 'RFC 9110 section 10.1.1: the expectation goes on, and the service decides',
     proxy: 'nginx',
     kind: /^expect$/,
-    about: /^(status|field)$/,
+    about: /^(status|field|body|whole|broken off)$/,
     field: /^(expect|)$/,
   },
   {
@@ -117,5 +118,50 @@ export const EXPLAINED_RESPONSES: readonly Rule[] = [
     name: /^UP_TO_END/,
     about: /^whole$/,
     ours: /^false$/,
+  },
+  {
+    reason: 'Envoy writes the usual reason where a service gave none',
+    section: 'RFC 9112 section 4: it may be empty',
+    proxy: 'Envoy',
+    at: 'client',
+    about: /^reason$/,
+    ours: /^$/,
+  },
+  {
+    reason: 'an answer that cannot have trailers announces none',
+    section: 'RFC 9110 section 6.6.2',
+    at: 'client',
+    field: /^trailer$/,
+    ours: NONE,
+  },
+  {
+    reason: 'the same length more than once is one length; Envoy refuses it, nginx loses it',
+    section: 'RFC 9110 section 8.6',
+    name: /^GET: (the same length twice|a list of lengths)$/,
+    at: 'client',
+  },
+  {
+    reason:
+      'blanks before a colon are taken out of answers, and folded lines are one line; the others refuse one or the other',
+    section: 'RFC 9112 sections 5.1 and 5.2',
+    name: /^GET: (a space before the colon|a folded field)$/,
+    at: 'client',
+    about: /^status$/,
+    ours: /^200$/,
+  },
+  {
+    reason: '204 has no length',
+    section: 'RFC 9110 section 8.6',
+    name: /^GET: (204 with a length|a body with 204)$/,
+    at: 'client',
+    field: /^content-length$/,
+    ours: NONE,
+  },
+  {
+    reason: '205 has no body',
+    section: 'RFC 9110 section 15.3.6',
+    name: /^GET: status 205$/,
+    at: 'client',
+    about: /^(body|framing|field)$/,
   },
 ];

@@ -14,6 +14,10 @@ export const PENDING: readonly (Rule & { readonly owner: string })[] = [
   },
   { reason: 'HTTP/2.0 in HTTP/1 is taken', name: /"HTTP\/2\.0"/ },
   { reason: 'interim responses are lost', kind: /^(interim|expect)$/ },
+  {
+    reason: 'bodies of 204 and 205 are announced or lost',
+    name: /^GET: (status 205|a body with 204|status 600)$/,
+  },
   { reason: 'a Trailer is 502', kind: /^answer$/, name: /a Trailer/ },
   { reason: 'bytes after an answer destroy it', name: /bytes after an answer/ },
   { reason: 'reason phrases are lost', about: /^reason$/ },

@@ -22,9 +22,12 @@ export interface Rule {
 export function explain(
   rules: readonly Rule[],
   proxy: string,
-  { kind, name }: Exchange,
+  exchange: Exchange,
   difference: Difference,
 ): Rule | undefined {
+  // What holds for HTTP/1.1 holds for HTTP/2.
+  const kind = exchange.kind.replace('HTTP/2 ', '');
+  const name = exchange.name.replace('HTTP/2: ', '');
   const { at, about, field = '', ours, theirs } = difference;
   const fits = (pattern: RegExp | undefined, text: string): boolean => pattern?.test(text) ?? true;
   return rules.find(

@@ -2,7 +2,7 @@ import type { Exchange } from '../exchange.ts';
 import { response, single } from './requests.ts';
 
 /** Lines of fields with odd names and values, each allowed (RFC 9110 section 5). */
-const ODD: readonly (readonly [what: string, lines: readonly string[]])[] = [
+export const ODD_FIELDS: readonly (readonly [what: string, lines: readonly string[]])[] = [
   ['an empty value', ['X-A:']],
   ['a value of blanks', ['X-A:  \t ']],
   ['no blank before the value', ['X-A:b']],
@@ -96,17 +96,17 @@ const ONLY_ANSWERS: readonly (readonly [what: string, lines: readonly string[]])
 
 /** Odd fields of requests, and of answers (RFC 9110 section 5). */
 export const FIELD_EXCHANGES: readonly Exchange[] = [
-  ...[...ODD, ...ONLY_REQUESTS].map(([what, fields]) =>
+  ...[...ODD_FIELDS, ...ONLY_REQUESTS].map(([what, fields]) =>
     single('request field', `a request with ${what}`, { fields }),
   ),
-  ...ODD.map(([what, fields]) =>
+  ...ODD_FIELDS.map(([what, fields]) =>
     single('request field', `a request with a body and ${what}`, {
       method: 'POST',
       fields: ['Content-Length: 2', ...fields],
       body: 'ab',
     }),
   ),
-  ...[...ODD, ...ONLY_ANSWERS].map(([what, fields]) =>
+  ...[...ODD_FIELDS, ...ONLY_ANSWERS].map(([what, fields]) =>
     single(
       'answer field',
       `an answer with ${what}`,

@@ -1,7 +1,8 @@
 import type { Exchange } from '../exchange.ts';
 import { chunked, single } from './requests.ts';
 
-const METHODS = [
+/** Registered methods, and tokens that are none of them. */
+export const METHODS = [
   'GET',
   'HEAD',
   'POST',

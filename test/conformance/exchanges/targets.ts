@@ -1,7 +1,8 @@
 import type { Exchange } from '../exchange.ts';
 import { single } from './requests.ts';
 
-const TARGETS = [
+/** Request targets, odd and wrong ones too. */
+export const TARGETS = [
   '/',
   '/a',
   '/a/',

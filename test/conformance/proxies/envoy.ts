@@ -26,7 +26,7 @@ export async function observeEnvoy(scope: Scope): Promise<ObservedProxy> {
   const service = await startRecordingService(scope);
   const port = await freePort();
   await startEnvoy(scope, config(port, service.port), port);
-  return { name: 'Envoy', port, service };
+  return { name: 'Envoy', port, http2Port: port, service };
 }
 
 function config(port: number, servicePort: number): object {
@@ -67,7 +67,8 @@ function connectionManager(): object {
     typed_config: {
       '@type': `${API}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: 'web',
-      codec_type: 'HTTP1',
+      codec_type: 'AUTO',
+      http2_protocol_options: { override_stream_error_on_invalid_http_message: true },
       use_remote_address: true,
       generate_request_id: false,
       server_header_transformation: 'PASS_THROUGH',

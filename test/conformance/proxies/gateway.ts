@@ -13,5 +13,6 @@ export async function observeGateway(scope: Scope): Promise<ObservedProxy> {
     listeners: LISTENERS,
     services: { app: service.port },
   });
-  return { name: 'Hauberk', port: gateway.port('web'), service };
+  const port = gateway.port('web');
+  return { name: 'Hauberk', port, http2Port: port, service };
 }

@@ -1,3 +1,4 @@
+import { freePort } from '../../helpers/free-port.ts';
 import { startNginx } from '../../helpers/nginx.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import type { ObservedProxy } from '../record/observe.ts';
@@ -6,6 +7,7 @@ import { startRecordingService } from '../record/recording-service.ts';
 /** nginx that streams bodies, keeps odd names, and says to the service what the gateway says. */
 export async function observeNginx(scope: Scope): Promise<ObservedProxy> {
   const service = await startRecordingService(scope);
+  const http2Port = await freePort();
   const port = await startNginx(
     scope,
     `
@@ -13,6 +15,7 @@ export async function observeNginx(scope: Scope): Promise<ObservedProxy> {
     upstream service { server 127.0.0.1:${service.port}; keepalive 8; }
     server {
       listen 127.0.0.1:PORT;
+      listen 127.0.0.1:${http2Port} http2;
       ignore_invalid_headers off;
       underscores_in_headers on;
       merge_slashes off;
@@ -33,5 +36,5 @@ export async function observeNginx(scope: Scope): Promise<ObservedProxy> {
       }
     }`,
   );
-  return { name: 'nginx', port, service };
+  return { name: 'nginx', port, http2Port, service };
 }

@@ -55,7 +55,7 @@ export async function startRecordingService(scope: Scope): Promise<RecordingServ
     }
     for (const [at, request] of requestsOf(connection).entries()) {
       if (at < connection.answered) continue;
-      const isExpected = valuesOf(request, NAME_FIELD.toLowerCase()).includes(name);
+      const isExpected = namesOf(request).includes(name);
       const chosen = isExpected ? answer : OK;
       if (chosen.on === 'whole' && !request.isWhole) return;
       const { onceWhole } = chosen;
@@ -115,6 +115,8 @@ export async function startRecordingService(scope: Scope): Promise<RecordingServ
             }),
           ),
         )
+        // A request that was cut off may come when its exchange is over.
+        .filter((request) => namesOf(request).every((one) => one === name))
         .toSorted((a, b) => a.begun - b.begun),
     settled: async () => {
       await eventually(
@@ -129,6 +131,10 @@ export async function startRecordingService(scope: Scope): Promise<RecordingServ
       );
     },
   };
+}
+
+function namesOf(request: RecordedMessage): string[] {
+  return valuesOf(request, NAME_FIELD.toLowerCase());
 }
 
 function send(connection: Connection, { pieces, after, echoes = false }: RawAnswer): void {
