@@ -48,7 +48,7 @@ export function routeTable({ routes }: Routes, parent: ServicePort): RouteTable 
     readsPath: entries.some(
       ({ match: { path, grpcMethod }, rule: { filters } }) =>
         grpcMethod !== undefined ||
-        (path !== undefined && path.value !== '/') ||
+        (path !== undefined && (path.type === 'Exact' || path.value !== '/')) ||
         (filters.rewrite?.path ?? filters.redirect?.path)?.type === 'ReplacePrefixMatch',
     ),
   };

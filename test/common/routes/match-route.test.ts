@@ -80,6 +80,13 @@ test('HTTPExactPathMatching: no slash more, no case less, and 404 for the rest',
   }
 });
 
+test('the exact path / alone is no other path', (t) => {
+  const table = tableOf(routeOf([ruleOf('home', [{ path: exact('/') }])]));
+  t.is(ruleFor(table, '/'), 'home');
+  t.is(ruleFor(table, '/?a=b'), 'home');
+  t.is(ruleFor(table, '/other'), 'no-match');
+});
+
 test('HTTPRouteHeaderMatching: all headers of a match, by their whole value', (t) => {
   const table = tableOf(
     routeOf([

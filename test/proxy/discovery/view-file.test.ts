@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
+import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
 import { DiscoveryError, loadView, saveView } from '../../../proxy/discovery/view-file.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
@@ -78,8 +79,35 @@ test('a view that an older version saved is read, and saved again as it is', asy
   t.deepEqual(await loadView(directory.path, bundle), view);
 });
 
+test('routes and rules about requests are saved, and read back as they were', async (t) => {
+  await using directory = await temporaryDirectory();
+  const file = join(directory.path, 'view.json');
+  await writeFile(file, JSON.stringify(old));
+  const view = await loadView(directory.path, bundle);
+  if (view?.policy === undefined) return t.fail();
+  const text = `authorization:
+  rules:
+    - {name: a, action: deny, from: ['*'], to: [api.shop], methods: [PUT], paths: [{type: Exact, value: /x}]}
+routes:
+  http:
+    - name: api
+      parentRefs: [{name: api, namespace: shop, port: 80}]
+      rules: [{matches: [{path: {value: /a}}], timeouts: {request: 1s}, retry: {codes: [503]}}]
+`;
+  const { authorization, routes: told } = readMeshConfig(text, 'mesh.yaml');
+  const kept = { ...view, policy: { ...view.policy, policy: authorization, routes: told } };
+  await saveView(directory.path, kept, bundle);
+  const { policy: read } = (await loadView(directory.path, bundle)) ?? {};
+  t.deepEqual(read?.policy, authorization);
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+  t.deepEqual(plain(read?.routes), plain(told));
+});
+
 const { policy } = old;
 const [endpoint] = old.endpoints;
+const routes = { level: 1, routes: [], backends: [] };
+const parents = [{ namespace: 'shop', service: 'api', port: 80 }];
+const odder = { kind: 'http', name: 'api', parents, rules: [] };
 const odd: Record<string, object> = {
   'an endpoint that is nowhere': { endpoints: [{ ...endpoint, addresses: [] }] },
   'an endpoint with a flag that is text': { endpoints: [{ ...endpoint, anyPort: 'false' }] },
@@ -91,6 +119,11 @@ const odd: Record<string, object> = {
   'no rules': { policy: { ...policy, rules: undefined } },
   'an unknown default': { policy: { ...policy, fallback: 'anybody' } },
   'a level that does not fit': { policy: { ...policy, level: 1 } },
+  'a rule about requests under the level of rules about connections': {
+    policy: { ...policy, rules: [{ ...rule, methods: ['GET'] }] },
+  },
+  'a route without rules': { policy: { ...policy, routes: { ...routes, routes: [odder] } } },
+  'routes that it does not know': { policy: { ...policy, routes: { ...routes, level: 2 } } },
   'a destination without a key': {
     policy: {
       ...policy,
