@@ -65,10 +65,10 @@ function agree(what: string, one: unknown, other: unknown): void {
 }
 
 /** A message as it was understood. */
-interface Understood {
+export interface Understood {
   readonly head: RequestHead;
   readonly body: string;
-  readonly trailers: unknown;
+  readonly trailers: RequestHead['fields'] | undefined;
   readonly events: readonly string[];
 }
 
@@ -125,18 +125,33 @@ function answerWhole({ exchange, listener }: Served): void {
   if (exchange.isWhole) answer();
 }
 
-/** Writes a request as a client would, and reads that as a server would. */
-function passOn({ head, body, trailers }: Understood): void {
-  if (head.method === 'CONNECT' || head.authority === undefined || head.upgrade !== undefined)
-    return;
+/** A request as the client's role writes it; undefined for those that a proxy does not send on in this way. */
+export function written({ head, body, trailers }: Understood): string | undefined {
+  const isSentOn = head.method !== 'CONNECT' && head.authority !== undefined && !head.upgrade;
+  if (!isSentOn) return undefined;
   const { stream, ask } = connect();
   const isWhole = body === '' && head.contentLength === undefined && trailers === undefined;
   const { exchange } = ask(head, isWhole);
   if (!isWhole) {
     if (body !== '') exchange.write(Buffer.from(body, 'latin1'));
-    exchange.end(trailers as RequestHead['fields'] | undefined);
+    exchange.end(trailers);
   }
-  const again = serveText([stream.sentText]);
+  return stream.sentText;
+}
+
+/** Requests that were accepted among random ones, as they were understood. */
+export function acceptedRequests(seed: number): readonly Understood[] {
+  const random = createRandom(seed);
+  const { requests } = serveText([damaged(random, someRequest(random))]);
+  return requests.filter(({ events }) => events.includes('ended'));
+}
+
+/** Writes a request as a client would, and reads that as a server would. */
+function passOn(before: Understood): void {
+  const { head, body, trailers } = before;
+  const text = written(before);
+  if (text === undefined) return;
+  const again = serveText([text]);
   agree('there is one request', again.requests.length, 1);
   const [request] = again.requests;
   const isOf = ([name]: readonly [string, string]): boolean => name.toLowerCase() !== 'trailer';
