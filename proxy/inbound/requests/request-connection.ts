@@ -2,7 +2,6 @@ import type { Decision, DenialReason } from '../../../common/authorization/autho
 import type { HttpRequest } from '../../../common/authorization/request-condition.ts';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
-import { requestPath } from '../../../common/routes/path-match.ts';
 import type {
   ServerConnection,
   ServerConnectionHandler,
@@ -23,6 +22,7 @@ import type { MemoryBudget } from '../../http2/memory-budget.ts';
 import type { LiveConnections } from '../../policy/live-connections.ts';
 import type { ByteStream } from '../../stream/byte-stream.ts';
 import type { HeldStream } from '../../stream/held-stream.ts';
+import { readingsOf } from './readings.ts';
 
 /** A decision that refuses. */
 type Denial = Decision & { readonly allowed: false };
@@ -143,24 +143,25 @@ export class RequestConnection implements ServerConnectionHandler {
   }
 
   #serve(exchange: ServerExchange): void {
-    const { decide, denied, audited, live, deadlines, clock } = this.#options;
+    const { denied, audited, live, deadlines, clock } = this.#options;
     const head = exchange.request;
-    const request = { method: head.method, path: requestPath(head.target) };
     let leave = (): void => {};
     const forwarded = new ForwardedRequest(exchange, NO_LIMITS, {
       deadlines,
       after: (delayMs, callback) => void clock.after(delayMs, callback),
       done: () => leave(),
     });
-    const decision = head.method === 'CONNECT' ? NO_TUNNELS : decide(request);
+    const readings = readingsOf(head) ?? [];
+    const [request = { method: head.method, path: undefined }] = readings;
+    const decision = isDecidable(head, readings) ? this.#decide(readings) : UNDECIDABLE;
     if (!decision.allowed) {
       denied(request, decision);
       return forwarded.refuse(denialRefusal(decision));
     }
     if (decision.audited.length > 0) audited(request, decision.audited);
     leave = live.add({
-      reauthorize() {
-        const now = decide(request);
+      reauthorize: () => {
+        const now = this.#decide(readings);
         return now.allowed ? undefined : now;
       },
       terminate(termination) {
@@ -173,6 +174,16 @@ export class RequestConnection implements ServerConnectionHandler {
     forwarded.forward(new DirectRoute(target, toRefusal));
   }
 
+  /** Each reading has to be allowed. */
+  #decide(readings: readonly HttpRequest[]): Decision {
+    const decisions = readings.map((reading) => this.#options.decide(reading));
+    const denial = decisions.find(({ allowed }) => !allowed);
+    const [first = UNDECIDABLE, ...others] = decisions;
+    if (denial !== undefined || others.length === 0) return denial ?? first;
+    const audited = decisions.flatMap((one) => (one.allowed ? one.audited : []));
+    return { allowed: true, audited: [...new Set(audited)], perRequest: true };
+  }
+
   /** As it came, but for who sends it. */
   #headOf(head: RequestHead): RequestHead {
     const { certificate } = this.#options;
@@ -183,10 +194,14 @@ export class RequestConnection implements ServerConnectionHandler {
 }
 
 /** What follows a CONNECT could be anything, requests that are not allowed included. */
-const NO_TUNNELS: Denial = {
+function isDecidable({ method }: RequestHead, readings: readonly HttpRequest[]): boolean {
+  return method !== 'CONNECT' && readings.length > 0;
+}
+
+const UNDECIDABLE: Denial = {
   allowed: false,
   reason: 'denied-request',
-  why: 'what CONNECT leads to cannot be decided about',
+  why: 'it could be taken for too many others (CONNECT, or fields that name other methods and paths)',
   rules: [],
 };
 

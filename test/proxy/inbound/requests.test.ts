@@ -148,6 +148,40 @@ test('a request that a rule denies is refused, whatever else is allowed', async 
   t.deepEqual(app.urls(), ['/admin/x']);
 });
 
+test('a request that some applications take for another one has to be allowed as both', async (t) => {
+  const app = await startApp(t);
+  const inbound = inboundTo(
+    app.port,
+    policyOf(
+      rule({ methods: ['GET', 'POST'], paths: [{ type: 'PathPrefix', value: '/orders' }] }),
+      rule({ methods: ['PUT'], paths: [{ type: 'Exact', value: '/orders/1' }] }),
+    ),
+  );
+  const { ask } = await open(t, inbound);
+  const saying = (field: string): Promise<string> =>
+    ask(`GET /orders/1 HTTP/1.1\r\nHost: a\r\n${field}\r\n\r\n`);
+  for (const field of [
+    'X-HTTP-Method-Override: DELETE',
+    'x_http_method: delete',
+    'X-Method-Override: PUT\r\nX-Original-URL: /orders/2',
+    'X-Original-URL: /admin',
+    'X-Rewrite-Url: /orders/../admin',
+    Array.from({ length: 9 }, (_, at) => `X-Rewrite-URL: /orders/${at}`).join('\r\n'),
+  ]) {
+    t.regex(await saying(field), /^HTTP\/1\.1 403 /, field);
+  }
+  for (const field of [
+    'X-HTTP-Method-Override: POST',
+    'X-Method-Override: put',
+    'X-Original-URL: /orders/2?x',
+    'X-Original-Host: b',
+  ]) {
+    t.regex(await saying(field), /^HTTP\/1\.1 200 /, field);
+  }
+  t.is(app.urls().length, 4);
+  t.is(app.requests[0]?.headers['x-http-method-override'], 'POST', 'it passes as it came');
+});
+
 test('a rule that only audits refuses no request, and says so', async (t) => {
   const app = await startApp(t);
   const trial = rule({ methods: ['DELETE'] }, { action: 'deny', audit: true, name: 'trial' });
