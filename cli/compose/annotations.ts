@@ -54,6 +54,10 @@ export const SERVICE_ANNOTATIONS = {
   allow,
   /** Ports that neither side carries through the mesh. */
   'exclude-ports': z.array(port),
+  /** Ports whose application is told who calls, in each request. */
+  'forward-client-cert': z.array(port),
+  /** Ports whose connections are not looked at for requests. */
+  'opaque-ports': z.array(port),
   /** Whether every port accepts plaintext, while a project is moved over. */
   permissive: flag,
   /** The service's name in the mesh; by default its name in the file. */

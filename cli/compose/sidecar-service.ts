@@ -48,6 +48,8 @@ export function planSidecar(
   const outbound = annotations.outbound ?? project.annotations.outbound;
   const permissive = annotations.permissive ?? project.annotations.permissive ?? false;
   const excluded = annotations['exclude-ports'] ?? [];
+  const told = annotations['forward-client-cert'] ?? [];
+  const opaque = annotations['opaque-ports'] ?? [];
   return {
     name: sidecarName(instance),
     takes: [],
@@ -68,6 +70,8 @@ export function planSidecar(
         ...(annotations.allow ?? []).map((allowance) => `--allow=${allowance}`),
         ...ingress.map((port) => `--ingress=${port}`),
         ...excluded.map((port) => `--exclude-port=${port}`),
+        ...told.map((port) => `--forward-client-cert=${port}`),
+        ...opaque.map((port) => `--opaque-port=${port}`),
       ],
       user: SIDECAR_USER,
       ...CONFINED,

@@ -221,6 +221,7 @@ export function checkProxyConfig(config: ProxyConfig): void {
       hint: 'give each port one address of the application',
     });
   }
+  checkForwarding(config);
   if (config.transparent) {
     // Peers know members by address: one that they know by another port only would be called in plaintext.
     const { advertise, hboneListen } = config;
@@ -241,6 +242,26 @@ export function checkProxyConfig(config: ProxyConfig): void {
   throw new ConfigError('setting-invalid', sentence, {
     hint: 'add --transparent, or leave it out',
   });
+}
+
+/** An application that is told who calls must hear it of every caller, and of no other than its sidecar. */
+function checkForwarding({
+  forwardClientCert,
+  ingress,
+  transparent,
+  expose: exposed,
+}: ProxyConfig) {
+  const open = forwardClientCert.find((one) => ingress.includes(one));
+  if (open !== undefined) {
+    const sentence = `--forward-client-cert: port ${open} accepts plaintext by --ingress, whose clients could say to be any caller`;
+    throw new ConfigError('setting-invalid', sentence, {
+      hint: 'leave the port out of one of them',
+    });
+  }
+  const unknown = forwardClientCert.find((one) => exposed.every(({ port: own }) => own !== one));
+  if (transparent || unknown === undefined) return;
+  const sentence = `--forward-client-cert: port ${unknown} is not exposed`;
+  throw new ConfigError('setting-invalid', sentence, { hint: `add --expose ${unknown}` });
 }
 
 /** The resolved settings of a sidecar. */

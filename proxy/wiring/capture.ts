@@ -22,7 +22,7 @@ export interface CaptureOptions {
   readonly workload: Workload;
   readonly config: Pick<
     ProxyConfig,
-    'inbound' | 'ingress' | 'outbound' | 'inboundListen' | 'outboundListen'
+    'inbound' | 'ingress' | 'outbound' | 'inboundListen' | 'outboundListen' | 'forwardClientCert'
   >;
   readonly runtime: Runtime;
   readonly connector: ConnectorDependencies;
@@ -89,7 +89,8 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
       ...isOwn,
       mode: config.inbound,
       ingress: config.ingress,
-      isRestricted: (port: number) => isRestricted(policies.current(), self, port),
+      isRestricted: (port: number) =>
+        config.forwardClientCert.includes(port) || isRestricted(policies.current(), self, port),
     },
   };
   // Outgoing first: an application that is called may have to call.

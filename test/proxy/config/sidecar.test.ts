@@ -32,6 +32,18 @@ for (const [what, allowed, refused, says] of [
     ['--expose=80', '--expose=80=127.0.0.1:81'],
     /the port 80 is exposed twice/,
   ],
+  [
+    'a caller that is told of a port that is not exposed',
+    ['--expose=80', '--forward-client-cert=80'],
+    ['--expose=80', '--forward-client-cert=81'],
+    /--forward-client-cert: port 81 is not exposed/,
+  ],
+  [
+    'a caller that is told where any client may come in',
+    ['--transparent', '--ingress=80', '--forward-client-cert=81'],
+    ['--transparent', '--ingress=80', '--forward-client-cert=80'],
+    /--forward-client-cert: port 80 accepts plaintext by --ingress/,
+  ],
 ] as const) {
   test(`${what} is refused`, (t) => {
     t.notThrows(() => checkProxyConfig(configFrom(...allowed)));
