@@ -6,6 +6,7 @@ import {
   isGuarded,
   type PolicyDecision,
   type PolicyDenial,
+  rulesAt,
 } from './decide.ts';
 import { describeDecision } from './describe-decision.ts';
 import type { Policy } from './policy.ts';
@@ -28,7 +29,7 @@ export type Decision =
       readonly allowed: true;
       /** Rules that would refuse it, but only audit. */
       readonly audited: readonly string[];
-      /** True for a connection whose requests must be decided about one by one, with `authorizeRequest`. */
+      /** True for a connection whose requests must be decided about one by one, with `requestAuthorizer`. */
       readonly perRequest: boolean;
     }
   | {
@@ -49,31 +50,34 @@ export function authorize(request: AccessRequest, policies: Policies): Decision 
 }
 
 /**
- * Decides about one request of a connection for which `authorize` says `perRequest`.
- *
- * @param http undefined where the connection carries no HTTP
+ * Decides about the requests of a connection for which `authorize` says `perRequest`; undefined is a connection
+ * that carries no HTTP. The rules are found once for all of them.
  */
-export function authorizeRequest(
+export function requestAuthorizer(
   request: AccessRequest,
-  http: HttpRequest | undefined,
   policies: Policies,
-): Decision {
-  return byAll(policies, (policy) => decideRequest(policy, request, http));
+): (http: HttpRequest | undefined) => Decision {
+  const local = rulesAt(policies.local, request);
+  const mesh = policies.mesh && rulesAt(policies.mesh, request);
+  return (http) => byAll({ mesh, local }, (rules) => decideRequest(rules, http));
 }
 
-function byAll({ mesh, local }: Policies, ask: (policy: Policy) => PolicyDecision): Decision {
+function byAll<Rules>(
+  { mesh, local }: { readonly mesh: Rules | undefined; readonly local: Rules },
+  ask: (rules: Rules) => PolicyDecision,
+): Decision {
   if (mesh === undefined) {
     const why = 'this sidecar has no policy of the mesh yet';
     return { allowed: false, reason: 'denied-no-policy', why, rules: [] };
   }
   const audited: string[] = [];
   let perRequest = false;
-  for (const policy of [mesh, local]) {
-    const decision = ask(policy);
+  for (const rules of [mesh, local]) {
+    const decision = ask(rules);
     if (!decision.allowed) {
       const { grounds, reason } = decision;
-      const rules = grounds.kind === 'rules' ? grounds.rules : [];
-      return { allowed: false, reason, why: describeDecision(decision), rules };
+      const deciding = grounds.kind === 'rules' ? grounds.rules : [];
+      return { allowed: false, reason, why: describeDecision(decision), rules: deciding };
     }
     audited.push(...decision.audited);
     perRequest ||= decision.perRequest;

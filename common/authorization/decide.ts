@@ -67,72 +67,82 @@ export type PolicyDecision =
  * connection is allowed, and each of its requests is decided about (`perRequest`).
  */
 export function decide(policy: Policy, request: AccessRequest): PolicyDecision {
-  const whole = judge(policy, request, ({ requests }) => requests === undefined);
-  const conditional = policy.rules.filter(
-    (rule) => rule.requests !== undefined && isAbout(rule, request) && namesSource(rule, request),
-  );
-  const granting = conditional.filter(({ action }) => action === 'allow');
+  const rules = rulesAt(policy, request);
+  const whole = judge(rules, ({ requests }) => requests === undefined);
+  const mayGrant = rules.granting.filter(({ requests }) => requests !== undefined);
   if (whole.allowed) {
-    const isGranted = whole.grounds.kind === 'rules';
-    const matters = isGranted ? granting.length < conditional.length : conditional.length > 0;
+    const mayDeny = rules.denying.some(({ requests }) => requests !== undefined);
+    const matters = mayDeny || (whole.grounds.kind === 'default' && mayGrant.length > 0);
     return matters ? { ...whole, audited: [], perRequest: true } : whole;
   }
   const { reason } = whole;
   const isFinal = reason === 'denied-system-identity' || reason === 'denied-rule';
-  if (isFinal || granting.length === 0) return whole;
-  return { ...allowed(byRules(granting), []), perRequest: true };
+  if (isFinal || mayGrant.length === 0) return whole;
+  return { ...allowed(byRules(mayGrant), []), perRequest: true };
 }
 
 /**
  * Decides about one request of a connection, in the same order: a rule with conditions is about the requests that
  * meet them. One that allows closes its ports all the same, also to the requests that no rule names.
  *
+ * @param rules of the policy for the connection
  * @param http undefined where the connection carries no HTTP: what a rule might deny is denied then, and what a
  *   rule might allow is not allowed
  */
-export function decideRequest(
-  policy: Policy,
-  request: AccessRequest,
-  http: HttpRequest | undefined,
-): PolicyDecision {
+export function decideRequest(rules: RulesAt, http: HttpRequest | undefined): PolicyDecision {
   return judge(
-    policy,
-    request,
+    rules,
     ({ requests, action }) => requests === undefined || meetsCondition(requests, action, http),
   );
 }
 
-/** @param isMet tells whether a rule's conditions are met */
-function judge(
-  policy: Policy,
-  request: AccessRequest,
-  isMet: (rule: PolicyRule) => boolean,
-): PolicyDecision {
+/** What a policy has for one caller at one port: found once, and used for each of its requests. */
+export interface RulesAt {
+  readonly isSystem: boolean;
+  readonly isForeign: boolean;
+  readonly fallback: PolicyDefault;
+  /** Rules that deny the caller something. */
+  readonly denying: readonly PolicyRule[];
+  /** Rules that allow the caller something. */
+  readonly granting: readonly PolicyRule[];
+  /** All rules that allow any caller something, and so close the port to the others. */
+  readonly closing: readonly PolicyRule[];
+}
+
+/** Finds the rules for one caller at one port. */
+export function rulesAt({ rules, fallback }: Policy, request: AccessRequest): RulesAt {
   const { source, destination } = request;
-  if (source.namespace === SYSTEM_NAMESPACE) {
-    return denied('denied-system-identity', { kind: 'identity' });
-  }
-  const isForeign = source.trustDomain !== destination.trustDomain;
-  const here = policy.rules.filter((rule) => isAbout(rule, request));
-  const allows = here.filter(({ action }) => action === 'allow');
-  const denials = here.filter(
-    (rule) => rule.action === 'deny' && namesSource(rule, request) && isMet(rule),
-  );
-  const [enforced, watching] = parted(denials);
+  const here = rules.filter((rule) => isAbout(rule, request));
+  const closing = here.filter(({ action }) => action === 'allow');
+  return {
+    isSystem: source.namespace === SYSTEM_NAMESPACE,
+    isForeign: source.trustDomain !== destination.trustDomain,
+    fallback,
+    denying: here.filter((rule) => rule.action === 'deny' && namesSource(rule, request)),
+    granting: closing.filter((rule) => namesSource(rule, request)),
+    closing,
+  };
+}
+
+/** @param isMet tells whether a rule's conditions are met */
+function judge(rules: RulesAt, isMet: (rule: PolicyRule) => boolean): PolicyDecision {
+  const { fallback, isForeign } = rules;
+  if (rules.isSystem) return denied('denied-system-identity', { kind: 'identity' });
+  const [enforced, watching] = parted(rules.denying.filter(isMet));
   if (enforced.length > 0) return denied('denied-rule', byRules(enforced));
-  const naming = allows.filter((rule) => namesSource(rule, request));
-  const granting = naming.filter(isMet);
+  const granting = rules.granting.filter(isMet);
   if (granting.length > 0) return allowed(byRules(granting), watching);
 
-  const [closing, wouldClose] = parted(allows);
-  const isClosed = isForeign && policy.fallback !== 'anybody';
-  if (naming.length > 0 && (isClosed || closing.length > 0 || policy.fallback === 'none')) {
-    return denied('denied-request', byRules(naming));
+  const [closing, wouldClose] = parted(rules.closing);
+  const isClosed = isForeign && fallback !== 'anybody';
+  const isNamed = rules.granting.length > 0;
+  if (isNamed && (isClosed || closing.length > 0 || fallback === 'none')) {
+    return denied('denied-request', byRules(rules.granting));
   }
   if (isClosed) return denied('denied-trust-domain', { kind: 'identity' });
   if (closing.length > 0) return denied('denied-caller', byRules(closing));
-  const byDefault: Grounds = { kind: 'default', fallback: policy.fallback };
-  if (policy.fallback === 'none') return denied('denied-default', byDefault);
+  const byDefault: Grounds = { kind: 'default', fallback };
+  if (fallback === 'none') return denied('denied-default', byDefault);
   return allowed(byDefault, [...watching, ...wouldClose]);
 }
 

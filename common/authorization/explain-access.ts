@@ -1,6 +1,12 @@
 import type { LocalAllow } from '../../proto/gen/hauberk/v1/discovery.ts';
-import { authorize, authorizeRequest, type Decision } from './authorize.ts';
-import { type AccessRequest, decide, decideRequest, type PolicyDecision } from './decide.ts';
+import { authorize, type Decision, requestAuthorizer } from './authorize.ts';
+import {
+  type AccessRequest,
+  decide,
+  decideRequest,
+  type PolicyDecision,
+  rulesAt,
+} from './decide.ts';
 import { describeDecision } from './describe-decision.ts';
 import { localPolicy } from './local-policy.ts';
 import type { Policy } from './policy.ts';
@@ -47,13 +53,15 @@ export function explainAccess(
   http?: HttpRequest,
 ): AccessExplanation {
   const ask = (of: Policy): PolicyDecision =>
-    http === undefined ? decide(of, request) : decideRequest(of, request, http);
+    http === undefined ? decide(of, request) : decideRequest(rulesAt(of, request), http);
   const mesh = ask(policy);
   const endpoints = enforcers.map(({ instanceId, localAllow }): EnforcerDecision => {
     const local = localPolicy(localAllow?.allowances ?? []);
     const policies = { mesh: policy, local };
     const decision =
-      http === undefined ? authorize(request, policies) : authorizeRequest(request, http, policies);
+      http === undefined
+        ? authorize(request, policies)
+        : requestAuthorizer(request, policies)(http);
     if (!decision.allowed) return { instanceId, decision, why: decision.why };
     if (localAllow === undefined) {
       const why = 'the mesh allows it, but this sidecar does not report its --allow';

@@ -6,11 +6,7 @@ import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
-import {
-  authorizeRequest,
-  type Decision,
-  type DenialReason,
-} from '../../common/authorization/authorize.ts';
+import { type Decision, type DenialReason } from '../../common/authorization/authorize.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import { DecisionCache } from '../policy/decision-cache.ts';
 import { Deadlines } from '../http/forward/deadlines.ts';
@@ -65,7 +61,7 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
     decide: ({ peer: source }, port) =>
       decisions.decide({ source, destination, port }, policies.current()),
     decideRequest: ({ peer: source }, port, request) =>
-      authorizeRequest({ source, destination, port }, request, policies.current()),
+      decisions.decideRequest({ source, destination, port }, request, policies.current()),
     certificateOf: ({ peer }, port) =>
       certificatePorts.has(port) ? `By=${destination.uri};URI=${peer.uri}` : undefined,
     deadlines: new Deadlines(clock),

@@ -9,8 +9,13 @@
  *                                                T  denied-trust-domain
  */
 import test from 'ava';
-import { authorize, authorizeRequest } from '../../../common/authorization/authorize.ts';
-import { decide, decideRequest, type Identity } from '../../../common/authorization/decide.ts';
+import { authorize, requestAuthorizer } from '../../../common/authorization/authorize.ts';
+import {
+  decide,
+  decideRequest,
+  type Identity,
+  rulesAt,
+} from '../../../common/authorization/decide.ts';
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import type { HttpRequest } from '../../../common/authorization/request-condition.ts';
 import { readMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
@@ -144,7 +149,7 @@ for (const { name, allow, rules, outcomes } of TABLES) {
       for (const [at, letter] of row.split(' ').entries()) {
         const column = COLUMNS[at] ?? '';
         const decision =
-          at === 0 ? decide(policy, asked) : decideRequest(policy, asked, httpOf(column));
+          at === 0 ? decide(policy, asked) : decideRequest(rulesAt(policy, asked), httpOf(column));
         const shown = !decision.allowed
           ? LETTERS[decision.reason]
           : decision.perRequest
@@ -170,7 +175,7 @@ test('a gRPC service is all of its methods, and no other service', (t) => {
     '{name: g, action: allow, from: [web], to: [api], grpcServices: [shop.Orders]}',
   );
   const may = (path: string): boolean =>
-    decideRequest(policy, web, { method: 'POST', path }).allowed;
+    decideRequest(rulesAt(policy, web), { method: 'POST', path }).allowed;
   t.true(may('/shop.Orders/Get'));
   for (const path of [
     '/shop.OrdersAdmin/Get',
@@ -191,7 +196,7 @@ test('other spellings of a path are that path, and what may be another is neithe
     '{name: d, action: deny, from: [web], to: [api], paths: [{type: PathPrefix, value: /admin}]}',
   );
   const may = (policy: typeof allow, target: string): boolean =>
-    decideRequest(policy, web, { method: 'GET', path: requestPath(target) }).allowed;
+    decideRequest(rulesAt(policy, web), { method: 'GET', path: requestPath(target) }).allowed;
   t.true(may(allow, '/public/x?y'));
   t.true(may(allow, '/%70ublic/x'));
   for (const target of [
@@ -222,20 +227,20 @@ test('--allow and the rules of the mesh must both allow, and the log names the r
   const policies = { mesh, local };
   const get = { method: 'GET', path: '/' };
   t.deepEqual(authorize(web, policies), { allowed: true, audited: [], perRequest: true });
-  t.deepEqual(authorizeRequest(web, get, policies), {
+  t.deepEqual(requestAuthorizer(web, policies)(get), {
     allowed: true,
     audited: [],
     perRequest: false,
   });
-  t.deepEqual(authorizeRequest(web, { ...get, method: 'PUT' }, policies), {
+  t.deepEqual(requestAuthorizer(web, policies)({ ...get, method: 'PUT' }), {
     allowed: false,
     reason: 'denied-request',
     why: 'the rule read allows the caller other requests only',
     rules: ['read'],
   });
   const job = { ...web, source: CALLERS.job };
-  t.like(authorizeRequest(job, get, policies), { allowed: false, reason: 'denied-caller' });
-  t.like(authorizeRequest(web, get, { mesh: undefined, local }), { reason: 'denied-no-policy' });
+  t.like(requestAuthorizer(job, policies)(get), { allowed: false, reason: 'denied-caller' });
+  t.like(requestAuthorizer(web, { mesh: undefined, local })(get), { reason: 'denied-no-policy' });
 });
 
 test('rules about requests travel whole, under a level that older sidecars refuse', (t) => {

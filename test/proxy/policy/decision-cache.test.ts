@@ -1,12 +1,16 @@
 /** A decision that is remembered is the one that would be made now. */
 import test from 'ava';
 import fc from 'fast-check';
-import { authorize, type Policies } from '../../../common/authorization/authorize.ts';
+import {
+  authorize,
+  type Policies,
+  requestAuthorizer,
+} from '../../../common/authorization/authorize.ts';
 import { localPolicy } from '../../../common/authorization/local-policy.ts';
 import { OPEN_POLICY } from '../../../common/authorization/policy.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { DecisionCache } from '../../../proxy/policy/decision-cache.ts';
-import { policy, request } from '../../common/authorization/arbitrary-policies.ts';
+import { http, policy, request } from '../../common/authorization/arbitrary-policies.ts';
 
 const id = (service: string) => spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service });
 const closedTo = (service: string): Policies => ({
@@ -27,6 +31,24 @@ test('it decides as without a memory, for callers, doors and ports that come aga
       for (const { source, destination, port } of [...requests, ...requests]) {
         const knock = { source: spiffeId(source), destination: spiffeId(destination), port };
         t.deepEqual(decideOnce(knock, policies), authorize(knock, policies));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('it decides about requests as without a memory, also when the policies change', (t) => {
+  const asked = fc.array(fc.tuple(request, http), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(policy, policy, asked, (one, other, requests) => {
+      const decisions = new DecisionCache();
+      for (const mesh of [one, other, one]) {
+        const policies = { mesh, local: localPolicy([]) };
+        for (const [{ source, destination, port }, sent] of [...requests, ...requests]) {
+          const caller = { source: spiffeId(source), destination: spiffeId(destination), port };
+          const now = requestAuthorizer(caller, policies)(sent);
+          t.deepEqual(decisions.decideRequest(caller, sent, policies), now);
+        }
       }
     }),
     { numRuns: 500 },
