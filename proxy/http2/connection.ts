@@ -27,6 +27,8 @@ import type { Transport } from './transport/transport.ts';
 export interface ConnectionHandler {
   /** The peer has opened a stream with a request, whose fields are not judged yet. */
   request(connection: Http2Connection, stream: Http2Stream, fields: readonly HeaderField[]): void;
+  /** The same, with more fields than are taken; where the limits do not end the connection for that. */
+  oversizedRequest?(connection: Http2Connection, stream: Http2Stream): void;
   /** The peer's SETTINGS have come; with the first it speaks HTTP/2, and has accepted us. */
   settings(isFirst: boolean): void;
   /** The peer will take no new streams (RFC 9113 section 6.8). */
@@ -295,7 +297,7 @@ export class Http2Connection implements StreamHost {
     refuseFrame: (streamId) => this.#refuseId(streamId, ERROR_CODE.STREAM_CLOSED),
   };
 
-  #opened({ streamId, fields, endStream }: HeaderBlock): void {
+  #opened({ streamId, fields, endStream, isCut }: HeaderBlock): void {
     if (this.isClosed) return;
     const { role, limits, handler } = this.#options;
     if (role === 'client') {
@@ -308,7 +310,8 @@ export class Http2Connection implements StreamHost {
     const stream = this.#addStream(streamId);
     // First, so that an answer that ends the stream ends it well.
     if (endStream) stream.remoteEnd();
-    handler.request(this, stream, fields);
+    if (isCut) handler.oversizedRequest?.(this, stream);
+    else handler.request(this, stream, fields);
   }
 
   #settings(payload: Buffer): void {

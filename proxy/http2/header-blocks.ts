@@ -8,10 +8,15 @@ import { FLAG } from './protocol.ts';
 export interface HeaderBlock {
   readonly streamId: number;
   readonly fields: readonly HeaderField[];
+  /** There were more fields than are taken. */
+  readonly isCut: boolean;
   readonly endStream: boolean;
   /** It names its own stream as the one that it depends on: a stream error (RFC 7540 section 5.3.1). */
   readonly dependsOnItself: boolean;
 }
+
+/** What is known of a block from its first frame. */
+type BegunBlock = Omit<HeaderBlock, 'fields' | 'isCut'>;
 
 /** A block is no longer than what it may decode to, twice over. */
 const BLOCK_BYTES_PER_LIST_BYTE = 2;
@@ -29,7 +34,7 @@ const PRIORITY_BYTES = 5;
 export class HeaderBlocks {
   readonly #decoder: HpackDecoder;
   readonly #maxBytes: number;
-  #open: (Omit<HeaderBlock, 'fields'> & { readonly parts: Buffer[] }) | undefined;
+  #open: (BegunBlock & { readonly parts: Buffer[] }) | undefined;
   #bytes = 0;
 
   constructor(limits: HeaderLimits) {
@@ -56,7 +61,7 @@ export class HeaderBlocks {
       dependsOnItself: dependency === streamId,
     };
     if ((flags & FLAG.END_HEADERS) !== 0) {
-      return { ...begun, fields: this.#decoder.decode(fragment) };
+      return this.#decoded(begun, fragment);
     }
     this.#open = { ...begun, parts: [Buffer.from(fragment)] };
     this.#bytes = fragment.length;
@@ -78,7 +83,12 @@ export class HeaderBlocks {
     if ((flags & FLAG.END_HEADERS) === 0) return undefined;
     this.#open = undefined;
     const { parts, ...begun } = open;
-    return { ...begun, fields: this.#decoder.decode(Buffer.concat(parts)) };
+    return this.#decoded(begun, Buffer.concat(parts));
+  }
+
+  #decoded(begun: BegunBlock, block: Buffer): HeaderBlock {
+    const fields = this.#decoder.decode(block);
+    return { ...begun, fields, isCut: this.#decoder.isCut };
   }
 }
 

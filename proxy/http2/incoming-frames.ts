@@ -174,6 +174,11 @@ export class IncomingFrames implements FrameHandler {
       this.#headersOfAbsent(block);
     } else if (stream.remoteEnded) {
       stream.break(ERROR_CODE.STREAM_CLOSED);
+    } else if (block.isCut) {
+      stream.break(
+        ERROR_CODE.ENHANCE_YOUR_CALM,
+        'expected fewer header fields, got more than are taken',
+      );
     } else if (stream.hasHead) {
       stream.trailers(fields, endStream);
     } else {

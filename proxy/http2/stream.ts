@@ -5,6 +5,7 @@ import type { Sender } from './outbox.ts';
 import { ERROR_CODE, MAX_WINDOW_BYTES } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import type { StreamHost, StreamOptions } from './stream-host.ts';
+import { UnsentBytes } from './unsent-bytes.ts';
 import {
   closeOf,
   type MessageReceiver,
@@ -36,7 +37,7 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   /** Came before it was started. */
   #early: Buffer[] = [];
   /** Read by us, and not sent yet: the peer's window or the outbox is full. */
-  #unsent: Buffer | undefined;
+  #unsent: UnsentBytes | undefined;
   /** Written, and not reported as such yet. */
   #unreportedBytes = 0;
   /** Received bytes that were not consumed yet. */
@@ -163,8 +164,8 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     }
     this.#unreportedBytes += chunk.length;
     if (sent < chunk.length) {
-      const rest = isOwned ? chunk.subarray(sent) : Buffer.from(chunk.subarray(sent));
-      this.#unsent = this.#unsent === undefined ? rest : Buffer.concat([this.#unsent, rest]);
+      this.#unsent ??= new UnsentBytes();
+      this.#unsent.append(sent === 0 ? chunk : chunk.subarray(sent), isOwned);
       this.#account();
     }
     if (sent === chunk.length || this.sendWindowBytes > 0) outbox.wait(this);
@@ -298,8 +299,8 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   sendSome(maxBytes: number): boolean {
     const unsent = this.#unsent;
     if (unsent === undefined) return this.#resume();
-    const sent = this.#host.transmit(this, unsent, Math.min(maxBytes, unsent.length));
-    this.#unsent = sent < unsent.length ? unsent.subarray(sent) : undefined;
+    unsent.taken(this.#host.transmit(this, unsent.bytes, Math.min(maxBytes, unsent.length)));
+    if (unsent.length === 0) this.#unsent = undefined;
     this.#account();
     if (this.#unsent !== undefined) return this.sendWindowBytes > 0;
     if (this.#localEnd === 'wanted') this.#sendEnd();

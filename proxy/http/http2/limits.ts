@@ -12,7 +12,7 @@ export const SERVER_LIMITS: ConnectionLimits = {
   opensWindowWhenRead: true,
   // The default of the RFC: what clients send a frame of is within every window then.
   frames: { maxFrameBytes: DEFAULT_FRAME_BYTES, maxControlFrameBytes: DEFAULT_FRAME_BYTES },
-  headers: { maxListBytes: 32 * 1024, maxFields: 256 },
+  headers: { maxListBytes: 32 * 1024, maxFields: 256, cutsExcess: true },
   // A client of good faith sends a few of them for each request.
   flood: { burst: 2_000, perSecond: 1_000 },
   extendedConnect: true,
@@ -23,5 +23,5 @@ export const CLIENT_LIMITS: ConnectionLimits = {
   ...DEFAULT_CONNECTION_LIMITS,
   maxConcurrentStreams: 0,
   frames: { maxFrameBytes: 1024 * 1024, maxControlFrameBytes: 64 * 1024 },
-  headers: { maxListBytes: 64 * 1024, maxFields: 512 },
+  headers: { maxListBytes: 64 * 1024, maxFields: 512, cutsExcess: true },
 };

@@ -118,6 +118,14 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
     handler.request(new Http2ServerExchange(stream, head, this.#onCancelled));
   }
 
+  oversizedRequest(http2: Http2Connection, stream: Http2Stream): void {
+    const { handler, limits = SERVER_LIMITS } = this.#options;
+    http2.respond(stream, 431, true);
+    const { maxFields, maxListBytes } = limits.headers;
+    const sentence = `expected at most ${maxFields} header fields and ${maxListBytes} bytes, got more`;
+    handler.refused({ reason: 'headers-too-large', status: 431, sentence });
+  }
+
   settings(): void {}
 
   goaway(): void {}

@@ -18,6 +18,8 @@ export interface HeaderLimits {
   /** The sum of the fields' sizes, as SETTINGS_MAX_HEADER_LIST_SIZE counts them. */
   readonly maxListBytes: number;
   readonly maxFields: number;
+  /** What is beyond them is left out and told with `isCut`, instead of being an error of the connection. */
+  readonly cutsExcess?: boolean;
 }
 
 /**
@@ -33,6 +35,8 @@ export interface HeaderLimits {
 export class HpackDecoder {
   readonly #table = new DynamicTable(TABLE_BYTES);
   readonly #limits: HeaderLimits;
+  /** Fields of the last block were left out. */
+  isCut = false;
   #block: Uint8Array = new Uint8Array();
   #at = 0;
 
@@ -47,6 +51,7 @@ export class HpackDecoder {
   decode(block: Uint8Array): HeaderField[] {
     this.#block = block;
     this.#at = 0;
+    this.isCut = false;
     const fields: HeaderField[] = [];
     let listBytes = 0;
     let sizeUpdates = 0;
@@ -61,7 +66,10 @@ export class HpackDecoder {
       listBytes += fieldSize(field);
       // Checked as it grows: a few bytes that repeat a large entry must not become megabytes.
       if (listBytes > this.#limits.maxListBytes || fields.length >= this.#limits.maxFields) {
-        const { maxListBytes, maxFields } = this.#limits;
+        const { maxListBytes, maxFields, cutsExcess } = this.#limits;
+        this.isCut = true;
+        // Decoded all the same, for what the table is to learn of them.
+        if (cutsExcess === true) continue;
         const sentence = `expected at most ${maxFields} header fields and ${maxListBytes} bytes, got more`;
         throw new ConnectionError('ENHANCE_YOUR_CALM', sentence);
       }

@@ -26,6 +26,7 @@ test('a block in one frame, with padding and priority or without', (t) => {
     const block = new HeaderBlocks(LIMITS).headers(flags | END, 5, payload);
     t.deepEqual(block, {
       streamId: 5,
+      isCut: false,
       endStream: false,
       dependsOnItself: false,
       fields: FIELDS,

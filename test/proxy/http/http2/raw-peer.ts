@@ -99,6 +99,21 @@ export function headers(
   return frame({ type: TYPE.HEADERS, flags: endStream ? 5 : 4, stream, payload });
 }
 
+/** The same header block in a HEADERS frame and CONTINUATIONs that every peer takes. */
+export function inParts(whole: Buffer): Buffer[] {
+  const block = whole.subarray(9);
+  const stream = whole.readUInt32BE(5);
+  const parts: Buffer[] = [];
+  for (let from = 0; from < block.length; from += DEFAULT_FRAME_BYTES) {
+    const payload = block.subarray(from, from + DEFAULT_FRAME_BYTES);
+    const endsBlock = from + DEFAULT_FRAME_BYTES >= block.length ? 4 : 0;
+    const type = from === 0 ? TYPE.HEADERS : TYPE.CONTINUATION;
+    const endsStream = from === 0 ? (whole[4] ?? 0) & 1 : 0;
+    parts.push(frame({ type, flags: endsBlock | endsStream, stream, payload }));
+  }
+  return parts;
+}
+
 /** DATA of so many bytes, or of a text, in frames that every peer takes. */
 export function data(stream: number, content: number | string, { endStream = false } = {}): Buffer {
   const bytes = typeof content === 'string' ? Buffer.from(content) : Buffer.alloc(content);

@@ -9,7 +9,7 @@ import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { goawayCode, resetCode } from '../../http2/harness.ts';
 import { once } from 'node:events';
 import { echo, listen, receive, responseHead } from './harness.ts';
-import { data, GET, headers, POST, rawClient, reset } from './raw-peer.ts';
+import { data, GET, headers, inParts, POST, rawClient, reset } from './raw-peer.ts';
 
 test('a request is one shape: its fields in order, its cookies in one, its Host told apart', async (t) => {
   const exchanges: ServerExchange[] = [];
@@ -297,6 +297,40 @@ test('requests that are answered are no flood, however many', async (t) => {
     await client.send(...batch);
   }
   t.is(goawayCode(client.frames()), undefined);
+});
+
+test('more header fields than are taken are answered with 431, and the connection goes on', async (t) => {
+  const targets: string[] = [];
+  await using served = await listen((exchange) => {
+    targets.push(exchange.request.target);
+    exchange.respond(responseHead(204), true);
+  });
+  const client = await rawClient(t, served.port);
+  const value = 'v'.repeat(100);
+  const many = [...GET, ...Array.from({ length: 253 }, (): [string, string] => ['x', '1'])];
+  const long = [...GET, ...Array.from({ length: 250 }, (): [string, string] => ['x', value])];
+  const frames = await client.send(
+    headers(1, many, { endStream: true }),
+    ...inParts(headers(3, long, { endStream: true })),
+    headers(5, many.slice(0, 256), { endStream: true }),
+  );
+  const blocks = frames.filter(({ type }) => type === FRAME.HEADERS);
+  t.deepEqual(
+    blocks.map(({ stream, payload }) => [stream, payload.toString('latin1').includes('431')]),
+    [
+      [1, true],
+      [3, true],
+      [5, false],
+    ],
+  );
+  t.deepEqual(targets, ['/']);
+  t.deepEqual(
+    served.refusals.map(({ reason, status }) => [reason, status]),
+    [
+      ['headers-too-large', 431],
+      ['headers-too-large', 431],
+    ],
+  );
 });
 
 test('a drained connection serves what is on its way, and ends', async (t) => {
