@@ -6,6 +6,12 @@ const BUFFER_BYTES = 512 * 1024;
 /** So many are kept for the next turn, by all connections of the process together. */
 const MAX_IDLE_BUFFERS = 4;
 
+/** Where the flags are in a frame. */
+const FLAGS_AT = 4;
+
+/** There is no such frame. */
+const NONE = -1;
+
 /** A connection that sends nothing holds no buffer, so that thousands of idle ones cost nothing. */
 const idleBuffers: Buffer[] = [];
 
@@ -18,6 +24,9 @@ export class FrameBuffer {
   #bytes: Buffer | undefined;
   #length = 0;
   #frames = 0;
+  /** Where the last frame begins, if it is DATA. */
+  #dataAt = NONE;
+  #dataStreamId = 0;
 
   /** `onAppend` is called for every frame. */
   constructor(onAppend: () => void) {
@@ -39,6 +48,7 @@ export class FrameBuffer {
     this.#bytes = undefined;
     this.#length = 0;
     this.#frames = 0;
+    this.#dataAt = NONE;
     return bytes;
   }
 
@@ -46,11 +56,16 @@ export class FrameBuffer {
     this.#begin(FRAME.DATA, 0, streamId, to - from);
     const bytes = this.#room(to - from);
     bytes.set(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to), this.#length);
-    this.#end(to - from);
+    this.#dataStreamId = streamId;
+    this.#end(to - from, this.#length - FRAME_HEADER_BYTES);
   }
 
-  /** An empty DATA frame that ends our direction of the stream. */
+  /** Ends our direction of the stream: with the DATA frame before, if that still waits, or with an empty one. */
   endStream(streamId: number): void {
+    if (this.#dataAt !== NONE && this.#dataStreamId === streamId) {
+      this.#room(0)[this.#dataAt + FLAGS_AT] = FLAG.END_STREAM;
+      return;
+    }
     this.#begin(FRAME.DATA, FLAG.END_STREAM, streamId, 0);
     this.#end(0);
   }
@@ -141,9 +156,10 @@ export class FrameBuffer {
     this.#room(4).writeUInt32BE(value, this.#length);
   }
 
-  #end(payloadBytes: number): void {
+  #end(payloadBytes: number, dataAt = NONE): void {
     this.#length += payloadBytes;
     this.#frames += 1;
+    this.#dataAt = dataAt;
     this.#onAppend();
   }
 

@@ -9,6 +9,24 @@ function bufferUnderTest() {
   return { frames, appended: () => appended };
 }
 
+test('the end of a stream goes with its last DATA, unless a frame is between or that has left', (t) => {
+  const { frames } = bufferUnderTest();
+  const flagsOf = (): number[] => parseFrames(frames.take()).map(({ flags }) => flags);
+  const hello = Buffer.from('hello');
+  frames.data(1, hello, 0, 5);
+  frames.endStream(1);
+  frames.data(3, hello, 0, 5);
+  frames.settingsAck();
+  frames.endStream(3);
+  frames.data(5, hello, 0, 5);
+  frames.endStream(7);
+  frames.endStream(5);
+  frames.data(9, hello, 0, 5);
+  t.deepEqual(flagsOf(), [1, 0, 1, 1, 0, 1, 1, 0]);
+  frames.endStream(9);
+  t.deepEqual(flagsOf(), [1]);
+});
+
 test('every frame is written as the RFC has it', (t) => {
   const { frames, appended } = bufferUnderTest();
   frames.settings([
