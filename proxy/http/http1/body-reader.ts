@@ -1,7 +1,9 @@
 import type { Field } from '../message.ts';
 
-/** Takes pieces of a body: `StreamReceiver.data`. */
-export type BodySink = (chunk: Buffer, more: boolean, isOwned: boolean) => boolean;
+/** Takes pieces of a body, as `StreamReceiver.data` does. */
+export interface BodySink {
+  take(chunk: Buffer, more: boolean, isOwned: boolean): void;
+}
 
 /** Reads one body out of the bytes of a connection, in place. */
 export interface BodyReader {

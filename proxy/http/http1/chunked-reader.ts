@@ -59,7 +59,7 @@ export class ChunkedReader implements BodyReader {
         if (this.#size === 0) this.#state = 'data-cr';
         const piece = chunk.subarray(at, to);
         at = to;
-        sink(piece, more || chunk.length - to > END_BYTES, isOwned);
+        sink.take(piece, more || chunk.length - to > END_BYTES, isOwned);
         continue;
       }
       const before = at;

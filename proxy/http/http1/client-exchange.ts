@@ -6,7 +6,7 @@ import type {
   ResponseReceiver,
 } from '../exchange.ts';
 import type { Field, RequestHead } from '../message.ts';
-import type { BodyReader } from './body-reader.ts';
+import type { BodyReader, BodySink } from './body-reader.ts';
 import { createBodyReader } from './create-body-reader.ts';
 import type { MessageWriter } from './message-writer.ts';
 import type { Http1Response } from './response-head.ts';
@@ -26,7 +26,7 @@ export interface ClientExchangeHost {
 }
 
 /** A request to a server and its response. */
-export class Http1ClientExchange implements ClientExchange {
+export class Http1ClientExchange implements ClientExchange, BodySink {
   failure: ExchangeFailure | undefined;
   readonly request: RequestHead;
   /** What the receiver returned for the last piece. */
@@ -162,10 +162,10 @@ export class Http1ClientExchange implements ClientExchange {
   read(chunk: Buffer, at: number, more: boolean, isOwned: boolean): number {
     const body = this.#body;
     if (body === undefined) {
-      this.#take(at === 0 ? chunk : chunk.subarray(at), more, isOwned);
+      this.take(at === 0 ? chunk : chunk.subarray(at), more, isOwned);
       return chunk.length;
     }
-    const next = body.read(chunk, at, more, isOwned, this.#take);
+    const next = body.read(chunk, at, more, isOwned, this);
     this.#host.consumed(body.takeFramingBytes());
     if (body.isWhole) this.tellEnd();
     return next;
@@ -176,6 +176,14 @@ export class Http1ClientExchange implements ClientExchange {
     if (this.#hasToldEnd || this.isClosed) return;
     this.#hasToldEnd = true;
     this.#receiver?.end(this.#body?.trailers);
+  }
+
+  /** A piece of the body, or bytes of what the connection has become. */
+  take(chunk: Buffer, more: boolean, isOwned: boolean): void {
+    if (this.isClosed || this.#readsNoMore || this.#receiver === undefined) {
+      return this.#host.consumed(chunk.length);
+    }
+    this.hasRoom = this.#receiver.data(chunk, more, isOwned);
   }
 
   written(bytes: number): void {
@@ -228,13 +236,4 @@ export class Http1ClientExchange implements ClientExchange {
       ? (receiver as ResponseReceiver)
       : undefined;
   }
-
-  readonly #take = (chunk: Buffer, more: boolean, isOwned: boolean): boolean => {
-    if (this.isClosed || this.#readsNoMore || this.#receiver === undefined) {
-      this.#host.consumed(chunk.length);
-      return true;
-    }
-    this.hasRoom = this.#receiver.data(chunk, more, isOwned);
-    return this.hasRoom;
-  };
 }

@@ -33,7 +33,7 @@ class LengthReader implements BodyReader {
     if (to === at) return at;
     this.#left -= to - at;
     const piece = at === 0 && to === chunk.length ? chunk : chunk.subarray(at, to);
-    sink(piece, more && this.#left > 0, isOwned);
+    sink.take(piece, more && this.#left > 0, isOwned);
     return to;
   }
 }

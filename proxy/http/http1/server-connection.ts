@@ -3,9 +3,9 @@ import type { ByteStream, StreamClose, StreamReceiver } from '../../stream/byte-
 import type { ProtocolRefusal, ServerConnection, ServerConnectionHandler } from '../exchange.ts';
 import type { RequestHead } from '../message.ts';
 import { Deadline } from './deadline.ts';
-import { type HeadFault, HeadInput } from './head-input.ts';
 import { MessageWriter } from './message-writer.ts';
-import { malformed, readRequestHead, readRequestLine } from './request-head.ts';
+import type { Http1Request } from './request-head.ts';
+import { RequestReader } from './request-reader.ts';
 import { Http1ServerExchange, type ServerExchangeHost } from './server-exchange.ts';
 import { writeStatusResponse } from './write-head.ts';
 
@@ -68,7 +68,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   readonly #stream: ByteStream;
   readonly #options: Http1ServerOptions;
   readonly #handler: ServerConnectionHandler;
-  readonly #head: HeadInput;
+  readonly #reader: RequestReader;
   readonly #deadline: Deadline;
   #state: 'open' | 'lingering' | 'closed' = 'open';
   #exchange: Http1ServerExchange | undefined;
@@ -82,15 +82,13 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   #isHeadTimed = false;
   /** Everything is written, and only has to be sent. */
   #isClosing = false;
-  /** The empty line that may come before a request (RFC 9112 section 2.2): its CR has come, or all of it. */
-  #emptyLine: 'none' | 'cr' | 'whole' = 'none';
 
   constructor(stream: ByteStream, options: Http1ServerOptions, handler: ServerConnectionHandler) {
     this.#stream = stream;
     this.#options = options;
     this.#handler = handler;
     this.writer = new MessageWriter(stream);
-    this.#head = new HeadInput(options.limits.headerBytes);
+    this.#reader = new RequestReader(options.scheme, options.limits.headerBytes);
     this.#deadline = new Deadline(options.clock, () => this.#onDeadline());
     this.#deadline.set(options.limits.headersMs);
     stream.attach(this);
@@ -102,7 +100,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   drain(): void {
     if (this.isDraining) return;
     this.isDraining = true;
-    if (this.#state !== 'open' || this.#exchange !== undefined || !this.#head.isEmpty) return;
+    if (this.#state !== 'open' || this.#exchange !== undefined || !this.#reader.isEmpty) return;
     this.#waitForHead();
   }
 
@@ -232,67 +230,30 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     if (this.#hasPeerEnded && this.#state === 'open') this.end();
   }
 
-  #readHead(chunk: Buffer, from: number): number {
-    const head = this.#head;
-    const at = head.isEmpty ? this.#skipEmptyLine(chunk, from) : from;
-    if (at === chunk.length) return at;
-    if (this.#emptyLine === 'cr') {
-      this.#refuse(malformed('expected a request line, got a carriage return'));
-      return at;
-    }
-    const text = head.read(chunk, at);
-    if (text === undefined) this.#judgePart(head);
-    else this.#begin(text);
-    return head.next;
+  #readHead(chunk: Buffer, at: number): number {
+    const reader = this.#reader;
+    const request = reader.read(chunk, at);
+    const { next } = reader;
+    if (request === undefined) this.#timeHead();
+    else if ('reason' in request) this.#refuse(request);
+    else this.#begin(request);
+    return next;
   }
 
-  #skipEmptyLine(chunk: Buffer, from: number): number {
-    let at = from;
-    if (this.#emptyLine === 'none' && chunk[at] === CR) {
-      this.#emptyLine = 'cr';
-      at += 1;
-    }
-    if (this.#emptyLine === 'cr' && chunk[at] === LF) {
-      this.#emptyLine = 'whole';
-      at += 1;
-    }
-    return at;
-  }
-
-  #begin(text: string): void {
+  #begin(request: Http1Request): void {
     this.#deadline.lift();
-    this.#emptyLine = 'none';
     this.#isFirst = false;
     this.#isHeadTimed = false;
-    const request = readRequestHead(text, this.#options.scheme);
-    if ('reason' in request) return this.#refuse(request);
     const exchange = new Http1ServerExchange(request, this);
     this.#exchange = exchange;
     this.#handler.request(exchange);
   }
 
-  /** Refuses a head as early as its first part shows that it is none. */
-  #judgePart({ line, fault }: HeadInput): void {
-    const read = line === undefined ? undefined : readRequestLine(line);
-    if (read !== undefined && 'reason' in read) return this.#refuse(read);
-    if (fault !== undefined) return this.#refuse(this.#refusalOf(fault, line !== undefined));
-    // The first request's time runs from the beginning of the connection.
-    if (this.#isFirst || this.#isHeadTimed) return;
+  /** A part of a head has come. The first request's time runs from the beginning of the connection. */
+  #timeHead(): void {
+    if (this.#isFirst || this.#isHeadTimed || this.#reader.isEmpty) return;
     this.#isHeadTimed = true;
     this.#deadline.set(this.#options.limits.headersMs);
-  }
-
-  #refusalOf(fault: HeadFault, hasLine: boolean): ProtocolRefusal {
-    if (fault === 'malformed') {
-      return malformed('expected lines of text that end with CR LF, got something else');
-    }
-    const { headerBytes } = this.#options.limits;
-    const what = hasLine ? 'fields' : 'a request line';
-    return {
-      reason: 'headers-too-large',
-      status: hasLine ? 431 : 414,
-      sentence: `expected ${what} of at most ${headerBytes} bytes, got more`,
-    };
   }
 
   #judgeBody(exchange: Http1ServerExchange): void {
@@ -334,7 +295,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
 
   #onDeadline(): void {
     if (this.#state === 'lingering') return this.#isClosing ? this.destroy() : this.#endQuietly();
-    if (this.#head.isEmpty) return this.#endQuietly();
+    if (this.#reader.isEmpty) return this.#endQuietly();
     const sentence = `expected the head of a request in ${this.#options.limits.headersMs} ms, got a part of it`;
     this.#refuse({ reason: 'too-late', status: 408, sentence });
   }
@@ -377,6 +338,3 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     this.#handler.closed();
   }
 }
-
-const CR = 0x0d;
-const LF = 0x0a;

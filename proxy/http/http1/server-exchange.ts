@@ -1,7 +1,7 @@
 import type { StreamClose } from '../../stream/byte-stream.ts';
 import type { BodyReceiver, ServerExchange } from '../exchange.ts';
 import type { Field, RequestHead, ResponseHead } from '../message.ts';
-import type { BodyReader } from './body-reader.ts';
+import type { BodyReader, BodySink } from './body-reader.ts';
 import { createBodyReader } from './create-body-reader.ts';
 import { type BodyFraming, type MessageWriter, writtenFraming } from './message-writer.ts';
 import type { Http1Request } from './request-head.ts';
@@ -31,7 +31,7 @@ export interface ServerExchangeHost {
  *     request   head -> body -> whole       (upgrade: head -> bytes -> FIN)
  *     response  none -> begun -> ended      (101: none -> begun -> FIN)
  */
-export class Http1ServerExchange implements ServerExchange {
+export class Http1ServerExchange implements ServerExchange, BodySink {
   readonly request: RequestHead;
   readonly isWhole: boolean;
   /** What the client said: whether another request may follow. */
@@ -198,10 +198,10 @@ export class Http1ServerExchange implements ServerExchange {
   read(chunk: Buffer, at: number, more: boolean, isOwned: boolean): number {
     const body = this.#body;
     if (body === undefined) {
-      this.#take(at === 0 ? chunk : chunk.subarray(at), more, isOwned);
+      this.take(at === 0 ? chunk : chunk.subarray(at), more, isOwned);
       return chunk.length;
     }
-    const next = body.read(chunk, at, more, isOwned, this.#take);
+    const next = body.read(chunk, at, more, isOwned, this);
     this.#host.consumed(body.takeFramingBytes());
     if (body.isWhole) this.#tellEnd();
     return next;
@@ -210,6 +210,14 @@ export class Http1ServerExchange implements ServerExchange {
   /** The client has ended its direction of an upgraded connection. */
   peerEnded(): void {
     this.#tellEnd();
+  }
+
+  /** A piece of the body, or bytes of what the connection has become. */
+  take(chunk: Buffer, more: boolean, isOwned: boolean): void {
+    if (this.isClosed || this.#readsNoMore || this.#receiver === undefined) {
+      return this.#host.consumed(chunk.length);
+    }
+    this.hasRoom = this.#receiver.data(chunk, more, isOwned);
   }
 
   written(bytes: number): void {
@@ -232,15 +240,6 @@ export class Http1ServerExchange implements ServerExchange {
     this.#closedAs ??= 'reset';
     this.#receiver = undefined;
   }
-
-  readonly #take = (chunk: Buffer, more: boolean, isOwned: boolean): boolean => {
-    if (this.isClosed || this.#readsNoMore || this.#receiver === undefined) {
-      this.#host.consumed(chunk.length);
-      return true;
-    }
-    this.hasRoom = this.#receiver.data(chunk, more, isOwned);
-    return this.hasRoom;
-  };
 
   #tellClosed(how: StreamClose): void {
     const receiver = this.#receiver;
