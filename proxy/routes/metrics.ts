@@ -6,6 +6,7 @@ import type { MetricRow } from '../metrics/table.ts';
 import type { Backend } from './balance/backend.ts';
 import { REQUEST_REFUSALS } from './requests/refusals.ts';
 import type { RouteMetrics } from './requests/route-dependencies.ts';
+import type { CompiledTable } from './table/compiled-routes.ts';
 import type { RetryReason } from './retry/after-try.ts';
 
 /** From an answer out of memory to one that waits for a database. */
@@ -132,6 +133,8 @@ type Add = (count: number, labels?: Readonly<Record<string, string>>) => void;
 /** What is counted, and what connections that were refused are told to. */
 export interface CountedRoutes extends RouteMetrics {
   connectionRefused(reason: RoutedConnectionRefusal): void;
+  /** These names will be counted: what has a closed list begins at 0. */
+  known(table: CompiledTable): void;
   /** Sets where to read what backends have under way and put aside. */
   backends(source: () => Iterable<Backend>): void;
 }
@@ -204,6 +207,12 @@ export function createRouteMetrics(registry: Registry): CountedRoutes {
     },
     ejected({ name }) {
       backendOf(name).ejections += 1;
+    },
+    known({ entries }) {
+      for (const { name, backends: to } of entries) {
+        routeOf(name);
+        for (const { backend } of to) backendOf(backend.name);
+      }
     },
     connectionRefused: (reason) => increment(connections, reason),
     backends(source) {

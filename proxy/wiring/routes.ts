@@ -41,6 +41,7 @@ export function openRoutes(options: RoutesOptions, parts: Parts): ServeRouted {
       source: { current: () => policies.mesh?.routes ?? NO_ROUTES, onChange: policies.onChange },
       endpointsOf: view.endpointsOf,
       onEndpoints: view.onChange,
+      onTable: (table) => metrics.known(table),
       isHealthy: (instanceId) => health.isHealthy(instanceId),
       clock,
       random,
@@ -81,7 +82,7 @@ export function openRoutes(options: RoutesOptions, parts: Parts): ServeRouted {
     },
   };
   const connections = parts.ownDrained(
-    new RoutedConnections({ requests, metrics, clock, memory, logger, mayLog }),
+    new RoutedConnections({ requests, metrics, clock, memory, guard, logger, mayLog }),
   );
   return (socket, target) => {
     const service = routes.serviceAt(target);

@@ -39,6 +39,8 @@ export class Backend {
   readonly name: string;
   /** Requests that are under way, at all of its endpoints. */
   active = 0;
+  /** Copies that are under way to it, as a mirror. */
+  copies = 0;
   policy: BackendPolicy;
   retryBudget: RetryBudget;
   readonly detector: OutlierDetector;
@@ -162,6 +164,11 @@ export class Backend {
     let waiting = 0;
     for (const endpoint of this.#endpoints) waiting += endpoint.waiting;
     return waiting > 0 && waiting >= maxPendingRequests;
+  }
+
+  /** True when nothing is under way, copies for a mirror included. */
+  get isIdle(): boolean {
+    return this.active === 0 && this.copies === 0;
   }
 
   /** Ends all connections at once. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../../common/clock.ts';
+import type { Guard } from '../../../common/guard.ts';
 import { ignoreError } from '../../../common/ignored.ts';
 import type { Rate } from '../../../common/rate-limit.ts';
 import type { Drainable } from '../../../common/lifecycle.ts';
@@ -25,6 +26,7 @@ export interface RoutedConnectionsOptions {
   readonly metrics: CountedRoutes;
   readonly clock: MonotonicClock;
   readonly memory: MemoryBudget;
+  readonly guard: Pick<Guard, 'report'>;
   readonly logger: Logger;
   /** False while more fails than a log should hold; metrics count everything. */
   readonly mayLog: () => boolean;
@@ -98,14 +100,20 @@ export class RoutedConnections implements Drainable {
 
   #speak(socket: Socket, service: RoutedService, spoken: 'http1' | 'http2'): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const { clock, memory, requests } = this.#options;
+    const { clock, memory, requests, guard } = this.#options;
     const stream = socketStream(socket);
     const served: { connection?: ServerConnection; isClosed: boolean } = { isClosed: false };
     const handler: ServerConnectionHandler = {
       request(exchange) {
-        const found = service.table.find(exchange.request);
-        if ('reason' in found) serveRefusal(exchange, service, found, requests);
-        else new ServedRequest(exchange, found, requests).serve();
+        try {
+          const found = service.table.find(exchange.request);
+          if ('reason' in found) serveRefusal(exchange, service, found, requests);
+          else new ServedRequest(exchange, found, requests).serve();
+        } catch (error) {
+          // A mistake of the program costs this request, and not all of its connection.
+          guard.report('outbound', error);
+          exchange.reset();
+        }
       },
       refused: ({ reason, sentence }) => this.#tell(service, reason, sentence),
       closed: () => {

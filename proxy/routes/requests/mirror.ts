@@ -1,3 +1,4 @@
+import type { MonotonicMs } from '../../../common/clock.ts';
 import type { StreamClose } from '../../stream/byte-stream.ts';
 import type {
   BodyReceiver,
@@ -6,6 +7,7 @@ import type {
   ServerExchange,
 } from '../../http/exchange.ts';
 import type { Field, RequestHead, ResponseHead } from '../../http/message.ts';
+import type { DeadlineQueue, Expiring } from '../../http/forward/deadlines.ts';
 import type { PlaceWaiter, Upstream, UpstreamConnection } from '../../http/upstream/upstream.ts';
 import type { Backend } from '../balance/backend.ts';
 import type { CompiledEntry } from '../table/compiled-routes.ts';
@@ -17,12 +19,19 @@ import type { RouteDependencies } from './route-dependencies.ts';
  */
 const MAX_WAITING_BYTES = 256 * 1024;
 
+/** A mirror that does not answer must not collect copies. */
+const COPY_MS = 30_000;
+
+/** What making copies takes. */
+type MirrorDependencies = Pick<RouteDependencies, 'random' | 'metrics' | 'deadlines'>;
+
 /** A copy of a request, whose answer counts for nothing. */
-class Mirror implements ResponseReceiver, PlaceWaiter {
+class Mirror implements ResponseReceiver, PlaceWaiter, Expiring {
+  sinceMs = 0 as MonotonicMs;
   readonly #head: RequestHead;
   readonly #isWhole: boolean;
   readonly #backend: Backend;
-  readonly #metrics: Pick<RouteDependencies['metrics'], 'mirrored'>;
+  readonly #dependencies: MirrorDependencies;
   readonly #upstream: Upstream | undefined;
   #connection: UpstreamConnection | undefined;
   #exchange: ClientExchange | undefined;
@@ -36,15 +45,19 @@ class Mirror implements ResponseReceiver, PlaceWaiter {
     head: RequestHead,
     isWhole: boolean,
     backend: Backend,
-    metrics: Pick<RouteDependencies['metrics'], 'mirrored'>,
+    dependencies: MirrorDependencies,
   ) {
     this.#head = head;
     this.#isWhole = isWhole;
     this.#backend = backend;
-    this.#metrics = metrics;
-    this.#upstream = backend.isFull
+    this.#dependencies = dependencies;
+    const isFull =
+      backend.isFull || backend.copies >= backend.policy.circuitBreaker.maxParallelRequests;
+    this.#upstream = isFull
       ? undefined
       : backend.choose(undefined)?.upstream(backend.versionFor(head));
+    backend.copies += 1;
+    this.#deadline?.add(this);
     const connection = this.#upstream?.place(this);
     if (this.#upstream === undefined) this.#drop();
     else if (connection !== undefined) this.placed(connection);
@@ -53,7 +66,7 @@ class Mirror implements ResponseReceiver, PlaceWaiter {
   placed(connection: UpstreamConnection): void {
     const exchange = this.#isOver ? undefined : connection.request(this.#head, this.#isWhole, this);
     if (exchange === undefined) return this.#drop();
-    this.#metrics.mirrored(this.#backend, 'sent');
+    this.#dependencies.metrics.mirrored(this.#backend, 'sent');
     this.#connection = connection;
     this.#exchange = exchange;
     for (const chunk of this.#waiting) exchange.write(chunk, true, true);
@@ -62,6 +75,10 @@ class Mirror implements ResponseReceiver, PlaceWaiter {
   }
 
   failed(): void {
+    this.#drop();
+  }
+
+  expired(): void {
     this.#drop();
   }
 
@@ -87,11 +104,21 @@ class Mirror implements ResponseReceiver, PlaceWaiter {
   #drop(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#exchange === undefined) this.#metrics.mirrored(this.#backend, 'dropped');
+    if (this.#exchange === undefined) this.#dependencies.metrics.mirrored(this.#backend, 'dropped');
     this.#upstream?.cancel(this);
     this.#exchange?.reset();
+    this.#release();
+  }
+
+  #release(): void {
     this.#waiting = [];
+    this.#backend.copies -= 1;
+    this.#deadline?.delete(this);
     this.#connection?.release();
+  }
+
+  get #deadline(): DeadlineQueue | undefined {
+    return this.#dependencies.deadlines.of(COPY_MS);
   }
 
   // The answer.
@@ -116,7 +143,7 @@ class Mirror implements ResponseReceiver, PlaceWaiter {
   closed(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#connection?.release();
+    this.#release();
   }
 }
 
@@ -130,16 +157,12 @@ export class MirroredExchange implements ServerExchange {
   }
 
   /** Sends the copies, as many as the rule says, before the body begins to come. */
-  begin(
-    head: RequestHead,
-    { mirrors }: CompiledEntry,
-    { random, metrics }: Pick<RouteDependencies, 'random' | 'metrics'>,
-  ): void {
+  begin(head: RequestHead, { mirrors }: CompiledEntry, dependencies: MirrorDependencies): void {
     // What becomes another protocol is no request that could be made twice.
     if (head.upgrade !== undefined) return;
     this.#mirrors = mirrors
-      .filter(({ percent }) => random() * 100 < percent)
-      .map(({ backend }) => new Mirror(head, this.isWhole, backend, metrics));
+      .filter(({ percent }) => dependencies.random() * 100 < percent)
+      .map(({ backend }) => new Mirror(head, this.isWhole, backend, dependencies));
   }
 
   get request(): RequestHead {

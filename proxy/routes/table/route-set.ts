@@ -14,6 +14,8 @@ export interface RoutesSource {
 /** What a set of routes needs. */
 export interface RouteSetDependencies extends BackendDependencies {
   readonly source: RoutesSource;
+  /** Is told of the rules of each service that is called, before the first request. */
+  readonly onTable: (table: CompiledTable) => void;
   /** Calls back after each change of the endpoints. */
   readonly onEndpoints: (listener: () => void) => () => void;
 }
@@ -75,10 +77,28 @@ export class RouteSet {
     for (const service of this.#services.values()) {
       service.setTable(this.#compile(service.target));
     }
+    this.#prune();
   }
 
   #compile(target: ServicePort): CompiledTable | undefined {
-    return compileRoutes(this.#routes, target, (at) => this.#backendAt(at));
+    const table = compileRoutes(this.#routes, target, (at) => this.#backendAt(at));
+    if (table !== undefined) this.#dependencies.onTable(table);
+    return table;
+  }
+
+  /** Forgets backends that no rule leads to any more, once nothing is under way there. */
+  #prune(): void {
+    const used = new Set<Backend>();
+    for (const { table } of this.#services.values()) {
+      for (const { backends, mirrors } of table.entries) {
+        for (const { backend } of [...backends, ...mirrors]) used.add(backend);
+      }
+    }
+    for (const [name, backend] of this.#backends) {
+      if (used.has(backend) || !backend.isIdle) continue;
+      this.#backends.delete(name);
+      backend.close();
+    }
   }
 
   #backendAt(target: ServicePort): Backend {

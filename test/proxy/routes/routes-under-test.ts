@@ -20,6 +20,7 @@ import { Upstream } from '../../../proxy/http/upstream/upstream.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import { listenPlaintext } from '../../../proxy/stream/plaintext-listener.ts';
 import { socketStream } from '../../../proxy/stream/socket-stream.ts';
+import type { Backend } from '../../../proxy/routes/balance/backend.ts';
 import { RoutedConnections } from '../../../proxy/routes/connections/routed-connections.ts';
 import { createRouteMetrics } from '../../../proxy/routes/metrics.ts';
 import { RouteSet } from '../../../proxy/routes/table/route-set.ts';
@@ -41,6 +42,9 @@ export interface RoutesUnderTest {
   add(instanceId: string, at: number, target?: ServicePort): void;
   remove(instanceId: string): void;
   metrics(): Promise<MetricSamples>;
+  readonly backends: () => Iterable<Backend>;
+  /** What the guard has caught. */
+  readonly internalErrors: () => readonly unknown[];
   /** Reasons that the log names. */
   readonly reasons: () => readonly string[];
 }
@@ -95,6 +99,7 @@ export async function startRoutes(
         return () => {};
       },
     },
+    onTable: (table) => metrics.known(table),
     onEndpoints(listener) {
       onEndpoints = listener;
       return () => {};
@@ -107,6 +112,8 @@ export async function startRoutes(
       new Upstream({
         dial: async (signal) => {
           const socket = connect(ports.get(endpoint().instanceId) ?? 0, '127.0.0.1');
+          socket.on('error', () => {});
+          signal.addEventListener('abort', () => socket.destroy(), { once: true });
           await once(socket, 'connect', { signal });
           socket.pause();
           return { stream: socketStream(socket), peer: endpoint().spiffeId.uri };
@@ -136,6 +143,7 @@ export async function startRoutes(
     metrics,
     clock,
     memory,
+    guard,
     logger,
     mayLog: () => true,
   });
@@ -198,6 +206,8 @@ export async function startRoutes(
       relist();
     },
     metrics: async () => parseMetrics(await registry.metrics()),
+    backends: () => set.backends,
+    internalErrors: () => lines.filter(({ event }) => event === 'internal-error'),
     reasons: () => lines.map((line) => String(line['reason'])),
   };
 }
