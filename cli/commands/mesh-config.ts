@@ -7,6 +7,7 @@ import { filePath, integer } from '../../common/config/values.ts';
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
 import { MeshConfigError } from '../../common/mesh-config/mesh-config-error.ts';
 import { readMeshConfig, readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { unreachedRules } from '../../common/routes/unreached-rules.ts';
 import { idleBackendPolicies } from '../../common/routes/named-services.ts';
 import { formatServicePort } from '../../common/routes/route.ts';
 import {
@@ -50,10 +51,7 @@ export const apply = adminCommand(
     const complain = (line: string): void => void stderr.write(`hauberk apply: ${line}\n`);
     const { document, config } = readDocument(file, complain);
     unseenNames(config, await seenIdentities(client)).forEach(complain);
-    for (const idle of idleBackendPolicies(config.routes)) {
-      const place = formatServicePort(idle);
-      complain(`routes.backends: no route leads to ${place}, so that its entry has no effect`);
-    }
+    withoutEffect(config.routes).forEach(complain);
     const current = await client.getMeshConfig();
     const difference = formatDifference(current.document, document);
     const changes = changesOf(current.document, config);
@@ -75,6 +73,20 @@ export const apply = adminCommand(
     return (outcome.changed ? difference + told : '') + formatOutcome(outcome, progress);
   },
 );
+
+/** What of the routes does nothing, in a sentence each. */
+function withoutEffect(routes: MeshConfig['routes']): string[] {
+  return [
+    ...idleBackendPolicies(routes).map(
+      (idle) =>
+        `routes.backends: no route leads to ${formatServicePort(idle)}, so that its entry has no effect`,
+    ),
+    ...unreachedRules(routes).map(
+      ({ service, rule, taker }) =>
+        `routes: the rule ${rule} takes no request for ${service}: ${taker} has the same matches and counts first`,
+    ),
+  ];
+}
 
 /** What a document changes for the services that have routes; nothing is told of one that this software cannot read. */
 function changesOf(current: string, { routes }: MeshConfig): RouteChanges {

@@ -19,6 +19,8 @@ export interface RouteEntry {
   /** Its `backends` are filled in: empty for a redirect only. */
   readonly rule: RouteRule;
   readonly match: RouteMatch;
+  /** Of the rule in its route, from 1. */
+  readonly position: number;
 }
 
 /** The rules for one service, the one that counts first first. */
@@ -37,9 +39,9 @@ export function routeTable({ routes }: Routes, parent: ServicePort): RouteTable 
   const ours = routes.filter(({ parents }) => parents.some((one) => isSamePort(one, parent)));
   if (ours.length === 0) return undefined;
   const entries = ours.flatMap((route) =>
-    route.rules.flatMap((given) => {
-      const rule = withBackends(given, parent);
-      return rule.matches.map((match): RouteEntry => ({ kind: 'matched', route, rule, match }));
+    route.rules.flatMap((given, at) => {
+      const found = { kind: 'matched', route, rule: withBackends(given, parent) } as const;
+      return given.matches.map((match): RouteEntry => ({ ...found, match, position: at + 1 }));
     }),
   );
   return {

@@ -132,6 +132,14 @@ const TABLES: readonly Table[] = [
     ],
     outcomes: { partner: 'P A A Q Q Q', web: 'C C C C C C' },
   },
+  {
+    name: 'one that only audits opens nothing more to a caller of another trust domain',
+    allow: 'mesh',
+    rules: [
+      `{name: p, action: allow, from: ["spiffe://partner.example/ns/shop/sa/web"], to: [api], audit: true, ${READ}}`,
+    ],
+    outcomes: { partner: 'P A A Q Q Q', web: 'w w w w w w' },
+  },
 ];
 
 function httpOf(column: string): HttpRequest | undefined {

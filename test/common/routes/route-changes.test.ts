@@ -6,6 +6,7 @@ import { describeMatch } from '../../../common/routes/describe-match.ts';
 import { idleBackendPolicies, namedServices } from '../../../common/routes/named-services.ts';
 import { formatServicePort } from '../../../common/routes/route.ts';
 import { describeRouteChanges, routeChanges } from '../../../common/routes/route-changes.ts';
+import { unreachedRules } from '../../../common/routes/unreached-rules.ts';
 import { exact, matchOf, prefix } from './sample-routes.ts';
 
 const read = (text: string) =>
@@ -47,6 +48,29 @@ test('every service that routes name is known, and so are entries without an eff
     ],
   );
   t.deepEqual(idleBackendPolicies(AFTER).map(formatServicePort), ['next.shop:82']);
+});
+
+test('a rule that another one leaves no request is told', (t) => {
+  const routes = read(`  http:
+    - name: a
+      parentRefs: [{name: api, port: 80}]
+      rules:
+        - matches: [{path: {value: /a}, headers: [{name: x, value: '1'}, {name: y, value: '2'}]}]
+        - {name: rest}
+        - name: twice
+          matches: [{path: {value: /a/}, headers: [{name: Y, value: '2'}, {name: x, value: '1'}]}]
+        - matches: [{path: {value: /a}}, {path: {type: Exact, value: /a}}, {path: {value: /a}}]
+    - {name: b, parentRefs: [{name: api, port: 80}, {name: web, port: 80}]}
+    - name: c
+      parentRefs: [{name: web, port: 80}]
+      rules: [{matches: [{path: {value: /}}, {path: {value: /more}}]}, {matches: [{path: {value: /}}]}]
+`);
+  t.deepEqual(unreachedRules(routes), [
+    { service: 'api.shop:80', rule: 'a/twice', taker: 'a/1' },
+    { service: 'api.shop:80', rule: 'b/1', taker: 'a/rest' },
+    { service: 'web.shop:80', rule: 'c/2', taker: 'b/1' },
+  ]);
+  t.deepEqual(unreachedRules(AFTER), []);
 });
 
 test('a match in words', (t) => {
