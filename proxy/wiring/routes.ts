@@ -60,6 +60,7 @@ export function openRoutes(options: RoutesOptions, parts: Parts): ServeRouted {
               : connectHttp1(stream, { headerBytes: RESPONSE_HEADER_BYTES }, observer),
           clock,
           guard,
+          where: 'outbound',
         }),
     }),
   );

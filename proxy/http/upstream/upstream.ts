@@ -1,5 +1,5 @@
 import type { MonotonicClock, MonotonicMs, Timer } from '../../../common/clock.ts';
-import type { Guard } from '../../../common/guard.ts';
+import type { Guard, Guarded } from '../../../common/guard.ts';
 import type { ByteStream } from '../../stream/byte-stream.ts';
 import type {
   ClientConnection,
@@ -28,6 +28,8 @@ export interface UpstreamOptions {
   readonly isShared: boolean;
   readonly clock: MonotonicClock;
   readonly guard: Pick<Guard, 'promise' | 'run'>;
+  /** What the guard calls it; `gateway` when it is left out. */
+  readonly where?: Guarded;
 }
 
 /** Includes every try on every endpoint. */
@@ -180,7 +182,7 @@ export class Upstream {
   }
 
   #dial(): void {
-    const { clock, guard } = this.#options;
+    const { clock, guard, where = 'gateway' } = this.#options;
     const giveUp = new AbortController();
     this.#dials.add(giveUp);
     const deadline = clock.after(CONNECT_TIMEOUT_MS, () => giveUp.abort(LATE));
@@ -189,7 +191,7 @@ export class Upstream {
       this.#dials.delete(giveUp);
     });
     guard.promise(
-      'gateway',
+      where,
       dialling.then(
         (connection) => this.available(connection),
         (error: unknown) => this.#failed(giveUp.signal.reason === LATE ? LATE : error),

@@ -58,6 +58,8 @@ const CANCELLED: Rate = { burst: 100_000, perSecond: 100_000 };
 export class RoutedConnections implements Drainable {
   readonly #options: RoutedConnectionsOptions;
   readonly #connections = new Set<ServerConnection>();
+  /** Connections that have said nothing yet. */
+  readonly #silent = new Set<Socket>();
   #isDraining = false;
   #idleWaiters: (() => void)[] = [];
 
@@ -70,7 +72,9 @@ export class RoutedConnections implements Drainable {
     socket.on('error', ignoreError);
     const { clock } = this.#options;
     const bounds = { clock, timeoutMs: FIRST_BYTES_MS, maxBytes: MAX_FIRST_BYTES };
+    this.#silent.add(socket);
     const seen = await peek(socket, recognise, bounds);
+    this.#silent.delete(socket);
     // A probe that only connects gets the end that it would get of an application.
     if (seen === 'ended' || socket.destroyed) return void socket.destroy();
     if (seen === 'late') return this.#refuse(socket, service, 'silent');
@@ -82,6 +86,8 @@ export class RoutedConnections implements Drainable {
 
   refuse(): void {
     this.#isDraining = true;
+    // Opened ahead of need: nothing is lost with them, and they would be waited for.
+    for (const socket of this.#silent) socket.destroy();
     for (const connection of this.#connections) connection.drain();
   }
 

@@ -42,11 +42,20 @@ export interface RoutesUnderTest {
   add(instanceId: string, at: number, target?: ServicePort): void;
   remove(instanceId: string): void;
   metrics(): Promise<MetricSamples>;
+  /** From now on connections to endpoints wait until what this returns is called. */
+  hold(): Hold;
   readonly backends: () => Iterable<Backend>;
   /** What the guard has caught. */
   readonly internalErrors: () => readonly unknown[];
   /** Reasons that the log names. */
   readonly reasons: () => readonly string[];
+}
+
+/** Ends a hold. */
+export interface Hold {
+  (): void;
+  /** Connections that wait. */
+  readonly waiting: number;
 }
 
 /** A rule that sends every request to the service itself, but for what it is given. */
@@ -88,6 +97,7 @@ export async function startRoutes(
   let endpoints: readonly Endpoint[] = [];
   const byService = new Map<string, readonly Endpoint[]>();
   let current = given;
+  const held = { until: Promise.resolve(), waiting: 0 };
   let onRoutes = (): void => {};
   let onEndpoints = (): void => {};
   const metrics = createRouteMetrics(registry);
@@ -111,6 +121,8 @@ export async function startRoutes(
     createUpstream: (endpoint, _port, version) =>
       new Upstream({
         dial: async (signal) => {
+          held.waiting += 1;
+          await held.until;
           const socket = connect(ports.get(endpoint().instanceId) ?? 0, '127.0.0.1');
           socket.on('error', () => {});
           signal.addEventListener('abort', () => socket.destroy(), { once: true });
@@ -206,6 +218,12 @@ export async function startRoutes(
       relist();
     },
     metrics: async () => parseMetrics(await registry.metrics()),
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held.until = promise;
+      held.waiting = 0;
+      return Object.defineProperty(() => resolve(), 'waiting', { get: () => held.waiting }) as Hold;
+    },
     backends: () => set.backends,
     internalErrors: () => lines.filter(({ event }) => event === 'internal-error'),
     reasons: () => lines.map((line) => String(line['reason'])),
