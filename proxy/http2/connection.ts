@@ -213,7 +213,7 @@ export class Http2Connection implements StreamHost {
     for (let from = 0; from < allowed;) {
       const to = Math.min(allowed, from + this.#peer.maxFrameBytes);
       frames.data(stream.id, chunk, from, to);
-      this.#guard.earn();
+      this.#guard.earn(to - from);
       from = to;
     }
     stream.sendWindowBytes -= allowed;
@@ -222,7 +222,7 @@ export class Http2Connection implements StreamHost {
   }
 
   sendFields(stream: HostedStream, fields: readonly HeaderField[], endStream: boolean): void {
-    this.#guard.earn();
+    this.#guard.earn(0);
     this.#sendBlock(stream, encodeHeaders(fields), endStream);
   }
 

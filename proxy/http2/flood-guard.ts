@@ -4,6 +4,9 @@ import { TokenBucket, type Rate } from '../../common/rate-limit.ts';
 /** A frame of data, in either direction, pays for the few frames that manage it. */
 const EARNED_BY_DATA = 4;
 
+/** So much data pays for one more: readers in small steps open both windows every 4 KiB. */
+const BYTES_PER_EARNED = 1024;
+
 /**
  * Bounds the frames that make us work and carry nothing: PING, SETTINGS, PRIORITY, RST_STREAM,
  * WINDOW_UPDATE, empty DATA and frames of unknown types (RFC 9113 section 10.5, CVE-2019-9512 and its
@@ -18,9 +21,9 @@ export class FloodGuard {
     this.#frames = new TokenBucket(clock, rate);
   }
 
-  /** A frame of data was sent or received. */
-  earn(): void {
-    this.#frames.give(EARNED_BY_DATA);
+  /** A frame with so much data was sent or received. */
+  earn(bytes: number): void {
+    this.#frames.give(EARNED_BY_DATA + Math.floor(bytes / BYTES_PER_EARNED));
   }
 
   /** Counts a frame that carries nothing; false when there were too many. */

@@ -82,7 +82,8 @@ export class IncomingFrames implements FrameHandler {
   }
 
   dataEnds(paddingBytes: number, endStream: boolean): void {
-    if (this.#readingBytes > paddingBytes) this.#guard.earn();
+    const dataBytes = this.#readingBytes - paddingBytes;
+    if (dataBytes > 0) this.#guard.earn(dataBytes);
     else if (!endStream) this.#spend('DATA frames without data');
     const stream = this.#reading;
     this.#reading = undefined;

@@ -124,6 +124,8 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
     const { maxFields, maxListBytes } = limits.headers;
     const sentence = `expected at most ${maxFields} header fields and ${maxListBytes} bytes, got more`;
     handler.refused({ reason: 'headers-too-large', status: 431, sentence });
+    // Few bytes are a large head where they repeat what is in the table.
+    this.#onCancelled();
   }
 
   settings(): void {}

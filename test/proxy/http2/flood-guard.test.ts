@@ -29,9 +29,11 @@ test('a burst is allowed, and then so many a second', async (t) => {
 test('data pays for the frames that manage it', (t) => {
   const guard = new FloodGuard(createManualClock(), LIMITS);
   t.is(spendAll(guard, 100), 10);
-  guard.earn();
+  guard.earn(1);
   t.is(spendAll(guard, 100), 4);
-  for (let count = 0; count < 100; count += 1) guard.earn();
+  guard.earn(4_096);
+  t.is(spendAll(guard, 100), 8);
+  for (let count = 0; count < 100; count += 1) guard.earn(1);
   t.is(spendAll(guard, 100), 10, 'never more than the burst');
 });
 
