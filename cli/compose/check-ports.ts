@@ -12,6 +12,7 @@ export function findPortClashes(project: Project): readonly ComposeError[] {
   const own = services.filter((service) => treat(project, service).kind !== 'left-out');
   return [
     ...own.flatMap(meshedPorts),
+    ...own.flatMap((service) => toldPorts(project, service)),
     ...services.flatMap((service, index) =>
       services.slice(0, index).flatMap((other) => hostPorts(service, other)),
     ),
@@ -31,6 +32,18 @@ function meshedPorts(service: Service): readonly ComposeError[] {
     return [new ComposeError('port-clash', sentence, { location, service: name, hint })];
   });
   return annotations.ingress === undefined ? [...taken, ...variablePorts(name, ports)] : taken;
+}
+
+/** The sidecar would refuse it too: a client from outside could say to be any caller. */
+function toldPorts(project: Project, service: Service): readonly ComposeError[] {
+  const { name, location, annotations } = service;
+  const treatment = treat(project, service);
+  const ingress = treatment.kind === 'meshed' ? treatment.ingress : [];
+  const open = annotations['forward-client-cert']?.find((one) => ingress.includes(one));
+  if (open === undefined) return [];
+  const sentence = `its port ${open} is in forward-client-cert, and accepts plaintext from outside, where any client could say to be any caller`;
+  const hint = 'take it out of forward-client-cert, or out of ingress and the published ports';
+  return [new ComposeError('port-clash', sentence, { location, service: name, hint })];
 }
 
 function variablePorts(service: string, ports: Service['ports']): readonly ComposeError[] {

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PROXY_METRICS } from '../../proxy/metrics/table.ts';
+import { ROUTE_METRICS } from '../../proxy/routes/metrics.ts';
 import { within } from '../helpers/deadline.ts';
 import { startHttpApp } from '../helpers/http-app.ts';
 import { getOnce } from '../helpers/http-load.ts';
@@ -37,7 +38,9 @@ requires('promtool')('the metrics of both programs are as a scraper wants them',
     t.notRegex(openMetrics.text, /^# TYPE \S+_total counter$/m);
   }
 
-  const table = Object.values(PROXY_METRICS).map(({ name }) => name);
+  const table = [PROXY_METRICS, ROUTE_METRICS].flatMap((rows) =>
+    Object.values(rows).map(({ name }) => name),
+  );
   for (const { metricsPort } of [api, web]) {
     const { text } = await scrapeAs('text/plain', metricsPort);
     const names = [...text.matchAll(/^# TYPE (hauberk_\S+)/gm)].map(([, name = '']) => name);

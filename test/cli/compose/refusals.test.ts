@@ -239,6 +239,12 @@ const CASES: readonly {
     allowed: service('x-hauberk: {exclude-ports: [5432]}'),
   },
   {
+    what: 'a published port whose application is told who calls',
+    refused: service('ports: ["80:8080"]\n    x-hauberk: {forward-client-cert: [8080]}'),
+    says: 'compose.yaml:2: service web: its port 8080 is in forward-client-cert, and accepts plaintext from outside, where any client could say to be any caller; take it out of forward-client-cert, or out of ingress and the published ports',
+    allowed: service('ports: ["80:8080"]\n    x-hauberk: {forward-client-cert: [9090]}'),
+  },
+  {
     what: 'included files',
     refused: `include: [other.yaml]\n${service('')}`,
     says: 'compose.yaml:1: include brings in services that inject cannot see and change; flatten the project first: docker compose config --no-interpolate',
