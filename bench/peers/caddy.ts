@@ -10,5 +10,5 @@ export const caddyPeer: Peer = {
   program: 'caddy',
   install: 'apt-get install caddy',
   version: () => programVersion('caddy', ['version'], /^v?(\d\S*)/),
-  plans: { gateway: planCaddyGateway },
+  plans: { gateway: planCaddyGateway, route: planCaddyGateway },
 };

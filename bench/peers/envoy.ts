@@ -125,5 +125,5 @@ export const envoyPeer: Peer = {
   program: 'envoy',
   install: ENVOY_INSTALL,
   version: envoyVersion,
-  plans: { gateway: planEnvoyGateway },
+  plans: { gateway: planEnvoyGateway, route: planEnvoyGateway },
 };

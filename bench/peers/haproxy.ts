@@ -12,7 +12,7 @@ export const haproxyPeer: Peer = {
   program: 'haproxy',
   install: 'apt-get install haproxy',
   version: () => programVersion('haproxy', ['-v'], /version (\S+)/),
-  plans: { sidecars: planSidecars, gateway: planHaproxyGateway },
+  plans: { sidecars: planSidecars, gateway: planHaproxyGateway, route: planHaproxyGateway },
 };
 
 function planSidecars(context: PeerContext): Promise<PairPlan> {

@@ -15,6 +15,8 @@ export interface HauberkMesh {
   member(name: string, command: string, args: readonly string[]): BenchCommand;
   /** The sidecar of the application, which exposes these ports of it. */
   callee(exposed: Readonly<Record<number, number>>): BenchCommand;
+  /** Puts a configuration of the mesh in force. */
+  apply(config: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,6 +39,7 @@ export async function startHauberkMesh(context: PeerContext): Promise<HauberkMes
         `--hbone-listen=127.0.0.1:${ports.tls}`,
         ...Object.entries(exposed).map(([port, local]) => `--expose=${port}=127.0.0.1:${local}`),
       ]),
+    apply: controlPlane.apply,
     close: controlPlane.close,
   };
 }
@@ -66,6 +69,7 @@ function hauberk(
 interface BenchControlPlane {
   /** What a member needs to join. */
   memberArgs(name: string): string[];
+  apply(config: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -87,17 +91,16 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
   try {
     const [line] = await started.line(/"listener":"grpc".*"port":\d+/);
     const address = `127.0.0.1:${/"port":(\d+)/.exec(line)?.[1] ?? ''}`;
-    const output = await runProgram(
-      hauberk('token', [
-        'token',
-        'create',
-        `--namespace=${NAMESPACE}`,
-        '--uses=0',
-        '--ttl=1d',
-        `--control-plane=${address}`,
-        `--admin=${join(dataDirectory, 'admin.pem')}`,
-      ]),
-      COMMAND_DEADLINE_MS,
+    const operate = (...args: readonly string[]): Promise<string> => {
+      const admin = [`--control-plane=${address}`, `--admin=${join(dataDirectory, 'admin.pem')}`];
+      return runProgram(hauberk('operator', [...args, ...admin]), COMMAND_DEADLINE_MS);
+    };
+    const output = await operate(
+      'token',
+      'create',
+      `--namespace=${NAMESPACE}`,
+      '--uses=0',
+      '--ttl=1d',
     );
     const tokenFile = join(directory, 'token');
     writeFileSync(tokenFile, /hbk-1-\S+/.exec(output)?.[0] ?? '', { mode: 0o600 });
@@ -109,6 +112,11 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
         `--state-dir=${join(directory, `${name}-state`)}`,
         '--drain-timeout=1s',
       ],
+      async apply(config) {
+        const file = join(directory, 'mesh.yaml');
+        writeFileSync(file, config);
+        await operate('apply', '-f', file);
+      },
       close: () => started.end(),
     };
   } catch (error) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SOFTWARE_VERSION } from '../../common/version.ts';
 import { CALLEE_NAME } from '../lab/certificates.ts';
 import { planHauberkGateway } from './gateway/hauberk.ts';
+import { planHauberkRoute } from './gateway/hauberk-route.ts';
 import { startHauberkMesh } from './hauberk-mesh.ts';
 import type { ClientFiles, PairPlan, Peer, PeerContext } from './peer.ts';
 
@@ -16,7 +17,7 @@ export const hauberkPeer: Peer = {
   program: 'hauberk',
   install: 'npm ci',
   version: () => Promise.resolve(SOFTWARE_VERSION),
-  plans: { sidecars: planSidecars, gateway: planHauberkGateway },
+  plans: { sidecars: planSidecars, gateway: planHauberkGateway, route: planHauberkRoute },
 };
 
 async function planSidecars(context: PeerContext): Promise<PairPlan> {

@@ -15,7 +15,7 @@ export const nginxPeer: Peer = {
   program: 'nginx',
   install: 'apt-get install nginx-light libnginx-mod-stream',
   version,
-  plans: { sidecars: planSidecars, gateway: planNginxGateway },
+  plans: { sidecars: planSidecars, gateway: planNginxGateway, route: planNginxGateway },
 };
 
 function planSidecars(context: PeerContext): Promise<PairPlan> {

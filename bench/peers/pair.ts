@@ -178,8 +178,9 @@ function isAnswered(port: number): Promise<boolean> {
   socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy());
   socket.on('error', () => undefined);
   socket.on('close', () => resolve(false));
-  socket.on('data', () => {
-    resolve(true);
+  socket.on('data', (chunk: Buffer) => {
+    // A gateway that knows no endpoint yet answers by itself.
+    resolve(chunk.toString('latin1').startsWith('HTTP/1.1 200 '));
     socket.destroy();
   });
   socket.write('GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n');

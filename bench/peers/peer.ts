@@ -18,8 +18,9 @@ export type PeerKind = 'ours' | 'one-to-one' | 'multiplexing' | 'none';
  *
  * - `sidecars`: a pair, plaintext on both ends and mutual TLS between
  * - `gateway`: HTTP from outside, led over mutual TLS to the service; what ends the TLS there is not measured
+ * - `route`: the caller's sidecar, which leads each request of its application to the service, as a gateway does
  */
-export type PeerRole = 'sidecars' | 'gateway';
+export type PeerRole = 'sidecars' | 'gateway' | 'route';
 
 /** A way to put mutual TLS between two processes. */
 export interface Peer {
@@ -54,7 +55,7 @@ export interface PeerContext {
 export interface PairPorts {
   /** Where the caller's sidecar takes plaintext; a gateway HTTP/1.1. */
   readonly plaintext: number;
-  /** Where a gateway takes HTTP/2 without TLS. */
+  /** Where a gateway or a route takes HTTP/2 without TLS. */
   readonly plaintextHttp2: number;
   /** Where a gateway takes TLS, with HTTP/1.1 and HTTP/2. */
   readonly https: number;

@@ -6,6 +6,7 @@ import { IDLE } from './idle.ts';
 import { KEEP_ALIVE } from './keep-alive.ts';
 import { MIXED } from './mixed.ts';
 import { ROTATION } from './rotation.ts';
+import { ROUTE } from './route.ts';
 import { SLOW_READER } from './slow-reader.ts';
 import { START_UP } from './start-up.ts';
 import { TELEMETRY } from './telemetry.ts';
@@ -30,4 +31,5 @@ export const WORKLOADS: readonly Workload[] = [
   ROTATION,
   ...WORKERS,
   ...GATEWAY,
+  ...ROUTE,
 ];

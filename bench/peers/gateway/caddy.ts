@@ -17,7 +17,8 @@ export function planCaddyGateway(context: PeerContext): Promise<PairPlan> {
       // One worker thread, as the others; the collector of garbage runs beside it.
       env: { GOMAXPROCS: '1', XDG_CONFIG_HOME: directory, XDG_DATA_HOME: directory },
     },
-    callee: planFarEnd(context),
+    // Go speaks HTTP/2 only where it was agreed on; nginx can since 1.21.4.
+    callee: planFarEnd(context, ' ssl_alpn h2;'),
     measured: 'caller',
     metrics: [`http://127.0.0.1:${ports.callerMetrics}/metrics`],
   });
