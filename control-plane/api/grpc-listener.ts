@@ -1,3 +1,4 @@
+import { MAX_DOCUMENT_BYTES } from '../../common/mesh-config/read-mesh-config.ts';
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
@@ -70,8 +71,8 @@ const PENDING_FRACTION = 1 / 4;
 /** A client that says nothing by then is only holding a socket. */
 const HANDSHAKE_TIMEOUT_MS = 5_000;
 
-/** The largest request has a CSR of 2 KiB or a Hello of 256 ports. */
-const MAX_REQUEST_BYTES = 64 * 1024;
+/** The largest request applies a mesh configuration; one of a sidecar has a CSR of 2 KiB or a Hello of 256 ports. */
+const MAX_REQUEST_BYTES = MAX_DOCUMENT_BYTES + 64 * 1024;
 
 /** A sidecar has one Sync stream and now and then a call; an operator a few calls. */
 const MAX_STREAMS = 32;

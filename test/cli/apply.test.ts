@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
+import { MAX_DOCUMENT_BYTES } from '../../common/mesh-config/read-mesh-config.ts';
 import { startMesh } from '../helpers/mesh.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
@@ -77,6 +78,25 @@ test.serial('a configuration is looked at, applied, rolled back', async (t) => {
   t.is(unknown.code, 1);
   t.regex(unknown.stderr, /version 99 of the mesh configuration is not kept/);
 });
+
+test.serial(
+  'a configuration of the largest size is applied, and one that says more is not',
+  async (t) => {
+    const mesh = await startMesh(t);
+    const file = path.join(mesh.directory, 'mesh.yaml');
+    const comment = `# ${'x'.repeat(1_000)}\n`;
+    const largest = (CLOSED + comment.repeat(300)).slice(0, MAX_DOCUMENT_BYTES);
+    await writeFile(file, largest);
+    const applied = await mesh.admin(['apply', '-f', file, '--json']);
+    t.is(applied.code, 0, applied.stderr);
+    t.like(JSON.parse(applied.stdout), { version: 1, changed: true });
+    t.is((await mesh.admin(['rollback'])).code, 0);
+    await writeFile(file, `${largest}x`);
+    const larger = await mesh.admin(['apply', '-f', file]);
+    t.is(larger.code, 2);
+    t.regex(larger.stderr, /:1:1: expected at most 256 KiB/);
+  },
+);
 
 test.serial('a control plane that follows a file takes no other configuration', async (t) => {
   await using temporary = await temporaryDirectory();

@@ -184,6 +184,25 @@ test('a document that is made to be large is refused before it is read', (t) => 
   t.regex(mistakes(nested.join('\n'))[0] ?? '', /^1:1: this is not valid YAML: .*alias/);
 });
 
+test('a few lines that say the same list over and over are refused, as every sidecar would be sent it', (t) => {
+  const named = (count: number): string => {
+    const matches = Array.from(
+      { length: 60 },
+      (_, at) => `{path: {value: /${'x'.repeat(400)}${at}}}`,
+    );
+    const route = (at: number, rules: string): string =>
+      `    - {name: r${at}, parentRefs: [{name: a${at}, port: 80}], rules: ${rules}}\n`;
+    const others = Array.from({ length: count }, (_, at) => route(at + 1, '*rules')).join('');
+    const first = route(0, `&rules [{matches: [${matches.join(', ')}]}]`);
+    return `routes:\n  namespace: shop\n  http:\n${first}${others}`;
+  };
+  t.deepEqual(mistakes(named(20)), []);
+  t.regex(
+    mistakes(named(95))[0] ?? '',
+    /^1:1: expected at most 2048 KiB with aliases and defaults written out, got \d+ KiB$/,
+  );
+});
+
 test('the message names the file, the place, and how many more there are', (t) => {
   t.throws(() => readMeshConfig('a: 1\nb: 2\n', '/etc/mesh.yaml'), {
     instanceOf: MeshConfigError,

@@ -136,7 +136,7 @@ test('a flood of headers, and a request that is too large, are refused', async (
   });
   await within('the stream is refused', refusal);
   t.not(stream.rstCode, constants.NGHTTP2_NO_ERROR);
-  await t.throwsAsync(cp.issue({ csr: Buffer.alloc(100_000) }), { message: /100/ });
+  await t.throwsAsync(cp.issue({ csr: Buffer.alloc(400_000) }), { message: /400/ });
   t.deepEqual(await cp.admin.listWorkloads(), []);
 });
 
