@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
-import { startMesh, type Mesh, type Sidecar } from '../../helpers/mesh.ts';
+import { startMesh, type Mesh, type MeshOptions, type Sidecar } from '../../helpers/mesh.ts';
 import type { Scope } from '../../helpers/scope.ts';
 
 /** A mesh in which `caller` calls services that `mesh.yaml` has routes for. */
@@ -26,8 +26,9 @@ export async function startRoutedMesh(
   scope: Scope,
   services: readonly string[],
   args: readonly string[] = [],
+  options: MeshOptions = {},
 ): Promise<RoutedMesh> {
-  const mesh = await startMesh(scope);
+  const mesh = await startMesh(scope, options);
   const upstreams = services.map((service) => `${service}:${SERVICE_PORT}`);
   const caller = await mesh.sidecar({ service: 'caller', upstreams, args });
   let version = 0;
