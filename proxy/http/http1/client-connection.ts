@@ -70,7 +70,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     this.#stream = stream;
     this.#options = options;
     this.#observer = observer;
-    this.writer = new MessageWriter(stream);
+    this.writer = new MessageWriter(stream, this.#onWritten);
     this.#head = new HeadInput(options.headerBytes);
     stream.attach(this);
     stream.start();
@@ -128,7 +128,6 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     }
     this.#isUnanswered = false;
     this.#isReading = true;
-    exchange.hasRoom = true;
     let at = 0;
     while (at < chunk.length && !exchange.isClosed && !exchange.isResponseWhole) {
       if (exchange.hasResponse) {
@@ -159,10 +158,13 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
   }
 
   written(bytes: number): void {
-    const body = this.writer.written(bytes);
-    if (body > 0) this.#exchange?.written(body);
-    this.progressed();
+    this.writer.written(bytes);
   }
+
+  readonly #onWritten = (bodyBytes: number): void => {
+    if (bodyBytes > 0) this.#exchange?.written(bodyBytes);
+    this.progressed();
+  };
 
   spare(bytes: number): void {
     this.#exchange?.spare(bytes);

@@ -160,6 +160,8 @@ export class Http1ClientExchange implements ClientExchange, BodySink {
 
   /** Hands over what of the chunk is of this exchange, and says where the chunk goes on. */
   read(chunk: Buffer, at: number, more: boolean, isOwned: boolean): number {
+    // What frames a body needs no room: to stop for it would be for ever, since no byte of it is consumed later.
+    this.hasRoom = true;
     const body = this.#body;
     if (body === undefined) {
       this.take(at === 0 ? chunk : chunk.subarray(at), more, isOwned);

@@ -34,9 +34,16 @@ export class MessageWriter {
   #unwrittenBody = 0;
   #isFull = false;
   #isEnded = true;
+  /** A piece is being put together: its receiver must not be called, which might write the next one into it. */
+  #isWriting = false;
+  /** Bytes went out of memory meanwhile. */
+  #hasNews = false;
+  readonly #onWritten: (bodyBytes: number) => void;
 
-  constructor(stream: ByteStream) {
+  /** @param onWritten is told of bytes that are out of memory, and how many of them were of bodies */
+  constructor(stream: ByteStream, onWritten: (bodyBytes: number) => void) {
     this.#stream = stream;
+    this.#onWritten = onWritten;
   }
 
   /** True when everything is out of memory. */
@@ -80,6 +87,7 @@ export class MessageWriter {
     if (length > this.#left) return undefined;
     if (length === 0) return !this.#isFull;
     this.#left -= length;
+    this.#isWriting = true;
     const isChunked = this.#framing === 'chunked';
     if (isChunked) this.#text += `${length.toString(16)}\r\n`;
     if (length + this.#pieceBytes <= GATHER_BYTES) this.#gather(chunk);
@@ -88,6 +96,8 @@ export class MessageWriter {
     // Nothing follows: the receiver need not wait for the end of the turn.
     if (this.#left === 0) this.flush();
     else this.#schedule();
+    this.#isWriting = false;
+    if (this.#hasNews) this.#report();
     return !this.#isFull;
   }
 
@@ -101,13 +111,19 @@ export class MessageWriter {
     return true;
   }
 
-  /** So many bytes are out of memory: says how many of them were of bodies. */
-  written(bytes: number): number {
+  /** The stream says that so many bytes are out of memory. */
+  written(bytes: number): void {
     this.#isFull = false;
     this.#unwritten -= bytes;
+    if (this.#isWriting) this.#hasNews = true;
+    else this.#report();
+  }
+
+  #report(): void {
+    this.#hasNews = false;
     const body = Math.max(0, this.#unwrittenBody - this.#unwritten);
     this.#unwrittenBody -= body;
-    return body;
+    this.#onWritten(body);
   }
 
   /** Forgets what was gathered: the stream is gone. */

@@ -87,7 +87,7 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     this.#stream = stream;
     this.#options = options;
     this.#handler = handler;
-    this.writer = new MessageWriter(stream);
+    this.writer = new MessageWriter(stream, this.#onWritten);
     this.#reader = new RequestReader(options.scheme, options.limits.headerBytes);
     this.#deadline = new Deadline(options.clock, () => this.#onDeadline());
     this.#deadline.set(options.limits.headersMs);
@@ -133,10 +133,13 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
   }
 
   written(bytes: number): void {
-    const body = this.writer.written(bytes);
-    if (body > 0) this.#exchange?.written(body);
-    this.progressed();
+    this.writer.written(bytes);
   }
+
+  readonly #onWritten = (bodyBytes: number): void => {
+    if (bodyBytes > 0) this.#exchange?.written(bodyBytes);
+    this.progressed();
+  };
 
   spare(bytes: number): void {
     this.#exchange?.spare(bytes);

@@ -50,7 +50,7 @@ export class Listener implements BodyReceiver {
   writtenBytes = 0;
   exchange: ServerExchange | ClientExchange | undefined;
 
-  data(chunk: Buffer): boolean {
+  data(chunk: Buffer, _more?: boolean, _isOwned?: boolean): boolean {
     this.body += chunk.toString('latin1');
     if (!this.isStalled) this.exchange?.consumed(chunk.length);
     return !this.isStalled;
@@ -145,8 +145,8 @@ export function serve(options: ServeOptions = {}): ServerSide<Wire> {
 }
 
 /** A client's end of a connection. */
-export interface ClientSide {
-  readonly stream: Wire;
+export interface ClientSide<S extends ByteStream> {
+  readonly stream: S;
   readonly connection: ClientConnection;
   readonly told: ('available' | 'closed')[];
   /** Sends a request, which must have capacity. */
@@ -160,8 +160,12 @@ export interface Asked {
 }
 
 /** Speaks to a server that is the test. */
-export function connect(headerBytes = 8_192): ClientSide {
-  const stream = new Wire();
+export function connect(headerBytes = 8_192): ClientSide<Wire> {
+  return connectOn(new Wire(), headerBytes);
+}
+
+/** Speaks to a server on a stream. */
+export function connectOn<S extends ByteStream>(stream: S, headerBytes = 8_192): ClientSide<S> {
   const told: ('available' | 'closed')[] = [];
   const connection = connectHttp1(
     stream,

@@ -86,6 +86,34 @@ test('a handler that takes no more of a body stops the connection from being rea
   t.is(listener.body, 'helloworld');
 });
 
+test('what frames a body never stops a connection: no byte of it is consumed later', (t) => {
+  const side = serve();
+  side.stream.comes(`${POST}Transfer-Encoding: chunked\r\n\r\n`);
+  const { listener, exchange } = side.served[0] ?? t.fail();
+  listener.isStalled = true;
+  t.false(side.stream.comes('5\r\nhello'));
+  exchange.consumed(5);
+  t.true(side.stream.comes('\r\n5\r'));
+  t.false(side.stream.comes('\nworld'));
+});
+
+test('a piece that is written when another one is out of memory comes after it', async (t) => {
+  const { stream, exchange, listener } = one(t, GET);
+  exchange.respond(responseOf(), false);
+  await endOfTurn();
+  let isFirst = true;
+  listener.written = () => {
+    if (isFirst) {
+      isFirst = false;
+      exchange.write(Buffer.from('second'));
+    }
+  };
+  exchange.write(Buffer.alloc(20_000, 'a'));
+  exchange.end();
+  const [, body] = stream.sentText.split('\r\n\r\n', 2);
+  t.is(body, `4e20\r\n${'a'.repeat(20_000)}\r\n6\r\nsecond\r\n0`);
+});
+
 test('a body waits until it is started, up to a bound', (t) => {
   const { stream, exchange, listener } = one(t, `${POST}Content-Length: 70000\r\n\r\n`, {
     onRequest() {},
