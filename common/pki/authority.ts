@@ -36,10 +36,8 @@ export function createIssuer(root: Authority, options: AuthorityOptions): Author
   const { nowMs, lifetimeMs = ISSUER_LIFETIME_MS } = options;
   const signer = createSigner(options, 'issuer');
   const notAfterMs = clampToAuthority(root, nowMs, lifetimeMs);
-  return {
-    ...signer,
-    certificate: certify(root, { ...signer, pathLength: 0 }, options, notAfterMs),
-  };
+  const certificate = certify(root, { ...signer, pathLength: 0 }, options, notAfterMs);
+  return { ...signer, certificate };
 }
 
 /**
@@ -70,10 +68,8 @@ export function crossSign(
  */
 export function openAuthority(certificate: X509Certificate, privateKey: KeyObject): Authority {
   if (!certificate.ca) {
-    throw new PkiError(
-      'certificate-malformed',
-      'expected a certificate of an authority, got a leaf',
-    );
+    const sentence = 'expected a certificate of an authority, got a leaf';
+    throw new PkiError('certificate-malformed', sentence);
   }
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new PkiError(
