@@ -16,6 +16,7 @@ import { HOST_NETWORK } from '../../../common/network.ts';
 import { createIdentitySource } from '../../../proxy/identity/mutable-source.ts';
 import { listenEgress } from '../../../proxy/egress/egress-listener.ts';
 import { createEgress } from '../../../proxy/egress/egress.ts';
+import { withRequestsObserved } from '../../../proxy/http/observe/observed-metrics.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { eventually } from '../../helpers/deadline.ts';
@@ -76,9 +77,11 @@ async function door(
     policies.set({ ...MESH, egress: { ...NO_EGRESS, ...next } });
   say({ destinations, ...egress });
   const { logger } = recorder;
-  const own = { metrics: createProxyMetrics(registry), network: HOST_NETWORK };
-  const workload = { id: web.spiffeId, identity, policies, ...own };
   const guard = createGuard({ clock, logger });
+  const counted = createProxyMetrics(registry);
+  const observed = withRequestsObserved(counted, { clock, guard, opaquePorts: [] });
+  const own = { metrics: observed, network: HOST_NETWORK };
+  const workload = { id: web.spiffeId, identity, policies, ...own };
   const wayOut = createEgress({ workload, clock, guard, logger, mayLog: () => true });
   t.teardown(() => wayOut.close());
   const listener = await listenEgress(
@@ -109,9 +112,12 @@ async function carries(t: ExecutionContext, { port, metrics, peer }: Door): Prom
   t.is(await endOf(socket), 'end');
   const closed = await eventually('it is counted', async () => {
     const samples = await metrics();
-    return samples.sum('hauberk_connections_closed_total', { peer, reason: 'complete' });
+    const closing = samples.sum('hauberk_connections_closed_total', { peer, reason: 'complete' });
+    return closing > 0 ? samples : undefined;
   });
-  t.is(closed, 1);
+  t.is(closed.sum('hauberk_connections_closed_total', { peer, reason: 'complete' }), 1);
+  // It is looked at, too: what passes here is plaintext.
+  t.is(closed.sum('hauberk_protocols_detected_total', { protocol: 'tcp' }), 1);
 }
 
 async function refuses(
