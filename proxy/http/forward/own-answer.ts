@@ -25,7 +25,13 @@ export function refusalAnswer(request: RequestHead, answer: RefusalAnswer): OwnA
   return { status, fields, body: `${status} ${STATUS_CODES[status] ?? 'Error'}\n` };
 }
 
-/** Answers without a service. What is still to come of the request is not read. */
+/** The rest of a body of this size comes sooner than another connection. */
+const SMALL_BODY_BYTES = 64 * 1024;
+
+/**
+ * Answers without a service. What is still to come of the request is not read, unless it is known to be little: a
+ * connection of HTTP/1 could carry no other request then.
+ */
 export function answerOwn(
   exchange: ServerExchange,
   { status, fields, body }: OwnAnswer,
@@ -39,7 +45,8 @@ export function answerOwn(
     exchange.write(bytes, false, true);
     exchange.end();
   }
-  if (!hasWholeRequest) exchange.close();
+  const isSmall = (request.contentLength ?? Infinity) <= SMALL_BODY_BYTES;
+  if (!hasWholeRequest && !isSmall) exchange.close();
 }
 
 /** The head of an answer of our own. */
