@@ -2,7 +2,6 @@
  * The wall clock is set by any amount, either way, at any moment, under everything that waits: nothing is
  * stopped, and nothing is rushed. A component that waits gets a line in the table below.
  */
-import { EventEmitter } from 'node:events';
 import test from 'ava';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -21,7 +20,7 @@ import { LeaseTimers } from '../control-plane/store/sqlite/lease-timers.ts';
 import { DEPARTED_MS, rememberDeparted } from '../proxy/discovery/departed.ts';
 import { createMeshView } from '../proxy/discovery/mutable-view.ts';
 import { createSyncConnection } from '../proxy/discovery/sync/connection.ts';
-import { watchIdleness } from '../proxy/gateway/http/stream-idle.ts';
+import { Deadlines } from '../proxy/http/forward/deadlines.ts';
 import { FloodGuard } from '../proxy/http2/flood-guard.ts';
 import { createRefusals } from '../proxy/interception/refusals.ts';
 import { EndpointHealth } from '../proxy/outbound/endpoint-health.ts';
@@ -147,7 +146,8 @@ const WAITING: Readonly<Record<string, Waiting>> = {
   'the end of an idle stream': {
     delayMs: 10_000,
     begin: told((clock, tell) => {
-      watchIdleness({ clock, idleMs: 10_000, until: new EventEmitter() }, tell);
+      const stream = { sinceMs: clock.monotonicMs(), expired: tell };
+      new Deadlines(clock).of(10_000)?.add(stream);
     }),
   },
   'the loss of a network': {

@@ -1,5 +1,4 @@
 import { type Document, isMap, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
-import { lowerFirst } from '../../common/config/config-error.ts';
 import { describeError } from '../../common/errors.ts';
 import { ComposeError, type SourceLocation } from './compose-error.ts';
 
@@ -49,7 +48,8 @@ export function parseComposeFile(text: string, path: string): ComposeFile {
   });
   const [problem] = document.errors;
   if (problem !== undefined) {
-    const sentence = `this is not valid YAML: ${lowerFirst(problem.message)}`;
+    const what = problem.message.charAt(0).toLowerCase() + problem.message.slice(1);
+    const sentence = `this is not valid YAML: ${what}`;
     throw new ComposeError('yaml-malformed', sentence, { location: location(problem.pos[0]) });
   }
   refuseEndlessAliases(document, location(0));

@@ -39,11 +39,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const mesh = await startDemoMesh(options);
   try {
     const show = screen === undefined ? undefined : createLogUpdate(screen);
-    const late = (): DemoMesh['sidecars'] =>
-      mesh.sidecars.filter(({ rotations }) => rotations < ROTATIONS_TO_SEE);
-    while (!signal.aborted && !(once && late().length === 0)) {
+    while (!signal.aborted && !(once && hasRotated(mesh))) {
       show?.(renderDemo(mesh, await demoReport(mesh), clock.epochMs()));
-      if (once && clock.monotonicMs() > deadlineMs) throw notInTime(late());
+      if (once && clock.monotonicMs() > deadlineMs) throw notInTime(mesh);
       await sleep(clock, FRAME_MS, signal).catch(ignoreError);
     }
     await mesh.finishLoad();
@@ -56,7 +54,12 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   }
 }
 
-function notInTime(late: DemoMesh['sidecars']): DemoError {
+function hasRotated({ sidecars }: DemoMesh): boolean {
+  return sidecars.every(({ rotations }) => rotations >= ROTATIONS_TO_SEE);
+}
+
+function notInTime({ sidecars }: DemoMesh): DemoError {
+  const late = sidecars.filter(({ rotations }) => rotations < ROTATIONS_TO_SEE);
   const names = late.map(({ name, rotations }) => `${name} (${rotations})`).join(', ');
   return new DemoError(
     'not-in-time',

@@ -36,8 +36,10 @@ export function createIssuer(root: Authority, options: AuthorityOptions): Author
   const { nowMs, lifetimeMs = ISSUER_LIFETIME_MS } = options;
   const signer = createSigner(options, 'issuer');
   const notAfterMs = clampToAuthority(root, nowMs, lifetimeMs);
-  const certificate = certify(root, { ...signer, pathLength: 0 }, options, notAfterMs);
-  return { ...signer, certificate };
+  return {
+    ...signer,
+    certificate: certify(root, { ...signer, pathLength: 0 }, options, notAfterMs),
+  };
 }
 
 /**
@@ -68,8 +70,10 @@ export function crossSign(
  */
 export function openAuthority(certificate: X509Certificate, privateKey: KeyObject): Authority {
   if (!certificate.ca) {
-    const sentence = 'expected a certificate of an authority, got a leaf';
-    throw new PkiError('certificate-malformed', sentence);
+    throw new PkiError(
+      'certificate-malformed',
+      'expected a certificate of an authority, got a leaf',
+    );
   }
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new PkiError(

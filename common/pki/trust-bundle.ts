@@ -16,10 +16,12 @@ export interface TrustBundle {
 }
 
 /** The roots that peers of the trust domain may lead to. */
-export function peerRootsOf(bundle: {
+export function peerRootsOf({
+  roots,
+  added,
+}: {
   readonly roots: readonly X509Certificate[];
   readonly added?: readonly X509Certificate[] | undefined;
 }): readonly X509Certificate[] {
-  const { roots, added } = bundle;
   return added === undefined ? roots : [...roots, ...added];
 }

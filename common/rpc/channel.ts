@@ -10,9 +10,7 @@ import {
   type ChannelOptions,
   type ClientOptions,
 } from '@grpc/grpc-js';
-import type { HostPort } from '../config/address.ts';
 import type { Closeable } from '../lifecycle.ts';
-import { formatHostPort } from '../listen.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';
@@ -20,9 +18,20 @@ import { toRpcError } from './grpc-failure.ts';
 import { RpcError } from './rpc-error.ts';
 import { systemClock } from '../clock.ts';
 
+/** Host name or IP address (IPv6 without brackets) and port. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function formatAddress({ host, port }: ServerAddress): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** Where a control plane is, how it must prove itself, and how the caller does. */
 export interface ChannelSettings {
-  readonly address: HostPort;
+  readonly address: ServerAddress;
   /** The server must show the control-plane identity of this trust domain. */
   readonly trustDomain: string;
   readonly roots: readonly X509Certificate[];
@@ -81,9 +90,7 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
  */
 export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
   const { address, identity, roots, trustDomain } = settings;
-  const { host, port } = address;
-  const hostPort = formatHostPort(host, port);
-  const target = `the control plane at ${hostPort}`;
+  const target = `the control plane at ${formatAddress(address)}`;
   let imposter: RpcError | undefined;
   const secureContext = createSecureContext(
     identity === undefined
@@ -99,8 +106,7 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
     },
   });
   const authority = controlPlaneId(trustDomain).service;
-  const scheme = isIPv4(host) ? 'ipv4' : isIPv6(host) ? 'ipv6' : 'dns';
-  const channel = new Channel(`${scheme}:${hostPort}`, channelCredentials, {
+  const channel = new Channel(targetUri(address), channelCredentials, {
     // An IP address is not a valid server name, and Node refuses to send one.
     'grpc.ssl_target_name_override': authority,
     'grpc.default_authority': authority,
@@ -110,15 +116,14 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
     ...FIXED_OPTIONS,
   });
   const client = <Service>(constructor: ClientClass<Service>): Service =>
-    new constructor(hostPort, channelCredentials, { channelOverride: channel });
+    new constructor(formatAddress(address), channelCredentials, { channelOverride: channel });
   const explain = (error: unknown): RpcError => imposter ?? toRpcError(error, target);
   return {
     client,
     call: ({ path, requestSerialize, responseDeserialize }, request, { timeoutMs, signal }) =>
       new Promise((resolve, reject) => {
         const codec = [path, requestSerialize, responseDeserialize] as const;
-        // A date of the machine's clock, whatever clock the caller runs on; it is turned into a duration at once.
-        const options = { deadline: systemClock.epochMs() + timeoutMs };
+        const options = { deadline: callDeadline(timeoutMs) };
         const running = client(Client).makeUnaryRequest(
           ...codec,
           request,
@@ -149,6 +154,12 @@ const FIXED_OPTIONS: ChannelOptions = {
   'grpc.enable_retries': 0,
 };
 
+function targetUri({ host, port }: ServerAddress): string {
+  const address = formatAddress({ host, port });
+  if (isIPv4(host)) return `ipv4:${address}`;
+  return isIPv6(host) ? `ipv6:${address}` : `dns:${address}`;
+}
+
 function checkControlPlane(
   certificate: X509Certificate,
   trustDomain: string,
@@ -165,4 +176,12 @@ function checkControlPlane(
     const sentence = `${target} shows a certificate without one SPIFFE ID`;
     return new RpcError('server-identity', sentence, { cause });
   }
+}
+
+/**
+ * The deadline of a call to make now, as the gRPC library takes it: a date of the machine's clock,
+ * whatever clock its caller runs on. The library turns it into a duration as soon as the call starts.
+ */
+function callDeadline(timeoutMs: number): number {
+  return systemClock.epochMs() + timeoutMs;
 }

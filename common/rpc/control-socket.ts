@@ -39,7 +39,8 @@ export interface ControlAnswer {
 }
 
 /** What is asked of a control plane that may be locked. */
-export interface ControlRequest extends Pick<z.infer<typeof requestSchema>, 'command'> {
+export interface ControlRequest {
+  readonly command: 'lock' | 'unlock' | 'rekey' | 'backup' | 'state';
   /** For `unlock` and `rekey`. */
   readonly unlockKey?: UnlockKey | undefined;
 }

@@ -137,39 +137,55 @@ export async function requireProofOrExpired(
   const { certificate } = caller;
   const { roots, nowMs, renewAfterExpiryMs } = trust;
   const endMs = certificate.validToDate.getTime();
-  const expired = (why: string, hint = 'enrol with a new join token'): RequestError => {
-    const end = certificate.validToDate.toISOString();
-    const sentence = `the client certificate expired at ${end}, and ${why}`;
-    return new RequestError('certificate-expired', sentence, { hint });
-  };
-  if (nowMs - endMs > renewAfterExpiryMs) {
-    throw expired(
-      renewAfterExpiryMs === 0
-        ? 'expired ones are not renewed here'
-        : `expired ones are renewed for ${renewAfterExpiryMs / 1000} s`,
-    );
-  }
+  if (nowMs - endMs > renewAfterExpiryMs) throw tooLate(certificate, trust);
   const spiffeId = peerSpiffeId(certificate);
   const proven = requireProof({ kind: 'workload', spiffeId, certificate }, trust);
-  if (spiffeId.namespace === SYSTEM_NAMESPACE) {
-    throw expired(
-      `${spiffeId.uri} is not renewed after its end`,
-      "take the current admin.pem from the control plane's data directory",
-    );
-  }
+  if (spiffeId.namespace === SYSTEM_NAMESPACE) throw notOfTheMesh(certificate, spiffeId.uri);
   // First: to look for it costs little, and forged certificates are not there.
   const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
   if (issuance === undefined || !isRecordOf(issuance, certificate)) {
-    throw expired('the issuance log does not know it');
+    throw new RequestError(
+      'certificate-expired',
+      `${ended(certificate)}, and the issuance log does not know it`,
+      { hint: NEW_TOKEN },
+    );
   }
-  const purposes = ['clientAuth', 'serverAuth'] as const;
-  const fault = pathFault(certificate, { roots, atMs: endMs - 1, purposes });
+  const fault = pathFault(certificate, {
+    roots,
+    atMs: endMs - 1,
+    purposes: ['clientAuth', 'serverAuth'],
+  });
   if (fault !== undefined) {
     throw new RequestError(
       'certificate-untrusted',
       `the client certificate has expired, and it ${PATH_FAULTS[fault]}`,
-      { hint: 'enrol with a new join token' },
+      { hint: NEW_TOKEN },
     );
   }
   return proven;
+}
+
+const NEW_TOKEN = 'enrol with a new join token';
+
+function tooLate(certificate: X509Certificate, trust: ExpiredCallerTrust): RequestError {
+  const { renewAfterExpiryMs } = trust;
+  const window =
+    renewAfterExpiryMs === 0
+      ? 'expired ones are not renewed here'
+      : `expired ones are renewed for ${renewAfterExpiryMs / 1000} s`;
+  return new RequestError('certificate-expired', `${ended(certificate)}, and ${window}`, {
+    hint: NEW_TOKEN,
+  });
+}
+
+function notOfTheMesh(certificate: X509Certificate, uri: string): RequestError {
+  return new RequestError(
+    'certificate-expired',
+    `${ended(certificate)}, and ${uri} is not renewed after its end`,
+    { hint: "take the current admin.pem from the control plane's data directory" },
+  );
+}
+
+function ended({ validToDate }: X509Certificate): string {
+  return `the client certificate expired at ${validToDate.toISOString()}`;
 }

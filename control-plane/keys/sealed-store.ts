@@ -1,10 +1,4 @@
-import {
-  forwarded,
-  SECRET_PREFIX,
-  type Entry,
-  type Operation,
-  type Store,
-} from '../store/store.ts';
+import { SECRET_PREFIX, type Entry, type Operation, type Store } from '../store/store.ts';
 import { seal, unseal } from './seal.ts';
 
 /**
@@ -21,7 +15,6 @@ export function sealedStore(store: Store, dataKey: Buffer): Store {
       ? { ...operation, value: seal(dataKey, operation.key, operation.value) }
       : operation;
   return {
-    ...forwarded(store),
     async get(key) {
       const entry = await store.get(key);
       return entry === undefined ? undefined : open(entry);
@@ -31,5 +24,10 @@ export function sealedStore(store: Store, dataKey: Buffer): Store {
       return { ...range, entries: range.entries.map(open) };
     },
     transact: (compares, operations) => store.transact(compares, operations.map(close)),
+    watch: (...request) => store.watch(...request),
+    grantLease: (ttlMs) => store.grantLease(ttlMs),
+    keepLeaseAlive: (lease) => store.keepLeaseAlive(lease),
+    revokeLease: (lease) => store.revokeLease(lease),
+    close: () => store.close(),
   };
 }

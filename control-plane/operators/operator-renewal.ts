@@ -37,8 +37,12 @@ export function operatorLifetimeMs(renewal: OperatorRenewal): number {
 }
 
 /** When the control plane made the first of a chain of renewals; undefined when the log does not tell. */
-export function firstIssuedMs(issuance: Issuance): number | undefined {
-  return issuance.proof === 'self' ? issuance.issuedMs : issuance.firstIssuedMs;
+export function firstIssuedMs({
+  proof,
+  issuedMs,
+  firstIssuedMs: known,
+}: Issuance): number | undefined {
+  return proof === 'self' ? issuedMs : known;
 }
 
 function over(sentence: string): OperatorError {

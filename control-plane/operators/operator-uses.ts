@@ -85,7 +85,9 @@ export async function openOperatorUses(options: OperatorUsesOptions): Promise<Op
     async keep(serials) {
       const gone = [...uses.keys()].filter((serial) => !serials.has(serial));
       for (const serial of gone) {
-        for (const known of [uses, unwritten, writtenMs]) known.delete(serial);
+        uses.delete(serial);
+        unwritten.delete(serial);
+        writtenMs.delete(serial);
         await store.transact([], [{ kind: 'delete', key: USES_PREFIX + serial }]);
       }
     },

@@ -4,7 +4,7 @@ import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { repeat } from '../../common/repeat.ts';
 import { StoreError } from './store-error.ts';
-import { forwarded, type Store } from './store.ts';
+import type { Store } from './store.ts';
 
 /** A store, and whether it can be written. */
 export interface WritableStore extends Closeable {
@@ -55,9 +55,7 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
       if (result.succeeded && operations.length > 0) worked();
       return result;
     } catch (error) {
-      const isOfTheDisk =
-        error instanceof StoreError && (error.code === 'full' || error.code === 'unavailable');
-      if (isOfTheDisk) failed(error);
+      if (isOfTheDisk(error)) failed(error);
       throw error;
     }
   };
@@ -76,8 +74,14 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
       return problem;
     },
     store: {
-      ...forwarded(store),
+      get: (key) => store.get(key),
+      range: (prefix, range) => store.range(prefix, range),
       transact,
+      watch: (...request) => store.watch(...request),
+      grantLease: (ttlMs) => store.grantLease(ttlMs),
+      keepLeaseAlive: (lease) => store.keepLeaseAlive(lease),
+      revokeLease: (lease) => store.revokeLease(lease),
+      close: () => store.close(),
     },
     close() {
       closed = true;
@@ -85,4 +89,8 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
       return looks.close();
     },
   };
+}
+
+function isOfTheDisk(error: unknown): boolean {
+  return error instanceof StoreError && (error.code === 'full' || error.code === 'unavailable');
 }

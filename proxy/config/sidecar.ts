@@ -201,6 +201,11 @@ export const PROXY_SETTINGS = {
     description: 'traces that begin here and are recorded, in percent, as in 0.1',
     placeholder: 'NUMBER',
   }),
+  accessLogFormat: setting(choice(['json', 'clf']).default('json'), {
+    description: 'how requests are logged: json, or clf (Common Log Format)',
+    placeholder: 'FORMAT',
+    advanced: true,
+  }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {
     description: `one of ${LOG_LEVELS.join(', ')}`,
     placeholder: 'LEVEL',

@@ -58,24 +58,23 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
     timer = undefined;
     await saving;
     try {
-      const saved = {
-        version: resumeVersion(),
-        endpoints: view.endpoints(),
-        revocations: revocations.current().all,
-        policy: policies.mesh,
-        federated: federation.current(),
-      };
-      await saveView(stateDirectory, saved, bundle());
+      await saveView(
+        stateDirectory,
+        {
+          version: resumeVersion(),
+          endpoints: view.endpoints(),
+          revocations: revocations.current().all,
+          policy: policies.mesh,
+          federated: federation.current(),
+        },
+        bundle(),
+      );
     } catch (error) {
       logger.warn(
         { event: 'view-not-saved' },
         `the view of the mesh is in use, but could not be saved: ${describeError(error)}`,
       );
     }
-  }
-
-  function saveNow(): void {
-    saving = save();
   }
 
   try {
@@ -87,9 +86,13 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
   }
   const revocations = createRevocations(clock, restored?.revocations);
   // A process that is killed within the delay must not come back and allow them.
-  revocations.onChange(saveNow);
+  revocations.onChange(() => {
+    saving = save();
+  });
   const federation = createFederation(restored?.federated);
-  federation.onChange(saveNow);
+  federation.onChange(() => {
+    saving = save();
+  });
   return {
     view,
     revocations,
@@ -101,17 +104,19 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
       policies.set(policy);
       upToDate = true;
       // What it forbids must stay forbidden, also when this process is killed in a moment.
-      saveNow();
+      saving = save();
     },
     policyMissed() {
       upToDate = false;
-      saveNow();
+      saving = save();
     },
     touch() {
-      timer ??= clock.after(SAVE_DELAY_MS, saveNow);
+      timer ??= clock.after(SAVE_DELAY_MS, () => {
+        saving = save();
+      });
     },
     async close() {
-      if (timer !== undefined) saveNow();
+      if (timer !== undefined) saving = save();
       await saving;
     },
   };

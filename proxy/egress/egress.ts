@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import type { Dialled } from '../http/upstream/upstream.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
 import type { Workload } from '../workload/workload.ts';
 import { carryEgress } from './carry.ts';
@@ -29,7 +29,7 @@ export interface Egress extends Closeable {
   /** See `carryEgress`. Never rejects. */
   carry(socket: Socket, target: EgressTarget): Promise<void>;
   /** See `openEgressForProgram`. Throws EgressError. */
-  open(target: EgressTarget, signal: AbortSignal): Promise<Duplex>;
+  open(target: EgressTarget, signal: AbortSignal): Promise<Dialled>;
 }
 
 /** Creates the way out of a workload. */

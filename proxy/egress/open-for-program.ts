@@ -1,6 +1,7 @@
-import type { Duplex } from 'node:stream';
 import type { EgressTarget } from '../../common/authorization/egress.ts';
 import { errorCode } from '../../common/errors.ts';
+import type { Dialled } from '../http/upstream/upstream.ts';
+import { socketStream } from '../stream/socket-stream.ts';
 import { ALERT_SENTENCES, alertRefusal } from './alerts.ts';
 import { EgressError } from './egress-error.ts';
 import { openEgressConnection, type EgressDependencies, egressPeer } from './open.ts';
@@ -15,15 +16,20 @@ export async function openEgressForProgram(
   target: EgressTarget,
   dependencies: EgressDependencies,
   signal: AbortSignal,
-): Promise<Duplex> {
+): Promise<Dialled> {
   const { clock, metrics, conditions } = dependencies;
   const peer = egressPeer(target);
   const startedMs = clock.monotonicMs();
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
   try {
-    const attempt = { carriedAs: 'http', signal } as const;
-    const opened = await openEgressConnection(target, dependencies, attempt);
-    const { secured, reset, showsCertificate, isCut } = opened;
+    const { secured, reset, showsCertificate, isCut } = await openEgressConnection(
+      target,
+      dependencies,
+      {
+        carriedAs: 'http',
+        signal,
+      },
+    );
     const { alpnProtocol } = secured;
     if (typeof alpnProtocol === 'string' && alpnProtocol !== 'http/1.1') {
       reset();
@@ -44,7 +50,7 @@ export async function openEgressForProgram(
       metrics.connectionFailed('outbound', peer, reason);
       conditions.failed(target, reason, ALERT_SENTENCES[reason]);
     });
-    return secured;
+    return { stream: socketStream(secured, reset), peer, failure: () => failure };
   } catch (error) {
     const reason = errorCode(error);
     metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason);

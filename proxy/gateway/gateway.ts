@@ -1,8 +1,8 @@
 import type { FollowedFile } from '../../common/followed-file.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
-import { createListenerSet, type ListenerSetOptions } from './listener-set.ts';
-import { followFile } from './follow-file.ts';
-import { keepValid } from './keep-valid.ts';
+import { createListenerSet, type ListenerSetOptions } from './listeners/listener-set.ts';
+import { followFile } from './file/follow-file.ts';
+import { keepValid } from './file/keep-valid.ts';
 
 /** What a gateway is made from. */
 export interface GatewayOptions extends ListenerSetOptions {

@@ -5,7 +5,7 @@ import type { Source } from './accept/source.ts';
 import type { ConnectionActivity } from '../../common/budget/connection-table.ts';
 import type { ListenerMetrics } from './metrics.ts';
 import type { ConnectionRefusal } from './refusal.ts';
-import type { Services } from './service.ts';
+import type { Services } from './services.ts';
 
 /** What a listener does with its connections. When the file changes, a new one takes over. */
 export interface ListenerHandler {

@@ -3,8 +3,7 @@ import { everyValue } from '../../common/metrics/known-series.ts';
 import { counter, gauge, histogram } from '../metrics/collectors.ts';
 import { increment } from '../metrics/peers.ts';
 import type { MetricRow } from '../metrics/table.ts';
-import { STATUS } from './http/refuse.ts';
-import type { ConnectionRefusal, RequestFailure } from './refusal.ts';
+import { REFUSALS, type ConnectionRefusal, type RequestFailure } from './refusal.ts';
 
 /** From an answer out of memory to one that waits for a database. */
 const REQUEST_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
@@ -159,7 +158,7 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
       accepted: 0,
       ended: 0,
       refused: new Map(CONNECTION_REFUSALS.map((reason) => [reason, 0])),
-      requestsRefused: new Map(Object.keys(STATUS).map((reason) => [reason, 0])),
+      requestsRefused: new Map(Object.keys(REFUSALS).map((reason) => [reason, 0])),
       answered: new Map(),
     };
     rows.set(listener, row);

@@ -1,21 +1,19 @@
 import type { Logger } from 'pino';
-import { formatHostPort } from '../../common/listen.ts';
 import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep, type Clock } from '../../common/clock.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
 import { parseJoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { HostPort } from '../../common/config/address.ts';
+import { formatAddress, type ServerAddress } from '../../common/rpc/channel.ts';
 import { pinRoot } from '../../common/rpc/pin.ts';
 import { askedToWaitMs, isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
-import { issue } from './issue.ts';
-import type { WorkloadIdentity } from './source.ts';
+import { issue, type Issued } from './issue.ts';
 import type { TokenSource } from './token-source.ts';
 
 /** What first contact takes. */
 export interface EnrolSettings {
   readonly spiffeId: SpiffeId;
-  readonly controlPlane: HostPort;
+  readonly controlPlane: ServerAddress;
   /** Of `hbk-1-...`; never logged. */
   readonly tokens: TokenSource;
   readonly lifetimeMs?: number | undefined;
@@ -45,7 +43,7 @@ const LOG_INTERVAL_MS = 5_000;
  *   when it is not the one that the token is for; `cancelled` when the signal is aborted
  * @throws ConfigError `file-unreadable`
  */
-export async function enrol(settings: EnrolSettings): Promise<WorkloadIdentity> {
+export async function enrol(settings: EnrolSettings): Promise<Issued> {
   const { random, tokens } = settings;
   const report = createReport(settings);
   for (let attempt = 1; ; attempt += 1) {
@@ -87,7 +85,7 @@ function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSe
   refused(error: unknown): void;
   tokenMissing(): void;
 } {
-  const address = formatHostPort(controlPlane.host, controlPlane.port);
+  const address = formatAddress(controlPlane);
   let loggedMs = Number.NEGATIVE_INFINITY;
   const say = (fields: object, sentence: string): void => {
     if (clock.monotonicMs() - loggedMs < LOG_INTERVAL_MS) return;
@@ -124,14 +122,26 @@ export function createCommand(namespace: string, service: string): string {
 /** One try of first contact. Throws as `enrol` does, and for passing failures too. */
 export async function enrolOnce(
   settings: Omit<EnrolSettings, 'tokens' | 'random'> & { readonly token: string },
-): Promise<WorkloadIdentity> {
+): Promise<Issued> {
   const { clock, controlPlane, lifetimeMs, signal, spiffeId } = settings;
   const token = settings.token.trim();
   const { rootDigest } = parseJoinToken(token);
-  const within = { timeoutMs: TRY_TIMEOUT_MS, clock, signal };
-  const root = await pinRoot({ ...controlPlane, rootDigest, ...within });
-  const channel = { address: controlPlane, trustDomain: spiffeId.trustDomain, roots: [root] };
-  return issue({ spiffeId, channel, token, lifetimeMs, ...within });
+  const root = await pinRoot({
+    ...controlPlane,
+    rootDigest,
+    timeoutMs: TRY_TIMEOUT_MS,
+    clock,
+    signal,
+  });
+  return issue({
+    spiffeId,
+    channel: { address: controlPlane, trustDomain: spiffeId.trustDomain, roots: [root] },
+    token,
+    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+    timeoutMs: TRY_TIMEOUT_MS,
+    clock,
+    signal,
+  });
 }
 
 async function pause(delayMs: number, { clock, signal }: EnrolSettings): Promise<void> {

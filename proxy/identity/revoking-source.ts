@@ -3,9 +3,16 @@ import type { Closeable } from '../../common/lifecycle.ts';
 import { createIdentitySource } from './mutable-source.ts';
 import type { FederatedRoots, IdentitySource, WorkloadIdentity } from './source.ts';
 
-/** Something that is known, as it changes. */
-export interface Changing<Value> {
-  current(): Value;
+/** The revocations that are known, as they change. */
+export interface RevocationSource {
+  current(): RevocationList;
+  /** Calls back after every change; returns the function that ends it. */
+  onChange(listener: () => void): () => void;
+}
+
+/** The roots of other trust domains, as they change. */
+export interface FederationSource {
+  current(): FederatedRoots;
   /** Calls back after every change; returns the function that ends it. */
   onChange(listener: () => void): () => void;
 }
@@ -17,8 +24,8 @@ export interface Changing<Value> {
  */
 export function withRevocations(
   source: IdentitySource,
-  revocations: Changing<RevocationList>,
-  federation?: Changing<FederatedRoots>,
+  revocations: RevocationSource,
+  federation?: FederationSource,
 ): IdentitySource & Closeable {
   const join = (identity: WorkloadIdentity): WorkloadIdentity => ({
     ...identity,

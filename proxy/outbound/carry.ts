@@ -13,6 +13,8 @@ export interface CarryRequest {
   readonly peer: string;
   /** Opens a stream to the peer. Throws HauberkError. */
   readonly connect: (signal: AbortSignal) => Promise<Connected>;
+  /** Breaks off what is below the connection, where it is TLS. */
+  readonly reset?: (() => void) | undefined;
 }
 
 /** What carrying a connection takes. */
@@ -36,10 +38,10 @@ const MAX_RESTARTS = 3;
  */
 export async function carry(
   socket: net.Socket,
-  { peer, connect }: CarryRequest,
+  { peer, connect, reset }: CarryRequest,
   { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
-  const app = socketStream(socket);
+  const app = socketStream(socket, reset);
   const startedMs = clock.monotonicMs();
   try {
     for (let restarts = 0; ; restarts += 1) {

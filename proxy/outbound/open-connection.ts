@@ -1,10 +1,9 @@
-import type { Duplex } from 'node:stream';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { errorCode } from '../../common/errors.ts';
-import type { Guard } from '../../common/guard.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
+import type { Dialled } from '../http/upstream/upstream.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
-import { StreamDuplex } from '../stream/stream-duplex.ts';
+import { countedStream } from '../stream/counted-stream.ts';
 import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';
 
 /** What opening a connection takes. */
@@ -12,15 +11,14 @@ export interface OpenConnectionDependencies {
   /** Finds the service. */
   readonly connector: ConnectorDependencies;
   readonly clock: MonotonicClock;
-  readonly guard: Guard;
   readonly metrics: Pick<ProxyMetrics, 'connected' | 'connectionFailed' | 'connectionOpened'>;
   /** Our own trust domain: services are only looked for in it. */
   readonly trustDomain: string;
 }
 
 /**
- * Opens a connection to a service for a program of this process, through a tunnel; a reset of the
- * stream is an error of the connection. Resolves when the application there has accepted it.
+ * Opens a connection to a service for a program of this process, through a tunnel, and counts it as any other.
+ * Resolves when the application there has accepted it.
  *
  * Throws OutboundError or TunnelError.
  */
@@ -28,20 +26,19 @@ export async function openConnection(
   target: ServicePort,
   dependencies: OpenConnectionDependencies,
   signal: AbortSignal,
-): Promise<Duplex> {
-  const { connector, clock, guard, metrics, trustDomain } = dependencies;
+): Promise<Dialled> {
+  const { connector, clock, metrics, trustDomain } = dependencies;
   const startedMs = clock.monotonicMs();
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
   try {
     const { stream, endpoint, authority } = await connectToService(target, connector, signal);
     metrics.connected('outbound', seconds());
-    const { counters, closed } = metrics.connectionOpened(
-      'outbound',
-      endpoint.spiffeId.uri,
-      authority,
-    );
-    const onClosed = (outcome: Parameters<typeof closed>[0]): void => closed(outcome, seconds());
-    return new StreamDuplex(stream, { clock, guard, counters, onClosed });
+    const peer = endpoint.spiffeId.uri;
+    const { counters, closed } = metrics.connectionOpened('outbound', peer, authority);
+    return {
+      stream: countedStream(stream, counters, (outcome) => closed(outcome, seconds())),
+      peer,
+    };
   } catch (error) {
     const { namespace, service } = target;
     const reason = errorCode(error);

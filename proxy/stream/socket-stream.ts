@@ -110,6 +110,7 @@ export class SocketStream implements ByteStream {
   readonly #onError = (): void => {
     this.#isBroken = true;
     this.#tellEnd('reset');
+    if (!this.socket.destroyed) this.reset();
   };
 
   readonly #onClose = (): void => {

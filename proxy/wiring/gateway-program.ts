@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Egress } from '../egress/egress.ts';
-import type { LoadedListener } from '../gateway/load.ts';
+import type { LoadedListener } from '../gateway/file/load.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
 import type { Tracer } from '../tracing/tracer.ts';
 import type { Workload } from '../workload/workload.ts';
@@ -14,7 +14,7 @@ export interface GatewayListeners extends Closeable, Drainable {}
 /** What the listeners of a gateway are made from. */
 export interface GatewayListenersOptions {
   readonly workload: Workload;
-  readonly config: Pick<ProxyConfig, 'namespace' | 'trustDomain'>;
+  readonly config: Pick<ProxyConfig, 'namespace' | 'trustDomain' | 'accessLog' | 'accessLogFormat'>;
   readonly runtime: Runtime;
   /** Finds and opens tunnels. */
   readonly connector: ConnectorDependencies;

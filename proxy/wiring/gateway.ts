@@ -3,17 +3,19 @@ import {
   type EgressDestination,
   type EgressTarget,
 } from '../../common/authorization/egress.ts';
+import { plainLines } from '../../common/logging/plain-lines.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
-import { checkListeners } from '../gateway/check-listeners.ts';
+import { checkListeners } from '../gateway/listeners/check-listeners.ts';
 import {
   createListenerSet,
   type ListenerSet,
   type ListenerSetOptions,
-} from '../gateway/listener-set.ts';
-import { followFile } from '../gateway/follow-file.ts';
-import { keepValid } from '../gateway/keep-valid.ts';
+} from '../gateway/listeners/listener-set.ts';
+import { followFile } from '../gateway/file/follow-file.ts';
+import { keepValid } from '../gateway/file/keep-valid.ts';
 import { openGateway } from '../gateway/gateway.ts';
-import { loadGatewayFile, type LoadedListener } from '../gateway/load.ts';
+import { loadGatewayFile, type LoadedListener } from '../gateway/file/load.ts';
+import { createRequestLog } from '../gateway/http/access-log.ts';
 import { createGatewayMetrics } from '../gateway/metrics.ts';
 import { carry } from '../outbound/carry.ts';
 import { connectToService, type ServicePort } from '../outbound/connector.ts';
@@ -106,26 +108,33 @@ function policyOf(target: EgressTarget, { policies }: Workload): EgressDestinati
 }
 
 function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOptions {
-  const { workload, config, runtime, connector, egress, registry } = options;
+  const { workload, config, runtime, connector, egress, registry, tracer } = options;
   const { metrics, network } = workload;
-  const { clock, logger, guard } = runtime;
-  const { trustDomain, namespace } = config;
+  const { clock, logger, guard, memory } = runtime;
+  const { trustDomain, namespace, accessLog, accessLogFormat: format } = config;
   const { mayLog } = connector;
-  const request = (target: ServicePort) => ({
+  const request = (target: ServicePort, reset: (() => void) | undefined) => ({
+    reset,
     peer: spiffeId({ trustDomain, ...target }).uri,
     connect: (signal: AbortSignal) => connectToService(target, connector, signal),
   });
   const carrying = { clock, logger, mayLog, metrics };
-  const opening = { connector, clock, guard, metrics, trustDomain };
+  const opening = { connector, clock, metrics, trustDomain };
+  const { write } = plainLines();
   return {
     network,
     clock,
     logger,
     guard,
     namespace,
+    memory,
+    tracer,
+    requestLog: accessLog
+      ? (name) => createRequestLog({ logger, clock, name, format, write })
+      : undefined,
     metrics: createGatewayMetrics(registry),
     services: {
-      carry: (socket, target) => carry(socket, request(target), carrying),
+      carry: (socket, target, reset) => carry(socket, request(target, reset), carrying),
       open: (target, signal) => openConnection(target, opening, signal),
       followEgressRoutes: (targets) => egress.conditions.carries('routes', targets),
       egressPolicyOf: (target) => policyOf(target, workload),

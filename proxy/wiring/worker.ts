@@ -20,7 +20,7 @@ import { createWorkload } from '../workload/workload.ts';
 import { createPolicySource, type MutablePolicySource } from '../policy/policy-source.ts';
 import { openDataPath, type DataPath } from './data-path.ts';
 import { createMetrics } from './metrics.ts';
-import type { LoadedListener } from '../gateway/load.ts';
+import type { LoadedListener } from '../gateway/file/load.ts';
 import type { WorkerGateway } from './gateway.ts';
 import { shareOfTunnelMemory } from '../tunnel/tunnel-memory.ts';
 import { toErrorMessage } from '../workers/error-message.ts';

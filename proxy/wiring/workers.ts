@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Endpoint } from '../../common/wire/endpoint.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
-import type { LoadedListener } from '../gateway/load.ts';
+import type { LoadedListener } from '../gateway/file/load.ts';
 import type { DataPath, DataPathOptions } from './data-path.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import { toIdentityMessage } from '../workers/identity-message.ts';

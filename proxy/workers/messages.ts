@@ -3,7 +3,7 @@ import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Endpoint } from '../../common/wire/endpoint.ts';
-import type { LoadedListener } from '../gateway/load.ts';
+import type { LoadedListener } from '../gateway/file/load.ts';
 import type { SampleFamily } from './merge-metrics.ts';
 import type { ErrorMessage } from './error-message.ts';
 import type { IdentityMessage } from './identity-message.ts';

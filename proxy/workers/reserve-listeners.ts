@@ -1,6 +1,6 @@
 import type { HostPort } from '../../common/config/address.ts';
-import type { LoadedListener } from '../gateway/load.ts';
-import { findListener, overlap } from '../gateway/same-address.ts';
+import type { LoadedListener } from '../gateway/file/load.ts';
+import { findListener, overlap } from '../gateway/config/same-address.ts';
 import { PortCheck } from './reserve-ports.ts';
 
 /** What is known when listeners are reserved. */

@@ -1,4 +1,5 @@
-import { createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { listen } from '../../../common/listen.ts';
 import type { Canaries } from './agent-task.ts';
@@ -28,11 +29,7 @@ export async function startCanaryServer({ there, back }: Canaries): Promise<Cana
       socket.write(messageWith(back));
     });
   });
-  const any = { name: 'canary', port: 0 };
-  const { port } = await listen(server, { ...any, host: '::' }).catch(() =>
-    // Docker gives containers no IPv6 unless it is asked to.
-    listen(server, { ...any, host: '0.0.0.0' }),
-  );
+  const { port } = await listenEverywhere(server);
   return {
     port,
     get received() {
@@ -43,4 +40,13 @@ export async function startCanaryServer({ there, back }: Canaries): Promise<Cana
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+async function listenEverywhere(server: ReturnType<typeof createServer>) {
+  try {
+    return await listen(server, { name: 'canary', host: '::', port: 0 });
+  } catch {
+    // Docker gives containers no IPv6 unless it is asked to.
+    return await listen(server, { name: 'canary', host: '0.0.0.0', port: 0 });
+  }
 }

@@ -52,13 +52,18 @@ const ALPN = 'h2';
  * Makes the dialling side. It shows the control plane's certificate, so that a sidecar takes it for no
  * intruder, requires the SPIFFE ID that was claimed, and hangs up without having sent anything.
  */
-export function createDialBack(options: DialBackOptions): DialBack {
-  const { identity, bundle, revocations, clock } = options;
+export function createDialBack({
+  identity,
+  bundle,
+  revocations,
+  clock,
+}: DialBackOptions): DialBack {
   const costly = new KeyedBuckets(clock, COSTLY_RATE);
   return ({ spiffeId, address, hbonePort }) => {
     if (costly.left(spiffeId) < 1) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const roots = peerRootsOf(bundle());
+    const trust = bundle();
+    const roots = peerRootsOf(trust);
     const tcp = connectTcp({ host: address, port: hbonePort, noDelay: true });
     const socket = connectTls({
       socket: tcp,

@@ -10,7 +10,7 @@ import {
 } from '../../../common/config/values.ts';
 import { isLabel } from '../../../common/names.ts';
 import { connectionLimits, httpLimits } from './limits.ts';
-import { backend, hostname, httpBackend, network, pathPrefix } from './names.ts';
+import { backend, fieldPattern, hostname, httpBackend, network, pathPrefix } from './names.ts';
 
 // The words are those of the Gateway API of Kubernetes where it has them: listeners, protocol,
 // hostnames, tls.mode, requestRedirect.
@@ -67,6 +67,8 @@ const httpRoute = z
     preserveHost: z.boolean().optional(),
     /** What the service speaks: h2c is HTTP/2 without TLS, as gRPC needs it. */
     appProtocol: choice(['http', 'h2c']).default('http'),
+    /** Fields that no client may send, besides those that are taken off anyway: the service takes them for an identity. */
+    identityFields: z.array(fieldPattern).default([]),
     /** Instead of the listener's `responseSeconds`; 0 waits as long as the client does. */
     responseSeconds: integer({ min: 0, max: 86_400 }).optional(),
     /** Instead of the listener's `streamIdleSeconds`; 0 for ever. */

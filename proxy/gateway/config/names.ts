@@ -62,6 +62,12 @@ export const pathPrefix: ValueType<string> = valueType('a path that begins with 
   return raw === '/' ? raw : raw.replace(/\/$/, '');
 });
 
+/** Names of fields: `X-User`, or `X-User-*` for all that begin like it. */
+export const fieldPattern: ValueType<string> = valueType(
+  'the name of a field as in X-User, or X-User-*',
+  (raw) => (/^[!#$%&'+.^_`|~0-9a-z-]+\*?$/i.test(raw) ? raw : undefined),
+);
+
 /** Addresses as a network: `10.0.0.0/8`, or one address. */
 export interface Network {
   readonly address: string;

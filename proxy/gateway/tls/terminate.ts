@@ -9,6 +9,7 @@ import { withBoundedNames } from '../../../common/tls/authority-names.ts';
 import { firstByte } from '../../../common/tls/first-byte.ts';
 import { PendingHandshakes } from '../../../common/tls/pending-handshakes.ts';
 import { RecordWatch } from '../../../common/tls/record-watch.ts';
+import { resetSocket } from '../../stream/reset-socket.ts';
 import type { RefuseConnection } from '../handler.ts';
 import type { TerminateConfig } from '../config/gateway-file.ts';
 import { loadServerCertificates } from './server-certificates.ts';
@@ -16,6 +17,8 @@ import { loadServerCertificates } from './server-certificates.ts';
 /** A client that has made its handshake. */
 export interface TlsConnection {
   readonly socket: tls.TLSSocket;
+  /** Breaks the connection off: the client sees no orderly end. */
+  reset(): void;
   /** The client's certificate, if it showed one: it is from an authority that the listener names. */
   readonly clientCertificate: X509Certificate | undefined;
 }
@@ -130,9 +133,21 @@ export function createTlsTermination(options: TerminationOptions): TlsTerminatio
       }
       alerts.accept(secured);
       records.onFlood(secured, () => refuse(socket, 'record-flood', { sentence: FLOOD }));
-      return { socket: secured, clientCertificate: mode === undefined ? undefined : shown };
+      return {
+        socket: secured,
+        reset: () => resetBelow(secured, socket),
+        clientCertificate: mode === undefined ? undefined : shown,
+      };
     },
   };
+}
+
+function resetBelow(secured: tls.TLSSocket, raw: net.Socket): void {
+  // TLS that is ending ends the connection below it, unseen there: it could not be reset any more.
+  const isEnding = secured.writableEnded && !secured.writableFinished;
+  if (raw.destroyed) secured.destroy();
+  else if (isEnding) raw.destroy();
+  else resetSocket(raw);
 }
 
 function alertOf(shown: X509Certificate | undefined, verifyError: string): AlertName {

@@ -26,28 +26,15 @@ export function requestFields(
   client: ForwardedClient,
 ): readonly Field[] {
   const passed: Field[] = [];
-  let cookieAt: number | undefined;
   for (const field of fields) {
-    const [name, value] = field;
-    if (identity.has(name) || isForUs(name)) continue;
-    if (!isCookie(name)) {
-      passed.push(field);
-      continue;
-    }
-    // HTTP/2 may send several (RFC 9113 section 8.2.3), of which many servers read one.
-    const before = cookieAt === undefined ? undefined : passed[cookieAt];
-    if (cookieAt === undefined || before === undefined) cookieAt = passed.push(field) - 1;
-    else passed[cookieAt] = [before[0], `${before[1]}; ${value}`];
+    const [name] = field;
+    if (!identity.has(name) && !isForUs(name)) passed.push(field);
   }
   passed.push(['X-Forwarded-For', client.address], ['X-Forwarded-Proto', scheme]);
   if (client.certificate !== undefined) {
     passed.push(['X-Forwarded-Client-Cert', client.certificate]);
   }
   return passed;
-}
-
-function isCookie(name: string): boolean {
-  return name.length === 6 && name.toLowerCase() === 'cookie';
 }
 
 function isForUs(name: string): boolean {

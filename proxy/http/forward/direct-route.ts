@@ -1,5 +1,6 @@
 import { isIdempotent } from '../idempotent.ts';
 import type { ResponseHead } from '../message.ts';
+import type { FieldNames } from '../fields/identity-fields.ts';
 import type { AfterTry, FailedTry, ForwardRoute, ForwardTarget } from './forward-route.ts';
 import { refusal, type Refusal } from './refusal.ts';
 
@@ -14,11 +15,13 @@ const AGAIN: AfterTry = { kind: 'again', afterMs: 0 };
 /** Sends a request to one destination, and again only where no service has acted on it, or would act twice in vain. */
 export class DirectRoute implements ForwardRoute {
   readonly keepsBody: boolean;
+  readonly identityFields?: FieldNames;
   readonly #target: ForwardTarget;
   readonly #toRefusal: ToRefusal;
   #tries = 0;
 
-  constructor(target: ForwardTarget, toRefusal: ToRefusal) {
+  constructor(target: ForwardTarget, toRefusal: ToRefusal, identityFields?: FieldNames) {
+    if (identityFields !== undefined) this.identityFields = identityFields;
     this.#target = target;
     this.#toRefusal = toRefusal;
     this.keepsBody = target.upstream.isShared || isIdempotent(target.head.method);

@@ -1,4 +1,5 @@
 import type { ExchangeFailure } from '../exchange.ts';
+import type { FieldNames } from '../fields/identity-fields.ts';
 import type { RequestHead, ResponseHead } from '../message.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Refusal } from './refusal.ts';
@@ -30,6 +31,8 @@ export interface ForwardTarget {
 export interface ForwardRoute {
   /** True when the body has to be kept, as far as it may be, since it may be sent again. */
   readonly keepsBody: boolean;
+  /** What a client may not say of itself in trailers either; undefined for the usual names. */
+  readonly identityFields?: FieldNames;
   /** Where the next try goes; or why there is none. */
   next(): ForwardTarget | Refusal;
   /** Judges a try. Only a request that is repeatable may be sent again: nothing of it is gone. */

@@ -1,32 +1,24 @@
 import type { MonotonicMs } from '../../../common/clock.ts';
 import type { StreamClose } from '../../stream/byte-stream.ts';
 import type { BodyReceiver, ExchangeFailure, ServerExchange } from '../exchange.ts';
-import { trailersToPass } from '../fields/trailers.ts';
+import { responseTrailers } from '../fields/trailers.ts';
 import type { Field, ResponseHead } from '../message.ts';
 import type { Upstream, UpstreamConnection } from '../upstream/upstream.ts';
 import type { DeadlineQueue, Deadlines, Expiring } from './deadlines.ts';
+import type { ForwardLimits } from './forward-limits.ts';
 import type { FailedTry, ForwardRoute, ForwardTarget } from './forward-route.ts';
 import { answerOwn, refusalAnswer, type OwnAnswer } from './own-answer.ts';
 import { refusal, type Refusal } from './refusal.ts';
 import { RequestBody } from './request-body.ts';
 import { Try, type TryOwner } from './try.ts';
 
-/** What bounds a request; 0 milliseconds are for ever. */
-export interface ForwardLimits {
-  readonly bodyBytes: number;
-  /** Until all of the body has been carried on, or an answer begins. */
-  readonly requestMs: number;
-  /** From the end of the request until the service's answer begins. */
-  readonly responseMs: number;
-  /** For how long nothing may move once an answer has begun. */
-  readonly idleMs: number;
-}
-
 /** What forwarding requests takes. */
 export interface ForwardDependencies {
   readonly deadlines: Deadlines;
   /** Runs a callback later; for pauses before a retry. */
   readonly after: (delayMs: number, callback: () => void) => void;
+  /** Is told, at once, why a request is not answered by a service, or not to the end. */
+  readonly refused?: (request: ForwardedRequest, why: Refusal) => void;
   /** Is told once, when all is over. */
   readonly done: (request: ForwardedRequest) => void;
 }
@@ -57,6 +49,8 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   refusal: Refusal | undefined;
   /** True when the client went away, or took its request back. */
   isGivenUp = false;
+  /** True when a service's answer was broken off in its middle. */
+  isCutShort = false;
   responseBytes = 0;
   tries = 0;
   /** Who was asked last. */
@@ -71,6 +65,8 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   #takenBytes = 0;
   #responseEnded = false;
   #isOver = false;
+  /** Whatever moves puts the deadline off. */
+  #isIdleWatched = false;
   #queue: DeadlineQueue | undefined;
 
   constructor(exchange: ServerExchange, limits: ForwardLimits, dependencies: ForwardDependencies) {
@@ -90,7 +86,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     if (!this.#isUpgrade && (exchange.request.contentLength ?? 0) > limits.bodyBytes) {
       this.#refuse(refusal('body-too-large'));
     } else {
-      this.#wait(this.#body.hasEnded ? limits.responseMs : limits.requestMs);
+      this.#wait(this.#isSent ? limits.responseMs : limits.requestMs);
       this.#next();
     }
     if (!this.#isOver) exchange.start();
@@ -124,6 +120,11 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
 
   get requestBytes(): number {
     return this.#body.receivedBytes;
+  }
+
+  /** Nothing of the request is to come before it is answered. */
+  get #isSent(): boolean {
+    return this.#body.hasEnded || this.#isUpgrade;
   }
 
   get #isUpgrade(): boolean {
@@ -166,7 +167,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   end(trailers?: readonly Field[]): void {
     if (this.#body.hasEnded) return;
     if (this.#isUpgrade && !this.#hasBegun) return this.#giveUp();
-    this.#body.ended(trailers);
+    this.#body.ended(trailers, this.#route?.identityFields);
     const current = this.#try;
     if (current?.isOpen !== true) return;
     this.#body.endAt(current);
@@ -280,7 +281,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   ended(trailers?: readonly Field[]): void {
     this.#responseEnded = true;
     this.trailers = trailers;
-    this.exchange.end(trailers && trailersToPass(trailers));
+    this.exchange.end(trailers && responseTrailers(trailers));
     this.#completed();
   }
 
@@ -313,6 +314,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   /** The answer is complete; the request need not be. */
   #completed(): void {
     if (this.#isOver || this.#body.hasEnded || this.status === 101) return;
+    this.#isIdleWatched = false;
     this.#wait(this.limits.requestMs);
   }
 
@@ -321,8 +323,10 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   #refuse(why: Refusal): void {
     if (this.#isOver) return;
     this.refusal = why;
+    this.#dependencies.refused?.(this, why);
     this.#cancel();
     if (this.#hasBegun) {
+      this.isCutShort = !this.#responseEnded;
       this.exchange.reset();
       return this.#over();
     }
@@ -341,6 +345,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   #begin(): void {
     this.respondedMs = this.#dependencies.deadlines.nowMs();
     this.#wait(this.limits.idleMs);
+    this.#isIdleWatched = true;
   }
 
   expired(): void {
@@ -352,12 +357,12 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
       return this.#over();
     }
     if (this.#hasBegun) return this.#refuse(refusal('stream-idle'));
-    const isWaiting = this.#body.hasEnded || this.#body.isWaiting;
+    const isWaiting = this.#isSent || this.#body.isWaiting;
     this.#refuse(refusal(isWaiting ? 'service-late' : 'too-late'));
   }
 
   #moved(): void {
-    this.sinceMs = this.#dependencies.deadlines.nowMs();
+    if (this.#isIdleWatched) this.sinceMs = this.#dependencies.deadlines.nowMs();
   }
 
   #wait(lengthMs: number): void {

@@ -1,5 +1,6 @@
 import type { ServerExchange } from '../exchange.ts';
-import { trailersToPass } from '../fields/trailers.ts';
+import type { FieldNames } from '../fields/identity-fields.ts';
+import { requestTrailers } from '../fields/trailers.ts';
 import type { Field } from '../message.ts';
 import { HeldBody } from './held-body.ts';
 import type { Try } from './try.ts';
@@ -28,9 +29,9 @@ export class RequestBody {
     return this.receivedBytes > this.#consumedBytes;
   }
 
-  ended(trailers: readonly Field[] | undefined): void {
+  ended(trailers: readonly Field[] | undefined, identityFields: FieldNames | undefined): void {
     this.hasEnded = true;
-    this.#trailers = trailers && trailersToPass(trailers);
+    this.#trailers = trailers && requestTrailers(trailers, identityFields);
   }
 
   /** Holds what no service can take yet. */

@@ -101,7 +101,10 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
       if (left > 0) return this.#watchIdleness(left, idleMs);
       this.drain();
       this.#idleTimer = clock.after(GO_WITHIN_MS, () => {
-        if (this.#http2.openStreams === 0) this.#http2.end();
+        if (this.#http2.openStreams > 0) return;
+        this.#http2.end();
+        // It may not even read that.
+        this.#idleTimer = clock.after(GO_WITHIN_MS, () => this.destroy());
       });
     });
   }

@@ -10,7 +10,8 @@ import type {
 import { FieldNames } from '../../http/fields/identity-fields.ts';
 import type { Deadlines } from '../../http/forward/deadlines.ts';
 import { DirectRoute } from '../../http/forward/direct-route.ts';
-import { ForwardedRequest, type ForwardLimits } from '../../http/forward/forwarded-request.ts';
+import type { ForwardLimits } from '../../http/forward/forward-limits.ts';
+import { ForwardedRequest } from '../../http/forward/forwarded-request.ts';
 import { GRPC_STATUS, refusal, type Refusal } from '../../http/forward/refusal.ts';
 import { connectHttp1 } from '../../http/http1/client-connection.ts';
 import { serveHttp1 } from '../../http/http1/server-connection.ts';

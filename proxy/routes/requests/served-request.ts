@@ -1,7 +1,8 @@
 import type { MonotonicMs, Timer } from '../../../common/clock.ts';
 import { formatServicePort, type RouteRule } from '../../../common/routes/route.ts';
 import type { Expiring } from '../../http/forward/deadlines.ts';
-import { ForwardedRequest, type ForwardLimits } from '../../http/forward/forwarded-request.ts';
+import type { ForwardLimits } from '../../http/forward/forward-limits.ts';
+import { ForwardedRequest } from '../../http/forward/forwarded-request.ts';
 import { isGrpc } from '../../http/forward/own-answer.ts';
 import type { ServerExchange } from '../../http/exchange.ts';
 import type { Refusal } from '../../http/forward/refusal.ts';

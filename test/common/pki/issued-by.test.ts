@@ -5,7 +5,7 @@ import { certificateName } from '../../../common/pki/certificate-name.ts';
 import { authorityProblem, isIssuedBy, isSelfSigned } from '../../../common/pki/issued-by.ts';
 import { PkiError } from '../../../common/pki/pki-error.ts';
 import { parseBundleFile } from '../../../common/pki/spiffe-bundle.ts';
-import { clientCertificateField } from '../../../proxy/gateway/http/http-handler.ts';
+import { clientCertificateField } from '../../../proxy/gateway/http/client-certificate.ts';
 import { createOpenssl } from '../../helpers/openssl.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';

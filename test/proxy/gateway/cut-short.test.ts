@@ -5,14 +5,11 @@
  */
 import { once } from 'node:events';
 import http from 'node:http';
-import type { Duplex } from 'node:stream';
 import test from 'ava';
-import { systemClock } from '../../../common/clock.ts';
-import { createGuard } from '../../../common/guard.ts';
+import type { Dialled } from '../../../proxy/http/upstream/upstream.ts';
 import type { ByteStream } from '../../../proxy/stream/byte-stream.ts';
-import { StreamDuplex } from '../../../proxy/stream/stream-duplex.ts';
+import { countedStream } from '../../../proxy/stream/counted-stream.ts';
 import { within } from '../../helpers/deadline.ts';
-import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { Listener, tunnelled } from '../stream/stream-pairs.ts';
 import { newCounters } from '../tunnel/harness.ts';
@@ -24,12 +21,10 @@ let gateway: GatewayUnderTest;
 const served: Listener[] = [];
 
 /** Through a tunnel in this process, as the gateway of a mesh has it. */
-async function open(): Promise<Duplex> {
+async function open(): Promise<Dialled> {
   const { one, other } = await tunnelled(scope);
   served.push(new Listener(other));
-  const clock = systemClock;
-  const guard = createGuard({ clock, logger: createLogRecorder().logger });
-  return new StreamDuplex(one, { clock, guard, counters: newCounters(), onClosed() {} });
+  return { stream: countedStream(one, newCounters(), () => {}), peer: 'api' };
 }
 
 test.before(async () => {

@@ -12,7 +12,11 @@ import type {
   EgressPolicyOf,
   OpenConnection,
   OpenEgressConnection,
-} from '../../../proxy/gateway/service.ts';
+} from '../../../proxy/gateway/services.ts';
+import type { RequestLog } from '../../../proxy/gateway/http/access-log.ts';
+import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
+import { socketStream } from '../../../proxy/stream/socket-stream.ts';
+import type { Tracer } from '../../../proxy/tracing/tracer.ts';
 import { OutboundError } from '../../../proxy/outbound/connector.ts';
 import type { ServicePort } from '../../../proxy/outbound/connector.ts';
 import { type Gateway, openGateway } from '../../../proxy/gateway/gateway.ts';
@@ -53,6 +57,10 @@ export interface GatewayUnderTestOptions {
   readonly egressPolicyOf?: EgressPolicyOf;
   /** By default the machine's. */
   readonly clock?: Clock;
+  /** By default there is none. */
+  readonly tracer?: Tracer;
+  /** By default requests are not logged. */
+  readonly requestLog?: (listener: string) => RequestLog;
   /** Files beside its own. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -81,7 +89,7 @@ export async function openGatewayUnderTest(
   const guard = createGuard({ clock, logger: log.logger });
   const asked: string[] = [];
   const routed: (readonly EgressTarget[])[] = [];
-  const connect = async ({ service, namespace }: ServicePort): Promise<net.Socket> => {
+  const connectSocket = async ({ service, namespace }: ServicePort): Promise<net.Socket> => {
     asked.push(`${service}.${namespace}`);
     const port = services[service];
     if (port === undefined) throw new OutboundError('no-endpoint', `nobody serves ${service}`);
@@ -89,11 +97,18 @@ export async function openGatewayUnderTest(
     await once(socket, 'connect');
     return socket;
   };
+  const connect: OpenConnection = async (target) => {
+    const socket = await connectSocket(target);
+    return { stream: socketStream(socket), peer: `spiffe://mesh/${target.service}` };
+  };
   const gateway = await openGateway({
     clock,
     logger: log.logger,
     network: HOST_NETWORK,
     guard,
+    memory: new MemoryBudget(64 * 1024 * 1024),
+    requestLog: options.requestLog,
+    tracer: options.tracer,
     metrics: createGatewayMetrics(registry),
     file,
     namespace: 'default',
@@ -102,13 +117,14 @@ export async function openGatewayUnderTest(
       openEgressConnection,
       egressPolicyOf,
       followEgressRoutes: (places) => routed.push(places),
-      async carry(socket, target) {
+      async carry(socket, target, reset) {
         try {
-          const stream = await connect(target);
+          const stream = await connectSocket(target);
           socket.pipe(stream).pipe(socket);
           await once(socket, 'close');
         } catch {
-          socket.resetAndDestroy();
+          if (reset === undefined) socket.resetAndDestroy();
+          else reset();
         }
       },
     },

@@ -3,24 +3,23 @@ import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import test from 'ava';
-import type { MonotonicMs } from '../../../common/clock.ts';
-import { systemClock } from '../../../common/clock.ts';
 import { within } from '../../helpers/deadline.ts';
 import { startEchoApp } from './echo-app.ts';
+import type { Tracer } from '../../../proxy/tracing/tracer.ts';
 import { openGatewayUnderTest } from './gateway-under-test.ts';
 
 test('a mistake ends its own request over HTTP/1, over HTTP/2 and for a WebSocket, and nothing else', async (t) => {
   let isBroken = false;
-  const clock = {
-    ...systemClock,
-    monotonicMs(): MonotonicMs {
+  const tracer: Tracer = {
+    begin({ fields }) {
       if (isBroken) throw new Error('a mistake of the program');
-      return systemClock.monotonicMs();
+      return { traceId: '', fields, ended() {} };
     },
+    close: () => Promise.resolve(),
   };
   const app = await startEchoApp(t, 'api');
   const gateway = await openGatewayUnderTest(t, {
-    clock,
+    tracer,
     listeners: `
   - name: web
     listen: '127.0.0.1:0'

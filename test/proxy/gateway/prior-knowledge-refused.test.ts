@@ -36,10 +36,10 @@ for (const [what, text] of [
   ['a preface of HTTP/1.1', `PRI * HTTP/1.1\r\nHost: a\r\n\r\n${SMUGGLED}`],
   ['a preface after a request line', `PRI ${SMUGGLED}`],
 ] as const) {
-  test(`refused with 400: ${what}`, async (t) => {
+  test(`refused: ${what}`, async (t) => {
     const { ended } = sendRaw(gateway.port('web'), text);
     const answer = (await within('it is closed', ended)).toString();
-    t.regex(answer, /^HTTP\/1\.1 400 Bad Request\r\n/);
+    t.regex(answer, /^HTTP\/1\.1 (?:400 Bad Request|505 HTTP Version Not Supported)\r\n/);
     t.is(answer.split('HTTP/1.1 ').length, 2, 'there is one answer');
     t.false(app.seen.some(({ url }) => url === '/smuggled'));
   });
@@ -68,6 +68,10 @@ for (const [what, path, fields] of [
   ['a line end in the path', '/path HTTP/1.1\r\nhost: b', []],
   ['a pseudo-field twice', '/twice', [[':path', '/other']]],
   ['an unknown pseudo-field', '/pseudo', [[':status', '200']]],
+  ['a line end in a value', '/line', [['x-bad', 'a\r\nhost: b']]],
+  ['a null byte in a value', '/null', [['x-bad', 'a\0b']]],
+  ['a space before a value', '/space', [['x-bad', ' a']]],
+  ['a colon in a name', '/colon', [['x-bad: b', 'a']]],
 ] as const) {
   test(`reset, and not served: ${what}`, async (t) => {
     const after = `/after${path.slice(0, 5)}`;
@@ -77,24 +81,6 @@ for (const [what, path, fields] of [
     // What follows is served after it would have been, where the connection goes on.
     await Promise.race([eventually('the next is served', isServed), endOf(socket)]);
     t.false(app.seen.some(({ url }) => url.startsWith(path) || url === '/other'));
-  });
-}
-
-for (const [what, path, value] of [
-  ['a line end', '/line', 'a\r\nhost: b'],
-  ['a null byte', '/null', 'a\0b'],
-] as const) {
-  test(`a field is left out whose value has ${what}`, async (t) => {
-    const socket = await connectTcp(t, gateway.port('web'));
-    const fields = [
-      ['x-bad', value],
-      ['x-good', 'yes'],
-    ] as const;
-    socket.write(Buffer.concat([CLIENT_PREFACE, rawGet(path, fields)]));
-    const { headers } = await eventually('it is served', () =>
-      app.seen.find(({ url }) => url === path),
-    );
-    t.like(headers, { host: 'a', 'x-good': 'yes', 'x-bad': undefined });
   });
 }
 
@@ -128,12 +114,12 @@ for (const [what, text] of [
 }
 
 test.serial(
-  'a preface that is broken off is 400, and whoever says nothing just leaves',
+  'a preface that is broken off is refused, and whoever says nothing just leaves',
   async (t) => {
     const broken = await connectTcp(t, gateway.port('web'));
     broken.end('PRI * HTTP/2.0\r\n');
     const chunks = (await within('it ends', broken.setEncoding('utf8').toArray())) as string[];
-    t.regex(chunks.join(''), /^HTTP\/1\.1 400 /);
+    t.regex(chunks.join(''), /^HTTP\/1\.1 505 /);
     const refused = async (): Promise<number> =>
       (await gateway.metrics()).sum('hauberk_gateway_requests_refused_total');
     const before = await refused();

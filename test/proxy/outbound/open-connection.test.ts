@@ -1,13 +1,12 @@
 /** A connection for a program of this process: what becomes of its metrics, and of a stream that breaks. */
-import { once } from 'node:events';
 import test from 'ava';
 import { Registry } from 'prom-client';
-import { createGuard } from '../../../common/guard.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { EndpointHealth } from '../../../proxy/outbound/endpoint-health.ts';
 import { openConnection } from '../../../proxy/outbound/open-connection.ts';
+import type { ByteStream } from '../../../proxy/stream/byte-stream.ts';
 import { TunnelError } from '../../../proxy/tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../../../proxy/tunnel/tunnel-pool.ts';
 import type { Tunnel } from '../../../proxy/tunnel/tunnel.ts';
@@ -46,7 +45,6 @@ function outboundTo(stream: () => FakeStream) {
   const dependencies = {
     connector: { ...finding, logger, mayLog: () => true },
     clock,
-    guard: createGuard({ clock, logger }),
     metrics: createProxyMetrics(registry),
     trustDomain: 'mesh.local',
   };
@@ -56,15 +54,35 @@ function outboundTo(stream: () => FakeStream) {
   };
 }
 
+/** What a program hears of its connection. */
+function listenTo(connection: ByteStream): string[] {
+  const heard: string[] = [];
+  connection.attach({
+    data(chunk) {
+      heard.push(chunk.toString());
+      return true;
+    },
+    end: () => void heard.push('end'),
+    written: (bytes) => void heard.push(`written ${bytes}`),
+    spare() {},
+    closed: (how) => void heard.push(`closed ${how}`),
+  });
+  connection.start();
+  return heard;
+}
+
 test('a connection is counted until its stream has ended, with its bytes', async (t) => {
   const stream = new FakeStream();
   const { open, metrics } = outboundTo(() => stream);
-  const connection = await open(AbortSignal.timeout(10_000));
-  connection.end('ask');
+  const { stream: connection, peer } = await open(AbortSignal.timeout(10_000));
+  t.is(peer, 'spiffe://mesh.local/ns/shop/sa/api');
+  const heard = listenTo(connection);
+  connection.write(Buffer.from('ask'));
+  connection.end();
   stream.data('answer');
   t.is((await metrics()).sum('hauberk_connections_open'), 1);
   stream.finish();
-  t.is((await connection.setEncoding('utf8').toArray()).join(''), 'answer');
+  t.deepEqual(heard, ['written 3', 'answer', 'end', 'closed ended']);
   const counted = await metrics();
   t.is(counted.sum('hauberk_connections_open'), 0);
   t.is(counted.sum('hauberk_connections_closed_total', { reason: 'complete' }), 1);
@@ -74,12 +92,21 @@ test('a connection is counted until its stream has ended, with its bytes', async
 
 test('a tunnel that is lost before the first byte is an error, and counted', async (t) => {
   const { open, metrics } = outboundTo(() => new FakeStream((one) => one.closeAs('lost')));
-  const connection = await open(AbortSignal.timeout(10_000));
-  const [error] = (await once(connection, 'error')) as [NodeJS.ErrnoException];
-  t.is(error.code, 'ECONNRESET');
+  const { stream: connection } = await open(AbortSignal.timeout(10_000));
+  t.deepEqual(listenTo(connection), ['closed lost']);
   const counted = await metrics();
   t.is(counted.sum('hauberk_connections_closed_total', { reason: 'tunnel-lost' }), 1);
   t.is(counted.sum('hauberk_connections_open'), 0);
+});
+
+test('a connection that its program breaks off is counted as such', async (t) => {
+  const stream = new FakeStream();
+  const { open, metrics } = outboundTo(() => stream);
+  const { stream: connection } = await open(AbortSignal.timeout(10_000));
+  connection.reset();
+  t.deepEqual(stream.calls, ['reset']);
+  const counted = await metrics();
+  t.is(counted.sum('hauberk_connections_closed_total', { reason: 'app-reset' }), 1);
 });
 
 test('a stream that is not opened in time is a failure that is counted as such', async (t) => {

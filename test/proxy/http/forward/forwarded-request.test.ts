@@ -176,6 +176,7 @@ test('the rest of a body after the answer is not waited for for ever', async (t)
   service.receiver.responded(responseHead(), false);
   service.receiver.end();
   await clock.advance(19_999);
+  client.data('still here');
   t.is(done.length, 0);
   await clock.advance(1);
   t.deepEqual(client.calls, ['start', 'end', 'reset']);
@@ -212,6 +213,13 @@ test('an upgrade that is refused: what came early reaches nobody', async (t) => 
   service.receiver.responded(responseHead({ status: 401 }), true);
   t.deepEqual(service.written, []);
   t.is(client.consumedBytes, 13);
+});
+
+test('an upgrade that is not answered is bounded like any request', async (t) => {
+  const { reach, clock } = forwardWorld();
+  const { client } = await reach(UPGRADE, false);
+  await clock.advance(5_000);
+  t.is(client.response?.head.status, 504);
 });
 
 test('an upgrade: a client that ends before the answer has given up', async (t) => {

@@ -1,8 +1,6 @@
 import { createGuard } from '../../../../common/guard.ts';
-import {
-  ForwardedRequest,
-  type ForwardLimits,
-} from '../../../../proxy/http/forward/forwarded-request.ts';
+import type { ForwardLimits } from '../../../../proxy/http/forward/forward-limits.ts';
+import { ForwardedRequest } from '../../../../proxy/http/forward/forwarded-request.ts';
 import { Deadlines } from '../../../../proxy/http/forward/deadlines.ts';
 import { DirectRoute } from '../../../../proxy/http/forward/direct-route.ts';
 import { refusal } from '../../../../proxy/http/forward/refusal.ts';
