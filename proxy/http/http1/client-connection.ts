@@ -16,6 +16,7 @@ import {
   readResponseHead,
   STATUS_LINE_SENTENCE,
 } from './response-head.ts';
+import { proofFor, withKey, withoutProof } from './websocket-handshake.ts';
 import { writeRequestHead } from './write-head.ts';
 
 /** What a server may send. */
@@ -92,17 +93,19 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
     receiver: ResponseReceiver,
   ): ClientExchange | undefined {
     if (this.capacity === 0) return undefined;
-    const exchange = new Http1ClientExchange(head, receiver, this);
+    const proof = proofFor(head);
+    const sent = proof === undefined ? head : withKey(head, proof);
+    const exchange = new Http1ClientExchange(sent, receiver, this, proof);
     this.#exchange = exchange;
     this.#isUnanswered = true;
     this.#interimResponses = 0;
     const { upgrade, contentLength } = head;
     if (isWhole || upgrade !== undefined) {
       // Without a body nothing frames one, but for a length that came (RFC 9110 section 8.6).
-      this.writer.whole(writeRequestHead(head, contentLength === 0 ? 0 : undefined));
+      this.writer.whole(writeRequestHead(sent, contentLength === 0 ? 0 : undefined));
     } else {
       const framing = contentLength ?? 'chunked';
-      this.writer.begin(writeRequestHead(head, framing), framing);
+      this.writer.begin(writeRequestHead(sent, framing), framing);
     }
     return exchange;
   }
@@ -243,7 +246,7 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
       if (upgrade !== wanted) {
         return this.#refuse(`expected a switch to ${wanted}, got one to ${upgrade ?? 'nothing'}`);
       }
-      return exchange.responded(response);
+      return this.#switchProtocols(exchange, response);
     }
     if (status >= 200) return exchange.responded(response);
     this.#interimResponses += 1;
@@ -251,6 +254,15 @@ class Http1ClientConnection implements ClientConnection, StreamReceiver, ClientE
       return this.#refuse(`expected at most ${MAX_INTERIM_RESPONSES} interim responses, got more`);
     }
     exchange.informed(response);
+  }
+
+  #switchProtocols(exchange: Http1ClientExchange, response: Http1Response): void {
+    const { proof } = exchange;
+    const head = proof === undefined ? response.head : withoutProof(response.head, proof);
+    if (head === undefined) {
+      return this.#refuse('expected a Sec-WebSocket-Accept that belongs to the key, got another');
+    }
+    exchange.responded({ ...response, head });
   }
 
   /** Bytes came that belong to no response: they must not be taken for the next one. */

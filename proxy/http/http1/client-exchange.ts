@@ -10,6 +10,7 @@ import type { BodyReader, BodySink } from './body-reader.ts';
 import { createBodyReader } from './create-body-reader.ts';
 import type { MessageWriter } from './message-writer.ts';
 import type { Http1Response } from './response-head.ts';
+import type { WebSocketProof } from './websocket-handshake.ts';
 
 /** What an exchange needs of its connection. */
 export interface ClientExchangeHost {
@@ -29,6 +30,8 @@ export interface ClientExchangeHost {
 export class Http1ClientExchange implements ClientExchange, BodySink {
   failure: ExchangeFailure | undefined;
   readonly request: RequestHead;
+  /** What the answer has to prove. */
+  readonly proof: WebSocketProof | undefined;
   /** What the receiver returned for the last piece. */
   hasRoom = true;
   readonly #host: ClientExchangeHost;
@@ -43,8 +46,14 @@ export class Http1ClientExchange implements ClientExchange, BodySink {
   #hasToldEnd = false;
   #closedAs: StreamClose | undefined;
 
-  constructor(request: RequestHead, receiver: ResponseReceiver, host: ClientExchangeHost) {
+  constructor(
+    request: RequestHead,
+    receiver: ResponseReceiver,
+    host: ClientExchangeHost,
+    proof?: WebSocketProof,
+  ) {
     this.request = request;
+    this.proof = proof;
     this.#receiver = receiver;
     this.#host = host;
   }

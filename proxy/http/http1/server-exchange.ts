@@ -5,6 +5,7 @@ import type { BodyReader, BodySink } from './body-reader.ts';
 import { createBodyReader } from './create-body-reader.ts';
 import { type BodyFraming, type MessageWriter, writtenFraming } from './message-writer.ts';
 import type { Http1Request } from './request-head.ts';
+import { withProof } from './websocket-handshake.ts';
 import { type ConnectionOption, writeResponseHead } from './write-head.ts';
 
 /** What an exchange needs of its connection. */
@@ -260,11 +261,9 @@ export class Http1ServerExchange implements ServerExchange, BodySink {
     if (this.request.upgrade === undefined) return this.#host.reset();
     this.#isUpgraded = true;
     this.#isLast = true;
-    const upgrade = head.upgrade ?? this.request.upgrade;
-    this.#host.writer.begin(
-      writeResponseHead({ ...head, upgrade }, undefined, undefined),
-      'until-close',
-    );
+    const { upgrade } = this.request;
+    const switching = { ...withProof(head, this.request), upgrade };
+    this.#host.writer.begin(writeResponseHead(switching, undefined, undefined), 'until-close');
     this.#host.progressed();
   }
 

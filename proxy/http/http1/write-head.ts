@@ -15,8 +15,7 @@ export function writeRequestHead(head: RequestHead, framing: WrittenFraming): st
   const method = head.method.replaceAll(INVISIBLE, '');
   const form = method === 'CONNECT' ? authority : head.target.replaceAll(INVISIBLE, percentEncoded);
   const start = `${method} ${form} HTTP/1.1\r\nHost: ${authority}\r\n`;
-  const fields = head.version === '2' ? withOneCookie(head.fields) : head.fields;
-  return finish(start, fields, { framing, upgrade, option: undefined });
+  return finish(start, head.fields, { framing, upgrade, option: undefined });
 }
 
 /** A response's head, with the empty line; our version whatever the client's (RFC 9110 section 6.2). */
@@ -105,20 +104,4 @@ function isSound([name, value]: Field): boolean {
   return (
     !name.includes(':') && !value.includes('\r') && isFieldSection(`${name}: ${value}\r\n\r\n`, 0)
   );
-}
-
-/** HTTP/2 may send several, of which many servers read one (RFC 9113 section 8.2.3). */
-function withOneCookie(fields: readonly Field[]): readonly Field[] {
-  const cookies = fields.filter(isCookie);
-  const [first] = cookies;
-  if (first === undefined || cookies.length === 1) return fields;
-  const all: Field = [first[0], cookies.map(([, value]) => value).join('; ')];
-  return fields.flatMap((field) => {
-    if (!isCookie(field)) return [field];
-    return field === first ? [all] : [];
-  });
-}
-
-function isCookie([name]: Field): boolean {
-  return name.length === 6 && name.toLowerCase() === 'cookie';
 }

@@ -179,24 +179,3 @@ test("a request's line and Host cannot be broken by what is in them", (t) => {
   ask({ method: 'G\r\nET', target: '/a b\r\nX: y\xe9\ud800', authority: 'a\r\n.example' });
   t.is(stream.sentText, 'GET /a%20b%0D%0AX:%20y%E9 HTTP/1.1\r\nHost: a.example\r\n\r\n');
 });
-
-test('cookies of HTTP/2 become one field, those of HTTP/1 stay as they came', (t) => {
-  for (const [version, cookies] of [
-    ['2', 'cookie: a=1; b=2\r\n'],
-    ['1.1', 'cookie: a=1\r\ncookie: b=2\r\n'],
-  ] as const) {
-    const { stream, ask } = connect();
-    ask({
-      version,
-      fields: [
-        ['cookie', 'a=1'],
-        ['x', 'y'],
-        ['cookie', 'b=2'],
-      ],
-    });
-    t.is(
-      stream.sentText.replace('x: y\r\n', ''),
-      `GET / HTTP/1.1\r\nHost: a.example\r\n${cookies}\r\n`,
-    );
-  }
-});
