@@ -18,6 +18,8 @@ export interface ConnectionLimits {
    * more than that. Otherwise it opens as they come: a stalled reader does not hold up the other streams.
    */
   readonly opensWindowWhenRead?: boolean;
+  /** The connection is one of many, and mostly sends little at a time: its frames wait in less memory. */
+  readonly sendsLittle?: boolean;
   /** The peer may ask for other protocols by CONNECT (RFC 8441). */
   readonly extendedConnect?: boolean;
 }

@@ -98,6 +98,7 @@ export class Http2Connection implements StreamHost {
     this.outbox = new Outbox({
       transport,
       mayServe: () => this.#sendWindowBytes > 0,
+      isSmall: limits.sendsLittle === true,
       onOverflow: () => this.#fail(new ConnectionError('ENHANCE_YOUR_CALM', UNREAD_SENTENCE)),
     });
     const frames = new IncomingFrames({

@@ -1,10 +1,5 @@
+import { giveBackMemory, LARGE_BYTES, SMALL_BYTES, takeMemory } from './frame-memory.ts';
 import { FLAG, FRAME, FRAME_HEADER_BYTES } from './protocol.ts';
-
-/** Holds what a busy turn of the event loop sends: the queue's high water, and control frames. */
-const BUFFER_BYTES = 512 * 1024;
-
-/** So many are kept for the next turn, by all connections of the process together. */
-const MAX_IDLE_BUFFERS = 4;
 
 /** Where the flags are in a frame. */
 const FLAGS_AT = 4;
@@ -12,15 +7,13 @@ const FLAGS_AT = 4;
 /** There is no such frame. */
 const NONE = -1;
 
-/** A connection that sends nothing holds no buffer, so that thousands of idle ones cost nothing. */
-const idleBuffers: Buffer[] = [];
-
 /**
  * Frames that wait to be sent, one behind the other, in one piece of memory (RFC 9113 section 6): what
  * a turn of the event loop sends becomes one TLS record, or few.
  */
 export class FrameBuffer {
   readonly #onAppend: () => void;
+  readonly #firstBytes: number;
   #bytes: Buffer | undefined;
   #length = 0;
   #frames = 0;
@@ -28,9 +21,14 @@ export class FrameBuffer {
   #dataAt = NONE;
   #dataStreamId = 0;
 
-  /** `onAppend` is called for every frame. */
-  constructor(onAppend: () => void) {
+  /**
+   * `onAppend` is called for every frame.
+   *
+   * @param isSmall is true where many buffers hold little each, and false where few hold much
+   */
+  constructor(onAppend: () => void, isSmall = false) {
     this.#onAppend = onAppend;
+    this.#firstBytes = isSmall ? SMALL_BYTES : LARGE_BYTES;
   }
 
   get length(): number {
@@ -42,7 +40,7 @@ export class FrameBuffer {
     return this.#frames;
   }
 
-  /** Takes everything out. Hand the bytes back with `release` once they are sent. */
+  /** Takes everything out. Hand the bytes to `giveBackMemory` once they are sent. */
   take(): Buffer {
     const bytes = this.#bytes?.subarray(0, this.#length) ?? Buffer.alloc(0);
     this.#bytes = undefined;
@@ -167,22 +165,14 @@ export class FrameBuffer {
   #room(bytes: number): Buffer {
     const needed = this.#length + bytes;
     if (this.#bytes !== undefined && needed <= this.#bytes.length) return this.#bytes;
-    if (this.#bytes === undefined && needed <= BUFFER_BYTES) {
-      this.#bytes = idleBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    if (this.#bytes === undefined) {
+      this.#bytes = takeMemory(Math.max(needed, this.#firstBytes));
       return this.#bytes;
     }
-    const larger = Buffer.allocUnsafeSlow(Math.max(2 * BUFFER_BYTES, 2 * needed));
-    if (this.#bytes !== undefined) {
-      this.#bytes.copy(larger, 0, 0, this.#length);
-      releaseBuffer(this.#bytes);
-    }
+    const larger = takeMemory(needed);
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    giveBackMemory(this.#bytes);
     this.#bytes = larger;
     return larger;
   }
-}
-
-/** Gives back what `take` gave out, for the next `take`. The caller may not use it after this. */
-export function releaseBuffer(bytes: Buffer): void {
-  if (bytes.buffer.byteLength !== BUFFER_BYTES || idleBuffers.length >= MAX_IDLE_BUFFERS) return;
-  idleBuffers.push(Buffer.from(bytes.buffer, 0, BUFFER_BYTES));
 }

@@ -1,4 +1,5 @@
-import { FrameBuffer, releaseBuffer } from './frame-buffer.ts';
+import { FrameBuffer } from './frame-buffer.ts';
+import { giveBackMemory } from './frame-memory.ts';
 import type { Transport } from './transport/transport.ts';
 
 /** A stream that has bytes to send, or whose reader waits for room. */
@@ -53,11 +54,13 @@ export class Outbox {
     readonly mayServe: () => boolean;
     /** The peer does not read, and makes us produce. */
     readonly onOverflow: () => void;
+    /** This is one of many, which mostly send little at a time. */
+    readonly isSmall?: boolean;
   }) {
     this.#transport = options.transport;
     this.#mayServe = options.mayServe;
     this.#onOverflow = options.onOverflow;
-    this.frames = new FrameBuffer(this.#schedule);
+    this.frames = new FrameBuffer(this.#schedule, options.isSmall);
   }
 
   /** True when senders should wait for their turn. */
@@ -105,7 +108,7 @@ export class Outbox {
   };
 
   readonly #onWritten = (): void => {
-    if (this.#writing !== undefined) releaseBuffer(this.#writing);
+    if (this.#writing !== undefined) giveBackMemory(this.#writing);
     this.#writing = undefined;
     this.#isWriting = false;
     if (this.#isGone) return;

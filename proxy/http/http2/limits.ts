@@ -16,12 +16,14 @@ export const SERVER_LIMITS: ConnectionLimits = {
   // A client of good faith sends a few of them for each request.
   flood: { burst: 2_000, perSecond: 1_000 },
   extendedConnect: true,
+  sendsLittle: true,
 };
 
 /** Bounds of a connection to a server, whose streams are those of many clients. */
 export const CLIENT_LIMITS: ConnectionLimits = {
   ...DEFAULT_CONNECTION_LIMITS,
   maxConcurrentStreams: 0,
+  sendsLittle: true,
   frames: { maxFrameBytes: 1024 * 1024, maxControlFrameBytes: 64 * 1024 },
   headers: { maxListBytes: 64 * 1024, maxFields: 512, cutsExcess: true },
 };

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { FrameBuffer, releaseBuffer } from '../../../proxy/http2/frame-buffer.ts';
+import { FrameBuffer } from '../../../proxy/http2/frame-buffer.ts';
+import { giveBackMemory, LARGE_BYTES, SMALL_BYTES } from '../../../proxy/http2/frame-memory.ts';
 import { FRAME } from '../../../proxy/http2/protocol.ts';
 import { parseFrames, uint32 } from './harness.ts';
 
@@ -93,17 +94,45 @@ test('a buffer is used again once it was released, and not before', (t) => {
   const second = other.take();
   t.not(first.buffer, second.buffer);
   t.is(first.readUInt32BE(9), 1, 'nobody wrote over it');
-  releaseBuffer(first);
+  giveBackMemory(first);
   one.ping(uint32(3, 3), false);
   const third = one.take();
   t.is(third.buffer, first.buffer);
-  releaseBuffer(second);
-  releaseBuffer(third);
+  giveBackMemory(second);
+  giveBackMemory(third);
 });
 
 test('a buffer that was not taken from here is not kept', (t) => {
-  t.notThrows(() => releaseBuffer(Buffer.alloc(10)));
+  t.notThrows(() => giveBackMemory(Buffer.alloc(10)));
   const { frames } = bufferUnderTest();
   frames.settingsAck();
   t.is(frames.take().toString('hex'), '000000040100000000');
+});
+
+test('one of many begins small, and is large as soon as it has to be', (t) => {
+  const frames = new FrameBuffer(() => {}, true);
+  const sizeOf = (bytes: number): number => {
+    frames.data(1, Buffer.alloc(bytes, 'x'), 0, bytes);
+    frames.endStream(1);
+    const taken = frames.take();
+    t.is(taken.length, bytes + 9);
+    t.true(taken.subarray(9).every((byte) => byte === 0x78));
+    const { byteLength } = taken.buffer;
+    giveBackMemory(taken);
+    return byteLength;
+  };
+  t.is(sizeOf(100), SMALL_BYTES);
+  t.is(sizeOf(SMALL_BYTES), LARGE_BYTES);
+  t.is(sizeOf(100), SMALL_BYTES);
+  frames.ping(uint32(7, 7), false);
+  frames.data(1, Buffer.alloc(20_000, 'y'), 0, 20_000);
+  const grown = frames.take();
+  t.is(grown.buffer.byteLength, LARGE_BYTES);
+  t.deepEqual(
+    parseFrames(grown).map(({ payload }) => [payload.length, payload[payload.length - 1]]),
+    [
+      [8, 7],
+      [20_000, 0x79],
+    ],
+  );
 });
