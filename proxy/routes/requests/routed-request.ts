@@ -156,8 +156,8 @@ export class RoutedRequest implements ForwardRoute, Expiring {
     this.#options.onTryLate();
   }
 
-  /** The answer was cut short. */
-  cutShort(): void {
+  /** The endpoint that it is at gave no whole answer, or not in time. */
+  gaveNoAnswer(): void {
     if (this.#endpoint !== undefined) this.#fail(this.#endpoint);
   }
 

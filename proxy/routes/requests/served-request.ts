@@ -185,8 +185,7 @@ export class ServedRequest implements Expiring {
     const { deadlines, metrics, report } = this.#dependencies;
     this.#delay?.cancel();
     deadlines.of(this.entry.rule.timeouts.requestMs ?? 0)?.delete(this);
-    const isCutShort = forwarded.refusal !== undefined && forwarded.respondedMs !== undefined;
-    if (isCutShort) this.#routed?.cutShort();
+    if (forwarded.refusal !== undefined) this.#routed?.gaveNoAnswer();
     this.#routed?.leave();
     const backend = this.#chosen?.backend;
     if (backend !== undefined) backend.active -= 1;
@@ -198,7 +197,9 @@ export class ServedRequest implements Expiring {
       seconds,
     });
     const grpcStatus = this.#grpcStatus();
-    if (peer !== undefined && refusal === undefined) this.#count(peer, grpcStatus, seconds);
+    if (peer !== undefined) {
+      this.#count(peer, { grpcStatus, isWhole: refusal === undefined && !isGivenUp, seconds });
+    }
     if (refusal !== undefined)
       report({ service: backend?.name ?? NO_RULE, route: this.entry.name }, refusal);
     this.#span?.ended({
@@ -217,16 +218,23 @@ export class ServedRequest implements Expiring {
   }
 
   /** As requests are that are seen in connections which are carried as bytes. */
-  #count(peer: string, grpcStatus: number | undefined, durationSeconds: number): void {
+  #count(
+    peer: string,
+    {
+      grpcStatus,
+      isWhole,
+      seconds,
+    }: { grpcStatus: number | undefined; isWhole: boolean; seconds: number },
+  ): void {
     const { request } = this.#exchange;
-    const { status, isGivenUp, requestBytes, responseBytes } = this.forwarded;
-    const http = isGivenUp ? 'incomplete' : statusLabel(status);
-    const isOfGrpc = isGrpc(request);
+    const { status, requestBytes, responseBytes } = this.forwarded;
+    const ofGrpc = grpcStatus === undefined ? undefined : GRPC_STATUSES[grpcStatus];
+    const ofHttp = request.version === '2' ? 'http2' : 'http1';
     this.#dependencies.requestsOf(peer).ended({
-      protocol: isOfGrpc ? 'grpc' : request.version === '2' ? 'http2' : 'http1',
+      protocol: isGrpc(request) ? 'grpc' : ofHttp,
       method: methodLabel(request.method),
-      status: (grpcStatus === undefined ? undefined : GRPC_STATUSES[grpcStatus]) ?? http,
-      durationSeconds,
+      status: isWhole ? (ofGrpc ?? statusLabel(status)) : 'incomplete',
+      durationSeconds: seconds,
       requestBytes,
       responseBytes,
     });

@@ -103,6 +103,25 @@ test('answers of ours are those of gRPC: limits, faults, time-outs, no endpoint'
   t.is(app.calls, 1);
 });
 
+test('calls are counted by their status, whether it is in a head or in trailers, and what was cut short is incomplete', async (t) => {
+  const under = await startRoutes(t);
+  const codes = [undefined, GRPC.NOT_FOUND, undefined];
+  const app = await startGrpcApp(t, 'a', (before) => codes[before]);
+  under.add('a', app.port);
+  const channel = openChannel(t, under.port);
+  for (const code of codes) t.is((await channel.name()).code, code ?? GRPC.OK);
+  const call = channel.chat();
+  call.on('error', () => {});
+  call.write(Buffer.from('one'));
+  await once(call, 'data');
+  app.stop();
+  await eventually('the call was counted', () => under.counted.length === 4 || undefined);
+  t.deepEqual(
+    under.counted.map(({ protocol, method, status }) => `${protocol} ${method} ${status}`),
+    ['grpc POST OK', 'grpc POST NOT_FOUND', 'grpc POST OK', 'grpc POST incomplete'],
+  );
+});
+
 test('an endpoint that ends takes no later call with it, and its streams fail at once', async (t) => {
   const under = await startRoutes(t);
   const [first, ...others] = await addThree(t, under);

@@ -17,6 +17,7 @@ import { Deadlines } from '../../../proxy/http/forward/deadlines.ts';
 import { connectHttp1 } from '../../../proxy/http/http1/client-connection.ts';
 import { connectHttp2 } from '../../../proxy/http/http2/connect.ts';
 import { Upstream } from '../../../proxy/http/upstream/upstream.ts';
+import type { EndedRequest } from '../../../proxy/metrics/requests/request-counters.ts';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
 import { listenPlaintext } from '../../../proxy/stream/plaintext-listener.ts';
 import { socketStream } from '../../../proxy/stream/socket-stream.ts';
@@ -44,6 +45,8 @@ export interface RoutesUnderTest {
   metrics(): Promise<MetricSamples>;
   /** From now on connections to endpoints wait until what this returns is called. */
   hold(): Hold;
+  /** Requests as they are counted by peer. */
+  readonly counted: readonly EndedRequest[];
   readonly backends: () => Iterable<Backend>;
   /** What the guard has caught. */
   readonly internalErrors: () => readonly unknown[];
@@ -97,6 +100,7 @@ export async function startRoutes(
   let endpoints: readonly Endpoint[] = [];
   const byService = new Map<string, readonly Endpoint[]>();
   let current = given;
+  const counted: EndedRequest[] = [];
   const held = { until: Promise.resolve(), waiting: 0 };
   let onRoutes = (): void => {};
   let onEndpoints = (): void => {};
@@ -148,7 +152,7 @@ export async function startRoutes(
       nowS: () => Math.floor(clock.epochMs() / 1000),
       tracer: undefined,
       metrics,
-      requestsOf: () => ({ ended() {} }),
+      requestsOf: () => ({ ended: (request) => void counted.push({ ...request }) }),
       report: ({ service, route }, { reason, cause }) =>
         logger.warn({ event: 'request-refused', service, route, reason, cause }, 'refused'),
     },
@@ -224,6 +228,7 @@ export async function startRoutes(
       held.waiting = 0;
       return Object.defineProperty(() => resolve(), 'waiting', { get: () => held.waiting }) as Hold;
     },
+    counted,
     backends: () => set.backends,
     internalErrors: () => lines.filter(({ event }) => event === 'internal-error'),
     reasons: () => lines.map((line) => String(line['reason'])),
