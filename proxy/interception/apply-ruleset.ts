@@ -41,19 +41,15 @@ export async function applyRuleset(
     const [code] = (await once(nft, 'close')) as [number | null];
     if (code === 0) return;
   } catch (cause) {
-    throw notStarted(cause);
-  }
-  throw explain((await complaint).join(''));
-}
-
-function notStarted(cause: unknown): InterceptionError {
-  if (systemErrorCode(cause) === 'ENOENT') {
-    return new InterceptionError('nft-missing', 'the program nft is not installed', {
+    if (systemErrorCode(cause) !== 'ENOENT') {
+      throw new InterceptionError('nft-failed', 'the program nft could not be started', { cause });
+    }
+    throw new InterceptionError('nft-missing', 'the program nft is not installed', {
       hint: 'install the package nftables',
       cause,
     });
   }
-  return new InterceptionError('nft-failed', 'the program nft could not be started', { cause });
+  throw explain((await complaint).join(''));
 }
 
 /** Says in one sentence what nft means. */
@@ -65,11 +61,10 @@ function explain(complaint: string): InterceptionError {
     });
   }
   if (/not supported|no such file or directory/i.test(complaint)) {
-    return new InterceptionError(
-      'nft-unsupported',
-      `the kernel lacks what the rules need: ${firstLine(complaint)}`,
-      { hint: 'load the modules nf_tables, nft_chain_nat, nft_redir and nft_fib_inet on the host' },
-    );
+    const sentence = `the kernel lacks what the rules need: ${firstLine(complaint)}`;
+    return new InterceptionError('nft-unsupported', sentence, {
+      hint: 'load the modules nf_tables, nft_chain_nat, nft_redir and nft_fib_inet on the host',
+    });
   }
   return new InterceptionError('nft-failed', `nft refused the rules: ${firstLine(complaint)}`);
 }

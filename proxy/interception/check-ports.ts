@@ -29,13 +29,11 @@ export function checkCapturingPorts(listeners: CapturingListeners): void {
   if (!excludePort.includes(listeners.hboneListen.port)) {
     requirePort('hboneListen', listeners.hboneListen, hbone, 'leave alone');
   }
-  if (!excludePort.includes(metricsListen.port) && !isLocal(metricsListen.host)) {
+  const { host, port } = metricsListen;
+  const isLocal = host === 'localhost' || (isIP(host) !== 0 && isLoopback(host));
+  if (!excludePort.includes(port) && !isLocal) {
     requirePort('metricsListen', metricsListen, metrics, 'leave alone');
   }
-}
-
-function isLocal(host: string): boolean {
-  return host === 'localhost' || (isIP(host) !== 0 && isLoopback(host));
 }
 
 function requirePort(key: string, given: HostPort, known: number, what: string): void {

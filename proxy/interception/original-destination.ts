@@ -67,10 +67,7 @@ async function loadGetsockopt(): Promise<Getsockopt> {
   try {
     const ffi = await import('node:ffi');
     const { functions } = ffi.dlopen(null, {
-      getsockopt: {
-        return: 'int32',
-        arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'],
-      },
+      getsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'] },
     });
     return functions.getsockopt;
   } catch (cause) {

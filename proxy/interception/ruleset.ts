@@ -40,7 +40,7 @@ const PRIORITY = -110;
  */
 export function renderRuleset(options: RulesetOptions): string {
   const { uid, excludePorts, excludeCidrs, resolvers, metadata } = options;
-  const ports = sorted(new Set(excludePorts));
+  const ports = [...new Set(excludePorts)].sort((a, b) => a - b);
   const excludedV4 = excludeCidrs.filter((cidr) => familyOf(cidr) === 4);
   const v4 = metadata ? [INSTANCE_METADATA, ...excludedV4] : excludedV4;
   const v6 = excludeCidrs.filter((cidr) => familyOf(cidr) === 6);
@@ -114,8 +114,4 @@ function elements(values: readonly (string | number)[]): string {
 
 function familyOf(cidr: string): number {
   return isIP(cidr.split('/')[0] ?? '');
-}
-
-function sorted(numbers: ReadonlySet<number>): number[] {
-  return [...numbers].sort((a, b) => a - b);
 }

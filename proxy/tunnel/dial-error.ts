@@ -20,23 +20,14 @@ export function connectError(target: DialTarget, cause: Error | undefined): Tunn
 /** TLS failed before it was up on our side. */
 export function handshakeError(target: DialTarget, cause: Error | undefined): TunnelError {
   const reason = systemErrorCode(cause) ?? cause?.message ?? 'closed';
-  return new TunnelError(
-    'handshake',
-    `the TLS handshake with ${describe(target)} failed (${reason})`,
-    {
-      hint: HANDSHAKE_HINT,
-      cause,
-    },
-  );
+  const sentence = `the TLS handshake with ${describe(target)} failed (${reason})`;
+  return new TunnelError('handshake', sentence, { hint: HANDSHAKE_HINT, cause });
 }
 
 /** The peer ended the connection instead of accepting our certificate, which it does not explain. */
 export function acceptanceError(target: DialTarget, cause: Error | undefined): TunnelError {
-  return new NotAcceptedError(
-    'handshake',
-    `${describe(target)} closed the connection instead of accepting this sidecar`,
-    { hint: HANDSHAKE_HINT, cause },
-  );
+  const sentence = `${describe(target)} closed the connection instead of accepting this sidecar`;
+  return new NotAcceptedError('handshake', sentence, { hint: HANDSHAKE_HINT, cause });
 }
 
 /** The handshake took too long. */
@@ -45,31 +36,27 @@ export function dialTimeoutError(
   timeoutMs: number,
   connecting: boolean,
 ): TunnelError {
-  return connecting
-    ? new TunnelError(
-        'unreachable',
-        `${describe(target)} did not accept a TCP connection in ${timeoutMs} ms`,
-        { hint: 'check that its sidecar runs and that the network lets the connection through' },
-      )
-    : new TunnelError(
-        'handshake',
-        `${describe(target)} did not complete the handshake in ${timeoutMs} ms`,
-      );
+  const peer = describe(target);
+  if (!connecting) {
+    const sentence = `${peer} did not complete the handshake in ${timeoutMs} ms`;
+    return new TunnelError('handshake', sentence);
+  }
+  const sentence = `${peer} did not accept a TCP connection in ${timeoutMs} ms`;
+  const hint = 'check that its sidecar runs and that the network lets the connection through';
+  return new TunnelError('unreachable', sentence, { hint });
 }
 
 /** This process has no descriptor for it. */
 export function noDescriptorError(target: DialTarget): TunnelError {
   const { message, hint } = descriptorError('descriptors', PROCESS_DESCRIPTORS);
-  return new TunnelError('descriptors', `${describe(target)} was not dialled: ${message}`, {
-    hint,
-  });
+  const sentence = `${describe(target)} was not dialled: ${message}`;
+  return new TunnelError('descriptors', sentence, { hint });
 }
 
 /** The caller gave up. */
 export function dialAbortedError(target: DialTarget, signal: AbortSignal | undefined): TunnelError {
-  return new TunnelError('aborted', `the dial of ${describe(target)} was cancelled`, {
-    cause: signal?.reason,
-  });
+  const sentence = `the dial of ${describe(target)} was cancelled`;
+  return new TunnelError('aborted', sentence, { cause: signal?.reason });
 }
 
 const ADVERTISE_HINT =
@@ -85,13 +72,10 @@ export function peerError(check: PeerCheck, target: DialTarget): TunnelError {
       isLoopback(target.address) ? { hint: ADVERTISE_HINT } : {},
     );
   }
-  const code = check.reason === 'no-alpn' ? 'protocol' : untrustedOrWrong(check.reason);
-  return new TunnelError(code, `${describe(target)}: ${check.sentence}`);
-}
-
-function untrustedOrWrong(reason: string): 'untrusted' | 'wrong-identity' {
   const inCertificate = ['san-missing', 'san-multiple', 'spiffe-id', 'wrong-trust-domain'];
-  return inCertificate.includes(reason) ? 'wrong-identity' : 'untrusted';
+  const isWrong = inCertificate.includes(check.reason);
+  const code = check.reason === 'no-alpn' ? 'protocol' : isWrong ? 'wrong-identity' : 'untrusted';
+  return new TunnelError(code, `${describe(target)}: ${check.sentence}`);
 }
 
 function describe(target: DialTarget): string {

@@ -52,14 +52,12 @@ export class InboundTunnels {
     this.#watch = new ExpiryWatch(clock, () => remainingMs(identity.current(), clock));
     const { maxTunnels } = limits;
     this.#shares = new SharedBudget(maxTunnels);
-    this.#opened = new KeyedBuckets(clock, {
-      burst: Math.ceil(maxTunnels / 2),
-      perSecond: Math.ceil(maxTunnels / 2 / REFILL_SECONDS),
-    });
-    const { cancelledStreamsBurst, cancelledStreamsPerSecond } = limits;
+    const burst = Math.ceil(maxTunnels / 2);
+    const perSecond = Math.ceil(maxTunnels / 2 / REFILL_SECONDS);
+    this.#opened = new KeyedBuckets(clock, { burst, perSecond });
     this.#cancelled = new KeyedBuckets(clock, {
-      burst: cancelledStreamsBurst,
-      perSecond: cancelledStreamsPerSecond,
+      burst: limits.cancelledStreamsBurst,
+      perSecond: limits.cancelledStreamsPerSecond,
     });
   }
 

@@ -67,10 +67,8 @@ export function checkPeer(
   }
   // An untrusted certificate is given out, too: only `authorized` says that it was verified.
   if (!socket.authorized) {
-    return untrusted(certificate, String(socket.authorizationError), bundle, {
-      nowMs,
-      skew,
-    });
+    const code = String(socket.authorizationError);
+    return untrusted(certificate, code, bundle, { nowMs, skew });
   }
   if (socket.alpnProtocol !== HBONE_ALPN) {
     const got = socket.alpnProtocol === false ? 'none' : String(socket.alpnProtocol);
@@ -81,15 +79,14 @@ export function checkPeer(
     id = peerSpiffeId(certificate);
   } catch (error) {
     if (!(error instanceof PkiError)) throw error;
-    return refused(nameFault(error), describeError(error));
+    const reason = NAME_FAULTS.find((fault) => fault === error.code) ?? 'spiffe-id';
+    return refused(reason, describeError(error));
   }
   const isForeign = id.trustDomain !== bundle.trustDomain;
   const foreign = isForeign ? bundle.federated?.get(id.trustDomain) : undefined;
   if (isForeign && foreign === undefined) {
-    return refused(
-      'wrong-trust-domain',
-      `expected an identity of the trust domain ${bundle.trustDomain}, got ${id.uri}`,
-    );
+    const expected = `expected an identity of the trust domain ${bundle.trustDomain}`;
+    return refused('wrong-trust-domain', `${expected}, got ${id.uri}`);
   }
   // TLS has verified it against the roots of all trust domains, or against former ones; only its own of
   // today may vouch for it.
@@ -97,27 +94,19 @@ export function checkPeer(
   const isMixed = bundle.federated !== undefined && bundle.federated.size > 0;
   const isOlder = verifiedBy.roots !== bundle.roots || verifiedBy.added !== bundle.added;
   if ((isMixed || isOlder) && !leadsToRoot(certificate, roots, nowMs)) {
-    return refused(
-      'untrusted',
-      `expected ${id.uri} from a root of ${id.trustDomain}, got a certificate that chains to another one`,
-    );
+    const expected = `expected ${id.uri} from a root of ${id.trustDomain}`;
+    return refused('untrusted', `${expected}, got a certificate that chains to another one`);
   }
   if (bundle.revocations?.find(id.uri, certificate) !== undefined) {
-    return refused(
-      'revoked',
-      `expected a certificate that is not revoked, got ${serialOf(certificate)} of ${id.uri}`,
-    );
+    const got = `${serialOf(certificate)} of ${id.uri}`;
+    return refused('revoked', `expected a certificate that is not revoked, got ${got}`);
   }
   const { roots: own, added } = bundle;
   const trusted = foreign === undefined ? { roots: own, added } : { roots: foreign };
   return { kind: 'peer', peer: new AuthenticatedPeer(id, certificate, trusted) };
 }
 
-function nameFault({ code }: PkiError): HandshakeRefusal {
-  const isKnown =
-    code === 'san-missing' || code === 'san-multiple' || code === 'signing-certificate';
-  return isKnown ? code : 'spiffe-id';
-}
+const NAME_FAULTS = ['san-missing', 'san-multiple', 'signing-certificate'] as const;
 
 function untrusted(
   certificate: X509Certificate,
@@ -128,24 +117,21 @@ function untrusted(
   const from = certificate.validFromDate.toISOString();
   const until = certificate.validToDate.toISOString();
   const validity = `it is valid from ${from} until ${until}, and it is ${new Date(nowMs).toISOString()} here`;
+  const expected = 'expected a valid certificate';
   // Of several errors OpenSSL tells the last, which is the date.
   const isForeign = code === 'CERT_HAS_EXPIRED' && !wasTrusted(certificate, bundle);
   switch (isForeign ? 'UNABLE_TO_VERIFY' : code) {
     case 'CERT_HAS_EXPIRED':
-      return refused(
-        'expired',
-        `expected a valid certificate, got an expired one (${validity})${skew}`,
-      );
+      return refused('expired', `${expected}, got an expired one (${validity})${skew}`);
     case 'CERT_NOT_YET_VALID':
       return refused(
         'not-yet-valid',
-        `expected a valid certificate, got one that is not valid yet (${validity})${skew}`,
+        `${expected}, got one that is not valid yet (${validity})${skew}`,
       );
-    default:
-      return refused(
-        'untrusted',
-        `expected a certificate from a root of the trust bundle, got one that does not verify (${code}; ${validity})`,
-      );
+    default: {
+      const got = `got one that does not verify (${code}; ${validity})`;
+      return refused('untrusted', `expected a certificate from a root of the trust bundle, ${got}`);
+    }
   }
 }
 

@@ -36,7 +36,6 @@ export interface PeerTunnelsOptions {
 interface PooledTunnel {
   readonly tunnel: Tunnel;
   readonly madeWith: WorkloadIdentity;
-  readonly dueTimer: Timer;
   /** So much of its life has passed that it needs a successor. */
   due: boolean;
   retired: boolean;
@@ -94,7 +93,10 @@ export class PeerTunnels {
           pooled.lastUsedMs = this.#lastUsedMs;
           return pooled.tunnel;
         }
-        if (this.#mode === 'closed') throw closedError(this.#options.target);
+        if (this.#mode === 'closed') {
+          const { uri } = this.#options.target.expect;
+          throw new TunnelError('aborted', `no tunnel to ${uri}: this sidecar is closing`);
+        }
         if (this.#mode === 'forgotten') this.#mode = 'cold';
         await abortable(this.#grow(), signal);
       }
@@ -204,8 +206,9 @@ export class PeerTunnels {
     if (this.#dialing !== undefined) return this.#dialing;
     const { limits, target } = this.#options;
     const usable = [...this.#tunnels].filter(({ retired }) => !retired);
-    if (usable.length >= limits.maxTunnelsPerPeer) throw fullError(target, limits);
-    return this.#dial();
+    if (usable.length < limits.maxTunnelsPerPeer) return this.#dial();
+    const all = `all ${limits.maxTunnelsPerPeer} tunnels to ${target.expect.uri}`;
+    throw new TunnelError('refused-stream', `${all} that one peer may have are full`);
   }
 
   /** Dials in the background; a peer that ends each tunnel at once does not make us spin. */
@@ -256,15 +259,10 @@ export class PeerTunnels {
     this.#failures += 1;
     const bounds = { baseMs: limits.redialBaseMs, capMs: limits.redialCapMs };
     const retryInMs = Math.round(fullJitterMs(this.#failures, bounds, random));
+    const { uri: peer } = target.expect;
     logger.warn(
-      {
-        event: 'dial-failed',
-        peer: target.expect.uri,
-        attempt: this.#failures,
-        retryInMs,
-        err: error,
-      },
-      `no tunnel to ${target.expect.uri}: ${describeError(error)}`,
+      { event: 'dial-failed', peer, attempt: this.#failures, retryInMs, err: error },
+      `no tunnel to ${peer}: ${describeError(error)}`,
     );
     this.#reconcileAfter(retryInMs);
   }
@@ -277,14 +275,8 @@ export class PeerTunnels {
       pooled.due = true;
       this.reconcile();
     });
-    const pooled: PooledTunnel = {
-      tunnel,
-      madeWith,
-      dueTimer,
-      due: false,
-      retired: false,
-      lastUsedMs: nowMs,
-    };
+    const fresh = { due: false, retired: false, lastUsedMs: nowMs };
+    const pooled: PooledTunnel = { tunnel, madeWith, ...fresh };
     this.#tunnels.add(pooled);
     const unwatch = this.#watch.add('', tunnel);
     const retired = tunnel.retired.then(() => {
@@ -313,17 +305,11 @@ export class PeerTunnels {
 
 /** Gives the wait up when the signal says so; the work itself goes on for the others who wait. */
 async function abortable(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) {
-    await work;
-    return;
-  }
+  if (signal === undefined) return void (await work);
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => {
-    reject(
-      new TunnelError('aborted', 'the connection was cancelled before there was a tunnel', {
-        cause: signal.reason,
-      }),
-    );
+    const sentence = 'the connection was cancelled before there was a tunnel';
+    reject(new TunnelError('aborted', sentence, { cause: signal.reason }));
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
@@ -332,15 +318,4 @@ async function abortable(work: Promise<unknown>, signal: AbortSignal | undefined
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-function closedError({ expect }: DialTarget): TunnelError {
-  return new TunnelError('aborted', `no tunnel to ${expect.uri}: this sidecar is closing`);
-}
-
-function fullError({ expect }: DialTarget, { maxTunnelsPerPeer }: PoolLimits): TunnelError {
-  return new TunnelError(
-    'refused-stream',
-    `all ${maxTunnelsPerPeer} tunnels to ${expect.uri} that one peer may have are full`,
-  );
 }

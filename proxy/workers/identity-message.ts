@@ -54,13 +54,10 @@ export function fromIdentityMessage(
   if (leaf === undefined) {
     throw new WorkersError('worker-failed', 'expected a certificate from the primary, got none');
   }
+  const key = Buffer.from(message.privateKey);
   return {
     spiffeId: peerSpiffeId(leaf),
-    privateKey: createPrivateKey({
-      key: Buffer.from(message.privateKey),
-      format: 'der',
-      type: 'pkcs8',
-    }),
+    privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }),
     chain: [leaf, ...issuers],
     bundle: {
       ...readBundle(bundle, bundle.trustDomain),
@@ -69,10 +66,7 @@ export function fromIdentityMessage(
       ),
       revocations: new RevocationList(message.revocations),
     },
-    received: {
-      epochMs: receivedMs,
-      monotonicMs: plusMs(clock.monotonicMs(), -receivedAgoMs),
-    },
+    received: { epochMs: receivedMs, monotonicMs: plusMs(clock.monotonicMs(), -receivedAgoMs) },
     lifetimeMs,
   };
 }

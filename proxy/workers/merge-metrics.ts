@@ -49,15 +49,15 @@ export async function mergedText(processes: readonly (readonly SampleFamily[])[]
 }
 
 function aggregated(processes: readonly (readonly SampleFamily[])[]) {
-  const judged = processes.map((families) => families.map(withAggregator));
+  const judged = processes.map((families) =>
+    families.map((family) => {
+      const given = EARLIEST.has(family.name) ? 'min' : String(family.aggregator);
+      const aggregator = given === 'average' ? 'max' : given === 'omit' ? 'first' : given;
+      return Object.assign({}, family, { aggregator });
+    }),
+  );
   return AggregatorRegistry.aggregate(judged);
 }
 
 /** Sums of these would mean nothing: workers say the same, or are about to. */
 const EARLIEST: ReadonlySet<string> = new Set([GATEWAY_METRICS.certificateNotAfter.name]);
-
-function withAggregator(family: SampleFamily): SampleFamily {
-  const given = EARLIEST.has(family.name) ? 'min' : String(family.aggregator);
-  const aggregator = given === 'average' ? 'max' : given === 'omit' ? 'first' : given;
-  return { ...family, aggregator: aggregator as SampleFamily['aggregator'] };
-}

@@ -49,30 +49,18 @@ export interface WorkersSource {
 /** Registers every metric of `WORKER_METRICS`. */
 export function registerWorkerMetrics(registry: Registry, source: WorkersSource): void {
   const { ready, ends, connectionsOpened, connectionsOpen, tunnelsOpen } = WORKER_METRICS;
-  const each = (read: (traffic: WorkerHandle['traffic']) => number) => {
-    return (set: (labels: Record<string, string>, value: number) => void): void => {
+  const each =
+    (key: 'totalConnections' | 'openConnections' | 'openTunnels') =>
+    (set: (labels: Record<string, string>, value: number) => void): void => {
       for (const { number, traffic } of source.workers) {
-        set({ worker: String(number) }, read(traffic));
+        set({ worker: String(number) }, traffic[key]);
       }
     };
-  };
   gauge(registry, ready, (set) => {
     set({}, source.workers.filter(({ isReady }) => isReady).length);
   });
   counter(registry, ends, (add) => add({}, source.ends));
-  counter(
-    registry,
-    connectionsOpened,
-    each(({ totalConnections }) => totalConnections),
-  );
-  gauge(
-    registry,
-    connectionsOpen,
-    each(({ openConnections }) => openConnections),
-  );
-  gauge(
-    registry,
-    tunnelsOpen,
-    each(({ openTunnels }) => openTunnels),
-  );
+  counter(registry, connectionsOpened, each('totalConnections'));
+  gauge(registry, connectionsOpen, each('openConnections'));
+  gauge(registry, tunnelsOpen, each('openTunnels'));
 }

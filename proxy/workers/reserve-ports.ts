@@ -17,7 +17,9 @@ export class PortCheck implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#opened.map(closed));
+    await Promise.all(
+      this.#opened.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+    );
   }
 }
 
@@ -42,10 +44,4 @@ export async function reservePorts(config: ProxyConfig): Promise<ProxyConfig> {
   const outboundListen = await check.reserve('outbound', config.outboundListen);
   const inboundListen = await check.reserve('inbound', config.inboundListen);
   return { ...config, upstream, egress, outboundListen, inboundListen };
-}
-
-async function closed(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  await promise;
 }

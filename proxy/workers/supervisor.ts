@@ -25,13 +25,6 @@ export interface SupervisorOptions {
   readonly onEnded: (worker: WorkerHandle) => void;
 }
 
-/** How a worker ended, as the end of a sentence. */
-interface WorkerEnd {
-  readonly number: number;
-  readonly how: string;
-  readonly workerPid?: number;
-}
-
 /** The wait before a worker that ended is started again. */
 const RESTART = { baseMs: 100, capMs: 5_000 };
 /** So many ends in so long are no accident: the supervisor of the sidecar shall know. */
@@ -137,11 +130,8 @@ export class Supervisor {
 
   #endStalled(worker: WorkerHandle, how: string): void {
     const { number, pid } = worker;
-    const sentence = `worker ${number} ${how}: stopping it`;
-    this.#options.logger.error(
-      { event: 'worker-stalled', worker: number, workerPid: pid },
-      sentence,
-    );
+    const line = { event: 'worker-stalled', worker: number, workerPid: pid };
+    this.#options.logger.error(line, `worker ${number} ${how}: stopping it`);
     worker.kill();
   }
 
@@ -218,10 +208,8 @@ export class Supervisor {
       (error: Error) => this.#onNotReady(worker, error),
     );
     guard.promise('workers', ready);
-    guard.promise(
-      'workers',
-      worker.ended.then((how) => this.#onEnded(worker, how)),
-    );
+    const ended = worker.ended.then((how) => this.#onEnded(worker, how));
+    guard.promise('workers', ended);
     return worker;
   }
 
@@ -229,11 +217,11 @@ export class Supervisor {
     const { number, pid } = worker;
     this.#options.onEnded(worker);
     this.#workers.delete(number);
-    if (!this.#isEnding) this.#startAfter({ number, how, workerPid: pid });
+    if (!this.#isEnding) this.#startAfter(number, how, pid);
   }
 
-  /** Starts a worker in place of one that has ended. */
-  #startAfter({ number, how, ...rest }: WorkerEnd): void {
+  /** Starts a worker in place of one that has ended; `how` is the end of a sentence. */
+  #startAfter(number: number, how: string, workerPid?: number): void {
     const { clock, logger, random } = this.#options;
     this.#ends += 1;
     const nowMs = clock.monotonicMs();
@@ -248,7 +236,8 @@ export class Supervisor {
     }
     const delayMs = Math.round(fullJitterMs(this.#endsMs.length, RESTART, random));
     const sentence = `worker ${number} ended ${how}, and its connections with it; it is started again`;
-    logger.error({ event: 'worker-ended', worker: number, ...rest, retryInMs: delayMs }, sentence);
+    const line = { event: 'worker-ended', worker: number, workerPid, retryInMs: delayMs };
+    logger.error(line, sentence);
     const timer = clock.after(delayMs, () => this.#startAgain(number));
     this.#restarts.set(number, timer);
   }
@@ -258,7 +247,7 @@ export class Supervisor {
       this.#start(number);
     } catch (error) {
       // There is no descriptor for its channel, say: it must not be the last try.
-      this.#startAfter({ number, how: `before it began: ${describeError(error)}` });
+      this.#startAfter(number, `before it began: ${describeError(error)}`);
     }
   }
 }
