@@ -304,6 +304,29 @@ test('what is idle goes: a surplus tunnel first, all of a peer later', async (t)
   t.is(first.draining, 'idle');
 });
 
+test('a peer that someone waits for is not idle, however long the dial takes', async (t) => {
+  const { tunnels, clock, dial } = underTest();
+  const asked = tunnels.acquire(undefined, undefined);
+  await clock.advance(LIMITS.idleMs);
+  tunnels.sweep();
+  const tunnel = dial(0).answer(24 * HOUR_MS);
+  t.is(await asked, tunnel);
+  t.is(tunnel.draining, undefined);
+});
+
+test('an idle tunnel stays while it is the one that vouches for streams on an older one', async (t) => {
+  const { tunnels, clock, dial, stand } = underTest();
+  const older = await stand(1, 24 * HOUR_MS);
+  older.retire();
+  await clock.advance(LIMITS.redialBaseMs);
+  const successor = dial(1).answer(24 * HOUR_MS);
+  await settled(clock);
+  t.is(older.draining, 'drained');
+  await clock.advance(2 * LIMITS.idleMs);
+  tunnels.sweep();
+  t.is(successor.draining, undefined);
+});
+
 test('a peer that is forgotten takes nothing new, and is left when its streams have ended', async (t) => {
   const { tunnels, clock, dials, empties, stand } = underTest();
   const tunnel = await stand(1);
