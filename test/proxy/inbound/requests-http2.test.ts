@@ -4,26 +4,11 @@ import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
-import type { Policy, PolicyRule } from '../../../common/authorization/policy.ts';
 import { socketStream } from '../../../proxy/stream/socket-stream.ts';
 import { within } from '../../helpers/deadline.ts';
 import { connectGrpcEcho, startGrpcEcho } from '../../helpers/grpc-echo.ts';
 import { inboundTo, self, web } from './harness.ts';
-
-const EVERYBODY = [{ kind: 'everybody' as const }];
-
-function policyOf(requests: Partial<NonNullable<PolicyRule['requests']>>): Policy {
-  const rule = {
-    name: 'about-requests',
-    action: 'allow',
-    audit: false,
-    from: EVERYBODY,
-    to: EVERYBODY,
-    ports: [8080],
-    requests: { methods: [], paths: [], grpcServices: [], ...requests },
-  } as const;
-  return { fallback: 'mesh', rules: [rule] };
-}
+import { policyOf, READ_ORDERS, rule } from './requests-harness.ts';
 
 /** A local port whose connections are those of a caller. */
 async function callerPort(
@@ -80,10 +65,7 @@ function connect(t: ExecutionContext, port: number) {
 
 test('requests of one connection are decided about one by one', async (t) => {
   const app = await startApp(t);
-  const inbound = inboundTo(
-    app.port,
-    policyOf({ methods: ['GET'], paths: [{ type: 'PathPrefix', value: '/orders' }] }),
-  );
+  const inbound = inboundTo(app.port, READ_ORDERS);
   const ask = connect(t, await callerPort(t, inbound));
   t.like(await ask({ ':path': '/orders/7' }), { status: 200, text: '/orders/7' });
   const refused = await ask({ ':path': '/orders', ':method': 'POST' }, 'x'.repeat(100_000));
@@ -107,11 +89,11 @@ test('requests of one connection are decided about one by one', async (t) => {
 
 test('calls of gRPC are decided about by service, and refused with PERMISSION_DENIED', async (t) => {
   const port = await startGrpcEcho(t);
-  const allowing = inboundTo(port, policyOf({ grpcServices: ['test.Echo'] }));
+  const allowing = inboundTo(port, policyOf(rule({ grpcServices: ['test.Echo'] })));
   const echo = connectGrpcEcho(t, { port: await callerPort(t, allowing), name: 'api' });
   t.like(await echo.once('hello'), { code: grpc.status.OK, message: 'hello' });
 
-  const refusing = inboundTo(port, policyOf({ grpcServices: ['test.Other', 'test.Ech'] }));
+  const refusing = inboundTo(port, policyOf(rule({ grpcServices: ['test.Other', 'test.Ech'] })));
   const other = connectGrpcEcho(t, { port: await callerPort(t, refusing), name: 'api' });
   const { code, details } = await other.once('hello');
   t.is(code, grpc.status.PERMISSION_DENIED);
@@ -126,7 +108,7 @@ test('calls of gRPC are decided about by service, and refused with PERMISSION_DE
 
 test('a stream of gRPC goes on in both directions through the decision', async (t) => {
   const port = await startGrpcEcho(t);
-  const inbound = inboundTo(port, policyOf({ grpcServices: ['test.Echo'] }));
+  const inbound = inboundTo(port, policyOf(rule({ grpcServices: ['test.Echo'] })));
   const echo = connectGrpcEcho(t, { port: await callerPort(t, inbound), name: 'api' });
   const call = echo.both();
   call.on('error', () => {});

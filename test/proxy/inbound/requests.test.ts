@@ -1,98 +1,13 @@
 // Connections whose requests are decided about one by one, or whose application is told who calls: what passes, what
 // is refused and why, and what becomes of a connection that carries no requests.
 import { once } from 'node:events';
-import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { NO_EGRESS } from '../../../common/authorization/egress.ts';
-import type { Policy, PolicyRule } from '../../../common/authorization/policy.ts';
+import type { PolicyRule } from '../../../common/authorization/policy.ts';
 import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
-import { within } from '../../helpers/deadline.ts';
-import { FakeStream } from '../stream/fake-stream.ts';
 import { inboundTo, self, web } from './harness.ts';
-
-const AUTHORITY = '10.0.0.7:8080';
-const EVERYBODY = [{ kind: 'everybody' as const }];
-
-/** A rule about requests to this service. */
-function rule(
-  requests: Partial<NonNullable<PolicyRule['requests']>>,
-  changes: Partial<PolicyRule> = {},
-): PolicyRule {
-  return {
-    name: 'about-requests',
-    action: 'allow',
-    audit: false,
-    from: EVERYBODY,
-    to: EVERYBODY,
-    ports: [8080],
-    requests: { methods: [], paths: [], grpcServices: [], ...requests },
-    ...changes,
-  };
-}
-
-const policyOf = (...rules: PolicyRule[]): Policy => ({ fallback: 'mesh', rules });
-
-const READ_ORDERS = policyOf(
-  rule({ methods: ['GET'], paths: [{ type: 'PathPrefix', value: '/orders' }] }),
-);
-
-/** An application that remembers its requests, and answers each with what it has got. */
-async function startApp(t: ExecutionContext) {
-  const requests: http.IncomingMessage[] = [];
-  let connections = 0;
-  const server = http.createServer((request, response) => {
-    requests.push(request);
-    if (request.url === '/orders/held') return void response.write('half');
-    request.resume().on('end', () => {
-      if (request.url === '/orders/last') response.setHeader('Connection', 'close');
-      response.end(`${request.method} ${request.url}`);
-    });
-  });
-  server.on('connection', () => (connections += 1));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  const urls = (): (string | undefined)[] => requests.map(({ url }) => url);
-  return { port, requests, urls, connections: () => connections };
-}
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  let late = false;
-  const met = (async () => {
-    while (!condition() && !late) await new Promise((resolve) => setImmediate(resolve));
-  })();
-  await within(what, met).finally(() => (late = true));
-}
-
-/** Opens a connection of a caller. */
-async function open(t: ExecutionContext, inbound: ReturnType<typeof inboundTo>) {
-  const stream = new FakeStream();
-  t.is(await inbound.open({ authority: AUTHORITY }, stream), stream, 'it is accepted');
-  await until('the stream is read', () => stream.calls.includes('start'));
-  let seen = 0;
-  return {
-    stream,
-    /** Sends a request, and resolves with the answer. */
-    async ask(request: string): Promise<string> {
-      stream.data(request);
-      const whole = (): RegExpExecArray | null => ANSWER.exec(stream.text.slice(seen));
-      await until(`an answer to ${request.slice(0, 40)}`, () => whole() !== null);
-      const answer = whole()?.[0] ?? '';
-      seen += answer.length;
-      return answer;
-    },
-  };
-}
-
-/** With Content-Length, or without a body. */
-const ANSWER = /^HTTP\/1\.1 \d+ [^]*?\r\n\r\n(?:[A-Z4][^\r]*?\n?$)?/;
-
-const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+import { get, open, policyOf, READ_ORDERS, rule, startApp, until } from './requests-harness.ts';
 
 test('a request that a rule allows passes, another is answered with 403, and the connection goes on', async (t) => {
   const app = await startApp(t);
