@@ -1,8 +1,5 @@
 /** How a request was carried; label `protocol`. A call of gRPC is one of HTTP/2, and counted as `grpc` only. */
-export const PROTOCOLS = ['http1', 'http2', 'grpc'] as const;
-
-/** One of `PROTOCOLS`. */
-export type RequestProtocol = (typeof PROTOCOLS)[number];
+export type RequestProtocol = 'http1' | 'http2' | 'grpc';
 
 /** Methods with a label of their own (RFC 9110 section 9, RFC 5789); all others share `other`. */
 export const METHODS = [
@@ -45,22 +42,14 @@ export const GRPC_STATUSES = [
 /** One of `GRPC_STATUSES`. */
 export type GrpcStatus = (typeof GRPC_STATUSES)[number];
 
+/** Classes of the status codes of HTTP (RFC 9110 section 15). */
+const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+
 /**
  * How a request ended; label `status`. A class of HTTP's status codes, `incomplete` where the response was cut
  * short or never came, or for gRPC its status code.
  */
-export const STATUSES = [
-  '1xx',
-  '2xx',
-  '3xx',
-  '4xx',
-  '5xx',
-  'incomplete',
-  ...GRPC_STATUSES,
-] as const;
-
-/** One of `STATUSES`. */
-export type StatusLabel = (typeof STATUSES)[number];
+export type StatusLabel = (typeof STATUS_CLASSES)[number] | 'incomplete' | GrpcStatus;
 
 const METHOD_LABELS: ReadonlyMap<string, MethodLabel> = new Map(
   METHODS.map((method) => [method, method]),
@@ -71,7 +60,7 @@ export function methodLabel(method: string): MethodLabel {
   return METHOD_LABELS.get(method) ?? 'other';
 }
 
-/** The label of a status code of HTTP, from 100 to 599. */
+/** The label of a status code of HTTP; what is none is no response. */
 export function statusLabel(status: number): StatusLabel {
-  return STATUSES[Math.floor(status / 100) - 1] ?? 'incomplete';
+  return STATUS_CLASSES[Math.floor(status / 100) - 1] ?? 'incomplete';
 }
