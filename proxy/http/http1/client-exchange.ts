@@ -44,6 +44,7 @@ export class Http1ClientExchange implements ClientExchange, BodySink {
   #early: Buffer[] = [];
   #hasEndedEarly = false;
   #hasToldEnd = false;
+  #hasToldClosed = false;
   #closedAs: StreamClose | undefined;
 
   constructor(
@@ -67,7 +68,7 @@ export class Http1ClientExchange implements ClientExchange, BodySink {
   }
 
   start(): void {
-    if (this.#closedAs !== undefined) this.#receiver?.closed(this.#closedAs);
+    if (this.#closedAs !== undefined) this.#tellClosed(this.#closedAs);
   }
 
   detach(): void {
@@ -209,13 +210,20 @@ export class Http1ClientExchange implements ClientExchange, BodySink {
     if (this.isClosed) return;
     this.#closedAs = how;
     this.failure = failure;
-    this.#receiver?.closed(how);
+    this.#tellClosed(how);
   }
 
   /** By our own reset: the receiver hears nothing. */
   closedSilently(): void {
     this.#closedAs ??= 'reset';
     this.#receiver = undefined;
+  }
+
+  #tellClosed(how: StreamClose): void {
+    const receiver = this.#receiver;
+    if (receiver === undefined || this.#hasToldClosed) return;
+    this.#hasToldClosed = true;
+    receiver.closed(how);
   }
 
   /** What the connection becomes is not known: nothing can be written yet. */
