@@ -1,8 +1,9 @@
 /** docs/authorization.md: its example is a document that decides as the page says, its table is the schema's. */
 import test from 'ava';
-import { decide } from '../../common/authorization/decide.ts';
+import { decide, decideRequest, rulesAt } from '../../common/authorization/decide.ts';
 import { AUTHORIZATION_KEYS } from '../../common/mesh-config/authorization.ts';
 import { readMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { requestPath } from '../../common/routes/path-match.ts';
 import { sectionOf, tableOf } from './markdown.ts';
 
 test('the example of docs/authorization.md decides as it says', (t) => {
@@ -21,6 +22,30 @@ test('the example of docs/authorization.md decides as it says', (t) => {
   t.true(may('api', 'db', 5432));
   t.true(may('backup-nightly', 'db', 5432, 'ops'));
   t.false(may('backup-nightly', 'db', 5432, 'shop'));
+});
+
+test('the example of rules about requests decides as it says', (t) => {
+  const [, example = ''] =
+    /```yaml\n([^]*?)```/.exec(sectionOf('authorization.md', 'Rules about requests')) ?? [];
+  const policy = readMeshConfig(example, 'mesh.yaml').authorization;
+  const at = (service: string) => ({
+    source: { trustDomain: 'mesh.local', namespace: 'shop', service },
+    destination: { trustDomain: 'mesh.local', namespace: 'shop', service: 'api' },
+    port: 8080,
+  });
+  t.like(decide(policy, at('web')), { allowed: true, perRequest: true });
+  t.like(decide(policy, at('checkout')), { allowed: true, perRequest: false });
+  t.like(decide(policy, at('other')), { allowed: false, reason: 'denied-caller' });
+  const ask = (method: string, target: string) =>
+    decideRequest(rulesAt(policy, at('web')), { method, path: requestPath(target) });
+  for (const target of ['/orders', '/orders/', '/orders/7', '/%6Frders?page=2']) {
+    t.true(ask('GET', target).allowed, target);
+    t.like(ask('POST', target), { allowed: false, reason: 'denied-request' }, target);
+  }
+  t.true(ask('HEAD', '/orders').allowed);
+  for (const target of ['/orders-archive', '/', '/orders/../admin', '//orders', '/orders%2f7']) {
+    t.like(ask('GET', target), { allowed: false, reason: 'denied-request' }, target);
+  }
 });
 
 test('docs/authorization.md explains every key of a rule', (t) => {
