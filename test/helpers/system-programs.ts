@@ -28,6 +28,8 @@ export const REQUIREMENTS = {
   ping: { package: 'iputils-ping' },
   // Brings nginx along, which is an application and a peer of the bench.
   nginx: { package: 'libnginx-mod-stream', service: 'nginx' },
+  apache2: { package: 'apache2-bin' },
+  'php-cgi': { package: 'php-cgi' },
   haproxy: { package: 'haproxy', service: 'haproxy' },
   wrk: { package: 'wrk' },
   nghttp: { package: 'nghttp2-client' },
