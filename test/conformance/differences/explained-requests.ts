@@ -74,16 +74,6 @@ export const EXPLAINED_REQUESTS: readonly Rule[] = [
     field: /^cookie$/,
   },
   {
-    reason:
-      'nginx leaves out Content-Length: 0; we keep it, or say it where the method anticipates a body',
-    section: 'RFC 9110 section 8.6',
-    proxy: 'nginx',
-    at: 'service',
-    about: /^(framing|field)$/,
-    ours: /^("0"|length)$/,
-    theirs: /^(\(none\)|none)$/,
-  },
-  {
     reason: 'a length is written in one way; zeros before it mean nothing',
     section: 'RFC 9110 section 8.6',
     name: /^a length with zeros/,
