@@ -277,6 +277,30 @@ test('a client that gives up ends the request of the service, and leaves nothing
   t.is(asked, 20);
 });
 
+test('a client that half-closes after its last request gets the response', async (t) => {
+  let asked = 0;
+  let answer = (): void => {};
+  const pair = await startPair(t, (_request, response) => {
+    asked += 1;
+    answer = () => void response.end('late');
+  });
+  for (const request of [
+    'GET / HTTP/1.0\r\nHost: a\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  ]) {
+    const before = asked;
+    const { socket, ended } = sendRaw(pair.port, request);
+    socket.end();
+    await eventually('the request at the service', () => asked > before || undefined);
+    // The end has come with the request, or right behind it.
+    await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    const text = (await within('the response', ended)).toString();
+    t.regex(text, /^HTTP\/1\.1 200 OK\r\n(?:.*\r\n)*Connection: close\r\n/);
+    t.regex(text, /late/);
+  }
+});
+
 test('a response that is cut short is never taken for a whole one', async (t) => {
   const pair = await startPair(t, (request, response) => {
     if (request.url === '/length') response.setHeader('Content-Length', 10);
