@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { ExecutionContext } from 'ava';
 import { within } from '../helpers/deadline.ts';
 import { createNetwork, type Host } from '../helpers/netns/network.ts';
 import { requires } from '../helpers/requirements.ts';
@@ -16,9 +15,9 @@ const test = requires('network-namespaces', 'ip', 'curl');
 
 type Shell = ChildProcessByStdio<null, Readable, Readable>;
 
-/** Runs a script on a host, in a folder that it makes. Everything that it starts ends with the test. */
+/** Runs a script on a host, in a folder that it makes. Everything that it starts ends with the stack. */
 async function startShell(
-  t: ExecutionContext,
+  stack: AsyncDisposableStack,
   host: Host,
   folder: string,
   blocks: readonly string[],
@@ -33,7 +32,7 @@ async function startShell(
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  t.teardown(async () => {
+  stack.defer(async () => {
     const closed = shell.exitCode === null ? once(shell, 'close') : undefined;
     if (shell.pid !== undefined) process.kill(-shell.pid, 'SIGKILL');
     await closed;
@@ -55,6 +54,8 @@ async function outputOf({ stdout, stderr }: Shell): Promise<string> {
 
 test('the page of two hosts leads to a call from one to the other', async (t) => {
   await using temporary = await temporaryDirectory();
+  // Before the folder goes, into which they write.
+  await using shells = new AsyncDisposableStack();
   const { hosts } = await createNetwork(t, ['first', 'second']);
   const blocks = (heading: string): string[] =>
     shellBlocks('docs/two-hosts.md', heading).map((block) =>
@@ -67,9 +68,9 @@ test('the page of two hosts leads to a call from one to the other', async (t) =>
   const onSecond = blocks('## On the second host');
   t.is(onFirst.length + onSecond.length, 4, 'all blocks were found');
 
-  const first = await startShell(t, hosts.first, join(temporary.path, 'first'), onFirst);
+  const first = await startShell(shells, hosts.first, join(temporary.path, 'first'), onFirst);
   await within('the first host is ready', outputOf(first));
-  const second = await startShell(t, hosts.second, join(temporary.path, 'second'), onSecond);
+  const second = await startShell(shells, hosts.second, join(temporary.path, 'second'), onSecond);
   t.regex(await within('the call is answered', outputOf(second)), /^hello from the first host$/m);
   const log = await readFile(join(temporary.path, 'first/control-plane.log'), 'utf8');
   t.regex(log, /host-address-announced.*10\.77\.0\.1/);

@@ -143,7 +143,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     if (this.#hasBegun) {
       this.#moved();
       if (current !== undefined) return current.writeBody(chunk, more, isOwned);
-      // Nobody will take it: an answer of ours has been given, or the service is gone.
+      // It is of no use any more: an answer of ours has been given, or the service is gone.
       this.#body.giveBack();
       return true;
     }
@@ -264,7 +264,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.#responseEnded = isWhole;
     this.exchange.respond(passed, isWhole);
     if (this.#isOver) return;
-    // What came before the service has agreed is for it, or for nobody.
+    // What came before the service has agreed is for it alone.
     if (this.#isUpgrade && head.status === 101 && this.#try !== undefined) {
       this.#body.sendTo(this.#try, false);
     } else if (this.#isUpgrade) this.#body.giveBack();

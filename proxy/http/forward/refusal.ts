@@ -33,7 +33,7 @@ export interface RefusalAnswer {
   readonly error: ProxyStatusError;
   /** A code of gRPC: one of `GRPC_STATUS`, or what a route injects. */
   readonly grpcStatus: number;
-  /** For gRPC, which shows it to people. It tells a stranger nothing of what is behind us. */
+  /** For gRPC, which shows it to people. It tells clients outside nothing of what is behind us. */
   readonly message: string;
   /** Besides those that every answer has. */
   readonly fields?: readonly Field[];

@@ -76,7 +76,7 @@ export class RequestBody {
     this.#exchange.consumed(more);
   }
 
-  /** Nobody will take what has come. */
+  /** What has come is of no use any more. */
   giveBack(): void {
     this.sent(this.receivedBytes);
   }
