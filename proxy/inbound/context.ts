@@ -12,6 +12,7 @@ import type { LiveConnections } from '../policy/live-connections.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
 import type { ResolveExposure } from '../workload/exposure.ts';
+import type { RequestCarriers } from './requests/request-carriers.ts';
 import type { StreamBudgets } from './stream-budget.ts';
 
 /** What all streams of peers have in common. */
@@ -36,6 +37,8 @@ export interface InboundContext {
   readonly guard: Guard;
   /** Bounds what requests have waiting for slow readers. */
   readonly memory: MemoryBudget;
+  /** Connections whose requests are looked at. */
+  readonly requests: RequestCarriers;
   readonly live: LiveConnections<DenialReason>;
   readonly mayLog: () => boolean;
   readonly budgets: StreamBudgets;

@@ -18,6 +18,7 @@ import { appFailureReason, connectToApp } from './app-connection.ts';
 import type { Workload } from '../workload/workload.ts';
 import type { InboundContext } from './context.ts';
 import { authorityOf, isBudgetRefusal, noteAudited, noteCut, refuse } from './lines.ts';
+import { RequestCarriers } from './requests/request-carriers.ts';
 import type { CarriedRequests } from './requests/carry-requests.ts';
 import { claimStream, streamRate, type StreamBudgets } from './stream-budget.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
@@ -37,6 +38,13 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
   readonly forwardClientCert?: readonly number[];
 }
 
+/** Takes the streams of peers. */
+export interface Inbound {
+  readonly serve: (stream: IncomingStream) => void;
+  /** Has connections whose requests are looked at end as soon as they can. What is carried as bytes ends by itself. */
+  drain(): void;
+}
+
 /**
  * Handles the streams that peers open: authorise, connect to the application, and only then answer
  * 200, so that a peer's success means that the application has accepted. Every refusal has its
@@ -45,7 +53,7 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
  * An accepted stream is judged again whenever the policy changes, and closed when it is no longer allowed.
  * One that a mistake of the program ends is refused or reset, and its connection to the application too.
  */
-export function createInbound(dependencies: InboundDependencies): (stream: IncomingStream) => void {
+export function createInbound(dependencies: InboundDependencies): Inbound {
   const { workload, clock, logger, guard, memory, forwardClientCert = [] } = dependencies;
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
   const decisions = new DecisionCache();
@@ -67,18 +75,22 @@ export function createInbound(dependencies: InboundDependencies): (stream: Incom
     deadlines: new Deadlines(clock),
     guard,
     memory,
+    requests: new RequestCarriers(),
     budgets: { descriptors, ports, opened: new KeyedBuckets(clock, streamRate(ports)) },
     budgetLines: createRefusalLines(clock, logger),
     live: new LiveConnections<DenialReason>(policies),
     mayLog: createLogLimit(clock),
   };
-  return (stream) => {
-    const held = new DisposableStack();
-    guard.run(
-      'inbound',
-      () => serve(stream, held, context),
-      () => held.dispose(),
-    );
+  return {
+    serve(stream) {
+      const held = new DisposableStack();
+      guard.run(
+        'inbound',
+        () => serve(stream, held, context),
+        () => held.dispose(),
+      );
+    },
+    drain: () => context.requests.drain(),
   };
 }
 
@@ -172,7 +184,7 @@ async function serve(
   const outcome =
     carried === undefined
       ? await relay(app, accepted, connection.counters, connection.observer)
-      : await carried.done;
+      : await context.requests.carry(carried);
   leave();
   // The relay leaves it open for another try, which only the side that dialled can make.
   if (outcome === 'untouched') app.reset();

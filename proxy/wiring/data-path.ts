@@ -98,7 +98,7 @@ export async function openDataPath({
   metrics.buffered(() => memory.totalBytes);
   const inbound =
     program === undefined
-      ? parts.ownDrained(await openInbound(workload, config, runtime))
+      ? parts.ownDrained(await openInbound(workload, config, runtime, parts))
       : undefined;
   const tracer = await openTracer({ config, runtime, registry, isGateway: program !== undefined });
   if (tracer !== undefined) parts.own(tracer);
@@ -157,17 +157,23 @@ async function captureTraffic(options: CaptureOptions, parts: Parts): Promise<vo
   await openCapture(options, parts);
 }
 
+/** What is carried in tunnels is waited for, and ended, with them. */
+const ENDS_WITH_TUNNELS = { idle: () => Promise.resolve(), force() {}, async close() {} };
+
 /** Opens the listener for peers. Throws ListenError. */
 async function openInbound(
   workload: Workload,
   { hboneListen, forwardClientCert }: Pick<ProxyConfig, 'hboneListen' | 'forwardClientCert'>,
   { clock, logger, guard, memory }: Runtime,
+  parts: Parts,
 ): Promise<TunnelListener> {
   const { identity, metrics, network, ownPorts } = workload;
+  const inbound = createInbound({ workload, clock, logger, guard, memory, forwardClientCert });
   const listener = await listenTunnels(
     { ...hboneListen, identity, metrics, network, clock, logger, guard, memory },
-    createInbound({ workload, clock, logger, guard, memory, forwardClientCert }),
+    inbound.serve,
   );
   ownPorts.add(listener.port);
+  parts.ownDrained({ ...ENDS_WITH_TUNNELS, refuse: inbound.drain });
   return listener;
 }

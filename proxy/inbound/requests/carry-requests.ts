@@ -31,6 +31,8 @@ export interface CarriedRequests {
   readonly done: Promise<ConnectionEnd>;
   /** True while its requests are decided about one by one, or it is not known yet what it carries. */
   readonly hasRequests: boolean;
+  /** Has requests end it as soon as they can: the caller makes another one, at another endpoint. */
+  drain(): void;
   /** Breaks it off. */
   cut(): void;
 }
@@ -50,6 +52,7 @@ class RequestCarrier implements CarriedRequests {
   readonly #resolve: (end: ConnectionEnd) => void;
   readonly #held: HeldConnection;
   #requests: RequestConnection | undefined;
+  #isDraining = false;
 
   constructor(options: CarryRequestsOptions) {
     const { promise, resolve } = Promise.withResolvers<ConnectionEnd>();
@@ -60,6 +63,11 @@ class RequestCarrier implements CarriedRequests {
     this.#held = detectRequests({ client, app, tap: tapOf(connection) }, options, (carried, held) =>
       this.#decided(carried, held),
     );
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    this.#requests?.drain();
   }
 
   cut(): void {
@@ -97,6 +105,7 @@ class RequestCarrier implements CarriedRequests {
   #serve(version: HttpCarried, held: HeldConnection): void {
     const closed = (): void => this.#resolve(endOf(held.client.closedAs ?? 'ended'));
     this.#requests = new RequestConnection({ ...this.#options, ...held, version, closed });
+    if (this.#isDraining) this.#requests.drain();
   }
 }
 

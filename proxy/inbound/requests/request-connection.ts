@@ -109,6 +109,11 @@ export class RequestConnection implements ServerConnectionHandler {
         : serveHttp1(client, { scheme: 'http', clock, limits: SERVER_LIMITS }, this);
   }
 
+  /** Takes no more requests than are on their way, and ends with the last. */
+  drain(): void {
+    this.#connection.drain();
+  }
+
   /** Breaks it off, with all that is under way. */
   destroy(): void {
     this.#connection.destroy();

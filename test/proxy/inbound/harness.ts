@@ -59,11 +59,19 @@ export function inboundTo(
   const metrics = withRequestsObserved(counted, { clock, guard, opaquePorts: [] });
   const workload = { id: self, policies, exposure, metrics, network: HOST_NETWORK };
   const memory = new MemoryBudget(1024 * 1024);
-  const handle = createInbound({ workload, clock, logger, guard, memory, forwardClientCert });
+  const { serve: handle, drain } = createInbound({
+    workload,
+    clock,
+    logger,
+    guard,
+    memory,
+    forwardClientCert,
+  });
   return {
     policies,
     of,
     handle,
+    drain,
     errors: () => guard.counts().get('inbound'),
     refusals: () => of('stream-refused'),
     failed: async () => parseMetrics(await registry.metrics()),

@@ -254,3 +254,16 @@ test('where it was not asked for, the application gets what the caller says', as
   await ask('GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Client-Cert: mine\r\n\r\n');
   t.is(app.requests[0]?.headers['x-forwarded-client-cert'], 'mine');
 });
+
+test('a connection of requests ends with the next one when the sidecar drains', async (t) => {
+  const app = await startApp(t);
+  const inbound = inboundTo(app.port, READ_ORDERS);
+  const { stream, ask } = await open(t, inbound);
+  t.regex(await ask(get('/orders')), /^HTTP\/1\.1 200 /);
+  inbound.drain();
+  t.regex(await ask(get('/orders')), /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/);
+  await until('it is ended', () => stream.calls.includes('end'));
+
+  const late = await open(t, inbound);
+  t.regex(await late.ask(get('/orders')), /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/);
+});
