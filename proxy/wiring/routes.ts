@@ -6,7 +6,11 @@ import { Deadlines } from '../http/forward/deadlines.ts';
 import { connectHttp1 } from '../http/http1/client-connection.ts';
 import { connectHttp2 } from '../http/http2/connect.ts';
 import { Upstream, type Dialled } from '../http/upstream/upstream.ts';
-import { connectToEndpoint, type ConnectorDependencies } from '../outbound/connector.ts';
+import {
+  connectToEndpoint,
+  dialTarget,
+  type ConnectorDependencies,
+} from '../outbound/connector.ts';
 import type { ServeRouted } from '../outbound/upstream-listener.ts';
 import { RoutedConnections } from '../routes/connections/routed-connections.ts';
 import { createRouteMetrics } from '../routes/metrics.ts';
@@ -34,7 +38,7 @@ export function openRoutes(options: RoutesOptions, parts: Parts): ServeRouted {
   const { workload, runtime, connector, registry, tracer } = options;
   const { policies } = workload;
   const { clock, logger, memory, random, guard } = runtime;
-  const { view, health, mayLog } = connector;
+  const { view, pool, health, mayLog } = connector;
   const metrics = createRouteMetrics(registry);
   const routes = parts.own(
     new RouteSet({
@@ -42,6 +46,8 @@ export function openRoutes(options: RoutesOptions, parts: Parts): ServeRouted {
       endpointsOf: view.endpointsOf,
       onEndpoints: view.onChange,
       onTable: (table) => metrics.known(table),
+      // So that the first request to a canary does not wait for a handshake.
+      onEndpoint: (endpoint) => pool.warm(dialTarget(endpoint)),
       isHealthy: (instanceId) => health.isHealthy(instanceId),
       clock,
       random,

@@ -27,6 +27,8 @@ export interface BackendDependencies {
     port: number,
     version: SpokenVersion,
   ) => Upstream;
+  /** Is told of each endpoint that requests may be given to from now on. */
+  readonly onEndpoint: (endpoint: Endpoint) => void;
   readonly clock: Pick<MonotonicClock, 'monotonicMs'>;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -81,7 +83,7 @@ export class Backend {
   /** Follows the view. Endpoints that have gone take nothing new, and finish what they have. */
   refresh(): void {
     const { namespace, service, port } = this.target;
-    const { endpointsOf, createUpstream } = this.#dependencies;
+    const { endpointsOf, createUpstream, onEndpoint } = this.#dependencies;
     const known = endpointsOf(namespace, service);
     if (known === this.#known) return;
     this.#known = known;
@@ -95,6 +97,7 @@ export class Backend {
           const created: BackendEndpoint = new BackendEndpoint(endpoint, (version) =>
             createUpstream(() => created.endpoint, port, version),
           );
+          onEndpoint(endpoint);
           return created;
         }
         existing.endpoint = endpoint;

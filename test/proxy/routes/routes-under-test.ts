@@ -119,6 +119,7 @@ export async function startRoutes(
       return () => {};
     },
     endpointsOf: (namespace, service) => byService.get(`${namespace}/${service}`) ?? NONE,
+    onEndpoint() {},
     isHealthy: () => true,
     clock,
     random: Math.random,
