@@ -16,6 +16,15 @@ export interface ServerCertificates {
   readonly notAfterMs: number;
 }
 
+/** TLS 1.3, and of TLS 1.2 what has forward secrecy and authenticates what it encrypts (RFC 9325 section 4.2). */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE+AESGCM',
+  'ECDHE+CHACHA20',
+].join(':');
+
 /** Makes contexts out of the files. Throws ConfigError for certificates that cannot be used. */
 export function loadServerCertificates(
   { certificates, clientCertificate, minVersion }: TerminateConfig,
@@ -29,6 +38,7 @@ export function loadServerCertificates(
       key: files.get(key) ?? '',
       ...(ca === undefined ? {} : { ca }),
       minVersion: `TLSv${minVersion}`,
+      ciphers: CIPHERS,
       // A resumed session would keep a client certificate that may have expired since.
       secureOptions: constants.SSL_OP_NO_TICKET,
     };
@@ -48,9 +58,15 @@ export function loadServerCertificates(
   };
 }
 
+const NAMES = { subject: 'never' } as const;
+
 /** Names of the certificate's extension only: what its subject says is no longer for host names (RFC 9525). */
 function isFor(leaf: X509Certificate, serverName: string): boolean {
-  return leaf.checkHost(serverName, { subject: 'never' }) !== undefined;
+  if (leaf.checkHost(serverName, NAMES) !== undefined) return true;
+  // OpenSSL lets a wildcard stand for letters, digits and hyphens alone; names of services have `_` too.
+  const [label = '', rest] = serverName.split(/\.(.*)/);
+  if (rest === undefined || !/^[-a-z0-9_]+$/i.test(label)) return false;
+  return leaf.checkHost(`x.${rest}`, NAMES)?.startsWith('*.') === true;
 }
 
 function readCertificate(path: string, pem: string): X509Certificate {

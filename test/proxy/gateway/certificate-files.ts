@@ -4,7 +4,7 @@ import type { TestWorkload } from '../../helpers/test-authority.ts';
 /** The contents of the two files that an operator has of a certificate. */
 export function certificateFiles(
   name: string,
-  { privateKey, chain }: TestWorkload,
+  { privateKey, chain }: Pick<TestWorkload, 'privateKey' | 'chain'>,
 ): Readonly<Record<string, string>> {
   return {
     [`${name}.pem`]: toPem(chain),
