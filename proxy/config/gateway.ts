@@ -43,7 +43,10 @@ export const GATEWAY_SETTINGS = {
   certificateLifetime,
   drainTimeout,
   workers,
-  accessLog,
+  accessLog: {
+    ...accessLog,
+    description: 'log a line for each request and each connection when it has ended',
+  },
   accessLogFormat,
   tracingEndpoint,
   tracingPercent,

@@ -12,6 +12,7 @@ import { requires } from '../helpers/requirements.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 import { chooseFreePorts, shellBlocks, withPorts } from './quick-start.ts';
 import { tableOf } from './markdown.ts';
+import { IDENTITY_FIELDS } from '../../proxy/http/fields/identity-fields.ts';
 import { httpLimits } from '../../proxy/gateway/config/limits.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -73,4 +74,11 @@ test('docs/gateway.md tells the limits as they are', (t) => {
     rows,
     limits.map(([key, value]) => [`limits.${key}`, String(value)]),
   );
+});
+
+test('docs/gateway.md lists the fields that no client may send', (t) => {
+  const page = readFileSync(join(ROOT, PAGE), 'utf8');
+  const [, list = ''] = /any rest:\n\n(.*?)\.\n\n/s.exec(page) ?? [];
+  const named = [...list.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+  t.deepEqual(named, [...IDENTITY_FIELDS]);
 });

@@ -135,8 +135,6 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     return this.respondedMs !== undefined;
   }
 
-  // The client's side.
-
   data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     this.#body.receivedBytes += chunk.length;
     const current = this.#try?.isOpen === true ? this.#try : undefined;
@@ -200,8 +198,6 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.#over();
   }
 
-  // Sending.
-
   #next(): void {
     const route = this.#route;
     if (route === undefined || this.#isOver) return;
@@ -250,6 +246,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   // What the service says, by the try that is current.
 
   informed(head: ResponseHead): void {
+    if (head.status === 100) this.#body.isAskedFor = true;
     this.exchange.inform(head);
   }
 
@@ -315,10 +312,12 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   #completed(): void {
     if (this.#isOver || this.#body.hasEnded || this.status === 101) return;
     this.#isIdleWatched = false;
+    if (this.#body.isHeldBack) {
+      this.#dropTry();
+      return this.exchange.close();
+    }
     this.#wait(this.limits.requestMs);
   }
-
-  // Answers of ours, and the end.
 
   #refuse(why: Refusal): void {
     if (this.#isOver) return;

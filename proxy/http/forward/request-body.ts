@@ -1,5 +1,6 @@
 import type { ServerExchange } from '../exchange.ts';
 import type { FieldNames } from '../fields/identity-fields.ts';
+import { valueOf } from '../fields/field-values.ts';
 import { requestTrailers } from '../fields/trailers.ts';
 import type { Field } from '../message.ts';
 import { HeldBody } from './held-body.ts';
@@ -14,6 +15,8 @@ export class RequestBody {
   hasEnded: boolean;
   /** True while nothing of it is gone: it was kept from its beginning, or nothing has come. */
   isRepeatable = true;
+  /** The service has said that it may come. */
+  isAskedFor = false;
   readonly #exchange: ServerExchange;
   #trailers: readonly Field[] | undefined;
   #held: HeldBody | undefined;
@@ -22,6 +25,12 @@ export class RequestBody {
   constructor(exchange: ServerExchange) {
     this.#exchange = exchange;
     this.hasEnded = exchange.isWhole;
+  }
+
+  /** The client waits for a 100 before it sends it, and has got no such answer (RFC 9110 section 10.1.1). */
+  get isHeldBack(): boolean {
+    if (this.isAskedFor || this.receivedBytes > 0) return false;
+    return valueOf(this.#exchange.request.fields, 'expect') !== undefined;
   }
 
   /** Something of it waits for a service. */

@@ -1,5 +1,6 @@
 /** One request of a client joined with requests to services: what each end sees of what the other does. */
 import test from 'ava';
+import type { Field } from '../../../../proxy/http/message.ts';
 import { responseHead } from './fake-exchanges.ts';
 import { forwardWorld, lastOf } from './forwarding.ts';
 
@@ -168,6 +169,21 @@ test('an early answer is passed on, and the body goes on until the service reads
   client.closeAs('ended');
   t.is(done.length, 1);
   t.false(request.isGivenUp);
+});
+
+test('a client that holds its body back is not waited for after another answer', async (t) => {
+  const { reach, done } = forwardWorld();
+  const fields: readonly Field[] = [['Expect', '100-continue']];
+  const { client, service } = await reach({ ...POST, contentLength: 5, fields }, false);
+  service.receiver.responded(responseHead({ status: 417 }), true);
+  t.deepEqual(client.calls, ['start', 'close']);
+  t.deepEqual(service.calls, ['reset']);
+  client.closeAs('ended');
+  t.like(done[0], { status: 417, isGivenUp: false });
+  const other = await reach({ ...POST, contentLength: 5, fields }, false);
+  other.service.receiver.informed(responseHead({ status: 100 }));
+  other.service.receiver.responded(responseHead(), true);
+  t.deepEqual(other.client.calls, ['start'], 'this one was told to send it');
 });
 
 test('the rest of a body after the answer is not waited for for ever', async (t) => {
