@@ -1,4 +1,5 @@
 import type { ByteStream } from '../stream/byte-stream.ts';
+import { AnnouncedContent } from './announced-content.ts';
 import type { HeaderField } from './hpack/static-table.ts';
 import type { Holder } from './memory-budget.ts';
 import type { Sender } from './outbox.ts';
@@ -53,8 +54,7 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   #endIsTold = false;
   #closeIsTold = false;
   #remoteTrailers: readonly HeaderField[] | undefined;
-  /** What the peer has yet to send of what it has announced. */
-  #contentLeftBytes: number | undefined;
+  #content: AnnouncedContent | undefined;
   /** What the peer still sends is of no use. */
   #readsNoMore = false;
   #isClosed = false;
@@ -106,14 +106,15 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     this.#endIsTold = true;
   }
 
-  /** Takes nothing more: what the peer still sends is of no use, and our end is the end of the stream. */
-  readNoMore(): void {
+  /** Takes the peer's message as ended: what still comes is of no use, and our end is the end of the stream. */
+  ignoreRest(): void {
     this.#readsNoMore = true;
+    if (this.#receiver !== undefined) this.#tellEnd(this.#receiver);
   }
 
   /** Says how long the peer's message is (RFC 9113 section 8.1.1): less or more breaks the stream. */
   expectContent(bytes: number): void {
-    this.#contentLeftBytes = bytes;
+    this.#content = new AnnouncedContent(bytes);
   }
 
   attach(receiver: MessageReceiver): void {
@@ -232,7 +233,8 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   }
 
   data(chunk: Buffer, more: boolean): void {
-    if (this.#contentLeftBytes !== undefined && !this.#isWithinContent(chunk.length)) return;
+    const wrong = this.#content?.came(chunk.length);
+    if (wrong !== undefined) return this.break(ERROR_CODE.PROTOCOL_ERROR, wrong);
     if (this.#readsNoMore) return this.#credit(chunk.length);
     this.#unreadBytes += chunk.length;
     this.#host.held(chunk.length);
@@ -265,10 +267,8 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   }
 
   remoteEnd(): void {
-    if (this.#contentLeftBytes !== undefined && this.#contentLeftBytes > 0) {
-      const sentence = `expected as much as content-length says, got ${this.#contentLeftBytes} bytes less`;
-      return this.break(ERROR_CODE.PROTOCOL_ERROR, sentence);
-    }
+    const wrong = this.#content?.ended();
+    if (wrong !== undefined) return this.break(ERROR_CODE.PROTOCOL_ERROR, wrong);
     this.#remoteEnded = true;
     if (this.#isStarted && this.#receiver !== undefined) this.#tellEnd(this.#receiver);
     this.#closeWhenEnded();
@@ -278,14 +278,6 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     if (this.#endIsTold) return;
     this.#endIsTold = true;
     receiver.end(this.#remoteTrailers);
-  }
-
-  /** Counts what has come; false when it is more than was announced. */
-  #isWithinContent(bytes: number): boolean {
-    this.#contentLeftBytes = (this.#contentLeftBytes ?? 0) - bytes;
-    if (this.#contentLeftBytes >= 0) return true;
-    this.break(ERROR_CODE.PROTOCOL_ERROR, 'expected as much as content-length says, got more');
-    return false;
   }
 
   /** The peer has opened its window; false when it is beyond 2^31-1 (RFC 9113 section 6.9.1). */

@@ -137,8 +137,10 @@ export class Http2ClientExchange implements ClientExchange, StreamObserver {
       return this.#break('expected as much as content-length says, got nothing');
     }
     this.hasHead = true;
-    if (endStream) stream.headIsAll();
-    this.#receiver.responded(head, endStream);
+    // What has become another protocol may end, and is not whole.
+    const isWhole = endStream && status !== 101;
+    if (isWhole) stream.headIsAll();
+    this.#receiver.responded(head, isWhole);
     // What asked for another protocol has no body of its own.
     if (upgrade !== undefined && status !== 101) stream.end();
     return true;
@@ -151,6 +153,8 @@ export class Http2ClientExchange implements ClientExchange, StreamObserver {
   ended(end: StreamEnd): void {
     this.#isOver = true;
     this.failure = this.#failureOf(end);
+    // What was handed over, and not consumed, is on the account of who has it.
+    this.#stream?.reset();
   }
 
   #break(sentence: string): false {

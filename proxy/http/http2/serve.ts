@@ -77,12 +77,18 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
     if (this.#isDrainKnown !== undefined || http2.isClosed) return;
     this.#isDrainKnown = false;
     http2.goaway('everything');
-    http2.ping(() => {
-      this.#isDrainKnown = true;
-      if (http2.openStreams > 0) http2.goaway('what-is-here');
-      this.#endWhenDone();
-    });
+    http2.ping(this.#onDrainKnown);
+    this.#idleTimer?.cancel();
+    this.#idleTimer = this.#options.clock.after(GO_WITHIN_MS, this.#onDrainKnown);
   }
+
+  /** What is here now is served, and nothing else; a client that answers no PING had its time. */
+  readonly #onDrainKnown = (): void => {
+    if (this.#isDrainKnown === true || this.#http2.isClosed) return;
+    this.#isDrainKnown = true;
+    if (this.#http2.openStreams > 0) this.#http2.goaway('what-is-here');
+    this.#endWhenDone();
+  };
 
   destroy(): void {
     this.#http2.destroy();
@@ -100,12 +106,6 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
       const left = isIdle ? this.#idleSinceMs + idleMs - clock.monotonicMs() : idleMs;
       if (left > 0) return this.#watchIdleness(left, idleMs);
       this.drain();
-      this.#idleTimer = clock.after(GO_WITHIN_MS, () => {
-        if (this.#http2.openStreams > 0) return;
-        this.#http2.end();
-        // It may not even read that.
-        this.#idleTimer = clock.after(GO_WITHIN_MS, () => this.destroy());
-      });
     });
   }
 

@@ -14,7 +14,6 @@ export class Http2ServerExchange implements ServerExchange, StreamObserver {
   readonly awaitsAnswer = true;
   readonly #stream: Http2Stream;
   readonly #onCancelled: () => void;
-  #receiver: BodyReceiver | undefined;
   #isStarted = false;
   #hasResponded = false;
   #hasEnded = false;
@@ -35,7 +34,6 @@ export class Http2ServerExchange implements ServerExchange, StreamObserver {
   }
 
   attach(receiver: BodyReceiver): void {
-    this.#receiver = receiver;
     this.#stream.attach(receiver);
     this.#stream.observe(this);
   }
@@ -65,11 +63,10 @@ export class Http2ServerExchange implements ServerExchange, StreamObserver {
     if (this.#hasResponded) return;
     this.#hasResponded = true;
     this.#hasEnded = isWhole;
-    const declinesUpgrade = this.request.upgrade !== undefined && head.status !== 101;
-    if (declinesUpgrade) this.#stream.readNoMore();
+    // What asked for another protocol has no body of its own.
+    if (this.request.upgrade !== undefined && head.status !== 101) this.#stream.ignoreRest();
     this.#stream.sendHead(responseFields(head), isWhole);
     if (isWhole) this.#stopReading();
-    if (declinesUpgrade && !this.#stream.isClosed) this.#receiver?.end();
   }
 
   write(chunk: Buffer, more = false, isOwned = false): boolean {
@@ -109,6 +106,8 @@ export class Http2ServerExchange implements ServerExchange, StreamObserver {
   }
 
   ended({ kind }: StreamEnd): void {
+    // What was handed over, and not consumed, is on the account of who has it.
+    this.#stream.reset();
     if (!this.#hasEnded && (kind === 'reset' || kind === 'broken')) this.#onCancelled();
   }
 }

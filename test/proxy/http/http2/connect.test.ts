@@ -298,6 +298,13 @@ test('another protocol is asked for when the server has said that it takes that'
   t.deepEqual([response.ends, ...response.closes], [1, 'ended']);
 });
 
+test('another protocol that is granted and ended at once has an end', async (t) => {
+  const { dialled, server } = await connected(t);
+  const { response } = ask(dialled, { upgrade: 'websocket' }, false);
+  await server.send(setting(8, 1), ok(1));
+  t.deepEqual([response.heads[0]?.status, response.isWhole, response.ends], [101, false, 1]);
+});
+
 test('another protocol that is declined ends as any request does', async (t) => {
   const { dialled, server } = await connected(t);
   const { exchange, response } = ask(dialled, { upgrade: 'websocket' }, false);
