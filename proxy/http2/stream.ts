@@ -6,7 +6,7 @@ import type { Sender } from './outbox.ts';
 import { ERROR_CODE, MAX_WINDOW_BYTES } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import type { StreamHost, StreamOptions } from './stream-host.ts';
-import { UnsentBytes } from './unsent-bytes.ts';
+import { WaitingBytes } from './waiting-bytes.ts';
 import {
   closeOf,
   type MessageReceiver,
@@ -36,9 +36,9 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   /** What comes is handed over. */
   #isStarted = false;
   /** Came before it was started. */
-  #early: Buffer[] = [];
+  #early: WaitingBytes | undefined;
   /** Read by us, and not sent yet: the peer's window or the outbox is full. */
-  #unsent: UnsentBytes | undefined;
+  #unsent: WaitingBytes | undefined;
   /** Written, and not reported as such yet. */
   #unreportedBytes = 0;
   /** Received bytes that were not consumed yet. */
@@ -131,10 +131,8 @@ export class Http2Stream implements ByteStream, Sender, Holder {
       return receiver.closed(closeOf(this.#closedAs ?? { kind: 'lost' }));
     }
     const early = this.#early;
-    this.#early = [];
-    for (const [index, chunk] of early.entries()) {
-      receiver.data(chunk, index < early.length - 1, true);
-    }
+    this.#early = undefined;
+    if (early !== undefined) receiver.data(early.bytes, false, true);
     if (this.#remoteEnded) this.#tellEnd(receiver);
     if (this.#closedAs !== undefined) receiver.closed(closeOf(this.#closedAs));
   }
@@ -165,7 +163,7 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     }
     this.#unreportedBytes += chunk.length;
     if (sent < chunk.length) {
-      this.#unsent ??= new UnsentBytes();
+      this.#unsent ??= new WaitingBytes();
       this.#unsent.append(sent === 0 ? chunk : chunk.subarray(sent), isOwned);
       this.#account();
     }
@@ -238,8 +236,10 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     if (this.#readsNoMore) return this.#credit(chunk.length);
     this.#unreadBytes += chunk.length;
     this.#host.held(chunk.length);
-    if (!this.#isStarted) this.#early.push(Buffer.from(chunk));
-    else this.#receiver?.data(chunk, more || chunk.length >= BULK_CHUNK_BYTES, false);
+    if (!this.#isStarted) {
+      this.#early ??= new WaitingBytes();
+      this.#early.append(chunk, false);
+    } else this.#receiver?.data(chunk, more || chunk.length >= BULK_CHUNK_BYTES, false);
     this.#account();
   }
 
@@ -321,7 +321,7 @@ export class Http2Stream implements ByteStream, Sender, Holder {
 
   /** Holds nothing any more. */
   #release(): void {
-    this.#early = [];
+    this.#early = undefined;
     if (this.#isHolding) this.#host.held(-this.#unreadBytes);
     this.#isHolding = false;
     this.#accountedBytes = 0;

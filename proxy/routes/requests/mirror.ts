@@ -8,6 +8,7 @@ import type {
 } from '../../http/exchange.ts';
 import type { Field, RequestHead, ResponseHead } from '../../http/message.ts';
 import type { DeadlineQueue, Expiring } from '../../http/forward/deadlines.ts';
+import { HeldBody } from '../../http/forward/held-body.ts';
 import type { PlaceWaiter, Upstream, UpstreamConnection } from '../../http/upstream/upstream.ts';
 import type { Backend } from '../balance/backend.ts';
 import type { CompiledEntry } from '../table/compiled-routes.ts';
@@ -36,7 +37,7 @@ class Mirror implements ResponseReceiver, PlaceWaiter, Expiring {
   #connection: UpstreamConnection | undefined;
   #exchange: ClientExchange | undefined;
   /** What came before there was a connection. */
-  #waiting: Buffer[] = [];
+  readonly #waiting = new HeldBody();
   #waitingBytes = 0;
   #ended: { readonly trailers: readonly Field[] | undefined } | undefined;
   #isOver = false;
@@ -69,8 +70,8 @@ class Mirror implements ResponseReceiver, PlaceWaiter, Expiring {
     this.#dependencies.metrics.mirrored(this.#backend, 'sent');
     this.#connection = connection;
     this.#exchange = exchange;
-    for (const chunk of this.#waiting) exchange.write(chunk, true, true);
-    this.#waiting = [];
+    for (const chunk of this.#waiting.chunks) exchange.write(chunk, true, false);
+    this.#waiting.release();
     if (this.#ended !== undefined && !this.#isWhole) exchange.end(this.#ended.trailers);
   }
 
@@ -87,7 +88,7 @@ class Mirror implements ResponseReceiver, PlaceWaiter, Expiring {
     if (this.#isOver) return;
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes > MAX_WAITING_BYTES) return this.#drop();
-    if (this.#exchange === undefined) this.#waiting.push(Buffer.from(chunk));
+    if (this.#exchange === undefined) this.#waiting.keep(chunk);
     else this.#exchange.write(chunk, false, false);
   }
 
@@ -111,7 +112,7 @@ class Mirror implements ResponseReceiver, PlaceWaiter, Expiring {
   }
 
   #release(): void {
-    this.#waiting = [];
+    this.#waiting.release();
     this.#backend.copies -= 1;
     this.#deadline?.delete(this);
     this.#connection?.release();

@@ -192,6 +192,25 @@ test('what comes before there is a receiver is kept for it, and counted until it
   t.is(budget.totalBytes, 0);
 });
 
+test('what comes early in pieces of one byte is gathered, and costs no object for each', (t) => {
+  const { stream } = underTest();
+  for (let at = 0; at < 1_000; at += 1) stream.data(Buffer.of(0x61 + (at % 26)), false);
+  const chunks: Buffer[] = [];
+  stream.attach({
+    data: (chunk) => chunks.push(Buffer.from(chunk)) > 0,
+    end() {},
+    written() {},
+    spare() {},
+    closed() {},
+  });
+  stream.start();
+  t.deepEqual(
+    chunks.map(({ length }) => length),
+    [1_000],
+  );
+  t.true(chunks[0]?.toString().startsWith('abcdef'));
+});
+
 test('the peer may send more when half of the window was consumed, and no more than that', async (t) => {
   const { stream, clock, frames } = underTest();
   new KeepingReceiver(stream, { consumes: false });

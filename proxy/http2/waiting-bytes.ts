@@ -1,9 +1,9 @@
 /**
- * Bytes of a stream that wait for its window, or for its turn. Most often that is the rest of one chunk. Where a
+ * Bytes of a stream that wait for its window, its turn, or its start. Most often that is the rest of one chunk. Where a
  * sender goes on all the same, they are gathered in memory that doubles, so that however small the pieces are, each
  * byte is copied a few times and none of them costs an object.
  */
-export class UnsentBytes {
+export class WaitingBytes {
   #memory: Buffer | undefined;
   #from = 0;
   #to = 0;

@@ -1,10 +1,10 @@
 import test from 'ava';
-import { UnsentBytes } from '../../../proxy/http2/unsent-bytes.ts';
+import { WaitingBytes } from '../../../proxy/http2/waiting-bytes.ts';
 import { createRandom } from '../../helpers/random.ts';
 
 test('what is appended comes out in order, however it is taken', (t) => {
   const random = createRandom(9113);
-  const unsent = new UnsentBytes();
+  const unsent = new WaitingBytes();
   const expected: Buffer[] = [];
   const got: Buffer[] = [];
   for (let round = 0; round < 2_000; round += 1) {
@@ -22,9 +22,9 @@ test('what is appended comes out in order, however it is taken', (t) => {
 
 test('what is not owned is copied, and what is owned is not', (t) => {
   const shared = Buffer.from('hello');
-  const copied = new UnsentBytes();
+  const copied = new WaitingBytes();
   copied.append(shared, false);
-  const kept = new UnsentBytes();
+  const kept = new WaitingBytes();
   kept.append(shared, true);
   shared.fill('X');
   t.is(copied.bytes.toString(), 'hello');
@@ -35,7 +35,7 @@ test('what is not owned is copied, and what is owned is not', (t) => {
 });
 
 test('many small pieces are copied a few times each, and not again and again', (t) => {
-  const unsent = new UnsentBytes();
+  const unsent = new WaitingBytes();
   const memories = new Set<ArrayBufferLike>();
   for (let count = 0; count < 100_000; count += 1) {
     unsent.append(Buffer.of(count), false);
