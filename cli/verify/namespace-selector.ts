@@ -28,10 +28,8 @@ export function parseNamespaceSelector(text: string): NamespaceSelector {
   if ((kind === 'netns' || kind === 'container') && NAME.test(name)) return { kind, name };
   if (kind === undefined && isLabel(text)) return { kind: 'service', name: text };
   const got = JSON.stringify(text);
-  throw new ConfigError(
-    'value-malformed',
-    `expected netns:NAME, pid:PID, container:NAME, the name of a service, or host, got ${got}`,
-  );
+  const sentence = `expected netns:NAME, pid:PID, container:NAME, the name of a service, or host, got ${got}`;
+  throw new ConfigError('value-malformed', sentence);
 }
 
 /** A namespace selector as it was written. */

@@ -38,8 +38,6 @@ export function readUnlockKeyFile(path: string): UnlockKey {
 /** Takes a passphrase. Throws ConfigError `value-malformed` when it could be guessed by trying. */
 export function toPassphrase(passphrase: string): UnlockKey {
   if (passphrase.length >= MIN_PASSPHRASE) return { kind: 'passphrase', passphrase };
-  throw new ConfigError(
-    'value-malformed',
-    `expected a passphrase of at least ${MIN_PASSPHRASE} characters, got ${passphrase.length}`,
-  );
+  const sentence = `expected a passphrase of at least ${MIN_PASSPHRASE} characters, got ${passphrase.length}`;
+  throw new ConfigError('value-malformed', sentence);
 }

@@ -70,16 +70,12 @@ export function crossSign(
  */
 export function openAuthority(certificate: X509Certificate, privateKey: KeyObject): Authority {
   if (!certificate.ca) {
-    throw new PkiError(
-      'certificate-malformed',
-      'expected a certificate of an authority, got a leaf',
-    );
+    const sentence = 'expected a certificate of an authority, got a leaf';
+    throw new PkiError('certificate-malformed', sentence);
   }
   if (!certificate.checkPrivateKey(privateKey)) {
-    throw new PkiError(
-      'key-mismatch',
-      `expected the private key of the certificate with serial ${serialOf(certificate)}, got another key`,
-    );
+    const message = `expected the private key of the certificate with serial ${serialOf(certificate)}, got another key`;
+    throw new PkiError('key-mismatch', message);
   }
   const algorithm = algorithmOfKey(privateKey);
   return { certificate, privateKey, algorithm, ...subjectOf(certificate) };

@@ -85,17 +85,13 @@ function defaultDnsNames({ service, namespace }: SpiffeId): string[] {
 
 function requireHostName(name: string): string {
   if (HOST_NAME.test(name)) return name;
-  throw new PkiError(
-    'certificate-malformed',
-    `expected a lower-case DNS name for the certificate, got ${JSON.stringify(name)}`,
-  );
+  const sentence = `expected a lower-case DNS name for the certificate, got ${JSON.stringify(name)}`;
+  throw new PkiError('certificate-malformed', sentence);
 }
 
 function requireAddress(address: string): string {
   // Node takes `fe80::1%eth0` for an address; a zone means nothing to another host.
   if (isIP(address) !== 0 && !address.includes('%')) return address;
-  throw new PkiError(
-    'certificate-malformed',
-    `expected an IP address for the certificate, got ${JSON.stringify(address)}`,
-  );
+  const sentence = `expected an IP address for the certificate, got ${JSON.stringify(address)}`;
+  throw new PkiError('certificate-malformed', sentence);
 }

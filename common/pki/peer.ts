@@ -21,16 +21,13 @@ export function peerSpiffeId(certificate: X509Certificate): SpiffeId {
   const uris = names.filter((name) => name.startsWith('URI:')).map((name) => name.slice(4));
   const [uri] = uris;
   if (uri === undefined) {
-    throw new PkiError(
-      'san-missing',
-      'expected a certificate with a SPIFFE ID in its subjectAltName, got one without a URI',
-    );
+    const sentence =
+      'expected a certificate with a SPIFFE ID in its subjectAltName, got one without a URI';
+    throw new PkiError('san-missing', sentence);
   }
   if (uris.length > 1) {
-    throw new PkiError(
-      'san-multiple',
-      `expected a certificate with exactly one URI in its subjectAltName, got ${uris.length}`,
-    );
+    const sentence = `expected a certificate with exactly one URI in its subjectAltName, got ${uris.length}`;
+    throw new PkiError('san-multiple', sentence);
   }
   return parseSpiffeId(uri);
 }

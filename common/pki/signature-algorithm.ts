@@ -73,10 +73,8 @@ export function algorithmOfKey(key: KeyObject): SignatureAlgorithm {
   const name = NAME_BY_KEY_TYPE.get(keyType);
   const algorithm = ALGORITHMS.find((candidate) => candidate.name === name);
   if (algorithm === undefined) {
-    throw new PkiError(
-      'csr-key-unsupported',
-      `expected a P-256, P-384 or Ed25519 key, got one of type ${keyType}`,
-    );
+    const sentence = `expected a P-256, P-384 or Ed25519 key, got one of type ${keyType}`;
+    throw new PkiError('csr-key-unsupported', sentence);
   }
   return algorithm;
 }

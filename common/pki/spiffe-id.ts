@@ -30,10 +30,8 @@ export function parseSpiffeId(uri: string): SpiffeId {
   const match = uri.length <= MAX_URI_LENGTH ? URI_PATTERN.exec(uri) : null;
   const [, trustDomain, namespace, service] = match ?? [];
   if (trustDomain === undefined || namespace === undefined || service === undefined) {
-    throw new PkiError(
-      'spiffe-id',
-      `expected spiffe://<trust domain>/ns/<namespace>/sa/<service>, got ${JSON.stringify(uri.slice(0, MAX_URI_LENGTH))}`,
-    );
+    const sentence = `expected spiffe://<trust domain>/ns/<namespace>/sa/<service>, got ${JSON.stringify(uri.slice(0, MAX_URI_LENGTH))}`;
+    throw new PkiError('spiffe-id', sentence);
   }
   return { uri, trustDomain, namespace, service };
 }

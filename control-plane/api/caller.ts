@@ -62,10 +62,8 @@ function requireTrusted(caller: Caller, { trustDomain }: CallerTrust): ProvenCal
       });
     case 'workload':
       if (caller.spiffeId.trustDomain === trustDomain) return caller;
-      throw new RequestError(
-        'wrong-trust-domain',
-        `this is the control plane of ${trustDomain}, not of ${caller.spiffeId.trustDomain}`,
-      );
+      const sentence = `this is the control plane of ${trustDomain}, not of ${caller.spiffeId.trustDomain}`;
+      throw new RequestError('wrong-trust-domain', sentence);
   }
 }
 
@@ -73,10 +71,8 @@ function requireTrusted(caller: Caller, { trustDomain }: CallerTrust): ProvenCal
 export function requireWorkload(caller: Caller, trust: CallerTrust): ProvenCaller {
   const proven = requireProof(caller, trust);
   if (proven.spiffeId.namespace !== SYSTEM_NAMESPACE) return proven;
-  throw new RequestError(
-    'identity-mismatch',
-    `${proven.spiffeId.uri} is an identity of the mesh itself, not of a workload`,
-  );
+  const sentence = `${proven.spiffeId.uri} is an identity of the mesh itself, not of a workload`;
+  throw new RequestError('identity-mismatch', sentence);
 }
 
 /**
@@ -98,11 +94,8 @@ export async function requireAdmin(caller: Caller, trust: OperatorTrust): Promis
   }
   const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
   if (issuance !== undefined && isRecordOf(issuance, certificate)) return proven;
-  throw new RequestError(
-    'certificate-untrusted',
-    `the issuance log does not have this certificate of ${expected}`,
-    { hint: PRESENT_ADMIN_FILE },
-  );
+  const sentence = `the issuance log does not have this certificate of ${expected}`;
+  throw new RequestError('certificate-untrusted', sentence, { hint: PRESENT_ADMIN_FILE });
 }
 
 const PRESENT_ADMIN_FILE =
@@ -144,11 +137,8 @@ export async function requireProofOrExpired(
   // First: to look for it costs little, and forged certificates are not there.
   const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
   if (issuance === undefined || !isRecordOf(issuance, certificate)) {
-    throw new RequestError(
-      'certificate-expired',
-      `${ended(certificate)}, and the issuance log does not know it`,
-      { hint: NEW_TOKEN },
-    );
+    const sentence = `${ended(certificate)}, and the issuance log does not know it`;
+    throw new RequestError('certificate-expired', sentence, { hint: NEW_TOKEN });
   }
   const fault = pathFault(certificate, {
     roots,
@@ -156,11 +146,8 @@ export async function requireProofOrExpired(
     purposes: ['clientAuth', 'serverAuth'],
   });
   if (fault !== undefined) {
-    throw new RequestError(
-      'certificate-untrusted',
-      `the client certificate has expired, and it ${PATH_FAULTS[fault]}`,
-      { hint: NEW_TOKEN },
-    );
+    const message = `the client certificate has expired, and it ${PATH_FAULTS[fault]}`;
+    throw new RequestError('certificate-untrusted', message, { hint: NEW_TOKEN });
   }
   return proven;
 }

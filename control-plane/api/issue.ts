@@ -211,10 +211,8 @@ function wantedLifetimeMs({ lifetimeSeconds }: IssueRequest, defaultMs: number):
   const lifetimeMs = lifetimeSeconds * 1000;
   if (lifetimeMs >= MIN_LEAF_LIFETIME_MS && lifetimeMs <= MAX_LEAF_LIFETIME_MS) return lifetimeMs;
   const [least, most] = [MIN_LEAF_LIFETIME_MS / 1000, MAX_LEAF_LIFETIME_MS / 1000];
-  throw new RequestError(
-    'lifetime-out-of-range',
-    `a certificate lives for ${least} to ${most} seconds, not ${lifetimeSeconds}`,
-  );
+  const sentence = `a certificate lives for ${least} to ${most} seconds, not ${lifetimeSeconds}`;
+  throw new RequestError('lifetime-out-of-range', sentence);
 }
 
 function requireRenewable(current: SpiffeId, wanted: SpiffeId): void {

@@ -149,10 +149,8 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
   const add = async (source: FederationSource, given: SpiffeBundle | undefined) => {
     const { trustDomain, url } = source;
     if (!followed.has(trustDomain) && followed.size >= MAX_FEDERATIONS) {
-      throw new FederationError(
-        'federation-invalid',
-        `there are ${followed.size} federations, which is the limit`,
-      );
+      const message = `there are ${followed.size} federations, which is the limit`;
+      throw new FederationError('federation-invalid', message);
     }
     const initial = given === undefined ? undefined : { ...given, trustDomain };
     const bundle =

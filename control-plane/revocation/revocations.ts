@@ -244,10 +244,8 @@ function busy({ uri }: SpiffeId): RevocationError {
 /** Throws RevocationError `revocation-invalid` for identities that must not be revoked as a whole. */
 function requireRevocable({ uri, namespace, ...id }: SpiffeId, trustDomain: string): void {
   if (id.trustDomain !== trustDomain) {
-    throw new RevocationError(
-      'revocation-invalid',
-      `this is the control plane of ${trustDomain}, and ${uri} is not of it`,
-    );
+    const sentence = `this is the control plane of ${trustDomain}, and ${uri} is not of it`;
+    throw new RevocationError('revocation-invalid', sentence);
   }
   if (namespace !== SYSTEM_NAMESPACE) return;
   throw new RevocationError(

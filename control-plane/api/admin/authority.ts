@@ -48,10 +48,8 @@ export function createAuthorityHandlers(
     getAuthority: forOperators(answer),
     rotateRoot: forOperators(async ({ compromised, graceSeconds }) => {
       if (graceSeconds > MAX_GRACE_SECONDS) {
-        throw new RequestError(
-          'request-malformed',
-          `expected a grace of at most ${MAX_GRACE_SECONDS} seconds, got ${graceSeconds}`,
-        );
+        const sentence = `expected a grace of at most ${MAX_GRACE_SECONDS} seconds, got ${graceSeconds}`;
+        throw new RequestError('request-malformed', sentence);
       }
       await rotation.rotate(compromised ? { compromisedGraceMs: graceSeconds * 1000 } : {});
       return answer();

@@ -59,10 +59,8 @@ export function createBundleHandlers(
 
 function requireShort(text: string): void {
   if (text.length <= MAX_PEM_LENGTH) return;
-  throw new RequestError(
-    'request-malformed',
-    `expected roots of at most ${MAX_PEM_LENGTH} characters, got ${text.length}`,
-  );
+  const sentence = `expected roots of at most ${MAX_PEM_LENGTH} characters, got ${text.length}`;
+  throw new RequestError('request-malformed', sentence);
 }
 
 function toBundle({ version, roots, added = [] }: TrustBundle): OwnBundle {

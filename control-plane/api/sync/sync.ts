@@ -305,10 +305,9 @@ function replaced(instanceId: string): RequestError {
 }
 
 function moved(): RequestError {
-  return new RequestError(
-    'unavailable',
-    'sidecars of other hosts have come, which reach this host under another address; connect again',
-  );
+  const sentence =
+    'sidecars of other hosts have come, which reach this host under another address; connect again';
+  return new RequestError('unavailable', sentence);
 }
 
 function goingAway(): RequestError {

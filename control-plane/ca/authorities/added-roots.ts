@@ -98,11 +98,8 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
           });
         }
         if (added.filter(names).length !== 1) {
-          throw new CaError(
-            'root-unknown',
-            `expected the digest of one added root, or its first ${MIN_DIGEST_LENGTH} characters or more, got ${JSON.stringify(digest.slice(0, 80))}`,
-            { hint: 'see `hauberk bundle list`' },
-          );
+          const sentence = `expected the digest of one added root, or its first ${MIN_DIGEST_LENGTH} characters or more, got ${JSON.stringify(digest.slice(0, 80))}`;
+          throw new CaError('root-unknown', sentence, { hint: 'see `hauberk bundle list`' });
         }
         return added.filter((root) => !names(root));
       });
