@@ -65,7 +65,11 @@ const GATEWAY_SPEC: CommandSpec<typeof GATEWAY_SETTINGS> = {
 /** Runs a sidecar until SIGTERM, SIGINT or SIGHUP; resolves with the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const { stdout, stderr } = process;
-  return await runCommand(SPEC, { argv, env, stdout, stderr }, runProxy);
+  return await runCommand(SPEC, { argv, env, stdout, stderr }, (config, _, warnings) => {
+    checkProxyConfig(config);
+    if (config.transparent) checkCapturingPorts(config);
+    return runMember(config, { name: 'proxy', warnings });
+  });
 }
 
 /** Runs a gateway until SIGTERM or SIGINT; resolves with the exit code. */
@@ -78,10 +82,8 @@ export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv
       const { gatewayProgram } = await import('./wiring/gateway.ts');
       // Until the listeners are open there is nothing to read again.
       let reload = (): void => {};
-      const gateway = await gatewayProgram({
-        file: config.config,
-        onReload: (given) => (reload = given),
-      });
+      const follow = { file: config.config, onReload: (given: () => void) => (reload = given) };
+      const gateway = await gatewayProgram(follow);
       const onReload = (): void => reload();
       const program = { name: 'gateway', gateway, onReload, warnings };
       return await runMember(memberConfig(config), program);
@@ -99,16 +101,6 @@ const NEVER = new AbortController().signal;
 
 /** For what is still on its way out when everything has been closed. */
 const LINGER_MS = 1_000;
-
-async function runProxy(
-  config: ProxyConfig,
-  _operands: readonly string[],
-  warnings: readonly SettingWarning[],
-): Promise<number> {
-  checkProxyConfig(config);
-  if (config.transparent) checkCapturingPorts(config);
-  return await runMember(config, { name: 'proxy', warnings });
-}
 
 interface Program {
   /** As log lines name it. */
@@ -142,10 +134,9 @@ async function runMember(
   try {
     // Loaded here, since applying rules needs none of it and is waited for when a container starts.
     const { startProxy } = await import('./wiring/sidecar.ts');
-    const proxy = await startProxy(
-      { ...config, tokens: tokenSource(config) },
-      { ...program, clock: systemClock, logger, guard, random: Math.random, signal: ending },
-    );
+    const { random } = Math;
+    const given = { ...program, clock: systemClock, logger, guard, random, signal: ending };
+    const proxy = await startProxy({ ...config, tokens: tokenSource(config) }, given);
     // From now on connections may be open, which must not look as if they had ended well.
     forced.removeEventListener('abort', exitAtOnce);
     ({ failed } = proxy);

@@ -10,7 +10,7 @@ export function httpHealthCheck(port: number, path: string): PlainMap {
 
 /** A health check that runs a command which answers at once. */
 export function commandHealthCheck(...command: readonly string[]): PlainMap {
-  return { test: ['CMD', ...command], ...PATIENCE };
+  return { test: ['CMD', ...command], ...INTERVALS };
 }
 
 /**
@@ -18,4 +18,4 @@ export function commandHealthCheck(...command: readonly string[]): PlainMap {
  * little. The first good answer counts; two minutes of bad ones keep what depends on it from
  * starting. A start_period would be checked less often by newer engines.
  */
-const PATIENCE = { interval: '3s', timeout: '5s', retries: 40 };
+const INTERVALS = { interval: '3s', timeout: '5s', retries: 40 };

@@ -85,10 +85,8 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     one.timer?.cancel();
     if (url === undefined || closed) return;
     one.timer = afterByEither(clock, delayMs, () => {
-      guard.promise(
-        'federation',
-        mutex.run(`federation ${trustDomain}`, () => refresh(one)),
-      );
+      const refreshed = mutex.run(`federation ${trustDomain}`, () => refresh(one));
+      guard.promise('federation', refreshed);
     });
   };
   const refresh = async (one: Followed): Promise<void> => {
@@ -101,19 +99,15 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
       requireNotOlder(answer, bundle);
       // An answer that does not say which one it is takes nothing back of what is known.
       const next = { ...answer, trustDomain, sequence: answer.sequence ?? bundle.sequence };
-      if (!isSame(next, bundle)) {
+      if (!encodeFederated(next).equals(encodeFederated(bundle))) {
         await write([putBundle(next)]);
         logger.info(
           { event: 'federated-bundle-refreshed', trustDomain, rootCount: next.roots.length },
           `${trustDomain} has a new bundle with ${next.roots.length} roots`,
         );
       }
-      one.federation = {
-        ...federation,
-        bundle: next,
-        refreshedMs: clock.epochMs(),
-        failure: undefined,
-      };
+      const refreshedMs = clock.epochMs();
+      one.federation = { ...federation, bundle: next, refreshedMs, failure: undefined };
       one.complaint = undefined;
     } catch (error) {
       if (closed) return;
@@ -133,10 +127,8 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     follow(one, nextRefreshMs(present.refreshHintSeconds, failure !== undefined));
   };
 
-  const [sources, bundles] = [
-    await store.range(FEDERATION_PREFIX),
-    await store.range(FEDERATED_PREFIX),
-  ];
+  const sources = await store.range(FEDERATION_PREFIX);
+  const bundles = await store.range(FEDERATED_PREFIX);
   const stored = new Map(bundles.entries.map(decodeFederated).map((one) => [one.trustDomain, one]));
   for (const source of sources.entries.map(decodeSource)) {
     const bundle = stored.get(source.trustDomain);
@@ -223,10 +215,6 @@ function requireNotOlder({ sequence }: SpiffeBundle, known: FederatedBundle): vo
     `expected the bundle of ${known.trustDomain} with the sequence ${known.sequence} or a later one, got ${sequence}`,
     { hint: 'if that mesh was set up again, run `hauberk bundle add` again' },
   );
-}
-
-function isSame(a: FederatedBundle, b: FederatedBundle): boolean {
-  return encodeFederated(a).equals(encodeFederated(b));
 }
 
 /** What is assumed of an endpoint that does not say; SPIRE does the same. */

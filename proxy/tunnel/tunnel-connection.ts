@@ -162,25 +162,17 @@ export class TunnelConnection implements ConnectionHandler {
     const { metrics, direction, logger } = this.#options;
     const { uri } = this.peer.spiffeId;
     this.#keepAlive?.cancel();
-    const reason = this.#cause ?? endOf(error) ?? this.#retirement ?? 'peer-closed';
+    const broke = error instanceof ConnectionError ? 'protocol-error' : 'transport-error';
+    const reason = this.#cause ?? (error && broke) ?? this.#retirement ?? 'peer-closed';
     this.#cause ??= reason;
     this.retire(reason);
     if (this.#isCounted) {
       metrics.tunnelClosed(direction, reason, this.streamsCarried);
       // A peer that breaks the rules of HTTP/2 is authenticated: the operator should hear of it.
       const level = reason === 'protocol-error' ? 'warn' : 'debug';
-      const streams = this.streamsCarried;
-      logger[level](
-        {
-          event: 'tunnel-closed',
-          direction,
-          peer: uri,
-          reason,
-          streams,
-          detail: error?.message,
-        },
-        `tunnel with ${uri} closed: ${reason}`,
-      );
+      const detail = { streams: this.streamsCarried, detail: error?.message };
+      const line = { event: 'tunnel-closed', direction, peer: uri, reason, ...detail };
+      logger[level](line, `tunnel with ${uri} closed: ${reason}`);
     }
     this.#resolveClosed(reason);
   }
@@ -196,9 +188,4 @@ export class TunnelConnection implements ConnectionHandler {
       });
     });
   }
-}
-
-function endOf(error: Error | undefined): TunnelEnd | undefined {
-  if (error === undefined) return undefined;
-  return error instanceof ConnectionError ? 'protocol-error' : 'transport-error';
 }

@@ -96,26 +96,21 @@ export async function openDataPath({
   };
   const flows = new PlaintextFlows();
   metrics.buffered(() => memory.totalBytes);
-  const inbound =
-    program === undefined
-      ? parts.ownDrained(await openInbound(workload, config, runtime, parts))
-      : undefined;
-  const tracer = await openTracer({ config, runtime, registry, isGateway: program !== undefined });
+  const isGateway = program !== undefined;
+  const inbound = isGateway ? undefined : await openInbound(workload, config, runtime, parts);
+  if (inbound !== undefined) parts.ownDrained(inbound);
+  const tracer = await openTracer({ config, runtime, registry, isGateway });
   if (tracer !== undefined) parts.own(tracer);
   const departed = parts.own(rememberDeparted(view, clock));
   const mayLog = createLogLimit(clock);
-  const outbound = await openOutbound(
-    { workload, config, runtime, view, mayLog, registry, tracer },
-    parts,
-  );
+  const outward = { workload, config, runtime, view, mayLog, registry, tracer };
+  const outbound = await openOutbound(outward, parts);
   const egress = parts.own(createEgress({ workload, clock, guard, logger, mayLog }));
   for (const one of config.egress) {
     parts.listener(await listenEgress(one, { egress, metrics, network, logger, guard }));
   }
-  egress.conditions.carries(
-    'listeners',
-    config.egress.map(({ target }) => target),
-  );
+  const targets = config.egress.map(({ target }) => target);
+  egress.conditions.carries('listeners', targets);
   opening.move();
   return {
     hbonePort: inbound?.port ?? CALLS_ONLY,

@@ -129,16 +129,9 @@ export async function startProxy(
   readiness.watch(source, identity.revocation);
   const skew = createSkewWatch(logger, clock, source.current);
   metrics.certificate(() => certificateGauge(source.current(), skew));
-  const workload = createWorkload({
-    identity: source,
-    policies,
-    metrics,
-    network: HOST_NETWORK,
-    config,
-    ownPorts: [telemetry.port],
-    clock,
-    logger,
-  });
+  const ownPorts = [telemetry.port];
+  const meshed = { identity: source, policies, metrics, network: HOST_NETWORK };
+  const workload = createWorkload({ ...meshed, config, ownPorts, clock, logger });
   const runtime = { clock, logger, guard, random, signal, memory: TUNNEL_MEMORY };
   const carried = { workload, config, runtime, view: saved.view, registry, gateway: given.gateway };
   const path = adopt(await openCarrier(carried));
@@ -173,7 +166,7 @@ export async function startProxy(
   await path.openRest();
   PROCESS_DESCRIPTORS.calibrate();
   readiness.listening();
-  sayWhenReady({ self, readiness, source, logger });
+  sayWhenReady(self, readiness, source, logger);
   adopt(settleWhenQuiet({ clock, done: () => path.traffic() }));
   const parts = opened.move();
   return {
@@ -190,17 +183,12 @@ export async function startProxy(
 }
 
 /** Says that it is ready, as soon as it is: a certificate that was revoked meanwhile is of no use. */
-function sayWhenReady({
-  self,
-  readiness,
-  source,
-  logger,
-}: {
-  readonly self: SpiffeId;
-  readonly readiness: Readiness;
-  readonly source: IdentitySource;
-  readonly logger: Logger;
-}): void {
+function sayWhenReady(
+  self: SpiffeId,
+  readiness: Readiness,
+  source: IdentitySource,
+  logger: Logger,
+): void {
   const say = (): boolean => {
     const { ok } = readiness.check();
     if (ok) logger.info({ event: 'ready', spiffeId: self.uri }, `${self.uri} is ready`);

@@ -212,11 +212,10 @@ function applyUpdate(
   clock: Clock,
 ): void {
   switch (update.kind) {
-    case 'identity':
-      return identities.replace(
-        fromIdentityMessage(update.identity, clock),
-        update.identity.change,
-      );
+    case 'identity': {
+      const { identity } = update;
+      return identities.replace(fromIdentityMessage(identity, clock), identity.change);
+    }
     case 'policy':
       return policies.set(update.policy);
     case 'view': {

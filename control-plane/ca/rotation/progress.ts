@@ -99,7 +99,7 @@ type Tally = Pick<Progress, 'done' | 'blockers'>;
 
 /** Every connected sidecar uses the bundle with both roots. */
 function adoption(rotation: Rotation, state: RotationState): Tally {
-  // In haste the time of those who are there is not spent on others.
+  // With a deadline, the time of those who are there is not spent on others.
   const hasDeadline = rotation.deadlineMs !== undefined;
   const expected = state.sidecars.filter(({ connected, expected: known, bundleVersion }) => {
     if (state.overdue && bundleVersion < rotation.bundleVersion) return false;
@@ -124,7 +124,7 @@ function unacknowledged(rotation: Rotation, state: RotationState): Blocker[] {
       .filter(({ bundleVersion }) => bundleVersion >= rotation.bundleVersion)
       .map(({ certificateSerial }) => certificateSerial),
   );
-  // Who is expected and has not acknowledged is named already, until patience is over.
+  // Who is expected and has not acknowledged is named already, until it is overdue.
   const expected = state.overdue ? [] : state.sidecars.filter((sidecar) => sidecar.expected);
   const named = new Set(expected.map(({ certificateSerial }) => certificateSerial));
   return certificatesInUse(state)

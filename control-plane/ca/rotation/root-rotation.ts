@@ -204,19 +204,16 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
 function logPhase(logger: Logger, before: Authorities, after: Authorities): void {
   const [was, is] = [trustOf(before), trustOf(after)];
   const phase = is.rotation?.phase ?? 'stable';
-  const returning = is.rotation?.returning ?? false;
-  logger.warn(
-    {
-      event: 'root-rotation-phase',
-      phase,
-      before: was.rotation?.phase ?? 'stable',
-      returning,
-      compromised: is.rotation?.deadlineMs !== undefined,
-      root: is.signing,
-      bundleVersion: is.bundleVersion,
-    },
-    `the rotation of the root ${SENTENCES[phase]}`,
-  );
+  const line = {
+    event: 'root-rotation-phase',
+    phase,
+    before: was.rotation?.phase ?? 'stable',
+    returning: is.rotation?.returning ?? false,
+    compromised: is.rotation?.deadlineMs !== undefined,
+    root: is.signing,
+    bundleVersion: is.bundleVersion,
+  };
+  logger.warn(line, `the rotation of the root ${SENTENCES[phase]}`);
 }
 
 const SENTENCES = {
