@@ -20,11 +20,8 @@ const QUIET_MS = 500;
  * Loading makes much garbage, and a young generation of 16 MiB, which V8 would shrink only when it collects
  * everything: in a process that does little it never does.
  */
-export function settleWhenQuiet({
-  clock,
-  done,
-  release = releaseMemory,
-}: SettleOptions): Closeable {
+export function settleWhenQuiet(options: SettleOptions): Closeable {
+  const { clock, done, release = releaseMemory } = options;
   const look = (before: unknown): void => {
     timer = clock.after(QUIET_MS, () => {
       const now = done();

@@ -35,13 +35,8 @@ interface Attempts {
 }
 
 /** Creates one; it remembers what it tried in vain, so that nothing is tried for ever. */
-export function createReconciler({
-  project,
-  clock,
-  logger,
-  guard,
-  random,
-}: ReconcilerOptions): Reconciler {
+export function createReconciler(options: ReconcilerOptions): Reconciler {
+  const { project, clock, logger, guard, random } = options;
   const inProgress = new Set<string>();
   const backingOff = new Set<string>();
   const attempts = new Map<string, Attempts>();

@@ -37,11 +37,8 @@ export function operatorLifetimeMs(renewal: OperatorRenewal): number {
 }
 
 /** When the control plane made the first of a chain of renewals; undefined when the log does not tell. */
-export function firstIssuedMs({
-  proof,
-  issuedMs,
-  firstIssuedMs: known,
-}: Issuance): number | undefined {
+export function firstIssuedMs(options: Issuance): number | undefined {
+  const { proof, issuedMs, firstIssuedMs: known } = options;
   return proof === 'self' ? issuedMs : known;
 }
 

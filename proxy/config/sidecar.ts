@@ -250,12 +250,8 @@ export function checkProxyConfig(config: ProxyConfig): void {
 }
 
 /** An application that is told who calls must hear it of every caller, and of no other than its sidecar. */
-function checkForwarding({
-  forwardClientCert,
-  ingress,
-  transparent,
-  expose: exposed,
-}: ProxyConfig) {
+function checkForwarding(options: ProxyConfig) {
+  const { forwardClientCert, ingress, transparent, expose: exposed } = options;
   const open = forwardClientCert.find((one) => ingress.includes(one));
   if (open !== undefined) {
     const sentence = `--forward-client-cert: port ${open} accepts plaintext by --ingress, whose clients could say to be any caller`;

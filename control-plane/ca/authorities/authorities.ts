@@ -164,10 +164,8 @@ export function trustOf({ root, bundle, rotation }: Authorities): Trust {
 }
 
 /** What comes between a leaf and its root: the issuer first, a cross-signature last. */
-export function issuersOf({
-  issuer,
-  rotation,
-}: Authorities): [X509Certificate, ...X509Certificate[]] {
+export function issuersOf(options: Authorities): [X509Certificate, ...X509Certificate[]] {
+  const { issuer, rotation } = options;
   const chain: [X509Certificate, ...X509Certificate[]] = [
     issuer.certificate,
     ...issuer.intermediates,

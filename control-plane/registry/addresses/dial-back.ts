@@ -52,12 +52,8 @@ const ALPN = 'h2';
  * Makes the dialling side. It shows the control plane's certificate, so that a sidecar takes it for no
  * intruder, requires the SPIFFE ID that was claimed, and hangs up without having sent anything.
  */
-export function createDialBack({
-  identity,
-  bundle,
-  revocations,
-  clock,
-}: DialBackOptions): DialBack {
+export function createDialBack(options: DialBackOptions): DialBack {
+  const { identity, bundle, revocations, clock } = options;
   const costly = new KeyedBuckets(clock, COSTLY_RATE);
   return ({ spiffeId, address, hbonePort }) => {
     if (costly.left(spiffeId) < 1) return Promise.resolve(false);

@@ -30,10 +30,8 @@ const { encode, decode } = recordCodec('held places', retainedAddresses);
 export const decodeRetained = decode;
 
 /** The key of the addresses of a sidecar; another identity with the same instance id has another one. */
-export function retainedKey({
-  spiffeId,
-  instanceId,
-}: Pick<SidecarRecord, 'spiffeId' | 'instanceId'>): string {
+export function retainedKey(options: Pick<SidecarRecord, 'spiffeId' | 'instanceId'>): string {
+  const { spiffeId, instanceId } = options;
   const { namespace, service } = parseSpiffeId(spiffeId);
   return `${RETAINED_PREFIX}${namespace}/${service}/${instanceId}`;
 }
