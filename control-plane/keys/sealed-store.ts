@@ -1,4 +1,10 @@
-import { SECRET_PREFIX, type Entry, type Operation, type Store } from '../store/store.ts';
+import {
+  forwarded,
+  SECRET_PREFIX,
+  type Entry,
+  type Operation,
+  type Store,
+} from '../store/store.ts';
 import { seal, unseal } from './seal.ts';
 
 /**
@@ -15,6 +21,7 @@ export function sealedStore(store: Store, dataKey: Buffer): Store {
       ? { ...operation, value: seal(dataKey, operation.key, operation.value) }
       : operation;
   return {
+    ...forwarded(store),
     async get(key) {
       const entry = await store.get(key);
       return entry === undefined ? undefined : open(entry);
@@ -24,10 +31,5 @@ export function sealedStore(store: Store, dataKey: Buffer): Store {
       return { ...range, entries: range.entries.map(open) };
     },
     transact: (compares, operations) => store.transact(compares, operations.map(close)),
-    watch: (...request) => store.watch(...request),
-    grantLease: (ttlMs) => store.grantLease(ttlMs),
-    keepLeaseAlive: (lease) => store.keepLeaseAlive(lease),
-    revokeLease: (lease) => store.revokeLease(lease),
-    close: () => store.close(),
   };
 }

@@ -24,6 +24,18 @@ export const REMEMBER_MS = 60 * 60 * 1000;
 /** Bounds the memory: under 10 MB. */
 const MAX_REMEMBERED = 10_000;
 
+/** Of a sidecar that only the store knows. */
+const NEVER_SEEN = {
+  connected: false,
+  expected: true,
+  connectedSinceMs: 0,
+  lastSeenMs: 0,
+  report: NO_REPORT,
+  acknowledgedVersion: 0,
+  bundleVersion: 0,
+  provenSerial: '',
+};
+
 /** What `hauberk status` shows: kept in memory, for an hour after a sidecar has gone. */
 export class KnownSidecars {
   readonly #clock: Clock;
@@ -44,11 +56,10 @@ export class KnownSidecars {
     this.#forgetOld();
     this.#seenMs.set(instanceId, this.#clock.monotonicMs());
     this.#known.set(instanceId, {
-      acknowledgedVersion: 0,
+      ...NEVER_SEEN,
       ...this.#known.get(instanceId),
       record,
       connected: true,
-      expected: true,
       // It may have come back with an older state: what it trusts is for it to say.
       bundleVersion: 0,
       provenSerial: report.certificateSerial,
@@ -75,17 +86,7 @@ export class KnownSidecars {
         ...known,
         expected: known.connected || stored.has(known.record.instanceId),
       })),
-      ...unknown.map((record) => ({
-        record,
-        connected: false,
-        expected: true,
-        connectedSinceMs: 0,
-        lastSeenMs: 0,
-        report: NO_REPORT,
-        acknowledgedVersion: 0,
-        bundleVersion: 0,
-        provenSerial: '',
-      })),
+      ...unknown.map((record) => Object.assign({ record }, NEVER_SEEN)),
     ];
   }
 

@@ -22,7 +22,7 @@ import {
   REVOKED_PREFIX,
   type RevocationRecord,
 } from '../revocation/revocation-record.ts';
-import type { Entry, Store, StoreEvent, WatchBatch } from '../store/store.ts';
+import { keyOf, type Entry, type Store, type StoreEvent, type WatchBatch } from '../store/store.ts';
 import { AddressBook, endpointOf, type MeshEndpoint } from './addresses/address-book.ts';
 import { ChangeHistory, type ViewTopic } from './change-history.ts';
 import { decodeRetained, RETAINED_PREFIX } from './addresses/retained-addresses.ts';
@@ -104,20 +104,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   // A revocation that was forgotten does not come back when a clock that was set forward is right again.
   const settled = createSettledDate(clock);
   const endpoints = new Map<string, MeshEndpoint>();
-  const tellConflicts = createConflictLog({ clock, logger });
-  const read = (entry: Entry): void => {
-    const { key } = entry;
-    if (key === BUNDLE_KEY) bundle = decodeBundle(entry);
-    else if (key === CONFIG_KEY) config = decodeReadConfig(entry);
-    else if (key.startsWith(FEDERATED_PREFIX)) federated.set(key, decodeFederated(entry));
-    else if (key.startsWith(REVOKED_PREFIX)) revoked.set(key, decodeRevocation(entry));
-    else if (key.startsWith(RETAINED_PREFIX)) book.putRetained(key, decodeRetained(entry));
-    else if (key.startsWith(SIDECAR_PREFIX)) {
-      const record = decodeSidecar(entry);
-      sidecars.set(record.instanceId, record);
-    }
-  };
-  entries.forEach(read);
+  const tellConflicts = createConflictLog(clock, logger);
   const history = new ChangeHistory(revision);
   const listeners = new Listeners();
 
@@ -141,55 +128,59 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     }
     return touched;
   };
-  lookAgain(claimAgain());
-
-  /** Whom the change of a sidecar, or of what one held, may concern. */
-  const applySidecar = (event: StoreEvent, key: string): ReadonlySet<string> => {
+  /** Takes a change in: what it is about, or whose endpoints it may concern. Throws StoreError `corrupt`. */
+  const take = (event: StoreEvent): ViewTopic | ReadonlySet<string> => {
+    const key = keyOf(event);
+    const entry = event.kind === 'put' ? event.entry : undefined;
+    const keep = <Value>(map: Map<string, Value>, decode: (stored: Entry) => Value): void => {
+      if (entry === undefined) map.delete(key);
+      else map.set(key, decode(entry));
+    };
+    if (key === BUNDLE_KEY && entry !== undefined) {
+      bundle = decodeBundle(entry);
+      return 'bundle';
+    }
+    if (key === CONFIG_KEY && entry !== undefined) {
+      config = decodeReadConfig(entry);
+      return 'policy';
+    }
+    if (key.startsWith(FEDERATED_PREFIX)) {
+      keep(federated, decodeFederated);
+      return 'federated';
+    }
+    if (key.startsWith(REVOKED_PREFIX)) {
+      keep(revoked, decodeRevocation);
+      return 'revocations';
+    }
+    if (key.startsWith(RETAINED_PREFIX)) {
+      if (entry === undefined) return book.removeRetained(key);
+      return book.putRetained(key, decodeRetained(entry));
+    }
+    if (!key.startsWith(SIDECAR_PREFIX)) return new Set();
     const instanceId = key.slice(SIDECAR_PREFIX.length);
-    if (event.kind === 'delete') {
+    if (entry === undefined) {
       sidecars.delete(instanceId);
       return book.removeSidecar(instanceId);
     }
-    const record = decodeSidecar(event.entry);
+    const record = decodeSidecar(entry);
     sidecars.set(instanceId, record);
     return book.putSidecar(record, config.config.addresses);
   };
-  const applyHeld = (event: StoreEvent, key: string): ReadonlySet<string> =>
-    event.kind === 'put'
-      ? book.putRetained(key, decodeRetained(event.entry))
-      : book.removeRetained(key);
+  for (const entry of entries) take({ kind: 'put', entry });
+  lookAgain(claimAgain());
 
   const apply = ({ events, revision: version }: WatchBatch): void => {
     const touched = new Set<string>();
-    const touch = (changed: ReadonlySet<string>): void => {
-      for (const instanceId of changed) touched.add(instanceId);
-    };
     const topics: ViewTopic[] = [];
     for (const event of events) {
-      const key = event.kind === 'put' ? event.entry.key : event.key;
       try {
-        if (key === BUNDLE_KEY && event.kind === 'put') {
-          bundle = decodeBundle(event.entry);
-          topics.push('bundle');
-        } else if (key === CONFIG_KEY && event.kind === 'put') {
-          config = decodeReadConfig(event.entry);
-          touch(claimAgain());
-          topics.push('policy');
-        } else if (key.startsWith(FEDERATED_PREFIX)) {
-          if (event.kind === 'put') federated.set(key, decodeFederated(event.entry));
-          else federated.delete(key);
-          topics.push('federated');
-        } else if (key.startsWith(REVOKED_PREFIX)) {
-          if (event.kind === 'put') revoked.set(key, decodeRevocation(event.entry));
-          else revoked.delete(key);
-          topics.push('revocations');
-        } else if (key.startsWith(SIDECAR_PREFIX)) {
-          touch(applySidecar(event, key));
-        } else if (key.startsWith(RETAINED_PREFIX)) {
-          touch(applyHeld(event, key));
-        }
+        const taken = take(event);
+        if (typeof taken === 'string') topics.push(taken);
+        const changed = taken === 'policy' ? claimAgain() : taken;
+        if (typeof changed !== 'string') for (const id of changed) touched.add(id);
       } catch (error) {
-        logger.error({ event: 'mesh-change-skipped', key, err: error }, describeError(error));
+        const line = { event: 'mesh-change-skipped', key: keyOf(event), err: error };
+        logger.error(line, describeError(error));
       }
     }
     const instanceIds = lookAgain(touched);
@@ -267,13 +258,10 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
 const LOG_RATE = { burst: 20, perSecond: 1 };
 
 /** Says when an endpoint claims what another identity holds, and when it does not any more. */
-function createConflictLog({
-  clock,
-  logger,
-}: {
-  readonly clock: MonotonicClock;
-  readonly logger: Logger;
-}): (was: MeshEndpoint | undefined, is: MeshEndpoint | undefined) => void {
+function createConflictLog(
+  clock: MonotonicClock,
+  logger: Logger,
+): (was: MeshEndpoint | undefined, is: MeshEndpoint | undefined) => void {
   const mayLog = createRateLimit(clock, LOG_RATE);
   return (was, is) => {
     const [before, after] = [was, is].map(

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
-import type { MonotonicClock, Timer } from '../../common/clock.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { repeat } from '../../common/repeat.ts';
 import { StoreError } from '../store/store-error.ts';
 import type { Store } from '../store/store.ts';
 
@@ -40,8 +41,6 @@ export async function openSessionLease(options: SessionLeaseOptions): Promise<Se
   const { store, clock, logger, onReplaced } = options;
   let id = await store.grantLease(SESSION_TTL_MS);
   let replacing: Promise<void> | undefined;
-  let timer: Timer | undefined;
-  let closed = false;
 
   const replace = (lost: string): Promise<void> => {
     if (lost !== id) return Promise.resolve();
@@ -66,29 +65,19 @@ export async function openSessionLease(options: SessionLeaseOptions): Promise<Se
       else throw error;
     }
   };
-  const schedule = (): void => {
-    timer = clock.after(KEEP_ALIVE_MS, () => {
-      keepAlive()
-        .catch((error: unknown) => {
-          logger.error(
-            { event: 'session-lease-failed', err: error },
-            `the lease of the sidecars could not be kept alive: ${describeError(error)}`,
-          );
-        })
-        .finally(() => {
-          if (!closed) schedule();
-        });
-    });
-  };
-  schedule();
+  const keeping = repeat(clock, KEEP_ALIVE_MS, () =>
+    keepAlive().catch((error: unknown) => {
+      logger.error(
+        { event: 'session-lease-failed', err: error },
+        `the lease of the sidecars could not be kept alive: ${describeError(error)}`,
+      );
+    }),
+  );
   return {
     get id() {
       return id;
     },
     replace,
-    close() {
-      closed = true;
-      timer?.cancel();
-    },
+    close: keeping.stop,
   };
 }

@@ -57,6 +57,11 @@ export type StoreEvent =
   | { readonly kind: 'put'; readonly entry: Entry }
   | { readonly kind: 'delete'; readonly key: string; readonly revision: number };
 
+/** The key that it happened to. */
+export function keyOf(event: StoreEvent): string {
+  return event.kind === 'put' ? event.entry.key : event.key;
+}
+
 /** All events of one revision under the watched prefix, in the order of the transaction. */
 export interface WatchBatch {
   readonly revision: number;
@@ -125,4 +130,18 @@ export interface Store extends Closeable {
 export interface SnapshotStore extends Store {
   /** Everything as of one moment, in a form that only the same kind of store reads. */
   snapshot(): Promise<Buffer>;
+}
+
+/** All that a store does, done by this one: for stores that do some of it in another way. */
+export function forwarded(store: Store): Store {
+  return {
+    get: (key) => store.get(key),
+    range: (prefix, options) => store.range(prefix, options),
+    transact: (compares, operations) => store.transact(compares, operations),
+    watch: (...request) => store.watch(...request),
+    grantLease: (ttlMs) => store.grantLease(ttlMs),
+    keepLeaseAlive: (lease) => store.keepLeaseAlive(lease),
+    revokeLease: (lease) => store.revokeLease(lease),
+    close: () => store.close(),
+  };
 }

@@ -4,7 +4,7 @@ import { describeError } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { repeat } from '../../common/repeat.ts';
 import { StoreError } from './store-error.ts';
-import type { Store } from './store.ts';
+import { forwarded, type Store } from './store.ts';
 
 /** A store, and whether it can be written. */
 export interface WritableStore extends Closeable {
@@ -55,7 +55,9 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
       if (result.succeeded && operations.length > 0) worked();
       return result;
     } catch (error) {
-      if (isOfTheDisk(error)) failed(error);
+      const isOfTheDisk =
+        error instanceof StoreError && (error.code === 'full' || error.code === 'unavailable');
+      if (isOfTheDisk) failed(error);
       throw error;
     }
   };
@@ -74,14 +76,8 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
       return problem;
     },
     store: {
-      get: (key) => store.get(key),
-      range: (prefix, range) => store.range(prefix, range),
+      ...forwarded(store),
       transact,
-      watch: (...request) => store.watch(...request),
-      grantLease: (ttlMs) => store.grantLease(ttlMs),
-      keepLeaseAlive: (lease) => store.keepLeaseAlive(lease),
-      revokeLease: (lease) => store.revokeLease(lease),
-      close: () => store.close(),
     },
     close() {
       closed = true;
@@ -89,8 +85,4 @@ export function watchWrites(store: Store, options: WritableStoreOptions): Writab
       return looks.close();
     },
   };
-}
-
-function isOfTheDisk(error: unknown): boolean {
-  return error instanceof StoreError && (error.code === 'full' || error.code === 'unavailable');
 }

@@ -138,11 +138,14 @@ export class AddressBook {
     }
     const verdicts = judgeClaims(claims.values());
     this.#verdicts.set(address, verdicts);
-    return [...verdicts.keys()].filter((id) => !isSameVerdict(before.get(id), verdicts.get(id)));
+    return [...verdicts]
+      .filter(([id, verdict]) => JSON.stringify(before.get(id)) !== JSON.stringify(verdict))
+      .map(([id]) => id);
   }
 }
 
-function proofOf(
+/** What proves that a sidecar is at an address; undefined when nothing does. */
+export function proofOf(
   { seen, spiffeId }: SidecarRecord,
   address: string,
   dial: number | undefined,
@@ -151,10 +154,6 @@ function proofOf(
   if (dial !== undefined) return { ground: 'dialled', dial };
   if (seen === undefined || seen === address) return { ground: 'seen' };
   return isAllowedAt(rules, parseSpiffeId(spiffeId), address) ? { ground: 'allowed' } : undefined;
-}
-
-function isSameVerdict(a: Verdict | undefined, b: Verdict | undefined): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** A sidecar as its peers are told it. */

@@ -65,7 +65,10 @@ export function judgeClaims(claims: Iterable<AddressClaim>): Map<string, Verdict
     } else if ((holderOfAll ??= spiffeId) === spiffeId) {
       for (const [port, holder] of holders) contest(holder, port);
     } else contests.set(holderOfAll, []);
-    verdicts.set(id, { kind: 'proven', contests: [...contests].map(toContest) });
+    const sorted = Array.from(contests, ([holder, held]) => {
+      return { holder, ports: held.sort((a, b) => a - b) };
+    });
+    verdicts.set(id, { kind: 'proven', contests: sorted });
   }
   return verdicts;
 }
@@ -85,10 +88,6 @@ function lastFound(claims: readonly AddressClaim[]): ReadonlyMap<number, Address
 
 function dialOf({ proof }: AddressClaim): number {
   return proof?.ground === 'dialled' ? proof.dial : 0;
-}
-
-function toContest([holder, ports]: [string, number[]]): Contest {
-  return { holder, ports: ports.sort((a, b) => a - b) };
 }
 
 function byTurn(a: AddressClaim, b: AddressClaim): number {

@@ -58,8 +58,7 @@ export function createDialBack(options: DialBackOptions): DialBack {
   return ({ spiffeId, address, hbonePort }) => {
     if (costly.left(spiffeId) < 1) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const trust = bundle();
-    const roots = peerRootsOf(trust);
+    const roots = peerRootsOf(bundle());
     const tcp = connectTcp({ host: address, port: hbonePort, noDelay: true });
     const socket = connectTls({
       socket: tcp,

@@ -1,7 +1,6 @@
-import { isAllowedAt } from '../../../common/mesh-config/addresses.ts';
-import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { MeshView } from '../mesh-view.ts';
 import type { AddressProof, SidecarRecord } from '../sidecar-record.ts';
+import { proofOf } from './address-book.ts';
 
 type Believer = Pick<MeshView, 'addresses' | 'addressRules'>;
 
@@ -34,17 +33,12 @@ export function afterDial(
 }
 
 function proofAt(
-  { seen, spiffeId }: SidecarRecord,
+  record: SidecarRecord,
   address: string,
   dial: number | undefined,
   view: Believer,
 ): AddressProof[] {
-  const isProven =
-    dial !== undefined ||
-    seen === undefined ||
-    seen === address ||
-    isAllowedAt(view.addressRules(), parseSpiffeId(spiffeId), address);
-  if (!isProven) return [];
-  const turn = view.addresses.turnOf(address, spiffeId) ?? view.addresses.next();
+  if (proofOf(record, address, dial, view.addressRules()) === undefined) return [];
+  const turn = view.addresses.turnOf(address, record.spiffeId) ?? view.addresses.next();
   return [dial === undefined ? { address, turn } : { address, turn, dial }];
 }

@@ -75,10 +75,7 @@ export function startAddressProver(options: AddressProverOptions): Closeable {
 
   const enqueue = (job: Job): void => {
     const { spiffeId, address } = job.target;
-    const queue = queues.get(spiffeId) ?? {
-      waiting: new Map<string, Job>(),
-      dialling: 0,
-    };
+    const queue = queues.get(spiffeId) ?? { waiting: new Map<string, Job>(), dialling: 0 };
     queues.set(spiffeId, queue);
     if (queue.waiting.size >= MAX_WAITING_OF_ONE) return count('not-dialled');
     queue.waiting.set(`${job.instanceId} ${address}`, job);

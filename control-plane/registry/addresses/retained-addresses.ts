@@ -24,10 +24,10 @@ const retainedAddresses = z.object({
 /** The addresses at which a sidecar was proven before it left. */
 export type RetainedAddresses = Readonly<z.infer<typeof retainedAddresses>>;
 
-const { encode, decode } = recordCodec('held places', retainedAddresses);
+const retained = recordCodec('held places', retainedAddresses);
 
 /** Reads it back. Throws StoreError `corrupt` when it is something else. */
-export const decodeRetained = decode;
+export const decodeRetained = retained.decode;
 
 /** The key of the addresses of a sidecar; another identity with the same instance id has another one. */
 export function retainedKey(options: Pick<SidecarRecord, 'spiffeId' | 'instanceId'>): string {
@@ -52,6 +52,6 @@ export function retainAddresses(
     .filter(({ address }) => proven.includes(address))
     .map(({ address, turn }) => ({ address, turn }));
   if (places.length === 0) return [];
-  const retained: RetainedAddresses = { spiffeId, hbonePort, ports, anyPort, places };
-  return [{ kind: 'put', key: retainedKey(record), value: encode(retained), lease }];
+  const value = retained.encode({ spiffeId, hbonePort, ports, anyPort, places });
+  return [{ kind: 'put', key: retainedKey(record), value, lease }];
 }

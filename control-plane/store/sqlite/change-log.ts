@@ -32,11 +32,6 @@ export interface ChangeLogSize {
 
 const BYTES = 'LENGTH(CAST(key AS BLOB)) + IFNULL(LENGTH(value), 0)';
 
-function eventBytes(event: StoreEvent): number {
-  if (event.kind === 'delete') return Buffer.byteLength(event.key);
-  return Buffer.byteLength(event.entry.key) + event.entry.value.byteLength;
-}
-
 /** A delete has no value. */
 function toEvent(row: Row): StoreEvent {
   if (row['value'] !== null) return { kind: 'put', entry: toEntry(row) };
@@ -86,11 +81,12 @@ export class ChangeLog {
     for (const event of events) {
       if (event.kind === 'delete') {
         this.#append.run(revision, event.key, null, null, null);
+        this.#grow(1, Buffer.byteLength(event.key));
       } else {
         const { key, value, createRevision, lease = null } = event.entry;
         this.#append.run(revision, key, value, createRevision, lease);
+        this.#grow(1, Buffer.byteLength(key) + value.byteLength);
       }
-      this.#grow(1, eventBytes(event));
     }
   }
 

@@ -1,4 +1,4 @@
-import { isSecret, type StoreEvent, type WatchBatch } from '../store.ts';
+import { isSecret, keyOf, type StoreEvent, type WatchBatch } from '../store.ts';
 import type { Tables } from './tables.ts';
 
 /** What a group of writes has changed so far, inside a SQLite transaction that is still open. */
@@ -43,8 +43,4 @@ export class Draft {
     this.#batches.push(batch);
     this.tables.changes.append(batch);
   }
-}
-
-function keyOf(event: StoreEvent): string {
-  return event.kind === 'put' ? event.entry.key : event.key;
 }

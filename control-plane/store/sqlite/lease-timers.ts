@@ -97,12 +97,7 @@ export class LeaseTimers {
     } catch (error) {
       if (this.#closed) return;
       logger.error(
-        {
-          event: 'lease-end-failed',
-          lease: id,
-          retryInMs: RETRY_MS,
-          err: error,
-        },
+        { event: 'lease-end-failed', lease: id, retryInMs: RETRY_MS, err: error },
         'the keys of an expired lease could not be deleted; they stay until the next try',
       );
       const timer = clock.after(RETRY_MS, () => {

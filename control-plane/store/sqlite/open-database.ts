@@ -8,12 +8,6 @@ import { corruptError, toStoreError } from './sqlite-error.ts';
 /** A WAL file that a burst blew up is cut back to this. */
 const WAL_KEEP_BYTES = 4 * 1024 * 1024;
 
-/** How the file may grow. */
-export interface OpenDatabaseOptions {
-  /** The file grows to about this and is then full; default: as long as the disk has space. */
-  readonly maxBytes?: number | undefined;
-}
-
 /**
  * Opens the file, creating it if it is missing, locks it for this process alone, checks that it is
  * sound and brings it to the current schema.
@@ -21,9 +15,10 @@ export interface OpenDatabaseOptions {
  * The lock is SQLite's own exclusive lock on the file (fcntl), held until close: the kernel frees
  * it however the process ends.
  *
+ * @param maxBytes the file grows to about this and is then full; by default as long as the disk has space
  * @throws {StoreError} `locked`, `corrupt`, `incompatible`, `full` or `unavailable`
  */
-export function openDatabase(path: string, { maxBytes }: OpenDatabaseOptions = {}): DatabaseSync {
+export function openDatabase(path: string, maxBytes?: number): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     prepareDatabaseFile(path);
@@ -37,23 +32,17 @@ export function openDatabase(path: string, { maxBytes }: OpenDatabaseOptions = {
     database.exec(`PRAGMA journal_size_limit = ${WAL_KEEP_BYTES}`);
     // A private key that was replaced must not live on in the file's free pages.
     database.exec('PRAGMA secure_delete = ON');
-    if (maxBytes !== undefined) limitSize(database, maxBytes);
-    assertSound(database, path);
+    if (maxBytes !== undefined) {
+      const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
+      database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
+    }
+    // Better not to start than to issue certificates from half of the state.
+    const finding = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
+    if (finding !== 'ok') throw corruptError(path, String(finding));
     migrate(database);
     return database;
   } catch (error) {
     if (database?.isOpen) database.close();
     throw toStoreError(error, path);
   }
-}
-
-/** Better not to start than to issue certificates from half of the state. */
-function assertSound(database: DatabaseSync, path: string): void {
-  const finding = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'];
-  if (finding !== 'ok') throw corruptError(path, String(finding));
-}
-
-function limitSize(database: DatabaseSync, maxBytes: number): void {
-  const pageBytes = Number(database.prepare('PRAGMA page_size').get()?.['page_size']);
-  database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
 }

@@ -19,12 +19,6 @@ const CORRUPT_HINT =
   'stop the control plane, keep a copy of the file and of its -wal file, then restore a backup ' +
   'or rescue what is readable with `sqlite3 FILE .recover`';
 
-/** The primary result code; undefined when the error is not SQLite's. */
-function resultCodeOf(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
-  return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
-}
-
 /** The store's error for a file that is damaged in the way that the detail tells. */
 export function corruptError(path: string, detail: string, cause?: unknown): StoreError {
   const message = `the store ${path} is damaged: ${detail}`;
@@ -37,7 +31,8 @@ export function corruptError(path: string, detail: string, cause?: unknown): Sto
 export function toStoreError(error: unknown, path: string): StoreError {
   if (error instanceof StoreError) return error;
   const detail = error instanceof Error ? error.message : String(error);
-  switch (resultCodeOf(error)) {
+  const { errcode } = error as { readonly errcode?: unknown };
+  switch (typeof errcode === 'number' ? errcode & 0xff : undefined) {
     case SQLITE.BUSY:
     case SQLITE.LOCKED:
       return new StoreError('locked', `another process has the store ${path} open`, {

@@ -53,7 +53,7 @@ export interface SqliteStoreOptions {
  * @throws {StoreError} `locked`, `corrupt`, `incompatible`, `full` or `unavailable`
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SnapshotStore> {
-  const database = openDatabase(options.path, { maxBytes: options.maxBytes });
+  const database = openDatabase(options.path, options.maxBytes);
   try {
     return new SqliteStore(database, options);
   } catch (error) {
@@ -115,7 +115,11 @@ class SqliteStore implements SnapshotStore {
     assertTransaction(compares, operations);
     // The caller may reuse its arrays and buffers before the turn's writes are committed.
     const conditions = compares.map((compare) => ({ ...compare }));
-    const changes = operations.map(copyOperation);
+    const changes = operations.map((operation) =>
+      operation.kind === 'put'
+        ? { ...operation, value: Buffer.from(operation.value) }
+        : { ...operation },
+    );
     const result = await this.#write((draft) => applyTransaction(draft, conditions, changes));
     if (result instanceof StoreError) throw result;
     return result;
@@ -210,9 +214,4 @@ class SqliteStore implements SnapshotStore {
       throw toStoreError(error, this.#path);
     }
   }
-}
-
-function copyOperation(operation: Operation): Operation {
-  if (operation.kind !== 'put') return { ...operation };
-  return { ...operation, value: Buffer.from(operation.value) };
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { describeError } from '../../../common/errors.ts';
-import type { WatchBatch } from '../store.ts';
+import { keyOf, type WatchBatch } from '../store.ts';
 
 /** What a watch asks for. */
 export interface WatchRequest {
@@ -57,9 +57,7 @@ export class WatchHub {
 
   #offer(watcher: Watcher, { revision, events }: WatchBatch): void {
     if (revision < watcher.fromRevision) return;
-    const matching = events.filter((event) =>
-      (event.kind === 'put' ? event.entry.key : event.key).startsWith(watcher.prefix),
-    );
+    const matching = events.filter((event) => keyOf(event).startsWith(watcher.prefix));
     if (matching.length === 0) return;
     const batch = { revision, events: matching };
     if (watcher.backlog === undefined) this.#deliver(watcher, batch);
