@@ -88,10 +88,8 @@ export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): 
     wrongToken(address, why) {
       const network = clientNetwork(address);
       if (wrongTokens.take(network)) return why;
-      return new RateLimited(
-        'wrong join tokens from this address',
-        wrongTokens.retryAfterMs(network),
-      );
+      const waitMs = wrongTokens.retryAfterMs(network);
+      return new RateLimited('wrong join tokens from this address', waitMs);
     },
   };
 }

@@ -130,49 +130,37 @@ export async function requireProofOrExpired(
   const { certificate } = caller;
   const { roots, nowMs, renewAfterExpiryMs } = trust;
   const endMs = certificate.validToDate.getTime();
-  if (nowMs - endMs > renewAfterExpiryMs) throw tooLate(certificate, trust);
+  const expired = (why: string, hint = 'enrol with a new join token'): RequestError => {
+    const end = certificate.validToDate.toISOString();
+    const sentence = `the client certificate expired at ${end}, and ${why}`;
+    return new RequestError('certificate-expired', sentence, { hint });
+  };
+  if (nowMs - endMs > renewAfterExpiryMs) {
+    throw expired(
+      renewAfterExpiryMs === 0
+        ? 'expired ones are not renewed here'
+        : `expired ones are renewed for ${renewAfterExpiryMs / 1000} s`,
+    );
+  }
   const spiffeId = peerSpiffeId(certificate);
   const proven = requireProof({ kind: 'workload', spiffeId, certificate }, trust);
-  if (spiffeId.namespace === SYSTEM_NAMESPACE) throw notOfTheMesh(certificate, spiffeId.uri);
+  if (spiffeId.namespace === SYSTEM_NAMESPACE) {
+    throw expired(
+      `${spiffeId.uri} is not renewed after its end`,
+      "take the current admin.pem from the control plane's data directory",
+    );
+  }
   // First: to look for it costs little, and forged certificates are not there.
   const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
   if (issuance === undefined || !isRecordOf(issuance, certificate)) {
-    const sentence = `${ended(certificate)}, and the issuance log does not know it`;
-    throw new RequestError('certificate-expired', sentence, { hint: NEW_TOKEN });
+    throw expired('the issuance log does not know it');
   }
-  const fault = pathFault(certificate, {
-    roots,
-    atMs: endMs - 1,
-    purposes: ['clientAuth', 'serverAuth'],
-  });
+  const purposes = ['clientAuth', 'serverAuth'] as const;
+  const fault = pathFault(certificate, { roots, atMs: endMs - 1, purposes });
   if (fault !== undefined) {
-    const message = `the client certificate has expired, and it ${PATH_FAULTS[fault]}`;
-    throw new RequestError('certificate-untrusted', message, { hint: NEW_TOKEN });
+    const sentence = `the client certificate has expired, and it ${PATH_FAULTS[fault]}`;
+    const hint = 'enrol with a new join token';
+    throw new RequestError('certificate-untrusted', sentence, { hint });
   }
   return proven;
-}
-
-const NEW_TOKEN = 'enrol with a new join token';
-
-function tooLate(certificate: X509Certificate, trust: ExpiredCallerTrust): RequestError {
-  const { renewAfterExpiryMs } = trust;
-  const window =
-    renewAfterExpiryMs === 0
-      ? 'expired ones are not renewed here'
-      : `expired ones are renewed for ${renewAfterExpiryMs / 1000} s`;
-  return new RequestError('certificate-expired', `${ended(certificate)}, and ${window}`, {
-    hint: NEW_TOKEN,
-  });
-}
-
-function notOfTheMesh(certificate: X509Certificate, uri: string): RequestError {
-  return new RequestError(
-    'certificate-expired',
-    `${ended(certificate)}, and ${uri} is not renewed after its end`,
-    { hint: "take the current admin.pem from the control plane's data directory" },
-  );
-}
-
-function ended({ validToDate }: X509Certificate): string {
-  return `the client certificate expired at ${validToDate.toISOString()}`;
 }

@@ -1,7 +1,7 @@
 import { MAX_DOCUMENT_BYTES } from '../../common/mesh-config/read-mesh-config.ts';
-import { createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
-import { Server, ServerCredentials, type ConnectionInjector } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type DescriptorBudget, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { SharedBudget, type BudgetShare, peerShare } from '../../common/budget/shared-budget.ts';
@@ -121,7 +121,8 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     // Would keep a record of each connection.
     'grpc.enable_channelz': 0,
   });
-  Object.assign(property(server, 'commonServerOptions') ?? {}, RESETS);
+  // grpc-js has no option of its own for what node:http2 takes.
+  Object.assign(Reflect.get(server, 'commonServerOptions') ?? {}, RESETS);
   options.register(server);
   // "Insecure" says only that it does not do TLS itself.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -193,7 +194,11 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
       socket.destroy();
       return;
     }
-    const share = shareOf(socket);
+    // A client without a certificate is identified by its address: clients that enrol share nothing with
+    // unauthenticated ones.
+    const caller = callerAt(socket);
+    const holder = caller.kind === 'workload' ? caller.spiffeId.uri : clientNetwork(client ?? '');
+    const share = peerShare(holder);
     const denied = takePlace(share);
     if (denied !== undefined) {
       refused(denied, client, share.holder);
@@ -239,23 +244,42 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     { event: 'listening', listener: 'grpc', address, port },
     `gRPC served on ${formatHostPort(address, port)}`,
   );
+  const endConnections = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const stop = (): void => {
+    tcpServer.close();
+    pending.clear();
+  };
+  const force = (): void => {
+    stop();
+    server.forceShutdown();
+    endConnections();
+  };
   return {
     port,
     get connections() {
       return sockets.size;
     },
     reload: (identity) => credentials.reload(identity),
-    endConnections() {
-      for (const socket of sockets) socket.destroy();
+    endConnections,
+    refuse() {
+      stop();
+      // Sends GOAWAY: calls that are under way end by themselves.
+      injector.destroy();
     },
-    ...ending({ tcpServer, server, injector, sockets, pending }),
+    // A session closes its socket when the last of its streams has ended. (`tryShutdown` of grpc-js
+    // does not wait for sessions that are closing already.)
+    async idle() {
+      const open = [...sockets].filter((socket) => !socket.closed);
+      const closes = open.map(
+        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+      );
+      await Promise.all(closes);
+    },
+    force,
+    close: force,
   };
-}
-
-/** grpc-js has no option of its own for what node:http2 takes. */
-function property(server: Server, name: string): object | undefined {
-  const value: unknown = Reflect.get(server, name);
-  return typeof value === 'object' && value !== null ? value : undefined;
 }
 
 /* eslint-disable no-underscore-dangle -- what grpc-js's own server reads from its credentials */
@@ -278,54 +302,3 @@ function createTlsServer(
   return tlsServer;
 }
 /* eslint-enable no-underscore-dangle */
-
-/**
- * A client without a certificate is identified by its address: clients that enrol share nothing with
- * unauthenticated ones.
- */
-function shareOf(socket: TLSSocket): BudgetShare {
-  const caller = callerAt(socket);
-  if (caller.kind === 'workload') return peerShare(caller.spiffeId.uri);
-  return peerShare(clientNetwork(socket.remoteAddress ?? ''));
-}
-
-const closed = (socket: TLSSocket): Promise<void> =>
-  new Promise((resolve) => {
-    if (socket.closed) resolve();
-    else socket.once('close', () => resolve());
-  });
-
-interface Parts {
-  readonly tcpServer: TcpServer;
-  readonly pending: PendingHandshakes<undefined>;
-  readonly server: Server;
-  readonly injector: ConnectionInjector;
-  readonly sockets: ReadonlySet<TLSSocket>;
-}
-
-function ending(parts: Parts): Drainable & { close(): void } {
-  const { tcpServer, server, injector, sockets, pending } = parts;
-  const stop = (): void => {
-    tcpServer.close();
-    pending.clear();
-  };
-  const force = (): void => {
-    stop();
-    server.forceShutdown();
-    for (const socket of sockets) socket.destroy();
-  };
-  return {
-    refuse() {
-      stop();
-      // Sends GOAWAY: calls that are under way end by themselves.
-      injector.destroy();
-    },
-    // A session closes its socket when the last of its streams has ended. (`tryShutdown` of grpc-js
-    // does not wait for sessions that are closing already.)
-    async idle() {
-      await Promise.all(Array.from(sockets, closed));
-    },
-    force,
-    close: force,
-  };
-}

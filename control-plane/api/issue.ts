@@ -78,7 +78,10 @@ export function createIssueHandler(
   /** The id of the token. Before anything is charged to it, or done for it. */
   const provenToken = (joinToken: string, address: string): Promise<string> =>
     tokens.prove(joinToken).catch((error: unknown) => {
-      throw isWrongToken(error) ? limits.wrongToken(address, error) : error;
+      // A guess: a caller that knows the secret of an ended token is no guesser.
+      const isGuess =
+        error instanceof JoinTokenError || (error instanceof TokenError && WRONG.has(error.code));
+      throw isGuess ? limits.wrongToken(address, error) : error;
     });
 
   const issue = async (request: IssueRequest, caller: Caller, address: string): Promise<Issued> => {
@@ -115,11 +118,7 @@ export function createIssueHandler(
       const { tokenId } = of ?? {};
       const compares = await revocations.admit({ spiffeId, certificate, tokenId });
       const alongside = { compares, operations: [] };
-      const issued = await ca.issue({
-        ...next,
-        proof: { kind: 'renewal', of },
-        alongside,
-      });
+      const issued = await ca.issue({ ...next, proof: { kind: 'renewal', of }, alongside });
       if (issued !== undefined) return issued;
     }
     throw new RequestError('unavailable', 'the revocations of this identity keep changing', {
@@ -151,11 +150,8 @@ export function createIssueHandler(
     const endTimer = metrics.issueSeconds.startTimer();
     guard.run('api', async () => {
       try {
-        const { chain, bundle, issuance } = await issue(
-          request,
-          callerOf(call, clock.epochMs()),
-          peerAddress(call),
-        );
+        const caller = callerOf(call, clock.epochMs());
+        const { chain, bundle, issuance } = await issue(request, caller, peerAddress(call));
         metrics.certificatesIssued.inc({ proof: issuance.proof });
         const { serial, spiffeId, notAfterMs, proof, tokenId } = issuance;
         logger.info(
@@ -180,12 +176,6 @@ export function createIssueHandler(
       }
     });
   };
-}
-
-/** A guess: a caller that knows the secret of an ended token is no guesser. */
-function isWrongToken(error: unknown): error is JoinTokenError | TokenError {
-  if (error instanceof JoinTokenError) return true;
-  return error instanceof TokenError && WRONG.has(error.code);
 }
 
 const WRONG: ReadonlySet<string> = new Set(['token-unknown', 'token-wrong-root']);

@@ -68,23 +68,13 @@ export function toRefusal(error: unknown, nowMs: number): RefusalAnswer {
   const sentence = known ? error.message : 'the control plane failed; its log has the reason';
   const hint = known ? error.hint : undefined;
   const retryAfterMs = error instanceof RateLimited ? error.retryAfterMs : undefined;
-  return {
-    reason,
-    error: rpcError(REFUSAL_STATUS[reason], reason, sentence, {
-      hint,
-      serverTimeMs: nowMs,
-      retryAfterMs,
-    }),
-  };
+  const details = { hint, serverTimeMs: nowMs, retryAfterMs };
+  return { reason, error: rpcError(REFUSAL_STATUS[reason], reason, sentence, details) };
 }
 
 function reasonFor(error: unknown): Refusal {
   if (error instanceof MeshConfigError) return 'config-invalid';
   if (error instanceof StoreError) return error.code === 'invalid' ? 'internal' : 'unavailable';
-  if (!isKnown(error)) return 'internal';
-  return isRefusal(error.code) ? error.code : TOLD_AS[error.code];
-}
-
-function isKnown(error: unknown): error is Known {
-  return KNOWN.some((one) => error instanceof one);
+  const code = KNOWN.some((one) => error instanceof one) ? (error as Known).code : 'internal';
+  return isRefusal(code) ? code : TOLD_AS[code];
 }

@@ -37,9 +37,8 @@ export function operatorLifetimeMs(renewal: OperatorRenewal): number {
 }
 
 /** When the control plane made the first of a chain of renewals; undefined when the log does not tell. */
-export function firstIssuedMs(options: Issuance): number | undefined {
-  const { proof, issuedMs, firstIssuedMs: known } = options;
-  return proof === 'self' ? issuedMs : known;
+export function firstIssuedMs(issuance: Issuance): number | undefined {
+  return issuance.proof === 'self' ? issuance.issuedMs : issuance.firstIssuedMs;
 }
 
 function over(sentence: string): OperatorError {

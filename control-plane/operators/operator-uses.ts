@@ -85,9 +85,7 @@ export async function openOperatorUses(options: OperatorUsesOptions): Promise<Op
     async keep(serials) {
       const gone = [...uses.keys()].filter((serial) => !serials.has(serial));
       for (const serial of gone) {
-        uses.delete(serial);
-        unwritten.delete(serial);
-        writtenMs.delete(serial);
+        for (const known of [uses, unwritten, writtenMs]) known.delete(serial);
         await store.transact([], [{ kind: 'delete', key: USES_PREFIX + serial }]);
       }
     },

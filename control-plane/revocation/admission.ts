@@ -14,9 +14,6 @@ export interface Applicant {
   readonly tokenId?: string | undefined;
 }
 
-/** Certificates carry whole seconds. */
-const SECOND_MS = 1000;
-
 /**
  * Lets an applicant have a certificate unless something that concerns it is revoked.
  *
@@ -37,8 +34,18 @@ export async function requireUnrevoked(
   const [ofIdentity] = entries;
   if (ofIdentity !== undefined) {
     const { readmittedMs } = decodeRevocation(ofIdentity);
-    if (readmittedMs === undefined) throw identityRevoked(spiffeId);
-    if (sameSecond(readmittedMs, clock.epochMs())) throw readmittedJustNow(spiffeId);
+    const { uri, namespace, service } = spiffeId;
+    if (readmittedMs === undefined) {
+      throw new RevocationError('identity-revoked', `${uri} was revoked and gets no certificates`, {
+        hint: `an operator readmits it with: hauberk readmit ${namespace}/${service}`,
+      });
+    }
+    // Certificates carry whole seconds.
+    const [then, now] = [readmittedMs, clock.epochMs()].map((ms) => Math.floor(ms / 1000));
+    if (then === now) {
+      const sentence = `${uri} was readmitted within this second`;
+      throw new RevocationError('readmitted-just-now', sentence, { hint: 'try again' });
+    }
   }
   for (const entry of entries) {
     if (entry === undefined || certificate === undefined) continue;
@@ -49,10 +56,6 @@ export async function requireUnrevoked(
   return keys.map((key, at) => ({ key, modRevision: entries[at]?.modRevision ?? 0 }));
 }
 
-function sameSecond(aMs: number, bMs: number): boolean {
-  return Math.floor(aMs / SECOND_MS) === Math.floor(bMs / SECOND_MS);
-}
-
 /** The refusal of a certificate that was revoked. */
 export function certificateRevoked(certificate: JudgedCertificate): RevocationError {
   return new RevocationError(
@@ -60,16 +63,4 @@ export function certificateRevoked(certificate: JudgedCertificate): RevocationEr
     `the certificate ${serialOf(certificate)} was revoked`,
     { hint: 'enrol with a new join token if this identity is to return' },
   );
-}
-
-function identityRevoked({ uri, namespace, service }: SpiffeId): RevocationError {
-  return new RevocationError('identity-revoked', `${uri} was revoked and gets no certificates`, {
-    hint: `an operator readmits it with: hauberk readmit ${namespace}/${service}`,
-  });
-}
-
-function readmittedJustNow({ uri }: SpiffeId): RevocationError {
-  return new RevocationError('readmitted-just-now', `${uri} was readmitted within this second`, {
-    hint: 'try again',
-  });
 }

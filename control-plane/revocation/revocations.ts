@@ -3,7 +3,13 @@ import { CLOCK_SKEW_MS, MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { Issuance } from '../ca/issuance/record.ts';
-import { RESTORED_KEY, type Compare, type Operation, type Store } from '../store/store.ts';
+import {
+  RESTORED_KEY,
+  writeInBatches,
+  type Compare,
+  type Operation,
+  type Store,
+} from '../store/store.ts';
 import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { Tokens } from '../tokens/tokens.ts';
 import type { KeyedMutex } from '../keyed-mutex.ts';
@@ -63,9 +69,6 @@ export interface Revocations {
 /** Each try means that another operator changed the same revocation in between. */
 const MAX_TRIES = 8;
 
-/** Operations in one transaction. */
-const BATCH = 100;
-
 /**
  * So long after their end revocations are kept here, where they keep expired certificates from being
  * renewed: as long as `--renew-after-expiry` can be.
@@ -76,29 +79,23 @@ const KEEP_EXPIRED_MS = MAX_LEAF_LIFETIME_MS;
 export function createRevocations(options: RevocationsOptions): Revocations {
   const { store, ca, tokens, clock, mutex } = options;
 
-  const findIdentity = async (
-    spiffeId: SpiffeId,
-  ): Promise<{ record: RevocationRecord | undefined; revision: number }> => {
-    const entry = await store.get(identityKey(spiffeId));
-    const record = entry === undefined ? undefined : decodeRevocation(entry);
-    return { record, revision: entry?.modRevision ?? 0 };
-  };
   const changeIdentity = (
     spiffeId: SpiffeId,
     change: (before: RevocationRecord | undefined) => RevocationRecord | Promise<RevocationRecord>,
   ): Promise<RevocationRecord> =>
     mutex.run(identityKey(spiffeId), async () => {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-        const { record, revision } = await findIdentity(spiffeId);
-        const changed = await change(record);
         const key = identityKey(spiffeId);
+        const entry = await store.get(key);
+        const changed = await change(entry && decodeRevocation(entry));
         const { succeeded } = await store.transact(
-          [{ key, modRevision: revision }],
+          [{ key, modRevision: entry?.modRevision ?? 0 }],
           [{ kind: 'put', key, value: encodeRevocation(changed) }],
         );
         if (succeeded) return changed;
       }
-      throw busy(spiffeId);
+      const sentence = `${spiffeId.uri} keeps being changed by other calls`;
+      throw new RevocationError('revocation-busy', sentence, { hint: 'try again' });
     });
 
   /** Expired ones too: they could be renewed for a while. */
@@ -110,14 +107,10 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       revokedMs,
       expiresMs: notAfterMs,
     }));
-    await inBatches(
-      store,
-      records.map((record) => ({
-        kind: 'put',
-        key: serialKey(record.serial),
-        value: encodeRevocation(record),
-      })),
-    );
+    const writes = records.map((record): Operation => {
+      return { kind: 'put', key: serialKey(record.serial), value: encodeRevocation(record) };
+    });
+    await writeInBatches(store, writes);
     return records;
   };
 
@@ -143,7 +136,13 @@ export function createRevocations(options: RevocationsOptions): Revocations {
 
     async revokeCertificate(serial) {
       const found = await ca.issuanceBySerial(serial);
-      if (found === undefined) throw certificateNotFound(serial);
+      if (found === undefined) {
+        const shown = JSON.stringify(serial.slice(0, 64));
+        const sentence = `the issuance log has no certificate with the serial ${shown}`;
+        throw new RevocationError('revocation-not-found', sentence, {
+          hint: 'look it up with `hauberk certs`, or revoke the identity: NAMESPACE/SERVICE',
+        });
+      }
       const spiffeId = parseSpiffeId(found.spiffeId);
       // An operator's credential may be stolen like any other; the server's own key never leaves it.
       if (spiffeId.service !== 'admin' || spiffeId.namespace !== SYSTEM_NAMESPACE) {
@@ -172,7 +171,11 @@ export function createRevocations(options: RevocationsOptions): Revocations {
 
     readmit: (spiffeId) =>
       changeIdentity(spiffeId, (record) => {
-        if (record === undefined || record.readmittedMs !== undefined) throw notRevoked(spiffeId);
+        if (record === undefined || record.readmittedMs !== undefined) {
+          throw new RevocationError('revocation-not-found', `${spiffeId.uri} is not revoked`, {
+            hint: 'see `hauberk revocations`',
+          });
+        }
         const readmittedMs = clock.epochMs();
         // Every certificate that was issued until now is backdated by so much.
         return { ...record, readmittedMs, notBeforeMs: plusMs(readmittedMs, -CLOCK_SKEW_MS) };
@@ -202,10 +205,8 @@ export function createRevocations(options: RevocationsOptions): Revocations {
         }),
         ...ofTokens.entries.filter((entry) => decodeRevokedToken(entry).expiresMs < over),
       ];
-      await inBatches(
-        store,
-        old.map(({ key }) => ({ kind: 'delete', key })),
-      );
+      const deletions = old.map(({ key }): Operation => ({ kind: 'delete', key }));
+      await writeInBatches(store, deletions);
     },
   };
 }
@@ -213,32 +214,6 @@ export function createRevocations(options: RevocationsOptions): Revocations {
 /** An identity that gets no certificates until it is readmitted. */
 function isBan({ serial, readmittedMs }: RevocationRecord): boolean {
   return serial === undefined && readmittedMs === undefined;
-}
-
-async function inBatches(store: Store, operations: readonly Operation[]): Promise<void> {
-  for (let at = 0; at < operations.length; at += BATCH) {
-    await store.transact([], operations.slice(at, at + BATCH));
-  }
-}
-
-function certificateNotFound(serial: string): RevocationError {
-  return new RevocationError(
-    'revocation-not-found',
-    `the issuance log has no certificate with the serial ${JSON.stringify(serial.slice(0, 64))}`,
-    { hint: 'look it up with `hauberk certs`, or revoke the identity: NAMESPACE/SERVICE' },
-  );
-}
-
-function notRevoked({ uri }: SpiffeId): RevocationError {
-  return new RevocationError('revocation-not-found', `${uri} is not revoked`, {
-    hint: 'see `hauberk revocations`',
-  });
-}
-
-function busy({ uri }: SpiffeId): RevocationError {
-  return new RevocationError('revocation-busy', `${uri} keeps being changed by other calls`, {
-    hint: 'try again',
-  });
 }
 
 /** Throws RevocationError `revocation-invalid` for identities that must not be revoked as a whole. */

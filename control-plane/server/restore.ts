@@ -13,7 +13,7 @@ import { decodeRevocation, REVOKED_PREFIX } from '../revocation/revocation-recor
 import { recordCodec } from '../store/record-codec.ts';
 import { requireNoStore, restoreSnapshot } from '../store/sqlite/snapshot.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
-import type { Operation, Store } from '../store/store.ts';
+import { writeInBatches, type Operation, type Store } from '../store/store.ts';
 import { decodeToken, encodeToken, TOKEN_PREFIX, tokenState } from '../tokens/token.ts';
 
 /** What to restore, and where. */
@@ -44,9 +44,6 @@ const restoredFrom = recordCodec(
   'from when the store was restored',
   z.object({ backupMs: z.number(), restoredMs: storedDate }),
 );
-
-/** Operations in one transaction. */
-const BATCH = 100;
 
 /**
  * Writes a backup into a data directory that holds no store. The store is there whole, or not at all.
@@ -101,10 +98,7 @@ async function prepare(
     key: TOKEN_PREFIX + token.id,
     value: encodeToken({ ...token, revokedMs: restoredMs }),
   }));
-  const changes = keepTokens ? [] : revoked;
-  for (let at = 0; at < changes.length; at += BATCH) {
-    await store.transact([], changes.slice(at, at + BATCH));
-  }
+  await writeInBatches(store, keepTokens ? [] : revoked);
   const value = restoredFrom.encode({ backupMs, restoredMs });
   await store.transact([], [{ kind: 'put', key: RESTORED_FROM_KEY, value }]);
   const revocations = (await store.range(REVOKED_PREFIX)).entries

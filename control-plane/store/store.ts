@@ -132,6 +132,19 @@ export interface SnapshotStore extends Store {
   snapshot(): Promise<Buffer>;
 }
 
+/** Operations in one transaction, where there may be many. */
+const BATCH = 100;
+
+/** Writes without conditions, in as many transactions as it takes. @throws StoreError */
+export async function writeInBatches(
+  store: Store,
+  operations: readonly Operation[],
+): Promise<void> {
+  for (let at = 0; at < operations.length; at += BATCH) {
+    await store.transact([], operations.slice(at, at + BATCH));
+  }
+}
+
 /** All that a store does, done by this one: for stores that do some of it in another way. */
 export function forwarded(store: Store): Store {
   return {

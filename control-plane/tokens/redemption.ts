@@ -68,7 +68,10 @@ export function judgeToken(
 ): TokenRecord {
   const record = proveToken(stored, { token, roots });
   requireActive(record, nowMs);
-  if (!isInScope(record, spiffeId)) {
+  const { namespace, service = spiffeId.service } = record;
+  // No stored token has the scope of the mesh itself; if one got there it would still be good for nothing.
+  const isOfTheMesh = spiffeId.namespace === SYSTEM_NAMESPACE;
+  if (isOfTheMesh || namespace !== spiffeId.namespace || service !== spiffeId.service) {
     const scope = `${record.namespace}/${record.service ?? '*'}`;
     throw new TokenError(
       'token-wrong-identity',
@@ -86,25 +89,16 @@ function requireActive(record: TokenRecord, nowMs: EpochMs): void {
       return;
     case 'revoked':
       throw new TokenError('token-revoked', `the join token ${record.id} was revoked`, { hint });
-    case 'expired':
-      throw new TokenError(
-        'token-expired',
-        `the join token ${record.id} expired at ${new Date(record.expiresMs).toISOString()}`,
-        { hint },
-      );
-    case 'used-up':
-      throw new TokenError(
-        'token-used-up',
-        `the join token ${record.id} was used ${record.uses === 1 ? 'once' : `${record.uses} times`}, which is its limit`,
-        { hint },
-      );
+    case 'expired': {
+      const end = new Date(record.expiresMs).toISOString();
+      throw new TokenError('token-expired', `the join token ${record.id} expired at ${end}`, {
+        hint,
+      });
+    }
+    case 'used-up': {
+      const uses = record.uses === 1 ? 'once' : `${record.uses} times`;
+      const sentence = `the join token ${record.id} was used ${uses}, which is its limit`;
+      throw new TokenError('token-used-up', sentence, { hint });
+    }
   }
-}
-
-function isInScope(record: TokenRecord, { namespace, service }: SpiffeId): boolean {
-  // No stored token has this scope; if one got there by another way it would still be good for nothing.
-  if (namespace === SYSTEM_NAMESPACE) return false;
-  return (
-    record.namespace === namespace && (record.service === undefined || record.service === service)
-  );
 }

@@ -55,15 +55,9 @@ export async function keepTokenFiles(
     const scope = { namespace, service, ttlMs: TOKEN_FILE_TTL_MS };
     const { joinToken, token } = await tokens.create(scope);
     await writeFileAtomically(path, `${joinToken}\n`, FILE_MODE);
+    const { id: tokenId, expiresMs } = token;
     logger.info(
-      {
-        event: 'token-written',
-        tokenId: token.id,
-        namespace,
-        service,
-        path,
-        expiresMs: token.expiresMs,
-      },
+      { event: 'token-written', tokenId, namespace, service, path, expiresMs },
       `wrote a join token for ${service} in ${namespace} to ${path}`,
     );
   }

@@ -5,7 +5,13 @@ import { type SpiffeId, isLabel, SYSTEM_NAMESPACE } from '../../common/pki/spiff
 import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
 import { plusMs, type WallClock, type EpochMs } from '../../common/clock.ts';
 import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
-import type { Compare, Entry, Operation, Store } from '../store/store.ts';
+import {
+  writeInBatches,
+  type Compare,
+  type Entry,
+  type Operation,
+  type Store,
+} from '../store/store.ts';
 import type { KeyedMutex } from '../keyed-mutex.ts';
 import { judgeToken, proveToken, type TokenRoots } from './redemption.ts';
 import {
@@ -74,9 +80,6 @@ const RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 /** Only other control planes on the same store can get between, and each try means that one did. */
 const MAX_TRIES = 16;
 
-/** Deletions in one transaction. */
-const PRUNE_BATCH = 100;
-
 /** An id only has to be short and not in use: 36^8 is the first power of 36 above 2^40. */
 const ID_BYTES = 5;
 const ID_LENGTH = 8;
@@ -111,7 +114,13 @@ export function createTokens({ store, clock, mutex, roots }: TokensOptions): Tok
     async create(scope) {
       requireScope(scope);
       const { pinned } = roots();
-      if (pinned === undefined) throw rootInDoubt();
+      if (pinned === undefined) {
+        throw new TokenError(
+          'token-busy',
+          'the root is being replaced because its key is compromised, and a token cannot pin the new one yet',
+          { hint: 'try again when `hauberk ca status` says that the new root signs' },
+        );
+      }
       const { namespace, service, ttlMs, uses } = scope;
       const [id, secret, createdMs] = [generateId(), generateSecret(), clock.epochMs()];
       const record: TokenRecord = {
@@ -146,7 +155,11 @@ export function createTokens({ store, clock, mutex, roots }: TokensOptions): Tok
       mutex.run(tokenKey(id), async () => {
         for (let tries = 0; tries < MAX_TRIES; tries += 1) {
           const [record, revision] = (await find(id)) ?? [];
-          if (record === undefined || revision === undefined) throw notFound(id);
+          if (record === undefined || revision === undefined) {
+            const sentence = `there is no token with the id ${JSON.stringify(id.slice(0, 64))}`;
+            const hint = 'look it up with `hauberk token list`';
+            throw new TokenError('token-not-found', sentence, { hint });
+          }
           if (record.revokedMs !== undefined) return withoutHash(record);
           const revoked = { ...record, revokedMs: clock.epochMs() };
           const { succeeded } = await store.transact(
@@ -184,31 +197,10 @@ export function createTokens({ store, clock, mutex, roots }: TokensOptions): Tok
         const { revokedMs, expiresMs } = read(entry);
         return Math.min(revokedMs ?? Infinity, expiresMs) < uselessSince;
       });
-      for (let at = 0; at < old.length; at += PRUNE_BATCH) {
-        const keys = old.slice(at, at + PRUNE_BATCH).map(({ key }) => key);
-        await store.transact(
-          [],
-          keys.map((key) => ({ kind: 'delete', key })),
-        );
-      }
+      const deletions = old.map(({ key }): Operation => ({ kind: 'delete', key }));
+      await writeInBatches(store, deletions);
     },
   };
-}
-
-function notFound(id: string): TokenError {
-  return new TokenError(
-    'token-not-found',
-    `there is no token with the id ${JSON.stringify(id.slice(0, 64))}`,
-    { hint: 'look it up with `hauberk token list`' },
-  );
-}
-
-function rootInDoubt(): TokenError {
-  return new TokenError(
-    'token-busy',
-    'the root is being replaced because its key is compromised, and a token cannot pin the new one yet',
-    { hint: 'try again when `hauberk ca status` says that the new root signs' },
-  );
 }
 
 function busy(id: string): TokenError {
