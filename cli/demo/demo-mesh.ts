@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import type { MonotonicClock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { connectAdmin } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
@@ -45,7 +44,6 @@ export interface DemoMesh extends Closeable {
 
 /** What a mesh of the demo is made of. */
 export interface DemoMeshOptions {
-  readonly clock: MonotonicClock;
   readonly env: ChildEnvironment;
   /** Ends the start; a mesh that is up goes on. */
   readonly signal: AbortSignal;
@@ -72,7 +70,7 @@ export async function startDemoMesh(options: DemoMeshOptions): Promise<DemoMesh>
   }
 }
 
-async function startParts({ clock, env, signal }: DemoMeshOptions): Promise<DemoMesh> {
+async function startParts({ env, signal }: DemoMeshOptions): Promise<DemoMesh> {
   await using opened = new AsyncDisposableStack();
   const folder = opened.adopt(await openDemoFolder(tmpdir()), (made) => made.remove());
   const directory = folder.path;
@@ -93,7 +91,7 @@ async function startParts({ clock, env, signal }: DemoMeshOptions): Promise<Demo
   const canary = `canary-${randomBytes(12).toString('hex')}`;
   const dataDirectory = path.join(directory, CONTROL_PLANE_FOLDER);
   const controlPlanePort = await startControlPlane(dataDirectory, start);
-  const tokenFile = await makeToken({ clock, dataDirectory, controlPlanePort, directory });
+  const tokenFile = await makeToken(directory, dataDirectory, controlPlanePort);
   const shared = { start, controlPlanePort, tokenFile };
   const sidecar = (name: string, service: string, args: readonly string[]) => {
     const stateDirectory = path.join(directory, name);
@@ -157,19 +155,18 @@ async function startControlPlane(dataDirectory: string, start: StartChild): Prom
   return Number(line['port']);
 }
 
-async function makeToken(options: {
-  readonly clock: MonotonicClock;
-  readonly dataDirectory: string;
-  readonly controlPlanePort: number;
-  readonly directory: string;
-}): Promise<string> {
-  const credential = readAdminCredential(path.join(options.dataDirectory, 'admin.pem'));
-  const address = { host: '127.0.0.1', port: options.controlPlanePort };
+async function makeToken(
+  directory: string,
+  dataDirectory: string,
+  controlPlanePort: number,
+): Promise<string> {
+  const credential = readAdminCredential(path.join(dataDirectory, 'admin.pem'));
+  const address = { host: '127.0.0.1', port: controlPlanePort };
   const admin = connectAdmin({ address, credential });
   try {
     const scope = { namespace: 'demo', service: undefined, ttlSeconds: 60 };
     const { joinToken } = await admin.createToken({ ...scope, uses: 1 + API_INSTANCES });
-    const file = path.join(options.directory, 'token');
+    const file = path.join(directory, 'token');
     await writeFile(file, joinToken, { mode: 0o600 });
     return file;
   } finally {

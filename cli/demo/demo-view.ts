@@ -30,7 +30,7 @@ export function renderDemo(mesh: DemoMesh, report: DemoReport, nowMs: number): s
     `between the sidecars:       ${styleText('cyan', wireSample(mesh))}`,
     `a secret word in every request was readable ${report.plaintextAtApp.toLocaleString('en')} times ` +
       `beside the client, and ${styleText(onWire, `${report.plaintextOnWire} times`)} in ` +
-      `${megabytes(report.bytesOnWire)} MB on the wire`,
+      `${(report.bytesOnWire / 1e6).toFixed(1)} MB on the wire`,
     '',
   ].join('\n');
 }
@@ -48,10 +48,6 @@ function renderSidecars({ sidecars }: DemoMesh, nowMs: number): string {
 
 function seconds(ms: number): string {
   return `${Math.max(ms / 1000, 0).toFixed(0)} s`;
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1);
 }
 
 /** The first line of what is there, as far as it is text. */

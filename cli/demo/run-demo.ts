@@ -39,9 +39,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const mesh = await startDemoMesh(options);
   try {
     const show = screen === undefined ? undefined : createLogUpdate(screen);
-    while (!signal.aborted && !(once && hasRotated(mesh))) {
+    const late = (): DemoMesh['sidecars'] =>
+      mesh.sidecars.filter(({ rotations }) => rotations < ROTATIONS_TO_SEE);
+    while (!signal.aborted && !(once && late().length === 0)) {
       show?.(renderDemo(mesh, await demoReport(mesh), clock.epochMs()));
-      if (once && clock.monotonicMs() > deadlineMs) throw notInTime(mesh);
+      if (once && clock.monotonicMs() > deadlineMs) throw notInTime(late());
       await sleep(clock, FRAME_MS, signal).catch(ignoreError);
     }
     await mesh.finishLoad();
@@ -54,12 +56,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   }
 }
 
-function hasRotated({ sidecars }: DemoMesh): boolean {
-  return sidecars.every(({ rotations }) => rotations >= ROTATIONS_TO_SEE);
-}
-
-function notInTime({ sidecars }: DemoMesh): DemoError {
-  const late = sidecars.filter(({ rotations }) => rotations < ROTATIONS_TO_SEE);
+function notInTime(late: DemoMesh['sidecars']): DemoError {
   const names = late.map(({ name, rotations }) => `${name} (${rotations})`).join(', ');
   return new DemoError(
     'not-in-time',

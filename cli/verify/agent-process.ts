@@ -30,10 +30,7 @@ export function startAgent(
 ): Agent {
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
   const [program = '', ...args] = [...namespace.enter, ...node];
-  const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: nodeEnvironment(env),
-  });
+  const child = spawn(program, args, { env: nodeEnvironment(env) });
   const messages: AgentMessage[] = [];
   const changed = new EventTarget();
   let complaint = '';
@@ -65,10 +62,8 @@ export function startAgent(
     }
     const said = messages.find((message) => message.event === 'failed')?.sentence;
     const reason = said ?? firstLine(complaint);
-    return new VerifyError(
-      'agent-failed',
-      `the test process in ${namespace.name} failed: ${reason}`,
-    );
+    const sentence = `the test process in ${namespace.name} failed: ${reason}`;
+    return new VerifyError('agent-failed', sentence);
   };
 
   return {

@@ -29,33 +29,24 @@ export function choosePath({ from, to, networkInterface }: PathQuestion): WirePa
   const own = new Set(from.map(({ address }) => address));
   const others = to.filter((address) => !own.has(address));
   for (const address of others) {
-    const near = from.find((one) => isWithin(address, one));
-    if (near !== undefined) {
-      return { address, networkInterface: networkInterface ?? near.name };
-    }
+    const parsed = ipaddr.parse(address);
+    const near = from.find(({ cidr }) => {
+      const [network, bits] = ipaddr.parseCIDR(cidr);
+      return parsed.kind() === network.kind() && parsed.match(network, bits);
+    });
+    if (near !== undefined) return { address, networkInterface: networkInterface ?? near.name };
   }
   const [address] = others;
   if (address !== undefined && networkInterface !== undefined) return { address, networkInterface };
-  if (address === undefined) {
-    throw new VerifyError(
-      'place-unknown',
-      'source and destination are in one network namespace, with no wire between them',
-      {
-        hint: 'choose two places with network namespaces of their own, or two hosts',
-      },
-    );
-  }
-  throw new VerifyError(
-    'place-unknown',
-    `the source has no interface in the network of ${address}`,
-    {
-      hint: 'name the interface that leads there with --interface NAME, and the address with --peer',
-    },
-  );
-}
-
-function isWithin(address: string, { cidr }: AgentInterface): boolean {
-  const parsed = ipaddr.parse(address);
-  const [network, bits] = ipaddr.parseCIDR(cidr);
-  return parsed.kind() === network.kind() && parsed.match(network, bits);
+  const [sentence, hint] =
+    address === undefined
+      ? [
+          'source and destination are in one network namespace, with no wire between them',
+          'choose two places with network namespaces of their own, or two hosts',
+        ]
+      : [
+          `the source has no interface in the network of ${address}`,
+          'name the interface that leads there with --interface NAME, and the address with --peer',
+        ];
+  throw new VerifyError('place-unknown', sentence, { hint });
 }

@@ -33,13 +33,9 @@ export async function findNamespace(
       return { name, enter: await enterContainer(selector.name, name) };
     case 'service': {
       if (project === undefined) {
-        throw new ConfigError(
-          'setting-missing',
-          `${name} is the name of a service, and no project is given`,
-          {
-            hint: `add --project NAME, or write netns:${name} or container:${name}`,
-          },
-        );
+        const sentence = `${name} is the name of a service, and no project is given`;
+        const hint = `add --project NAME, or write netns:${name} or container:${name}`;
+        throw new ConfigError('setting-missing', sentence, { hint });
       }
       return { name, enter: await enterContainer(await containerOf(project, selector.name), name) };
     }

@@ -1,6 +1,6 @@
 import { formatHostPort } from '../../common/listen.ts';
 import type { Evidence } from './evidence.ts';
-import { hasPassed, judge, peerOnWire, type Check, type CheckName } from './verdict.ts';
+import { hasPassed, judge, peerOnWire, type CheckName } from './verdict.ts';
 
 /** How the checks are called in the report for people. */
 const TITLES: Readonly<Record<CheckName, string>> = {
@@ -26,6 +26,7 @@ export function formatReport(evidence: Evidence): string {
   const lines = checks.map(({ check, outcome, finding }) =>
     `  ${MARKS[outcome].padEnd(markWidth)}  ${TITLES[check].padEnd(titleWidth)}  ${finding}`.trimEnd(),
   );
+  const failed = checks.filter(({ outcome }) => outcome === 'fail');
   const place = formatHostPort(called.host, called.port);
   const seconds = (durationMs / 1_000).toFixed(1);
   return [
@@ -35,7 +36,9 @@ export function formatReport(evidence: Evidence): string {
     '',
     ...visibleLines(evidence),
     '',
-    conclusion(checks),
+    hasPassed(checks)
+      ? 'passed: the traffic between the two is encrypted on the wire'
+      : `failed: ${failed.map(({ check }) => TITLES[check]).join(', ')}`,
     '',
   ].join('\n');
 }
@@ -47,7 +50,7 @@ function visibleLines(evidence: Evidence): string[] {
   const offered = protocols.length === 0 ? 'no protocol' : `protocol ${protocols.join(', ')}`;
   const rows = evidence.wire.servers.map(
     ({ address, port, connections, bytesTo, bytesFrom, connectionsNotTls }) =>
-      `  ${formatHostPort(address, port)}: ${counted(connections, 'connection')}, ${bytesTo} bytes there, ` +
+      `  ${formatHostPort(address, port)}: ${connections} connection${connections === 1 ? '' : 's'}, ${bytesTo} bytes there, ` +
       `${bytesFrom} back${connectionsNotTls > 0 ? `, ${connectionsNotTls} without TLS` : ''}`,
   );
   return [
@@ -55,14 +58,4 @@ function visibleLines(evidence: Evidence): string[] {
     ...rows,
     `  and in the handshakes ${names} (SNI), ${offered} (ALPN)`,
   ];
-}
-
-function conclusion(checks: readonly Check[]): string {
-  if (hasPassed(checks)) return 'passed: the traffic between the two is encrypted on the wire';
-  const failed = checks.filter(({ outcome }) => outcome === 'fail');
-  return `failed: ${failed.map(({ check }) => TITLES[check]).join(', ')}`;
-}
-
-function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }

@@ -80,10 +80,8 @@ async function verifyNamespace(
   answerer.send({ kind: 'answer', canaries });
   const { interfaces } = await answerer.receive('interfaces');
   const { port } = await answerer.receive('listening');
-  const tap = await tapWire(request, {
-    addresses: interfaces.map((one) => one.address),
-    resources,
-  });
+  const addresses = interfaces.map((one) => one.address);
+  const tap = await tapWire(request, addresses, resources);
 
   const called = { host: tap.path.address, port };
   tap.caller.send({ kind: 'call', address: called.host, port, canaries, messages: MESSAGES });
@@ -102,7 +100,7 @@ async function verifyServer(
   address: HostPort,
   resources: RunResources,
 ): Promise<Evidence> {
-  const tap = await tapWire(request, { addresses: [], resources });
+  const tap = await tapWire(request, [], resources);
   const loopback = resources.adopt(await startCapture(request.from, 'lo'));
 
   const there = canary();
@@ -131,10 +129,8 @@ interface Tap {
 /** Finds the wire to one of the addresses, or to the peer that was named, and listens on it. */
 async function tapWire(
   { from, peerAddress, networkInterface, clock, env }: VerifyRequest,
-  {
-    addresses,
-    resources,
-  }: { readonly addresses: readonly string[]; readonly resources: RunResources },
+  addresses: readonly string[],
+  resources: RunResources,
 ): Promise<Tap> {
   const caller = resources.adopt(startAgent(from, env));
   caller.send({ kind: 'look' });

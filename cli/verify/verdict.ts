@@ -57,11 +57,8 @@ function checkCapture({ capture, wire }: Evidence): Check {
     wire.gaps > 0 && `bytes are missing in ${wire.gaps} places of the captured connections`,
   ].filter((problem) => problem !== false);
   if (problems.length > 0) return { check, outcome: 'fail', finding: problems.join(', ') };
-  return {
-    check,
-    outcome: 'pass',
-    finding: `${wire.frames} packets, ${wire.bytes} bytes, none dropped`,
-  };
+  const finding = `${wire.frames} packets, ${wire.bytes} bytes, none dropped`;
+  return { check, outcome: 'pass', finding };
 }
 
 function checkApplication({ application }: Evidence): Check {
@@ -107,11 +104,9 @@ function checkEncrypted(evidence: Evidence): Check {
 
 function checkVersion(evidence: Evidence): Check {
   const check = 'tls-version';
-  const server = peerOnWire(evidence);
-  const versions = server?.versions ?? [];
-  if (versions.length === 0) {
+  const { versions = [] } = peerOnWire(evidence) ?? {};
+  if (versions.length === 0)
     return { check, outcome: 'fail', finding: 'no handshake was captured' };
-  }
   const outcome = versions.every((version) => version === TLS_1_3) ? 'pass' : 'fail';
   return { check, outcome, finding: `${versions.join(', ')} in every handshake that was captured` };
 }

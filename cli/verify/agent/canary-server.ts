@@ -1,5 +1,4 @@
-import { createServer } from 'node:net';
-import type { Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { listen } from '../../../common/listen.ts';
 import type { Canaries } from './agent-task.ts';
@@ -29,7 +28,11 @@ export async function startCanaryServer({ there, back }: Canaries): Promise<Cana
       socket.write(messageWith(back));
     });
   });
-  const { port } = await listenEverywhere(server);
+  const any = { name: 'canary', port: 0 };
+  const { port } = await listen(server, { ...any, host: '::' }).catch(() =>
+    // Docker gives containers no IPv6 unless it is asked to.
+    listen(server, { ...any, host: '0.0.0.0' }),
+  );
   return {
     port,
     get received() {
@@ -40,13 +43,4 @@ export async function startCanaryServer({ there, back }: Canaries): Promise<Cana
       for (const socket of sockets) socket.destroy();
     },
   };
-}
-
-async function listenEverywhere(server: ReturnType<typeof createServer>) {
-  try {
-    return await listen(server, { name: 'canary', host: '::', port: 0 });
-  } catch {
-    // Docker gives containers no IPv6 unless it is asked to.
-    return await listen(server, { name: 'canary', host: '0.0.0.0', port: 0 });
-  }
 }

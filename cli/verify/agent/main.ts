@@ -4,9 +4,8 @@ import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 import { describeError } from '../../../common/errors.ts';
 import type { AgentInterface, AgentMessage, AgentTask } from './agent-task.ts';
-import { callCanaryServer } from './canary-client.ts';
+import { callCanaryServer, sendHttpRequests } from './canary-client.ts';
 import { startCanaryServer } from './canary-server.ts';
-import { sendHttpRequests } from './http-requests.ts';
 
 /** Interception leaves this user alone, so that a probe meets the peer and not the own sidecar. */
 const SIDECAR_UID = 15_337;

@@ -98,7 +98,10 @@ async function askWithWrongIdentity(task: ProbeTask): Promise<ProbeOutcome> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   let session: ClientHttp2Session | undefined;
   try {
-    await happens(socket, 'secureConnect', signal);
+    await inTime<void>(signal, (resolve, reject) => {
+      socket.on('secureConnect', resolve).on('error', reject);
+      socket.on('close', () => reject(new Error('it closed the connection')));
+    });
     session = connectHttp2('https://hbone', { createConnection: () => socket });
     const status = await connectStatus(session, authority, signal);
     const detail = `answered CONNECT with ${status}`;
@@ -113,30 +116,26 @@ async function askWithWrongIdentity(task: ProbeTask): Promise<ProbeOutcome> {
   }
 }
 
-async function connectStatus(
+function connectStatus(
   session: ClientHttp2Session,
   authority: string,
   signal: AbortSignal,
 ): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  session.on('error', reject);
-  session.on('close', () => reject(new Error('it closed the connection')));
-  signal.addEventListener('abort', () => reject(new Error('no answer in time')));
-  const stream = session.request({ ':method': 'CONNECT', ':authority': authority });
-  stream.on('error', reject);
-  stream.on('response', (headers) => resolve(Number(headers[':status'])));
-  return await promise;
+  return inTime(signal, (resolve, reject) => {
+    session.on('error', reject);
+    session.on('close', () => reject(new Error('it closed the connection')));
+    const stream = session.request({ ':method': 'CONNECT', ':authority': authority });
+    stream.on('error', reject);
+    stream.on('response', (headers) => resolve(Number(headers[':status'])));
+  });
 }
 
-function happens(
-  socket: ReturnType<typeof connectTls>,
-  event: 'secureConnect',
+function inTime<T>(
   signal: AbortSignal,
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  socket.on(event, () => resolve());
-  socket.on('error', reject);
-  socket.on('close', () => reject(new Error('it closed the connection')));
+  begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
   signal.addEventListener('abort', () => reject(new Error('no answer in time')));
+  begin(resolve, reject);
   return promise;
 }

@@ -7,7 +7,6 @@ import {
 
 /** What an observer on the path can read in a ClientHello or ServerHello (RFC 8446, section 4.1). */
 export interface Hello {
-  readonly kind: 'client' | 'server';
   /** The versions that a client offers, or the one that the server chose; the newest first. */
   readonly versions: readonly string[];
   /** Server name of a client (RFC 6066, section 3). */
@@ -33,7 +32,11 @@ export function readHello(message: Buffer): Hello | undefined {
     const type = message.readUInt8(0);
     const body = message.subarray(MESSAGE_HEADER_BYTES);
     if (type === CLIENT_HELLO) return ofClient(readClientHelloFields(body));
-    return type === SERVER_HELLO ? ofServer(readServerHelloFields(body)) : undefined;
+    if (type !== SERVER_HELLO) return undefined;
+    const { legacyVersion, extensions } = readServerHelloFields(body);
+    const chosen = new Map(extensions).get(EXTENSION.supportedVersions);
+    const versions = [versionName(chosen?.number(2) ?? legacyVersion)];
+    return { versions, serverName: undefined, protocols: [] };
   } catch (error) {
     // Not TLS: too short for what they claim to be.
     if (error instanceof RangeError) return undefined;
@@ -47,17 +50,10 @@ function ofClient({ legacyVersion, extensions: all }: HelloFields): Hello {
   const name = extensions.get(EXTENSION.serverName);
   const alpn = extensions.get(EXTENSION.alpn);
   return {
-    kind: 'client',
     versions: versions ? readVersions(versions.vector(1)) : [versionName(legacyVersion)],
     serverName: name && readServerName(name.vector(2)),
     protocols: alpn ? readProtocols(alpn.vector(2)) : [],
   };
-}
-
-function ofServer({ legacyVersion, extensions }: HelloFields): Hello {
-  const chosen = new Map(extensions).get(EXTENSION.supportedVersions);
-  const versions = [versionName(chosen?.number(2) ?? legacyVersion)];
-  return { kind: 'server', versions, serverName: undefined, protocols: [] };
 }
 
 function readVersions(list: TlsReader): string[] {

@@ -16,8 +16,6 @@ export interface WireServer {
   /** Of these, bytes in TLS records of connections that were TLS throughout. */
   readonly encryptedBytesTo: number;
   readonly encryptedBytesFrom: number;
-  /** Connections of which the ClientHello was seen. */
-  readonly clientHellos: number;
   /** TLS versions that the server chose. */
   readonly versions: readonly string[];
   /** Server names and application protocols that clients sent in the clear. */
@@ -76,9 +74,7 @@ export class WireAnalysis {
       frames: this.#frames,
       bytes: this.#bytes,
       truncatedFrames: this.#truncatedFrames,
-      gaps: sum(
-        this.#connections().map((one) => one.clientToServer.gaps + one.serverToClient.gaps),
-      ),
+      gaps: sum(this.#connections().map(({ gaps }) => gaps)),
       canaries: this.#canaries,
       servers,
     };
@@ -111,7 +107,7 @@ export class WireAnalysis {
     known?.end();
     const fromClient = begins || known !== undefined || this.#isFromClient(segment);
     const server = fromClient ? destination : source;
-    const connection = new WireConnection({ needles: this.#needles, found: this.#found });
+    const connection = new WireConnection(() => new CanarySearch(this.#needles, this.#found));
     this.#current.set(fromClient ? outward : inward, connection);
     const key = server.join(' ');
     const place = this.#byServer.get(key) ?? { server, all: [] };
@@ -143,7 +139,6 @@ function summarise([address, port]: [string, number], all: WireConnection[]): Wi
     bytesFrom: bytesIn((one) => one.serverToClient),
     encryptedBytesTo: sum(encrypted.map((one) => one.clientToServer.records.bytes)),
     encryptedBytesFrom: sum(encrypted.map((one) => one.serverToClient.records.bytes)),
-    clientHellos: clientHellos.length,
     versions: unique(serverHellos.flatMap(({ versions }) => versions)),
     serverNames: unique(clientHellos.flatMap(({ serverName }) => serverName ?? [])),
     protocols: unique(clientHellos.flatMap(({ protocols }) => protocols)),

@@ -1,4 +1,4 @@
-import { CanarySearch } from './canary-search.ts';
+import type { CanarySearch } from './canary-search.ts';
 import type { TcpSegment } from './packet.ts';
 import { TcpStream } from './tcp-stream.ts';
 import { TlsRecords } from './tls-records.ts';
@@ -13,12 +13,6 @@ export interface WireDirection {
   readonly stream: TcpStream;
 }
 
-/** What is looked for, and who hears of it. */
-export interface CanaryWatch {
-  readonly needles: readonly Buffer[];
-  readonly found: (needle: number) => void;
-}
-
 /** A TCP connection as an observer on the path sees it. */
 export class WireConnection {
   readonly clientToServer: WireDirection;
@@ -26,9 +20,15 @@ export class WireConnection {
   /** Sequence number of the SYN that began it, where the capture has it. */
   #syn: number | undefined;
 
-  constructor(canaries: CanaryWatch) {
-    this.clientToServer = watchDirection(canaries);
-    this.serverToClient = watchDirection(canaries);
+  /** @param search makes what looks for canaries in one direction */
+  constructor(search: () => CanarySearch) {
+    this.clientToServer = watchDirection(search());
+    this.serverToClient = watchDirection(search());
+  }
+
+  /** Places where the capture misses bytes. */
+  get gaps(): number {
+    return this.clientToServer.gaps + this.serverToClient.gaps;
   }
 
   /** Whether a segment of the client begins another connection between the same ports. */
@@ -56,8 +56,7 @@ export class WireConnection {
   }
 }
 
-function watchDirection({ needles, found }: CanaryWatch): WireDirection {
-  const search = new CanarySearch(needles, found);
+function watchDirection(search: CanarySearch): WireDirection {
   const records = new TlsRecords();
   const direction: WireDirection = {
     bytes: 0,

@@ -14,7 +14,6 @@ const TUNNELS = {
   bytesFrom: 2_000,
   encryptedBytesTo: 2_000,
   encryptedBytesFrom: 2_000,
-  clientHellos: 4,
   versions: ['TLS 1.3'],
   serverNames: [],
   protocols: ['h2'],

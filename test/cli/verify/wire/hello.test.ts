@@ -59,7 +59,6 @@ test('a tunnel as the mesh makes it shows TLS 1.3, the protocol and no name', as
     t.true(client.isTls);
     t.is(client.bytes, there.length);
     t.deepEqual(client.hello, {
-      kind: 'client',
       versions: ['TLS 1.3'],
       serverName: undefined,
       protocols: ['h2'],

@@ -92,7 +92,6 @@ test('TLS and plaintext to one server are told apart', (t) => {
       bytesFrom: 9,
       encryptedBytesTo: 9,
       encryptedBytesFrom: 9,
-      clientHellos: 0,
       versions: [],
       serverNames: [],
       protocols: [],
