@@ -1,4 +1,5 @@
 import { type Document, isMap, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { lowerFirst } from '../../common/config/config-error.ts';
 import { describeError } from '../../common/errors.ts';
 import { ComposeError, type SourceLocation } from './compose-error.ts';
 
@@ -48,8 +49,7 @@ export function parseComposeFile(text: string, path: string): ComposeFile {
   });
   const [problem] = document.errors;
   if (problem !== undefined) {
-    const what = problem.message.charAt(0).toLowerCase() + problem.message.slice(1);
-    const sentence = `this is not valid YAML: ${what}`;
+    const sentence = `this is not valid YAML: ${lowerFirst(problem.message)}`;
     throw new ComposeError('yaml-malformed', sentence, { location: location(problem.pos[0]) });
   }
   refuseEndlessAliases(document, location(0));

@@ -34,3 +34,8 @@ export function allMistakes([first, ...others]: readonly [
   const rest = more > 0 ? `; and ${more} mistakes more` : '';
   return new ConfigError(first.code, `${shown}${rest}`, { cause: first });
 }
+
+/** A sentence as the end of another one. */
+export function lowerFirst(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
+}

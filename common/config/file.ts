@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import { describeError, systemErrorCode } from '../errors.ts';
-import { ConfigError } from './config-error.ts';
+import { ConfigError, lowerFirst } from './config-error.ts';
 
 /** A value of the configuration file and its line, as in `hauberk.yaml:3`. */
 export interface FileValue {
@@ -68,11 +68,9 @@ function readText(path: string): string {
       });
     }
     const reason = systemErrorCode(cause) ?? 'unknown error';
-    throw new ConfigError(
-      'file-unreadable',
-      `the configuration file ${path} cannot be read (${reason})`,
-      { hint: 'check its permissions and that it is a file', cause },
-    );
+    const sentence = `the configuration file ${path} cannot be read (${reason})`;
+    const hint = 'check its permissions and that it is a file';
+    throw new ConfigError('file-unreadable', sentence, { hint, cause });
   }
   if (text.length > MAX_FILE_BYTES) throw malformed(`${path} is larger than 1 MiB`);
   return text;
@@ -80,8 +78,4 @@ function readText(path: string): string {
 
 function malformed(message: string): ConfigError {
   return new ConfigError('file-malformed', message, { hint: 'correct the file and start again' });
-}
-
-function lowerFirst(sentence: string): string {
-  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }

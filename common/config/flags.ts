@@ -53,12 +53,12 @@ function build(spec: CommandSpec): Command {
     const flag = flagName(key);
     const short = setting.letter === undefined ? '' : `-${setting.letter}, `;
     const taken = setting.form === 'switch' ? flag : `${short}${flag} <${setting.placeholder}>`;
-    const option = new Option(taken, optionHelp(key, setting));
+    // Purpose, whether it is needed, default, environment variable.
+    const repeated = setting.form === 'list' ? '; may be repeated' : '';
+    const purpose = `${setting.description}${repeated}${defaultHelp(setting)}`;
+    const option = new Option(taken, `${purpose} [${variableName(key)}]`);
     if (setting.form === 'list') {
-      option.argParser((value: string, previous: string[] | undefined) => [
-        ...(previous ?? []),
-        value,
-      ]);
+      option.argParser((value: string, before?: string[]) => [...(before ?? []), value]);
     }
     if (setting.advanced) option.helpGroup('Advanced:');
     command.addOption(option);
@@ -114,12 +114,6 @@ function unknownFlag(flag: string, spec: CommandSpec): ConfigError {
   });
 }
 
-/** What the help says about a flag: purpose, whether it is needed, default, environment variable. */
-function optionHelp(key: string, setting: Setting): string {
-  const repeated = setting.form === 'list' ? '; may be repeated' : '';
-  return `${setting.description}${repeated}${defaultHelp(setting)} [${variableName(key)}]`;
-}
-
 function defaultHelp({ form, type, defaultText }: Setting): string {
   if (defaultText !== undefined) return ` (default: ${defaultText})`;
   const fallback = type.safeParse(undefined);
@@ -134,18 +128,19 @@ function helpNotes(spec: CommandSpec): string {
   const secrets = Object.entries(spec.settings).filter(([, { form }]) => form === 'secret');
   const sources =
     spec.readsFile === true ? 'Flags win over the environment, which wins over the file. ' : '';
+  const list = (title: string, lines: readonly string[] = []): string =>
+    lines.length === 0 ? '' : [title, ...lines].join('\n');
   const sections = [
-    secrets.length > 0 &&
-      [
-        'Environment only:',
-        ...secrets.map(([key, { description }]) => `  ${variableName(key)}  ${description}`),
-      ].join('\n'),
+    list(
+      'Environment only:',
+      secrets.map(([key, { description }]) => `  ${variableName(key)}  ${description}`),
+    ),
     `${sources}[…] is the environment variable for the flag.`,
-    spec.examples &&
-      ['Examples:', ...spec.examples.map(({ line, purpose }) => `  # ${purpose}\n  ${line}`)].join(
-        '\n',
-      ),
+    list(
+      'Examples:',
+      spec.examples?.map(({ line, purpose }) => `  # ${purpose}\n  ${line}`),
+    ),
     ...(spec.notes ?? []),
   ];
-  return `\n${sections.filter((section) => typeof section === 'string').join('\n\n')}`;
+  return `\n${sections.filter((section) => section !== '').join('\n\n')}`;
 }

@@ -70,9 +70,9 @@ interface Sources {
 /** The first source that has a value wins, under the name of today or the former one. */
 function find(key: string, setting: Setting, { flags, env, file }: Sources): Raw | undefined {
   const sources = [
-    { read: (name: string) => fromFlags(name, flags), nameOf: flagName },
+    { read: (name: string) => rawOf(flags.get(name), flagName(name)), nameOf: flagName },
     { read: (name: string) => fromEnvironment(name, setting, env), nameOf: variableName },
-    { read: (name: string) => fromFile(name, file), nameOf: (name: string) => name },
+    { read: (name: string) => fromFile(name, file.get(name)), nameOf: (name: string) => name },
   ];
   for (const { read, nameOf } of sources) {
     const raw = read(key);
@@ -109,23 +109,19 @@ function openFile(
   return file;
 }
 
-function fromFlags(key: string, flags: ReadonlyMap<string, unknown>): Raw | undefined {
-  const value = flags.get(key);
-  return value === undefined ? undefined : { value, origin: flagName(key) };
+function rawOf(value: unknown, origin: string): Raw | undefined {
+  return value === undefined || value === null ? undefined : { value, origin };
 }
 
 function fromEnvironment(key: string, { form }: Setting, env: Environment): Raw | undefined {
   const origin = variableName(key);
-  const value = env[origin];
   // Compose passes variables on that are empty because they are not set.
-  if (value === undefined || value === '') return undefined;
-  return { value: form === 'list' ? value.split(',') : value, origin };
+  const value = env[origin] || undefined;
+  return rawOf(form === 'list' ? value?.split(',') : value, origin);
 }
 
-function fromFile(key: string, file: ReadonlyMap<string, FileValue>): Raw | undefined {
-  const found = file.get(key);
-  if (found === undefined || found.value === null) return undefined;
-  return { value: found.value, origin: `${key} (${found.place})` };
+function fromFile(key: string, found: FileValue | undefined): Raw | undefined {
+  return rawOf(found?.value, `${key} (${found?.place ?? ''})`);
 }
 
 function readOne(

@@ -1,7 +1,7 @@
 import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { describeError } from '../errors.ts';
-import { allMistakes, ConfigError } from './config-error.ts';
+import { allMistakes, ConfigError, lowerFirst } from './config-error.ts';
 import { didYouMean } from '../nearest-name.ts';
 
 /** A document, and what messages call it: the path of its file. */
@@ -128,7 +128,12 @@ function sentenceOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'unrecognized_keys': {
       const { inst } = issue;
       const known = inst instanceof z.ZodObject ? Object.keys(inst.shape) : [];
-      return issue.keys.map((key) => unknownKey(key, known)).join('\n');
+      const sentences = issue.keys.map((key) => {
+        const hint = didYouMean(key, known, 1) ?? `expected one of ${known.join(', ')}`;
+        return `the key ${JSON.stringify(key)} is unknown; ${hint}`;
+      });
+      // One line each: quotes keep what a key has of others.
+      return sentences.join('\n');
     }
     case 'invalid_type':
       return `expected ${TYPE_NAMES[issue.expected] ?? issue.expected}, got ${shown(issue.input)}`;
@@ -147,12 +152,6 @@ function sentenceOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_element':
       return undefined;
   }
-}
-
-/** One line: quotes keep what the key has of others. */
-function unknownKey(key: string, known: readonly string[]): string {
-  const hint = didYouMean(key, known, 1) ?? `expected one of ${known.join(', ')}`;
-  return `the key ${JSON.stringify(key)} is unknown; ${hint}`;
 }
 
 /** What a union is told apart by has a value that none of its members has. */
@@ -203,8 +202,4 @@ function offsetAt(document: Document, path: readonly PropertyKey[]): number | un
 function rangeStart(node: unknown): number | undefined {
   if (typeof node !== 'object' || node === null || !('range' in node)) return undefined;
   return Array.isArray(node.range) ? (node.range[0] as number) : undefined;
-}
-
-function lowerFirst(sentence: string): string {
-  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }

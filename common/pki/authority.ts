@@ -36,10 +36,8 @@ export function createIssuer(root: Authority, options: AuthorityOptions): Author
   const { nowMs, lifetimeMs = ISSUER_LIFETIME_MS } = options;
   const signer = createSigner(options, 'issuer');
   const notAfterMs = clampToAuthority(root, nowMs, lifetimeMs);
-  return {
-    ...signer,
-    certificate: certify(root, { ...signer, pathLength: 0 }, options, notAfterMs),
-  };
+  const certificate = certify(root, { ...signer, pathLength: 0 }, options, notAfterMs);
+  return { ...signer, certificate };
 }
 
 /**

@@ -4,21 +4,11 @@ import type forge from 'node-forge';
 /** A node of an ASN.1 tree. Primitive values are binary strings: one character a byte. */
 export type DerNode = forge.asn1.Asn1;
 
-/** What limits a decoder on input from outside; missing in the types of node-forge. */
-interface DecodeOptions {
-  readonly strict: true;
-  readonly parseAllBytes: true;
-  /** Guessing at the contents of bit strings would run the parser on signatures and keys. */
-  readonly decodeBitStrings: false;
-  readonly maxDepth: number;
-}
-interface Decoder {
-  fromDer(bytes: string, options: DecodeOptions): DerNode;
-}
-
 // By itself: the whole of node-forge is forty modules, with ciphers and a TLS of its own.
-const asn1 = createRequire(import.meta.url)('node-forge/lib/asn1.js') as typeof forge.asn1 &
-  Decoder;
+const asn1 = createRequire(import.meta.url)('node-forge/lib/asn1.js') as typeof forge.asn1 & {
+  // What limits it on input from outside is missing in the types of node-forge.
+  fromDer(bytes: string, options: object): DerNode;
+};
 const { Class, Type } = asn1;
 
 /** A request with extensions nests seven deep; a certificate six. */
@@ -100,6 +90,7 @@ export function decode(der: Uint8Array): DerNode {
   return asn1.fromDer(toBinary(der), {
     strict: true,
     parseAllBytes: true,
+    // Guessing at the contents of bit strings would run the parser on signatures and keys.
     decodeBitStrings: false,
     maxDepth: MAX_DEPTH,
   });
@@ -119,7 +110,8 @@ export function decodeStrict(der: Uint8Array): DerNode {
 
 /** The children of a SEQUENCE; undefined when the node is anything else. */
 export function sequenceChildren(node: DerNode | undefined): DerNode[] | undefined {
-  return isUniversal(node, Type.SEQUENCE) ? constructedChildren(node) : undefined;
+  const matches = node?.tagClass === Class.UNIVERSAL && node.type === Type.SEQUENCE;
+  return matches ? constructedChildren(node) : undefined;
 }
 
 /** The children of a constructed node with this context-specific tag; undefined for anything else. */
@@ -133,7 +125,7 @@ export function taggedChildren(node: DerNode | undefined, tag: number): DerNode[
  * encoding that is not the shortest, which node-forge would read as if it were.
  */
 export function objectIdentifierValue(node: DerNode | undefined): string | undefined {
-  const bytes = isUniversal(node, Type.OID) ? primitiveBytes(node)?.toString('latin1') : undefined;
+  const bytes = universalBytes(node, Type.OID)?.toString('latin1');
   if (bytes === undefined || bytes === '') return undefined;
   try {
     const dotted = asn1.derToOid(bytes);
@@ -145,23 +137,23 @@ export function objectIdentifierValue(node: DerNode | undefined): string | undef
 
 /** The bytes of an INTEGER; undefined when the node is anything else. */
 export function integerBytes(node: DerNode | undefined): Buffer | undefined {
-  return isUniversal(node, Type.INTEGER) ? primitiveBytes(node) : undefined;
+  return universalBytes(node, Type.INTEGER);
 }
 
 /** The bytes of an OCTET STRING; undefined when the node is anything else. */
 export function octetStringBytes(node: DerNode | undefined): Buffer | undefined {
-  return isUniversal(node, Type.OCTETSTRING) ? primitiveBytes(node) : undefined;
+  return universalBytes(node, Type.OCTETSTRING);
 }
 
 /** The bytes of a BIT STRING that is a whole number of them; undefined when the node is anything else. */
 export function bitStringBytes(node: DerNode | undefined): Buffer | undefined {
-  const bytes = isUniversal(node, Type.BITSTRING) ? primitiveBytes(node) : undefined;
+  const bytes = universalBytes(node, Type.BITSTRING);
   return bytes?.[0] === 0 ? bytes.subarray(1) : undefined;
 }
 
 /** The bits of a BIT STRING, the first one first; undefined when the node is anything else. */
 export function bitStringFlags(node: DerNode | undefined): readonly boolean[] | undefined {
-  const [unused, ...bytes] = isUniversal(node, Type.BITSTRING) ? (primitiveBytes(node) ?? []) : [];
+  const [unused, ...bytes] = universalBytes(node, Type.BITSTRING) ?? [];
   if (unused === undefined || unused > 7 || (bytes.length === 0 && unused > 0)) return undefined;
   const bits = bytes.flatMap((byte) =>
     [7, 6, 5, 4, 3, 2, 1, 0].map((at) => ((byte >> at) & 1) === 1),
@@ -171,12 +163,14 @@ export function bitStringFlags(node: DerNode | undefined): readonly boolean[] | 
 
 /** The value of a BOOLEAN; undefined when the node is anything else. */
 export function booleanValue(node: DerNode | undefined): boolean | undefined {
-  const bytes = isUniversal(node, Type.BOOLEAN) ? primitiveBytes(node) : undefined;
+  const bytes = universalBytes(node, Type.BOOLEAN);
   return bytes?.length === 1 ? bytes[0] !== 0 : undefined;
 }
 
-function isUniversal(node: DerNode | undefined, type: forge.asn1.Type): node is DerNode {
-  return node?.tagClass === Class.UNIVERSAL && node.type === type;
+function universalBytes(node: DerNode | undefined, type: forge.asn1.Type): Buffer | undefined {
+  return node?.tagClass === Class.UNIVERSAL && node.type === type
+    ? primitiveBytes(node)
+    : undefined;
 }
 
 function constructedChildren(node: DerNode): DerNode[] | undefined {

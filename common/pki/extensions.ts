@@ -53,7 +53,8 @@ export function authorityExtensions(authority: {
   const { trustDomain, keyId, pathLength, signerKeyId } = authority;
   return [
     authorityConstraints(pathLength),
-    authorityKeyUsage(),
+    // keyCertSign and cRLSign.
+    critical(EXTENSION_OIDS.keyUsage, bitString(Uint8Array.of(0b0000_0110), 1)),
     subjectKeyIdentifier(keyId),
     ...(signerKeyId === undefined ? [] : [authorityKeyIdentifier(signerKeyId)]),
     subjectAltName([{ kind: 'uri', value: `spiffe://${trustDomain}` }]),
@@ -63,11 +64,6 @@ export function authorityExtensions(authority: {
 /** basicConstraints of a leaf: it is no authority. */
 export function leafConstraints(): DerNode {
   return critical(EXTENSION_OIDS.basicConstraints, sequence());
-}
-
-/** keyUsage of an authority: keyCertSign and cRLSign. */
-function authorityKeyUsage(): DerNode {
-  return critical(EXTENSION_OIDS.keyUsage, bitString(Uint8Array.of(0b0000_0110), 1));
 }
 
 /** keyUsage of a leaf: digitalSignature, all that TLS 1.3 needs. */

@@ -39,20 +39,14 @@ export function formatJoinToken(token: JoinToken): string {
  */
 export function parseJoinToken(text: string): JoinToken {
   const parts = text.trim().split('-');
-  const [mark, version, rootDigest, id, secret] = parts;
+  const [mark, version, rootDigest = '', id = '', secret = ''] = parts;
   if (mark !== MARK) throw malformed(`expected a join token that begins with ${MARK}-`);
   if (version !== VERSION) {
     throw malformed(`expected a join token of version ${VERSION}, got one of another version`);
   }
-  if (
-    parts.length !== PART_COUNT ||
-    rootDigest === undefined ||
-    id === undefined ||
-    secret === undefined
-  ) {
-    throw malformed(
-      `expected a join token of ${PART_COUNT} parts joined by hyphens, got ${parts.length}`,
-    );
+  if (parts.length !== PART_COUNT) {
+    const expected = `expected a join token of ${PART_COUNT} parts joined by hyphens`;
+    throw malformed(`${expected}, got ${parts.length}`);
   }
   return requireParts({ rootDigest, id, secret });
 }
@@ -67,14 +61,12 @@ function requireParts(token: JoinToken): JoinToken {
 function requirePart(name: string, value: string, minLength: number, maxLength: number): void {
   if (value.length < minLength || value.length > maxLength) {
     const wanted = minLength === maxLength ? `${minLength}` : `${minLength} to ${maxLength}`;
-    throw malformed(
-      `expected the join token's ${name} to have ${wanted} characters, got ${value.length}`,
-    );
+    const expected = `expected the join token's ${name} to have ${wanted} characters`;
+    throw malformed(`${expected}, got ${value.length}`);
   }
   if (!/^[0-9a-z]+$/.test(value)) {
-    throw malformed(
-      `expected the join token's ${name} to hold only 0-9 and a-z, got another character`,
-    );
+    const expected = `expected the join token's ${name} to hold only 0-9 and a-z`;
+    throw malformed(`${expected}, got another character`);
   }
 }
 

@@ -69,18 +69,14 @@ export function issueLeaf(issuer: Authority, options: LeafOptions): X509Certific
 }
 
 function altNames({ spiffeId, dnsNames, ipAddresses = [] }: LeafOptions): AltName[] {
+  const { service, namespace } = spiffeId;
+  const usual = [service, `${service}.${namespace}`].filter((name) => HOST_NAME.test(name));
+  const names = dnsNames?.map(requireHostName) ?? usual;
   return [
     { kind: 'uri', value: spiffeId.uri },
-    ...(dnsNames?.map(requireHostName) ?? defaultDnsNames(spiffeId)).map((value): AltName => ({
-      kind: 'dns',
-      value,
-    })),
+    ...names.map((value): AltName => ({ kind: 'dns', value })),
     ...ipAddresses.map(requireAddress).map((value): AltName => ({ kind: 'ip', value })),
   ];
-}
-
-function defaultDnsNames({ service, namespace }: SpiffeId): string[] {
-  return [service, `${service}.${namespace}`].filter((name) => HOST_NAME.test(name));
 }
 
 function requireHostName(name: string): string {

@@ -25,15 +25,14 @@ export interface Authority extends Signer {
  * @throws PkiError `certificate-malformed` when the certificate has no subjectKeyIdentifier
  */
 export function subjectOf(certificate: X509Certificate): Pick<Signer, 'name' | 'keyId'> {
-  return translating(() => {
-    const { subject, extensions } = certificateDetails(certificate);
-    const keyId = octetStringBytes(extensions.get(EXTENSION_OIDS.subjectKeyIdentifier)?.value);
-    if (keyId === undefined) throw new Error('expected a subjectKeyIdentifier');
-    return { name: sequence(...subject), keyId };
-  }, malformed);
-}
-
-function malformed(cause: unknown): PkiError {
   const sentence = 'expected an authority certificate of version 3 with a subjectKeyIdentifier';
-  return new PkiError('certificate-malformed', sentence, { cause });
+  return translating(
+    () => {
+      const { subject, extensions } = certificateDetails(certificate);
+      const keyId = octetStringBytes(extensions.get(EXTENSION_OIDS.subjectKeyIdentifier)?.value);
+      if (keyId === undefined) throw new Error('expected a subjectKeyIdentifier');
+      return { name: sequence(...subject), keyId };
+    },
+    (cause) => new PkiError('certificate-malformed', sentence, { cause }),
+  );
 }

@@ -16,12 +16,10 @@ export interface TrustBundle {
 }
 
 /** The roots that peers of the trust domain may lead to. */
-export function peerRootsOf({
-  roots,
-  added,
-}: {
+export function peerRootsOf(bundle: {
   readonly roots: readonly X509Certificate[];
   readonly added?: readonly X509Certificate[] | undefined;
 }): readonly X509Certificate[] {
+  const { roots, added } = bundle;
   return added === undefined ? roots : [...roots, ...added];
 }

@@ -10,7 +10,9 @@ import {
   type ChannelOptions,
   type ClientOptions,
 } from '@grpc/grpc-js';
+import type { HostPort } from '../config/address.ts';
 import type { Closeable } from '../lifecycle.ts';
+import { formatHostPort } from '../listen.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';
@@ -18,20 +20,9 @@ import { toRpcError } from './grpc-failure.ts';
 import { RpcError } from './rpc-error.ts';
 import { systemClock } from '../clock.ts';
 
-/** Host name or IP address (IPv6 without brackets) and port. */
-export interface ServerAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function formatAddress({ host, port }: ServerAddress): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
 /** Where a control plane is, how it must prove itself, and how the caller does. */
 export interface ChannelSettings {
-  readonly address: ServerAddress;
+  readonly address: HostPort;
   /** The server must show the control-plane identity of this trust domain. */
   readonly trustDomain: string;
   readonly roots: readonly X509Certificate[];
@@ -90,7 +81,9 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
  */
 export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
   const { address, identity, roots, trustDomain } = settings;
-  const target = `the control plane at ${formatAddress(address)}`;
+  const { host, port } = address;
+  const hostPort = formatHostPort(host, port);
+  const target = `the control plane at ${hostPort}`;
   let imposter: RpcError | undefined;
   const secureContext = createSecureContext(
     identity === undefined
@@ -106,7 +99,8 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
     },
   });
   const authority = controlPlaneId(trustDomain).service;
-  const channel = new Channel(targetUri(address), channelCredentials, {
+  const scheme = isIPv4(host) ? 'ipv4' : isIPv6(host) ? 'ipv6' : 'dns';
+  const channel = new Channel(`${scheme}:${hostPort}`, channelCredentials, {
     // An IP address is not a valid server name, and Node refuses to send one.
     'grpc.ssl_target_name_override': authority,
     'grpc.default_authority': authority,
@@ -116,14 +110,15 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
     ...FIXED_OPTIONS,
   });
   const client = <Service>(constructor: ClientClass<Service>): Service =>
-    new constructor(formatAddress(address), channelCredentials, { channelOverride: channel });
+    new constructor(hostPort, channelCredentials, { channelOverride: channel });
   const explain = (error: unknown): RpcError => imposter ?? toRpcError(error, target);
   return {
     client,
     call: ({ path, requestSerialize, responseDeserialize }, request, { timeoutMs, signal }) =>
       new Promise((resolve, reject) => {
         const codec = [path, requestSerialize, responseDeserialize] as const;
-        const options = { deadline: callDeadline(timeoutMs) };
+        // A date of the machine's clock, whatever clock the caller runs on; it is turned into a duration at once.
+        const options = { deadline: systemClock.epochMs() + timeoutMs };
         const running = client(Client).makeUnaryRequest(
           ...codec,
           request,
@@ -154,12 +149,6 @@ const FIXED_OPTIONS: ChannelOptions = {
   'grpc.enable_retries': 0,
 };
 
-function targetUri({ host, port }: ServerAddress): string {
-  const address = formatAddress({ host, port });
-  if (isIPv4(host)) return `ipv4:${address}`;
-  return isIPv6(host) ? `ipv6:${address}` : `dns:${address}`;
-}
-
 function checkControlPlane(
   certificate: X509Certificate,
   trustDomain: string,
@@ -176,12 +165,4 @@ function checkControlPlane(
     const sentence = `${target} shows a certificate without one SPIFFE ID`;
     return new RpcError('server-identity', sentence, { cause });
   }
-}
-
-/**
- * The deadline of a call to make now, as the gRPC library takes it: a date of the machine's clock,
- * whatever clock its caller runs on. The library turns it into a duration as soon as the call starts.
- */
-function callDeadline(timeoutMs: number): number {
-  return systemClock.epochMs() + timeoutMs;
 }

@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import type { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
+import type { HostPort } from '../config/address.ts';
 import { ignoreError } from '../ignored.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
 import { pathFault } from '../pki/verified-path.ts';
-import type { ServerAddress } from './channel.ts';
 
 /** Which server to ask, and which roots to trust. */
 export interface ClockProbeSettings {
-  readonly address: ServerAddress;
+  readonly address: HostPort;
   readonly trustDomain: string;
   readonly roots: readonly X509Certificate[];
   readonly timeoutMs: number;

@@ -39,8 +39,7 @@ export interface ControlAnswer {
 }
 
 /** What is asked of a control plane that may be locked. */
-export interface ControlRequest {
-  readonly command: 'lock' | 'unlock' | 'rekey' | 'backup' | 'state';
+export interface ControlRequest extends Pick<z.infer<typeof requestSchema>, 'command'> {
   /** For `unlock` and `rekey`. */
   readonly unlockKey?: UnlockKey | undefined;
 }

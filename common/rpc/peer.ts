@@ -7,12 +7,7 @@ import type { SpiffeId } from '../pki/spiffe-id.ts';
 
 /** Why a client certificate proves nothing. */
 export type UntrustedReason =
-  | 'certificate-untrusted'
-  | 'certificate-expired'
-  | 'signing-certificate'
-  | 'san-missing'
-  | 'san-multiple'
-  | 'spiffe-id';
+  'certificate-untrusted' | 'certificate-expired' | (typeof REASONS)[number];
 
 /** Who makes a call, as far as TLS has proved it. */
 export type Caller =
@@ -66,33 +61,24 @@ export function callerAt(socket: TLSSocket): Caller {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { kind: 'anonymous' };
   if (!socket.authorized) {
-    const reason = untrustedReason(socket.authorizationError);
-    return {
-      kind: 'untrusted',
-      reason,
-      ...(reason === 'certificate-expired' ? { certificate } : {}),
-    };
+    // On a server Node puts the code there, although it is typed as an Error. The last of OpenSSL's errors
+    // hides those before it: see `pathFault`.
+    const hasExpired = String(socket.authorizationError).includes('CERT_HAS_EXPIRED');
+    if (!hasExpired) return { kind: 'untrusted', reason: 'certificate-untrusted' };
+    return { kind: 'untrusted', reason: 'certificate-expired', certificate };
   }
   try {
     return { kind: 'workload', spiffeId: peerSpiffeId(certificate), certificate };
   } catch (error) {
     if (!(error instanceof PkiError)) throw error;
     const { code } = error;
-    return { kind: 'untrusted', reason: isReason(code) ? code : 'certificate-untrusted' };
+    const reason = REASONS.find((one) => one === code) ?? 'certificate-untrusted';
+    return { kind: 'untrusted', reason };
   }
 }
 
-function isReason(code: string): code is UntrustedReason {
-  return ['signing-certificate', 'san-missing', 'san-multiple', 'spiffe-id'].includes(code);
-}
-
-// On a server Node puts the code there, although it is typed as an Error.
-function untrustedReason(authorizationError: unknown): UntrustedReason {
-  // The last of its errors hides those before it: see `pathFault`.
-  return String(authorizationError).includes('CERT_HAS_EXPIRED')
-    ? 'certificate-expired'
-    : 'certificate-untrusted';
-}
+/** Those that looking at the certificate itself finds. */
+const REASONS = ['signing-certificate', 'san-missing', 'san-multiple', 'spiffe-id'] as const;
 
 // grpc-js offers the certificate of a verified client only (`getAuthContext`), so that a client with
 // a bad certificate could not be told from one with none. The session lies below its interceptors.
@@ -100,14 +86,12 @@ function sessionOf(call: ServerCall): Http2Session {
   let layer: unknown = property(call, 'call');
   while (property(layer, 'nextCall') !== undefined) layer = property(layer, 'nextCall');
   const session = property(property(layer, 'stream'), 'session');
-  if (!isSession(session)) throw new TypeError('expected a call with an HTTP/2 session');
-  return session;
+  if (typeof session === 'object' && session !== null && 'socket' in session) {
+    return session as Http2Session;
+  }
+  throw new TypeError('expected a call with an HTTP/2 session');
 }
 
 function property(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-function isSession(value: unknown): value is Http2Session {
-  return typeof value === 'object' && value !== null && 'socket' in value;
 }

@@ -1,16 +1,17 @@
 import type { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import type { MonotonicClock } from '../clock.ts';
+import type { HostPort } from '../config/address.ts';
 import { systemErrorCode } from '../errors.ts';
+import { formatHostPort } from '../listen.ts';
 import { rootDigest } from '../pki/digest.ts';
 import { TLS_OPTIONS } from '../pki/tls-options.ts';
 import { RecordWatch } from '../tls/record-watch.ts';
-import { formatAddress, type ServerAddress } from './channel.ts';
 import { openSslReason } from './openssl-reason.ts';
 import { RpcError } from './rpc-error.ts';
 
 /** Which server to ask for its root, and what the root must be. */
-export interface PinSettings extends ServerAddress {
+export interface PinSettings extends HostPort {
   /** Digest of the root that is expected, as `rootDigest` writes it. */
   readonly rootDigest: string;
   /** For connecting, the handshake and everything. */
@@ -39,9 +40,9 @@ const LEAVE_TIMEOUT_MS = 1_000;
  * @throws RpcError `token-wrong-root`, `unreachable`, `tls`, `timeout`, `cancelled`
  */
 export async function pinRoot(settings: PinSettings): Promise<X509Certificate> {
-  const target = `the control plane at ${formatAddress(settings)}`;
-  const { promise, resolve, reject } = Promise.withResolvers<X509Certificate>();
   const { host, port, signal, clock } = settings;
+  const target = `the control plane at ${formatHostPort(host, port)}`;
+  const { promise, resolve, reject } = Promise.withResolvers<X509Certificate>();
   const socket = connect({
     host,
     port,

@@ -48,13 +48,9 @@ export function rpcError(
   return Object.assign(new Error(sentence), { code, details: sentence, metadata });
 }
 
-/** A refusal as the caller reads it. */
-export interface ReadRefusal {
-  /** `undefined` when the server named none, or one that this version does not know. */
+/** A refusal as the caller reads it; without a reason when it is one that this version does not know. */
+export interface ReadRefusal extends Required<RefusalDetails> {
   readonly reason: Refusal | undefined;
-  readonly hint: string | undefined;
-  readonly serverTimeMs: number | undefined;
-  readonly retryAfterMs: number | undefined;
 }
 
 /** Reads the trailers of a failed call. Nothing in them is trusted to be well-formed. */

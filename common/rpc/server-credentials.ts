@@ -40,14 +40,8 @@ export interface ServerIdentity {
 export class HotServerCredentials extends ServerCredentials {
   /** @throws RpcError `credentials-invalid` */
   constructor(identity: ServerIdentity) {
-    super(
-      {
-        requestCert: true,
-        rejectUnauthorized: false,
-        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      },
-      validated(identity),
-    );
+    const handshakeTimeout = HANDSHAKE_TIMEOUT_MS;
+    super({ requestCert: true, rejectUnauthorized: false, handshakeTimeout }, validated(identity));
   }
 
   /**
@@ -84,10 +78,8 @@ function validated(identity: ServerIdentity): ReturnType<typeof secureContextOpt
   for (const [index, certificate] of identity.chain.entries()) {
     const issuer = identity.chain[index + 1] ?? certificate;
     if (isIssuedBy(certificate, issuer)) continue;
-    throw invalid(
-      'a chain from the leaf up to the root',
-      `a gap after ${certificateName(certificate)}`,
-    );
+    const gap = `a gap after ${certificateName(certificate)}`;
+    throw invalid('a chain from the leaf up to the root', gap);
   }
   const { crossSignatures = [], formerRoots = [] } = identity;
   // OpenSSL takes the first that fits, and from a root that the caller does not trust there is no way

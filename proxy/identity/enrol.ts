@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
+import { formatHostPort } from '../../common/listen.ts';
 import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep, type Clock } from '../../common/clock.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
 import { parseJoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import { formatAddress, type ServerAddress } from '../../common/rpc/channel.ts';
+import type { HostPort } from '../../common/config/address.ts';
 import { pinRoot } from '../../common/rpc/pin.ts';
 import { askedToWaitMs, isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
 import { issue, type Issued } from './issue.ts';
@@ -13,7 +14,7 @@ import type { TokenSource } from './token-source.ts';
 /** What first contact takes. */
 export interface EnrolSettings {
   readonly spiffeId: SpiffeId;
-  readonly controlPlane: ServerAddress;
+  readonly controlPlane: HostPort;
   /** Of `hbk-1-...`; never logged. */
   readonly tokens: TokenSource;
   readonly lifetimeMs?: number | undefined;
@@ -85,7 +86,7 @@ function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSe
   refused(error: unknown): void;
   tokenMissing(): void;
 } {
-  const address = formatAddress(controlPlane);
+  const address = formatHostPort(controlPlane.host, controlPlane.port);
   let loggedMs = Number.NEGATIVE_INFINITY;
   const say = (fields: object, sentence: string): void => {
     if (clock.monotonicMs() - loggedMs < LOG_INTERVAL_MS) return;

@@ -1,3 +1,4 @@
+import { formatHostPort } from '../../../common/listen.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { EpochMs } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
@@ -5,7 +6,6 @@ import type { Closeable } from '../../../common/lifecycle.ts';
 import { readBundle } from '../../../common/wire/bundle.ts';
 import { readPolicy } from '../../../common/wire/policy.ts';
 import { repeat } from '../../../common/repeat.ts';
-import { formatAddress } from '../../../common/rpc/channel.ts';
 import type { RpcError } from '../../../common/rpc/rpc-error.ts';
 import type { SidecarReport } from '../../../common/wire/report.ts';
 import type {
@@ -52,7 +52,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   const { clock, controlPlane, identity, logger, saved } = settings;
   const { view } = saved;
   const trustDomain = identity.current().bundle.trustDomain;
-  const target = formatAddress(controlPlane);
+  const target = formatHostPort(controlPlane.host, controlPlane.port);
   let draining = false;
   let announced = NOWHERE;
   let lost: { reason: string; loggedMs: number } | undefined;

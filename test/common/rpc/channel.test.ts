@@ -1,8 +1,9 @@
 import test from 'ava';
+import { formatHostPort } from '../../../common/listen.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
 import { createCsr } from '../../../common/pki/csr.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
-import { createChannel, formatAddress, type ChannelSettings } from '../../../common/rpc/channel.ts';
+import { createChannel, type ChannelSettings } from '../../../common/rpc/channel.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { IdentityClient, type IssueResponse } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { within } from '../../helpers/deadline.ts';
@@ -115,7 +116,7 @@ test('a refusal arrives with its reason, its hint and the time of the server', a
 });
 
 test('an address is written with brackets where it needs them', (t) => {
-  t.is(formatAddress({ host: '::1', port: 1 }), '[::1]:1');
-  t.is(formatAddress({ host: '127.0.0.1', port: 1 }), '127.0.0.1:1');
-  t.is(formatAddress({ host: 'control-plane', port: 1 }), 'control-plane:1');
+  t.is(formatHostPort('::1', 1), '[::1]:1');
+  t.is(formatHostPort('127.0.0.1', 1), '127.0.0.1:1');
+  t.is(formatHostPort('control-plane', 1), 'control-plane:1');
 });
