@@ -16,6 +16,8 @@ export interface OwnConflictsOptions {
   readonly logger: Logger;
 }
 
+const PORTS_SHOWN = 8;
+
 /** Others may make conflicts with us as often as they like. */
 const LOG_RATE = { burst: 20, perSecond: 0.2 };
 
@@ -41,7 +43,10 @@ export function logOwnConflicts(options: OwnConflictsOptions): Closeable {
       if (before.has(keyOf(contest)) || !mayLog()) continue;
       const { address, ports, holder } = contest;
       const claimant = endpoint.spiffeId.uri;
-      const what = `${formatPorts(ports)} of ${address}`;
+      // Enough of the ports to see which they are.
+      const shown = ports.slice(0, PORTS_SHOWN).join(', ');
+      const named = ports.length === 0 ? 'every port' : `port ${shown}`;
+      const what = `${named}${ports.length > PORTS_SHOWN ? ', …' : ''} of ${address}`;
       const sentence =
         endpoint.instanceId === instanceId
           ? `${holder} holds ${what}, which it claimed first: connections to it do not reach this service`
@@ -59,13 +64,4 @@ export function logOwnConflicts(options: OwnConflictsOptions): Closeable {
 
 function keyOf({ address, holder, ports }: AddressContest): string {
   return `${address} ${holder} ${ports.join()}`;
-}
-
-/** Enough of the ports to see which they are. */
-const PORTS_SHOWN = 8;
-
-function formatPorts(ports: readonly number[]): string {
-  if (ports.length === 0) return 'every port';
-  const more = ports.length > PORTS_SHOWN ? ', …' : '';
-  return `port ${ports.slice(0, PORTS_SHOWN).join(', ')}${more}`;
 }

@@ -29,7 +29,7 @@ export function createRevocations(
     merge(revocations) {
       const merged = new Map([...list.all, ...revocations].map((one) => [keyOf(one), one]));
       const next = new RevocationList([...merged.values()]).without(settledMs());
-      if (sameRevocations(next, list)) return;
+      if (JSON.stringify(next.all.map(partsOf)) === JSON.stringify(list.all.map(partsOf))) return;
       list = next;
       listeners.tell();
     },
@@ -42,17 +42,6 @@ function keyOf({ spiffeId, serial = '' }: Revocation): string {
   return `${spiffeId} ${serial}`;
 }
 
-function sameRevocations({ all: a }: RevocationList, { all: b }: RevocationList): boolean {
-  return (
-    a.length === b.length &&
-    a.every((one, at) => {
-      const other = b[at];
-      return (
-        other !== undefined &&
-        keyOf(one) === keyOf(other) &&
-        one.notBeforeMs === other.notBeforeMs &&
-        one.expiresMs === other.expiresMs
-      );
-    })
-  );
+function partsOf(one: Revocation): readonly unknown[] {
+  return [keyOf(one), one.notBeforeMs, one.expiresMs];
 }

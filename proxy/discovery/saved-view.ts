@@ -58,23 +58,24 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
     timer = undefined;
     await saving;
     try {
-      await saveView(
-        stateDirectory,
-        {
-          version: resumeVersion(),
-          endpoints: view.endpoints(),
-          revocations: revocations.current().all,
-          policy: policies.mesh,
-          federated: federation.current(),
-        },
-        bundle(),
-      );
+      const saved = {
+        version: resumeVersion(),
+        endpoints: view.endpoints(),
+        revocations: revocations.current().all,
+        policy: policies.mesh,
+        federated: federation.current(),
+      };
+      await saveView(stateDirectory, saved, bundle());
     } catch (error) {
       logger.warn(
         { event: 'view-not-saved' },
         `the view of the mesh is in use, but could not be saved: ${describeError(error)}`,
       );
     }
+  }
+
+  function saveNow(): void {
+    saving = save();
   }
 
   try {
@@ -86,13 +87,9 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
   }
   const revocations = createRevocations(clock, restored?.revocations);
   // A process that is killed within the delay must not come back and allow them.
-  revocations.onChange(() => {
-    saving = save();
-  });
+  revocations.onChange(saveNow);
   const federation = createFederation(restored?.federated);
-  federation.onChange(() => {
-    saving = save();
-  });
+  federation.onChange(saveNow);
   return {
     view,
     revocations,
@@ -104,19 +101,17 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
       policies.set(policy);
       upToDate = true;
       // What it forbids must stay forbidden, also when this process is killed in a moment.
-      saving = save();
+      saveNow();
     },
     policyMissed() {
       upToDate = false;
-      saving = save();
+      saveNow();
     },
     touch() {
-      timer ??= clock.after(SAVE_DELAY_MS, () => {
-        saving = save();
-      });
+      timer ??= clock.after(SAVE_DELAY_MS, saveNow);
     },
     async close() {
-      if (timer !== undefined) saving = save();
+      if (timer !== undefined) saveNow();
       await saving;
     },
   };

@@ -36,29 +36,25 @@ const FILE_MODE = 0o600;
 /** Digests of the roots of the mesh that the view is of: versions of another mesh mean nothing. */
 const savedRoots = z.object({ roots: z.array(z.string()) });
 
+const endpointOf = (trustDomain: string) =>
+  z.codec(z.unknown(), z.custom<Endpoint>(), {
+    decode: (message) => readEndpoint(message, trustDomain),
+    encode: toEndpointMessage,
+  });
+
+const savedRevocation = z.object({
+  spiffeId: z.string(),
+  serial: z.string().optional(),
+  notBeforeMs: storedDate.optional(),
+  expiresMs: storedDate,
+});
+
 const savedView = (trustDomain: string) =>
   savedRoots.extend({
     format: z.literal(2),
     version: z.int().nonnegative(),
-    endpoints: z
-      .array(
-        z.codec(z.unknown(), z.custom<Endpoint>(), {
-          decode: (message) => readEndpoint(message, trustDomain),
-          encode: toEndpointMessage,
-        }),
-      )
-      .readonly(),
-    revocations: z
-      .array(
-        z.object({
-          spiffeId: z.string(),
-          serial: z.string().optional(),
-          notBeforeMs: storedDate.optional(),
-          expiresMs: storedDate,
-        }),
-      )
-      .readonly()
-      .default([]),
+    endpoints: z.array(endpointOf(trustDomain)).readonly(),
+    revocations: z.array(savedRevocation).readonly().default([]),
     /** Names and PEM. */
     federated: z.array(z.tuple([z.string(), pemChain])).default([]),
     policy: policyField.optional(),

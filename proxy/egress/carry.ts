@@ -19,61 +19,50 @@ export async function carryEgress(
   target: EgressTarget,
   dependencies: EgressDependencies,
 ): Promise<void> {
-  const { clock, metrics, conditions } = dependencies;
+  const { clock, metrics, conditions, logger, mayLog } = dependencies;
   const peer = egressPeer(target);
   const startedMs = clock.monotonicMs();
+  const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
+  const fail = (reason: string, sentence: string): void => {
+    metrics.connectionFailed('outbound', peer, reason);
+    if (reason === 'aborted' || !mayLog()) return;
+    const line = { event: 'egress-failed', peer, reason };
+    logger.warn(line, `a connection to ${peer} failed: ${sentence}`);
+  };
   const giveUp = new AbortController();
   const onGone = (): void => giveUp.abort(GONE);
   socket.once('close', onGone);
   const deadline = clock.after(OPEN_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
   try {
     if (socket.destroyed) onGone();
-    const opening = openEgressConnection(target, dependencies, {
-      carriedAs: 'bytes',
-      signal: giveUp.signal,
-    });
-    const { secured, reset, showsCertificate, isCut } = await opening.finally(() =>
-      deadline.cancel(),
-    );
-    metrics.connected('outbound', (clock.monotonicMs() - startedMs) / 1000);
+    const attempt = { carriedAs: 'bytes', signal: giveUp.signal } as const;
+    const opening = openEgressConnection(target, dependencies, attempt);
+    const opened = await opening.finally(() => deadline.cancel());
+    const { secured, reset, showsCertificate, isCut } = opened;
+    metrics.connected('outbound', seconds());
     const connection = metrics.connectionOpened('outbound', peer);
     let failure: Error | undefined;
     // An alert of the server is an error that Node lets look like an orderly end otherwise.
     secured.on('error', (error) => (failure = error));
     const server = socketStream(secured, reset);
-    const outcome = await relay(
-      socketStream(socket),
-      server,
-      connection.counters,
-      connection.observer,
-    );
+    const { counters, observer } = connection;
+    const outcome = await relay(socketStream(socket), server, counters, observer);
     if (outcome !== 'complete') server.reset();
-    connection.closed(isCut() ? 'denied' : outcome, (clock.monotonicMs() - startedMs) / 1000);
+    connection.closed(isCut() ? 'denied' : outcome, seconds());
     const reason = alertRefusal(failure, showsCertificate);
     if (reason === undefined) return;
     conditions.failed(target, reason, ALERT_SENTENCES[reason]);
-    fail(peer, { reason, sentence: ALERT_SENTENCES[reason] }, dependencies);
+    fail(reason, ALERT_SENTENCES[reason]);
   } catch (error) {
     resetSocket(socket);
     const code = errorCode(error);
     const late = code === 'aborted' && giveUp.signal.reason !== GONE;
     const sentence = late ? 'the server did not accept it in time' : describeError(error);
     if (late) conditions.failed(target, 'timeout', sentence);
-    fail(peer, { reason: late ? 'timeout' : code, sentence }, dependencies);
+    fail(late ? 'timeout' : code, sentence);
   } finally {
     socket.off('close', onGone);
   }
-}
-
-function fail(
-  peer: string,
-  { reason, sentence }: { readonly reason: string; readonly sentence: string },
-  { logger, mayLog, metrics }: EgressDependencies,
-): void {
-  metrics.connectionFailed('outbound', peer, reason);
-  if (reason === 'aborted' || !mayLog()) return;
-  const line = { event: 'egress-failed', peer, reason };
-  logger.warn(line, `a connection to ${peer} failed: ${sentence}`);
 }
 
 // Made once: an error of its own for each connection that ends costs more than carrying a small one.

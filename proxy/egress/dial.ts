@@ -52,13 +52,8 @@ export async function dialEgress(
   const { context: secureContext, authorities } = await trust.load(destination);
   const raw = await connect(destination, { hostPort, network, clock, signal });
   try {
-    const secured = await handshake(raw, secureContext, {
-      destination,
-      hostPort,
-      network,
-      signal,
-      clock,
-    });
+    const options = { destination, hostPort, network, signal, clock };
+    const secured = await handshake(raw, secureContext, options);
     const leaf = secured.getPeerX509Certificate();
     if (leaf === undefined) throw new EgressError('unknown-ca', `${hostPort} shows no certificate`);
     const verifyError = secured.authorized ? undefined : String(secured.authorizationError);

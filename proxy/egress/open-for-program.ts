@@ -22,14 +22,9 @@ export async function openEgressForProgram(
   const startedMs = clock.monotonicMs();
   const seconds = (): number => (clock.monotonicMs() - startedMs) / 1000;
   try {
-    const { secured, reset, showsCertificate, isCut } = await openEgressConnection(
-      target,
-      dependencies,
-      {
-        carriedAs: 'http',
-        signal,
-      },
-    );
+    const attempt = { carriedAs: 'http', signal } as const;
+    const opened = await openEgressConnection(target, dependencies, attempt);
+    const { secured, reset, showsCertificate, isCut } = opened;
     const { alpnProtocol } = secured;
     if (typeof alpnProtocol === 'string' && alpnProtocol !== 'http/1.1') {
       reset();

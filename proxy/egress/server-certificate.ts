@@ -50,7 +50,7 @@ export function checkServerCertificate(
   { leaf, verifyError, isSigned }: ShownCertificate,
 ): CertificateCheck {
   if (verifyError !== undefined) {
-    const reason = CHAIN_REFUSALS.get(verifyError) ?? 'certificate-invalid';
+    const reason = CHAIN_REFUSALS[verifyError] ?? 'certificate-invalid';
     // Of several errors OpenSSL tells the last: a date would hide that it is from another authority.
     if ((reason === 'expired' || reason === 'not-yet-valid') && !isSigned()) {
       const why = 'its certificate is not from an authority of the policy';
@@ -60,9 +60,10 @@ export function checkServerCertificate(
   }
   const { hostnames, uris } = policy.subjectAltNames;
   if (hostnames.length + uris.length > 0) {
-    const present = urisOf(leaf);
+    // A value that could hold the separator is written in quotes, and is none that a policy can have.
+    const present = leaf.subjectAltName?.split(', ') ?? [];
     const named = hostnames.some((name) => isFor(leaf, name));
-    if (named || uris.some((uri) => present.includes(uri))) return ACCEPTED;
+    if (named || uris.some((uri) => present.includes(`URI:${uri}`))) return ACCEPTED;
     return mismatch(leaf, [...hostnames, ...uris].join(' or '));
   }
   const { hostname } = policy;
@@ -83,12 +84,6 @@ function isFor(leaf: X509Certificate, name: string): boolean {
   return found !== undefined;
 }
 
-/** A value that could hold the separator is written in quotes, and is none that a policy can have. */
-function urisOf({ subjectAltName }: X509Certificate): string[] {
-  const names = subjectAltName?.split(', ') ?? [];
-  return names.filter((name) => name.startsWith('URI:')).map((name) => name.slice(4));
-}
-
 function mismatch(
   { subjectAltName, subject }: X509Certificate,
   expected: string,
@@ -99,16 +94,14 @@ function mismatch(
 }
 
 /** The errors of X509_verify_cert that say more than that something is wrong. */
-const CHAIN_REFUSALS: ReadonlyMap<string, CertificateRefusal> = new Map<string, CertificateRefusal>(
-  [
-    ['UNABLE_TO_GET_ISSUER_CERT', 'unknown-ca'],
-    ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'unknown-ca'],
-    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'unknown-ca'],
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'unknown-ca'],
-    ['SELF_SIGNED_CERT_IN_CHAIN', 'unknown-ca'],
-    ['CERT_SIGNATURE_FAILURE', 'unknown-ca'],
-    ['CERT_UNTRUSTED', 'unknown-ca'],
-    ['CERT_HAS_EXPIRED', 'expired'],
-    ['CERT_NOT_YET_VALID', 'not-yet-valid'],
-  ],
-);
+const CHAIN_REFUSALS: Readonly<Record<string, CertificateRefusal>> = {
+  UNABLE_TO_GET_ISSUER_CERT: 'unknown-ca',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unknown-ca',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unknown-ca',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'unknown-ca',
+  SELF_SIGNED_CERT_IN_CHAIN: 'unknown-ca',
+  CERT_SIGNATURE_FAILURE: 'unknown-ca',
+  CERT_UNTRUSTED: 'unknown-ca',
+  CERT_HAS_EXPIRED: 'expired',
+  CERT_NOT_YET_VALID: 'not-yet-valid',
+};

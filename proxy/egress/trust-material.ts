@@ -29,10 +29,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 export class TrustMaterials {
   readonly #source: Pick<IdentitySource, 'current'>;
   /** The last context for each target, and what it was made of; gone with the policies. */
-  readonly #contexts = new Map<
-    string,
-    { readonly digest: string; readonly context: SecureContext }
-  >();
+  readonly #contexts = new Map<string, { digest: string; context: SecureContext }>();
 
   constructor(options: {
     readonly source: Pick<IdentitySource, 'current'>;

@@ -8,7 +8,8 @@ import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import { pinRoot } from '../../common/rpc/pin.ts';
 import { askedToWaitMs, isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
-import { issue, type Issued } from './issue.ts';
+import { issue } from './issue.ts';
+import type { WorkloadIdentity } from './source.ts';
 import type { TokenSource } from './token-source.ts';
 
 /** What first contact takes. */
@@ -44,7 +45,7 @@ const LOG_INTERVAL_MS = 5_000;
  *   when it is not the one that the token is for; `cancelled` when the signal is aborted
  * @throws ConfigError `file-unreadable`
  */
-export async function enrol(settings: EnrolSettings): Promise<Issued> {
+export async function enrol(settings: EnrolSettings): Promise<WorkloadIdentity> {
   const { random, tokens } = settings;
   const report = createReport(settings);
   for (let attempt = 1; ; attempt += 1) {
@@ -123,26 +124,14 @@ export function createCommand(namespace: string, service: string): string {
 /** One try of first contact. Throws as `enrol` does, and for passing failures too. */
 export async function enrolOnce(
   settings: Omit<EnrolSettings, 'tokens' | 'random'> & { readonly token: string },
-): Promise<Issued> {
+): Promise<WorkloadIdentity> {
   const { clock, controlPlane, lifetimeMs, signal, spiffeId } = settings;
   const token = settings.token.trim();
   const { rootDigest } = parseJoinToken(token);
-  const root = await pinRoot({
-    ...controlPlane,
-    rootDigest,
-    timeoutMs: TRY_TIMEOUT_MS,
-    clock,
-    signal,
-  });
-  return issue({
-    spiffeId,
-    channel: { address: controlPlane, trustDomain: spiffeId.trustDomain, roots: [root] },
-    token,
-    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
-    timeoutMs: TRY_TIMEOUT_MS,
-    clock,
-    signal,
-  });
+  const within = { timeoutMs: TRY_TIMEOUT_MS, clock, signal };
+  const root = await pinRoot({ ...controlPlane, rootDigest, ...within });
+  const channel = { address: controlPlane, trustDomain: spiffeId.trustDomain, roots: [root] };
+  return issue({ spiffeId, channel, token, lifetimeMs, ...within });
 }
 
 async function pause(delayMs: number, { clock, signal }: EnrolSettings): Promise<void> {

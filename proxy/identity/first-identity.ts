@@ -4,11 +4,11 @@ import { serialOf } from '../../common/pki/revocation.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { createCommand, enrol } from './enrol.ts';
 import { IdentityError } from './identity-error.ts';
-import type { Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { recover } from './recover.ts';
 import { expiryDateMs, remainingMs } from './schedule.ts';
 import { warnOfSkew } from './skew.ts';
+import type { WorkloadIdentity } from './source.ts';
 import type { StateDirectory, StoredState } from './state-directory.ts';
 
 /** What a sidecar begins with. */
@@ -31,41 +31,30 @@ export async function firstIdentity(
   settings: IdentityManagerSettings,
 ): Promise<FirstIdentity> {
   const { clock, logger } = settings;
+  const { uri } = settings.spiffeId;
+  const tell = (event: string, identity: WorkloadIdentity, what: string): void => {
+    const notAfterMs = expiryDateMs(identity, clock);
+    const line = { event, spiffeId: uri, serial: serialOf(identity.chain[0]), notAfterMs };
+    logger.info(line, `${what}, valid until ${new Date(notAfterMs).toISOString()}`);
+  };
   const stored = await load(state, settings);
   if (stored !== undefined && remainingMs(stored.identity, clock) > 0) {
-    const notAfterMs = expiryDateMs(stored.identity, clock);
-    logger.info(
-      {
-        event: 'identity-restored',
-        spiffeId: settings.spiffeId.uri,
-        serial: serialOf(stored.identity.chain[0]),
-        notAfterMs,
-      },
-      `resumed with the certificate of the last run, valid until ${new Date(notAfterMs).toISOString()}`,
-    );
+    const what = 'resumed with the certificate of the last run';
+    tell('identity-restored', stored.identity, what);
     return { ...stored, isRestored: true };
   }
-  const issued = await issueFirst(stored, settings);
-  warnOfSkew(logger, issued.identity, clock);
-  const enrolled = { instanceId: stored?.instanceId ?? randomUUID(), identity: issued.identity };
+  const identity = await issueFirst(stored, settings);
+  warnOfSkew(logger, identity, clock);
+  const enrolled = { instanceId: stored?.instanceId ?? randomUUID(), identity };
   await state.save(enrolled);
-  const notAfterMs = expiryDateMs(issued.identity, clock);
-  logger.info(
-    {
-      event: 'enrolled',
-      spiffeId: settings.spiffeId.uri,
-      serial: serialOf(issued.identity.chain[0]),
-      notAfterMs,
-    },
-    `enrolled as ${settings.spiffeId.uri}, valid until ${new Date(notAfterMs).toISOString()}`,
-  );
+  tell('enrolled', identity, `enrolled as ${uri}`);
   return { ...enrolled, isRestored: false };
 }
 
 async function issueFirst(
   stored: StoredState | undefined,
   settings: IdentityManagerSettings,
-): Promise<Issued> {
+): Promise<WorkloadIdentity> {
   const { logger, signal = NEVER_ABORTED, tokens } = settings;
   let refused: RpcError | undefined;
   if (stored !== undefined) {
@@ -114,11 +103,7 @@ function tokenMissing(
       : `only a certificate that expired at ${new Date(expiryDateMs(expired.identity, clock)).toISOString()}`;
   const { namespace, service } = spiffeId;
   const why = refused === undefined ? '' : `, and ${refused.message}`;
-  return new IdentityError(
-    'token-missing',
-    `expected a join token, because there is ${have}${why}`,
-    {
-      hint: `make one with: ${createCommand(namespace, service)}`,
-    },
-  );
+  const sentence = `expected a join token, because there is ${have}${why}`;
+  const hint = `make one with: ${createCommand(namespace, service)}`;
+  return new IdentityError('token-missing', sentence, { hint });
 }

@@ -1,6 +1,7 @@
 import { X509Certificate, type KeyObject } from 'node:crypto';
 import type { Clock } from '../../common/clock.ts';
 import { momentOf } from '../../common/dates.ts';
+import { translating } from '../../common/errors.ts';
 import { certificateName } from '../../common/pki/certificate-name.ts';
 import { isIssuedBy } from '../../common/pki/issued-by.ts';
 import { createCsr } from '../../common/pki/csr.ts';
@@ -23,15 +24,10 @@ export interface IssueSettings {
   /** For first contact. */
   readonly token?: string;
   /** Lifetime to ask for; the control plane decides. */
-  readonly lifetimeMs?: number;
+  readonly lifetimeMs?: number | undefined;
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-}
-
-/** A fresh identity. */
-export interface Issued {
-  readonly identity: WorkloadIdentity;
 }
 
 /**
@@ -40,7 +36,7 @@ export interface Issued {
  *
  * @throws RpcError
  */
-export async function issue(settings: IssueSettings): Promise<Issued> {
+export async function issue(settings: IssueSettings): Promise<WorkloadIdentity> {
   const privateKey = generatePrivateKey();
   const response = await call(settings, privateKey);
   const received = momentOf(settings.clock);
@@ -54,9 +50,7 @@ export async function issue(settings: IssueSettings): Promise<Issued> {
   // Counted by the control plane's clock, so that ours may be wrong.
   const lifetimeMs = leaf.validToDate.getTime() - response.serverTimeMs;
   if (!(lifetimeMs > 0)) throw odd('a certificate that has already expired');
-  return {
-    identity: { spiffeId, privateKey, chain, bundle, received, lifetimeMs },
-  };
+  return { spiffeId, privateKey, chain, bundle, received, lifetimeMs };
 }
 
 async function call(settings: IssueSettings, privateKey: KeyObject): Promise<IssueResponse> {
@@ -82,7 +76,11 @@ function checkedChain(
   { chain: ders }: IssueResponse,
   bundle: TrustBundle,
 ): [X509Certificate, ...X509Certificate[]] {
-  const [leaf, ...issuers] = ders.map(certificate);
+  const [leaf, ...issuers] = translating(
+    () => ders.map((der) => new X509Certificate(der)),
+    (cause) =>
+      new RpcError('protocol', 'expected certificates in DER, got something else', { cause }),
+  );
   if (leaf === undefined) throw odd('no certificate');
   const chain: [X509Certificate, ...X509Certificate[]] = [leaf, ...issuers];
   for (const [index, link] of chain.entries()) {
@@ -91,14 +89,6 @@ function checkedChain(
     if (!issued) throw odd(`a chain with a gap after ${certificateName(link)}`);
   }
   return chain;
-}
-
-function certificate(der: Buffer): X509Certificate {
-  try {
-    return new X509Certificate(der);
-  } catch (cause) {
-    throw new RpcError('protocol', 'expected certificates in DER, got something else', { cause });
-  }
 }
 
 function odd(got: string): RpcError {

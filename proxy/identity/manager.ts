@@ -1,5 +1,6 @@
 import { describeError, errorCode } from '../../common/errors.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
+import { isIssuedBy } from '../../common/pki/issued-by.ts';
 import { serialOf } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { RpcError } from '../../common/rpc/rpc-error.ts';
@@ -13,7 +14,6 @@ import { skewProblem, warnOfSkew } from './skew.ts';
 import type { IdentityChange, IdentitySource, WorkloadIdentity } from './source.ts';
 import { trackRevocation, type RevocationStatus } from './revocation-status.ts';
 import { lockState, openStateDirectory } from './state-directory.ts';
-import type { X509Certificate } from 'node:crypto';
 
 /** Keeps a sidecar's certificate valid. */
 export interface IdentityManager extends Closeable {
@@ -95,22 +95,16 @@ export async function createIdentityManager(
   }
 
   async function renew(signal: AbortSignal): Promise<void> {
-    const issued = await tryRenewal(identities.current(), signal).catch((error: unknown) => {
+    const next = await tryRenewal(identities.current(), signal).catch((error: unknown) => {
       noteRefusal(error);
       throw error;
     });
     // An answer that crosses with `close` must not be written after it.
     signal.throwIfAborted();
-    warnOfSkew(logger, issued.identity, clock);
-    await change('leaf', (current) => ({
-      ...issued.identity,
-      bundle: newer(current.bundle, issued.identity.bundle),
-    }));
+    warnOfSkew(logger, next, clock);
+    await change('leaf', ({ bundle }) => ({ ...next, bundle: newer(bundle, next.bundle) }));
     metrics.renewed();
-    logger.info(
-      { event: 'renewed', serial: serialOf(issued.identity.chain[0]) },
-      'certificate renewed',
-    );
+    logger.info({ event: 'renewed', serial: serialOf(next.chain[0]) }, 'certificate renewed');
   }
 
   /** The bundle in which another root became the first while a renewal was under way. */
@@ -143,13 +137,9 @@ export async function createIdentityManager(
       const notAfterMs = expiryDateMs(identity, clock);
       const nextRenewalMs = clock.epochMs() + delayMs;
       const [until, next] = [notAfterMs, nextRenewalMs].map((ms) => new Date(ms).toISOString());
+      const serial = serialOf(identity.chain[0]);
       logger.info(
-        {
-          event: 'renewal-scheduled',
-          serial: serialOf(identity.chain[0]),
-          notAfterMs,
-          nextRenewalMs,
-        },
+        { event: 'renewal-scheduled', serial, notAfterMs, nextRenewalMs },
         `the certificate is valid until ${until} and will be renewed at ${next}`,
       );
     },
@@ -160,12 +150,9 @@ export async function createIdentityManager(
   });
   function noteRefusal(error: unknown): boolean {
     if (!revocation.refused(error)) return false;
+    const serial = serialOf(identities.current().chain[0]);
     logger.error(
-      {
-        event: 'revoked',
-        reason: errorCode(error),
-        serial: serialOf(identities.current().chain[0]),
-      },
+      { event: 'revoked', reason: errorCode(error), serial },
       `this sidecar is excluded from the mesh: ${describeError(error)}`,
     );
     return true;
@@ -223,16 +210,12 @@ function logFailure(
   const fields = { event: 'renewal-failed', reason: errorCode(error), notAfterMs, retryInMs };
   const at = new Date(notAfterMs).toISOString();
   const next = `next try in ${Math.round(retryInMs / 100) / 10} s`;
+  const why = describeError(error);
   if (remainingMs(current, clock) > 0) {
-    logger.warn(
-      fields,
-      `certificate not renewed, it is valid until ${at}; ${next}: ${describeError(error)}`,
-    );
+    logger.warn(fields, `certificate not renewed, it is valid until ${at}; ${next}: ${why}`);
   } else {
-    logger.error(
-      fields,
-      `certificate not renewed, it expired at ${at}; ${next}; if this continues, start again with a new join token: ${describeError(error)}`,
-    );
+    const hint = 'if this continues, start again with a new join token';
+    logger.error(fields, `certificate not renewed, it expired at ${at}; ${next}; ${hint}: ${why}`);
   }
 }
 
@@ -251,8 +234,4 @@ function leadsToFirstRoot({ chain, bundle }: WorkloadIdentity): boolean {
     if (at >= 0) return at === 0;
   }
   return true;
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }

@@ -2,7 +2,7 @@ import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { askedToWaitMs, isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
-import { issue, type Issued } from './issue.ts';
+import { issue } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import type { WorkloadIdentity } from './source.ts';
 
@@ -16,21 +16,11 @@ export function renewWith(
   settings: IdentityManagerSettings,
   current: WorkloadIdentity,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<Issued> {
-  const { clock, controlPlane, lifetimeMs, spiffeId } = settings;
-  return issue({
-    spiffeId,
-    channel: {
-      address: controlPlane,
-      trustDomain: spiffeId.trustDomain,
-      roots: current.bundle.roots,
-      identity: current,
-    },
-    ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
-    timeoutMs,
-    clock,
-    signal,
-  });
+): Promise<WorkloadIdentity> {
+  const { clock, controlPlane: address, lifetimeMs, spiffeId } = settings;
+  const { roots, trustDomain } = current.bundle;
+  const channel = { address, trustDomain, roots, identity: current };
+  return issue({ spiffeId, channel, lifetimeMs, timeoutMs, clock, signal });
 }
 
 /**
@@ -44,7 +34,7 @@ export async function recover(
   settings: IdentityManagerSettings,
   expired: WorkloadIdentity,
   signal: AbortSignal,
-): Promise<Issued | RpcError> {
+): Promise<WorkloadIdentity | RpcError> {
   const { clock, logger, random } = settings;
   let loggedMs = -Infinity;
   for (let attempt = 1; ; attempt += 1) {

@@ -1,7 +1,6 @@
 import { describeError } from '../../common/errors.ts';
 import { JoinTokenError } from '../../common/pki/join-token-error.ts';
 import { enrolOnce } from './enrol.ts';
-import type { Issued } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import { isFinal, renewWith } from './recover.ts';
 import { remainingMs, tryTimeoutMs } from './schedule.ts';
@@ -9,7 +8,10 @@ import type { WorkloadIdentity } from './source.ts';
 import { isRevocation } from './revocation-status.ts';
 
 /** One try to get the next certificate. */
-export type RenewalTry = (current: WorkloadIdentity, signal: AbortSignal) => Promise<Issued>;
+export type RenewalTry = (
+  current: WorkloadIdentity,
+  signal: AbortSignal,
+) => Promise<WorkloadIdentity>;
 
 /**
  * Makes the tries of one sidecar: with the certificate in use, expired or not. One that is refused for

@@ -3,16 +3,9 @@ import type { Closeable } from '../../common/lifecycle.ts';
 import { createIdentitySource } from './mutable-source.ts';
 import type { FederatedRoots, IdentitySource, WorkloadIdentity } from './source.ts';
 
-/** The revocations that are known, as they change. */
-export interface RevocationSource {
-  current(): RevocationList;
-  /** Calls back after every change; returns the function that ends it. */
-  onChange(listener: () => void): () => void;
-}
-
-/** The roots of other trust domains, as they change. */
-export interface FederationSource {
-  current(): FederatedRoots;
+/** Something that is known, as it changes. */
+export interface Changing<Value> {
+  current(): Value;
   /** Calls back after every change; returns the function that ends it. */
   onChange(listener: () => void): () => void;
 }
@@ -24,8 +17,8 @@ export interface FederationSource {
  */
 export function withRevocations(
   source: IdentitySource,
-  revocations: RevocationSource,
-  federation?: FederationSource,
+  revocations: Changing<RevocationList>,
+  federation?: Changing<FederatedRoots>,
 ): IdentitySource & Closeable {
   const join = (identity: WorkloadIdentity): WorkloadIdentity => ({
     ...identity,

@@ -118,21 +118,15 @@ export async function withSkew(
     return Math.abs(skewMs) <= SKEW_WARNING_MS ? error : naming(error, skewSentence(skewMs));
   }
   if (error.code !== 'server-untrusted') return error;
-  const aheadMs = await probeClock(
-    { address, trustDomain, roots, timeoutMs: PROBE_TIMEOUT_MS },
-    nowMs,
-  );
+  const server = { address, trustDomain, roots, timeoutMs: PROBE_TIMEOUT_MS };
+  const aheadMs = await probeClock(server, nowMs);
   return aheadMs === undefined ? error : naming(error, skewSentence(-aheadMs, 'at least '));
 }
 
 function naming(error: RpcError, sentence: string): RpcError {
-  const named = new RpcError(error.code, `${error.message}; ${sentence}`, {
-    hint: SET_RIGHT,
-    cause: error,
-  });
-  named.serverTimeMs = error.serverTimeMs;
-  named.retryAfterMs = error.retryAfterMs;
-  return named;
+  const { code, message, serverTimeMs, retryAfterMs } = error;
+  const named = new RpcError(code, `${message}; ${sentence}`, { hint: SET_RIGHT, cause: error });
+  return Object.assign(named, { serverTimeMs, retryAfterMs });
 }
 
 function skewSentence(skewMs: number, atLeast = ''): string {

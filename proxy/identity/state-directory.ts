@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { writeFileAtomically, probeDirectory } from '../../common/atomic-file.ts';
 import type { Clock } from '../../common/clock.ts';
 import { storedDate, storedMoment } from '../../common/dates.ts';
-import { describeError, systemErrorCode } from '../../common/errors.ts';
+import { describeError, systemErrorCode, translating } from '../../common/errors.ts';
 import { lockDirectory, type DirectoryLock } from '../../common/directory-lock.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
@@ -77,7 +77,13 @@ export async function openStateDirectory(path: string, clock: Clock): Promise<St
       }
       return state;
     },
-    save: (state) => writing(file, () => writeFileAtomically(file, serialized(state), FILE_MODE)),
+    save: ({ instanceId, identity }) =>
+      writing(file, () => {
+        const receivedMs = identity.received.epochMs;
+        const stored = { format: 1 as const, instanceId, ...identity, receivedMs };
+        const text = JSON.stringify(z.encode(storedSchema, stored), null, 2);
+        return writeFileAtomically(file, `${text}\n`, FILE_MODE);
+      }),
     async setAside(nowMs) {
       const aside = `${file}.unusable-${nowMs}`;
       await writing(file, () => rename(file, aside));
@@ -93,22 +99,14 @@ export async function openStateDirectory(path: string, clock: Clock): Promise<St
  * @throws IdentityError `state-locked`, `state-unwritable`
  */
 export function lockState(path: string): DirectoryLock {
-  let lock: DirectoryLock | undefined;
-  try {
-    lock = lockDirectory(path);
-  } catch (cause) {
-    throw unwritable(path, cause);
-  }
+  const lock = translating(
+    () => lockDirectory(path),
+    (cause) => unwritable(path, cause),
+  );
   if (lock !== undefined) return lock;
   throw new IdentityError('state-locked', `another sidecar has the state directory ${path} open`, {
     hint: 'stop the other one, or give each sidecar a state directory of its own',
   });
-}
-
-function serialized({ instanceId, identity }: StoredState): string {
-  const stored = { format: 1 as const, instanceId, ...identity };
-  const receivedMs = identity.received.epochMs;
-  return `${JSON.stringify(z.encode(storedSchema, { ...stored, receivedMs }), null, 2)}\n`;
 }
 
 function parsed(file: string, text: string, clock: Clock): StoredState {
@@ -125,14 +123,9 @@ function parsed(file: string, text: string, clock: Clock): StoredState {
     return { instanceId, identity: { spiffeId, privateKey, chain, bundle, received, lifetimeMs } };
   } catch (cause) {
     // The cause is kept for debugging only: a parser's message may quote the key.
-    throw new IdentityError(
-      'state-corrupt',
-      `expected the state of a sidecar in ${file}, got something else`,
-      {
-        cause,
-        hint: 'start once with a join token, and the sidecar makes a new one',
-      },
-    );
+    const sentence = `expected the state of a sidecar in ${file}, got something else`;
+    const hint = 'start once with a join token, and the sidecar makes a new one';
+    throw new IdentityError('state-corrupt', sentence, { cause, hint });
   }
 }
 

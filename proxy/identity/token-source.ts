@@ -29,14 +29,9 @@ export function tokenInFile(path: string): TokenSource {
       } catch (error) {
         const code = systemErrorCode(error) ?? 'unknown error';
         if (code === 'ENOENT') return undefined;
-        throw new ConfigError(
-          'file-unreadable',
-          `the token file ${path} cannot be read (${code})`,
-          {
-            hint: 'check that it is a file, and that the user of the sidecar may read it',
-            cause: error,
-          },
-        );
+        const sentence = `the token file ${path} cannot be read (${code})`;
+        const hint = 'check that it is a file, and that the user of the sidecar may read it';
+        throw new ConfigError('file-unreadable', sentence, { hint, cause: error });
       }
     },
   };
