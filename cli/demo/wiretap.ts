@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import type { Closeable } from '../../common/lifecycle.ts';
-import { CanarySearch } from '../verify/wire/canary-search.ts';
 
 /** What a tap has seen go by. */
 export interface WireObservation {
@@ -46,12 +45,7 @@ export async function startWiretap(canary: string): Promise<Wiretap> {
           to.destroy();
         });
         from.on('error', () => to.resetAndDestroy());
-        const search = new CanarySearch([Buffer.from(canary)], () => (seen.canaries += 1));
-        from.on('data', (chunk: Buffer) => {
-          search.push(chunk);
-          seen.bytes += chunk.length;
-          seen.sample = Buffer.from(chunk.subarray(0, SAMPLE_BYTES));
-        });
+        readAlong(from, canary, seen);
         from.pipe(to);
       }
     });
@@ -68,4 +62,19 @@ export async function startWiretap(canary: string): Promise<Wiretap> {
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** Counts the canary, also where it is cut by the border between two reads. */
+function readAlong(socket: net.Socket, canary: string, seen: WireObservation): void {
+  const needle = Buffer.from(canary);
+  let tail = Buffer.alloc(0);
+  socket.on('data', (chunk: Buffer) => {
+    const window = Buffer.concat([tail, chunk]);
+    for (let at = window.indexOf(needle); at !== -1; at = window.indexOf(needle, at + 1)) {
+      seen.canaries += 1;
+    }
+    tail = window.subarray(Math.max(window.length - needle.length + 1, 0));
+    seen.bytes += chunk.length;
+    seen.sample = Buffer.from(chunk.subarray(0, SAMPLE_BYTES));
+  });
 }
