@@ -14,9 +14,12 @@ const PLAIN = /^[\w\-.~!$&'()*+,;=:@/]*$/;
 const ESCAPED_OR_ODD = /%[0-9A-Fa-f]{2}|[^\w\-.~!$&'()*+,;=:@/]/g;
 const STANDS_FOR_ITSELF = /^[\w\-.~!$&'()*+,;=:@]$/;
 
-/** A slash or backslash that is written otherwise is one to some servers, and a control character ends a path for some. */
+/**
+ * A slash or backslash that is written otherwise is one to some servers, and a control character ends a path for some. C0
+ * and C1 are in no UTF-8 (RFC 3629): with them some servers read `.` and `/` out of two bytes.
+ */
 // oxlint-disable-next-line no-control-regex -- they are what is refused
-const NEVER_ESCAPED = /^[/\\\u0000-\u001f\u007f]$/;
+const NEVER_ESCAPED = /^[/\\\u0000-\u001f\u007f\u00c0\u00c1]$/;
 
 /**
  * The one way to write the path of a request target (RFC 3986 section 6.2.2): whatever need not be escaped is not,

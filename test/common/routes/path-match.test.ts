@@ -41,6 +41,9 @@ test('a path that servers read in several ways has none', (t) => {
     '/a%0d%0ab',
     '/a%7f',
     '/a%',
+    '/%c0%ae%C0%AE/a',
+    '/a%c1%9cb',
+    '/\xc0\xaf',
     '/%zz',
   ];
   for (const target of [...odd, ...escaped]) t.is(requestPath(target), undefined, target);
