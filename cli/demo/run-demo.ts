@@ -58,9 +58,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
 
 function notInTime(late: DemoMesh['sidecars']): DemoError {
   const names = late.map(({ name, rotations }) => `${name} (${rotations})`).join(', ');
-  return new DemoError(
-    'not-in-time',
-    `expected every sidecar to rotate ${ROTATIONS_TO_SEE} times within ${ONCE_DEADLINE_MS / 1000} s, but not: ${names}`,
-    { hint: 'this machine may be too busy: end other programs and try again' },
-  );
+  const sentence = `expected every sidecar to rotate ${ROTATIONS_TO_SEE} times within ${ONCE_DEADLINE_MS / 1000} s, but not: ${names}`;
+  const hint = 'this machine may be too busy: end other programs and try again';
+  return new DemoError('not-in-time', sentence, { hint });
 }

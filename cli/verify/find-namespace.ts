@@ -53,11 +53,9 @@ export async function containerOf(project: string, service: string): Promise<str
     const [id] = stdout.trim().split('\n');
     if (id !== undefined && id !== '') return id;
   }
-  throw new VerifyError(
-    'place-unknown',
-    `the Compose project ${project} runs no service ${service}`,
-    { hint: 'see docker ps; the project is the folder of the Compose file unless it has a name' },
-  );
+  const sentence = `the Compose project ${project} runs no service ${service}`;
+  const hint = 'see docker ps; the project is the folder of the Compose file unless it has a name';
+  throw new VerifyError('place-unknown', sentence, { hint });
 }
 
 async function enterContainer(container: string, name: string): Promise<string[]> {

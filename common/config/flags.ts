@@ -101,11 +101,9 @@ function unknownFlag(flag: string, spec: CommandSpec): ConfigError {
   if (secret !== undefined) {
     const [key] = secret;
     const file = `${key}File` in spec.settings ? ` or ${flagName(`${key}File`)}` : '';
-    return new ConfigError(
-      'flag-unknown',
-      `${flag} is not a flag, because every user of the machine can see the values of flags`,
-      { hint: `give it as ${variableName(key)}${file}` },
-    );
+    const sentence = `${flag} is not a flag, because every user of the machine can see the values of flags`;
+    const hint = `give it as ${variableName(key)}${file}`;
+    return new ConfigError('flag-unknown', sentence, { hint });
   }
   const known = entries.filter(([, { form }]) => form !== 'secret').map(([key]) => flagName(key));
   if (spec.readsFile === true) known.push('--config');

@@ -8,9 +8,7 @@ import { ConfigError } from './config-error.ts';
  */
 export function requireDescriptors(limit: number = PROCESS_DESCRIPTORS.limit): void {
   if (limit >= MIN_DESCRIPTORS) return;
-  throw new ConfigError(
-    'descriptors-too-few',
-    `this process may open ${limit} files and connections, and needs at least ${MIN_DESCRIPTORS}`,
-    { hint: 'raise the limit (ulimit -n, LimitNOFILE of systemd, ulimits.nofile of Compose)' },
-  );
+  const sentence = `this process may open ${limit} files and connections, and needs at least ${MIN_DESCRIPTORS}`;
+  const hint = 'raise the limit (ulimit -n, LimitNOFILE of systemd, ulimits.nofile of Compose)';
+  throw new ConfigError('descriptors-too-few', sentence, { hint });
 }

@@ -28,11 +28,9 @@ export function readUnlockKeyFile(path: string): UnlockKey {
   if (bytes.length === KEY_BYTES) return { kind: 'key', key: bytes };
   const text = bytes.toString('latin1').trim();
   if (/^[0-9a-f]{64}$/i.test(text)) return { kind: 'key', key: Buffer.from(text, 'hex') };
-  throw new ConfigError(
-    'file-malformed',
-    `expected 32 bytes in the key file ${path}, or 64 hexadecimal digits, got ${bytes.length} bytes`,
-    { hint: `make one with: openssl rand -out ${path} 32` },
-  );
+  const sentence = `expected 32 bytes in the key file ${path}, or 64 hexadecimal digits, got ${bytes.length} bytes`;
+  const hint = `make one with: openssl rand -out ${path} 32`;
+  throw new ConfigError('file-malformed', sentence, { hint });
 }
 
 /** Takes a passphrase. Throws ConfigError `value-malformed` when it could be guessed by trying. */

@@ -91,11 +91,9 @@ export function clampToAuthority(
 ): number {
   const authorityEndMs = authority.certificate.validToDate.getTime();
   if (authorityEndMs <= nowMs) {
-    throw new PkiError(
-      'authority-expired',
-      `the authority with serial ${serialOf(authority.certificate)} expired at ${new Date(authorityEndMs).toISOString()}`,
-      { hint: 'make a new one before issuing more certificates' },
-    );
+    const sentence = `the authority with serial ${serialOf(authority.certificate)} expired at ${new Date(authorityEndMs).toISOString()}`;
+    const hint = 'make a new one before issuing more certificates';
+    throw new PkiError('authority-expired', sentence, { hint });
   }
   return Math.min(nowMs + lifetimeMs, authorityEndMs);
 }

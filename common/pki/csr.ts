@@ -87,11 +87,9 @@ export function openCsr(der: Uint8Array): OpenedCsr {
   const spki = encode(info.publicKey);
   const algorithm = algorithmOfSpki(spki);
   if (algorithm === undefined) {
-    throw new PkiError(
-      'csr-key-unsupported',
-      `expected a P-256, P-384 or Ed25519 key in the request, got ${describeSpki(info.publicKey)}`,
-      { hint: 'make the request with a P-256 key' },
-    );
+    const sentence = `expected a P-256, P-384 or Ed25519 key in the request, got ${describeSpki(info.publicKey)}`;
+    const hint = 'make the request with a P-256 key';
+    throw new PkiError('csr-key-unsupported', sentence, { hint });
   }
   // It is outside of what is signed, so only the one encoding is accepted.
   if (!encode(request.algorithm).equals(encode(algorithmIdentifier(algorithm)))) {

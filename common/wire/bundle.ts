@@ -26,11 +26,9 @@ export function toBundleMessage(bundle: TrustBundle): BundleMessage {
  */
 export function readBundle(message: BundleMessage, trustDomain: string): TrustBundle {
   if (message.trustDomain !== trustDomain) {
-    throw new RpcError(
-      'wrong-trust-domain',
-      `expected the trust bundle of ${trustDomain}, got that of ${JSON.stringify(message.trustDomain)}`,
-      { hint: 'give the sidecar the trust domain of its control plane' },
-    );
+    const sentence = `expected the trust bundle of ${trustDomain}, got that of ${JSON.stringify(message.trustDomain)}`;
+    const hint = 'give the sidecar the trust domain of its control plane';
+    throw new RpcError('wrong-trust-domain', sentence, { hint });
   }
   if (message.roots.length === 0) {
     throw new RpcError('protocol', 'expected a trust bundle with at least one root, got none');

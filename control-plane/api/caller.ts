@@ -86,11 +86,9 @@ export async function requireAdmin(caller: Caller, trust: OperatorTrust): Promis
   const { spiffeId, certificate } = proven;
   const expected = adminId(trust.trustDomain).uri;
   if (spiffeId.uri !== expected) {
-    throw new RequestError(
-      'identity-mismatch',
-      `only ${expected} may do this, and the caller is ${spiffeId.uri}`,
-      { hint: "use the admin.pem of the control plane's data directory" },
-    );
+    const message = `only ${expected} may do this, and the caller is ${spiffeId.uri}`;
+    const hint = "use the admin.pem of the control plane's data directory";
+    throw new RequestError('identity-mismatch', message, { hint });
   }
   const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
   if (issuance !== undefined && isRecordOf(issuance, certificate)) return proven;

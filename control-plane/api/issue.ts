@@ -189,11 +189,9 @@ const MAX_LOGGED = 256;
 function wantedIdentity({ spiffeId }: IssueRequest, trustDomain: string): SpiffeId {
   const id = parseSpiffeId(spiffeId);
   if (id.trustDomain === trustDomain) return id;
-  throw new RequestError(
-    'wrong-trust-domain',
-    `this control plane issues for ${trustDomain}, not for ${id.trustDomain}`,
-    { hint: `start the sidecar with --trust-domain ${trustDomain}` },
-  );
+  const sentence = `this control plane issues for ${trustDomain}, not for ${id.trustDomain}`;
+  const hint = `start the sidecar with --trust-domain ${trustDomain}`;
+  throw new RequestError('wrong-trust-domain', sentence, { hint });
 }
 
 function wantedLifetimeMs({ lifetimeSeconds }: IssueRequest, defaultMs: number): number {
@@ -207,11 +205,9 @@ function wantedLifetimeMs({ lifetimeSeconds }: IssueRequest, defaultMs: number):
 
 function requireRenewable(current: SpiffeId, wanted: SpiffeId): void {
   if (current.uri !== wanted.uri) {
-    throw new RequestError(
-      'identity-mismatch',
-      `a certificate of ${current.uri} cannot be renewed for ${wanted.uri}`,
-      { hint: 'enrol with a join token for the other identity' },
-    );
+    const sentence = `a certificate of ${current.uri} cannot be renewed for ${wanted.uri}`;
+    const hint = 'enrol with a join token for the other identity';
+    throw new RequestError('identity-mismatch', sentence, { hint });
   }
   // The control plane's own certificate is made in its process and renewed there.
   if (current.namespace === SYSTEM_NAMESPACE && current.service !== 'admin') {

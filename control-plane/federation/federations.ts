@@ -210,11 +210,9 @@ function putBundle(bundle: FederatedBundle): Operation {
 function requireNotOlder({ sequence }: SpiffeBundle, known: FederatedBundle): void {
   if (sequence === undefined || known.sequence === undefined) return;
   if (sequence >= known.sequence) return;
-  throw new FederationError(
-    'federation-unavailable',
-    `expected the bundle of ${known.trustDomain} with the sequence ${known.sequence} or a later one, got ${sequence}`,
-    { hint: 'if that mesh was set up again, run `hauberk bundle add` again' },
-  );
+  const sentence = `expected the bundle of ${known.trustDomain} with the sequence ${known.sequence} or a later one, got ${sequence}`;
+  const hint = 'if that mesh was set up again, run `hauberk bundle add` again';
+  throw new FederationError('federation-unavailable', sentence, { hint });
 }
 
 /** What is assumed of an endpoint that does not say; SPIRE does the same. */

@@ -297,11 +297,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
 function requireSameIdentity(stored: SidecarRecord, record: SidecarRecord): void {
   if (stored.spiffeId === record.spiffeId) return;
   // Whose it is, is not told: the caller may be guessing ids.
-  throw new RegistryError(
-    'instance-taken',
-    `the instance id ${record.instanceId} belongs to a sidecar with another identity`,
-    { hint: 'give each sidecar a state directory of its own' },
-  );
+  const sentence = `the instance id ${record.instanceId} belongs to a sidecar with another identity`;
+  const hint = 'give each sidecar a state directory of its own';
+  throw new RegistryError('instance-taken', sentence, { hint });
 }
 
 /** More sidecars of one service are a loop that makes up instance ids. */
@@ -317,11 +315,9 @@ export function requireRoom({ sidecars }: View, { instanceId, spiffeId }: Sideca
   if (sidecars.has(instanceId)) return;
   const instances = othersOf(sidecars, { instanceId, spiffeId }).length;
   if (instances < MAX_INSTANCES) return;
-  throw new RegistryError(
-    'too-many-instances',
-    `${spiffeId} has ${instances} sidecars, and no more than ${MAX_INSTANCES} are taken`,
-    { hint: 'keep the state directory of a sidecar when it restarts' },
-  );
+  const sentence = `${spiffeId} has ${instances} sidecars, and no more than ${MAX_INSTANCES} are taken`;
+  const hint = 'keep the state directory of a sidecar when it restarts';
+  throw new RegistryError('too-many-instances', sentence, { hint });
 }
 
 /**

@@ -58,9 +58,7 @@ export async function requireUnrevoked(
 
 /** The refusal of a certificate that was revoked. */
 export function certificateRevoked(certificate: JudgedCertificate): RevocationError {
-  return new RevocationError(
-    'certificate-revoked',
-    `the certificate ${serialOf(certificate)} was revoked`,
-    { hint: 'enrol with a new join token if this identity is to return' },
-  );
+  const sentence = `the certificate ${serialOf(certificate)} was revoked`;
+  const hint = 'enrol with a new join token if this identity is to return';
+  return new RevocationError('certificate-revoked', sentence, { hint });
 }

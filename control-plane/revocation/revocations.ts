@@ -223,11 +223,9 @@ function requireRevocable({ uri, namespace, ...id }: SpiffeId, trustDomain: stri
     throw new RevocationError('revocation-invalid', sentence);
   }
   if (namespace !== SYSTEM_NAMESPACE) return;
-  throw new RevocationError(
-    'revocation-invalid',
-    `${uri} is an identity of the mesh itself: without it no identity could be readmitted`,
-    { hint: "revoke the operator's certificate by its serial, and restart the control plane" },
-  );
+  const message = `${uri} is an identity of the mesh itself: without it no identity could be readmitted`;
+  const hint = "revoke the operator's certificate by its serial, and restart the control plane";
+  throw new RevocationError('revocation-invalid', message, { hint });
 }
 
 /**

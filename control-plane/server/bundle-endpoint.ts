@@ -138,9 +138,7 @@ async function tryCredential(credential: SecureContextOptions): Promise<void> {
 }
 
 function unusable(cause: unknown): ConfigError {
-  return new ConfigError(
-    'setting-invalid',
-    `the certificate of the bundle endpoint cannot be used: ${describeError(cause)}`,
-    { hint: 'check --bundle-cert and --bundle-key', cause },
-  );
+  const sentence = `the certificate of the bundle endpoint cannot be used: ${describeError(cause)}`;
+  const hint = 'check --bundle-cert and --bundle-key';
+  return new ConfigError('setting-invalid', sentence, { hint, cause });
 }

@@ -123,11 +123,9 @@ export async function startLockable(
       case 'lock':
         if (phase.state === 'locked') return 'the keys are locked already';
         if (key === undefined) {
-          throw new KeysError(
-            'keys-not-encrypted',
-            'the keys are not encrypted, and cannot be locked',
-            { hint: 'encrypt them with `hauberk ca rekey`, or start with --unlock-key-file' },
-          );
+          const sentence = 'the keys are not encrypted, and cannot be locked';
+          const hint = 'encrypt them with `hauberk ca rekey`, or start with --unlock-key-file';
+          throw new KeysError('keys-not-encrypted', sentence, { hint });
         }
         await enter(undefined);
         return 'the keys are locked; nothing is issued until `hauberk ca unlock`';

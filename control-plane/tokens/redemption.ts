@@ -39,11 +39,10 @@ export function proveToken(
   { token, roots }: Pick<RedemptionRequest, 'token' | 'roots'>,
 ): TokenRecord {
   if (!roots.accepted.has(token.rootDigest)) {
-    throw new TokenError(
-      'token-wrong-root',
-      'the join token pins a root that this control plane does not have, or has no longer',
-      { hint: 'make a token on this control plane, or give the address of the other one' },
-    );
+    const sentence =
+      'the join token pins a root that this control plane does not have, or has no longer';
+    const hint = 'make a token on this control plane, or give the address of the other one';
+    throw new TokenError('token-wrong-root', sentence, { hint });
   }
   // The comparison happens in any case, so that an unknown id takes as long as a wrong secret.
   const matches = secretMatches(token.secret, record?.secretHash ?? NO_HASH);
@@ -73,11 +72,9 @@ export function judgeToken(
   const isOfTheMesh = spiffeId.namespace === SYSTEM_NAMESPACE;
   if (isOfTheMesh || namespace !== spiffeId.namespace || service !== spiffeId.service) {
     const scope = `${record.namespace}/${record.service ?? '*'}`;
-    throw new TokenError(
-      'token-wrong-identity',
-      `the join token is for ${scope}, not for ${spiffeId.namespace}/${spiffeId.service}`,
-      { hint: 'check --namespace and --service, or make a token for this service' },
-    );
+    const sentence = `the join token is for ${scope}, not for ${spiffeId.namespace}/${spiffeId.service}`;
+    const hint = 'check --namespace and --service, or make a token for this service';
+    throw new TokenError('token-wrong-identity', sentence, { hint });
   }
   return record;
 }

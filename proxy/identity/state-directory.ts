@@ -69,11 +69,9 @@ export async function openStateDirectory(path: string, clock: Clock): Promise<St
       const state = parsed(file, text, clock);
       const found = state.identity.spiffeId.uri;
       if (found !== expected.uri) {
-        throw new IdentityError(
-          'state-foreign',
-          `expected the state of ${expected.uri} in ${file}, but it is that of ${found}`,
-          { hint: 'give each service a state directory of its own' },
-        );
+        const sentence = `expected the state of ${expected.uri} in ${file}, but it is that of ${found}`;
+        const hint = 'give each service a state directory of its own';
+        throw new IdentityError('state-foreign', sentence, { hint });
       }
       return state;
     },
@@ -151,11 +149,9 @@ async function read(file: string): Promise<string | undefined> {
 
 function tooOpen(file: string, mode: number): IdentityError {
   const got = (mode & 0o777).toString(8).padStart(4, '0');
-  return new IdentityError(
-    'state-mode',
-    `expected mode 0600 on ${file}, which holds a private key, got ${got}`,
-    { hint: `run chmod 600 on it, or remove it and enrol again when others may have read it` },
-  );
+  const sentence = `expected mode 0600 on ${file}, which holds a private key, got ${got}`;
+  const hint = `run chmod 600 on it, or remove it and enrol again when others may have read it`;
+  return new IdentityError('state-mode', sentence, { hint });
 }
 
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);

@@ -76,11 +76,9 @@ async function loadGetsockopt(): Promise<Getsockopt> {
 }
 
 function unavailable(where: string, cause?: unknown): InterceptionError {
-  return new InterceptionError(
-    'original-destination-unavailable',
-    `transparent interception needs Linux and a Node.js with FFI, and is not available ${where}`,
-    { hint: 'use --upstream and --expose instead of --transparent', cause },
-  );
+  const sentence = `transparent interception needs Linux and a Node.js with FFI, and is not available ${where}`;
+  const hint = 'use --upstream and --expose instead of --transparent';
+  return new InterceptionError('original-destination-unavailable', sentence, { hint, cause });
 }
 
 /** Node.js tells the descriptor of a socket on its handle only. */

@@ -22,11 +22,9 @@ export function createMeshConfigHandlers(
 > {
   const requireNoFile = (): void => {
     if (configFile === undefined) return;
-    throw new MeshConfigStoreError(
-      'config-from-file',
-      `this control plane takes the mesh configuration from ${configFile}`,
-      { hint: 'change the file, or start the control plane without --mesh-config' },
-    );
+    const sentence = `this control plane takes the mesh configuration from ${configFile}`;
+    const hint = 'change the file, or start the control plane without --mesh-config';
+    throw new MeshConfigStoreError('config-from-file', sentence, { hint });
   };
   const report = (what: string, { current, changed, revision }: ConfigOutcome) => {
     const { version } = current;

@@ -291,11 +291,9 @@ function malformed(expected: string): RequestError {
 }
 
 function certificateExpired(): RequestError {
-  return new RequestError(
-    'certificate-expired',
-    'the certificate that opened this stream has expired',
-    { hint: 'open a stream with the next certificate' },
-  );
+  const sentence = 'the certificate that opened this stream has expired';
+  const hint = 'open a stream with the next certificate';
+  return new RequestError('certificate-expired', sentence, { hint });
 }
 
 function replaced(instanceId: string): RequestError {

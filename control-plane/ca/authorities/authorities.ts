@@ -100,11 +100,9 @@ export async function openAuthorities(options: OpenAuthoritiesOptions): Promise<
       ],
     );
   } else if (stored !== trustDomain) {
-    throw new CaError(
-      'trust-domain-changed',
-      `the data directory belongs to the trust domain ${stored}, not ${trustDomain}`,
-      { hint: `start with --trust-domain ${stored}, or with another data directory` },
-    );
+    const sentence = `the data directory belongs to the trust domain ${stored}, not ${trustDomain}`;
+    const hint = `start with --trust-domain ${stored}, or with another data directory`;
+    throw new CaError('trust-domain-changed', sentence, { hint });
   }
   return readAuthorities(store);
 }

@@ -117,11 +117,9 @@ function installOperations(
     return [{ kind: 'put', key: CA_KEYS.issuer, value: encodeIssuer(pair.issuer) }, forget];
   }
   if (newRoot) return [...beginOperations(present, { pair, trustDomain, nowMs }), forget];
-  throw new CaError(
-    'upstream-root-changed',
-    `expected an issuer below the root of the mesh, ${has ?? ''}, got one below ${got ?? ''}`,
-    { hint: 'add --new-root if the mesh is to be rotated to that root' },
-  );
+  const sentence = `expected an issuer below the root of the mesh, ${has ?? ''}, got one below ${got ?? ''}`;
+  const hint = 'add --new-root if the mesh is to be rotated to that root';
+  throw new CaError('upstream-root-changed', sentence, { hint });
 }
 
 /** With the root at its end, where the one who signed left out a root that the mesh trusts. */

@@ -74,11 +74,9 @@ function installOperations(
   if (issuer.certificate.raw.equals(next.issuer.certificate.raw)) return [];
   const [has, got] = [root, next.root].map(({ certificate }) => rootDigest(certificate));
   if (has !== got || rotation !== undefined) {
-    throw new CaError(
-      'upstream-root-changed',
-      `expected an issuer below the root of the mesh, ${has ?? ''}, got one below ${got ?? ''}`,
-      { hint: 'make the issuer below that root, or start a new mesh in another data directory' },
-    );
+    const sentence = `expected an issuer below the root of the mesh, ${has ?? ''}, got one below ${got ?? ''}`;
+    const hint = 'make the issuer below that root, or start a new mesh in another data directory';
+    throw new CaError('upstream-root-changed', sentence, { hint });
   }
   return [{ kind: 'put', key: CA_KEYS.issuer, value: encodeIssuer(next.issuer) }];
 }

@@ -71,11 +71,9 @@ export function assertOurs(database: DatabaseSync, path: string): void {
   }
   const version = readPragma(database, 'user_version');
   if (version > MIGRATIONS.length) {
-    throw new StoreError(
-      'incompatible',
-      `the store ${path} has schema version ${version}, but this Hauberk knows versions up to ${MIGRATIONS.length}`,
-      { hint: 'run the newer Hauberk that wrote it, or restore a backup from before the upgrade' },
-    );
+    const sentence = `the store ${path} has schema version ${version}, but this Hauberk knows versions up to ${MIGRATIONS.length}`;
+    const hint = 'run the newer Hauberk that wrote it, or restore a backup from before the upgrade';
+    throw new StoreError('incompatible', sentence, { hint });
   }
 }
 

@@ -135,11 +135,9 @@ class SqliteStore implements SnapshotStore {
     return this.#read(() => {
       const { compactedRevision } = this.#queue.state;
       if (fromRevision <= compactedRevision) {
-        throw new StoreError(
-          'compacted',
-          `changes are kept from revision ${compactedRevision + 1}, not from ${fromRevision}`,
-          { hint: 'read the range again and watch from its revision + 1' },
-        );
+        const sentence = `changes are kept from revision ${compactedRevision + 1}, not from ${fromRevision}`;
+        const hint = 'read the range again and watch from its revision + 1';
+        throw new StoreError('compacted', sentence, { hint });
       }
       const backlog = this.#tables.changes.since(prefix, fromRevision);
       return this.#watches.open({ prefix, fromRevision, listener }, backlog);
