@@ -7,7 +7,7 @@ import type { Upstream, UpstreamConnection } from '../upstream/upstream.ts';
 import type { DeadlineQueue, Deadlines, Expiring } from './deadlines.ts';
 import type { ForwardLimits } from './forward-limits.ts';
 import type { FailedTry, ForwardRoute, ForwardTarget } from './forward-route.ts';
-import { answerOwn, refusalAnswer, type OwnAnswer } from './own-answer.ts';
+import { answerOwn, breakOff, refusalAnswer, type OwnAnswer } from './own-answer.ts';
 import { refusal, type Refusal } from './refusal.ts';
 import { RequestBody } from './request-body.ts';
 import { Try, type TryOwner } from './try.ts';
@@ -326,7 +326,8 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.#cancel();
     if (this.#hasBegun) {
       this.isCutShort = !this.#responseEnded;
-      this.exchange.reset();
+      const hasEnded = { request: this.#body.hasEnded, response: this.#responseEnded };
+      breakOff(this.exchange, why.answer, hasEnded);
       return this.#over();
     }
     this.#answer(refusalAnswer(this.exchange.request, why.answer), why.answer.status);

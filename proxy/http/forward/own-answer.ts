@@ -49,6 +49,21 @@ export function answerOwn(
   if (!hasWholeRequest && !isSmall) exchange.close();
 }
 
+/**
+ * Breaks an answer off that has begun. gRPC has a status for that, which is no orderly end to its clients; a reset they take for
+ * a mistake of the service.
+ */
+export function breakOff(
+  exchange: ServerExchange,
+  answer: RefusalAnswer,
+  hasEnded: { readonly request: boolean; readonly response: boolean },
+): void {
+  const { request } = exchange;
+  if (hasEnded.response || request.version !== '2' || !isGrpc(request)) return exchange.reset();
+  exchange.end(grpcStatusFields(answer));
+  if (!hasEnded.request) exchange.close();
+}
+
 /** The head of an answer of our own. */
 export function responseHead(status: number, fields: readonly Field[]): ResponseHead {
   const reason = STATUS_CODES[status] ?? '';
@@ -56,12 +71,15 @@ export function responseHead(status: number, fields: readonly Field[]): Response
 }
 
 /** Trailers-only (gRPC over HTTP/2, "Responses"): status and reason are in the one head that there is. */
-function grpcFields({ grpcStatus, message }: RefusalAnswer, proxyStatus: Field): Field[] {
+function grpcFields(answer: RefusalAnswer, proxyStatus: Field): Field[] {
+  return [['Content-Type', 'application/grpc'], ...grpcStatusFields(answer), proxyStatus];
+}
+
+/** What says to a client of gRPC how its call has ended: in trailers, or in a head that is all of the answer. */
+function grpcStatusFields({ grpcStatus, message }: RefusalAnswer): Field[] {
   return [
-    ['Content-Type', 'application/grpc'],
     ['grpc-status', String(grpcStatus)],
     ['grpc-message', message],
-    proxyStatus,
   ];
 }
 

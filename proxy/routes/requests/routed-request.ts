@@ -1,6 +1,7 @@
 import type { MonotonicMs } from '../../../common/clock.ts';
 import type { Route, RouteRule, SessionPersistence } from '../../../common/routes/route.ts';
 import { valueOf } from '../../http/fields/field-values.ts';
+import { FieldNames } from '../../http/fields/identity-fields.ts';
 import type {
   AfterTry,
   FailedTry,
@@ -58,10 +59,14 @@ const MAX_FREE_TRIES = 4;
 /** gRPC's status codes that stand for a failure of the server: UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
 const FAILED_GRPC: ReadonlySet<number> = new Set([2, 4, 13, 14, 15]);
 
+const NO_FIELDS = new FieldNames([]);
+
 /** Sends one request to a backend: to which endpoint, and again where that is safe or where the route says so. */
 export class RoutedRequest implements ForwardRoute, Expiring {
   sinceMs = 0 as MonotonicMs;
   readonly keepsBody: boolean;
+  /** The application is no client from outside: what it says of itself goes on. */
+  readonly identityFields = NO_FIELDS;
   readonly #options: RoutedRequestOptions;
   readonly #backend: Backend;
   readonly #version: SpokenVersion;

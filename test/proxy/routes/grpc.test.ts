@@ -114,7 +114,12 @@ test('calls are counted by their status, whether it is in a head or in trailers,
   call.on('error', () => {});
   call.write(Buffer.from('one'));
   await once(call, 'data');
+  const ended = new Promise<number>((resolve) => {
+    call.on('status', ({ code }) => resolve(code));
+  });
   app.stop();
+  const code = await within('the end of the call', ended);
+  t.is(code, GRPC.UNAVAILABLE, 'and no mistake of the service');
   await eventually('the call was counted', () => under.counted.length === 4 || undefined);
   t.deepEqual(
     under.counted.map(({ protocol, method, status }) => `${protocol} ${method} ${status}`),
