@@ -339,6 +339,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.#responseEnded = true;
     this.#body.forget();
     this.#body.giveBack();
+    this.responseBytes = own.body.length;
     answerOwn(this.exchange, own, this.#body.hasEnded);
   }
 

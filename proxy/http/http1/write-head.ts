@@ -36,7 +36,7 @@ export function writeResponseHead(
 
 /** The whole response to a request that cannot be served. */
 export function writeStatusResponse(status: number): string {
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\nProxy-Status: hauberk; error=http_request_error\r\n\r\n`;
 }
 
 /** What would end a start line early, or divide it otherwise. The readers of heads let none of it pass. */

@@ -106,6 +106,7 @@ for (const [what, bytes, status = 400] of [...REFUSED, ...UNSUPPORTED]) {
     const answers = (await within('the connection is closed', ended)).toString('latin1');
     t.is(answers.slice(0, 12), `HTTP/1.1 ${status}`);
     t.regex(answers, /\r\nConnection: close\r\n/i);
+    t.regex(answers, /\r\nProxy-Status: hauberk; error=http_request_error\r\n/);
     t.is(answers.split('HTTP/1.1 ').length, 2, 'there is one answer');
     const paths = app.seen.slice(before).map(({ url }) => url);
     t.false(paths.includes('/smuggled'), 'nothing was smuggled');
