@@ -100,7 +100,10 @@ test('what an operator does costs no request', async (t) => {
   // with the write that is under way. Reads are sent again. It has to be none, as with routes.
   const duringRestarts = writes.failed.length;
   t.true(duringRestarts <= 2 * LANES, writes.failed.join('\n'));
-  t.true(writes.failed.every((one) => one.includes('connection_terminated')), writes.failed.join('\n'));
+  t.true(
+    writes.failed.every((one) => one.includes('connection_terminated')),
+    writes.failed.join('\n'),
+  );
 
   await sidecars[0]?.process.end('SIGKILL');
   await more();
