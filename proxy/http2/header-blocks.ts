@@ -2,7 +2,7 @@ import { HpackDecoder } from './hpack/decoder.ts';
 import type { HeaderLimits } from './hpack/decoder.ts';
 import type { HeaderField } from './hpack/static-table.ts';
 import { ConnectionError } from './http2-error.ts';
-import { FLAG } from './protocol.ts';
+import { DEFAULT_FRAME_BYTES, FLAG } from './protocol.ts';
 
 /** The fields of a HEADERS frame and its CONTINUATIONs. */
 export interface HeaderBlock {
@@ -21,8 +21,8 @@ type BegunBlock = Omit<HeaderBlock, 'fields' | 'isCut'>;
 /** A block is no longer than what it may decode to, twice over. */
 const BLOCK_BYTES_PER_LIST_BYTE = 2;
 
-/** More frames for a block of that size are an attack (CVE-2024-27316). */
-const MAX_CONTINUATIONS = 8;
+/** More frames for a block of usual size are an attack (CVE-2024-27316); a longer one may have as many as it needs. */
+const MIN_CONTINUATIONS = 8;
 
 /** Stream dependency and weight, which are obsolete (RFC 9113 section 5.3.2). */
 const PRIORITY_BYTES = 5;
@@ -34,12 +34,15 @@ const PRIORITY_BYTES = 5;
 export class HeaderBlocks {
   readonly #decoder: HpackDecoder;
   readonly #maxBytes: number;
+  readonly #maxContinuations: number;
   #open: (BegunBlock & { readonly parts: Buffer[] }) | undefined;
   #bytes = 0;
 
   constructor(limits: HeaderLimits) {
     this.#decoder = new HpackDecoder(limits);
     this.#maxBytes = BLOCK_BYTES_PER_LIST_BYTE * limits.maxListBytes;
+    const needed = Math.ceil(this.#maxBytes / DEFAULT_FRAME_BYTES);
+    this.#maxContinuations = Math.max(MIN_CONTINUATIONS, needed);
   }
 
   /** The stream whose block is not whole yet: nothing but its CONTINUATIONs may come now. */
@@ -75,7 +78,7 @@ export class HeaderBlocks {
       throw new ConnectionError('PROTOCOL_ERROR', 'expected HEADERS before CONTINUATION, got none');
     }
     this.#bytes += payload.length;
-    if (this.#bytes > this.#maxBytes || open.parts.length > MAX_CONTINUATIONS) {
+    if (this.#bytes > this.#maxBytes || open.parts.length > this.#maxContinuations) {
       const got = `${this.#bytes} bytes in ${open.parts.length + 1} frames, and no end`;
       throw new ConnectionError('ENHANCE_YOUR_CALM', `expected a short header block, got ${got}`);
     }

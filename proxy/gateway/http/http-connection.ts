@@ -58,6 +58,7 @@ export class HttpConnection implements ServerConnectionHandler, RequestOwner {
             budget: memory,
             owner: this.client.address,
             idleMs: limits.idleMs,
+            headerBytes: limits.headerBytes,
           })
         : serveHttp1(stream, { scheme, clock, limits }, this);
   }

@@ -27,6 +27,8 @@ export interface ServeHttp2Options {
   /** A connection without a request for so long is ended; never, when it is left out. */
   readonly idleMs?: number;
   readonly limits?: ConnectionLimits;
+  /** The fields of a request together, as HTTP/2 counts them; beyond: 431. As in `limits`, when it is left out. */
+  readonly headerBytes?: number;
   /** Requests that it may give up before it is taken for a flood; `CANCELLED`, when it is left out. */
   readonly cancelled?: Rate;
 }
@@ -48,6 +50,7 @@ export function serveHttp2(stream: ByteStream, options: ServeHttp2Options): Serv
 class Http2ServerConnection implements ServerConnection, ConnectionHandler {
   readonly #http2: Http2Connection;
   readonly #options: ServeHttp2Options;
+  readonly #limits: ConnectionLimits;
   readonly #cancelled: TokenBucket;
   /** Whether the client knows that it is to open no more streams; undefined when it was not told. */
   #isDrainKnown: boolean | undefined;
@@ -55,15 +58,16 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
   #idleTimer: Timer | undefined;
 
   constructor(stream: ByteStream, options: ServeHttp2Options) {
-    const { clock, budget, owner, early, limits = SERVER_LIMITS, cancelled = CANCELLED } = options;
+    const { clock, budget, owner, early, cancelled = CANCELLED } = options;
     this.#options = options;
+    this.#limits = limitsOf(options);
     this.#cancelled = new TokenBucket(clock, cancelled);
     this.#idleSinceMs = clock.monotonicMs();
     this.#http2 = new Http2Connection({
       role: 'server',
       transport: new StreamTransport(stream, early),
       handler: this,
-      limits,
+      limits: this.#limits,
       budget,
       owner,
       clock,
@@ -122,9 +126,9 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
   }
 
   oversizedRequest(http2: Http2Connection, stream: Http2Stream): void {
-    const { handler, limits = SERVER_LIMITS } = this.#options;
+    const { handler } = this.#options;
     http2.respond(stream, 431, true);
-    const { maxFields, maxListBytes } = limits.headers;
+    const { maxFields, maxListBytes } = this.#limits.headers;
     const sentence = `expected at most ${maxFields} header fields and ${maxListBytes} bytes, got more`;
     handler.refused({ reason: 'headers-too-large', status: 431, sentence });
     // Few bytes are a large head where they repeat what is in the table.
@@ -164,4 +168,9 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
       'expected requests that wait for their responses, got a flood of others',
     );
   };
+}
+
+function limitsOf({ limits = SERVER_LIMITS, headerBytes }: ServeHttp2Options): ConnectionLimits {
+  if (headerBytes === undefined) return limits;
+  return { ...limits, headers: { ...limits.headers, maxListBytes: headerBytes } };
 }

@@ -3,7 +3,9 @@ import test from 'ava';
 import { ERROR_CODE, FRAME } from '../../../../proxy/http2/protocol.ts';
 import type { ServerExchange } from '../../../../proxy/http/exchange.ts';
 import { SERVER_LIMITS } from '../../../../proxy/http/http2/limits.ts';
+import { encodeHeaders } from '../../../../proxy/http2/hpack/encoder.ts';
 import { eventually } from '../../../helpers/deadline.ts';
+import { frame } from '../../../helpers/http2-frames.ts';
 import { goawayCode, resetCode } from '../../http2/harness.ts';
 import { echo, listen, receive, responseHead } from './harness.ts';
 import { data, GET, headers, inParts, POST, rawClient, reset } from './raw-peer.ts';
@@ -328,6 +330,30 @@ test('more header fields than are taken are answered with 431, and the connectio
       ['headers-too-large', 431],
     ],
   );
+});
+
+test('a listener says how long the fields of a request may be, in as many frames as that takes', async (t) => {
+  const targets: string[] = [];
+  const serve = (exchange: ServerExchange): void => {
+    targets.push(exchange.request.target);
+    exchange.respond(responseHead(204), true);
+  };
+  const fields = (count: number): [string, string][] =>
+    Array.from({ length: count }, () => ['x', 'v'.repeat(100)]);
+  await using narrow = await listen(serve, { headerBytes: 1_024 });
+  const client = await rawClient(t, narrow.port);
+  await client.send(headers(1, [...GET, ...fields(10)], { endStream: true }));
+  t.is(narrow.refusals[0]?.reason, 'headers-too-large');
+  await client.send(headers(3, GET, { endStream: true }));
+  t.deepEqual(targets, ['/']);
+  const large: [string, string][] = [['x', 'v'.repeat(300_000)]];
+  await using wide = await listen(serve, { headerBytes: 1_048_576 });
+  const other = await rawClient(t, wide.port);
+  const block = Buffer.from(encodeHeaders([...GET, ...large]));
+  const whole = frame({ type: FRAME.HEADERS, flags: 5, stream: 1, payload: block });
+  await other.send(...inParts(whole));
+  t.deepEqual(wide.refusals, []);
+  t.deepEqual(targets, ['/', '/']);
 });
 
 test('what was handed over and is never consumed is held by no connection once its request is over', async (t) => {
