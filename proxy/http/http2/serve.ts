@@ -122,6 +122,9 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
     if (stream.remoteEnded && (head.contentLength ?? 0) > 0) {
       return this.#refuse(http2, stream, 'expected as much as content-length says, got nothing');
     }
+    if (head.upgrade !== undefined && head.upgrade !== 'websocket') {
+      return this.#decline(http2, stream, head.upgrade);
+    }
     handler.request(new Http2ServerExchange(stream, head, this.#onCancelled));
   }
 
@@ -152,6 +155,17 @@ class Http2ServerConnection implements ServerConnection, ConnectionHandler {
       handler.refused({ reason: 'malformed', status: 0, sentence: error.message });
     }
     handler.closed();
+  }
+
+  /**
+   * As in HTTP/1.1, where other proposals are ignored: a service that agreed to h2c would serve requests that no rule
+   * here has seen. RFC 9220 section 3 has the status.
+   */
+  #decline(http2: Http2Connection, stream: Http2Stream, protocol: string): void {
+    http2.respond(stream, 501, true);
+    const sentence = `expected websocket as the protocol of CONNECT, got ${JSON.stringify(protocol.slice(0, 40))}`;
+    this.#options.handler.refused({ reason: 'unsupported', status: 501, sentence });
+    this.#onCancelled();
   }
 
   #refuse(http2: Http2Connection, stream: Http2Stream, sentence: string): void {

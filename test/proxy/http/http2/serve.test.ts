@@ -211,6 +211,29 @@ test('a WebSocket is asked for by an extended CONNECT, granted, and carries byte
   t.true(frames.some(({ type, flags }) => type === FRAME.DATA && flags === 1));
 });
 
+test('no other protocol than that of WebSocket is passed on: its bytes could be requests', async (t) => {
+  const exchanges: ServerExchange[] = [];
+  await using served = await listen((exchange) => void exchanges.push(exchange));
+  const client = await rawClient(t, served.port);
+  const protocols = ['h2c', 'connect-udp', 'connect-tcp', 'WebSocket'];
+  for (const [at, protocol] of protocols.entries()) {
+    const id = 2 * at + 1;
+    const ask: [string, string][] = [
+      [':protocol', protocol],
+      [':method', 'CONNECT'],
+    ];
+    const frames = await client.send(headers(id, [...ask, ...GET.slice(1)]), data(id, 'PRI *'));
+    const answer = frames.find(({ type, stream }) => type === FRAME.HEADERS && stream === id);
+    t.regex(answer?.payload.toString('latin1') ?? '', /501/, protocol);
+    t.is(resetCode(frames, id), ERROR_CODE.NO_ERROR);
+  }
+  t.deepEqual(exchanges, []);
+  t.deepEqual(
+    served.refusals.map(({ reason, status }) => [reason, status]),
+    protocols.map(() => ['unsupported', 501]),
+  );
+});
+
 test('a WebSocket that is declined ends its request', async (t) => {
   const bodies: ReturnType<typeof receive>[] = [];
   await using served = await listen((exchange) => {
