@@ -22,6 +22,9 @@ const NOT_IN_TRAILERS = new FieldNames([
   'Trailer',
   'Transfer-Encoding',
   'Upgrade',
+  // For which rules about requests look in the head alone.
+  'X-HTTP-Method*',
+  'X-Method-Override',
 ]);
 
 /** What is taken off where a route says nothing else. */

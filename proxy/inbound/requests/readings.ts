@@ -24,10 +24,15 @@ export function readingsOf({ method, target, fields }: RequestHead): HttpRequest
   const methods = new Set([method]);
   const targets = new Set([target]);
   for (const [name, value] of fields) {
-    if (METHOD_FIELDS.has(name)) methods.add(value.trim().toUpperCase());
-    else if (PATH_FIELDS.has(name)) targets.add(value.trim());
+    // Some take the first of a list, and some the last.
+    if (METHOD_FIELDS.has(name)) {
+      for (const one of value.split(',')) methods.add(one.trim().toUpperCase());
+    } else if (PATH_FIELDS.has(name)) targets.add(value.trim());
   }
   if (methods.size * targets.size > MAX_READINGS) return undefined;
-  const paths = [...targets].map((one) => requestPath(one));
+  // What a field says need not begin with a slash; where it does not, who knows what it is taken for.
+  const paths = [...targets].map((one) =>
+    one === target || one.startsWith('/') ? requestPath(one) : undefined,
+  );
   return [...methods].flatMap((own) => paths.map((path) => ({ method: own, path })));
 }

@@ -101,6 +101,34 @@ test('a request that some applications take for another one has to be allowed as
   t.is(app.requests[0]?.headers['x-http-method-override'], 'POST', 'it passes as it came');
 });
 
+test('a field that names another request evades no rule that denies it, however it is written', async (t) => {
+  const app = await startApp(t);
+  const deny = { action: 'deny' } as const;
+  const policy = policyOf(
+    rule({ methods: ['DELETE'] }, deny),
+    rule({ paths: [{ type: 'PathPrefix', value: '/admin' }] }, deny),
+  );
+  const { ask } = await open(t, inboundTo(app.port, policy));
+  const saying = (field: string): Promise<string> =>
+    ask(`POST /orders/1 HTTP/1.1\r\nHost: a\r\n${field}\r\nContent-Length: 0\r\n\r\n`);
+  for (const field of [
+    'X-HTTP-Method-Override: DELETE, POST',
+    'X-HTTP-Method-Override: POST,delete',
+    'X-HTTP-Method: ,DELETE',
+    'X-Original-URL: admin',
+    'X-Original-URL: ?/../admin',
+    'X-Rewrite-URL: http:/admin',
+  ]) {
+    t.regex(await saying(field), /^HTTP\/1\.1 403 /, field);
+  }
+  t.regex(await saying('X-HTTP-Method-Override: PUT, POST'), /^HTTP\/1\.1 200 /);
+  const trailed = await ask(
+    'POST /orders/2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-HTTP-Method-Override: DELETE\r\nX-Other: 1\r\n\r\n',
+  );
+  t.regex(trailed, /^HTTP\/1\.1 200 /);
+  t.deepEqual(app.requests.at(-1)?.trailers, { 'x-other': '1' });
+});
+
 test('a rule that only audits refuses no request, and says so', async (t) => {
   const app = await startApp(t);
   const trial = rule({ methods: ['DELETE'] }, { action: 'deny', audit: true, name: 'trial' });
