@@ -55,10 +55,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         }
       }
     } catch (error) {
-      logger.warn(
-        { event: 'look-failed' },
-        `could not check the containers: ${describeError(error)}`,
-      );
+      const line = { event: 'look-failed' };
+      logger.warn(line, `could not check the containers: ${describeError(error)}`);
       clock.after(RETRY_BOUNDS.baseMs, () => reconcile(engine));
     } finally {
       reconciling = false;

@@ -240,10 +240,8 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     socket.destroy();
   });
   const { address, port } = await listen(tcpServer, { name: 'grpc', host, port: options.port });
-  logger.info(
-    { event: 'listening', listener: 'grpc', address, port },
-    `gRPC served on ${formatHostPort(address, port)}`,
-  );
+  const line = { event: 'listening', listener: 'grpc', address, port };
+  logger.info(line, `gRPC served on ${formatHostPort(address, port)}`);
   const endConnections = (): void => {
     for (const socket of sockets) socket.destroy();
   };

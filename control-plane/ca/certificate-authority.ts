@@ -200,10 +200,8 @@ async function renewIssuer(options: IssuerRenewalOptions): Promise<void> {
   );
   if (issuer.certificate.raw.equals(before.raw)) return;
   const notAfterMs = issuer.certificate.validToDate.getTime();
-  logger.info(
-    { event: 'issuer-renewed', notAfterMs },
-    `a new issuer signs certificates until ${new Date(notAfterMs).toISOString()}`,
-  );
+  const line = { event: 'issuer-renewed', notAfterMs };
+  logger.info(line, `a new issuer signs certificates until ${new Date(notAfterMs).toISOString()}`);
 }
 
 function successor({ root, issuer }: Authorities, trustDomain: string, nowMs: number): Operation[] {

@@ -106,10 +106,8 @@ export async function startBundleEndpoint(options: BundleEndpointOptions): Promi
   // Unauthenticated clients end their connections in every possible way.
   server.on('tlsClientError', (_error, socket) => void socket.destroy());
   const { port, address } = await listen(server, { name: 'bundle', host, port: options.port });
-  logger.info(
-    { event: 'listening', listener: 'bundle', address, port },
-    `the trust bundle is served on https://${formatHostPort(address, port)}`,
-  );
+  const line = { event: 'listening', listener: 'bundle', address, port };
+  logger.info(line, `the trust bundle is served on https://${formatHostPort(address, port)}`);
   return {
     port,
     async reload(next) {

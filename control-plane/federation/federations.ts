@@ -117,10 +117,8 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
       one.federation = { ...federation, failure: { sinceMs, sentence } };
       if (one.complaint !== sentence) {
         one.complaint = sentence;
-        logger.error(
-          { event: 'federated-bundle-not-refreshed', trustDomain, err: error },
-          `${sentence}; the last good bundle stays in use`,
-        );
+        const line = { event: 'federated-bundle-not-refreshed', trustDomain, err: error };
+        logger.error(line, `${sentence}; the last good bundle stays in use`);
       }
     }
     const { bundle: present, failure } = one.federation;

@@ -279,10 +279,8 @@ function createConflictLog(
     for (const [key, { address, holder }] of before ?? []) {
       if (was === undefined || after?.has(key) === true || !mayLog()) continue;
       const { instanceId, spiffeId } = was;
-      logger.info(
-        { event: 'address-conflict-ended', instanceId, spiffeId, address, holder },
-        `${spiffeId} and ${holder} no longer claim the same at ${address}`,
-      );
+      const line = { event: 'address-conflict-ended', instanceId, spiffeId, address, holder };
+      logger.info(line, `${spiffeId} and ${holder} no longer claim the same at ${address}`);
     }
   };
 }

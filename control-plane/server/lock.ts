@@ -82,10 +82,8 @@ export async function startLockable(
       phase = await start(place, dependencies, next);
       key = next;
     } catch (error) {
-      logger.error(
-        { event: 'restart-failed', err: error },
-        `the control plane could not start again: ${describeError(error)}`,
-      );
+      const line = { event: 'restart-failed', err: error };
+      logger.error(line, `the control plane could not start again: ${describeError(error)}`);
       key = undefined;
       try {
         phase = await start(place, dependencies, undefined);

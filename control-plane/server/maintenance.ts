@@ -22,10 +22,8 @@ export function startMaintenance(
       try {
         await task();
       } catch (error) {
-        logger.error(
-          { event: 'maintenance-failed', chore: name, err: error },
-          `${name} could not be done: ${describeError(error)}`,
-        );
+        const line = { event: 'maintenance-failed', chore: name, err: error };
+        logger.error(line, `${name} could not be done: ${describeError(error)}`);
       }
     }
     if (!closed) schedule();

@@ -56,10 +56,8 @@ export async function keepTokenFiles(
     const { joinToken, token } = await tokens.create(scope);
     await writeFileAtomically(path, `${joinToken}\n`, FILE_MODE);
     const { id: tokenId, expiresMs } = token;
-    logger.info(
-      { event: 'token-written', tokenId, namespace, service, path, expiresMs },
-      `wrote a join token for ${service} in ${namespace} to ${path}`,
-    );
+    const line = { event: 'token-written', tokenId, namespace, service, path, expiresMs };
+    logger.info(line, `wrote a join token for ${service} in ${namespace} to ${path}`);
   }
 
   async function rewrite(due: readonly TokenFileOrder[]): Promise<void> {

@@ -100,10 +100,8 @@ function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSe
       say({ reason: errorCode(error), controlPlane: address }, sentence);
     },
     refused(error) {
-      logger.error(
-        { event: 'enrolment-refused', reason: errorCode(error), controlPlane: address },
-        `could not enrol as ${spiffeId.uri}: ${describeError(error)}`,
-      );
+      const line = { event: 'enrolment-refused', reason: errorCode(error), controlPlane: address };
+      logger.error(line, `could not enrol as ${spiffeId.uri}: ${describeError(error)}`);
     },
     tokenMissing() {
       const { namespace, service } = spiffeId;

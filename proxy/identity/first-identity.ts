@@ -65,10 +65,8 @@ async function issueFirst(
       return recovered;
     }
     refused = recovered;
-    logger.warn(
-      { event: 'recovery-refused', reason: refused.code },
-      `the expired certificate was not renewed: ${refused.message}`,
-    );
+    const line = { event: 'recovery-refused', reason: refused.code };
+    logger.warn(line, `the expired certificate was not renewed: ${refused.message}`);
   }
   if (tokens === undefined) throw tokenMissing(settings, stored, refused);
   return enrol({ ...settings, tokens, signal });
@@ -84,10 +82,8 @@ async function load(
     const corrupt = error instanceof IdentityError && error.code === 'state-corrupt';
     if (!corrupt || (await tokens?.read()) === undefined) throw error;
     const keptAs = await state.setAside(clock.epochMs());
-    logger.warn(
-      { event: 'state-set-aside', keptAs },
-      `${describeError(error)}; kept it as ${keptAs}, enrolling again`,
-    );
+    const line = { event: 'state-set-aside', keptAs };
+    logger.warn(line, `${describeError(error)}; kept it as ${keptAs}, enrolling again`);
     return undefined;
   }
 }

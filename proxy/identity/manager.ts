@@ -138,10 +138,8 @@ export async function createIdentityManager(
       const nextRenewalMs = clock.epochMs() + delayMs;
       const [until, next] = [notAfterMs, nextRenewalMs].map((ms) => new Date(ms).toISOString());
       const serial = serialOf(identity.chain[0]);
-      logger.info(
-        { event: 'renewal-scheduled', serial, notAfterMs, nextRenewalMs },
-        `the certificate is valid until ${until} and will be renewed at ${next}`,
-      );
+      const line = { event: 'renewal-scheduled', serial, notAfterMs, nextRenewalMs };
+      logger.info(line, `the certificate is valid until ${until} and will be renewed at ${next}`);
     },
     onFailure(error, retryInMs) {
       metrics.renewalFailed(errorCode(error));

@@ -40,10 +40,8 @@ export function createRenewalTry(settings: IdentityManagerSettings): RenewalTry 
         if (isRevocation(error)) throw error;
         if (!(error instanceof JoinTokenError) && !isFinal(error)) throw error;
         useless = token;
-        logger.warn(
-          { event: 'token-refused', reason: error.code },
-          `the join token was refused, too: ${describeError(error)}`,
-        );
+        const line = { event: 'token-refused', reason: error.code };
+        logger.warn(line, `the join token was refused, too: ${describeError(error)}`);
         throw refusal;
       }
     }

@@ -51,10 +51,8 @@ export function createRevocationHandlers(
     revoke: forOperators(async (request) => {
       const revoked = await revoke(request);
       for (const { spiffeId, serial, expiresMs } of revoked) {
-        logger.warn(
-          { event: 'revoked', spiffeId, serial, expiresMs },
-          `an operator revoked ${serial ?? 'every certificate'} of ${spiffeId}`,
-        );
+        const line = { event: 'revoked', spiffeId, serial, expiresMs };
+        logger.warn(line, `an operator revoked ${serial ?? 'every certificate'} of ${spiffeId}`);
       }
       return { revocations: revoked };
     }),

@@ -82,10 +82,8 @@ export function createAddedRoots({ authorities, clock, logger }: AddedRootsOptio
         );
       });
       const digests = given.map(rootDigest);
-      logger.warn(
-        { event: 'roots-added', digests, bundleVersion: bundle.version },
-        `added to the trust bundle: ${digests.join(', ')}`,
-      );
+      const line = { event: 'roots-added', digests, bundleVersion: bundle.version };
+      logger.warn(line, `added to the trust bundle: ${digests.join(', ')}`);
       return bundle;
     },
     async remove(digest) {

@@ -98,10 +98,8 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
       );
     }
     if (findings.length > 0) {
-      logger.error(
-        { event: 'issuance-log-damaged', findings },
-        `the issuance log was changed from outside: ${findings.join('; ')}`,
-      );
+      const line = { event: 'issuance-log-damaged', findings };
+      logger.error(line, `the issuance log was changed from outside: ${findings.join('; ')}`);
       await noteFindings(store, findings, clock.epochMs());
     }
     if (isFirst || findings.length > 0) await store.transact([], [putHead(key, base, head)]);

@@ -48,10 +48,8 @@ export function startSelfRenewal(options: SelfRenewalOptions): SelfRenewal {
     try {
       await renew();
       failures = 0;
-      logger.info(
-        { event: 'own-certificate-renewed', credential: name },
-        `the ${name} was renewed`,
-      );
+      const line = { event: 'own-certificate-renewed', credential: name };
+      logger.info(line, `the ${name} was renewed`);
       schedule(lifetimeMs / 2);
     } catch (error) {
       failures += 1;

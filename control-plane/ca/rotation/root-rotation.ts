@@ -142,10 +142,8 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
   };
   if (authorities.current().rotation !== undefined) {
     await follow();
-    logger.info(
-      { event: 'root-rotation-resumed' },
-      'a rotation of the root is under way and continues',
-    );
+    const line = { event: 'root-rotation-resumed' };
+    logger.info(line, 'a rotation of the root is under way and continues');
   }
   const ticks = repeat(clock, TICK_MS, tick);
 

@@ -88,10 +88,8 @@ class SqliteStore implements SnapshotStore {
     const leases = this.#tables.leases.all();
     for (const lease of leases) this.#leases.start(lease);
     const { revision } = this.#queue.state;
-    logger.info(
-      { event: 'store-opened', path, revision, leaseCount: leases.length },
-      'store is open',
-    );
+    const line = { event: 'store-opened', path, revision, leaseCount: leases.length };
+    logger.info(line, 'store is open');
   }
 
   async get(key: string): Promise<Entry | undefined> {
