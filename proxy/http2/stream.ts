@@ -384,9 +384,12 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     else this.#release();
     this.#host.closed(this, byReset);
     if (end === undefined) return;
-    this.#observer?.ended(end);
-    if (receiver === undefined) return;
-    this.#closeIsTold = true;
-    receiver.closed(closeOf(end));
+    this.#closeIsTold = receiver !== undefined;
+    try {
+      this.#observer?.ended(end);
+    } finally {
+      // Also of the one that was too much: what it holds elsewhere would stay for ever.
+      receiver?.closed(closeOf(end));
+    }
   }
 }

@@ -116,3 +116,22 @@ test.serial(
     t.is(goawayCode(client.frames()), undefined);
   },
 );
+
+test('the request whose end makes a flood of it hears of its end too', async (t) => {
+  const bodies: ReturnType<typeof receive>[] = [];
+  await using served = await listen((exchange) => void bodies.push(receive(exchange)), {
+    cancelled: { burst: 5, perSecond: 1 },
+  });
+  const client = await rawClient(t, served.port);
+  const all = Array.from({ length: 20 }, (_, at) => {
+    const id = 2 * at + 1;
+    return Buffer.concat([get(id), reset(id)]);
+  });
+  await client.send(...all);
+  await eventually('the flood has ended the connection', () => served.refusals.length > 0);
+  t.true(bodies.length > 5);
+  t.deepEqual(
+    bodies.map(({ closes }) => closes.length),
+    bodies.map(() => 1),
+  );
+});
