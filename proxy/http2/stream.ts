@@ -91,6 +91,11 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     return this.#closedAs?.kind === 'ended' || this.#closedAs?.kind === 'unread';
   }
 
+  /** True when what is sent would wait: the peer does not read, or others are before it. */
+  get isFull(): boolean {
+    return this.#unsent !== undefined || this.#host.outbox.isFull;
+  }
+
   /** True when the peer has ended its direction. */
   get remoteEnded(): boolean {
     return this.#remoteEnded;

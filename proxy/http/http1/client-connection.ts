@@ -8,6 +8,7 @@ import type {
 } from '../exchange.ts';
 import type { RequestHead } from '../message.ts';
 import { Http1ClientExchange, type ClientExchangeHost } from './client-exchange.ts';
+import { MAX_INTERIM_RESPONSES } from '../interim-responses.ts';
 import { HeadInput } from './head-input.ts';
 import { MessageWriter } from './message-writer.ts';
 import {
@@ -24,9 +25,6 @@ export interface Http1ClientOptions {
   /** Bytes of a response's head, and of its trailers. */
   readonly headerBytes: number;
 }
-
-/** Interim responses to one request: a 102 every 20 seconds for five hours, and an end for a server that sends nothing else. */
-const MAX_INTERIM_RESPONSES = 1_000;
 
 /**
  * Speaks HTTP/1.1 to a server on an open stream, which this takes over. The observer may be called before this

@@ -8,6 +8,7 @@ import type {
   ExchangeFailure,
   ResponseReceiver,
 } from '../exchange.ts';
+import { MAX_INTERIM_RESPONSES } from '../interim-responses.ts';
 import type { Field, RequestHead } from '../message.ts';
 import { areTrailers } from './read-fields.ts';
 import { readResponseHead } from './response-head.ts';
@@ -44,6 +45,7 @@ export class Http2ClientExchange implements ClientExchange, StreamObserver {
   readonly #receiver: ResponseReceiver;
   /** Undefined while the server has not said yet whether it takes what is asked. */
   #stream: Http2Stream | undefined;
+  #interimResponses = 0;
   #isOver = false;
 
   constructor(
@@ -127,6 +129,10 @@ export class Http2ClientExchange implements ClientExchange, StreamObserver {
     const { status, contentLength } = head;
     if (status < 200 && status !== 101) {
       if (endStream) return this.#break('expected a response after an interim one, got none');
+      this.#interimResponses += 1;
+      if (this.#interimResponses > MAX_INTERIM_RESPONSES) {
+        return this.#break(`expected at most ${MAX_INTERIM_RESPONSES} interim responses, got more`);
+      }
       this.#receiver.informed(head);
       return false;
     }

@@ -16,6 +16,7 @@ export class Http2ServerExchange implements ServerExchange, StreamObserver {
   readonly #onCancelled: () => void;
   #isStarted = false;
   #hasResponded = false;
+  #hasContinued = false;
   #hasEnded = false;
 
   /** @param onCancelled is called when the client gives it up, or breaks it, before the response was whole */
@@ -56,7 +57,11 @@ export class Http2ServerExchange implements ServerExchange, StreamObserver {
   }
 
   inform(head: ResponseHead): void {
-    if (!this.#hasResponded) this.#stream.sendHead(responseFields(head), false);
+    if (this.#hasResponded) return;
+    // A client that does not read must not make them pile up.
+    if (this.#stream.isFull && (head.status !== 100 || this.#hasContinued)) return;
+    if (head.status === 100) this.#hasContinued = true;
+    this.#stream.sendHead(responseFields(head), false);
   }
 
   respond(head: ResponseHead, isWhole: boolean): void {

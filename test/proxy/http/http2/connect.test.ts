@@ -275,6 +275,20 @@ test('a server may not push', async (t) => {
   t.deepEqual([...(settings?.payload.subarray(0, 6) ?? [])], [0, 2, 0, 0, 0, 0]);
 });
 
+test('a server that sends nothing but interim responses is not listened to for ever', async (t) => {
+  const { dialled, server } = await connected(t);
+  const { exchange, response } = ask(dialled);
+  const early = Buffer.concat(
+    Array.from({ length: 1_000 }, () => headers(1, [[':status', '103']])),
+  );
+  await server.send(SETTINGS, early);
+  t.deepEqual(response.closes, []);
+  await server.send(headers(1, [[':status', '103']]));
+  t.is(exchange.failure?.kind, 'malformed');
+  t.regex(exchange.failure?.sentence ?? '', /at most 1000 interim responses/);
+  t.is(response.closes.length, 1);
+});
+
 test('another protocol is asked for when the server has said that it takes that', async (t) => {
   const { dialled, server } = await connected(t);
   const { exchange, response } = ask(dialled, { upgrade: 'websocket', target: '/chat' }, false);
