@@ -20,6 +20,8 @@ export interface MeshView {
   /** All endpoints that say they are at an IP address, without a proof. */
   claimsAt(address: string): readonly Endpoint[];
   endpoints(): readonly Endpoint[];
+  /** True while the sidecar is one that can be called: it neither drains nor is gone. */
+  has(instanceId: string): boolean;
   /** Calls back after every change; returns the function that ends it. */
   onChange(listener: (change: MeshChange) => void): () => void;
 }

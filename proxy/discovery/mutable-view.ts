@@ -77,6 +77,7 @@ export function createMeshView(): MutableMeshView {
     endpointsAt: (address) => byAddress.get(address) ?? [],
     claimsAt: (address) => byClaim.get(address) ?? [],
     endpoints: () => [...byInstance.values()],
+    has: (instanceId) => byInstance.has(instanceId),
     onChange: listeners.add,
     apply(update) {
       if (update.kind === 'delta' && update.version <= version) return;

@@ -149,6 +149,7 @@ export function createClaimedAddresses({
       },
       endpointsOf: (namespace, service) => view.endpointsOf(namespace, service),
       endpoints: () => view.endpoints(),
+      has: (instanceId) => view.has(instanceId),
       onChange: (listener) => view.onChange(listener),
       endpointsAt(address) {
         const here = foundAt(address);

@@ -38,6 +38,7 @@ export async function openConnection(
     return {
       stream: countedStream(stream, counters, (outcome) => closed(outcome, seconds())),
       peer,
+      isLeaving: () => !connector.view.has(endpoint.instanceId),
     };
   } catch (error) {
     const { namespace, service } = target;

@@ -16,6 +16,8 @@ export interface Dialled {
   readonly peer: string;
   /** What the system or TLS said when it broke; undefined where nothing is known. */
   readonly failure?: () => Error | undefined;
+  /** True when the server is going away: what is under way ends in order, and nothing more should be sent there. */
+  readonly isLeaving?: () => boolean;
 }
 
 /** What a pool of connections is made from. */
@@ -127,6 +129,8 @@ export class Upstream {
   // What connections tell.
 
   available(connection: PooledConnection): void {
+    // It would be cut off in the middle of a request.
+    if (connection.isLeaving) return this.#end(connection);
     for (const waiter of this.#waiters) {
       if (!connection.hasRoom) return;
       this.#waiters.delete(waiter);
@@ -149,7 +153,8 @@ export class Upstream {
       const connection = this.#idle.pop();
       if (connection === undefined) return undefined;
       connection.isKept = false;
-      if (connection.hasRoom) return connection;
+      if (connection.isLeaving) connection.drain();
+      else if (connection.hasRoom) return connection;
     }
   }
 
@@ -157,6 +162,10 @@ export class Upstream {
     let least: PooledConnection | undefined;
     for (const connection of this.#connections) {
       if (!connection.hasRoom) continue;
+      if (connection.isLeaving) {
+        connection.drain();
+        continue;
+      }
       if (least === undefined || connection.active < least.active) least = connection;
     }
     if (least === undefined) return undefined;
@@ -293,6 +302,10 @@ class PooledConnection implements UpstreamConnection, ClientConnectionObserver {
 
   get brokenBy(): Error | undefined {
     return this.#dialled.failure?.();
+  }
+
+  get isLeaving(): boolean {
+    return this.#dialled.isLeaving?.() === true;
   }
 
   get hasRoom(): boolean {

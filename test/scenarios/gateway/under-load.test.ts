@@ -96,20 +96,13 @@ test('what an operator does costs no request', async (t) => {
     await more();
   }
   t.deepEqual(reads.failed, []);
-  // Pending, proxy/http/upstream: a connection of HTTP/1 to an endpoint that drains is kept until the drain cuts it off,
-  // with the write that is under way. Reads are sent again. It has to be none, as with routes.
-  const duringRestarts = writes.failed.length;
-  t.true(duringRestarts <= 2 * LANES, writes.failed.join('\n'));
-  t.true(
-    writes.failed.every((one) => one.includes('connection_terminated')),
-    writes.failed.join('\n'),
-  );
+  t.deepEqual(writes.failed, [], 'what is under way ends before an endpoint does');
 
   await sidecars[0]?.process.end('SIGKILL');
   await more();
   await Promise.all([reads.stop(), writes.stop()]);
   t.deepEqual(reads.failed, [], 'reads are sent again');
   // Nobody knows whether what was under way has been done.
-  t.true(writes.failed.length - duringRestarts <= LANES, writes.failed.join('\n'));
+  t.true(writes.failed.length <= LANES, writes.failed.join('\n'));
   t.deepEqual(doneTwice(apps), []);
 });

@@ -3,6 +3,7 @@ import test from 'ava';
 import { createGuard } from '../../../../common/guard.ts';
 import {
   Upstream,
+  type Dialled,
   type PlaceWaiter,
   type UpstreamConnection,
 } from '../../../../proxy/http/upstream/upstream.ts';
@@ -15,18 +16,20 @@ function world({ isShared = false, capacity = 1 } = {}) {
   const clock = createManualClock();
   const guard = createGuard({ clock, logger: createLogRecorder().logger });
   const connections: FakeConnection[] = [];
-  const dials: { signal: AbortSignal; fail(error: Error): void; connect(): void }[] = [];
+  const dials: {
+    signal: AbortSignal;
+    fail(error: Error): void;
+    connect(isLeaving?: () => boolean): void;
+  }[] = [];
   const upstream = new Upstream({
     isShared,
     clock,
     guard,
     dial(signal) {
-      const { promise, resolve, reject } = Promise.withResolvers<{
-        stream: FakeStream;
-        peer: string;
-      }>();
+      const { promise, resolve, reject } = Promise.withResolvers<Dialled>();
       signal.addEventListener('abort', () => reject(signal.reason as Error));
-      const connect = (): void => resolve({ stream: new FakeStream(), peer: 'api' });
+      const connect = (isLeaving = () => false): void =>
+        resolve({ stream: new FakeStream(), peer: 'api', isLeaving });
       dials.push({ signal, fail: reject, connect });
       return promise;
     },
@@ -106,6 +109,44 @@ test('a connection that ends while it is kept is not used', async (t) => {
   connections[0]?.end();
   t.is(ask().connection, undefined);
   t.is(dials.length, 2);
+});
+
+for (const isShared of [false, true]) {
+  test(`a server that is leaving gets no further request: ${isShared ? 'shared' : 'kept'}`, async (t) => {
+    let isLeaving = false;
+    const { ask, dials, connections, settle } = world({ isShared });
+    const one = ask();
+    dials[0]?.connect(() => isLeaving);
+    await settle();
+    connections[0]?.free();
+    one.connection?.release();
+    isLeaving = true;
+    const two = ask();
+    t.is(two.connection, undefined, 'another one is dialled');
+    t.is(dials.length, 2);
+    t.true(connections[0]?.calls.includes('drain'));
+    dials[1]?.connect();
+    await settle();
+    t.not(two.connection, one.connection);
+    t.not(two.connection, undefined);
+  });
+}
+
+test('a request is not given to a server that is leaving when the one before it ends', async (t) => {
+  let isLeaving = false;
+  const { ask, dials, connections, settle } = world();
+  const one = ask();
+  dials[0]?.connect(() => isLeaving);
+  await settle();
+  const two = ask();
+  isLeaving = true;
+  connections[0]?.free();
+  one.connection?.release();
+  t.is(two.connection, undefined);
+  t.true(connections[0]?.calls.includes('drain'));
+  dials[1]?.connect();
+  await settle();
+  t.not(two.connection, undefined);
 });
 
 test('who gives up does not have a connection made', async (t) => {
