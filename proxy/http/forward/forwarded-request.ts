@@ -78,11 +78,12 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.#body = new RequestBody(exchange);
   }
 
-  /** Forwards it. Call this, `refuse` or `answer`, once. */
+  /** Forwards it, unless its client has gone meanwhile. Call this, `refuse` or `answer`, once. */
   forward(route: ForwardRoute): void {
     const { exchange, limits } = this;
     this.#route = route;
     exchange.attach(this);
+    if (exchange.isClosed) return exchange.start();
     if (!this.#isUpgrade && (exchange.request.contentLength ?? 0) > limits.bodyBytes) {
       this.#refuse(refusal('body-too-large'));
     } else {

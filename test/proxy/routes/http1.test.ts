@@ -1,7 +1,7 @@
 // Requests of HTTP/1 through routes, on plain sockets: what a route does to a request and its tries.
 import { connect } from 'node:net';
 import test from 'ava';
-import { within } from '../../helpers/deadline.ts';
+import { eventually, within } from '../../helpers/deadline.ts';
 import { ask, startRecordingApp } from '../../helpers/recording-app.ts';
 import { routes, rule, startRoutes, WEB } from './routes-under-test.ts';
 
@@ -271,6 +271,26 @@ test('faults are injected: an answer instead of the service, and a delay before 
   t.is(samples.sum('hauberk_route_faults_total', { fault: 'delay' }), 1);
 });
 
+test('a client that gives up within a delay asks nothing of the service', async (t) => {
+  const delay = { fixedDelayMs: 200, percentage: 100 };
+  const { port, add, metrics } = await startRoutes(
+    t,
+    routes([rule({ faultInjection: { delay } })]),
+  );
+  const app = await startRecordingApp(t, 'a');
+  add('a', app.port);
+  await ask(port);
+  const client = connect(port, '127.0.0.1');
+  client.write('GET /gone HTTP/1.1\r\nHost: a\r\n\r\n');
+  await eventually('the delay began', async () => {
+    const samples = await metrics();
+    return samples.sum('hauberk_route_faults_total', { fault: 'delay' }) === 2 || undefined;
+  });
+  client.destroy();
+  await ask(port);
+  t.false(app.requests.some(({ url }) => url === '/gone'));
+});
+
 test('filters change what the service is asked and what the client hears; a redirect asks nothing', async (t) => {
   const filters = {
     requestHeaders: {
@@ -332,6 +352,7 @@ test('a client that goes away ends the request at the service', async (t) => {
     response.on('close', resolve);
   });
   add('a', app.port);
+  await ask(port);
   const client = connect(port, '127.0.0.1');
   client.write('GET / HTTP/1.1\r\nHost: web\r\n\r\n');
   while (app.requests.length === 0) await new Promise((done) => setImmediate(done));

@@ -116,6 +116,12 @@ export class FakeServerExchange extends FakeExchange implements ServerExchange {
     this.receiver = receiver;
   }
 
+  /** A client that has gone before is heard of now. */
+  override start(): void {
+    super.start();
+    if (this.isClosed) this.receiver?.closed('reset');
+  }
+
   inform(head: ResponseHead): void {
     this.informed.push(head);
   }

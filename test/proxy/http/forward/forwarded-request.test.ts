@@ -44,6 +44,14 @@ test('interim answers pass', async (t) => {
   t.is(client.response?.head.status, 200);
 });
 
+test('a client that gave up before it was its turn reaches no service', async (t) => {
+  const { begin, done, signals, settle, connections } = forwardWorld();
+  const { request } = begin({}, true, true);
+  await settle();
+  t.deepEqual([signals.length, connections.length, done.length], [0, 0, 1]);
+  t.like(request, { isGivenUp: true, tries: 0, status: 0, refusal: undefined });
+});
+
 for (const [when, begins] of [
   ['before the answer', false],
   ['within the answer', true],

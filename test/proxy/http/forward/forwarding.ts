@@ -49,8 +49,9 @@ export function forwardWorld({ isShared = false, limits = {}, failure }: WorldOp
     },
   });
   const deadlines = new Deadlines(clock);
-  const begin = (given: Partial<RequestHead>, isWhole = true) => {
+  const begin = (given: Partial<RequestHead>, isWhole = true, isGone = false) => {
     const client = new FakeServerExchange(requestHead(given), isWhole);
+    client.isClosed = isGone;
     const dependencies = {
       deadlines,
       after: (delayMs: number, callback: () => void) => void clock.after(delayMs, callback),
