@@ -19,13 +19,13 @@ const EXACT = 1_000_000;
 function fit({ hostnames }: HasHostnames, host: string | undefined): number | undefined {
   if (hostnames.length === 0) return 0;
   if (host === undefined) return undefined;
-  const fits = hostnames
-    .map((name) => {
-      if (name === host) return EXACT;
-      return name.startsWith('*.') && host.endsWith(name.slice(1)) ? name.length : 0;
-    })
-    .filter((value) => value > 0);
-  return fits.length === 0 ? undefined : Math.max(...fits);
+  let longest: number | undefined;
+  for (const name of hostnames) {
+    if (name === host) return EXACT;
+    const fits = name.startsWith('*.') && host.endsWith(name.slice(1));
+    if (fits && name.length > (longest ?? 0)) longest = name.length;
+  }
+  return longest;
 }
 
 /** The route whose host names fit best; the first of several that fit as well. */

@@ -82,8 +82,11 @@ export function createHttpHandler(
       { clock, timeoutMs: headersMs },
       {
         speaks(version, spoken) {
-          connection.serve(version, spoken);
-          if (isRefusing) connection.drain();
+          const begin = (): void => {
+            connection.serve(version, spoken);
+            if (isRefusing) connection.drain();
+          };
+          guard.run('gateway', begin, () => spoken.reset());
         },
         late: () => connection.refuseLate(stream),
         closed: () => connection.closed(),

@@ -45,7 +45,9 @@ export function answerOwn(
     exchange.write(bytes, false, true);
     exchange.end();
   }
-  const isSmall = (request.contentLength ?? Infinity) <= SMALL_BODY_BYTES;
+  // A body that is late, or waits for a 100, may never come.
+  const mayCome = status !== 408 && valueOf(request.fields, 'expect') === undefined;
+  const isSmall = mayCome && (request.contentLength ?? Infinity) <= SMALL_BODY_BYTES;
   if (!hasWholeRequest && !isSmall) exchange.close();
 }
 

@@ -21,7 +21,7 @@ const LISTENERS = `
     proxyProtocol: {from: [127.0.0.2]}
     routes:
       - {hostnames: [www.example.com], backend: 'app:80'}
-      - {hostnames: [www.example.com], pathPrefix: /api, backend: 'api:80'}
+      - {hostnames: [www.example.com], pathPrefix: /api, backend: 'api:80', identityFields: [X-User, X-Team-*]}
       - {hostnames: ['*.example.com'], backend: 'wild.other:80'}
       - {hostnames: [down.example.com], backend: 'down:80'}
       - {hostnames: [gone.example.com], backend: 'gone:80'}
@@ -177,6 +177,23 @@ test('what only a proxy may say is taken away when it comes from outside', async
   const request = await seen({ headers });
   t.false(JSON.stringify(request).includes('forged'));
   t.is(request.headers['x-forwarded-for'], '127.0.0.1');
+});
+
+test('a route may name more of what no client may say, in fields and in trailers', async (t) => {
+  const text = (path: string): string =>
+    `POST ${path} HTTP/1.1\r\nHost: www.example.com\r\nConnection: close\r\nX-User: root\r\nx_team_a: b\r\nTransfer-Encoding: chunked\r\n\r\n` +
+    '2\r\nhi\r\n0\r\nX-User: root\r\nX-Forwarded-For: forged\r\nX-Sum: 7\r\n\r\n';
+  const tell = async (path: string): Promise<SeenRequest> => {
+    const answered = await within('answered', sendRaw(gateway.port('web'), text(path)).ended);
+    const [, json = ''] = /(\{.*\})/.exec(answered.toString()) ?? [];
+    return JSON.parse(json) as SeenRequest;
+  };
+  const there = await tell('/api/x');
+  t.deepEqual(there.trailers, { 'x-sum': '7' });
+  t.like(there.headers, { 'x-user': undefined, x_team_a: undefined });
+  const elsewhere = await tell('/');
+  t.deepEqual(elsewhere.trailers, { 'x-user': 'root', 'x-sum': '7' });
+  t.like(elsewhere.headers, { 'x-user': 'root', x_team_a: 'b' });
 });
 
 test('what is meant for one connection is not passed on, nor can a client have our fields dropped', async (t) => {
