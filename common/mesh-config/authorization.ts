@@ -6,7 +6,7 @@ import {
 } from '../authorization/name-pattern.ts';
 import type { Policy, PolicyRule } from '../authorization/policy.ts';
 import type { RequestCondition } from '../authorization/request-condition.ts';
-import { GRPC_SERVICE, labelField, METHOD, pathField, portField } from './fields.ts';
+import { GRPC_SERVICE, labelField, METHOD, matchedPathField, portField } from './fields.ts';
 
 /** More rules than a person can oversee; bounds every message and every decision. */
 const MAX_RULES = 500;
@@ -35,7 +35,7 @@ const paths = z
   .array(
     z.strictObject({
       type: z.enum(['Exact', 'PathPrefix'], 'expected Exact or PathPrefix'),
-      value: pathField,
+      value: matchedPathField,
     }),
   )
   .min(1, leaveOut('path'))

@@ -3,6 +3,8 @@ import { isLabel } from '../names.ts';
 import { requestPath } from '../routes/path-match.ts';
 
 const PORT = 'expected a port from 1 to 65535';
+const WILDCARD =
+  'expected a path without *: PathPrefix /api is for all paths below /api, and %2A is the sign itself';
 
 /** A port. */
 export const portField = z.int(PORT).min(1, PORT).max(65_535, PORT);
@@ -19,6 +21,15 @@ export const pathField = z.string().transform((text, context) => {
   context.issues.push({ code: 'custom', input: text, message: PATH });
   return z.NEVER;
 });
+
+/**
+ * A path that requests are compared with, read likewise. Other meshes take `/api/*` for a prefix, here it would be one path
+ * that nobody asks for, and a rule that denies it would deny nothing.
+ */
+export const matchedPathField = z
+  .string()
+  .refine((text) => !text.includes('*'), { message: WILDCARD, abort: true })
+  .pipe(pathField);
 
 const PATH =
   'expected a path as in /api/v1: with a slash in front, and without a query, empty segments, or . and ..';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { GRPC_SERVICE, labelField, METHOD, pathField } from '../fields.ts';
+import { GRPC_SERVICE, labelField, METHOD, matchedPathField } from '../fields.ts';
 import {
   DAY_MS,
   durationMsField,
@@ -49,7 +49,7 @@ const httpMatch = z.strictObject({
   path: z
     .strictObject({
       type: z.enum(['Exact', 'PathPrefix'], 'expected Exact or PathPrefix').default('PathPrefix'),
-      value: pathField,
+      value: matchedPathField,
     })
     .optional(),
   headers,

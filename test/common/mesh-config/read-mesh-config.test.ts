@@ -231,6 +231,7 @@ test('a rule about requests: mistakes are told with their place', (t) => {
     ['paths: [{type: Exact, value: x}]', 'expected a path as in /api/v1'],
     ['paths: [{type: Exact, value: /a/../b}]', 'expected a path as in /api/v1'],
     ['paths: [{type: Exact, value: //a}]', 'expected a path as in /api/v1'],
+    ['paths: [{type: PathPrefix, value: /admin/*}]', 'expected a path without *'],
     ['paths: [{type: Exact, value: "/a?b"}]', 'expected a path as in /api/v1'],
     ['grpcServices: [/shop.Orders]', 'expected a gRPC service with its package as in shop.Orders'],
     ['grpcServices: [a.B], paths: [{type: Exact, value: /x}]', 'expected paths or grpcServices'],

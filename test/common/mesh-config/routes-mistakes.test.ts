@@ -31,11 +31,12 @@ const MISTAKES: readonly (readonly [string, string])[] = [
   [route(`${PARENT}, rules: []`), 'rules: expected at least one rule'],
   [route('parentRefs: [{name: x, namespace: hauberk, port: 1}]'), 'the namespace hauberk has no'],
   [
-    rule('matches: [{path: {type: RegularExpression, value: /a.*}}]'),
+    rule('matches: [{path: {type: RegularExpression, value: /a.+}}]'),
     'expected Exact or PathPrefix',
   ],
   [rule('matches: [{path: {value: a}}]'), 'path.value: expected a path as in /api/v1'],
   [rule('matches: [{path: {value: /a/../b}}]'), 'path.value: expected a path as in /api/v1'],
+  [rule('matches: [{path: {value: /a/*}}]'), 'path.value: expected a path without *'],
   [rule('matches: [{method: get}]'), 'method: expected a method as in GET'],
   [rule('matches: [{headers: [{name: a b, value: c}]}]'), 'name: expected the name of a header'],
   [rule('matches: [{headers: [{name: Host, value: c}]}]'), 'expected another header than Host'],
