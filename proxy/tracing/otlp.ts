@@ -169,9 +169,20 @@ function requestAttributes({ method, scheme, authority, target }: TracedRequest)
     'http.request.method': method,
     'url.scheme': scheme,
     'url.path': path,
-    ...(authority === undefined ? {} : { 'server.address': authority }),
+    ...serverAttributes(authority),
   };
 }
+
+/** Semantic conventions: a host, an IPv6 address without its brackets, and the port by itself. */
+function serverAttributes(authority: string | undefined): Attributes {
+  const [, v6, host, port] = AUTHORITY.exec(authority ?? '') ?? [];
+  const address = v6 ?? host;
+  if (address === undefined) return {};
+  return { 'server.address': address, ...(port === undefined ? {} : { 'server.port': +port }) };
+}
+
+/** RFC 3986 section 3.2. */
+const AUTHORITY = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/;
 
 function outcomeAttributes(outcome: TracedOutcome): Attributes {
   const { status, grpcStatus, error, peer, retries = 0 } = outcome;

@@ -72,7 +72,8 @@ test('a span says what was asked and what came of it, and is the parent of what 
         'url.scheme': 'http',
         // Without the query.
         'url.path': '/orders',
-        'server.address': 'api:8080',
+        'server.address': 'api',
+        'server.port': 8080,
         'http.response.status_code': 503,
         'error.type': 'no-endpoint',
         'hauberk.peer': 'spiffe://mesh.local/ns/default/sa/api',
@@ -81,6 +82,36 @@ test('a span says what was asked and what came of it, and is the parent of what 
     },
   ]);
   t.deepEqual(counts, { exported: 1 });
+});
+
+test('a span has host and port of the authority apart', async (t) => {
+  const collector = await startOtlpCollector(t);
+  const { tracer } = tracerUnderTest(t, collector.url);
+  for (const authority of [
+    'api',
+    '192.0.2.1:80',
+    '[2001:db8::1]:8080',
+    '[::1]',
+    ':80',
+    undefined,
+  ]) {
+    tracer.begin({ ...request(), authority }).ended({ status: 200 });
+  }
+  await tracer.close();
+  t.deepEqual(
+    collector.spans.map(({ attributes }) => [
+      attributes['server.address'],
+      attributes['server.port'],
+    ]),
+    [
+      ['api', undefined],
+      ['192.0.2.1', 80],
+      ['2001:db8::1', 8080],
+      ['::1', undefined],
+      [undefined, undefined],
+      [undefined, undefined],
+    ],
+  );
 });
 
 test('a request without a trace begins one', async (t) => {
