@@ -12,9 +12,12 @@ const CONNECTION_FIELDS = new Set([
 /** Lower case, and none of the controls and separators of HTTP/1.1 (RFC 9113 section 8.2.1). */
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-/** No NUL, CR or LF, and no space at the ends (RFC 9113 section 8.2.1). */
+/**
+ * No control character but the tab (RFC 9110 section 5.5), and no space at the ends (RFC 9113 section 8.2.1): HTTP/1.1
+ * could not say it, and a field that is left out on the way there may be the one that matters.
+ */
 // oxlint-disable-next-line no-control-regex -- these are the characters that the RFC forbids
-const FORBIDDEN_IN_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
+const FORBIDDEN_IN_VALUE = /[\0-\x08\n-\x1f\x7f]|^[ \t]|[ \t]$/;
 
 /** True when a message of HTTP/2 may have such a value, also in a pseudo-header field. */
 export function isFieldValue(value: string): boolean {

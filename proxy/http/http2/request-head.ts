@@ -6,9 +6,9 @@ const PSEUDO = new Set([':method', ':scheme', ':authority', ':path', ':protocol'
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** Host and port, without the user information that HTTP forbids (RFC 9113 section 8.3.1). */
+/** Host and port in ASCII, without the user information that HTTP forbids (RFC 9113 section 8.3.1). */
 // oxlint-disable-next-line no-control-regex -- no URI has them
-const AUTHORITY = /^[^\0-\x20\x7f/?#@\\]+$/;
+const AUTHORITY = /^[^\0-\x20\x7f-\xff/?#@\\]+$/;
 
 /** Path and query; a fragment is not sent (RFC 9110 section 7.1). */
 // oxlint-disable-next-line no-control-regex -- no URI has them
