@@ -109,7 +109,7 @@ test('gRPC: a call lives as long as messages come', async (t) => {
   await talk(clock, say, t);
   const status = new Promise<grpc.StatusObject>((resolve) => call.once('status', resolve));
   await clock.advance(1_000);
-  t.is((await within('it ends', status)).code, grpc.status.INTERNAL);
+  t.is((await within('it ends', status)).code, grpc.status.DEADLINE_EXCEEDED);
   t.is(await idle(), 1);
 });
 
