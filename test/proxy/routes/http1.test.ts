@@ -352,7 +352,6 @@ test('a client that goes away ends the request at the service', async (t) => {
     response.on('close', resolve);
   });
   add('a', app.port);
-  await ask(port);
   const client = connect(port, '127.0.0.1');
   client.write('GET / HTTP/1.1\r\nHost: web\r\n\r\n');
   while (app.requests.length === 0) await new Promise((done) => setImmediate(done));
