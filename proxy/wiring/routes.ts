@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import { NO_ROUTES } from '../../common/routes/backend-policy.ts';
-import { describeError, errorCode } from '../../common/errors.ts';
+import { errorCode } from '../../common/errors.ts';
 import type { Endpoint } from '../../common/wire/endpoint.ts';
 import { Deadlines } from '../http/forward/deadlines.ts';
 import { connectHttp1 } from '../http/http1/client-connection.ts';
@@ -14,6 +14,7 @@ import {
 import type { ServeRouted } from '../outbound/upstream-listener.ts';
 import { RoutedConnections } from '../routes/connections/routed-connections.ts';
 import { createRouteMetrics } from '../routes/metrics.ts';
+import { refusalSentence } from '../routes/requests/refusal-sentence.ts';
 import type { RouteDependencies } from '../routes/requests/route-dependencies.ts';
 import { RouteSet } from '../routes/table/route-set.ts';
 import { countedStream } from '../stream/counted-stream.ts';
@@ -79,12 +80,11 @@ export function openRoutes(options: RoutesOptions, parts: Parts): ServeRouted {
     tracer,
     metrics,
     requestsOf: (peer) => workload.metrics.requests('outbound', peer),
-    report({ service, route }, { reason, cause }) {
+    report({ service, route }, refusal) {
       if (!mayLog()) return;
-      const detail = cause === undefined ? '' : `: ${describeError(cause)}`;
       logger.warn(
-        { event: 'request-refused', service, route, reason },
-        `a request to ${service} by the route ${route} was not answered (${reason})${detail}`,
+        { event: 'request-refused', service, route, reason: refusal.reason },
+        refusalSentence({ service, route }, refusal),
       );
     },
   };

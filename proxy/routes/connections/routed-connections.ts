@@ -114,7 +114,7 @@ export class RoutedConnections implements Drainable {
         try {
           const found = service.table.find(exchange.request);
           if ('reason' in found) serveRefusal(exchange, service, found, requests);
-          else new ServedRequest(exchange, found, requests).serve();
+          else new ServedRequest(exchange, service, found, requests).serve();
         } catch (error) {
           // A mistake of the program costs this request, and not all of its connection.
           guard.report('outbound', error);

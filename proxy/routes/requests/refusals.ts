@@ -108,7 +108,7 @@ export function injectedFault({ httpStatus, grpcStatus }: FaultAbort): Refusal {
     grpcStatus: grpcStatus ?? grpcStatusFor(httpStatus),
     message: 'fault injected by the route',
   };
-  return { reason: 'fault', answer, cause: 'faultInjection of the route' };
+  return { reason: 'fault', answer, cause: undefined };
 }
 
 /** What it means for a request that there was no connection to an endpoint. */

@@ -1,5 +1,9 @@
 import type { MonotonicMs, Timer } from '../../../common/clock.ts';
-import { formatServicePort, type RouteRule } from '../../../common/routes/route.ts';
+import {
+  formatServicePort,
+  type RouteRule,
+  type ServicePort,
+} from '../../../common/routes/route.ts';
 import type { Expiring } from '../../http/forward/deadlines.ts';
 import type { ForwardLimits } from '../../http/forward/forward-limits.ts';
 import { ForwardedRequest } from '../../http/forward/forwarded-request.ts';
@@ -18,6 +22,7 @@ import { redirectLocation } from '../filters/redirect.ts';
 import type { CompiledEntry } from '../table/compiled-routes.ts';
 import type { RoutedService } from '../table/route-set.ts';
 import { MirroredExchange } from './mirror.ts';
+import { NO_RULE } from './refusal-sentence.ts';
 import { injectedFault, rateLimited, routeRefusal } from './refusals.ts';
 import { grpcStatusIn, RoutedRequest, type ChosenBackend } from './routed-request.ts';
 import type { RouteDependencies } from './route-dependencies.ts';
@@ -42,13 +47,21 @@ export class ServedRequest implements Expiring {
   readonly #exchange: ServerExchange;
   readonly #mirrored: MirroredExchange | undefined;
   readonly #dependencies: RouteDependencies;
+  /** The service that was called, which may be another one than the backend. */
+  readonly #target: ServicePort;
   readonly #span: RequestSpan | undefined;
   #chosen: ChosenBackend | undefined;
   #routed: RoutedRequest | undefined;
   #delay: Timer | undefined;
 
-  constructor(exchange: ServerExchange, entry: CompiledEntry, dependencies: RouteDependencies) {
+  constructor(
+    exchange: ServerExchange,
+    { target }: RoutedService,
+    entry: CompiledEntry,
+    dependencies: RouteDependencies,
+  ) {
     const { deadlines, after, tracer } = dependencies;
+    this.#target = target;
     this.entry = entry;
     this.#dependencies = dependencies;
     this.#span = tracer?.begin(exchange.request);
@@ -200,8 +213,10 @@ export class ServedRequest implements Expiring {
     if (peer !== undefined) {
       this.#count(peer, { grpcStatus, isWhole: refusal === undefined && !isGivenUp, seconds });
     }
-    if (refusal !== undefined)
-      report({ service: backend?.name ?? NO_RULE, route: this.entry.name }, refusal);
+    if (refusal !== undefined) {
+      const service = backend?.name ?? formatServicePort(this.#target);
+      report({ service, route: this.entry.name }, refusal);
+    }
     this.#span?.ended({
       status: status === 0 ? undefined : status,
       grpcStatus,
@@ -240,9 +255,6 @@ export class ServedRequest implements Expiring {
     });
   }
 }
-
-/** How requests that no rule is for are counted. */
-const NO_RULE = '-';
 
 /** Answers a request that no rule of the service is for. */
 export function serveRefusal(

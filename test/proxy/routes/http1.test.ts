@@ -254,13 +254,16 @@ test('limits of requests under way answer 503, and the rate limit 429 with the t
 
 test('faults are injected: an answer instead of the service, and a delay before it', async (t) => {
   const abort = { httpStatus: 418, percentage: 100 };
-  const { port, add, set, metrics } = await startRoutes(
+  const { port, add, set, metrics, refusals } = await startRoutes(
     t,
     routes([rule({ faultInjection: { abort } })]),
   );
   const app = await startRecordingApp(t, 'a');
   add('a', app.port);
   t.is((await ask(port)).status, 418);
+  t.deepEqual(refusals(), [
+    'a request to web.shop:80 by the route web was not answered by a backend (fault): fault injected by the route',
+  ]);
   t.is(app.requests.length, 0);
   set(routes([rule({ faultInjection: { delay: { fixedDelayMs: 30, percentage: 100 } } })]));
   const startedMs = Date.now();

@@ -24,6 +24,7 @@ import { socketStream } from '../../../proxy/stream/socket-stream.ts';
 import type { Backend } from '../../../proxy/routes/balance/backend.ts';
 import { RoutedConnections } from '../../../proxy/routes/connections/routed-connections.ts';
 import { createRouteMetrics } from '../../../proxy/routes/metrics.ts';
+import { refusalSentence } from '../../../proxy/routes/requests/refusal-sentence.ts';
 import { RouteSet } from '../../../proxy/routes/table/route-set.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { parseMetrics, type MetricSamples } from '../../helpers/metric-samples.ts';
@@ -52,6 +53,8 @@ export interface RoutesUnderTest {
   readonly internalErrors: () => readonly unknown[];
   /** Reasons that the log names. */
   readonly reasons: () => readonly string[];
+  /** What the log says of requests without an answer of a backend. */
+  readonly refusals: () => readonly string[];
 }
 
 /** Ends a hold. */
@@ -91,7 +94,7 @@ export async function startRoutes(
   scope: Scope,
   given: Routes = routes(),
 ): Promise<RoutesUnderTest> {
-  const { logger, lines } = createLogRecorder();
+  const { logger, lines, of } = createLogRecorder();
   const clock = systemClock;
   const guard = createGuard({ clock, logger });
   const memory = new MemoryBudget(64 * 1024 * 1024);
@@ -154,8 +157,17 @@ export async function startRoutes(
       tracer: undefined,
       metrics,
       requestsOf: () => ({ ended: (request) => void counted.push({ ...request }) }),
-      report: ({ service, route }, { reason, cause }) =>
-        logger.warn({ event: 'request-refused', service, route, reason, cause }, 'refused'),
+      report: ({ service, route }, refusal) =>
+        logger.warn(
+          {
+            event: 'request-refused',
+            service,
+            route,
+            reason: refusal.reason,
+            cause: refusal.cause,
+          },
+          refusalSentence({ service, route }, refusal),
+        ),
     },
     metrics,
     clock,
@@ -232,6 +244,7 @@ export async function startRoutes(
     counted,
     backends: () => set.backends,
     internalErrors: () => lines.filter(({ event }) => event === 'internal-error'),
+    refusals: () => of('request-refused').map(({ msg }) => msg),
     reasons: () => lines.map((line) => String(line['reason'])),
   };
 }
