@@ -24,7 +24,7 @@ export const pathField = z.string().transform((text, context) => {
 
 /**
  * A path that requests are compared with, read likewise. Other meshes take `/api/*` for a prefix, here it would be one path
- * that nobody asks for, and a rule that denies it would deny nothing.
+ * that is never asked for, and a rule that denies it would deny nothing.
  */
 export const matchedPathField = z
   .string()
