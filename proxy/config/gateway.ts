@@ -1,5 +1,5 @@
 import { setting, type SettingsOf, type SettingsTable } from '../../common/config/settings.ts';
-import { filePath } from '../../common/config/values.ts';
+import { choice, filePath } from '../../common/config/values.ts';
 import { PROXY_SETTINGS, type ProxyConfig } from './sidecar.ts';
 
 const {
@@ -16,7 +16,6 @@ const {
   drainTimeout,
   workers,
   accessLog,
-  accessLogFormat,
   tracingEndpoint,
   tracingPercent,
   logLevel,
@@ -47,7 +46,11 @@ export const GATEWAY_SETTINGS = {
     ...accessLog,
     description: 'log a line for each request and each connection when it has ended',
   },
-  accessLogFormat,
+  accessLogFormat: setting(choice(['json', 'clf']).default('json'), {
+    description: 'how requests are logged: json, or clf (Common Log Format)',
+    placeholder: 'FORMAT',
+    advanced: true,
+  }),
   tracingEndpoint,
   tracingPercent,
   logLevel,

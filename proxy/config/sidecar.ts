@@ -201,11 +201,6 @@ export const PROXY_SETTINGS = {
     description: 'traces that begin here and are recorded, in percent, as in 0.1',
     placeholder: 'NUMBER',
   }),
-  accessLogFormat: setting(choice(['json', 'clf']).default('json'), {
-    description: 'how requests are logged: json, or clf (Common Log Format)',
-    placeholder: 'FORMAT',
-    advanced: true,
-  }),
   logLevel: setting(choice(LOG_LEVELS).default('info'), {
     description: `one of ${LOG_LEVELS.join(', ')}`,
     placeholder: 'LEVEL',
@@ -266,7 +261,10 @@ function checkForwarding(options: ProxyConfig) {
 }
 
 /** The resolved settings of a sidecar. */
-export type ProxyConfig = SettingsOf<typeof PROXY_SETTINGS>;
+export type ProxyConfig = SettingsOf<typeof PROXY_SETTINGS> & {
+  /** Of a gateway, which is the only one to log requests. */
+  readonly accessLogFormat?: 'json' | 'clf';
+};
 
 /** What `--allow` says; a service without a namespace is of the sidecar's own. */
 export function localAllowances({

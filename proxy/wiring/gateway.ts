@@ -111,7 +111,7 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
   const { workload, config, runtime, connector, egress, registry, tracer } = options;
   const { metrics, network } = workload;
   const { clock, logger, guard, memory } = runtime;
-  const { trustDomain, namespace, accessLog, accessLogFormat: format } = config;
+  const { trustDomain, namespace, accessLog, accessLogFormat: format = 'json' } = config;
   const { mayLog } = connector;
   const request = (target: ServicePort, reset: (() => void) | undefined) => ({
     reset,

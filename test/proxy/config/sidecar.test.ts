@@ -54,3 +54,8 @@ for (const [what, allowed, refused, says] of [
 test('explicit sidecars may have another port for peers', (t) => {
   t.notThrows(() => checkProxyConfig(configFrom('--advertise=203.0.113.9:25008')));
 });
+
+test('a sidecar logs no requests, and has no format for them', (t) => {
+  t.notThrows(() => configFrom('--access-log'));
+  t.throws(() => configFrom('--access-log-format=clf'), { message: /no flag --access-log-format/ });
+});
