@@ -24,6 +24,7 @@ mkdir -p "$cache/bin"
 export PATH=$PWD/node_modules/.bin:$cache/bin:$PATH
 files=()
 for peer in h2spec:test/proxy/http2/h2spec.test.ts h2spec:test/proxy/http/http2/h2spec.test.ts \
+  h2spec:test/proxy/gateway/h2spec.test.ts \
   envoy:test/proxy/tunnel/envoy.test.ts \
   envoy:test/conformance/envoy.test.ts; do
   program=${peer%%:*}

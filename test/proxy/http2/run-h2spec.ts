@@ -14,15 +14,23 @@ export interface H2specReport {
   readonly skipped: number;
 }
 
-/** Runs all of h2spec against a plain port. */
+/** How it talks to the port. */
+export interface H2specOptions {
+  /** Over TLS, whatever the certificate. */
+  readonly isTls?: boolean;
+}
+
+/** Runs all of h2spec against a local port. */
 export async function runH2spec(
   t: Pick<ExecutionContext, 'teardown'>,
   port: number,
+  { isTls = false }: H2specOptions = {},
 ): Promise<H2specReport> {
   const directory = mkdtempSync(join(tmpdir(), 'hauberk-h2spec-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const report = join(directory, 'report.xml');
   const args = ['-h', '127.0.0.1', '-p', String(port), '-o', '1', '-j', report];
+  if (isTls) args.push('-t', '-k');
   await within(
     'the end of h2spec',
     new Promise((resolve) => execFile('h2spec', args, resolve)),
