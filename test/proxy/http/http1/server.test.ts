@@ -136,7 +136,7 @@ test('what is not HTTP is refused, answered, and nothing after it is served', (t
   stream.comes(`${POST}Content-Length: 5\r\nContent-Length: 6\r\n\r\n${GET}`);
   t.is(
     stream.sentText,
-    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\nProxy-Status: hauberk; error=http_request_error\r\n\r\n',
   );
   t.is(served.length, 0);
   t.deepEqual(refused, [
