@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { within } from '../deadline.ts';
+import { eventually, within } from '../deadline.ts';
 import type { Scope } from '../scope.ts';
 import { endProcess, SYSTEM_ENV, type Namespace } from './network.ts';
 
@@ -16,6 +16,12 @@ export interface Capture {
 /** pcap: a header of 24 bytes, then each packet with a header of 16, its length at 8. */
 const FILE_HEADER_BYTES = 24;
 const PACKET_HEADER_BYTES = 16;
+
+/** Sent over the bridge last: when ended, tcpdump forgets what it has not read yet, which a busy machine has. */
+const END = 'the end of the capture';
+
+/** The first host of each network. */
+const HOST = '10.77.0.1';
 
 /** Starts to capture everything that goes over the bridge; resolves when it does. */
 export async function startCapture(scope: Scope, bridge: Namespace): Promise<Capture> {
@@ -37,6 +43,10 @@ export async function startCapture(scope: Scope, bridge: Namespace): Promise<Cap
   await within('tcpdump listens', listening.promise);
   return {
     async count(...texts) {
+      await eventually('tcpdump has read what came before', async () => {
+        await bridge.configure(`bash -c 'echo ${END} > /dev/udp/${HOST}/9'`);
+        return Buffer.concat(chunks).includes(END) || undefined;
+      });
       const closed = once(child, 'close');
       child.kill('SIGINT');
       await within('tcpdump ends', closed);
