@@ -38,81 +38,78 @@ async function bench(args: readonly string[], temporary: string) {
   }
 }
 
-requires(
-  'nginx',
-  'wrk',
-  'taskset',
-)('a workload is measured on our pair and on nginx', async (t) => {
-  await using temporary = await temporaryDirectory();
-  const file = join(temporary.path, 'results.json');
-  const only = ['--only=keep-alive-8', '--peers=nginx'];
-  const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
-  const { code, stdout, stderr } = await bench([...only, ...brief], temporary.path);
-  t.is(code, 0, stderr);
-  t.regex(stdout, /keep-alive, 8 connections +requests +\/s +[\d ]+/);
-  const { peers, samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  t.deepEqual(
-    peers.map(({ id }) => id),
-    ['hauberk', 'nginx'],
-  );
-  for (const { peer, values, failure } of samples) {
-    t.is(failure, undefined, peer);
-    t.true((values['requests'] ?? 0) > 0, peer);
-    t.true((values['p99'] ?? 0) >= (values['p50'] ?? 0), peer);
-    t.is(values['errors'], 0, peer);
-  }
-  t.deepEqual(readdirSync(temporary.path), ['results.json'], 'nothing is left behind');
-});
+requires('nginx', 'wrk', 'taskset').serial(
+  'a workload is measured on our pair and on nginx',
+  async (t) => {
+    await using temporary = await temporaryDirectory();
+    const file = join(temporary.path, 'results.json');
+    const only = ['--only=keep-alive-8', '--peers=nginx'];
+    const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
+    const { code, stdout, stderr } = await bench([...only, ...brief], temporary.path);
+    t.is(code, 0, stderr);
+    t.regex(stdout, /keep-alive, 8 connections +requests +\/s +[\d ]+/);
+    const { peers, samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    t.deepEqual(
+      peers.map(({ id }) => id),
+      ['hauberk', 'nginx'],
+    );
+    for (const { peer, values, failure } of samples) {
+      t.is(failure, undefined, peer);
+      t.true((values['requests'] ?? 0) > 0, peer);
+      t.true((values['p99'] ?? 0) >= (values['p50'] ?? 0), peer);
+      t.is(values['errors'], 0, peer);
+    }
+    t.deepEqual(readdirSync(temporary.path), ['results.json'], 'nothing is left behind');
+  },
+);
 
-requires(
-  'nginx',
-  'wrk',
-  'taskset',
-)('sidecars with workers are measured with all of their processes', async (t) => {
-  await using temporary = await temporaryDirectory();
-  const file = join(temporary.path, 'results.json');
-  const only = ['--only=workers-2', '--peers=nginx'];
-  const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
-  const { code, stderr } = await bench([...only, ...brief], temporary.path);
-  t.is(code, 0, stderr);
-  const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  t.is(samples.length, 1, 'nobody else has workers of this kind');
-  for (const { values, failure } of samples) {
-    t.is(failure, undefined);
-    t.true((values['requests'] ?? 0) > 0);
-    t.true((values['connections'] ?? 0) > 0);
-    t.is(values['errors'], 0);
-    // Six processes of some 50 MB: two that lead, and two workers each.
-    t.true((values['memory'] ?? 0) > 200);
-  }
-});
+requires('nginx', 'wrk', 'taskset').serial(
+  'sidecars with workers are measured with all of their processes',
+  async (t) => {
+    await using temporary = await temporaryDirectory();
+    const file = join(temporary.path, 'results.json');
+    const only = ['--only=workers-2', '--peers=nginx'];
+    const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
+    const { code, stderr } = await bench([...only, ...brief], temporary.path);
+    t.is(code, 0, stderr);
+    const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    t.is(samples.length, 1, 'nobody else has workers of this kind');
+    for (const { values, failure } of samples) {
+      t.is(failure, undefined);
+      t.true((values['requests'] ?? 0) > 0);
+      t.true((values['connections'] ?? 0) > 0);
+      t.is(values['errors'], 0);
+      // Six processes of some 50 MB: two that lead, and two workers each.
+      t.true((values['memory'] ?? 0) > 200);
+    }
+  },
+);
 
-requires(
-  'nginx',
-  'h2load',
-  'taskset',
-)('a gateway is measured beside another, and the service behind them is not', async (t) => {
-  await using temporary = await temporaryDirectory();
-  const file = join(temporary.path, 'results.json');
-  const only = ['--only=gateway-http2-tls-32', '--peers=nginx'];
-  const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
-  const { code, stderr } = await bench([...only, ...brief], temporary.path);
-  t.is(code, 0, stderr);
-  const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  t.deepEqual(
-    samples.map(({ peer }) => peer).toSorted((a, b) => a.localeCompare(b)),
-    ['hauberk', 'nginx'],
-  );
-  for (const { peer, values, failure } of samples) {
-    t.is(failure, undefined, peer);
-    t.true((values['requests'] ?? 0) > 0, peer);
-    t.true((values['cpu'] ?? 0) > 0, peer);
-    t.is(values['errors'], 0, peer);
-  }
-  const memory = samples.find(({ peer }) => peer === 'nginx')?.values['memory'] ?? 0;
-  t.true(memory > 0 && memory < 60, 'one process of nginx');
-  t.deepEqual(readdirSync(temporary.path), ['results.json'], 'nothing is left behind');
-});
+requires('nginx', 'h2load', 'taskset').serial(
+  'a gateway is measured beside another, and the service behind them is not',
+  async (t) => {
+    await using temporary = await temporaryDirectory();
+    const file = join(temporary.path, 'results.json');
+    const only = ['--only=gateway-http2-tls-32', '--peers=nginx'];
+    const brief = ['--rounds=1', '--seconds=0.2', `--json=${file}`];
+    const { code, stderr } = await bench([...only, ...brief], temporary.path);
+    t.is(code, 0, stderr);
+    const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    t.deepEqual(
+      samples.map(({ peer }) => peer).toSorted((a, b) => a.localeCompare(b)),
+      ['hauberk', 'nginx'],
+    );
+    for (const { peer, values, failure } of samples) {
+      t.is(failure, undefined, peer);
+      t.true((values['requests'] ?? 0) > 0, peer);
+      t.true((values['cpu'] ?? 0) > 0, peer);
+      t.is(values['errors'], 0, peer);
+    }
+    const memory = samples.find(({ peer }) => peer === 'nginx')?.values['memory'] ?? 0;
+    t.true(memory > 0 && memory < 60, 'one process of nginx');
+    t.deepEqual(readdirSync(temporary.path), ['results.json'], 'nothing is left behind');
+  },
+);
 
 test('wrong usage is told apart from a failure', async (t) => {
   await using temporary = await temporaryDirectory();
