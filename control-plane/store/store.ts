@@ -2,7 +2,7 @@ import type { Closeable } from '../../common/lifecycle.ts';
 
 /**
  * What is under this prefix, and at VAULT_KEY, is secret: its values are in no log of changes, so that
- * a private key is gone when it is replaced. Changes of it are delivered to no watch.
+ * a private key is gone when it is replaced. A watch is told that such a key changed, and not to what.
  */
 export const SECRET_PREFIX = 'ca/';
 
@@ -55,7 +55,9 @@ export interface TransactionResult {
 /** What happened to one key. */
 export type StoreEvent =
   | { readonly kind: 'put'; readonly entry: Entry }
-  | { readonly kind: 'delete'; readonly key: string; readonly revision: number };
+  | { readonly kind: 'delete'; readonly key: string; readonly revision: number }
+  /** A secret key was put or deleted: whoever needs its value reads it. See `isSecret`. */
+  | { readonly kind: 'secret'; readonly key: string; readonly revision: number };
 
 /** The key that it happened to. */
 export function keyOf(event: StoreEvent): string {
@@ -105,7 +107,8 @@ export interface Store extends Closeable {
     operations: readonly Operation[],
   ): Promise<TransactionResult>;
   /**
-   * Delivers every change under the prefix that is not secret, from the given revision on, in order and without gaps.
+   * Delivers every change under the prefix, from the given revision on, in order and without gaps; that of
+   * a secret key without its value.
    * Throws `compacted` when that revision is no longer kept: read the range again and watch from
    * its revision + 1. A listener that throws is logged and keeps its watch.
    */

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { StoreEvent, WatchBatch } from '../store.ts';
+import { isSecret, type StoreEvent, type WatchBatch } from '../store.ts';
 import { type Row, toEntry } from './entries-table.ts';
 import { keyRange } from './key-range.ts';
 
@@ -32,10 +32,11 @@ export interface ChangeLogSize {
 
 const BYTES = 'LENGTH(CAST(key AS BLOB)) + IFNULL(LENGTH(value), 0)';
 
-/** A delete has no value. */
+/** A delete has no value, and neither has a change of a secret. */
 function toEvent(row: Row): StoreEvent {
   if (row['value'] !== null) return { kind: 'put', entry: toEntry(row) };
-  return { kind: 'delete', key: String(row['key']), revision: Number(row['mod_revision']) };
+  const [key, revision] = [String(row['key']), Number(row['mod_revision'])];
+  return { kind: isSecret(key) ? 'secret' : 'delete', key, revision };
 }
 
 /**
@@ -79,7 +80,7 @@ export class ChangeLog {
 
   append({ revision, events }: WatchBatch): void {
     for (const event of events) {
-      if (event.kind === 'delete') {
+      if (event.kind !== 'put') {
         this.#append.run(revision, event.key, null, null, null);
         this.#grow(1, Buffer.byteLength(event.key));
       } else {

@@ -37,8 +37,12 @@ export class Draft {
     const events = apply(revision);
     if (events.length === 0) return;
     this.#revision = revision;
-    const told = events.filter((event) => !isSecret(keyOf(event)));
-    if (told.length < events.length) this.#touchedSecrets = true;
+    const told = events.map((event): StoreEvent => {
+      const key = keyOf(event);
+      if (!isSecret(key)) return event;
+      this.#touchedSecrets = true;
+      return { kind: 'secret', key, revision };
+    });
     const batch = { revision, events: told };
     this.#batches.push(batch);
     this.tables.changes.append(batch);

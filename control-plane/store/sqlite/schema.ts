@@ -11,7 +11,7 @@ const APPLICATION_ID = 0x4842_524b;
  *     state    one row: the revision counter, and up to where the change log was cut
  *     entries  the keys as they are now
  *     leases   id and time to live; deadlines live in memory (see lease-timers.ts)
- *     changes  the change log that watches replay; value is NULL for a delete
+ *     changes  the change log that watches replay; value is NULL for a delete, and for what is secret
  *
  * Tables with values keep their rowid: without one, SQLite puts values above 1 kB on a page of their
  * own each.

@@ -69,7 +69,7 @@ export class ModelStore {
 export function replay(events: readonly StoreEvent[]): Map<string, string> {
   const values = new Map<string, string>();
   for (const event of events) {
-    if (event.kind === 'delete') values.delete(event.key);
+    if (event.kind !== 'put') values.delete(event.key);
     else values.set(event.entry.key, event.entry.value.toString());
   }
   return values;

@@ -6,7 +6,7 @@ import { putKey } from './operations.ts';
 /** A watch that remembers what it was given. */
 export interface WatchRecorder {
   readonly batches: readonly WatchBatch[];
-  /** Everything so far in short: `revision: +key=value -key`. */
+  /** Everything so far in short: `revision: +key=value -key ?secret`. */
   readonly lines: readonly string[];
   /** Resolves when the condition holds; fails, naming what did not happen, at a deadline. */
   until(what: string, condition: (batches: readonly WatchBatch[]) => boolean): Promise<void>;
@@ -22,6 +22,7 @@ export interface WatchRecorder {
 
 function describe(event: StoreEvent): string {
   if (event.kind === 'delete') return `-${event.key}`;
+  if (event.kind === 'secret') return `?${event.key}`;
   return `+${event.entry.key}=${event.entry.value.toString()}`;
 }
 

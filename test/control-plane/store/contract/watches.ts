@@ -47,6 +47,39 @@ export function registerWatchTests(createStore: StoreFactory): void {
     ]);
   });
 
+  test('a watch is told that a secret changed, and not to what, also of the past', async (t) => {
+    const { store } = await createStore(t);
+    const lease = await store.grantLease(60_000);
+    const from = (await store.range('')).revision + 1;
+    const live = await recordWatch(t, store, 'ca/', from);
+    const all = await recordWatch(t, store, '', from);
+    const one = await store.transact([], [put('ca/root', 'secret'), put('mesh/x', 'open')]);
+    const two = await store.transact(
+      [],
+      [put('vault', 'secret'), put('ca/issuer', 'secret', lease)],
+    );
+    await putKey(store, 'ca', 'not secret');
+    const three = await store.transact([], [{ kind: 'delete-prefix', prefix: 'ca/r' }]);
+    await store.revokeLease(lease);
+    const past = await recordWatch(t, store, 'ca/', from);
+    const four = await putKey(store, 'ca/end', 'secret');
+    const lines = [
+      `${one.revision} ?ca/root`,
+      `${two.revision} ?ca/issuer`,
+      `${three.revision} ?ca/root`,
+      `${three.revision + 1} ?ca/issuer`,
+      `${four.revision} ?ca/end`,
+    ];
+    for (const watch of [live, past]) {
+      await watch.until('five batches', ({ length }) => length === 5);
+      t.deepEqual(watch.lines, lines);
+    }
+    await all.until('six batches', ({ length }) => length === 6);
+    t.is(all.lines[0], `${one.revision} ?ca/root +mesh/x=open`);
+    t.is(all.lines[1], `${two.revision} ?vault ?ca/issuer`);
+    t.is((await store.get('ca/end'))?.value.toString(), 'secret');
+  });
+
   test('a watch from a past revision replays it, and goes on without a gap', async (t) => {
     const { store } = await createStore(t);
     const lease = await store.grantLease(60_000);
