@@ -106,26 +106,27 @@ const WAITING: Readonly<Record<string, Waiting>> = {
   'the next push to sidecars': {
     delayMs: PUSH_INTERVAL_MS,
     begin(clock) {
-      let change: () => void = () => {};
+      let change: (touch: object) => void = () => {};
       const view = {
-        version: 0,
+        version: 1,
         onChange: (listener: () => void) => {
           change = listener;
           return () => {};
         },
-        since: () => ({ version: view.version, upserted: [], removed: [] }),
+        since: () => ({ endpoints: new Map(), topics: new Set() }),
+        index: {},
       };
       let sent = 0;
       const pushSeconds = { observe() {} };
       const hub = createSyncHub({ view: view as unknown as MeshView, clock, pushSeconds });
-      hub.subscribe(0, (_message, done) => {
+      hub.subscribe({ version: 1 }, (_message, done) => {
         sent += 1;
         done();
       });
       let looks = 0;
       const bump = (): void => {
         view.version += 1;
-        change();
+        change({ endpoints: [], topics: [] });
       };
       bump();
       // What changes after the step waits for the moment that was counted from before it.

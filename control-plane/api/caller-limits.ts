@@ -32,6 +32,15 @@ const INSTANCE_RATE: Rate = { burst: 30, perSecond: 1 };
  */
 const CHANGE_RATE: Rate = { burst: 1_000, perSecond: 2 };
 
+/**
+ * Services and addresses that one sidecar asks about: a start with a thousand, and then each that is new. A workload
+ * that is connected to every address of a network has to wait, and nobody else.
+ */
+const QUESTION_RATE: Rate = { burst: 4_096, perSecond: 100 };
+
+/** Those of all sidecars of one identity: a tenth of what a control plane can answer. */
+const IDENTITY_QUESTION_RATE: Rate = { burst: 50_000, perSecond: 2_000 };
+
 /** A person who mistypes is within it. */
 const WRONG_TOKEN_RATE: Rate = { burst: 20, perSecond: 0.5 };
 
@@ -48,6 +57,11 @@ export interface CallerLimits {
   operator(spiffeId: string): void;
   /** A Sync stream of one of its sidecars. @throws RequestError `rate-limited` */
   stream(sidecar: { readonly spiffeId: string; readonly instanceId: string }): void;
+  /** So many things that one of its sidecars asks to be told of. @throws RequestError `rate-limited` */
+  interest(
+    sidecar: { readonly spiffeId: string; readonly instanceId: string },
+    count: number,
+  ): void;
   /** One of its endpoints comes, or moves. @throws RequestError `rate-limited` */
   endpoint(spiffeId: string): void;
   /**
@@ -66,6 +80,8 @@ export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): 
   const streams = new KeyedBuckets(clock, STREAM_RATE);
   const instances = new KeyedBuckets(clock, INSTANCE_RATE);
   const changes = new KeyedBuckets(clock, CHANGE_RATE);
+  const questions = new KeyedBuckets(clock, QUESTION_RATE);
+  const identityQuestions = new KeyedBuckets(clock, IDENTITY_QUESTION_RATE);
   const charge = (buckets: KeyedBuckets, key: string, what: string): void => {
     if (!buckets.take(key)) throw new RateLimited(what, buckets.retryAfterMs(key));
   };
@@ -83,6 +99,12 @@ export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): 
       // An instance id is what the caller says: it counts below the identity that it has proven.
       charge(instances, `${spiffeId} ${instanceId}`, `Sync streams of the sidecar ${instanceId}`);
       charge(streams, spiffeId, `Sync streams of ${spiffeId}`);
+    },
+    interest({ spiffeId, instanceId }, count) {
+      for (let asked = 0; asked < count; asked += 1) {
+        charge(questions, `${spiffeId} ${instanceId}`, `questions of the sidecar ${instanceId}`);
+        charge(identityQuestions, spiffeId, `questions of ${spiffeId}`);
+      }
     },
     endpoint: (spiffeId) => charge(changes, spiffeId, `changes of endpoints of ${spiffeId}`),
     wrongToken(address, why) {

@@ -1,21 +1,31 @@
+import type { Scope } from '../../common/wire/interest.ts';
+
 /** What sidecars are told besides endpoints; each is told as a whole when it has changed. */
 export type ViewTopic = 'bundle' | 'federated' | 'policy' | 'revocations';
 
-/** What one version of the view changed: instance ids, and topics. */
+/** An endpoint that came, changed or went. */
+export interface TouchedEndpoint {
+  readonly instanceId: string;
+  /** The scopes that it fitted before; none for one that came. */
+  readonly was: readonly Scope[];
+}
+
+/** What one version of the view changed: endpoints, and topics. */
 export interface ViewTouch {
   readonly version: number;
-  readonly instanceIds: readonly string[];
+  readonly endpoints: readonly TouchedEndpoint[];
   readonly topics: readonly ViewTopic[];
 }
 
 /** What has been touched since some version; the present state says how it is now. */
 export interface TouchedSince {
-  readonly instanceIds: ReadonlySet<string>;
+  /** The scopes that each of them fitted at some time since then, before its last change; by instance id. */
+  readonly endpoints: ReadonlyMap<string, readonly Scope[]>;
   readonly topics: ReadonlySet<ViewTopic>;
 }
 
 /**
- * So many changed instance ids are remembered (under a MB). A sidecar that missed more of them gets a
+ * So many changed endpoints are remembered (a few MB). A sidecar that missed more of them gets a
  * snapshot, which is not much larger then.
  */
 export const MAX_REMEMBERED = 4096;
@@ -39,11 +49,11 @@ export class ChangeHistory {
   /** Remembers a version, which must be higher than all before. */
   add(touch: ViewTouch): void {
     this.#touches.push(touch);
-    this.#remembered += touch.instanceIds.length + 1;
+    this.#remembered += touch.endpoints.length + 1;
     while (this.#remembered > MAX_REMEMBERED) {
       const forgotten = this.#touches.shift();
       if (forgotten === undefined) break;
-      this.#remembered -= forgotten.instanceIds.length + 1;
+      this.#remembered -= forgotten.endpoints.length + 1;
       this.#base = forgotten.version;
     }
   }
@@ -54,9 +64,11 @@ export class ChangeHistory {
     const missed = this.#touches.slice(
       this.#touches.findLastIndex((touch) => touch.version <= version) + 1,
     );
-    return {
-      instanceIds: new Set(missed.flatMap(({ instanceIds }) => instanceIds)),
-      topics: new Set(missed.flatMap(({ topics }) => topics)),
-    };
+    const endpoints = new Map<string, readonly Scope[]>();
+    for (const { instanceId, was } of missed.flatMap((touch) => touch.endpoints)) {
+      const before = endpoints.get(instanceId);
+      endpoints.set(instanceId, before === undefined ? was : [...new Set([...before, ...was])]);
+    }
+    return { endpoints, topics: new Set(missed.flatMap(({ topics }) => topics)) };
   }
 }

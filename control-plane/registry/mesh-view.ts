@@ -24,7 +24,14 @@ import {
 } from '../revocation/revocation-record.ts';
 import { keyOf, type Entry, type Store, type StoreEvent, type WatchBatch } from '../store/store.ts';
 import { AddressBook, endpointOf, type MeshEndpoint } from './addresses/address-book.ts';
-import { ChangeHistory, type ViewTopic } from './change-history.ts';
+import {
+  ChangeHistory,
+  type TouchedEndpoint,
+  type TouchedSince,
+  type ViewTopic,
+  type ViewTouch,
+} from './change-history.ts';
+import { EndpointIndex } from './endpoint-index.ts';
 import { decodeRetained, RETAINED_PREFIX } from './addresses/retained-addresses.ts';
 import {
   decodeSidecar,
@@ -34,10 +41,8 @@ import {
 } from './sidecar-record.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
 
-/** Everything that a sidecar has to know. */
-export interface MeshSnapshot {
-  readonly version: number;
-  readonly endpoints: readonly MeshEndpoint[];
+/** What every sidecar has to know besides endpoints. */
+export interface MeshTopics {
   readonly bundle: TrustBundle;
   /** Of other trust domains. */
   readonly federated: readonly FederatedBundle[];
@@ -45,22 +50,8 @@ export interface MeshSnapshot {
   readonly policy: MeshPolicy;
 }
 
-/** What is different from an earlier version. */
-export interface MeshDelta {
-  readonly version: number;
-  readonly upserted: readonly MeshEndpoint[];
-  /** Instance ids. */
-  readonly removed: readonly string[];
-  readonly bundle?: TrustBundle;
-  /** All of them, when they have changed. */
-  readonly federated?: readonly FederatedBundle[];
-  readonly policy?: MeshPolicy;
-  /** All of them, when they have changed. */
-  readonly revocations?: RevocationList;
-}
-
 /**
- * The mesh as every sidecar is told it: the endpoints, the roots to trust, what was revoked, and who may
+ * The mesh as sidecars are told it: the endpoints, the roots to trust, what was revoked, and who may
  * talk to whom. Its version is the store's revision of the last change that a sidecar could notice.
  */
 export interface MeshView extends Closeable {
@@ -69,18 +60,20 @@ export interface MeshView extends Closeable {
   readonly sidecars: ReadonlyMap<string, SidecarRecord>;
   /** Those that peers can dial, by instance id. */
   readonly endpoints: ReadonlyMap<string, MeshEndpoint>;
-  readonly addresses: Pick<AddressBook, 'next' | 'turnOf' | 'retainedBy'>;
+  /** Finds endpoints by what sidecars are interested in. */
+  readonly index: Pick<EndpointIndex, 'in' | 'scopesOf'>;
+  readonly addresses: Pick<AddressBook, 'next' | 'turnOf' | 'retainedBy' | 'isRetained'>;
   /** The roots to trust. */
   bundle(): TrustBundle;
   /** Whose claim to an address is accepted without a proof, and where proofs may be looked for. */
   addressRules(): AddressRules;
   /** Which certificates are not to be trusted any more. */
   revocations(): RevocationList;
-  snapshot(): MeshSnapshot;
+  topics(): MeshTopics;
   /** What changed after a version; undefined when it is too long ago: send a snapshot then. */
-  since(version: number): MeshDelta | undefined;
-  /** Calls back after every new version; returns the function that ends it. */
-  onChange(listener: () => void): () => void;
+  since(version: number): TouchedSince | undefined;
+  /** Calls back after every new version, with what it changed; returns the function that ends it. */
+  onChange(listener: (touch: ViewTouch) => void): () => void;
 }
 
 /** What the view needs. */
@@ -103,21 +96,25 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   const book = new AddressBook();
   // A revocation that was forgotten does not come back when a clock that was set forward is right again.
   const settled = createSettledDate(clock);
-  const endpoints = new Map<string, MeshEndpoint>();
+  const index = new EndpointIndex();
+  const { endpoints } = index;
   const tellConflicts = createConflictLog(clock, logger);
   const history = new ChangeHistory(revision);
-  const listeners = new Listeners();
+  const listeners = new Listeners<[ViewTouch]>();
 
-  /** Looks at sidecars again; their instance ids, when peers notice the change. */
-  const lookAgain = (touched: ReadonlySet<string>): string[] =>
-    [...touched].filter((instanceId) => {
+  /** Looks at sidecars again; tells of which of them peers notice a change. */
+  const lookAgain = (touched: ReadonlySet<string>): TouchedEndpoint[] =>
+    [...touched].flatMap((instanceId) => {
       const was = endpoints.get(instanceId);
       const is = endpointOf(sidecars.get(instanceId), book);
-      if (is !== undefined || was !== undefined) tellConflicts(was, is);
-      if (is === undefined) return endpoints.delete(instanceId);
-      endpoints.set(instanceId, is);
+      if (is === undefined && was === undefined) return [];
+      tellConflicts(was, is);
+      const change = { instanceId, was: index.scopesOf(instanceId) };
+      if (is === undefined) index.delete(instanceId);
+      else index.put(is);
       // Moving a registration to another lease writes it again as it was.
-      return was === undefined || !isSameEndpoint(was, is);
+      const isSame = was !== undefined && is !== undefined && isSameEndpoint(was, is);
+      return isSame ? [] : [change];
     });
   /** Every claim, by the rules of the configuration in force. */
   const claimAgain = (): ReadonlySet<string> => {
@@ -183,11 +180,12 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
         logger.error(line, describeError(error));
       }
     }
-    const instanceIds = lookAgain(touched);
-    if (instanceIds.length === 0 && topics.length === 0) return;
-    list = undefined;
-    history.add({ version, instanceIds, topics });
-    listeners.tell();
+    const changed = lookAgain(touched);
+    if (changed.length === 0 && topics.length === 0) return;
+    if (topics.includes('revocations')) list = undefined;
+    const touch = { version, endpoints: changed, topics };
+    history.add(touch);
+    listeners.tell(touch);
   };
   const watch = await store.watch(MESH_PREFIX, revision + 1, apply);
 
@@ -212,39 +210,18 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     },
     sidecars,
     endpoints,
+    index,
     addresses: book,
     bundle: presentBundle,
     addressRules: () => config.config.addresses,
     revocations: presentRevocations,
-    snapshot: () => ({
-      version: history.version,
-      endpoints: [...endpoints.values()],
+    topics: () => ({
       bundle: presentBundle(),
       federated: [...federated.values()],
       policy: presentPolicy(),
       revocations: presentRevocations(),
     }),
-    since(version) {
-      const touched = history.since(version);
-      if (touched === undefined) return undefined;
-      const upserted: MeshEndpoint[] = [];
-      const removed: string[] = [];
-      for (const instanceId of touched.instanceIds) {
-        const endpoint = endpoints.get(instanceId);
-        if (endpoint === undefined) removed.push(instanceId);
-        else upserted.push(endpoint);
-      }
-      const { topics } = touched;
-      return {
-        version: history.version,
-        upserted,
-        removed,
-        ...(topics.has('bundle') ? { bundle: presentBundle() } : {}),
-        ...(topics.has('federated') ? { federated: [...federated.values()] } : {}),
-        ...(topics.has('policy') ? { policy: presentPolicy() } : {}),
-        ...(topics.has('revocations') ? { revocations: presentRevocations() } : {}),
-      };
-    },
+    since: (version) => history.since(version),
     onChange: listeners.add,
     close() {
       settled.close();

@@ -132,7 +132,15 @@ export function snapshot(version: number, endpoints: Endpoint[]): SyncResponse {
     version,
     change: {
       $case: 'snapshot',
-      value: { endpoints, bundle, revocations: undefined, federated: undefined, policy: OPEN },
+      value: {
+        endpoints,
+        bundle,
+        revocations: undefined,
+        federated: undefined,
+        complete: undefined,
+        departed: [],
+        policy: OPEN,
+      },
     },
   };
 }
@@ -144,7 +152,14 @@ export function delta(
   removed: string[] = [],
   policy?: Policy,
 ): SyncResponse {
-  const unchanged = { bundle: undefined, revocations: undefined, federated: undefined, policy };
+  const unchanged = {
+    bundle: undefined,
+    revocations: undefined,
+    federated: undefined,
+    complete: undefined,
+    departed: [],
+    policy,
+  };
   return { version, change: { $case: 'delta', value: { upserted, removed, ...unchanged } } };
 }
 

@@ -1,45 +1,122 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { EpochMs } from '../../../common/clock.ts';
 import { toBundleMessage } from '../../../common/wire/bundle.ts';
 import { toEndpointMessage } from '../../../common/wire/endpoint.ts';
+import { addressOf, toInterestMessage, type Scope } from '../../../common/wire/interest.ts';
 import { toPolicyMessage } from '../../../common/wire/policy.ts';
-import { SyncResponse, type Delta } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import type { MeshDelta, MeshSnapshot } from '../../registry/mesh-view.ts';
+import {
+  Delta,
+  Endpoint,
+  Snapshot,
+  SyncResponse,
+} from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { MeshEndpoint } from '../../registry/addresses/address-book.ts';
+import type { ViewTopic } from '../../registry/change-history.ts';
+import type { MeshTopics, MeshView } from '../../registry/mesh-view.ts';
 
-/** The whole view, in the bytes that travel. */
-export function encodeSnapshot({ version, endpoints, ...topics }: MeshSnapshot): Buffer {
-  const value = { endpoints: endpoints.map(toEndpointMessage), ...encodeTopics(topics) };
-  return encode({ version, change: { $case: 'snapshot', value } });
+// A message is put together from parts that were encoded before, each once for all sidecars: fields of a
+// message may stand in any order, and those of a repeated field add up.
+
+const ENDPOINT_TAG = fieldTag(1);
+const VERSION_TAG = 8;
+const CHANGE_TAGS = { snapshot: fieldTag(2), delta: fieldTag(3) } as const;
+
+/** What one message says. */
+export interface MessageParts {
+  readonly kind: 'snapshot' | 'delta';
+  readonly version: number;
+  /** Present endpoints, each encoded by `encodeEndpoint`. */
+  readonly endpoints: readonly Uint8Array[];
+  /** Instance ids; a snapshot has none. */
+  readonly removed: readonly string[];
+  /** What the endpoints are all of; undefined: what an interest has nothing to do with. */
+  readonly complete: readonly Scope[] | undefined;
+  /** Encoded by `encodeSnapshotTopics` or `encodeDeltaTopics`. */
+  readonly topics: Uint8Array;
 }
 
-/** What changed, in the bytes that travel. */
-export function encodeDelta({ version, upserted, removed, ...topics }: MeshDelta): Buffer {
-  const value = { upserted: upserted.map(toEndpointMessage), removed, ...encodeTopics(topics) };
-  return encode({ version, change: { $case: 'delta', value } });
+/** The message in the bytes that travel. */
+export function encodeMessage(parts: MessageParts, addresses: MeshView['addresses']): Buffer {
+  const { kind, version, endpoints, removed, complete, topics } = parts;
+  const writer = new BinaryWriter().uint32(VERSION_TAG).uint64(version);
+  writer.uint32(CHANGE_TAGS[kind]).fork();
+  for (const endpoint of endpoints) writer.raw(endpoint);
+  writer.raw(topics);
+  const about = complete && { complete: toInterestMessage(complete) };
+  const departed = complete === undefined ? [] : departedOf(complete, addresses);
+  if (kind === 'snapshot') Snapshot.encode(snapshotOf({ ...about, departed }), writer);
+  else Delta.encode(deltaOf({ ...about, departed, removed }), writer);
+  return Buffer.from(writer.join().finish());
+}
+
+/** An endpoint as a field of a snapshot or of a delta, which have the same number for it. */
+export function encodeEndpoint(endpoint: MeshEndpoint): Uint8Array {
+  const writer = new BinaryWriter().uint32(ENDPOINT_TAG).fork();
+  return Endpoint.encode(toEndpointMessage(endpoint), writer).join().finish();
+}
+
+/** All topics, as fields of a snapshot. */
+export function encodeSnapshotTopics(topics: MeshTopics): Uint8Array {
+  return Snapshot.encode(snapshotOf(toTopicMessages(topics))).finish();
+}
+
+/** Those topics that have changed, as fields of a delta. */
+export function encodeDeltaTopics(topics: MeshTopics, changed: ReadonlySet<ViewTopic>): Uint8Array {
+  const { bundle, federated, revocations, policy } = toTopicMessages(topics);
+  return Delta.encode(
+    deltaOf({
+      bundle: changed.has('bundle') ? bundle : undefined,
+      federated: changed.has('federated') ? federated : undefined,
+      revocations: changed.has('revocations') ? revocations : undefined,
+      policy: changed.has('policy') ? policy : undefined,
+    }),
+  ).finish();
 }
 
 /** What the clock says, in the bytes that travel. */
 export function encodeServerTime(epochMs: EpochMs): Buffer {
-  return encode({ version: 0, change: { $case: 'serverTime', value: { epochMs } } });
+  const change = { $case: 'serverTime', value: { epochMs } } as const;
+  return Buffer.from(SyncResponse.encode({ version: 0, change }).finish());
 }
 
-function encode(response: SyncResponse): Buffer {
-  return Buffer.from(SyncResponse.encode(response).finish());
+function departedOf(complete: readonly Scope[], addresses: MeshView['addresses']): string[] {
+  return complete.flatMap((scope) => {
+    const address = addressOf(scope);
+    return address !== undefined && addresses.isRetained(address) ? [address] : [];
+  });
 }
 
-function encodeTopics({
-  bundle,
-  federated,
-  revocations,
-  policy,
-}: Omit<MeshDelta, 'version' | 'upserted' | 'removed'>): Omit<Delta, 'upserted' | 'removed'> {
+function toTopicMessages({ bundle, federated, revocations, policy }: MeshTopics) {
   return {
-    bundle: bundle && toBundleMessage(bundle),
-    federated: federated && {
+    bundle: toBundleMessage(bundle),
+    federated: {
       bundles: federated.map(({ trustDomain, sequence = 0, roots }) =>
         toBundleMessage({ trustDomain, version: sequence, roots }),
       ),
     },
-    revocations: revocations && { revocations: revocations.all },
-    policy: policy && toPolicyMessage(policy),
+    revocations: { revocations: revocations.all },
+    policy: toPolicyMessage(policy),
   };
+}
+
+const NOTHING = {
+  bundle: undefined,
+  federated: undefined,
+  revocations: undefined,
+  policy: undefined,
+  complete: undefined,
+  departed: [],
+};
+
+function snapshotOf(fields: Partial<Snapshot>): Snapshot {
+  return { ...NOTHING, endpoints: [], ...fields };
+}
+
+function deltaOf(fields: Partial<Delta>): Delta {
+  return { ...NOTHING, upserted: [], removed: [], ...fields };
+}
+
+/** Of a field of the wire type LEN (Protocol Buffers, "Encoding"). */
+function fieldTag(number: number): number {
+  return (number << 3) | 2;
 }

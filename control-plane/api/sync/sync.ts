@@ -10,7 +10,11 @@ import { createLogLimit, TokenBucket } from '../../../common/rate-limit.ts';
 import { repeat } from '../../../common/repeat.ts';
 import { callerOf, localAddressOf } from '../../../common/rpc/peer.ts';
 import { readReport } from '../../../common/wire/report.ts';
-import type { Hello, SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type {
+  Hello,
+  InterestChange,
+  SyncRequest,
+} from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { ControlPlaneMetrics } from '../../metrics.ts';
 import {
   HostAddresses,
@@ -27,7 +31,8 @@ import { readHello } from './hello.ts';
 import { peerAddress } from '../peer-address.ts';
 import { RateLimited, RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
-import type { SyncHub } from './hub.ts';
+import type { ScopeChange, SyncHub } from './hub.ts';
+import { MAX_SCOPES, readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
 import { encodeServerTime } from './messages.ts';
 
 /** What the streams need. */
@@ -36,7 +41,7 @@ export interface SyncHandlerOptions {
   readonly registry: Registry;
   readonly view: MeshView;
   readonly hub: SyncHub;
-  readonly limits: Pick<CallerLimits, 'stream' | 'endpoint'>;
+  readonly limits: Pick<CallerLimits, 'stream' | 'endpoint' | 'interest'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
@@ -61,6 +66,9 @@ export const SERVER_TIME_INTERVAL_MS = 30_000;
 
 /** Far above an acknowledgement for each push, and a report every few seconds. */
 const MESSAGE_RATE = { burst: 200, perSecond: 200 };
+
+/** A sidecar waits for the first answer before it asks for more, but for what it has been asked meanwhile. */
+const MAX_EARLY_CHANGES = 64;
 
 type Call = ServerDuplexStream<SyncRequest, Buffer>;
 
@@ -95,11 +103,15 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
     logger.debug({ event: 'sync-ended', reason, client: call.getPeer() }, error.message);
     call.emit('error', error);
   };
-  const stopListening = view.onChange(() => {
+  const stopListening = view.onChange(({ topics }) => {
+    if (!topics.includes('revocations')) return;
     const revocations = view.revocations();
     callEach(streams, (stream) => stream.endIfRevoked(revocations));
   });
-  const tellTime = (): void => callEach(streams, (stream) => stream.tellTime());
+  const tellTime = (): void => {
+    const message = encodeServerTime(clock.epochMs());
+    callEach(streams, (stream) => stream.tellTime(message));
+  };
   const times = repeat(clock, SERVER_TIME_INTERVAL_MS, tellTime);
   const steps = clock.onStep(tellTime);
   return {
@@ -144,7 +156,7 @@ export function createSyncHandler(options: SyncHandlerOptions): SyncHandler {
 /** One stream that was accepted. */
 interface Stream {
   /** Tells what the clock says, unless the sidecar does not read. */
-  tellTime(): void;
+  tellTime(message: Buffer): void;
   /** Takes the endpoint out of the mesh, and ends the stream, when its certificate was revoked. */
   endIfRevoked(revocations: RevocationList): void;
   /** Ends it with a reason that is no fault of the sidecar. */
@@ -178,6 +190,9 @@ function openStream(
   let registration: Promise<Registration> | undefined;
   let subscription: ReturnType<SyncHub['subscribe']> | undefined;
   let ended = false;
+  let instanceId = '';
+  /** What it said of its interest while it was being registered. */
+  const early: ScopeChange[] = [];
   /** The addresses of its Hello were none, so that it is where it was seen. */
   let isWhereSeen = false;
 
@@ -213,15 +228,17 @@ function openStream(
     onFinished(planned);
   };
 
-  const tellTime = (): void => {
+  const tellTime = (message: Buffer): void => {
     if (ended || subscription === undefined || call.writableNeedDrain) return;
-    call.write(encodeServerTime(clock.epochMs()));
+    call.write(message);
   };
 
   const register = async (hello: Hello): Promise<void> => {
     const remote = peerAddress(call);
     const seen = onSeen({ remote, local: localAddressOf(call) ?? '' });
     const record = readHello(hello, spiffeId, seen.addresses);
+    const start = readSubscriptionStart(hello);
+    instanceId = record.instanceId;
     isWhereSeen = hello.addresses.length === 0;
     if (isWhereSeen && seen.addresses[0] !== remote) onMoved(record);
     limits.stream(record);
@@ -237,10 +254,18 @@ function openStream(
     // What it is told first should lead to where they are.
     if (seen.othersMove) await sleep(clock, HELLO_AGAIN_MS);
     if (ended) return;
-    subscription = hub.subscribe(hello.resumeVersion, (message, done) => {
+    subscription = hub.subscribe(start, (message, done) => {
       call.write(message, done);
     });
-    tellTime();
+    for (const change of early.splice(0)) subscription.change(change);
+    tellTime(encodeServerTime(clock.epochMs()));
+  };
+  const changeInterest = (message: InterestChange): void => {
+    const change = readInterestChange(message);
+    limits.interest({ spiffeId: spiffeId.uri, instanceId }, change.added.length);
+    if (subscription !== undefined) subscription.change(change);
+    else if (early.push(change) > MAX_EARLY_CHANGES) throw malformed('the answer to be waited for');
+    if (subscription !== undefined && subscription.scopeCount > MAX_SCOPES) throw tooMany();
   };
   const receive = async ({ message }: SyncRequest): Promise<void> => {
     if (!messages.take()) throw new RateLimited('messages in one second', messages.retryAfterMs);
@@ -257,6 +282,8 @@ function openStream(
         return registered.report(readReport(message.value));
       case 'goodbye':
         return registered.goodbye();
+      case 'interestChange':
+        return changeInterest(message.value);
       case undefined:
         // A kind of message that a newer sidecar knows: it has to live with its being ignored.
         return;

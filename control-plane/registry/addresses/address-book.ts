@@ -90,6 +90,13 @@ export class AddressBook {
     return this.#retainedBy.get(spiffeId) ?? 0;
   }
 
+  /** True for an address that is kept for a sidecar that has left lately. */
+  isRetained(address: string): boolean {
+    const claims = this.#claims.get(address)?.keys() ?? [];
+    for (const id of claims) if (this.#retained.has(id)) return true;
+    return false;
+  }
+
   #countRetained(key: string, holder: string | undefined): void {
     const before = this.#retained.get(key);
     if (before !== undefined) {

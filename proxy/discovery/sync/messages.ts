@@ -27,7 +27,15 @@ export function helloMessage(
   return {
     message: {
       $case: 'hello',
-      value: { instanceId, softwareVersion, resumeVersion, ...place, localAllow },
+      value: {
+        instanceId,
+        softwareVersion,
+        resumeVersion,
+        ...place,
+        localAllow,
+        interest: undefined,
+        interestVersion: 0,
+      },
     },
   };
 }

@@ -3,7 +3,7 @@ import { ChangeHistory, MAX_REMEMBERED } from '../../../control-plane/registry/c
 
 const touch = (version: number, ...instanceIds: string[]) => ({
   version,
-  instanceIds,
+  endpoints: instanceIds.map((instanceId) => ({ instanceId, was: [] })),
   topics: [],
 });
 
@@ -11,12 +11,27 @@ test('it tells what changed after a version, each thing once', (t) => {
   const history = new ChangeHistory(10);
   t.is(history.version, 10);
   history.add(touch(12, 'a'));
-  history.add({ version: 15, instanceIds: ['b', 'a'], topics: ['bundle'] });
+  history.add({ ...touch(15, 'b', 'a'), topics: ['bundle'] });
   t.is(history.version, 15);
-  t.deepEqual(history.since(10), { instanceIds: new Set(['a', 'b']), topics: new Set(['bundle']) });
+  const topics = new Set(['bundle'] as const);
+  const touched = (...ids: string[]) => new Map(ids.map((id) => [id, []]));
+  t.deepEqual(history.since(10), { endpoints: touched('a', 'b'), topics });
   t.deepEqual(history.since(11), history.since(10));
-  t.deepEqual(history.since(12), { instanceIds: new Set(['b', 'a']), topics: new Set(['bundle']) });
-  t.deepEqual(history.since(15), { instanceIds: new Set(), topics: new Set() });
+  t.deepEqual(history.since(12), { endpoints: touched('b', 'a'), topics });
+  t.deepEqual(history.since(15), { endpoints: new Map(), topics: new Set() });
+});
+
+test('it tells everything that an endpoint was since then, so that whoever knew it hears of it', (t) => {
+  const history = new ChangeHistory(10);
+  const moved = (version: number, ...was: string[]) => ({
+    version,
+    endpoints: [{ instanceId: 'a', was }],
+    topics: [],
+  });
+  history.add(moved(11, 'address 10.0.0.1'));
+  history.add(moved(12, 'address 10.0.0.2'));
+  t.deepEqual(history.since(10)?.endpoints.get('a'), ['address 10.0.0.1', 'address 10.0.0.2']);
+  t.deepEqual(history.since(11)?.endpoints.get('a'), ['address 10.0.0.2']);
 });
 
 test('a version of before, or of the future, is not known', (t) => {
@@ -35,6 +50,6 @@ test('it forgets the oldest, and never tells a part', (t) => {
   t.is(history.since(0), undefined);
   const half = MAX_REMEMBERED / 2;
   t.is(history.since(half - 1), undefined);
-  t.is(history.since(half)?.instanceIds.size, half);
+  t.is(history.since(half)?.endpoints.size, half);
   t.is(history.version, MAX_REMEMBERED);
 });

@@ -29,6 +29,7 @@ export interface SyncRequest {
     | { readonly $case: "acknowledgement"; readonly value: Acknowledgement }
     | { readonly $case: "report"; readonly value: Report }
     | { readonly $case: "goodbye"; readonly value: Goodbye }
+    | { readonly $case: "interestChange"; readonly value: InterestChange }
     | undefined;
 }
 
@@ -55,7 +56,46 @@ export interface Hello {
    * Whom the sidecar lets in at which ports by its own configuration, besides what the policy of the mesh
    * says. Absent: a sidecar that does not tell.
    */
-  readonly localAllow: LocalAllow | undefined;
+  readonly localAllow:
+    | LocalAllow
+    | undefined;
+  /**
+   * The endpoints that it needs to be told of. Absent: all of them. Each response is about these alone, if
+   * the control plane knows interests: then the first one has `complete`.
+   */
+  readonly interest:
+    | Interest
+    | undefined;
+  /**
+   * Version of a view that has all of `interest`, and no more: the stream resumes after it. 0: there is
+   * none. `resume_version` is that of a view of everything, and all that an older control plane looks at.
+   */
+  readonly interestVersion: number;
+}
+
+/** Interest names endpoints: all that fit one of its entries. */
+export interface Interest {
+  /** Endpoints of the service, and those that claim an address and ports that the service holds. */
+  readonly services: readonly ServiceName[];
+  /** Endpoints of every service of the namespace. */
+  readonly namespaces: readonly string[];
+  /** IP addresses: endpoints that name the address, proven or not. */
+  readonly addresses: readonly string[];
+}
+
+/** ServiceName is a service of the mesh. */
+export interface ServiceName {
+  readonly namespace: string;
+  readonly service: string;
+}
+
+/**
+ * InterestChange changes what the sidecar is told of. What is added is answered at once by a delta that
+ * has it in `complete`, also when there is no such endpoint, and followed until it is dropped.
+ */
+export interface InterestChange {
+  readonly added: Interest | undefined;
+  readonly dropped: Interest | undefined;
 }
 
 /**
@@ -164,7 +204,15 @@ export interface Snapshot {
     | Revocations
     | undefined;
   /** Who may talk to whom; always present. A sidecar that has never had one refuses everybody. */
-  readonly policy: Policy | undefined;
+  readonly policy:
+    | Policy
+    | undefined;
+  /** What `endpoints` is all of. Absent: all of the mesh. */
+  readonly complete:
+    | Interest
+    | undefined;
+  /** Addresses of `complete` at which an endpoint was until lately, and none is now. */
+  readonly departed: readonly string[];
 }
 
 /** Delta changes the view. */
@@ -185,7 +233,18 @@ export interface Delta {
     | Revocations
     | undefined;
   /** Present when it changed: the whole of it. */
-  readonly policy: Policy | undefined;
+  readonly policy:
+    | Policy
+    | undefined;
+  /**
+   * `upserted` has all of these now: an endpoint that fits one of them and is not in it has gone. Present
+   * where something was asked for, and in the first response.
+   */
+  readonly complete:
+    | Interest
+    | undefined;
+  /** Addresses of `complete` at which an endpoint was until lately, and none is now. */
+  readonly departed: readonly string[];
 }
 
 /**
@@ -554,6 +613,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
       case "goodbye":
         Goodbye.encode(message.message.value, writer.uint32(34).fork()).join();
         break;
+      case "interestChange":
+        InterestChange.encode(message.message.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -603,6 +665,14 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             message.message = { $case: "goodbye", value: Goodbye.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = { $case: "interestChange", value: InterestChange.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -626,6 +696,8 @@ function createBaseHello(): Hello {
     softwareVersion: "",
     anyPort: false,
     localAllow: undefined,
+    interest: undefined,
+    interestVersion: 0,
   };
 }
 
@@ -658,6 +730,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.localAllow !== undefined) {
       LocalAllow.encode(message.localAllow, writer.uint32(66).fork()).join();
+    }
+    if (message.interest !== undefined) {
+      Interest.encode(message.interest, writer.uint32(74).fork()).join();
+    }
+    if (message.interestVersion !== 0) {
+      writer.uint32(80).uint64(message.interestVersion);
     }
     return writer;
   },
@@ -747,6 +825,204 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.localAllow = LocalAllow.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.interest = Interest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.interestVersion = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseInterest(): Interest {
+  return { services: [], namespaces: [], addresses: [] };
+}
+
+export const Interest: MessageFns<Interest> = {
+  encode(message: Interest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.services) {
+      ServiceName.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.namespaces) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Interest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInterest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.services.push(ServiceName.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespaces.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceName(): ServiceName {
+  return { namespace: "", service: "" };
+}
+
+export const ServiceName: MessageFns<ServiceName> = {
+  encode(message: ServiceName, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceName {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceName() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseInterestChange(): InterestChange {
+  return { added: undefined, dropped: undefined };
+}
+
+export const InterestChange: MessageFns<InterestChange> = {
+  encode(message: InterestChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.added !== undefined) {
+      Interest.encode(message.added, writer.uint32(10).fork()).join();
+    }
+    if (message.dropped !== undefined) {
+      Interest.encode(message.dropped, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InterestChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInterestChange() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.added = Interest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.dropped = Interest.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1454,7 +1730,15 @@ export const ServerTime: MessageFns<ServerTime> = {
 };
 
 function createBaseSnapshot(): Snapshot {
-  return { endpoints: [], bundle: undefined, federated: undefined, revocations: undefined, policy: undefined };
+  return {
+    endpoints: [],
+    bundle: undefined,
+    federated: undefined,
+    revocations: undefined,
+    policy: undefined,
+    complete: undefined,
+    departed: [],
+  };
 }
 
 export const Snapshot: MessageFns<Snapshot> = {
@@ -1473,6 +1757,12 @@ export const Snapshot: MessageFns<Snapshot> = {
     }
     if (message.policy !== undefined) {
       Policy.encode(message.policy, writer.uint32(42).fork()).join();
+    }
+    if (message.complete !== undefined) {
+      Interest.encode(message.complete, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.departed) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -1530,6 +1820,22 @@ export const Snapshot: MessageFns<Snapshot> = {
             message.policy = Policy.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.complete = Interest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.departed.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1551,6 +1857,8 @@ function createBaseDelta(): Delta {
     federated: undefined,
     revocations: undefined,
     policy: undefined,
+    complete: undefined,
+    departed: [],
   };
 }
 
@@ -1573,6 +1881,12 @@ export const Delta: MessageFns<Delta> = {
     }
     if (message.policy !== undefined) {
       Policy.encode(message.policy, writer.uint32(50).fork()).join();
+    }
+    if (message.complete !== undefined) {
+      Interest.encode(message.complete, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.departed) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -1636,6 +1950,22 @@ export const Delta: MessageFns<Delta> = {
             }
 
             message.policy = Policy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.complete = Interest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.departed.push(reader.string());
             continue;
           }
         }
@@ -4638,8 +4968,9 @@ export const PathMatch: MessageFns<PathMatch> = {
 export type DiscoveryService = typeof DiscoveryService;
 export const DiscoveryService = {
   /**
-   * Sync is one stream a sidecar: Hello first, then acknowledgements and reports; the answer is a
-   * snapshot (or, after a reconnect, what was missed), then deltas, and now and then the time.
+   * Sync is one stream a sidecar: Hello first, then acknowledgements, reports and changes of its interest;
+   * the answer is a snapshot (or, after a reconnect, what was missed), then deltas, and now and then the
+   * time. A sidecar that names no interest is told of every endpoint.
    */
   sync: {
     path: "/hauberk.v1.Discovery/Sync" as const,
@@ -4654,16 +4985,18 @@ export const DiscoveryService = {
 
 export interface DiscoveryServer extends UntypedServiceImplementation {
   /**
-   * Sync is one stream a sidecar: Hello first, then acknowledgements and reports; the answer is a
-   * snapshot (or, after a reconnect, what was missed), then deltas, and now and then the time.
+   * Sync is one stream a sidecar: Hello first, then acknowledgements, reports and changes of its interest;
+   * the answer is a snapshot (or, after a reconnect, what was missed), then deltas, and now and then the
+   * time. A sidecar that names no interest is told of every endpoint.
    */
   sync: handleBidiStreamingCall<SyncRequest, SyncResponse>;
 }
 
 export interface DiscoveryClient extends Client {
   /**
-   * Sync is one stream a sidecar: Hello first, then acknowledgements and reports; the answer is a
-   * snapshot (or, after a reconnect, what was missed), then deltas, and now and then the time.
+   * Sync is one stream a sidecar: Hello first, then acknowledgements, reports and changes of its interest;
+   * the answer is a snapshot (or, after a reconnect, what was missed), then deltas, and now and then the
+   * time. A sidecar that names no interest is told of every endpoint.
    */
   sync(): ClientDuplexStream<SyncRequest, SyncResponse>;
   sync(options: Partial<CallOptions>): ClientDuplexStream<SyncRequest, SyncResponse>;

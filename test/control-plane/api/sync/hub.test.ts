@@ -1,76 +1,16 @@
 // The hub brings every version to every stream: at once when it is quiet, together when it is not, and never
 // more than one message to a stream that does not take it.
 import test from 'ava';
-import type { ExecutionContext } from 'ava';
-import { createSyncHub, PUSH_INTERVAL_MS } from '../../../../control-plane/api/sync/hub.ts';
-import { SyncResponse } from '../../../../proto/gen/hauberk/v1/discovery.ts';
-import { rig } from '../../registry/registry-under-test.ts';
-
-/** A stream that takes each message at once, or when the test says so. */
-function subscriber({ takes = true, before = (): void => {} } = {}) {
-  const messages: Buffer[] = [];
-  const decoded: SyncResponse[] = [];
-  let take: (() => void) | undefined;
-  return {
-    messages,
-    /** What each message was: its kind, its version, and the sidecars in it. */
-    get told(): string[] {
-      return decoded.map(({ change, version }) => {
-        if (change?.$case === 'snapshot') {
-          return `snapshot ${version}: ${change.value.endpoints.map((one) => one.instanceId).join()}`;
-        }
-        if (change?.$case !== 'delta') return `something else: ${change?.$case}`;
-        const { upserted, removed } = change.value;
-        const ids = [
-          ...upserted.map(({ instanceId }) => instanceId),
-          ...removed.map((id) => `-${id}`),
-        ];
-        return `delta ${version}: ${ids.join()}`;
-      });
-    },
-    take(): void {
-      const done = take;
-      take = undefined;
-      done?.();
-    },
-    send(message: Buffer, done: () => void): void {
-      before();
-      messages.push(message);
-      decoded.push(SyncResponse.decode(message));
-      if (takes) done();
-      else take = done;
-    },
-  };
-}
-
-async function underTest(t: ExecutionContext) {
-  const { clock, log, start } = await rig(t);
-  const { view, connect } = await start();
-  const observed: number[] = [];
-  const pushSeconds = { observe: (value: unknown) => void observed.push(Number(value)) };
-  const hub = createSyncHub({ view, clock, pushSeconds });
-  t.teardown(() => hub.close());
-  const base = view.version;
-  return {
-    clock,
-    log,
-    view,
-    hub,
-    observed,
-    /** The versions of messages are counted from here. */
-    base,
-    join: (instanceId: string) => connect({ instanceId }),
-    pass: () => clock.advance(PUSH_INTERVAL_MS),
-  };
-}
+import { PUSH_INTERVAL_MS } from '../../../../control-plane/api/sync/hub.ts';
+import { subscriber, underTest } from './hub-under-test.ts';
 
 test('who has the present version is told that nothing was missed, and who has none gets all', async (t) => {
   const { hub, view, join } = await underTest(t);
   await join('api-1');
   const [current, fresh, ahead] = [subscriber(), subscriber(), subscriber()];
-  hub.subscribe(view.version, current.send);
-  hub.subscribe(0, fresh.send);
-  hub.subscribe(view.version + 1_000, ahead.send);
+  hub.subscribe({ version: view.version }, current.send);
+  hub.subscribe({ version: 0 }, fresh.send);
+  hub.subscribe({ version: view.version + 1_000 }, ahead.send);
   t.deepEqual(current.told, [`delta ${view.version}: `]);
   t.deepEqual(fresh.told, [`snapshot ${view.version}: api-1`]);
   t.deepEqual(ahead.told, fresh.told, 'of another life of the store');
@@ -82,14 +22,14 @@ test('who was away gets what it missed', async (t) => {
   const version = view.version;
   await join('api-2');
   const back = subscriber();
-  hub.subscribe(version, back.send);
+  hub.subscribe({ version: version }, back.send);
   t.deepEqual(back.told, [`delta ${view.version}: api-2`]);
 });
 
 test('a change goes out at once, and those that follow it soon go together', async (t) => {
   const { clock, hub, view, join, observed } = await underTest(t);
   const stream = subscriber();
-  hub.subscribe(view.version, stream.send);
+  hub.subscribe({ version: view.version }, stream.send);
   await join('api-1');
   const [first] = [view.version];
   t.deepEqual(stream.told.slice(1), [`delta ${first}: api-1`]);
@@ -105,7 +45,7 @@ test('a change goes out at once, and those that follow it soon go together', asy
 test('a message is made once for all that have the same version', async (t) => {
   const { hub, view, join, pass } = await underTest(t);
   const streams = [subscriber(), subscriber(), subscriber()];
-  for (const { send } of streams) hub.subscribe(view.version, send);
+  for (const { send } of streams) hub.subscribe({ version: view.version }, send);
   await join('api-1');
   await pass();
   const last = streams.map(({ messages }) => messages.at(-1));
@@ -116,8 +56,8 @@ test('a message is made once for all that have the same version', async (t) => {
 test('a stream that does not keep up has one message under way, and then gets all in one', async (t) => {
   const { hub, view, join, pass } = await underTest(t);
   const [slow, quick] = [subscriber({ takes: false }), subscriber()];
-  hub.subscribe(view.version, slow.send);
-  hub.subscribe(view.version, quick.send);
+  hub.subscribe({ version: view.version }, slow.send);
+  hub.subscribe({ version: view.version }, quick.send);
   for (const id of ['api-1', 'api-2', 'api-3']) {
     await join(id);
     await pass();
@@ -136,7 +76,7 @@ test('a stream that does not keep up has one message under way, and then gets al
 test('nothing follows the end of a subscription, whatever it still has to take', async (t) => {
   const { hub, view, join, pass } = await underTest(t);
   const stream = subscriber({ takes: false });
-  const subscription = hub.subscribe(view.version, stream.send);
+  const subscription = hub.subscribe({ version: view.version }, stream.send);
   await join('api-1');
   await pass();
   subscription.close();
@@ -149,7 +89,7 @@ test('nothing follows the end of a subscription, whatever it still has to take',
 test('nothing follows the end of the hub, and no timer is left of it', async (t) => {
   const { clock, hub, view, join } = await underTest(t);
   const stream = subscriber();
-  hub.subscribe(view.version, stream.send);
+  hub.subscribe({ version: view.version }, stream.send);
   await join('api-1');
   await join('api-2');
   const dueMs = clock.monotonicMs() + PUSH_INTERVAL_MS;
@@ -170,7 +110,7 @@ test('a stream that cannot be written to keeps none of the others from the news,
     },
   });
   const [first, last] = [subscriber(), subscriber()];
-  for (const { send } of [first, breakable, last]) hub.subscribe(view.version, send);
+  for (const { send } of [first, breakable, last]) hub.subscribe({ version: view.version }, send);
   broken = true;
   await join('api-1');
   await pass();

@@ -40,6 +40,8 @@ export const hello = (values: Partial<Hello> = {}): NonNullable<SyncRequest['mes
     resumeVersion: 0,
     softwareVersion: '1.2.3',
     localAllow: undefined,
+    interest: undefined,
+    interestVersion: 0,
     ...values,
   },
 });

@@ -91,7 +91,15 @@ test('a trust bundle that makes no sense is left out, with a line', async (t) =>
     version: 1,
     change: {
       $case: 'snapshot',
-      value: { endpoints: [], bundle, revocations: undefined, federated: undefined, policy: OPEN },
+      value: {
+        endpoints: [],
+        bundle,
+        revocations: undefined,
+        federated: undefined,
+        complete: undefined,
+        departed: [],
+        policy: OPEN,
+      },
     },
   });
   await stream.until('an acknowledgement of 1', acknowledges(1));

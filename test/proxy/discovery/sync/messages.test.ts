@@ -17,7 +17,14 @@ const wholeIdentity: Record<string, Revocation> = {
 for (const [what, revocation] of Object.entries(wholeIdentity)) {
   test(`a revocation that ${what} is of every certificate of the identity`, (t) => {
     const revocations = { revocations: [revocation] };
-    const value = { endpoints: [], bundle: undefined, federated: undefined, policy: undefined };
+    const value = {
+      endpoints: [],
+      bundle: undefined,
+      federated: undefined,
+      complete: undefined,
+      departed: [],
+      policy: undefined,
+    };
     const sent = SyncResponse.encode({
       version: 1,
       change: { $case: 'snapshot', value: { ...value, revocations } },
