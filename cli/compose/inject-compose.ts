@@ -1,20 +1,20 @@
-import { findUnknownKeys } from './check-keys.ts';
-import { findTakenNames } from './check-names.ts';
-import { findPortClashes } from './check-ports.ts';
-import { findCycles, findUnknownReferences } from './check-references.ts';
-import { findUnmeshable } from './check-services.ts';
+import { findUnknownKeys } from './check/check-keys.ts';
+import { findTakenNames } from './check/check-names.ts';
+import { findPortClashes } from './check/check-ports.ts';
+import { findCycles, findUnknownReferences } from './check/check-references.ts';
+import { findUnmeshable } from './check/check-services.ts';
 import { ComposeError } from './compose-error.ts';
-import { type ComposeFile, parseComposeFile } from './compose-file.ts';
-import { planMesh } from './plan.ts';
-import { readProject } from './read-project.ts';
+import { type ComposeFile, parseComposeFile } from './source/compose-file.ts';
+import { planMesh } from './plan/plan.ts';
+import { readProject } from './read/read-project.ts';
 import { reportServices, type ServiceReport } from './report.ts';
-import { type ReadText, resolveExtends } from './resolve-extends.ts';
-import { writeLayout } from './write-layout.ts';
-import { fieldsOf, isPlainMap, plainOf, isPlainList } from './yaml-fields.ts';
-import { MARKER } from './layout-names.ts';
+import { type ReadText, resolveExtends } from './source/resolve-extends.ts';
+import { writeLayout } from './plan/write-layout.ts';
+import { fieldsOf, isPlainMap, plainOf, isPlainList } from './yaml/yaml-fields.ts';
+import { MARKER } from './plan/layout-names.ts';
 import { basename, dirname, resolve } from 'node:path';
 import { isLabel } from '../../common/names.ts';
-import { hasVariable } from './variables.ts';
+import { hasVariable } from './source/variables.ts';
 
 /** What to put into the mesh, and how. */
 export interface InjectRequest {

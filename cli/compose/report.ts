@@ -1,6 +1,6 @@
 import type { ComposeError } from './compose-error.ts';
-import type { Project, Service } from './project.ts';
-import { treat } from './treatment.ts';
+import type { Project, Service } from './read/project.ts';
+import { treat } from './plan/treatment.ts';
 
 /** What would be done with one service; docs/json-output.md describes it. */
 export interface ServiceReport {

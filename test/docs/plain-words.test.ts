@@ -25,7 +25,7 @@ const INSTEAD: readonly (readonly [RegExp, string])[] = [
 
 /** Where a word is right: names of the operating system, of an example, of a pattern. */
 const ALLOWED: Readonly<Record<string, RegExp>> = {
-  'cli/compose/pod-service.ts': /user nobody/,
+  'cli/compose/plan/pod-service.ts': /user nobody/,
   'common/authorization/name-pattern.ts': /\* {5,}everybody/,
   'common/authorization/policy.ts': /`anybody`/,
   'examples/etcd-cluster/README.md': /stranger/,

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { clash, parsePortMapping, parsePorts } from '../../../cli/compose/port-mapping.ts';
+import { clash, parsePortMapping, parsePorts } from '../../../cli/compose/read/port-mapping.ts';
 
 const tcp = { protocol: 'tcp', hostAddress: undefined, published: undefined };
 const one = (port: number) => ({ first: port, last: port });

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { nodeEnvironment } from '../../../common/node-environment.ts';
-import { CLOSE } from '../../../cli/compose/pod-service.ts';
+import { CLOSE } from '../../../cli/compose/plan/pod-service.ts';
 import { SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { initNetns } from '../../../proxy/interception/init-netns.ts';
 import { requires } from '../../helpers/requirements.ts';

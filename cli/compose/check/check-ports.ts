@@ -1,7 +1,7 @@
-import { ComposeError } from './compose-error.ts';
-import { clash } from './port-mapping.ts';
-import type { Project, Service } from './project.ts';
-import { treat } from './treatment.ts';
+import { ComposeError } from '../compose-error.ts';
+import { clash } from '../read/port-mapping.ts';
+import type { Project, Service } from '../read/project.ts';
+import { treat } from '../plan/treatment.ts';
 
 /** Ports that the sidecar itself listens on, in the application's network namespace. */
 const SIDECAR_PORTS = [15_000, 15_001, 15_006, 15_008, 15_020];

@@ -11,11 +11,11 @@ import {
 import type { InstancePlan, Plan, PlanOptions } from './layout.ts';
 import { podsBefore } from './fixed-addresses.ts';
 import { planPod } from './pod-service.ts';
-import type { Link, Located, Project, Service } from './project.ts';
-import { STARTED } from './read-references.ts';
+import type { Link, Located, Project, Service } from '../read/project.ts';
+import { STARTED } from '../read/read-references.ts';
 import { planSidecar, SIDECAR_UID } from './sidecar-service.ts';
 import { networkModeTarget, treat } from './treatment.ts';
-import type { Plain, PlainMap } from './yaml-fields.ts';
+import type { Plain, PlainMap } from '../yaml/yaml-fields.ts';
 
 /** Keys that belong to the network namespace, and move with it as they are. */
 const MOVED_KEYS = [

@@ -9,8 +9,8 @@ import {
 } from './layout-names.ts';
 import { httpHealthCheck } from './health-check.ts';
 import type { AddedService, PlanOptions } from './layout.ts';
-import type { Project, Service } from './project.ts';
-import { STARTED } from './read-references.ts';
+import type { Project, Service } from '../read/project.ts';
+import { STARTED } from '../read/read-references.ts';
 import { treat } from './treatment.ts';
 
 /** The user that the rules know sidecars by; the image has it. */

@@ -1,6 +1,6 @@
 import type { Node } from 'yaml';
 import { z } from 'zod';
-import { didYouMean } from '../../common/nearest-name.ts';
+import { didYouMean } from '../../../common/nearest-name.ts';
 import {
   allow as allowanceValue,
   choice,
@@ -10,10 +10,10 @@ import {
   port,
   text,
   trustDomain,
-} from '../../common/config/values.ts';
-import { ComposeError } from './compose-error.ts';
-import type { ComposeFile } from './compose-file.ts';
-import { fieldsOf, isPlainMap, plainOf } from './yaml-fields.ts';
+} from '../../../common/config/values.ts';
+import { ComposeError } from '../compose-error.ts';
+import type { ComposeFile } from '../source/compose-file.ts';
+import { fieldsOf, isPlainMap, plainOf } from '../yaml/yaml-fields.ts';
 
 /** The key that says what Hauberk should do otherwise. */
 export const ANNOTATION = 'x-hauberk';

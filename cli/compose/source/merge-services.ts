@@ -1,6 +1,6 @@
 import { type Document, isMap, isSeq, type Node, Pair, YAMLMap, YAMLSeq } from 'yaml';
-import { fieldsOf, isPlainMap, plainOf, type Plain } from './yaml-fields.ts';
-import { copyOf, nodeOf } from './yaml-nodes.ts';
+import { fieldsOf, isPlainMap, plainOf, type Plain } from '../yaml/yaml-fields.ts';
+import { copyOf, nodeOf } from '../yaml/yaml-nodes.ts';
 
 /** Keys whose later value replaces the earlier one as a whole. */
 const REPLACED = new Set(['command', 'entrypoint', 'healthcheck.test', 'network_mode', 'extends']);

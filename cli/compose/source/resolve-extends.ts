@@ -1,13 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import { isMap } from 'yaml';
-import { ANNOTATION } from './annotations.ts';
-import { ComposeError } from './compose-error.ts';
+import { ANNOTATION } from '../read/annotations.ts';
+import { ComposeError } from '../compose-error.ts';
 import { type ComposeFile, parseComposeFile } from './compose-file.ts';
 import { mergeServices } from './merge-services.ts';
-import { NETWORK_KEYS } from './plan.ts';
+import { NETWORK_KEYS } from '../plan/plan.ts';
 import { hasVariable } from './variables.ts';
-import { fieldsOf, isPlainMap, plainOf, type Field } from './yaml-fields.ts';
-import { copyOf, setField, takeField } from './yaml-nodes.ts';
+import { fieldsOf, isPlainMap, plainOf, type Field } from '../yaml/yaml-fields.ts';
+import { copyOf, setField, takeField } from '../yaml/yaml-nodes.ts';
 
 /** Reads a file that another one names. @throws Error as of node:fs */
 export type ReadText = (path: string) => string;

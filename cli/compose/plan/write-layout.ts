@@ -1,10 +1,10 @@
 import { isMap, isScalar, type Document, type Node, Pair, Scalar, visit, YAMLMap } from 'yaml';
 import type { AddedService, InstancePlan, Plan } from './layout.ts';
 import { MARKER } from './layout-names.ts';
-import type { ComposeFile } from './compose-file.ts';
-import { detach, spellOut } from './shared-nodes.ts';
-import { fieldsOf } from './yaml-fields.ts';
-import { copyOf, nodeOf, setField, takeField } from './yaml-nodes.ts';
+import type { ComposeFile } from '../source/compose-file.ts';
+import { detach, spellOut } from '../yaml/shared-nodes.ts';
+import { fieldsOf } from '../yaml/yaml-fields.ts';
+import { copyOf, nodeOf, setField, takeField } from '../yaml/yaml-nodes.ts';
 
 /** Writes the layout into the document of the file, and the document as text. */
 export function writeLayout(file: ComposeFile, plan: Plan): string {

@@ -2,8 +2,8 @@ import { httpHealthCheck } from './health-check.ts';
 import { CONTROL_PLANE, DATA_VOLUME, KEEPER, MARKER, tokenVolume } from './layout-names.ts';
 import type { AddedService, PlanOptions } from './layout.ts';
 import { podsWithFixedAddresses } from './fixed-addresses.ts';
-import { startAfter } from './read-references.ts';
-import type { Project } from './project.ts';
+import { startAfter } from '../read/read-references.ts';
+import type { Project } from '../read/project.ts';
 import { CONFINED, SIDECAR_USER, STATE_DIRECTORY } from './sidecar-service.ts';
 import { treat } from './treatment.ts';
 

@@ -1,9 +1,9 @@
-import { isLabel } from '../../common/names.ts';
-import { ComposeError, type ComposeErrorCode } from './compose-error.ts';
-import { isFixed } from './fixed-addresses.ts';
-import type { Project, Service } from './project.ts';
-import { SIDECAR_UID } from './sidecar-service.ts';
-import { networkModeTarget, treat } from './treatment.ts';
+import { isLabel } from '../../../common/names.ts';
+import { ComposeError, type ComposeErrorCode } from '../compose-error.ts';
+import { isFixed } from '../plan/fixed-addresses.ts';
+import type { Project, Service } from '../read/project.ts';
+import { SIDECAR_UID } from '../plan/sidecar-service.ts';
+import { networkModeTarget, treat } from '../plan/treatment.ts';
 
 const LEAVE_OUT = 'or leave the service out with x-hauberk: {inject: false}';
 

@@ -1,6 +1,6 @@
 import type { Dependency, Link, OtherReference, Located } from './project.ts';
 import type { ServiceFields } from './service-fields.ts';
-import { isPlainMap, type PlainMap } from './yaml-fields.ts';
+import { isPlainMap, type PlainMap } from '../yaml/yaml-fields.ts';
 
 /** What the short form of `depends_on` means. */
 export const STARTED = { condition: 'service_started' } as const;

@@ -1,4 +1,4 @@
-import type { PlainMap } from './yaml-fields.ts';
+import type { PlainMap } from '../yaml/yaml-fields.ts';
 
 /** Asks a port of the container itself; it is in the image (cli/health-check). */
 const PROGRAM = '/opt/hauberk/cli/health-check';

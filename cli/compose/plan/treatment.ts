@@ -1,5 +1,5 @@
-import type { Project, Service } from './project.ts';
-import { portsOf } from './port-mapping.ts';
+import type { Project, Service } from '../read/project.ts';
+import { portsOf } from '../read/port-mapping.ts';
 
 /** What becomes of a service. */
 export type Treatment =

@@ -1,4 +1,4 @@
-import { ComposeError } from './compose-error.ts';
+import { ComposeError } from '../compose-error.ts';
 import {
   CONTROL_PLANE,
   DATA_VOLUME,
@@ -8,9 +8,9 @@ import {
   sidecarName,
   stateVolume,
   tokenVolume,
-} from './layout-names.ts';
-import type { Project, Service } from './project.ts';
-import { treat } from './treatment.ts';
+} from '../plan/layout-names.ts';
+import type { Project, Service } from '../read/project.ts';
+import { treat } from '../plan/treatment.ts';
 
 /** Finds services and volumes that are called like one that will be written. */
 export function findTakenNames(project: Project): readonly ComposeError[] {

@@ -1,7 +1,7 @@
 import { type Document, isMap, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
-import { lowerFirst } from '../../common/config/config-error.ts';
-import { describeError } from '../../common/errors.ts';
-import { ComposeError, type SourceLocation } from './compose-error.ts';
+import { lowerFirst } from '../../../common/config/config-error.ts';
+import { describeError } from '../../../common/errors.ts';
+import { ComposeError, type SourceLocation } from '../compose-error.ts';
 
 /** A Compose file as it was read. */
 export interface ComposeFile {

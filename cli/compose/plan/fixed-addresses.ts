@@ -1,5 +1,5 @@
 import { podName } from './layout-names.ts';
-import type { Attachment, Project, Service } from './project.ts';
+import type { Attachment, Project, Service } from '../read/project.ts';
 import { treat } from './treatment.ts';
 
 /** True for a place in a network that only one container can have. */

@@ -1,7 +1,7 @@
 import { parsePortMapping, parsePorts, type PortMapping, specificAddress } from './port-mapping.ts';
 import type { Attachment, Located, Service } from './project.ts';
 import type { ServiceFields } from './service-fields.ts';
-import { isPlainMap, type Plain, type PlainMap } from './yaml-fields.ts';
+import { isPlainMap, type Plain, type PlainMap } from '../yaml/yaml-fields.ts';
 
 /** The network that Compose gives to services which name none. */
 const DEFAULT_NETWORK = 'default';

@@ -5,13 +5,13 @@ import {
   SERVICE_ANNOTATIONS,
   type ProjectAnnotations,
 } from './annotations.ts';
-import { ComposeError } from './compose-error.ts';
-import type { ComposeFile } from './compose-file.ts';
+import { ComposeError } from '../compose-error.ts';
+import type { ComposeFile } from '../source/compose-file.ts';
 import type { Project, Service } from './project.ts';
 import { readAttachments, readExposed, readPorts, readSysctls } from './read-network.ts';
 import { readDependsOn, readLinks, readOtherReferences } from './read-references.ts';
 import { ServiceFields } from './service-fields.ts';
-import { fieldsOf, isPlainMap, type Field } from './yaml-fields.ts';
+import { fieldsOf, isPlainMap, type Field } from '../yaml/yaml-fields.ts';
 
 /** More are another program's business. */
 const MAX_REPLICAS = 100;

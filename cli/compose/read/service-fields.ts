@@ -1,8 +1,8 @@
 import { isMap, isScalar, isSeq, type Node } from 'yaml';
-import { ComposeError, type ComposeErrorCode, type SourceLocation } from './compose-error.ts';
-import type { ComposeFile } from './compose-file.ts';
+import { ComposeError, type ComposeErrorCode, type SourceLocation } from '../compose-error.ts';
+import type { ComposeFile } from '../source/compose-file.ts';
 import type { Located } from './project.ts';
-import { hasVariable } from './variables.ts';
+import { hasVariable } from '../source/variables.ts';
 import {
   type Field,
   fieldsOf,
@@ -10,7 +10,7 @@ import {
   plainOf,
   type Plain,
   resolveAlias,
-} from './yaml-fields.ts';
+} from '../yaml/yaml-fields.ts';
 
 /** An entry of a list, or of a mapping with its key. */
 export interface Entry {

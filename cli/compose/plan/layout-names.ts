@@ -1,4 +1,4 @@
-import type { Service } from './project.ts';
+import type { Service } from '../read/project.ts';
 
 /** The service that runs the control plane. */
 export const CONTROL_PLANE = 'hauberk-control-plane';

@@ -1,7 +1,7 @@
 import type { ProjectAnnotations, ServiceAnnotations } from './annotations.ts';
-import type { SourceLocation } from './compose-error.ts';
+import type { SourceLocation } from '../compose-error.ts';
 import type { PortMapping, PortRange } from './port-mapping.ts';
-import type { PlainMap } from './yaml-fields.ts';
+import type { PlainMap } from '../yaml/yaml-fields.ts';
 
 /** Something and its line. */
 export interface Located<Value> {

@@ -1,4 +1,4 @@
-import { markVariables, VARIABLE_MARK } from './variables.ts';
+import { markVariables, VARIABLE_MARK } from '../source/variables.ts';
 
 /** Ports, both ends included. */
 export interface PortRange {

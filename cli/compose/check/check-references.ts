@@ -1,7 +1,7 @@
-import { didYouMean } from '../../common/nearest-name.ts';
-import { ComposeError, type SourceLocation } from './compose-error.ts';
-import type { Project, Service } from './project.ts';
-import { networkModeTarget } from './treatment.ts';
+import { didYouMean } from '../../../common/nearest-name.ts';
+import { ComposeError, type SourceLocation } from '../compose-error.ts';
+import type { Project, Service } from '../read/project.ts';
+import { networkModeTarget } from '../plan/treatment.ts';
 
 /** Something in a service that names another one. */
 interface Reference {

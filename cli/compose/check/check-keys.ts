@@ -1,9 +1,9 @@
 import { isMap, isSeq, type Node } from 'yaml';
-import { didYouMean } from '../../common/nearest-name.ts';
-import { ComposeError } from './compose-error.ts';
-import type { ComposeFile } from './compose-file.ts';
+import { didYouMean } from '../../../common/nearest-name.ts';
+import { ComposeError } from '../compose-error.ts';
+import type { ComposeFile } from '../source/compose-file.ts';
 import { KNOWN_KEYS } from './known-keys.ts';
-import { fieldsOf, resolveAlias } from './yaml-fields.ts';
+import { fieldsOf, resolveAlias } from '../yaml/yaml-fields.ts';
 
 /** Names under these keys are the user's own. */
 const NAMED = new Set([...KNOWN_KEYS.keys()].filter((path) => path.endsWith('.*')));

@@ -1,4 +1,4 @@
-import type { PlainMap } from './yaml-fields.ts';
+import type { PlainMap } from '../yaml/yaml-fields.ts';
 
 /** A service to add. */
 export interface AddedService {

@@ -1,9 +1,9 @@
 import { commandHealthCheck } from './health-check.ts';
 import { instancesOf, MARKER, PART_LABEL, podName } from './layout-names.ts';
 import type { AddedService } from './layout.ts';
-import { startAfter } from './read-references.ts';
-import type { Attachment, Service } from './project.ts';
-import { isPlainList, type Plain, type PlainMap } from './yaml-fields.ts';
+import { startAfter } from '../read/read-references.ts';
+import type { Attachment, Service } from '../read/project.ts';
+import { isPlainList, type Plain, type PlainMap } from '../yaml/yaml-fields.ts';
 
 /** What the pod is made with. */
 export interface PodOptions {
