@@ -1,4 +1,11 @@
-import { type CommandSpec, setting, switchSetting } from '../../common/config/settings.ts';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import {
+  type CommandSpec,
+  listSetting,
+  setting,
+  switchSetting,
+} from '../../common/config/settings.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand } from '../../common/config/run-command.ts';
@@ -8,6 +15,8 @@ import { describeError, systemErrorCode } from '../../common/errors.ts';
 import type { CliContext } from '../cli-context.ts';
 import { ComposeError } from '../compose/compose-error.ts';
 import { injectCompose, type Injection } from '../compose/inject-compose.ts';
+import type { Files } from '../compose/source/files.ts';
+import { loadProject } from '../compose/source/load-project.ts';
 import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
 import { readOperatorFile } from './operator-file.ts';
@@ -23,6 +32,10 @@ const settings = {
     placeholder: 'NAME',
     defaultText: 'hauberk',
   }),
+  envFile: listSetting(filePath, {
+    description: 'file of variables, instead of .env',
+    placeholder: 'FILE',
+  }),
   output: setting(filePath.optional(), {
     description: 'where to write; an error leaves the file as it was',
     placeholder: 'FILE',
@@ -30,6 +43,9 @@ const settings = {
   }),
   keeper: switchSetting({
     description: 'add a keeper, which gets the socket of the Docker engine (docs/inject.md)',
+  }),
+  composeV1: switchSetting({
+    description: 'write for docker-compose 1.29, where `restart` does not bring the mesh back',
   }),
   check: switchSetting({
     description: 'write nothing; show what would happen to each service',
@@ -42,7 +58,14 @@ const spec: CommandSpec<typeof settings> = {
   summary:
     'Adds the services of a Compose project to the mesh: reads a Compose file and writes one in which each service has a sidecar, and TCP between the services is encrypted. The applications do not change.',
   settings,
-  operands: [{ name: 'FILE', description: 'the Compose file' }],
+  operands: [
+    {
+      name: 'FILE',
+      description:
+        'a Compose file, or - for standard input; several are merged in this order; by default those that Compose would take',
+      many: true,
+    },
+  ],
   examples: [
     {
       purpose: 'add a project to the mesh and start it',
@@ -59,22 +82,29 @@ const spec: CommandSpec<typeof settings> = {
   ],
 };
 
-/** `hauberk inject FILE` */
+/** `hauberk inject [FILE...]` */
 export function run(context: CliContext): Promise<number> {
-  return runCommand(spec, context, async ({ output, check, json, ...request }, [path = '']) => {
-    const { stdout, stderr } = context;
-    const fileText = readOperatorFile(path);
+  return runCommand(spec, context, async (request, named) => {
+    const { output, check, json, project: name, envFile: envFiles, ...given } = request;
+    const { stdout, stderr, env: environment } = context;
+    const say = (sentence: string): void => void stderr.write(`${spec.name}: ${sentence}\n`);
     let injection: Injection;
     try {
-      injection = injectCompose({ ...request, text: fileText, path, readText: readOperatorFile });
+      const folder = process.cwd();
+      const project = loadProject({ named, folder, environment, envFiles, name, files: FILES });
+      for (const note of project.notes) say(`note: ${note}`);
+      injection = injectCompose({
+        project,
+        ...(output === undefined ? {} : { outputFolder: dirname(resolve(output)) }),
+        ...given,
+        readText: FILES.read,
+      });
     } catch (error) {
       if (!(error instanceof ComposeError)) throw error;
       injection = { output: undefined, services: [], problems: [error] };
     }
     if (check) stdout.write(json ? toJson(injection) : toTable(injection));
-    for (const problem of injection.problems) {
-      stderr.write(`${spec.name}: ${describeError(problem)}\n`);
-    }
+    for (const problem of injection.problems) say(describeError(problem));
     if (injection.output === undefined) return EXIT_CODE.usage;
     if (check) return EXIT_CODE.ok;
     if (output === undefined) stdout.write(injection.output);
@@ -82,6 +112,12 @@ export function run(context: CliContext): Promise<number> {
     return EXIT_CODE.ok;
   });
 }
+
+const FILES: Files = {
+  read: readOperatorFile,
+  isFile: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
+  readStandardInput: () => readFileSync(0, 'utf8'),
+};
 
 /** Readable for every user, as is usual for Compose files: it has no secret. */
 const OUTPUT_MODE = 0o644;

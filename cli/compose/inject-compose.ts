@@ -4,7 +4,9 @@ import { findPortClashes } from './check/check-ports.ts';
 import { findCycles, findUnknownReferences } from './check/check-references.ts';
 import { findUnmeshable } from './check/check-services.ts';
 import { ComposeError } from './compose-error.ts';
-import { type ComposeFile, parseComposeFile } from './source/compose-file.ts';
+import type { ComposeFile } from './source/compose-file.ts';
+import type { LoadedProject } from './source/load-project.ts';
+import { rebasePaths } from './source/rebase-paths.ts';
 import { planMesh } from './plan/plan.ts';
 import { readProject } from './read/read-project.ts';
 import { reportServices, type ServiceReport } from './report.ts';
@@ -12,21 +14,20 @@ import { type ReadText, resolveExtends } from './source/resolve-extends.ts';
 import { writeLayout } from './plan/write-layout.ts';
 import { fieldsOf, isPlainMap, plainOf, isPlainList } from './yaml/yaml-fields.ts';
 import { MARKER } from './plan/layout-names.ts';
-import { basename, dirname, resolve } from 'node:path';
-import { isLabel } from '../../common/names.ts';
-import { hasVariable } from './source/variables.ts';
+import { nodeOf, setField } from './yaml/yaml-nodes.ts';
 
 /** What to put into the mesh, and how. */
 export interface InjectRequest {
-  readonly text: string;
-  /** As the person named the file; other files are found from here. */
-  readonly path: string;
-  /** The namespace of the services; by default the name of the project. */
-  readonly project: string | undefined;
+  readonly project: LoadedProject;
+  /** The folder that the file is written into, when it is another than the project's. */
+  readonly outputFolder?: string;
   /** The image with Hauberk in it; by default the one that the file names, or `hauberk`. */
   readonly image: string | undefined;
   /** Whether to add a keeper. */
   readonly keeper: boolean;
+  /** Whether the file is for Compose 1, whose schema has less. */
+  readonly composeV1: boolean;
+  /** Reads a file that the project extends. */
   readonly readText: ReadText;
 }
 
@@ -41,20 +42,24 @@ export interface Injection {
 const DEFAULT_IMAGE = 'hauberk';
 
 /**
- * Puts the services of a Compose file into the mesh. A file that this wrote comes back as it is.
+ * Puts the services of a Compose project into the mesh. A file that this wrote comes back as it is.
  *
- * @throws ComposeError when the file is not YAML or not a Compose file at all
+ * @throws ComposeError when the file is not a Compose file at all
  */
 export function injectCompose(request: InjectRequest): Injection {
-  const file = parseComposeFile(request.text, request.path);
+  const { project: loaded, readText } = request;
+  const { file, folder, variables, name } = loaded;
   // `hauberk inject` wrote it.
   if (fieldsOf(file.document, file.root).has(MARKER)) {
     const problems = findAddedServices(file);
     return { output: problems.length === 0 ? file.text : undefined, services: [], problems };
   }
-  refuseOtherFiles(file);
-  const unknown = [...findUnknownKeys(file), ...resolveExtends(file, request.readText)];
-  const { project, problems: unread } = readProject(file, request.project ?? projectName(file));
+  requireServices(file);
+  const unknown = [
+    ...findUnknownKeys(file),
+    ...resolveExtends(file, { folder, variables, readText }),
+  ];
+  const { project, problems: unread } = readProject(file, name, variables);
   const problems = [
     ...unknown,
     ...unread,
@@ -72,22 +77,26 @@ export function injectCompose(request: InjectRequest): Injection {
     problems.push(new ComposeError('not-compose', sentence, { location }));
   }
   if (problems.length > 0) return { output: undefined, services, problems };
-  const { keeper } = request;
+  moveTo(request);
+  const { keeper, composeV1 } = request;
   const image = request.image ?? project.annotations.image ?? DEFAULT_IMAGE;
-  return { output: writeLayout(file, planMesh(project, { image, keeper })), services, problems };
+  return {
+    output: writeLayout(file, planMesh(project, { image, keeper, composeV1 })),
+    services,
+    problems,
+  };
 }
 
-function refuseOtherFiles(file: ComposeFile): void {
-  const top = fieldsOf(file.document, file.root);
-  const services = top.get('services');
-  const include = top.get('include');
-  if (include !== undefined) {
-    const sentence = 'include brings in services that inject cannot see and change';
-    throw new ComposeError('include', sentence, {
-      location: file.locationOf(include.keyNode),
-      hint: 'flatten the project first: docker compose config --no-interpolate',
-    });
-  }
+/** Paths, and the name that the project has by its folder, hold for the folder that the file is written into. */
+function moveTo({ project, outputFolder }: InjectRequest): void {
+  const { file, folder, variables, name, isNamedByFolder } = project;
+  if (outputFolder === undefined || outputFolder === folder) return;
+  rebasePaths(file.document, file.root, { from: folder, to: outputFolder, variables });
+  if (isNamedByFolder) setField(file.root, 'name', nodeOf(name));
+}
+
+function requireServices(file: ComposeFile): void {
+  const services = fieldsOf(file.document, file.root).get('services');
   if (services !== undefined && isPlainMap(plainOf(file.document, services.value))) return;
   const sentence = 'a Compose file was expected, which has the services under the key "services"';
   throw new ComposeError('not-compose', sentence, {
@@ -111,29 +120,4 @@ function findAddedServices(file: ComposeFile): readonly ComposeError[] {
         hint: 'add it to the original file, and inject that again',
       });
     });
-}
-
-/**
- * The name of the project, which is the namespace of its services in the mesh: the `name` in the
- * file or the name of its folder, made to fit as Compose does it.
- *
- * @throws ComposeError when no name comes of that
- */
-function projectName(file: ComposeFile): string {
-  const field = fieldsOf(file.document, file.root).get('name');
-  const location = file.locationOf(field?.keyNode);
-  const hint = 'give the name with --project NAME';
-  const written = field === undefined ? undefined : plainOf(file.document, field.value);
-  if (typeof written === 'string' && hasVariable(written)) {
-    const sentence = `the name of the project is the variable ${written}`;
-    throw new ComposeError('value-variable', sentence, { location, hint });
-  }
-  const name = typeof written === 'string' ? written : basename(dirname(resolve(file.path)));
-  const fitting = name
-    .toLowerCase()
-    .replace(/[^-_a-z0-9]/g, '')
-    .replace(/^[-_]+|[-_]+$/g, '');
-  if (isLabel(fitting)) return fitting;
-  const sentence = `${JSON.stringify(name)} cannot be the name of a project`;
-  throw new ComposeError('value-unfit', sentence, { location, hint });
 }

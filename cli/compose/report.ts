@@ -61,7 +61,8 @@ function refused(
 }
 
 function notesOn(project: Project, service: Service): readonly string[] {
-  const { annotations, ports, controlsNetwork } = service;
+  const { annotations, ports, controlsNetwork, filledIn } = service;
+  const filled = [...filledIn].map(([name, value]) => `${name}=${value}`);
   const permissive = annotations.permissive ?? project.annotations.permissive ?? false;
   const datagrams = ports.some(({ value }) => value.protocol !== 'tcp');
   const excluded = annotations['exclude-ports'] ?? [];
@@ -69,6 +70,7 @@ function notesOn(project: Project, service: Service): readonly string[] {
     permissive && 'accepts plaintext on every port',
     controlsNetwork && 'is privileged enough to change the rules that keep it in the mesh',
     datagrams && 'its UDP ports stay as they are: the mesh carries TCP',
+    filled.length > 0 && `decided by ${filled.join(', ')}: inject again when that changes`,
     excluded.length > 0 && `ports ${excluded.join(', ')} stay out of the mesh`,
   ].filter((note) => note !== false);
 }

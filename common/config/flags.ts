@@ -41,8 +41,8 @@ function build(spec: CommandSpec): Command {
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', helpNotes(spec))
     .exitOverride();
-  for (const { name, description } of spec.operands ?? []) {
-    command.argument(`<${name}>`, description);
+  for (const { name, description, many } of spec.operands ?? []) {
+    command.argument(many === true ? `[${name}...]` : `<${name}>`, description);
   }
   const settings = Object.entries(spec.settings).filter(([, { form }]) => form !== 'secret');
   // Commander prints groups in the order of their first options.

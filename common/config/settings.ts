@@ -97,6 +97,14 @@ function words(key: string): string[] {
   return key.replace(/[A-Z]/g, (letter) => ` ${letter}`).split(' ');
 }
 
+/** A word after the flags. */
+export interface Operand {
+  readonly name: string;
+  readonly description: string;
+  /** The last one: any number of them, none included. */
+  readonly many?: true;
+}
+
 /** What a command is called, takes and tells about itself. */
 export interface CommandSpec<Table extends SettingsTable = SettingsTable> {
   /** As it is typed: `hauberk proxy`. */
@@ -104,7 +112,7 @@ export interface CommandSpec<Table extends SettingsTable = SettingsTable> {
   /** What it does: one or a few sentences. */
   readonly summary: string;
   readonly settings: Table;
-  readonly operands?: readonly { readonly name: string; readonly description: string }[];
+  readonly operands?: readonly Operand[];
   /** Whether `--config FILE` is taken; the file may also be a setting of its own, which names it. */
   readonly readsFile?: boolean;
   /** Top-level keys of the file that are no settings: the command reads them itself. */

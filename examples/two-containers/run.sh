@@ -15,9 +15,9 @@ fail() {
 docker version >/dev/null 2>&1 || fail 'no Docker engine answers; see docker version'
 "$root/cli/hauberk" version >/dev/null || exit 2
 if docker compose version >/dev/null 2>&1; then
-  engine='docker compose'
+  engine='docker compose' layout=''
 elif command -v docker-compose >/dev/null; then
-  engine=docker-compose
+  engine=docker-compose layout=--compose-v1
 else
   fail 'Docker has no Compose; install the package docker-compose or the Compose plug-in'
 fi
@@ -67,7 +67,7 @@ take_down
 
 echo
 echo '== with Hauberk'
-"$root/cli/hauberk" inject "$here/compose.yaml" --project "$project" --image "$image" >"$mesh"
+"$root/cli/hauberk" inject "$here/compose.yaml" --project "$project" --image "$image" $layout >"$mesh"
 file=$mesh
 bring_up
 meshed=$(eavesdrop)

@@ -49,6 +49,7 @@ export async function createProject(
       `--project=${name}`,
       `--image=${TEST_IMAGE}`,
       '--keeper',
+      '--compose-v1',
     ]);
     if (code !== 0) throw new Error(`inject failed with ${code}: ${stderr}`);
     await writeFile(file, stdout);

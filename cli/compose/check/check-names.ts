@@ -29,7 +29,24 @@ export function findTakenNames(project: Project): readonly ComposeError[] {
     const details = { location, service: owner, hint: 'rename that volume' };
     return [new ComposeError('name-taken', sentence, details)];
   });
-  return [...services, ...volumes];
+  return [...services, ...volumes, ...findSharedNames(project)];
+}
+
+/** Names that differ by case alone would be one name in the mesh, and one identity. */
+function findSharedNames(project: Project): readonly ComposeError[] {
+  const identities = [...project.services.values()].flatMap((service) => {
+    const treatment = treat(project, service);
+    return treatment.kind === 'meshed' ? [{ service, identity: treatment.identity }] : [];
+  });
+  return identities.flatMap(({ service, identity }) => {
+    const { name, location, annotations } = service;
+    if (annotations.name !== undefined || identity === name) return [];
+    const other = identities.find((one) => one.identity === identity && one.service !== service);
+    if (other === undefined) return [];
+    const sentence = `its name in the mesh would be ${identity}, which is that of service ${other.service.name}`;
+    const hint = 'give it another with x-hauberk: {name: ...}';
+    return [new ComposeError('name-taken', sentence, { location, service: name, hint })];
+  });
 }
 
 function namesNeeded(project: Project): {

@@ -34,4 +34,6 @@ export interface PlanOptions {
   readonly image: string;
   /** Whether there is a keeper. */
   readonly keeper: boolean;
+  /** Whether the file is for Compose 1, whose schema has less. */
+  readonly composeV1: boolean;
 }

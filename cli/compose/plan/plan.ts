@@ -13,7 +13,7 @@ import { podsBefore } from './fixed-addresses.ts';
 import { planPod } from './pod-service.ts';
 import type { Link, Located, Project, Service } from '../read/project.ts';
 import { STARTED } from '../read/read-references.ts';
-import { planSidecar, SIDECAR_UID } from './sidecar-service.ts';
+import { planSidecar, SIDECAR_UID, whenHealthy } from './sidecar-service.ts';
 import { networkModeTarget, treat } from './treatment.ts';
 import type { Plain, PlainMap } from '../yaml/yaml-fields.ts';
 
@@ -53,7 +53,7 @@ export function planMesh(project: Project, options: PlanOptions): Plan {
   for (const service of project.services.values()) {
     const treatment = treat(project, service);
     if (treatment.kind !== 'meshed') {
-      services.set(service.name, [planOther(project, service)]);
+      services.set(service.name, [planOther(project, service, options)]);
       continue;
     }
     const instances = instancesOf(service);
@@ -82,7 +82,7 @@ function planInstance(
     name: instance,
     set: {
       network_mode: `service:${podName(instance)}`,
-      depends_on: dependencies(project, service, sidecarName(instance)),
+      depends_on: dependencies(project, service, sidecarName(instance), options),
       ...(movesSysctls && keepsSysctls ? { sysctls: sysctls.others } : {}),
       [MARKER]: 'app',
     },
@@ -104,7 +104,7 @@ function planInstance(
 }
 
 /** A service without a sidecar of its own: only what it says of meshed ones changes. */
-function planOther(project: Project, service: Service): InstancePlan {
+function planOther(project: Project, service: Service, options: PlanOptions): InstancePlan {
   const treatment = treat(project, service);
   const joined = treatment.kind === 'joins' ? treatment.service : undefined;
   const linksMove = service.links.some(({ value }) => meshed(project, value.service));
@@ -115,7 +115,7 @@ function planOther(project: Project, service: Service): InstancePlan {
   if (joined !== undefined) set['network_mode'] = `service:${podName(joined)}`;
   if (joined !== undefined || linksMove || dependsOnReplicas) {
     const sidecar = joined === undefined ? undefined : sidecarName(joined);
-    set['depends_on'] = dependencies(project, service, sidecar);
+    set['depends_on'] = dependencies(project, service, sidecar, options);
   }
   if (linksMove) set['links'] = writeLinks(project, service.links);
   if (joined !== undefined) set[MARKER] = 'app';
@@ -138,7 +138,12 @@ function writeLinks(project: Project, links: readonly Located<Link>[]): readonly
 }
 
 /** Its own dependencies, those that links and network_mode imply, and its sidecar. */
-function dependencies(project: Project, service: Service, sidecar: string | undefined): PlainMap {
+function dependencies(
+  project: Project,
+  service: Service,
+  sidecar: string | undefined,
+  { composeV1 }: PlanOptions,
+): PlainMap {
   const all: Record<string, Plain> = {};
   const implied = [...service.links.map(({ value }) => value.service), networkModeTarget(service)];
   for (const { service: name, options } of [
@@ -150,6 +155,6 @@ function dependencies(project: Project, service: Service, sidecar: string | unde
     const target = meshed(project, name);
     for (const instance of target ? instancesOf(target) : [name]) all[instance] ??= options;
   }
-  if (sidecar !== undefined) all[sidecar] = { condition: 'service_healthy' };
+  if (sidecar !== undefined) all[sidecar] = whenHealthy(composeV1);
   return all;
 }

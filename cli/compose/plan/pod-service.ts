@@ -1,3 +1,4 @@
+import { ownImage } from './sidecar-service.ts';
 import { commandHealthCheck } from './health-check.ts';
 import { instancesOf, MARKER, PART_LABEL, podName } from './layout-names.ts';
 import type { AddedService } from './layout.ts';
@@ -41,7 +42,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
     name,
     takes: options.takes,
     values: {
-      image: options.image,
+      ...ownImage(options.image),
       entrypoint: ['sh', '-c'],
       command: [`${CLOSE} && ${rules} && : > ${READY_FILE} && ${SLEEP}`],
       user: '0:0',

@@ -4,7 +4,7 @@ import type { AddedService, PlanOptions } from './layout.ts';
 import { podsWithFixedAddresses } from './fixed-addresses.ts';
 import { startAfter } from '../read/read-references.ts';
 import type { Project } from '../read/project.ts';
-import { CONFINED, SIDECAR_USER, STATE_DIRECTORY } from './sidecar-service.ts';
+import { CONFINED, ownImage, SIDECAR_USER, STATE_DIRECTORY } from './sidecar-service.ts';
 import { treat } from './treatment.ts';
 
 const TOKENS_DIRECTORY = '/run/hauberk/tokens';
@@ -29,7 +29,7 @@ export function planControlPlane(project: Project, { image }: PlanOptions): Adde
     name: CONTROL_PLANE,
     takes: [],
     values: {
-      image,
+      ...ownImage(image),
       entrypoint: ['hauberk'],
       command: [
         'control-plane',
@@ -71,7 +71,7 @@ export function planKeeper({ image }: PlanOptions): AddedService {
     name: KEEPER,
     takes: [],
     values: {
-      image,
+      ...ownImage(image),
       entrypoint: ['hauberk'],
       command: ['keeper'],
       // The socket belongs to root, and to a group that has another number on every host.

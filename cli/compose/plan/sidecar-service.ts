@@ -12,6 +12,23 @@ import type { AddedService, PlanOptions } from './layout.ts';
 import type { Project, Service } from '../read/project.ts';
 import { STARTED } from '../read/read-references.ts';
 import { treat } from './treatment.ts';
+import type { PlainMap } from '../yaml/yaml-fields.ts';
+
+/**
+ * A dependency on a part of the same instance: `docker compose restart` restarts it first and waits for it, which
+ * it does along such dependencies alone. Compose 1 does not know them.
+ */
+export function whenHealthy(composeV1: boolean): PlainMap {
+  return { condition: 'service_healthy', ...(composeV1 ? {} : { restart: true }) };
+}
+
+/**
+ * The image with Hauberk in it. One without a registry in its name was built here: `docker compose pull` would look
+ * for it elsewhere.
+ */
+export function ownImage(image: string): PlainMap {
+  return image.includes('/') ? { image } : { image, pull_policy: 'never' };
+}
 
 /** The user that the rules know sidecars by; the image has it. */
 export const SIDECAR_UID = '15337';
@@ -38,7 +55,7 @@ export function planSidecar(
   project: Project,
   service: Service,
   instance: string,
-  { image }: PlanOptions,
+  { image, composeV1 }: PlanOptions,
 ): AddedService {
   const treatment = treat(project, service);
   const { identity, ingress } =
@@ -54,7 +71,7 @@ export function planSidecar(
     name: sidecarName(instance),
     takes: [],
     values: {
-      image,
+      ...ownImage(image),
       entrypoint: ['hauberk'],
       command: [
         'proxy',
@@ -79,7 +96,7 @@ export function planSidecar(
       ...(profiles.length === 0 ? {} : { profiles }),
       network_mode: `service:${podName(instance)}`,
       depends_on: {
-        [podName(instance)]: { condition: 'service_healthy' },
+        [podName(instance)]: whenHealthy(composeV1),
         // Not healthy: one with a certificate works while the control plane does not.
         [CONTROL_PLANE]: STARTED,
       },

@@ -23,7 +23,8 @@ export function treat(project: Project, service: Service): Treatment {
   if (networkMode === undefined) {
     return {
       kind: 'meshed',
-      identity: annotations.name ?? name,
+      // Compose takes upper case, the mesh does not.
+      identity: annotations.name ?? name.toLowerCase(),
       ingress: annotations.ingress ?? publishedPorts(service),
     };
   }

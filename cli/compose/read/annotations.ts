@@ -13,7 +13,7 @@ import {
 } from '../../../common/config/values.ts';
 import { ComposeError } from '../compose-error.ts';
 import type { ComposeFile } from '../source/compose-file.ts';
-import { fieldsOf, isPlainMap, plainOf } from '../yaml/yaml-fields.ts';
+import { fieldsOf, isPlainMap, plainOf, type Plain } from '../yaml/yaml-fields.ts';
 
 /** The key that says what Hauberk should do otherwise. */
 export const ANNOTATION = 'x-hauberk';
@@ -83,12 +83,18 @@ export type ServiceAnnotations = Values<typeof SERVICE_ANNOTATIONS>;
 /** What `x-hauberk` at the top level says. */
 export type ProjectAnnotations = Values<typeof PROJECT_ANNOTATIONS>;
 
+/** Whose annotations are read, and what fills their variables in. */
+export interface AnnotationReader {
+  readonly service?: string;
+  readonly fill: (value: Plain) => Plain;
+}
+
 /** Reads `x-hauberk`, of a service or at the top level. @throws ComposeError `key-unknown` or `value-unfit` */
 export function readAnnotations<Table extends Types>(
   file: ComposeFile,
   node: Node | undefined,
   types: Table,
-  service?: string,
+  { service, fill }: AnnotationReader,
 ): Values<Table> {
   const values: Record<string, unknown> = {};
   if (node === undefined) return values as Values<Table>;
@@ -106,7 +112,7 @@ export function readAnnotations<Table extends Types>(
       const hint = didYouMean(key, known, 1) ?? `use one of ${known.join(', ')}`;
       throw new ComposeError('key-unknown', sentence, { location, service, hint });
     }
-    const result = type.safeParse(plainOf(file.document, value));
+    const result = type.safeParse(fill(plainOf(file.document, value)));
     if (!result.success) {
       const what = result.error.issues[0]?.message ?? 'the value does not fit';
       const sentence = `${ANNOTATION}: ${key}: ${what}`;

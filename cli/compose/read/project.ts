@@ -54,6 +54,8 @@ export interface Service {
   readonly user: Located<string> | undefined;
   /** Whether it could undo the interception: privileged, or may change the rules of the network. */
   readonly controlsNetwork: boolean;
+  /** The variables that decided how it is meshed, with what they came to. */
+  readonly filledIn: ReadonlyMap<string, string>;
 }
 
 /** A reference other than `depends_on` and `links`. */

@@ -9,7 +9,9 @@ const DEFAULT_NETWORK = 'default';
 /** Reads `networks`, in their order. @throws ComposeError */
 export function readAttachments(fields: ServiceFields): readonly Attachment[] {
   const attachments = fields.entries('networks').map(({ key, value, location }) => {
-    if (key === undefined && typeof value === 'string') return { network: value, options: {} };
+    if (key === undefined && typeof value === 'string') {
+      return { network: fields.fillText('networks', value, location), options: {} };
+    }
     const options = value ?? {};
     if (key !== undefined && isPlainMap(options)) return { network: key, options };
     throw fields.error('value-unfit', 'networks must be a list of names or a mapping', location);
@@ -20,10 +22,11 @@ export function readAttachments(fields: ServiceFields): readonly Attachment[] {
 /** Reads `ports`, short and long forms. @throws ComposeError */
 export function readPorts(fields: ServiceFields): readonly Located<PortMapping>[] {
   return fields.entries('ports').map((entry) => {
-    const { value, location } = entry;
+    const { location } = entry;
+    const value = fields.fill(entry.value);
     const mapping = isPlainMap(value) ? longForm(value) : parsePortMapping(textIn(value));
     if (mapping !== undefined && entry.key === undefined) return { value: mapping, location };
-    const sentence = `${JSON.stringify(value)} is not a port mapping such as "8080:80"`;
+    const sentence = `${JSON.stringify(entry.value)} is not a port mapping such as "8080:80"`;
     throw fields.error('value-unfit', sentence, location);
   });
 }
@@ -44,7 +47,7 @@ function textIn(value: Plain | undefined): string {
 /** Reads `expose`; entries that are variables are passed over. @throws ComposeError */
 export function readExposed(fields: ServiceFields): Service['exposed'] {
   return fields.texts('expose').flatMap(({ value, location }) => {
-    const range = parsePorts(value.replace(/\/[a-z]+$/, ''));
+    const range = parsePorts(fields.fill(value).replace(/\/[a-z]+$/, ''));
     if (range === 'variable') return [];
     if (range !== undefined) return [{ value: range, location }];
     throw fields.error('value-unfit', `expose: ${JSON.stringify(value)} is not a port`, location);

@@ -11,6 +11,8 @@ import type { Project, Service } from './project.ts';
 import { readAttachments, readExposed, readPorts, readSysctls } from './read-network.ts';
 import { readDependsOn, readLinks, readOtherReferences } from './read-references.ts';
 import { ServiceFields } from './service-fields.ts';
+import { fillPlain } from '../source/fill-plain.ts';
+import type { Variables } from '../source/variables.ts';
 import { fieldsOf, isPlainMap, type Field } from '../yaml/yaml-fields.ts';
 
 /** More are another program's business. */
@@ -23,7 +25,11 @@ export interface ReadProject {
 }
 
 /** Reads what the mesh has to know of a Compose file. A service that cannot be read is a problem. */
-export function readProject(file: ComposeFile, namespace: string): ReadProject {
+export function readProject(
+  file: ComposeFile,
+  namespace: string,
+  variables: Variables,
+): ReadProject {
   const top = fieldsOf(file.document, file.root);
   const problems: ComposeError[] = [];
   const attempt = <Value>(read: () => Value, otherwise: Value): Value => {
@@ -38,31 +44,42 @@ export function readProject(file: ComposeFile, namespace: string): ReadProject {
   const services = new Map<string, Service>();
   for (const field of fieldsOf(file.document, top.get('services')?.value).values()) {
     if (field.key.startsWith('x-')) continue;
-    const service = attempt(() => readService(file, field), undefined);
+    const service = attempt(() => readService(file, field, variables), undefined);
     if (service !== undefined) services.set(service.name, service);
   }
   const names = (key: string): ReadonlySet<string> =>
     new Set(fieldsOf(file.document, top.get(key)?.value).keys());
   const annotations = attempt<ProjectAnnotations>(
-    () => readAnnotations(file, top.get(ANNOTATION)?.value, PROJECT_ANNOTATIONS),
+    () =>
+      readAnnotations(file, top.get(ANNOTATION)?.value, PROJECT_ANNOTATIONS, {
+        fill: (value) => fillPlain(value, variables),
+      }),
     {},
   );
   const [networks, volumes] = [names('networks'), names('volumes')];
   return { project: { namespace, annotations, services, networks, volumes }, problems };
 }
 
-function readService(file: ComposeFile, field: Field): Service {
-  const fields = new ServiceFields(file, field);
+function readService(file: ComposeFile, field: Field, variables: Variables): Service {
+  const fields = new ServiceFields(file, field, variables);
   const { name, location } = fields;
   const node = fields.node(ANNOTATION);
-  const annotations = readAnnotations(file, node, SERVICE_ANNOTATIONS, name);
+  const annotations = readAnnotations(file, node, SERVICE_ANNOTATIONS, {
+    service: name,
+    fill: (value) => fields.fill(value),
+  });
   if (annotations.inject === false) return leftOut(fields, annotations);
-  const networkMode = fields.text('network_mode');
-  // What it becomes has to be understood.
-  if (networkMode !== undefined) {
-    fields.refuseVariable('network_mode', networkMode.value, networkMode.location);
-  }
-  return { ...leftOut(fields, annotations), ...readReplicas(fields), location };
+  const networkMode = readNetworkMode(fields);
+  const read = { ...leftOut(fields, annotations), ...readReplicas(fields), networkMode, location };
+  return { ...read, filledIn: fields.filledIn };
+}
+
+/** What it becomes has to be understood. */
+function readNetworkMode(fields: ServiceFields): Service['networkMode'] {
+  const written = fields.text('network_mode');
+  if (written === undefined) return undefined;
+  const { value, location } = written;
+  return { value: fields.fillText('network_mode', value, location), location };
 }
 
 /** A service that stays out of the mesh may have what cannot be meshed. */
@@ -85,8 +102,9 @@ function leftOut(fields: ServiceFields, annotations: Service['annotations']): Se
     containerName: fields.text('container_name')?.value,
     sysctls: readSysctls(fields),
     keys: new Set(fields.fields.keys()),
-    user: fields.text('user'),
+    user: readUser(fields),
     controlsNetwork: controlsNetwork(fields),
+    filledIn: fields.filledIn,
   };
 }
 
@@ -100,16 +118,21 @@ function readReplicas(fields: ServiceFields): Pick<Service, 'replicas' | 'replic
     return { replicas: 1, replicasLocation: fields.location };
   const name = key === 'scale' ? 'scale' : 'deploy.replicas';
   const replicasLocation = fields.locationOf(key);
-  if (typeof value === 'string') fields.refuseVariable(name, value, replicasLocation);
-  const replicas = typeof value === 'string' && /^\d{1,4}$/.test(value) ? Number(value) : -1;
+  const text = typeof value === 'string' ? fields.fillText(name, value, replicasLocation) : '';
+  const replicas = /^\d{1,4}$/.test(text) ? Number(text) : -1;
   if (replicas >= 0 && replicas <= MAX_REPLICAS) return { replicas, replicasLocation };
-  const sentence = `${name} must be a number from 0 to ${MAX_REPLICAS}, not ${JSON.stringify(value)}`;
+  const sentence = `${name} must be a number from 0 to ${MAX_REPLICAS}, not ${JSON.stringify(text || value)}`;
   throw fields.error('replicas', sentence, replicasLocation);
 }
 
+function readUser(fields: ServiceFields): Service['user'] {
+  const user = fields.text('user');
+  return user === undefined ? undefined : { ...user, value: fields.fill(user.value) };
+}
+
 function controlsNetwork(fields: ServiceFields): boolean {
-  const privileged = fields.plain('privileged');
-  const powers = fields.texts('cap_add').map(({ value }) => value.toUpperCase());
+  const privileged = fields.fill(fields.plain('privileged') ?? null);
+  const powers = fields.texts('cap_add').map(({ value }) => fields.fill(value).toUpperCase());
   return (
     privileged === true ||
     privileged === 'true' ||

@@ -15,7 +15,8 @@ export function startAfter(services: readonly string[]): PlainMap {
 export function readDependsOn(fields: ServiceFields): readonly Located<Dependency>[] {
   return fields.entries('depends_on').map(({ key, value, location }) => {
     if (key === undefined && typeof value === 'string') {
-      return { value: { service: value, options: STARTED }, location };
+      const service = fields.fillText('depends_on', value, location);
+      return { value: { service, options: STARTED }, location };
     }
     if (key !== undefined && isPlainMap(value)) {
       return { value: { service: key, options: { ...STARTED, ...value } }, location };
@@ -29,8 +30,7 @@ export function readDependsOn(fields: ServiceFields): readonly Located<Dependenc
 /** Reads `links`. @throws ComposeError */
 export function readLinks(fields: ServiceFields): readonly Located<Link>[] {
   return fields.texts('links').map(({ value, location }) => {
-    fields.refuseVariable('links', value, location);
-    const [service = '', alias = service] = value.split(':');
+    const [service = '', alias = service] = fields.fillText('links', value, location).split(':');
     return { value: { service, alias }, location };
   });
 }
@@ -38,15 +38,16 @@ export function readLinks(fields: ServiceFields): readonly Located<Link>[] {
 /** Reads the references that share something else than the network. @throws ComposeError */
 export function readOtherReferences(fields: ServiceFields): readonly Located<OtherReference>[] {
   const volumes = fields.texts('volumes_from').flatMap(({ value, location }) => {
-    const [service = ''] = value.split(':');
+    const [service = ''] = fields.fill(value).split(':');
     // `container:NAME` is a container outside of the project.
     if (service === 'container') return [];
     return [{ value: { key: 'volumes_from' as const, service }, location }];
   });
   const shared = (['pid', 'ipc'] as const).flatMap((key) => {
     const text = fields.text(key);
-    if (text?.value.startsWith('service:') !== true) return [];
-    const service = text.value.slice('service:'.length);
+    const value = fields.fill(text?.value ?? '');
+    if (text === undefined || !value.startsWith('service:')) return [];
+    const service = value.slice('service:'.length);
     return [{ value: { key, service }, location: text.location }];
   });
   return [...volumes, ...shared];

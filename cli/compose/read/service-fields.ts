@@ -2,7 +2,8 @@ import { isMap, isScalar, isSeq, type Node } from 'yaml';
 import { ComposeError, type ComposeErrorCode, type SourceLocation } from '../compose-error.ts';
 import type { ComposeFile } from '../source/compose-file.ts';
 import type { Located } from './project.ts';
-import { hasVariable } from '../source/variables.ts';
+import { fillPlain } from '../source/fill-plain.ts';
+import { fillIn, type Variables } from '../source/variables.ts';
 import {
   type Field,
   fieldsOf,
@@ -24,10 +25,14 @@ export class ServiceFields {
   readonly name: string;
   readonly fields: Fields;
   readonly location: SourceLocation;
+  /** The variables that were filled in so far, with what they came to. */
+  readonly filledIn = new Map<string, string>();
   readonly #file: ComposeFile;
+  readonly #variables: Variables;
 
-  constructor(file: ComposeFile, { key, keyNode, value }: Field) {
+  constructor(file: ComposeFile, { key, keyNode, value }: Field, variables: Variables) {
     this.#file = file;
+    this.#variables = variables;
     this.name = key;
     this.location = file.locationOf(keyNode);
     if (!isMap(value))
@@ -67,11 +72,20 @@ export class ServiceFields {
     return { value, location };
   }
 
-  /** @throws ComposeError when the text depends on the environment */
-  refuseVariable(key: string, text: string, location: SourceLocation): void {
-    if (!hasVariable(text)) return;
-    const sentence = `${key} is the variable ${text}, but what it becomes decides how to mesh it`;
-    throw this.error('value-variable', sentence, location, 'write the value itself');
+  /** The value as Compose would see it: what it becomes decides how to mesh the service. A variable that is not set stays. */
+  fill(value: string): string;
+  fill(value: Plain): Plain;
+  fill(value: Plain): Plain {
+    return fillPlain(value, this.#variables, this.filledIn);
+  }
+
+  /** Text as Compose would see it. @throws ComposeError `value-variable` when a variable in it is not set */
+  fillText(key: string, written: string, location: SourceLocation): string {
+    const { missing } = fillIn(written, this.#variables);
+    if (missing === undefined) return this.fill(written);
+    const sentence = `${key} is ${written}, which decides how to mesh it, and ${missing} is not set`;
+    const hint = `set it where Compose finds it, in the environment (${missing}=... hauberk inject ...) or in .env, or write the value itself`;
+    throw this.error('value-variable', sentence, location, hint);
   }
 
   /** The entries under a key: of a list, of a mapping, or a single one. */

@@ -1,4 +1,13 @@
-import { type Document, isMap, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { resolve } from 'node:path';
+import {
+  type Document,
+  isMap,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLMap,
+} from 'yaml';
 import { lowerFirst } from '../../../common/config/config-error.ts';
 import { describeError } from '../../../common/errors.ts';
 import { ComposeError, type SourceLocation } from '../compose-error.ts';
@@ -7,10 +16,12 @@ import { ComposeError, type SourceLocation } from '../compose-error.ts';
 export interface ComposeFile {
   /** As the person named it. */
   readonly path: string;
+  /** Where it is: an absolute path. */
+  readonly place: string;
   readonly text: string;
   readonly document: Document;
   readonly root: YAMLMap;
-  /** The line that a node begins on; copies of nodes know the lines of their originals. */
+  /** The line that a node begins on, in the file that it was read from, also as a copy in another one. */
   locationOf(node: Node | undefined): SourceLocation;
 }
 
@@ -31,7 +42,11 @@ const KEPT_TAGS = /:(?:map|seq|str|null|bool)$/;
  *
  * @throws ComposeError `yaml-malformed` or `not-compose`
  */
-export function parseComposeFile(text: string, path: string): ComposeFile {
+export function parseComposeFile(
+  text: string,
+  path: string,
+  place: string = resolve(path),
+): ComposeFile {
   const lines = new LineCounter();
   const location = (offset: number): SourceLocation => ({
     file: path,
@@ -58,7 +73,17 @@ export function parseComposeFile(text: string, path: string): ComposeFile {
     const sentence = 'a Compose file was expected, which is a mapping with the key "services"';
     throw new ComposeError('not-compose', sentence, { location: location(0) });
   }
-  return { path, text, document, root, locationOf: (node) => location(node?.range?.[0] ?? 0) };
+  visit(document, { Node: (_, node) => void ((node as Located)[ORIGIN] = location) });
+  const locationOf: ComposeFile['locationOf'] = (node) =>
+    ((node as Located | undefined)?.[ORIGIN] ?? location)(node?.range?.[0] ?? 0);
+  return { path, place, text, document, root, locationOf };
+}
+
+/** What tells the line of a node in the file that it came from: copies of a node have it too. */
+const ORIGIN = Symbol('origin');
+
+interface Located {
+  [ORIGIN]?: (offset: number) => SourceLocation;
 }
 
 function refuseEndlessAliases(document: Document, location: SourceLocation): void {

@@ -1,6 +1,6 @@
 import { type Document, isMap, isSeq, type Node, Pair, YAMLMap, YAMLSeq } from 'yaml';
 import { fieldsOf, isPlainMap, plainOf, type Plain } from '../yaml/yaml-fields.ts';
-import { copyOf, nodeOf } from '../yaml/yaml-nodes.ts';
+import { copyOf, hasTag, nodeOf } from '../yaml/yaml-nodes.ts';
 
 /** Keys whose later value replaces the earlier one as a whole. */
 const REPLACED = new Set(['command', 'entrypoint', 'healthcheck.test', 'network_mode', 'extends']);
@@ -19,12 +19,14 @@ const EITHER: ReadonlyMap<string, (text: string) => readonly [string, Plain]> = 
 ]);
 
 /**
- * Merges two mappings of services as `extends` does (Compose specification, "Merge and override"):
+ * Merges two mappings of services as `extends` and several files do (Compose specification, "Merge and override"):
  * mappings key by key, lists one after the other, all else from the later one.
  */
 export function mergeServices(document: Document, base: Node, own: Node, path = ''): Node {
   const either = EITHER.get(path);
-  if (REPLACED.has(path)) return copyOf(document, own);
+  if (REPLACED.has(path) || hasTag(own, '!override') || hasTag(own, '!reset')) {
+    return copyOf(document, own);
+  }
   if (either !== undefined && (isMap(base) || isMap(own) || path !== 'extra_hosts')) {
     const [one, other] = [asMapping(document, base, either), asMapping(document, own, either)];
     return nodeOf(mergePlain(one, other));
@@ -37,17 +39,17 @@ export function mergeServices(document: Document, base: Node, own: Node, path = 
 function mergeMaps(document: Document, base: YAMLMap, own: YAMLMap, path: string): Node {
   const [earlier, later] = [fieldsOf(document, base), fieldsOf(document, own)];
   const merged = new YAMLMap<Node, Node>();
-  for (const { key, keyNode, value } of later.values()) {
-    const other = earlier.get(key);
+  for (const { key, keyNode, value } of earlier.values()) {
+    const other = later.get(key);
     const inner = path === '' ? key : `${path}.${key}`;
     const node =
       other === undefined
         ? copyOf(document, value)
-        : mergeServices(document, other.value, value, inner);
+        : mergeServices(document, value, other.value, inner);
     merged.items.push(new Pair(keyNode.clone() as Node, node));
   }
-  for (const { key, keyNode, value } of earlier.values()) {
-    if (later.has(key)) continue;
+  for (const { key, keyNode, value } of later.values()) {
+    if (earlier.has(key)) continue;
     merged.items.push(new Pair(keyNode.clone() as Node, copyOf(document, value)));
   }
   return merged;

@@ -1,11 +1,13 @@
 import { dirname, resolve } from 'node:path';
-import { isMap } from 'yaml';
+import { isMap, type Node } from 'yaml';
 import { ANNOTATION } from '../read/annotations.ts';
 import { ComposeError } from '../compose-error.ts';
 import { type ComposeFile, parseComposeFile } from './compose-file.ts';
 import { mergeServices } from './merge-services.ts';
 import { NETWORK_KEYS } from '../plan/plan.ts';
-import { hasVariable } from './variables.ts';
+import { fillPlain } from './fill-plain.ts';
+import { rebasePaths } from './rebase-paths.ts';
+import type { Variables } from './variables.ts';
 import { fieldsOf, isPlainMap, plainOf, type Field } from '../yaml/yaml-fields.ts';
 import { copyOf, setField, takeField } from '../yaml/yaml-nodes.ts';
 
@@ -29,21 +31,28 @@ const MAX_CHAIN = 20;
 /** What a service extends. */
 interface Base {
   readonly service: string;
-  readonly file: string | undefined;
+  /** Absolute; the file itself when none is named. */
+  readonly path: string;
   readonly field: Field;
 }
 
+/** What services are extended with. */
+export interface ExtendContext {
+  /** Where relative paths count from. */
+  readonly folder: string;
+  readonly variables: Variables;
+  readonly readText: ReadText;
+}
+
 /**
- * Writes out what services extend within the file, because the service that they extend will change.
- * `extends` of another file stays, if that gives nothing that inject would have to change.
+ * Writes out what services extend within the file, because the service that they extend will change, and what
+ * they extend of another file when that decides how they are meshed. Otherwise it stays.
  */
-export function resolveExtends(file: ComposeFile, readText: ReadText): readonly ComposeError[] {
+export function resolveExtends(file: ComposeFile, context: ExtendContext): readonly ComposeError[] {
   const problems: ComposeError[] = [];
-  const services = fieldsOf(file.document, file.root).get('services')?.value;
-  if (!isMap(services)) return problems;
-  for (const name of fieldsOf(file.document, services).keys()) {
+  for (const name of fieldsOf(file.document, servicesIn(file)).keys()) {
     try {
-      resolveOne(file, readText, [name]);
+      resolveOne(file, name, context, []);
     } catch (error) {
       if (!(error instanceof ComposeError)) throw error;
       problems.push(error);
@@ -52,12 +61,16 @@ export function resolveExtends(file: ComposeFile, readText: ReadText): readonly 
   return problems;
 }
 
-/** @param chain the services that lead to the one that is last, which extends another */
-function resolveOne(file: ComposeFile, readText: ReadText, chain: readonly string[]): void {
-  const name = chain.at(-1) ?? '';
-  const services = fieldsOf(file.document, file.root).get('services')?.value;
+/** @param chain the services that lead to this one, as PATH#SERVICE */
+function resolveOne(
+  file: ComposeFile,
+  name: string,
+  context: ExtendContext,
+  chain: readonly string[],
+): void {
+  const services = servicesIn(file);
   const own = fieldsOf(file.document, services).get(name);
-  const base = own === undefined ? undefined : baseOf(file, own);
+  const base = own === undefined ? undefined : baseOf(file, own, context);
   if (!isMap(services) || own === undefined || base === undefined) return;
   const fail = (sentence: string, hint: string): ComposeError =>
     new ComposeError('extends', sentence, {
@@ -65,75 +78,81 @@ function resolveOne(file: ComposeFile, readText: ReadText, chain: readonly strin
       service: name,
       hint,
     });
-  if (base.file !== undefined && resolve(base.file) !== resolve(file.path)) {
-    checkOtherFile(base, file, readText, fail, chain.length);
-    return;
+  const here = [...chain, `${file.place}#${name}`];
+  if (here.includes(`${base.path}#${base.service}`) || chain.length > MAX_CHAIN) {
+    const circle = [...here.map((step) => step.replace(/.*#/, '')), base.service].join(' -> ');
+    throw fail(`it extends itself: ${circle}`, 'break the circle');
   }
-  if (chain.includes(base.service)) {
-    throw fail(`it extends itself: ${[...chain, base.service].join(' -> ')}`, 'break the circle');
-  }
-  resolveOne(file, readText, [...chain, base.service]);
-  const found = fieldsOf(file.document, services).get(base.service);
+  const isOther = base.path !== file.place;
+  const source = isOther ? openOther(base, context, fail) : file;
+  const inner = isOther ? { ...context, folder: dirname(base.path) } : context;
+  resolveOne(source, base.service, inner, here);
+  const found = fieldsOf(source.document, servicesIn(source)).get(base.service);
   if (found === undefined) {
-    const sentence = `it extends ${JSON.stringify(base.service)}, which is not a service of this file`;
+    const where = isOther ? base.path : 'this file';
+    const sentence = `it extends ${JSON.stringify(base.service)}, which is not a service of ${where}`;
     throw fail(sentence, 'correct the name');
   }
-  const merged = mergeServices(file.document, found.value, own.value);
-  if (isMap(merged) && isMap(own.value)) {
-    // The base may itself extend another file, which then holds for this service as well.
-    const further = fieldsOf(file.document, found.value).get('extends');
-    takeField(merged, 'extends');
-    if (further !== undefined) setField(merged, 'extends', copyOf(file.document, further.value));
-    const pair = services.items.find(({ key }) => String(key) === name);
-    if (pair !== undefined) pair.value = merged;
+  if (isOther) {
+    if (!isDecisive(source, found)) return;
+    const { variables } = context;
+    rebasePaths(source.document, source.root, {
+      from: inner.folder,
+      to: context.folder,
+      variables,
+    });
   }
+  const extended = copyOf(source.document, found.value);
+  const merged = mergeServices(file.document, extended, own.value);
+  if (!isMap(merged) || !isMap(extended)) return;
+  // The base may itself extend another file, which then holds for this service as well.
+  const further = takeField(extended, 'extends');
+  takeField(merged, 'extends');
+  if (further !== undefined) setField(merged, 'extends', further.value as Node);
+  const pair = services.items.find(({ key }) => String(key) === name);
+  if (pair !== undefined) pair.value = merged;
 }
 
-function baseOf(file: ComposeFile, service: Field): Base | undefined {
+function servicesIn(file: ComposeFile): Node | undefined {
+  return fieldsOf(file.document, file.root).get('services')?.value;
+}
+
+function baseOf(
+  file: ComposeFile,
+  service: Field,
+  { folder, variables }: ExtendContext,
+): Base | undefined {
   const field = fieldsOf(file.document, service.value).get('extends');
   if (field === undefined) return undefined;
-  const value = plainOf(file.document, field.value);
-  if (typeof value === 'string') return { service: value, file: undefined, field };
-  const map = isPlainMap(value) ? value : {};
-  const base = typeof map['file'] === 'string' ? map['file'] : undefined;
-  const path = base === undefined ? undefined : resolve(dirname(file.path), base);
-  return typeof map['service'] === 'string'
-    ? { service: map['service'], file: path, field }
-    : undefined;
+  const value = fillPlain(plainOf(file.document, field.value), variables);
+  const map = isPlainMap(value) ? value : { service: value };
+  const { file: named, service: name } = map;
+  if (typeof name !== 'string') return undefined;
+  return {
+    service: name,
+    path: typeof named === 'string' ? resolve(folder, named) : file.place,
+    field,
+  };
 }
 
-function checkOtherFile(
-  base: Base,
-  from: ComposeFile,
-  readText: ReadText,
+function openOther(
+  { path }: Base,
+  { readText }: ExtendContext,
   fail: (sentence: string, hint: string) => ComposeError,
-  depth: number,
-): void {
-  const path = base.file ?? from.path;
-  const away = 'or flatten the project first: docker compose config --no-interpolate';
-  if (hasVariable(path) || depth > MAX_CHAIN) {
-    throw fail(`the file that it extends cannot be determined: ${path}`, `write its path, ${away}`);
-  }
+): ComposeFile {
   let text: string;
   try {
     text = readText(path);
   } catch {
-    throw fail(`the file ${path}, which it extends, cannot be read`, `check the path, ${away}`);
+    throw fail(`the file ${path}, which it extends, cannot be read`, 'check the path');
   }
-  const other = parseComposeFile(text, path);
-  const services = fieldsOf(other.document, other.root).get('services')?.value;
-  const found = fieldsOf(other.document, services).get(base.service);
-  if (found === undefined) {
-    throw fail(`${path} has no service ${base.service}, which it extends`, 'correct the name');
-  }
-  for (const field of fieldsOf(other.document, found.value).values()) {
-    const replicas =
-      field.key === 'deploy' && 'replicas' in Object(plainOf(other.document, field.value));
-    if (!DECISIVE_KEYS.has(field.key) && !replicas) continue;
-    const { line } = other.locationOf(field.keyNode);
-    const sentence = `it gets ${field.key} from ${path}:${line}, where inject cannot change it`;
-    throw fail(sentence, `move that key into ${from.path}, ${away}`);
-  }
-  const further = baseOf(other, found);
-  if (further !== undefined) checkOtherFile(further, other, readText, fail, depth + 1);
+  return parseComposeFile(text, path);
+}
+
+/** Whether what is extended has anything that inject has to see and to change. */
+function isDecisive({ document }: ComposeFile, { value }: Field): boolean {
+  return [...fieldsOf(document, value).values()].some((field) => {
+    const replicas = field.key === 'deploy' && 'replicas' in Object(plainOf(document, field.value));
+    return DECISIVE_KEYS.has(field.key) || replicas;
+  });
 }

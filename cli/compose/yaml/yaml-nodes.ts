@@ -59,10 +59,11 @@ export function copyOf(document: Document, node: unknown): Node {
   return copy;
 }
 
-/** Sets a field in place, or adds it at the end. */
-export function setField(map: YAMLMap, key: string, value: Node): void {
+/** Sets a field in place, or adds it at the end, under a copy of the key as it was written elsewhere. */
+export function setField(map: YAMLMap, key: string, value: Node, written?: Node): void {
   const pair = map.items.find((item) => isKey(item.key, key));
-  if (pair === undefined) map.items.push(new Pair(nodeOf(key), value));
+  if (pair === undefined)
+    map.items.push(new Pair((written?.clone() as Node) ?? nodeOf(key), value));
   else pair.value = value;
 }
 
@@ -74,4 +75,9 @@ export function takeField(map: YAMLMap, key: string): Pair | undefined {
 
 function isKey(node: unknown, key: string): boolean {
   return !isAlias(node) && node instanceof Scalar && String(node.value) === key;
+}
+
+/** Whether a node was written with a tag. */
+export function hasTag(node: unknown, tag: string): boolean {
+  return (node as { readonly tag?: string } | null)?.tag === tag;
 }

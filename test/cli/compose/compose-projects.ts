@@ -1,7 +1,8 @@
 import { globSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { injectCompose, type Injection } from '../../../cli/compose/inject-compose.ts';
+import { loadProject } from '../../../cli/compose/source/load-project.ts';
 
 /** Where the projects stand, each with what inject makes of it. */
 export const PROJECTS_FOLDER = join(import.meta.dirname, 'projects');
@@ -26,15 +27,29 @@ export function projectPath(name: string): string {
 }
 
 /** Injects one of the projects. */
-export function injectProject(name: string): Injection {
-  return injectText(readFileSync(projectPath(name), 'utf8'), projectPath(name));
+export function injectProject(name: string, options?: TextOptions): Injection {
+  return injectText(readFileSync(projectPath(name), 'utf8'), projectPath(name), options);
 }
 
-/** Injects a text as if it stood in a file. */
-export function injectText(text: string, path = 'compose.yaml'): Injection {
-  const readText = (file: string): string => readFileSync(file, 'utf8');
-  const options = { project: 'demo', image: undefined, keeper: false };
-  return injectCompose({ text, path, ...options, readText });
+/** How a text is injected. */
+export interface TextOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly keeper?: boolean;
+  readonly composeV1?: boolean;
+}
+
+/** Injects a text as if it stood in a file of the project "demo". */
+export function injectText(
+  text: string,
+  path = 'compose.yaml',
+  { environment = {}, keeper = false, composeV1 = false }: TextOptions = {},
+): Injection {
+  const read = (file: string): string =>
+    file === resolve(path) ? text : readFileSync(file, 'utf8');
+  const files = { read, isFile: (): boolean => false, readStandardInput: (): string => text };
+  const request = { folder: process.cwd(), environment, envFiles: [], name: 'demo', files };
+  const project = loadProject({ ...request, named: [path] });
+  return injectCompose({ project, image: undefined, keeper, composeV1, readText: read });
 }
 
 /** What inject makes of a text that it accepts. @throws Error that lists the problems */

@@ -47,7 +47,10 @@ async function projectFolder(name: string): ReturnType<typeof temporaryDirectory
   const folder = await temporaryDirectory();
   await cp(PROJECTS_FOLDER, folder.path, { recursive: true });
   await writeFile(join(folder.path, '.env'), 'FROM_FILE=1\n');
-  await writeFile(join(folder.path, 'mesh.yaml'), injectProject(name).output ?? '');
+  await writeFile(
+    join(folder.path, 'mesh.yaml'),
+    injectProject(name, { composeV1: true }).output ?? '',
+  );
   return folder;
 }
 

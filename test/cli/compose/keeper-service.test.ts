@@ -1,21 +1,14 @@
 // With --keeper there is one service more, which has the socket of the engine and nothing else.
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { injectCompose } from '../../../cli/compose/inject-compose.ts';
 import { PART_LABEL as KEPT_LABEL } from '../../../keeper/container.ts';
 import { KEEPER_SETTINGS } from '../../../keeper/config.ts';
 import { readSettings } from '../../../common/config/read-settings.ts';
-import { projectPath, servicesOf, type Services } from './compose-projects.ts';
+import { injectText, projectPath, servicesOf, type Services } from './compose-projects.ts';
 
 function inject({ keeper }: { readonly keeper: boolean }): Services {
   const path = projectPath('web-api-redis');
-  const options = { project: 'demo', image: undefined, readText: () => '' };
-  const { output = '' } = injectCompose({
-    text: readFileSync(path, 'utf8'),
-    path,
-    keeper,
-    ...options,
-  });
+  const { output = '' } = injectText(readFileSync(path, 'utf8'), path, { keeper });
   return servicesOf(output);
 }
 

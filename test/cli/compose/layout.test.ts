@@ -95,7 +95,7 @@ for (const name of PROJECTS.filter((project) => project !== 'extends')) {
 
   test(`${name}: no application starts before its sidecar is ready`, (t) => {
     const { after } = readBoth(name);
-    const healthy = { condition: 'service_healthy' };
+    const healthy = { condition: 'service_healthy', restart: true };
     for (const [app, service] of Object.entries(withMarker(after, 'app'))) {
       const pod = String(service['network_mode']).replace('service:', '');
       const sidecar = pod.replace(/-pod$/, '-sidecar');

@@ -100,13 +100,13 @@ const CASES: readonly {
   {
     what: 'a network mode that only Compose knows',
     refused: two('network_mode: ${MODE}', ''),
-    says: 'compose.yaml:4: service web: network_mode is the variable ${MODE}, but what it becomes decides how to mesh it; write the value itself',
+    says: 'compose.yaml:4: service web: network_mode is ${MODE}, which decides how to mesh it, and MODE is not set; set it where Compose finds it, in the environment (MODE=... hauberk inject ...) or in .env, or write the value itself',
     allowed: two('image: ${IMAGE}', '').replace('image: web\n    ', ''),
   },
   {
     what: 'a number of replicas that only Compose knows',
     refused: service('deploy: {replicas: "${N}"}'),
-    says: 'compose.yaml:4: service web: deploy.replicas is the variable ${N}',
+    says: 'compose.yaml:4: service web: deploy.replicas is ${N}, which decides how to mesh it, and N is not set; set it where',
     allowed: service('deploy: {replicas: 2}'),
   },
   {
@@ -216,9 +216,9 @@ const CASES: readonly {
   },
   {
     what: 'a name that the mesh cannot have',
-    refused: 'services:\n  Web: {image: a}\n',
-    says: 'compose.yaml:2: service Web: "Web" cannot be a name in the mesh, which has lower-case letters, digits, "-" and "_"; give it another with x-hauberk: {name: ...}',
-    allowed: 'services:\n  Web: {image: a, x-hauberk: {name: web}}\n',
+    refused: 'services:\n  web.front: {image: a}\n',
+    says: 'compose.yaml:2: service web.front: "web.front" cannot be a name in the mesh, which has lower-case letters, digits, "-" and "_"; give it another with x-hauberk: {name: ...}',
+    allowed: 'services:\n  web.front: {image: a, x-hauberk: {name: web}}\n  Api: {image: api}\n',
   },
   {
     what: 'the user of the sidecar',
@@ -245,10 +245,10 @@ const CASES: readonly {
     allowed: service('ports: ["80:8080"]\n    x-hauberk: {forward-client-cert: [9090]}'),
   },
   {
-    what: 'included files',
-    refused: `include: [other.yaml]\n${service('')}`,
-    says: 'compose.yaml:1: include brings in services that inject cannot see and change; flatten the project first: docker compose config --no-interpolate',
-    allowed: `x-include: [other.yaml]\n${service('')}`,
+    what: 'services whose names differ by case alone',
+    refused: 'services:\n  Web: {image: web}\n  web: {image: web}\n',
+    says: 'compose.yaml:2: service Web: its name in the mesh would be web, which is that of service web; give it another with x-hauberk: {name: ...}',
+    allowed: 'services:\n  Web: {image: web, x-hauberk: {name: front}}\n  web: {image: web}\n',
   },
   {
     what: 'an extended service that is not there',
@@ -265,17 +265,7 @@ const CASES: readonly {
   {
     what: 'an extended file that is not there',
     refused: service('extends: {file: missing.yaml, service: a}'),
-    says: 'missing.yaml, which it extends, cannot be read; check the path, or flatten the project first',
-    allowed: service(
-      'extends: {file: test/cli/compose/projects/extends-common.yaml, service: reporting}',
-    ),
-  },
-  {
-    what: 'ports from an extended file',
-    refused: service(
-      'extends: {file: test/cli/compose/projects/extends-common.yaml, service: published}',
-    ),
-    says: 'extends-common.yaml:8, where inject cannot change it; move that key into compose.yaml, or flatten the project first',
+    says: 'missing.yaml, which it extends, cannot be read; check the path',
     allowed: service(
       'extends: {file: test/cli/compose/projects/extends-common.yaml, service: reporting}',
     ),
