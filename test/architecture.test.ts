@@ -50,6 +50,7 @@ const ARCHITECTURE: Architecture = {
       ['revocation/', 'federation/', 'operators/', 'ca/upstream/'],
       ['ca/rotation/'],
       ['ca/', 'tokens/', 'policy/', 'keys/'],
+      ['leader/'],
       ['config/', 'metrics.ts', 'store/', 'keyed-mutex.ts'],
     ],
     keeper: [

@@ -21,6 +21,7 @@ import { DEPARTED_MS, rememberDeparted } from '../proxy/discovery/departed.ts';
 import { createMeshView } from '../proxy/discovery/mutable-view.ts';
 import { createSyncConnection } from '../proxy/discovery/sync/connection.ts';
 import { Deadlines } from '../proxy/http/forward/deadlines.ts';
+import type { FencedStore } from '../control-plane/leader/fenced-store.ts';
 import { FloodGuard } from '../proxy/http2/flood-guard.ts';
 import { createRefusals } from '../proxy/interception/refusals.ts';
 import { EndpointHealth } from '../proxy/outbound/endpoint-health.ts';
@@ -205,7 +206,11 @@ const WAITING: Readonly<Record<string, Waiting>> = {
   housekeeping: {
     delayMs: HOUR_MS,
     begin: told((clock, tell) => {
-      startMaintenance({ clock, logger }, { chore: () => Promise.resolve(tell()) });
+      const leader = { isLeader: true, onChange: () => () => {} };
+      const guard = { promise: () => undefined };
+      const leading = {} as FencedStore;
+      const options = { clock, logger, guard, leader, leading };
+      startMaintenance(options, { chore: () => Promise.resolve(tell()) });
     }),
     byDate: true,
   },

@@ -6,6 +6,7 @@ import { rootDigest } from '../../common/pki/digest.ts';
 import { issueLeaf } from '../../common/pki/leaf.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import type { FencedStore } from '../leader/fenced-store.ts';
 import type { Compare, Operation, Store } from '../store/store.ts';
 import { issuersOf, type Authorities, CA_KEYS } from './authorities/authorities.ts';
 import { caHealth, type CaHealth, authorityAge } from './authorities/health.ts';
@@ -72,12 +73,12 @@ export interface CertificateAuthority extends Issuances {
   issue(options: IssueOptions): Promise<Issued | undefined>;
   /** Says when the issuer or the root nears its end; not ok when one has expired. */
   health(): CaHealth;
-  /** To be called now and then: makes the next issuer at half of life. */
-  maintain(nowMs: EpochMs): Promise<void>;
+  /** To be called now and then by the leader: makes the next issuer at half of life. */
+  maintain(nowMs: EpochMs, leading: FencedStore): Promise<void>;
 }
 
 /**
- * Opens the authority; an issuer that is past half of its life gets its successor first.
+ * Opens the authority. An issuer that is past half of its life gets its successor by `maintain`.
  *
  * @throws CaError `trust-domain-changed`, `authority-corrupt`; StoreError
  */
@@ -145,9 +146,9 @@ export async function openCertificateAuthority(
 
     health: () => caHealth(authorities.current(), clock.epochMs()),
 
-    async maintain(nowMs) {
+    async maintain(nowMs, leading) {
       try {
-        await renewIssuer(renewal);
+        await renewIssuer(renewal, leading);
       } catch (error) {
         logger.error(
           { event: 'issuer-renewal-failed', err: error },
@@ -157,10 +158,9 @@ export async function openCertificateAuthority(
       for (const reason of ca.health().reasons) {
         logger.warn({ event: 'authority-near-end' }, reason);
       }
-      await authorities.change((present) => pruneRetired(present, nowMs));
+      await authorities.change((present) => pruneRetired(present, nowMs), leading);
     },
   };
-  await renewIssuer(renewal);
   return ca;
 }
 
@@ -192,11 +192,12 @@ interface IssuerRenewalOptions {
  * Puts a new issuer under the same root into the place of one that is past half of its life. What the
  * former one signed stays valid, because its holders show its certificate along with their own.
  */
-async function renewIssuer(options: IssuerRenewalOptions): Promise<void> {
+async function renewIssuer(options: IssuerRenewalOptions, leading: FencedStore): Promise<void> {
   const { authorities, clock, logger, trustDomain } = options;
   const before = authorities.current().issuer.certificate;
-  const { issuer } = await authorities.change((present) =>
-    successor(present, trustDomain, clock.epochMs()),
+  const { issuer } = await authorities.change(
+    (present) => successor(present, trustDomain, clock.epochMs()),
+    leading,
   );
   if (issuer.certificate.raw.equals(before.raw)) return;
   const notAfterMs = issuer.certificate.validToDate.getTime();

@@ -5,6 +5,7 @@ import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { recordCodec } from '../store/record-codec.ts';
+import type { FencedStore } from '../leader/fenced-store.ts';
 import type { Store } from '../store/store.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { adminId } from '../../common/pki/spiffe-id.ts';
@@ -38,8 +39,8 @@ export interface OperatorUses extends Closeable {
   used(serial: string, use: Omit<OperatorUse, 'usedMs'>): void;
   /** By serial number. */
   all(): ReadonlyMap<string, OperatorUse>;
-  /** Forgets credentials that are none of these. */
-  keep(serials: ReadonlySet<string>): Promise<void>;
+  /** Forgets credentials that are none of these; for the leader. */
+  keep(serials: ReadonlySet<string>, leading: FencedStore): Promise<void>;
   /** Resolves when what is known has been written. */
   close(): Promise<void>;
 }
@@ -82,11 +83,11 @@ export async function openOperatorUses(options: OperatorUsesOptions): Promise<Op
       guard.promise('admin', writing);
     },
     all: () => uses,
-    async keep(serials) {
+    async keep(serials, leading) {
       const gone = [...uses.keys()].filter((serial) => !serials.has(serial));
       for (const serial of gone) {
         for (const known of [uses, unwritten, writtenMs]) known.delete(serial);
-        await store.transact([], [{ kind: 'delete', key: USES_PREFIX + serial }]);
+        await leading.transact([], [{ kind: 'delete', key: USES_PREFIX + serial }]);
       }
     },
     async close() {
@@ -126,7 +127,10 @@ export async function listOperators(options: OperatorsOptions): Promise<Operator
 }
 
 /** Forgets where credentials were used that the log has forgotten. @throws StoreError */
-export async function pruneOperatorUses({ ca, uses }: OperatorsOptions): Promise<void> {
+export async function pruneOperatorUses(
+  { ca, uses }: OperatorsOptions,
+  leading: FencedStore,
+): Promise<void> {
   const issuances = await ca.issuancesOf(adminId(ca.trustDomain));
-  await uses.keep(new Set(issuances.map(({ serial }) => serial)));
+  await uses.keep(new Set(issuances.map(({ serial }) => serial)), leading);
 }

@@ -3,7 +3,9 @@ import { CLOCK_SKEW_MS, MAX_LEAF_LIFETIME_MS } from '../../common/pki/lifetimes.
 import { parseSpiffeId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { Issuance } from '../ca/issuance/record.ts';
+import type { FencedStore } from '../leader/fenced-store.ts';
 import {
+  deleteUnchanged,
   RESTORED_KEY,
   writeInBatches,
   type Compare,
@@ -62,8 +64,8 @@ export interface Revocations {
   list(): Promise<readonly RevocationRecord[]>;
   /** See `requireUnrevoked`. */
   admit(applicant: Applicant): Promise<readonly Compare[]>;
-  /** Forgets what concerns only certificates that cannot come back. */
-  prune(nowMs: EpochMs): Promise<void>;
+  /** Forgets what concerns only certificates that cannot come back; for the leader. */
+  prune(nowMs: EpochMs, leading: FencedStore): Promise<void>;
 }
 
 /** Each try means that another operator changed the same revocation in between. */
@@ -192,11 +194,11 @@ export function createRevocations(options: RevocationsOptions): Revocations {
 
     admit: (applicant) => requireUnrevoked(applicant, options),
 
-    async prune(nowMs) {
+    async prune(nowMs, leading) {
       const over = nowMs - KEEP_EXPIRED_MS;
       const [{ entries }, ofTokens] = await Promise.all([
-        store.range(REVOKED_PREFIX),
-        store.range(REVOKED_TOKENS_PREFIX),
+        leading.range(REVOKED_PREFIX),
+        leading.range(REVOKED_TOKENS_PREFIX),
       ]);
       const old = [
         ...entries.filter((entry) => {
@@ -205,8 +207,8 @@ export function createRevocations(options: RevocationsOptions): Revocations {
         }),
         ...ofTokens.entries.filter((entry) => decodeRevokedToken(entry).expiresMs < over),
       ];
-      const deletions = old.map(({ key }): Operation => ({ kind: 'delete', key }));
-      await writeInBatches(store, deletions);
+      // One that was revoked again meanwhile stays.
+      await deleteUnchanged(leading, old);
     },
   };
 }

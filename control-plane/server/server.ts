@@ -20,6 +20,7 @@ import { serviceRegistrar } from '../api/services.ts';
 import { createSyncHub } from '../api/sync/hub.ts';
 import { createSyncHandler } from '../api/sync/sync.ts';
 import { tokenRootsOf } from '../ca/authorities/authorities.ts';
+import { followAuthorities } from '../ca/authorities/follow-authorities.ts';
 import { openAuthoritySource } from '../ca/authorities/source.ts';
 import { openCertificateAuthority } from '../ca/certificate-authority.ts';
 import { openRootRotation } from '../ca/rotation/root-rotation.ts';
@@ -37,6 +38,9 @@ import { encodeBackup } from '../keys/backup-file.ts';
 import { openIssuanceLog } from '../ca/issuance/log.ts';
 import { sealedStore } from '../keys/sealed-store.ts';
 import { openVault, readVault } from '../keys/vault.ts';
+import { fencedStore } from '../leader/fenced-store.ts';
+import { openLeader } from '../leader/leader.ts';
+import { makeControlPlaneId } from '../leader/control-plane-id.ts';
 import { serveBundle } from './bundle-endpoint.ts';
 import { startAtZero } from './known-series.ts';
 import { startMaintenance } from './maintenance.ts';
@@ -54,6 +58,7 @@ import { countAddresses, proveAddresses } from './addresses.ts';
 import { openRegistry } from '../registry/registry.ts';
 import { createRevocations } from '../revocation/revocations.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import type { SnapshotStore } from '../store/store.ts';
 import { watchWrites } from '../store/writable-store.ts';
 import { countTokens, createTokens } from '../tokens/tokens.ts';
 import { keepTokenFiles } from '../tokens/token-files.ts';
@@ -68,6 +73,8 @@ export interface ControlPlaneDependencies {
   readonly guard: CountingGuard;
   /** Is told how to read again, at once, what is followed. */
   readonly onReload?: (reload: () => void) => void;
+  /** Instead of the file in the data directory, and for several control planes; it stays open when this one ends. */
+  readonly sharedStore?: SnapshotStore;
 }
 
 /** Everything but what the logger was made with, and what the keys are unlocked with. */
@@ -109,7 +116,8 @@ export async function startControlPlane(
 
   const { dataDir, trustDomain } = settings;
   const storePath = path.join(dataDir, 'hauberk.db');
-  const plainStore = use(await openSqliteStore({ path: storePath, clock, logger }));
+  const plainStore =
+    given.sharedStore ?? use(await openSqliteStore({ path: storePath, clock, logger }));
   const dataKey = await openVault(plainStore, unlockKey);
   const openStore = dataKey === undefined ? plainStore : sealedStore(plainStore, dataKey);
   const probe = (): Promise<void> => probeDirectory(dataDir);
@@ -123,16 +131,22 @@ export async function startControlPlane(
     );
   }
   await warnOfRestore(store, { clock, logger });
+  const id = makeControlPlaneId();
+  const exclusive = given.sharedStore === undefined;
+  const leader = use(await openLeader({ store, clock, logger, guard, id, exclusive }));
+  const leading = fencedStore(store, leader);
   const source = { store, trustDomain, nowMs: clock.epochMs() };
   const upstream = upstreamPaths(settings);
   const first = await readUpstreamIssuer(upstream, source);
   const authorities = await openAuthoritySource({ ...source, first });
+  use(await followAuthorities({ authorities, store, clock, logger, guard }));
   const followed: FollowedFile[] = [];
   if (upstream !== undefined) {
     const options = { authorities, trustDomain, clock, logger };
     followed.push(use(await followUpstreamIssuer(upstream, first, options)));
   }
   const ca = await openCertificateAuthority({ store, clock, logger, trustDomain, authorities });
+  if (leader.isLeader) await ca.maintain(clock.epochMs(), leading);
   const renewAfterExpiryMs = settings.renewAfterExpiry * 1000;
   const issuanceLog = use(
     await openIssuanceLog({ store, clock, logger, guard, renewAfterExpiryMs }),
@@ -156,6 +170,8 @@ export async function startControlPlane(
     await openRootRotation({
       authorities,
       store,
+      leader,
+      leading,
       trustDomain,
       clock,
       logger,
@@ -231,13 +247,13 @@ export async function startControlPlane(
   const settled = use(createSettledDate(clock));
   use(
     startMaintenance(
-      { clock, logger },
+      { clock, logger, guard, leader, leading },
       {
-        authority: () => ca.maintain(settled.settledMs()),
-        tokens: () => tokens.prune(settled.settledMs()),
-        issuances: () => issuanceLog.prune(settled.settledMs()),
-        revocations: () => revocations.prune(settled.settledMs()),
-        operators: () => pruneOperatorUses({ ...common, uses: operatorUses }),
+        authority: (through) => ca.maintain(settled.settledMs(), through),
+        tokens: (through) => tokens.prune(settled.settledMs(), through),
+        issuances: (through) => issuanceLog.prune(settled.settledMs(), through),
+        revocations: (through) => revocations.prune(settled.settledMs(), through),
+        operators: (through) => pruneOperatorUses({ ...common, uses: operatorUses }, through),
       },
     ),
   );

@@ -56,7 +56,7 @@ export interface TransactionResult {
 export type StoreEvent =
   | { readonly kind: 'put'; readonly entry: Entry }
   | { readonly kind: 'delete'; readonly key: string; readonly revision: number }
-  /** A secret key was put or deleted: whoever needs its value reads it. See `isSecret`. */
+  /** A secret key was put or deleted: a process that needs its value reads it. See `isSecret`. */
   | { readonly kind: 'secret'; readonly key: string; readonly revision: number };
 
 /** The key that it happened to. */
@@ -145,6 +145,27 @@ export async function writeInBatches(
 ): Promise<void> {
   for (let at = 0; at < operations.length; at += BATCH) {
     await store.transact([], operations.slice(at, at + BATCH));
+  }
+}
+
+/**
+ * Deletes entries that are as they were read. One that was changed since stays: it may be needed again.
+ *
+ * @throws StoreError
+ */
+export async function deleteUnchanged(
+  store: Pick<Store, 'transact'>,
+  entries: readonly Entry[],
+): Promise<void> {
+  const forget = (some: readonly Entry[]): Promise<TransactionResult> =>
+    store.transact(
+      some.map(({ key, modRevision }) => ({ key, modRevision })),
+      some.map(({ key }) => ({ kind: 'delete', key })),
+    );
+  for (let at = 0; at < entries.length; at += BATCH) {
+    const batch = entries.slice(at, at + BATCH);
+    const { succeeded } = await forget(batch);
+    if (!succeeded) for (const entry of batch) await forget([entry]);
   }
 }
 

@@ -5,8 +5,9 @@ import { type SpiffeId, isLabel, SYSTEM_NAMESPACE } from '../../common/pki/spiff
 import { generateSecret, hashSecret } from '../../common/pki/token-secret.ts';
 import { plusMs, type WallClock, type EpochMs } from '../../common/clock.ts';
 import type { Token } from '../../proto/gen/hauberk/v1/admin.ts';
+import type { FencedStore } from '../leader/fenced-store.ts';
 import {
-  writeInBatches,
+  deleteUnchanged,
   type Compare,
   type Entry,
   type Operation,
@@ -70,8 +71,8 @@ export interface Tokens {
     spiffeId: SpiffeId,
     commit: (redemption: Redemption) => Promise<T | undefined>,
   ): Promise<T>;
-  /** Forgets tokens that have been useless for RETENTION_MS. */
-  prune(nowMs: EpochMs): Promise<void>;
+  /** Forgets tokens that have been useless for RETENTION_MS; for the leader. */
+  prune(nowMs: EpochMs, leading: FencedStore): Promise<void>;
 }
 
 /** How long a revoked or expired token is still listed: long enough to ask why a sidecar failed. */
@@ -190,15 +191,14 @@ export function createTokens({ store, clock, mutex, roots }: TokensOptions): Tok
       });
     },
 
-    async prune(nowMs) {
-      const { entries } = await store.range(TOKEN_PREFIX);
+    async prune(nowMs, leading) {
+      const { entries } = await leading.range(TOKEN_PREFIX);
       const uselessSince = nowMs - RETENTION_MS;
       const old = entries.filter((entry) => {
         const { revokedMs, expiresMs } = read(entry);
         return Math.min(revokedMs ?? Infinity, expiresMs) < uselessSince;
       });
-      const deletions = old.map(({ key }): Operation => ({ kind: 'delete', key }));
-      await writeInBatches(store, deletions);
+      await deleteUnchanged(leading, old);
     },
   };
 }

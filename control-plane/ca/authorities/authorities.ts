@@ -116,8 +116,10 @@ export function makePair(trustDomain: string, nowMs: number): AuthorityPair {
 
 /** Reads everything. @throws CaError `authority-corrupt`; StoreError */
 export async function readAuthorities(store: Store): Promise<Authorities> {
-  const { entries } = await store.range(CA_PREFIX);
+  const { entries, revision: readAt } = await store.range(CA_PREFIX);
   const bundle = await store.get(BUNDLE_KEY);
+  // Changed in between by another control plane: both are read again, as they belong together.
+  if (bundle !== undefined && bundle.modRevision > readAt) return readAuthorities(store);
   const byKey = new Map(entries.map((entry) => [entry.key, entry]));
   if (bundle !== undefined) byKey.set(BUNDLE_KEY, bundle);
   const need = (key: string): Entry => {

@@ -29,9 +29,13 @@ export interface AuthoritySource {
    * resolves. `plan` may be asked several times, and returns no operations when nothing is to be
    * done; what it throws is thrown.
    *
+   * @param through the store as the leader writes it, for what is done once
    * @throws CaError `authority-busy`; StoreError
    */
-  change(plan: (authorities: Authorities) => readonly Operation[]): Promise<Authorities>;
+  change(
+    plan: (authorities: Authorities) => readonly Operation[],
+    through?: Pick<Store, 'transact'>,
+  ): Promise<Authorities>;
   /** Calls back after every change; returns the function that ends it. */
   onChange(listener: () => void): () => void;
 }
@@ -61,11 +65,11 @@ export async function openAuthoritySource(
   return {
     current: () => authorities,
     reload,
-    async change(plan) {
+    async change(plan, through = store) {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
         const operations = plan(authorities);
         if (operations.length === 0) return authorities;
-        const { succeeded } = await store.transact(authorities.unchanged, operations);
+        const { succeeded } = await through.transact(authorities.unchanged, operations);
         await reload();
         if (succeeded) return authorities;
       }

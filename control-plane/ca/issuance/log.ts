@@ -4,6 +4,7 @@ import { describeError } from '../../../common/errors.ts';
 import type { Guard } from '../../../common/guard.ts';
 import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
+import type { FencedStore } from '../../leader/fenced-store.ts';
 import type { Compare, Store } from '../../store/store.ts';
 import {
   CHAIN_BASE_KEY,
@@ -47,8 +48,8 @@ export interface IssuanceLogOptions {
 export interface IssuanceLog extends Closeable {
   /** Seals what is there, and checks everything. See `verifyChain`. */
   verify(noted?: Pick<ChainPosition, 'sequence' | 'hash'>): Promise<ChainReport>;
-  /** Forgets the links all of whose entries are older than they have to be, oldest first. */
-  prune(nowMs: EpochMs): Promise<void>;
+  /** Forgets the links all of whose entries are older than they have to be, oldest first; for the leader. */
+  prune(nowMs: EpochMs, leading: FencedStore): Promise<void>;
   /** Resolves when nothing is being sealed any more. */
   close(): Promise<void>;
 }
@@ -141,9 +142,9 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
       ];
       return { ...report, findings };
     },
-    prune(nowMs) {
+    prune(nowMs, leading) {
       // In the turn of sealing: both write down where the log begins and ends.
-      const pruned = sealing.then(() => pruneUntil(nowMs));
+      const pruned = sealing.then(() => pruneUntil(nowMs, leading));
       sealing = pruned.catch(ignoreError);
       return pruned;
     },
@@ -153,15 +154,15 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
     },
   };
 
-  async function pruneUntil(nowMs: EpochMs): Promise<void> {
+  async function pruneUntil(nowMs: EpochMs, leading: FencedStore): Promise<void> {
     for (;;) {
-      const [first] = (await store.range(CHAIN_PREFIX, { limit: 1 })).entries;
+      const [first] = (await leading.range(CHAIN_PREFIX, { limit: 1 })).entries;
       if (first === undefined) return;
       const link = decodeLink(first);
-      const sealed = await Promise.all(link.entries.map((name) => store.get(name)));
+      const sealed = await Promise.all(link.entries.map((name) => leading.get(name)));
       const old = sealed.filter((entry) => entry !== undefined);
       if (!old.every((entry) => isForgettable(entry, nowMs, retentionMs))) return;
-      const { succeeded } = await store.transact(
+      const { succeeded } = await leading.transact(
         [{ key: first.key, modRevision: first.modRevision }],
         [
           ...old.flatMap(forgetEntry),

@@ -4,6 +4,8 @@ import { momentOf, type Moment, momentAt } from '../../../common/dates.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { repeat } from '../../../common/repeat.ts';
+import type { Leader } from '../../leader/leader.ts';
+import type { FencedStore } from '../../leader/fenced-store.ts';
 import type { Operation, Store } from '../../store/store.ts';
 import { makePair, trustOf, type Authorities } from '../authorities/authorities.ts';
 import type { AuthoritySource } from '../authorities/source.ts';
@@ -22,6 +24,9 @@ import { followIssuances } from '../issuance/entries.ts';
 export interface RootRotationOptions {
   readonly authorities: AuthoritySource;
   readonly store: Store;
+  /** Only the leader goes on to the next phase; operators begin and abort anywhere. */
+  readonly leader: Pick<Leader, 'isLeader'>;
+  readonly leading: FencedStore;
   readonly trustDomain: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -68,8 +73,11 @@ const TICK_MS = 500;
 
 /** Takes up a rotation that is under way, and goes on with it until it is closed. */
 export async function openRootRotation(options: RootRotationOptions): Promise<RootRotation> {
-  const { authorities, store, trustDomain, clock, logger, sidecars, isRevoked } = options;
+  const { authorities, store, leader, leading, trustDomain, clock, logger } = options;
+  const { sidecars, isRevoked } = options;
   let certificates: LiveCertificates | undefined;
+  /** The phase in which they were read, by its beginning. */
+  let readInMs: number | undefined;
   let closed = false;
   /** Since when this process has seen the present phase, and the deadline of the rotation. */
   let phase: { readonly startedMs: number; readonly seen: Moment } | undefined;
@@ -103,7 +111,14 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
   };
   /** Everything that the log holds is known before anything is judged. */
   const follow = async (): Promise<void> => {
-    certificates ??= await openLiveCertificates(store, clock);
+    const startedMs = authorities.current().rotation?.rotation.phaseStartedMs;
+    if (certificates !== undefined && readInMs === startedMs) return;
+    // Read again in each phase: what the former issuer signed is in the log now to the last entry. Until then
+    // the entries from before are what is known, so that the rotation is not reported as complete.
+    const followed = certificates;
+    certificates = await openLiveCertificates(store, clock, followed);
+    readInMs = startedMs;
+    await followed?.close();
   };
   const unfollow = async (): Promise<void> => {
     const followed = certificates;
@@ -114,20 +129,16 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
   const step = async (): Promise<void> => {
     if (authorities.current().rotation === undefined) return unfollow();
     await follow();
-    if (status()?.progress.complete !== true) return;
+    if (status()?.progress.complete !== true || !leader.isLeader) return;
     const before = authorities.current();
     // Nothing is written on top of anything else than what was judged.
-    const after = await authorities.change((present) =>
-      present === before ? advanceOperations(present, clock.epochMs()) : [],
+    const after = await authorities.change(
+      (present) => (present === before ? advanceOperations(present, clock.epochMs()) : []),
+      leading,
     );
     if (after === before) return;
     logPhase(logger, before, after);
-    if (after.rotation === undefined) return unfollow();
-    // Read again: what the former issuer signed is in the log now to the last entry. Until then the
-    // entries from before are what is known, so that the rotation is not reported as complete.
-    const followed = certificates;
-    certificates = await openLiveCertificates(store, clock, followed);
-    await followed?.close();
+    await (after.rotation === undefined ? unfollow() : follow());
   };
   const tick = async (): Promise<void> => {
     try {

@@ -16,6 +16,7 @@ import { openIssuanceLog } from '../../../control-plane/ca/issuance/log.ts';
 import { RETENTION_MS } from '../../../control-plane/ca/issuance/entries.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../control-plane/store/store.ts';
+import { leadStore } from '../../helpers/leading-store.ts';
 import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -77,13 +78,13 @@ test('the trust domain is fixed at the first start', async (t) => {
 });
 
 test('at half of its life the issuer gets a successor under the same root', async (t) => {
-  const { open, clock } = await rig(t);
+  const { open, clock, store } = await rig(t);
   const ca = await open();
   const { chain: before } = await issue(ca);
-  await ca.maintain(clock.epochMs());
+  await ca.maintain(clock.epochMs(), (await leadStore(store)).leading);
   t.is((await issue(ca)).chain[1].serialNumber, before[1].serialNumber, 'not earlier');
   await clock.advance(ISSUER_LIFETIME_MS / 2);
-  await ca.maintain(clock.epochMs());
+  await ca.maintain(clock.epochMs(), (await leadStore(store)).leading);
   const after = await issue(ca);
   t.not(after.chain[1].serialNumber, before[1].serialNumber);
   t.true(after.chain[1].verify(after.bundle.roots[0]?.publicKey ?? publicKey));
@@ -92,11 +93,15 @@ test('at half of its life the issuer gets a successor under the same root', asyn
 });
 
 test('nobody has to notice the next issuer: what either signed leads to the same root', async (t) => {
-  const { open, clock } = await rig(t);
+  const { open, clock, store } = await rig(t);
   const [ca, other] = [await open(), await open()];
   const before = await issue(ca);
   await clock.advance(ISSUER_LIFETIME_MS / 2);
-  await Promise.all([ca.maintain(clock.epochMs()), other.maintain(clock.epochMs())]);
+  const { leading } = await leadStore(store);
+  await Promise.all([
+    ca.maintain(clock.epochMs(), leading),
+    other.maintain(clock.epochMs(), leading),
+  ]);
   const [after, elsewhere] = [await issue(ca), await issue(other)];
   t.is(after.chain[1].serialNumber, elsewhere.chain[1].serialNumber, 'two make one between them');
   t.not(after.chain[1].serialNumber, before.chain[1].serialNumber);
@@ -110,11 +115,11 @@ test('nobody has to notice the next issuer: what either signed leads to the same
 });
 
 test('who did not hear of the next issuer signs with it all the same', async (t) => {
-  const { open, clock } = await rig(t);
+  const { open, clock, store } = await rig(t);
   const [ca, stale] = [await open(), await open()];
   const before = await issue(stale);
   await clock.advance(ISSUER_LIFETIME_MS / 2);
-  await ca.maintain(clock.epochMs());
+  await ca.maintain(clock.epochMs(), (await leadStore(store)).leading);
   const [expected, got] = [await issue(ca), await issue(stale)];
   t.is(got.chain[1].serialNumber, expected.chain[1].serialNumber);
   t.not(got.chain[1].serialNumber, before.chain[1].serialNumber);
@@ -131,8 +136,9 @@ test('an issuer without a successor warns, never signs past its end, and then re
   const { chain } = await issue(ca, MAX_LEAF_LIFETIME_MS);
   t.is(chain[0].validToDate.getTime(), endMs);
 
+  const { leading } = await leadStore(store);
   await store.close();
-  await ca.maintain(clock.epochMs());
+  await ca.maintain(clock.epochMs(), leading);
   t.is(log.of('issuer-renewal-failed').length, 1);
   t.is(log.of('authority-near-end').length, 1);
   await clock.advance(MAX_LEAF_LIFETIME_MS);
@@ -165,10 +171,10 @@ test('the log forgets what expired long ago, and nothing else', async (t) => {
   for (let count = 0; count < 120; count += 1) await issue(ca, 60_000);
   await clock.advance(60_000 + RETENTION_MS);
   await issue(ca, 60_000);
-  await issuanceLog.prune(clock.epochMs());
+  await issuanceLog.prune(clock.epochMs(), (await leadStore(store)).leading);
   t.is((await ca.issuances({})).length, 121, 'not earlier');
   await clock.advance(1_001);
-  await issuanceLog.prune(clock.epochMs());
+  await issuanceLog.prune(clock.epochMs(), (await leadStore(store)).leading);
   t.is((await ca.issuances({})).length, 1);
   t.is((await ca.issuances({ spiffeId: web })).length, 1);
   t.is((await store.range('issued/')).entries.length, 1);

@@ -5,6 +5,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { openOperatorUses } from '../../../control-plane/operators/operator-uses.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
+import { leadStore } from '../../helpers/leading-store.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -35,7 +36,7 @@ test('what was used last is known after a restart; what is gone is forgotten', a
   const again = await open();
   t.deepEqual(again.all().get('aa'), last);
   t.is(again.all().get('bb')?.address, '10.0.0.2');
-  await again.keep(new Set(['bb']));
+  await again.keep(new Set(['bb']), (await leadStore(store)).leading);
   await again.close();
   const third = await open();
   t.deepEqual([...third.all().keys()], ['bb']);

@@ -14,6 +14,7 @@ import {
   type Tokens,
 } from '../../../control-plane/tokens/tokens.ts';
 import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
+import { leadStore } from '../../helpers/leading-store.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -124,7 +125,7 @@ test('the secret of a token is not stored', async (t) => {
 });
 
 test('tokens that are of no use are listed for a week', async (t) => {
-  const { tokens, clock } = await rig(t);
+  const { store, tokens, clock } = await rig(t);
   const scope = { namespace: 'shop' };
   const revoked = await tokens.create({ ...scope, ttlMs: 300 * DAY_MS });
   await tokens.create({ ...scope, ttlMs: DAY_MS });
@@ -134,10 +135,10 @@ test('tokens that are of no use are listed for a week', async (t) => {
   const states = async () => countTokens(await tokens.list(), clock.epochMs());
   t.deepEqual(await states(), { active: 1, expired: 1, revoked: 1, 'used-up': 0 });
   await clock.advance(7 * DAY_MS);
-  await tokens.prune(clock.epochMs());
+  await tokens.prune(clock.epochMs(), (await leadStore(store)).leading);
   t.is((await tokens.list()).length, 3, 'not earlier');
   await clock.advance(1);
-  await tokens.prune(clock.epochMs());
+  await tokens.prune(clock.epochMs(), (await leadStore(store)).leading);
   t.deepEqual(
     (await tokens.list()).map((token) => token.id),
     [kept.token.id],

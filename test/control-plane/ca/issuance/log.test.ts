@@ -9,6 +9,7 @@ import { recordIssuance, RETENTION_MS } from '../../../../control-plane/ca/issua
 import { verifyChain } from '../../../../control-plane/ca/issuance/chain.ts';
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Operation, Store } from '../../../../control-plane/store/store.ts';
+import { leadStore } from '../../../helpers/leading-store.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
@@ -118,7 +119,7 @@ test('old entries are forgotten from the beginning, and the rest stays sealed', 
   await issue(store, 5, clock.epochMs());
   const before = await issuanceLog.verify();
   await clock.advance(2000);
-  await issuanceLog.prune(clock.epochMs());
+  await issuanceLog.prune(clock.epochMs(), (await leadStore(store)).leading);
   const after = await issuanceLog.verify(before.head);
   t.deepEqual(after.findings, []);
   t.is(after.entries, 5);
@@ -136,10 +137,10 @@ test('what may still be renewed after its end is not forgotten', async (t) => {
   await issue(store, 1, 1_000_000);
   await issuanceLog.verify();
   await clock.advance(3 * RETENTION_MS + 1000);
-  await issuanceLog.prune(clock.epochMs());
+  await issuanceLog.prune(clock.epochMs(), (await leadStore(store)).leading);
   t.is((await issuanceLog.verify()).entries, 1);
   await clock.advance(1);
-  await issuanceLog.prune(clock.epochMs());
+  await issuanceLog.prune(clock.epochMs(), (await leadStore(store)).leading);
   t.is((await issuanceLog.verify()).entries, 0);
   await issuanceLog.close();
 });
