@@ -1,4 +1,4 @@
-import { findUnknownKeys } from './check/check-keys.ts';
+import { findSchemaErrors } from './check/check-schema.ts';
 import { findTakenNames } from './check/check-names.ts';
 import { findPortClashes } from './check/check-ports.ts';
 import { findCycles, findUnknownReferences } from './check/check-references.ts';
@@ -56,7 +56,7 @@ export function injectCompose(request: InjectRequest): Injection {
   }
   requireServices(file);
   const unknown = [
-    ...findUnknownKeys(file),
+    ...findSchemaErrors(file, variables),
     ...resolveExtends(file, { folder, variables, readText }),
   ];
   const { project, problems: unread } = readProject(file, name, variables);

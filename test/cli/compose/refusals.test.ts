@@ -74,6 +74,24 @@ const CASES: readonly {
     allowed: service('healthcheck: {test: [CMD, "true"], interval: 1s}'),
   },
   {
+    what: 'a value of another shape',
+    refused: service('environment: 5'),
+    says: 'compose.yaml:4: service web: environment must be',
+    allowed: service('environment: {A: 5, B: true, C: }'),
+  },
+  {
+    what: 'a value that is none of those that there are',
+    refused: two('depends_on: {api: {condition: service_helthy}}', ''),
+    says: 'compose.yaml:4: service web: depends_on.api.condition must be equal to one of the allowed values (service_started, service_healthy, service_completed_successfully), says the Compose specification',
+    allowed: two('depends_on: {api: {condition: service_healthy}}', ''),
+  },
+  {
+    what: 'a key deep in a part that has another mistake',
+    refused: service('build: {context: ., contextt: .}'),
+    says: 'compose.yaml:4: service web: the key "contextt" is not one of the Compose specification; did you mean context?',
+    allowed: service('build: {context: ., no_cache: "${C}", x-more: 1}'),
+  },
+  {
     what: 'an unknown key of x-hauberk',
     refused: service('x-hauberk: {ingres: [80]}'),
     says: 'compose.yaml:4: service web: x-hauberk has the unknown key "ingres"; did you mean ingress?',
