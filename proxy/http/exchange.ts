@@ -40,6 +40,8 @@ export interface ServerExchange extends Exchange {
   inform(head: ResponseHead): void;
   /** Sends the response's head, once. `isWhole` when neither body nor trailers follow. */
   respond(head: ResponseHead, isWhole: boolean): void;
+  /** @param code says why, in HTTP/2; INTERNAL_ERROR, when it is left out */
+  reset(code?: number): void;
 }
 
 /** A request that we sent to a server. */
@@ -68,6 +70,8 @@ export interface ExchangeFailure {
   readonly kind: 'refused' | 'stale' | 'reset' | 'lost' | 'malformed';
   /** For the log: what was expected and what came. */
   readonly sentence: string;
+  /** What the server's RST_STREAM said; undefined where there was none. */
+  readonly resetCode?: number;
 }
 
 /** A connection to a server, which takes requests. */

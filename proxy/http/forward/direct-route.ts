@@ -2,7 +2,7 @@ import { isIdempotent } from '../idempotent.ts';
 import type { ResponseHead } from '../message.ts';
 import type { FieldNames } from '../fields/identity-fields.ts';
 import type { AfterTry, FailedTry, ForwardRoute, ForwardTarget } from './forward-route.ts';
-import { refusal, type Refusal } from './refusal.ts';
+import { refusal, type Refusal, serviceBrokeOff } from './refusal.ts';
 
 /** What a failed try means for the client. */
 export type ToRefusal = (error: unknown) => Refusal;
@@ -65,9 +65,6 @@ export function refusalOf(failed: FailedTry, toRefusal: ToRefusal): Refusal {
     case 'failed':
       // TLS may have said more of it than HTTP could.
       if (failed.brokenBy !== undefined) return toRefusal(failed.brokenBy);
-      return refusal(
-        failed.failure.kind === 'malformed' ? 'response-malformed' : 'service-failed',
-        failed.failure.sentence,
-      );
+      return serviceBrokeOff(failed.failure);
   }
 }

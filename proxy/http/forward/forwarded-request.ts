@@ -7,8 +7,8 @@ import type { Upstream, UpstreamConnection } from '../upstream/upstream.ts';
 import type { DeadlineQueue, Deadlines, Expiring } from './deadlines.ts';
 import type { ForwardLimits } from './forward-limits.ts';
 import type { FailedTry, ForwardRoute, ForwardTarget } from './forward-route.ts';
-import { answerOwn, breakOff, refusalAnswer, type OwnAnswer } from './own-answer.ts';
-import { refusal, type Refusal } from './refusal.ts';
+import { answerOwn, breakOff, passesResetOn, refusalAnswer, type OwnAnswer } from './own-answer.ts';
+import { refusal, type Refusal, serviceBrokeOff } from './refusal.ts';
 import { RequestBody } from './request-body.ts';
 import { Try, type TryOwner } from './try.ts';
 
@@ -301,12 +301,9 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
       if (!this.#body.hasEnded) this.exchange.close();
       return;
     }
-    const { kind, sentence } = failure ?? { kind: 'lost', sentence: `it was closed (${how})` };
-    if (!this.#hasBegun) {
-      return this.#after({ kind: 'failed', failure: { kind, sentence }, brokenBy });
-    }
-    const reason = kind === 'malformed' ? 'response-malformed' : 'service-failed';
-    this.#refuse(refusal(reason, brokenBy ?? sentence));
+    const broken = failure ?? { kind: 'lost' as const, sentence: `it was closed (${how})` };
+    if (this.#hasBegun) this.#refuse(serviceBrokeOff(broken, brokenBy));
+    else this.#after({ kind: 'failed', failure: broken, brokenBy });
   }
 
   /** The answer is complete; the request need not be. */
@@ -325,13 +322,15 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.refusal = why;
     this.#dependencies.refused?.(this, why);
     this.#cancel();
-    if (this.#hasBegun) {
-      this.isCutShort = !this.#responseEnded;
+    const { answer } = why;
+    if (this.#hasBegun || passesResetOn(this.exchange.request, why)) {
+      this.isCutShort = this.#hasBegun && !this.#responseEnded;
+      if (!this.#hasBegun) this.status = answer.status;
       const hasEnded = { request: this.#body.hasEnded, response: this.#responseEnded };
-      breakOff(this.exchange, why.answer, hasEnded);
+      breakOff(this.exchange, why, hasEnded);
       return this.#over();
     }
-    this.#answer(refusalAnswer(this.exchange.request, why.answer), why.answer.status);
+    this.#answer(refusalAnswer(this.exchange.request, answer), answer.status);
   }
 
   #answer(own: OwnAnswer, status = own.status): void {

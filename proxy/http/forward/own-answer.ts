@@ -2,7 +2,7 @@ import { STATUS_CODES } from '../status-codes.ts';
 import type { ServerExchange } from '../exchange.ts';
 import { valueOf } from '../fields/field-values.ts';
 import type { Field, RequestHead, ResponseHead } from '../message.ts';
-import type { RefusalAnswer } from './refusal.ts';
+import type { Refusal, RefusalAnswer } from './refusal.ts';
 
 /** The name of this proxy in `Proxy-Status` (RFC 9209 section 2.1). */
 const PROXY_NAME = 'hauberk';
@@ -52,17 +52,26 @@ export function answerOwn(
 }
 
 /**
- * Breaks an answer off that has begun. gRPC has a status for that, which is no orderly end to its clients; a reset they take for
- * a mistake of the service.
+ * True when the service's own reset goes on to the client as it is. Clients of gRPC give each code a status ("Errors" of its
+ * protocol over HTTP/2), and CANCEL that of a deadline which has just passed: a status of ours would be another.
+ */
+export function passesResetOn(request: RequestHead, { resetCode }: Refusal): boolean {
+  return resetCode !== undefined && request.version === '2' && isGrpc(request);
+}
+
+/**
+ * Breaks an answer off that has begun. gRPC has a status for that, which is no orderly end to its clients; a reset that is not the
+ * service's own they would take for its mistake.
  */
 export function breakOff(
   exchange: ServerExchange,
-  answer: RefusalAnswer,
+  why: Refusal,
   hasEnded: { readonly request: boolean; readonly response: boolean },
 ): void {
   const { request } = exchange;
+  if (passesResetOn(request, why)) return exchange.reset(why.resetCode);
   if (hasEnded.response || request.version !== '2' || !isGrpc(request)) return exchange.reset();
-  exchange.end(grpcStatusFields(answer));
+  exchange.end(grpcStatusFields(why.answer));
   if (!hasEnded.request) exchange.close();
 }
 

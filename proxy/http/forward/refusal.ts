@@ -1,3 +1,4 @@
+import type { ExchangeFailure } from '../exchange.ts';
 import type { Field } from '../message.ts';
 
 /** The error types of RFC 9209 section 2.3 that are said here. */
@@ -102,9 +103,25 @@ export interface Refusal {
   readonly answer: RefusalAnswer;
   /** For the log: an error, or a sentence. */
   readonly cause: unknown;
+  /** What the service's RST_STREAM said, where that was the end of it. */
+  readonly resetCode?: number;
 }
 
 /** A refusal for one of the reasons that any request may have. */
 export function refusal(reason: ForwardRefusal, cause?: unknown): Refusal {
   return { reason, answer: FORWARD_REFUSALS[reason], cause };
+}
+
+/**
+ * A refusal because the service has broken its answer off.
+ *
+ * @param brokenBy is what TLS has said of it, which is more than HTTP could
+ */
+export function serviceBrokeOff(
+  { kind, sentence, resetCode }: ExchangeFailure,
+  brokenBy?: unknown,
+): Refusal {
+  const reason = kind === 'malformed' ? 'response-malformed' : 'service-failed';
+  const why = refusal(reason, brokenBy ?? sentence);
+  return kind === 'reset' && resetCode !== undefined ? { ...why, resetCode } : why;
 }

@@ -177,7 +177,7 @@ export class Http2ClientExchange implements ClientExchange, StreamObserver {
         const isRefused = end.code === ERROR_CODE.REFUSED_STREAM && !this.hasHead;
         const name = ERROR_NAMES.get(end.code) ?? String(end.code);
         const sentence = `expected a whole response, got RST_STREAM ${name}`;
-        return { kind: isRefused ? 'refused' : 'reset', sentence };
+        return { kind: isRefused ? 'refused' : 'reset', sentence, resetCode: end.code };
       }
       case 'broken':
         return {

@@ -90,9 +90,9 @@ export class Http2ServerExchange implements ServerExchange, StreamObserver {
     this.#stream.close();
   }
 
-  reset(): void {
+  reset(code: number = ERROR_CODE.INTERNAL_ERROR): void {
     // A client that has its whole response is only told to send no more.
-    this.#stream.reset(this.#hasEnded ? ERROR_CODE.NO_ERROR : ERROR_CODE.INTERNAL_ERROR);
+    this.#stream.reset(this.#hasEnded ? ERROR_CODE.NO_ERROR : code);
   }
 
   /** The response is whole, and no receiver was started for the rest of the request (RFC 9113 section 8.1). */

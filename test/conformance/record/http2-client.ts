@@ -1,10 +1,17 @@
 import { connect } from 'node:net';
 import { HpackDecoder } from '../../../proxy/http2/hpack/decoder.ts';
-import { CLIENT_PREFACE, END_HEADERS, FRAME, frame } from '../../helpers/http2-frames.ts';
+import { CLIENT_PREFACE, FRAME, frame } from '../../helpers/http2-frames.ts';
+import {
+  ACK,
+  dataFrame,
+  END_STREAM,
+  GOAWAY,
+  headersFrame,
+  type RawField,
+  type ReadFrame,
+  splitFrames,
+} from '../../helpers/http2-wire.ts';
 import type { Scope } from '../../helpers/scope.ts';
-
-/** A field as it is written, whether that is allowed or not; bytes as latin1 characters. */
-export type RawField = readonly [name: string, value: string];
 
 /** A request in the frames of HTTP/2. */
 export interface RawHttp2Request {
@@ -36,9 +43,6 @@ export interface RawHttp2Client {
 
 /** Longer than any proxy thinks about an answer; where this passes something hangs. */
 const SILENCE_MS = 3_000;
-const END_STREAM = 1;
-const ACK = 1;
-const GOAWAY = 7;
 const LIMITS = { maxListBytes: 1 << 20, maxFields: 1_000 };
 
 interface OpenRequest {
@@ -55,7 +59,6 @@ export function connectRawHttp2(scope: Scope, port: number): RawHttp2Client {
   socket.write(CLIENT_PREFACE);
   const decoder = new HpackDecoder(LIMITS);
   const open = new Map<number, OpenRequest>();
-  let buffered = Buffer.alloc(0);
   let lost: string | undefined;
   let nextStream = 1;
 
@@ -64,7 +67,7 @@ export function connectRawHttp2(scope: Scope, port: number): RawHttp2Client {
     for (const request of open.values()) request.done(undefined);
     open.clear();
   };
-  const take = (type: number, flags: number, stream: number, payload: Buffer): void => {
+  const take = ({ type, flags, stream, payload }: ReadFrame): void => {
     const request = open.get(stream);
     if (type === FRAME.settings && (flags & ACK) === 0)
       socket.write(frame({ type: FRAME.settings, flags: ACK }));
@@ -86,15 +89,7 @@ export function connectRawHttp2(scope: Scope, port: number): RawHttp2Client {
     open.delete(stream);
     request.done(isReset ? payload.readUInt32BE(0) : undefined);
   };
-  socket.on('data', (chunk: Buffer) => {
-    buffered = Buffer.concat([buffered, chunk]);
-    while (buffered.length >= 9 && buffered.length >= 9 + buffered.readUIntBE(0, 3)) {
-      const end = 9 + buffered.readUIntBE(0, 3);
-      const [type = 0, flags = 0] = buffered.subarray(3, 5);
-      take(type, flags, buffered.readUInt32BE(5), buffered.subarray(9, end));
-      buffered = buffered.subarray(end);
-    }
-  });
+  socket.on('data', splitFrames(take));
   socket.on('error', () => lose('reset'));
   socket.on('close', () => lose('closed'));
 
@@ -117,14 +112,11 @@ export function connectRawHttp2(scope: Scope, port: number): RawHttp2Client {
           }),
       };
       open.set(stream, request);
-      const parts = [headers(stream, fields, data.length === 0 && trailers === undefined)];
-      for (const [at, payload] of data.entries()) {
-        const flags = at === data.length - 1 && trailers === undefined ? END_STREAM : 0;
-        parts.push(
-          frame({ type: FRAME.data, flags, stream, payload: Buffer.from(payload, 'latin1') }),
-        );
+      const parts = [headersFrame(stream, fields, data.length === 0 && trailers === undefined)];
+      for (const [at, bytes] of data.entries()) {
+        parts.push(dataFrame(stream, bytes, at === data.length - 1 && trailers === undefined));
       }
-      if (trailers !== undefined) parts.push(headers(stream, trailers, true));
+      if (trailers !== undefined) parts.push(headersFrame(stream, trailers, true));
       if (lost === undefined) socket.write(Buffer.concat(parts));
       else request.done(undefined);
       const silence = setTimeout(() => lose('silent'), SILENCE_MS);
@@ -135,32 +127,4 @@ export function connectRawHttp2(scope: Scope, port: number): RawHttp2Client {
       }
     },
   };
-}
-
-function headers(stream: number, fields: readonly RawField[], isLast: boolean): Buffer {
-  const payload = Buffer.concat(fields.map(literal));
-  const flags = END_HEADERS | (isLast ? END_STREAM : 0);
-  return frame({ type: FRAME.headers, flags, stream, payload });
-}
-
-/** A literal field without indexing (RFC 7541 section 6.2.2), of any length. */
-function literal([name, value]: RawField): Buffer {
-  return Buffer.concat([Buffer.from([0]), text(name), text(value)]);
-}
-
-function text(characters: string): Buffer {
-  const bytes = Buffer.from(characters, 'latin1');
-  return Buffer.concat([integer(bytes.length), bytes]);
-}
-
-/** An integer with a prefix of seven bits (RFC 7541 section 5.1). */
-function integer(value: number): Buffer {
-  if (value < 127) return Buffer.from([value]);
-  const bytes = [127];
-  let rest = value - 127;
-  while (rest >= 128) {
-    bytes.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
-  }
-  return Buffer.from([...bytes, rest]);
 }

@@ -1,10 +1,6 @@
+import type { RawField } from '../../helpers/http2-wire.ts';
 import type { ClientRecord } from './raw-client.ts';
-import {
-  connectRawHttp2,
-  type Http2Outcome,
-  type RawField,
-  type RawHttp2Request,
-} from './http2-client.ts';
+import { connectRawHttp2, type Http2Outcome, type RawHttp2Request } from './http2-client.ts';
 import type { RecordedMessage } from './read-messages.ts';
 
 /** Plays a request of HTTP/2 on a connection of its own, and tells of it as of one of HTTP/1.1. */

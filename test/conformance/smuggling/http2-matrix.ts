@@ -1,4 +1,5 @@
-import type { RawField, RawHttp2Request } from '../record/http2-client.ts';
+import type { RawField } from '../../helpers/http2-wire.ts';
+import type { RawHttp2Request } from '../record/http2-client.ts';
 
 /** A request of HTTP/2 that could become something else in HTTP/1.1. */
 export interface AmbiguousHttp2 extends RawHttp2Request {
