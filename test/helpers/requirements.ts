@@ -35,13 +35,14 @@ export function requires<Context = unknown>(...needed: readonly Requirement[]): 
 }
 
 /**
- * The `test` to declare a test with that needs such a program. Where it is missing the test is skipped,
+ * The `test` to declare a test with that needs such programs. Where one is missing the test is skipped,
  * also under `npm run test:all`, and its title says how to run it.
  */
-export function requiresPeer(peer: PeerProgram): TestFn {
-  if (isPresent(peer)) return test;
+export function requiresPeer(...peers: readonly PeerProgram[]): TestFn {
+  const missing = peers.filter((peer) => !isPresent(peer));
+  if (missing.length === 0) return test;
   const substitute = (title: string): void => {
-    test.skip(`${title} # needs ${peer}: ${LEFT_TO_PEERS}`, () => undefined);
+    test.skip(`${title} # needs ${missing.join(', ')}: ${LEFT_TO_PEERS}`, () => undefined);
   };
   return Object.assign(substitute, { serial: substitute }) as unknown as TestFn;
 }
