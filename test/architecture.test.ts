@@ -18,8 +18,8 @@ const ARCHITECTURE: Architecture = {
     proxy: ['common/', 'proto/gen/'],
     keeper: ['common/'],
     'control-plane': ['common/', 'proto/gen/'],
-    // It measures the programs from outside.
-    bench: ['common/'],
+    // It measures the programs from outside; a fleet has an operator and speaks as sidecars do.
+    bench: ['common/', 'proto/gen/', 'cli/client.ts', 'cli/credential.ts'],
     common: ['proto/gen/', 'package.json'],
   },
   // Top layer first. Rooms of one line do not know each other.
@@ -69,7 +69,7 @@ const ARCHITECTURE: Architecture = {
       ['credential.ts', 'cli-context.ts', 'prompt.ts'],
     ],
     bench: [
-      ['main.ts'],
+      ['main.ts', 'fleet/'],
       ['run*'],
       ['workloads/', 'report/'],
       ['peers/', 'measure/'],
@@ -87,6 +87,7 @@ const ARCHITECTURE: Architecture = {
       'proxy/identity/',
       'cli/client*',
       'common/wire/',
+      'bench/fleet/simulator/',
     ],
   },
   openTypes: ['proto/gen/'],

@@ -32,6 +32,8 @@ export interface BenchProcess {
   /** The first line that matches. @throws BenchError `process-ended`, `not-in-time` */
   line(pattern: RegExp, deadlineMs?: number): Promise<RegExpExecArray>;
   signal(signal: NodeJS.Signals): void;
+  /** Writes a line to its standard input. */
+  send(line: string): void;
   /** Closes its standard input. */
   finish(): void;
   /** Its exit code; a signal that ended it counts as 1. */
@@ -118,6 +120,7 @@ export function startProcess(command: BenchCommand): BenchProcess {
       }
     },
     signal: (signal) => void child.kill(signal),
+    send: (line) => void child.stdin.write(`${line}\n`),
     finish: () => void child.stdin.end(),
     ended,
     async end() {

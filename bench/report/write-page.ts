@@ -13,16 +13,24 @@ export const FIGURES_END = '<!-- end of the figures -->';
 
 /** Puts new figures in the place of those that are there. @throws BenchError `results-unreadable` */
 export function replaceFigures(page: string, figures: string): string {
-  const from = page.indexOf(FIGURES_BEGIN);
-  const to = page.indexOf(FIGURES_END);
+  return replaceBetween(page, { begin: FIGURES_BEGIN, end: FIGURES_END }, figures);
+}
+
+/** Replaces what stands between two lines of a page. @throws BenchError `results-unreadable` */
+export function replaceBetween(
+  page: string,
+  { begin, end }: { readonly begin: string; readonly end: string },
+  text: string,
+): string {
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end);
   if (from === -1 || to < from) {
     throw new BenchError(
       'results-unreadable',
-      `expected the page to have the lines ${FIGURES_BEGIN} and ${FIGURES_END}`,
+      `expected the page to have the lines ${begin} and ${end}`,
     );
   }
-  const before = page.slice(0, from + FIGURES_BEGIN.length);
-  return `${before}\n\n${figures}\n\n${page.slice(to)}`;
+  return `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`;
 }
 
 /** Writes `performance.md`, its pictures and the results themselves into the folder of documents. */

@@ -35,6 +35,7 @@ export const REQUIREMENTS = {
   nghttp: { package: 'nghttp2-client' },
   h2load: { package: 'nghttp2-client' },
   taskset: { package: 'util-linux' },
+  prlimit: { package: 'util-linux' },
   script: { package: 'bsdutils' },
   // What compiles the clients that are written in C, and the headers of OpenSSL.
   cc: { package: 'gcc' },

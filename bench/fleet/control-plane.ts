@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectAdmin, type AdminClient } from '../../cli/client.ts';
+import { readAdminCredential } from '../../cli/credential.ts';
+import { startProcess, type BenchProcess } from '../lab/bench-process.ts';
+import { eventually } from '../lab/deadline.ts';
+import { cpuMs, residentBytes } from '../measure/process-usage.ts';
+
+/** What users run: it chooses Node.js and its flags. */
+const LAUNCHER = join(import.meta.dirname, '../../cli/hauberk');
+const START_DEADLINE_MS = 60_000;
+
+/** The control plane of a fleet. */
+export interface FleetControlPlane extends AsyncDisposable {
+  readonly port: number;
+  /** What an operator does; of the process that runs now. */
+  readonly operator: AdminClient;
+  /** Processor time that it has used since it was started last. */
+  cpuMs(): number;
+  residentBytes(): number;
+  /** What its metrics say. */
+  metric(name: string): Promise<number>;
+  /** Kills it, and starts it again with its data. */
+  restart(): Promise<void>;
+}
+
+/** What starting it takes. */
+export interface FleetControlPlaneOptions {
+  readonly directory: string;
+  readonly openFiles: number;
+  readonly profile: string | undefined;
+}
+
+/** Starts a control plane. */
+export async function startFleetControlPlane(
+  options: FleetControlPlaneOptions,
+): Promise<FleetControlPlane> {
+  const dataDirectory = join(options.directory, 'control-plane');
+  let running = await start(options, dataDirectory, 0);
+  const { port } = running;
+  return {
+    port,
+    get operator() {
+      return running.operator;
+    },
+    cpuMs: () => cpuMs([running.process.pid]),
+    residentBytes: () => residentBytes([running.process.pid]),
+    async metric(name) {
+      const response = await fetch(`http://127.0.0.1:${running.httpPort}/metrics`);
+      const text = await response.text();
+      return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+    },
+    async restart() {
+      await running.operator.close();
+      running.process.signal('SIGKILL');
+      await running.process.ended;
+      running = await start(options, dataDirectory, port);
+    },
+    async [Symbol.asyncDispose]() {
+      await running.operator.close();
+      await running.process.end();
+    },
+  };
+}
+
+interface Running {
+  readonly process: BenchProcess;
+  readonly port: number;
+  readonly httpPort: number;
+  readonly operator: AdminClient;
+}
+
+async function start(
+  { directory, openFiles, profile }: FleetControlPlaneOptions,
+  dataDirectory: string,
+  grpcPort: number,
+): Promise<Running> {
+  const nodeOptions =
+    profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` };
+  const process = startProcess({
+    name: 'control-plane',
+    program: LAUNCHER,
+    args: [
+      'control-plane',
+      `--data-dir=${dataDirectory}`,
+      `--grpc-listen=127.0.0.1:${grpcPort}`,
+      '--http-listen=127.0.0.1:0',
+      '--drain-timeout=1s',
+    ],
+    env: nodeOptions,
+    openFiles,
+    logFile: join(directory, 'control-plane.log'),
+  });
+  try {
+    const port = await portOf(process, 'grpc');
+    const httpPort = await portOf(process, 'http');
+    const adminFile = join(dataDirectory, 'admin.pem');
+    await eventually(
+      'the control plane is ready',
+      async () => existsSync(adminFile) && (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok,
+      START_DEADLINE_MS,
+    );
+    const credential = readAdminCredential(adminFile);
+    const operator = connectAdmin({ address: { host: '127.0.0.1', port }, credential });
+    return { process, port, httpPort, operator };
+  } catch (error) {
+    await process.end();
+    throw error;
+  }
+}
+
+async function portOf(process: BenchProcess, listener: string): Promise<number> {
+  const pattern = new RegExp(`"listener":"${listener}".*"port":(\\d+)`);
+  const [, port = ''] = await process.line(pattern, START_DEADLINE_MS);
+  return Number(port);
+}

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
+import * as z from 'zod';
+import { formatFigure } from '../../report/format-figure.ts';
+import { replaceBetween } from '../../report/write-page.ts';
+import { fleetResultsSchema, isFigureMet, type FleetResults } from '../fleet-results.ts';
+import { describeFleet, formatFleetTarget } from './fleet-table.ts';
+
+/** Between these lines the page is written by the command; the rest is written by people. */
+export const FLEET_BEGIN = '<!-- figures: written by npm run fleet -- --page -->';
+export const FLEET_END = '<!-- end of the figures -->';
+
+const RESULTS_FILE = 'performance/fleet.json';
+const runsSchema = z.array(fleetResultsSchema);
+
+/** The runs of the page with a new one, which takes the place of one of the same shape. */
+export function withRun(runs: readonly FleetResults[], added: FleetResults): FleetResults[] {
+  const shape = shapeOf(added);
+  return [...runs.filter((run) => shapeOf(run) !== shape), added].toSorted((a, b) => {
+    const bySize = a.fleet.sidecars - b.fleet.sidecars;
+    return bySize === 0 ? (shapeOf(a) < shapeOf(b) ? -1 : 1) : bySize;
+  });
+}
+
+function shapeOf({ fleet }: FleetResults): string {
+  const { simulators: _, ...shape } = fleet;
+  return JSON.stringify(shape);
+}
+
+/** The part of the page that runs write, in Markdown: a section each. */
+export function renderFleetFigures(runs: readonly FleetResults[]): string {
+  return runs.map(section).join('\n\n');
+}
+
+function section(run: FleetResults): string {
+  const { machine, figures, shortfalls, startedAt, command } = run;
+  const rows = figures.map((figure) => {
+    const { phase, title, value, unit } = figure;
+    const met = isFigureMet(figure);
+    const verdict = met === undefined ? '' : met ? 'yes' : '**no**';
+    return [phase, title, formatFigure(value), unit, formatFleetTarget(figure), verdict];
+  });
+  const head = ['phase', 'figure', 'value', 'unit', 'target', 'met'];
+  const lines = [head, head.map(() => '---'), ...rows];
+  const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  const where = `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node.js ${machine.node}`;
+  const notes = shortfalls.map((sentence) => `- ${sentence}`).join('\n');
+  return [
+    `### ${describeFleet(run)}`,
+    `Made on ${startedAt.slice(0, 10)} with \`${command}\` on ${where}; simulators and control plane share the cores.`,
+    table,
+    notes,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** Writes the run into `fleet.md` and its JSON beside those of other shapes. */
+export async function writeFleetPage(docs: string, results: FleetResults): Promise<void> {
+  const file = join(docs, RESULTS_FILE);
+  const before = existsSync(file) ? runsSchema.parse(JSON.parse(await readFile(file, 'utf8'))) : [];
+  const runs = withRun(before, results);
+  const path = join(docs, 'fleet.md');
+  const marks = { begin: FLEET_BEGIN, end: FLEET_END };
+  const page = replaceBetween(await readFile(path, 'utf8'), marks, renderFleetFigures(runs));
+  const style = await resolveConfig(path);
+  await writeFile(path, await format(page, { ...style, filepath: path }));
+  await mkdir(join(docs, 'performance'), { recursive: true });
+  await writeFile(file, await format(JSON.stringify(runs), { ...style, filepath: file }));
+}
