@@ -77,8 +77,11 @@ function adminCalls(call: Call, trustDomain: string) {
   const idOf = ({ namespace, service }: { namespace: string; service: string }): string =>
     spiffeId({ trustDomain, namespace, service }).uri;
   const status = async () => {
-    const { workloads, keysEncrypted, federated } = await call(AdminService.listWorkloads, {});
-    return { workloads: workloads.map(named), keysEncrypted, federated };
+    const { workloads, keysEncrypted, federated, controlPlanes } = await call(
+      AdminService.listWorkloads,
+      {},
+    );
+    return { workloads: workloads.map(named), keysEncrypted, federated, controlPlanes };
   };
   return {
     /** The mesh's. */

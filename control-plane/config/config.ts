@@ -52,6 +52,15 @@ export const controlPlaneSettings = {
     defaultText: '[::]:15014',
     advanced: true,
   }),
+  advertise: listSetting(
+    valueType('HOST:PORT', (raw) => parseHostPort(raw)),
+    {
+      description:
+        'where sidecars reach this control plane, as the status shows it; by default the address that it listens on, or those of this host',
+      placeholder: 'HOST:PORT',
+      advanced: true,
+    },
+  ),
   trustDomain: setting(trustDomain.default('mesh.local'), {
     description: 'trust domain of the mesh; it cannot be changed after the first start',
     placeholder: 'NAME',

@@ -1,6 +1,7 @@
-import type { Clock, MonotonicMs } from '../../common/clock.ts';
+import type { Clock, EpochMs, MonotonicMs } from '../../common/clock.ts';
 import { NO_REPORT, type SidecarReport } from '../../common/wire/report.ts';
 import type { SidecarRecord } from './sidecar-record.ts';
+import { REMEMBER_MS, type Sightings } from './sightings.ts';
 
 /** A sidecar that this process has seen, connected or not. */
 export interface KnownSidecar {
@@ -8,8 +9,10 @@ export interface KnownSidecar {
   readonly connected: boolean;
   /** It is connected, or its registration is still valid: it may reconnect any moment. */
   readonly expected: boolean;
-  readonly connectedSinceMs: number;
-  readonly lastSeenMs: number;
+  /** Id of the control plane that it is connected to; undefined for none. */
+  readonly controlPlane: string | undefined;
+  readonly connectedSinceMs: EpochMs;
+  readonly lastSeenMs: EpochMs;
   readonly report: SidecarReport;
   readonly acknowledgedVersion: number;
   /** The trust bundle that it has taken into use; 0 when it did not say so since it is connected. */
@@ -18,9 +21,6 @@ export interface KnownSidecar {
   readonly provenSerial: string;
 }
 
-/** An operator who looks after an incident should still see who is missing. */
-export const REMEMBER_MS = 60 * 60 * 1000;
-
 /** Bounds the memory: under 10 MB. */
 const MAX_REMEMBERED = 10_000;
 
@@ -28,23 +28,30 @@ const MAX_REMEMBERED = 10_000;
 const NEVER_SEEN = {
   connected: false,
   expected: true,
-  connectedSinceMs: 0,
-  lastSeenMs: 0,
+  controlPlane: undefined,
+  connectedSinceMs: 0 as EpochMs,
+  lastSeenMs: 0 as EpochMs,
   report: NO_REPORT,
   acknowledgedVersion: 0,
   bundleVersion: 0,
   provenSerial: '',
 };
 
-/** What `hauberk status` shows: kept in memory, for an hour after a sidecar has gone. */
+/** The sidecars that this control plane has seen: kept in memory, for an hour after a sidecar has gone. */
 export class KnownSidecars {
   readonly #clock: Clock;
   readonly #known = new Map<string, KnownSidecar>();
   /** A clock that is set forward must not forget every disconnected sidecar. */
   readonly #seenMs = new Map<string, MonotonicMs>();
 
-  constructor(clock: Clock) {
+  readonly #id: string;
+  readonly #sightings: Pick<Sightings, 'put'>;
+
+  /** @param id of this control plane */
+  constructor(clock: Clock, id: string, sightings: Pick<Sightings, 'put'>) {
     this.#clock = clock;
+    this.#id = id;
+    this.#sightings = sightings;
   }
 
   connected(
@@ -60,6 +67,7 @@ export class KnownSidecars {
       ...this.#known.get(instanceId),
       record,
       connected: true,
+      controlPlane: this.#id,
       // It may have come back with an older state: what it trusts is for it to say.
       bundleVersion: 0,
       provenSerial: report.certificateSerial,
@@ -67,6 +75,7 @@ export class KnownSidecars {
       lastSeenMs: nowMs,
       report: { ...NO_REPORT, ...report },
     });
+    this.#tell(instanceId);
   }
 
   /** Changes what is known of a sidecar that has just been seen; does nothing when it is not known. */
@@ -74,7 +83,42 @@ export class KnownSidecars {
     const known = this.#known.get(instanceId);
     if (known === undefined) return;
     this.#seenMs.set(instanceId, this.#clock.monotonicMs());
-    this.#known.set(instanceId, { ...known, ...change, lastSeenMs: this.#clock.epochMs() });
+    const next = { ...known, ...change, lastSeenMs: this.#clock.epochMs() };
+    if (!next.connected) next.controlPlane = undefined;
+    this.#known.set(instanceId, next);
+    // A report, or the acknowledgement of a version, is not for others.
+    const isNews = next.connected !== known.connected || next.bundleVersion !== known.bundleVersion;
+    if (isNews) this.#tell(instanceId);
+  }
+
+  /** What each that is connected has acknowledged. */
+  *acknowledged(): Iterable<readonly [instanceId: string, version: number]> {
+    for (const [instanceId, { connected, acknowledgedVersion }] of this.#known) {
+      if (connected) yield [instanceId, acknowledgedVersion];
+    }
+  }
+
+  #tell(instanceId: string): void {
+    const known = this.#known.get(instanceId);
+    if (known === undefined) return;
+    const { record, connected, connectedSinceMs, lastSeenMs, bundleVersion, report } = known;
+    const { spiffeId, addresses, hbonePort, ports, anyPort, softwareVersion } = record;
+    this.#sightings.put({
+      instanceId,
+      spiffeId,
+      addresses,
+      hbonePort,
+      ports,
+      anyPort,
+      softwareVersion,
+      controlPlane: this.#id,
+      connected,
+      connectedSinceMs,
+      lastSeenMs,
+      bundleVersion,
+      certificateSerial: known.provenSerial,
+      certificateNotAfterMs: report.certificateNotAfterMs,
+    });
   }
 
   /** All that are known, together with those that only the store knows (after a restart). */

@@ -6,12 +6,17 @@ import type { Closeable } from '../../common/lifecycle.ts';
 import { Listeners } from '../../common/listeners.ts';
 import type { SidecarReport } from '../../common/wire/report.ts';
 import { StoreError } from '../store/store-error.ts';
-import type { Operation, Store } from '../store/store.ts';
+import type { Entry, Operation, Store } from '../store/store.ts';
 import type { KeyedMutex } from '../keyed-mutex.ts';
 import { afterDial, withKnownProofs } from './addresses/proofs.ts';
 import { FlapDamping, isNews, withoutEndpoint } from './flap-damping.ts';
 import { RETAINED_TTL_MS, retainedKey, retainAddresses } from './addresses/retained-addresses.ts';
+import type { Announcement, ControlPlanes } from '../leader/control-planes.ts';
+import { summarize } from './acknowledged.ts';
+import { knownEverywhere } from './known-everywhere.ts';
+import { MAX_INSTANCES, requireRoom, withBoundedAllowances } from './instance-limits.ts';
 import { KnownSidecars, type KnownSidecar } from './known-sidecars.ts';
+import type { Sightings } from './sightings.ts';
 import type { MeshView } from './mesh-view.ts';
 import { RegistryError } from './registry-error.ts';
 import { openSessionLease, type SessionLease } from './session-lease.ts';
@@ -19,6 +24,7 @@ import {
   decodeSidecar,
   encodeSidecar,
   isEndpoint,
+  SIDECAR_PREFIX,
   sidecarKey,
   type SidecarRecord,
 } from './sidecar-record.ts';
@@ -38,6 +44,8 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
+  readonly controlPlanes: Pick<ControlPlanes, 'id' | 'acknowledgedAt'>;
+  readonly sightings: Pick<Sightings, 'all' | 'isConnected' | 'put'>;
   readonly mutex: KeyedMutex;
 }
 
@@ -81,13 +89,17 @@ export interface Registry extends Closeable {
   dialled(instanceId: string, address: string, found: boolean): Promise<void>;
   /** Calls back with each sidecar that has connected; returns the function that ends it. */
   onConnected(listener: (record: SidecarRecord) => void): () => void;
-  /** Every known sidecar, for `hauberk status`. */
+  /** Every known sidecar, connected here or elsewhere, for `hauberk status`. */
   list(): readonly KnownSidecar[];
+  /** How far those are that are connected here, for other control planes. */
+  acknowledged(): Pick<Announcement, 'sidecars' | 'acknowledgedVersion' | 'behind'>;
   close(): void;
 }
 
 interface Connection extends Arrival {
   record: SidecarRecord;
+  /** Of its record in the store, as this control plane has written it. */
+  modRevision: number;
   left: boolean;
   /** Until its endpoint is announced. */
   pause: Timer | undefined;
@@ -95,9 +107,9 @@ interface Connection extends Arrival {
 
 /** Opens the registry. When it is closed, endpoints stay in the store for SESSION_TTL_MS. */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
-  const { store, view, clock, logger, guard, mutex } = options;
+  const { store, view, clock, logger, guard, mutex, controlPlanes, sightings } = options;
   const connections = new Map<string, Connection>();
-  const known = new KnownSidecars(clock);
+  const known = new KnownSidecars(clock, controlPlanes.id, sightings);
   const damping = new FlapDamping(clock);
   const paused = new Set<Connection>();
   const listeners = new Listeners<[SidecarRecord]>();
@@ -106,33 +118,47 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     store,
     clock,
     logger,
-    onReplaced: () => {
+    onReplaced: (lease) => {
+      ownLeases.add(lease);
       for (const connection of connections.values()) {
         guard.promise('registry', writeAgain(connection));
       }
     },
   });
 
-  /** Writes the registration, bound to a lease, unless the id belongs to another identity. */
-  const write = async (record: SidecarRecord, lease: () => Promise<string>): Promise<void> => {
+  /** Those of this process: a record that is bound to another one is of another control plane. */
+  const ownLeases = new Set([session.id]);
+
+  /**
+   * Writes the registration, bound to a lease, unless the id belongs to another identity.
+   *
+   * @param claim it has connected here; otherwise nothing is written once it has connected elsewhere
+   * @param alongside what is written in the same transaction
+   * @returns the revision of the record
+   */
+  const write = async (
+    record: SidecarRecord,
+    lease: () => Promise<string>,
+    { claim = false, alongside = [] as readonly Operation[] } = {},
+  ): Promise<number> => {
     const key = sidecarKey(record.instanceId);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const entry = await store.get(key);
       if (entry !== undefined) requireSameIdentity(decodeSidecar(entry), record);
+      if (!claim && entry !== undefined && !isOwn(entry)) return entry.modRevision;
       const bound = await lease();
       const value = encodeSidecar(record);
       // A sidecar that connects again with its next certificate changes nothing.
-      if (entry?.lease === bound && entry.value.equals(value)) return;
+      if (entry?.lease === bound && entry.value.equals(value)) return entry.modRevision;
       try {
-        const { succeeded } = await store.transact(
+        const { succeeded, revision } = await store.transact(
           [{ key, modRevision: entry?.modRevision ?? 0 }],
           [
             { kind: 'put', key, value, lease: bound },
-            // One whose endpoint is not announced yet needs what is held for it.
-            ...(isEndpoint(record) ? [{ kind: 'delete', key: retainedKey(record) } as const] : []),
+            ...(alongside.length === 0 ? forgetRetained(record) : alongside),
           ],
         );
-        if (succeeded) return;
+        if (succeeded) return revision;
       } catch (error) {
         if (!(error instanceof StoreError) || error.code !== 'lease-not-found') throw error;
         await session.replace(bound);
@@ -140,6 +166,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     }
     throw new RegistryError('registry-busy', `the record of ${record.instanceId} keeps changing`);
   };
+  const isOwn = ({ lease }: Entry): boolean => lease !== undefined && ownLeases.has(lease);
   const isCurrent = (connection: Connection): boolean =>
     connections.get(connection.record.instanceId) === connection;
 
@@ -147,7 +174,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     mutex.run(sidecarKey(record.instanceId), async () => {
       const connection = connections.get(record.instanceId);
       if (connection === undefined || connection.left) return;
-      await write(connection.record, async () => session.id).catch(logFailure(record));
+      await rewrite(connection);
     });
 
   /** What keeps the addresses of a sidecar that leaves for its identity, so that a restart loses none. */
@@ -163,9 +190,11 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     mutex.run(sidecarKey(record.instanceId), async () => {
       if (closed || connections.has(record.instanceId)) return;
       try {
-        if ((await store.get(sidecarKey(record.instanceId))) === undefined) return;
-        await write(record, () => store.grantLease(LOST_TTL_MS));
-        await store.transact([], await hold(record));
+        const entry = await store.get(sidecarKey(record.instanceId));
+        // It may be connected to another control plane by now.
+        if (entry === undefined || !isOwn(entry)) return;
+        const lost = await store.grantLease(LOST_TTL_MS);
+        await write(record, () => Promise.resolve(lost), { alongside: await hold(record) });
       } catch (error) {
         if (closed) return;
         logFailure(record)(error);
@@ -180,6 +209,28 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     );
   };
 
+  /** As it is now; what fails is logged, and written when the sidecar connects again. */
+  const rewrite = async (connection: Connection): Promise<void> => {
+    const { record } = connection;
+    try {
+      connection.modRevision = await write(record, async () => session.id);
+    } catch (error) {
+      logFailure(record)(error);
+    }
+  };
+
+  /** Deletes the record, unless it is of another control plane by now. */
+  const remove = async (key: string, alongside: readonly Operation[]): Promise<void> => {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const entry = await store.get(key);
+      if (entry === undefined || !isOwn(entry)) return;
+      const compare = { key, modRevision: entry.modRevision };
+      const done = await store.transact([compare], [{ kind: 'delete', key }, ...alongside]);
+      if (done.succeeded) return;
+    }
+    throw new RegistryError('registry-busy', `the record ${key} keeps changing`);
+  };
+
   const unpause = (connection: Connection): void => {
     connection.pause?.cancel();
     paused.delete(connection);
@@ -191,7 +242,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       if (!isCurrent(connection) || connection.left || closed) return;
       const record = withKnownProofs(full, view.sidecars.get(full.instanceId), view);
       connection.record = record;
-      await write(record, async () => session.id).catch(logFailure(record));
+      await rewrite(connection);
       listeners.tell(record);
     });
   const pause = (connection: Connection, full: SidecarRecord, pauseMs: number): void => {
@@ -220,7 +271,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
           connection.left = true;
           unpause(connection);
           const retained = reason === 'revoked' ? [] : await hold(connection.record);
-          await store.transact([], [{ kind: 'delete', key: sidecarKey(instanceId) }, ...retained]);
+          await remove(sidecarKey(instanceId), retained);
         }),
       lost() {
         if (!isCurrent(connection) || closed) return;
@@ -241,6 +292,22 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     };
   };
 
+  // A sidecar that has connected elsewhere since is not here any more, whatever its stream looks like.
+  const { revision: openedAt } = await store.range(SIDECAR_PREFIX, { limit: 1 });
+  const moves = await store.watch(SIDECAR_PREFIX, openedAt + 1, ({ events }) => {
+    for (const event of events) {
+      if (event.kind !== 'put' || isOwn(event.entry)) continue;
+      const { key, modRevision } = event.entry;
+      const instanceId = key.slice(SIDECAR_PREFIX.length);
+      const connection = connections.get(instanceId);
+      if (connection === undefined || modRevision <= connection.modRevision) continue;
+      connections.delete(instanceId);
+      known.update(instanceId, { connected: false });
+      unpause(connection);
+      connection.onReplaced();
+    }
+  });
+
   return {
     get connected() {
       return connections.size;
@@ -258,8 +325,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         const pauseMs = isNews(bounded, present) ? damping.pauseMs(bounded) : 0;
         const record =
           pauseMs === 0 ? withKnownProofs(bounded, present, view) : withoutEndpoint(bounded);
-        await write(record, async () => session.id);
-        const connection: Connection = { ...arrival, record, left: false, pause: undefined };
+        const modRevision = await write(record, async () => session.id, { claim: true });
+        const made = { record, modRevision, left: false, pause: undefined };
+        const connection: Connection = { ...arrival, ...made };
         const before = connections.get(instanceId);
         if (before !== undefined) unpause(before);
         connections.set(instanceId, connection);
@@ -281,17 +349,30 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         if (connection === undefined || connection.left) return;
         if (!connection.record.addresses.includes(address)) return;
         const record = afterDial(connection.record, { address, found }, view);
-        await write(record, async () => session.id);
+        connection.modRevision = await write(record, async () => session.id);
         connection.record = record;
       }),
     onConnected: listeners.add,
-    list: () => known.list(view.sidecars),
+    list: () =>
+      knownEverywhere({
+        here: known.list(view.sidecars),
+        sightings,
+        controlPlanes,
+        stored: view.sidecars,
+      }),
+    acknowledged: () => ({ sidecars: connections.size, ...summarize(known.acknowledged()) }),
     close() {
       closed = true;
       for (const connection of paused) connection.pause?.cancel();
       session.close();
+      guard.promise('registry', Promise.resolve(moves.close()));
     },
   };
+}
+
+/** One whose endpoint is not announced yet needs what is held for it. */
+function forgetRetained(record: SidecarRecord): readonly Operation[] {
+  return isEndpoint(record) ? [{ kind: 'delete', key: retainedKey(record) }] : [];
 }
 
 function requireSameIdentity(stored: SidecarRecord, record: SidecarRecord): void {
@@ -300,45 +381,4 @@ function requireSameIdentity(stored: SidecarRecord, record: SidecarRecord): void
   const sentence = `the instance id ${record.instanceId} belongs to a sidecar with another identity`;
   const hint = 'give each sidecar a state directory of its own';
   throw new RegistryError('instance-taken', sentence, { hint });
-}
-
-/** More sidecars of one service are a loop that makes up instance ids. */
-export const MAX_INSTANCES = 1_000;
-
-/** How many allowances all sidecars of one identity may report: some MB, where one alone may report 1,000. */
-export const MAX_ALLOWANCES = 20_000;
-
-type View = Pick<MeshView, 'sidecars'>;
-
-/** @throws RegistryError `too-many-instances` when the identity has as many sidecars as it may */
-export function requireRoom({ sidecars }: View, { instanceId, spiffeId }: SidecarRecord): void {
-  if (sidecars.has(instanceId)) return;
-  const instances = othersOf(sidecars, { instanceId, spiffeId }).length;
-  if (instances < MAX_INSTANCES) return;
-  const sentence = `${spiffeId} has ${instances} sidecars, and no more than ${MAX_INSTANCES} are taken`;
-  const hint = 'keep the state directory of a sidecar when it restarts';
-  throw new RegistryError('too-many-instances', sentence, { hint });
-}
-
-/**
- * Leaves out the allowances of a sidecar when those of its identity have reported too many together.
- * Operators are
- * told of it and nothing depends on it: it is as good as not told.
- */
-export function withBoundedAllowances({ sidecars }: View, record: SidecarRecord): SidecarRecord {
-  const { allow, ...rest } = record;
-  if (allow === undefined) return record;
-  let told = allow.length;
-  for (const other of othersOf(sidecars, record)) told += other.allow?.length ?? 0;
-  return told <= MAX_ALLOWANCES ? record : rest;
-}
-
-/** The other sidecars of the same identity. */
-function othersOf(
-  sidecars: View['sidecars'],
-  { instanceId, spiffeId }: Pick<SidecarRecord, 'instanceId' | 'spiffeId'>,
-): SidecarRecord[] {
-  return [...sidecars.values()].filter(
-    (other) => other.spiffeId === spiffeId && other.instanceId !== instanceId,
-  );
 }

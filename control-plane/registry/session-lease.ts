@@ -21,7 +21,7 @@ export interface SessionLeaseOptions {
   readonly clock: MonotonicClock;
   readonly logger: Logger;
   /** The lease was lost, and what was bound to it has to be written again. */
-  readonly onReplaced: () => void;
+  readonly onReplaced: (lease: string) => void;
 }
 
 /**
@@ -49,7 +49,7 @@ export async function openSessionLease(options: SessionLeaseOptions): Promise<Se
       .then((granted) => {
         id = granted;
         logger.warn({ event: 'session-lease-replaced' }, 'the lease of the sidecars was lost');
-        onReplaced();
+        onReplaced(granted);
       })
       .finally(() => {
         replacing = undefined;

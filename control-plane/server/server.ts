@@ -1,11 +1,13 @@
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
+import { SOFTWARE_VERSION } from '../../common/version.ts';
 import { createSettledDate } from '../../common/dates.ts';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
 import { probeDirectory } from '../../common/atomic-file.ts';
+import { makeDirectory } from '../../common/make-directory.ts';
 import { drain, type DrainOutcome } from '../../common/lifecycle.ts';
 import { guardedClock, type CountingGuard } from '../../common/guard.ts';
 import { formatHostPort } from '../../common/listen.ts';
@@ -39,9 +41,11 @@ import { openIssuanceLog } from '../ca/issuance/log.ts';
 import { sealedStore } from '../keys/sealed-store.ts';
 import { openVault, readVault } from '../keys/vault.ts';
 import { fencedStore } from '../leader/fenced-store.ts';
+import { openControlPlanes } from '../leader/control-planes.ts';
 import { openLeader } from '../leader/leader.ts';
 import { makeControlPlaneId } from '../leader/control-plane-id.ts';
 import { serveBundle } from './bundle-endpoint.ts';
+import { announcedAddresses } from './announced-addresses.ts';
 import { startAtZero } from './known-series.ts';
 import { startMaintenance } from './maintenance.ts';
 import { warnOfRestore } from './restore.ts';
@@ -56,6 +60,7 @@ import { openMeshView } from '../registry/mesh-view.ts';
 import { isCertificateRevoked, toSidecarState } from '../registry/rotation-state.ts';
 import { countAddresses, proveAddresses } from './addresses.ts';
 import { openRegistry } from '../registry/registry.ts';
+import { openSightings, SIGHTINGS_DELAY_MS } from '../registry/sightings.ts';
 import { createRevocations } from '../revocation/revocations.ts';
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import type { SnapshotStore } from '../store/store.ts';
@@ -115,6 +120,8 @@ export async function startControlPlane(
     parts.adopt(part, (opened) => opened.close());
 
   const { dataDir, trustDomain } = settings;
+  // The credential of the operator is there, wherever the store is.
+  makeDirectory(dataDir, 0o700);
   const storePath = path.join(dataDir, 'hauberk.db');
   const plainStore =
     given.sharedStore ?? use(await openSqliteStore({ path: storePath, clock, logger }));
@@ -164,7 +171,12 @@ export async function startControlPlane(
     for (const file of followed) guard.promise('files', file.reload());
   });
   const view = use(await openMeshView({ store, clock, logger }));
-  const registry = use(await openRegistry({ store, view, clock, logger, guard, mutex }));
+  const announced = { store, clock, logger, id, exclusive, softwareVersion: SOFTWARE_VERSION };
+  const controlPlanes = use(await openControlPlanes(announced));
+  const sightings = use(await openSightings({ store, clock, logger, guard, controlPlanes }));
+  const registry = use(
+    await openRegistry({ store, view, clock, logger, guard, mutex, controlPlanes, sightings }),
+  );
 
   const rotation = use(
     await openRootRotation({
@@ -176,6 +188,7 @@ export async function startControlPlane(
       clock,
       logger,
       sidecars: () => registry.list().map(toSidecarState),
+      settleMs: () => (controlPlanes.count > 1 ? 3 * SIGHTINGS_DELAY_MS : 0),
       isRevoked: (certificate) => isCertificateRevoked(view.revocations(), certificate),
     }),
   );
@@ -220,6 +233,8 @@ export async function startControlPlane(
           issuerRequests,
           addedRoots: createAddedRoots({ ...common, authorities }),
           federations,
+          controlPlanes,
+          leader,
           issuanceLog,
           keysEncrypted: dataKey !== undefined,
           configFile: configFile?.path,
@@ -231,6 +246,14 @@ export async function startControlPlane(
       metrics,
     }),
   );
+  await controlPlanes.announce(() => ({
+    addresses: announcedAddresses(settings.advertise, {
+      ...settings.grpcListen,
+      port: listener.port,
+    }),
+    viewVersion: view.version,
+    ...registry.acknowledged(),
+  }));
   const { identity } = certificate;
   const proving = use(proveAddresses({ ...common, identity }));
   const served = use(await serveBundle({ ...common, settings, identity }));
@@ -253,6 +276,7 @@ export async function startControlPlane(
         tokens: (through) => tokens.prune(settled.settledMs(), through),
         issuances: (through) => issuanceLog.prune(settled.settledMs(), through),
         revocations: (through) => revocations.prune(settled.settledMs(), through),
+        sidecars: (through) => sightings.prune(through),
         operators: (through) => pruneOperatorUses({ ...common, uses: operatorUses }, through),
       },
     ),

@@ -2,7 +2,8 @@
 // needed once it is right.
 import test from 'ava';
 import { createSettledDate } from '../../common/dates.ts';
-import { KnownSidecars, REMEMBER_MS } from '../../control-plane/registry/known-sidecars.ts';
+import { KnownSidecars } from '../../control-plane/registry/known-sidecars.ts';
+import { REMEMBER_MS } from '../../control-plane/registry/sightings.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
 import { startControlPlaneUnderTest } from './control-plane-under-test.ts';
 
@@ -26,7 +27,7 @@ test('revocations and the issuance log outlive a step forward', async (t) => {
 
 test('a sidecar that has gone is remembered for an hour, whatever the wall clock says', async (t) => {
   const clock = createManualClock();
-  const known = new KnownSidecars(clock);
+  const known = new KnownSidecars(clock, 'one', { put: () => undefined });
   const record = {
     instanceId: 'one',
     spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',

@@ -15,6 +15,7 @@ import { openCertificateAuthority } from '../../control-plane/ca/certificate-aut
 import { decodeIssuer } from '../../control-plane/ca/authorities/stored-authority.ts';
 import { startControlPlane, type ControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
+import type { SnapshotStore, Store } from '../../control-plane/store/store.ts';
 import {
   IdentityClient,
   type IssueRequest,
@@ -68,6 +69,28 @@ export interface ControlPlaneUnderTestOptions {
   readonly startedAgoMs?: number;
   /** Instead of the one that the test moves, which stands still then. */
   readonly clock?: Clock;
+  /** A store for several, with its clock and the log of all. */
+  readonly shared?: SharedStore;
+}
+
+/** What several control planes of a test have in common. */
+export interface SharedStore {
+  readonly store: SnapshotStore;
+  readonly clock: ManualClock;
+  readonly log: LogRecorder;
+}
+
+/** Opens a store that several control planes use; it ends after they have, with the test. */
+export async function openSharedStore(t: ExecutionContext): Promise<SharedStore> {
+  const directory = await temporaryDirectory();
+  const [clock, log] = [createManualClock(Date.now()), createLogRecorder()];
+  const { logger } = log;
+  const store = await openSqliteStore({ path: join(directory.path, 'x.db'), clock, logger });
+  t.teardown(async () => {
+    await store.close();
+    await directory[Symbol.asyncDispose]();
+  });
+  return { store, clock, log };
 }
 
 /** The name that the tests use. */
@@ -82,12 +105,14 @@ export async function startControlPlaneUnderTest(
   const { operatorRenewal = 30 * 24 * 60 * 60 } = options;
   const directory = await temporaryDirectory();
   const dataDir = join(directory.path, 'data');
-  const clock = createManualClock(Date.now() - (options.startedAgoMs ?? 0));
-  const log = createLogRecorder();
+  const { shared } = options;
+  const clock = shared?.clock ?? createManualClock(Date.now() - (options.startedAgoMs ?? 0));
+  const log = shared?.log ?? createLogRecorder();
   const settings = {
     dataDir,
     grpcListen: { host: '127.0.0.1', port: 0 },
     httpListen: { host: '127.0.0.1', port: 0 },
+    advertise: [],
     trustDomain: 'mesh.local',
     certificateLifetime: leafLifetimeSeconds,
     renewAfterExpiry,
@@ -101,11 +126,15 @@ export async function startControlPlaneUnderTest(
     bundleKey: undefined,
     drainTimeout: 5,
   };
-  const issuer = await makeAuthority(dataDir, clock, log);
+  const own = { path: join(dataDir, 'hauberk.db'), clock, logger: log.logger };
+  const issuer = shared
+    ? await makeAuthority(shared.store, clock, log)
+    : await withStore(await openSqliteStore(own), (store) => makeAuthority(store, clock, log));
   const dependencies = {
     clock: ownClock ?? clock,
     logger: log.logger,
     guard: createGuard({ clock, logger: log.logger }),
+    ...(shared && { sharedStore: shared.store }),
   };
   const controlPlane = await startControlPlane(settings, dependencies);
   const channels: { close(): void | Promise<void> }[] = [];
@@ -187,14 +216,20 @@ export async function startControlPlaneUnderTest(
 
 /** The first start of the authority; later ones find it, and the test has its key. */
 async function makeAuthority(
-  dataDir: string,
+  store: Store,
   clock: ManualClock,
   { logger }: LogRecorder,
 ): Promise<Authority> {
-  const store = await openSqliteStore({ path: join(dataDir, 'hauberk.db'), clock, logger });
   await openCertificateAuthority({ store, clock, logger, trustDomain: 'mesh.local' });
   const entry = await store.get('ca/issuer');
-  await store.close();
   if (entry === undefined) throw new Error('expected an issuer in the store');
   return decodeIssuer(entry);
+}
+
+async function withStore<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T> {
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
 }

@@ -62,6 +62,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
       dataDir,
       grpcListen: local,
       httpListen: local,
+      advertise: [],
       trustDomain,
       certificateLifetime: 20,
       renewAfterExpiry: 0,

@@ -10,6 +10,7 @@ import { listKnownIdentities } from '../../registry/known-identities.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { createAuthorityHandlers, type AuthorityHandlersOptions } from './authority.ts';
 import { createBundleHandlers, toFederatedDomain, type BundleHandlersOptions } from './bundle.ts';
+import { listControlPlanes, type ControlPlanesQuestion } from './control-planes.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlersOptions } from './mesh-config.ts';
 import { createRevocationHandlers, type RevocationHandlersOptions } from './revocations.ts';
 import {
@@ -24,6 +25,7 @@ export interface AdminHandlersOptions
     AuthorityHandlersOptions,
     BundleHandlersOptions,
     MeshConfigHandlersOptions,
+    ControlPlanesQuestion,
     Omit<RevocationHandlersOptions, 'knownIdentities'>,
     Omit<ForOperatorsOptions, 'trustDomain'> {
   readonly ca: CertificateAuthority;
@@ -67,6 +69,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
         .map((known) => toWorkload(known, view.endpoints.get(known.record.instanceId))),
       keysEncrypted,
       federated: options.federations.list().map(toFederatedDomain),
+      controlPlanes: listControlPlanes(options),
     })),
     verifyCertificates: forOperators(async ({ sequence, hash }) => {
       const noted = hash === '' ? undefined : { sequence, hash };

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../../../common/clock.ts';
+import type { Clock, MonotonicMs } from '../../../common/clock.ts';
 import { momentOf, type Moment, momentAt } from '../../../common/dates.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
@@ -32,6 +32,8 @@ export interface RootRotationOptions {
   readonly logger: Logger;
   /** Every known sidecar. */
   readonly sidecars: () => readonly SidecarState[];
+  /** For so long a phase must look complete: as late as `sidecars` may be. */
+  readonly settleMs: () => number;
   /** No sidecar authenticates with it any more, however long it is valid. */
   readonly isRevoked: (certificate: LoggedCertificate) => boolean;
 }
@@ -74,11 +76,12 @@ const TICK_MS = 500;
 /** Takes up a rotation that is under way, and goes on with it until it is closed. */
 export async function openRootRotation(options: RootRotationOptions): Promise<RootRotation> {
   const { authorities, store, leader, leading, trustDomain, clock, logger } = options;
-  const { sidecars, isRevoked } = options;
+  const { sidecars, settleMs, isRevoked } = options;
   let certificates: LiveCertificates | undefined;
   /** The phase in which they were read, by its beginning. */
   let readInMs: number | undefined;
   let closed = false;
+  let completeSince: MonotonicMs | undefined;
   /** Since when this process has seen the present phase, and the deadline of the rotation. */
   let phase: { readonly startedMs: number; readonly seen: Moment } | undefined;
   let grace: { readonly of: string; readonly seen: Moment } | undefined;
@@ -129,7 +132,14 @@ export async function openRootRotation(options: RootRotationOptions): Promise<Ro
   const step = async (): Promise<void> => {
     if (authorities.current().rotation === undefined) return unfollow();
     await follow();
-    if (status()?.progress.complete !== true || !leader.isLeader) return;
+    if (status()?.progress.complete !== true || !leader.isLeader) {
+      completeSince = undefined;
+      return;
+    }
+    // A sidecar that has connected elsewhere with an old certificate is known here so much later.
+    completeSince ??= clock.monotonicMs();
+    if (clock.monotonicMs() - completeSince < settleMs()) return;
+    completeSince = undefined;
     const before = authorities.current();
     // Nothing is written on top of anything else than what was judged.
     const after = await authorities.change(

@@ -4,7 +4,7 @@ import {
   MAX_INSTANCES,
   requireRoom,
   withBoundedAllowances,
-} from '../../../control-plane/registry/registry.ts';
+} from '../../../control-plane/registry/instance-limits.ts';
 import type { SidecarRecord } from '../../../control-plane/registry/sidecar-record.ts';
 
 const WEB = 'spiffe://mesh.local/ns/shop/sa/web';

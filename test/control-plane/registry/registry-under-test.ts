@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { createGuard } from '../../../common/guard.ts';
 import { openCertificateAuthority } from '../../../control-plane/ca/certificate-authority.ts';
+import { makeControlPlaneId } from '../../../control-plane/leader/control-plane-id.ts';
+import { openControlPlanes } from '../../../control-plane/leader/control-planes.ts';
 import { openMeshView, type MeshView } from '../../../control-plane/registry/mesh-view.ts';
 import {
   openRegistry,
@@ -9,6 +11,7 @@ import {
   type Registration,
   type Registry,
 } from '../../../control-plane/registry/registry.ts';
+import { openSightings } from '../../../control-plane/registry/sightings.ts';
 import type { SidecarRecord } from '../../../control-plane/registry/sidecar-record.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../control-plane/store/store.ts';
@@ -50,12 +53,25 @@ export async function rig(t: ExecutionContext): Promise<Rig> {
     clock,
     log,
     async start() {
+      const id = makeControlPlaneId();
       const store = await openSqliteStore({ path: join(directory.path, 'x.db'), clock, logger });
       await openCertificateAuthority({ store, clock, logger, trustDomain: 'mesh.local' });
       const view = await openMeshView({ store, clock, logger });
       const guard = createGuard({ clock, logger });
       const mutex = createKeyedMutex();
-      const registry = await openRegistry({ store, view, clock, logger, guard, mutex });
+      const alone = { store, clock, logger, softwareVersion: '1', id, exclusive: true };
+      const controlPlanes = await openControlPlanes(alone);
+      const sightings = await openSightings({ store, clock, logger, guard, controlPlanes });
+      const registry = await openRegistry({
+        store,
+        view,
+        clock,
+        logger,
+        guard,
+        mutex,
+        controlPlanes,
+        sightings,
+      });
       const life: Life = {
         store,
         view,

@@ -31,6 +31,7 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
     dataDir,
     grpcListen: local,
     httpListen: local,
+    advertise: [],
     trustDomain: 'mesh.local',
     certificateLifetime: 3600,
     renewAfterExpiry: 0,

@@ -82,6 +82,26 @@ export interface ListWorkloadsResponse {
   readonly keysEncrypted: boolean;
   /** Other trust domains that are believed. */
   readonly federated: readonly FederatedDomain[];
+  /** Those that use the same store; the one that answers comes first. */
+  readonly controlPlanes: readonly ControlPlane[];
+}
+
+/** ControlPlane is one of the control planes of the mesh. */
+export interface ControlPlane {
+  /** Another one after each start. */
+  readonly id: string;
+  /** Where sidecars reach it, as HOST:PORT. */
+  readonly addresses: readonly string[];
+  readonly softwareVersion: string;
+  readonly startedMs: number;
+  /** Version of the view that it tells its sidecars. */
+  readonly viewVersion: number;
+  /** Sidecars that are connected to it. */
+  readonly sidecars: number;
+  /** It does what is done once for the mesh. */
+  readonly leads: boolean;
+  /** What its sidecars have acknowledged, but for those that are behind. */
+  readonly acknowledgedVersion: number;
 }
 
 /** Workload is a sidecar that the control plane has seen. */
@@ -120,6 +140,8 @@ export interface Workload {
   readonly contests: readonly AddressContest[];
   /** Upstreams that no sidecar has exposed since it started, as SERVICE.NAMESPACE:PORT. */
   readonly missingUpstreams: readonly string[];
+  /** Id of the control plane that it is connected to; absent for none. What it reports is known only there. */
+  readonly controlPlane?: string | undefined;
 }
 
 export interface ListIdentitiesRequest {
@@ -997,7 +1019,7 @@ export const ListWorkloadsRequest: MessageFns<ListWorkloadsRequest> = {
 };
 
 function createBaseListWorkloadsResponse(): ListWorkloadsResponse {
-  return { workloads: [], keysEncrypted: false, federated: [] };
+  return { workloads: [], keysEncrypted: false, federated: [], controlPlanes: [] };
 }
 
 export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
@@ -1010,6 +1032,9 @@ export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
     }
     for (const v of message.federated) {
       FederatedDomain.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.controlPlanes) {
+      ControlPlane.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1051,6 +1076,146 @@ export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
             message.federated.push(FederatedDomain.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.controlPlanes.push(ControlPlane.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseControlPlane(): ControlPlane {
+  return {
+    id: "",
+    addresses: [],
+    softwareVersion: "",
+    startedMs: 0,
+    viewVersion: 0,
+    sidecars: 0,
+    leads: false,
+    acknowledgedVersion: 0,
+  };
+}
+
+export const ControlPlane: MessageFns<ControlPlane> = {
+  encode(message: ControlPlane, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.softwareVersion !== "") {
+      writer.uint32(26).string(message.softwareVersion);
+    }
+    if (message.startedMs !== 0) {
+      writer.uint32(32).uint64(message.startedMs);
+    }
+    if (message.viewVersion !== 0) {
+      writer.uint32(40).uint64(message.viewVersion);
+    }
+    if (message.sidecars !== 0) {
+      writer.uint32(48).uint32(message.sidecars);
+    }
+    if (message.leads !== false) {
+      writer.uint32(56).bool(message.leads);
+    }
+    if (message.acknowledgedVersion !== 0) {
+      writer.uint32(64).uint64(message.acknowledgedVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ControlPlane {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseControlPlane() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.softwareVersion = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.startedMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.viewVersion = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sidecars = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.leads = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.acknowledgedVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1089,6 +1254,7 @@ function createBaseWorkload(): Workload {
     provenAddresses: [],
     contests: [],
     missingUpstreams: [],
+    controlPlane: undefined,
   };
 }
 
@@ -1166,6 +1332,9 @@ export const Workload: MessageFns<Workload> = {
     }
     for (const v of message.missingUpstreams) {
       writer.uint32(186).string(v!);
+    }
+    if (message.controlPlane !== undefined) {
+      writer.uint32(194).string(message.controlPlane);
     }
     return writer;
   },
@@ -1375,6 +1544,14 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.missingUpstreams.push(reader.string());
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.controlPlane = reader.string();
             continue;
           }
         }
