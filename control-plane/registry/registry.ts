@@ -134,18 +134,18 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
    *
    * @param claim it has connected here; otherwise nothing is written once it has connected elsewhere
    * @param alongside what is written in the same transaction
-   * @returns the revision of the record
+   * @returns the revision of the record; undefined when it is of another control plane by now
    */
   const write = async (
     record: SidecarRecord,
     lease: () => Promise<string>,
     { claim = false, alongside = [] as readonly Operation[] } = {},
-  ): Promise<number> => {
+  ): Promise<number | undefined> => {
     const key = sidecarKey(record.instanceId);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const entry = await store.get(key);
       if (entry !== undefined) requireSameIdentity(decodeSidecar(entry), record);
-      if (!claim && entry !== undefined && !isOwn(entry)) return entry.modRevision;
+      if (!claim && entry !== undefined && !isOwn(entry)) return undefined;
       const bound = await lease();
       const value = encodeSidecar(record);
       // A sidecar that connects again with its next certificate changes nothing.
@@ -213,7 +213,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   const rewrite = async (connection: Connection): Promise<void> => {
     const { record } = connection;
     try {
-      connection.modRevision = await write(record, async () => session.id);
+      connection.modRevision =
+        (await write(record, async () => session.id)) ?? connection.modRevision;
     } catch (error) {
       logFailure(record)(error);
     }
@@ -325,7 +326,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         const pauseMs = isNews(bounded, present) ? damping.pauseMs(bounded) : 0;
         const record =
           pauseMs === 0 ? withKnownProofs(bounded, present, view) : withoutEndpoint(bounded);
-        const modRevision = await write(record, async () => session.id, { claim: true });
+        const modRevision = (await write(record, async () => session.id, { claim: true })) ?? 0;
         const made = { record, modRevision, left: false, pause: undefined };
         const connection: Connection = { ...arrival, ...made };
         const before = connections.get(instanceId);
@@ -349,7 +350,10 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         if (connection === undefined || connection.left) return;
         if (!connection.record.addresses.includes(address)) return;
         const record = afterDial(connection.record, { address, found }, view);
-        connection.modRevision = await write(record, async () => session.id);
+        const modRevision = await write(record, async () => session.id);
+        // The watch tells soon that it has connected elsewhere.
+        if (modRevision === undefined) return;
+        connection.modRevision = modRevision;
         connection.record = record;
       }),
     onConnected: listeners.add,

@@ -34,8 +34,8 @@ export interface Life {
 export interface Rig {
   readonly clock: ManualClock;
   readonly log: LogRecorder;
-  /** One life of a control plane on the same store. */
-  readonly start: () => Promise<Life>;
+  /** One life of a control plane on the same store, after the one before or at the same time as another. */
+  readonly start: (beside?: Life) => Promise<Life>;
 }
 
 /** Everything ends with the test. */
@@ -46,20 +46,28 @@ export async function rig(t: ExecutionContext): Promise<Rig> {
   const { logger } = log;
   const lives: Life[] = [];
   t.teardown(async () => {
-    for (const life of lives) await life.end();
+    for (const life of lives.toReversed()) await life.end();
     await directory[Symbol.asyncDispose]();
   });
   return {
     clock,
     log,
-    async start() {
+    async start(beside) {
       const id = makeControlPlaneId();
-      const store = await openSqliteStore({ path: join(directory.path, 'x.db'), clock, logger });
+      const path = join(directory.path, 'x.db');
+      const store = beside?.store ?? (await openSqliteStore({ path, clock, logger }));
       await openCertificateAuthority({ store, clock, logger, trustDomain: 'mesh.local' });
       const view = await openMeshView({ store, clock, logger });
       const guard = createGuard({ clock, logger });
       const mutex = createKeyedMutex();
-      const alone = { store, clock, logger, softwareVersion: '1', id, exclusive: true };
+      const alone = {
+        store,
+        clock,
+        logger,
+        softwareVersion: '1',
+        id,
+        exclusive: beside === undefined,
+      };
       const controlPlanes = await openControlPlanes(alone);
       const sightings = await openSightings({ store, clock, logger, guard, controlPlanes });
       const registry = await openRegistry({
@@ -81,7 +89,7 @@ export async function rig(t: ExecutionContext): Promise<Rig> {
         async end() {
           registry.close();
           await view.close();
-          await store.close();
+          if (beside === undefined) await store.close();
         },
       };
       lives.push(life);

@@ -1,0 +1,126 @@
+/*
+ * Two control planes on one store, and a sidecar that moves between them: its endpoint stays in both views, whatever
+ * the one that it has left does late.
+ */
+import test from 'ava';
+import { LOST_TTL_MS } from '../../../control-plane/registry/registry.ts';
+import { SESSION_TTL_MS } from '../../../control-plane/registry/session-lease.ts';
+import { eventually } from '../../helpers/deadline.ts';
+import { rig, type Life } from './registry-under-test.ts';
+
+const ids = ({ view }: Life): string[] => [...view.endpoints.keys()];
+const leaseOf = async ({ store }: Life): Promise<string | undefined> =>
+  (await store.get('mesh/sidecars/web-1'))?.lease;
+
+test('an endpoint is in the view of both control planes, and moves without a change of it', async (t) => {
+  const { clock, start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  let replaced = 0;
+  await a.connect({}, () => {
+    replaced += 1;
+  });
+  await eventually('b to see it', () => ids(b)[0]);
+  let changes = 0;
+  for (const { view } of [a, b]) {
+    view.onChange(() => {
+      changes += 1;
+    });
+  }
+  const held = await leaseOf(a);
+  await b.connect();
+  t.not(await leaseOf(a), held, 'b has it');
+  await eventually('a to notice', () => replaced || undefined);
+  t.is(replaced, 1);
+  t.is(a.registry.connected, 0);
+  t.is(b.registry.connected, 1);
+  await clock.advance(SESSION_TTL_MS * 2);
+  t.deepEqual([ids(a), ids(b)], [['web-1'], ['web-1']]);
+  t.is(changes, 0, 'no sidecar was told anything');
+});
+
+test('a control plane that notices late that a sidecar has gone leaves it to the one that has it', async (t) => {
+  const { clock, start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  const stale = await a.connect();
+  const arriving = b.connect();
+  // Before the watch has said that b has it, and after.
+  stale.lost();
+  await arriving;
+  const lease = await leaseOf(b);
+  stale.lost();
+  await clock.advance(LOST_TTL_MS * 2);
+  t.is(await leaseOf(b), lease);
+  t.deepEqual([ids(a), ids(b)], [['web-1'], ['web-1']]);
+  t.is(b.registry.connected, 1);
+});
+
+test('a goodbye that comes late on the former connection takes nothing away', async (t) => {
+  const { start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  const former = await a.connect();
+  const present = await b.connect();
+  await former.goodbye();
+  t.deepEqual(ids(b), ['web-1']);
+  await present.goodbye();
+  t.deepEqual([ids(a), ids(b)], [[], []]);
+});
+
+test('what a control plane finds out by dialling does not take a sidecar back', async (t) => {
+  const { start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  await a.connect();
+  const arriving = b.connect();
+  const dialled = a.registry.dialled('web-1', '10.0.0.1', true);
+  await Promise.all([arriving, dialled]);
+  await a.registry.dialled('web-1', '10.0.0.1', true);
+  await eventually('a to notice', () => (a.registry.connected === 0 ? true : undefined));
+  const lease = await leaseOf(b);
+  const again = await b.connect();
+  t.is(await leaseOf(b), lease, 'b had it already');
+  await again.goodbye();
+  t.deepEqual(ids(a), []);
+});
+
+test('a sidecar that is lost at the one that has it goes, at both', async (t) => {
+  const { clock, start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  (await a.connect()).lost();
+  const registration = await b.connect();
+  registration.lost();
+  await eventually('the endpoint to be gone', async () => {
+    await clock.advance(LOST_TTL_MS);
+    return ids(a).length === 0 || undefined;
+  });
+  t.deepEqual(ids(b), []);
+});
+
+test('one whose session lease was lost registers again those that are still its own', async (t) => {
+  const { clock, start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  await a.connect();
+  await a.connect({ instanceId: 'web-2' });
+  const session = await leaseOf(a);
+  await b.connect();
+  const lease = await leaseOf(b);
+  await a.store.revokeLease(session ?? '');
+  await clock.advance(SESSION_TTL_MS);
+  await eventually('web-2 to be registered again', () => ids(b)[1]);
+  t.is(await leaseOf(b), lease);
+  t.deepEqual(ids(a).toSorted(), ['web-1', 'web-2']);
+});
+
+test('another identity is refused an instance id that the other control plane has', async (t) => {
+  const { start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  await a.connect();
+  const other = { spiffeId: 'spiffe://mesh.local/ns/shop/sa/api' };
+  await t.throwsAsync(b.connect(other), { code: 'instance-taken' });
+  t.is(a.registry.connected, 1);
+});
