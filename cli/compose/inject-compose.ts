@@ -6,6 +6,7 @@ import { findUnmeshable } from './check/check-services.ts';
 import { ComposeError } from './compose-error.ts';
 import type { ComposeFile } from './source/compose-file.ts';
 import type { LoadedProject } from './source/load-project.ts';
+import { applyTags } from './source/merge-files.ts';
 import { rebasePaths } from './source/rebase-paths.ts';
 import { planMesh } from './plan/plan.ts';
 import { readProject } from './read/read-project.ts';
@@ -59,6 +60,7 @@ export function injectCompose(request: InjectRequest): Injection {
     ...findSchemaErrors(file, variables),
     ...resolveExtends(file, { folder, variables, readText }),
   ];
+  applyTags(file);
   const { project, problems: unread } = readProject(file, name, variables);
   const problems = [
     ...unknown,

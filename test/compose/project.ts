@@ -2,6 +2,7 @@ import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { TEST_IMAGE } from '../helpers/docker/images.ts';
+import { run } from '../helpers/docker/run.ts';
 import { runHauberk } from '../helpers/hauberk-process.ts';
 import type { Scope } from '../helpers/scope.ts';
 
@@ -28,7 +29,12 @@ export interface ComposeProjectOptions {
   readonly meshed: boolean;
   /** At which web is published on loopback. */
   readonly port: number;
+  /** The program of Compose v2, where it shall be that and no keeper; otherwise the one of the engine. */
+  readonly v2?: string;
 }
+
+/** A restart goes from container to container, on machines that have other things to do. */
+const DEADLINE_MS = 5 * 60_000;
 
 const SHOP = join(import.meta.dirname, 'shop');
 
@@ -36,7 +42,7 @@ const SHOP = join(import.meta.dirname, 'shop');
 export async function createProject(
   scope: Scope,
   engine: DockerEngine,
-  { folder, name, meshed, port }: ComposeProjectOptions,
+  { folder, name, meshed, port, v2 }: ComposeProjectOptions,
 ): Promise<ComposeProject> {
   await cp(SHOP, folder, { recursive: true });
   const socket = engine.env['DOCKER_HOST']?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
@@ -48,14 +54,16 @@ export async function createProject(
       file,
       `--project=${name}`,
       `--image=${TEST_IMAGE}`,
-      '--keeper',
-      '--compose-v1',
+      ...(v2 === undefined ? ['--keeper', '--compose-v1'] : []),
     ]);
     if (code !== 0) throw new Error(`inject failed with ${code}: ${stderr}`);
     await writeFile(file, stdout);
   }
+  const project = ['--project-directory', folder, '--file', file, '--project-name', name];
   const compose = (...args: readonly string[]): Promise<string> =>
-    engine.compose('--project-directory', folder, '--file', file, '--project-name', name, ...args);
+    v2 === undefined
+      ? engine.compose(...project, ...args)
+      : run([v2, ...project, ...args], { env: engine.env, deadlineMs: DEADLINE_MS });
   const label = `label=com.docker.compose.project=${name}`;
   const list = async (kind: string, ...all: readonly string[]): Promise<string> =>
     (await engine.docker(kind, 'ls', ...all, '--quiet', '--filter', label)).trim();

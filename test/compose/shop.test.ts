@@ -126,7 +126,7 @@ docker.serial('injected, nothing can be read, whatever is restarted', async (t) 
       await recovers(`${service} restarted`);
     }
 
-    for (const service of ['api-1-sidecar', 'api-2', 'hauberk-control-plane']) {
+    for (const service of ['api-sidecar', 'api-2', 'hauberk-control-plane']) {
       // From inside, as a crash is; what the engine kills on demand it leaves dead.
       const id = await project.container(service);
       await engine.docker('exec', id, 'sh', '-c', 'kill -KILL -1').catch(() => {});
@@ -200,7 +200,7 @@ docker.serial(
     });
 
     // Both leave, a stranger takes the lowest address that is free, and so redis gets one that an api had.
-    const [one, other] = ['api-1-pod', 'redis-pod'];
+    const [one, other] = ['api-pod', 'redis-pod'];
     const [pod, redis] = [await project.container(one), await project.container(other)];
     const addressesOf = async (id: string): Promise<readonly string[]> => {
       const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}';

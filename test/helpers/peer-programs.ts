@@ -1,5 +1,5 @@
 /** Programs that no distribution has: `npm run test:peers` fetches them, and runs the tests with them. */
-export type PeerProgram = 'envoy' | 'h2spec' | 'grpc-go' | 'grpc-python';
+export type PeerProgram = 'envoy' | 'h2spec' | 'docker-compose-v2' | 'grpc-go' | 'grpc-python';
 
 /** Ends the title of a test that only that command is sure to run. */
 export const LEFT_TO_PEERS = 'npm run test:peers';

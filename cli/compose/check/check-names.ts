@@ -63,7 +63,7 @@ function namesNeeded(project: Project): {
     if (treatment.kind !== 'meshed') continue;
     const instances = instancesOf(service);
     for (const instance of instances) {
-      if (instances.length > 1) services.set(instance, `a replica of ${service.name}`);
+      if (instance !== service.name) services.set(instance, `a replica of ${service.name}`);
       services.set(podName(instance), `the pod of ${service.name}`);
       services.set(sidecarName(instance), `the sidecar of ${service.name}`);
       volumes.set(stateVolume(instance), service);

@@ -35,8 +35,30 @@ export function tokenVolume(identity: string): string {
   return `hauberk-token-${identity}`;
 }
 
-/** The services that a service becomes: itself, or one per replica. */
+/**
+ * The services that a service becomes: itself, and one for each further replica. `docker compose exec` and `logs`
+ * find the first by the name that they always had.
+ */
 export function instancesOf({ name, replicas }: Service): readonly string[] {
-  if (replicas <= 1) return [name];
-  return Array.from({ length: replicas }, (_, index) => `${name}-${index + 1}`);
+  const others = Array.from(
+    { length: Math.max(replicas - 1, 0) },
+    (_, index) => `${name}-${index + 2}`,
+  );
+  return [name, ...others];
+}
+
+/**
+ * The name that Compose gives to the container of an instance without the mesh. Compose 1 does not tell a file
+ * which project it is used for.
+ */
+export function defaultContainerName(
+  service: Service,
+  instance: string,
+  { namespace, composeV1 }: { readonly namespace: string; readonly composeV1: boolean },
+): string {
+  const { name } = service;
+  const number = instancesOf(service).indexOf(instance) + 1;
+  return composeV1
+    ? `${namespace}_${name}_${number}`
+    : `\${COMPOSE_PROJECT_NAME}-${name}-${number}`;
 }

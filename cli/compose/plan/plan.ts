@@ -1,6 +1,7 @@
 import { planControlPlane, planKeeper } from './shared-services.ts';
 import {
   DATA_VOLUME,
+  defaultContainerName,
   instancesOf,
   MARKER,
   podName,
@@ -75,13 +76,17 @@ function planInstance(
   instance: string,
   options: PlanOptions,
 ): InstancePlan {
-  const { keys, sysctls, replicas } = service;
+  const { keys, sysctls, replicas, containerName } = service;
+  const { composeV1 } = options;
+  const defaultName = defaultContainerName(service, instance, { ...project, composeV1 });
   const keepsSysctls = Object.keys(sysctls.others).length > 0;
   const movesSysctls = Object.keys(sysctls.net).length > 0;
   return {
     name: instance,
     set: {
       network_mode: `service:${podName(instance)}`,
+      // As without the mesh; and Compose refuses to scale what has a name, into containers that nobody reaches.
+      ...(composeV1 || containerName !== undefined ? {} : { container_name: defaultName }),
       depends_on: dependencies(project, service, sidecarName(instance), options),
       ...(movesSysctls && keepsSysctls ? { sysctls: sysctls.others } : {}),
       [MARKER]: 'app',
@@ -94,6 +99,7 @@ function planInstance(
     added: [
       planPod(service, instance, {
         ...options,
+        containerName: containerName ?? defaultName,
         links: writeLinks(project, service.links),
         after: podsBefore(project, service),
         takes: MOVED_KEYS.filter((key) => keys.has(key)),
@@ -145,12 +151,12 @@ function dependencies(
   { composeV1 }: PlanOptions,
 ): PlainMap {
   const all: Record<string, Plain> = {};
-  const implied = [...service.links.map(({ value }) => value.service), networkModeTarget(service)];
+  // As Compose 2 takes them.
+  const implied = composeV1 ? STARTED : { ...STARTED, restart: true };
+  const named = [...service.links.map(({ value }) => value.service), networkModeTarget(service)];
   for (const { service: name, options } of [
     ...service.dependsOn.map(({ value }) => value),
-    ...implied.flatMap((named) =>
-      named === undefined ? [] : { service: named, options: STARTED },
-    ),
+    ...named.flatMap((other) => (other === undefined ? [] : { service: other, options: implied })),
   ]) {
     const target = meshed(project, name);
     for (const instance of target ? instancesOf(target) : [name]) all[instance] ??= options;

@@ -10,6 +10,8 @@ import { isPlainList, type Plain, type PlainMap } from '../yaml/yaml-fields.ts';
 export interface PodOptions {
   readonly image: string;
   readonly links: readonly string[];
+  /** What the application's container is called, by which others may reach it. */
+  readonly containerName: string;
   /** Pods that have to start before it. */
   readonly after: readonly string[];
   /** Keys that it takes over from the application as they are. */
@@ -61,7 +63,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
       networks: Object.fromEntries(
         service.attachments.map((attachment) => [
           attachment.network,
-          attach(service, instance, attachment),
+          attach(service, instance, attachment, options.containerName),
         ]),
       ),
       ...startAfter(options.after),
@@ -74,12 +76,16 @@ export function planPod(service: Service, instance: string, options: PodOptions)
 }
 
 /** The names that others call the service by, which Compose would have given to the application. */
-function attach(service: Service, instance: string, { options }: Attachment): PlainMap {
+function attach(
+  service: Service,
+  instance: string,
+  { options }: Attachment,
+  containerName: string,
+): PlainMap {
   const { aliases, ...others } = options;
   const typed = Object.entries(others).map(([key, value]) => [key, asNumber(key, value)] as const);
   const own = [service.name, ...(instancesOf(service).length > 1 ? [instance] : [])];
-  const named = service.containerName === undefined ? [] : [service.containerName];
-  const all: readonly Plain[] = [...own, ...(isPlainList(aliases) ? aliases : []), ...named];
+  const all: readonly Plain[] = [...own, ...(isPlainList(aliases) ? aliases : []), containerName];
   return { aliases: [...new Set(all)], ...Object.fromEntries(typed) };
 }
 

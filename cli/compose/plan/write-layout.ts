@@ -33,6 +33,7 @@ export function writeLayout(file: ComposeFile, plan: Plan): string {
   if (merged !== volumes) setField(root, 'volumes', merged);
   setField(root, MARKER, nodeOf(plan.marker));
   quotePorts(document);
+  spellNulls(document);
   return document.toString({ lineWidth: 0 });
 }
 
@@ -43,6 +44,20 @@ function quotePorts(document: Document): void {
       if (!isScalar(key) || key.value !== 'allow' || !isMap(value)) return;
       for (const { key: port } of value.items) {
         if (isScalar(port) && port.type === Scalar.PLAIN) port.type = Scalar.QUOTE_DOUBLE;
+      }
+    },
+  });
+}
+
+/** Within braces some readers take `{ a:, b: 1 }` for a key that is called "a:". */
+function spellNulls(document: Document): void {
+  visit(document, {
+    Map(_, map) {
+      if (map.flow !== true) return;
+      for (const pair of map.items) {
+        const { value } = pair;
+        const isEmpty = value === null || (isScalar(value) && value.value === null);
+        if (isEmpty) pair.value = Object.assign(new Scalar(null), { source: 'null' });
       }
     },
   });

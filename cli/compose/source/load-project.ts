@@ -7,7 +7,7 @@ import { type Environment, type EnvironmentFile, variablesOf } from './environme
 import { findFiles, STANDARD_INPUT } from './find-files.ts';
 import type { Files } from './files.ts';
 import { applyIncludes } from './include.ts';
-import { applyTags, mergeFile } from './merge-files.ts';
+import { mergeFile } from './merge-files.ts';
 import { fillIn, type Variables } from './variables.ts';
 
 /** Which project to load, said as it is said to Compose. */
@@ -62,7 +62,6 @@ export function loadProject(request: ProjectRequest): LoadedProject {
     applyIncludes(override, context, []);
     mergeFile(main, override);
   }
-  applyTags(main);
   const { leftOut } = found;
   const notes =
     leftOut === undefined
