@@ -25,9 +25,12 @@ export function compare(
   // What a proxy says when it answers by itself is its own matter, but for the status.
   const isPassedOn = (message: RecordedMessage): boolean =>
     answer.pieces.join('').includes(` ${statusOf(message)}`);
-  // Whether the beginning of a request that never ends gets through is a matter of moments.
-  const seen = ({ service }: Observation) =>
-    cut === undefined ? service : service.filter(({ isWhole }) => isWhole);
+  // Whether the beginning of a request that never ends gets through is a matter of moments, and so it is of one that the proxy
+  // itself breaks off.
+  const seen = ({ service, client }: Observation) => {
+    const isRefused = client.ended === 'reset' && client.responses.length === 0;
+    return cut === undefined && !isRefused ? service : service.filter(({ isWhole }) => isWhole);
+  };
   return [...compareService(seen(ours), seen(theirs)), ...compareClient(ours, theirs, isPassedOn)];
 }
 

@@ -12,6 +12,7 @@ import {
   splitFrames,
 } from '../../helpers/http2-wire.ts';
 import type { Scope } from '../../helpers/scope.ts';
+import { watchSilence } from './silence.ts';
 
 /** A request in the frames of HTTP/2. */
 export interface RawHttp2Request {
@@ -41,8 +42,6 @@ export interface RawHttp2Client {
   ask(request: RawHttp2Request): Promise<Http2Outcome>;
 }
 
-/** Longer than any proxy thinks about an answer; where this passes something hangs. */
-const SILENCE_MS = 3_000;
 const LIMITS = { maxListBytes: 1 << 20, maxFields: 1_000 };
 
 interface OpenRequest {
@@ -119,11 +118,11 @@ export function connectRawHttp2(scope: Scope, port: number): RawHttp2Client {
       if (trailers !== undefined) parts.push(headersFrame(stream, trailers, true));
       if (lost === undefined) socket.write(Buffer.concat(parts));
       else request.done(undefined);
-      const silence = setTimeout(() => lose('silent'), SILENCE_MS);
+      const silence = watchSilence(() => lose('silent'));
       try {
         return await promise;
       } finally {
-        clearTimeout(silence);
+        silence.close();
       }
     },
   };

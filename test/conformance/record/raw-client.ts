@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Exchange } from '../exchange.ts';
 import { readMessages, type RecordedMessage, statusOf } from './read-messages.ts';
+import { watchSilence } from './silence.ts';
 
 /** What a client got. */
 export interface ClientRecord {
@@ -18,15 +19,12 @@ function isNoHttp(start: string): boolean {
   return line.length >= 9 && !/^HTTP\/1\.[01] (?:\d{0,2}$|\d{3}(?: |$))/.test(line);
 }
 
-/** Longer than any proxy thinks about an answer; where this passes something hangs. */
-const SILENCE_MS = 3_000;
-
 /** Plays the client's part of an exchange, until the last answer is whole or the connection is over. */
 export async function playClient(port: number, exchange: Exchange): Promise<ClientRecord> {
   const { methods, pieces, cut } = exchange;
   const { promise, resolve } = Promise.withResolvers<ClientRecord['ended']>();
   const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
-  const silence = setTimeout(() => resolve('silent'), SILENCE_MS);
+  const silence = watchSilence(() => resolve('silent'));
   let bytes = '';
   let hasEnded = false;
   let isContinued = exchange.afterInterim === undefined;
@@ -49,7 +47,7 @@ export async function playClient(port: number, exchange: Exchange): Promise<Clie
   };
   socket.on('data', (chunk: Buffer) => {
     bytes += chunk.toString('latin1');
-    silence.refresh();
+    silence.broken();
     look();
   });
   socket.on('end', () => {
@@ -74,7 +72,7 @@ export async function playClient(port: number, exchange: Exchange): Promise<Clie
     const { messages, rest } = read();
     return { responses: messages, rest, ended };
   } finally {
-    clearTimeout(silence);
+    silence.close();
     socket.destroy();
   }
 }

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import type { status as GRPC } from '@grpc/grpc-js';
 import { within } from '../deadline.ts';
-
 import type { PeerProgram } from '../peer-programs.ts';
 import type { Scope } from '../scope.ts';
 
