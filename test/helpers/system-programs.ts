@@ -31,6 +31,7 @@ export const REQUIREMENTS = {
   apache2: { package: 'apache2-bin' },
   'php-cgi': { package: 'php-cgi' },
   haproxy: { package: 'haproxy', service: 'haproxy' },
+  chromium: { package: 'chromium' },
   wrk: { package: 'wrk' },
   nghttp: { package: 'nghttp2-client' },
   h2load: { package: 'nghttp2-client' },
