@@ -156,7 +156,7 @@ export async function startControlPlane(
   if (leader.isLeader) await ca.maintain(clock.epochMs(), leading);
   const renewAfterExpiryMs = settings.renewAfterExpiry * 1000;
   const issuanceLog = use(
-    await openIssuanceLog({ store, clock, logger, guard, renewAfterExpiryMs }),
+    await openIssuanceLog({ store, leader, clock, logger, guard, renewAfterExpiryMs }),
   );
   const mutex = createKeyedMutex();
   const roots = (): TokenRoots => tokenRootsOf(ca.current());

@@ -20,7 +20,13 @@ export const CHAIN_PREFIX = 'issued-chain/';
 /** Where the chain begins. */
 export const CHAIN_BASE_KEY = 'issued-chain-base';
 
-/** Entries of one link: with two deletions each, a link is forgotten in one transaction. */
+/** Where both of its ends are written down; see head.ts. */
+export const CHAIN_HEAD_KEY = 'issued-chain-head';
+
+/** What all keys of it begin with. */
+const ALL_OF_CHAIN = 'issued-chain';
+
+/** Entries of one link at most: with two deletions each, a link is forgotten in one transaction. */
 export const LINK_ENTRIES = 50;
 
 const SEQUENCE_DIGITS = 12;
@@ -111,6 +117,8 @@ export interface ChainReport {
   readonly head: ChainPosition;
   /** What the first link continues. */
   readonly base: ChainPosition;
+  /** What was written down of both ends, as of the same moment. */
+  readonly record: Entry | undefined;
   /** What is wrong, each in a sentence; empty when nothing is. */
   readonly findings: readonly string[];
 }
@@ -124,15 +132,21 @@ const MAX_FINDINGS = 20;
  * `headFindings`.
  *
  * @param noted a head that was noted before: it must still be in the chain
+ * @param growing control planes write to it: what is newer than the last link is not sealed yet
  */
 export async function verifyChain(
   store: Store,
   noted?: Pick<ChainPosition, 'sequence' | 'hash'>,
+  { growing = false } = {},
 ): Promise<ChainReport> {
-  const base = decodeBase(await store.get(CHAIN_BASE_KEY));
-  const stored = await store.range(CHAIN_PREFIX);
-  const { entries: log } = await store.range(BY_TIME);
-  const { entries: copies } = await store.range(BY_IDENTITY);
+  const { base, links: stored, record } = await readChain(store);
+  const end = stored.at(-1)?.revision ?? base.revision;
+  const isSealed = ({ createRevision }: Entry): boolean => !growing || createRevision <= end;
+  const log = (await store.range(BY_TIME)).entries.filter(isSealed);
+  const copies = (await store.range(BY_IDENTITY)).entries.filter(isSealed);
+  // Forgotten meanwhile by the leader: what was read does not belong together.
+  const present = decodeBase(await store.get(CHAIN_BASE_KEY));
+  if (present.sequence !== base.sequence) return verifyChain(store, noted, { growing });
   const [unsealed, index] = [entriesByKey(log), entriesByKey(copies)];
   const findings: string[] = [];
   const complain = (sentence: string): void => {
@@ -142,7 +156,7 @@ export async function verifyChain(
   let head = base;
   let entries = 0;
   let isNotedFound = noted === undefined || matches(base, noted);
-  for (const link of stored.entries.map(decodeLink)) {
+  for (const link of stored) {
     if (link.sequence !== head.sequence + 1) {
       complain(`the links ${head.sequence + 1} to ${link.sequence - 1} are missing`);
     }
@@ -168,7 +182,7 @@ export async function verifyChain(
         : `link ${noted.sequence} is not the one that was noted`,
     );
   }
-  return { entries, links: stored.entries.length, head, base, findings };
+  return { entries, links: stored.length, head, base, record, findings };
 
   function checkIndex(key: string, value: Buffer): void {
     const order = key.slice(BY_TIME.length);
@@ -177,6 +191,21 @@ export async function verifyChain(
       complain(`the entry ${key} is another one among those of its identity`);
     }
   }
+}
+
+/** Everything of the chain as of one moment, but what it seals. @throws StoreError */
+async function readChain(store: Store): Promise<{
+  readonly base: ChainPosition;
+  readonly links: readonly ChainLink[];
+  readonly record: Entry | undefined;
+}> {
+  const { entries } = await store.range(ALL_OF_CHAIN);
+  const find = (key: string): Entry | undefined => entries.find((entry) => entry.key === key);
+  return {
+    base: decodeBase(find(CHAIN_BASE_KEY)),
+    links: entries.filter(({ key }) => key.startsWith(CHAIN_PREFIX)).map(decodeLink),
+    record: find(CHAIN_HEAD_KEY),
+  };
 }
 
 /** By their key in the log: that of the index ends in the same order. */

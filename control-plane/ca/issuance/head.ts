@@ -2,7 +2,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { recordCodec } from '../../store/record-codec.ts';
 import type { Entry, Operation, Store } from '../../store/store.ts';
-import type { ChainPosition } from './chain.ts';
+import { CHAIN_HEAD_KEY, type ChainPosition } from './chain.ts';
 
 /*
  * Where the chain over the issuance log begins and ends, beside it, so that its newest links cannot be
@@ -12,9 +12,6 @@ import type { ChainPosition } from './chain.ts';
  *   ca/log-key             what the mac is made with; encrypted where the keys of the mesh are
  *   issued-chain-findings  [{atMs, finding}]  what did not fit at a start, before anything was written
  */
-
-/** Where the chain begins and ends. */
-export const CHAIN_HEAD_KEY = 'issued-chain-head';
 
 const LOG_KEY = 'ca/log-key';
 const FINDINGS_KEY = 'issued-chain-findings';
@@ -94,24 +91,34 @@ export async function noteFindings(
   findings: readonly string[],
   nowMs: number,
 ): Promise<void> {
-  const known = await readFindings(store, nowMs);
   const added = findings.map((finding) => ({ atMs: nowMs, finding }));
-  const value = findingsCodec.encode([...added, ...known].slice(0, MAX_FINDINGS));
-  await store.transact([], [{ kind: 'put', key: FINDINGS_KEY, value }]);
+  for (;;) {
+    const { known, modRevision } = await readFindings(store, nowMs);
+    const value = findingsCodec.encode([...added, ...known].slice(0, MAX_FINDINGS));
+    const compare = { key: FINDINGS_KEY, modRevision };
+    const put: Operation = { kind: 'put', key: FINDINGS_KEY, value };
+    if ((await store.transact([compare], [put])).succeeded) return;
+  }
 }
 
 /** What was found at earlier starts, in sentences. @throws StoreError */
 export async function earlierFindings(store: Store, nowMs: number): Promise<readonly string[]> {
-  const known = await readFindings(store, nowMs);
+  const { known } = await readFindings(store, nowMs);
   return known.map(
     ({ atMs, finding }) => `at the start of ${new Date(atMs).toISOString()}: ${finding}`,
   );
 }
 
-async function readFindings(store: Store, nowMs: number): Promise<z.infer<typeof findingsRecord>> {
+async function readFindings(
+  store: Store,
+  nowMs: number,
+): Promise<{ known: z.infer<typeof findingsRecord>; modRevision: number }> {
   const entry = await store.get(FINDINGS_KEY);
   const known = entry === undefined ? [] : (findingsCodec.decodeIfSound(entry) ?? []);
-  return known.filter(({ atMs }) => nowMs - atMs < KEEP_FINDINGS_MS);
+  return {
+    known: known.filter(({ atMs }) => nowMs - atMs < KEEP_FINDINGS_MS),
+    modRevision: entry?.modRevision ?? 0,
+  };
 }
 
 function placeOf({ sequence, hash }: Place): Place {

@@ -5,9 +5,11 @@ import type { Guard } from '../../../common/guard.ts';
 import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { FencedStore } from '../../leader/fenced-store.ts';
-import type { Compare, Store } from '../../store/store.ts';
+import type { Leader } from '../../leader/leader.ts';
+import type { Compare, Entry, Store } from '../../store/store.ts';
 import {
   CHAIN_BASE_KEY,
+  CHAIN_HEAD_KEY,
   CHAIN_PREFIX,
   decodeBase,
   decodeLink,
@@ -20,19 +22,14 @@ import {
   verifyChain,
   type ChainReport,
 } from './chain.ts';
-import {
-  CHAIN_HEAD_KEY,
-  earlierFindings,
-  headFindings,
-  noteFindings,
-  openLogKey,
-  putHead,
-} from './head.ts';
+import { earlierFindings, headFindings, noteFindings, openLogKey, putHead } from './head.ts';
 import { BY_TIME, forgetEntry, isForgettable, RETENTION_MS } from './entries.ts';
 
 /** What the issuance log needs. */
 export interface IssuanceLogOptions {
   readonly store: Store;
+  /** Only the leader seals as the log grows, so that control planes do not get in each other's way. */
+  readonly leader: Pick<Leader, 'isLeader' | 'onChange'>;
   readonly clock: WallClock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
@@ -44,6 +41,12 @@ export interface IssuanceLogOptions {
  * Seals the issuance log: what is issued is written first, and sealed by the next link of the chain
  * within moments; after a crash, at the next start. The log can only grow at its end, and be forgotten
  * at its beginning.
+ *
+ * Any number of control planes write entries, in the one order of the store's revisions. A link continues
+ * the one before it, whoever writes it, and seals a stretch of revisions without a gap:
+ *
+ *     entries    r1 r2 r3 │ r5 r8 │ r9 ...
+ *     links      1        │ 2     │        each only if no link with its number is there
  */
 export interface IssuanceLog extends Closeable {
   /** Seals what is there, and checks everything. See `verifyChain`. */
@@ -54,56 +57,68 @@ export interface IssuanceLog extends Closeable {
   close(): Promise<void>;
 }
 
-/** Another control plane on the same store sealed in between. */
-const MAX_TRIES = 8;
+/** Each try means that another control plane on the same store wrote in between. */
+const MAX_TRIES = 16;
 
 /** Opens the log and seals what was not sealed. @throws StoreError */
 export async function openIssuanceLog(options: IssuanceLogOptions): Promise<IssuanceLog> {
-  const { store, clock, logger, guard, renewAfterExpiryMs = 0 } = options;
+  const { store, leader, clock, logger, guard, renewAfterExpiryMs = 0 } = options;
   const retentionMs = Math.max(RETENTION_MS, renewAfterExpiryMs);
   const { key, isNew } = await openLogKey(store);
-  let head = await readHead(store);
+  let head: ChainPosition = await readHead(store);
   let sealing: Promise<void> = Promise.resolve();
   let waiting = false;
   const { entries, revision } = await store.range(BY_TIME);
   /** In the order in which they were written. */
   let unsealed = [...entries].sort((a, b) => a.createRevision - b.createRevision);
 
+  const take = (link: ChainPosition): void => {
+    if (link.sequence <= head.sequence) return;
+    head = link;
+    unsealed = unsealed.filter(({ createRevision }) => createRevision > link.revision);
+  };
   const sealOnce = async (): Promise<void> => {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const after = head.revision;
-      unsealed = unsealed.filter(({ createRevision }) => createRevision > after);
-      const batch = unsealed.slice(0, LINK_ENTRIES);
+      const after = head;
+      unsealed = unsealed.filter(({ createRevision }) => createRevision > after.revision);
+      const batch = nextBatch(unsealed);
       if (batch.length === 0) return;
-      const link = sealEntries(head, batch);
+      const link = sealEntries(after, batch);
       const compare = { key: linkKey(link.sequence), modRevision: 0 };
       const { base, unchanged } = await readBase(store);
       const { succeeded } = await store.transact(
         [compare, unchanged],
         [putLink(link), putHead(key, base, link)],
       );
-      head = succeeded ? link : await readHead(store);
+      take(succeeded ? link : await readHead(store));
       if (succeeded) tries = -1;
     }
   };
   /** Before anything is written that would hide it. */
   const compareEnds = async (): Promise<void> => {
-    const { base } = await readBase(store);
-    const record = await store.get(CHAIN_HEAD_KEY);
-    const isFirst = isNew && record === undefined;
-    const findings = isFirst ? [] : headFindings(key, record, { base, head });
-    if (isFirst && head.sequence > 0) {
-      logger.warn(
-        { event: 'issuance-log-key-made' },
-        `from now on the end of the issuance log is sealed with a key; link ${head.sequence} is the end that was found`,
-      );
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const { record, base, end } = await readEnds(store);
+      take(end);
+      const isFirst = isNew && record === undefined;
+      const findings = isFirst ? [] : headFindings(key, record, { base, head: end });
+      if (!isFirst && findings.length === 0) return;
+      const compare = { key: CHAIN_HEAD_KEY, modRevision: record?.modRevision ?? 0 };
+      // Another control plane that starts at the same time may have found it first.
+      const { succeeded } = await store.transact([compare], [putHead(key, base, end)]);
+      if (!succeeded) continue;
+      if (isFirst && end.sequence > 0) {
+        logger.warn(
+          { event: 'issuance-log-key-made' },
+          `from now on the end of the issuance log is sealed with a key; link ${end.sequence} is the end that was found`,
+        );
+      }
+      if (findings.length > 0) {
+        const line = { event: 'issuance-log-damaged', findings };
+        logger.error(line, `the issuance log was changed from outside: ${findings.join('; ')}`);
+        await noteFindings(store, findings, clock.epochMs());
+      }
+      return;
     }
-    if (findings.length > 0) {
-      const line = { event: 'issuance-log-damaged', findings };
-      logger.error(line, `the issuance log was changed from outside: ${findings.join('; ')}`);
-      await noteFindings(store, findings, clock.epochMs());
-    }
-    if (isFirst || findings.length > 0) await store.transact([], [putHead(key, base, head)]);
   };
   const seal = (): Promise<void> => {
     // Whatever is written until it begins is sealed with it.
@@ -122,22 +137,34 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
     });
     return sealing;
   };
+  const sealWhenLeading = (): void => {
+    if (leader.isLeader) guard.promise('authority', seal());
+  };
 
   await compareEnds();
   await seal();
   const watch = await store.watch(BY_TIME, revision + 1, ({ events }) => {
-    for (const event of events) if (event.kind === 'put') unsealed.push(event.entry);
-    guard.promise('authority', seal());
+    for (const event of events) {
+      if (event.kind === 'put' && event.entry.createRevision > head.revision) {
+        unsealed.push(event.entry);
+      }
+    }
+    sealWhenLeading();
   });
+  const links = await store.watch(CHAIN_PREFIX, revision + 1, ({ events }) => {
+    for (const event of events) if (event.kind === 'put') take(decodeLink(event.entry));
+  });
+  const stop = leader.onChange(sealWhenLeading);
   return {
     async verify(noted) {
       await seal();
-      const report = await verifyChain(store, noted);
-      const record = await store.get(CHAIN_HEAD_KEY);
+      // What this control plane knows must be there still, whatever others have written since.
+      const known = head;
+      const report = await verifyChain(store, noted, { growing: true });
       const findings = [
         ...(await earlierFindings(store, clock.epochMs())),
-        ...headFindings(key, record, report),
-        ...(report.head.hash === head.hash ? [] : [changedMeanwhile(report.head, head)]),
+        ...headFindings(key, report.record, report),
+        ...(report.head.sequence < known.sequence ? [cutMeanwhile(report.head, known)] : []),
         ...report.findings,
       ];
       return { ...report, findings };
@@ -149,36 +176,52 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
       return pruned;
     },
     async close() {
+      stop();
       await watch.close();
+      await links.close();
       await sealing;
     },
   };
 
   async function pruneUntil(nowMs: EpochMs, leading: FencedStore): Promise<void> {
-    for (;;) {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const [first] = (await leading.range(CHAIN_PREFIX, { limit: 1 })).entries;
       if (first === undefined) return;
       const link = decodeLink(first);
       const sealed = await Promise.all(link.entries.map((name) => leading.get(name)));
       const old = sealed.filter((entry) => entry !== undefined);
       if (!old.every((entry) => isForgettable(entry, nowMs, retentionMs))) return;
+      const end = head;
       const { succeeded } = await leading.transact(
-        [{ key: first.key, modRevision: first.modRevision }],
+        [
+          { key: first.key, modRevision: first.modRevision },
+          // The end is written down as well, and another control plane may have sealed since.
+          { key: linkKey(end.sequence + 1), modRevision: 0 },
+        ],
         [
           ...old.flatMap(forgetEntry),
           { kind: 'delete', key: first.key },
           putBase(link),
-          putHead(key, link, head),
+          putHead(key, link, end),
         ],
       );
-      if (!succeeded) return;
+      if (succeeded) tries = -1;
+      else take(await readHead(store));
     }
   }
 }
 
-/** Another process has written to the store, which only this one should do. */
-function changedMeanwhile(found: ChainPosition, own: ChainPosition): string {
-  return `the log ends with link ${found.sequence}, and this control plane has written link ${own.sequence} last`;
+/** So many as a link seals; entries of one revision are never torn apart, as the next link begins after it. */
+function nextBatch(unsealed: readonly Entry[]): readonly Entry[] {
+  const batch = unsealed.slice(0, LINK_ENTRIES);
+  const next = unsealed[LINK_ENTRIES];
+  const isTorn = (entry: Entry): boolean => entry.createRevision === next?.createRevision;
+  return next === undefined ? batch : batch.filter((entry) => !isTorn(entry));
+}
+
+/** The end that this control plane knows is not there any more. */
+function cutMeanwhile(found: ChainPosition, known: ChainPosition): string {
+  return `the log ends with link ${found.sequence}, and this control plane knows link ${known.sequence}`;
 }
 
 async function readBase(
@@ -192,4 +235,19 @@ async function readBase(
 async function readHead(store: Store): Promise<ChainPosition> {
   const [last] = (await store.range(CHAIN_PREFIX, { limit: 1, order: 'descending' })).entries;
   return last === undefined ? decodeBase(await store.get(CHAIN_BASE_KEY)) : decodeLink(last);
+}
+
+/** Both ends, and what was written down of them, as of one moment: each change of an end writes the record. */
+async function readEnds(store: Store): Promise<{
+  readonly record: Entry | undefined;
+  readonly base: ChainPosition;
+  readonly end: ChainPosition;
+}> {
+  for (;;) {
+    const record = await store.get(CHAIN_HEAD_KEY);
+    const { base } = await readBase(store);
+    const end = await readHead(store);
+    const after = await store.get(CHAIN_HEAD_KEY);
+    if (after?.modRevision === record?.modRevision) return { record, base, end };
+  }
 }

@@ -164,6 +164,7 @@ test('the log forgets what expired long ago, and nothing else', async (t) => {
   const ca = await open();
   const issuanceLog = await openIssuanceLog({
     store,
+    leader: { isLeader: true, onChange: () => () => {} },
     clock,
     logger: log.logger,
     guard: createGuard({ clock, logger: log.logger }),

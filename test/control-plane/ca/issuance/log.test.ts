@@ -35,9 +35,10 @@ async function world() {
   const path = join(directory.path, 'hauberk.db');
   const store = await openSqliteStore({ path, clock: systemClock, logger });
   const clock = createManualClock(1_000_000);
-  const openLog = (renewAfterExpiryMs = 0) =>
+  const openLog = (renewAfterExpiryMs = 0, isLeader = true) =>
     openIssuanceLog({
       store,
+      leader: { isLeader, onChange: () => () => {} },
       clock,
       logger,
       guard: createGuard({ clock, logger }),
@@ -270,4 +271,57 @@ test('a log of an old version gets its key, and says so', async (t) => {
   t.deepEqual((await next.verify()).findings, []);
   t.is(log.of('issuance-log-key-made').length, 1);
   await next.close();
+});
+
+test('many control planes write and seal one log: one order, no hole, no serial twice', async (t) => {
+  const { store, clock, openLog, close } = await world();
+  t.teardown(close);
+  const logs = await Promise.all([openLog(), openLog(), openLog()]);
+  // All of them seal at once, while entries are written and verified.
+  await Promise.all(
+    logs.flatMap((each, at) => [
+      issue(store, 130, 1_000_000 + at),
+      each.verify().then(({ findings }) => t.deepEqual(findings, [])),
+    ]),
+  );
+  const { head, entries, findings } = await logs[0].verify();
+  t.deepEqual([findings, entries], [[], 390]);
+  const sealed = (await store.range('issued-chain/')).entries.flatMap(
+    ({ value }) => (JSON.parse(value.toString()) as { entries: string[] }).entries,
+  );
+  t.is(new Set(sealed).size, 390);
+  const written = (await store.range('issued/')).entries;
+  const byRevision = written.toSorted((a, b) => a.createRevision - b.createRevision);
+  t.deepEqual(
+    sealed,
+    byRevision.map(({ key }) => key),
+  );
+
+  // One forgets the beginning while another goes on at the end: both ends stay as they are written down.
+  await clock.advance(RETENTION_MS + 2_000);
+  const { leading } = await leadStore(store);
+  await Promise.all([
+    logs[1].prune(clock.epochMs(), leading),
+    issue(store, 60, clock.epochMs()).then(() => logs[2].verify()),
+    logs[0].verify(),
+  ]);
+  const after = await logs[2].verify(head);
+  t.deepEqual([after.findings, after.entries], [[], 60]);
+  for (const each of logs) await each.close();
+  const again = await openLog();
+  t.deepEqual((await again.verify()).findings, []);
+  await again.close();
+});
+
+test('a control plane that does not lead leaves sealing to the leader, and knows what was sealed', async (t) => {
+  const { store, openLog, close } = await world();
+  t.teardown(close);
+  const [leader, follower] = [await openLog(), await openLog(0, false)];
+  await issue(store, 70, 1_000_000);
+  const { head } = await leader.verify();
+  t.is((await follower.verify()).head.hash, head.hash);
+  await cutEnd(store);
+  t.regex((await follower.verify()).findings.join(), /this control plane knows link/);
+  await leader.close();
+  await follower.close();
 });
