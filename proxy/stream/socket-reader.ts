@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import { useBuffer } from './use-buffer.ts';
 
 /**
  * What one read takes. All connections of the process share the buffer, because a read is handled
@@ -6,9 +7,6 @@ import type net from 'node:net';
  * the reads of a bulk transfer.
  */
 const BUFFER = Buffer.allocUnsafeSlow(128 * 1024);
-
-/** What Node.js reads into from a socket without a shared buffer. */
-const READ_BYTES = 64 * 1024;
 
 /** Takes bytes. */
 export type ReadReceiver = (chunk: Buffer) => void;
@@ -60,55 +58,47 @@ export function sharedRead(): SharedRead {
           const chunks = early;
           early = [];
           for (const chunk of chunks) receiver?.(chunk);
-          socket.resume();
+          // The receiver may have had enough.
+          if (!socket.isPaused()) socket.resume();
         });
       },
     }),
   };
 }
 
-/** Reads a socket that was connected without `sharedRead`. */
+/** Reads a socket that was connected or accepted without `sharedRead`, into the shared buffer as well. */
 export function readerOf<S extends net.Socket>(socket: S): SocketReader<S> {
   let receiver: ReadReceiver | undefined;
-  // However little came from a system call: its size says nothing about the memory that V8 believes it to hold.
-  const readBytes = 'encrypted' in socket ? undefined : READ_BYTES;
+  let shared: SocketReader<S> | undefined;
   const onData = (chunk: Buffer): void => {
-    countRead(readBytes ?? chunk.length);
     receiver?.(chunk);
+    share();
+  };
+  /** What Node.js has read already comes out as 'data'; as soon as that is over, it goes on with the buffer. */
+  const share = (): void => {
+    if (shared !== undefined || receiver === undefined || hasRead(socket)) return;
+    const read = sharedRead();
+    if (!useBuffer(socket, read.onread)) return;
+    socket.off('data', onData);
+    shared = read.of(socket);
+    shared.readInto(receiver);
   };
   return {
     socket,
-    isShared: false,
+    get isShared() {
+      return shared !== undefined;
+    },
     readInto(next) {
+      if (shared !== undefined) return shared.readInto(next);
       if (receiver === undefined && next !== undefined) socket.on('data', onData);
       else if (next === undefined) socket.off('data', onData);
       receiver = next;
+      share();
     },
   };
 }
 
-/**
- * What may be read into memory of its own before the young generation is collected. The size at which
- * V8 begins to collect everything, because so much waits outside of its heap, is 64 MiB.
- */
-const COLLECT_AFTER_BYTES = 32 * 1024 * 1024;
-
-type Collect = (options: { readonly type: 'minor'; readonly execution: 'sync' }) => void;
-
-/** There with `--expose-gc`, which cli/hauberk gives to sidecars. */
-const collect = (globalThis as { readonly gc?: Collect }).gc;
-
-let readBytes = 0;
-
-/**
- * Counts bytes of memory that reads were made into. Node.js makes a buffer of each read, which is
- * garbage a moment later and lies outside of the heap: its pointer is so small, beside its size, that
- * the young generation never fills, and V8 collects everything instead, again and again (a third of
- * the CPU of a bulk transfer). A collection of the young generation in time costs half a millisecond.
- */
-function countRead(bytes: number): void {
-  readBytes += bytes;
-  if (readBytes < COLLECT_AFTER_BYTES) return;
-  readBytes = 0;
-  collect?.({ type: 'minor', execution: 'sync' });
+/** True while bytes, or the end, wait in the socket to be handed out. */
+function hasRead(socket: net.Socket): boolean {
+  return socket.readableLength > 0 || socket.readableEnded || socket.destroyed;
 }
