@@ -148,7 +148,7 @@ const WAITING: Readonly<Record<string, Waiting>> = {
   'the end of an idle stream': {
     delayMs: 10_000,
     begin: told((clock, tell) => {
-      const stream = { sinceMs: clock.monotonicMs(), expired: tell };
+      const stream = { sinceMs: clock.monotonicMs(), queuePlace: -1, expired: tell };
       new Deadlines(clock).of(10_000)?.add(stream);
     }),
   },

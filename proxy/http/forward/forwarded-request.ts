@@ -41,6 +41,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   /** When the answer began; undefined before. */
   respondedMs: MonotonicMs | undefined;
   sinceMs: MonotonicMs;
+  queuePlace = -1;
   /** Of the answer that the client got, or would have got; 0 when it gave up before. */
   status = 0;
   /** What came after the answer. */

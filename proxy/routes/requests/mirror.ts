@@ -29,6 +29,7 @@ type MirrorDependencies = Pick<RouteDependencies, 'random' | 'metrics' | 'deadli
 /** A copy of a request, whose answer counts for nothing. */
 class Mirror implements ResponseReceiver, PlaceWaiter, Expiring {
   sinceMs = 0 as MonotonicMs;
+  queuePlace = -1;
   readonly #head: RequestHead;
   readonly #isWhole: boolean;
   readonly #backend: Backend;

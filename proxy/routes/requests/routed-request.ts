@@ -64,6 +64,7 @@ const NO_FIELDS = new FieldNames([]);
 /** Sends one request to a backend: to which endpoint, and again where that is safe or where the route says so. */
 export class RoutedRequest implements ForwardRoute, Expiring {
   sinceMs = 0 as MonotonicMs;
+  queuePlace = -1;
   readonly keepsBody: boolean;
   /** The application is no client from outside: what it says of itself goes on. */
   readonly identityFields = NO_FIELDS;

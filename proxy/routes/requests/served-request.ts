@@ -42,6 +42,7 @@ const LIMITS: ForwardLimits = { bodyBytes: Infinity, requestMs: 0, responseMs: 0
  */
 export class ServedRequest implements Expiring {
   sinceMs = 0 as MonotonicMs;
+  queuePlace = -1;
   readonly entry: CompiledEntry;
   readonly forwarded: ForwardedRequest;
   readonly #exchange: ServerExchange;
