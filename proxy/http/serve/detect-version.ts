@@ -76,7 +76,8 @@ class Detector implements StreamReceiver {
 
   #decide(version: 'http/1' | 'h2', early: Buffer): PrefixedStream {
     this.#timer.cancel();
-    const stream = new PrefixedStream(this.#stream, early);
+    // HTTP/2 begins to read only when this call has returned, and the chunk is for this call.
+    const stream = new PrefixedStream(this.#stream, Buffer.from(early));
     this.#observer.speaks(version, stream);
     return stream;
   }
