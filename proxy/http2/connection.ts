@@ -1,4 +1,5 @@
 import type { MonotonicClock } from '../../common/clock.ts';
+import { callEach } from '../../common/listeners.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -203,8 +204,7 @@ export class Http2Connection implements StreamHost {
   destroy(): void {
     if (this.#state === 'closed') return;
     this.#state = 'ending';
-    this.#loseStreams();
-    this.#options.transport.destroy();
+    this.#loseStreams(() => this.#options.transport.destroy());
   }
 
   transmit(stream: HostedStream, chunk: Buffer, maxBytes: number): number {
@@ -364,13 +364,16 @@ export class Http2Connection implements StreamHost {
     this.#state = 'ending';
     this.#lastServedId = this.#streams.lastRemoteId;
     this.outbox.frames.goaway(this.#lastServedId, code);
-    this.#loseStreams();
-    this.outbox.end();
-    this.#linger.begin();
+    this.#loseStreams(() => {
+      this.outbox.end();
+      this.#linger.begin();
+    });
   }
 
-  #loseStreams(): void {
-    for (const stream of this.#streams.all()) stream.terminate({ kind: 'lost' });
+  /** Throws what a receiver throws, when all were told and the rest is done. */
+  #loseStreams(rest: () => void): void {
+    const lose = this.#streams.all().map((one) => () => one.terminate({ kind: 'lost' }));
+    callEach([...lose, rest], (act) => act());
   }
 
   readonly #onClose = (error: Error | undefined): void => {
@@ -379,9 +382,8 @@ export class Http2Connection implements StreamHost {
     if (this.#state === 'open') this.#error ??= error;
     this.#state = 'closed';
     this.#linger.cancel();
-    this.#loseStreams();
     this.#pings = [];
-    this.#options.handler.closed(this.#error);
+    this.#loseStreams(() => this.#options.handler.closed(this.#error));
   };
 }
 

@@ -187,3 +187,27 @@ test('what comes after the end is thrown away up to the window, and then the con
   await send(Buffer.alloc(1));
   t.truthy(heard.closed);
 });
+
+test('a receiver that throws at the end of a connection keeps the others from nothing', async (t) => {
+  const { connection, heard, send } = rawPeer({
+    onConnect(stream) {
+      const receiver = new KeepingReceiver(stream);
+      receivers.push(receiver);
+      if (receivers.length > 1) return;
+      receiver.closed = () => {
+        throw new Error('it is broken');
+      };
+    },
+  });
+  const receivers: KeepingReceiver[] = [];
+  await send(PREFACE, frame({ type: FRAME.settings }));
+  await send(connectFrame(1), connectFrame(3), connectFrame(5));
+  t.is(receivers.length, 3);
+  t.throws(() => connection.destroy(), { message: 'it is broken' });
+  t.deepEqual(
+    receivers.slice(1).map(({ ends }) => ends),
+    [['lost'], ['lost']],
+  );
+  await settled();
+  t.truthy(heard.closed, 'its owner hears of the end');
+});
