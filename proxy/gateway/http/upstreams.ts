@@ -40,6 +40,7 @@ export class Upstreams {
       isShared: appProtocol === 'h2c',
       clock,
       guard,
+      where: 'gateway',
       dial: async (signal) =>
         await ('host' in destination
           ? services.openEgressConnection(destination, signal)

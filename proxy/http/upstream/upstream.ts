@@ -30,16 +30,18 @@ export interface UpstreamOptions {
   readonly isShared: boolean;
   readonly clock: MonotonicClock;
   readonly guard: Pick<Guard, 'promise' | 'run'>;
-  /** What the guard calls it; `gateway` when it is left out. */
-  readonly where?: Guarded;
+  /** What the guard calls it. */
+  readonly where: Guarded;
 }
 
 /** Includes every try on every endpoint. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Kept for the next request. Shorter than servers keep theirs, and short enough not to hold up an endpoint that
- * drains.
+ * Kept for the next request. nginx keeps them for 60 s, for which it needs new handshakes; here a connection is a
+ * stream of a tunnel that is there anyway. The longer one is kept, the more often the service ends it (Apache after
+ * 5 s, Node.js after 5 s, others after 60) in the moment in which a POST is sent on it, which nobody may repeat; and
+ * an endpoint that drains waits for it.
  */
 const IDLE_MS = 15_000;
 
@@ -191,7 +193,7 @@ export class Upstream {
   }
 
   #dial(): void {
-    const { clock, guard, where = 'gateway' } = this.#options;
+    const { clock, guard, where } = this.#options;
     const giveUp = new AbortController();
     this.#dials.add(giveUp);
     const deadline = clock.after(CONNECT_TIMEOUT_MS, () => giveUp.abort(LATE));

@@ -97,6 +97,7 @@ export class RequestConnection implements ServerConnectionHandler {
       isShared: version === 'http2',
       clock,
       guard,
+      where: 'inbound',
       dial: (signal) => this.#dial(signal),
       speak: (stream, observer) =>
         version === 'http2'

@@ -128,6 +128,7 @@ export async function startRoutes(
     random: Math.random,
     createUpstream: (endpoint, _port, version) =>
       new Upstream({
+        where: 'outbound',
         dial: async (signal) => {
           held.waiting += 1;
           await held.until;

@@ -37,6 +37,7 @@ export function forwardWorld({ isShared = false, limits = {}, failure }: WorldOp
     isShared,
     clock,
     guard,
+    where: 'gateway',
     async dial(signal) {
       signals.push(signal);
       if (failure !== undefined) throw failure;

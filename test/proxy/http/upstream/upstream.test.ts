@@ -25,6 +25,7 @@ function world({ isShared = false, capacity = 1 } = {}) {
     isShared,
     clock,
     guard,
+    where: 'outbound',
     dial(signal) {
       const { promise, resolve, reject } = Promise.withResolvers<Dialled>();
       signal.addEventListener('abort', () => reject(signal.reason as Error));
