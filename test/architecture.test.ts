@@ -91,7 +91,9 @@ const ARCHITECTURE: Architecture = {
     ],
   },
   openTypes: ['proto/gen/'],
-  hidden: {},
+  hidden: {
+    'common/rpc/peer.ts': 'what a handshake proved belongs to its connection, an object of Node.js',
+  },
   sockets: {
     'proxy/stream/use-buffer.ts': 'a socket that is never connected, to look into',
   },

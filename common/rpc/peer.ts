@@ -57,6 +57,21 @@ export function localAddressOf(call: ServerCall): string | undefined {
 
 /** What the handshake of a connection has proved. */
 export function callerAt(socket: TLSSocket): Caller {
+  const known = PROVED.get(socket);
+  if (known !== undefined) return known;
+  const caller = readCaller(socket);
+  // A handshake proves something once: before it is through there is nothing to remember.
+  if (caller.kind !== 'anonymous') PROVED.set(socket, caller);
+  return caller;
+}
+
+/**
+ * Taking the certificate out of a connection and reading it costs more than the rest of a small call, and a
+ * connection has many calls. A renegotiation, which would change it, does not exist in TLS 1.3.
+ */
+const PROVED = new WeakMap<TLSSocket, Caller>();
+
+function readCaller(socket: TLSSocket): Caller {
   // Node hands out certificates that it did not verify, too: `authorized` alone tells them apart.
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { kind: 'anonymous' };

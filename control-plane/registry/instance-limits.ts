@@ -38,7 +38,5 @@ function othersOf(
   sidecars: View['sidecars'],
   { instanceId, spiffeId }: Pick<SidecarRecord, 'instanceId' | 'spiffeId'>,
 ): SidecarRecord[] {
-  return [...sidecars.values()].filter(
-    (other) => other.spiffeId === spiffeId && other.instanceId !== instanceId,
-  );
+  return sidecars.of(spiffeId).filter((other) => other.instanceId !== instanceId);
 }

@@ -24,6 +24,9 @@ export interface KnownSidecar {
 /** Bounds the memory: under 10 MB. */
 const MAX_REMEMBERED = 10_000;
 
+/** Looking through all of them at each connection would cost more than the connection. */
+const FORGET_EVERY_MS = 1_000;
+
 /** Of a sidecar that only the store knows. */
 const NEVER_SEEN = {
   connected: false,
@@ -44,6 +47,7 @@ export class KnownSidecars {
   /** A clock that is set forward must not forget every disconnected sidecar. */
   readonly #seenMs = new Map<string, MonotonicMs>();
 
+  #forgottenMs: MonotonicMs | undefined;
   readonly #id: string;
   readonly #sightings: Pick<Sightings, 'put'>;
 
@@ -60,7 +64,8 @@ export class KnownSidecars {
   ): void {
     const { instanceId } = record;
     const nowMs = this.#clock.epochMs();
-    this.#forgetOld();
+    const sinceMs = this.#clock.monotonicMs() - (this.#forgottenMs ?? -Infinity);
+    if (sinceMs >= FORGET_EVERY_MS) this.#forgetOld();
     this.#seenMs.set(instanceId, this.#clock.monotonicMs());
     this.#known.set(instanceId, {
       ...NEVER_SEEN,
@@ -135,6 +140,7 @@ export class KnownSidecars {
   }
 
   #forgetOld(): void {
+    this.#forgottenMs = this.#clock.monotonicMs();
     const oldestMs = this.#clock.monotonicMs() - REMEMBER_MS;
     for (const [instanceId, { connected }] of this.#known) {
       const isOld = (this.#seenMs.get(instanceId) ?? oldestMs) < oldestMs;

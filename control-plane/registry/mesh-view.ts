@@ -33,13 +33,9 @@ import {
 } from './change-history.ts';
 import { EndpointIndex } from './endpoint-index.ts';
 import { decodeRetained, RETAINED_PREFIX } from './addresses/retained-addresses.ts';
-import {
-  decodeSidecar,
-  MESH_PREFIX,
-  SIDECAR_PREFIX,
-  type SidecarRecord,
-} from './sidecar-record.ts';
+import { decodeSidecar, MESH_PREFIX, SIDECAR_PREFIX } from './sidecar-record.ts';
 import { createRateLimit } from '../../common/rate-limit.ts';
+import { MutableSidecarIndex, type SidecarIndex } from './sidecar-index.ts';
 
 /** What every sidecar has to know besides endpoints. */
 export interface MeshTopics {
@@ -57,7 +53,7 @@ export interface MeshTopics {
 export interface MeshView extends Closeable {
   readonly version: number;
   /** All sidecars by instance id, also those that only call. */
-  readonly sidecars: ReadonlyMap<string, SidecarRecord>;
+  readonly sidecars: SidecarIndex;
   /** Those that peers can dial, by instance id. */
   readonly endpoints: ReadonlyMap<string, MeshEndpoint>;
   /** Finds endpoints by what sidecars are interested in. */
@@ -86,7 +82,7 @@ export interface MeshViewOptions {
 /** Reads the mesh from the store and follows it until it is closed. @throws StoreError */
 export async function openMeshView({ store, clock, logger }: MeshViewOptions): Promise<MeshView> {
   const { entries, revision } = await store.range(MESH_PREFIX);
-  const sidecars = new Map<string, SidecarRecord>();
+  const sidecars = new MutableSidecarIndex();
   const revoked = new Map<string, RevocationRecord>();
   const federated = new Map<string, FederatedBundle>();
   let bundle: TrustBundle | undefined;

@@ -127,27 +127,36 @@ function unacknowledged(rotation: Rotation, state: RotationState): Blocker[] {
   // Who is expected and has not acknowledged is named already, until it is overdue.
   const expected = state.overdue ? [] : state.sidecars.filter((sidecar) => sidecar.expected);
   const named = new Set(expected.map(({ certificateSerial }) => certificateSerial));
+  const holders = holdersOf(state);
   return certificatesInUse(state)
     .filter(({ issuedMs }) => issuedMs <= rotation.startedMs)
     .filter(({ serial }) => !adopters.has(serial) && !named.has(serial))
-    .map((certificate) => certificateBlocker(certificate, state));
+    .map((certificate) => certificateBlocker(certificate, holders));
 }
 
 /** Nothing that is in use leads to the root that will be dropped. */
 function replacement(rotation: Rotation, state: RotationState): Tally {
   const inUse = certificatesInUse(state);
   const old = inUse.filter(({ root }) => root !== rotation.to);
+  const holders = holdersOf(state);
   return {
     done: inUse.length - old.length,
-    blockers: old.map((certificate) => certificateBlocker(certificate, state)),
+    blockers: old.map((certificate) => certificateBlocker(certificate, holders)),
   };
+}
+
+/** By the serial number of its certificate, the first sidecar that was seen with it last. */
+function holdersOf({ sidecars }: Pick<RotationState, 'sidecars'>): Map<string, SidecarState> {
+  return new Map(
+    sidecars.map((sidecar) => [sidecar.certificateSerial, sidecar] as const).toReversed(),
+  );
 }
 
 function certificateBlocker(
   { serial, spiffeId, notAfterMs }: LoggedCertificate,
-  { sidecars }: RotationState,
+  holders: ReadonlyMap<string, SidecarState>,
 ): Blocker {
-  const holder = sidecars.find(({ certificateSerial }) => certificateSerial === serial);
+  const holder = holders.get(serial);
   return {
     kind: 'certificate',
     serial,

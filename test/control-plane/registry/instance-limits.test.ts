@@ -5,6 +5,7 @@ import {
   requireRoom,
   withBoundedAllowances,
 } from '../../../control-plane/registry/instance-limits.ts';
+import { MutableSidecarIndex } from '../../../control-plane/registry/sidecar-index.ts';
 import type { SidecarRecord } from '../../../control-plane/registry/sidecar-record.ts';
 
 const WEB = 'spiffe://mesh.local/ns/shop/sa/web';
@@ -27,7 +28,9 @@ function record(instanceId: string, allowances: number, spiffeId = WEB): Sidecar
 }
 
 function viewOf(records: readonly SidecarRecord[]) {
-  return { sidecars: new Map(records.map((one) => [one.instanceId, one])) };
+  const sidecars = new MutableSidecarIndex();
+  for (const one of records) sidecars.set(one.instanceId, one);
+  return { sidecars };
 }
 
 test('the sidecars of one identity tell so much of whom they let in, and no more is kept', (t) => {
