@@ -26,8 +26,11 @@ export interface FleetRun {
   readonly signal: AbortSignal;
 }
 
-/** Files of a process besides its connections. */
-const OTHER_FILES = 600;
+/**
+ * Files of a process besides its connections. The control plane keeps some back, and lets no identity have
+ * more than half of those that are left: it has to have more than it needs.
+ */
+const OTHER_FILES = 2_000;
 /** For the code that a first call compiles, before anything is measured. */
 const SETTLE_MS = 1_000;
 
