@@ -5,7 +5,10 @@ import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
-import type { Operation, Store } from '../store/store.ts';
+import type { FencedStore } from '../leader/fenced-store.ts';
+import type { Leader } from '../leader/leader.ts';
+import { LeaderError } from '../leader/leader-error.ts';
+import { keyOf, type Entry, type Operation, type Store } from '../store/store.ts';
 import type { KeyedMutex } from '../keyed-mutex.ts';
 import { FederationError } from './federation-error.ts';
 import {
@@ -24,6 +27,9 @@ import type { FetchBundleOptions } from './fetch-bundle.ts';
 /** What federating takes. */
 export interface FederationsOptions {
   readonly store: Store;
+  /** Only the leader asks the endpoints; the others follow what it writes. */
+  readonly leader: Pick<Leader, 'isLeader' | 'onChange'>;
+  readonly leading: FencedStore;
   /** Of the mesh itself. */
   readonly trustDomain: string;
   readonly mutex: KeyedMutex;
@@ -36,7 +42,7 @@ export interface FederationsOptions {
 /** Another trust domain whose workloads are trusted, through its own roots alone. */
 export interface Federation extends FederationSource {
   readonly bundle: FederatedBundle;
-  /** When the endpoint was last heard, since this process started. */
+  /** When the endpoint was last heard, since this process leads. */
   readonly refreshedMs?: number | undefined;
   /** Since when it is not, and why; the last good bundle stays in use. */
   readonly failure?: { readonly sinceMs: number; readonly sentence: string } | undefined;
@@ -61,13 +67,17 @@ const MAX_FEDERATIONS = 32;
 
 interface Followed {
   federation: Federation;
+  /** Of the source and of the bundle in the store: nothing is written on top of anything else. */
+  readonly sourceRevision: number;
+  bundleRevision: number;
   timer?: Timer | undefined;
   complaint?: string | undefined;
 }
 
 /** Takes up what the store holds, and looks at each endpoint at once. @throws StoreError */
 export async function openFederations(options: FederationsOptions): Promise<Federations> {
-  const { store, trustDomain: own, mutex, clock, logger, guard, fetch } = options;
+  const { store, leader, leading, trustDomain: own, mutex } = options;
+  const { clock, logger, guard, fetch } = options;
   const followed = new Map<string, Followed>();
   const ending = new AbortController();
   let closed = false;
@@ -77,13 +87,26 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     const endpoint = spiffeId === undefined ? {} : { endpoint: { spiffeId, roots: known.roots } };
     return fetch({ url, trustDomain, clock, signal: ending.signal, ...endpoint });
   };
-  const write = async (operations: readonly Operation[]): Promise<void> => {
-    await store.transact([], operations);
+  const write = async (operations: readonly Operation[]): Promise<number> =>
+    (await store.transact([], operations)).revision;
+  /** A trust domain that was removed at another control plane meanwhile must not be trusted again. */
+  const writeRefreshed = async (
+    { federation: { trustDomain }, sourceRevision, bundleRevision }: Followed,
+    bundle: FederatedBundle,
+  ): Promise<number | undefined> => {
+    const { succeeded, revision } = await leading.transact(
+      [
+        { key: FEDERATION_PREFIX + trustDomain, modRevision: sourceRevision },
+        { key: FEDERATED_PREFIX + trustDomain, modRevision: bundleRevision },
+      ],
+      [putBundle(bundle)],
+    );
+    return succeeded ? revision : undefined;
   };
   const follow = (one: Followed, delayMs: number): void => {
     const { trustDomain, url } = one.federation;
     one.timer?.cancel();
-    if (url === undefined || closed) return;
+    if (url === undefined || closed || !leader.isLeader) return;
     one.timer = afterByEither(clock, delayMs, () => {
       const refreshed = mutex.run(`federation ${trustDomain}`, () => refresh(one));
       guard.promise('federation', refreshed);
@@ -92,7 +115,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
   const refresh = async (one: Followed): Promise<void> => {
     const { federation } = one;
     const { trustDomain, bundle } = federation;
-    if (closed || followed.get(trustDomain) !== one) return;
+    if (closed || followed.get(trustDomain) !== one || !leader.isLeader) return;
     try {
       const answer = await read(federation, bundle);
       if (closed) return;
@@ -100,7 +123,16 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
       // An answer that does not say which one it is takes nothing back of what is known.
       const next = { ...answer, trustDomain, sequence: answer.sequence ?? bundle.sequence };
       if (!encodeFederated(next).equals(encodeFederated(bundle))) {
-        await write([putBundle(next)]);
+        const before = one.bundleRevision;
+        // What is told of the write itself, before it resolves, is no news.
+        const writing = writeRefreshed({ ...one, bundleRevision: before }, next);
+        one.bundleRevision = Number.MAX_SAFE_INTEGER;
+        const revision = await writing.finally(() => {
+          one.bundleRevision = before;
+        });
+        // Removed, or changed by an operator, while the endpoint was asked.
+        if (revision === undefined) return look(trustDomain);
+        one.bundleRevision = revision;
         logger.info(
           { event: 'federated-bundle-refreshed', trustDomain, rootCount: next.roots.length },
           `${trustDomain} has a new bundle with ${next.roots.length} roots`,
@@ -110,7 +142,7 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
       one.federation = { ...federation, bundle: next, refreshedMs, failure: undefined };
       one.complaint = undefined;
     } catch (error) {
-      if (closed) return;
+      if (closed || error instanceof LeaderError) return;
       const sentence = describeError(error);
       const { failure } = federation;
       const sinceMs = failure?.sinceMs ?? clock.epochMs();
@@ -125,16 +157,53 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     follow(one, nextRefreshMs(present.refreshHintSeconds, failure !== undefined));
   };
 
-  const sources = await store.range(FEDERATION_PREFIX);
-  const bundles = await store.range(FEDERATED_PREFIX);
-  const stored = new Map(bundles.entries.map(decodeFederated).map((one) => [one.trustDomain, one]));
-  for (const source of sources.entries.map(decodeSource)) {
-    const bundle = stored.get(source.trustDomain);
-    if (bundle === undefined) continue;
-    const one: Followed = { federation: { ...source, bundle } };
-    followed.set(source.trustDomain, one);
-    follow(one, 0);
+  const stored = new Map<string, Entry>();
+  /** Takes up what the store says of a trust domain. */
+  const look = (trustDomain: string): void => {
+    const known = followed.get(trustDomain);
+    const source = stored.get(FEDERATION_PREFIX + trustDomain);
+    const bundle = stored.get(FEDERATED_PREFIX + trustDomain);
+    if (source === undefined || bundle === undefined) {
+      known?.timer?.cancel();
+      followed.delete(trustDomain);
+      return;
+    }
+    const revisions = {
+      sourceRevision: source.modRevision,
+      bundleRevision: bundle.modRevision,
+    };
+    const isKnown =
+      known?.sourceRevision === revisions.sourceRevision &&
+      known.bundleRevision >= revisions.bundleRevision;
+    if (isKnown) return;
+    known?.timer?.cancel();
+    const federation = { ...decodeSource(source), bundle: decodeFederated(bundle) };
+    const one: Followed = { federation, ...revisions };
+    followed.set(trustDomain, one);
+    follow(
+      one,
+      known === undefined ? 0 : nextRefreshMs(federation.bundle.refreshHintSeconds, false),
+    );
+  };
+  const take = (prefix: string, key: string, entry: Entry | undefined): void => {
+    if (entry === undefined) stored.delete(key);
+    else stored.set(key, entry);
+    look(key.slice(prefix.length));
+  };
+  const watches: Closeable[] = [];
+  for (const prefix of [FEDERATION_PREFIX, FEDERATED_PREFIX]) {
+    const { entries, revision } = await store.range(prefix);
+    for (const entry of entries) take(prefix, entry.key, entry);
+    const watch = await store.watch(prefix, revision + 1, ({ events }) => {
+      for (const event of events) {
+        take(prefix, keyOf(event), event.kind === 'put' ? event.entry : undefined);
+      }
+    });
+    watches.push(watch);
   }
+  const stop = leader.onChange(() => {
+    for (const one of followed.values()) follow(one, 0);
+  });
 
   const add = async (source: FederationSource, given: SpiffeBundle | undefined) => {
     const { trustDomain, url } = source;
@@ -149,10 +218,14 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
         : { ...(await read(source, initial ?? { trustDomain, roots: [] })), trustDomain };
     if (bundle === undefined) throw new TypeError('expected a bundle, or where it comes from');
     const key = FEDERATION_PREFIX + trustDomain;
-    await write([{ kind: 'put', key, value: encodeSource(source) }, putBundle(bundle)]);
+    const revision = await write([
+      { kind: 'put', key, value: encodeSource(source) },
+      putBundle(bundle),
+    ]);
     followed.get(trustDomain)?.timer?.cancel();
     const refreshedMs = url === undefined ? undefined : clock.epochMs();
-    const one: Followed = { federation: { ...source, bundle, refreshedMs } };
+    const federation = { ...source, bundle, refreshedMs };
+    const one: Followed = { federation, sourceRevision: revision, bundleRevision: revision };
     followed.set(trustDomain, one);
     follow(one, nextRefreshMs(bundle.refreshHintSeconds, false));
     logger.warn(
@@ -191,6 +264,8 @@ export async function openFederations(options: FederationsOptions): Promise<Fede
     async close() {
       closed = true;
       ending.abort();
+      stop();
+      for (const watch of watches) await watch.close();
       for (const [trustDomain, { timer }] of followed) {
         timer?.cancel();
         await mutex.run(`federation ${trustDomain}`, () => Promise.resolve());

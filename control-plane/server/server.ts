@@ -203,7 +203,15 @@ export async function startControlPlane(
   const operatorUses = use(await openOperatorUses({ store, ...room }));
   const common = { ca, tokens, registry, configs, revocations, view, operatorUses, ...room };
   const federations = use(
-    await openFederations({ ...common, trustDomain, store, mutex, fetch: fetchBundle }),
+    await openFederations({
+      ...common,
+      trustDomain,
+      store,
+      leader,
+      leading,
+      mutex,
+      fetch: fetchBundle,
+    }),
   );
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const sync = use(createSyncHandler({ ...common, trustDomain, hub }));

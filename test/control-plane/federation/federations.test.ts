@@ -16,6 +16,7 @@ import { FederationError } from '../../../control-plane/federation/federation-er
 import {
   decodeFederated,
   FEDERATED_PREFIX,
+  FEDERATION_PREFIX,
 } from '../../../control-plane/federation/federation-record.ts';
 import type { FederationRequest } from '../../../control-plane/federation/federation-request.ts';
 import { openFederations, nextRefreshMs } from '../../../control-plane/federation/federations.ts';
@@ -24,6 +25,7 @@ import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-stor
 import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createControlPlaneMetrics } from '../../../control-plane/metrics.ts';
+import type { FencedStore } from '../../../control-plane/leader/fenced-store.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -86,11 +88,15 @@ async function rig(t: ExecutionContext) {
       const entry = await store.get(FEDERATED_PREFIX + trustDomain);
       return entry === undefined ? undefined : decodeFederated(entry);
     },
-    async open() {
+    store,
+    async open(isLeader = true) {
       const { logger } = log;
       const guard = createGuard({ clock, logger });
       const room = { mutex: createKeyedMutex(), clock, logger, guard };
-      const options = { store, trustDomain: 'mesh.local', ...room };
+      // Its fence has tests of its own.
+      const leading = store as unknown as FencedStore;
+      const leader = { isLeader, onChange: () => () => {} };
+      const options = { store, leader, leading, trustDomain: 'mesh.local', ...room };
       const federations = await openFederations({
         ...options,
         // The time of the test does not pass while an answer is under way.
@@ -293,4 +299,39 @@ test('the hint counts within bounds, and a failure is tried again sooner', (t) =
   t.is(nextRefreshMs(10_000_000, false), 86_400_000);
   t.is(nextRefreshMs(60, true), 15_000);
   t.is(nextRefreshMs(86_400, true), 75_000);
+});
+
+test('a trust domain that is removed elsewhere while its endpoint is asked is not trusted again', async (t) => {
+  const { open, store, request, told, says, document, clock, asked } = await rig(t);
+  const federations = await open();
+  await federations.add(request);
+  const waiting = Promise.withResolvers<void>();
+  says((_request, response) => void waiting.promise.then(() => response.end(document(2))));
+  await clock.advance(60_000);
+  await eventually('the endpoint is asked', () => asked() > 1 || undefined);
+  // As another control plane does it.
+  await store.transact(
+    [],
+    [
+      { kind: 'delete', key: FEDERATION_PREFIX + trustDomain },
+      { kind: 'delete', key: FEDERATED_PREFIX + trustDomain },
+    ],
+  );
+  await eventually('it is not listed', () => federations.list().length === 0 || undefined);
+  waiting.resolve();
+  await federations.close();
+  t.is(await told(), undefined);
+});
+
+test('what another control plane adds is listed, and only the leader asks its endpoint', async (t) => {
+  const { open, request, clock, asked } = await rig(t);
+  const first = await open(false);
+  const second = await open();
+  await first.add(request);
+  await eventually('it is listed', () => second.list().length === 1 || undefined);
+  const before = asked();
+  await clock.advance(1);
+  await eventually('the leader asks', () => asked() > before || undefined);
+  await first.close();
+  t.is(asked(), before + 1);
 });
