@@ -44,6 +44,9 @@ const IDENTITY_QUESTION_RATE: Rate = { burst: 50_000, perSecond: 2_000 };
 /** A person who mistypes is within it. */
 const WRONG_TOKEN_RATE: Rate = { burst: 20, perSecond: 0.5 };
 
+/** With more control planes than this the smallest burst would be a single call. */
+const MAX_SHARES = 8;
+
 /**
  * Bounds what one caller can make the control plane do. A call is charged to who has proven to make
  * it: an identity by its certificate, a token by its secret. One that proves nothing is charged to the
@@ -72,8 +75,15 @@ export interface CallerLimits {
   wrongToken(address: string, why: HauberkError): HauberkError;
 }
 
-/** Creates the limits of a control plane. */
-export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): CallerLimits {
+/**
+ * Creates the limits of a control plane.
+ *
+ * @param controlPlanes how many there are on the store, between which the limits of calls that write are divided
+ */
+export function createCallerLimits(
+  clock: Pick<MonotonicClock, 'monotonicMs'>,
+  controlPlanes: { readonly count: number } = { count: 1 },
+): CallerLimits {
   const issued = new KeyedBuckets(clock, ISSUE_RATE);
   const operators = new KeyedBuckets(clock, OPERATOR_RATE);
   const wrongTokens = new KeyedBuckets(clock, WRONG_TOKEN_RATE);
@@ -85,16 +95,25 @@ export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): 
   const charge = (buckets: KeyedBuckets, key: string, what: string): void => {
     if (!buckets.take(key)) throw new RateLimited(what, buckets.retryAfterMs(key));
   };
+  /** What lands in the store: each control plane allows its share, as a caller may ask all of them. */
+  const takeShare = (buckets: KeyedBuckets, key: string): boolean => {
+    const cost = Math.min(controlPlanes.count, MAX_SHARES);
+    for (let taken = 0; taken < cost; taken += 1) if (!buckets.take(key)) return false;
+    return true;
+  };
+  const chargeShare = (buckets: KeyedBuckets, key: string, what: string): void => {
+    if (!takeShare(buckets, key)) throw new RateLimited(what, buckets.retryAfterMs(key));
+  };
   return {
     issue(proven) {
       if ('tokenId' in proven) {
         const { tokenId } = proven;
-        charge(issued, `token ${tokenId}`, `requests with the join token ${tokenId}`);
+        chargeShare(issued, `token ${tokenId}`, `requests with the join token ${tokenId}`);
       } else {
-        charge(issued, proven.spiffeId, `requests of ${proven.spiffeId}`);
+        chargeShare(issued, proven.spiffeId, `requests of ${proven.spiffeId}`);
       }
     },
-    operator: (spiffeId) => charge(operators, spiffeId, `calls of ${spiffeId}`),
+    operator: (spiffeId) => chargeShare(operators, spiffeId, `calls of ${spiffeId}`),
     stream({ spiffeId, instanceId }) {
       // An instance id is what the caller says: it counts below the identity that it has proven.
       charge(instances, `${spiffeId} ${instanceId}`, `Sync streams of the sidecar ${instanceId}`);
@@ -106,10 +125,10 @@ export function createCallerLimits(clock: Pick<MonotonicClock, 'monotonicMs'>): 
         charge(identityQuestions, spiffeId, `questions of ${spiffeId}`);
       }
     },
-    endpoint: (spiffeId) => charge(changes, spiffeId, `changes of endpoints of ${spiffeId}`),
+    endpoint: (spiffeId) => chargeShare(changes, spiffeId, `changes of endpoints of ${spiffeId}`),
     wrongToken(address, why) {
       const network = clientNetwork(address);
-      if (wrongTokens.take(network)) return why;
+      if (takeShare(wrongTokens, network)) return why;
       const waitMs = wrongTokens.retryAfterMs(network);
       return new RateLimited('wrong join tokens from this address', waitMs);
     },

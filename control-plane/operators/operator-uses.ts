@@ -6,7 +6,7 @@ import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { recordCodec } from '../store/record-codec.ts';
 import type { FencedStore } from '../leader/fenced-store.ts';
-import type { Store } from '../store/store.ts';
+import type { Entry, Store } from '../store/store.ts';
 import type { RevocationList } from '../../common/pki/revocation.ts';
 import { adminId } from '../../common/pki/spiffe-id.ts';
 import type { OperatorCredential } from '../../proto/gen/hauberk/v1/admin.ts';
@@ -48,24 +48,42 @@ export interface OperatorUses extends Closeable {
 /** Reads what is known. @throws StoreError */
 export async function openOperatorUses(options: OperatorUsesOptions): Promise<OperatorUses> {
   const { store, clock, logger, guard } = options;
-  const { entries } = await store.range(USES_PREFIX);
+  const { entries, revision } = await store.range(USES_PREFIX);
   const uses = new Map<string, OperatorUse>();
-  for (const entry of entries) {
+  const take = (entry: Entry): void => {
     const use = useCodec.decodeIfSound(entry);
-    if (use !== undefined) uses.set(entry.key.slice(USES_PREFIX.length), use);
-  }
+    const serial = entry.key.slice(USES_PREFIX.length);
+    if (use !== undefined && use.usedMs > (uses.get(serial)?.usedMs ?? 0)) uses.set(serial, use);
+  };
+  for (const entry of entries) take(entry);
+  // Of other control planes.
+  const watch = await store.watch(USES_PREFIX, revision + 1, ({ events }) => {
+    for (const event of events) if (event.kind === 'put') take(event.entry);
+  });
   /** When each was written last; those that have changed since are `unwritten`. */
   const writtenMs = new Map<string, number>();
   const unwritten = new Set<string>();
   let writing: Promise<void> = Promise.resolve();
 
+  /** Unless another control plane has written a later one. */
+  const writeLatest = async (serial: string, use: OperatorUse, value: Buffer): Promise<void> => {
+    const key = USES_PREFIX + serial;
+    for (;;) {
+      const entry = await store.get(key);
+      const stored = entry && useCodec.decodeIfSound(entry);
+      if (stored !== undefined && stored.usedMs >= use.usedMs) return;
+      const compare = { key, modRevision: entry?.modRevision ?? 0 };
+      const { succeeded } = await store.transact([compare], [{ kind: 'put', key, value }]);
+      if (succeeded) return;
+    }
+  };
   const write = async (serial: string): Promise<void> => {
     const use = uses.get(serial);
     if (use === undefined) return;
     unwritten.delete(serial);
     const value = useCodec.encode(use);
     try {
-      await store.transact([], [{ kind: 'put', key: USES_PREFIX + serial, value }]);
+      await writeLatest(serial, use, value);
     } catch (error) {
       unwritten.add(serial);
       const sentence = `the last use of the credential ${serial} is not written: ${describeError(error)}`;
@@ -93,6 +111,7 @@ export async function openOperatorUses(options: OperatorUsesOptions): Promise<Op
     async close() {
       await writing;
       for (const serial of unwritten) await write(serial);
+      await watch.close();
     },
   };
 }

@@ -64,6 +64,9 @@ export interface MeshConfigStore extends Closeable {
   history(): Promise<readonly ConfigVersion[]>;
 }
 
+/** Each try means that another control plane on the same store wrote in between. */
+const MAX_TRIES = 8;
+
 /** What the store of configurations needs. */
 export interface MeshConfigStoreOptions {
   readonly store: Store;
@@ -118,7 +121,11 @@ export async function openMeshConfigStore(
     if (baseVersion === undefined || baseVersion === current.version) return;
     throw conflict(`version ${current.version} is in force, not ${baseVersion}`);
   };
-  const write = async ({ document, origin }: ConfigChange): Promise<ConfigOutcome> => {
+  /** Undefined when another control plane has just changed it. */
+  const tryWrite = async ({
+    document,
+    origin,
+  }: ConfigChange): Promise<ConfigOutcome | undefined> => {
     const config = readMeshConfig(document, 'mesh.yaml');
     if (current.version > 0 && document === current.document) {
       return { current, changed: false, revision: currentRevision };
@@ -134,9 +141,20 @@ export async function openMeshConfigStore(
         ...outdated.map((key) => ({ kind: 'delete', key }) as const),
       ],
     );
-    if (!succeeded) throw conflict('another control plane has just changed it');
+    if (!succeeded) return undefined;
     take({ ...next, config }, at);
     return { current, changed: true, revision: at };
+  };
+  const write = async (change: ConfigChange): Promise<ConfigOutcome> => {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      // An operator who has looked at a version has not looked at what another one made of it.
+      requireBase(change);
+      const outcome = await tryWrite(change);
+      if (outcome !== undefined) return outcome;
+      const entry = await store.get(CONFIG_KEY);
+      if (entry !== undefined) take(decodeReadConfig(entry), entry.modRevision);
+    }
+    throw conflict('other control planes keep changing it');
   };
   const outdatedKeys = async (): Promise<string[]> => {
     const range = await store.range(CONFIG_HISTORY_PREFIX, { order: 'descending' });
@@ -165,7 +183,6 @@ export async function openMeshConfigStore(
     },
     apply: (change) =>
       mutex.run(CONFIG_KEY, () => {
-        requireBase(change);
         return write(change);
       }),
     rollback: (wanted) =>

@@ -165,7 +165,7 @@ export async function startControlPlane(
   const configFile =
     settings.meshConfig === undefined
       ? undefined
-      : use(await followConfigFile(settings.meshConfig, { configs, clock, logger }));
+      : use(await followConfigFile(settings.meshConfig, { configs, leader, clock, logger }));
   if (configFile !== undefined) followed.push(configFile);
   given.onReload?.(() => {
     for (const file of followed) guard.promise('files', file.reload());
@@ -199,7 +199,7 @@ export async function startControlPlane(
   const metrics = createControlPlaneMetrics(metricsRegistry);
   startAtZero(metrics);
   const revocations = createRevocations({ store, ca, tokens, clock, mutex });
-  const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock) };
+  const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock, controlPlanes) };
   const operatorUses = use(await openOperatorUses({ store, ...room }));
   const common = { ca, tokens, registry, configs, revocations, view, operatorUses, ...room };
   const federations = use(

@@ -78,8 +78,11 @@ export interface Tokens {
 /** How long a revoked or expired token is still listed: long enough to ask why a sidecar failed. */
 const RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
 
-/** Only other control planes on the same store can get between, and each try means that one did. */
-const MAX_TRIES = 16;
+/**
+ * Only other control planes on the same store can get between, and each try means that one did: one of five
+ * that use one token at once is that often too late in one of a million cases.
+ */
+const MAX_TRIES = 64;
 
 /** An id only has to be short and not in use: 36^8 is the first power of 36 above 2^40. */
 const ID_BYTES = 5;

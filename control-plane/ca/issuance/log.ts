@@ -43,7 +43,7 @@ export interface IssuanceLogOptions {
  * at its beginning.
  *
  * Any number of control planes write entries, in the one order of the store's revisions. A link continues
- * the one before it, whoever writes it, and seals a stretch of revisions without a gap:
+ * the one before it, of the same or another control plane, and seals a stretch of revisions without a gap:
  *
  *     entries    r1 r2 r3 │ r5 r8 │ r9 ...
  *     links      1        │ 2     │        each only if no link with its number is there

@@ -117,3 +117,13 @@ test('endpoints that come or move are bounded for an identity, whatever they are
   await clock.advance(500);
   t.false(isLimited(() => limits.endpoint(webId)));
 });
+
+test('what a caller may write is divided between the control planes that are there', (t) => {
+  const controlPlanes = { count: 2 };
+  const limits = createCallerLimits(createManualClock(), controlPlanes);
+  for (let at = 0; at < 1_000; at += 1) limits.issue({ spiffeId: webId });
+  t.true(isLimited(() => limits.issue({ spiffeId: webId })));
+  controlPlanes.count = 1;
+  for (let at = 0; at < 2_000; at += 1) limits.issue({ spiffeId: API });
+  t.true(isLimited(() => limits.issue({ spiffeId: API })));
+});

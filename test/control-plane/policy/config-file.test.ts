@@ -22,8 +22,8 @@ async function rig(t: ExecutionContext) {
     path,
     of,
     configs,
-    follow: async () => {
-      const file = await followConfigFile(path, { configs, clock, logger });
+    follow: async (leader = { isLeader: true }) => {
+      const file = await followConfigFile(path, { configs, leader, clock, logger });
       t.teardown(() => file.close());
       return file;
     },
@@ -117,3 +117,18 @@ for (const [kind, spoil, expected] of spoiledFiles) {
     t.is(of('mesh-config-invalid').length, 1);
   });
 }
+
+test('a file that was not there when the mesh changed brings nothing back: only the leader begins with its own', async (t) => {
+  const { path, configs, follow, until, of } = await rig(t);
+  await configs.apply({ document: CLOSED, origin: 'file elsewhere' });
+  await writeFile(path, 'authorization: {allow: mesh}\n');
+  const follower = await follow({ isLeader: false });
+  t.is(configs.current().version, 1);
+  t.is(of('mesh-config-file-differs').length, 1);
+  await follower.close();
+  t.true((await follow({ isLeader: true })).valid);
+  t.is(configs.current().version, 2);
+  await follow({ isLeader: false });
+  await writeFile(path, CLOSED);
+  await until('a change is in force, whoever sees it', () => configs.current().version === 3);
+});

@@ -128,3 +128,24 @@ test('old versions are forgotten', async (t) => {
   t.is(entries.length, KEPT_VERSIONS);
   t.is((await configs.history())[0]?.version, KEPT_VERSIONS + 5);
 });
+
+test('control planes that apply the same file at once make one version of it', async (t) => {
+  const { open, configs } = await rig(t);
+  const all = [configs, await open(), await open()];
+  const outcomes = await Promise.all(
+    all.map((each) => each.apply({ document: CLOSED, origin: 'file' })),
+  );
+  t.is(outcomes.filter(({ changed }) => changed).length, 1);
+  t.deepEqual(
+    all.map((each) => each.current().version),
+    [1, 1, 1],
+  );
+  // Made from a version that another one has replaced: refused, also where that is not known yet.
+  const [one, two] = [configs, await open()];
+  const base = { baseVersion: 1, origin: 'apply' };
+  const both = await Promise.allSettled([
+    one.apply({ ...base, document: OPEN }),
+    two.apply({ ...base, document: '{}' }),
+  ]);
+  t.deepEqual(both.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+});

@@ -144,3 +144,19 @@ test('tokens that are of no use are listed for a week', async (t) => {
     [kept.token.id],
   );
 });
+
+test('a use is spent once, however many control planes are asked at once', async (t) => {
+  const { tokens, others, commit } = await rig(t);
+  const { joinToken, token } = await tokens.create({ namespace: 'shop', ttlMs: DAY_MS, uses: 5 });
+  const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
+  const tries = Array.from({ length: 40 }, (_, at) =>
+    (at % 2 === 0 ? tokens : others).redeem(joinToken, web, commit),
+  );
+  const ends = await Promise.allSettled(tries);
+  t.is(ends.filter(({ status }) => status === 'fulfilled').length, 5);
+  const reasons = ends.flatMap((end) =>
+    end.status === 'rejected' ? [(end.reason as { code: string }).code] : [],
+  );
+  t.deepEqual([...new Set(reasons)], ['token-used-up']);
+  t.is((await tokens.list()).find((one) => one.id === token.id)?.uses, 5);
+});
