@@ -84,6 +84,8 @@ export interface HttpTargets {
   readonly p50?: Target;
   readonly cpu?: Target;
   readonly memory?: Target;
+  /** Of the processor time. */
+  readonly alarm?: Target | undefined;
 }
 
 /** The rows of such a workload; `who` is the process that is measured. */
@@ -92,14 +94,21 @@ export function httpMetrics(
   who: string,
   targets: HttpTargets = {},
 ): Metric[] {
-  const { requests, p50, cpu, memory } = targets;
+  const { requests, p50, cpu, memory, alarm } = targets;
   return [
     bytes === undefined
       ? { key: 'requests', title: 'requests', unit: '/s', better: 'higher', target: requests }
       : { key: 'throughput', title: 'throughput', unit: 'MB/s', better: 'higher' },
     { key: 'p50', title: 'p50', unit: 'ms', better: 'lower', target: p50 },
     { key: 'p99', title: 'p99', unit: 'ms', better: 'lower' },
-    { key: 'cpu', title: `CPU a request, ${who}`, unit: 'us', better: 'lower', target: cpu },
+    {
+      key: 'cpu',
+      title: `CPU a request, ${who}`,
+      unit: 'us',
+      better: 'lower',
+      target: cpu,
+      alarm,
+    },
     { key: 'memory', title: `RSS, ${who}`, unit: 'MB', better: 'lower', target: memory },
   ];
 }
