@@ -1,16 +1,16 @@
-/** Something that holds bytes for a reader who does not read them. */
-export interface Holder {
-  /** On whose account it holds them: the peer's identity. */
-  readonly owner?: string;
-  /** Gives up what it holds, at once. */
-  shed(): void;
-}
+import { type Holder, HoldingList } from './holding-list.ts';
 
 /** What one owner holds. The holder whose last progress is the longest ago comes first. */
 interface Account {
   totalBytes: number;
-  readonly held: Map<Holder, number>;
+  readonly held: HoldingList;
 }
+
+/**
+ * Accounts of so many owners stay though they hold nothing: who has read all will hold something again with the next
+ * request, and a Map that is filled and emptied with each one makes old what is young (`DeadlineQueue`).
+ */
+const KEPT_ACCOUNTS = 256;
 
 /**
  * Bounds the bytes that wait in this process for slow readers, over all tunnels and in both
@@ -47,11 +47,10 @@ export class MemoryBudget {
    * or the caller itself.
    */
   set(holder: Holder, bytes: number): void {
-    const { owner = '' } = holder;
-    const account = this.#accounts.get(owner) ?? { totalBytes: 0, held: new Map() };
-    const before = account.held.get(holder) ?? 0;
+    const before = holder.holding?.bytes ?? 0;
     if (before === bytes) return;
-    this.#accounts.set(owner, account);
+    const { owner = '' } = holder;
+    const account = this.#accounts.get(owner) ?? this.#open(owner);
     // Less is progress: now the others have been waiting for longer. More is not.
     if (bytes < before) account.held.delete(holder);
     if (bytes > 0) account.held.set(holder, bytes);
@@ -59,10 +58,17 @@ export class MemoryBudget {
     while (this.#totalBytes > this.#limitBytes) if (!this.#shedOne()) return;
   }
 
+  #open(owner: string): Account {
+    const account = { totalBytes: 0, held: new HoldingList() };
+    this.#accounts.set(owner, account);
+    return account;
+  }
+
   #add(owner: string, account: Account, bytes: number): void {
     account.totalBytes += bytes;
     this.#totalBytes += bytes;
-    if (account.held.size === 0) this.#accounts.delete(owner);
+    if (account.totalBytes > 0 || this.#accounts.size <= KEPT_ACCOUNTS) return;
+    this.#accounts.delete(owner);
   }
 
   /** False when nothing is held. */
@@ -73,9 +79,9 @@ export class MemoryBudget {
     }
     if (most === undefined) return false;
     const [owner, account] = most;
-    const [longest] = account.held;
-    if (longest === undefined) return false;
-    const [victim, bytes] = longest;
+    const { first } = account.held;
+    if (first === undefined) return false;
+    const { holder: victim, bytes } = first;
     account.held.delete(victim);
     this.#add(owner, account, -bytes);
     this.#shedCount += 1;

@@ -1,7 +1,7 @@
 import type { ByteStream } from '../stream/byte-stream.ts';
 import { AnnouncedContent } from './announced-content.ts';
 import type { HeaderField } from './hpack/static-table.ts';
-import type { Holder } from './memory-budget.ts';
+import type { Holder, Holding } from './holding-list.ts';
 import type { Sender } from './outbox.ts';
 import { ERROR_CODE, MAX_WINDOW_BYTES } from './protocol.ts';
 import { ReceiveWindow } from './receive-window.ts';
@@ -29,6 +29,7 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   readonly id: number;
   /** What the peer allows us to send; below zero after it has shrunk its windows. */
   sendWindowBytes: number;
+  holding: Holding | undefined;
   readonly #host: StreamHost;
   #observer: StreamObserver | undefined;
   readonly #window: ReceiveWindow;
@@ -59,8 +60,6 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   #readsNoMore = false;
   #isClosed = false;
   #closedAs: StreamEnd | undefined;
-  /** What the budget knows of it. */
-  #accountedBytes = 0;
   /** False when nothing of it waits for a reader any more. */
   #isHolding = true;
 
@@ -329,7 +328,6 @@ export class Http2Stream implements ByteStream, Sender, Holder {
     this.#early = undefined;
     if (this.#isHolding) this.#host.held(-this.#unreadBytes);
     this.#isHolding = false;
-    this.#accountedBytes = 0;
     this.#host.budget.set(this, 0);
   }
 
@@ -337,8 +335,6 @@ export class Http2Stream implements ByteStream, Sender, Holder {
   #account(): void {
     if (!this.#isHolding) return;
     const bytes = this.#unreadBytes + this.#spareBytes + (this.#unsent?.length ?? 0);
-    if (bytes === this.#accountedBytes) return;
-    this.#accountedBytes = bytes;
     this.#host.budget.set(this, bytes);
   }
 

@@ -1,6 +1,8 @@
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import test from 'ava';
 import { MemoryBudget } from '../../../proxy/http2/memory-budget.ts';
-import type { Holder } from '../../../proxy/http2/memory-budget.ts';
+import type { Holder } from '../../../proxy/http2/holding-list.ts';
 
 /** Holders with a name, and the names of those who had to give up. */
 function holders(...names: readonly string[]) {
@@ -95,3 +97,43 @@ test('the owner who holds the most pays, however long others have been waiting',
   for (const holder of greedy) budget.set(holder, 0);
   t.is(budget.totalBytes, 0);
 });
+
+test('the account stays right while owners come and go by the thousand', (t) => {
+  const budget = new MemoryBudget(100_000);
+  const all = Array.from({ length: 2_000 }, (_, at) => ({ owner: `owner ${at}`, shed() {} }));
+  for (const holder of all) budget.set(holder, 1);
+  for (const holder of all) budget.set(holder, 0);
+  t.is(budget.totalBytes, 0);
+  const again = { owner: 'owner 1999', shed: () => t.pass() };
+  budget.set(again, 100_001);
+  t.is(budget.totalBytes, 0);
+});
+
+test('who holds something for a moment is collected with what is young, however old the budget is', (t) => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as (options: { type: 'minor' }) => void;
+  const collect = (): void => gc({ type: 'minor' });
+  const budget = new MemoryBudget(1_000_000);
+  const open: Holder[] = [];
+  const pass = (rounds: number): void => {
+    for (let round = 0; round < rounds; round += 1) {
+      const payload = Array.from({ length: 100 }, (_, at) => ({ at }));
+      const one: Holder = { owner: 'a', shed: () => void payload.pop() };
+      budget.set(one, 10);
+      open.push(one);
+      const gone = open.length > 8 ? open.shift() : undefined;
+      if (gone !== undefined) budget.set(gone, 0);
+      if (round % 50 === 0) collect();
+    }
+  };
+  pass(500);
+  for (let times = 0; times < 3; times += 1) collect();
+  const before = oldBytes();
+  pass(10_000);
+  t.true(oldBytes() - before < 500_000, `${oldBytes() - before} bytes have grown old`);
+});
+
+function oldBytes(): number {
+  const old = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space');
+  return old?.space_used_size ?? Number.NaN;
+}
