@@ -54,11 +54,14 @@ export async function followAuthorities(options: FollowAuthoritiesOptions): Prom
     reading ??= read();
     guard.promise('authority', reading);
   };
-  const { revision } = authorities.current();
+  // Not from when the authority changed last: the store may have forgotten the changes since.
+  const { revision } = await store.range(SECRET_PREFIX, { limit: 1 });
   const watch = await store.watch(SECRET_PREFIX, revision + 1, (batch) => {
     // What this control plane has written itself it has read already.
     if (batch.revision > authorities.current().revision) follow();
   });
+  // It may have changed between what was read before and where the watch begins.
+  follow();
   return {
     async close() {
       ending.abort();
