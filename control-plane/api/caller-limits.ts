@@ -34,7 +34,7 @@ const CHANGE_RATE: Rate = { burst: 1_000, perSecond: 2 };
 
 /**
  * Services and addresses that one sidecar asks about: a start with a thousand, and then each that is new. A workload
- * that is connected to every address of a network has to wait, and nobody else.
+ * that is connected to every address of a network has to wait, and no other sidecar.
  */
 const QUESTION_RATE: Rate = { burst: 4_096, perSecond: 100 };
 

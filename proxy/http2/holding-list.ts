@@ -34,7 +34,7 @@ export class HoldingList {
     this.#last = holding;
   }
 
-  /** Takes the holder out. What is out refers to nobody: it may be old, and must not make others old. */
+  /** Takes the holder out. What is out refers to no other holder: it may be old, and must not make others old. */
   delete(holder: Holder): void {
     const { holding } = holder;
     if (holding === undefined) return;

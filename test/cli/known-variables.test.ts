@@ -25,7 +25,7 @@ test('every variable of every command is known, and no other', async (t) => {
   for (const { run } of COMMANDS) {
     await run({ argv: ['--help'], env: {}, stdout, stderr: stdout, clock: systemClock });
   }
-  const shown = help.match(/HAUBERK_[A-Z_]+/g) ?? [];
+  const shown = help.match(/HAUBERK_[A-Z\d_]+/g) ?? [];
   const all = [...new Set([...programs, ...shown, 'HAUBERK_CONFIG'])];
   t.deepEqual([...KNOWN_VARIABLES], all.toSorted());
 });

@@ -85,7 +85,7 @@ function planInstance(
     name: instance,
     set: {
       network_mode: `service:${podName(instance)}`,
-      // As without the mesh; and Compose refuses to scale what has a name, into containers that nobody reaches.
+      // As without the mesh; and Compose refuses to scale what has a name, into containers that no caller reaches.
       ...(composeV1 || containerName !== undefined ? {} : { container_name: defaultName }),
       depends_on: dependencies(project, service, sidecarName(instance), options),
       ...(movesSysctls && keepsSysctls ? { sysctls: sysctls.others } : {}),

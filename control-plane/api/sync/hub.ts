@@ -89,7 +89,7 @@ export function createSyncHub({ view, clock, pushSeconds }: SyncHubOptions): Syn
   const composer = new MessageComposer(view);
   /** Those to whom sending has failed. */
   const late = new Set<Subscriber>();
-  /** Up to here, everybody was told or is behind. */
+  /** Up to here, every sidecar was told or is behind. */
   let flushedVersion = view.version;
   let changedMs: number | undefined;
   let lastFlushMs = -Infinity;

@@ -40,7 +40,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * Kept for the next request. nginx keeps them for 60 s, for which it needs new handshakes; here a connection is a
  * stream of a tunnel that is there anyway. The longer one is kept, the more often the service ends it (Apache after
- * 5 s, Node.js after 5 s, others after 60) in the moment in which a POST is sent on it, which nobody may repeat; and
+ * 5 s, Node.js after 5 s, others after 60) in the moment in which a POST is sent on it, which must not be repeated; and
  * an endpoint that drains waits for it.
  */
 const IDLE_MS = 15_000;
