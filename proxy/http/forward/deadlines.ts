@@ -14,7 +14,7 @@ export interface Expiring {
  * Deadlines of one length, with one timer for all of them: a timer for each request would be a cost that every
  * request has, for what hardly any needs.
  *
- * They stand in an array. A Set that is filled and emptied all the time is made anew each time, and V8 has each
+ * They stand in an array. A Set that is filled and emptied all the time is made new each time, and V8 has each
  * refer to the next: as soon as one of them is old, all later ones grow old with it, and the requests in them.
  */
 export class DeadlineQueue {
