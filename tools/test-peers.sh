@@ -52,8 +52,7 @@ for peer in h2spec:test/proxy/http2/h2spec.test.ts h2spec:test/proxy/http/http2/
   envoy:test/proxy/tunnel/envoy.test.ts \
   envoy:test/conformance/envoy.test.ts \
   grpc-go,grpc-python:test/conformance/grpc.test.ts \
-  docker-compose-v2:test/cli/compose/corpus-compose.test.ts \
-  docker-compose-v2:test/compose/verbs.test.ts; do
+  docker-compose-v2:test/cli/compose/corpus-compose.test.ts; do
   programs=${peer%%:*}
   missing=
   for program in ${programs//,/ }; do
