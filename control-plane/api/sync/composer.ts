@@ -1,3 +1,4 @@
+import type { RevocationList } from '../../../common/pki/revocation.ts';
 import type { Scope } from '../../../common/wire/interest.ts';
 import type { TouchedSince } from '../../registry/change-history.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
@@ -29,6 +30,8 @@ export class MessageComposer {
   /** By instance id, of present endpoints. */
   readonly #encoded = new Map<string, Uint8Array>();
   #snapshotTopics: Uint8Array | undefined;
+  /** Those in it: some expire without a change of the view. */
+  #revocations: RevocationList | undefined;
   #version: number;
   /** What was touched, by the version from which it is counted. */
   readonly #touched = new Map<number, TouchedSince | undefined>();
@@ -92,6 +95,12 @@ export class MessageComposer {
 
   #snapshot({ scopes }: Interested): Buffer {
     const { index, endpoints } = this.#view;
+    const revocations = this.#view.revocations();
+    if (revocations !== this.#revocations) {
+      this.#revocations = revocations;
+      this.#snapshotTopics = undefined;
+      this.#messages.delete(`${NO_VERSION}`);
+    }
     const topics = (this.#snapshotTopics ??= encodeSnapshotTopics(this.#view.topics()));
     const snapshot = { kind: 'snapshot', removed: [], topics } as const;
     if (scopes === undefined) {
