@@ -8,6 +8,9 @@ export const LOCK_TIMEOUT_MS = 250;
 /** SQLITE_BUSY and SQLITE_LOCKED (https://www.sqlite.org/rescode.html). */
 const BUSY: ReadonlySet<number> = new Set([5, 6]);
 
+/** SQLITE_FULL. */
+const FULL = 13;
+
 /** A lock that is held until it is closed, or the process ends, however it does. */
 export interface DirectoryLock extends Closeable {
   close(): void;
@@ -31,6 +34,12 @@ export function lockDatabase(database: DatabaseSync): void {
 export function isLocked(error: unknown): boolean {
   if (!(error instanceof Error) || !('errcode' in error)) return false;
   return typeof error.errcode === 'number' && BUSY.has(error.errcode & 0xff);
+}
+
+/** Whether the disk has no room for the file. */
+export function isLockWithoutRoom(error: unknown): boolean {
+  if (!(error instanceof Error) || !('errcode' in error)) return false;
+  return typeof error.errcode === 'number' && (error.errcode & 0xff) === FULL;
 }
 
 /**

@@ -43,6 +43,8 @@ export async function firstIdentity(
     tell('identity-restored', stored.identity, what);
     return { ...stored, isRestored: true };
   }
+  // Better before a join token is spent than after.
+  await state.probe();
   const identity = await issueFirst(stored, settings);
   warnOfSkew(logger, identity, clock);
   const enrolled = { instanceId: stored?.instanceId ?? randomUUID(), identity };

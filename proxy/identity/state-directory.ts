@@ -6,7 +6,11 @@ import { writeFileAtomically, probeDirectory } from '../../common/atomic-file.ts
 import type { Clock } from '../../common/clock.ts';
 import { storedDate, storedMoment } from '../../common/dates.ts';
 import { describeError, systemErrorCode, translating } from '../../common/errors.ts';
-import { lockDirectory, type DirectoryLock } from '../../common/directory-lock.ts';
+import {
+  isLockWithoutRoom,
+  lockDirectory,
+  type DirectoryLock,
+} from '../../common/directory-lock.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { peerSpiffeId } from '../../common/pki/peer.ts';
 import { bundleField, pemChain, pemKey } from '../../common/pki/pem-fields.ts';
@@ -30,6 +34,8 @@ export interface StateDirectory {
    * @throws IdentityError `state-unreadable`, `state-mode`, `state-corrupt`, `state-foreign`
    */
   load(expected: SpiffeId): Promise<StoredState | undefined>;
+  /** Resolves when a state could be saved. Throws IdentityError `state-unwritable`. */
+  probe(): Promise<void>;
   /** Resolves when the state is on disk. Throws IdentityError `state-unwritable`. */
   save(state: StoredState): Promise<void>;
   /** Renames a state that cannot be used, and says to what. Throws IdentityError `state-unwritable`. */
@@ -54,15 +60,22 @@ const storedSchema = z.object({
 /**
  * Opens the state directory, making it (0700) when it is missing.
  *
- * @throws IdentityError `state-unwritable`: better before a join token is spent than after
+ * A full disk is no mistake of the configuration, and passes: the sidecar starts with a state that was saved
+ * before. Who is about to ask for a certificate calls `probe`.
+ *
+ * @throws IdentityError `state-unwritable`: no right to, or a disk that is read-only
  */
 export async function openStateDirectory(path: string, clock: Clock): Promise<StateDirectory> {
   const file = join(path, FILE_NAME);
+  const probe = (): Promise<void> => writing(path, () => probeDirectory(path));
   await writing(path, async () => {
     makeDirectory(path, DIRECTORY_MODE);
-    await probeDirectory(path);
+    await probeDirectory(path).catch((error: unknown) => {
+      if (!isFull(error)) throw error;
+    });
   });
   return {
+    probe,
     async load(expected) {
       const text = await read(file);
       if (text === undefined) return undefined;
@@ -156,6 +169,10 @@ function tooOpen(file: string, mode: number): IdentityError {
 
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
+function isFull(error: unknown): boolean {
+  return FULL.has(systemErrorCode(error) ?? '') || isLockWithoutRoom(error);
+}
+
 async function writing(path: string, action: () => Promise<unknown>): Promise<void> {
   try {
     await action();
@@ -167,7 +184,7 @@ async function writing(path: string, action: () => Promise<unknown>): Promise<vo
 function unwritable(path: string, cause: unknown): IdentityError {
   return new IdentityError('state-unwritable', `cannot write ${path}: ${describeError(cause)}`, {
     cause,
-    hint: FULL.has(systemErrorCode(cause) ?? '')
+    hint: isFull(cause)
       ? 'free space on its file system'
       : 'point the state directory at one that the sidecar may write to',
   });
