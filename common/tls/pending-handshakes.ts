@@ -20,6 +20,8 @@ export interface Evicted<Notes> {
 }
 
 interface Entry<Notes> extends PendingHandshake<Notes> {
+  /** Kept, since a socket that is closed does not know its own end any more. */
+  readonly key: string;
   readonly address: string;
   /** Its first byte is that of a TLS handshake: what begins otherwise brings no certificate to look at. */
   isTls: boolean;
@@ -94,7 +96,7 @@ export class PendingHandshakes<Notes> {
     address = socket.remoteAddress ?? '',
   ): Evicted<Notes> | undefined {
     const key = keyOf(socket);
-    const entry = { socket, notes, address, isTls: false };
+    const entry = { key, socket, notes, address, isTls: false };
     if (this.#owes(entry)) {
       socket.destroy();
       return entry;
@@ -106,7 +108,7 @@ export class PendingHandshakes<Notes> {
     source.silent.add(entry);
     this.#sources.set(clientNetwork(entry.address), source);
     socket.once('close', () => {
-      if (this.#entries.get(key) === entry) this.failed(socket);
+      if (this.#entries.get(key) === entry) this.#fail(key);
     });
     if (sizeOf(source) > this.#maxOfSource) return this.#evictFrom(source);
     return this.#entries.size > this.#maxPending ? this.evict() : undefined;
@@ -145,9 +147,7 @@ export class PendingHandshakes<Notes> {
 
   /** Removes a connection whose handshake failed: what was in it is unknown. */
   failed(ends: Ends): PendingHandshake<Notes> | undefined {
-    const entry = this.#remove(keyOf(ends));
-    if (hasSent(entry, USUAL_BYTES) && entry.isTls) this.#charge(entry);
-    return entry;
+    return this.#fail(keyOf(ends));
   }
 
   /** Takes out a connection whose handshake has not begun. */
@@ -177,10 +177,16 @@ export class PendingHandshakes<Notes> {
   #evictFrom({ silent, begun }: Source<Notes>): Evicted<Notes> | undefined {
     const [oldest] = silent.size > 0 ? silent : begun;
     if (oldest === undefined) return undefined;
-    const { socket, address, notes } = oldest;
-    this.#remove(keyOf(socket));
+    const { key, socket, address, notes } = oldest;
+    this.#remove(key);
     socket.destroy();
     return { address, notes };
+  }
+
+  #fail(key: string): Entry<Notes> | undefined {
+    const entry = this.#remove(key);
+    if (hasSent(entry, USUAL_BYTES) && entry.isTls) this.#charge(entry);
+    return entry;
   }
 
   #sourceOf({ address }: Entry<Notes>): Source<Notes> {

@@ -1,7 +1,8 @@
 // Who has to go when there are too many handshakes: always one of the source that has most.
-import { EventEmitter } from 'node:events';
-import type { Socket } from 'node:net';
+import { EventEmitter, once } from 'node:events';
+import net, { type Socket } from 'node:net';
 import test from 'ava';
+import { eventually, within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { PendingHandshakes } from '../../../common/tls/pending-handshakes.ts';
 
@@ -20,6 +21,36 @@ function connection(remoteAddress: string, bytesRead = 0, firstByte = 22): Socke
   const read = (): Buffer => Buffer.of(firstByte);
   const methods = { read, unshift: () => {}, destroy: () => {} };
   return Object.assign(new EventEmitter(), ends, methods) as unknown as Socket;
+}
+
+for (const how of ['end', 'resetAndDestroy'] as const) {
+  test(`real connections that break off leave nothing behind (${how})`, async (t) => {
+    const pending = new PendingHandshakes<number>(8);
+    const closed: Promise<unknown>[] = [];
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {});
+      closed.push(new Promise((resolve) => socket.once('close', resolve)));
+      pending.admit(socket, closed.length);
+      socket.once('readable', () => {
+        pending.begin(socket);
+        socket.resume();
+      });
+    });
+    t.teardown(() => server.close());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    for (let at = 0; at < 20; at += 1) {
+      const client = net.connect(port, '127.0.0.1');
+      client.on('error', () => {});
+      await once(client, 'connect');
+      client.write(Buffer.of(22));
+      await eventually('it is let in', () => closed.length > at || undefined);
+      client[how]();
+      await within('it is closed', closed[at] ?? Promise.reject(new Error('not let in')));
+      t.is(pending.size, 0);
+    }
+    t.is(pending.evict(), undefined, 'and none is left to be pushed out in place of another');
+  });
 }
 
 test('a source that floods loses its own, the silent ones first', (t) => {
