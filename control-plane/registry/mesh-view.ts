@@ -89,6 +89,8 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   let config = NO_CONFIG;
   /** Made when it is asked for. */
   let list: RevocationList | undefined;
+  /** Those of it that have not ended. As many of one list are the same, since they go in the order of their ends. */
+  let present: RevocationList | undefined;
   const book = new AddressBook();
   // A revocation that was forgotten does not come back when a clock that was set forward is right again.
   const settled = createSettledDate(clock);
@@ -178,7 +180,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     }
     const changed = lookAgain(touched);
     if (changed.length === 0 && topics.length === 0) return;
-    if (topics.includes('revocations')) list = undefined;
+    if (topics.includes('revocations')) list = present = undefined;
     const touch = { version, endpoints: changed, topics };
     history.add(touch);
     listeners.tell(touch);
@@ -186,8 +188,11 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   const watch = await store.watch(MESH_PREFIX, revision + 1, apply);
 
   const presentRevocations = (): RevocationList => {
-    list = (list ?? new RevocationList([...revoked.values()])).without(settled.settledMs());
-    return list;
+    list ??= new RevocationList([...revoked.values()]);
+    // Of all, not of those that were left before: a clock that was ahead at the start may be right by now.
+    const left = list.without(settled.settledMs());
+    if (present?.all.length !== left.all.length) present = left;
+    return present;
   };
   const presentBundle = (): TrustBundle => {
     // The authority writes it before anything else is in the store.

@@ -1,5 +1,5 @@
-import { createSettledDate } from '../../common/dates.ts';
-import type { Clock } from '../../common/clock.ts';
+import { plusMs, type Clock, type EpochMs } from '../../common/clock.ts';
+import { createSettledDate, type Moment } from '../../common/dates.ts';
 import { Listeners } from '../../common/listeners.ts';
 import { RevocationList, type Revocation } from '../../common/pki/revocation.ts';
 
@@ -11,6 +11,8 @@ export interface KnownRevocations {
    * was restored from a backup may know less than we do, and must not readmit an identity.
    */
   merge(revocations: readonly Revocation[]): void;
+  /** Takes up what date the control plane has now. Until it was told, no revocation goes. */
+  serverTime(nowMs: EpochMs): void;
   /** Calls back after every change; returns the function that ends it. */
   onChange(listener: () => void): () => void;
 }
@@ -20,18 +22,28 @@ export function createRevocations(
   clock: Clock,
   known: readonly Revocation[] = [],
 ): KnownRevocations {
-  // A clock that is set forward must not readmit an identity once it is right.
+  // A clock that is set forward, or was when this process started, must not readmit an identity once it is
+  // right: a revocation has ended when the control plane's clock says so as well.
   const { settledMs } = createSettledDate(clock);
-  let list = new RevocationList(known).without(settledMs());
+  let told: Moment | undefined;
+  let list = new RevocationList(known);
   const listeners = new Listeners();
+  const withoutEnded = (revocations: RevocationList): RevocationList => {
+    if (told === undefined) return revocations;
+    const theirsMs = plusMs(told.epochMs, clock.monotonicMs() - told.monotonicMs);
+    return revocations.without(theirsMs < settledMs() ? theirsMs : settledMs());
+  };
   return {
     current: () => list,
     merge(revocations) {
       const merged = new Map([...list.all, ...revocations].map((one) => [keyOf(one), one]));
-      const next = new RevocationList([...merged.values()]).without(settledMs());
+      const next = withoutEnded(new RevocationList([...merged.values()]));
       if (JSON.stringify(next.all.map(partsOf)) === JSON.stringify(list.all.map(partsOf))) return;
       list = next;
       listeners.tell();
+    },
+    serverTime(nowMs) {
+      told = { epochMs: nowMs, monotonicMs: clock.monotonicMs() };
     },
     onChange: listeners.add,
   };

@@ -81,7 +81,9 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   async function handle(response: SyncResponse, stream: SyncStream): Promise<void> {
     const { change } = response;
     if (change?.$case === 'serverTime') {
-      return settings.onServerTime?.(change.value.epochMs as EpochMs);
+      const epochMs = change.value.epochMs as EpochMs;
+      saved.revocations.serverTime(epochMs);
+      return settings.onServerTime?.(epochMs);
     }
     const update = readResponse(response, { logger, trustDomain });
     if (update === undefined) return;

@@ -142,6 +142,7 @@ test('revocations go by their end alone, whatever a control plane has forgotten'
   if (web === undefined || api === undefined) return t.fail();
   let changes = 0;
   known.onChange(() => (changes += 1));
+  known.serverTime(date(1000));
   known.merge([web]);
   known.merge([]);
   known.merge([web]);
@@ -156,6 +157,33 @@ test('revocations go by their end alone, whatever a control plane has forgotten'
   known.merge([{ ...api, serial: 'ab', expiresMs: date(3000) }]);
   t.is(known.current().all.length, 1);
   t.is(known.current().without(date(3000)).all.length, 0);
+});
+
+test('a sidecar whose clock was wrong when it started keeps revocations until the control plane says that they ended', async (t) => {
+  const clock = createManualClock(3_600_000);
+  const [saved, told] = ['saved', 'told'].map((spiffeId) => ({ spiffeId, expiresMs: date(2000) }));
+  if (saved === undefined || told === undefined) return t.fail();
+  const known = createRevocations(clock, [saved]);
+  known.merge([told]);
+  t.deepEqual(known.current().all, [saved, told], 'it knows no date but its own');
+  known.serverTime(date(1000));
+  known.merge([]);
+  t.deepEqual(known.current().all, [saved, told], 'ahead of the control plane');
+  clock.step(-3_599_000);
+  known.merge([]);
+  t.deepEqual(known.current().all, [saved, told], 'right again');
+  await clock.advance(1000);
+  known.merge([]);
+  t.deepEqual(known.current().all, []);
+});
+
+test('a control plane whose clock is ahead ends no revocation', (t) => {
+  const clock = createManualClock(1000);
+  const web = { spiffeId: 'web', expiresMs: date(2000) };
+  const known = createRevocations(clock, [web]);
+  known.serverTime(date(3_600_000));
+  known.merge([]);
+  t.deepEqual(known.current().all, [web]);
 });
 
 test('a list finds by serial, and by identity up to a NotBefore', (t) => {
