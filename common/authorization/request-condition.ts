@@ -33,8 +33,16 @@ export function meetsCondition(
   if (methods.length > 0 && !methods.includes(method)) return false;
   if (paths.length === 0 && grpcServices.length === 0) return true;
   if (path === undefined) return inDoubt;
-  return (
-    paths.some((one) => matchesPath(one, path)) ||
-    grpcServices.some((service) => isBelow(path, `/${service}`))
+  // Some servers serve `/admin;x` as `/admin`: it is denied like that, and allowed only by what says so.
+  const readings = inDoubt && path.includes(';') ? [path, withoutParameters(path)] : [path];
+  return readings.some(
+    (reading) =>
+      paths.some((one) => matchesPath(one, reading)) ||
+      grpcServices.some((service) => isBelow(reading, `/${service}`)),
   );
+}
+
+/** Takes off what follows a `;` in each segment (RFC 3986 section 3.3). */
+function withoutParameters(path: string): string {
+  return path.replace(/;[^/]*/g, '');
 }

@@ -224,9 +224,31 @@ test('other spellings of a path are that path, and what may be another is neithe
     '/x/../admin',
     '/x/%2e./admin',
     '/x%5c..%5cadmin',
+    '/admin;x',
+    '/admin%3bx=1/y',
+    '/admin;a;b/x',
   ]) {
     t.false(may(deny, target), target);
   }
+});
+
+test('what follows a `;` hides no path from what denies, and opens none to what allows', (t) => {
+  const match = (action: string, type: string): string =>
+    `{name: ${action}, action: ${action}, from: [web], to: [api], paths: [{type: ${type}, value: /a/b}]}`;
+  const everything = '{name: all, action: allow, from: [web], to: [api]}';
+  const may = (policy: ReturnType<typeof rulesOf>, path: string): boolean =>
+    decideRequest(rulesAt(policy, web), { method: 'POST', path }).allowed;
+  for (const type of ['Exact', 'PathPrefix']) {
+    const [deny, allow] = [rulesOf(everything, match('deny', type)), rulesOf(match('allow', type))];
+    for (const path of ['/a/b;x', '/a;x/b', '/a;x/b;y']) {
+      t.false(may(deny, path), `${type} denies ${path}`);
+      t.false(may(allow, path), `${type} does not allow ${path}`);
+    }
+    t.true(may(deny, '/a/bc;x'), 'another path');
+    t.true(may(deny, '/c;x/a/b'), 'another path');
+  }
+  const grpc = '{name: g, action: deny, from: [web], to: [api], grpcServices: [shop.Orders]}';
+  t.false(may(rulesOf(everything, grpc), '/shop.Orders;x/Get'));
 });
 
 test('--allow and the rules of the mesh must both allow, and the log names the rule', (t) => {
