@@ -4,7 +4,7 @@ import { ComposeError } from '../compose-error.ts';
 import { fieldsOf, isPlainList, isPlainMap, plainOf, type Plain } from '../yaml/yaml-fields.ts';
 import { copyOf, setField, takeField } from '../yaml/yaml-nodes.ts';
 import { type ComposeFile, parseComposeFile } from './compose-file.ts';
-import { type Environment, variablesOf } from './environment.ts';
+import { type Environment, readEnvFiles, variablesOf } from './environment.ts';
 import { fillPlain } from './fill-plain.ts';
 import type { Files } from './files.ts';
 import { mergeFile, sectionOf, SECTIONS } from './merge-files.ts';
@@ -29,17 +29,32 @@ interface Include {
 }
 
 /**
- * Brings in what a file includes, in place: each a project of its own, with its own folder and variables, whose
- * services, networks and so on become this project's (Compose specification, "Include").
+ * Makes one file of several, as `docker compose -f FIRST -f SECOND` does: each with what it includes, the later ones
+ * merged into the first.
  *
- * @param chain the files that lead here
+ * @param chain the files that lead here by `include`
  * @throws ComposeError `include` for a circle, or for two things with one name
  */
-export function applyIncludes(
-  file: ComposeFile,
+export function mergeAll(
+  files: readonly ComposeFile[],
   context: LoadContext,
-  chain: readonly string[],
-): void {
+  chain: readonly string[] = [],
+): ComposeFile {
+  const [first, ...others] = files;
+  if (first === undefined) throw new TypeError('no file was given to merge');
+  applyIncludes(first, context, chain);
+  for (const other of others) {
+    applyIncludes(other, context, chain);
+    mergeFile(first, other);
+  }
+  return first;
+}
+
+/**
+ * Brings in what a file includes, in place: each a project of its own, with its own folder and variables, whose
+ * services, networks and so on become this project's (Compose specification, "Include").
+ */
+function applyIncludes(file: ComposeFile, context: LoadContext, chain: readonly string[]): void {
   const field = fieldsOf(file.document, file.root).get('include');
   if (field === undefined) return;
   const location = file.locationOf(field.keyNode);
@@ -92,25 +107,14 @@ function loadIncluded(
 ): ComposeFile {
   const { files, environment } = context;
   const { folder, paths } = include;
-  const dotEnv = resolve(folder, '.env');
-  const named =
-    include.envFiles.length > 0 ? include.envFiles : files.isFile(dotEnv) ? [dotEnv] : [];
-  const own = variablesOf(
-    environment,
-    named.map((path) => ({ path, text: files.read(path) })),
-  );
+  const own = variablesOf(environment, readEnvFiles(include.envFiles, folder, files));
   // What the including project says comes before.
   const variables: Variables = (name) => context.variables(name) ?? own(name);
   const inner = { ...context, folder, variables };
-  const [main, ...overrides] = paths.map((path) =>
+  const parsed = paths.map((path) =>
     parseComposeFile(files.read(path), relative(context.start, path), path),
   );
-  if (main === undefined) throw new TypeError('an include without a file was read');
-  applyIncludes(main, inner, chain);
-  for (const override of overrides) {
-    applyIncludes(override, inner, chain);
-    mergeFile(main, override);
-  }
+  const main = mergeAll(parsed, inner, chain);
   fillOwn(main, context.variables, own);
   rebasePaths(main.document, main.root, { from: folder, to: context.folder, variables });
   return main;
@@ -118,18 +122,19 @@ function loadIncluded(
 
 /** Writes out the variables that only the included project knows: Compose would not find them again. */
 function fillOwn(file: ComposeFile, outer: Variables, own: Variables): void {
+  const isOwn = (name: string): boolean => outer(name) === undefined && own(name) !== undefined;
   visit(file.document, {
     Scalar(role, node) {
       if (role === 'key' || typeof node.value !== 'string') return;
-      const { used } = fillIn(node.value, (name) =>
-        outer(name) === undefined ? own(name) : undefined,
-      );
-      const needsOwn = [...used.keys()].some(
-        (name) => outer(name) === undefined && own(name) !== undefined,
-      );
-      if (!needsOwn) return;
-      const { text } = fillIn(node.value, (name) => outer(name) ?? own(name));
-      node.value = text.replaceAll('$', '$$$$');
+      const text = node.value;
+      const unset = new Set<string>();
+      const lookUp: Variables = (name) =>
+        outer(name) ?? own(name) ?? (unset.has(name) ? '' : undefined);
+      let filled = fillIn(text, lookUp);
+      if (![...filled.used.keys()].some(isOwn)) return;
+      // Compose takes what is not set for empty, and must not look at the rest again.
+      for (; filled.missing !== undefined; filled = fillIn(text, lookUp)) unset.add(filled.missing);
+      node.value = filled.text.replaceAll('$', '$$$$');
     },
   });
 }

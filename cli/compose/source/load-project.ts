@@ -3,11 +3,10 @@ import { isLabel } from '../../../common/names.ts';
 import { ComposeError } from '../compose-error.ts';
 import { fieldsOf, plainOf } from '../yaml/yaml-fields.ts';
 import { type ComposeFile, parseComposeFile } from './compose-file.ts';
-import { type Environment, type EnvironmentFile, variablesOf } from './environment.ts';
+import { type Environment, readEnvFiles, variablesOf } from './environment.ts';
 import { findFiles, STANDARD_INPUT } from './find-files.ts';
 import type { Files } from './files.ts';
-import { applyIncludes } from './include.ts';
-import { mergeFile } from './merge-files.ts';
+import { mergeAll } from './include.ts';
 import { fillIn, type Variables } from './variables.ts';
 
 /** Which project to load, said as it is said to Compose. */
@@ -43,25 +42,23 @@ export interface LoadedProject {
  */
 export function loadProject(request: ProjectRequest): LoadedProject {
   const { named, folder, environment, files } = request;
+  const envFiles = request.envFiles.map((path) => resolve(folder, path));
   const first = named[0];
   // Compose reads `.env` beside the first file; without one, where it was started, to learn of COMPOSE_FILE.
   const besides =
     first === undefined || first === STANDARD_INPUT ? folder : dirname(resolve(folder, first));
-  const variables = variablesOf(environment, readEnvFiles(request, besides));
+  const variables = variablesOf(environment, readEnvFiles(envFiles, besides, files));
   const found = findFiles({ named, folder, variables, isFile: files.isFile });
-  const [main, ...overrides] = found.paths.map((path) => readFile(path, folder, files));
-  if (main === undefined) throw new TypeError('a project without a file was found');
   const projectFolder = folderOf(found.paths[0], folder);
   const all =
     projectFolder === besides
       ? variables
-      : variablesOf(environment, readEnvFiles(request, projectFolder));
+      : variablesOf(environment, readEnvFiles(envFiles, projectFolder, files));
   const context = { start: folder, folder: projectFolder, variables: all, environment, files };
-  applyIncludes(main, context, []);
-  for (const override of overrides) {
-    applyIncludes(override, context, []);
-    mergeFile(main, override);
-  }
+  const main = mergeAll(
+    found.paths.map((path) => readFile(path, folder, files)),
+    context,
+  );
   const { leftOut } = found;
   const notes =
     leftOut === undefined
@@ -79,7 +76,7 @@ export function loadProject(request: ProjectRequest): LoadedProject {
 }
 
 /** Parses one file of a project. @throws ComposeError, ConfigError */
-export function readFile(path: string, folder: string, files: Files): ComposeFile {
+function readFile(path: string, folder: string, files: Files): ComposeFile {
   const place = resolve(folder, path);
   if (path === STANDARD_INPUT) {
     return parseComposeFile(files.readStandardInput(), 'standard input', place);
@@ -89,16 +86,6 @@ export function readFile(path: string, folder: string, files: Files): ComposeFil
 
 function folderOf(path: string, folder: string): string {
   return path === STANDARD_INPUT ? folder : dirname(resolve(folder, path));
-}
-
-function readEnvFiles(
-  { envFiles, folder, files }: ProjectRequest,
-  besides: string,
-): readonly EnvironmentFile[] {
-  const named = envFiles.map((path) => resolve(folder, path));
-  const dotEnv = resolve(besides, '.env');
-  const paths = named.length > 0 ? named : files.isFile(dotEnv) ? [dotEnv] : [];
-  return paths.map((path) => ({ path, text: files.read(path) }));
 }
 
 /**

@@ -213,6 +213,21 @@ test('what a file includes is brought in, with its own folder and variables', (t
   t.is(servicesOf(output(INCLUDED, { environment: { TAG: '8' } }))['db']?.['image'], 'db:${TAG}');
 });
 
+test('a text with a variable of the included project is filled in as a whole', (t) => {
+  const contents = {
+    ...INCLUDED,
+    '/p/lib/compose.yaml':
+      'services:\n  db: { image: db, command: "a$${TAG} ${TAG} ${UNSET} ${UNSET:-b} ${OUTER}", user: "${UNSET}" }\n',
+  };
+  const { db } = servicesOf(output(contents, { environment: { OUTER: '$x' } }));
+  t.like(db, { command: 'a$${TAG} 7  b $$x', user: '${UNSET}' });
+});
+
+test('names in files of variables may be of any kind', (t) => {
+  const named = { '/p/compose.yaml': `name: \${N}\n${WEB}`, '/p/.env': "A(.*=1\nN='shop-$$x'\n" };
+  t.is(load(named).project.name, 'shop-x');
+});
+
 test('an include in its long form names files, folder and variables', (t) => {
   const contents = {
     '/p/compose.yaml': `include:\n  - { path: [x/a.yaml, x/b.yaml], project_directory: y, env_file: z.env }\n${WEB}`,
