@@ -2,41 +2,16 @@
  * The bench is run as a person would, as briefly as it goes: one workload, our pair and one other. The
  * figures mean nothing here; that there are any, and that nothing is left behind, does.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { nodeEnvironment } from '../../common/node-environment.ts';
 import { resultsSchema } from '../../bench/results/results.ts';
-import { within } from '../helpers/deadline.ts';
 import { requires } from '../helpers/requirements.ts';
+import { runBench, type BenchRun } from './run-bench.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
-const MAIN = join(import.meta.dirname, '../../bench/main.ts');
-
-async function bench(args: readonly string[], temporary: string) {
-  const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
-    env: { PATH, HOME, TMPDIR: temporary, ...nodeEnvironment(process.env) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  try {
-    const [stdout, stderr, [code]] = await within(
-      'the bench ends',
-      Promise.all([
-        child.stdout.setEncoding('utf8').toArray(),
-        child.stderr.setEncoding('utf8').toArray(),
-        once(child, 'close') as Promise<[number | null]>,
-      ]),
-      80_000,
-    );
-    return { code, stdout: stdout.join(''), stderr: stderr.join('') };
-  } finally {
-    // It takes along what it has started.
-    child.kill('SIGTERM');
-  }
-}
+const bench = (args: readonly string[], temporary: string): Promise<BenchRun> =>
+  runBench('main.ts', args, temporary);
 
 requires('nginx', 'wrk', 'taskset').serial(
   'a workload is measured on our pair and on nginx',

@@ -2,41 +2,16 @@
  * A small fleet is measured as a person would: fifty sidecars of five services against a real control
  * plane. Every sidecar has to get what it needs, in every phase; how fast means nothing here.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { fleetResultsSchema } from '../../../bench/fleet/fleet-results.ts';
-import { nodeEnvironment } from '../../../common/node-environment.ts';
-import { within } from '../../helpers/deadline.ts';
 import { requires } from '../../helpers/requirements.ts';
+import { runBench, type BenchRun } from '../run-bench.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
-const MAIN = join(import.meta.dirname, '../../../bench/fleet/main.ts');
-
-async function fleet(args: readonly string[], temporary: string) {
-  const { PATH, HOME } = process.env;
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, ...args], {
-    env: { PATH, HOME, TMPDIR: temporary, ...nodeEnvironment(process.env) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  try {
-    const [stdout, stderr, [code]] = await within(
-      'the fleet run ends',
-      Promise.all([
-        child.stdout.setEncoding('utf8').toArray(),
-        child.stderr.setEncoding('utf8').toArray(),
-        once(child, 'close') as Promise<[number | null]>,
-      ]),
-      80_000,
-    );
-    return { code, stdout: stdout.join(''), stderr: stderr.join('') };
-  } finally {
-    // It takes along what it has started.
-    child.kill('SIGTERM');
-  }
-}
+const fleet = (args: readonly string[], temporary: string): Promise<BenchRun> =>
+  runBench('fleet/main.ts', args, temporary);
 
 /** Runs a fleet of fifty; how it ended, and the value of a figure. */
 async function fifty(t: ExecutionContext, ...args: readonly string[]) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { readerOf, sharedRead } from '../../../proxy/stream/socket-reader.ts';
 import { within } from '../../helpers/deadline.ts';
 
@@ -37,7 +37,8 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test('a socket that was accepted is read into the shared buffer, after what Node.js has read of it', async (t) => {
+/** Both ends of a connection; the one that was accepted is paused. */
+async function accepted(t: ExecutionContext): Promise<{ client: Socket; socket: Socket }> {
   const server = createServer({ pauseOnConnect: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -47,6 +48,11 @@ test('a socket that was accepted is read into the shared buffer, after what Node
   t.teardown(() => client.destroy());
   const [socket] = (await within('the connection', once(server, 'connection'))) as [Socket];
   t.teardown(() => socket.destroy());
+  return { client, socket };
+}
+
+test('a socket that was accepted is read into the shared buffer, after what Node.js has read of it', async (t) => {
+  const { client, socket } = await accepted(t);
   client.write('first, ');
   await within('the first bytes', once(socket.resume(), 'data'));
   socket.pause();
@@ -76,15 +82,7 @@ test('a socket that was accepted is read into the shared buffer, after what Node
 });
 
 test('a socket that was accepted and never read is read into the shared buffer from the first byte', async (t) => {
-  const server = createServer({ pauseOnConnect: true });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.close());
-  const { port } = server.address() as AddressInfo;
-  const client = connect({ port, host: '127.0.0.1' });
-  t.teardown(() => client.destroy());
-  const [socket] = (await within('the connection', once(server, 'connection'))) as [Socket];
-  t.teardown(() => socket.destroy());
+  const { client, socket } = await accepted(t);
   socket.on('data', () => t.fail('a buffer was made for a read'));
   socket.pause();
   const reader = readerOf(socket);
