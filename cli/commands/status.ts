@@ -5,6 +5,7 @@ import { formatSpan, toTimestamp } from '../output/relative-time.ts';
 import { formatTable } from '../output/table.ts';
 import { federatedDocument, federationComplaints } from './bundle-report.ts';
 import { adminCommand } from './admin-command.ts';
+import { controlPlaneDocument, controlPlaneTable } from './control-plane-report.ts';
 
 const HEADER = [
   'SERVICE',
@@ -40,16 +41,22 @@ export const run = adminCommand(
     ],
   },
   async (client, { json }, context) => {
-    const { workloads, keysEncrypted, federated } = await client.status();
+    const { workloads, keysEncrypted, federated, controlPlanes } = await client.status();
     const nowMs = context.clock.epochMs();
     if (json) {
       const sidecars = workloads.map((one) => sidecarDocument(one, nowMs));
-      return { sidecars, keysEncrypted, federated: federated.map(federatedDocument) };
+      return {
+        sidecars,
+        keysEncrypted,
+        federated: federated.map(federatedDocument),
+        controlPlanes: controlPlanes.map(controlPlaneDocument),
+      };
     }
     if (!keysEncrypted) context.stderr.write(NOT_ENCRYPTED);
     context.stderr.write(federationComplaints(federated, nowMs));
     if (workloads.length === 0) context.stderr.write('no sidecar has joined yet\n');
     return [
+      controlPlaneTable(controlPlanes, nowMs),
       formatTable(
         HEADER,
         workloads.map((one) => sidecarRow(one, nowMs)),

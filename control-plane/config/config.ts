@@ -56,7 +56,7 @@ export const controlPlaneSettings = {
     valueType('HOST:PORT', (raw) => parseHostPort(raw)),
     {
       description:
-        'where sidecars reach this control plane, as the status shows it; by default the address that it listens on, or those of this host',
+        'where sidecars reach this control plane, as the status shows it in JSON; by default the address that it listens on, or those of this host',
       placeholder: 'HOST:PORT',
       advanced: true,
     },

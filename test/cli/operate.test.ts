@@ -35,7 +35,10 @@ test.serial('token, status and certs tell what is so', async (t) => {
   );
   t.false(listed.stdout.includes(token));
 
-  const { sidecars } = await json('status');
+  const { sidecars, controlPlanes } = await json('status');
+  t.is(controlPlanes.length, 1);
+  t.like(controlPlanes[0], { leads: true, sidecars: 1 });
+  t.regex(controlPlanes[0].addresses[0], /:\d+$/);
   t.is(sidecars.length, 1);
   const [web] = sidecars;
   t.like(web, { namespace: 'shop', service: 'web', connected: true, exposedPorts: [8080] });
