@@ -120,8 +120,8 @@ export async function startControlPlane(
     parts.adopt(part, (opened) => opened.close());
 
   const { dataDir, trustDomain } = settings;
-  // The credential of the operator is there, wherever the store is.
-  makeDirectory(dataDir, 0o700);
+  // The credential of the operator is there, wherever the store is; a store in it makes it, and says what prevents that.
+  if (given.sharedStore !== undefined) makeDirectory(dataDir, 0o700);
   const storePath = path.join(dataDir, 'hauberk.db');
   const plainStore =
     given.sharedStore ?? use(await openSqliteStore({ path: storePath, clock, logger }));

@@ -245,7 +245,10 @@ requires<Context>('network-namespaces').serial(
         env: { HAUBERK_TOKEN: token },
       });
       isOneSentence(t, sidecar);
-      t.regex(sidecar.stderr, /cannot write \S+state: ENOSPC.*; free space on its file system$/m);
+      t.regex(
+        sidecar.stderr,
+        /cannot write \S+state: (?:ENOSPC|.*disk is full).*; free space on its file system$/m,
+      );
       t.is(sidecar.code, 2);
 
       rmSync(filler);
