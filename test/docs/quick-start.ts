@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
+import { freePort } from '../helpers/free-port.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const HEADING = '## A call through the mesh in five minutes';
@@ -25,35 +24,11 @@ const PORT = /\b1\d{4}\b/g;
 /** A free port for each port that the commands listen on. */
 export async function chooseFreePorts(blocks: readonly string[]): Promise<Map<string, string>> {
   const fixed = [...new Set(blocks.join('').match(PORT))];
-  const free = await freePorts(fixed.length);
+  const free = await Promise.all(fixed.map(freePort));
   return new Map(fixed.map((port, index) => [port, String(free[index])]));
 }
 
 /** The commands with other ports. */
 export function withPorts(block: string, ports: ReadonlyMap<string, string>): string {
   return block.replace(PORT, (port) => ports.get(port) ?? port);
-}
-
-/** Below the ports that the system gives to others who ask for any, so that nobody takes them meanwhile. */
-const LOWEST_PORT = 20_000;
-const HIGHEST_PORT = 32_000;
-
-async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
-    if (await isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-  } catch {
-    return false;
-  }
-  await once(server.close(), 'close');
-  return true;
 }

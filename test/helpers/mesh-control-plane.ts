@@ -1,3 +1,4 @@
+import { freePort } from './free-port.ts';
 import type { HauberkProcess } from './hauberk-process.ts';
 import { scrape, type MetricSamples } from './metric-samples.ts';
 
@@ -35,7 +36,7 @@ export async function launchControlPlane(
       httpPort: await process.port('http'),
     };
   };
-  let current = await launch(0, 0);
+  let current = await launch(await freePort(), await freePort());
   let running = true;
   const { grpcPort, httpPort } = current;
   const self: ControlPlane = {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { freePort } from './free-port.ts';
 import { runHauberk, startHauberk, type HauberkProcess } from './hauberk-process.ts';
 import { launchControlPlane, type ControlPlane } from './mesh-control-plane.ts';
 import {
@@ -93,7 +94,7 @@ export async function startMesh(scope: Scope, given: MeshOptions = {}): Promise<
     const tokenFile = path.join(directory, `${name}.token`);
     const secret = options.token ?? (await tokenOf(namespace));
     if (secret !== '') await writeFile(tokenFile, secret, { mode: 0o600 });
-    const resolved = { ...options, stateDirectory };
+    const resolved = { ...options, ...(await portsOf(options)), stateDirectory };
     const args = sidecarArguments(resolved, address);
     const tokenArgs = secret === '' ? [] : ['--token-file', tokenFile];
     return { process: start([...args, ...tokenArgs], { env, through }), options: resolved };
@@ -112,9 +113,20 @@ export async function startMesh(scope: Scope, given: MeshOptions = {}): Promise<
     token,
     launch: async (options) => (await launch(options)).process,
     sidecar,
-    revive: ({ options, hbonePort, upstreamPorts }, changes = {}) =>
-      sidecar({ ...options, token: '', hbonePort, upstreamPorts, ...changes }),
+    revive: ({ options }, changes = {}) => sidecar({ ...options, token: '', ...changes }),
     output: () => processes.map((process) => process.output()).join(''),
+  };
+}
+
+/** The ports that a sidecar listens on, and gets back when it is started again. */
+async function portsOf({
+  upstreams = [],
+  upstreamPorts,
+  hbonePort,
+}: SidecarOptions): Promise<Pick<SidecarOptions, 'upstreamPorts' | 'hbonePort'>> {
+  return {
+    hbonePort: hbonePort ?? (await freePort()),
+    upstreamPorts: upstreamPorts ?? (await Promise.all(upstreams.map(freePort))),
   };
 }
 

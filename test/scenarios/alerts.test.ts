@@ -5,10 +5,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { eventually, within } from '../helpers/deadline.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { startMesh } from '../helpers/mesh.ts';
 import { requires } from '../helpers/requirements.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
@@ -57,15 +57,6 @@ async function startPrometheus(
     return (found as { result: unknown[] } | undefined)?.result.length === 1 ? true : undefined;
   });
   return async () => ((await ask('alerts')) as { readonly alerts: Alert[] }).alerts;
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 requires('prometheus')(

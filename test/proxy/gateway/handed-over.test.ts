@@ -3,9 +3,10 @@
  * that includes the old one, takes over its port, and connections that are open go on.
  */
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { echo, startTcpApp, type TcpApp } from '../../helpers/tcp-app.ts';
 import { connectTcp, readText } from '../../helpers/tcp-client.ts';
 import type { Scope } from '../../helpers/scope.ts';
@@ -13,16 +14,6 @@ import { openGatewayUnderTest } from './gateway-under-test.ts';
 
 const tcp = (name: string, host: string, port: number, service = 'echo'): string =>
   `  - {name: ${name}, listen: '${host}:${port}', protocol: TCP, backend: '${service}:7'}\n`;
-
-/** A port that the system would not give to others at once. */
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function says(socket: net.Socket, text: string): Promise<string> {
   socket.write(text);

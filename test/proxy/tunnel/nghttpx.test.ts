@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { toPem } from '../../../common/pki/pem.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
@@ -78,13 +78,4 @@ async function echo(port: number): Promise<boolean> {
   await within('the echo', whole);
   socket.destroy();
   return Buffer.concat(chunks).equals(BODY);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
