@@ -68,11 +68,28 @@ both_commands() {
   versions=$(within "$1" "$user" 'echo "Node.js $(node --version), npm $(npm --version)"')
   $limit bash -c "$(declare -f isolated within); within \"\$@\"" bash "$1" "$user" '
     cd ~/hauberk
-    npm ci --loglevel=info >~/npm-ci.log 2>&1 || { tail -n 20 ~/npm-ci.log; exit 1; }
-    if grep "^npm info run " ~/npm-ci.log; then echo "an install script ran"; exit 1; fi'
+    rm -rf ~/.npm/_logs
+    npm ci 2>~/npm-ci.err || { tail -n 20 ~/npm-ci.err; exit 1; }
+    if [ -s ~/npm-ci.err ]; then echo "npm ci complained:"; cat ~/npm-ci.err; exit 1; fi
+    if grep -E "^[0-9]+ info run " ~/.npm/_logs/*; then echo "an install script ran"; exit 1; fi'
   report=$($limit bash -c "$(declare -f isolated within); within \"\$@\"" bash "$1" "$user" \
     'cd ~/hauberk && npm run --silent demo -- --once --json')
-  echo "$2, $versions: $(grep -oE '"(requests|failures)": [0-9]+' <<<"$report" | tr -d '"' | paste -sd ' ')"
+  echo "$2, $versions: $(totals "$report")"
+}
+
+# installed_package ROOT NAME: the tarball of npm, installed as its user would.
+installed_package() {
+  local report
+  report=$($limit bash -c "$(declare -f isolated within); within \"\$@\"" bash "$1" "$user" '
+    cd ~/hauberk && npm run --silent dist -- --only npm >/dev/null
+    npm install --global --prefix ~/prefix --prefer-offline --no-audit --no-fund dist/hauberk-*.tgz >/dev/null 2>~/install.err
+    if [ -s ~/install.err ]; then echo "npm install complained:"; cat ~/install.err; exit 1; fi >&2
+    cd / && ~/prefix/bin/hauberk demo --once --json')
+  echo "$2, npm install --global: $(totals "$report")"
+}
+
+totals() {
+  grep -oE '"(requests|failures)": [0-9]+' <<<"$1" | tr -d '"' | paste -sd ' '
 }
 
 # try_machine SUITE NPM: everything on one machine; its output is the summary.
@@ -82,6 +99,7 @@ try_machine() {
   both_commands "$root" "$1"
   # Contributors' commands find their Node.js as well.
   within "$root" "$user" 'cd ~/hauberk && npm run --silent lint && npm test -- test/common/backoff.test.ts'
+  installed_package "$root" "$1"
   within "$root" 0 "npm install --global --prefix /usr/local --no-audit --no-fund $2"
   both_commands "$root" "$1"
 }
@@ -95,7 +113,7 @@ done
 failed=0
 for suite in "${!running[@]}"; do
   if wait "${running[$suite]}"; then
-    grep "^$suite, Node" "$folder/$suite.log"
+    grep "^$suite, " "$folder/$suite.log"
   else
     failed=1
     echo "$suite: failed"

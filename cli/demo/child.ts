@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../common/clock.ts';
+import { ownProgram } from '../../common/own-program.ts';
 import { DemoError } from './demo-error.ts';
 
 /** One line of a child's standard output: a JSON object. */
@@ -21,9 +21,9 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-/** What runs in a child: a file of this folder's, or a command of `hauberk`. */
+/** What runs in a child: a program of the demo's, or a command of `hauberk`. */
 export type ChildProgram =
-  | { readonly script: 'app/main.ts' | 'client/main.ts'; readonly args: readonly string[] }
+  | { readonly script: 'app' | 'client'; readonly args: readonly string[] }
   | { readonly command: readonly string[] };
 
 /** A sidecar with nothing to drain ends within milliseconds. */
@@ -40,12 +40,11 @@ export type ChildEnvironment = Readonly<Record<string, string>>;
 
 /** Starts a process on the same Node.js as this one. */
 export function startChild(name: string, program: ChildProgram, env: ChildEnvironment): Child {
-  const [file, args] =
-    'script' in program ? [program.script, program.args] : ['../main.ts', program.command];
-  const watch =
-    'script' in program ? [] : [`--import=${new URL('parent-watch.ts', import.meta.url).href}`];
-  const entry = fileURLToPath(new URL(file, import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, ...watch, entry, ...args], {
+  const [{ execArgv, entry }, args] =
+    'script' in program
+      ? [ownProgram(`cli/demo/${program.script}/main.ts`), program.args]
+      : [ownProgram('cli/demo/parent-watch.ts', 'cli/main.ts'), program.command];
+  const child = spawn(process.execPath, [...execArgv, ...entry, ...args], {
     // Ctrl+C on a terminal is for the demo: it ends the others when it has seen what they did.
     detached: true,
     env,

@@ -100,7 +100,7 @@ async function startParts({ env, signal }: DemoMeshOptions): Promise<DemoMesh> {
 
   const apis = Array.from({ length: API_INSTANCES }, async (_, index) => {
     const name = `api-${index + 1}`;
-    const app = start(name, { script: 'app/main.ts', args: [name] });
+    const app = start(name, { script: 'app', args: [name] });
     const { port } = await app.line((line) => 'port' in line);
     const wiretap = await tap(canary);
     const args = ['--expose', `8080=127.0.0.1:${String(port)}`];
@@ -117,7 +117,7 @@ async function startParts({ env, signal }: DemoMeshOptions): Promise<DemoMesh> {
   plaintextSide.forwardTo(web.upstreamPort ?? 0);
 
   const args = [String(plaintextSide.port), canary];
-  const client = start('client', { script: 'client/main.ts', args });
+  const client = start('client', { script: 'client', args });
   let totals: ClientTotals = { requests: 0, failures: 0, lastFailure: '' };
   client.onLine((line) => (totals = clientTotals.parse(line)));
   let loadEnded: Promise<void> | undefined;

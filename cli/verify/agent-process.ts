@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { nodeEnvironment } from '../../common/node-environment.ts';
+import { ownProgram } from '../../common/own-program.ts';
 import type { AgentMessage, AgentTask } from './agent/agent-task.ts';
 import type { NamespaceEntry } from './namespace-selector.ts';
 import { firstLine, programMissing } from './run-program.ts';
@@ -21,15 +21,13 @@ export interface Agent extends Closeable {
   finish(): void;
 }
 
-const MAIN = join(import.meta.dirname, 'agent/main.ts');
-
 /** Starts a process in a namespace. A waiter for its messages learns why it could not start. */
 export function startAgent(
   namespace: NamespaceEntry,
   env: Readonly<Record<string, string | undefined>>,
 ): Agent {
-  const node = [process.execPath, '--disable-warning=ExperimentalWarning', MAIN];
-  const [program = '', ...args] = [...namespace.enter, ...node];
+  const { execArgv, entry } = ownProgram('cli/verify/agent/main.ts');
+  const [program = '', ...args] = [...namespace.enter, process.execPath, ...execArgv, ...entry];
   const child = spawn(program, args, { env: nodeEnvironment(env) });
   const messages: AgentMessage[] = [];
   const changed = new EventTarget();

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
-import { fileURLToPath } from 'node:url';
 import { ignoreError } from '../../common/ignored.ts';
+import { ownProgram } from '../../common/own-program.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 /** The other end of a channel to a worker. */
@@ -14,17 +14,16 @@ export interface WorkerProcess {
   readonly ended: Promise<string>;
 }
 
-/** What a worker process runs. */
-const ENTRY = fileURLToPath(new URL('./main.ts', import.meta.url));
-
 /**
  * Starts a worker. What it listens on without `shared` is opened by this process, which deals the
  * connections out one by one: that is meant for tunnels, which are few and live long.
  */
 export function forkWorker(onMessage: (message: FromWorker) => void): WorkerProcess {
   cluster.schedulingPolicy = cluster.SCHED_RR;
+  const { execArgv, entry } = ownProgram('proxy/workers/main.ts');
+  const [exec, ...args] = entry;
   // Structured clones: DER stays bytes.
-  cluster.setupPrimary({ exec: ENTRY, args: [], serialization: 'advanced' });
+  cluster.setupPrimary({ execArgv: [...execArgv], exec, args, serialization: 'advanced' });
   // The rest of the environment is inherited.
   const worker: Worker = cluster.fork({ HAUBERK_TOKEN: undefined });
   const { promise: ended, resolve } = Promise.withResolvers<string>();

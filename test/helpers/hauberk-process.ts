@@ -45,6 +45,8 @@ export interface HauberkProcessOptions {
   readonly through?: readonly string[];
 }
 
+/** With HAUBERK_TEST_PROGRAM set, all that the tests start is that program: an installed one. */
+const installed = process.env['HAUBERK_TEST_PROGRAM'];
 const entryPoint = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 /** Compiled sources are kept from run to run: it halves the time that a process needs to start. */
 const compileCache = fileURLToPath(new URL('../../node_modules/.cache/compile', import.meta.url));
@@ -65,16 +67,16 @@ export function startHauberk(
   args: readonly string[],
   { env = {}, cwd, through = [] }: HauberkProcessOptions = {},
 ): HauberkProcess {
-  const [program, ...programArgs] = [...through, process.execPath];
-  const child = spawn(
-    program ?? process.execPath,
-    [...programArgs, '--disable-warning=ExperimentalWarning', entryPoint, ...args],
-    {
-      env: { ...OWN_ENVIRONMENT, ...env },
-      cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const hauberk =
+    installed === undefined
+      ? [process.execPath, '--disable-warning=ExperimentalWarning', entryPoint]
+      : [installed];
+  const [program = '', ...programArgs] = [...through, ...hauberk, ...args];
+  const child = spawn(program, programArgs, {
+    env: { ...OWN_ENVIRONMENT, ...env },
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const log: LogLine[] = [];
   const waiting = new Set<(line: LogLine) => void>();
   let text = '';
@@ -147,16 +149,16 @@ export async function runHauberk(
   args: readonly string[],
   { deadlineMs, env = {}, cwd, through = [] }: HauberkCommandOptions = {},
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const [program, ...programArgs] = [...through, process.execPath];
-  const child = spawn(
-    program ?? process.execPath,
-    [...programArgs, '--disable-warning=ExperimentalWarning', entryPoint, ...args],
-    {
-      env: { ...OWN_ENVIRONMENT, ...env },
-      cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const hauberk =
+    installed === undefined
+      ? [process.execPath, '--disable-warning=ExperimentalWarning', entryPoint]
+      : [installed];
+  const [program = '', ...programArgs] = [...through, ...hauberk, ...args];
+  const child = spawn(program, programArgs, {
+    env: { ...OWN_ENVIRONMENT, ...env },
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const ended = Promise.all([
     child.stdout.setEncoding('utf8').toArray(),
     child.stderr.setEncoding('utf8').toArray(),
