@@ -1,7 +1,11 @@
 import type { HostPort } from '../common/config/address.ts';
-import type { Closeable } from '../common/lifecycle.ts';
 import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
-import { createChannel, type UnaryMethod } from '../common/rpc/channel.ts';
+import type { Closeable } from '../common/lifecycle.ts';
+import {
+  createChannel,
+  type ControlPlaneChannel,
+  type UnaryMethod,
+} from '../common/rpc/channel.ts';
 import { RpcError } from '../common/rpc/rpc-error.ts';
 import {
   AdminService,
@@ -16,6 +20,8 @@ import {
   type RequestIssuerRequest,
   type RevocationEntry,
   type RotateRootRequest,
+  type TapRequest,
+  type WatchTrafficRequest,
   type Workload,
 } from '../proto/gen/hauberk/v1/admin.ts';
 import type { AdminCredential } from './credential.ts';
@@ -60,7 +66,9 @@ export interface AdminClientOptions {
 }
 
 /** The operators' side of the control plane. Every call fails with an RpcError in one sentence. */
-export type AdminClient = ReturnType<typeof adminCalls> & Closeable;
+export type AdminClient = ReturnType<typeof adminCalls> &
+  ReturnType<typeof trafficCalls> &
+  Closeable;
 
 /** A person is waiting: no answer by now is an answer too. */
 const TIMEOUT_MS = 10_000;
@@ -70,7 +78,22 @@ export function connectAdmin({ address, credential }: AdminClientOptions): Admin
   const { trustDomain, roots, privateKey, chain } = credential;
   const channel = createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
   const call: Call = (method, request) => channel.call(method, request, { timeoutMs: TIMEOUT_MS });
-  return { ...adminCalls(call, trustDomain), close: () => channel.close() };
+  return {
+    ...adminCalls(call, trustDomain),
+    ...trafficCalls(channel),
+    close: () => channel.close(),
+  };
+}
+
+function trafficCalls(channel: Pick<ControlPlaneChannel, 'stream'>) {
+  return {
+    /** What passes between services, until the signal is aborted. */
+    watchTraffic: (request: WatchTrafficRequest, signal: AbortSignal) =>
+      channel.stream(AdminService.watchTraffic, request, signal),
+    /** Connections and requests as they happen, likewise. */
+    tap: (request: TapRequest, signal: AbortSignal) =>
+      channel.stream(AdminService.tap, request, signal),
+  };
 }
 
 function adminCalls(call: Call, trustDomain: string) {

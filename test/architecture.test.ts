@@ -46,7 +46,7 @@ const ARCHITECTURE: Architecture = {
       ['main.ts'],
       ['server/'],
       ['api/', 'dashboard/', 'store/sqlite/'],
-      ['registry/'],
+      ['registry/', 'traffic/'],
       ['revocation/', 'federation/', 'operators/', 'ca/upstream/'],
       ['ca/rotation/'],
       ['ca/', 'tokens/', 'policy/', 'keys/'],

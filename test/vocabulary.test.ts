@@ -13,7 +13,6 @@ const DECODED: Readonly<Record<string, string>> = {
   doorkeeper: 'enforcer',
   doorkeepers: 'enforcers',
   doors: 'listener set',
-  edge: 'gateway',
   forsaken: 'orphaned',
   hurried: 'forced',
   knock: 'connection, or request',

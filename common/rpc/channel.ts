@@ -17,6 +17,7 @@ import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';
 import { toRpcError } from './grpc-failure.ts';
+import { ignoreError } from '../ignored.ts';
 import { RpcError } from './rpc-error.ts';
 import { systemClock } from '../clock.ts';
 
@@ -37,6 +38,10 @@ export interface ChannelSettings {
   /** Without an answer to a PING for so long the connection is given up; default 5 s. */
   readonly keepaliveTimeoutMs?: number;
 }
+
+type ResponseOf<Codec extends readonly [unknown, unknown, (bytes: Buffer) => unknown]> = ReturnType<
+  Codec[2]
+>;
 
 /** The class of a generated client. */
 type ClientClass<Client> = new (
@@ -62,6 +67,15 @@ export interface ControlPlaneChannel extends Closeable {
     request: Request,
     bounds: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<Response>;
+  /**
+   * Makes a call that is answered with one message after the other, until it ends or the signal is aborted. Throws
+   * an RpcError.
+   */
+  stream<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    signal: AbortSignal,
+  ): AsyncIterable<Response>;
   /** Translates what a call on this connection failed with. */
   explain(error: unknown): RpcError;
   /** Ends the connection; open calls fail with `cancelled`. */
@@ -134,6 +148,25 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
         signal?.addEventListener('abort', onAbort, { once: true });
         if (signal?.aborted === true) onAbort();
       }),
+    async *stream({ path, requestSerialize, responseDeserialize }, request, signal) {
+      const codec = [path, requestSerialize, responseDeserialize] as const;
+      const running = client(Client).makeServerStreamRequest(...codec, request, new Metadata());
+      // Without a listener of its own the end of it would be an unhandled error.
+      running.on('error', ignoreError);
+      const onAbort = (): void => running.cancel();
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      try {
+        for await (const response of running as AsyncIterable<ResponseOf<typeof codec>>) {
+          yield response;
+        }
+      } catch (error) {
+        if (!signal.aborted) throw explain(error);
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        running.cancel();
+      }
+    },
     explain,
     close: () => channel.close(),
   };

@@ -1,5 +1,10 @@
 import type { X509Certificate } from 'node:crypto';
-import { adminId, SYSTEM_NAMESPACE, type SpiffeId } from '../../common/pki/spiffe-id.ts';
+import {
+  adminId,
+  controlPlaneId,
+  SYSTEM_NAMESPACE,
+  type SpiffeId,
+} from '../../common/pki/spiffe-id.ts';
 import type { Caller, UntrustedReason } from '../../common/rpc/peer.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
@@ -81,18 +86,33 @@ export function requireWorkload(caller: Caller, trust: CallerTrust): ProvenCalle
  *
  * @throws RequestError, RevocationError, StoreError
  */
-export async function requireAdmin(caller: Caller, trust: OperatorTrust): Promise<ProvenCaller> {
+export function requireAdmin(caller: Caller, trust: OperatorTrust): Promise<ProvenCaller> {
+  return requireOwn(caller, trust, [adminId(trust.trustDomain).uri]);
+}
+
+/**
+ * The caller, when it is an operator, or another control plane that asks for one. Throws as `requireAdmin`.
+ */
+export function requireAdminOrSibling(caller: Caller, trust: OperatorTrust): Promise<ProvenCaller> {
+  const { trustDomain } = trust;
+  return requireOwn(caller, trust, [adminId(trustDomain).uri, controlPlaneId(trustDomain).uri]);
+}
+
+async function requireOwn(
+  caller: Caller,
+  trust: OperatorTrust,
+  allowed: readonly [string, ...string[]],
+): Promise<ProvenCaller> {
   const proven = requireProof(caller, trust);
   const { spiffeId, certificate } = proven;
-  const expected = adminId(trust.trustDomain).uri;
-  if (spiffeId.uri !== expected) {
-    const message = `only ${expected} may do this, and the caller is ${spiffeId.uri}`;
+  if (!allowed.includes(spiffeId.uri)) {
+    const message = `only ${allowed[0]} may do this, and the caller is ${spiffeId.uri}`;
     const hint = "use the admin.pem of the control plane's data directory";
     throw new RequestError('identity-mismatch', message, { hint });
   }
   const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
   if (issuance !== undefined && isRecordOf(issuance, certificate)) return proven;
-  const sentence = `the issuance log does not have this certificate of ${expected}`;
+  const sentence = `the issuance log does not have this certificate of ${spiffeId.uri}`;
   throw new RequestError('certificate-untrusted', sentence, { hint: PRESENT_ADMIN_FILE });
 }
 

@@ -12,6 +12,7 @@ import { OperatorError } from '../operators/operator-error.ts';
 import { RevocationError } from '../revocation/revocation-error.ts';
 import { StoreError } from '../store/store-error.ts';
 import { TokenError } from '../tokens/token-error.ts';
+import { TrafficError } from '../traffic/traffic-error.ts';
 import { RateLimited, RequestError } from './request-error.ts';
 
 const KNOWN = [
@@ -25,6 +26,7 @@ const KNOWN = [
   FederationError,
   RevocationError,
   OperatorError,
+  TrafficError,
 ] as const;
 
 type Known = InstanceType<(typeof KNOWN)[number]>;
@@ -39,6 +41,7 @@ const TOLD_AS: Readonly<Record<Exclude<Known['code'], Refusal>, Refusal>> = {
   'federation-unknown': 'not-found',
   'identity-unknown': 'not-found',
   'key-mismatch': 'internal',
+  'question-malformed': 'request-malformed',
   'readmitted-just-now': 'unavailable',
   'registry-busy': 'unavailable',
   'revocation-busy': 'unavailable',
@@ -50,6 +53,7 @@ const TOLD_AS: Readonly<Record<Exclude<Known['code'], Refusal>, Refusal>> = {
   'token-not-found': 'not-found',
   'too-many-instances': 'rate-limited',
   'trust-domain-changed': 'internal',
+  'watchers-too-many': 'rate-limited',
 };
 
 /** What the caller is told. */

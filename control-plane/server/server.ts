@@ -19,6 +19,8 @@ import { createCallerLimits } from '../api/caller-limits.ts';
 import { openGrpcListener } from '../api/grpc-listener.ts';
 import { createIssueHandler } from '../api/issue.ts';
 import { serviceRegistrar } from '../api/services.ts';
+import { createOperatorStreams } from '../api/admin/operator-streams.ts';
+import { createSiblingTraffic } from '../api/sibling-traffic.ts';
 import { createSyncHub } from '../api/sync/hub.ts';
 import { createSyncHandler } from '../api/sync/sync.ts';
 import { tokenRootsOf } from '../ca/authorities/authorities.ts';
@@ -68,6 +70,8 @@ import { watchWrites } from '../store/writable-store.ts';
 import { countTokens, createTokens } from '../tokens/tokens.ts';
 import { keepTokenFiles } from '../tokens/token-files.ts';
 import type { TokenRoots } from '../tokens/redemption.ts';
+import { createLocalTraffic } from '../traffic/local-traffic.ts';
+import { createMeshTraffic } from '../traffic/mesh-traffic.ts';
 import { createKeyedMutex } from '../keyed-mutex.ts';
 
 /** What a control plane needs besides its settings. */
@@ -214,7 +218,9 @@ export async function startControlPlane(
     }),
   );
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
-  const sync = use(createSyncHandler({ ...common, trustDomain, hub }));
+  const localTraffic = use(createLocalTraffic(clock));
+  const sync = use(createSyncHandler({ ...common, trustDomain, hub, traffic: localTraffic }));
+  const operatorStreams = use(createOperatorStreams({ ...common, trustDomain }));
 
   const fromFiles = upstream !== undefined;
   const issuerRequests = createIssuerRequests({ ...common, authorities, trustDomain, fromFiles });
@@ -223,6 +229,13 @@ export async function startControlPlane(
   const admin = use(await keepAdminFile(dataDir, common));
   // Before a client can connect, so that a token which is refused is not in its file any more.
   const tokenFiles = use(await keepTokenFiles(settings.writeToken, common));
+  let present = certificate.identity;
+  const traffic = createMeshTraffic({
+    ...room,
+    local: localTraffic,
+    siblings: () => controlPlanes.list().slice(1),
+    ask: createSiblingTraffic({ trustDomain, bundle: view.bundle, identity: () => present }),
+  });
   const listener = use(
     await openGrpcListener({
       ...settings.grpcListen,
@@ -243,6 +256,8 @@ export async function startControlPlane(
           federations,
           controlPlanes,
           leader,
+          traffic,
+          operatorStreams,
           issuanceLog,
           keysEncrypted: dataKey !== undefined,
           configFile: configFile?.path,
@@ -267,6 +282,7 @@ export async function startControlPlane(
   const served = use(await serveBundle({ ...common, settings, identity }));
   const server = use(
     certificate.keepRenewed(async (next) => {
+      present = next;
       await listener.reload(next);
       await served.reload(next);
       proving.reload(next);
@@ -350,6 +366,7 @@ export async function startControlPlane(
       // From now on a stream that ends says nothing about its sidecar.
       registry.close();
       sync.close();
+      operatorStreams.close();
       const outcome = await drain(listener, {
         clock,
         deadlineMs: settings.drainTimeout * 1000,

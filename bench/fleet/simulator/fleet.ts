@@ -138,7 +138,7 @@ export class SimulatedFleet {
   #take(sidecar: SimulatedSidecar, { change }: SyncResponse, bytes: number): void {
     this.#traffic.messages += 1;
     this.#traffic.bytes += bytes;
-    if (change === undefined || change.$case === 'serverTime') return;
+    if (change?.$case !== 'snapshot' && change?.$case !== 'delta') return;
     const endpoints = change.$case === 'snapshot' ? change.value.endpoints : change.value.upserted;
     this.#traffic.endpoints += endpoints.length;
     if (this.#watch === undefined) return;

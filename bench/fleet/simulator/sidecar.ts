@@ -149,7 +149,7 @@ export class SimulatedSidecar {
   }
 
   #take(stream: MessageStream, { change, version }: SyncResponse): void {
-    if (change === undefined || change.$case === 'serverTime') return;
+    if (change?.$case !== 'snapshot' && change?.$case !== 'delta') return;
     this.#version = Math.max(this.#version, version);
     const bundleVersion = change.value.bundle?.version ?? 0;
     this.#bundleVersion = Math.max(this.#bundleVersion, bundleVersion);

@@ -8,10 +8,12 @@ import type { KnownSidecar } from '../../registry/known-sidecars.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
 import { listKnownIdentities } from '../../registry/known-identities.ts';
 import type { Registry } from '../../registry/registry.ts';
+import type { TrafficSource } from '../../traffic/traffic.ts';
 import { createAuthorityHandlers, type AuthorityHandlersOptions } from './authority.ts';
 import { createBundleHandlers, toFederatedDomain, type BundleHandlersOptions } from './bundle.ts';
 import { listControlPlanes, type ControlPlanesQuestion } from './control-planes.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlersOptions } from './mesh-config.ts';
+import type { OperatorStreams } from './operator-streams.ts';
 import { createRevocationHandlers, type RevocationHandlersOptions } from './revocations.ts';
 import {
   createForOperators,
@@ -34,11 +36,14 @@ export interface AdminHandlersOptions
   readonly operatorUses: OperatorUses;
   readonly keysEncrypted: boolean;
   readonly view: Pick<MeshView, 'revocations' | 'endpoints'>;
+  readonly traffic: TrafficSource;
+  readonly operatorStreams: Pick<OperatorStreams, 'serve'>;
 }
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
 export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {
   const { ca, tokens, registry, issuanceLog, keysEncrypted, view, logger } = options;
+  const { traffic, operatorStreams } = options;
   const knownIdentities = (): Promise<readonly string[]> => listKnownIdentities(options);
   const forOperators = createForOperators({ ...options, trustDomain: ca.trustDomain });
   const handlers: AdminHandlers = {
@@ -95,6 +100,8 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     ...createMeshConfigHandlers(options, forOperators),
     ...createAuthorityHandlers(options, forOperators),
     ...createBundleHandlers(options, forOperators),
+    watchTraffic: operatorStreams.serve((request, observer) => traffic.watch(request, observer)),
+    tap: operatorStreams.serve((request, observer, by) => traffic.tap(request, observer, by)),
   };
   return handlers;
 }

@@ -56,7 +56,7 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
   };
 }
 
-/** `Admin.CreateToken`, of `/hauberk.v1.Admin/CreateToken`. */
-function nameOf(path: string): string {
+/** Of the path of a call: `Admin.CreateToken`, of `/hauberk.v1.Admin/CreateToken`. */
+export function nameOf(path: string): string {
   return path.replace(/^\/hauberk\.v1\./, '').replace('/', '.');
 }

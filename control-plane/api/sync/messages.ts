@@ -9,6 +9,7 @@ import {
   Endpoint,
   Snapshot,
   SyncResponse,
+  type Watch,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { MeshEndpoint } from '../../registry/addresses/address-book.ts';
 import type { ViewTopic } from '../../registry/change-history.ts';
@@ -76,6 +77,12 @@ export function encodeDeltaTopics(topics: MeshTopics, changed: ReadonlySet<ViewT
 /** What the clock says, in the bytes that travel. */
 export function encodeServerTime(epochMs: EpochMs): Buffer {
   const change = { $case: 'serverTime', value: { epochMs } } as const;
+  return Buffer.from(SyncResponse.encode({ version: 0, change }).finish());
+}
+
+/** Asks for reports of what passes. */
+export function encodeWatch(watch: Watch): Buffer {
+  const change = { $case: 'watch', value: watch } as const;
   return Buffer.from(SyncResponse.encode({ version: 0, change }).finish());
 }
 

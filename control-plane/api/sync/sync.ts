@@ -10,6 +10,7 @@ import { createLogLimit, TokenBucket } from '../../../common/rate-limit.ts';
 import { repeat } from '../../../common/repeat.ts';
 import { callerOf, localAddressOf } from '../../../common/rpc/peer.ts';
 import { readReport } from '../../../common/wire/report.ts';
+import { readTapReport, readTrafficReport } from '../../../common/wire/traffic/read-report.ts';
 import type {
   Hello,
   InterestChange,
@@ -25,6 +26,8 @@ import type { MeshView } from '../../registry/mesh-view.ts';
 import type { Registration, Registry } from '../../registry/registry.ts';
 import type { SidecarRecord } from '../../registry/sidecar-record.ts';
 import { certificateRevoked } from '../../revocation/admission.ts';
+import type { LocalTraffic } from '../../traffic/local-traffic.ts';
+import type { Attachment } from '../../traffic/traffic.ts';
 import type { CallerLimits } from '../caller-limits.ts';
 import { requireWorkload, type ProvenCaller } from '../caller.ts';
 import { readHello } from './hello.ts';
@@ -33,7 +36,7 @@ import { RateLimited, RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
 import type { ScopeChange, SyncHub } from './hub.ts';
 import { MAX_SCOPES, readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
-import { encodeServerTime } from './messages.ts';
+import { encodeServerTime, encodeWatch } from './messages.ts';
 
 /** What the streams need. */
 export interface SyncHandlerOptions {
@@ -41,6 +44,7 @@ export interface SyncHandlerOptions {
   readonly registry: Registry;
   readonly view: MeshView;
   readonly hub: SyncHub;
+  readonly traffic: Pick<LocalTraffic, 'attach'>;
   readonly limits: Pick<CallerLimits, 'stream' | 'endpoint' | 'interest'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -182,13 +186,14 @@ interface StreamEvents {
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
-  { registry, hub, limits, clock, guard }: SyncHandlerOptions,
+  { registry, hub, traffic, limits, clock, guard }: SyncHandlerOptions,
   { onRefused, onFinished, onLeft, onSeen, onMoved }: StreamEvents,
 ): Stream {
   const messages = new TokenBucket(clock, MESSAGE_RATE);
   const notAfterMs = certificate.validToDate.getTime();
   let registration: Promise<Registration> | undefined;
   let subscription: ReturnType<SyncHub['subscribe']> | undefined;
+  let attachment: Attachment | undefined;
   let ended = false;
   let instanceId = '';
   /** What it said of its interest while it was being registered. */
@@ -208,6 +213,7 @@ function openStream(
     helloTimer.cancel();
     expiryTimer.cancel();
     subscription?.close();
+    attachment?.close();
     // Also when it ends while it is being registered: then the registration is given up at once.
     const lost = registration?.then(
       (registered) => registered.lost(),
@@ -228,7 +234,8 @@ function openStream(
     onFinished(planned);
   };
 
-  const tellTime = (message: Buffer): void => {
+  /** What is said again soon, or is no loss. */
+  const tell = (message: Buffer): void => {
     if (ended || subscription === undefined || call.writableNeedDrain) return;
     call.write(message);
   };
@@ -258,7 +265,12 @@ function openStream(
       call.write(message, done);
     });
     for (const change of early.splice(0)) subscription.change(change);
-    tellTime(encodeServerTime(clock.epochMs()));
+    tell(encodeServerTime(clock.epochMs()));
+    attachment = traffic.attach({
+      instanceId,
+      spiffeId: spiffeId.uri,
+      ask: (watch) => tell(encodeWatch(watch)),
+    });
   };
   const changeInterest = (message: InterestChange): void => {
     const change = readInterestChange(message);
@@ -284,6 +296,10 @@ function openStream(
         return registered.goodbye();
       case 'interestChange':
         return changeInterest(message.value);
+      case 'trafficReport':
+        return attachment?.reported(readTrafficReport(message.value));
+      case 'tapReport':
+        return attachment?.tapped(readTapReport(message.value));
       case undefined:
         // A kind of message that a newer sidecar knows: it has to live with its being ignored.
         return;
@@ -302,7 +318,7 @@ function openStream(
     finishIfOverLoopback() {
       if (isWhereSeen && isOverLoopback(peerAddress(call))) finish(moved());
     },
-    tellTime,
+    tellTime: tell,
     endIfRevoked(revocations) {
       if (ended || revocations.find(spiffeId.uri, certificate) === undefined) return;
       const leaving = registration?.then((registered) => registered.goodbye('revoked'));

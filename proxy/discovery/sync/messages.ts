@@ -79,7 +79,7 @@ export function readResponse(
         return [];
       }
     });
-  if (change === undefined || change.$case === 'serverTime') return undefined;
+  if (change?.$case !== 'snapshot' && change?.$case !== 'delta') return undefined;
   const { bundle, policy, federated, revocations } = change.value;
   return {
     view:

@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -19,10 +21,90 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { AddressContest, EgressState, LocalAllow, PlaintextTraffic } from "./discovery.ts";
+import { ServiceName } from "./identity.ts";
+import { EdgeTraffic, TapEvent, TapFilter } from "./traffic.ts";
 
 export const protobufPackage = "hauberk.v1";
 
 export const protobufFileName = "hauberk/v1/admin.proto";
+
+export interface WatchTrafficRequest {
+  /** Reported by sidecars of these services; none: of all. */
+  readonly services: readonly ServiceName[];
+  /** From 500 to 60,000; 0: 2,000. */
+  readonly intervalMs: number;
+  /** First what is remembered of so many seconds, an hour at most. */
+  readonly historySeconds: number;
+  /** Only sidecars that are connected to the control plane that is asked. The control planes ask each other so. */
+  readonly local: boolean;
+}
+
+/** WatchTrafficResponse is what passed in an interval: figures are those of the interval, not totals. */
+export interface WatchTrafficResponse {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** What was reported, summed over the sidecars of a service. Both ends of an edge may be among them. */
+  readonly edges: readonly ServiceEdge[];
+  /** It was remembered: ten seconds of the past. */
+  readonly history: boolean;
+  /** What is older than this was forgotten before its hour was over, because there was too much of it. */
+  readonly historyCutMs?:
+    | number
+    | undefined;
+  /** There are more edges than are told apart, and some are missing. */
+  readonly truncated: boolean;
+  /** Sidecars that were asked. */
+  readonly sidecars: number;
+  /** Those that have answered since; the others are older than this call, or have only just been asked. */
+  readonly reporting: number;
+  /** Control planes whose sidecars are missing here. */
+  readonly unreached: readonly UnreachedControlPlane[];
+}
+
+/** ServiceEdge is one end of an edge. */
+export interface ServiceEdge {
+  /** SPIFFE ID of the workload whose sidecars have counted. */
+  readonly spiffeId: string;
+  /** How many of them have. */
+  readonly instances: number;
+  readonly traffic:
+    | EdgeTraffic
+    | undefined;
+  /** Connections that were opened since those sidecars started. */
+  readonly connectionsTotal: number;
+}
+
+export interface UnreachedControlPlane {
+  readonly id: string;
+  /** A sentence. */
+  readonly why: string;
+}
+
+export interface TapRequest {
+  readonly filter:
+    | TapFilter
+    | undefined;
+  /** At most so many events; 0: 100, and 1,000 at most. */
+  readonly eventsPerSecond: number;
+  /** As of WatchTrafficRequest. */
+  readonly local: boolean;
+}
+
+export interface TapResponse {
+  readonly events: readonly TappedEvent[];
+  /** Left out since the response before, because there were too many. */
+  readonly dropped: number;
+  /** Sidecars that were asked. */
+  readonly sidecars: number;
+  readonly unreached: readonly UnreachedControlPlane[];
+}
+
+/** TappedEvent is what a sidecar has seen, and which sidecar. */
+export interface TappedEvent {
+  readonly spiffeId: string;
+  readonly instanceId: string;
+  readonly event: TapEvent | undefined;
+}
 
 export interface CreateTokenRequest {
   readonly namespace: string;
@@ -519,6 +601,580 @@ export interface AwaySidecar {
   readonly spiffeId: string;
   readonly instanceId: string;
 }
+
+function createBaseWatchTrafficRequest(): WatchTrafficRequest {
+  return { services: [], intervalMs: 0, historySeconds: 0, local: false };
+}
+
+export const WatchTrafficRequest: MessageFns<WatchTrafficRequest> = {
+  encode(message: WatchTrafficRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.services) {
+      ServiceName.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.intervalMs !== 0) {
+      writer.uint32(16).uint32(message.intervalMs);
+    }
+    if (message.historySeconds !== 0) {
+      writer.uint32(24).uint32(message.historySeconds);
+    }
+    if (message.local !== false) {
+      writer.uint32(32).bool(message.local);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchTrafficRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchTrafficRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.services.push(ServiceName.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.historySeconds = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.local = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWatchTrafficResponse(): WatchTrafficResponse {
+  return {
+    fromMs: 0,
+    toMs: 0,
+    edges: [],
+    history: false,
+    historyCutMs: undefined,
+    truncated: false,
+    sidecars: 0,
+    reporting: 0,
+    unreached: [],
+  };
+}
+
+export const WatchTrafficResponse: MessageFns<WatchTrafficResponse> = {
+  encode(message: WatchTrafficResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fromMs !== 0) {
+      writer.uint32(8).uint64(message.fromMs);
+    }
+    if (message.toMs !== 0) {
+      writer.uint32(16).uint64(message.toMs);
+    }
+    for (const v of message.edges) {
+      ServiceEdge.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.history !== false) {
+      writer.uint32(32).bool(message.history);
+    }
+    if (message.historyCutMs !== undefined) {
+      writer.uint32(40).uint64(message.historyCutMs);
+    }
+    if (message.truncated !== false) {
+      writer.uint32(48).bool(message.truncated);
+    }
+    if (message.sidecars !== 0) {
+      writer.uint32(56).uint32(message.sidecars);
+    }
+    if (message.reporting !== 0) {
+      writer.uint32(64).uint32(message.reporting);
+    }
+    for (const v of message.unreached) {
+      UnreachedControlPlane.encode(v!, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchTrafficResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchTrafficResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fromMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.toMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.edges.push(ServiceEdge.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.history = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.historyCutMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sidecars = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.reporting = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.unreached.push(UnreachedControlPlane.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceEdge(): ServiceEdge {
+  return { spiffeId: "", instances: 0, traffic: undefined, connectionsTotal: 0 };
+}
+
+export const ServiceEdge: MessageFns<ServiceEdge> = {
+  encode(message: ServiceEdge, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    if (message.instances !== 0) {
+      writer.uint32(16).uint32(message.instances);
+    }
+    if (message.traffic !== undefined) {
+      EdgeTraffic.encode(message.traffic, writer.uint32(26).fork()).join();
+    }
+    if (message.connectionsTotal !== 0) {
+      writer.uint32(32).uint64(message.connectionsTotal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceEdge {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceEdge() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.instances = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.traffic = EdgeTraffic.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.connectionsTotal = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUnreachedControlPlane(): UnreachedControlPlane {
+  return { id: "", why: "" };
+}
+
+export const UnreachedControlPlane: MessageFns<UnreachedControlPlane> = {
+  encode(message: UnreachedControlPlane, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.why !== "") {
+      writer.uint32(18).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnreachedControlPlane {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnreachedControlPlane() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTapRequest(): TapRequest {
+  return { filter: undefined, eventsPerSecond: 0, local: false };
+}
+
+export const TapRequest: MessageFns<TapRequest> = {
+  encode(message: TapRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.filter !== undefined) {
+      TapFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    if (message.eventsPerSecond !== 0) {
+      writer.uint32(16).uint32(message.eventsPerSecond);
+    }
+    if (message.local !== false) {
+      writer.uint32(24).bool(message.local);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TapRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTapRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filter = TapFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.eventsPerSecond = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.local = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTapResponse(): TapResponse {
+  return { events: [], dropped: 0, sidecars: 0, unreached: [] };
+}
+
+export const TapResponse: MessageFns<TapResponse> = {
+  encode(message: TapResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      TappedEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.dropped !== 0) {
+      writer.uint32(16).uint64(message.dropped);
+    }
+    if (message.sidecars !== 0) {
+      writer.uint32(24).uint32(message.sidecars);
+    }
+    for (const v of message.unreached) {
+      UnreachedControlPlane.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TapResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTapResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(TappedEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dropped = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sidecars = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unreached.push(UnreachedControlPlane.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTappedEvent(): TappedEvent {
+  return { spiffeId: "", instanceId: "", event: undefined };
+}
+
+export const TappedEvent: MessageFns<TappedEvent> = {
+  encode(message: TappedEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spiffeId !== "") {
+      writer.uint32(10).string(message.spiffeId);
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(18).string(message.instanceId);
+    }
+    if (message.event !== undefined) {
+      TapEvent.encode(message.event, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TappedEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTappedEvent() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spiffeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = TapEvent.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
   return { namespace: "", service: undefined, ttlSeconds: 0, uses: undefined };
@@ -5040,6 +5696,27 @@ export const AdminService = {
     responseSerialize: (value: UnfederateResponse): Buffer => Buffer.from(UnfederateResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UnfederateResponse => UnfederateResponse.decode(value),
   },
+  /** What passes between services, as long as the call lasts: sidecars report it only then. */
+  watchTraffic: {
+    path: "/hauberk.v1.Admin/WatchTraffic" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchTrafficRequest): Buffer => Buffer.from(WatchTrafficRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchTrafficRequest => WatchTrafficRequest.decode(value),
+    responseSerialize: (value: WatchTrafficResponse): Buffer =>
+      Buffer.from(WatchTrafficResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchTrafficResponse => WatchTrafficResponse.decode(value),
+  },
+  /** Connections and requests as they happen, as long as the call lasts. */
+  tap: {
+    path: "/hauberk.v1.Admin/Tap" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: TapRequest): Buffer => Buffer.from(TapRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TapRequest => TapRequest.decode(value),
+    responseSerialize: (value: TapResponse): Buffer => Buffer.from(TapResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TapResponse => TapResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -5085,6 +5762,10 @@ export interface AdminServer extends UntypedServiceImplementation {
   /** Believes workloads of another trust domain, by its own roots; again, to change where they come from. */
   federate: handleUnaryCall<FederateRequest, FederateResponse>;
   unfederate: handleUnaryCall<UnfederateRequest, UnfederateResponse>;
+  /** What passes between services, as long as the call lasts: sidecars report it only then. */
+  watchTraffic: handleServerStreamingCall<WatchTrafficRequest, WatchTrafficResponse>;
+  /** Connections and requests as they happen, as long as the call lasts. */
+  tap: handleServerStreamingCall<TapRequest, TapResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -5480,6 +6161,19 @@ export interface AdminClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UnfederateResponse) => void,
   ): ClientUnaryCall;
+  /** What passes between services, as long as the call lasts: sidecars report it only then. */
+  watchTraffic(
+    request: WatchTrafficRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchTrafficResponse>;
+  watchTraffic(
+    request: WatchTrafficRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchTrafficResponse>;
+  /** Connections and requests as they happen, as long as the call lasts. */
+  tap(request: TapRequest, options?: Partial<CallOptions>): ClientReadableStream<TapResponse>;
+  tap(request: TapRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<TapResponse>;
 }
 
 export const AdminClient = makeGenericClientConstructor(AdminService, "hauberk.v1.Admin") as unknown as {

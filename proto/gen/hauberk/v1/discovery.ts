@@ -17,7 +17,8 @@ import {
   type Metadata,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { TrustBundle } from "./identity.ts";
+import { ServiceName, TrustBundle } from "./identity.ts";
+import { EdgeTraffic, TapEvent, TapFilter } from "./traffic.ts";
 
 export const protobufPackage = "hauberk.v1";
 
@@ -30,7 +31,29 @@ export interface SyncRequest {
     | { readonly $case: "report"; readonly value: Report }
     | { readonly $case: "goodbye"; readonly value: Goodbye }
     | { readonly $case: "interestChange"; readonly value: InterestChange }
+    | { readonly $case: "trafficReport"; readonly value: TrafficReport }
+    | { readonly $case: "tapReport"; readonly value: TapReport }
     | undefined;
+}
+
+/**
+ * TrafficReport answers a Watch, and comes again after each of its intervals when something has changed. Counts
+ * are since the sidecar started: those of the first report are where the next one's are counted from.
+ */
+export interface TrafficReport {
+  /** Those that have changed since the report before; in the first one after a Watch began, all of them. */
+  readonly edges: readonly EdgeTraffic[];
+  /** The first one after a Watch began. */
+  readonly first: boolean;
+  /** There are more edges than a report has room for, and some are missing. */
+  readonly truncated: boolean;
+}
+
+/** TapReport is what a tap has seen since the report before. */
+export interface TapReport {
+  readonly events: readonly TapEvent[];
+  /** Seen, but left out because there were too many. */
+  readonly dropped: number;
 }
 
 /** Hello is the first message: who is there is in the client's certificate, this says where. */
@@ -81,12 +104,6 @@ export interface Interest {
   readonly namespaces: readonly string[];
   /** IP addresses: endpoints that name the address, proven or not. */
   readonly addresses: readonly string[];
-}
-
-/** ServiceName is a service of the mesh. */
-export interface ServiceName {
-  readonly namespace: string;
-  readonly service: string;
 }
 
 /**
@@ -180,7 +197,24 @@ export interface SyncResponse {
     readonly value: Delta;
   } | //
   /** Changes nothing; its `version` means nothing. */
-  { readonly $case: "serverTime"; readonly value: ServerTime } | undefined;
+  { readonly $case: "serverTime"; readonly value: ServerTime } | //
+  /** Changes nothing of the view; its `version` means nothing. */
+  { readonly $case: "watch"; readonly value: Watch } | undefined;
+}
+
+/**
+ * Watch asks for reports of what passes the sidecar. It takes the place of the Watch before; without one, and
+ * after its time, nothing is reported. A sidecar that does not know it says nothing either.
+ */
+export interface Watch {
+  /** A TrafficReport after each; 0: none. */
+  readonly trafficIntervalMs: number;
+  /** What fits one of them is told of; none: nothing is. */
+  readonly taps: readonly TapFilter[];
+  /** At most so many events a second. */
+  readonly tapEventsPerSecond: number;
+  /** It ends by itself after so long, unless another one comes; 0: at once. */
+  readonly lifetimeMs: number;
 }
 
 /**
@@ -616,6 +650,12 @@ export const SyncRequest: MessageFns<SyncRequest> = {
       case "interestChange":
         InterestChange.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "trafficReport":
+        TrafficReport.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
+      case "tapReport":
+        TapReport.encode(message.message.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -671,6 +711,147 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             }
 
             message.message = { $case: "interestChange", value: InterestChange.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "trafficReport", value: TrafficReport.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = { $case: "tapReport", value: TapReport.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTrafficReport(): TrafficReport {
+  return { edges: [], first: false, truncated: false };
+}
+
+export const TrafficReport: MessageFns<TrafficReport> = {
+  encode(message: TrafficReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.edges) {
+      EdgeTraffic.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.first !== false) {
+      writer.uint32(16).bool(message.first);
+    }
+    if (message.truncated !== false) {
+      writer.uint32(24).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrafficReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrafficReport() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.edges.push(EdgeTraffic.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.first = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTapReport(): TapReport {
+  return { events: [], dropped: 0 };
+}
+
+export const TapReport: MessageFns<TapReport> = {
+  encode(message: TapReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      TapEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.dropped !== 0) {
+      writer.uint32(16).uint64(message.dropped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TapReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTapReport() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(TapEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dropped = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -909,63 +1090,6 @@ export const Interest: MessageFns<Interest> = {
             }
 
             message.addresses.push(reader.string());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseServiceName(): ServiceName {
-  return { namespace: "", service: "" };
-}
-
-export const ServiceName: MessageFns<ServiceName> = {
-  encode(message: ServiceName, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.namespace !== "") {
-      writer.uint32(10).string(message.namespace);
-    }
-    if (message.service !== "") {
-      writer.uint32(18).string(message.service);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ServiceName {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseServiceName() as any;
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.namespace = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.service = reader.string();
             continue;
           }
         }
@@ -1621,6 +1745,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
       case "serverTime":
         ServerTime.encode(message.change.value, writer.uint32(34).fork()).join();
         break;
+      case "watch":
+        Watch.encode(message.change.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1668,6 +1795,93 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             }
 
             message.change = { $case: "serverTime", value: ServerTime.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.change = { $case: "watch", value: Watch.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWatch(): Watch {
+  return { trafficIntervalMs: 0, taps: [], tapEventsPerSecond: 0, lifetimeMs: 0 };
+}
+
+export const Watch: MessageFns<Watch> = {
+  encode(message: Watch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trafficIntervalMs !== 0) {
+      writer.uint32(8).uint32(message.trafficIntervalMs);
+    }
+    for (const v of message.taps) {
+      TapFilter.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.tapEventsPerSecond !== 0) {
+      writer.uint32(24).uint32(message.tapEventsPerSecond);
+    }
+    if (message.lifetimeMs !== 0) {
+      writer.uint32(32).uint32(message.lifetimeMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Watch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatch() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.trafficIntervalMs = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.taps.push(TapFilter.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tapEventsPerSecond = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lifetimeMs = reader.uint32();
             continue;
           }
         }

@@ -64,6 +64,12 @@ export interface TrustBundle {
   readonly added: readonly Buffer[];
 }
 
+/** ServiceName is a service of the mesh. */
+export interface ServiceName {
+  readonly namespace: string;
+  readonly service: string;
+}
+
 function createBaseIssueRequest(): IssueRequest {
   return { csr: Buffer.alloc(0), joinToken: "", spiffeId: "", lifetimeSeconds: 0 };
 }
@@ -286,6 +292,63 @@ export const TrustBundle: MessageFns<TrustBundle> = {
             }
 
             message.added.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceName(): ServiceName {
+  return { namespace: "", service: "" };
+}
+
+export const ServiceName: MessageFns<ServiceName> = {
+  encode(message: ServiceName, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.service !== "") {
+      writer.uint32(18).string(message.service);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceName {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceName() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.service = reader.string();
             continue;
           }
         }

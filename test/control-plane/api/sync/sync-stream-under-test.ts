@@ -6,6 +6,7 @@ import {
   type Hello,
   type Snapshot,
   type SyncRequest,
+  type Watch,
 } from '../../../../proto/gen/hauberk/v1/discovery.ts';
 import { within } from '../../../helpers/deadline.ts';
 import type { ControlPlaneUnderTest, TestIdentity } from '../../control-plane-under-test.ts';
@@ -20,6 +21,8 @@ export interface SyncStreamUnderTest {
   say(message: NonNullable<SyncRequest['message']>): void;
   /** The next message that was not taken yet. */
   next(): Promise<Update>;
+  /** What the control plane has asked to be told of traffic, the newest last. */
+  readonly watches: readonly Watch[];
   /** How many messages came and were not taken. */
   readonly waiting: number;
   /** Resolves with the reason for which the control plane ended the stream. */
@@ -54,10 +57,12 @@ export function openSyncStream(
   const channel = cp.connect(identity);
   const call = channel.client(DiscoveryClient).sync();
   const updates: Update[] = [];
+  const watches: Watch[] = [];
   const news = new EventEmitter();
   call.on('data', ({ version, change }) => {
     if (change?.$case === 'snapshot') updates.push({ kind: 'snapshot', version, ...change.value });
     if (change?.$case === 'delta') updates.push({ kind: 'delta', version, ...change.value });
+    if (change?.$case === 'watch') watches.push(change.value);
     news.emit('update');
   });
   const refused = new Promise<RpcError>((resolve) => {
@@ -65,6 +70,7 @@ export function openSyncStream(
   });
   return {
     say: (message) => void call.write({ message }),
+    watches,
     get waiting() {
       return updates.length;
     },

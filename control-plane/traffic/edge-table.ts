@@ -1,0 +1,113 @@
+import { addTraffic, edgeKey, noTraffic } from '../../common/wire/traffic/edge-sums.ts';
+import type { ServiceEdge } from '../../proto/gen/hauberk/v1/admin.ts';
+import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
+
+/** Ends of edges that are told apart: a thousand services with twenty peers each. */
+export const MAX_EDGES = 20_000;
+
+/** One end of an edge, as a key. */
+export function serviceEdgeKey(spiffeId: string, traffic: EdgeTraffic): string {
+  return `${spiffeId} ${edgeKey(traffic)}`;
+}
+
+/** What was counted at each end of an edge since some moment, summed over the sidecars of a service. */
+export class EdgeSums {
+  readonly #sums = new Map<string, { readonly spiffeId: string; traffic: EdgeTraffic }>();
+
+  get size(): number {
+    return this.#sums.size;
+  }
+
+  /** @returns false when there is no room for another edge */
+  add(spiffeId: string, traffic: EdgeTraffic): boolean {
+    const key = serviceEdgeKey(spiffeId, traffic);
+    const sum = this.#sums.get(key);
+    if (sum !== undefined) sum.traffic = addTraffic(sum.traffic, traffic);
+    else if (this.#sums.size >= MAX_EDGES) return false;
+    else this.#sums.set(key, { spiffeId, traffic });
+    return true;
+  }
+
+  get(key: string): EdgeTraffic | undefined {
+    return this.#sums.get(key)?.traffic;
+  }
+
+  entries(): Iterable<
+    readonly [string, { readonly spiffeId: string; readonly traffic: EdgeTraffic }]
+  > {
+    return this.#sums;
+  }
+}
+
+/** How an edge stands: what is not a sum over time. */
+export interface EdgeLevel {
+  readonly spiffeId: string;
+  /** Without figures. */
+  readonly name: EdgeTraffic;
+  instances: number;
+  open: number;
+  /** Connections since the sidecars started. */
+  total: number;
+}
+
+/** The edges that sidecars have told of and still have. */
+export class EdgeLevels {
+  readonly #levels = new Map<string, EdgeLevel>();
+
+  /** A sidecar says something of one of its edges; `before` is what it said last. @returns false without room */
+  changed(spiffeId: string, before: EdgeTraffic | undefined, now: EdgeTraffic): boolean {
+    const key = serviceEdgeKey(spiffeId, now);
+    const level = this.#levels.get(key) ?? this.#add(key, spiffeId, now);
+    if (level === undefined) return false;
+    if (before === undefined) level.instances += 1;
+    level.open += now.connectionsOpen - (before?.connectionsOpen ?? 0);
+    level.total += now.connectionsOpened - (before?.connectionsOpened ?? 0);
+    return true;
+  }
+
+  /** A sidecar that has said this last is not asked any more. */
+  left(spiffeId: string, last: EdgeTraffic): void {
+    const key = serviceEdgeKey(spiffeId, last);
+    const level = this.#levels.get(key);
+    if (level === undefined) return;
+    level.instances -= 1;
+    level.open -= last.connectionsOpen;
+    level.total -= last.connectionsOpened;
+    if (level.instances === 0) this.#levels.delete(key);
+  }
+
+  /** Each edge with what has passed, also where that is nothing. */
+  *withTraffic(sums: EdgeSums, isWanted: (spiffeId: string) => boolean): Iterable<ServiceEdge> {
+    for (const [key, level] of this.#levels) {
+      if (!isWanted(level.spiffeId)) continue;
+      const traffic = sums.get(key) ?? level.name;
+      yield toServiceEdge(level, { ...traffic, connectionsOpen: level.open });
+    }
+  }
+
+  /** Each edge at which something has passed, also of sidecars that have gone, and each that has a connection open. */
+  *busy(sums: EdgeSums): Iterable<ServiceEdge> {
+    for (const [key, { spiffeId, traffic }] of sums.entries()) {
+      const level = this.#levels.get(key) ?? { spiffeId, instances: 0, open: 0, total: 0 };
+      yield toServiceEdge(level, { ...traffic, connectionsOpen: level.open });
+    }
+    for (const [key, level] of this.#levels) {
+      if (level.open === 0 || sums.get(key) !== undefined) continue;
+      yield toServiceEdge(level, { ...level.name, connectionsOpen: level.open });
+    }
+  }
+
+  #add(key: string, spiffeId: string, edge: EdgeTraffic): EdgeLevel | undefined {
+    if (this.#levels.size >= MAX_EDGES) return undefined;
+    const level = { spiffeId, name: noTraffic(edge), instances: 0, open: 0, total: 0 };
+    this.#levels.set(key, level);
+    return level;
+  }
+}
+
+function toServiceEdge(
+  { spiffeId, instances, total }: Omit<EdgeLevel, 'name'>,
+  traffic: EdgeTraffic,
+): ServiceEdge {
+  return { spiffeId, instances, traffic, connectionsTotal: total };
+}

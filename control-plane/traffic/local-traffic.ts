@@ -1,0 +1,175 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Closeable } from '../../common/lifecycle.ts';
+import { callEach } from '../../common/listeners.ts';
+import { edgeKey, isIdle, trafficSince } from '../../common/wire/traffic/edge-sums.ts';
+import { MAX_REPORTED_EDGES } from '../../common/wire/traffic/read-report.ts';
+import { isConcerned, serviceOf } from '../../common/wire/traffic/tap-filter.ts';
+import type { TrafficReport, Watch } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
+import { AskedSidecars, WATCH_LIFETIME_MS, type AskedSidecar } from './asked-sidecars.ts';
+import { EdgeLevels } from './edge-table.ts';
+import { TrafficHistory } from './history.ts';
+import { MAX_EVENTS_PER_SECOND, readTapQuestion, readWatchQuestion } from './questions.ts';
+import { TapWatcher } from './tap-watcher.ts';
+import type { AttachedSidecar, Attachment, Look, TrafficSource } from './traffic.ts';
+import { TrafficError } from './traffic-error.ts';
+import { TrafficWatcher } from './traffic-watcher.ts';
+
+/** Pages and commands that are open at a time; each costs a sum over all that is reported. */
+const MAX_WATCHERS = 32;
+
+/** What passes the sidecars that are connected to this control plane. */
+export interface LocalTraffic extends TrafficSource, Closeable {
+  /** The stream of a sidecar is open. */
+  attach(sidecar: AttachedSidecar): Attachment;
+  close(): void;
+}
+
+/** Creates it; no operator watches yet, and no sidecar is asked for anything. */
+export function createLocalTraffic(clock: Clock): LocalTraffic {
+  const watchers = new Set<TrafficWatcher>();
+  const taps = new Set<TapWatcher>();
+  const levels = new EdgeLevels();
+  const history = new TrafficHistory(clock, levels);
+  let isTruncated = false;
+  const sidecars = new AskedSidecars({
+    clock,
+    wishOf,
+    forgotten({ spiffeId, edges }) {
+      for (const edge of edges.values()) levels.left(spiffeId, edge);
+    },
+  });
+
+  function wishOf({ spiffeId }: AttachedSidecar): Watch | undefined {
+    const service = serviceOf(spiffeId);
+    if (service === undefined) return undefined;
+    const intervals = [...watchers].flatMap(({ question: { isWanted, intervalMs } }) =>
+      isWanted(spiffeId) ? [intervalMs] : [],
+    );
+    const wanted = [...taps].filter(({ question }) => isConcerned(question.filter, service));
+    if (intervals.length === 0 && wanted.length === 0) return undefined;
+    const rates = wanted.map(({ question }) => question.eventsPerSecond);
+    return {
+      trafficIntervalMs: intervals.length === 0 ? 0 : Math.min(...intervals),
+      taps: wanted.map(({ question }) => question.filter),
+      tapEventsPerSecond: Math.min(
+        rates.reduce((sum, rate) => sum + rate, 0),
+        MAX_EVENTS_PER_SECOND,
+      ),
+      lifetimeMs: WATCH_LIFETIME_MS,
+    };
+  }
+
+  function requireRoom(): void {
+    if (watchers.size + taps.size < MAX_WATCHERS) return;
+    const sentence = `expected at most ${MAX_WATCHERS} watches and taps at a time, got another`;
+    const hint = 'end one of them: close a page, or a command that is still running';
+    throw new TrafficError('watchers-too-many', sentence, { hint });
+  }
+
+  function passed(spiffeId: string, traffic: EdgeTraffic): void {
+    const { connectionsOpen: _level, ...counted } = traffic;
+    const sum = { ...counted, connectionsOpen: 0 };
+    history.add(spiffeId, sum);
+    callEach(watchers, (watcher) => watcher.passed(spiffeId, sum));
+  }
+
+  function edgeReported(sidecar: AskedSidecar, edge: EdgeTraffic, isFirst: boolean): void {
+    const key = edgeKey(edge);
+    const { edges, spiffeId } = sidecar;
+    const before = edges.get(key);
+    const hasRoom = before !== undefined || edges.size < MAX_REPORTED_EDGES;
+    if (!hasRoom || !levels.changed(spiffeId, before, edge)) {
+      isTruncated = true;
+      return;
+    }
+    edges.set(key, edge);
+    // When that was which is in the first report, is not known; an edge that came after it is new.
+    const otherwise = isFirst ? undefined : edge;
+    const since = before === undefined ? otherwise : (trafficSince(before, edge) ?? otherwise);
+    if (since !== undefined && !isIdle(since)) passed(spiffeId, since);
+  }
+
+  /** A sidecar that has started again has none of its edges before. */
+  function forgetOthers({ spiffeId, edges }: AskedSidecar, present: readonly EdgeTraffic[]): void {
+    const keys = new Set(present.map(edgeKey));
+    for (const [key, edge] of edges) {
+      if (keys.has(key)) continue;
+      levels.left(spiffeId, edge);
+      edges.delete(key);
+    }
+  }
+
+  function reported(sidecar: AskedSidecar, { edges, first, truncated }: TrafficReport): void {
+    sidecar.hasReported = true;
+    if (truncated) isTruncated = true;
+    if (first) forgetOthers(sidecar, edges);
+    for (const edge of edges) edgeReported(sidecar, edge, first);
+  }
+
+  function admit<Watcher extends Look>(all: Set<Watcher>, watcher: Watcher): Look {
+    all.add(watcher);
+    sidecars.refresh();
+    return {
+      close() {
+        if (!all.delete(watcher)) return;
+        watcher.close();
+        if (watchers.size === 0) isTruncated = false;
+        sidecars.refresh();
+      },
+    };
+  }
+
+  return {
+    attach(attached) {
+      const sidecar = sidecars.add(attached);
+      const isAsked = (): boolean => sidecars.isCurrent(sidecar) && wishOf(sidecar) !== undefined;
+      return {
+        // What comes late, after the last watcher has left or on an older stream, is for no watcher any more.
+        reported(report) {
+          if (isAsked()) reported(sidecar, report);
+        },
+        tapped(report) {
+          if (isAsked()) callEach(taps, (tap) => tap.seen(sidecar, report));
+        },
+        close: () => sidecars.remove(sidecar),
+      };
+    },
+    watch(request, observer) {
+      requireRoom();
+      const question = readWatchQuestion(request);
+      const { historySeconds, isWanted } = question;
+      const historyCutMs = history.cutMs;
+      for (const slot of history.since(historySeconds, isWanted)) {
+        observer.next({ ...NOTHING_TOLD, ...slot, history: true, historyCutMs });
+      }
+      const told = () => {
+        const wanted = [...sidecars.asked()].filter(({ spiffeId }) => isWanted(spiffeId));
+        return {
+          truncated: isTruncated,
+          historyCutMs: history.cutMs,
+          sidecars: wanted.length,
+          reporting: wanted.filter(({ hasReported }) => hasReported).length,
+        };
+      };
+      const watcher = new TrafficWatcher({ question, observer, clock, levels, told });
+      return admit(watchers, watcher);
+    },
+    tap(request, observer) {
+      requireRoom();
+      const question = readTapQuestion(request);
+      const countAsked = (): number =>
+        [...sidecars.asked()].filter(({ spiffeId }) => {
+          const service = serviceOf(spiffeId);
+          return service !== undefined && isConcerned(question.filter, service);
+        }).length;
+      return admit(taps, new TapWatcher({ question, observer, clock, countAsked }));
+    },
+    close() {
+      for (const watcher of [...watchers, ...taps]) watcher.close();
+      sidecars.close();
+    },
+  };
+}
+
+const NOTHING_TOLD = { truncated: false, sidecars: 0, reporting: 0, unreached: [] };

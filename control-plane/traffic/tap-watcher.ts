@@ -1,0 +1,70 @@
+import type { MonotonicClock } from '../../common/clock.ts';
+import { TokenBucket } from '../../common/rate-limit.ts';
+import { repeat, type Repeated } from '../../common/repeat.ts';
+import { fitsTap, serviceOf } from '../../common/wire/traffic/tap-filter.ts';
+import type { TappedEvent, TapResponse } from '../../proto/gen/hauberk/v1/admin.ts';
+import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { TapQuestion } from './questions.ts';
+import type { AttachedSidecar, Look, Observer } from './traffic.ts';
+
+/** How late an event is told: not to be noticed, and long enough for many to go together. */
+const TELL_EVERY_MS = 250;
+
+/** What a watcher of events is made from. */
+export interface TapWatcherOptions {
+  readonly question: TapQuestion;
+  readonly observer: Observer<TapResponse>;
+  readonly clock: MonotonicClock;
+  /** How many sidecars are asked for it. */
+  readonly countAsked: () => number;
+}
+
+/** Gathers events for one who taps, as many as are wanted, and counts the others. */
+export class TapWatcher implements Look {
+  readonly question: TapQuestion;
+  readonly #options: TapWatcherOptions;
+  readonly #room: TokenBucket;
+  readonly #ticks: Repeated;
+  #events: TappedEvent[] = [];
+  #dropped = 0;
+  #told: number | undefined;
+
+  constructor(options: TapWatcherOptions) {
+    const { question, clock } = options;
+    this.question = question;
+    this.#options = options;
+    const perSecond = question.eventsPerSecond;
+    this.#room = new TokenBucket(clock, { burst: perSecond, perSecond });
+    this.#ticks = repeat(clock, TELL_EVERY_MS, () => this.#tell());
+  }
+
+  /** A sidecar has seen something, for this one or another. */
+  seen({ spiffeId, instanceId }: AttachedSidecar, { events, dropped }: TapReport): void {
+    const service = serviceOf(spiffeId);
+    if (service === undefined) return;
+    // Which of them would have fitted is not known.
+    this.#dropped += dropped;
+    for (const event of events) {
+      if (!fitsTap(this.question.filter, service, event)) continue;
+      if (this.#events.length < this.question.eventsPerSecond && this.#room.take()) {
+        this.#events.push({ spiffeId, instanceId, event });
+      } else this.#dropped += 1;
+    }
+  }
+
+  close(): void {
+    this.#ticks.stop();
+  }
+
+  #tell(): void {
+    const { observer, countAsked } = this.#options;
+    const sidecars = countAsked();
+    const isNews = this.#events.length > 0 || this.#dropped > 0 || sidecars !== this.#told;
+    if (!isNews || observer.isReady?.() === false) return;
+    const [events, dropped] = [this.#events, this.#dropped];
+    this.#events = [];
+    this.#dropped = 0;
+    this.#told = sidecars;
+    observer.next({ events, dropped, sidecars, unreached: [] });
+  }
+}
