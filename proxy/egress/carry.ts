@@ -44,9 +44,10 @@ export async function carryEgress(
     let failure: Error | undefined;
     // An alert of the server is an error that Node lets look like an orderly end otherwise.
     secured.on('error', (error) => (failure = error));
-    const server = socketStream(secured, reset);
+    const server = socketStream(secured, { reset });
     const { counters, observer } = connection;
-    const outcome = await relay(socketStream(socket), server, counters, observer);
+    const client = socketStream(socket, { clientClock: clock });
+    const outcome = await relay(client, server, counters, observer);
     if (outcome !== 'complete') server.reset();
     connection.closed(isCut() ? 'denied' : outcome, seconds());
     const reason = alertRefusal(failure, showsCertificate);

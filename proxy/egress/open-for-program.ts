@@ -45,7 +45,7 @@ export async function openEgressForProgram(
       metrics.connectionFailed('outbound', peer, reason);
       conditions.failed(target, reason, ALERT_SENTENCES[reason]);
     });
-    return { stream: socketStream(secured, reset), peer, failure: () => failure };
+    return { stream: socketStream(secured, { reset }), peer, failure: () => failure };
   } catch (error) {
     const reason = errorCode(error);
     metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason);

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { canonicalAddress } from '../../common/ip-address.ts';
+import { descriptorOf, type Getsockopt, loadGetsockopt } from '../stream/socket-option.ts';
 import { InterceptionError } from './interception-error.ts';
 
 /** Where a connection wanted to go. */
@@ -34,7 +35,7 @@ const SOCKADDR_BYTES = 28;
  *   where Node.js was built without FFI
  */
 export async function openOriginalDestinations(): Promise<FindOriginalDestination> {
-  const getsockopt = await loadGetsockopt();
+  const getsockopt = await openGetsockopt();
   const sockaddr = Buffer.alloc(SOCKADDR_BYTES);
   const length = Buffer.alloc(4);
   return (socket) => {
@@ -53,23 +54,10 @@ export async function openOriginalDestinations(): Promise<FindOriginalDestinatio
   };
 }
 
-/** `int getsockopt(int fd, int level, int name, void *value, socklen_t *length)` */
-type Getsockopt = (
-  fd: number,
-  level: number,
-  name: number,
-  value: Buffer,
-  length: Buffer,
-) => number;
-
-async function loadGetsockopt(): Promise<Getsockopt> {
+async function openGetsockopt(): Promise<Getsockopt> {
   if (process.platform !== 'linux') throw unavailable(`on ${process.platform}`);
   try {
-    const ffi = await import('node:ffi');
-    const { functions } = ffi.dlopen(null, {
-      getsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'] },
-    });
-    return functions.getsockopt;
+    return await loadGetsockopt();
   } catch (cause) {
     throw unavailable(`with this build of Node.js (${process.version})`, cause);
   }
@@ -79,11 +67,4 @@ function unavailable(where: string, cause?: unknown): InterceptionError {
   const sentence = `transparent interception needs Linux and a Node.js with FFI, and is not available ${where}`;
   const hint = 'use --upstream and --expose instead of --transparent';
   return new InterceptionError('original-destination-unavailable', sentence, { hint, cause });
-}
-
-/** Node.js tells the descriptor of a socket on its handle only. */
-function descriptorOf(socket: Socket): number | undefined {
-  const handle = '_handle' in socket ? socket._handle : undefined;
-  if (typeof handle !== 'object' || handle === null || !('fd' in handle)) return undefined;
-  return typeof handle.fd === 'number' && handle.fd >= 0 ? handle.fd : undefined;
 }

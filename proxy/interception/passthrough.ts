@@ -65,7 +65,8 @@ export async function passThrough(
   }
   flows.count(direction, remoteAddress, destination.port);
   metrics.passthroughOpened(direction);
-  await relay(socketStream(socket), far, { bytesFromApp: 0, bytesToApp: 0 });
+  const client = socketStream(socket, { clientClock: clock });
+  await relay(client, far, { bytesFromApp: 0, bytesToApp: 0 });
   metrics.passthroughClosed(direction);
 }
 

@@ -41,7 +41,7 @@ export async function carry(
   { peer, connect, reset }: CarryRequest,
   { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
-  const app = socketStream(socket, reset);
+  const app = socketStream(socket, { reset, clientClock: clock });
   const startedMs = clock.monotonicMs();
   try {
     for (let restarts = 0; ; restarts += 1) {

@@ -83,6 +83,11 @@ export interface StreamReceiver {
   data(chunk: Buffer, more: boolean, isOwned: boolean): boolean;
   /** The peer has ended its direction (half-close). */
   end(): void;
+  /**
+   * The peer, a client, has ended its direction, behind bytes that were not handed over because `data` returned
+   * false. `end` comes after them.
+   */
+  endWaits?(): void;
   /** So many bytes of those written are out of memory, and there is room again. May come within `write`. */
   written(bytes: number): void;
   /** So much memory is held for bytes that were not written yet, and is empty. */

@@ -1,5 +1,8 @@
 import type { Socket } from 'node:net';
+import type { MonotonicClock } from '../../common/clock.ts';
 import type { ByteStream, StreamClose, StreamReceiver } from './byte-stream.ts';
+import { FailedWrite } from './failed-write.ts';
+import { LeavingClient } from './leaving-client.ts';
 import { resetSocket } from './reset-socket.ts';
 import { readerOf, type SocketReader } from './socket-reader.ts';
 import { SocketWriter } from './socket-writer.ts';
@@ -7,9 +10,20 @@ import { SocketWriter } from './socket-writer.ts';
 /** How to break off what is below a socket. */
 type Reset = () => void;
 
+/** What is said of a socket. */
+export interface SocketStreamOptions {
+  /** Where it is TLS. */
+  readonly reset?: Reset | undefined;
+  /**
+   * Given for a client: it has asked for something, and what it sent is of no use when it breaks off, which is noticed
+   * also while it is not read. What others sent before they break off is handed over first.
+   */
+  readonly clientClock?: MonotonicClock;
+}
+
 /** A socket as a stream, in plaintext or in TLS. It comes unread, and its errors are heard here. */
-export function socketStream(socket: Socket, reset?: Reset): SocketStream {
-  return new SocketStream(readerOf(socket), reset);
+export function socketStream(socket: Socket, options?: SocketStreamOptions): SocketStream {
+  return new SocketStream(readerOf(socket), options);
 }
 
 /** A FIN, or what TLS has for one, is the end of a direction; an RST, or an alert, is a reset. */
@@ -18,26 +32,37 @@ export class SocketStream implements ByteStream {
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
   readonly #reset: Reset | undefined;
+  readonly #client: LeavingClient | undefined;
+  readonly #failedWrite: FailedWrite | undefined;
   #receiver: StreamReceiver | undefined;
   #isPaused = false;
   #readsNoMore = false;
   /** By an error or by us: whatever comes is no orderly end. */
   #isBroken = false;
   #hasToldEnd = false;
+  #hasToldWaitingEnd = false;
 
-  constructor(reader: SocketReader, reset?: Reset) {
-    this.socket = reader.socket;
+  constructor(reader: SocketReader, { reset, clientClock }: SocketStreamOptions = {}) {
+    const { socket } = reader;
+    this.socket = socket;
     this.#reader = reader;
     this.#reset = reset;
-    this.#writer = new SocketWriter(reader.socket, {
+    this.#writer = new SocketWriter(socket, {
       written: (bytes) => this.#receiver?.written(bytes),
       spare: (bytes) => this.#receiver?.spare(bytes),
     });
-    reader.socket.on('error', this.#onError);
+    if (clientClock === undefined) this.#failedWrite = new FailedWrite(socket, this);
+    else this.#client = new LeavingClient(socket, clientClock, this);
+    socket.on('error', this.#onError);
   }
 
   get isClosed(): boolean {
     return this.#isBroken || this.socket.destroyed;
+  }
+
+  /** Nothing is read, because there is enough for now. */
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   attach(receiver: StreamReceiver): void {
@@ -63,18 +88,21 @@ export class SocketStream implements ByteStream {
     this.#reader.readInto(undefined);
     socket.off('end', this.#onEnd);
     socket.off('close', this.#onClose);
+    this.#client?.close();
   }
 
   consumed(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.socket.resume();
+    this.#failedWrite?.resumed();
   }
 
   holdSpare(): void {}
 
   write(chunk: Buffer, more = false, isOwned = false): boolean {
-    return !this.#isBroken && this.#writer.write(chunk, more, isOwned);
+    if (this.#isBroken || this.#isReadingOn) return false;
+    return this.#writer.write(chunk, more, isOwned);
   }
 
   end(): void {
@@ -85,25 +113,52 @@ export class SocketStream implements ByteStream {
 
   close(): void {
     this.#readsNoMore = true;
+    // An end that waits for what cannot be written would be for ever.
+    if (this.#isReadingOn) return void this.socket.destroy();
     this.end();
     if (!this.socket.readableEnded) this.socket.destroySoon();
   }
 
   reset(): void {
     this.#isBroken = true;
+    // What was written before the break is sent before the reset, as far as the system takes it at once.
+    this.#writer.flush();
     this.#writer.discard();
-    if (this.#reset === undefined) resetSocket(this.socket);
-    else this.#reset();
+    if (this.#reset !== undefined) this.#reset();
+    else if (this.#isReadingOn) this.socket.destroy();
+    else resetSocket(this.socket);
+  }
+
+  // What those who watch the socket tell.
+
+  writeFailed(): void {
+    this.#writer.discard();
+  }
+
+  endWaits(): void {
+    if (this.#hasToldWaitingEnd) return;
+    this.#hasToldWaitingEnd = true;
+    this.#receiver?.endWaits?.();
+  }
+
+  left(): void {
+    this.#onError();
+  }
+
+  get #isReadingOn(): boolean {
+    return this.#failedWrite?.isReadingOn === true;
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.#failedWrite?.read();
     if (this.#receiver?.data(chunk, false, !this.#reader.isShared) !== false) return;
     this.#isPaused = true;
     this.socket.pause();
+    this.#client?.paused();
   };
 
   readonly #onEnd = (): void => {
-    if (!this.#isBroken) this.#receiver?.end();
+    if (!this.#isBroken && !this.#isReadingOn) this.#receiver?.end();
   };
 
   /** An alert of TLS is an error that Node.js lets look like an orderly end otherwise, and does not close. */
@@ -116,6 +171,7 @@ export class SocketStream implements ByteStream {
   readonly #onClose = (): void => {
     const { readableEnded, writableFinished } = this.socket;
     this.#writer.discard();
+    this.#client?.close();
     const hasRead = readableEnded || this.#readsNoMore;
     // A FIN was read, and everything was written with a FIN after it.
     const hasEnded = !this.#isBroken && hasRead && writableFinished;

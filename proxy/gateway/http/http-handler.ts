@@ -101,10 +101,12 @@ export function createHttpHandler(
       secured?.clientCertificate && clientCertificateField(secured.clientCertificate);
     const connection = open(address, activity, certificate);
     try {
-      if (secured === undefined) servePlaintext(connection, socketStream(raw));
+      if (secured === undefined)
+        servePlaintext(connection, socketStream(raw, { clientClock: clock }));
       else {
-        const stream = socketStream(secured.socket, secured.reset);
-        connection.serve(secured.socket.alpnProtocol === 'h2' ? 'h2' : 'http/1', stream);
+        const { socket, reset } = secured;
+        const stream = socketStream(socket, { reset, clientClock: clock });
+        connection.serve(socket.alpnProtocol === 'h2' ? 'h2' : 'http/1', stream);
         if (isRefusing) connection.drain();
       }
       await closed(raw);

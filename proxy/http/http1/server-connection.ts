@@ -132,6 +132,13 @@ class Http1ServerConnection implements ServerConnection, StreamReceiver, ServerE
     this.#breakOff();
   }
 
+  /** Bytes of the body that wait come before the FIN. Of the request that said to be the last, it may be the half-close. */
+  endWaits(): void {
+    const exchange = this.#exchange;
+    if (this.#state !== 'open' || exchange === undefined || exchange.isUpgraded) return;
+    if (exchange.isPersistent) this.#breakOff();
+  }
+
   written(bytes: number): void {
     this.writer.written(bytes);
   }

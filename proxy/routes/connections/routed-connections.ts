@@ -107,7 +107,7 @@ export class RoutedConnections implements Drainable {
   #speak(socket: Socket, service: RoutedService, spoken: 'http1' | 'http2'): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { clock, memory, requests, guard } = this.#options;
-    const stream = socketStream(socket);
+    const stream = socketStream(socket, { clientClock: clock });
     const served: { connection?: ServerConnection; isClosed: boolean } = { isClosed: false };
     const handler: ServerConnectionHandler = {
       request(exchange) {

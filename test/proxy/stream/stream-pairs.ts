@@ -122,7 +122,7 @@ async function secured(t: ExecutionContext): Promise<StreamPair> {
     socket.allowHalfOpen = true;
     socket.on('error', () => {});
     socket.once('close', () => raw.destroy());
-    return socketStream(socket, () => resetSocket(raw));
+    return socketStream(socket, { reset: () => resetSocket(raw) });
   };
   return { one: streamOf(client, app), other: streamOf(server, side) };
 }

@@ -1,0 +1,54 @@
+import type { Socket } from 'node:net';
+import { descriptorOf, type Getsockopt, loadGetsockopt } from './socket-option.ts';
+
+/** How the peer of a connection has ended it, as the system knows. */
+export type PeerEnd =
+  | 'ended' // It has sent a FIN: it sends nothing more, and may still read.
+  | 'reset'; // It has sent an RST.
+
+/** linux/in.h, linux/tcp.h: of `struct tcp_info` the first byte is the state. */
+const SOL_TCP = 6;
+const TCP_INFO = 11;
+/** net/tcp_states.h */
+const TCP_CLOSE = 7;
+const TCP_CLOSE_WAIT = 8;
+
+const state = Buffer.alloc(1);
+const stateBytes = Buffer.alloc(4);
+
+let getsockopt: Getsockopt | undefined;
+let loading: Promise<void> | undefined;
+
+/**
+ * Tells whether the peer has ended a connection, without reading what came before that.
+ *
+ * @returns undefined when it has not, and where the system does not say: on another system than Linux, where Node.js
+ *   was built without FFI, and until `loadPeerEnd` is done, which the first call begins
+ */
+export function peerEnd(socket: Socket): PeerEnd | undefined {
+  if (getsockopt === undefined) {
+    loading ??= load();
+    return undefined;
+  }
+  const fd = descriptorOf(socket);
+  if (fd === undefined) return undefined;
+  stateBytes.writeInt32LE(state.length);
+  if (getsockopt(fd, SOL_TCP, TCP_INFO, state, stateBytes) !== 0) return undefined;
+  if (state[0] === TCP_CLOSE) return 'reset';
+  return state[0] === TCP_CLOSE_WAIT ? 'ended' : undefined;
+}
+
+/** Loads what asking takes, once. Never rejects. */
+export function loadPeerEnd(): Promise<void> {
+  loading ??= load();
+  return loading;
+}
+
+async function load(): Promise<void> {
+  if (process.platform !== 'linux') return;
+  try {
+    getsockopt = await loadGetsockopt();
+  } catch {
+    // Time limits end what waits for a client that has left.
+  }
+}
