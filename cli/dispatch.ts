@@ -46,7 +46,7 @@ function unknown(argv: readonly string[], commands: readonly Command[]): string 
 
 const FIRST_STEPS = `First steps:
   # a demo mesh on this machine
-  npm run demo
+  hauberk demo
 
   # a control plane, which keeps its state in ./hauberk-data
   hauberk control-plane --data-dir ./hauberk-data

@@ -13,6 +13,7 @@ export interface SystemPackage {
 /** What tests may need of the machine. The one list: `npm run test:all` installs from it. */
 export const REQUIREMENTS = {
   openssl: { package: 'openssl' },
+  strip: { package: 'binutils' },
   prometheus: { package: 'prometheus', service: 'prometheus' },
   promtool: { package: 'prometheus', service: 'prometheus' },
   faketime: { package: 'faketime' },
