@@ -45,7 +45,7 @@ const ARCHITECTURE: Architecture = {
     'control-plane': [
       ['main.ts'],
       ['server/'],
-      ['api/', 'dashboard/', 'store/sqlite/'],
+      ['api/', 'dashboard/', 'store/sqlite/', 'store/etcd/'],
       ['registry/', 'traffic/'],
       ['revocation/', 'federation/', 'operators/', 'ca/upstream/'],
       ['ca/rotation/'],
@@ -79,10 +79,12 @@ const ARCHITECTURE: Architecture = {
   },
   reserved: {
     'control-plane/store/sqlite/': ['control-plane/server/'],
+    'control-plane/store/etcd/': ['control-plane/server/'],
     // What is generated encodes and calls at the borders only. Its types are the shape of what travels,
     // and everybody may import those.
     'proto/gen/': [
       'control-plane/api/',
+      'control-plane/store/etcd/',
       'proxy/discovery/',
       'proxy/identity/',
       'cli/client*',

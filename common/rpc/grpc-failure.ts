@@ -32,7 +32,7 @@ export function toRpcError(error: unknown, target: string): RpcError {
     return Object.assign(refused, { serverTimeMs, retryAfterMs });
   }
   const code = failureOf(error);
-  const sentence = `${target} ${SENTENCE[code]} (${causeOf(error)})`;
+  const sentence = `${target} ${SENTENCE[code]} (${innermostCause(error.details)})`;
   return new RpcError(code, sentence, { cause: error, hint: HINT[code] });
 }
 
@@ -45,9 +45,11 @@ function failureOf({ code, details }: ServiceError): ConnectionFailure {
   return TLS.test(details) ? 'tls' : 'unreachable';
 }
 
-// What grpc-js wraps around the one thing that matters: `No connection established. Last error: Error:
-// connect ECONNREFUSED 127.0.0.1:1 (2030-01-01T00:00:00.000Z). Resolution note: `.
-function causeOf({ details }: ServiceError): string {
+/**
+ * The one thing that matters of what grpc-js wraps around it: `No connection established. Last error: Error: connect
+ * ECONNREFUSED 127.0.0.1:1 (2030-01-01T00:00:00.000Z). Resolution note: `.
+ */
+export function innermostCause(details: string): string {
   const inner = details
     .replace(/^.*Last error: (?:Error: )?/s, '')
     .replace(/\. Resolution note: $/, '')

@@ -4,11 +4,17 @@ import type { Compare, Operation, RangeOptions } from './store.ts';
 /** Longest key, in bytes of UTF-8: a SPIFFE ID is at most 2,048 bytes and must fit with a prefix. */
 export const MAX_KEY_BYTES = 4096;
 
-/** Keys and values of one transaction together: etcd refuses requests above 1.5 MiB. */
+/**
+ * Keys and values of one transaction together, with the keys of its conditions: etcd refuses requests above
+ * 1.5 MiB, and the rest of that is for prefixes and framing.
+ */
 export const MAX_TRANSACTION_BYTES = 1024 * 1024;
 
-/** Conditions, and operations, of one transaction: etcd's default for `--max-txn-ops`. */
-export const MAX_TRANSACTION_OPERATIONS = 128;
+/**
+ * Conditions, and operations, of one transaction: etcd's default for `--max-txn-ops` is 128, of which the store
+ * needs one of each itself.
+ */
+export const MAX_TRANSACTION_OPERATIONS = 127;
 
 /** Shortest lease: below a second a single slow turn of the event loop would end it. */
 export const MIN_LEASE_TTL_MS = 1000;
@@ -78,7 +84,8 @@ export function assertTransaction(
     assertKey(compare.key);
     assertRevision(compare.modRevision);
   }
-  const bytes = operations.reduce((sum, operation) => sum + operationBytes(operation), 0);
+  const conditions = compares.reduce((sum, { key }) => sum + Buffer.byteLength(key), 0);
+  const bytes = operations.reduce((sum, operation) => sum + operationBytes(operation), conditions);
   if (bytes > MAX_TRANSACTION_BYTES) {
     throw invalid(`a transaction has at most ${MAX_TRANSACTION_BYTES} bytes, not ${bytes}`);
   }

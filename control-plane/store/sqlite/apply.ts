@@ -1,14 +1,7 @@
-import { StoreError } from '../store-error.ts';
+import { leaseNotFound, type StoreError } from '../store-error.ts';
 import type { Compare, Operation, StoreEvent, TransactionResult } from '../store.ts';
 import type { Draft } from './draft.ts';
 import type { StoredLease, Tables } from './tables.ts';
-
-/** The error for a lease that expired, was revoked, or never existed. */
-export function leaseNotFound(lease: string): StoreError {
-  return new StoreError('lease-not-found', `the lease ${lease} has expired or was never granted`, {
-    hint: 'grant a new lease and put the keys again',
-  });
-}
 
 /**
  * Applies the operations if all conditions hold. A missing lease is returned, not thrown, before

@@ -11,7 +11,7 @@ import {
   assertRevision,
   assertTransaction,
 } from '../request-limits.ts';
-import { StoreError } from '../store-error.ts';
+import { leaseNotFound, StoreError } from '../store-error.ts';
 import type {
   Compare,
   Entry,
@@ -22,7 +22,7 @@ import type {
   TransactionResult,
   WatchBatch,
 } from '../store.ts';
-import { applyGrant, applyLeaseEnd, applyTransaction, leaseNotFound } from './apply.ts';
+import { applyGrant, applyLeaseEnd, applyTransaction } from './apply.ts';
 import { CHANGE_LOG_LIMITS, type ChangeLogLimits } from './change-log.ts';
 import type { Draft } from './draft.ts';
 import { LeaseTimers } from './lease-timers.ts';

@@ -1,0 +1,3 @@
+import { registerContractIn } from './etcd-under-test.ts';
+
+registerContractIn(3);

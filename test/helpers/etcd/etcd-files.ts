@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { createExternalPki, type ExternalPki } from '../external-pki.ts';
+import type { EtcdFiles } from './etcdctl.ts';
+
+/** Certificates for a cluster on loopback and its clients, made with openssl. */
+export interface EtcdPki {
+  readonly pki: ExternalPki;
+  readonly files: EtcdFiles;
+}
+
+const LEAF = { signer: 'root', basicConstraints: 'CA:FALSE' } as const;
+const KEY_USAGE = 'keyUsage=critical,digitalSignature';
+
+/** @param serverName what the certificate of the members is for, as in a SAN of OpenSSL */
+export async function createEtcdFiles(
+  t: ExecutionContext,
+  serverName = 'IP:127.0.0.1',
+): Promise<EtcdPki> {
+  const pki = await createExternalPki(t);
+  const server = `subjectAltName=${serverName}`;
+  await pki.authority('server', {
+    ...LEAF,
+    extensions: [KEY_USAGE, 'extendedKeyUsage=serverAuth,clientAuth', server],
+  });
+  await pki.authority('client', {
+    ...LEAF,
+    extensions: [KEY_USAGE, 'extendedKeyUsage=clientAuth'],
+  });
+  const path = (name: string): string => join(pki.openssl.directory, name);
+  const files = {
+    ca: path('root.pem'),
+    serverCert: path('server.pem'),
+    serverKey: path('server.key'),
+    clientCert: path('client.pem'),
+    clientKey: path('client.key'),
+  };
+  return { pki, files };
+}
