@@ -16,9 +16,9 @@ FROM ${BASE} AS hauberk
 LABEL org.opencontainers.image.title="Hauberk" \
       org.opencontainers.image.description="A sidecar mesh for plain Docker Compose and plain hosts" \
       org.opencontainers.image.licenses="Apache-2.0"
-# nft writes the rules of transparent interception; setpriv, of util-linux, is in every Debian.
+# nft writes the rules of transparent interception, and ip (--client-address preserve) its routes; setpriv, of util-linux, is in every Debian.
 RUN apt-get update -qq \
- && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nftables \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nftables iproute2 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/* \
  && nft --version && setpriv --version
 # The rules of init-netns know the sidecar by this user. A volume that is mounted over one of these

@@ -97,6 +97,7 @@ const ARCHITECTURE: Architecture = {
     'common/rpc/peer.ts': 'what a handshake proved belongs to its connection, an object of Node.js',
   },
   sockets: {
+    'proxy/interception/client-sockets.ts': 'a Network itself, which makes sockets with an option',
     'proxy/stream/use-buffer.ts': 'a socket that is never connected, to look into',
   },
   maxLines: 400,

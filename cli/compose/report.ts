@@ -1,5 +1,6 @@
 import type { ComposeError } from './compose-error.ts';
 import type { Project, Service } from './read/project.ts';
+import { preservesClients } from './plan/sidecar-service.ts';
 import { treat } from './plan/treatment.ts';
 
 /** What would be done with one service; docs/json-output.md describes it. */
@@ -38,7 +39,13 @@ function accepted(project: Project, service: Service): ServiceReport {
   switch (treatment.kind) {
     case 'meshed': {
       const { identity, ingress } = treatment;
-      return { ...own, action: 'mesh', identity, ingress, notes: notesOn(project, service) };
+      return {
+        ...own,
+        action: 'mesh',
+        identity,
+        ingress,
+        notes: notesOn(project, service, ingress),
+      };
     }
     case 'joins':
       return {
@@ -60,7 +67,11 @@ function refused(
   return { service, action: 'refuse', identity: null, replicas, ingress: [], notes };
 }
 
-function notesOn(project: Project, service: Service): readonly string[] {
+function notesOn(
+  project: Project,
+  service: Service,
+  ingress: readonly number[],
+): readonly string[] {
   const { annotations, ports, controlsNetwork, filledIn } = service;
   const filled = [...filledIn].map(([name, value]) => `${name}=${value}`);
   const permissive = annotations.permissive ?? project.annotations.permissive ?? false;
@@ -69,6 +80,9 @@ function notesOn(project: Project, service: Service): readonly string[] {
   return [
     permissive && 'accepts plaintext on every port',
     controlsNetwork && 'is privileged enough to change the rules that keep it in the mesh',
+    ingress.length > 0 &&
+      !preservesClients(service) &&
+      'sees its own address as that of all clients: client-address: preserve keeps theirs',
     datagrams && 'its UDP ports stay as they are: the mesh carries TCP',
     filled.length > 0 && `decided by ${filled.join(', ')}: inject again when that changes`,
     excluded.length > 0 && `ports ${excluded.join(', ')} stay out of the mesh`,

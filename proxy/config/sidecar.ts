@@ -144,6 +144,11 @@ export const PROXY_SETTINGS = {
       'with --transparent: a port that accepts plaintext from any client, as a public website does',
     placeholder: 'PORT',
   }),
+  clientAddress: setting(choice(['own', 'preserve']).default('own'), {
+    description:
+      'with --transparent: the address that applications see as their client: own, or preserve for the one that the client has',
+    placeholder: 'MODE',
+  }),
   excludePort: listSetting(port, {
     description: 'with --transparent: a port that peers may not reach through the mesh',
     placeholder: 'PORT',
@@ -235,6 +240,7 @@ export function checkProxyConfig(config: ProxyConfig): void {
     config.outbound === 'mesh-only' ? 'outbound' : undefined,
     config.inbound === 'permissive' ? 'inbound' : undefined,
     config.ingress.length > 0 ? 'ingress' : undefined,
+    config.clientAddress === 'preserve' ? 'clientAddress' : undefined,
     config.excludePort.length > 0 ? 'excludePort' : undefined,
   ].find((key) => key !== undefined);
   if (idle === undefined) return;

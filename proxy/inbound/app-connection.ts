@@ -9,12 +9,12 @@ import type { Destination } from '../tunnel/authority.ts';
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
- * Connects to the application, with a descriptor that the caller has claimed. Nothing is read yet.
+ * Connects to the application, `from` an address or that of the system's choice, with a descriptor that the caller has claimed. Nothing is read yet.
  *
  * Rejects with the system's error, or the signal's reason when the peer has given up.
  */
 export function connectToApp(
-  target: Destination,
+  target: Destination & { readonly from?: string | undefined },
   {
     network,
     clock,

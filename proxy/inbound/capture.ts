@@ -12,12 +12,14 @@ import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-lis
 import type { Destination } from '../tunnel/authority.ts';
 import { type Termination, LiveConnections } from '../policy/live-connections.ts';
 import { resetSocket } from '../stream/reset-socket.ts';
+import type { SourceOf, SourceRefusal } from './source-address.ts';
 
 /** What capturing incoming plaintext takes. */
 export interface InboundCaptureDependencies extends PassthroughDependencies {
   /** Who is allowed. */
   readonly rules: Omit<PlaintextInput, 'destination'>;
   readonly findDestination: FindOriginalDestination;
+  readonly sourceOf: SourceOf;
   readonly network: Network;
   readonly refuse: Refuse;
   readonly guard: Guard;
@@ -57,7 +59,10 @@ async function serve(
 ): Promise<void> {
   const destination = dependencies.findDestination(socket);
   const remoteAddress = canonicalAddress(socket.remoteAddress ?? '') ?? 'unknown';
-  const refuse = (reason: PlaintextRefusal | 'no-original-destination', detail: string): void => {
+  const refuse = (
+    reason: PlaintextRefusal | SourceRefusal | 'no-original-destination',
+    detail: string,
+  ): void => {
     const sentence = `refused plaintext from ${remoteAddress}: ${detail}`;
     dependencies.refuse({ direction: 'inbound', reason, place: remoteAddress, sentence });
     resetSocket(socket);
@@ -74,7 +79,10 @@ async function serve(
   const terminate = ({ reason, why }: Termination<PlaintextRefusal>): void => refuse(reason, why);
   const refused = judge();
   if (refused !== undefined) return terminate(refused);
-  const passthrough = { direction: 'inbound', destination, remoteAddress } as const;
+  const source = dependencies.sourceOf(socket.remoteAddress, destination.address);
+  if (source.kind === 'refused') return refuse(source.reason, source.why);
+  const from = source.kind === 'client' ? source.address : undefined;
+  const passthrough = { direction: 'inbound', destination, remoteAddress, from } as const;
   const leave = live.add({ reauthorize: judge, terminate });
   await passThrough(socket, passthrough, dependencies).finally(leave);
 }

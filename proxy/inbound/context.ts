@@ -13,6 +13,7 @@ import type { PolicySource } from '../policy/policy-source.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
 import type { ResolveExposure } from '../workload/exposure.ts';
 import type { RequestCarriers } from './requests/request-carriers.ts';
+import type { SourceOf } from './source-address.ts';
 import type { StreamBudgets } from './stream-budget.ts';
 
 /** What all streams of peers have in common. */
@@ -33,6 +34,8 @@ export interface InboundContext {
   ) => Decision;
   /** What the application is told of the caller, in each request; undefined where it is told nothing. */
   readonly certificateOf: (stream: IncomingStream, port: number) => string | undefined;
+  /** From which address the application is called. */
+  readonly sourceOf: SourceOf;
   readonly deadlines: Deadlines;
   readonly guard: Guard;
   /** Bounds what requests have waiting for slow readers. */

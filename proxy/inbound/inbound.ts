@@ -20,6 +20,7 @@ import type { InboundContext } from './context.ts';
 import { authorityOf, isBudgetRefusal, noteAudited, noteCut, refuse } from './lines.ts';
 import { RequestCarriers } from './requests/request-carriers.ts';
 import type { CarriedRequests } from './requests/carry-requests.ts';
+import type { SourceOf } from './source-address.ts';
 import { claimStream, streamRate, type StreamBudgets } from './stream-budget.ts';
 import { LiveConnections } from '../policy/live-connections.ts';
 import { relay } from '../stream/relay.ts';
@@ -36,6 +37,8 @@ export interface InboundDependencies extends Partial<Omit<StreamBudgets, 'opened
   readonly memory: MemoryBudget;
   /** Ports whose application is told who calls, in each request. */
   readonly forwardClientCert?: readonly number[];
+  /** By default the application is called from an address of this host. */
+  readonly sourceOf?: SourceOf;
 }
 
 /** Takes the streams of peers. */
@@ -55,6 +58,7 @@ export interface Inbound {
  */
 export function createInbound(dependencies: InboundDependencies): Inbound {
   const { workload, clock, logger, guard, memory, forwardClientCert = [] } = dependencies;
+  const { sourceOf = () => ({ kind: 'own' }) } = dependencies;
   const { descriptors = PROCESS_DESCRIPTORS, ports = PROCESS_PORTS } = dependencies;
   const decisions = new DecisionCache();
   const { id: destination, policies, exposure, metrics, network } = workload;
@@ -72,6 +76,7 @@ export function createInbound(dependencies: InboundDependencies): Inbound {
       decisions.decideRequest({ source, destination, port }, request, policies.current()),
     certificateOf: ({ peer }, port) =>
       certificatePorts.has(port) ? `By=${destination.uri};URI=${peer.uri}` : undefined,
+    sourceOf,
     deadlines: new Deadlines(clock),
     guard,
     memory,
@@ -109,6 +114,11 @@ async function serve(
   const policies = context.policies.current();
   const first = admit({ authority, decide, resolveExposure });
   if (first.kind === 'refused') return refuse(stream, context, first);
+  const source = context.sourceOf(stream.address, first.target.address);
+  if (source.kind === 'refused') {
+    return refuse(stream, context, { ...source, status: 503 });
+  }
+  const from = source.kind === 'client' ? source.address : undefined;
   const claim = claimStream(peer, first.target, context.budgets);
   if (claim.kind === 'denied') {
     const { reason, why } = claim;
@@ -117,7 +127,7 @@ async function serve(
   const startedMs = clock.monotonicMs();
   let app: SocketStream;
   try {
-    app = await connectToApp(first.target, context, stream.signal);
+    app = await connectToApp({ ...first.target, from }, context, stream.signal);
     held.adopt(app, () => app.reset());
     app.socket.once('close', claim.release);
   } catch (error) {

@@ -8,9 +8,10 @@ import {
 } from '../../common/config/settings.ts';
 import { EXIT_CODE } from '../../common/config/exit-code.ts';
 import { runCommand, type CommandContext } from '../../common/config/run-command.ts';
-import { integer, port, valueType, type ValueType } from '../../common/config/values.ts';
+import { choice, integer, port, valueType, type ValueType } from '../../common/config/values.ts';
 import { canonicalAddress, isLoopback } from '../../common/ip-address.ts';
 import { applyRuleset } from './apply-ruleset.ts';
+import { renderClientRoutes, routeClients, unrouteClients } from './client-routes.ts';
 import { renderRuleset, renderTeardown } from './ruleset.ts';
 import { SIDECAR_UID } from './sidecar-ports.ts';
 import { readFile } from 'node:fs/promises';
@@ -59,6 +60,11 @@ export const INIT_NETNS_SETTINGS = {
   metadata: switchSetting({
     description: 'do not redirect the instance metadata address of clouds, 169.254.169.254',
   }),
+  clientAddress: setting(choice(['own', 'preserve']).default('own'), {
+    description:
+      'preserve, where the sidecar has --client-address preserve: it calls applications from the address of their client',
+    placeholder: 'MODE',
+  }),
   dryRun: switchSetting({ description: 'print the rules instead of applying them' }),
   teardown: switchSetting({ description: 'remove the rules' }),
 } satisfies SettingsTable;
@@ -90,7 +96,9 @@ const SPEC: CommandSpec<typeof INIT_NETNS_SETTINGS> = {
  */
 export function initNetns(context: CommandContext, resolvConf = RESOLV_CONF): Promise<number> {
   return runCommand(SPEC, context, async (given) => {
-    const { excludePort, excludeCidr, uid, resolver, metadata, dryRun, teardown } = given;
+    const { excludePort, excludeCidr, uid, resolver, metadata, clientAddress } = given;
+    const { dryRun, teardown } = given;
+    const preservesClients = clientAddress === 'preserve';
     const resolvers =
       resolver.length === 0
         ? await readResolvers(resolvConf)
@@ -98,9 +106,21 @@ export function initNetns(context: CommandContext, resolvConf = RESOLV_CONF): Pr
     const excluded = { excludePorts: excludePort, excludeCidrs: excludeCidr };
     const rules = teardown
       ? renderTeardown()
-      : renderRuleset({ uid, ...excluded, resolvers: [...new Set(resolvers)], metadata });
-    if (dryRun) context.stdout.write(rules);
-    else await applyRuleset(rules);
+      : renderRuleset({
+          uid,
+          ...excluded,
+          resolvers: [...new Set(resolvers)],
+          metadata,
+          preservesClients,
+        });
+    if (dryRun) {
+      context.stdout.write(preservesClients ? `${rules}${renderClientRoutes()}` : rules);
+      return EXIT_CODE.ok;
+    }
+    // Before the rules, which open what a pod has closed.
+    if (teardown || !preservesClients) await unrouteClients();
+    else await routeClients();
+    await applyRuleset(rules);
     return EXIT_CODE.ok;
   });
 }

@@ -20,6 +20,8 @@ export interface Passthrough {
   readonly destination: { readonly address: string; readonly port: number };
   /** The address that is not the application's, for the list of what still passes. */
   readonly remoteAddress: string;
+  /** The address to call from; the system's choice when it is left out. */
+  readonly from?: string | undefined;
 }
 
 /** What passing a connection through takes. */
@@ -43,7 +45,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 export async function passThrough(
   socket: Socket,
-  { direction, destination, remoteAddress }: Passthrough,
+  { direction, destination, remoteAddress, from }: Passthrough,
   { flows, network, clock, logger, metrics }: PassthroughDependencies,
 ): Promise<void> {
   const gone = new AbortController();
@@ -51,7 +53,7 @@ export async function passThrough(
   let far;
   try {
     const share = direction === 'outbound' ? APPLICATION_SHARE : PLAINTEXT_SHARE;
-    const target = { ...destination, share, network, timeoutMs: CONNECT_TIMEOUT_MS, clock };
+    const target = { ...destination, from, share, network, timeoutMs: CONNECT_TIMEOUT_MS, clock };
     far = await connectPlaintext(target, gone.signal);
   } catch (error) {
     const reason = gone.signal.aborted ? 'aborted' : failureReason(error);

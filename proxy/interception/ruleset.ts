@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { CLIENT_MARK } from './client-routes.ts';
 import { SIDECAR_PORTS } from './sidecar-ports.ts';
 
 /** The one table that holds everything. */
@@ -16,6 +17,8 @@ export interface RulesetOptions {
   readonly resolvers: readonly string[];
   /** Whether the cloud's instance metadata are asked without the sidecar. */
   readonly metadata: boolean;
+  /** Whether the sidecar calls applications in the name of their clients. */
+  readonly preservesClients: boolean;
 }
 
 /** DNS over TCP, which a resolver falls back to for long answers. */
@@ -39,7 +42,7 @@ const PRIORITY = -110;
  * is not redirected is named by the caller.
  */
 export function renderRuleset(options: RulesetOptions): string {
-  const { uid, excludePorts, excludeCidrs, resolvers, metadata } = options;
+  const { uid, excludePorts, excludeCidrs, resolvers, metadata, preservesClients } = options;
   const ports = [...new Set(excludePorts)].sort((a, b) => a - b);
   const excludedV4 = excludeCidrs.filter((cidr) => familyOf(cidr) === 4);
   const v4 = metadata ? [INSTANCE_METADATA, ...excludedV4] : excludedV4;
@@ -96,7 +99,27 @@ table ${TABLE} {
 		fib daddr type != local return
 		meta l4proto tcp redirect to :${SIDECAR_PORTS.inbound}
 	}
+${preservesClients ? clientChains(uid) : ''}}
+`;
 }
+
+/**
+ * What the sidecar sends from an address that is not of this host is a call in the name of a client. It gets the
+ * mark, by which the answers are routed to the sidecar. Neither is tracked: a port that the client uses for its own
+ * connection would be taken for that.
+ */
+function clientChains(uid: number): string {
+  return `
+	chain untracked {
+		type filter hook output priority raw; policy accept;
+		meta skuid ${uid} meta l4proto tcp fib saddr type != local notrack
+		meta mark ${CLIENT_MARK} notrack
+	}
+
+	chain clients {
+		type route hook output priority mangle; policy accept;
+		meta skuid ${uid} meta l4proto tcp fib saddr type != local meta mark set ${CLIENT_MARK}
+	}
 `;
 }
 

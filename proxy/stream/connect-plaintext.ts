@@ -11,6 +11,8 @@ export interface PlaintextTarget {
   /** IP address, without brackets. */
   readonly address: string;
   readonly port: number;
+  /** The address to call from; the system's choice when it is left out. */
+  readonly from?: string | undefined;
   readonly network: Pick<Network, 'connect'>;
   readonly timeoutMs: number;
   readonly clock: MonotonicClock;
@@ -43,7 +45,7 @@ export async function connectPlaintext(
  * @param onread where its bytes go, if it is not read as a Node.js stream
  */
 export async function connectSocket(
-  { address, port, network, timeoutMs, clock, share }: PlaintextTarget,
+  { address, port, from, network, timeoutMs, clock, share }: PlaintextTarget,
   signal: AbortSignal,
   onread?: net.OnReadOpts,
 ): Promise<net.Socket> {
@@ -54,6 +56,7 @@ export async function connectSocket(
   const options = {
     host: address,
     port,
+    ...(from === undefined ? {} : { localAddress: from }),
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,

@@ -252,6 +252,7 @@ export async function listenTunnels(
       records,
       direction: 'inbound',
       peer,
+      address: socket.remoteAddress,
       identity,
       cancelled: tunnels.bucketOf(peerKey),
       clock,

@@ -14,6 +14,8 @@ import type { ByteStream } from '../stream/byte-stream.ts';
 export interface ServerTunnelOptions extends TunnelConnectionOptions {
   /** What we showed in the handshake. */
   readonly identity: WorkloadIdentity;
+  /** The peer's IP address. */
+  readonly address: string | undefined;
   /** Bounds the streams that the peer gives up before they are answered. */
   readonly cancelled: Pick<TokenBucket, 'take'>;
   readonly onStream: (stream: IncomingStream) => void;
@@ -75,8 +77,10 @@ export class ServerTunnel {
     this.#connection.streamsCarried += 1;
     const { http2 } = this.#connection;
     const peer = this.peer.spiffeId;
+    const { address } = this.#options;
     const onCancelled = (): void => this.#onCancelled();
-    this.#options.onStream(new PendingStream({ stream, http2, peer, authority, onCancelled }));
+    const options = { stream, http2, peer, address, authority, onCancelled };
+    this.#options.onStream(new PendingStream(options));
   }
 
   /** Opening streams only to give them up makes us work for nothing (CVE-2023-44487, rapid reset). */
@@ -98,6 +102,7 @@ interface PendingStreamOptions {
   readonly stream: Http2Stream;
   readonly http2: Http2Connection;
   readonly peer: SpiffeId;
+  readonly address: string | undefined;
   readonly authority: string;
   readonly onCancelled: () => void;
 }
@@ -105,6 +110,7 @@ interface PendingStreamOptions {
 /** A stream that waits for the decision whether it is served. */
 class PendingStream implements IncomingStream, StreamObserver {
   readonly peer: SpiffeId;
+  readonly address: string | undefined;
   readonly authority: string;
   readonly #stream: Http2Stream;
   readonly #http2: Http2Connection;
@@ -112,8 +118,9 @@ class PendingStream implements IncomingStream, StreamObserver {
   #abort: AbortController | undefined;
   #state: 'undecided' | 'decided' | 'cancelled' = 'undecided';
 
-  constructor({ stream, http2, peer, authority, onCancelled }: PendingStreamOptions) {
+  constructor({ stream, http2, peer, address, authority, onCancelled }: PendingStreamOptions) {
     this.peer = peer;
+    this.address = address;
     this.authority = authority;
     this.#stream = stream;
     this.#http2 = http2;

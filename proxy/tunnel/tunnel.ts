@@ -69,6 +69,8 @@ export type RefusalStatus = 400 | 401 | 503;
 export interface IncomingStream {
   /** The identity in the peer's certificate: authenticated, not yet authorised. */
   readonly peer: SpiffeId;
+  /** The address that the peer's connection came from, as the network says; `undefined` when it has ended. */
+  readonly address: string | undefined;
   /** The `:authority` as it came: not validated. */
   readonly authority: string;
   /** Aborted when the peer gives up before the decision. */

@@ -5,6 +5,7 @@ import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Departed } from '../discovery/departed.ts';
 import type { Egress } from '../egress/egress.ts';
 import { listenInboundCapture } from '../inbound/capture.ts';
+import type { SourceOf } from '../inbound/source-address.ts';
 import { openOriginalDestinations } from '../interception/original-destination.ts';
 import type { PlaintextFlows } from '../metrics/plaintext-flows.ts';
 import { createRefusals } from '../interception/refusals.ts';
@@ -26,6 +27,8 @@ export interface CaptureOptions {
   >;
   readonly runtime: Runtime;
   readonly connector: ConnectorDependencies;
+  /** From which address applications are called. */
+  readonly sourceOf: SourceOf;
   /** Serves connections to services that have routes. */
   readonly serveRouted: ServeRouted;
   readonly egress: Egress;
@@ -85,6 +88,7 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
   };
   const inbound = {
     ...captured,
+    sourceOf: options.sourceOf,
     rules: {
       ...isOwn,
       mode: config.inbound,

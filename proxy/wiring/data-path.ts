@@ -22,6 +22,8 @@ import type { ProxyConfig } from '../config/sidecar.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
 import type { Workload } from '../workload/workload.ts';
 import { createInbound } from '../inbound/inbound.ts';
+import { createSourceAddresses, type SourceOf } from '../inbound/source-address.ts';
+import { tryClientSockets, withClientSockets } from '../interception/client-sockets.ts';
 import { listenTunnels } from '../tunnel/acceptor.ts';
 import type { TunnelListener } from '../tunnel/tunnel.ts';
 
@@ -78,9 +80,14 @@ export async function openDataPath({
 }: Omit<DataPathOptions, 'gateway'> & {
   readonly gateway: Pick<GatewayProgram, 'open'> | undefined;
 }): Promise<DataPath> {
-  const { workload, config, runtime, view, registry } = options;
-  const { metrics, network } = workload;
+  const { config, runtime, view, registry } = options;
   const { clock, logger, guard, memory } = runtime;
+  const workload = await withClientAddresses(options.workload, config, runtime);
+  const { metrics, network } = workload;
+  const sourceOf = createSourceAddresses(
+    config.clientAddress,
+    (address) => workload.addresses.localFor(address) === address,
+  );
   await using opening = new AsyncDisposableStack();
   const stack = opening.use(new AsyncDisposableStack());
   const drained: Drainable[] = [];
@@ -97,7 +104,9 @@ export async function openDataPath({
   const flows = new PlaintextFlows();
   metrics.buffered(() => memory.totalBytes);
   const isGateway = program !== undefined;
-  const inbound = isGateway ? undefined : await openInbound(workload, config, runtime, parts);
+  const inbound = isGateway
+    ? undefined
+    : await openInbound({ workload, sourceOf }, config, runtime, parts);
   if (inbound !== undefined) parts.ownDrained(inbound);
   const tracer = await openTracer({ config, runtime, registry, isGateway });
   if (tracer !== undefined) parts.own(tracer);
@@ -120,7 +129,7 @@ export async function openDataPath({
       const shared = { workload, config, runtime, connector, egress };
       if (config.transparent) {
         const { serveRouted } = outbound;
-        await captureTraffic({ ...shared, serveRouted, departed, flows }, parts);
+        await captureTraffic({ ...shared, sourceOf, serveRouted, departed, flows }, parts);
       }
       if (program !== undefined)
         parts.ownDrained(await program.open({ ...shared, registry, tracer }));
@@ -152,20 +161,33 @@ async function captureTraffic(options: CaptureOptions, parts: Parts): Promise<vo
   await openCapture(options, parts);
 }
 
+/** Where applications are called in the name of clients, its sockets can do that. Throws InterceptionError. */
+async function withClientAddresses(
+  workload: Workload,
+  { clientAddress }: Pick<ProxyConfig, 'clientAddress'>,
+  { clock }: Runtime,
+): Promise<Workload> {
+  if (clientAddress === 'own') return workload;
+  const network = await withClientSockets(workload.network);
+  await tryClientSockets(network, workload.addresses.reachable(), clock);
+  return { ...workload, network };
+}
+
 /** What is carried in tunnels is waited for, and ended, with them. */
 const ENDS_WITH_TUNNELS = { idle: () => Promise.resolve(), force() {}, async close() {} };
 
 /** Opens the listener for peers. Throws ListenError. */
 async function openInbound(
-  workload: Workload,
+  { workload, sourceOf }: { readonly workload: Workload; readonly sourceOf: SourceOf },
   { hboneListen, forwardClientCert }: Pick<ProxyConfig, 'hboneListen' | 'forwardClientCert'>,
   { clock, logger, guard, memory }: Runtime,
   parts: Parts,
 ): Promise<TunnelListener> {
   const { identity, metrics, network, ownPorts } = workload;
-  const inbound = createInbound({ workload, clock, logger, guard, memory, forwardClientCert });
+  const shared = { clock, logger, guard, memory };
+  const inbound = createInbound({ workload, sourceOf, forwardClientCert, ...shared });
   const listener = await listenTunnels(
-    { ...hboneListen, identity, metrics, network, clock, logger, guard, memory },
+    { ...hboneListen, ...shared, identity, metrics, network },
     inbound.serve,
   );
   ownPorts.add(listener.port);

@@ -46,6 +46,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     ...unionOf('common/authorization/decide.ts', 'type PolicyDenial ='),
     'denied-no-policy',
     ...unionOf('proxy/workload/exposure.ts', 'type ExposureRefusal ='),
+    ...unionOf('proxy/inbound/source-address.ts', 'type SourceRefusal ='),
     ...unionOf('proxy/inbound/app-connection.ts', 'function appFailureReason(', '{'),
     ...BUDGET_REFUSALS.filter((reason) => reason !== 'ports' && reason !== 'descriptors'),
     'malformed-authority',
@@ -55,6 +56,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
     ...new Set([
       ...unionOf('proxy/outbound/captured-route.ts', 'type RouteRefusal ='),
       ...unionOf('proxy/inbound/capture.ts', 'type PlaintextRefusal ='),
+      ...unionOf('proxy/inbound/source-address.ts', 'type SourceRefusal ='),
       'no-original-destination',
     ]),
   ],

@@ -1,4 +1,4 @@
-import { ownImage } from './sidecar-service.ts';
+import { ownImage, preservesClients } from './sidecar-service.ts';
 import { commandHealthCheck } from './health-check.ts';
 import { instancesOf, MARKER, PART_LABEL, podName } from './layout-names.ts';
 import type { AddedService } from './layout.ts';
@@ -27,6 +27,12 @@ const READY_FILE = '/run/ready';
 export const CLOSE =
   "nft 'table inet hauberk { chain in { type filter hook input priority 0; policy drop; }; chain out { type filter hook output priority 0; policy drop; }; }'";
 
+/** What the pod cannot set itself, since a container sees them read-only. Those of IPv6 are not on every host. */
+const CLIENT_SYSCTLS: PlainMap = {
+  'net.ipv4.tcp_fwmark_accept': '1',
+  'net.ipv4.fwmark_reflect': '1',
+};
+
 /** The user nobody, without any capability, until the end. */
 const SLEEP =
   'exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all sleep infinity';
@@ -38,7 +44,10 @@ const SLEEP =
 export function planPod(service: Service, instance: string, options: PodOptions): AddedService {
   const { annotations, sysctls, profiles } = service;
   const excluded = (annotations['exclude-ports'] ?? []).map((port) => ` --exclude-port ${port}`);
-  const rules = `hauberk proxy init-netns${excluded.join('')}`;
+  const preserves = preservesClients(service);
+  const clients = preserves ? ' --client-address preserve' : '';
+  const rules = `hauberk proxy init-netns${excluded.join('')}${clients}`;
+  const netSysctls = { ...sysctls.net, ...(preserves ? CLIENT_SYSCTLS : {}) };
   const name = podName(instance);
   return {
     name,
@@ -68,7 +77,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
       ),
       ...startAfter(options.after),
       ...(options.links.length === 0 ? {} : { links: options.links }),
-      ...(Object.keys(sysctls.net).length === 0 ? {} : { sysctls: sysctls.net }),
+      ...(Object.keys(netSysctls).length === 0 ? {} : { sysctls: netSysctls }),
       labels: { [PART_LABEL]: 'pod' },
       [MARKER]: 'pod',
     },

@@ -48,6 +48,35 @@ export const CONFINED = {
   security_opt: ['no-new-privileges:true'],
 };
 
+/** Whether the application sees the addresses of its clients. */
+export function preservesClients({ annotations }: Service): boolean {
+  return annotations['client-address'] === 'preserve';
+}
+
+/**
+ * A sidecar that calls in the name of clients has one capability. The engine gives none to a user who is not root,
+ * so it begins as root, and keeps that one alone.
+ */
+const NET_RAW = '-all,+net_raw';
+const WITH_NET_RAW = [
+  'setpriv',
+  `--reuid=${SIDECAR_UID}`,
+  `--regid=${SIDECAR_UID}`,
+  '--clear-groups',
+  `--inh-caps=${NET_RAW}`,
+  `--ambient-caps=${NET_RAW}`,
+  `--bounding-set=${NET_RAW}`,
+  'hauberk',
+];
+
+const CONFINED_BUT_NET_RAW = {
+  ...CONFINED,
+  // It would stay root.
+  init: false,
+  user: '0:0',
+  cap_add: ['NET_RAW', 'SETUID', 'SETGID', 'SETPCAP'],
+};
+
 const TOKEN_DIRECTORY = '/run/hauberk/token';
 
 /** The sidecar of an instance: in the pod's namespace, without any capability. */
@@ -67,12 +96,13 @@ export function planSidecar(
   const excluded = annotations['exclude-ports'] ?? [];
   const told = annotations['forward-client-cert'] ?? [];
   const opaque = annotations['opaque-ports'] ?? [];
+  const preserves = preservesClients(service);
   return {
     name: sidecarName(instance),
     takes: [],
     values: {
       ...ownImage(image),
-      entrypoint: ['hauberk'],
+      entrypoint: preserves ? WITH_NET_RAW : ['hauberk'],
       command: [
         'proxy',
         '--transparent',
@@ -89,9 +119,9 @@ export function planSidecar(
         ...excluded.map((port) => `--exclude-port=${port}`),
         ...told.map((port) => `--forward-client-cert=${port}`),
         ...opaque.map((port) => `--opaque-port=${port}`),
+        ...(preserves ? ['--client-address=preserve'] : []),
       ],
-      user: SIDECAR_USER,
-      ...CONFINED,
+      ...(preserves ? CONFINED_BUT_NET_RAW : { user: SIDECAR_USER, ...CONFINED }),
       healthcheck: httpHealthCheck(15_020, '/healthz/ready'),
       ...(profiles.length === 0 ? {} : { profiles }),
       network_mode: `service:${podName(instance)}`,

@@ -63,6 +63,8 @@ export const SERVICE_ANNOTATIONS = {
   /** The service's name in the mesh; by default its name in the file. */
   name: label,
   outbound,
+  /** The address that the application sees as its client: its own, or the one that the client has. */
+  'client-address': choice(['own', 'preserve']),
 };
 
 /** The types of what `x-hauberk` at the top level says. */

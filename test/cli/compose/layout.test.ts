@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import {
+  injected,
   injectProject,
   projectPath,
   PROJECTS,
@@ -117,3 +118,23 @@ for (const name of PROJECTS.filter((project) => project !== 'extends')) {
     }
   });
 }
+
+test('where applications see their clients, the sidecar has one capability and the pod the rules', (t) => {
+  const service = '{ image: web, ports: ["80:80"], x-hauberk: { client-address: preserve } }';
+  const services = servicesOf(injected(`services: { web: ${service}, api: { image: api } }`));
+  const { 'web-sidecar': sidecar, 'web-pod': pod, 'api-sidecar': other } = services;
+  t.true(String(sidecar?.['command']).includes(',--client-address=preserve'));
+  t.deepEqual(sidecar?.['cap_drop'], ['ALL']);
+  t.deepEqual(sidecar?.['cap_add'], ['NET_RAW', 'SETUID', 'SETGID', 'SETPCAP']);
+  // Whatever the container has, what runs in it has one, and is not root.
+  const entrypoint = String(sidecar?.['entrypoint']);
+  t.regex(entrypoint, /^setpriv,--reuid=15337,.*--bounding-set=-all,\+net_raw,hauberk$/);
+  t.is(sidecar?.['init'], false);
+  t.regex(String(pod?.['command']), /init-netns --client-address preserve /);
+  t.deepEqual(pod?.['sysctls'], {
+    'net.ipv4.tcp_fwmark_accept': '1',
+    'net.ipv4.fwmark_reflect': '1',
+  });
+  t.is(other?.['cap_add'], undefined);
+  t.is(other?.['user'], '15337:15337');
+});

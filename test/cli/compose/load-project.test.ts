@@ -154,7 +154,7 @@ test('a port of the container that is a variable with a value is let in, and the
   const { output: text = '', services } = inject(contents);
   t.true(text.includes('--ingress=8080\n'));
   t.deepEqual(servicesOf(text)['web-pod']?.['ports'], ['80:${PORT:-8080}']);
-  t.deepEqual(services[0]?.notes, ['decided by PORT=8080: inject again when that changes']);
+  t.true(services[0]?.notes.includes('decided by PORT=8080: inject again when that changes'));
 });
 
 test('what several files say is merged as Compose merges it', (t) => {

@@ -112,10 +112,12 @@ async function createNamespace(scope: Scope): Promise<{ namespace: Namespace; pi
 /** The process dies with the one that started it. */
 const DIE_WITH_US = ['setpriv', '--pdeathsig', 'KILL'] as const;
 
-/** A command that runs the command after it as that user, with no capability at all. */
-export function asUser(uid: string): readonly string[] {
+/** A command that runs the command after it as that user, with that capability, or with none at all. */
+export function asUser(uid: string, capability?: string): readonly string[] {
   const identity = ['--reuid', uid, '--regid', uid, '--clear-groups'];
-  const nothing = ['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs'];
+  const only = capability === undefined ? '-all' : `-all,+${capability}`;
+  const ambient = capability === undefined ? [] : [`--ambient-caps=${only}`];
+  const nothing = [`--inh-caps=${only}`, ...ambient, `--bounding-set=${only}`, '--no-new-privs'];
   // Changing the user takes back what the parent set.
   return ['setpriv', ...identity, ...nothing, '--pdeathsig', 'KILL'];
 }

@@ -35,7 +35,7 @@ const SIDECAR_UID = 15_337;
 
 /**
  * Starts a mesh whose members know nothing of it: on each host an application, the rules, and a
- * sidecar without any privilege. The stranger has an application only.
+ * sidecar without any privilege, or with the one that `--client-address=preserve` takes. The stranger has an application only.
  */
 export async function startTransparentMesh<const Name extends string>(
   scope: Scope,
@@ -87,13 +87,17 @@ export async function startTransparentMesh<const Name extends string>(
       const { code, stderr } = await runHauberk(command, { through: host.through });
       if (code !== 0) throw new Error(stderr);
     };
-    await Promise.all([initNetns(), startApp(scope, host)]);
+    // What the rules and the capabilities have to say to it too.
+    const preserves = members[name].includes('--client-address=preserve');
+    const rules = preserves ? ['--client-address=preserve'] : [];
+    const user = asUser(String(SIDECAR_UID), preserves ? 'net_raw' : undefined);
+    await Promise.all([initNetns(...rules), startApp(scope, host)]);
     const identity = ['--namespace=shop', `--service=${name}`, `--control-plane=${grpc}`];
     const startSidecar = async (env: Record<string, string>): Promise<HauberkProcess> => {
       const flags = ['--transparent', `--state-dir=${stateDirectory}`, ...members[name]];
       const process = start(['proxy', ...identity, ...flags], {
         env,
-        through: [...host.through, ...asUser(String(SIDECAR_UID))],
+        through: [...host.through, ...user],
       });
       await process.logged('ready', undefined, { deadlineMs: START_DEADLINE_MS });
       return process;

@@ -76,10 +76,14 @@ export function inboundTo(
     refusals: () => of('stream-refused'),
     failed: async () => parseMetrics(await registry.metrics()),
     /** Resolves with the status, or with the stream when it was accepted. */
-    open(stream: { authority: string; peer?: SpiffeId }, accepted: ByteStream = new FakeStream()) {
+    open(
+      stream: { authority: string; peer?: SpiffeId; address?: string },
+      accepted: ByteStream = new FakeStream(),
+    ) {
       const { promise, resolve } = Promise.withResolvers<number | ByteStream>();
       const incoming: IncomingStream = {
         peer: stream.peer ?? web,
+        address: stream.address ?? '192.0.2.7',
         authority: stream.authority,
         signal: new AbortController().signal,
         accept() {

@@ -13,6 +13,7 @@ const rules = renderRuleset({
   excludeCidrs: ['10.0.0.0/8', 'fd12::/16', '192.0.2.1/32'],
   resolvers: ['192.0.2.53', '2001:db8::53', '192.0.2.54'],
   metadata: true,
+  preservesClients: false,
 });
 
 const GOLDEN = `table inet hauberk
@@ -81,7 +82,13 @@ test('the rules are these', (t) => {
   t.is(rules, GOLDEN);
 });
 
-const NOTHING = { excludePorts: [], excludeCidrs: [], resolvers: [], metadata: false };
+const NOTHING = {
+  excludePorts: [],
+  excludeCidrs: [],
+  resolvers: [],
+  metadata: false,
+  preservesClients: false,
+};
 const bareRules = renderRuleset({ uid: 1, ...NOTHING });
 
 test('an empty set has no list of elements, which nft would not take', (t) => {

@@ -14,6 +14,8 @@ const name = process.argv[2] ?? 'app';
 function serveHttp(): http.Server {
   return http.createServer((request, response) => {
     void request.toArray().then((chunks) => {
+      const { remoteAddress = '' } = request.socket;
+      response.setHeader('x-client', remoteAddress.replace('::ffff:', ''));
       const body = Buffer.concat(chunks as Buffer[]).toString();
       response.end(`${name} got ${request.headers['x-canary']?.toString() ?? ''}${body}\n`);
     });
