@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../helpers/deadline.ts';
 import { startHauberk, type HauberkProcess } from '../../helpers/hauberk-process.ts';
-import { asUser, type Ended } from '../../helpers/netns/network.ts';
+import { asUser } from '../../helpers/netns/network.ts';
+import { isCutOff } from '../../helpers/netns/cut-off.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
@@ -36,7 +37,6 @@ function start() {
 }
 
 const CURL = ['curl', '-sS', '--max-time', '10'] as const;
-const isCutOff = ({ code, stdout }: Ended): boolean => (code === 7 || code === 56) && stdout === '';
 const PASSED = 'hauberk_passthrough_connections_total';
 
 interface StatusRow {

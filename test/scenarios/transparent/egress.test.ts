@@ -12,8 +12,9 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { startCapture } from '../../helpers/netns/capture.ts';
-import { endProcess, type Ended } from '../../helpers/netns/network.ts';
+import { endProcess } from '../../helpers/netns/network.ts';
 import { converse } from '../../helpers/netns/processes.ts';
+import { isCutOff } from '../../helpers/netns/cut-off.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
 import { requires } from '../../helpers/requirements.ts';
@@ -24,7 +25,6 @@ import { shows } from '../../proxy/egress/outside-server.ts';
 const test = requires('network-namespaces', 'nft', 'ip', 'tcpdump', 'curl', 'openssl');
 const CURL = ['curl', '-sS', '--max-time', '10'] as const;
 const canary = (): string => randomBytes(12).toString('hex');
-const isCutOff = ({ code, stdout }: Ended): boolean => (code === 7 || code === 56) && stdout === '';
 
 test('captured plaintext to a place with a policy goes on in TLS, or not at all', async (t) => {
   const { hosts, stranger, admin, network } = await startTransparentMesh(t, {

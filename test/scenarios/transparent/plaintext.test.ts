@@ -8,8 +8,8 @@
 import { randomBytes } from 'node:crypto';
 import { eventually } from '../../helpers/deadline.ts';
 import { startCapture } from '../../helpers/netns/capture.ts';
-import type { Ended } from '../../helpers/netns/network.ts';
 import { converse } from '../../helpers/netns/processes.ts';
+import { isCutOff } from '../../helpers/netns/cut-off.ts';
 import { startTransparentMesh } from '../../helpers/netns/transparent-mesh.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
@@ -28,9 +28,6 @@ function start() {
 
 const CURL = ['curl', '-sS', '--max-time', '10'] as const;
 const canary = (): string => randomBytes(12).toString('hex');
-/** What curl says of a reset: before it has noticed that it is connected, or after. */
-const CUT_OFF = new Set<number | null>([7, 56]);
-const isCutOff = ({ code, stdout }: Ended): boolean => CUT_OFF.has(code) && stdout === '';
 const PASSED = 'hauberk_passthrough_connections_total';
 const FAILED = 'hauberk_connections_failed_total';
 

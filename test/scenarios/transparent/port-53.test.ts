@@ -8,7 +8,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { within } from '../../helpers/deadline.ts';
-import { endProcess, SYSTEM_ENV, type Ended, type Host } from '../../helpers/netns/network.ts';
+import { isCutOff } from '../../helpers/netns/cut-off.ts';
+import { endProcess, SYSTEM_ENV, type Host } from '../../helpers/netns/network.ts';
 import { startTransparentMesh, type MeshedHost } from '../../helpers/netns/transparent-mesh.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
@@ -44,7 +45,6 @@ async function serve(host: Host): Promise<void> {
 }
 
 const CURL = ['curl', '-sS', '--max-time', '10'] as const;
-const isCutOff = ({ code, stdout }: Ended): boolean => (code === 7 || code === 56) && stdout === '';
 const PASSED = 'hauberk_passthrough_connections_total';
 
 async function passed(host: MeshedHost): Promise<number> {
