@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+/** Hauberk and all packages that it loads in one file of JavaScript. */
+export interface Bundle {
+  readonly code: string;
+  /** Folders of the packages that parts of are in it, such as `node_modules/pino`, sorted. */
+  readonly packages: readonly string[];
+}
+
+/** What CommonJS packages load Node.js's own modules with. */
+const BANNER = `import { createRequire } from 'node:module';
+const require = createRequire(import.meta.url);`;
+
+/**
+ * Bundles the sources of this project. The result depends on nothing but them and the packages: two bundles
+ * are equal byte for byte. Names are kept and nothing is minified, so that a stack trace can be read.
+ */
+export async function bundle(root: string): Promise<Bundle> {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: ['tools/dist/entry.ts'],
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    charset: 'utf8',
+    legalComments: 'none',
+    banner: { js: BANNER },
+    plugins: [seeRequire],
+    logLevel: 'silent',
+  });
+  const [problem] = result.warnings;
+  if (problem !== undefined) {
+    throw new Error(`esbuild: ${problem.text} in ${problem.location?.file ?? 'the bundle'}`);
+  }
+  const packages = Object.keys(result.metafile.inputs).flatMap(
+    (file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [],
+  );
+  return {
+    code: result.outputFiles.map(({ text }) => text).join(''),
+    packages: [...new Set(packages)].toSorted(),
+  };
+}
+
+const CREATED = 'createRequire(import.meta.url)';
+
+/**
+ * Sources that load a package later do so by a `require` that they have created, which esbuild does not look
+ * through. It does through a `require` that is not declared.
+ */
+const seeRequire: Plugin = {
+  name: 'see-require',
+  setup({ onLoad, initialOptions }) {
+    const sources = ['cli', 'common', 'control-plane', 'keeper', 'proxy'].map((room) =>
+      join(initialOptions.absWorkingDir ?? '', room, '/'),
+    );
+    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+      if (!sources.some((room) => path.startsWith(room))) return null;
+      const source = await readFile(path, 'utf8');
+      if (!source.includes(CREATED)) return null;
+      const contents = source
+        .replace(`const require = ${CREATED};\n`, '')
+        .replaceAll(CREATED, 'require');
+      return { contents, loader: 'ts' };
+    });
+  },
+};

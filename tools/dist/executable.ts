@@ -1,0 +1,69 @@
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Release } from './release.ts';
+import { run } from './run.ts';
+import { HOST, nodeOf, stripperOf, type Target } from './target.ts';
+
+/** What is only for warnings about Node.js's own features that are used on purpose. */
+const QUIET = '--disable-warning=ExperimentalWarning';
+
+/**
+ * Makes one file of Node.js and the bundle: a single executable application of Node.js, with the flags that the launcher
+ * gives. For the own platform it has the compiled code as well; V8 takes that only from its like.
+ *
+ * @returns the name of the file in the folder of the release
+ */
+export async function makeExecutable(release: Release, target: Target): Promise<string> {
+  const { root, folder, manifest, bundle } = release;
+  if (target === 'darwin-arm64' && target !== HOST) {
+    throw new Error('an executable for macOS has to be signed by codesign: run this on macOS');
+  }
+  const name = `${manifest.name}-${manifest.version}-${target}`;
+  await mkdir(folder, { recursive: true });
+  const staging = await mkdtemp(join(folder, 'executable-'));
+  try {
+    const file = (part: string): string => join(staging, part);
+    await writeFile(file('hauberk.js'), bundle.code);
+    await stripped(await nodeOf(target, root), file('node'), target);
+    const flags = [QUIET, ...(await launcherFlags(root))];
+    const config = {
+      // Its name is in what is made, and the folder is another one each time.
+      main: 'hauberk.js',
+      executable: 'node',
+      output: join(folder, name),
+      mainFormat: 'module',
+      disableExperimentalSEAWarning: true,
+      useCodeCache: target === HOST,
+      execArgv: flags,
+    };
+    await writeFile(file('sea.json'), JSON.stringify(config));
+    // V8 takes compiled code that was made with other flags for foreign. With a seed the code is the same each
+    // time; it is not one of those flags.
+    run(process.execPath, [...flags, '--random-seed=1', '--build-sea', 'sea.json'], {
+      cwd: staging,
+    });
+    if (target === 'darwin-arm64') run('codesign', ['--force', '--sign', '-', config.output]);
+  } finally {
+    await rm(staging, { recursive: true });
+  }
+  return name;
+}
+
+/** The flags in cli/hauberk, which has the reasons for them. */
+async function launcherFlags(root: string): Promise<string[]> {
+  const launcher = await readFile(join(root, 'cli/hauberk'), 'utf8');
+  const [, flags] = /^flags='(.*)'$/m.exec(launcher) ?? [];
+  if (flags === undefined) throw new Error("cli/hauberk has no line flags='…'");
+  return flags.split(' ');
+}
+
+/** Without symbols it is a quarter smaller. Where nothing can strip it, that fails: a file of another size is another file. */
+async function stripped(node: string, output: string, target: Target): Promise<void> {
+  if (target === 'darwin-arm64') return await copyFile(node, output);
+  const strip = stripperOf(target);
+  if (strip === undefined) {
+    const name = target === HOST ? 'binutils' : `binutils for ${target}`;
+    throw new Error(`there is no strip for ${target} here; install ${name}`);
+  }
+  run(strip, ['-o', output, node]);
+}
