@@ -1,11 +1,12 @@
-import { setting, switchSetting } from '../common/config/settings.ts';
+import { DEFAULT_CONTROL_PLANE } from '../common/config/address.ts';
+import { setting, severalSetting, switchSetting } from '../common/config/settings.ts';
 import { filePath, hostPort } from '../common/config/values.ts';
 
 /** How a command reaches the control plane as an operator, and how it answers. */
 export const ADMIN_SETTINGS = {
-  controlPlane: setting(hostPort.default({ host: '127.0.0.1', port: 15_012 }), {
-    description: 'where the control plane serves gRPC',
-    placeholder: 'HOST:PORT',
+  controlPlane: severalSetting(hostPort, DEFAULT_CONTROL_PLANE, {
+    description: 'where the control planes serve gRPC: one of them that can be reached is asked',
+    placeholder: 'HOST:PORT[,…]',
     defaultText: '127.0.0.1:15012',
   }),
   admin: setting(filePath.default('./hauberk-data/admin.pem'), {

@@ -1,3 +1,4 @@
+import type { MonotonicClock } from '../common/clock.ts';
 import type { HostPort } from '../common/config/address.ts';
 import { parseSpiffeId, spiffeId } from '../common/pki/spiffe-id.ts';
 import type { Closeable } from '../common/lifecycle.ts';
@@ -6,6 +7,7 @@ import {
   type ControlPlaneChannel,
   type UnaryMethod,
 } from '../common/rpc/channel.ts';
+import { openControlPlaneTargets } from '../common/rpc/control-plane-targets.ts';
 import { RpcError } from '../common/rpc/rpc-error.ts';
 import {
   AdminService,
@@ -73,10 +75,43 @@ export type AdminClient = ReturnType<typeof adminCalls> &
 /** A person is waiting: no answer by now is an answer too. */
 const TIMEOUT_MS = 10_000;
 
+/** Of several control planes, one that is not connected to by then is left for the next. */
+const CONNECT_TIMEOUT_MS = 2_000;
+
 /** Connects with the first call; close it to let the process end. */
 export function connectAdmin({ address, credential }: AdminClientOptions): AdminClient {
-  const { trustDomain, roots, privateKey, chain } = credential;
-  const channel = createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
+  return clientOn(channelTo(address, credential), credential);
+}
+
+/**
+ * Connects to one of the control planes at these addresses that can be connected to: what a call changes is asked for once. When
+ * none can, the calls say why.
+ */
+export async function connectAnyAdmin(
+  addresses: readonly HostPort[],
+  { clock, credential }: Pick<AdminClientOptions, 'credential'> & { clock: MonotonicClock },
+): Promise<AdminClient> {
+  const targets = await openControlPlaneTargets({ addresses, clock });
+  await targets.close();
+  const [first, ...others] = targets.inOrder();
+  if (first === undefined) throw new RangeError('expected the address of a control plane');
+  let channel = channelTo(first, credential);
+  for (const next of others) {
+    if (await channel.connects(CONNECT_TIMEOUT_MS)) break;
+    channel.close();
+    channel = channelTo(next, credential);
+  }
+  return clientOn(channel, credential);
+}
+
+function channelTo(
+  address: HostPort,
+  { trustDomain, roots, privateKey, chain }: AdminCredential,
+): ControlPlaneChannel {
+  return createChannel({ address, trustDomain, roots, identity: { privateKey, chain } });
+}
+
+function clientOn(channel: ControlPlaneChannel, { trustDomain }: AdminCredential): AdminClient {
   const call: Call = (method, request) => channel.call(method, request, { timeoutMs: TIMEOUT_MS });
   return {
     ...adminCalls(call, trustDomain),

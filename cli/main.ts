@@ -60,3 +60,11 @@ process.stderr.on('error', () => {
 });
 
 process.exitCode = await dispatch([...PROGRAMS, ...COMMANDS], context);
+
+/** What was closed ends within this time, unless the other end says nothing. */
+const LINGER_MS = 500;
+
+// A connection to an address that answers nothing would keep a command that has been answered by another one.
+setInterval(() => {
+  if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
+}, LINGER_MS).unref();

@@ -100,7 +100,7 @@ const WAITING: Readonly<Record<string, Waiting>> = {
         if (streams > 1) tell();
         return STREAM;
       };
-      const settings = { clock, random: () => 0.5, open, onLive() {}, onLost() {} };
+      const settings = { clock, retryMs: () => 250, open, onLive() {}, onLost() {} };
       createSyncConnection(settings).ended(STREAM, new RpcError('unreachable', 'away'));
     }),
   },

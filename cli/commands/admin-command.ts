@@ -1,11 +1,12 @@
 import path from 'node:path';
+import { systemClock } from '../../common/clock.ts';
 import type { CommandSpec, SettingsOf, SettingsTable } from '../../common/config/settings.ts';
 import { runCommand } from '../../common/config/run-command.ts';
 import { askControlSocket } from '../../common/rpc/control-socket.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import type { CliContext } from '../cli-context.ts';
-import { type AdminClient, connectAdmin } from '../client.ts';
+import { type AdminClient, connectAnyAdmin } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
 import { formatJson } from '../output/json.ts';
 
@@ -45,13 +46,13 @@ export function adminCommand<Table extends SettingsTable = typeof NO_SETTINGS>(
     });
 }
 
-/** Asks with a connection of its own, as the operator whose credential is in the file now; closes it in any case. */
+/** Asks one of the control planes with a connection of its own, as the operator whose credential is in the file now; closes it in any case. */
 export async function askControlPlane<Answer>(
   { admin, controlPlane }: Pick<SettingsOf<typeof ADMIN_SETTINGS>, 'admin' | 'controlPlane'>,
   question: (client: AdminClient) => Promise<Answer>,
 ): Promise<Answer> {
   const credential = readAdminCredential(admin);
-  const client = connectAdmin({ address: controlPlane, credential });
+  const client = await connectAnyAdmin(controlPlane, { clock: systemClock, credential });
   try {
     return await question(client);
   } finally {

@@ -9,6 +9,9 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** The control plane of the same host. */
+export const DEFAULT_CONTROL_PLANE: HostPort = { host: '127.0.0.1', port: 15_012 };
+
 /** A local listener for a service of the mesh: `--upstream 127.0.0.1:9000=api:8080`. */
 export interface Upstream {
   readonly listen: HostPort;

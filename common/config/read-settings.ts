@@ -127,9 +127,10 @@ function fromFile(key: string, found: FileValue | undefined): Raw | undefined {
 function readOne(
   key: string,
   setting: Setting,
-  raw: Raw | undefined,
+  given: Raw | undefined,
   { readsFile }: CommandSpec,
 ): unknown {
+  const raw = given && setting.byCommas ? { ...given, value: byCommas(given.value) } : given;
   if (raw !== undefined && setting.form === 'list' && !Array.isArray(raw.value)) {
     throw new ConfigError('setting-invalid', `${raw.origin}: expected a list`, {
       hint: 'write each value on a line of its own that begins with "- "',
@@ -148,4 +149,10 @@ function readOne(
   const [issue] = result.error.issues;
   const detail = setting.form === 'secret' ? 'the value does not fit' : issue?.message;
   throw new ConfigError('setting-invalid', `${raw.origin}: ${detail ?? 'the value does not fit'}`);
+}
+
+/** A list of what stands between commas. */
+function byCommas(value: unknown): unknown {
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return values.flatMap((one) => (typeof one === 'string' ? one.split(',') : [one]));
 }

@@ -26,6 +26,8 @@ export interface Setting<Value = unknown> {
    * - `secret`: never a flag, whose value every user of the machine could see, and never in the file
    */
   readonly form: 'value' | 'list' | 'switch' | 'secret';
+  /** For a list: a value with commas is several, wherever it comes from, and the file may have one without a list. */
+  readonly byCommas?: true;
   /** What it is for: a phrase in lower case, without a full stop. */
   readonly description: string;
   /** Placeholder of the value in the help, e.g. `SECONDS`. */
@@ -65,6 +67,16 @@ export function listSetting<Value>(
   docs: SettingDocs,
 ): Setting<readonly Value[]> {
   return { ...docs, type: z.array(item).default([]), form: 'list' };
+}
+
+/** One or several values, as in `a,b`; at least one. */
+export function severalSetting<Value>(
+  item: ValueType<Value>,
+  fallback: Value,
+  docs: SettingDocs,
+): Setting<readonly Value[]> {
+  const type = z.array(item).min(1, 'expected at least one').default([fallback]);
+  return { ...docs, type, form: 'list', byCommas: true };
 }
 
 /** Something that is off unless it is asked for; `--no-…` takes back what the file says. */

@@ -4,6 +4,7 @@ import { createSecureContext } from 'node:tls';
 import {
   Channel,
   Client,
+  connectivityState,
   credentials,
   Metadata,
   type ChannelCredentials,
@@ -16,6 +17,7 @@ import { formatHostPort } from '../listen.ts';
 import { peerSpiffeId } from '../pki/peer.ts';
 import { controlPlaneId } from '../pki/spiffe-id.ts';
 import { secureContextOptions, TLS_OPTIONS } from '../pki/tls-options.ts';
+import { trackSockets } from './channel-sockets.ts';
 import { toRpcError } from './grpc-failure.ts';
 import { ignoreError } from '../ignored.ts';
 import { RpcError } from './rpc-error.ts';
@@ -59,6 +61,8 @@ export interface UnaryMethod<Request, Response> {
 
 /** One connection to the control plane, made when it is first used. */
 export interface ControlPlaneChannel extends Closeable {
+  /** Connects; false when that has failed, or takes longer than this. Nothing is sent yet. */
+  connects(timeoutMs: number): Promise<boolean>;
   /** A client of a service on this connection. Its calls fail at once while there is none. */
   client<Client>(constructor: ClientClass<Client>): Client;
   /** Makes a call; rejects with an RpcError. */
@@ -84,6 +88,12 @@ export interface ControlPlaneChannel extends Closeable {
 
 const KEEPALIVE_MS = 10_000;
 const KEEPALIVE_TIMEOUT_MS = 5_000;
+
+/**
+ * Where another control plane can be called instead: one that is stopped, or behind a partition, and says nothing, is
+ * noticed within two seconds.
+ */
+export const QUICK_KEEPALIVE = { keepaliveMs: 1_000, keepaliveTimeoutMs: 1_000 } as const;
 /** A snapshot of 50,000 endpoints has some 8 MB; grpc-js would stop at 4. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
@@ -112,6 +122,7 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
       return imposter;
     },
   });
+  const sockets = trackSockets(channelCredentials);
   const authority = controlPlaneId(trustDomain).service;
   const scheme = isIPv4(host) ? 'ipv4' : isIPv6(host) ? 'ipv6' : 'dns';
   const channel = new Channel(`${scheme}:${hostPort}`, channelCredentials, {
@@ -128,6 +139,17 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
   const explain = (error: unknown): RpcError => imposter ?? toRpcError(error, target);
   return {
     client,
+    async connects(timeoutMs) {
+      const deadline = systemClock.epochMs() + timeoutMs;
+      for (;;) {
+        const state = channel.getConnectivityState(true);
+        if (state === connectivityState.READY) return true;
+        if (state === connectivityState.TRANSIENT_FAILURE) return false;
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        channel.watchConnectivityState(state, deadline, (error) => resolve(error === undefined));
+        if (!(await promise)) return false;
+      }
+    },
     call: ({ path, requestSerialize, responseDeserialize }, request, { timeoutMs, signal }) =>
       new Promise((resolve, reject) => {
         const codec = [path, requestSerialize, responseDeserialize] as const;
@@ -168,7 +190,10 @@ export function createChannel(settings: ChannelSettings): ControlPlaneChannel {
       }
     },
     explain,
-    close: () => channel.close(),
+    close() {
+      channel.close();
+      sockets.end();
+    },
   };
 }
 

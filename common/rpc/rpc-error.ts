@@ -110,3 +110,16 @@ export function askedToWaitMs(error: unknown): number {
 export function isPassing(code: RpcErrorCode): boolean {
   return PASSING.has(code);
 }
+
+/** What says nothing about who was called: the caller gave up, or has nothing to call with. */
+const OWN: ReadonlySet<RpcErrorCode> = new Set<RpcErrorCode>(['cancelled', 'credentials-invalid']);
+
+/**
+ * True for a failure of the server that was called, or of the way to it, or when it is not the one that was meant: another
+ * control plane may answer. False for what a control plane has decided about the caller, which the others decide alike.
+ */
+export function isAboutServer(error: unknown): boolean {
+  if (!(error instanceof RpcError) || OWN.has(error.code)) return false;
+  // A server that is not ours shows other roots than the token expects.
+  return isPassing(error.code) || !isRefusal(error.code) || error.code === 'token-wrong-root';
+}

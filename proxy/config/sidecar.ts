@@ -1,10 +1,15 @@
-import { parseHostPort, type HostPort } from '../../common/config/address.ts';
+import {
+  DEFAULT_CONTROL_PLANE,
+  parseHostPort,
+  type HostPort,
+} from '../../common/config/address.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import {
   flagName,
   listSetting,
   secretSetting,
   setting,
+  severalSetting,
   switchSetting,
   type SettingsOf,
   type SettingsTable,
@@ -74,9 +79,10 @@ export const PROXY_SETTINGS = {
     description: 'trust domain of the mesh',
     placeholder: 'DOMAIN',
   }),
-  controlPlane: setting(hostPort.default({ host: '127.0.0.1', port: 15_012 }), {
-    description: 'where the control plane serves gRPC',
-    placeholder: 'HOST:PORT',
+  controlPlane: severalSetting(hostPort, DEFAULT_CONTROL_PLANE, {
+    description:
+      'where the control planes serve gRPC: one or more addresses, or a name with several records',
+    placeholder: 'HOST:PORT[,…]',
     defaultText: '127.0.0.1:15012',
   }),
   tokenFile: setting(filePath.optional(), {

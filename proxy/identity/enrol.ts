@@ -1,13 +1,12 @@
 import type { Logger } from 'pino';
-import { formatHostPort } from '../../common/listen.ts';
 import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep, type Clock } from '../../common/clock.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
 import { parseJoinToken } from '../../common/pki/join-token.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { HostPort } from '../../common/config/address.ts';
+import { callAny, type ControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
 import { pinRoot } from '../../common/rpc/pin.ts';
-import { askedToWaitMs, isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
+import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
 import { issue } from './issue.ts';
 import type { WorkloadIdentity } from './source.ts';
 import type { TokenSource } from './token-source.ts';
@@ -15,7 +14,7 @@ import type { TokenSource } from './token-source.ts';
 /** What first contact takes. */
 export interface EnrolSettings {
   readonly spiffeId: SpiffeId;
-  readonly controlPlane: HostPort;
+  readonly controlPlanes: ControlPlaneTargets;
   /** Of `hbk-1-...`; never logged. */
   readonly tokens: TokenSource;
   readonly lifetimeMs?: number | undefined;
@@ -25,7 +24,7 @@ export interface EnrolSettings {
   readonly signal: AbortSignal;
 }
 
-/** For each of the two connections of a try. */
+/** For each of the two connections of a try, at each control plane. */
 const TRY_TIMEOUT_MS = 5_000;
 /** Nothing is served before enrolment, so that long waits between tries do not help. */
 const BACKOFF = { baseMs: 500, capMs: 5_000 };
@@ -64,7 +63,7 @@ export async function enrol(settings: EnrolSettings): Promise<WorkloadIdentity> 
       }
       report.failed(error);
       const ownMs = fullJitterMs(attempt, BACKOFF, random);
-      await pause(Math.max(ownMs, askedToWaitMs(error)), settings);
+      await pause(Math.max(ownMs, settings.controlPlanes.askedMs()), settings);
     }
   }
 }
@@ -82,12 +81,12 @@ async function isWorthAnotherTry(
 }
 
 /** Says now and then what enrolment waits for. */
-function createReport({ clock, controlPlane, logger, spiffeId, tokens }: EnrolSettings): {
+function createReport({ clock, controlPlanes, logger, spiffeId, tokens }: EnrolSettings): {
   failed(error: unknown): void;
   refused(error: unknown): void;
   tokenMissing(): void;
 } {
-  const address = formatHostPort(controlPlane.host, controlPlane.port);
+  const address = controlPlanes.text;
   let loggedMs = Number.NEGATIVE_INFINITY;
   const say = (fields: object, sentence: string): void => {
     if (clock.monotonicMs() - loggedMs < LOG_INTERVAL_MS) return;
@@ -119,17 +118,19 @@ export function createCommand(namespace: string, service: string): string {
   return `hauberk token create --namespace ${namespace} --service ${service}`;
 }
 
-/** One try of first contact. Throws as `enrol` does, and for passing failures too. */
+/** One try of first contact, at each control plane. Throws as `enrol` does, and for passing failures too. */
 export async function enrolOnce(
   settings: Omit<EnrolSettings, 'tokens' | 'random'> & { readonly token: string },
 ): Promise<WorkloadIdentity> {
-  const { clock, controlPlane, lifetimeMs, signal, spiffeId } = settings;
+  const { clock, controlPlanes, lifetimeMs, signal, spiffeId } = settings;
   const token = settings.token.trim();
   const { rootDigest } = parseJoinToken(token);
-  const within = { timeoutMs: TRY_TIMEOUT_MS, clock, signal };
-  const root = await pinRoot({ ...controlPlane, rootDigest, ...within });
-  const channel = { address: controlPlane, trustDomain: spiffeId.trustDomain, roots: [root] };
-  return issue({ spiffeId, channel, token, lifetimeMs, ...within });
+  return callAny(controlPlanes, async (address, timeoutMs) => {
+    const within = { timeoutMs: Math.min(timeoutMs, TRY_TIMEOUT_MS), clock, signal };
+    const root = await pinRoot({ ...address, rootDigest, ...within });
+    const channel = { address, trustDomain: spiffeId.trustDomain, roots: [root] };
+    return issue({ spiffeId, channel, token, lifetimeMs, ...within });
+  });
 }
 
 async function pause(delayMs: number, { clock, signal }: EnrolSettings): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { HostPort } from '../../common/config/address.ts';
+import type { ControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
 import type { TokenSource } from './token-source.ts';
 
 /** What is counted here. */
@@ -14,7 +14,7 @@ export interface IdentityMetrics {
 /** What the identity of a sidecar is made from. */
 export interface IdentityManagerSettings {
   readonly spiffeId: SpiffeId;
-  readonly controlPlane: HostPort;
+  readonly controlPlanes: ControlPlaneTargets;
   /** Join token; not needed while the state directory holds a valid certificate. */
   readonly tokens?: TokenSource | undefined;
   readonly stateDirectory: string;

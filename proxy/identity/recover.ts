@@ -1,7 +1,8 @@
 import { fullJitterMs } from '../../common/backoff.ts';
 import { sleep } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
-import { askedToWaitMs, isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
+import { callAny } from '../../common/rpc/control-plane-targets.ts';
+import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
 import { issue } from './issue.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import type { WorkloadIdentity } from './source.ts';
@@ -11,16 +12,19 @@ const TRY_TIMEOUT_MS = 5_000;
 const BACKOFF = { baseMs: 500, capMs: 5_000 };
 const LOG_INTERVAL_MS = 5_000;
 
-/** Asks for a new certificate with the one that there is, expired or not. */
+/** Asks one control plane after the other for a new certificate with the one that there is, expired or not. */
 export function renewWith(
   settings: IdentityManagerSettings,
   current: WorkloadIdentity,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<WorkloadIdentity> {
-  const { clock, controlPlane: address, lifetimeMs, spiffeId } = settings;
+  const { clock, controlPlanes, lifetimeMs, spiffeId } = settings;
   const { roots, trustDomain } = current.bundle;
-  const channel = { address, trustDomain, roots, identity: current };
-  return issue({ spiffeId, channel, lifetimeMs, timeoutMs, clock, signal });
+  return callAny(controlPlanes, (address, mostMs) => {
+    const channel = { address, trustDomain, roots, identity: current };
+    const within = { timeoutMs: Math.min(timeoutMs, mostMs), clock, signal };
+    return issue({ spiffeId, channel, lifetimeMs, ...within });
+  });
 }
 
 /**
@@ -50,7 +54,8 @@ export async function recover(
           `waiting for the control plane to renew an expired certificate: ${describeError(error)}`,
         );
       }
-      const delayMs = Math.max(fullJitterMs(attempt, BACKOFF, random), askedToWaitMs(error));
+      const ownMs = fullJitterMs(attempt, BACKOFF, random);
+      const delayMs = Math.max(ownMs, settings.controlPlanes.askedMs());
       await sleep(clock, delayMs, signal).catch((cause: unknown) => {
         throw new RpcError('cancelled', 'the renewal was cancelled', { cause });
       });

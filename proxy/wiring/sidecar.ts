@@ -9,6 +9,7 @@ import type { Closeable, DrainOutcome } from '../../common/lifecycle.ts';
 import { HOST_NETWORK } from '../../common/network.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
 import { startTelemetryServer } from '../../common/metrics/telemetry-server.ts';
+import { openControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
 import { settleWhenQuiet } from '../../common/settle.ts';
 import { spiffeId, type SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { SOFTWARE_VERSION } from '../../common/version.ts';
@@ -100,6 +101,8 @@ export async function startProxy(
   );
 
   const { certificateLifetime } = config;
+  const addresses = config.controlPlane;
+  const controlPlanes = adopt(await openControlPlaneTargets({ addresses, clock, random }));
   const identity = adopt(
     await createIdentityManager({
       clock,
@@ -107,7 +110,7 @@ export async function startProxy(
       random,
       signal,
       spiffeId: self,
-      controlPlane: config.controlPlane,
+      controlPlanes,
       tokens,
       stateDirectory: config.stateDir,
       lifetimeMs: certificateLifetime === undefined ? undefined : certificateLifetime * 1000,
@@ -142,7 +145,7 @@ export async function startProxy(
       logger,
       random,
       identity: source,
-      controlPlane: config.controlPlane,
+      controlPlanes,
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
       allow,

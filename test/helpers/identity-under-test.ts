@@ -1,5 +1,6 @@
 import { rootDigest } from '../../common/pki/digest.ts';
 import { formatJoinToken } from '../../common/pki/join-token.ts';
+import type { HostPort } from '../../common/config/address.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createIdentityManager, type IdentityManager } from '../../proxy/identity/manager.ts';
 import type { IdentityManagerSettings } from '../../proxy/identity/manager-settings.ts';
@@ -7,6 +8,7 @@ import { fixedToken } from '../../proxy/identity/token-source.ts';
 import { within } from './deadline.ts';
 import { createLogRecorder, type LogRecorder } from './log-recorder.ts';
 import { createManualClock, type ManualClock } from './manual-clock.ts';
+import { targetsOf } from './targets.ts';
 import type { TestAuthority } from './test-authority.ts';
 
 /** The workload that the tests of this folder are about. */
@@ -28,7 +30,11 @@ export interface IdentityUnderTest {
   /** Resolves at the next renewal, or failure of one. */
   nextResult(): Promise<'renewed' | 'failed'>;
   readonly create: (
-    settings: Partial<IdentityManagerSettings> & { readonly token?: string | undefined },
+    settings: Partial<IdentityManagerSettings> & {
+      readonly token?: string | undefined;
+      /** The only one. */
+      readonly controlPlane?: HostPort;
+    },
   ) => Promise<IdentityManager>;
 }
 
@@ -52,10 +58,10 @@ export function identityUnderTest(startMs = Date.now()): IdentityUnderTest {
       return renewals;
     },
     nextResult: () => within('a renewal, or a failure of one', result.promise),
-    create: ({ token, ...settings }) =>
+    create: async ({ token, controlPlane = { host: '127.0.0.1', port: 1 }, ...settings }) =>
       createIdentityManager({
         spiffeId: WEB,
-        controlPlane: { host: '127.0.0.1', port: 1 },
+        controlPlanes: await targetsOf([controlPlane], settings.clock ?? clock),
         stateDirectory: '/nonexistent',
         clock,
         logger: log.logger,

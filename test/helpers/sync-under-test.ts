@@ -19,6 +19,7 @@ import {
 } from '../../proxy/identity/mutable-source.ts';
 import { createPolicySource, type MutablePolicySource } from '../../proxy/policy/policy-source.ts';
 import { createLogRecorder, type LogRecorder } from './log-recorder.ts';
+import { targetsOf } from './targets.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import { createTestAuthority } from './test-authority.ts';
 import { startTestControlPlane, type TestControlPlane } from './test-control-plane.ts';
@@ -90,7 +91,7 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
       });
       const client = createSyncClient({
         identity,
-        controlPlane,
+        controlPlanes: await targetsOf([controlPlane], settings.clock ?? systemClock),
         instanceId: 'web-1',
         softwareVersion: '1.2.3',
         allow: [],

@@ -6,6 +6,7 @@ import type { Closeable } from '../../../common/lifecycle.ts';
 import { readBundle } from '../../../common/wire/bundle.ts';
 import { readPolicy } from '../../../common/wire/policy.ts';
 import { repeat } from '../../../common/repeat.ts';
+import { QUICK_KEEPALIVE } from '../../../common/rpc/channel.ts';
 import type { RpcError } from '../../../common/rpc/rpc-error.ts';
 import type { SidecarReport } from '../../../common/wire/report.ts';
 import type {
@@ -16,6 +17,7 @@ import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1
 import type { MeshView } from '../mesh-view.ts';
 import { createSyncConnection } from './connection.ts';
 import { acknowledgementMessage, GOODBYE, helloMessage, readResponse } from './messages.ts';
+import { retryMs } from './retry.ts';
 import type { AdvertisedAddresses, SyncClientSettings } from './settings.ts';
 import { openSyncStream, type SyncStream } from './stream.ts';
 
@@ -25,7 +27,7 @@ export interface SyncClient extends Closeable {
   readonly view: MeshView;
   /** True while a stream is open and has answered. */
   readonly connected: boolean;
-  /** Resolves when the control plane has answered for the first time, or could not be reached. */
+  /** Resolves when a control plane has answered for the first time, or none could be reached. */
   readonly tried: Promise<void>;
   /**
    * Withdraws this sidecar's endpoint, because it drains: peers stop to open tunnels to it. The
@@ -45,35 +47,44 @@ const LOST_LOG_INTERVAL_MS = 30_000;
 const NOWHERE: AdvertisedAddresses = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
 
 /**
- * Keeps one Sync stream open until `close`, whatever happens
- * to the control plane.
+ * Keeps one Sync stream open until `close`, whatever happens to the control planes: at the first in this process's order
+ * that answers. When one before it is back, the stream moves there, after a while that differs from process to process.
  */
 export function createSyncClient(settings: SyncClientSettings): SyncClient {
-  const { clock, controlPlane, identity, logger, saved } = settings;
+  const { clock, controlPlanes, identity, logger, random, saved } = settings;
   const { view } = saved;
   const trustDomain = identity.current().bundle.trustDomain;
-  const target = formatHostPort(controlPlane.host, controlPlane.port);
   let draining = false;
   let announced = NOWHERE;
   let lost: { reason: string; loggedMs: number } | undefined;
   let lastReport: SidecarReport | undefined;
+  let connectedTo: string | undefined;
   const { promise: tried, resolve: setTried } = Promise.withResolvers<void>();
 
   function open(): SyncStream {
     const { bundle, chain, privateKey } = identity.current();
     const advertised = draining ? NOWHERE : settings.hello();
     announced = advertised;
+    const address = controlPlanes.pick();
     return openSyncStream({
       channel: {
-        address: controlPlane,
+        ...(controlPlanes.count > 1 && QUICK_KEEPALIVE),
+        address,
         trustDomain,
         roots: bundle.roots,
         identity: { privateKey, chain },
       },
       hello: helloMessage(settings, advertised, saved.resumeVersion),
       onResponse: handle,
-      onAnswered: (stream) => connection.answered(stream),
-      onEnded: (stream, error) => connection.ended(stream, error),
+      onAnswered(stream) {
+        controlPlanes.answered(address);
+        connection.answered(stream);
+      },
+      onEnded(stream, error) {
+        controlPlanes.failed(address, error);
+        connection.ended(stream, error);
+      },
+      answerTimeoutMs: controlPlanes.timeoutMs(address),
       clock,
     });
   }
@@ -141,12 +152,14 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   function onLive(stream: SyncStream): void {
     settings.onTaken?.();
     setTried();
-    if (lost !== undefined || lastReport === undefined) {
+    const target = formatHostPort(stream.target.host, stream.target.port);
+    if (lost !== undefined || connectedTo !== target) {
       logger.info(
         { event: 'sync-connected', controlPlane: target, viewVersion: view.version },
         'connected to the control plane',
       );
     }
+    connectedTo = target;
     lost = undefined;
     lastReport = undefined;
     // This one may have said hello before the drain began.
@@ -156,13 +169,13 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
 
   function onLost(error: RpcError, retryInMs: number): void {
     settings.onLost?.(error);
-    setTried();
+    if (!controlPlanes.hasOther()) setTried();
     const nowMs = clock.monotonicMs();
     const known = lost?.reason === error.code;
     if (known && lost !== undefined && nowMs - lost.loggedMs < LOST_LOG_INTERVAL_MS) return;
     lost = { reason: error.code, loggedMs: nowMs };
     logger.warn(
-      { event: 'sync-lost', reason: error.code, controlPlane: target, retryInMs },
+      { event: 'sync-lost', reason: error.code, controlPlane: controlPlanes.text, retryInMs },
       `no Sync stream, the view of the mesh stays as it is: ${describeError(error)}`,
     );
   }
@@ -183,9 +196,22 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     connection.replace();
   }
 
-  const connection = createSyncConnection({ ...settings, open, onLive, onLost });
+  /** The one that this process would rather call is back, or has come. */
+  function returnToFirst(stream: SyncStream): void {
+    if (connection.state.kind !== 'live') return;
+    if (!isDeepStrictEqual(controlPlanes.pick(), stream.target)) connection.replace();
+  }
+
+  const connection = createSyncConnection({
+    clock,
+    open,
+    onLive,
+    onLost,
+    retryMs: (failures) => retryMs(failures, controlPlanes, random),
+  });
   const reports = repeat(clock, REPORT_INTERVAL_MS, () => {
     if (connection.stream !== undefined) report(connection.stream);
+    if (connection.stream !== undefined) returnToFirst(connection.stream);
     if (!draining && !isDeepStrictEqual(settings.hello(), announced)) move();
   });
   const stopListening = identity.onChange((_current, change) => {

@@ -1,7 +1,6 @@
-import { fullJitterMs } from '../../../common/backoff.ts';
 import type { MonotonicClock, Timer } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
-import { askedToWaitMs, RpcError } from '../../../common/rpc/rpc-error.ts';
+import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import type { SyncStream } from './stream.ts';
 
 /**
@@ -41,7 +40,8 @@ export type ConnectionState =
 /** What a connection needs. */
 export interface SyncConnectionSettings {
   readonly clock: MonotonicClock;
-  readonly random: () => number;
+  /** How long to wait before the next try, after so many that failed. */
+  readonly retryMs: (failures: number) => number;
   /** Opens a stream that reports to `answered` and `ended`. */
   readonly open: () => SyncStream;
   readonly onLive: (stream: SyncStream) => void;
@@ -56,18 +56,17 @@ export interface SyncConnection {
   readonly stream: SyncStream | undefined;
   answered(stream: SyncStream): void;
   ended(stream: SyncStream, error: RpcError): void;
-  /** Another certificate is in use, or the sidecar is elsewhere: that needs another connection. */
+  /** Another certificate is in use, or the sidecar or the control plane to call is elsewhere: that needs another connection. */
   replace(): void;
   close(): void;
 }
 
-const BACKOFF = { baseMs: 500, capMs: 10_000 };
 /** A stream that ends sooner counts as one more failure, so that it cannot be remade in a tight loop. */
 const STABLE_MS = 10_000;
 
 /** Starts to connect at once. */
 export function createSyncConnection(settings: SyncConnectionSettings): SyncConnection {
-  const { clock, onLive, onLost, open, random } = settings;
+  const { clock, onLive, onLost, open, retryMs } = settings;
   let state: ConnectionState = { kind: 'connecting', failures: 0, next: open() };
 
   // The one place where the state changes: a timer or a stream that the next one does not take over
@@ -90,8 +89,7 @@ export function createSyncConnection(settings: SyncConnectionSettings): SyncConn
   }
 
   function wait(failures: number, error: RpcError): void {
-    const ownMs = Math.round(fullJitterMs(failures, BACKOFF, random));
-    const delayMs = Math.max(ownMs, askedToWaitMs(error));
+    const delayMs = retryMs(failures);
     const timer = clock.after(delayMs, () => connect(failures));
     enter({ kind: 'waiting', failures, timer });
     onLost(error, delayMs);

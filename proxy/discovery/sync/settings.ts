@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Hello, LocalAllowance } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { Clock, EpochMs } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
-import type { HostPort } from '../../../common/config/address.ts';
+import type { ControlPlaneTargets } from '../../../common/rpc/control-plane-targets.ts';
 import type { RpcError } from '../../../common/rpc/rpc-error.ts';
 import type { SidecarReport } from '../../../common/wire/report.ts';
 import type { KeptView } from '../saved-view.ts';
@@ -30,7 +30,7 @@ export type AdvertisedAddresses = Pick<Hello, 'addresses' | 'hbonePort' | 'ports
 /** What the Sync stream needs. */
 export interface SyncClientSettings {
   readonly identity: SyncIdentity;
-  readonly controlPlane: HostPort;
+  readonly controlPlanes: ControlPlaneTargets;
   readonly instanceId: string;
   readonly softwareVersion: string;
   /** What it was told of who may reach its ports; announced, so that operators can ask. */

@@ -1,5 +1,6 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { MonotonicClock } from '../../../common/clock.ts';
+import type { HostPort } from '../../../common/config/address.ts';
 import { ignoreError } from '../../../common/ignored.ts';
 import { createChannel, type ChannelSettings } from '../../../common/rpc/channel.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
@@ -19,19 +20,20 @@ export interface SyncStreamSettings {
   readonly onAnswered: (stream: SyncStream) => void;
   /** The last call, once, unless `close` was called before. */
   readonly onEnded: (stream: SyncStream, error: RpcError) => void;
+  /** A control plane that takes the stream and then says nothing is as good as none. */
+  readonly answerTimeoutMs: number;
   readonly clock: MonotonicClock;
 }
 
 /** One connection with one Sync stream on it. */
 export interface SyncStream {
+  /** The control plane at the other end. */
+  readonly target: HostPort;
   /** Calls back when it was handed to the socket, or cannot be any more. */
   send(request: SyncRequest, sent?: () => void): void;
   /** Ends the stream and its connection. */
   close(): void;
 }
-
-/** A control plane that takes the stream and then says nothing is as good as none. */
-const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Opens a stream and says hello. Failures come by `onEnded`. */
 export function openSyncStream(settings: SyncStreamSettings): SyncStream {
@@ -41,11 +43,12 @@ export function openSyncStream(settings: SyncStreamSettings): SyncStream {
     .client(DiscoveryClient)
     .sync();
   let closed = false;
-  const answerTimer = clock.after(ANSWER_TIMEOUT_MS, () =>
+  const answerTimer = clock.after(settings.answerTimeoutMs, () =>
     end(new RpcError('timeout', 'the control plane accepted the Sync stream but did not answer')),
   );
 
   const stream: SyncStream = {
+    target: settings.channel.address,
     send(request, sent = () => {}) {
       if (closed || call.destroyed) sent();
       else call.write(request, () => sent());

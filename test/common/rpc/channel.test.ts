@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import test from 'ava';
 import { formatHostPort } from '../../../common/listen.ts';
 import { controlPlaneId } from '../../../common/pki/spiffe-id.ts';
@@ -119,4 +121,30 @@ test('an address is written with brackets where it needs them', (t) => {
   t.is(formatHostPort('::1', 1), '[::1]:1');
   t.is(formatHostPort('127.0.0.1', 1), '127.0.0.1:1');
   t.is(formatHostPort('control-plane', 1), 'control-plane:1');
+});
+
+test('a channel to a server that accepts and says nothing leaves no connection behind', async (t) => {
+  const server = createServer((socket) => void socket.on('error', () => {}));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const channel = createChannel(settings(port));
+  t.false(await channel.connects(500));
+  const [socket] = await within('the connection to be accepted', accepted);
+  const closed = once(socket.resume(), 'close');
+  channel.close();
+  await within('the connection to end', closed);
+  server.close();
+});
+
+test('whether a channel connects is told before anything is called', async (t) => {
+  await using controlPlane = await startTestControlPlane({ authority });
+  const channel = createChannel(settings(controlPlane.port));
+  t.true(await channel.connects(30_000));
+  channel.close();
+  await using foreign = await startTestControlPlane();
+  const refused = createChannel(settings(foreign.port));
+  t.false(await refused.connects(30_000));
+  refused.close();
 });

@@ -12,6 +12,7 @@ import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { REPORT } from '../../helpers/sync-under-test.ts';
+import { targetsOf } from '../../helpers/targets.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 import { startControlPlaneUnderTest } from '../control-plane-under-test.ts';
 
@@ -42,7 +43,10 @@ test('a revocation, and a policy, reach a hundred sidecars within a second', asy
       });
       const sync = createSyncClient({
         identity,
-        controlPlane: { host: '127.0.0.1', port: cp.controlPlane.grpcPort },
+        controlPlanes: await targetsOf(
+          [{ host: '127.0.0.1', port: cp.controlPlane.grpcPort }],
+          systemClock,
+        ),
         instanceId: `client-${at}`,
         softwareVersion: '1',
         allow: [],

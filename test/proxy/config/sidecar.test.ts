@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import test from 'ava';
 import { readSettings } from '../../../common/config/read-settings.ts';
 import {
@@ -58,4 +61,30 @@ test('explicit sidecars may have another port for peers', (t) => {
 test('a sidecar logs no requests, and has no format for them', (t) => {
   t.notThrows(() => configFrom('--access-log'));
   t.throws(() => configFrom('--access-log-format=clf'), { message: /no flag --access-log-format/ });
+});
+
+test('control planes: one, several with commas, a flag for each, a word or a list in the file', (t) => {
+  const read = (flags: readonly string[], env = {}): readonly string[] => {
+    const spec = { name: 'hauberk proxy', summary: '', settings: PROXY_SETTINGS, readsFile: true };
+    const request = readSettings(spec, ['--service=web', ...flags], env);
+    if (request.kind !== 'run') throw new Error('expected settings');
+    return request.settings.controlPlane.map(({ host, port }) => `${host} ${port}`);
+  };
+  const directory = mkdtempSync(path.join(tmpdir(), 'hauberk-config-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const file = (text: string): string[] => {
+    const name = path.join(directory, 'hauberk.yaml');
+    writeFileSync(name, text);
+    return ['--config', name];
+  };
+  const several = ['a 15012', 'b 15013'];
+  t.deepEqual(read([]), ['127.0.0.1 15012']);
+  t.deepEqual(read(['--control-plane=a:15012, b:15013']), several);
+  t.deepEqual(read(['--control-plane', 'a:15012', '--control-plane', 'b:15013']), several);
+  t.deepEqual(read([], { HAUBERK_CONTROL_PLANE: 'a:15012,b:15013' }), several);
+  t.deepEqual(read(file('controlPlane: a:15012\n')), ['a 15012']);
+  t.deepEqual(read(file('controlPlane: a:15012,b:15013\n')), several);
+  t.deepEqual(read(file('controlPlane: [a:15012, b:15013]\n')), several);
+  t.throws(() => read(['--control-plane=a:15012,']), { message: /HOST:PORT/ });
+  t.throws(() => read(file('controlPlane: []\n')), { message: /at least one/ });
 });

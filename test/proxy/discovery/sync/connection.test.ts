@@ -6,12 +6,13 @@ import { createManualClock } from '../../../helpers/manual-clock.ts';
 
 test('a stream that cannot even be opened is tried again, and said to be lost', async (t) => {
   const clock = createManualClock();
-  const stream: SyncStream = { send: () => {}, close: () => {} };
+  const target = { host: '127.0.0.1', port: 1 };
+  const stream: SyncStream = { target, send: () => {}, close: () => {} };
   let opens = 0;
   const lost: string[] = [];
   const connection = createSyncConnection({
     clock,
-    random: () => 0.5,
+    retryMs: () => 250,
     open() {
       opens += 1;
       if (opens === 2 || opens === 3) throw new Error('no descriptor is left');
