@@ -36,9 +36,22 @@ export class ChangeHistory {
   #remembered = 0;
   /** The version after which nothing was forgotten. */
   #base: number;
+  /** Up to this revision of the store, everything is known here. */
+  #followed: number;
 
   constructor(version: number) {
     this.#base = version;
+    this.#followed = version;
+  }
+
+  /** Up to which revision of the store everything is known: the present view is as good as one of that version. */
+  get followed(): number {
+    return this.#followed;
+  }
+
+  /** Everything up to this revision is known. */
+  follow(revision: number): void {
+    this.#followed = Math.max(this.#followed, revision);
   }
 
   /** The version of the present view. */
@@ -48,6 +61,7 @@ export class ChangeHistory {
 
   /** Remembers a version, which must be higher than all before. */
   add(touch: ViewTouch): void {
+    this.follow(touch.version);
     this.#touches.push(touch);
     this.#remembered += touch.endpoints.length + 1;
     while (this.#remembered > MAX_REMEMBERED) {
@@ -58,9 +72,12 @@ export class ChangeHistory {
     }
   }
 
-  /** What changed after a version; undefined when that is not remembered, or never was. */
+  /**
+   * What changed after a version, which another control plane may have had first; undefined when that is not remembered,
+   * or never was.
+   */
   since(version: number): TouchedSince | undefined {
-    if (version < this.#base || version > this.version) return undefined;
+    if (version < this.#base || version > this.#followed) return undefined;
     const missed = this.#touches.slice(
       this.#touches.findLastIndex((touch) => touch.version <= version) + 1,
     );

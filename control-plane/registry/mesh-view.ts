@@ -52,6 +52,10 @@ export interface MeshTopics {
  */
 export interface MeshView extends Closeable {
   readonly version: number;
+  /** Up to which revision of the store the view is known to be complete; at least its version. */
+  readonly followed: number;
+  /** Resolves when it is complete up to a revision; may be never. */
+  follows(revision: number): Promise<void>;
   /** All sidecars by instance id, also those that only call. */
   readonly sidecars: SidecarIndex;
   /** Those that peers can dial, by instance id. */
@@ -99,6 +103,8 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   const tellConflicts = createConflictLog(clock, logger);
   const history = new ChangeHistory(revision);
   const listeners = new Listeners<[ViewTouch]>();
+  /** Those who wait until the view is complete up to a revision. */
+  const waiting = new Map<() => void, number>();
 
   /** Looks at sidecars again; tells of which of them peers notice a change. */
   const lookAgain = (touched: ReadonlySet<string>): TouchedEndpoint[] =>
@@ -164,7 +170,18 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   for (const entry of entries) take({ kind: 'put', entry });
   lookAgain(claimAgain());
 
-  const apply = ({ events, revision: version }: WatchBatch): void => {
+  const follow = (until: number): void => {
+    history.follow(until);
+    for (const [resolve, wanted] of waiting) if (wanted <= until) resolve();
+  };
+  const apply = (batch: WatchBatch): void => {
+    try {
+      takeBatch(batch);
+    } finally {
+      follow(batch.revision);
+    }
+  };
+  const takeBatch = ({ events, revision: version }: WatchBatch): void => {
     const touched = new Set<string>();
     const topics: ViewTopic[] = [];
     for (const event of events) {
@@ -208,6 +225,16 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   return {
     get version() {
       return history.version;
+    },
+    get followed() {
+      return history.followed;
+    },
+    async follows(wanted) {
+      if (history.followed >= wanted) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting.set(resolve, wanted);
+      await promise;
+      waiting.delete(resolve);
     },
     sidecars,
     endpoints,

@@ -58,6 +58,7 @@ import { openOperatorUses, pruneOperatorUses } from '../operators/operator-uses.
 import { followConfigFile } from '../policy/config-file.ts';
 import type { FollowedFile } from '../../common/followed-file.ts';
 import { openMeshConfigStore } from '../policy/mesh-config-store.ts';
+import { createCatchUp } from '../registry/catch-up.ts';
 import { openMeshView } from '../registry/mesh-view.ts';
 import { isCertificateRevoked, toSidecarState } from '../registry/rotation-state.ts';
 import { countAddresses, proveAddresses } from './addresses.ts';
@@ -219,7 +220,9 @@ export async function startControlPlane(
   );
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const localTraffic = use(createLocalTraffic(clock));
-  const sync = use(createSyncHandler({ ...common, trustDomain, hub, traffic: localTraffic }));
+  const catchUp = createCatchUp({ store, view, clock });
+  const streams = { hub, catchUp, traffic: localTraffic };
+  const sync = use(createSyncHandler({ ...common, ...streams, trustDomain }));
   const operatorStreams = use(createOperatorStreams({ ...common, trustDomain }));
 
   const fromFiles = upstream !== undefined;

@@ -83,6 +83,8 @@ export class MessageComposer {
     const make = (): Buffer =>
       this.#make({
         kind: 'delta',
+        // Another control plane may have told of a later one, since when nothing has changed.
+        version: Math.max(from, this.#view.version),
         endpoints: this.#encode(upserted),
         removed,
         complete: unanswered && [...unanswered],
@@ -102,7 +104,8 @@ export class MessageComposer {
       this.#messages.delete(`${NO_VERSION}`);
     }
     const topics = (this.#snapshotTopics ??= encodeSnapshotTopics(this.#view.topics()));
-    const snapshot = { kind: 'snapshot', removed: [], topics } as const;
+    const { version } = this.#view;
+    const snapshot = { kind: 'snapshot', version, removed: [], topics } as const;
     if (scopes === undefined) {
       return this.#keep(`${NO_VERSION}`, () =>
         this.#make({ ...snapshot, endpoints: this.#encode(endpoints.keys()), complete: undefined }),
@@ -113,9 +116,8 @@ export class MessageComposer {
     return this.#make({ ...snapshot, endpoints: this.#encode(fitting), complete: [...scopes] });
   }
 
-  #make(parts: Omit<MessageParts, 'version'>): Buffer {
-    const { version, addresses } = this.#view;
-    return encodeMessage({ ...parts, version }, addresses);
+  #make(parts: MessageParts): Buffer {
+    return encodeMessage(parts, this.#view.addresses);
   }
 
   #encode(instanceIds: Iterable<string>): Uint8Array[] {

@@ -99,7 +99,9 @@ export function createSyncHub({ view, clock, pushSeconds }: SyncHubOptions): Syn
     const { behind, unanswered, version } = subscriber;
     const from = behind ? version : Math.max(version, flushedVersion);
     const message = composer.message(from, subscriber, behind ? undefined : concerned);
-    subscriber.version = view.version;
+    // Nothing has changed since a version that another control plane was the first to have.
+    const isKnown = composer.touchedSince(from) !== undefined;
+    subscriber.version = isKnown ? Math.max(from, view.version) : view.version;
     subscriber.unanswered = undefined;
     subscriber.busy = true;
     subscriber.behind = false;

@@ -24,6 +24,7 @@ import {
 } from '../../registry/addresses/host-addresses.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
 import type { Registration, Registry } from '../../registry/registry.ts';
+import type { CatchUp } from '../../registry/catch-up.ts';
 import type { SidecarRecord } from '../../registry/sidecar-record.ts';
 import { certificateRevoked } from '../../revocation/admission.ts';
 import type { LocalTraffic } from '../../traffic/local-traffic.ts';
@@ -45,6 +46,8 @@ export interface SyncHandlerOptions {
   readonly view: MeshView;
   readonly hub: SyncHub;
   readonly traffic: Pick<LocalTraffic, 'attach'>;
+  /** Waits until the view is as far as that of a sidecar which was told of it elsewhere. */
+  readonly catchUp: CatchUp;
   readonly limits: Pick<CallerLimits, 'stream' | 'endpoint' | 'interest'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -186,7 +189,7 @@ interface StreamEvents {
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
-  { registry, hub, traffic, limits, clock, guard }: SyncHandlerOptions,
+  { registry, hub, catchUp, traffic, limits, clock, guard }: SyncHandlerOptions,
   { onRefused, onFinished, onLeft, onSeen, onMoved }: StreamEvents,
 ): Stream {
   const messages = new TokenBucket(clock, MESSAGE_RATE);
@@ -260,6 +263,7 @@ function openStream(
     await registration;
     // What it is told first should lead to where they are.
     if (seen.othersMove) await sleep(clock, HELLO_AGAIN_MS);
+    if ((await catchUp(start.version)) === 'behind') throw behind();
     if (ended) return;
     subscription = hub.subscribe(start, (message, done) => {
       call.write(message, done);
@@ -348,6 +352,11 @@ function replaced(instanceId: string): RequestError {
 function moved(): RequestError {
   const sentence =
     'sidecars of other hosts have come, which reach this host under another address; connect again';
+  return new RequestError('unavailable', sentence);
+}
+
+function behind(): RequestError {
+  const sentence = 'this control plane does not know yet what another one has told; connect again';
   return new RequestError('unavailable', sentence);
 }
 

@@ -98,7 +98,10 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     }
     const update = readResponse(response, { logger, trustDomain });
     if (update === undefined) return;
-    // What an older stream says late must not take back a change of the policy, or a readmission.
+    // What an older stream says late must not take back a change of the policy, or a readmission. Only the first answer of
+    // a stream may be older than the view: the store was restored then, and there is nothing newer.
+    const isOlder = update.view.version < view.version && stream.answered;
+    if (update.view.kind === 'snapshot' && isOlder) return;
     const isNews = update.view.kind === 'snapshot' || update.view.version > view.version;
     const policy = isNews ? update.policy : undefined;
     // First of all: no caller is allowed without one, and what it forbids must end soon.

@@ -29,6 +29,8 @@ export interface SyncStreamSettings {
 export interface SyncStream {
   /** The control plane at the other end. */
   readonly target: HostPort;
+  /** Its first message has been handled. */
+  readonly answered: boolean;
   /** Calls back when it was handed to the socket, or cannot be any more. */
   send(request: SyncRequest, sent?: () => void): void;
   /** Ends the stream and its connection. */
@@ -43,12 +45,16 @@ export function openSyncStream(settings: SyncStreamSettings): SyncStream {
     .client(DiscoveryClient)
     .sync();
   let closed = false;
+  let answered = false;
   const answerTimer = clock.after(settings.answerTimeoutMs, () =>
     end(new RpcError('timeout', 'the control plane accepted the Sync stream but did not answer')),
   );
 
   const stream: SyncStream = {
     target: settings.channel.address,
+    get answered() {
+      return answered;
+    },
     send(request, sent = () => {}) {
       if (closed || call.destroyed) sent();
       else call.write(request, () => sent());
@@ -68,7 +74,6 @@ export function openSyncStream(settings: SyncStreamSettings): SyncStream {
   }
 
   async function read(): Promise<void> {
-    let answered = false;
     for await (const response of call as AsyncIterable<SyncResponse>) {
       if (closed) return;
       await onResponse(response, stream);

@@ -7,7 +7,7 @@ import { createManualClock } from '../../../helpers/manual-clock.ts';
 test('a stream that cannot even be opened is tried again, and said to be lost', async (t) => {
   const clock = createManualClock();
   const target = { host: '127.0.0.1', port: 1 };
-  const stream: SyncStream = { target, send: () => {}, close: () => {} };
+  const stream: SyncStream = { target, answered: false, send: () => {}, close: () => {} };
   let opens = 0;
   const lost: string[] = [];
   const connection = createSyncConnection({

@@ -142,3 +142,23 @@ test('a control plane that ends the old stream at once costs nothing', async (t)
   t.true(client.connected);
   t.is(world.log.of('sync-lost').length, 0);
 });
+
+test('a snapshot that is older than the view counts only as the first answer of a stream', async (t) => {
+  await using world = await syncUnderTest();
+  const client = await world.client();
+  const stream = await world.controlPlane.nextStream();
+  stream.send(snapshot(7, [api('a')]));
+  await stream.until('an acknowledgement of 7', acknowledges(7));
+  stream.send(snapshot(5, [api('b')]));
+  stream.send(delta(8, [api('c')]));
+  await stream.until('an acknowledgement of 8', acknowledges(8));
+  apiIds(t, client, ['a', 'c']);
+
+  // A store that was restored is older, and there is no other.
+  stream.fail();
+  const restored = await world.controlPlane.nextStream();
+  t.is(restored.hello.resumeVersion, 8);
+  restored.send(snapshot(3, [api('b')]));
+  await restored.until('an acknowledgement of 3', acknowledges(3));
+  apiIds(t, client, ['b']);
+});
