@@ -10,6 +10,8 @@ export interface ControlPlaneMetrics {
   readonly pushSeconds: Histogram;
   /** Refused calls of Discovery and Admin, by reason. */
   readonly callsRefused: Counter<'service' | 'reason'>;
+  /** Sync streams that were told to come again, because too many came at once. */
+  readonly streamsDelayed: Counter;
   /** Connections that did not get as far as HTTP/2, by reason. */
   readonly handshakesRefused: Counter<'reason'>;
   /** Dials to addresses that sidecars claim: `found`, `not-found`, `not-dialled`. */
@@ -90,6 +92,10 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
       'Sync streams and calls of operators that were refused, by reason.',
       'service',
       'reason',
+    ),
+    streamsDelayed: counter(
+      'hauberk_sync_streams_delayed_total',
+      'Sync streams that were told when to come again, because too many came at once.',
     ),
     handshakesRefused: counter(
       'hauberk_grpc_handshakes_refused_total',

@@ -21,6 +21,7 @@ import { createIssueHandler } from '../api/issue.ts';
 import { serviceRegistrar } from '../api/services.ts';
 import { createOperatorStreams } from '../api/admin/operator-streams.ts';
 import { createSiblingTraffic } from '../api/sibling-traffic.ts';
+import { createAdmission } from '../api/sync/admission.ts';
 import { createSyncHub } from '../api/sync/hub.ts';
 import { createSyncHandler } from '../api/sync/sync.ts';
 import { tokenRootsOf } from '../ca/authorities/authorities.ts';
@@ -221,7 +222,8 @@ export async function startControlPlane(
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const localTraffic = use(createLocalTraffic(clock));
   const catchUp = createCatchUp({ store, view, clock });
-  const streams = { hub, catchUp, traffic: localTraffic };
+  const admission = createAdmission({ clock, logger, metrics });
+  const streams = { hub, catchUp, admission, traffic: localTraffic };
   const sync = use(createSyncHandler({ ...common, ...streams, trustDomain }));
   const operatorStreams = use(createOperatorStreams({ ...common, trustDomain }));
 

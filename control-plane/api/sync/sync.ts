@@ -31,6 +31,7 @@ import type { LocalTraffic } from '../../traffic/local-traffic.ts';
 import type { Attachment } from '../../traffic/traffic.ts';
 import type { CallerLimits } from '../caller-limits.ts';
 import { requireWorkload, type ProvenCaller } from '../caller.ts';
+import type { Admission } from './admission.ts';
 import { readHello } from './hello.ts';
 import { peerAddress } from '../peer-address.ts';
 import { RateLimited, RequestError } from '../request-error.ts';
@@ -48,6 +49,7 @@ export interface SyncHandlerOptions {
   readonly traffic: Pick<LocalTraffic, 'attach'>;
   /** Waits until the view is as far as that of a sidecar which was told of it elsewhere. */
   readonly catchUp: CatchUp;
+  readonly admission: Admission;
   readonly limits: Pick<CallerLimits, 'stream' | 'endpoint' | 'interest'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -189,7 +191,7 @@ interface StreamEvents {
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
-  { registry, hub, catchUp, traffic, limits, clock, guard }: SyncHandlerOptions,
+  { registry, hub, catchUp, admission, traffic, limits, clock, guard }: SyncHandlerOptions,
   { onRefused, onFinished, onLeft, onSeen, onMoved }: StreamEvents,
 ): Stream {
   const messages = new TokenBucket(clock, MESSAGE_RATE);
@@ -243,6 +245,14 @@ function openStream(
     call.write(message);
   };
 
+  const admit = async (hello: Hello): Promise<void> => {
+    const giveBack = admission.enter();
+    try {
+      await register(hello);
+    } finally {
+      giveBack();
+    }
+  };
   const register = async (hello: Hello): Promise<void> => {
     const remote = peerAddress(call);
     const seen = onSeen({ remote, local: localAddressOf(call) ?? '' });
@@ -287,7 +297,7 @@ function openStream(
     if (!messages.take()) throw new RateLimited('messages in one second', messages.retryAfterMs);
     if (message?.$case === 'hello') {
       if (registration !== undefined) throw malformed('one Hello, got another');
-      return register(message.value);
+      return admit(message.value);
     }
     if (registration === undefined) throw malformed('Hello first, got another message');
     const registered = await registration;
