@@ -48,6 +48,30 @@ test('the example of rules about requests decides as it says', (t) => {
   }
 });
 
+test('docs/authorization.md says which letters and slashes a path is compared with', (t) => {
+  const text = sectionOf('authorization.md', 'Rules about requests').replaceAll(/\s+/g, ' ');
+  t.regex(text, /denies `\/admin` denies neither `\/admin\/` nor `\/Admin`/);
+  t.regex(text, /a `PathPrefix` of `\/admin` denies `\/admin\/` but not `\/Admin`/);
+  const rulesWith = (type: string) => {
+    const rules = `[{name: all, action: allow, from: [web], to: [api]}, {name: d, action: deny, from: [web], to: [api], paths: [{type: ${type}, value: /admin}]}]`;
+    const document = `authorization: {allow: none, namespace: shop, rules: ${rules}}`;
+    const policy = readMeshConfig(document, 'mesh.yaml').authorization;
+    return rulesAt(policy, {
+      source: { trustDomain: 'mesh.local', namespace: 'shop', service: 'web' },
+      destination: { trustDomain: 'mesh.local', namespace: 'shop', service: 'api' },
+      port: 8080,
+    });
+  };
+  const denied = (type: string): string[] =>
+    ['/admin', '/admin?x', '/%61dmin', '/admin;x', '/admin/', '/Admin', '/ADMIN/'].filter(
+      (target) =>
+        !decideRequest(rulesWith(type), { method: 'GET', path: requestPath(target) }).allowed,
+    );
+  const same = ['/admin', '/admin?x', '/%61dmin', '/admin;x'];
+  t.deepEqual(denied('Exact'), same);
+  t.deepEqual(denied('PathPrefix'), [...same, '/admin/']);
+});
+
 test('docs/authorization.md explains every key of a rule', (t) => {
   const explained = tableOf('authorization.md', 'Rules').map(([key]) => key);
   const section = new Set(['allow', 'namespace', 'rules']);
