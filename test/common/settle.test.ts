@@ -4,11 +4,12 @@ import { createManualClock } from '../helpers/manual-clock.ts';
 
 function setUp() {
   const clock = createManualClock();
-  const state = { connections: 0, released: 0 };
+  const state = { connections: 0, released: 0, megabytes: 100 };
   const settling = settleWhenQuiet({
     clock,
     done: () => ({ connections: state.connections }),
     release: () => void (state.released += 1),
+    residentBytes: () => state.megabytes * 1024 * 1024,
   });
   return { clock, state, settling };
 }
@@ -32,6 +33,28 @@ test('not while there is work', async (t) => {
   t.is(state.released, 0);
   await clock.advance(1_000);
   t.is(state.released, 1);
+});
+
+test('and again, 10 seconds after work that has made the process grow', async (t) => {
+  const { clock, state } = setUp();
+  await clock.advance(500);
+  t.is(state.released, 1);
+  state.connections += 1;
+  state.megabytes = 115;
+  await clock.advance(60_000);
+  t.is(state.released, 1, 'too little to pay');
+  state.connections += 1;
+  state.megabytes = 150;
+  for (let round = 0; round < 20; round += 1) {
+    await clock.advance(4_000);
+    state.connections += 1;
+  }
+  t.is(state.released, 1, 'it works');
+  await clock.advance(20_000);
+  t.is(state.released, 2);
+  state.megabytes = 200;
+  await clock.advance(60_000);
+  t.is(state.released, 2, 'it has done nothing since');
 });
 
 test('not after it was closed', async (t) => {
