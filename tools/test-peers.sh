@@ -50,7 +50,7 @@ files=()
 for peer in h2spec:test/proxy/http2/h2spec.test.ts h2spec:test/proxy/http/http2/h2spec.test.ts \
   h2spec:test/proxy/gateway/h2spec.test.ts \
   envoy:test/proxy/tunnel/envoy.test.ts \
-  envoy:test/conformance/envoy.test.ts \
+  envoy:test/conformance/envoy.test.ts envoy:test/conformance/envoy-h2c.test.ts \
   grpc-go,grpc-python:test/conformance/grpc.test.ts \
   docker-compose-v2:test/cli/compose/corpus-compose.test.ts; do
   programs=${peer%%:*}

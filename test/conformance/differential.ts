@@ -12,14 +12,17 @@ const EXPLAINED: readonly Rule[] = [...EXPLAINED_REQUESTS, ...EXPLAINED_RESPONSE
 /**
  * Plays exchanges through us and through another proxy, one after the other, and fails where they differ without a
  * reason in the table, or where a reason in the table explains nothing any more.
+ *
+ * @param own is a table for these exchanges alone, which the common one is beside
  */
 export async function expectSame(
   t: ExecutionContext,
   ours: ObservedProxy,
   theirs: ObservedProxy,
   exchanges: readonly Exchange[],
+  own: readonly Rule[] = [],
 ): Promise<void> {
-  const rules: readonly Rule[] = [...EXPLAINED, ...PENDING];
+  const rules: readonly Rule[] = [...own, ...EXPLAINED, ...PENDING];
   const used = new Set<Rule>();
   const unexplained: string[] = [];
   for (const exchange of exchanges) {
@@ -40,7 +43,8 @@ export async function expectSame(
   }
   // What is pending hides what some of them are for.
   if (PENDING.length > 0) return;
-  const unused = EXPLAINED.filter((rule) => rule.proxy === theirs.name && !used.has(rule));
+  const needed = own.length > 0 ? own : EXPLAINED;
+  const unused = needed.filter((rule) => rule.proxy === theirs.name && !used.has(rule));
   t.deepEqual(
     unused.map(({ reason }) => reason),
     [],

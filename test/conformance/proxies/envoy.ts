@@ -2,7 +2,7 @@ import { startEnvoy } from '../../helpers/envoy.ts';
 import { freePort } from '../../helpers/free-port.ts';
 import type { Scope } from '../../helpers/scope.ts';
 import type { ObservedProxy } from '../record/observe.ts';
-import { startRecordingService } from '../record/recording-service.ts';
+import { startService } from './start-service.ts';
 
 const API = 'type.googleapis.com/envoy';
 
@@ -22,14 +22,14 @@ const HTTP1 = {
 };
 
 /** Envoy that adds as little as it can. */
-export async function observeEnvoy(scope: Scope): Promise<ObservedProxy> {
-  const service = await startRecordingService(scope);
+export async function observeEnvoy(scope: Scope, spoken?: 'h2c'): Promise<ObservedProxy> {
+  const service = await startService(scope, spoken);
   const port = await freePort();
-  await startEnvoy(scope, config(port, service.port), port);
+  await startEnvoy(scope, config(port, service.port, spoken), port);
   return { name: 'Envoy', port, http2Port: port, service };
 }
 
-function config(port: number, servicePort: number): object {
+function config(port: number, servicePort: number, spoken: 'h2c' | undefined): object {
   return {
     static_resources: {
       listeners: [
@@ -51,7 +51,10 @@ function config(port: number, servicePort: number): object {
           typed_extension_protocol_options: {
             'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
               '@type': `${API}.extensions.upstreams.http.v3.HttpProtocolOptions`,
-              explicit_http_config: { http_protocol_options: HTTP1 },
+              explicit_http_config:
+                spoken === undefined
+                  ? { http_protocol_options: HTTP1 }
+                  : { http2_protocol_options: {} },
             },
           },
         },
