@@ -1,5 +1,6 @@
 import type { ComposeError } from './compose-error.ts';
 import type { Project, Service } from './read/project.ts';
+import { isBlindToNetwork } from './plan/application-health.ts';
 import { preservesClients } from './plan/sidecar-service.ts';
 import { treat } from './plan/treatment.ts';
 
@@ -72,13 +73,15 @@ function notesOn(
   service: Service,
   ingress: readonly number[],
 ): readonly string[] {
-  const { annotations, ports, controlsNetwork, filledIn } = service;
+  const { annotations, ports, controlsNetwork, filledIn, healthTest } = service;
   const filled = [...filledIn].map(([name, value]) => `${name}=${value}`);
   const permissive = annotations.permissive ?? project.annotations.permissive ?? false;
   const datagrams = ports.some(({ value }) => value.protocol !== 'tcp');
   const excluded = annotations['exclude-ports'] ?? [];
   return [
     permissive && 'accepts plaintext on every port',
+    isBlindToNetwork(healthTest) &&
+      'its health check does not notice that its pod alone was restarted: CMD-SHELL would, or add --keeper',
     controlsNetwork && 'is privileged enough to change the rules that keep it in the mesh',
     ingress.length > 0 &&
       !preservesClients(service) &&

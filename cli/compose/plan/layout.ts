@@ -1,4 +1,4 @@
-import type { PlainMap } from '../yaml/yaml-fields.ts';
+import type { Plain, PlainMap } from '../yaml/yaml-fields.ts';
 
 /** A service to add. */
 export interface AddedService {
@@ -12,6 +12,8 @@ export interface AddedService {
 export interface InstancePlan {
   readonly name: string;
   readonly set: PlainMap;
+  /** What becomes `test` of its health check; undefined when that stays as it is. */
+  readonly healthTest: Plain | undefined;
   readonly remove: readonly string[];
   /** Pod and sidecar, if it is meshed. */
   readonly added: readonly AddedService[];

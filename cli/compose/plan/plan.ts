@@ -1,3 +1,4 @@
+import { testInNetwork } from './application-health.ts';
 import { planControlPlane, planKeeper } from './shared-services.ts';
 import {
   DATA_VOLUME,
@@ -91,6 +92,7 @@ function planInstance(
       ...(movesSysctls && keepsSysctls ? { sysctls: sysctls.others } : {}),
       [MARKER]: 'app',
     },
+    healthTest: testInNetwork(service.healthTest),
     remove: [
       ...NETWORK_KEYS,
       ...(movesSysctls && !keepsSysctls ? ['sysctls'] : []),
@@ -125,7 +127,8 @@ function planOther(project: Project, service: Service, options: PlanOptions): In
   }
   if (linksMove) set['links'] = writeLinks(project, service.links);
   if (joined !== undefined) set[MARKER] = 'app';
-  return { name: service.name, set, remove: [], added: [] };
+  const healthTest = joined === undefined ? undefined : testInNetwork(service.healthTest);
+  return { name: service.name, set, healthTest, remove: [], added: [] };
 }
 
 /** The service of that name, if it is meshed: others reach it through its pod. */

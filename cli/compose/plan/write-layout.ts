@@ -3,7 +3,7 @@ import type { AddedService, InstancePlan, Plan } from './layout.ts';
 import { MARKER } from './layout-names.ts';
 import type { ComposeFile } from '../source/compose-file.ts';
 import { detach, spellOut } from '../yaml/shared-nodes.ts';
-import { fieldsOf } from '../yaml/yaml-fields.ts';
+import { fieldsOf, type Plain } from '../yaml/yaml-fields.ts';
 import { copyOf, nodeOf, setField, takeField } from '../yaml/yaml-nodes.ts';
 
 /** Writes the layout into the document of the file, and the document as text. */
@@ -77,8 +77,9 @@ function prepare(document: Document, services: YAMLMap, plan: Plan): void {
   for (const [service, keys] of changed) spellOut(document, service, keys);
 }
 
-function changedKeys({ set, remove }: InstancePlan): readonly string[] {
-  return [...Object.keys(set), ...remove.map((key) => key.split('.')[0] ?? key)];
+function changedKeys({ set, healthTest, remove }: InstancePlan): readonly string[] {
+  const health = healthTest === undefined ? [] : ['healthcheck'];
+  return [...health, ...Object.keys(set), ...remove.map((key) => key.split('.')[0] ?? key)];
 }
 
 function renamed(key: Node, name: string, index: number): Node {
@@ -103,7 +104,18 @@ function writeInstance(
     if (field !== undefined) taken.set(key, field);
   }
   for (const [key, value] of Object.entries(instance.set)) setField(service, key, nodeOf(value));
+  if (instance.healthTest !== undefined) setHealthTest(document, service, instance.healthTest);
   return [pair, ...instance.added.map((added) => addedPair(added, taken))];
+}
+
+/** Only the test: what else is in it stays as it is written. */
+function setHealthTest(document: Document, service: YAMLMap, test: Plain): void {
+  const healthcheck = fieldsOf(document, service).get('healthcheck');
+  if (healthcheck === undefined) return;
+  const copy = copyOf(document, healthcheck.value);
+  if (!isMap(copy)) return;
+  setField(copy, 'test', nodeOf(test));
+  setField(service, 'healthcheck', copy);
 }
 
 function removeReplicas(document: Document, service: YAMLMap): void {

@@ -1,7 +1,7 @@
 import type { ProjectAnnotations, ServiceAnnotations } from './annotations.ts';
 import type { SourceLocation } from '../compose-error.ts';
 import type { PortMapping, PortRange } from './port-mapping.ts';
-import type { PlainMap } from '../yaml/yaml-fields.ts';
+import type { Plain, PlainMap } from '../yaml/yaml-fields.ts';
 
 /** Something and its line. */
 export interface Located<Value> {
@@ -51,6 +51,8 @@ export interface Service {
   readonly sysctls: { readonly net: PlainMap; readonly others: PlainMap };
   /** Keys that its own mapping or one that it merges in has. */
   readonly keys: ReadonlySet<string>;
+  /** `healthcheck.test` as it is written, if there is one. */
+  readonly healthTest: Plain | undefined;
   readonly user: Located<string> | undefined;
   /** Whether it could undo the interception: privileged, or may change the rules of the network. */
   readonly controlsNetwork: boolean;

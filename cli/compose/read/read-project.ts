@@ -102,6 +102,7 @@ function leftOut(fields: ServiceFields, annotations: Service['annotations']): Se
     containerName: fields.text('container_name')?.value,
     sysctls: readSysctls(fields),
     keys: new Set(fields.fields.keys()),
+    healthTest: readHealthTest(fields),
     user: readUser(fields),
     controlsNetwork: controlsNetwork(fields),
     filledIn: fields.filledIn,
@@ -123,6 +124,11 @@ function readReplicas(fields: ServiceFields): Pick<Service, 'replicas' | 'replic
   if (replicas >= 0 && replicas <= MAX_REPLICAS) return { replicas, replicasLocation };
   const sentence = `${name} must be a number from 0 to ${MAX_REPLICAS}, not ${JSON.stringify(text || value)}`;
   throw fields.error('replicas', sentence, replicasLocation);
+}
+
+function readHealthTest(fields: ServiceFields): Service['healthTest'] {
+  const healthcheck = fields.plain('healthcheck');
+  return isPlainMap(healthcheck) ? healthcheck['test'] : undefined;
 }
 
 function readUser(fields: ServiceFields): Service['user'] {
