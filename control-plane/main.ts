@@ -4,7 +4,7 @@ import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { systemErrorCode } from '../common/errors.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
-import { runCommand } from '../common/config/run-command.ts';
+import { runCommand, type CommandContext } from '../common/config/run-command.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
@@ -47,9 +47,8 @@ const SPEC: CommandSpec<typeof controlPlaneSettings> = {
 };
 
 /** Runs a control plane until SIGTERM or SIGINT, or SIGHUP when it follows no file; resolves with the exit code. */
-export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const { stdout, stderr } = process;
-  return await runCommand(SPEC, { argv, env, stdout, stderr }, serve);
+export async function run(context: CommandContext): Promise<number> {
+  return await runCommand(SPEC, context, serve);
 }
 
 const RESTORE_SPEC: CommandSpec<typeof restoreSettings> = {
@@ -67,26 +66,22 @@ const RESTORE_SPEC: CommandSpec<typeof restoreSettings> = {
 };
 
 /** Restores a backup; resolves with the exit code. */
-export async function runRestore(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const { stdout, stderr } = process;
-  return await runCommand(
-    RESTORE_SPEC,
-    { argv, env, stdout, stderr },
-    async (given, [file = '']) => {
-      const { dataDir, keepTokens } = given;
-      try {
-        const logger = createLogger({ name: 'restore', level: 'error' });
-        const options = { file, dataDir, unlockKey: unlockKeyOf(given), clock: systemClock };
-        const restored = await restoreBackup({ ...options, keepTokens, logger });
-        const at = new Date(restored.backupMs).toISOString();
-        stdout.write(`restored the control plane of ${at}; start it with --data-dir ${dataDir}\n`);
-        for (const note of restoreNotes(restored, keepTokens)) stderr.write(`${note}\n`);
-        return EXIT_CODE.ok;
-      } catch (error) {
-        throw translate(error, given);
-      }
-    },
-  );
+export async function runRestore(context: CommandContext): Promise<number> {
+  const { stdout, stderr } = context;
+  return await runCommand(RESTORE_SPEC, context, async (given, [file = '']) => {
+    const { dataDir, keepTokens } = given;
+    try {
+      const logger = createLogger({ name: 'restore', level: 'error' });
+      const options = { file, dataDir, unlockKey: unlockKeyOf(given), clock: systemClock };
+      const restored = await restoreBackup({ ...options, keepTokens, logger });
+      const at = new Date(restored.backupMs).toISOString();
+      stdout.write(`restored the control plane of ${at}; start it with --data-dir ${dataDir}\n`);
+      for (const note of restoreNotes(restored, keepTokens)) stderr.write(`${note}\n`);
+      return EXIT_CODE.ok;
+    } catch (error) {
+      throw translate(error, given);
+    }
+  });
 }
 
 async function serve(

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/settings.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
-import { runCommand } from '../common/config/run-command.ts';
+import { runCommand, type CommandContext } from '../common/config/run-command.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { createLogger } from '../common/logging/logger.ts';
@@ -33,9 +33,8 @@ const SPEC: CommandSpec<typeof KEEPER_SETTINGS> = {
 };
 
 /** Runs a keeper until SIGTERM, SIGINT or SIGHUP; resolves with the exit code. */
-export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const { stdout, stderr } = process;
-  return await runCommand(SPEC, { argv, env, stdout, stderr }, runKeeper);
+export async function run(context: CommandContext): Promise<number> {
+  return await runCommand(SPEC, context, runKeeper);
 }
 
 async function runKeeper(

@@ -3,7 +3,7 @@ import { type CommandSpec, variableName } from '../common/config/settings.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
-import { runCommand } from '../common/config/run-command.ts';
+import { runCommand, type CommandContext } from '../common/config/run-command.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
@@ -14,7 +14,7 @@ import { GATEWAY_SETTINGS, memberConfig } from './config/gateway.ts';
 import { IdentityError, type IdentityErrorCode } from './identity/identity-error.ts';
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { checkCapturingPorts } from './interception/check-ports.ts';
-import { initNetns } from './interception/init-netns.ts';
+export { initNetns } from './interception/init-netns.ts';
 import { watchNetwork } from './interception/lost-network.ts';
 import type { GatewayProgram } from './wiring/gateway-program.ts';
 
@@ -63,9 +63,8 @@ const GATEWAY_SPEC: CommandSpec<typeof GATEWAY_SETTINGS> = {
 };
 
 /** Runs a sidecar until SIGTERM, SIGINT or SIGHUP; resolves with the exit code. */
-export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const { stdout, stderr } = process;
-  return await runCommand(SPEC, { argv, env, stdout, stderr }, (config, _, warnings) => {
+export async function run(context: CommandContext): Promise<number> {
+  return await runCommand(SPEC, context, (config, _, warnings) => {
     checkProxyConfig(config);
     if (config.transparent) checkCapturingPorts(config);
     return runMember(config, { name: 'proxy', warnings });
@@ -73,28 +72,17 @@ export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Prom
 }
 
 /** Runs a gateway until SIGTERM or SIGINT; resolves with the exit code. */
-export async function runGateway(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const { stdout, stderr } = process;
-  return await runCommand(
-    GATEWAY_SPEC,
-    { argv, env, stdout, stderr },
-    async (config, _, warnings) => {
-      const { gatewayProgram } = await import('./wiring/gateway.ts');
-      // Until the listeners are open there is nothing to read again.
-      let reload = (): void => {};
-      const follow = { file: config.config, onReload: (given: () => void) => (reload = given) };
-      const gateway = await gatewayProgram(follow);
-      const onReload = (): void => reload();
-      const program = { name: 'gateway', gateway, onReload, warnings };
-      return await runMember(memberConfig(config), program);
-    },
-  );
-}
-
-/** Applies the rules of transparent interception and ends; resolves with the exit code. */
-export function runInitNetns(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const { stdout, stderr } = process;
-  return initNetns({ argv, env, stdout, stderr });
+export async function runGateway(context: CommandContext): Promise<number> {
+  return await runCommand(GATEWAY_SPEC, context, async (config, _, warnings) => {
+    const { gatewayProgram } = await import('./wiring/gateway.ts');
+    // Until the listeners are open there is nothing to read again.
+    let reload = (): void => {};
+    const follow = { file: config.config, onReload: (given: () => void) => (reload = given) };
+    const gateway = await gatewayProgram(follow);
+    const onReload = (): void => reload();
+    const program = { name: 'gateway', gateway, onReload, warnings };
+    return await runMember(memberConfig(config), program);
+  });
 }
 
 const NEVER = new AbortController().signal;

@@ -64,9 +64,9 @@ const ARCHITECTURE: Architecture = {
       ['main.ts'],
       ['dispatch.ts'],
       ['commands/'],
-      ['demo/', 'compose/', 'verify/'],
+      ['demo/', 'compose/', 'verify/', 'completion/', 'manual/'],
       ['client*', 'output/', 'admin-settings.ts'],
-      ['credential.ts', 'cli-context.ts', 'prompt.ts'],
+      ['credential.ts', 'cli-context.ts', 'described-command.ts', 'prompt.ts'],
     ],
     bench: [
       ['main.ts', 'fleet/'],

@@ -1,13 +1,8 @@
 import type { CliContext } from '../cli-context.ts';
+import type { NamedCommand } from '../described-command.ts';
 
-/** A command by the words that are typed for it. */
-export interface Command {
-  /** `token create` */
-  readonly words: string;
-  /** What it does, for the list of commands: a few words. */
-  readonly purpose: string;
-  /** Under which heading it is listed. */
-  readonly group: 'Run' | 'Operate';
+/** A command that can be run. */
+export interface Command extends NamedCommand {
   /** Does it, with what follows the words; resolves with the exit code. */
   run(context: CliContext): Promise<number>;
 }

@@ -112,7 +112,8 @@ function unknownFlag(flag: string, spec: CommandSpec): ConfigError {
   });
 }
 
-function defaultHelp({ form, type, defaultText }: Setting): string {
+/** What the help says of its default, after its description; it may be empty. */
+export function defaultHelp({ form, type, defaultText }: Setting): string {
   if (defaultText !== undefined) return ` (default: ${defaultText})`;
   const fallback = type.safeParse(undefined);
   if (!fallback.success) return ' (required)';

@@ -17,6 +17,8 @@ export interface CommandContext {
   readonly env: Environment;
   readonly stdout: TextOutput;
   readonly stderr: TextOutput;
+  /** Where it is given, the command tells what it takes, and does nothing. */
+  readonly describe?: (spec: CommandSpec) => void;
 }
 
 /** Does what was asked; resolves with the exit code. Warnings are those that its log has to tell. */
@@ -32,9 +34,13 @@ export type CommandAction<Table extends SettingsTable> = (
  */
 export async function runCommand<Table extends SettingsTable>(
   spec: CommandSpec<Table>,
-  { argv, env, stdout, stderr }: CommandContext,
+  { argv, env, stdout, stderr, describe }: CommandContext,
   action: CommandAction<Table>,
 ): Promise<number> {
+  if (describe !== undefined) {
+    describe(spec);
+    return EXIT_CODE.ok;
+  }
   let warnings: readonly SettingWarning[] = unknownVariables(spec.settings, env);
   const warn = (): void => {
     for (const warning of warnings) stderr.write(`${spec.name}: warning: ${warning.sentence}\n`);

@@ -115,6 +115,8 @@ export interface Operand {
   readonly description: string;
   /** The last one: any number of them, none included. */
   readonly many?: true;
+  /** The words that it can be. */
+  readonly choices?: readonly string[];
 }
 
 /** What a command is called, takes and tells about itself. */

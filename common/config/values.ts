@@ -121,7 +121,17 @@ function formatSeconds(seconds: number): string {
 
 /** One of a few words. */
 export function choice<const Word extends string>(words: readonly Word[]): ValueType<Word> {
-  return valueType(`one of ${words.join(', ')}`, (raw) => words.find((word) => word === raw));
+  const type = valueType(`one of ${words.join(', ')}`, (raw) => words.find((word) => word === raw));
+  return type.meta({ choices: words });
+}
+
+/** The words of a choice, also of one with a default or of a list of them; undefined for other types. */
+export function choicesOf(type: z.core.$ZodType): readonly string[] | undefined {
+  if (type instanceof z.ZodDefault || type instanceof z.ZodOptional)
+    return choicesOf(type.unwrap());
+  if (type instanceof z.ZodArray) return choicesOf(type.element);
+  const choices = type instanceof z.ZodType ? type.meta()?.['choices'] : undefined;
+  return Array.isArray(choices) ? choices.map(String) : undefined;
 }
 
 /** A path; whether something is there is the program's business. */

@@ -43,6 +43,10 @@ export const REQUIREMENTS = {
   cc: { package: 'gcc' },
   'stdlib.h': { package: 'libc6-dev', file: '/usr/include/stdlib.h' },
   'openssl/ssl.h': { package: 'libssl-dev', file: '/usr/include/openssl/ssl.h' },
+  bash: { package: 'bash' },
+  zsh: { package: 'zsh' },
+  fish: { package: 'fish' },
+  mandoc: { package: 'mandoc' },
   etcd: { package: 'etcd-server', service: 'etcd' },
   etcdctl: { package: 'etcd-client' },
 } as const satisfies Readonly<Record<string, SystemPackage>>;
