@@ -8,11 +8,12 @@ import { InterceptionError } from './interception-error.ts';
 /** Marks what belongs to connections that the sidecar makes in the name of clients. */
 export const CLIENT_MARK = 15_337;
 
-/** The routing table for what bears the mark; its number is free to choose. */
-const ROUTING_TABLE = 15_337;
+/** The routing table for what bears the mark, and the place of the rule that leads to it: free to choose. */
+const TABLE = '15337';
 
-const SELECTOR = ['fwmark', String(CLIENT_MARK), 'lookup', String(ROUTING_TABLE)] as const;
-const EVERYTHING_HERE = ['local', 'default', 'dev', 'lo', 'table', String(ROUTING_TABLE)] as const;
+/** With a place of its own: a second one like it would be refused, and not added. */
+const RULE = ['pref', TABLE, 'fwmark', String(CLIENT_MARK), 'lookup', TABLE] as const;
+const EVERYTHING_HERE = ['local', 'default', 'dev', 'lo', 'table', TABLE] as const;
 
 /** The kernel marks a socket as the connection that it was accepted for, and a refusal as what it refuses. */
 const SWITCHES = [
@@ -27,7 +28,7 @@ const FAMILIES = [4, 6] as const;
 export function renderClientRoutes(): string {
   const lines = FAMILIES.flatMap((family) => [
     `ip -${family} route replace ${EVERYTHING_HERE.join(' ')}`,
-    `ip -${family} rule add ${SELECTOR.join(' ')}`,
+    `ip -${family} rule add ${RULE.join(' ')}`,
   ]);
   const switches = SWITCHES.map(({ key }) => `sysctl -w ${key}=1`);
   return [...lines, ...switches].map((line) => `# ${line}\n`).join('');
@@ -35,8 +36,8 @@ export function renderClientRoutes(): string {
 
 /**
  * Has the kernel of this network namespace deliver here what bears the mark, whatever its address: the application's
- * answers to clients, which the sidecar takes in their name. Doing it again changes nothing. A kernel without IPv6
- * has no clients there.
+ * answers to clients, which the sidecar takes in their name. Doing it again changes nothing. A namespace
+ * without IPv6 has no clients there.
  *
  * @throws InterceptionError `ip-missing`, `ip-failed`, `client-address-refused`
  */
@@ -45,7 +46,7 @@ export async function routeClients(folders: readonly string[] = SYSTEM_FOLDERS):
   for (const family of FAMILIES) {
     if (family === 6 && !(await hasIpv6())) continue;
     await ip(folders, family, ['route', 'replace', ...EVERYTHING_HERE]);
-    await ip(folders, family, ['rule', 'add', ...SELECTOR], /File exists/);
+    await ip(folders, family, ['rule', 'add', ...RULE], /File exists/);
   }
 }
 
@@ -53,8 +54,8 @@ export async function routeClients(folders: readonly string[] = SYSTEM_FOLDERS):
 export async function unrouteClients(folders: readonly string[] = SYSTEM_FOLDERS): Promise<void> {
   for (const family of FAMILIES) {
     try {
-      await ip(folders, family, ['rule', 'del', ...SELECTOR]);
-      await ip(folders, family, ['route', 'flush', 'table', String(ROUTING_TABLE)]);
+      await ip(folders, family, ['rule', 'del', ...RULE]);
+      await ip(folders, family, ['route', 'flush', 'table', TABLE]);
     } catch (error) {
       // There was no rule, or there is no program that could have made one.
       if (!(error instanceof InterceptionError)) throw error;
@@ -66,8 +67,9 @@ function pathOf(key: string): string {
   return `/proc/sys/${key.replaceAll('.', '/')}`;
 }
 
+/** Engines switch it off in containers whose networks have none. */
 async function hasIpv6(): Promise<boolean> {
-  return (await readSwitch('net.ipv6.fwmark_reflect')) !== undefined;
+  return (await readSwitch('net.ipv6.conf.lo.disable_ipv6')) === '0';
 }
 
 async function readSwitch(key: string): Promise<string | undefined> {

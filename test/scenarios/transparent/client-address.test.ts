@@ -89,7 +89,8 @@ test.serial('a port that is closed is refused at once', async (t) => {
   for (const address of [hosts.api.ipv4, `[${hosts.api.ipv6}]`]) {
     const args = ['-sS', '--max-time', '4', `http://${address}:8085/`];
     const { code } = await hosts.plain.run('curl', ...args);
-    t.true(code === 56 || code === 7 || code === 52, `curl ended with ${code}`);
+    // However far it came before the reset.
+    t.true([7, 52, 55, 56].includes(code ?? 0), `curl ended with ${code}`);
   }
   const failed = await hosts.api.metrics();
   const refused = { direction: 'inbound', reason: 'app-refused' };
@@ -132,3 +133,17 @@ for (const [title, member, capability, sentence, hint] of [
     t.regex(stdout + stderr, hint);
   });
 }
+
+test.serial(
+  'a namespace without IPv6, as containers often are, needs no routes of IPv6',
+  async (t) => {
+    const { plain } = (await mesh()).hosts;
+    await plain.configure('echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6');
+    await plain.initNetns(PRESERVE);
+    await plain.initNetns(PRESERVE);
+    const { stdout } = await plain.run('ip', '-4', 'rule');
+    t.is(stdout.match(/fwmark 0x3be9 lookup 15337/g)?.length, 1);
+    await plain.initNetns('--teardown');
+    t.notRegex((await plain.run('ip', '-4', 'rule')).stdout, /fwmark/);
+  },
+);
