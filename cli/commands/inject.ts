@@ -133,6 +133,14 @@ async function writeOutput(path: string, contents: string): Promise<void> {
 
 const HEADER = ['SERVICE', 'ACTION', 'IDENTITY', 'REPLICAS', 'INGRESS', 'NOTES'];
 
+/** What the commands of Compose do otherwise on the file that is written. */
+const OTHER_COMMANDS = `
+Commands of Compose that are different on the injected file (docs/inject.md):
+  port NAME PORT       -> port NAME-pod PORT
+  scale, up --scale    -> deploy.replicas in the original file, and hauberk inject again
+  stop, kill NAME-pod  -> restart NAME-pod brings it back, with what shares its network
+`;
+
 function toTable({ services, output }: Injection): string {
   if (services.length === 0) {
     return output === undefined ? '' : 'hauberk inject wrote this file: nothing would change\n';
@@ -145,7 +153,8 @@ function toTable({ services, output }: Injection): string {
     ingress.join(','),
     action === 'refuse' ? 'see below' : notes.join('; '),
   ]);
-  return formatTable(HEADER, rows);
+  const isMeshed = output !== undefined && services.some(({ action }) => action === 'mesh');
+  return `${formatTable(HEADER, rows)}${isMeshed ? OTHER_COMMANDS : ''}`;
 }
 
 function toJson({ services, problems }: Injection): string {

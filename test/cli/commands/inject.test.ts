@@ -80,15 +80,19 @@ test('--check tells of every service what would become of it', async (t) => {
   await writeFile(file, PROJECT);
   const { code, stdout } = await run(file, '--check');
   t.is(code, 0);
+  const [table = '', commands = ''] = stdout.split('\n\n');
+  const clients =
+    'sees its own address as that of all clients: client-address: preserve keeps theirs';
   t.deepEqual(
-    stdout.split('\n').map((line) => line.split(/ {2,}/)),
+    table.split('\n').map((line) => line.split(/ {2,}/)),
     [
       ['SERVICE', 'ACTION', 'IDENTITY', 'REPLICAS', 'INGRESS', 'NOTES'],
-      ['web', 'mesh', 'web', '1', '80', '-'],
+      ['web', 'mesh', 'web', '1', '80', clients],
       ['api', 'mesh', 'api', '1', '-', '-'],
-      [''],
     ],
   );
+  // What the commands of Compose do otherwise.
+  t.regex(commands, /port NAME PORT +-> port NAME-pod PORT/);
 });
 
 test('--check says what is refused and why, for people and for programs', async (t) => {
