@@ -1,6 +1,6 @@
 // Runs the tests. `npm test`: what this machine can, and says what it left out and why.
 // `npm run test:all` (--all): installs what is missing, runs everything, fails if anything was left out.
-// Further arguments go to AVA.
+// `--engine`: shares a Docker engine among the test files, as --all does. Further arguments go to AVA.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -38,10 +38,11 @@ async function main(args: readonly string[]): Promise<number> {
       return 1;
     }
   }
-  await using engine = everything ? await shareDockerEngine() : undefined;
+  const shares = everything || args.includes('--engine');
+  await using engine = shares ? await shareDockerEngine() : undefined;
   const { passed, failed, skipped } = await runAva(
-    args.filter((arg) => arg !== '--all'),
-    everything ? { ...engine?.env, HAUBERK_TEST_ALL: '1' } : process.env,
+    args.filter((arg) => arg !== '--all' && arg !== '--engine'),
+    everything ? { ...engine?.env, HAUBERK_TEST_ALL: '1' } : (engine?.env ?? process.env),
   );
   for (const title of skipped) console.log(`left out: ${title}`);
   // Nothing may be left out of everything, but for what has a run of its own.

@@ -29,6 +29,8 @@ export interface ComposeProjectOptions {
   readonly meshed: boolean;
   /** At which web is published on loopback. */
   readonly port: number;
+  /** The folder that it is copied from; by default the project `shop`. */
+  readonly from?: string;
   /** The program of Compose v2, where it shall be that and no keeper; otherwise the one of the engine. */
   readonly v2?: string;
 }
@@ -38,13 +40,13 @@ const DEADLINE_MS = 5 * 60_000;
 
 const SHOP = join(import.meta.dirname, 'shop');
 
-/** Copies the project `shop`; it is down again when the scope ends. */
+/** Copies a project; it is down again when the scope ends. */
 export async function createProject(
   scope: Scope,
   engine: DockerEngine,
-  { folder, name, meshed, port, v2 }: ComposeProjectOptions,
+  { folder, name, meshed, port, v2, from = SHOP }: ComposeProjectOptions,
 ): Promise<ComposeProject> {
-  await cp(SHOP, folder, { recursive: true });
+  await cp(from, folder, { recursive: true });
   const socket = engine.env['DOCKER_HOST']?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
   await writeFile(join(folder, '.env'), `WEB_PORT=${port}\nHAUBERK_ENGINE_SOCKET=${socket}\n`);
   const file = join(folder, 'compose.yaml');

@@ -2,7 +2,7 @@
 // them. As it is, what the services say to each other can be read on its bridges. Injected, the same
 // applications do the same, and nothing can be read: not when everything starts, and not while each
 // container is restarted in turn, after which the project recovers by itself.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,10 +12,11 @@ import { TEST_IMAGE, TEST_VERIFY_IMAGE } from '../helpers/docker/images.ts';
 import { eventually } from '../helpers/deadline.ts';
 import { runHauberk } from '../helpers/hauberk-process.ts';
 import { requires } from '../helpers/requirements.ts';
-import { fileScope, type Scope } from '../helpers/scope.ts';
+import { fileScope } from '../helpers/scope.ts';
 import { startCaller } from './caller.ts';
 import { createProject, type ComposeProject } from './project.ts';
 import { settled } from './settled.ts';
+import { seenOnTheWire } from './watched-project.ts';
 import { watchWire } from './wire.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -59,35 +60,6 @@ docker.serial('the images are built', async (t) => {
   await engine.docker('rm', '--force', '--volumes', id.trim());
 });
 
-/** Brings the project up and calls it while `story` runs; gives how often the wire showed the marker. */
-async function seenOnTheWire(
-  t: Scope,
-  { meshed, port }: { readonly meshed: boolean; readonly port: number },
-  story: (project: ComposeProject, caller: ReturnType<typeof startCaller>) => Promise<void>,
-): Promise<{
-  readonly marker: number;
-  readonly request: number;
-  readonly project: ComposeProject;
-}> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'hauberk-compose-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const name = `hauberk${meshed ? 'mesh' : 'plain'}${randomBytes(4).toString('hex')}`;
-  const project = await createProject(t, engine, { folder, name, meshed, port });
-  const wire = await watchWire(t, engine, 'host');
-  const run = randomBytes(8).toString('hex');
-  const caller = startCaller(t, engine, { apps: path.join(folder, 'apps'), port, run });
-  await project.compose('up', '--detach');
-  await caller.works('web answers through api and redis');
-  await story(project, caller);
-  await caller.stop();
-  const captured = (await wire.stop()).toString('latin1');
-  await project.down();
-  const marker = createHash('sha256').update(run).digest('hex').slice(0, 32);
-  const count = (text: string): number => captured.split(text).length - 1;
-  // What the caller sends to the published port is plaintext by intention: it shows that we look.
-  return { marker: count(marker), request: count(`/${run}/`), project };
-}
-
 /** `hauberk verify` on the host of the engine, as an operator runs it. */
 async function verifies(t: ExecutionContext, project: ComposeProject): Promise<void> {
   const args = ['verify', '--project', project.name, '--from', 'web', '--to', 'api', '--json'];
@@ -102,46 +74,53 @@ async function verifies(t: ExecutionContext, project: ComposeProject): Promise<v
 
 docker.serial('without a mesh everything can be read', async (t) => {
   t.timeout(TIMEOUT_MS);
-  const seen = await seenOnTheWire(t, { meshed: false, port: 18_180 }, async () => {});
+  const seen = await seenOnTheWire(t, engine, { meshed: false, port: 18_180 }, async () => {});
   t.true(seen.marker > 4, `seen ${seen.marker} times`);
   t.true(seen.request > 0);
 });
 
 docker.serial('injected, nothing can be read, whatever is restarted', async (t) => {
   t.timeout(TIMEOUT_MS);
-  const seen = await seenOnTheWire(t, { meshed: true, port: 18_181 }, async (project, caller) => {
-    const ids = async (): Promise<readonly string[]> => [...(await project.containers()).values()];
-    const recovers = async (what: string): Promise<void> => {
-      await settled(`${what}: all containers are in place`, engine, ids);
-      await caller.works(`${what}: web answers again`);
-    };
-    const restart = async (service: string): Promise<void> => {
-      await engine.docker('restart', '--time', '5', await project.container(service));
-    };
-    await verifies(t, project);
-    const services = [...(await project.containers()).keys()];
-    t.is(services.length, 14, services.join(' '));
-    for (const service of services) {
-      await restart(service);
-      await recovers(`${service} restarted`);
-    }
+  const seen = await seenOnTheWire(
+    t,
+    engine,
+    { meshed: true, port: 18_181 },
+    async (project, caller) => {
+      const ids = async (): Promise<readonly string[]> => [
+        ...(await project.containers()).values(),
+      ];
+      const recovers = async (what: string): Promise<void> => {
+        await settled(`${what}: all containers are in place`, engine, ids);
+        await caller.works(`${what}: web answers again`);
+      };
+      const restart = async (service: string): Promise<void> => {
+        await engine.docker('restart', '--time', '5', await project.container(service));
+      };
+      await verifies(t, project);
+      const services = [...(await project.containers()).keys()];
+      t.is(services.length, 14, services.join(' '));
+      for (const service of services) {
+        await restart(service);
+        await recovers(`${service} restarted`);
+      }
 
-    for (const service of ['api-sidecar', 'api-2', 'hauberk-control-plane']) {
-      // From inside, as a crash is; what the engine kills on demand it leaves dead.
-      const id = await project.container(service);
-      await engine.docker('exec', id, 'sh', '-c', 'kill -KILL -1').catch(() => {});
-      await recovers(`${service} killed`);
-    }
+      for (const service of ['api-sidecar', 'api-2', 'hauberk-control-plane']) {
+        // From inside, as a crash is; what the engine kills on demand it leaves dead.
+        const id = await project.container(service);
+        await engine.docker('exec', id, 'sh', '-c', 'kill -KILL -1').catch(() => {});
+        await recovers(`${service} killed`);
+      }
 
-    // Without the keeper a sidecar finds back by itself, and the application when it is restarted.
-    await engine.docker('stop', '--time', '5', await project.container('hauberk-keeper'));
-    await restart('redis-pod');
-    const pair = ['redis-pod', 'redis-sidecar'].map((service) => project.container(service));
-    await settled('the sidecar is in its new pod', engine, () => Promise.all(pair));
-    await caller.fails('redis is cut off while its pod is another');
-    await restart('redis');
-    await caller.works('redis restarted: web answers again');
-  });
+      // Without the keeper a sidecar finds back by itself, and the application when it is restarted.
+      await engine.docker('stop', '--time', '5', await project.container('hauberk-keeper'));
+      await restart('redis-pod');
+      const pair = ['redis-pod', 'redis-sidecar'].map((service) => project.container(service));
+      await settled('the sidecar is in its new pod', engine, () => Promise.all(pair));
+      await caller.fails('redis is cut off while its pod is another');
+      await restart('redis');
+      await caller.works('redis restarted: web answers again');
+    },
+  );
   t.is(seen.marker, 0, 'never on the wire');
   t.true(seen.request > 0, 'the capture sees what is in plaintext');
   t.is(await seen.project.leftovers(), '');

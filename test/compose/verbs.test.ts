@@ -1,6 +1,5 @@
 // Every verb of Compose v2 on an injected project, each on an application, its sidecar and its pod: it works as
-// without the mesh, or fails with a sentence. What is different stands in docs/inject.md. By hand, with the program
-// that `npm run test:peers` builds: PATH=$PWD/node_modules/.cache/hauberk-peers/bin:$PATH tools/run ava test/compose/verbs.test.ts
+// without the mesh, or fails with a sentence. What is different stands in docs/inject.md. `npm run test:peers` runs it.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
