@@ -10,11 +10,17 @@ const QUEUE_BYTES = 256 * 1024;
 /** The pieces of a bulk transfer are gathered in this: one system call instead of many. */
 const BUFFER_BYTES = 64 * 1024;
 
-/** So many are kept for the next who needs one, by all connections of the process together. */
-const MAX_IDLE_BUFFERS = 32;
+/** What one read of a plaintext socket brings (`socket-reader.ts`). */
+const LARGE_BUFFER_BYTES = 128 * 1024;
 
-/** Used again and again: what comes is copied once, and leaves nothing to collect. */
-const idleBuffers: Buffer[] = [];
+/**
+ * Used again and again: what comes is copied once, and leaves nothing to collect. Of each size 2 MiB are kept for the
+ * next who needs one, by all connections of the process together.
+ */
+const POOLS = [
+  { bytes: BUFFER_BYTES, idle: [] as Buffer[], most: 32 },
+  { bytes: LARGE_BUFFER_BYTES, idle: [] as Buffer[], most: 16 },
+] as const;
 
 /** What comes of the bytes. */
 export interface BytesObserver {
@@ -62,7 +68,12 @@ export class SocketWriter {
     if (this.#socket.destroyed) return false;
     // The small end of something larger goes with the rest of it.
     if (!more && this.#queuedBytes === 0 && this.#writingBytes === 0) {
-      this.#send([isOwned ? chunk : Buffer.from(chunk)], [], chunk.length);
+      if (isOwned) this.#send([chunk], [], chunk.length);
+      else if (chunk.length <= BUFFER_BYTES) this.#send([Buffer.from(chunk)], [], chunk.length);
+      else {
+        this.#append(chunk);
+        this.flush();
+      }
     } else {
       this.#append(chunk);
       if (this.#writingBytes > 0) this.#observer.spare(this.#spareBytes);
@@ -152,14 +163,13 @@ export class SocketWriter {
 }
 
 function takeBuffer(bytes: number): Buffer {
-  if (bytes > BUFFER_BYTES) return Buffer.allocUnsafeSlow(bytes);
-  return idleBuffers.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  const pool = POOLS.find((one) => bytes <= one.bytes);
+  return pool?.idle.pop() ?? Buffer.allocUnsafeSlow(pool?.bytes ?? bytes);
 }
 
 function giveBack(buffer: Buffer): void {
-  if (buffer.length === BUFFER_BYTES && idleBuffers.length < MAX_IDLE_BUFFERS) {
-    idleBuffers.push(buffer);
-  }
+  const pool = POOLS.find((one) => buffer.length === one.bytes);
+  if (pool !== undefined && pool.idle.length < pool.most) pool.idle.push(buffer);
 }
 
 let tasks: (() => void)[] = [];
