@@ -142,7 +142,9 @@ export class HeldStream implements ByteStream {
   #data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     this.#tap?.read(chunk);
     if (this.#isStarted) return this.#receiver?.data(chunk, more, isOwned) === true;
-    this.#held = Buffer.concat([this.#held, chunk]);
+    // Most often one chunk is enough to judge by.
+    if (this.#held.length > 0) this.#held = Buffer.concat([this.#held, chunk]);
+    else this.#held = isOwned ? chunk : Buffer.from(chunk);
     this.#onChange();
     return this.#isStarted || this.#held.length < MAX_HELD_BYTES;
   }

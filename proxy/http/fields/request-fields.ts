@@ -1,6 +1,9 @@
 import type { Field, RequestHead } from '../message.ts';
 import type { FieldNames } from './identity-fields.ts';
 
+/** Tells a service who calls, as Envoy does. */
+export const CLIENT_CERTIFICATE = 'X-Forwarded-Client-Cert';
+
 /** What a service is told of the client. */
 export interface ForwardedClient {
   readonly address: string;
@@ -32,7 +35,7 @@ export function requestFields(
   }
   passed.push(['X-Forwarded-For', client.address], ['X-Forwarded-Proto', scheme]);
   if (client.certificate !== undefined) {
-    passed.push(['X-Forwarded-Client-Cert', client.certificate]);
+    passed.push([CLIENT_CERTIFICATE, client.certificate]);
   }
   return passed;
 }

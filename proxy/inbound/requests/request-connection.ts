@@ -8,6 +8,7 @@ import type {
   ServerExchange,
 } from '../../http/exchange.ts';
 import { FieldNames } from '../../http/fields/identity-fields.ts';
+import { CLIENT_CERTIFICATE } from '../../http/fields/request-fields.ts';
 import type { Deadlines } from '../../http/forward/deadlines.ts';
 import { DirectRoute } from '../../http/forward/direct-route.ts';
 import type { ForwardLimits } from '../../http/forward/forward-limits.ts';
@@ -72,8 +73,6 @@ const MAX_RESPONSE_HEAD_BYTES = 128 * 1024;
 
 /** None: between an application and its callers there was none before. */
 const NO_LIMITS: ForwardLimits = { bodyBytes: Infinity, requestMs: 0, responseMs: 0, idleMs: 0 };
-
-const CLIENT_CERTIFICATE = 'X-Forwarded-Client-Cert';
 
 /** In any spelling that an application may take for it. */
 const CLIENT_CERTIFICATE_NAMES = new FieldNames([CLIENT_CERTIFICATE]);
