@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { eventually } from '../helpers/deadline.ts';
 import { dockerEngine, type DockerEngine } from '../helpers/docker/docker-engine.ts';
 import { TEST_IMAGE } from '../helpers/docker/images.ts';
 import { requiresPeer } from '../helpers/requirements.ts';
@@ -134,6 +135,25 @@ for (const service of ['web', 'web-sidecar', 'web-pod']) {
     },
   );
 }
+
+test.serial('an application that its pod has left behind is not healthy', async (t) => {
+  t.timeout(TIMEOUT_MS);
+  // Not Compose, which restarts what shares the network with it.
+  await engine.docker('restart', '--time', '1', await project.container('api-pod'));
+  const api = await project.container('api');
+  const format = '{{.State.Health.Status}}';
+  await eventually(
+    'api is unhealthy',
+    async () => {
+      const health = await engine.docker('inspect', '--format', format, api);
+      return health.trim() === 'unhealthy' ? true : undefined;
+    },
+    120_000,
+  );
+  await project.compose('restart', '--timeout', '5', 'api-pod');
+  await inPlace('restart api-pod');
+  t.pass();
+});
 
 test.serial('restart, and stop and start, bring the whole project back', async (t) => {
   t.timeout(TIMEOUT_MS);

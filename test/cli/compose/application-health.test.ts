@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import test from 'ava';
 import { isBlindToNetwork, testInNetwork } from '../../../cli/compose/plan/application-health.ts';
+import { injectText } from './compose-projects.ts';
 import { createNetwork, SYSTEM_ENV, type Namespace } from '../../helpers/netns/network.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
@@ -66,4 +67,16 @@ test('every form that a shell runs is changed, and no other', (t) => {
 
 test('Compose fills in what it did before', (t) => {
   t.notRegex(lineOf('true'), /\$/);
+});
+
+test('the report names the services whose check does not notice', (t) => {
+  const notes = (healthTest: string): string => {
+    const { services } = injectText(
+      `services: { db: { image: db, healthcheck: { test: ${healthTest} } } }`,
+    );
+    return services[0]?.notes.join() ?? '';
+  };
+  t.regex(notes('[CMD, pg_isready]'), /does not notice that its pod alone was restarted/);
+  t.is(notes('pg_isready'), '');
+  t.is(notes('[NONE]'), '');
 });
