@@ -8,6 +8,7 @@ export interface ControlPlaneMetrics {
   readonly issueRefused: Counter<'reason'>;
   readonly issueSeconds: Histogram;
   readonly pushSeconds: Histogram;
+  readonly questions: Counter;
   /** Refused calls of Discovery and Admin, by reason. */
   readonly callsRefused: Counter<'service' | 'reason'>;
   /** Sync streams that were told to come again, because too many came at once. */
@@ -25,6 +26,9 @@ export interface ControlPlaneMetrics {
 /** Numbers that are looked up at a scrape. */
 export const CONTROL_PLANE_GAUGES = {
   hauberk_sidecars_connected: 'Sync streams that are open.',
+  hauberk_sync_streams_of_everything:
+    'Sync streams that are told of every endpoint, as those of older sidecars are.',
+  hauberk_sync_scopes: 'Services, namespaces and addresses of which at least one sidecar is told.',
   hauberk_grpc_connections_open: 'Connections that have finished the TLS handshake.',
   hauberk_endpoints_damped: 'Endpoints that change often, whose changes are sent to peers later.',
   hauberk_view_version: 'Version of the mesh that is sent to sidecars.',
@@ -86,6 +90,10 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
       'hauberk_push_seconds',
       'Time from a change of the mesh until it was sent to every sidecar that keeps up.',
       PUSH_BUCKETS,
+    ),
+    questions: counter(
+      'hauberk_sync_questions_total',
+      'Services, namespaces and addresses that sidecars asked about on a Sync stream that was open.',
     ),
     callsRefused: counter(
       'hauberk_calls_refused_total',

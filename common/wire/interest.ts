@@ -5,8 +5,11 @@ import type { Endpoint, ToldEndpoint } from './endpoint.ts';
 /** One entry of an interest, as a key: `service NAMESPACE/SERVICE`, `namespace NAMESPACE` or `address IP`. */
 export type Scope = string;
 
+/** More services and addresses than a gateway of a large mesh calls; bounds what a stream takes of memory (0.5 MB). */
+export const MAX_SCOPES = 4_096;
+
 /** A service of the mesh. */
-interface ServiceName {
+export interface ServiceName {
   readonly namespace: string;
   readonly service: string;
 }

@@ -315,6 +315,8 @@ export async function startControlPlane(
     rotationPhase: () => rotation.status()?.rotation.phase ?? 'stable',
     numbers: {
       hauberk_sidecars_connected: () => registry.connected,
+      hauberk_sync_streams_of_everything: () => hub.universalCount,
+      hauberk_sync_scopes: () => hub.scopeCount,
       hauberk_grpc_connections_open: () => listener.connections,
       hauberk_view_version: () => view.version,
       hauberk_endpoints_damped: () => registry.damped,

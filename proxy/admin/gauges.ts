@@ -1,3 +1,5 @@
+import { toInterestMessage } from '../../common/wire/interest.ts';
+import type { InterestSource } from '../discovery/interest/interest.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import type { SkewWatch } from '../identity/skew.ts';
 import type { WorkloadIdentity } from '../identity/source.ts';
@@ -17,11 +19,17 @@ export function certificateGauge(
 }
 
 /** The view in use, as the gauges show it. */
-export function viewGauge(view: MeshView): ViewGauge {
+export function viewGauge(view: MeshView, { wanted }: Pick<InterestSource, 'wanted'>): ViewGauge {
   const endpoints = new Map<string, number>();
   for (const { spiffeId } of view.endpoints()) {
     const name = `${spiffeId.service}.${spiffeId.namespace}`;
     endpoints.set(name, (endpoints.get(name) ?? 0) + 1);
   }
-  return { version: view.version, endpoints };
+  const { services, namespaces, addresses } = toInterestMessage(wanted ?? []);
+  const interest = new Map([
+    ['service', services.length],
+    ['namespace', namespaces.length],
+    ['address', addresses.length],
+  ]);
+  return { version: view.version, endpoints, interest };
 }

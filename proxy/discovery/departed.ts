@@ -34,17 +34,13 @@ export function rememberDeparted(
   /** The one that went first comes first. */
   const departedMs = new Map<string, number>();
   let overflowMs = Number.NEGATIVE_INFINITY;
-  let present = addressesOf(view);
-  const stop = view.onChange(() => {
+  const stop = view.onChange(({ departed }) => {
     const nowMs = clock.monotonicMs();
     for (const [address, goneMs] of departedMs) {
       if (nowMs - goneMs < DEPARTED_MS) break;
       departedMs.delete(address);
     }
-    const before = present;
-    present = addressesOf(view);
-    for (const address of before) {
-      if (present.has(address)) continue;
+    for (const address of departed) {
       departedMs.delete(address);
       if (departedMs.size < maxAddresses) departedMs.set(address, nowMs);
       else overflowMs = nowMs;
@@ -59,8 +55,4 @@ export function rememberDeparted(
     },
     close: stop,
   };
-}
-
-function addressesOf(view: MeshView): ReadonlySet<string> {
-  return new Set(view.endpoints().flatMap(({ proven }) => proven));
 }

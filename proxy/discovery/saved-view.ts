@@ -4,13 +4,16 @@ import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { describeError } from '../../common/errors.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { MutablePolicySource } from '../policy/policy-source.ts';
-import { createMeshView, type MutableMeshView } from './mutable-view.ts';
+import type { Scope } from '../../common/wire/interest.ts';
+import type { MutableMeshView } from './mutable-view.ts';
 import { createFederation, type KnownFederation } from './federation.ts';
 import { createRevocations, type KnownRevocations } from './revocations.ts';
 import { loadView, saveView, type SavedView } from './view-file.ts';
 
 /** What keeping a view takes. */
 export interface SavedViewSettings {
+  /** Takes up what the last run knew, and is saved. */
+  readonly view: MutableMeshView;
   readonly stateDirectory: string;
   /** The roots of the mesh that the view is of. */
   readonly bundle: () => TrustBundle;
@@ -27,6 +30,8 @@ export interface KeptView {
   readonly revocations: KnownRevocations;
   /** Other trust domains. A change of these is on disk at once, too. */
   readonly federation: KnownFederation;
+  /** What the view knew and may have missed a change of: it is not saved as something that the view knows. */
+  readonly unconfirmed: Set<Scope>;
   /** The view has changed: save it soon. */
   touch(): void;
   /** What the control plane need not send again; 0 while the newest policy is not in force. */
@@ -44,8 +49,8 @@ const SAVE_DELAY_MS = 1_000;
 
 /** Takes up the view of the last run, where there is one. A file that cannot be used only costs a log line. */
 export async function openSavedView(settings: SavedViewSettings): Promise<KeptView> {
-  const { bundle, clock, logger, policies, stateDirectory } = settings;
-  const view = createMeshView();
+  const { bundle, clock, logger, policies, stateDirectory, view } = settings;
+  const unconfirmed = new Set<Scope>();
   let restored: SavedView | undefined;
   let timer: Timer | undefined;
   let saving: Promise<void> = Promise.resolve();
@@ -61,6 +66,7 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
       const saved = {
         version: resumeVersion(),
         endpoints: view.endpoints(),
+        complete: view.complete && [...view.complete.difference(unconfirmed)],
         revocations: revocations.current().all,
         policy: policies.mesh,
         federated: federation.current(),
@@ -92,6 +98,7 @@ export async function openSavedView(settings: SavedViewSettings): Promise<KeptVi
   federation.onChange(saveNow);
   return {
     view,
+    unconfirmed,
     revocations,
     federation,
     get resumeVersion() {

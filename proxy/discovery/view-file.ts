@@ -9,6 +9,7 @@ import { pemChain } from '../../common/pki/pem-fields.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
+import { toInterestMessage, toScopes, type Scope } from '../../common/wire/interest.ts';
 import { policyField } from '../../common/wire/policy.ts';
 import type { RootsByDomain } from './federation.ts';
 import { readEndpoint, toEndpointMessage, type Endpoint } from '../../common/wire/endpoint.ts';
@@ -23,6 +24,8 @@ export class DiscoveryError extends HauberkError<DiscoveryErrorCode> {}
 export interface SavedView {
   readonly version: number;
   readonly endpoints: readonly Endpoint[];
+  /** What they are all of; undefined: of the mesh. */
+  readonly complete: readonly Scope[] | undefined;
   readonly revocations: readonly Revocation[];
   /** Undefined when there was none. */
   readonly policy: MeshPolicy | undefined;
@@ -49,15 +52,25 @@ const savedRevocation = z.object({
   expiresMs: storedDate,
 });
 
+/** Of everything; and since it may be less, which an older sidecar must not take for everything. */
+const FORMATS = { everything: 2, interest: 3 } as const;
+
+const savedInterest = z.object({
+  services: z.array(z.object({ namespace: z.string(), service: z.string() })).readonly(),
+  namespaces: z.array(z.string()).readonly(),
+  addresses: z.array(z.string()).readonly(),
+});
+
 const savedView = (trustDomain: string) =>
   savedRoots.extend({
-    format: z.literal(2),
+    format: z.literal([FORMATS.everything, FORMATS.interest]),
     version: z.int().nonnegative(),
     endpoints: z.array(endpointOf(trustDomain)).readonly(),
     revocations: z.array(savedRevocation).readonly().default([]),
     /** Names and PEM. */
     federated: z.array(z.tuple([z.string(), pemChain])).default([]),
     policy: policyField.optional(),
+    complete: savedInterest.optional(),
   });
 
 /** Saves a view so that a crash leaves this one or the one before. Rejects with the system's error. */
@@ -68,7 +81,8 @@ export async function saveView(
 ): Promise<void> {
   const saved = z.encode(savedView(bundle.trustDomain), {
     ...view,
-    format: 2,
+    format: view.complete === undefined ? FORMATS.everything : FORMATS.interest,
+    complete: view.complete && toInterestMessage(view.complete),
     roots: digests(bundle),
     federated: [...view.federated],
   });
@@ -91,7 +105,11 @@ export async function loadView(
     const { roots } = savedRoots.parse(saved);
     if (new Set(roots).isDisjointFrom(new Set(digests(bundle)))) return undefined;
     const view = savedView(bundle.trustDomain).parse(saved);
-    return { ...view, policy: view.policy, federated: new Map(view.federated) };
+    const complete = view.complete && toScopes(view.complete);
+    // What it lacks is not known to be absent.
+    if (view.format === FORMATS.interest && complete === undefined)
+      throw new TypeError('expected what the endpoints are all of');
+    return { ...view, policy: view.policy, complete, federated: new Map(view.federated) };
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') return undefined;
     throw new DiscoveryError('view-file', `expected the view of the last run in ${path}`, {

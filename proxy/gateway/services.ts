@@ -1,4 +1,5 @@
 import type net from 'node:net';
+import type { ServiceName } from '../../common/wire/interest.ts';
 import type { EgressTarget } from '../../common/authorization/egress.ts';
 import type { Dialled } from '../http/upstream/upstream.ts';
 import type { ServicePort } from '../outbound/connector.ts';
@@ -40,6 +41,11 @@ export interface Services {
   readonly carry: CarryConnection;
   readonly openEgressConnection: OpenEgressConnection;
   readonly egressPolicyOf: EgressPolicyOf;
+  /**
+   * Is told to which services of the mesh there are routes, and may be called. Resolves when they are known, as far as they can
+   * be.
+   */
+  readonly gatewayServices: (services: readonly ServiceName[]) => Promise<void>;
   /** Is told, whenever it changes, to which servers outside there are routes. */
   readonly followEgressRoutes: (targets: readonly EgressTarget[]) => void;
 }

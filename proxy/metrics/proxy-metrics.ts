@@ -34,6 +34,8 @@ export interface ViewGauge {
   readonly version: number;
   /** Number of endpoints by service, named `<service>.<namespace>`. */
   readonly endpoints: ReadonlyMap<string, number>;
+  /** How many services, namespaces and addresses it is to have. */
+  readonly interest: ReadonlyMap<string, number>;
 }
 
 /** Sums for status reports. */
@@ -76,6 +78,10 @@ export interface ProxyMetrics extends TunnelMetrics, RequestMetrics {
   controlPlane(source: () => boolean): void;
   /** Sets where the gauges of the view read from. */
   view(source: () => ViewGauge): void;
+  /** The control plane has said who has an address, or has not, in time. */
+  addressAnswered(answer: string): void;
+  /** Sets where to read for how many addresses an answer is awaited. */
+  addressesPending(source: () => number): void;
   /** Sets where to read how many bytes wait in memory. */
   buffered(source: () => number): void;
   /** Sets where to read the version of the mesh configuration whose policy is in force. */
@@ -112,6 +118,8 @@ export function createProxyMetrics(
   let view: (() => ViewGauge) | undefined;
   let buffered: (() => number) | undefined;
   let policy: (() => number) | undefined;
+  let pending: (() => number) | undefined;
+  const answers = new Map<string, number>();
 
   registerPeerMetrics(registry, peers);
   const requests = createRequestMetrics(registry, peers);
@@ -149,6 +157,18 @@ export function createProxyMetrics(
   gauge(registry, PROXY_METRICS.tunnelBufferedBytes, (set) => set({}, buffered?.() ?? 0));
   gauge(registry, PROXY_METRICS.viewVersion, (set) => set({}, view?.().version ?? 0));
   gauge(registry, PROXY_METRICS.policyVersion, (set) => set({}, policy?.() ?? -1));
+  gauge(registry, PROXY_METRICS.interest, (set) => {
+    for (const [kind, count] of view?.().interest ?? []) set({ kind }, count);
+  });
+  counter(
+    registry,
+    PROXY_METRICS.addressQuestions,
+    (add) => {
+      for (const [answer, count] of answers) add({ answer }, count);
+    },
+    known.addressQuestions,
+  );
+  gauge(registry, PROXY_METRICS.addressQuestionsPending, (set) => set({}, pending?.() ?? 0));
   gauge(registry, PROXY_METRICS.endpoints, (set) => {
     for (const [service, count] of view?.().endpoints ?? []) set({ service }, count);
   });
@@ -197,6 +217,12 @@ export function createProxyMetrics(
     },
     controlPlane(source) {
       controlPlane = source;
+    },
+    addressAnswered(answer) {
+      answers.set(answer, (answers.get(answer) ?? 0) + 1);
+    },
+    addressesPending(source) {
+      pending = source;
     },
     view(source) {
       view = source;

@@ -248,6 +248,24 @@ export const PROXY_METRICS = {
     labels: [],
     help: 'Version of the mesh configuration whose policy is in force; -1 while there is none.',
   },
+  interest: {
+    name: 'hauberk_interest',
+    type: 'gauge',
+    labels: ['kind'],
+    help: 'What the control plane is asked to tell of: services, namespaces and addresses.',
+  },
+  addressQuestions: {
+    name: 'hauberk_address_questions_total',
+    type: 'counter',
+    labels: ['answer'],
+    help: 'Addresses that connections waited for, by what the control plane said is there; none: nothing, in time.',
+  },
+  addressQuestionsPending: {
+    name: 'hauberk_address_questions_pending',
+    type: 'gauge',
+    labels: [],
+    help: 'Addresses that connections wait for.',
+  },
   endpoints: {
     name: 'hauberk_endpoints',
     type: 'gauge',

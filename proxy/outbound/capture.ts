@@ -22,6 +22,7 @@ import {
 import { carry, type CarryDependencies } from './carry.ts';
 import type { ClaimedAddresses } from './claimed-addresses.ts';
 import { connectToAddress, type Connected, type ConnectorDependencies } from './connector.ts';
+import type { MetAddresses } from './met-addresses.ts';
 import { resetSocket } from '../stream/reset-socket.ts';
 import type { ServeRouted } from './upstream-listener.ts';
 
@@ -34,6 +35,8 @@ export interface OutboundCaptureDependencies extends CarryDependencies, Passthro
   readonly network: Network;
   readonly refuse: Refuse;
   readonly guard: Guard;
+  /** Asks who has an address. */
+  readonly met: Pick<MetAddresses, 'meet'>;
   /** Finds those that only say where they are. */
   readonly claimed: Pick<ClaimedAddresses, 'find' | 'connected'>;
   readonly policies: Pick<PolicySource, 'onChange'>;
@@ -127,19 +130,30 @@ async function serve(
   }
 }
 
-/** Looks for those who only say that they are there, and decides again when they were or were not. */
+/**
+ * Waits for the answer of the control plane where there is none yet, looks for those who only say that they are there, and
+ * decides again when they were or were not.
+ */
 async function findWay(
   socket: net.Socket,
   destination: Destination,
   dependencies: OutboundCaptureDependencies,
 ): Promise<Exclude<CapturedRoute, { readonly kind: 'claimed' }>> {
-  const route = routeCaptured({ ...dependencies.rules, destination });
-  if (route.kind !== 'claimed') return route;
+  const decide = () => routeCaptured({ ...dependencies.rules, destination });
+  let route = decide();
+  if (route.kind === 'refused' && route.reason === 'own-port') return route;
+  const answered = dependencies.met.meet(destination.address);
+  // A member that is known to be there needs no answer; those that are not might need it later.
+  if (route.kind === 'tunnel') return route;
+  if (answered === undefined && route.kind !== 'claimed') return route;
   // The application may go away meanwhile.
   socket.on('error', ignoreError);
+  await answered;
+  route = decide();
+  if (route.kind !== 'claimed') return route;
   const isPatient = route.otherwise.kind === 'refused';
   await dependencies.claimed.find(destination.address, route.claimants, isPatient);
-  const now = routeCaptured({ ...dependencies.rules, destination });
+  const now = decide();
   return now.kind === 'claimed' ? now.otherwise : now;
 }
 
@@ -171,6 +185,7 @@ const SENTENCES: Readonly<Record<RouteRefusal, string>> = {
   departed: 'a sidecar had this address recently, and has gone',
   'not-in-mesh': 'no sidecar has this address, and --outbound is mesh-only',
   'no-view': 'the view of the mesh is not loaded yet',
+  'not-answered': 'the control plane has not answered whether a sidecar is there',
   'egress-policy': 'mesh.yaml now has a policy for it, and it was open in plaintext',
   'egress-not-allowed': 'egress.allow of mesh.yaml does not list it for this service',
 };

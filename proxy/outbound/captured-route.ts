@@ -1,5 +1,6 @@
 import type { Departed } from '../discovery/departed.ts';
 import { servesPortAt, type Endpoint } from '../../common/wire/endpoint.ts';
+import { addressScope } from '../../common/wire/interest.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import type { Destination } from '../tunnel/authority.ts';
 
@@ -18,6 +19,8 @@ export type RouteRefusal =
   | 'not-in-mesh'
   /** Nothing is known of the mesh yet: it may be a member. */
   | 'no-view'
+  /** The control plane did not say who has the address: it may be a member. */
+  | 'not-answered'
   /** It is outside, and the list of places outside does not have it. */
   | 'egress-not-allowed'
   /** It was open in plaintext when a policy came that wants TLS. */
@@ -49,7 +52,7 @@ export interface RouteInput extends RouteRules {
 
 /** What counts for every connection. */
 export interface RouteRules {
-  readonly view: Pick<MeshView, 'version' | 'endpointsAt' | 'claimsAt'>;
+  readonly view: Pick<MeshView, 'version' | 'endpointsAt' | 'claimsAt' | 'isComplete'>;
   readonly departed: Pick<Departed, 'wasAt'>;
   readonly mode: OutboundMode;
   /** Whether there is a policy for a place outside, by which TLS is spoken to it. */
@@ -65,8 +68,7 @@ export interface RouteRules {
 /**
  * Decides where a captured connection goes. An address at which the mesh has a sidecar, or had until
  * recently, is never spoken to in plaintext, whether that sidecar serves the port or not; and no address
- * is,
- * before the mesh is known. Neither is a place for which there is a policy. A claim without a proof takes
+ * is, before the control plane has said who has it. Neither is a place for which there is a policy. A claim without a proof takes
  * nothing from others: the claimant is looked for there, and the connection goes on without it if in vain.
  */
 export function routeCaptured(input: RouteInput): CapturedRoute {
@@ -86,6 +88,7 @@ export function routeCaptured(input: RouteInput): CapturedRoute {
 function routeUnclaimed(input: RouteInput): UnclaimedRoute {
   const { destination, view, departed, mode, hasPolicy, mayLeave } = input;
   const { address } = destination;
+  if (view.version > 0 && !view.isComplete(addressScope(address))) return refused('not-answered');
   if (view.endpointsAt(address).length > 0) return refused('not-exposed');
   if (departed.wasAt(address)) return refused('departed');
   // Also with mesh-only, which is about plaintext. Whether we may is asked where the policy is read.

@@ -150,6 +150,10 @@ export function createClaimedAddresses({
       endpointsOf: (namespace, service) => view.endpointsOf(namespace, service),
       endpoints: () => view.endpoints(),
       has: (instanceId) => view.has(instanceId),
+      isComplete: (scope) => view.isComplete(scope),
+      get complete() {
+        return view.complete;
+      },
       onChange: (listener) => view.onChange(listener),
       endpointsAt(address) {
         const here = foundAt(address);

@@ -2,7 +2,9 @@ import { isIP, type Socket } from 'node:net';
 import { destinationAt, mayLeave, type EgressTarget } from '../../common/authorization/egress.ts';
 import { ListenError } from '../../common/listen.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
+import { NO_ROUTES } from '../../common/routes/backend-policy.ts';
 import type { Departed } from '../discovery/departed.ts';
+import type { Needs } from '../discovery/interest/needs.ts';
 import type { Egress } from '../egress/egress.ts';
 import { listenInboundCapture } from '../inbound/capture.ts';
 import type { SourceOf } from '../inbound/source-address.ts';
@@ -10,6 +12,7 @@ import { openOriginalDestinations } from '../interception/original-destination.t
 import type { PlaintextFlows } from '../metrics/plaintext-flows.ts';
 import { createRefusals } from '../interception/refusals.ts';
 import { createClaimedAddresses } from '../outbound/claimed-addresses.ts';
+import { MetAddresses } from '../outbound/met-addresses.ts';
 import { listenOutboundCapture } from '../outbound/capture.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
 import type { ServeRouted } from '../outbound/upstream-listener.ts';
@@ -32,6 +35,7 @@ export interface CaptureOptions {
   /** Serves connections to services that have routes. */
   readonly serveRouted: ServeRouted;
   readonly egress: Egress;
+  readonly needs: Pick<Needs, 'address'>;
   readonly departed: Departed;
   readonly flows: PlaintextFlows;
 }
@@ -43,7 +47,7 @@ export interface CaptureOptions {
  * Throws InterceptionError `original-destination-unavailable`, ListenError.
  */
 export async function openCapture(options: CaptureOptions, parts: Parts): Promise<void> {
-  const { workload, config, runtime, connector, serveRouted, egress, departed, flows } = options;
+  const { workload, config, runtime, connector, serveRouted, egress, needs, flows } = options;
   const { id: self, addresses, ownPorts, policies, metrics, network } = workload;
   const { clock, logger, guard } = runtime;
   const isOwn = {
@@ -64,10 +68,24 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
   reportPolicies(workload, egress);
   const { view, pool, mayLog } = connector;
   const claimed = parts.own(createClaimedAddresses({ view, pool, clock, guard }));
+  const departed = {
+    wasAt: (address: string) => options.departed.wasAt(address) || claimed.wasAt(address),
+  };
+  const met = new MetAddresses({
+    view,
+    departed,
+    needs,
+    routes: () => policies.mesh?.routes ?? NO_ROUTES,
+    clock,
+    guard,
+    onAnswer: (answer) => metrics.addressAnswered(answer),
+  });
+  metrics.addressesPending(() => met.pending);
   const toHostPort = ({ address: host, port }: Destination): EgressTarget => ({ host, port });
   const outbound = {
     ...captured,
     mayLog,
+    met,
     claimed,
     serveRouted,
     connector: { ...connector, view: claimed.view },
@@ -76,9 +94,7 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
       ...isOwn,
       view: claimed.view,
       mode: config.outbound,
-      departed: {
-        wasAt: (address: string) => departed.wasAt(address) || claimed.wasAt(address),
-      },
+      departed,
       hasPolicy: (target: Destination) =>
         policies.mesh !== undefined &&
         destinationAt(policies.mesh.egress, toHostPort(target)).kind !== 'none',

@@ -9,6 +9,7 @@ import {
 } from '../../common/lifecycle.ts';
 import type { Traffic } from '../discovery/report.ts';
 import { rememberDeparted } from '../discovery/departed.ts';
+import type { Needs } from '../discovery/interest/needs.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { PlaintextFlows } from '../metrics/plaintext-flows.ts';
 import { openCapture, type CaptureOptions } from './capture.ts';
@@ -62,6 +63,8 @@ export interface DataPathOptions {
   readonly config: ProxyConfig;
   readonly runtime: Runtime;
   readonly view: MeshView;
+  /** Says what the view has to have. */
+  readonly needs: Needs;
   readonly registry: Registry;
   /** Makes it that of a gateway, which has listeners to the outside and none for peers. */
   readonly gateway: GatewayProgram | undefined;
@@ -80,7 +83,7 @@ export async function openDataPath({
 }: Omit<DataPathOptions, 'gateway'> & {
   readonly gateway: Pick<GatewayProgram, 'open'> | undefined;
 }): Promise<DataPath> {
-  const { config, runtime, view, registry } = options;
+  const { config, runtime, view, needs, registry } = options;
   const { clock, logger, guard, memory } = runtime;
   const workload = await withClientAddresses(options.workload, config, runtime);
   const { metrics, network } = workload;
@@ -126,7 +129,7 @@ export async function openDataPath({
     async openRest() {
       const { connector } = outbound;
       outbound.watchMissing();
-      const shared = { workload, config, runtime, connector, egress };
+      const shared = { workload, config, runtime, connector, needs, egress };
       if (config.transparent) {
         const { serveRouted } = outbound;
         await captureTraffic({ ...shared, sourceOf, serveRouted, departed, flows }, parts);

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
+import type { Needs } from '../discovery/interest/needs.ts';
 import type { Egress } from '../egress/egress.ts';
 import type { LoadedListener } from '../gateway/file/load.ts';
 import type { ConnectorDependencies } from '../outbound/connector.ts';
@@ -19,6 +20,7 @@ export interface GatewayListenersOptions {
   /** Finds and opens tunnels. */
   readonly connector: ConnectorDependencies;
   readonly egress: Egress;
+  readonly needs: Pick<Needs, 'gatewayServices'>;
   readonly registry: Registry;
   /** Undefined while tracing is off. */
   readonly tracer: Tracer | undefined;
@@ -32,6 +34,7 @@ export interface PrimaryOptions {
   readonly config: Pick<ProxyConfig, 'namespace'>;
   readonly runtime: Runtime;
   readonly registry: Registry;
+  readonly needs: Pick<Needs, 'gatewayServices'>;
   /** Hands listeners to all workers; returns whether anything is different now. Throws ListenError. */
   readonly apply: (listeners: readonly LoadedListener[]) => Promise<boolean>;
 }

@@ -4,6 +4,7 @@ import {
   type EgressTarget,
 } from '../../common/authorization/egress.ts';
 import { plainLines } from '../../common/logging/plain-lines.ts';
+import type { ServiceName } from '../../common/wire/interest.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { checkListeners } from '../gateway/listeners/check-listeners.ts';
 import {
@@ -11,6 +12,7 @@ import {
   type ListenerSet,
   type ListenerSetOptions,
 } from '../gateway/listeners/listener-set.ts';
+import { servicesOf } from '../gateway/listeners/services-of.ts';
 import { followFile } from '../gateway/file/follow-file.ts';
 import { keepValid } from '../gateway/file/keep-valid.ts';
 import { openGateway } from '../gateway/gateway.ts';
@@ -52,12 +54,19 @@ export async function gatewayProgram({
       onReload(() => options.runtime.guard.promise('gateway', gateway.reload()));
       return gateway;
     },
-    async openPrimary({ config, runtime, registry, apply }) {
+    async openPrimary({ config, runtime, registry, needs, apply }) {
       const { clock, logger, guard } = runtime;
       const metrics = createGatewayMetrics(registry);
+      let before: readonly ServiceName[] = [];
       const checked = async (listeners: readonly LoadedListener[]): Promise<boolean> => {
         checkListeners(listeners, { clock, logger, guard, config });
-        return await apply(listeners);
+        const services = servicesOf(listeners, config.namespace);
+        // Also those of before, until the listeners are others.
+        await needs.gatewayServices([...before, ...services]);
+        const isDifferent = await apply(listeners);
+        before = services;
+        await needs.gatewayServices(services);
+        return isDifferent;
       };
       const options = {
         clock,
@@ -108,7 +117,7 @@ function policyOf(target: EgressTarget, { policies }: Workload): EgressDestinati
 }
 
 function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOptions {
-  const { workload, config, runtime, connector, egress, registry, tracer } = options;
+  const { workload, config, runtime, connector, needs, egress, registry, tracer } = options;
   const { metrics, network } = workload;
   const { clock, logger, guard, memory } = runtime;
   const { trustDomain, namespace, accessLog, accessLogFormat: format = 'json' } = config;
@@ -136,6 +145,7 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
     services: {
       carry: (socket, target, reset) => carry(socket, request(target, reset), carrying),
       open: (target, signal) => openConnection(target, opening, signal),
+      gatewayServices: (services) => needs.gatewayServices(services),
       followEgressRoutes: (targets) => egress.conditions.carries('routes', targets),
       egressPolicyOf: (target) => policyOf(target, workload),
       openEgressConnection: (target, signal) => egress.open(target, signal),

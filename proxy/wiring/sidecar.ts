@@ -19,6 +19,10 @@ import { sidecarReport } from '../discovery/report.ts';
 import { localAllowances, type ProxyConfig } from '../config/sidecar.ts';
 import { logOwnConflicts } from '../discovery/own-conflicts.ts';
 import { openSavedView } from '../discovery/saved-view.ts';
+import { addressesAmong, FollowedAddresses } from '../discovery/interest/followed-addresses.ts';
+import { Interest } from '../discovery/interest/interest.ts';
+import { MeshNeeds } from '../discovery/interest/mesh-needs.ts';
+import { createMeshView } from '../discovery/mutable-view.ts';
 import { createSyncClient } from '../discovery/sync/client.ts';
 import { createIdentityManager } from '../identity/manager.ts';
 import { withRevocations } from '../identity/revoking-source.ts';
@@ -27,6 +31,7 @@ import type { IdentitySource } from '../identity/source.ts';
 import type { TokenSource } from '../identity/token-source.ts';
 import { KNOWN_SERIES } from './known-series.ts';
 import { createMetrics } from './metrics.ts';
+import { createNeeds, knowServices } from './needs.ts';
 import { createPolicySource } from '../policy/policy-source.ts';
 import { createWorkload, type Workload } from '../workload/workload.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './data-path.ts';
@@ -121,10 +126,20 @@ export async function startProxy(
   const policies = createPolicySource(self, localPolicy(allow));
   metrics.policy(() => policies.mesh?.configVersion ?? -1);
   // Before the listeners open: what was revoked in the last run stays refused, control plane or not.
+  const view = createMeshView();
+  const interest = new Interest();
+  const { transparent } = config;
+  const upstreams = config.upstream.map((one) => ({
+    ...one,
+    namespace: one.namespace ?? namespace,
+  }));
+  const meshed = { interest, view, policies, clock, guard };
+  const meshNeeds = adopt(new MeshNeeds({ ...meshed, self, transparent, upstreams }));
   const saved = await openSavedView({
     clock,
     logger,
-    policies,
+    view,
+    policies: meshNeeds,
     stateDirectory: config.stateDir,
     bundle: () => identity.source.current().bundle,
   });
@@ -133,10 +148,12 @@ export async function startProxy(
   const skew = createSkewWatch(logger, clock, source.current);
   metrics.certificate(() => certificateGauge(source.current(), skew));
   const ownPorts = [telemetry.port];
-  const meshed = { identity: source, policies, metrics, network: HOST_NETWORK };
-  const workload = createWorkload({ ...meshed, config, ownPorts, clock, logger });
+  const forWorkload = { identity: source, policies, metrics, network: HOST_NETWORK };
+  const workload = createWorkload({ ...forWorkload, config, ownPorts, clock, logger });
   const runtime = { clock, logger, guard, random, signal, memory: TUNNEL_MEMORY };
-  const carried = { workload, config, runtime, view: saved.view, registry, gateway: given.gateway };
+  const followed = new FollowedAddresses(interest, clock, addressesAmong(view.complete ?? []));
+  const needs = createNeeds({ interest, addresses: adopt(followed), view, clock });
+  const carried = { workload, config, runtime, view, needs, registry, gateway: given.gateway };
   const path = adopt(await openCarrier(carried));
   carrier.path = path;
   const sync = adopt(
@@ -155,17 +172,22 @@ export async function startProxy(
       onTaken: () => identity.revocation.accepted(),
       onServerTime: skew.told,
       onLost: (error) => identity.refused(error),
-      inForce: path.workers?.inForce,
+      async inForce() {
+        await meshNeeds.settled;
+        await path.workers?.inForce();
+      },
+      interest,
       saved,
     }),
   );
   const { instanceId } = identity;
-  adopt(logOwnConflicts({ view: saved.view, self, instanceId, clock, logger }));
+  adopt(logOwnConflicts({ view, self, instanceId, clock, logger }));
   metrics.controlPlane(() => sync.connected);
-  metrics.view(() => viewGauge(sync.view));
+  metrics.view(() => viewGauge(view, interest));
 
   // Ready means that peers can find us and we them; an unreachable control plane must not stop us.
-  await Promise.race([sync.tried, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
+  const first = sync.tried.then(() => knowServices({ interest, view, clock }));
+  await Promise.race([first, sleep(clock, FIRST_SYNC_DEADLINE_MS, signal)]);
   await path.openRest();
   PROCESS_DESCRIPTORS.calibrate();
   readiness.listening();

@@ -96,7 +96,12 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const metrics = createMetrics({ registry, config, clock, logger, guard: counting });
     const given = { identity, policies, metrics, network: HOST_NETWORK };
     const workload = createWorkload({ ...given, config, ownPorts, clock, logger });
-    path = await openDataPath({ workload, config, runtime, view, registry, gateway });
+    // The primary names what the gateway's listeners lead to, before it hands them out.
+    const gatewayServices = () => Promise.resolve();
+    const address = (met: string) =>
+      counting.promise('workers', send({ kind: 'met', address: met }));
+    const needs = { gatewayServices, address };
+    path = await openDataPath({ workload, config, runtime, view, needs, registry, gateway });
     await send({ kind: 'opened', hbonePort: path.hbonePort });
     reportTraffic(path);
     return path;
@@ -192,7 +197,7 @@ interface Knowledge {
   readonly view: MutableMeshView;
 }
 
-function learn({ config, identity, policy, endpoints }: WorkerStart, clock: Clock): Knowledge {
+function learn({ config, identity, policy, view: known }: WorkerStart, clock: Clock): Knowledge {
   const registry = new Registry();
   registerProcessMetrics(registry);
   const identities = createIdentitySource(fromIdentityMessage(identity, clock));
@@ -200,7 +205,7 @@ function learn({ config, identity, policy, endpoints }: WorkerStart, clock: Cloc
   const policies = createPolicySource(identities.current().spiffeId, local);
   if (policy !== undefined) policies.set(policy);
   const view = createMeshView();
-  view.apply({ kind: 'snapshot', version: 0, endpoints });
+  view.apply({ kind: 'snapshot', ...known });
   return { registry, identities, policies, view };
 }
 
@@ -218,10 +223,7 @@ function applyUpdate(
     }
     case 'policy':
       return policies.set(update.policy);
-    case 'view': {
-      const { upserted, removed } = update;
-      // Numbered by the channel, which keeps the order: the control plane's versions may go back.
-      return view.apply({ kind: 'delta', version: view.version + 1, upserted, removed });
-    }
+    case 'view':
+      return view.repeat(update.change, update.version);
   }
 }

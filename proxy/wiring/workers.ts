@@ -1,6 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Endpoint } from '../../common/wire/endpoint.ts';
-import type { MeshView } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/file/load.ts';
 import type { DataPath, DataPathOptions } from './data-path.ts';
 import { Supervisor } from '../workers/supervisor.ts';
@@ -22,7 +20,7 @@ const METRICS_DEADLINE_MS = 2_000;
  * Throws ListenError, and WorkersError `worker-failed`.
  */
 export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
-  const { workload, runtime, view, registry, gateway } = options;
+  const { workload, runtime, view, needs, registry, gateway } = options;
   const { policies, identity: source, ownPorts } = workload;
   const { clock, logger, guard, random } = runtime;
   // A worker has no business with what only enrolment needs.
@@ -34,7 +32,11 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
     number,
     identity: toIdentityMessage(source.current(), 'leaf', clock),
     policy: policies.mesh,
-    endpoints: view.endpoints(),
+    view: {
+      version: view.version,
+      endpoints: view.endpoints(),
+      complete: view.complete && [...view.complete],
+    },
     listeners,
     ownPorts: [...ownPorts],
   });
@@ -46,6 +48,7 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
     guard,
     random,
     start,
+    onMet: (address) => needs.address(address),
     onEnded: totals.addEnded,
   });
   registerWorkerMetrics(registry, supervisor);
@@ -60,8 +63,8 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
       if (policies.mesh !== undefined)
         supervisor.broadcast({ kind: 'policy', policy: policies.mesh });
     }),
-    followView(view, (upserted, removed) =>
-      supervisor.broadcast({ kind: 'view', upserted, removed }),
+    view.onChange((change) =>
+      supervisor.broadcast({ kind: 'view', version: view.version, change }),
     ),
   ];
   const close = async (): Promise<void> => {
@@ -78,7 +81,7 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
   };
   let hbonePort: number;
   try {
-    const primary = await gateway?.openPrimary({ config, runtime, registry, apply });
+    const primary = await gateway?.openPrimary({ config, runtime, registry, needs, apply });
     if (primary !== undefined) stops.push(() => void primary.close());
     hbonePort = await supervisor.open();
   } catch (error) {
@@ -105,16 +108,4 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
       failed: supervisor.failed,
     },
   };
-}
-
-function followView(
-  view: MeshView,
-  tell: (upserted: readonly Endpoint[], removed: readonly string[]) => void,
-): () => void {
-  return view.onChange(({ upserted, removed }) => {
-    tell(
-      upserted,
-      removed.map(({ instanceId }) => instanceId),
-    );
-  });
 }

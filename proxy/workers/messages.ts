@@ -3,6 +3,8 @@ import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Endpoint } from '../../common/wire/endpoint.ts';
+import type { Scope } from '../../common/wire/interest.ts';
+import type { MeshChange } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/file/load.ts';
 import type { SampleFamily } from './merge-metrics.ts';
 import type { ErrorMessage } from './error-message.ts';
@@ -15,7 +17,12 @@ export interface WorkerStart {
   readonly number: number;
   readonly identity: IdentityMessage;
   readonly policy: MeshPolicy | undefined;
-  readonly endpoints: readonly Endpoint[];
+  readonly view: {
+    readonly version: number;
+    readonly endpoints: readonly Endpoint[];
+    /** What they are all of; undefined: of the mesh. */
+    readonly complete: readonly Scope[] | undefined;
+  };
   /** Of a gateway: what it opens to the outside. */
   readonly listeners: readonly LoadedListener[] | undefined;
   /** Ports of the sidecar that the primary listens on. */
@@ -27,12 +34,7 @@ export type ToWorker =
   | { readonly kind: 'start'; readonly start: WorkerStart }
   | { readonly kind: 'identity'; readonly identity: IdentityMessage }
   | { readonly kind: 'policy'; readonly policy: MeshPolicy }
-  | {
-      readonly kind: 'view';
-      readonly upserted: readonly Endpoint[];
-      /** Instance ids. */
-      readonly removed: readonly string[];
-    }
+  | { readonly kind: 'view'; readonly version: number; readonly change: MeshChange }
   /** Of a gateway: open these, and close the others. */
   | { readonly kind: 'listeners'; readonly listeners: readonly LoadedListener[] }
   /** The mesh is known as far as it can be: open the rest. */
@@ -60,5 +62,7 @@ export type FromWorker =
       readonly traffic: Traffic;
     }
   | { readonly kind: 'traffic'; readonly traffic: Traffic }
+  /** Its application calls this address. */
+  | { readonly kind: 'met'; readonly address: string }
   /** Nothing is left in it, and it ends. */
   | { readonly kind: 'drained'; readonly outcome: DrainOutcome };

@@ -21,6 +21,8 @@ export interface SupervisorOptions {
   readonly random: () => number;
   /** What a worker that starts now has to know. */
   readonly start: (number: number) => WorkerStart;
+  /** The application of a worker calls this address. */
+  readonly onMet: (address: string) => void;
   /** A worker has ended: what it told last is to be kept. */
   readonly onEnded: (worker: WorkerHandle) => void;
 }
@@ -193,7 +195,7 @@ export class Supervisor {
   }
 
   #start(number: number): WorkerHandle {
-    const worker = new WorkerHandle(this.#options.start(number));
+    const worker = new WorkerHandle(this.#options.start(number), this.#options.onMet);
     this.#workers.set(number, worker);
     if (this.#isRestOpen) worker.send({ kind: 'rest' });
     const { guard } = this.#options;

@@ -26,6 +26,7 @@ export class WorkerHandle {
   isReady = false;
   /** Questions in a row, whether it is there, that it has not answered yet. */
   unanswered = 0;
+  readonly #onMet: (address: string) => void;
   readonly #process: WorkerProcess;
   readonly #opened = Promise.withResolvers<number>();
   readonly #ready = Promise.withResolvers<void>();
@@ -33,7 +34,9 @@ export class WorkerHandle {
   #lastId = 0;
   #failure: Error | undefined;
 
-  constructor(start: WorkerStart) {
+  /** @param onMet is told of addresses that the application calls */
+  constructor(start: WorkerStart, onMet: (address: string) => void) {
+    this.#onMet = onMet;
     this.number = start.number;
     this.opened = this.#opened.promise;
     this.ready = this.#ready.promise;
@@ -110,6 +113,8 @@ export class WorkerHandle {
       case 'traffic':
         this.traffic = message.traffic;
         return;
+      case 'met':
+        return this.#onMet(message.address);
       case 'drained':
         this.drained = message.outcome;
         return;

@@ -11,6 +11,8 @@ import type {
 } from '../../proto/gen/hauberk/v1/discovery.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import { createSyncClient, type SyncClient } from '../../proxy/discovery/sync/client.ts';
+import { Interest } from '../../proxy/discovery/interest/interest.ts';
+import { createMeshView } from '../../proxy/discovery/mutable-view.ts';
 import { openSavedView } from '../../proxy/discovery/saved-view.ts';
 import type { SyncClientSettings } from '../../proxy/discovery/sync/settings.ts';
 import {
@@ -50,6 +52,8 @@ export interface SyncUnderTest extends AsyncDisposable {
   readonly controlPlane: TestControlPlane;
   readonly identity: MutableIdentitySource;
   readonly policies: MutablePolicySource;
+  /** Empty at first. */
+  readonly interest: Interest;
   readonly log: LogRecorder;
   readonly bundles: TrustBundle[];
   readonly stateDirectory: string;
@@ -73,16 +77,19 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
   const identity = createIdentitySource(newIdentity());
   const log = createLogRecorder();
   const bundles: TrustBundle[] = [];
+  const interest = new Interest();
   const policies = createPolicySource(newIdentity().spiffeId, { fallback: 'anybody', rules: [] });
   return {
     controlPlane,
     identity,
     policies,
+    interest,
     log,
     bundles,
     stateDirectory: directory.path,
     async client(settings = {}) {
       const saved = await openSavedView({
+        view: createMeshView(),
         stateDirectory: directory.path,
         bundle: () => identity.current().bundle,
         policies,
@@ -98,6 +105,7 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
         hello: () => PLACE,
         report: () => REPORT,
         onBundle: (bundle) => void bundles.push(bundle),
+        interest,
         saved,
         clock: systemClock,
         logger: log.logger,

@@ -42,6 +42,10 @@ export interface Subscription extends Closeable {
 
 /** Brings the view to every stream. */
 export interface SyncHub extends Closeable {
+  /** Streams that are told of everything. */
+  readonly universalCount: number;
+  /** Scopes of which at least one stream is told. */
+  readonly scopeCount: number;
   /**
    * Sends what the sidecar missed since the version that it has (possibly nothing: that is said, too),
    * or a snapshot, and from then on every change that concerns it, until the subscription is closed.
@@ -176,6 +180,12 @@ export function createSyncHub({ view, clock, pushSeconds }: SyncHubOptions): Syn
     for (const scope of subscriber.scopes ?? []) watchers.delete(scope, subscriber);
   };
   return {
+    get universalCount() {
+      return universal.size;
+    },
+    get scopeCount() {
+      return watchers.size;
+    },
     subscribe({ version, scopes }, send) {
       const isUniversal = scopes === undefined;
       const subscriber: Subscriber = {

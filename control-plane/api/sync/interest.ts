@@ -1,12 +1,9 @@
 import { canonicalAddress } from '../../../common/ip-address.ts';
 import { isLabel } from '../../../common/names.ts';
-import { toScopes, type Scope } from '../../../common/wire/interest.ts';
+import { MAX_SCOPES, toScopes, type Scope } from '../../../common/wire/interest.ts';
 import type { Hello, Interest, InterestChange } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { RequestError } from '../request-error.ts';
 import type { ScopeChange, SubscriptionStart } from './hub.ts';
-
-/** More services and addresses than a gateway of a large mesh calls; bounds what a stream takes of memory (0.5 MB). */
-export const MAX_SCOPES = 4_096;
 
 /** What a sidecar has, and what it is to be told of. @throws RequestError `request-malformed` */
 export function readSubscriptionStart(

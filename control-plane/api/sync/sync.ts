@@ -9,6 +9,7 @@ import type { RevocationList } from '../../../common/pki/revocation.ts';
 import { createLogLimit, TokenBucket } from '../../../common/rate-limit.ts';
 import { repeat } from '../../../common/repeat.ts';
 import { callerOf, localAddressOf } from '../../../common/rpc/peer.ts';
+import { MAX_SCOPES } from '../../../common/wire/interest.ts';
 import { readReport } from '../../../common/wire/report.ts';
 import { readTapReport, readTrafficReport } from '../../../common/wire/traffic/read-report.ts';
 import type {
@@ -37,7 +38,7 @@ import { peerAddress } from '../peer-address.ts';
 import { RateLimited, RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
 import type { ScopeChange, SyncHub } from './hub.ts';
-import { MAX_SCOPES, readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
+import { readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
 import { encodeServerTime, encodeWatch } from './messages.ts';
 
 /** What the streams need. */
@@ -54,7 +55,7 @@ export interface SyncHandlerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
-  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused'>;
+  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused' | 'questions'>;
 }
 
 /** The handler, and the end of all its streams. */
@@ -191,7 +192,7 @@ interface StreamEvents {
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
-  { registry, hub, catchUp, admission, traffic, limits, clock, guard }: SyncHandlerOptions,
+  { registry, hub, catchUp, admission, traffic, limits, clock, guard, metrics }: SyncHandlerOptions,
   { onRefused, onFinished, onLeft, onSeen, onMoved }: StreamEvents,
 ): Stream {
   const messages = new TokenBucket(clock, MESSAGE_RATE);
@@ -289,6 +290,7 @@ function openStream(
   const changeInterest = (message: InterestChange): void => {
     const change = readInterestChange(message);
     limits.interest({ spiffeId: spiffeId.uri, instanceId }, change.added.length);
+    metrics.questions.inc(change.added.length);
     if (subscription !== undefined) subscription.change(change);
     else if (early.push(change) > MAX_EARLY_CHANGES) throw malformed('the answer to be waited for');
     if (subscription !== undefined && subscription.scopeCount > MAX_SCOPES) throw tooMany();

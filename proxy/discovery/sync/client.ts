@@ -15,7 +15,9 @@ import type {
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1/identity.ts';
 import type { MeshView } from '../mesh-view.ts';
+import type { ViewUpdate } from '../mutable-view.ts';
 import { createSyncConnection } from './connection.ts';
+import { Conversations, type Conversation } from './conversation.ts';
 import { acknowledgementMessage, GOODBYE, helloMessage, readResponse } from './messages.ts';
 import { retryMs } from './retry.ts';
 import type { AdvertisedAddresses, SyncClientSettings } from './settings.ts';
@@ -51,7 +53,7 @@ const NOWHERE: AdvertisedAddresses = { addresses: [], hbonePort: 0, ports: [], a
  * that answers. When one before it is back, the stream moves there, after a while that differs from process to process.
  */
 export function createSyncClient(settings: SyncClientSettings): SyncClient {
-  const { clock, controlPlanes, identity, logger, random, saved } = settings;
+  const { clock, controlPlanes, identity, interest, logger, random, saved } = settings;
   const { view } = saved;
   const trustDomain = identity.current().bundle.trustDomain;
   let draining = false;
@@ -59,6 +61,15 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   let lost: { reason: string; loggedMs: number } | undefined;
   let lastReport: SidecarReport | undefined;
   let connectedTo: string | undefined;
+  const conversations = new Conversations({
+    interest,
+    view,
+    unconfirmed: saved.unconfirmed,
+    resumeVersion: () => saved.resumeVersion,
+  });
+  let taking = false;
+  /** The highest version that a message had since the last snapshot. */
+  let newestVersion = view.version;
   const { promise: tried, resolve: setTried } = Promise.withResolvers<void>();
 
   function open(): SyncStream {
@@ -66,6 +77,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     const advertised = draining ? NOWHERE : settings.hello();
     announced = advertised;
     const address = controlPlanes.pick();
+    const conversation = conversations.begin();
     return openSyncStream({
       channel: {
         ...(controlPlanes.count > 1 && QUICK_KEEPALIVE),
@@ -74,15 +86,19 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
         roots: bundle.roots,
         identity: { privateKey, chain },
       },
-      hello: helloMessage(settings, advertised, saved.resumeVersion),
+      conversation,
+      hello: helloMessage(settings, advertised, conversation.start),
       onResponse: handle,
       onAnswered(stream) {
         controlPlanes.answered(address);
         connection.answered(stream);
       },
-      onEnded(stream, error) {
+      onEnded(ended, error) {
         controlPlanes.failed(address, error);
-        connection.ended(stream, error);
+        connection.ended(ended, error);
+        // What the stream that it was to replace has said meanwhile was not heard.
+        if (conversations.isHeard(ended.conversation) && connection.stream !== undefined)
+          connection.replace();
       },
       answerTimeoutMs: controlPlanes.timeoutMs(address),
       clock,
@@ -96,29 +112,63 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
       saved.revocations.serverTime(epochMs);
       return settings.onServerTime?.(epochMs);
     }
+    const { conversation } = stream;
     const update = readResponse(response, { logger, trustDomain });
-    if (update === undefined) return;
-    // What an older stream says late must not take back a change of the policy, or a readmission. Only the first answer of
-    // a stream may be older than the view: the store was restored then, and there is nothing newer.
-    const isOlder = update.view.version < view.version && stream.answered;
-    if (update.view.kind === 'snapshot' && isOlder) return;
-    const isNews = update.view.kind === 'snapshot' || update.view.version > view.version;
+    // What an older stream says late must not take back a change of the policy, or a readmission.
+    if (update === undefined || !conversations.hear(conversation)) return;
+    // Only the first answer of a stream may be older than the view: the store was restored then, and there is nothing newer.
+    const isOlder = response.version < view.version && stream.answered;
+    const isSnapshot = update.view.kind === 'snapshot';
+    if (isSnapshot && isOlder) return;
+    const isNews = isSnapshot || response.version > newestVersion;
+    if (isNews) newestVersion = response.version;
     const policy = isNews ? update.policy : undefined;
     // First of all: no caller is allowed without one, and what it forbids must end soon.
     const taken = policy === undefined || takePolicy(policy);
     // Roots before the endpoints, which may have certificates from the new one.
     if (update.bundle !== undefined) await takeBundle(update.bundle);
-    // An older stream must not bring a root back that was dropped.
+    // A root that was dropped must not be brought back.
     if (isNews && update.federated !== undefined) saved.federation.replace(update.federated);
     // Before the endpoints: a revoked peer must not be dialled.
     if (isNews) saved.revocations.merge(update.revocations);
-    view.apply(update.view);
+    if (!conversations.isHeard(conversation)) return;
+    take(conversation, update.view);
     saved.touch();
+    ask(stream);
     // A policy that is not in use must not pass for one that is.
-    if (!taken) return;
-    if (settings.inForce !== undefined) await settings.inForce();
-    const bundleVersion = identity.current().bundle.version;
-    stream.send(acknowledgementMessage(response.version, bundleVersion));
+    if (taken) acknowledge(response.version, stream);
+  }
+
+  /** What is learnt changes what is wanted: that is asked for afterwards, as it changes the view again. */
+  function take(conversation: Conversation, update: ViewUpdate): void {
+    taking = true;
+    try {
+      conversation.take(update);
+    } finally {
+      taking = false;
+    }
+  }
+
+  /** What was learnt may wait for an answer on the same stream before it is in force: the stream goes on meanwhile. */
+  function acknowledge(version: number, stream: SyncStream): void {
+    const message = acknowledgementMessage(version, identity.current().bundle.version);
+    const inForce = settings.inForce?.();
+    if (inForce === undefined) return stream.send(message);
+    inForce.then(
+      () => stream.send(message),
+      (error: unknown) => {
+        const sentence = `version ${version} is not acknowledged: ${describeError(error)}`;
+        logger.warn({ event: 'not-in-force', viewVersion: version }, sentence);
+      },
+    );
+  }
+
+  /** Asks for what is wanted and was not asked for, once the stream has answered what it was asked before. */
+  function ask(stream: SyncStream): void {
+    const { conversation } = stream;
+    if (conversation.isOutgrown) return connection.replace();
+    const change = conversation.nextChange();
+    if (change !== undefined) stream.send(change);
   }
 
   /** False when it cannot be used: the one in force stays, and without one no caller is allowed. */
@@ -155,6 +205,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   function onLive(stream: SyncStream): void {
     settings.onTaken?.();
     setTried();
+    ask(stream);
     const target = formatHostPort(stream.target.host, stream.target.port);
     if (lost !== undefined || connectedTo !== target) {
       logger.info(
@@ -217,9 +268,14 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     if (connection.stream !== undefined) returnToFirst(connection.stream);
     if (!draining && !isDeepStrictEqual(settings.hello(), announced)) move();
   });
-  const stopListening = identity.onChange((_current, change) => {
-    if (change === 'leaf') connection.replace();
-  });
+  const stops = [
+    identity.onChange((_current, change) => {
+      if (change === 'leaf') connection.replace();
+    }),
+    interest.onChange(() => {
+      if (!taking && connection.stream !== undefined) ask(connection.stream);
+    }),
+  ];
 
   return {
     view,
@@ -238,7 +294,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
       timer.cancel();
     },
     async close() {
-      stopListening();
+      for (const stop of stops) stop();
       reports.stop();
       connection.close();
       await saved.close();

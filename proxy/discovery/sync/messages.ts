@@ -12,14 +12,23 @@ import type {
 import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { readFederated, type RootsByDomain } from '../federation.ts';
 import { readEndpoint, type Endpoint } from '../../../common/wire/endpoint.ts';
+import { toScopes } from '../../../common/wire/interest.ts';
 import type { ViewUpdate } from '../mutable-view.ts';
+import type { Conversation } from './conversation.ts';
 import type { AdvertisedAddresses, SyncClientSettings } from './settings.ts';
+
+/** Of one that knows nothing, and is to be told everything. */
+export const FROM_NOTHING: Conversation['start'] = {
+  interest: undefined,
+  interestVersion: 0,
+  resumeVersion: 0,
+};
 
 /** The first message of a stream. */
 export function helloMessage(
   sidecar: Pick<SyncClientSettings, 'instanceId' | 'softwareVersion' | 'allow'>,
   { addresses, hbonePort, ports, anyPort }: AdvertisedAddresses,
-  resumeVersion: number,
+  start: Conversation['start'],
 ): SyncRequest {
   const { instanceId, softwareVersion } = sidecar;
   const localAllow = { allowances: sidecar.allow };
@@ -27,15 +36,7 @@ export function helloMessage(
   return {
     message: {
       $case: 'hello',
-      value: {
-        instanceId,
-        softwareVersion,
-        resumeVersion,
-        ...place,
-        localAllow,
-        interest: undefined,
-        interestVersion: 0,
-      },
+      value: { instanceId, softwareVersion, ...place, localAllow, ...start },
     },
   };
 }
@@ -80,14 +81,16 @@ export function readResponse(
       }
     });
   if (change?.$case !== 'snapshot' && change?.$case !== 'delta') return undefined;
-  const { bundle, policy, federated, revocations } = change.value;
+  const { bundle, policy, federated, revocations, departed } = change.value;
+  const complete = change.value.complete && toScopes(change.value.complete);
+  const about = { version, complete, departed };
   return {
     view:
       change.$case === 'snapshot'
-        ? { kind: 'snapshot', version, endpoints: read(change.value.endpoints) }
+        ? { kind: 'snapshot', ...about, endpoints: read(change.value.endpoints) }
         : {
             kind: 'delta',
-            version,
+            ...about,
             upserted: read(change.value.upserted),
             removed: change.value.removed,
           },

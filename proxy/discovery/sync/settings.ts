@@ -6,6 +6,7 @@ import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { ControlPlaneTargets } from '../../../common/rpc/control-plane-targets.ts';
 import type { RpcError } from '../../../common/rpc/rpc-error.ts';
 import type { SidecarReport } from '../../../common/wire/report.ts';
+import type { InterestSource } from '../interest/interest.ts';
 import type { KeptView } from '../saved-view.ts';
 
 /** What a connection to the control plane is made with. */
@@ -49,6 +50,8 @@ export interface SyncClientSettings {
   readonly onLost?: ((error: RpcError) => void) | undefined;
   /** Resolves when what was learnt is in force in other processes too; asked before it is acknowledged. */
   readonly inForce?: (() => Promise<void>) | undefined;
+  /** What it asks to be told of. */
+  readonly interest: InterestSource;
   /** What is known from the last run, and where the next one finds what is learnt now. */
   readonly saved: KeptView;
   readonly clock: Clock;

@@ -9,11 +9,14 @@ import {
   type SyncRequest,
   type SyncResponse,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { Conversation } from './conversation.ts';
 
 /** What one stream needs. */
 export interface SyncStreamSettings {
   readonly channel: ChannelSettings;
   readonly hello: SyncRequest;
+  /** What is said on it of endpoints. */
+  readonly conversation: Conversation;
   /** Called for one message after the other, the next when it has resolved. */
   readonly onResponse: (response: SyncResponse, stream: SyncStream) => Promise<void>;
   /** The first message was handled. */
@@ -31,6 +34,7 @@ export interface SyncStream {
   readonly target: HostPort;
   /** Its first message has been handled. */
   readonly answered: boolean;
+  readonly conversation: Conversation;
   /** Calls back when it was handed to the socket, or cannot be any more. */
   send(request: SyncRequest, sent?: () => void): void;
   /** Ends the stream and its connection. */
@@ -39,7 +43,7 @@ export interface SyncStream {
 
 /** Opens a stream and says hello. Failures come by `onEnded`. */
 export function openSyncStream(settings: SyncStreamSettings): SyncStream {
-  const { clock, hello, onAnswered, onEnded, onResponse } = settings;
+  const { clock, conversation, hello, onAnswered, onEnded, onResponse } = settings;
   const channel = createChannel(settings.channel);
   const call: ClientDuplexStream<SyncRequest, SyncResponse> = channel
     .client(DiscoveryClient)
@@ -55,6 +59,7 @@ export function openSyncStream(settings: SyncStreamSettings): SyncStream {
     get answered() {
       return answered;
     },
+    conversation,
     send(request, sent = () => {}) {
       if (closed || call.destroyed) sent();
       else call.write(request, () => sent());

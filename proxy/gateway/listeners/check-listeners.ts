@@ -26,6 +26,7 @@ const NOWHERE: Services = {
   carry: () => Promise.resolve(),
   openEgressConnection: () => Promise.reject(new Error('this process carries nothing')),
   egressPolicyOf: () => undefined,
+  gatewayServices: () => Promise.resolve(),
   followEgressRoutes: () => {},
 };
 

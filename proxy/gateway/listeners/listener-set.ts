@@ -21,6 +21,7 @@ import type { GatewayMetrics } from '../metrics.ts';
 import type { MemoryBudget } from '../../http2/memory-budget.ts';
 import type { Tracer } from '../../tracing/tracer.ts';
 import type { Services } from '../services.ts';
+import { servicesOf } from './services-of.ts';
 import { findListener, overlap } from '../config/same-address.ts';
 
 /** What the listeners of a gateway are made from. */
@@ -104,6 +105,9 @@ class OpenListenerSet implements ListenerSet {
   }
 
   async apply(listeners: readonly LoadedListener[]): Promise<boolean> {
+    const { services, namespace } = this.#options;
+    const before = this.#listeners.map(({ loaded }) => loaded);
+    await services.gatewayServices(servicesOf([...before, ...listeners], namespace));
     const gone = new Set(this.#listeners);
     const after: OpenListener[] = [];
     const fresh: LoadedListener[] = [];
@@ -133,7 +137,8 @@ class OpenListenerSet implements ListenerSet {
     for (const change of changes) change();
     for (const { listener } of gone) this.#drain(listener);
     this.#listeners = after;
-    this.#options.services.followEgressRoutes(listeners.flatMap(egressTargetsOf));
+    services.followEgressRoutes(listeners.flatMap(egressTargetsOf));
+    await services.gatewayServices(servicesOf(listeners, namespace));
     return changes.length > 0 || gone.size > 0 || fresh.length > 0;
   }
 

@@ -20,7 +20,7 @@ import {
   sidecarKey,
 } from '../../../control-plane/registry/sidecar-record.ts';
 import { type LocalAllowance, SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
+import { FROM_NOTHING, helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { NO_EGRESS } from '../../../common/authorization/egress.ts';
 import { label, policy, port, request } from './arbitrary-policies.ts';
@@ -201,7 +201,7 @@ test('what is explained is what the sidecars decide, with what each was told', (
 /** As it comes out of the store, after it went over the wire. */
 function announced(instanceId: string, allow: readonly LocalAllowance[]): Enforcer {
   const place = { addresses: ['10.0.0.1'], hbonePort: 15_008, ports: [80], anyPort: false };
-  const sent = helloMessage({ instanceId, softwareVersion: '1', allow }, place, 0);
+  const sent = helloMessage({ instanceId, softwareVersion: '1', allow }, place, FROM_NOTHING);
   const { message } = SyncRequest.decode(SyncRequest.encode(sent).finish());
   if (message?.$case !== 'hello') throw new Error('expected a Hello');
   const record = readHello(message.value, inShop('api'), ['10.0.0.1']);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import test from 'ava';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
+import { FROM_NOTHING, helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 import { cableTo } from '../../helpers/cable.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
@@ -24,7 +24,9 @@ test('a control plane that is gone without a word is noticed by its silence', as
   const failed = once(call, 'error');
   call.resume();
   const hello = { instanceId: 'a', softwareVersion: '1', allow: [] };
-  call.write(helloMessage(hello, { addresses: [], hbonePort: 0, ports: [], anyPort: false }, 0));
+  call.write(
+    helloMessage(hello, { addresses: [], hbonePort: 0, ports: [], anyPort: false }, FROM_NOTHING),
+  );
   const stream = await controlPlane.nextStream();
   // Many PINGs fit in here: while they are answered nothing ends.
   const quiet = Promise.withResolvers<void>();

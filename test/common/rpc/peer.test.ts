@@ -2,7 +2,7 @@ import test from 'ava';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import type { Caller } from '../../../common/rpc/peer.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
+import { FROM_NOTHING, helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 import { createTestAuthority, type TestWorkload } from '../../helpers/test-authority.ts';
 import { oddCertificate, oddName } from '../../helpers/odd-certificate.ts';
 import { startTestControlPlane } from '../../helpers/test-control-plane.ts';
@@ -24,7 +24,9 @@ async function callerSeen(
   const call = channel.client(DiscoveryClient).sync();
   call.on('error', () => {});
   const hello = { instanceId: 'a', softwareVersion: '1', allow: [] };
-  call.write(helloMessage(hello, { addresses: [], hbonePort: 0, ports: [], anyPort: false }, 0));
+  call.write(
+    helloMessage(hello, { addresses: [], hbonePort: 0, ports: [], anyPort: false }, FROM_NOTHING),
+  );
   const { caller } = await controlPlane.nextStream();
   call.cancel();
   channel.close();

@@ -10,7 +10,7 @@ import { serverIdentity, startTestControlPlane } from '../../helpers/test-contro
 import { NO_REPORT } from '../../../common/wire/report.ts';
 import { createChannel } from '../../../common/rpc/channel.ts';
 import { DiscoveryClient } from '../../../proto/gen/hauberk/v1/discovery.ts';
-import { helloMessage } from '../../../proxy/discovery/sync/messages.ts';
+import { FROM_NOTHING, helloMessage } from '../../../proxy/discovery/sync/messages.ts';
 
 const authority = createTestAuthority();
 const NOWHERE = { addresses: [], hbonePort: 0, ports: [], anyPort: false };
@@ -47,7 +47,9 @@ test('a new certificate is shown to new connections, and open streams live on', 
   });
   const call = channel.client(DiscoveryClient).sync();
   call.on('error', () => {});
-  call.write(helloMessage({ instanceId: 'a', softwareVersion: '1', allow: [] }, NOWHERE, 0));
+  call.write(
+    helloMessage({ instanceId: 'a', softwareVersion: '1', allow: [] }, NOWHERE, FROM_NOTHING),
+  );
   const stream = await controlPlane.nextStream();
 
   const before = await serialShown(controlPlane.port);

@@ -7,6 +7,7 @@ import test from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createSyncClient } from '../../../proxy/discovery/sync/client.ts';
+import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { openSavedView } from '../../../proxy/discovery/saved-view.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { within } from '../../helpers/deadline.ts';
@@ -35,6 +36,7 @@ test('a revocation, and a policy, reach a hundred sidecars within a second', asy
       const self = parseSpiffeId('spiffe://mesh.local/ns/shop/sa/client');
       const policies = createPolicySource(self, { fallback: 'anybody', rules: [] });
       const saved = await openSavedView({
+        view: createMeshView(),
         policies,
         stateDirectory: join(directory.path, `${at}`),
         bundle: () => identity.current().bundle,
@@ -53,6 +55,7 @@ test('a revocation, and a policy, reach a hundred sidecars within a second', asy
         hello: () => ({ addresses: ['127.0.0.1'], hbonePort: 0, ports: [], anyPort: false }),
         report: () => REPORT,
         onBundle: () => undefined,
+        interest: { wanted: undefined, onChange: () => () => undefined },
         saved,
         clock: systemClock,
         logger,

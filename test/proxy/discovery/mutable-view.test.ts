@@ -70,14 +70,92 @@ test('an instance that is another service now leaves the old one', (t) => {
   t.is(changes[0]?.upserted[0]?.spiffeId.service, 'web');
 });
 
-test('a delta that is known already changes nothing; a snapshot may go back', (t) => {
+test('a snapshot may go back', (t) => {
   const view = createMeshView();
   view.apply({ kind: 'snapshot', version: 5, endpoints: [endpoint('a')] });
-  view.apply({ kind: 'delta', version: 5, upserted: [], removed: ['a'] });
-  t.deepEqual(ids(view.endpoints()), ['a']);
   view.apply({ kind: 'snapshot', version: 2, endpoints: [] });
   t.is(view.version, 2);
   t.deepEqual(view.endpoints(), []);
+});
+
+const API = 'service shop/api';
+const WEB = 'service shop/web';
+
+test('a view is complete about what it was told all of', (t) => {
+  const view = createMeshView();
+  t.true(view.isComplete(API), 'one of everything is complete');
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [endpoint('a')], complete: [API] });
+  t.true(view.isComplete(API));
+  t.false(view.isComplete(WEB));
+  const changes = changesOf(view);
+  view.apply({ kind: 'delta', version: 1, upserted: [], removed: [], complete: [WEB] });
+  t.true(view.isComplete(WEB), 'there is none');
+  t.deepEqual(
+    changes.map(({ completeness }) => completeness),
+    [{ kind: 'scopes', added: [WEB], dropped: [] }],
+  );
+  view.apply({ kind: 'snapshot', version: 2, endpoints: [endpoint('a')] });
+  t.is(view.complete, undefined);
+  t.deepEqual(changes.at(-1)?.completeness, { kind: 'everything' });
+});
+
+test('what an answer does not have has gone, and what nobody asked for is not kept', (t) => {
+  const view = createMeshView();
+  const endpoints = [endpoint('a'), endpoint('w', 'web', '10.0.0.2')];
+  view.apply({ kind: 'snapshot', version: 1, endpoints, complete: [API, WEB] });
+  const changes = changesOf(view);
+  const upserted = [endpoint('d', 'db', '10.0.0.3')];
+  view.apply({ kind: 'delta', version: 2, upserted, removed: [], complete: [WEB] });
+  t.deepEqual(ids(view.endpoints()), ['a']);
+  t.deepEqual(changes[0]?.departed, ['10.0.0.2']);
+});
+
+test('what is given up has not departed', (t) => {
+  const view = createMeshView();
+  const endpoints = [endpoint('a'), endpoint('w', 'web', '10.0.0.2')];
+  view.apply({ kind: 'snapshot', version: 1, endpoints });
+  const changes = changesOf(view);
+  view.keepOnly(new Set([API, 'address 10.0.0.9']));
+  t.deepEqual(ids(view.endpoints()), ['a']);
+  t.true(view.isComplete('address 10.0.0.9'), 'as it was before');
+  t.false(view.isComplete(WEB));
+  t.deepEqual(ids(changes[0]?.removed ?? []), ['w']);
+  t.deepEqual(changes[0]?.departed, []);
+  view.keepOnly(new Set([API, WEB]));
+  t.deepEqual([...(view.complete ?? [])], [API], 'nothing is known that was not told');
+});
+
+test('who contests an address of a service is told of with it', (t) => {
+  const view = createMeshView();
+  const holder = endpoint('a').spiffeId.uri;
+  const contests = [{ address: '10.0.0.1', holder, ports: [80] }];
+  const rival = { ...endpoint('r', 'rival'), contests };
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [endpoint('a'), rival], complete: [API] });
+  t.deepEqual(ids(view.endpoints()), ['a', 'r']);
+});
+
+test('a view that repeats the changes of another is the same', (t) => {
+  const view = createMeshView();
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [endpoint('a')] });
+  const other = createMeshView();
+  other.apply({ kind: 'snapshot', version: 1, endpoints: [endpoint('a')] });
+  view.onChange((change) => other.repeat(change, view.version));
+  const same = (): void => {
+    t.is(other.version, view.version);
+    t.deepEqual(ids(other.endpoints()), ids(view.endpoints()));
+    t.deepEqual(other.complete, view.complete);
+  };
+  view.keepOnly(new Set([API]));
+  same();
+  const upserted = [endpoint('b'), endpoint('w', 'web', '10.0.0.2')];
+  view.apply({ kind: 'delta', version: 2, upserted, removed: ['a'], complete: [WEB] });
+  same();
+  view.apply({ kind: 'delta', version: 3, upserted: [endpoint('b', 'web')], removed: [] });
+  same();
+  view.keepOnly(new Set([WEB]));
+  same();
+  view.apply({ kind: 'snapshot', version: 4, endpoints: [] });
+  same();
 });
 
 test('a list that was handed out does not change under its holder', (t) => {

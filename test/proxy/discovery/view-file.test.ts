@@ -147,3 +147,21 @@ for (const [what, part] of Object.entries(odd)) {
     t.is(code, 'view-file');
   });
 }
+
+test('what a view is all of is saved in a form that older versions do not take for everything', async (t) => {
+  await using directory = await temporaryDirectory();
+  const file = join(directory.path, 'view.json');
+  await writeFile(file, JSON.stringify(old));
+  const view = await loadView(directory.path, bundle);
+  if (view === undefined) return t.fail();
+  t.is(view.complete, undefined);
+  const complete = ['service shop/api', 'namespace shop', 'address 10.0.0.9'];
+  await saveView(directory.path, { ...view, complete }, bundle);
+  const saved = JSON.parse(await readFile(file, 'utf8'));
+  t.is(saved.format, 3);
+  t.deepEqual((await loadView(directory.path, bundle))?.complete, complete);
+
+  delete saved.complete;
+  await writeFile(file, JSON.stringify(saved));
+  await t.throwsAsync(loadView(directory.path, bundle), { instanceOf: DiscoveryError });
+});

@@ -116,6 +116,7 @@ export async function openGatewayUnderTest(
       open: options.open ?? connect,
       openEgressConnection,
       egressPolicyOf,
+      gatewayServices: () => Promise.resolve(),
       followEgressRoutes: (places) => routed.push(places),
       async carry(socket, target, reset) {
         try {

@@ -65,7 +65,11 @@ test('gauges of the certificate are absent until there is one, and follow it', a
   const gauges = { notBeforeMs: 1_000, notAfterMs: 61_500, bundleVersion: 4, skewMs: -1_500 };
   metrics.certificate(() => gauges);
   metrics.controlPlane(() => true);
-  metrics.view(() => ({ version: 9, endpoints: new Map([['web.shop', 2]]) }));
+  metrics.view(() => ({
+    version: 9,
+    endpoints: new Map([['web.shop', 2]]),
+    interest: new Map([['service', 3]]),
+  }));
   metrics.renewed();
   metrics.renewalFailed('unavailable');
   const lines = (await registry.metrics()).split('\n');
@@ -73,6 +77,7 @@ test('gauges of the certificate are absent until there is one, and follow it', a
     `${name} 61.5`,
     'hauberk_certificate_not_before_timestamp_seconds 1',
     'hauberk_trust_bundle_version 4',
+    'hauberk_interest{kind="service"} 3',
     'hauberk_clock_skew_seconds -1.5',
     'hauberk_control_plane_connected 1',
     'hauberk_view_version 9',

@@ -143,6 +143,25 @@ test('nobody is spoken to in plaintext before the mesh is known', (t) => {
   t.is(route('192.0.2.1:443', 'passthrough', empty), 'passthrough');
 });
 
+test('an address that the control plane was not asked about is not guessed to be outside', (t) => {
+  const partial = createMeshView();
+  const [api, db, , , , claimant] = known.endpoints();
+  if (api === undefined || db === undefined || claimant === undefined) return t.fail();
+  const complete = ['namespace shop', 'address 192.0.2.1'];
+  partial.apply({ kind: 'snapshot', version: 1, endpoints: [api, db, claimant], complete });
+  for (const mode of ['passthrough', 'mesh-only'] as const) {
+    t.is(route('192.0.2.2:443', mode, partial), 'refused: not-answered');
+    // Not even in TLS, which a member might not expect.
+    t.is(route('192.0.2.8:8443', mode, partial), 'refused: not-answered');
+    // Somebody else may serve the port there.
+    t.is(route('10.0.0.3:23', mode, partial), 'refused: not-answered');
+    t.is(route('10.0.0.50:9000', mode, partial), 'evil?, else not-answered');
+    // A member that is known to be there is called without an answer.
+    t.is(route('10.0.0.2:8080', mode, partial), 'api');
+  }
+  t.is(route('192.0.2.1:443', 'passthrough', partial), 'passthrough');
+});
+
 test('a list of places outside is about nobody of the mesh, and says no as long as it is not known', (t) => {
   const listed: RouteInput['mayLeave'] = ({ address, port }) =>
     address === '8.8.4.4' && port === 53;

@@ -86,6 +86,7 @@ async function start(
     config,
     runtime,
     view,
+    needs: { gatewayServices: () => Promise.resolve(), address: () => {} },
     registry,
     gateway: undefined,
   });

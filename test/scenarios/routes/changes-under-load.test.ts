@@ -29,8 +29,8 @@ test('a canary is rolled out and back without a failed request', async (t) => {
   await endpoint('web', (await startRecordingApp(t, 'stable')).port);
   await endpoint('canary', (await startRecordingApp(t, 'canary')).port);
   await knows('web', 1);
-  await knows('canary', 1);
   await apply(canary(9, 1));
+  await knows('canary', 1);
 
   const agent = new Agent({ keepAlive: true, maxSockets: 2 });
   t.teardown(() => agent.destroy());

@@ -33,9 +33,10 @@ test('routes hold without a control plane, and after restarts', async (t) => {
   await endpoint('web', web.port);
   let next = await endpoint('next', app.port);
   await knows('web', 1);
-  await knows('next', 1);
   t.is((await ask(port, '/new/x')).body, 'web /new/x', 'bytes, before there is a route');
+  t.is((await caller.metrics()).sum('hauberk_endpoints', { service: 'next.default' }), 0);
   await apply(CONFIG);
+  await knows('next', 1);
   const holds = async (when: string): Promise<void> => {
     await eventually(`the route is in force ${when}`, async () => {
       const { body } = await ask(port, '/%6Eew/x?y', { agent: false }).catch(() => ({ body: '' }));

@@ -1,7 +1,7 @@
 // What a sidecar may say of its interest on a real stream, and what it is told.
 import test from 'ava';
 import type { Interest, InterestChange } from '../../../../proto/gen/hauberk/v1/discovery.ts';
-import { MAX_SCOPES } from '../../../../control-plane/api/sync/interest.ts';
+import { MAX_SCOPES } from '../../../../common/wire/interest.ts';
 import { startControlPlaneUnderTest } from '../../control-plane-under-test.ts';
 import { hello, openSyncStream } from './sync-stream-under-test.ts';
 

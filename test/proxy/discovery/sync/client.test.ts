@@ -30,7 +30,7 @@ test('says who it is, takes a snapshot and deltas, and acknowledges each', async
   const stream = await world.controlPlane.nextStream();
   t.deepEqual(stream.hello, {
     instanceId: 'web-1',
-    interest: undefined,
+    interest: { services: [], namespaces: [], addresses: [] },
     interestVersion: 0,
     softwareVersion: '1.2.3',
     resumeVersion: 0,

@@ -1,13 +1,28 @@
 import test from 'ava';
 import { RpcError } from '../../../../common/rpc/rpc-error.ts';
+import { Interest } from '../../../../proxy/discovery/interest/interest.ts';
+import { createMeshView } from '../../../../proxy/discovery/mutable-view.ts';
 import { createSyncConnection } from '../../../../proxy/discovery/sync/connection.ts';
+import { Conversations } from '../../../../proxy/discovery/sync/conversation.ts';
 import type { SyncStream } from '../../../../proxy/discovery/sync/stream.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 
 test('a stream that cannot even be opened is tried again, and said to be lost', async (t) => {
   const clock = createManualClock();
   const target = { host: '127.0.0.1', port: 1 };
-  const stream: SyncStream = { target, answered: false, send: () => {}, close: () => {} };
+  const conversation = new Conversations({
+    interest: new Interest(),
+    view: createMeshView(),
+    unconfirmed: new Set(),
+    resumeVersion: () => 0,
+  }).begin();
+  const stream: SyncStream = {
+    target,
+    answered: false,
+    conversation,
+    send: () => {},
+    close: () => {},
+  };
   let opens = 0;
   const lost: string[] = [];
   const connection = createSyncConnection({
