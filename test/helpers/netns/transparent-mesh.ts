@@ -23,12 +23,16 @@ export interface TransparentMesh<Name extends string> {
   readonly stranger: Host;
   readonly network: Network<'control' | 'stranger' | Name>;
   admin(...args: readonly string[]): Promise<string>;
+  readonly controlPlane: HauberkProcess;
   /** The operator's credential. */
   readonly adminFile: string;
 }
 
 /** Seven processes start at once, on machines with two cores. */
 const START_DEADLINE_MS = 60_000;
+
+/** A flag of a member that is not in the namespace `shop`. */
+const NAMESPACE = '--namespace=';
 
 /** The user of the sidecars, as in a container. */
 const SIDECAR_UID = 15_337;
@@ -75,7 +79,8 @@ export async function startTransparentMesh<const Name extends string>(
     if (code !== 0) throw new Error(`hauberk ${args.join(' ')} failed: ${stderr}`);
     return stdout;
   };
-  const token = await admin('token', 'create', '--namespace', 'shop', '--uses', '0');
+  const createToken = (namespace: string): Promise<string> =>
+    admin('token', 'create', '--namespace', namespace, '--uses', '0');
 
   async function meshed(name: Name): Promise<MeshedHost> {
     const host = network.hosts[name];
@@ -92,16 +97,20 @@ export async function startTransparentMesh<const Name extends string>(
     const rules = preserves ? ['--client-address=preserve'] : [];
     const user = asUser(String(SIDECAR_UID), preserves ? 'net_raw' : undefined);
     await Promise.all([initNetns(...rules), startApp(scope, host)]);
-    const identity = ['--namespace=shop', `--service=${name}`, `--control-plane=${grpc}`];
+    const flags = members[name];
+    const namespace = flags.find((flag) => flag.startsWith(NAMESPACE)) ?? `${NAMESPACE}shop`;
+    const others = flags.filter((flag) => flag !== namespace);
+    const identity = [namespace, `--service=${name}`, `--control-plane=${grpc}`];
     const startSidecar = async (env: Record<string, string>): Promise<HauberkProcess> => {
-      const flags = ['--transparent', `--state-dir=${stateDirectory}`, ...members[name]];
-      const process = start(['proxy', ...identity, ...flags], {
+      const transparent = ['--transparent', `--state-dir=${stateDirectory}`, ...others];
+      const process = start(['proxy', ...identity, ...transparent], {
         env,
         through: [...host.through, ...user],
       });
       await process.logged('ready', undefined, { deadlineMs: START_DEADLINE_MS });
       return process;
     };
+    const token = await createToken(namespace.slice(NAMESPACE.length));
     let sidecar = await startSidecar({ HAUBERK_TOKEN: token.trim() });
     return {
       ...host,
@@ -128,6 +137,7 @@ export async function startTransparentMesh<const Name extends string>(
     stranger,
     network,
     admin,
+    controlPlane,
     adminFile,
   };
 }
