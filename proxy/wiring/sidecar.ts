@@ -151,7 +151,8 @@ export async function startProxy(
   const forWorkload = { identity: source, policies, metrics, network: HOST_NETWORK };
   const workload = createWorkload({ ...forWorkload, config, ownPorts, clock, logger });
   const runtime = { clock, logger, guard, random, signal, memory: TUNNEL_MEMORY };
-  const followed = new FollowedAddresses(interest, clock, addressesAmong(view.complete ?? []));
+  const met = transparent ? addressesAmong(view.complete ?? []) : [];
+  const followed = new FollowedAddresses(interest, clock, met);
   const needs = createNeeds({ interest, addresses: adopt(followed), view, clock });
   const carried = { workload, config, runtime, view, needs, registry, gateway: given.gateway };
   const path = adopt(await openCarrier(carried));

@@ -53,6 +53,7 @@ async function start() {
   await mesh.sidecar({ service: 'echo', expose: [`7=127.0.0.1:${app.port}`] });
   await mesh.sidecar({ service: 'one', expose: [`443=127.0.0.1:${one}`] });
   await mesh.sidecar({ service: 'two', expose: [`443=127.0.0.1:${two}`] });
+  await mesh.sidecar({ service: 'other', expose: [`7=127.0.0.1:${app.port}`] });
   const gateway = await startGateway(scope, mesh, LISTENERS);
   await eventually('the gateway knows the services', async () =>
     (await gateway.metrics()).sum('hauberk_endpoints') >= 3 ? true : undefined,
@@ -126,6 +127,16 @@ test.serial('what is not TLS is refused where TLS is expected', async (t) => {
   const refused = (line: Readonly<Record<string, unknown>>): boolean =>
     line['reason'] === 'client-hello-malformed';
   await gateway.process.logged('connection-refused', refused);
+});
+
+test.serial('it is told of the services that its file leads to, and of no other', async (t) => {
+  const { gateway } = await world();
+  const metrics = await gateway.metrics();
+  t.is(metrics.sum('hauberk_endpoints', { service: 'one.default' }), 1);
+  t.is(metrics.sum('hauberk_endpoints', { service: 'other.default' }), 0);
+  // Four that the file names, one of which is not there, and its own.
+  t.is(metrics.sum('hauberk_interest', { kind: 'service' }), 5);
+  t.is(metrics.sum('hauberk_interest', { kind: 'namespace' }), 0);
 });
 
 test.serial('at the end nothing is open, and what was refused is counted', async (t) => {
