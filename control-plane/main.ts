@@ -7,6 +7,7 @@ import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand, type CommandContext } from '../common/config/run-command.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard } from '../common/guard.ts';
+import { tellReady } from '../common/service-manager.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { MeshConfigError } from '../common/mesh-config/mesh-config-error.ts';
@@ -110,6 +111,7 @@ async function serve(
     const unlockKey = unlockKeyOf({ unlockKeyFile, unlockPassphrase });
     const controlPlane = await startLockable(rest, dependencies, unlockKey);
     net.serving();
+    tellReady({ env: process.env, logger });
     try {
       await Promise.race([aborted(asked), controlPlane.failed]);
     } catch (error) {

@@ -6,6 +6,7 @@ import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand, type CommandContext } from '../common/config/run-command.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard, guardedClock } from '../common/guard.ts';
+import { tellReady } from '../common/service-manager.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
 import { JoinTokenError } from '../common/pki/join-token-error.ts';
@@ -129,6 +130,7 @@ async function runMember(
     forced.removeEventListener('abort', exitAtOnce);
     ({ failed } = proxy);
     net.serving();
+    tellReady({ env: process.env, logger });
     await aborted(AbortSignal.any([ending, failed]));
     // A sidecar that cannot be reached has nothing to wait for.
     await proxy.drainAndClose(AbortSignal.any([forced, lost, failed]));

@@ -14,6 +14,9 @@ export interface SystemPackage {
 export const REQUIREMENTS = {
   openssl: { package: 'openssl' },
   strip: { package: 'binutils' },
+  'dpkg-deb': { package: 'dpkg' },
+  'systemd-notify': { package: 'systemd' },
+  perl: { package: 'perl-base' },
   prometheus: { package: 'prometheus', service: 'prometheus' },
   promtool: { package: 'prometheus', service: 'prometheus' },
   faketime: { package: 'faketime' },

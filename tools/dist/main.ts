@@ -7,6 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeChecksums } from './checksums.ts';
+import { makeDebianPackage } from './debian-package.ts';
 import { makeExecutable } from './executable.ts';
 import { makeNpmPackage } from './npm-package.ts';
 import { prepareRelease, type Release } from './release.ts';
@@ -15,12 +16,25 @@ import { HOST, parseTarget, type Target } from './target.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+/** Makes a file; undefined where the target has none of the kind. */
+type Make = (release: Release, target: Target) => Promise<string | undefined>;
+
 /** What is made, in this order, each by its name for `--only`. */
-const KINDS: Readonly<Record<string, (release: Release, target: Target) => Promise<string>>> = {
+const KINDS: Readonly<Record<string, Make>> = {
   npm: makeNpmPackage,
   sbom: makeSbom,
-  executable: makeExecutable,
+  executable: executableOf,
+  deb: async (release, target) =>
+    await makeDebianPackage(release, target, await executableOf(release, target)),
 };
+
+const executables = new Map<Target, Promise<string>>();
+/** It is made once, also where two kinds need it. */
+async function executableOf(release: Release, target: Target): Promise<string> {
+  const executable = executables.get(target) ?? makeExecutable(release, target);
+  executables.set(target, executable);
+  return await executable;
+}
 
 const { values } = parseArgs({
   options: {
