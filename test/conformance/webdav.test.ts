@@ -54,7 +54,7 @@ async function play(port: number, version: string): Promise<string[]> {
     const where = ['--connect-to', `dav.test:80:127.0.0.1:${port}`];
     const { stdout } = await run('curl', [...common, ...where, `http://dav.test${target}`]);
     answers.push(
-      `${method} ${target}: ${stdout.replaceAll(/opaquelocktoken:[-0-9a-f]+|\d{2}:\d{2}:\d{2}|"[0-9a-f]+-[-0-9a-f]+"/g, '*')}`,
+      `${method} ${target}: ${stdout.replaceAll(/opaquelocktoken:[-0-9a-f]+|\d{2}:\d{2}:\d{2}|(?:W\/)?"[0-9a-f]+-[-0-9a-f]+"/g, '*')}`,
     );
   }
   return answers;
