@@ -132,8 +132,9 @@ async function serve(
     app.socket.once('close', claim.release);
   } catch (error) {
     claim.release();
-    if (stream.signal.aborted) metrics.connectionFailed('inbound', peer, 'aborted');
-    else {
+    if (stream.signal.aborted) {
+      metrics.connectionFailed('inbound', peer, 'aborted', first.port);
+    } else {
       const place = formatAuthority(first.target);
       const why = `the application at ${place} did not accept: ${describeError(error)}`;
       const reason = appFailureReason(error);

@@ -1,6 +1,7 @@
 import { BUDGET_REFUSALS, type BudgetRefusal } from '../../common/budget/budget-error.ts';
 import type { Decision, DenialReason } from '../../common/authorization/authorize.ts';
 import type { HttpRequest } from '../../common/authorization/request-condition.ts';
+import { portOf } from '../metrics/peers.ts';
 import type { Termination } from '../policy/live-connections.ts';
 import type { IncomingStream } from '../tunnel/tunnel.ts';
 import type { Admission } from './admission.ts';
@@ -16,7 +17,7 @@ export function refuse(
   { status, reason, why, rules }: Admission & { readonly kind: 'refused' },
 ): void {
   const peer = stream.peer.uri;
-  metrics.connectionFailed('inbound', peer, reason);
+  metrics.connectionFailed('inbound', peer, reason, portOf(authorityOf(stream)));
   stream.refuse(status);
   const details = { event: 'stream-refused', peer, authority: authorityOf(stream), status };
   if (isBudgetRefusal(reason)) {
@@ -78,7 +79,7 @@ export function noteRequestDenied(
   { reason, why, rules }: Decision & { readonly allowed: false },
 ): void {
   const peer = stream.peer.uri;
-  metrics.requestDenied(peer, reason);
+  metrics.requestDenied(peer, reason, portOf(authorityOf(stream)));
   if (!mayLog()) return;
   const what = {
     method: method.slice(0, MAX_LOGGED),

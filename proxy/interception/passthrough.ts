@@ -57,7 +57,7 @@ export async function passThrough(
     far = await connectPlaintext(target, gone.signal);
   } catch (error) {
     const reason = gone.signal.aborted ? 'aborted' : failureReason(error);
-    metrics.connectionFailed(direction, 'unknown', reason);
+    metrics.connectionFailed(direction, 'unknown', reason, destination.port);
     const place = formatHostPort(destination.address, destination.port);
     const sentence = `${place} did not accept a connection in plaintext: ${describeError(error)}`;
     // As usual as a closed port: the application hears of it and says so itself.

@@ -39,7 +39,7 @@ export function withAccessLog(metrics: ProxyMetrics, logger: Logger): ProxyMetri
 }
 
 /** What one connection has carried, and all of its peer's with it. */
-class OwnCounters implements RelayCounters {
+export class OwnCounters implements RelayCounters {
   readonly #all: RelayCounters;
   #fromApp = 0;
   #toApp = 0;

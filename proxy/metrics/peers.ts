@@ -1,5 +1,5 @@
 import type { RelayCounters, RelayOutcome } from '../stream/relay.ts';
-import type { RequestCounters } from './requests/request-counters.ts';
+import { RequestCounters } from './requests/request-counters.ts';
 
 /** From the application's point of view: `outbound` connections are the ones that it made. */
 export type Direction = 'inbound' | 'outbound';
@@ -7,11 +7,13 @@ export type Direction = 'inbound' | 'outbound';
 /** How a connection ended: as its relay did, or because the policy does not allow it any more. */
 export type ConnectionEnd = RelayOutcome | 'denied';
 
-/** What one (direction, peer) has carried, in plain numbers that hot paths add to. */
+/** What one (direction, peer, port) has carried, in plain numbers that hot paths add to. */
 export interface PeerTraffic {
   readonly direction: Direction;
   /** The `peer` label. */
   readonly peer: string;
+  /** The port that was called; 0 where it is not known, or beyond the number that is told apart. */
+  readonly port: number;
   /** `bytesFromApp` was sent to the peer, `bytesToApp` was received from it, in either direction. */
   readonly counters: RelayCounters;
   opened: number;
@@ -31,45 +33,61 @@ export interface PeerTraffic {
  */
 export const MAX_PEER_LABELS = 1000;
 
+/** Ports that are told apart, of all peers together: a peer can call as many as there are. */
+const MAX_ROWS = 4_000;
+
 /** The label of all peers beyond the bound. */
 const OTHER_PEER = 'other';
 
-/** Keeps the traffic of all peers, with a bounded number of labels. */
+/** No port: not known, or one too many. */
+const NO_PORT = 0;
+
+/**
+ * Keeps the traffic of all peers, with a bounded number of labels. Ports are for those who watch; metrics have the
+ * sums of them.
+ */
 export class PeerTable {
   readonly #rows = new Map<string, PeerTraffic>();
+  /** The rows of a peer, which differ in their ports. */
+  readonly #byPeer = new Map<string, PeerTraffic[]>();
   readonly #peers = new Set<string>();
   readonly #maxPeers: number;
+  readonly #maxRows: number;
 
-  constructor(maxPeers: number) {
+  constructor(maxPeers: number, maxRows = MAX_ROWS) {
     this.#maxPeers = maxPeers;
+    this.#maxRows = maxRows;
   }
 
   /** The row of a peer, or of `other` when there are too many. */
-  of(direction: Direction, peerUri: string): PeerTraffic {
-    return this.#rows.get(`${direction} ${peerUri}`) ?? this.#add(direction, peerUri);
+  of(direction: Direction, peerUri: string, port = NO_PORT): PeerTraffic {
+    return this.#rows.get(rowKey(direction, peerUri, port)) ?? this.#add(direction, peerUri, port);
   }
 
+  /** One for each port of a peer. */
   rows(): Iterable<PeerTraffic> {
     return this.#rows.values();
   }
 
-  #add(direction: Direction, peerUri: string): PeerTraffic {
+  /** One for each peer; those of several ports are sums, which nothing is to be added to. */
+  *byPeer(): Iterable<PeerTraffic> {
+    for (const [row, ...others] of this.#byPeer.values()) {
+      if (row !== undefined) yield others.length === 0 ? row : sumOf(row, others);
+    }
+  }
+
+  #add(direction: Direction, peerUri: string, wantedPort: number): PeerTraffic {
     const peer = this.#hasRoomFor(peerUri) ? peerUri : OTHER_PEER;
-    const key = `${direction} ${peer}`;
+    const port = this.#rows.size < this.#maxRows ? wantedPort : NO_PORT;
+    const key = rowKey(direction, peer, port);
     const existing = this.#rows.get(key);
     if (existing !== undefined) return existing;
-    const row: PeerTraffic = {
-      direction,
-      peer,
-      counters: { bytesFromApp: 0, bytesToApp: 0 },
-      opened: 0,
-      closed: new Map(),
-      audited: new Map(),
-      failed: new Map(),
-      requestsDenied: new Map(),
-      requests: undefined,
-    };
+    const row = newRow({ direction, peer, port });
     this.#rows.set(key, row);
+    const peerKey = `${direction} ${peer}`;
+    const siblings = this.#byPeer.get(peerKey);
+    if (siblings === undefined) this.#byPeer.set(peerKey, [row]);
+    else siblings.push(row);
     return row;
   }
 
@@ -80,6 +98,50 @@ export class PeerTable {
     }
     return true;
   }
+}
+
+function rowKey(direction: Direction, peer: string, port: number): string {
+  return `${direction} ${port} ${peer}`;
+}
+
+function newRow(name: Pick<PeerTraffic, 'direction' | 'peer' | 'port'>): PeerTraffic {
+  return {
+    ...name,
+    counters: { bytesFromApp: 0, bytesToApp: 0 },
+    opened: 0,
+    closed: new Map(),
+    audited: new Map(),
+    failed: new Map(),
+    requestsDenied: new Map(),
+    requests: undefined,
+  };
+}
+
+function sumOf(first: PeerTraffic, others: readonly PeerTraffic[]): PeerTraffic {
+  const sum = newRow({ direction: first.direction, peer: first.peer, port: NO_PORT });
+  for (const row of [first, ...others]) {
+    sum.counters.bytesFromApp += row.counters.bytesFromApp;
+    sum.counters.bytesToApp += row.counters.bytesToApp;
+    sum.opened += row.opened;
+    addCounts(sum.closed, row.closed);
+    addCounts(sum.audited, row.audited);
+    addCounts(sum.failed, row.failed);
+    addCounts(sum.requestsDenied, row.requestsDenied);
+    if (row.requests === undefined) continue;
+    sum.requests ??= new RequestCounters();
+    sum.requests.addAll(row.requests);
+  }
+  return sum;
+}
+
+function addCounts<Reason>(to: Map<Reason, number>, from: ReadonlyMap<Reason, number>): void {
+  for (const [reason, count] of from) to.set(reason, (to.get(reason) ?? 0) + count);
+}
+
+/** The port of `HOST:PORT`, also where that is a server outside (`tls://HOST:PORT`); 0 when there is none. */
+export function portOf(place: string): number {
+  const port = Number(place.slice(place.lastIndexOf(':') + 1));
+  return Number.isInteger(port) && port <= 65_535 ? port : NO_PORT;
 }
 
 /** The connections of a row that have ended. */

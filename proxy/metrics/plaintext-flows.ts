@@ -27,6 +27,11 @@ export class PlaintextFlows {
     }
   }
 
+  /** All that are told apart. */
+  all(): Iterable<PlaintextFlow> {
+    return this.#flows.values();
+  }
+
   summary(): PlaintextTraffic {
     const flows = [...this.#flows.values()].sort((a, b) => b.connections - a.connections);
     return {

@@ -3,8 +3,8 @@ import type { KnownValues } from '../../common/metrics/known-series.ts';
 import type { Report } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { RelayCounters, RelayObserver } from '../stream/relay.ts';
 import { counter, gauge, histogram, type Sample } from './collectors.ts';
-import { closedCount, increment, MAX_PEER_LABELS, PeerTable } from './peers.ts';
-import type { ConnectionEnd, Direction } from './peers.ts';
+import { closedCount, increment, MAX_PEER_LABELS, PeerTable, portOf } from './peers.ts';
+import type { ConnectionEnd, Direction, PeerTraffic } from './peers.ts';
 import { createRequestMetrics, type RequestMetrics } from './requests/request-metrics.ts';
 import { PROXY_METRICS } from './table.ts';
 
@@ -60,8 +60,8 @@ export interface ProxyMetrics extends TunnelMetrics, RequestMetrics {
    * `HOST:PORT` that was called, for the access log.
    */
   connectionOpened(direction: Direction, peerUri: string, place?: string): ConnectionMetrics;
-  /** A connection was refused, or could not be made; it was not `connectionOpened`. */
-  connectionFailed(direction: Direction, peerUri: string, reason: string): void;
+  /** A connection was refused, or could not be made; it was not `connectionOpened`. 0: the port is not known. */
+  connectionFailed(direction: Direction, peerUri: string, reason: string, port?: number): void;
   /** A connection was accepted that a rule would refuse, if it did not only audit. */
   policyAudited(peerUri: string, rule: string): void;
   /** The time from the acceptance of a connection until the other side had accepted it too. */
@@ -87,6 +87,8 @@ export interface ProxyMetrics extends TunnelMetrics, RequestMetrics {
   /** Sets where to read the version of the mesh configuration whose policy is in force. */
   policy(source: () => number): void;
   totals(): ProxyTotals;
+  /** What each peer has carried, by port. */
+  peers(): Iterable<PeerTraffic>;
 }
 
 /** The values of labels that have a closed list, by metric. */
@@ -175,8 +177,8 @@ export function createProxyMetrics(
 
   return {
     ...requests,
-    connectionOpened(direction, peerUri): ConnectionMetrics {
-      const row = peers.of(direction, peerUri);
+    connectionOpened(direction, peerUri, place = peerUri): ConnectionMetrics {
+      const row = peers.of(direction, peerUri, portOf(place));
       row.opened += 1;
       return {
         counters: row.counters,
@@ -186,8 +188,8 @@ export function createProxyMetrics(
         },
       };
     },
-    connectionFailed(direction, peerUri, reason) {
-      increment(peers.of(direction, peerUri).failed, reason);
+    connectionFailed(direction, peerUri, reason, port = portOf(peerUri)) {
+      increment(peers.of(direction, peerUri, port).failed, reason);
     },
     policyAudited: (peerUri, rule) => increment(peers.of('inbound', peerUri).audited, rule),
     connected: (direction, seconds) => connects.observe({ direction }, seconds),
@@ -233,6 +235,7 @@ export function createProxyMetrics(
     policy(source) {
       policy = source;
     },
+    peers: () => peers.rows(),
     totals(): ProxyTotals {
       let totalConnections = 0;
       let openConnections = 0;
@@ -266,35 +269,35 @@ function openCount({ opened, ended }: OpenedAndEnded): number {
 
 function registerPeerMetrics(registry: Registry, peers: PeerTable): void {
   counter(registry, PROXY_METRICS.connectionsOpened, (add) => {
-    for (const { direction, peer, opened } of peers.rows()) add({ direction, peer }, opened);
+    for (const { direction, peer, opened } of peers.byPeer()) add({ direction, peer }, opened);
   });
   counter(registry, PROXY_METRICS.connectionsClosed, (add) => {
-    for (const { direction, peer, closed } of peers.rows()) {
+    for (const { direction, peer, closed } of peers.byPeer()) {
       for (const [reason, count] of closed) add({ direction, peer, reason }, count);
     }
   });
   counter(registry, PROXY_METRICS.connectionsFailed, (add) => {
-    for (const { direction, peer, failed } of peers.rows()) {
+    for (const { direction, peer, failed } of peers.byPeer()) {
       for (const [reason, count] of failed) add({ direction, peer, reason }, count);
     }
   });
   counter(registry, PROXY_METRICS.policyAudited, (add) => {
-    for (const { peer, audited } of peers.rows()) {
+    for (const { peer, audited } of peers.byPeer()) {
       for (const [rule, count] of audited) add({ peer, rule }, count);
     }
   });
   gauge(registry, PROXY_METRICS.connectionsOpen, (set) => {
-    for (const row of peers.rows()) {
+    for (const row of peers.byPeer()) {
       set({ direction: row.direction, peer: row.peer }, row.opened - closedCount(row));
     }
   });
   counter(registry, PROXY_METRICS.bytesSent, (add) => {
-    for (const { direction, peer, counters } of peers.rows()) {
+    for (const { direction, peer, counters } of peers.byPeer()) {
       add({ direction, peer }, counters.bytesFromApp);
     }
   });
   counter(registry, PROXY_METRICS.bytesReceived, (add) => {
-    for (const { direction, peer, counters } of peers.rows()) {
+    for (const { direction, peer, counters } of peers.byPeer()) {
       add({ direction, peer }, counters.bytesToApp);
     }
   });

@@ -1,4 +1,5 @@
-import { BODY_BYTES_BUCKETS, REQUEST_SECONDS_BUCKETS } from './requests/request-counters.ts';
+import { REQUEST_SECONDS_BOUNDS } from '../../common/wire/traffic/durations.ts';
+import { BODY_BYTES_BUCKETS } from './requests/request-counters.ts';
 
 /** One row of the table: everything a scraper can know about a metric. */
 export interface MetricRow {
@@ -98,7 +99,7 @@ export const PROXY_METRICS = {
     type: 'histogram',
     labels: ['direction', 'peer'],
     help: 'Time from the first byte of a request to the last of its response.',
-    buckets: REQUEST_SECONDS_BUCKETS,
+    buckets: REQUEST_SECONDS_BOUNDS,
   },
   requestSize: {
     name: 'hauberk_request_size_bytes',

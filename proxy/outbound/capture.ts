@@ -107,7 +107,7 @@ async function serve(
       const isSure = others.every((other) => other.spiffeId.uri === spiffeId.uri);
       const peer = isSure ? spiffeId.uri : 'unknown';
       const connect = (signal: AbortSignal) => connectTo(destination, dependencies, signal);
-      return await carry(socket, { peer, connect }, dependencies);
+      return await carry(socket, { peer, port, connect }, dependencies);
     }
     case 'originate':
       return await dependencies.originate(socket, destination);

@@ -11,6 +11,8 @@ import { socketStream } from '../stream/socket-stream.ts';
 export interface CarryRequest {
   /** Who is expected at the other end, for the log and the metrics: a SPIFFE ID or `unknown`. */
   readonly peer: string;
+  /** The port that is called. */
+  readonly port: number;
   /** Opens a stream to the peer. Throws HauberkError. */
   readonly connect: (signal: AbortSignal) => Promise<Connected>;
   /** Breaks off what is below the connection, where it is TLS. */
@@ -38,7 +40,7 @@ const MAX_RESTARTS = 3;
  */
 export async function carry(
   socket: net.Socket,
-  { peer, connect, reset }: CarryRequest,
+  { peer, port, connect, reset }: CarryRequest,
   { clock, logger, mayLog, metrics }: CarryDependencies,
 ): Promise<void> {
   const app = socketStream(socket, { reset, clientClock: clock });
@@ -57,7 +59,7 @@ export async function carry(
     app.reset();
   } catch (error) {
     const reason = failureReason(error);
-    metrics.connectionFailed('outbound', peer, reason);
+    metrics.connectionFailed('outbound', peer, reason, port);
     app.reset();
     if (reason === 'aborted' || !mayLog()) return;
     const detail = reason === 'timeout' ? DEADLINE_SENTENCE : describeError(error);

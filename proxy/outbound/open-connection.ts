@@ -44,7 +44,7 @@ export async function openConnection(
     const { namespace, service } = target;
     const reason = errorCode(error);
     const peer = spiffeId({ trustDomain, namespace, service }).uri;
-    metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason);
+    metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : reason, target.port);
     throw error;
   }
 }

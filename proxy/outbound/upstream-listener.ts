@@ -42,12 +42,13 @@ export async function listenUpstream(
   const { namespace, service } = target;
   const request = {
     peer: spiffeId({ trustDomain, namespace, service }).uri,
+    port: target.port,
     connect: (signal: AbortSignal) => connectToService(target, connector, signal),
   };
   const { address: host, port } = listen;
   const announcement = (at: string): string => `${service}.${namespace}:${target.port} is at ${at}`;
   const onRefused = (reason: string): void => {
-    metrics.connectionFailed('outbound', request.peer, reason);
+    metrics.connectionFailed('outbound', request.peer, reason, target.port);
   };
   const budgeted = { share: APPLICATION_SHARE, onRefused };
   const guarded = { guard, where: 'outbound', fields: { service } } as const;

@@ -22,6 +22,9 @@ import { createEgress } from '../egress/egress.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
 import type { Workload } from '../workload/workload.ts';
+import { edgesOf } from '../traffic/edges.ts';
+import type { WatchedTraffic } from '../traffic/reporter.ts';
+import type { Tap } from '../traffic/tap.ts';
 import { createInbound } from '../inbound/inbound.ts';
 import { createSourceAddresses, type SourceOf } from '../inbound/source-address.ts';
 import { tryClientSockets, withClientSockets } from '../interception/client-sockets.ts';
@@ -40,6 +43,8 @@ export interface DataPath extends Closeable {
   force(): void;
   /** What was carried so far. */
   traffic(): Traffic;
+  /** The same by its edges, for those who watch. */
+  readonly watched: WatchedTraffic;
   close(): Promise<void>;
   /** Where it is in processes of its own. */
   readonly workers?: Workers;
@@ -66,6 +71,8 @@ export interface DataPathOptions {
   /** Says what the view has to have. */
   readonly needs: Needs;
   readonly registry: Registry;
+  /** What `workload.metrics` shows connections and requests to. */
+  readonly tap: Tap;
   /** Makes it that of a gateway, which has listeners to the outside and none for peers. */
   readonly gateway: GatewayProgram | undefined;
 }
@@ -83,7 +90,7 @@ export async function openDataPath({
 }: Omit<DataPathOptions, 'gateway'> & {
   readonly gateway: Pick<GatewayProgram, 'open'> | undefined;
 }): Promise<DataPath> {
-  const { config, runtime, view, needs, registry } = options;
+  const { config, runtime, view, needs, registry, tap } = options;
   const { clock, logger, guard, memory } = runtime;
   const workload = await withClientAddresses(options.workload, config, runtime);
   const { metrics, network } = workload;
@@ -150,6 +157,11 @@ export async function openDataPath({
       egress: egress.conditions.summary(),
       missingUpstreams: outbound.missing(),
     }),
+    watched: {
+      edges: () => edgesOf(metrics.peers(), flows.all()),
+      tap: (wish) => tap.want(wish),
+      tapped: () => tap.take(),
+    },
     close: () => stack.disposeAsync(),
   };
 }

@@ -125,6 +125,7 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
   const request = (target: ServicePort, reset: (() => void) | undefined) => ({
     reset,
     peer: spiffeId({ trustDomain, ...target }).uri,
+    port: target.port,
     connect: (signal: AbortSignal) => connectToService(target, connector, signal),
   });
   const carrying = { clock, logger, mayLog, metrics };

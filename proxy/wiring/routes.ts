@@ -79,7 +79,7 @@ export function openRoutes(options: RoutesOptions, parts: Parts): ServeRouted {
     nowS: () => Math.floor(clock.epochMs() / 1000),
     tracer,
     metrics,
-    requestsOf: (peer) => workload.metrics.requests('outbound', peer),
+    requestsOf: (peer, port) => workload.metrics.requests('outbound', peer, port),
     report({ service, route }, refusal) {
       if (!mayLog()) return;
       logger.warn(
@@ -118,7 +118,8 @@ async function dial(
       peer,
     };
   } catch (error) {
-    metrics.connectionFailed('outbound', peer, signal.aborted ? 'timeout' : errorCode(error));
+    const reason = signal.aborted ? 'timeout' : errorCode(error);
+    metrics.connectionFailed('outbound', peer, reason, port);
     throw error;
   }
 }

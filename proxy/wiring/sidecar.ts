@@ -37,6 +37,8 @@ import { createWorkload, type Workload } from '../workload/workload.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './data-path.ts';
 import type { GatewayProgram } from './gateway-program.ts';
 import { TUNNEL_MEMORY } from '../tunnel/tunnel-memory.ts';
+import { TrafficReporter } from '../traffic/reporter.ts';
+import { Tap } from '../traffic/tap.ts';
 import type { AdvertisedAddresses } from '../discovery/sync/settings.ts';
 
 /** What a sidecar is made from. */
@@ -88,7 +90,9 @@ export async function startProxy(
   const registry = new Registry();
   registerProcessMetrics(registry);
   registerInternalErrors(registry, guard);
-  const metrics = createMetrics({ registry, config, clock, logger, guard, known: KNOWN_SERIES });
+  const tap = new Tap({ self, clock });
+  const counting = { registry, config, clock, logger, guard, tap };
+  const metrics = createMetrics({ ...counting, known: KNOWN_SERIES });
   const readiness = createReadiness(clock);
   // A request before it is there is answered for this process only.
   const carrier: { path?: DataPath } = {};
@@ -154,9 +158,11 @@ export async function startProxy(
   const met = transparent ? addressesAmong(view.complete ?? []) : [];
   const followed = new FollowedAddresses(interest, clock, met);
   const needs = createNeeds({ interest, addresses: adopt(followed), view, clock });
-  const carried = { workload, config, runtime, view, needs, registry, gateway: given.gateway };
+  const shared = { workload, config, runtime, view, needs, registry, tap };
+  const carried = { ...shared, gateway: given.gateway };
   const path = adopt(await openCarrier(carried));
   carrier.path = path;
+  const reporter = adopt(new TrafficReporter({ clock, logger, traffic: path.watched }));
   const sync = adopt(
     createSyncClient({
       clock,
@@ -172,6 +178,7 @@ export async function startProxy(
       onBundle: (bundle) => identity.acceptBundle(bundle),
       onTaken: () => identity.revocation.accepted(),
       onServerTime: skew.told,
+      onWatch: (watch, stream) => guard.promise('discovery', reporter.asked(watch, stream)),
       onLost: (error) => identity.refused(error),
       async inForce() {
         await meshNeeds.settled;

@@ -23,6 +23,7 @@ import { createMetrics } from './metrics.ts';
 import type { LoadedListener } from '../gateway/file/load.ts';
 import type { WorkerGateway } from './gateway.ts';
 import { shareOfTunnelMemory } from '../tunnel/tunnel-memory.ts';
+import { Tap } from '../traffic/tap.ts';
 import { toErrorMessage } from '../workers/error-message.ts';
 import { fromIdentityMessage } from '../workers/identity-message.ts';
 import type { FromWorker, ToWorker, WorkerStart } from '../workers/messages.ts';
@@ -93,7 +94,8 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const { signal } = new AbortController();
     const runtime = { clock, logger, guard, random, signal, memory };
     const { identities: identity, policies, registry, view } = known;
-    const metrics = createMetrics({ registry, config, clock, logger, guard: counting });
+    const tap = new Tap({ self: identity.current().spiffeId, clock });
+    const metrics = createMetrics({ registry, config, clock, logger, guard: counting, tap });
     const given = { identity, policies, metrics, network: HOST_NETWORK };
     const workload = createWorkload({ ...given, config, ownPorts, clock, logger });
     // The primary names what the gateway's listeners lead to, before it hands them out.
@@ -101,7 +103,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const address = (met: string) =>
       counting.promise('workers', send({ kind: 'met', address: met }));
     const needs = { gatewayServices, address };
-    path = await openDataPath({ workload, config, runtime, view, needs, registry, gateway });
+    path = await openDataPath({ workload, config, runtime, view, needs, registry, tap, gateway });
     await send({ kind: 'opened', hbonePort: path.hbonePort });
     reportTraffic(path);
     return path;
@@ -120,6 +122,16 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
   async function reportMetrics(id: number, registry: Registry): Promise<void> {
     const families = await registry.getMetricsAsJSON();
     await send({ kind: 'metrics', id, families, traffic: path?.traffic() ?? NO_REPORT });
+  }
+
+  async function reportEdges(id: number): Promise<void> {
+    await send({ kind: 'edges', id, edges: (await path?.watched.edges()) ?? [] });
+  }
+
+  /** Tells at once what was seen: the primary asks for it often. */
+  async function reportTapped(): Promise<void> {
+    const report = path?.watched.tapped();
+    if (report !== undefined) await send({ kind: 'tapped', report });
   }
 
   async function openRest(): Promise<void> {
@@ -181,6 +193,12 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
         return;
       case 'metrics':
         return guard?.promise('workers', reportMetrics(message.id, knowledge.registry));
+      case 'edges':
+        return guard?.promise('workers', reportEdges(message.id));
+      case 'tap':
+        return path?.watched.tap(message.wish);
+      case 'tapped':
+        return guard?.promise('workers', reportTapped());
       case 'identity':
       case 'policy':
       case 'view':

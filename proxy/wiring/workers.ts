@@ -7,6 +7,7 @@ import { createWorkerTotals } from '../workers/worker-totals.ts';
 import { registerWorkerMetrics } from '../workers/metrics.ts';
 import type { WorkerStart } from '../workers/messages.ts';
 import { reserveListeners } from '../workers/reserve-listeners.ts';
+import { TappedByWorkers } from '../workers/tapped-by-workers.ts';
 import { reservePorts } from '../workers/reserve-ports.ts';
 
 /** A worker that is busy is asked again at the next scrape; until then, what it told last counts. */
@@ -40,6 +41,7 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
     listeners,
     ownPorts: [...ownPorts],
   });
+  const tapped = new TappedByWorkers();
   const count = config.workers;
   const supervisor = new Supervisor({
     count,
@@ -50,6 +52,7 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
     start,
     onMet: (address) => needs.address(address),
     onEnded: totals.addEnded,
+    onTapped: tapped.add,
   });
   registerWorkerMetrics(registry, supervisor);
   const stops = [
@@ -94,11 +97,29 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
     drain: (bounds) => supervisor.drain(bounds),
     force: () => supervisor.killAll(),
     traffic: () => totals.traffic(supervisor.workers),
+    watched: {
+      async edges() {
+        await Promise.all(
+          supervisor.workers.map((worker) => worker.refresh('edges', clock, METRICS_DEADLINE_MS)),
+        );
+        return totals.edges(supervisor.workers);
+      },
+      tap: ({ filters, eventsPerSecond }) =>
+        supervisor.broadcast({
+          kind: 'tap',
+          wish: { filters, eventsPerSecond: Math.ceil(eventsPerSecond / count) },
+        }),
+      tapped() {
+        // What they have by now comes with the next call.
+        supervisor.broadcast({ kind: 'tapped' });
+        return tapped.take();
+      },
+    },
     close,
     workers: {
       async scrape(own) {
         await Promise.all(
-          supervisor.workers.map((worker) => worker.refresh(clock, METRICS_DEADLINE_MS)),
+          supervisor.workers.map((worker) => worker.refresh('metrics', clock, METRICS_DEADLINE_MS)),
         );
         return await totals.text(await own.getMetricsAsJSON(), supervisor.workers);
       },

@@ -6,6 +6,9 @@ import type { Endpoint } from '../../common/wire/endpoint.ts';
 import type { Scope } from '../../common/wire/interest.ts';
 import type { MeshChange } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/file/load.ts';
+import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
+import type { TapWish } from '../traffic/tap.ts';
 import type { SampleFamily } from './merge-metrics.ts';
 import type { ErrorMessage } from './error-message.ts';
 import type { IdentityMessage } from './identity-message.ts';
@@ -42,6 +45,12 @@ export type ToWorker =
   /** Say so when everything before this is in force. */
   | { readonly kind: 'confirm'; readonly id: number }
   | { readonly kind: 'metrics'; readonly id: number }
+  /** Tell what was counted of each edge. */
+  | { readonly kind: 'edges'; readonly id: number }
+  /** Keep what fits, from now on. */
+  | { readonly kind: 'tap'; readonly wish: TapWish }
+  /** Tell what was kept. */
+  | { readonly kind: 'tapped' }
   | { readonly kind: 'drain'; readonly deadlineMs: number }
   /** End the drain now. */
   | { readonly kind: 'hurry' };
@@ -61,6 +70,8 @@ export type FromWorker =
       readonly families: readonly SampleFamily[];
       readonly traffic: Traffic;
     }
+  | { readonly kind: 'edges'; readonly id: number; readonly edges: readonly EdgeTraffic[] }
+  | { readonly kind: 'tapped'; readonly report: TapReport }
   | { readonly kind: 'traffic'; readonly traffic: Traffic }
   /** Its application calls this address. */
   | { readonly kind: 'met'; readonly address: string }

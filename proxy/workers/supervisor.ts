@@ -7,12 +7,12 @@ import { mayReject } from '../../common/ignored.ts';
 import type { DrainBounds, DrainOutcome } from '../../common/lifecycle.ts';
 import { callEach } from '../../common/listeners.ts';
 import { repeat, type Repeated } from '../../common/repeat.ts';
-import { WorkerHandle } from './worker-handle.ts';
+import { WorkerHandle, type WorkerTelling } from './worker-handle.ts';
 import type { ToWorker, WorkerStart } from './messages.ts';
 import { WorkersError } from './workers-error.ts';
 
 /** What a supervisor is made from. */
-export interface SupervisorOptions {
+export interface SupervisorOptions extends WorkerTelling {
   readonly count: number;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
@@ -21,8 +21,6 @@ export interface SupervisorOptions {
   readonly random: () => number;
   /** What a worker that starts now has to know. */
   readonly start: (number: number) => WorkerStart;
-  /** The application of a worker calls this address. */
-  readonly onMet: (address: string) => void;
   /** A worker has ended: what it told last is to be kept. */
   readonly onEnded: (worker: WorkerHandle) => void;
 }
@@ -195,7 +193,7 @@ export class Supervisor {
   }
 
   #start(number: number): WorkerHandle {
-    const worker = new WorkerHandle(this.#options.start(number), this.#options.onMet);
+    const worker = new WorkerHandle(this.#options.start(number), this.#options);
     this.#workers.set(number, worker);
     if (this.#isRestOpen) worker.send({ kind: 'rest' });
     const { guard } = this.#options;

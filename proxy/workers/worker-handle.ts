@@ -2,12 +2,22 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { mayReject } from '../../common/ignored.ts';
 import type { DrainOutcome } from '../../common/lifecycle.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
+import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
+import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
 import type { Traffic } from '../discovery/report.ts';
 import { fromErrorMessage } from './error-message.ts';
 import type { SampleFamily } from './merge-metrics.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 import { forkWorker, type WorkerProcess } from './worker-process.ts';
 import { WorkersError } from './workers-error.ts';
+
+/** What is done with what a worker tells at any time. */
+export interface WorkerTelling {
+  /** Its application calls this address. */
+  readonly onMet: (address: string) => void;
+  /** It has seen this for a tap. */
+  readonly onTapped: (report: TapReport) => void;
+}
 
 /** One worker process, from its start to its end, as the primary sees it. */
 export class WorkerHandle {
@@ -21,12 +31,14 @@ export class WorkerHandle {
   /** What it told last. */
   families: readonly SampleFamily[] = [];
   traffic: Traffic = NO_REPORT;
+  edges: readonly EdgeTraffic[] = [];
   drained: DrainOutcome | undefined;
   isOpen = false;
   isReady = false;
   /** Questions in a row, whether it is there, that it has not answered yet. */
   unanswered = 0;
   readonly #onMet: (address: string) => void;
+  readonly #onTapped: (report: TapReport) => void;
   readonly #process: WorkerProcess;
   readonly #opened = Promise.withResolvers<number>();
   readonly #ready = Promise.withResolvers<void>();
@@ -34,9 +46,9 @@ export class WorkerHandle {
   #lastId = 0;
   #failure: Error | undefined;
 
-  /** @param onMet is told of addresses that the application calls */
-  constructor(start: WorkerStart, onMet: (address: string) => void) {
+  constructor(start: WorkerStart, { onMet, onTapped }: WorkerTelling) {
     this.#onMet = onMet;
+    this.#onTapped = onTapped;
     this.number = start.number;
     this.opened = this.#opened.promise;
     this.ready = this.#ready.promise;
@@ -73,11 +85,11 @@ export class WorkerHandle {
   }
 
   /** Resolves with whether it has answered: false when it ended instead. */
-  ask(kind: 'confirm' | 'metrics'): Promise<boolean> {
+  ask(kind: 'confirm' | 'metrics' | 'edges'): Promise<boolean> {
     return new Promise((resolve) => this.#ask(kind, resolve));
   }
 
-  #ask(kind: 'confirm' | 'metrics', answered: (answered: boolean) => void): void {
+  #ask(kind: 'confirm' | 'metrics' | 'edges', answered: (answered: boolean) => void): void {
     this.#lastId += 1;
     this.#asked.set(this.#lastId, answered);
     this.send({ kind, id: this.#lastId });
@@ -91,11 +103,15 @@ export class WorkerHandle {
     });
   }
 
-  /** Brings `families` and `traffic` up to date, when it answers in time. */
-  async refresh(clock: MonotonicClock, deadlineMs: number): Promise<void> {
+  /** Brings `families` and `traffic`, or `edges`, up to date, when it answers in time. */
+  async refresh(
+    kind: 'metrics' | 'edges',
+    clock: MonotonicClock,
+    deadlineMs: number,
+  ): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = clock.after(deadlineMs, resolve);
-    await Promise.race([this.ask('metrics'), promise]);
+    await Promise.race([this.ask(kind), promise]);
     timer.cancel();
   }
 
@@ -122,6 +138,11 @@ export class WorkerHandle {
         this.families = message.families;
         this.traffic = message.traffic;
         return this.#answered(message.id);
+      case 'edges':
+        this.edges = message.edges;
+        return this.#answered(message.id);
+      case 'tapped':
+        return this.#onTapped(message.report);
       case 'confirmed':
         return this.#answered(message.id);
     }

@@ -1,6 +1,8 @@
 import { formatHostPort } from '../../common/listen.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import type { EgressState, PlaintextFlow } from '../../proto/gen/hauberk/v1/discovery.ts';
+import { addTraffic as addEdgeTraffic, edgeKey } from '../../common/wire/traffic/edge-sums.ts';
+import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { WorkerHandle } from './worker-handle.ts';
 import {
@@ -19,6 +21,8 @@ export interface WorkerTotals {
   text(own: readonly SampleFamily[], workers: readonly WorkerHandle[]): Promise<string>;
   /** All of it, for the control plane. */
   traffic(workers: readonly WorkerHandle[]): Traffic;
+  /** All of it by its edges, as it was told last. */
+  edges(workers: readonly WorkerHandle[]): EdgeTraffic[];
 }
 
 /** What a person reads in `hauberk status`. */
@@ -28,16 +32,29 @@ const MAX_SHOWN = 10;
 export function createWorkerTotals(): WorkerTotals {
   let past: Promise<readonly SampleFamily[]> = Promise.resolve([]);
   let pastTraffic: Traffic = NO_REPORT;
+  let pastEdges: readonly EdgeTraffic[] = [];
   return {
-    addEnded({ families, traffic }) {
+    addEnded({ families, traffic, edges }) {
       const kept = countsOf(ofWorker(families));
       past = past.then((before) => mergeFamilies([before, kept]));
       pastTraffic = addTraffic([pastTraffic, ended(traffic)]);
+      pastEdges = addEdges([pastEdges, edges.map((edge) => ({ ...edge, connectionsOpen: 0 }))]);
     },
     text: async (own, workers) =>
       mergedText([own, await past, ...workers.map(({ families }) => ofWorker(families))]),
+    edges: (workers) => addEdges([pastEdges, ...workers.map(({ edges }) => edges)]),
     traffic: (workers) => addTraffic([pastTraffic, ...workers.map(({ traffic }) => traffic)]),
   };
+}
+
+function addEdges(all: readonly (readonly EdgeTraffic[])[]): EdgeTraffic[] {
+  const sums = new Map<string, EdgeTraffic>();
+  for (const edge of all.flat()) {
+    const key = edgeKey(edge);
+    const sum = sums.get(key);
+    sums.set(key, sum === undefined ? edge : addEdgeTraffic(sum, edge));
+  }
+  return [...sums.values()];
 }
 
 /** What it had counted; what it saw is for those that run. */

@@ -62,7 +62,7 @@ function isReadable(event: TapEvent): boolean {
     isPeer(event.peer) &&
     isPort(event.port) &&
     isWord(event.kind) &&
-    isWord(event.status) &&
+    (event.status === '' || isWord(event.status)) &&
     (event.protocol === '' || isWord(event.protocol)) &&
     /^[!-~]{0,64}$/.test(event.method) &&
     event.path.length <= MAX_PATH_CHARACTERS &&

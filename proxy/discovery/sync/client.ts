@@ -112,6 +112,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
       saved.revocations.serverTime(epochMs);
       return settings.onServerTime?.(epochMs);
     }
+    if (change?.$case === 'watch') return settings.onWatch?.(change.value, stream);
     const { conversation } = stream;
     const update = readResponse(response, { logger, trustDomain });
     // What an older stream says late must not take back a change of the policy, or a readmission.

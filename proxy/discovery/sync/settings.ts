@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Hello, LocalAllowance } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { Hello, LocalAllowance, Watch } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { Clock, EpochMs } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { ControlPlaneTargets } from '../../../common/rpc/control-plane-targets.ts';
@@ -8,6 +8,7 @@ import type { RpcError } from '../../../common/rpc/rpc-error.ts';
 import type { SidecarReport } from '../../../common/wire/report.ts';
 import type { InterestSource } from '../interest/interest.ts';
 import type { KeptView } from '../saved-view.ts';
+import type { SyncStream } from './stream.ts';
 
 /** What a connection to the control plane is made with. */
 export interface SyncCredentials {
@@ -46,6 +47,8 @@ export interface SyncClientSettings {
   readonly onTaken?: (() => void) | undefined;
   /** What the control plane's clock says now, told every half a minute. */
   readonly onServerTime?: ((serverMs: EpochMs) => void) | undefined;
+  /** The control plane asks for reports of what passes, on this stream. */
+  readonly onWatch?: ((watch: Watch, stream: Pick<SyncStream, 'send'>) => void) | undefined;
   /** There is no stream, and why; again at each try. */
   readonly onLost?: ((error: RpcError) => void) | undefined;
   /** Resolves when what was learnt is in force in other processes too; asked before it is acknowledged. */

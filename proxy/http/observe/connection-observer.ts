@@ -25,6 +25,8 @@ export interface ObservedConnection {
   readonly direction: Direction;
   /** As in the other metrics. */
   readonly peer: string;
+  /** The port that was called. */
+  readonly port: number;
 }
 
 /** A server that speaks first sends no more than its SETTINGS before the client's first bytes are here. */
@@ -149,8 +151,8 @@ export class ConnectionObserver implements RelayObserver {
 
   #follow(protocol: 'http1' | 'http2'): Follower {
     const { metrics, clock, memory } = this.#dependencies;
-    const { direction, peer } = this.#connection;
-    const context = { clock, memory, requests: metrics.requests(direction, peer) };
+    const { direction, peer, port } = this.#connection;
+    const context = { clock, memory, requests: metrics.requests(direction, peer, port) };
     return protocol === 'http1' ? new Http1Follower(context) : new Http2Follower(context);
   }
 

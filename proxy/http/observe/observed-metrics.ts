@@ -1,5 +1,6 @@
 import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
+import { portOf } from '../../metrics/peers.ts';
 import type { ProxyMetrics } from '../../metrics/proxy-metrics.ts';
 import { ConnectionObserver } from './connection-observer.ts';
 import { KeptMemory } from './kept-bytes.ts';
@@ -25,8 +26,9 @@ export function withRequestsObserved(
     ...metrics,
     connectionOpened(direction, peer, place) {
       const connection = metrics.connectionOpened(direction, peer, place);
-      if (opaque.size > 0 && opaque.has(portOf(place ?? peer))) return connection;
-      const observer = new ConnectionObserver({ direction, peer }, dependencies);
+      const port = portOf(place ?? peer);
+      if (opaque.has(port)) return connection;
+      const observer = new ConnectionObserver({ direction, peer, port }, dependencies);
       return {
         counters: connection.counters,
         observer,
@@ -38,9 +40,4 @@ export function withRequestsObserved(
       };
     },
   };
-}
-
-/** Of `HOST:PORT`, also where that is a server outside (`tls://HOST:PORT`); NaN when there is none. */
-function portOf(place: string): number {
-  return Number(place.slice(place.lastIndexOf(':') + 1) || NaN);
 }

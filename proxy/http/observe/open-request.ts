@@ -22,6 +22,8 @@ export class OpenRequest implements EndedRequest {
   responseBytes = 0;
   status: StatusLabel = 'incomplete';
   durationSeconds = 0;
+  /** Of the request line, or `:path`; only where it is wanted. */
+  target: string | undefined;
   readonly #startedMs: number;
 
   constructor(protocol: RequestProtocol, method: MethodLabel, startedMs: number) {

@@ -1,3 +1,4 @@
+import { REQUEST_SECONDS_BOUNDS } from '../../../common/wire/traffic/durations.ts';
 import { BucketCounts } from './bucket-counts.ts';
 import type { MethodLabel, RequestProtocol, StatusLabel } from './labels.ts';
 
@@ -12,18 +13,19 @@ export interface EndedRequest {
   readonly requestBytes: number;
   /** Of the response's body, likewise. */
   readonly responseBytes: number;
+  /** The code of HTTP; 0 or nothing where there was none. */
+  readonly responseStatus?: number | undefined;
+  /** As it was sent, query and all; only where the sink wants it. */
+  readonly target?: string | undefined;
 }
 
 /** Takes requests that have ended. */
 export interface RequestSink {
   /** Keeps nothing of the object. */
   ended(request: EndedRequest): void;
+  /** Where requests go is of interest now: while it is not, it is not looked at. */
+  readonly wantsTarget: boolean;
 }
-
-/** From an answer out of memory to a long poll. */
-export const REQUEST_SECONDS_BUCKETS = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-];
 
 /** From a small answer to a large file. */
 export const BODY_BYTES_BUCKETS = [100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
@@ -38,11 +40,12 @@ export interface RequestCount {
 
 /** What is counted of the requests of one (direction, peer), in plain numbers. */
 export class RequestCounters implements RequestSink {
-  readonly seconds = new BucketCounts(REQUEST_SECONDS_BUCKETS);
+  readonly seconds = new BucketCounts(REQUEST_SECONDS_BOUNDS);
   readonly requestBytes = new BucketCounts(BODY_BYTES_BUCKETS);
   readonly responseBytes = new BucketCounts(BODY_BYTES_BUCKETS);
   /** A handful, as a rule, and bounded by the labels: to look through them costs less than to hash. */
   readonly counts: RequestCount[] = [];
+  readonly wantsTarget = false;
 
   ended(request: EndedRequest): void {
     this.#count(request).count += 1;
@@ -51,7 +54,15 @@ export class RequestCounters implements RequestSink {
     this.responseBytes.add(request.responseBytes);
   }
 
-  #count({ protocol, method, status }: EndedRequest): RequestCount {
+  /** Adds what others of the same peer have. */
+  addAll(other: RequestCounters): void {
+    for (const row of other.counts) this.#count(row).count += row.count;
+    this.seconds.addAll(other.seconds);
+    this.requestBytes.addAll(other.requestBytes);
+    this.responseBytes.addAll(other.responseBytes);
+  }
+
+  #count({ protocol, method, status }: Omit<RequestCount, 'count'>): RequestCount {
     for (const row of this.counts) {
       if (row.status === status && row.method === method && row.protocol === protocol) return row;
     }

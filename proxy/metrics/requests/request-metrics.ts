@@ -9,10 +9,10 @@ import { BODY_BYTES_BUCKETS, RequestCounters, type RequestSink } from './request
 
 /** What is counted of requests, however they are seen. */
 export interface RequestMetrics {
-  /** Where the requests of a connection are counted; `peerUri` as in `connectionOpened`. */
-  requests(direction: Direction, peerUri: string): RequestSink;
+  /** Where the requests of a connection are counted; `peerUri` as in `connectionOpened`, and the port called. */
+  requests(direction: Direction, peerUri: string, port: number): RequestSink;
   /** The policy has refused a request of a peer. */
-  requestDenied(peerUri: string, reason: string): void;
+  requestDenied(peerUri: string, reason: string, port: number): void;
   /** What a connection carries is known now: once for each connection that was looked at. */
   protocolDetected(direction: Direction, protocol: DetectedProtocol): void;
   /** A connection of HTTP could not be followed any more. */
@@ -55,7 +55,7 @@ export function createRequestMetrics(registry: Registry, peers: PeerTable): Requ
     sizes(({ responseBytes }) => responseBytes),
   );
   counter(registry, PROXY_METRICS.requestsDenied, (add) => {
-    for (const { peer, requestsDenied } of peers.rows()) {
+    for (const { peer, requestsDenied } of peers.byPeer()) {
       for (const [reason, count] of requestsDenied) add({ peer, reason }, count);
     }
   });
@@ -70,13 +70,13 @@ export function createRequestMetrics(registry: Registry, peers: PeerTable): Requ
     }
   });
   return {
-    requests(direction, peerUri) {
-      const row = peers.of(direction, peerUri);
+    requests(direction, peerUri, port) {
+      const row = peers.of(direction, peerUri, port);
       row.requests ??= new RequestCounters();
       return row.requests;
     },
-    requestDenied: (peerUri, reason) =>
-      increment(peers.of('inbound', peerUri).requestsDenied, reason),
+    requestDenied: (peerUri, reason, port) =>
+      increment(peers.of('inbound', peerUri, port).requestsDenied, reason),
     protocolDetected: (direction, protocol) => detected.add(direction, protocol),
     httpParseFailed: (direction, reason) => failures.add(direction, reason),
   };
@@ -85,7 +85,7 @@ export function createRequestMetrics(registry: Registry, peers: PeerTable): Requ
 type RowWithRequests = PeerTraffic & { readonly requests: RequestCounters };
 
 function* rowsOf(peers: PeerTable): Iterable<RowWithRequests> {
-  for (const row of peers.rows()) if (hasRequests(row)) yield row;
+  for (const row of peers.byPeer()) if (hasRequests(row)) yield row;
 }
 
 function hasRequests(row: PeerTraffic): row is RowWithRequests {

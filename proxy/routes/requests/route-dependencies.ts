@@ -17,7 +17,7 @@ export interface RouteDependencies {
   readonly tracer: Tracer | undefined;
   readonly metrics: RouteMetrics;
   /** Where the requests to a peer are counted, as those that are seen in carried connections. */
-  readonly requestsOf: (peer: string) => RequestSink;
+  readonly requestsOf: (peer: string, port: number) => RequestSink;
   /** For the log: a request was not answered by a backend. */
   readonly report: (
     at: { readonly service: string; readonly route: string },

@@ -246,13 +246,17 @@ export class ServedRequest implements Expiring {
     const { status, requestBytes, responseBytes } = this.forwarded;
     const ofGrpc = grpcStatus === undefined ? undefined : GRPC_STATUSES[grpcStatus];
     const ofHttp = request.version === '2' ? 'http2' : 'http1';
-    this.#dependencies.requestsOf(peer).ended({
+    const { port } = this.#chosen?.backend.target ?? this.#target;
+    const sink = this.#dependencies.requestsOf(peer, port);
+    sink.ended({
       protocol: isGrpc(request) ? 'grpc' : ofHttp,
       method: methodLabel(request.method),
       status: isWhole ? (ofGrpc ?? statusLabel(status)) : 'incomplete',
       durationSeconds: seconds,
       requestBytes,
       responseBytes,
+      responseStatus: status,
+      target: sink.wantsTarget ? request.target : undefined,
     });
   }
 }

@@ -21,12 +21,16 @@ const OK: EndedRequest = {
 test('requests become counters by what they are, and histograms that count up', async (t) => {
   const registry = new Registry();
   const metrics = createProxyMetrics(registry);
-  const requests = metrics.requests('outbound', WEB);
+  const requests = metrics.requests('outbound', WEB, 80);
   requests.ended(OK);
   requests.ended({ ...OK, durationSeconds: 0.005 });
   requests.ended({ ...OK, status: '5xx', durationSeconds: 100 });
-  metrics.requests('inbound', WEB).ended({ ...OK, protocol: 'grpc', status: 'NOT_FOUND' });
-  t.is(metrics.requests('outbound', WEB), requests, 'one for all connections of a peer');
+  metrics.requests('inbound', WEB, 80).ended({ ...OK, protocol: 'grpc', status: 'NOT_FOUND' });
+  t.is(
+    metrics.requests('outbound', WEB, 80),
+    requests,
+    'one for all connections of a peer at a port',
+  );
   const text = await registry.metrics();
   const lines = text.split('\n');
   const has = (line: string): boolean => t.true(lines.includes(line), line);
@@ -48,7 +52,7 @@ test('requests become counters by what they are, and histograms that count up', 
 test('what workers have counted is added up, histograms too', async (t) => {
   const registries = [new Registry(), new Registry()];
   for (const registry of registries) {
-    createProxyMetrics(registry).requests('inbound', WEB).ended(OK);
+    createProxyMetrics(registry).requests('inbound', WEB, 80).ended(OK);
   }
   const families = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
   const sum = parseMetrics(await mergedText(families));

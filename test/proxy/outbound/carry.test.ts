@@ -39,7 +39,8 @@ function carrier(connect: CarryRequest['connect']) {
   const metrics = createProxyMetrics(registry);
   const dependencies = { clock: systemClock, logger, metrics, mayLog: () => true };
   return {
-    carry: (socket: net.Socket) => carry(socket, { peer: api.uri, connect }, dependencies),
+    carry: (socket: net.Socket) =>
+      carry(socket, { peer: api.uri, port: 80, connect }, dependencies),
     failures: () => of('connection-failed').map((line) => line['reason']),
     metrics: async () => parseMetrics(await registry.metrics()),
   };

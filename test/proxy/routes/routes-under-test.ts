@@ -157,7 +157,10 @@ export async function startRoutes(
       nowS: () => Math.floor(clock.epochMs() / 1000),
       tracer: undefined,
       metrics,
-      requestsOf: () => ({ ended: (request) => void counted.push({ ...request }) }),
+      requestsOf: () => ({
+        wantsTarget: false,
+        ended: (request) => void counted.push({ ...request }),
+      }),
       report: ({ service, route }, refusal) =>
         logger.warn(
           {

@@ -19,6 +19,7 @@ import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
 import { TUNNEL_MEMORY } from '../../../proxy/tunnel/tunnel-memory.ts';
 import { openDataPath } from '../../../proxy/wiring/data-path.ts';
+import { Tap } from '../../../proxy/traffic/tap.ts';
 import { createWorkload } from '../../../proxy/workload/workload.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
@@ -88,6 +89,7 @@ async function start(
     view,
     needs: { gatewayServices: () => Promise.resolve(), address: () => {} },
     registry,
+    tap: new Tap({ self: workload.id, clock }),
     gateway: undefined,
   });
   t.teardown(() => path.close());

@@ -23,7 +23,7 @@ export class Http1Follower implements Follower {
   }
 
   fromClient(chunk: Buffer): void {
-    this.#requests.read(chunk);
+    this.#requests.read(chunk, this.context.requests.wantsTarget);
   }
 
   fromServer(chunk: Buffer): void {
@@ -71,6 +71,7 @@ class Requests implements MessageHandler {
       throw new ParseError('too-many', sentence);
     }
     this.#newest = new OpenRequest('http1', head.method, this.#startedMs);
+    if (head.keepsTarget) this.#newest.target = head.target;
     open.push(this.#newest);
     if (head.isChunked) return 'chunked';
     if (head.hasTransferEncoding) {

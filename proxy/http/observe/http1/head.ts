@@ -26,6 +26,9 @@ const MAX_DIGITS = 15;
 export class Head {
   /** Of a request. */
   method: MethodLabel = 'other';
+  /** Of a request, where `keepsTarget` is set; otherwise empty. */
+  target = '';
+  keepsTarget = false;
   /** Of a response. */
   status = 0;
   /** -1 when there is none. */
@@ -70,6 +73,7 @@ export class Head {
   #readRequestLine(bytes: Buffer, from: number, lineEnd: number): void {
     if (!endsWithVersion(bytes, lineEnd)) this.isMalformed = true;
     this.method = methodAt(bytes, from);
+    this.target = this.keepsTarget ? targetAt(bytes, from, lineEnd) : '';
   }
 
   /** `HTTP/1.1 200 OK`; a reason phrase, and the space before it, are missing from some. */
@@ -133,6 +137,13 @@ function lineEndOf(bytes: Buffer, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== LF) at += 1;
   return at;
+}
+
+/** What stands between the method and the version (RFC 9112 section 3.2). */
+function targetAt(bytes: Buffer, from: number, lineEnd: number): string {
+  const start = bytes.indexOf(SPACE, from) + 1;
+  const end = bytes.lastIndexOf(SPACE, lineEnd);
+  return start > from && start <= end && end < lineEnd ? bytes.toString('latin1', start, end) : '';
 }
 
 function methodAt(bytes: Buffer, from: number): MethodLabel {

@@ -58,8 +58,12 @@ export class MessageReader {
     this.#kept.clear();
   }
 
-  /** @throws ParseError, and what the handler throws */
-  read(chunk: Buffer): void {
+  /**
+   * @param keepsTarget of requests: where they go is of interest
+   * @throws ParseError, and what the handler throws
+   */
+  read(chunk: Buffer, keepsTarget = false): void {
+    this.#head.keepsTarget = keepsTarget;
     let at = 0;
     while (at < chunk.length) {
       switch (this.#reading) {

@@ -92,7 +92,9 @@ class Requests implements FrameHandler {
     }
     const protocol = isGrpc ? 'grpc' : 'http2';
     const startedMs = context.clock.monotonicMs();
-    streams.set(streamId, new OpenRequest(protocol, methodLabel(method), startedMs));
+    const request = new OpenRequest(protocol, methodLabel(method), startedMs);
+    if (context.requests.wantsTarget) request.target = targetOf(fields);
+    streams.set(streamId, request);
   }
 
   data(streamId: number, bytes: number): void {
@@ -134,6 +136,10 @@ class Responses implements FrameHandler {
   reset(streamId: number, code: number): void {
     this.#owner.reset(streamId, code);
   }
+}
+
+function targetOf(fields: readonly HeaderField[]): string | undefined {
+  return fields.find(([name]) => name === ':path')?.[1];
 }
 
 /** `application/grpc`, `application/grpc+proto`, with parameters; not gRPC-Web, whose trailers are in the body. */

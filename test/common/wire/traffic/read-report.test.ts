@@ -46,6 +46,11 @@ test('a report is bounded', (t) => {
   t.true(report(edges).truncated);
 });
 
+test('an event of a connection that begins has no status yet', (t) => {
+  const opened = tapEvent({ kind: 'opened', status: '', method: '', path: '', protocol: '' });
+  t.deepEqual(readTapReport({ events: [opened], dropped: 0 }).events, [opened]);
+});
+
 const ODD_EVENTS: readonly [string, Partial<TapEvent>][] = [
   ['a path that steers a terminal', { path: '/\u001b[2J' }],
   ['a path with a space', { path: '/a b' }],

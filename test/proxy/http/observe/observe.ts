@@ -37,7 +37,7 @@ export function observe(
   const memory = new KeptMemory();
   let mostKeptBytes = 0;
   const observer = new ConnectionObserver(
-    { direction, peer: 'peer' },
+    { direction, peer: 'peer', port: 80 },
     {
       clock: createManualClock(),
       memory,
@@ -48,7 +48,10 @@ export function observe(
         report: (_where, error) => void thrown.push(error),
       },
       metrics: {
-        requests: () => ({ ended: (request) => void requests.push(told(request)) }),
+        requests: () => ({
+          wantsTarget: false,
+          ended: (request) => void requests.push(told(request)),
+        }),
         requestDenied: () => {},
         protocolDetected: (_direction, protocol) => void detected.push(protocol),
         httpParseFailed: (_direction, reason) => void failures.push(reason),
