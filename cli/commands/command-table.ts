@@ -48,6 +48,20 @@ export const COMMANDS: readonly Command[] = [
   operate('token revoke', 'revoke a join token', token, 'revokeToken'),
   operate('status', 'list sidecars and their certificates', () => import('./status.ts'), 'run'),
   operate(
+    'edges',
+    'list who calls whom, and what is not encrypted',
+    () => import('./edges.ts'),
+    'run',
+  ),
+  operate(
+    'stat',
+    'show how services answer: success and latency',
+    () => import('./stat.ts'),
+    'run',
+  ),
+  operate('top', 'show the busiest edges, live', () => import('./top.ts'), 'run'),
+  operate('tap', 'show connections and requests as they happen', () => import('./tap.ts'), 'run'),
+  operate(
     'verify',
     'prove that two services are encrypted on the wire',
     () => import('./verify.ts'),

@@ -66,7 +66,7 @@ export function createMeshTraffic(options: MeshTrafficOptions): TrafficSource {
     },
     tap(request, observer, origin) {
       const { filter } = request;
-      const line = { client: origin, filter };
+      const line = { operator: origin, filter };
       logger.info({ event: 'tap-started', ...line }, `a tap was started by ${origin}`);
       const ended = (): void =>
         logger.info({ event: 'tap-ended', ...line }, `the tap by ${origin} has ended`);

@@ -119,7 +119,7 @@ test('an operator who taps sees events, and the log says who it was', async (t) 
     lines.map(({ event }) => event),
     ['tap-started', 'tap-ended'],
   );
-  t.regex(String(lines[0]?.['client']), /ns\/hauberk\/sa\/admin at 127\.0\.0\.1/);
+  t.regex(String(lines[0]?.['operator']), /ns\/hauberk\/sa\/admin at 127\.0\.0\.1/);
 });
 
 for (const [who, reason] of [

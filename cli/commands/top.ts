@@ -1,0 +1,123 @@
+import { createLogUpdate } from 'log-update';
+import { setting } from '../../common/config/settings.ts';
+import { choice, durationSeconds, integer } from '../../common/config/values.ts';
+import { listenForInterrupt } from '../../common/interrupt.ts';
+import { pairEdges } from '../../common/wire/traffic/edge-pairs.ts';
+import type { WatchTrafficResponse } from '../../proto/gen/hauberk/v1/admin.ts';
+import { fitTable, widthOf } from '../output/fit-table.ts';
+import { missingSentences } from '../traffic/collect.ts';
+import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../traffic/edge-report.ts';
+import { adminCommand, type AdminContext } from './admin-command.ts';
+import { servicesOf, TRAFFIC_SETTINGS } from './traffic-settings.ts';
+
+const { from, to, secured, requests, success, failures } = EDGE_COLUMNS;
+const { p50, p99, open, connections, sent, received } = EDGE_COLUMNS;
+const COLUMNS = [
+  from,
+  to,
+  secured,
+  requests,
+  success,
+  failures,
+  p50,
+  p99,
+  open,
+  connections,
+  sent,
+  received,
+];
+
+const ORDERS = {
+  requests: ({ requestsPerSecond, connectionsPerSecond }) =>
+    requestsPerSecond || connectionsPerSecond / 1e6,
+  connections: ({ connectionsPerSecond }) => connectionsPerSecond,
+  failures: ({ failuresPerSecond }) => failuresPerSecond,
+  latency: ({ p99: slowest = 0 }) => slowest,
+  bytes: ({ sentPerSecond, receivedPerSecond }) => sentPerSecond + receivedPerSecond,
+} satisfies Readonly<Record<string, (row: EdgeRow) => number>>;
+
+type Order = keyof typeof ORDERS;
+
+/** Where the output is no terminal. */
+const DEFAULT_ROWS = 20;
+
+/** Lines of a terminal that are no rows: the line above, the header, and that of the cursor. */
+const OTHER_LINES = 4;
+
+/** `hauberk top` */
+export const run = adminCommand(
+  {
+    name: 'hauberk top',
+    summary:
+      'Shows the busiest edges of the mesh, live: who calls whom, how often, how fast, and what fails. Ctrl+C ends it, and with it the reports of the sidecars.',
+    settings: {
+      ...TRAFFIC_SETTINGS,
+      sort: setting(choice(Object.keys(ORDERS) as Order[]).default('requests'), {
+        description: `what the first rows have most of: ${Object.keys(ORDERS).join(', ')}`,
+        placeholder: 'FIGURE',
+      }),
+      interval: setting(durationSeconds({ min: 1, max: 60 }).default(2), {
+        description: 'time between two pictures',
+        placeholder: 'TIME',
+        defaultText: '2s',
+      }),
+      count: setting(integer({ min: 1, max: 1_000_000 }).optional(), {
+        description: 'number of pictures after which it ends',
+        placeholder: 'NUMBER',
+      }),
+    },
+    examples: [
+      { purpose: 'what fails most', line: 'hauberk top --sort failures' },
+      { purpose: 'one document for a program', line: 'hauberk top --json --count 1' },
+    ],
+  },
+  async (client, settings, context) => {
+    using interrupt = listenForInterrupt();
+    const { sort, interval, count = Infinity, json } = settings;
+    const request = {
+      services: servicesOf(settings.service, settings.namespace),
+      intervalMs: interval * 1_000,
+      historySeconds: 0,
+      local: false,
+    };
+    const show = createView(context);
+    let shown = 0;
+    for await (const response of client.watchTraffic(request, interrupt.signal)) {
+      const seconds = (response.toMs - response.fromMs) / 1_000;
+      const pairs = pairEdges(response.edges);
+      const rows = edgeRows(pairs, seconds, client.trustDomain).toSorted(
+        (a, b) => ORDERS[sort](b) - ORDERS[sort](a) || a.from.localeCompare(b.from),
+      );
+      if (json) {
+        const document = { edges: rows.map(edgeDocument), seconds };
+        context.stdout.write(`${JSON.stringify(document)}\n`);
+      } else show(rows, response, sort);
+      shown += 1;
+      if (shown >= count) break;
+    }
+    return '';
+  },
+);
+
+/** On a terminal a picture takes the place of the one before; elsewhere each is written. */
+function createView({
+  stdout,
+}: AdminContext): (rows: readonly EdgeRow[], response: WatchTrafficResponse, sort: Order) => void {
+  const isLive = 'isTTY' in stdout && stdout.isTTY === true;
+  const height = 'rows' in stdout && typeof stdout.rows === 'number' ? stdout.rows : DEFAULT_ROWS;
+  const update = isLive ? createLogUpdate(stdout as NodeJS.WriteStream) : undefined;
+  return (rows, response, sort) => {
+    const most = Math.max(1, height - OTHER_LINES);
+    const shown = isLive ? rows.slice(0, most) : rows;
+    const more = rows.length - shown.length;
+    const text = [
+      `${rows.length} edges, ${response.reporting} of ${response.sidecars} sidecars report, by ${sort}`,
+      ...(more > 0 ? [` (${more} more)`] : []),
+      '\n',
+      missingSentences(response),
+      fitTable(COLUMNS, shown, widthOf(stdout)),
+    ].join('');
+    if (update === undefined) stdout.write(`${text}\n`);
+    else update(text);
+  };
+}
