@@ -1,4 +1,3 @@
-import type { Identity } from '../../common/authorization/decide.ts';
 import type {
   AccessExplanation,
   EnforcerDecision,
@@ -6,22 +5,6 @@ import type {
 import { formatHostPort } from '../../common/listen.ts';
 import type { WorkloadInfo } from '../client.ts';
 import { formatTable } from '../output/table.ts';
-
-/** The sidecars of a service that peers may call at a port. */
-export function endpointsAt(
-  workloads: readonly WorkloadInfo[],
-  { namespace, service }: Identity,
-  port: number,
-): readonly WorkloadInfo[] {
-  return workloads.filter(
-    (one) =>
-      (one.connected || one.expected) &&
-      one.namespace === namespace &&
-      one.service === service &&
-      one.hbonePort > 0 &&
-      (one.anyPort || one.ports.includes(port)),
-  );
-}
 
 /** A verdict as `--json` prints it: null where it is not the same everywhere, or not known. */
 export function verdictDocument(verdict: AccessExplanation['verdict']): boolean | null {

@@ -1,3 +1,4 @@
+import { enforcersAt } from '../../common/authorization/enforcers-at.ts';
 import type { AccessRequest } from '../../common/authorization/decide.ts';
 import { describeAccess } from '../../common/authorization/describe-access.ts';
 import {
@@ -11,12 +12,7 @@ import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.
 import { routeTable } from '../../common/routes/route-table.ts';
 import type { ServicePort } from '../../common/routes/route.ts';
 import { adminCommand } from './admin-command.ts';
-import {
-  endpointDocument,
-  endpointsAt,
-  endpointTable,
-  verdictDocument,
-} from './authz-endpoints.ts';
+import { endpointDocument, endpointTable, verdictDocument } from './authz-endpoints.ts';
 import {
   askedRequest,
   REQUEST_SETTINGS,
@@ -76,14 +72,14 @@ export const run = adminCommand(
     }
     const asked: AccessRequest = { source, destination, port: to.port };
     const workloads = await client.listWorkloads();
-    const enforcersAt = (service: ServicePort) =>
-      endpointsAt(workloads, { trustDomain, ...service }, service.port);
+    const enforcersOf = (service: ServicePort) => enforcersAt(workloads, service, service.port);
     const between = {
       from: formatIdentity(source, trustDomain),
       to: `${formatIdentity(destination, trustDomain)}:${to.port}`,
     };
     const request = askedRequest(given);
-    const explained = request && explainRequest({ policy, routes, enforcersAt }, asked, request);
+    const explained =
+      request && explainRequest({ policy, routes, enforcersAt: enforcersOf }, asked, request);
     const ways = `${between.from} to ${between.to}`;
     if (request !== undefined && explained !== undefined && explained.kind !== 'unrouted') {
       if (json) return { ...between, ...requestDocument(request, explained), version };
@@ -94,7 +90,7 @@ export const run = adminCommand(
       );
     }
     const called: ServicePort = { ...destination, port: to.port };
-    const endpoints = enforcersAt(called);
+    const endpoints = enforcersOf(called);
     const access = explained?.backends[0]?.access ?? explainAccess(policy, asked, endpoints);
     const isRouted = routeTable(routes, called) !== undefined;
     if (json) {

@@ -1,3 +1,4 @@
+import { enforcersAt } from '../../common/authorization/enforcers-at.ts';
 import { describeAccess } from '../../common/authorization/describe-access.ts';
 import { isPerRequest } from '../../common/authorization/explain-access.ts';
 import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
@@ -7,7 +8,7 @@ import { switchSetting } from '../../common/config/settings.ts';
 import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
 import { adminCommand } from './admin-command.ts';
-import { endpointDocument, endpointsAt, verdictDocument } from './authz-endpoints.ts';
+import { endpointDocument, verdictDocument } from './authz-endpoints.ts';
 import { formatIdentity, identityOf, NAMESPACE, readServicePort } from './authz-settings.ts';
 import { neverSeen, seenIdentities } from './unseen-names.ts';
 
@@ -65,7 +66,7 @@ export const run = adminCommand(
       ]),
     );
     const destinationPort = { destination, port: typed.port };
-    const enforcers = endpointsAt(workloads, destination, typed.port);
+    const enforcers = enforcersAt(workloads, destination, typed.port);
     const reachability = whoCanReach(policy, destinationPort, {
       known: [...known.values()],
       enforcers,

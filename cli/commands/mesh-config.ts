@@ -1,5 +1,5 @@
+import { formatDifference } from '../../common/mesh-config/difference.ts';
 import { setTimeout as pause } from 'node:timers/promises';
-import { structuredPatch } from 'diff';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { setting, switchSetting } from '../../common/config/settings.ts';
@@ -168,23 +168,9 @@ export const rollback = adminCommand(
   },
 );
 
-/** Lines around a change that show where it is. */
-const CONTEXT_LINES = 3;
-
 /** How long a person waits for the slowest sidecar; the usual one has it within a tenth of a second. */
 const WAIT_MS = 5_000;
 const ASK_INTERVAL_MS = 100;
-
-/** What is different, in the usual notation; empty when nothing is. */
-function formatDifference(before: string, after: string): string {
-  const { hunks } = structuredPatch('', '', before, after, '', '', { context: CONTEXT_LINES });
-  return hunks
-    .map(({ oldStart, oldLines, newStart, newLines, lines }) =>
-      [`@@ -${oldStart},${oldLines} +${newStart},${newLines} @@`].concat(lines).join('\n'),
-    )
-    .map((hunk) => `${hunk}\n`)
-    .join('');
-}
 
 /** How far a change has come. */
 interface Progress {

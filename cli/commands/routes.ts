@@ -1,3 +1,4 @@
+import { enforcersAt } from '../../common/authorization/enforcers-at.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { describeMatch } from '../../common/routes/describe-match.ts';
 import {
@@ -8,7 +9,6 @@ import {
 } from '../../common/routes/route.ts';
 import { formatTable } from '../output/table.ts';
 import { adminCommand } from './admin-command.ts';
-import { endpointsAt } from './authz-endpoints.ts';
 
 const HEADER = ['ROUTE', 'KIND', 'FOR', 'RULE', 'REQUESTS', 'BACKENDS', 'BESIDES'];
 
@@ -29,9 +29,7 @@ export const run = adminCommand(
     const { version, document } = await client.getMeshConfig();
     const { routes, backends } = readStoredMeshConfig(document, 'mesh.yaml').routes;
     const workloads = await client.listWorkloads();
-    const { trustDomain } = client;
-    const count: CountEndpoints = ({ namespace, service, port }) =>
-      endpointsAt(workloads, { trustDomain, namespace, service }, port).length;
+    const count: CountEndpoints = (service) => enforcersAt(workloads, service, service.port).length;
     if (json) {
       return {
         version,
