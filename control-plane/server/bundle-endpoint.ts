@@ -1,18 +1,19 @@
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { readTextFile } from '../../common/config/text-file.ts';
 import type { HostPort } from '../../common/config/address.ts';
-import { describeError, translating } from '../../common/errors.ts';
-import { followFiles } from '../../common/followed-file.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { secureContextOptions } from '../../common/pki/tls-options.ts';
-import { tryHandshake } from '../../common/tls/try-handshake.ts';
 import type { ServerIdentity } from '../../common/rpc/server-credentials.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { startBundleEndpoint } from '../federation/bundle-endpoint.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
+import {
+  credentialFiles,
+  followCredential,
+  readCredential,
+  tryCredential,
+} from './credential-files.ts';
 
 /** What serving the bundle takes. */
 export interface ServeBundleOptions {
@@ -47,12 +48,12 @@ export interface ServedBundle extends Closeable {
 export async function serveBundle(options: ServeBundleOptions): Promise<ServedBundle> {
   const { settings, ca, clock, logger, metrics, identity } = options;
   const { bundleListen, bundleCert, bundleKey } = settings;
-  const files = filesOf(bundleCert, bundleKey);
+  const files = credentialFiles('bundle', bundleCert, bundleKey);
   if (bundleListen === undefined) {
     return { port: undefined, reload: () => Promise.resolve(), close: () => Promise.resolve() };
   }
-  const first = files === undefined ? undefined : readCredential(files);
-  if (first !== undefined) await tryCredential(first);
+  const first = files && readCredential(files);
+  if (first !== undefined && files !== undefined) await tryCredential(first, files);
   const endpoint = await startBundleEndpoint({
     ...bundleListen,
     credential: first ?? toCredential(identity),
@@ -62,25 +63,13 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
     metrics,
   });
   const following =
-    files === undefined
-      ? undefined
-      : followFiles<SecureContextOptions>(
-          {
-            clock,
-            read: () => readCredential(files),
-            isSame: (one, other) => one.cert === other.cert && one.key === other.key,
-            async take(next) {
-              await tryCredential(next);
-              await endpoint.reload(next);
-            },
-            refused: (error) =>
-              logger.error(
-                { event: 'bundle-endpoint-certificate-refused', err: error },
-                describeError(error),
-              ),
-          },
-          first,
-        ).start();
+    files &&
+    followCredential(files, first, {
+      clock,
+      logger,
+      event: 'bundle-endpoint-certificate-refused',
+      take: (next) => endpoint.reload(next),
+    });
   return {
     port: endpoint.port,
     async reload(next) {
@@ -93,21 +82,6 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
   };
 }
 
-interface CredentialFiles {
-  readonly cert: string;
-  readonly key: string;
-}
-
-function filesOf(cert: string | undefined, key: string | undefined): CredentialFiles | undefined {
-  if (cert !== undefined && key !== undefined) return { cert, key };
-  if (cert === undefined && key === undefined) return undefined;
-  const [given, missing] =
-    cert === undefined ? ['--bundle-key', '--bundle-cert'] : ['--bundle-cert', '--bundle-key'];
-  throw new ConfigError('setting-missing', `${given} needs ${missing} beside it`, {
-    hint: `give ${missing}, or neither of them`,
-  });
-}
-
 /** Other trust domains look at the SPIFFE ID in it, and may know only a former root. */
 function toCredential(identity: ServerIdentity): SecureContextOptions {
   const { privateKey, chain, crossSignatures = [], roots } = identity;
@@ -117,28 +91,4 @@ function toCredential(identity: ServerIdentity): SecureContextOptions {
     chain: [...chain.slice(0, -1), ...crossSignatures],
     roots,
   });
-}
-
-/** Of a chain and a key. */
-const MAX_FILE_BYTES = 1024 * 1024;
-
-function readCredential(paths: CredentialFiles): SecureContextOptions {
-  const limits = { maxBytes: MAX_FILE_BYTES };
-  return translating(() => {
-    const cert = readTextFile(paths.cert, { what: '--bundle-cert', ...limits });
-    const key = readTextFile(paths.key, { what: '--bundle-key', ...limits });
-    return { cert, key, minVersion: 'TLSv1.2' };
-  }, unusable);
-}
-
-async function tryCredential(credential: SecureContextOptions): Promise<void> {
-  await tryHandshake({ server: credential, client: {} }).catch((cause: unknown) => {
-    throw unusable(cause);
-  });
-}
-
-function unusable(cause: unknown): ConfigError {
-  const sentence = `the certificate of the bundle endpoint cannot be used: ${describeError(cause)}`;
-  const hint = 'check --bundle-cert and --bundle-key';
-  return new ConfigError('setting-invalid', sentence, { hint, cause });
 }
