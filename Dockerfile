@@ -34,6 +34,7 @@ COPY package.json LICENSE ./
 COPY proto/gen proto/gen
 COPY common common
 COPY control-plane control-plane
+COPY dashboard dashboard
 COPY proxy proxy
 COPY keeper keeper
 COPY cli cli
@@ -47,7 +48,7 @@ RUN install -d -o 15337 -g 15337 node_modules/.cache/hauberk \
 ENV NODE_ENV=production
 USER 15337:15337
 WORKDIR /var/lib/hauberk
-EXPOSE 15012 15014 15008 15020
+EXPOSE 15012 15014 15008 15020 15080
 # Whichever of the two runs here. Written in bash, since Node.js would take more time than the answer.
 HEALTHCHECK --interval=5s --timeout=5s --retries=6 \
   CMD ["/opt/hauberk/cli/health-check"]

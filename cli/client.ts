@@ -13,6 +13,7 @@ import {
   AdminService,
   type ApplyMeshConfigResponse,
   type Certificate,
+  type CreateDashboardLinkRequest,
   type CreateTokenRequest,
   type FederateRequest,
   type FederatedDomain,
@@ -224,6 +225,9 @@ function adminCalls(call: Call, trustDomain: string) {
     /** A chain in PEM; `newRoot` permits a rotation to its root. */
     installIssuer: async (request: InstallIssuerRequest) =>
       required((await call(AdminService.installIssuer, request)).authority),
+    /** A secret: the browser that opens it signs in as this operator. */
+    createDashboardLink: (request: CreateDashboardLinkRequest) =>
+      call(AdminService.createDashboardLink, request),
     listBundle: async () => bundleInfo(await call(AdminService.listBundle, {})),
     /** Roots in PEM. */
     addRoot: async (pem: string) => bundleInfo(await call(AdminService.addRoot, { roots: pem })),

@@ -12,6 +12,7 @@ export const GUARDED = [
   'api',
   'authority',
   'capture',
+  'dashboard',
   'discovery',
   'egress',
   'federation',

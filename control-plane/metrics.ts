@@ -21,6 +21,10 @@ export interface ControlPlaneMetrics {
   readonly connectionsFailed: Counter<'reason'>;
   /** Connections to the bundle endpoint, by reason. */
   readonly bundleConnectionsRefused: Counter<'reason'>;
+  /** Connections to the dashboard, by reason. */
+  readonly dashboardConnectionsRefused: Counter<'reason'>;
+  /** Requests to the dashboard, by reason. */
+  readonly dashboardRefused: Counter<'reason'>;
 }
 
 /** Numbers that are looked up at a scrape. */
@@ -123,6 +127,16 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
     bundleConnectionsRefused: counter(
       'hauberk_bundle_connections_refused_total',
       'Connections to the bundle endpoint that were ended without an answer, by reason.',
+      'reason',
+    ),
+    dashboardConnectionsRefused: counter(
+      'hauberk_dashboard_connections_refused_total',
+      'Connections to the dashboard that were ended without an answer, by reason.',
+      'reason',
+    ),
+    dashboardRefused: counter(
+      'hauberk_dashboard_refused_total',
+      'Requests to the dashboard that were refused, by reason.',
       'reason',
     ),
   };

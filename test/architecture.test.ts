@@ -17,6 +17,8 @@ const ARCHITECTURE: Architecture = {
     ],
     proxy: ['common/', 'proto/gen/'],
     keeper: ['common/'],
+    // It runs in the browser: of the others it knows the types of what it is answered.
+    dashboard: ['control-plane/dashboard/answers/', 'proto/gen/'],
     'control-plane': ['common/', 'proto/gen/'],
     // It measures the programs from outside; a fleet has an operator and speaks as sidecars do.
     bench: ['common/', 'proto/gen/', 'cli/client.ts', 'cli/credential.ts'],
@@ -53,6 +55,7 @@ const ARCHITECTURE: Architecture = {
       ['leader/'],
       ['config/', 'metrics.ts', 'store/', 'keyed-mutex.ts'],
     ],
+    dashboard: [['main.ts'], ['pages/'], ['parts/'], ['graph/'], ['data/']],
     keeper: [
       ['main.ts'],
       ['keep.ts'],
@@ -106,7 +109,9 @@ const ARCHITECTURE: Architecture = {
 const ROOT = join(import.meta.dirname, '..');
 
 function readSources(): Map<string, string> {
-  const files = globSync('{common,proxy,control-plane,keeper,cli,bench}/**/*.ts', { cwd: ROOT });
+  const files = globSync('{common,proxy,control-plane,keeper,cli,bench,dashboard}/**/*.ts', {
+    cwd: ROOT,
+  });
   return new Map(files.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]));
 }
 

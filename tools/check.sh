@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 check() {
   case $1 in
-    types) tsc --noEmit ;;
+    types) tsc --noEmit && tsc --noEmit -p dashboard ;;
     lint) oxlint --type-aware --deny-warnings ;;
     format) prettier --check --log-level warn . ;;
     proto) tools/check-proto.sh ;;

@@ -47,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   operate('token list', 'list join tokens', token, 'listTokens'),
   operate('token revoke', 'revoke a join token', token, 'revokeToken'),
   operate('status', 'list sidecars and their certificates', () => import('./status.ts'), 'run'),
+  operate('dashboard', 'sign a browser in to the dashboard', () => import('./dashboard.ts'), 'run'),
   operate(
     'edges',
     'list who calls whom, and what is not encrypted',

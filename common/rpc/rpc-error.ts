@@ -47,6 +47,7 @@ export const REFUSAL_STATUS = {
   'config-invalid': status.INVALID_ARGUMENT,
   'config-conflict': status.ABORTED,
   'config-from-file': status.FAILED_PRECONDITION,
+  'dashboard-not-served': status.FAILED_PRECONDITION,
   'rate-limited': status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
   internal: status.INTERNAL,

@@ -26,6 +26,10 @@ import { parseTokenFileOrder } from './token-file.ts';
 
 const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));
 
+const listenOrOff: ValueType<HostPort | 'off'> = valueType('HOST:PORT or off', (raw) =>
+  raw === 'off' ? raw : parseHostPort(raw, 0),
+);
+
 /** Nothing here takes long to end: sidecars reconnect. */
 const MAX_DRAIN_SECONDS = 600;
 
@@ -131,6 +135,20 @@ export const controlPlaneSettings = {
     placeholder: 'FILE',
   }),
   bundleKey: setting(filePath.optional(), {
+    description: 'private key of that certificate, in PEM, read again when it changes',
+    placeholder: 'FILE',
+  }),
+  dashboardListen: setting(listenOrOff.default({ host: '127.0.0.1', port: 15_080 }), {
+    description:
+      'where to serve the dashboard; off for nowhere; beyond loopback it needs a certificate',
+    placeholder: 'HOST:PORT',
+    defaultText: '127.0.0.1:15080',
+  }),
+  dashboardCert: setting(filePath.optional(), {
+    description: 'certificate of the dashboard, in PEM, read again when it changes',
+    placeholder: 'FILE',
+  }),
+  dashboardKey: setting(filePath.optional(), {
     description: 'private key of that certificate, in PEM, read again when it changes',
     placeholder: 'FILE',
   }),

@@ -60,6 +60,8 @@ export interface MeshConfigStore extends Closeable {
    * @throws MeshConfigStoreError `config-version-unknown`; MeshConfigError; StoreError
    */
   rollback(version: number | undefined): Promise<ConfigOutcome>;
+  /** One that is kept. @throws MeshConfigStoreError `config-version-unknown`; StoreError */
+  version(version: number): Promise<ConfigVersion>;
   /** All versions that are kept, the newest first, and the empty one that was before all. */
   history(): Promise<readonly ConfigVersion[]>;
 }
@@ -190,6 +192,7 @@ export async function openMeshConfigStore(
         const { version, document } = await find(wanted ?? current.version - 1);
         return write({ document, origin: `rollback to ${version}` });
       }),
+    version: find,
     async history() {
       const { entries: kept } = await store.range(CONFIG_HISTORY_PREFIX, { order: 'descending' });
       return [...kept.map(decodeConfig), NO_CONFIG];

@@ -30,3 +30,10 @@ function ownAddresses(): readonly string[] {
     return [];
   }
 }
+
+/** Something that can be dialled on this machine. */
+export function reachable(host: string, port: number): string {
+  // Every address is also that of IPv4's loopback, with IPv6 or without.
+  const isAny = host === '0.0.0.0' || host === '::';
+  return formatHostPort(isAny ? '127.0.0.1' : host, port);
+}

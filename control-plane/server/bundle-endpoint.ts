@@ -67,7 +67,7 @@ export async function serveBundle(options: ServeBundleOptions): Promise<ServedBu
     followCredential(files, first, {
       clock,
       logger,
-      event: 'bundle-endpoint-certificate-refused',
+      refusedAs: 'bundle-endpoint-certificate-refused',
       take: (next) => endpoint.reload(next),
     });
   return {

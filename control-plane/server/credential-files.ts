@@ -62,8 +62,8 @@ export async function tryCredential(
 export interface FollowCredentialOptions {
   readonly clock: MonotonicClock;
   readonly logger: Logger;
-  /** Of the log line when they cannot be used. */
-  readonly event: string;
+  /** The event of the log line when they cannot be used. */
+  readonly refusedAs: string;
   /** Puts what was tried in force. */
   readonly take: (credential: FileCredential) => void | Promise<void>;
 }
@@ -72,7 +72,7 @@ export interface FollowCredentialOptions {
 export function followCredential(
   files: CredentialFiles,
   present: FileCredential | undefined,
-  { clock, logger, event, take }: FollowCredentialOptions,
+  { clock, logger, refusedAs, take }: FollowCredentialOptions,
 ): FollowedFile {
   return followFiles<FileCredential>(
     {
@@ -83,7 +83,7 @@ export function followCredential(
         await tryCredential(next, files);
         await take(next);
       },
-      refused: (error) => logger.error({ event, err: error }, describeError(error)),
+      refused: (error) => logger.error({ event: refusedAs, err: error }, describeError(error)),
     },
     present,
   ).start();

@@ -2,6 +2,7 @@ import { HTTP_REFUSALS } from '../../common/metrics/http-refusals.ts';
 import { everySeries } from '../../common/metrics/known-series.ts';
 import { REFUSALS } from '../../common/rpc/rpc-error.ts';
 import { HANDSHAKE_FAILURES } from '../api/handshake-failure.ts';
+import { DASHBOARD_REFUSALS } from '../dashboard/dashboard-error.ts';
 import { DIAL_OUTCOMES } from '../registry/addresses/prover.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 
@@ -16,6 +17,8 @@ export const KNOWN_SERIES = {
   handshakesRefused: { reason: HANDSHAKE_FAILURES },
   addressDials: { outcome: DIAL_OUTCOMES },
   bundleConnectionsRefused: { reason: HTTP_REFUSALS },
+  dashboardConnectionsRefused: { reason: HTTP_REFUSALS },
+  dashboardRefused: { reason: DASHBOARD_REFUSALS },
 } as const satisfies Partial<
   Record<keyof ControlPlaneMetrics, Readonly<Record<string, readonly string[]>>>
 >;

@@ -34,6 +34,7 @@ interface Phase {
     readonly grpc: number;
     readonly http: number;
     readonly bundle: number | undefined;
+    readonly dashboard: number | undefined;
   };
   drainAndClose(forced?: AbortSignal): Promise<DrainOutcome>;
   /** Throws KeysError `keys-locked`. */
@@ -74,6 +75,7 @@ export async function startLockable(
       ...settings.bundleListen,
       port: phase.ports.bundle ?? settings.bundleListen.port,
     },
+    dashboardListen: dashboardPlace(settings.dashboardListen, phase.ports.dashboard),
   });
   /** The phase before has ended. */
   const restart = async (next: UnlockKey | undefined): Promise<void> => {
@@ -173,7 +175,7 @@ async function start(
   try {
     const controlPlane = await startControlPlane(settings, dependencies, key);
     const { grpcPort: grpc, httpPort: http, bundlePort: bundle } = controlPlane;
-    const ports = { grpc, http, bundle };
+    const ports = { grpc, http, bundle, dashboard: controlPlane.dashboardPort };
     return {
       state: 'unlocked',
       ports,
@@ -222,6 +224,7 @@ async function startLocked(
       grpc: settings.grpcListen.port,
       http: http.port,
       bundle: settings.bundleListen?.port,
+      dashboard: undefined,
     },
     async backup() {
       throw new KeysError('keys-locked', message, { hint: 'run `hauberk ca unlock` first' });
@@ -231,6 +234,14 @@ async function startLocked(
       return 'idle';
     },
   };
+}
+
+function dashboardPlace(
+  given: Settings['dashboardListen'],
+  port: number | undefined,
+): Settings['dashboardListen'] {
+  if (given === undefined || given === 'off') return given;
+  return { ...given, port: port ?? given.port };
 }
 
 async function withStore<T>(

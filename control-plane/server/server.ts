@@ -10,10 +10,9 @@ import { probeDirectory } from '../../common/atomic-file.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import { drain, type DrainOutcome } from '../../common/lifecycle.ts';
 import { guardedClock, type CountingGuard } from '../../common/guard.ts';
-import { formatHostPort } from '../../common/listen.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
-import { startTelemetryServer, type Health } from '../../common/metrics/telemetry-server.ts';
+import { startTelemetryServer } from '../../common/metrics/telemetry-server.ts';
 import { createAdminHandlers } from '../api/admin/admin.ts';
 import { createCallerLimits } from '../api/caller-limits.ts';
 import { openGrpcListener } from '../api/grpc-listener.ts';
@@ -48,9 +47,11 @@ import { openControlPlanes } from '../leader/control-planes.ts';
 import { openLeader } from '../leader/leader.ts';
 import { makeControlPlaneId } from '../leader/control-plane-id.ts';
 import { serveBundle } from './bundle-endpoint.ts';
-import { announcedAddresses } from './announced-addresses.ts';
+import { announcedAddresses, reachable } from './announced-addresses.ts';
+import { createDashboardSignIn, serveDashboard, type DashboardSettings } from './dashboard.ts';
 import { startAtZero } from './known-series.ts';
 import { startMaintenance } from './maintenance.ts';
+import { createReadiness } from './readiness.ts';
 import { warnOfRestore } from './restore.ts';
 import { followRootChanges } from './root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from '../metrics.ts';
@@ -89,10 +90,13 @@ export interface ControlPlaneDependencies {
 }
 
 /** Everything but what the logger was made with, and what the keys are unlocked with. */
-export type Settings = Omit<
-  ControlPlaneSettings,
-  'logLevel' | 'unlockKeyFile' | 'unlockPassphrase'
->;
+export interface Settings
+  extends
+    Omit<
+      ControlPlaneSettings,
+      'logLevel' | 'unlockKeyFile' | 'unlockPassphrase' | keyof DashboardSettings
+    >,
+    DashboardSettings {}
 
 /** A control plane that serves. */
 export interface ControlPlane extends AsyncDisposable {
@@ -100,6 +104,8 @@ export interface ControlPlane extends AsyncDisposable {
   readonly httpPort: number;
   /** Where the trust bundle is served, when it is. */
   readonly bundlePort: number | undefined;
+  /** Where the dashboard is served, when it is. */
+  readonly dashboardPort: number | undefined;
   /** The credential of the operator. */
   readonly adminFile: string;
   /** Everything that it knows in one file, encrypted when its keys are. */
@@ -241,6 +247,22 @@ export async function startControlPlane(
     siblings: () => controlPlanes.list().slice(1),
     ask: createSiblingTraffic({ trustDomain, bundle: view.bundle, identity: () => present }),
   });
+  const signIn = createDashboardSignIn(clock);
+  const adminHandlers = createAdminHandlers({
+    ...common,
+    rotation,
+    issuerRequests,
+    addedRoots: createAddedRoots({ ...common, authorities }),
+    federations,
+    controlPlanes,
+    leader,
+    traffic,
+    operatorStreams,
+    issuanceLog,
+    keysEncrypted: dataKey !== undefined,
+    configFile: configFile?.path,
+    dashboard: signIn,
+  });
   const listener = use(
     await openGrpcListener({
       ...settings.grpcListen,
@@ -253,20 +275,7 @@ export async function startControlPlane(
           operatorRenewalMs: settings.operatorRenewal * 1000,
         }),
         sync: sync.handle,
-        admin: createAdminHandlers({
-          ...common,
-          rotation,
-          issuerRequests,
-          addedRoots: createAddedRoots({ ...common, authorities }),
-          federations,
-          controlPlanes,
-          leader,
-          traffic,
-          operatorStreams,
-          issuanceLog,
-          keysEncrypted: dataKey !== undefined,
-          configFile: configFile?.path,
-        }),
+        admin: adminHandlers,
       }),
       clock,
       logger,
@@ -330,14 +339,7 @@ export async function startControlPlane(
   });
 
   let draining = false;
-  const ready = (): Health => {
-    const { ok, reasons } = ca.health();
-    const problems = [
-      ...(draining ? ['the control plane is shutting down'] : []),
-      ...(writable.problem === undefined ? [] : [`nothing can be issued: ${writable.problem}`]),
-    ];
-    return { ok: ok && problems.length === 0, reasons: [...problems, ...reasons] };
-  };
+  const ready = createReadiness({ ca, writable, isDraining: () => draining });
   const http = use(
     await startTelemetryServer({
       ...settings.httpListen,
@@ -346,6 +348,16 @@ export async function startControlPlane(
       logger,
       health: () => ({ ok: true, reasons: [] }),
       ready,
+    }),
+  );
+  const dashboard = use(
+    await serveDashboard({
+      ...common,
+      settings,
+      signIn,
+      traffic,
+      actions: adminHandlers,
+      trustDomain,
     }),
   );
   PROCESS_DESCRIPTORS.calibrate();
@@ -361,6 +373,7 @@ export async function startControlPlane(
     grpcPort: listener.port,
     httpPort: http.port,
     bundlePort: served.port,
+    dashboardPort: dashboard.port,
     adminFile: admin.path,
     async backup() {
       const vault = await readVault(plainStore);
@@ -384,11 +397,4 @@ export async function startControlPlane(
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
-}
-
-/** Something that can be dialled on this machine. */
-function reachable(host: string, port: number): string {
-  // Every address is also that of IPv4's loopback, with IPv6 or without.
-  const isAny = host === '0.0.0.0' || host === '::';
-  return formatHostPort(isAny ? '127.0.0.1' : host, port);
 }

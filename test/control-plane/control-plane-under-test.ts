@@ -13,6 +13,7 @@ import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channel.ts';
 import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
 import { decodeIssuer } from '../../control-plane/ca/authorities/stored-authority.ts';
+import type { DashboardSettings } from '../../control-plane/server/dashboard.ts';
 import { startControlPlane, type ControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import type { SnapshotStore, Store } from '../../control-plane/store/store.ts';
@@ -69,6 +70,8 @@ export interface ControlPlaneUnderTestOptions {
   readonly startedAgoMs?: number;
   /** Instead of the one that the test moves, which stands still then. */
   readonly clock?: Clock;
+  /** Where the dashboard is served; by default nowhere. */
+  readonly dashboard?: DashboardSettings;
   /** A store for several, with its clock and the log of all. */
   readonly shared?: SharedStore;
 }
@@ -118,6 +121,7 @@ export async function startControlPlaneUnderTest(
     renewAfterExpiry,
     operatorRenewal,
     writeToken: [],
+    ...options.dashboard,
     meshConfig,
     issuerCert: undefined,
     issuerKey: undefined,

@@ -28,6 +28,7 @@ export async function launchControlPlane(
       `--data-dir=${dataDirectory}`,
       `--grpc-listen=127.0.0.1:${grpcPort}`,
       `--http-listen=127.0.0.1:${httpPort}`,
+      '--dashboard-listen=off',
       ...args,
     ]);
     return {

@@ -12,6 +12,7 @@ import type { TrafficSource } from '../../traffic/traffic.ts';
 import { createAuthorityHandlers, type AuthorityHandlersOptions } from './authority.ts';
 import { createBundleHandlers, toFederatedDomain, type BundleHandlersOptions } from './bundle.ts';
 import { listControlPlanes, type ControlPlanesQuestion } from './control-planes.ts';
+import { createDashboardHandlers, type DashboardHandlersOptions } from './dashboard.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlersOptions } from './mesh-config.ts';
 import type { OperatorStreams } from './operator-streams.ts';
 import { createRevocationHandlers, type RevocationHandlersOptions } from './revocations.ts';
@@ -26,6 +27,7 @@ export interface AdminHandlersOptions
   extends
     AuthorityHandlersOptions,
     BundleHandlersOptions,
+    DashboardHandlersOptions,
     MeshConfigHandlersOptions,
     ControlPlanesQuestion,
     Omit<RevocationHandlersOptions, 'knownIdentities'>,
@@ -45,7 +47,10 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
   const { ca, tokens, registry, issuanceLog, keysEncrypted, view, logger } = options;
   const { traffic, operatorStreams } = options;
   const knownIdentities = (): Promise<readonly string[]> => listKnownIdentities(options);
-  const forOperators = createForOperators({ ...options, trustDomain: ca.trustDomain });
+  const { forOperators, forCaller } = createForOperators({
+    ...options,
+    trustDomain: ca.trustDomain,
+  });
   const handlers: AdminHandlers = {
     createToken: forOperators(async ({ namespace, service, ttlSeconds, uses }) => {
       const { joinToken, token } = await tokens.create({
@@ -102,6 +107,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     ...createBundleHandlers(options, forOperators),
     watchTraffic: operatorStreams.serve((request, observer) => traffic.watch(request, observer)),
     tap: operatorStreams.serve((request, observer, by) => traffic.tap(request, observer, by)),
+    ...createDashboardHandlers(options, forCaller),
   };
   return handlers;
 }

@@ -9,16 +9,38 @@ import type { AdminServer, AdminService } from '../../../proto/gen/hauberk/v1/ad
 import type { OperatorUses } from '../../operators/operator-uses.ts';
 import type { ControlPlaneMetrics } from '../../metrics.ts';
 import type { CallerLimits } from '../caller-limits.ts';
-import { requireAdmin, type OperatorTrust } from '../caller.ts';
+import { type OperatorTrust, type ProvenCaller, requireAdmin } from '../caller.ts';
 import { peerAddress } from '../peer-address.ts';
 import { toRefusal } from '../refusal.ts';
 
+/** Does what an operator asks for; which one it is does not matter. */
+export type OperatorAction<Request, Response> = (request: Request) => Promise<Response> | Response;
+
+/** A handler that serves operators only, and what it does for an operator who has come in otherwise. */
+export type OperatorHandler<Request, Response> = handleUnaryCall<Request, Response> & {
+  readonly action: OperatorAction<Request, Response>;
+};
+
 /** The handlers by name; the index signature of the generated type is for grpc-js only. */
-export type AdminHandlers = Pick<AdminServer, keyof AdminService>;
+export type AdminHandlers = {
+  readonly [Name in keyof AdminService]: AdminServer[Name] extends handleUnaryCall<
+    infer Request,
+    infer Response
+  >
+    ? Name extends 'createDashboardLink'
+      ? AdminServer[Name]
+      : OperatorHandler<Request, Response>
+    : AdminServer[Name];
+};
 
 /** Makes a handler that serves operators only. */
 export type ForOperators = <Request, Response>(
-  action: (request: Request) => Promise<Response> | Response,
+  action: OperatorAction<Request, Response>,
+) => OperatorHandler<Request, Response>;
+
+/** Makes one for which it matters whose credential it is called with. */
+export type ForCaller = <Request, Response>(
+  action: (request: Request, caller: ProvenCaller) => Promise<Response> | Response,
 ) => handleUnaryCall<Request, Response>;
 
 /** What the guard of operators' calls needs. */
@@ -32,10 +54,13 @@ export interface ForOperatorsOptions extends OperatorTrust {
 }
 
 /** Creates the guard: every refused caller and every failure is counted and logged. */
-export function createForOperators(options: ForOperatorsOptions): ForOperators {
+export function createForOperators(options: ForOperatorsOptions): {
+  readonly forOperators: ForOperators;
+  readonly forCaller: ForCaller;
+} {
   const { clock, limits, logger, guard, metrics, operatorUses } = options;
   const mayLog = createLogLimit(clock);
-  return (action) => (call, callback) => {
+  const forCaller: ForCaller = (action) => (call, callback) => {
     guard.run('api', async () => {
       try {
         const caller = await requireAdmin(callerOf(call, clock.epochMs()), options);
@@ -43,7 +68,7 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
         const origin = { address: peerAddress(call), call: nameOf(call.getPath()) };
         operatorUses.used(serialOf(certificate), origin);
         limits.operator(spiffeId.uri);
-        callback(null, await action(call.request));
+        callback(null, await action(call.request, caller));
       } catch (thrown) {
         const { reason, error } = toRefusal(thrown, clock.epochMs());
         metrics.callsRefused.inc({ service: 'admin', reason });
@@ -54,6 +79,7 @@ export function createForOperators(options: ForOperatorsOptions): ForOperators {
       }
     });
   };
+  return { forCaller, forOperators: (action) => Object.assign(forCaller(action), { action }) };
 }
 
 /** Of the path of a call: `Admin.CreateToken`, of `/hauberk.v1.Admin/CreateToken`. */

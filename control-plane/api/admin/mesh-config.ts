@@ -40,8 +40,8 @@ export function createMeshConfigHandlers(
     return response;
   };
   return {
-    getMeshConfig: forOperators(() => ({
-      config: configs.current(),
+    getMeshConfig: forOperators(async ({ version }) => ({
+      config: version === undefined ? configs.current() : await configs.version(version),
       file: configFile,
     })),
     applyMeshConfig: forOperators(async ({ document, baseVersion, dryRun }) => {

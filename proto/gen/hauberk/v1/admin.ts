@@ -106,6 +106,21 @@ export interface TappedEvent {
   readonly event: TapEvent | undefined;
 }
 
+export interface CreateDashboardLinkRequest {
+  /** The browser may also change things, and is asked for a confirmation each time. */
+  readonly allowChanges: boolean;
+}
+
+export interface CreateDashboardLinkResponse {
+  /** Where the dashboard listens, as HOST:PORT. */
+  readonly address: string;
+  readonly tls: boolean;
+  /** Path and fragment of the link. It is a secret: the browser that opens it signs in as the operator. */
+  readonly path: string;
+  /** From now. */
+  readonly validSeconds: number;
+}
+
 export interface CreateTokenRequest {
   readonly namespace: string;
   /** Absent: any service of the namespace. */
@@ -269,6 +284,8 @@ export interface MeshConfig {
 }
 
 export interface GetMeshConfigRequest {
+  /** Absent: the version that is in force. */
+  readonly version?: number | undefined;
 }
 
 export interface GetMeshConfigResponse {
@@ -1161,6 +1178,131 @@ export const TappedEvent: MessageFns<TappedEvent> = {
             }
 
             message.event = TapEvent.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCreateDashboardLinkRequest(): CreateDashboardLinkRequest {
+  return { allowChanges: false };
+}
+
+export const CreateDashboardLinkRequest: MessageFns<CreateDashboardLinkRequest> = {
+  encode(message: CreateDashboardLinkRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.allowChanges !== false) {
+      writer.uint32(8).bool(message.allowChanges);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateDashboardLinkRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateDashboardLinkRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.allowChanges = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCreateDashboardLinkResponse(): CreateDashboardLinkResponse {
+  return { address: "", tls: false, path: "", validSeconds: 0 };
+}
+
+export const CreateDashboardLinkResponse: MessageFns<CreateDashboardLinkResponse> = {
+  encode(message: CreateDashboardLinkResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.tls !== false) {
+      writer.uint32(16).bool(message.tls);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.validSeconds !== 0) {
+      writer.uint32(32).uint32(message.validSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateDashboardLinkResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateDashboardLinkResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tls = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.validSeconds = reader.uint32();
             continue;
           }
         }
@@ -2588,11 +2730,14 @@ export const MeshConfig: MessageFns<MeshConfig> = {
 };
 
 function createBaseGetMeshConfigRequest(): GetMeshConfigRequest {
-  return {};
+  return { version: undefined };
 }
 
 export const GetMeshConfigRequest: MessageFns<GetMeshConfigRequest> = {
-  encode(_: GetMeshConfigRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: GetMeshConfigRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== undefined) {
+      writer.uint32(8).uint64(message.version);
+    }
     return writer;
   },
 
@@ -2609,6 +2754,14 @@ export const GetMeshConfigRequest: MessageFns<GetMeshConfigRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5717,6 +5870,18 @@ export const AdminService = {
     responseSerialize: (value: TapResponse): Buffer => Buffer.from(TapResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TapResponse => TapResponse.decode(value),
   },
+  /** A link with which one browser signs in to the dashboard, once. */
+  createDashboardLink: {
+    path: "/hauberk.v1.Admin/CreateDashboardLink" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreateDashboardLinkRequest): Buffer =>
+      Buffer.from(CreateDashboardLinkRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreateDashboardLinkRequest => CreateDashboardLinkRequest.decode(value),
+    responseSerialize: (value: CreateDashboardLinkResponse): Buffer =>
+      Buffer.from(CreateDashboardLinkResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreateDashboardLinkResponse => CreateDashboardLinkResponse.decode(value),
+  },
 } as const;
 
 export interface AdminServer extends UntypedServiceImplementation {
@@ -5766,6 +5931,8 @@ export interface AdminServer extends UntypedServiceImplementation {
   watchTraffic: handleServerStreamingCall<WatchTrafficRequest, WatchTrafficResponse>;
   /** Connections and requests as they happen, as long as the call lasts. */
   tap: handleServerStreamingCall<TapRequest, TapResponse>;
+  /** A link with which one browser signs in to the dashboard, once. */
+  createDashboardLink: handleUnaryCall<CreateDashboardLinkRequest, CreateDashboardLinkResponse>;
 }
 
 export interface AdminClient extends Client {
@@ -6174,6 +6341,22 @@ export interface AdminClient extends Client {
   /** Connections and requests as they happen, as long as the call lasts. */
   tap(request: TapRequest, options?: Partial<CallOptions>): ClientReadableStream<TapResponse>;
   tap(request: TapRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<TapResponse>;
+  /** A link with which one browser signs in to the dashboard, once. */
+  createDashboardLink(
+    request: CreateDashboardLinkRequest,
+    callback: (error: ServiceError | null, response: CreateDashboardLinkResponse) => void,
+  ): ClientUnaryCall;
+  createDashboardLink(
+    request: CreateDashboardLinkRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CreateDashboardLinkResponse) => void,
+  ): ClientUnaryCall;
+  createDashboardLink(
+    request: CreateDashboardLinkRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CreateDashboardLinkResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const AdminClient = makeGenericClientConstructor(AdminService, "hauberk.v1.Admin") as unknown as {

@@ -1,0 +1,18 @@
+import type { WallClock } from '../../../common/clock.ts';
+import type { MeshConfig } from '../../../common/mesh-config/mesh-config.ts';
+import type { OperatorActions } from '../operator-actions.ts';
+
+/** What answering takes. */
+export interface QueryContext {
+  readonly actions: OperatorActions;
+  readonly clock: WallClock;
+  readonly trustDomain: string;
+  /** The mesh configuration that is in force. */
+  readonly config: () => MeshConfig;
+}
+
+/** A part of an answer of this control plane itself, which the types of messages cannot promise. */
+export function required<Part>(part: Part | undefined): Part {
+  if (part === undefined) throw new TypeError('expected a whole answer of the control plane');
+  return part;
+}

@@ -1,0 +1,199 @@
+import { html, nothing, svg, type TemplateResult } from '/lib/lit-html/lit-html.js';
+import { repeat } from '/lib/lit-html/directives/repeat.js';
+import { formatRate } from '../data/rates.ts';
+import { type Graph, type GraphEdge, type GraphNode, sumOf } from './graph.ts';
+import type { Area, Layout, Place, Point } from './layout.ts';
+
+/** What the picture shows besides the graph, and what it tells. */
+export interface GraphViewOptions {
+  readonly zoom: number;
+  /** Key of the node or the edge that is looked at. */
+  readonly selected: string | undefined;
+  readonly onSelect: (key: string) => void;
+}
+
+/** The picture. Nodes and edges are buttons: they can be reached by keyboard, and say what they are. */
+export function graphView(graph: Graph, layout: Layout, options: GraphViewOptions): TemplateResult {
+  const { zoom } = options;
+  const { width, height } = layout;
+  return html`<svg
+    class="graph"
+    width=${Math.ceil(width * zoom)}
+    height=${Math.ceil(height * zoom)}
+    viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}"
+    role="group"
+    aria-label="Services and what passes between them"
+  >
+    <defs>
+      <marker
+        id="arrow"
+        viewBox="0 0 8 8"
+        refX="7"
+        refY="4"
+        markerWidth="7"
+        markerHeight="7"
+        orient="auto-start-reverse"
+      >
+        <path d="M0 0 8 4 0 8z" />
+      </marker>
+      <marker
+        id="arrow-loud"
+        viewBox="0 0 8 8"
+        refX="7"
+        refY="4"
+        markerWidth="5"
+        markerHeight="5"
+        orient="auto-start-reverse"
+      >
+        <path d="M0 0 8 4 0 8z" />
+      </marker>
+    </defs>
+    ${repeat(layout.areas, ({ namespace }) => namespace, areaView)}
+    ${repeat(
+      graph.edges,
+      ({ key }) => key,
+      (edge) => edgeView(edge, layout.edges.get(edge.key) ?? [], options),
+    )}
+    ${repeat(
+      graph.nodes,
+      ({ key }) => key,
+      (node) => nodeView(node, layout.nodes.get(node.key), options),
+    )}
+  </svg>`;
+}
+
+function areaView({ namespace, x, y, width, height }: Area): TemplateResult {
+  const [left, top] = [x - width / 2, y - height / 2];
+  return svg`<g class="area" aria-hidden="true">
+    <rect x=${left} y=${top} width=${width} height=${height} rx="10" />
+    <text x=${left + 12} y=${top + 15}>${namespace}</text>
+  </g>`;
+}
+
+function nodeView(
+  node: GraphNode,
+  place: Place | undefined,
+  { selected, onSelect }: GraphViewOptions,
+): TemplateResult | typeof nothing {
+  if (place === undefined) return nothing;
+  const { key, kind, label, services } = node;
+  const { x, y, width, height } = place;
+  const [left, top] = [x - width / 2, y - height / 2];
+  const [health, words] = healthOf(node);
+  const room = Math.floor((width - 34) / 7.4);
+  const shown = label.length > room ? `${label.slice(0, room - 1)}…` : label;
+  const plaintext = services.reduce((total, one) => total + one.plaintext, 0);
+  return svg`<g
+    class="node"
+    data-kind=${kind}
+    data-health=${health}
+    data-selected=${key === selected}
+    role="button"
+    tabindex="0"
+    aria-pressed=${key === selected}
+    aria-label="${label}: ${words}${plaintext > 0 ? ', some of it unencrypted' : ''}"
+    @click=${() => onSelect(key)}
+    @keydown=${onActivate(() => onSelect(key))}
+  >
+    <rect class="box" x=${left} y=${top} width=${width} height=${height} rx="8" />
+    <circle class="health" cx=${left + 15} cy=${y - 8} r="4.5" />
+    <text class="label" x=${left + 27} y=${y - 3.5}>${shown}<title>${label}</title></text>
+    <text class="detail" x=${left + 27} y=${y + 14}>${words}</text>
+    ${plaintext > 0 ? svg`<circle class="alarm" cx=${left + width} cy=${top} r="7" />` : nothing}
+  </g>`;
+}
+
+/** How it is, in a word for the style and a few for people. */
+function healthOf({
+  kind,
+  services,
+}: GraphNode): readonly ['good' | 'warn' | 'bad' | 'none', string] {
+  if (kind === 'outside') return ['none', 'outside of the mesh'];
+  const instances = services.reduce((total, one) => total + one.instances, 0);
+  const connected = services.reduce((total, one) => total + one.connected, 0);
+  const conflicts = services.reduce((total, one) => total + one.conflicts, 0);
+  const what =
+    kind === 'namespace'
+      ? `${services.length} services, ${connected}/${instances} sidecars`
+      : `${connected} of ${instances} sidecar${instances === 1 ? '' : 's'}`;
+  if (connected === 0) return ['bad', what];
+  return [connected < instances || conflicts > 0 ? 'warn' : 'good', what];
+}
+
+function edgeView(
+  { key, from, to, figures }: GraphEdge,
+  points: readonly Point[],
+  { selected, onSelect }: GraphViewOptions,
+): TemplateResult | typeof nothing {
+  const middle = points[Math.floor(points.length / 2)];
+  if (middle === undefined) return nothing;
+  const sum = sumOf(figures);
+  const state = stateOf(sum);
+  const rate = formatRate(sum.perSecond);
+  const failing = sum.failuresPerSecond > 0 ? `, ${formatRate(sum.failuresPerSecond)} failing` : '';
+  const text = sum.perSecond === 0 ? `${sum.connectionsOpen} open` : rate;
+  const width = text.length * 6.4 + 26;
+  const d = curve(points);
+  return svg`<g
+    class="edge"
+    data-state=${state}
+    data-selected=${key === selected}
+    role="button"
+    tabindex="0"
+    aria-pressed=${key === selected}
+    aria-label="${from} to ${to}: ${text} ${sum.unit}${failing}, ${sum.plaintext ? 'unencrypted' : 'encrypted'}"
+    @click=${() => onSelect(key)}
+    @keydown=${onActivate(() => onSelect(key))}
+  >
+    <path class="reach" d=${d} />
+    <path class="line" d=${d} stroke-width=${widthOf(sum.perSecond)} marker-end=${sum.plaintext ? 'url(#arrow-loud)' : 'url(#arrow)'} />
+    <rect class="plate" x=${middle.x - width / 2} y=${middle.y - 10} width=${width} height="20" rx="10" />
+    ${sum.plaintext ? openLock(middle.x - width / 2 + 12, middle.y) : lock(middle.x - width / 2 + 12, middle.y)}
+    <text class="rate" x=${middle.x - width / 2 + 21} y=${middle.y + 3.8}>${text}</text>
+  </g>`;
+}
+
+function stateOf({
+  plaintext,
+  failuresPerSecond,
+  perSecond,
+}: ReturnType<typeof sumOf>): 'loud' | 'bad' | 'idle' | 'good' {
+  if (plaintext) return 'loud';
+  if (failuresPerSecond > 0) return 'bad';
+  return perSecond === 0 ? 'idle' : 'good';
+}
+
+/** From a hair to a finger's breadth, by powers of ten. */
+function widthOf(perSecond: number): number {
+  return 1.25 + Math.min(Math.log10(1 + perSecond), 4) * 0.9;
+}
+
+function lock(x: number, y: number): TemplateResult {
+  return svg`<path class="lock" d="M${x - 4} ${y - 0.5}h8v5.5h-8z M${x - 2.5} ${y - 0.5}v-2a2.5 2.5 0 0 1 5 0v2" />`;
+}
+
+function openLock(x: number, y: number): TemplateResult {
+  return svg`<path class="lock" d="M${x - 4} ${y - 0.5}h8v5.5h-8z M${x - 2.5} ${y - 0.5}v-3a2.5 2.5 0 0 1 4.6 -1.2" />`;
+}
+
+/** A line through the points that has no corners. */
+function curve(points: readonly Point[]): string {
+  const [first, ...others] = points;
+  if (first === undefined) return '';
+  const parts = [`M${first.x} ${first.y}`];
+  for (const [at, point] of others.entries()) {
+    const next = others[at + 1];
+    if (next === undefined) parts.push(`L${point.x} ${point.y}`);
+    else parts.push(`Q${point.x} ${point.y} ${(point.x + next.x) / 2} ${(point.y + next.y) / 2}`);
+  }
+  return parts.join('');
+}
+
+/** Enter and space do what a click does. */
+function onActivate(activate: () => void): (event: KeyboardEvent) => void {
+  return (event) => {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    activate();
+  };
+}

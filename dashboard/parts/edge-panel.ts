@@ -1,0 +1,90 @@
+import { html, nothing, type TemplateResult } from '/lib/lit-html/lit-html.js';
+import type { ExplainAnswer } from '../../control-plane/dashboard/answers/answers.ts';
+import type { EdgeFigures } from '../../control-plane/dashboard/answers/figures.ts';
+import { ask } from '../data/api.ts';
+import type { GraphEdge } from '../graph/graph.ts';
+import type { PageContext } from './page.ts';
+import { explanation } from './explain.ts';
+import { errorNotice, notice } from './notice.ts';
+import { formatByteRate, formatMs, formatRate } from '../data/rates.ts';
+import { tag } from './small.ts';
+
+/** What passes along an edge, and why it may. */
+export class EdgePanel {
+  readonly #context: PageContext;
+  readonly #explained = new Map<string, ExplainAnswer | Error | 'asked'>();
+
+  constructor(context: PageContext) {
+    this.#context = context;
+  }
+
+  template({ figures }: GraphEdge): TemplateResult {
+    return html`<div class="body stack">${figures.map((one) => this.#port(one))}</div>`;
+  }
+
+  #port(edge: EdgeFigures): TemplateResult {
+    const { from, to, port, plaintext } = edge;
+    return html`
+      <section class="stack" aria-label="Port ${port}">
+        <h3>${from.name} → ${to.name}${port === 0 ? '' : ` port ${port}`}</h3>
+        ${
+          plaintext
+            ? notice(
+                'loud',
+                'This passes unencrypted: one side has no sidecar, or is not called by its name.',
+              )
+            : html`<p>${tag('good', 'mutual TLS')}</p>`
+        }
+        <dl class="facts">
+          <dt>Requests</dt>
+          <dd>${formatRate(edge.requestsPerSecond)}</dd>
+          <dt>Connections</dt>
+          <dd>${formatRate(edge.connectionsPerSecond)}, ${edge.connectionsOpen} open</dd>
+          <dt>Failing</dt>
+          <dd>
+            ${edge.failuresPerSecond > 0 ? tag('bad', formatRate(edge.failuresPerSecond)) : 'nothing'}
+          </dd>
+          <dt>Latency</dt>
+          <dd>p50 ${formatMs(edge.p50Ms)}, p99 ${formatMs(edge.p99Ms)}</dd>
+          <dt>Bytes</dt>
+          <dd>${formatByteRate(edge.bytesPerSecond)}</dd>
+        </dl>
+        ${
+          edge.reasons.length === 0
+            ? nothing
+            : html`<ul class="names">
+                ${edge.reasons.map(
+                  ({ reason, perSecond }) =>
+                    html`<li>${tag('bad', reason)} ${formatRate(perSecond)}</li>`,
+                )}
+              </ul>`
+        }
+        ${from.kind === 'service' && to.kind === 'service' && port > 0 ? this.#why(edge) : nothing}
+      </section>
+    `;
+  }
+
+  #why({ from, to, port }: EdgeFigures): TemplateResult {
+    const key = `${from.name} ${to.name}:${port}`;
+    const known = this.#explained.get(key);
+    if (known === undefined) void this.#explain(key, { from: from.name, to: to.name, port });
+    if (known === undefined || known === 'asked') return html`<p role="status">Asking why …</p>`;
+    return known instanceof Error ? errorNotice(known) : explanation(known);
+  }
+
+  async #explain(
+    key: string,
+    { from, to, port }: { readonly from: string; readonly to: string; readonly port: number },
+  ): Promise<void> {
+    this.#explained.set(key, 'asked');
+    const [fromNamespace, fromService] = from.split('/');
+    const [toNamespace, toService] = to.split('/');
+    try {
+      const names = { fromNamespace, fromService, toNamespace, toService };
+      this.#explained.set(key, await ask('explain', { ...names, port }));
+    } catch (error) {
+      this.#explained.set(key, error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#context.redraw();
+  }
+}

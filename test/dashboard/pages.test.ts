@@ -1,0 +1,195 @@
+/**
+ * The pages of the dashboard in the machine's Chromium, with a mesh of real processes behind them: what each shows,
+ * that it can be used by keyboard and screen reader, on a phone and on a wall, and that it asks nobody else.
+ */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { ExecutionContext } from 'ava';
+import type { Browser, Page } from 'playwright-core';
+import { openPage, startBrowser, type TestPage } from '../helpers/dashboard/browser.ts';
+import { type LiveMesh, startLiveMesh } from '../helpers/dashboard/live-mesh.ts';
+import { requires } from '../helpers/requirements.ts';
+import { fileScope } from '../helpers/scope.ts';
+
+const { serial: test } = requires('chromium');
+const scope = fileScope();
+
+/** One mesh and one browser for all tests of this file. */
+let starting: Promise<readonly [LiveMesh, Browser]> | undefined;
+const shared = (): Promise<readonly [LiveMesh, Browser]> =>
+  (starting ??= Promise.all([startLiveMesh(scope), startBrowser(scope)]));
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface AxeResults {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly nodes: readonly { html: string }[];
+  }[];
+}
+
+/** What axe finds against WCAG 2.2 AA, a line each. */
+async function axeFindings(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const run = '(async () => JSON.stringify(await axe.run()))()';
+  const { violations } = JSON.parse(await page.evaluate<string>(run)) as AxeResults;
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+}
+
+/** A page of the mesh that is open. */
+type Opened = TestPage & { readonly mesh: LiveMesh };
+
+/** Opens the page for a test, which fails also when the page had to complain of something. */
+function pageTest(
+  title: string,
+  path: string,
+  run: (t: ExecutionContext, opened: Opened) => Promise<void>,
+  { allowChanges = false } = {},
+): void {
+  test(title, async (t) => {
+    t.timeout(170_000);
+    const [mesh, browser] = await shared();
+    const { page, complaints } = await openPage(t, browser);
+    await page.goto(await mesh.link(allowChanges));
+    await page.waitForSelector('nav');
+    await page.goto(`${mesh.origin}${path}`);
+    await run(t, { page, complaints, mesh });
+    t.deepEqual(complaints, []);
+  });
+}
+
+const main = (page: Page) => page.locator('main');
+
+pageTest(
+  'mesh: services are nodes with their health, by keyboard too, and as a list',
+  '/mesh',
+  async (t, { page }) => {
+    const api = page.getByRole('button', { name: /^api: 2 of 2 sidecars/ });
+    await api.waitFor();
+    t.regex(await main(page).innerText(), /4 services, 5 of 5 sidecars connected/);
+    await api.focus();
+    await page.keyboard.press('Enter');
+    const panel = page.getByRole('complementary');
+    t.regex(await panel.innerText(), /Ports\s+8080/);
+
+    await page.getByLabel('Filter').fill('data');
+    await page.getByRole('button', { name: /^db:/ }).waitFor();
+    t.is(await api.count(), 0);
+    await page.getByLabel('Filter').fill('');
+    await page.getByRole('button', { name: 'By namespace' }).click();
+    await page.getByRole('button', { name: /^shop: 2 services, 3\/3 sidecars/ }).waitFor();
+    await page.getByRole('button', { name: 'As a list' }).click();
+    await page.getByRole('link', { name: 'reports' }).click();
+    await page.getByRole('heading', { name: 'reports' }).waitFor();
+  },
+);
+
+pageTest(
+  'service: its sidecars, with certificate, ports and view',
+  '/services/shop/api',
+  async (t, { page }) => {
+    await page
+      .getByRole('heading', { name: /^Sidecar/ })
+      .nth(1)
+      .waitFor();
+    const text = await main(page).innerText();
+    t.regex(text, /spiffe:\/\/mesh\.local\/ns\/shop\/sa\/api/);
+    t.regex(text, /Exposed ports\s+8080/);
+    t.regex(text, /5\d min \d+ s left/);
+    t.is(await page.locator('meter').count(), 2);
+    t.is(await page.getByRole('button', { name: /Revoke/ }).count(), 0, 'it may only look');
+  },
+);
+
+pageTest(
+  'certificates: root, issuance log with search, tokens; the chain is verified',
+  '/certificates',
+  async (t, { page }) => {
+    const log = page.getByRole('region', { name: 'Issued certificates' });
+    await log.getByText('reports').waitFor();
+    t.regex(await main(page).innerText(), /Root expires[\s\S]*9 y 364 d left/);
+    await page.getByLabel('Search the issuance log').fill('web.shop');
+    await log.getByText('reports').waitFor({ state: 'detached' });
+    t.is(await log.getByText('web').count(), 1);
+    await page.getByRole('button', { name: 'Verify the chain' }).click();
+    await page.getByText(/All \d+ entries are as they were sealed/).waitFor();
+    t.is(await page.getByRole('region', { name: 'Join tokens' }).getByText('active').count(), 2);
+  },
+);
+
+pageTest(
+  'policy: versions with their difference, the rule that decides, what would change',
+  '/policy',
+  async (t, { page }) => {
+    await page.getByText('+    - name: front').waitFor();
+    await page.getByLabel('From').fill('reports.data');
+    await page.getByLabel('To', { exact: true }).fill('api.shop');
+    await page.getByLabel('Port').fill('8080');
+    await page.getByRole('button', { name: 'Explain' }).click();
+    await page.getByText('because the rule front allows other callers only').waitFor();
+
+    const draft = page.getByLabel('A configuration to try');
+    await draft.fill('authorization:\n  rulez: []\n');
+    await page.getByRole('button', { name: 'Try it' }).click();
+    await page.getByText(/line 2, column 3: .*"rulez" is unknown/).waitFor();
+    await draft.fill('authorization:\n  rules: []\n');
+    await page.getByRole('button', { name: 'Try it' }).click();
+    const changed = page.getByRole('region', { name: 'Decisions that would change' });
+    await changed.getByText('reports.data').first().waitFor();
+    t.is(await page.getByRole('button', { name: 'Apply it' }).count(), 0, 'it may only look');
+  },
+);
+
+pageTest(
+  'with --allow-changes: a confirmation names what will happen, and it happens',
+  '/certificates',
+  async (t, { page, mesh }) => {
+    await mesh.mesh.token(['--namespace', 'spare']);
+    await page.reload();
+    const row = page.getByRole('row').filter({ hasText: 'spare/*' });
+    await row.getByRole('button', { name: 'Revoke' }).click();
+    const dialog = page.getByRole('dialog');
+    t.regex(await dialog.innerText(), /for\s+spare\/\*\s+lets nobody in any more/);
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    t.is(await row.getByText('revoked').count(), 0);
+    await row.getByRole('button', { name: 'Revoke' }).click();
+    await dialog.getByRole('button', { name: 'Revoke the token' }).click();
+    await row.getByText('revoked').waitFor();
+  },
+  { allowChanges: true },
+);
+
+test('the link works once, and the address keeps no code', async (t) => {
+  t.timeout(170_000);
+  const [mesh, browser] = await shared();
+  const { page } = await openPage(t, browser);
+  const link = await mesh.link();
+  await page.goto(link);
+  await page.waitForSelector('nav');
+  t.notRegex(page.url(), /#/);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByText('hauberk dashboard', { exact: true }).waitFor();
+  await page.goto('about:blank');
+  await page.goto(link);
+  await page.getByText('this sign-in link was used already').waitFor();
+});
+
+for (const path of ['/mesh', '/mesh?view=list', '/services/shop/api', '/certificates', '/policy']) {
+  pageTest(
+    `${path}: axe finds nothing, light and dark, and nothing sticks out of 360 and 2,560 px`,
+    path,
+    async (t, { page }) => {
+      await page.locator('.card').first().waitFor();
+      await page.getByText('Loading').waitFor({ state: 'detached' });
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        t.deepEqual(await axeFindings(page), [], colorScheme);
+      }
+      for (const width of [360, 2_560]) {
+        await page.setViewportSize({ width, height: 860 });
+        const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
+        t.true(wide <= width, `${wide} px`);
+      }
+    },
+  );
+}
