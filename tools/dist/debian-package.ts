@@ -30,7 +30,8 @@ export async function makeDebianPackage(
 ): Promise<string | undefined> {
   const { debian } = TARGETS[target];
   if (debian === undefined) return undefined;
-  const { folder, manifest, epochSeconds } = release;
+  const { folder, manifest } = release;
+  const epochSeconds = release.epochSeconds();
   const staging = await mkdtemp(join(folder, 'debian-'));
   try {
     const tree = join(staging, 'root');

@@ -28,7 +28,7 @@ export interface Release {
   /** The licenses of what is in the bundle. */
   readonly licenses: string;
   /** The time that everything in it has: that of the commit, so that it can be made again. */
-  readonly epochSeconds: number;
+  readonly epochSeconds: () => number;
 }
 
 /** Reads and bundles the sources. */
@@ -37,7 +37,7 @@ export async function prepareRelease(root: string, folder: string): Promise<Rele
   const bundled = await bundle(root);
   const thirdParties = readThirdParties(root, bundled.packages);
   const licenses = licenseTexts(thirdParties);
-  const epochSeconds = sourceDate(root);
+  const epochSeconds = (): number => sourceDate(root);
   return { root, folder, manifest, bundle: bundled, thirdParties, licenses, epochSeconds };
 }
 

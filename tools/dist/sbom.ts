@@ -48,7 +48,7 @@ export async function makeSbom(release: Release): Promise<string> {
   const reference = `pkg:npm/${manifest.name}@${manifest.version}`;
   const content = {
     metadata: {
-      timestamp: new Date(epochSeconds * 1000).toISOString(),
+      timestamp: new Date(epochSeconds() * 1000).toISOString(),
       component: {
         type: 'application',
         'bom-ref': reference,
