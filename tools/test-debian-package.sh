@@ -52,7 +52,13 @@ UNIT
 # shellcheck disable=SC2016
 timeout --kill-after=5 300 setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --cgroup --net --uts --ipc sh -ec '
   mount --make-rprivate / && mount --rbind "$1" "$1" && cd "$1"
-  mount --rbind /dev dev && mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t tmpfs tmpfs run
+  # Devices of its own: systemd sets the modes of those that it finds.
+  mount -t tmpfs -o mode=755 tmpfs dev
+  for device in null:3 zero:5 full:7 random:8 urandom:9; do
+    mknod -m 666 "dev/${device%:*}" c 1 "${device#*:}"
+  done
+  mkdir dev/pts dev/shm && mknod -m 666 dev/tty c 5 0
+  mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t tmpfs tmpfs run
   mount -t cgroup2 cgroup2 sys/fs/cgroup
   mkdir old && pivot_root . old
   # systemd hands credentials over by a mount that has to reach other namespaces.
