@@ -63,6 +63,12 @@ export const COMMANDS: readonly Command[] = [
   operate('top', 'show the busiest edges, live', () => import('./top.ts'), 'run'),
   operate('tap', 'show connections and requests as they happen', () => import('./tap.ts'), 'run'),
   operate(
+    'check',
+    'check the mesh, or a host before an installation',
+    () => import('./check.ts'),
+    'run',
+  ),
+  operate(
     'verify',
     'prove that two services are encrypted on the wire',
     () => import('./verify.ts'),

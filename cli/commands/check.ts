@@ -1,0 +1,133 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { X509Certificate } from 'node:crypto';
+import { EXIT_CODE, exitCodeOf } from '../../common/config/exit-code.ts';
+import { runCommand } from '../../common/config/run-command.ts';
+import {
+  setting,
+  switchSetting,
+  type CommandSpec,
+  type SettingsOf,
+} from '../../common/config/settings.ts';
+import { durationSeconds } from '../../common/config/values.ts';
+import { HauberkError } from '../../common/errors.ts';
+import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import { checkHost } from '../check/check-host.ts';
+import { checkMesh } from '../check/check-mesh.ts';
+import { failed, type Finding } from '../check/finding.ts';
+import { readHostFacts } from '../check/host-facts.ts';
+import type { MeshFacts } from '../check/mesh-facts.ts';
+import { formatFindings } from '../check/report.ts';
+import type { CliContext } from '../cli-context.ts';
+import { readAdminCredential } from '../credential.ts';
+import { formatJson } from '../output/json.ts';
+import { askControlPlane } from './admin-command.ts';
+import { seenIdentities, unseenNames } from './unseen-names.ts';
+
+const settings = {
+  host: switchSetting({
+    description: 'check this host instead of the mesh, before an installation',
+  }),
+  wait: setting(durationSeconds({ min: 0, max: 3_600 }).default(0), {
+    description: 'check again until nothing has failed, for at most this long, as in 30s, 2m',
+    placeholder: 'TIME',
+  }),
+  ...ADMIN_SETTINGS,
+};
+
+const spec: CommandSpec<typeof settings> = {
+  name: 'hauberk check',
+  summary:
+    'Checks the mesh: control planes, root and issuer, sidecars with their certificates, versions and addresses, names that fit no workload, and what still passes in plaintext. Each check is one line, with what to do about it where something is to be done.',
+  settings,
+  examples: [
+    { purpose: 'the mesh', line: 'hauberk check' },
+    { purpose: 'this host, before an installation', line: 'hauberk check --host' },
+    {
+      purpose: 'in a script, after a deployment',
+      line: 'hauberk check --wait 2m || exit 1',
+    },
+  ],
+  notes: [
+    'Exit code 0: nothing has failed, though there may be something to look at. 1: a check has failed. 3: no control plane was reached.',
+  ],
+};
+
+/** How often `--wait` looks. */
+const INTERVAL_MS = 1_000;
+
+/** Those that the programs listen on unless they are told otherwise. */
+const PORTS = [15_008, 15_012, 15_014, 15_020];
+
+interface Outcome {
+  readonly findings: readonly Finding[];
+  readonly exitCode: number;
+}
+
+/** `hauberk check` */
+export function run(context: CliContext): Promise<number> {
+  return runCommand(spec, context, async (given) => {
+    const { stdout, clock } = context;
+    const look = async (): Promise<Outcome> =>
+      given.host ? await lookAtHost(context) : await lookAtMesh(given, context);
+    const deadlineMs = clock.monotonicMs() + given.wait * 1_000;
+    let outcome = await look();
+    while (outcome.exitCode !== EXIT_CODE.ok && clock.monotonicMs() < deadlineMs) {
+      await sleep(INTERVAL_MS);
+      outcome = await look();
+    }
+    const { findings, exitCode } = outcome;
+    stdout.write(given.json ? formatJson({ findings }) : formatFindings(findings));
+    return exitCode;
+  });
+}
+
+async function lookAtHost({ env }: CliContext): Promise<Outcome> {
+  const findings = checkHost(await readHostFacts(env['PATH'] ?? '', PORTS));
+  return { findings, exitCode: exitCodeFor(findings) };
+}
+
+async function lookAtMesh(
+  given: SettingsOf<typeof settings>,
+  context: CliContext,
+): Promise<Outcome> {
+  const { chain } = readAdminCredential(given.admin);
+  try {
+    const findings = checkMesh(await askFacts(given, context, chain));
+    return { findings, exitCode: exitCodeFor(findings) };
+  } catch (error) {
+    if (!(error instanceof HauberkError) || exitCodeOf(error) !== EXIT_CODE.unreachable)
+      throw error;
+    const remedy = error.hint ?? 'give its address with --control-plane HOST:PORT';
+    return {
+      findings: [failed('control-planes', error.message, remedy)],
+      exitCode: EXIT_CODE.unreachable,
+    };
+  }
+}
+
+function exitCodeFor(findings: readonly Finding[]): number {
+  return findings.some(({ state }) => state === 'failed') ? EXIT_CODE.failed : EXIT_CODE.ok;
+}
+
+async function askFacts(
+  given: SettingsOf<typeof settings>,
+  { clock }: CliContext,
+  chain: readonly X509Certificate[],
+): Promise<MeshFacts> {
+  return await askControlPlane(given, async (client) => {
+    const [status, authority, { document }, seen] = await Promise.all([
+      client.status(),
+      client.getAuthority(),
+      client.getMeshConfig(),
+      seenIdentities(client),
+    ]);
+    return {
+      ...status,
+      authority,
+      nowMs: clock.epochMs(),
+      credentialNotAfterMs: Math.min(...chain.map((one) => one.validToDate.getTime())),
+      unseenNames: unseenNames(readStoredMeshConfig(document, 'mesh.yaml'), seen),
+    };
+  });
+}

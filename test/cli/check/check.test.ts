@@ -1,0 +1,63 @@
+// `hauberk check` on a mesh of real processes, and where there is none.
+import test from 'ava';
+import { eventually } from '../../helpers/deadline.ts';
+import { startMesh } from '../../helpers/mesh.ts';
+import { runHauberk } from '../../helpers/hauberk-process.ts';
+
+interface Found {
+  readonly check: string;
+  readonly state: string;
+  readonly sentence: string;
+}
+
+const findings = (stdout: string): readonly Found[] => JSON.parse(stdout).findings;
+
+test('an upstream that nobody serves is something to look at until somebody does', async (t) => {
+  const mesh = await startMesh(t);
+  await mesh.sidecar({ service: 'web', upstreams: ['api:8080'] });
+  // A sidecar tells in its next report.
+  const before = await eventually('it is missing', async () => {
+    const answer = await mesh.admin(['check']);
+    return answer.stdout.includes('warn  upstreams') ? answer : undefined;
+  });
+  t.is(before.code, 0, before.stderr);
+  t.regex(
+    before.stdout,
+    /^warn {2}upstreams: web\.default calls api\.default:8080, which no sidecar/m,
+  );
+  t.regex(before.stdout, /^ok {4}sidecars: 1 sidecar connected$/m);
+  t.regex(before.stdout, /\n\d+ ok, \d+ to look at, 0 failed\n$/);
+
+  await mesh.sidecar({ service: 'api', expose: ['8080'] });
+  await eventually('it is found', async () => {
+    const { code, stdout } = await mesh.admin(['check', '--json']);
+    const upstreams = findings(stdout).filter(({ check }) => check === 'upstreams');
+    return (code === 0 && upstreams.every(({ state }) => state === 'ok')) || undefined;
+  });
+
+  await mesh.controlPlane.kill();
+  const gone = await mesh.admin(['check']);
+  t.is(gone.code, 3);
+  t.regex(gone.stdout, /^FAIL {2}control-planes: .+\n {6}\S.*\n0 ok, 0 to look at, 1 failed\n$/);
+
+  const waiting = mesh.admin(['check', '--wait', '1m']);
+  await mesh.controlPlane.start();
+  t.is((await waiting).code, 0);
+});
+
+test('a host is checked without a mesh', async (t) => {
+  const { code, stdout } = await runHauberk(['check', '--host', '--json']);
+  const found = findings(stdout);
+  t.deepEqual(
+    found.map(({ check }) => check),
+    ['platform', 'descriptors', 'ports', 'nft', 'net-admin'],
+  );
+  t.is(code, found.some(({ state }) => state === 'failed') ? 1 : 0);
+});
+
+test('a credential that is not there is one sentence', async (t) => {
+  const { code, stdout, stderr } = await runHauberk(['check', '--admin', '/nowhere/admin.pem']);
+  t.is(code, 2);
+  t.is(stdout, '');
+  t.regex(stderr, /^hauberk check: there is no admin credential at \/nowhere\/admin\.pem; /);
+});
