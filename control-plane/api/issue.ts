@@ -19,6 +19,7 @@ import { callerOf, type Caller } from '../../common/rpc/peer.ts';
 import type { IssueRequest, IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
 import { callerRootsOf } from '../ca/authorities/authorities.ts';
 import type { CertificateAuthority, Issued, IssueOptions } from '../ca/certificate-authority.ts';
+import type { WithoutStore } from '../ca/without-store/issue-without-store.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import { TokenError } from '../tokens/token-error.ts';
 import type { Tokens } from '../tokens/tokens.ts';
@@ -27,7 +28,7 @@ import type { MeshView } from '../registry/mesh-view.ts';
 import type { Revocations } from '../revocation/revocations.ts';
 import { operatorLifetimeMs } from '../operators/operator-renewal.ts';
 import type { OperatorUses } from '../operators/operator-uses.ts';
-import { requireProofOrExpired } from './caller.ts';
+import { requireProofOrExpired, type ProvenCaller } from './caller.ts';
 import type { CallerLimits } from './caller-limits.ts';
 import { peerAddress } from './peer-address.ts';
 import { toRefusal } from './refusal.ts';
@@ -56,6 +57,8 @@ export interface IssueHandlerOptions {
   /** So long after its first issue an operator's credential may be renewed by itself; 0: not at all. */
   readonly operatorRenewalMs: number;
   readonly operatorUses: Pick<OperatorUses, 'used'>;
+  /** Goes on with renewals while the store is gone, where the operator has allowed it. */
+  readonly withoutStore: Pick<WithoutStore, 'isNeeded' | 'renew' | 'find'>;
 }
 
 type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId'> & { lifetimeMs: number };
@@ -65,14 +68,15 @@ type Wanted = Pick<IssueOptions, 'publicKey' | 'spiffeId'> & { lifetimeMs: numbe
  *
  * A token in the request is what is judged, whether there is a certificate or not: a sidecar whose
  * certificate has expired comes back this way. Without one the certificate decides, and the new
- * certificate is for the same identity, always.
+ * certificate is for the same identity, always. While the store is gone a renewal of a valid certificate may be made
+ * without it, where the operator has allowed that.
  */
 export function createIssueHandler(
   options: IssueHandlerOptions,
 ): handleUnaryCall<IssueRequest, IssueResponse> {
   const { ca, tokens, revocations, view, configs, clock, logger, guard, metrics, limits } = options;
   const { leafLifetimeMs = DEFAULT_LEAF_LIFETIME_MS, renewAfterExpiryMs } = options;
-  const { operatorRenewalMs, operatorUses } = options;
+  const { operatorRenewalMs, operatorUses, withoutStore } = options;
   const mayLog = createLogLimit(clock);
 
   /** The id of the token. Before anything is charged to it, or done for it. */
@@ -84,6 +88,15 @@ export function createIssueHandler(
       throw isGuess ? limits.wrongToken(address, error) : error;
     });
 
+  const wantedOf = (request: IssueRequest, id: SpiffeId): Wanted => {
+    const { lifetimes } = configs.current().config;
+    const { usualMs, longestMs } = lifetimeOf(lifetimes, id, leafLifetimeMs);
+    // What an operator gets has a bound of its own.
+    const mostMs = id.namespace === SYSTEM_NAMESPACE ? MAX_LEAF_LIFETIME_MS : longestMs;
+    const lifetimeMs = Math.min(wantedLifetimeMs(request, usualMs), mostMs);
+    return { publicKey: openCsr(request.csr).publicKey, spiffeId: id, lifetimeMs };
+  };
+
   const issue = async (request: IssueRequest, caller: Caller, address: string): Promise<Issued> => {
     if (request.joinToken !== '') {
       limits.issue({ tokenId: await provenToken(request.joinToken, address) });
@@ -92,7 +105,11 @@ export function createIssueHandler(
         const unrevoked = await revocations.admit({ spiffeId, tokenId });
         const compares = [...redemption.compares, ...unrevoked];
         const proof = { kind: 'token', tokenId } as const;
-        return ca.issue({ ...wanted(spiffeId), proof, alongside: { ...redemption, compares } });
+        return ca.issue({
+          ...wantedOf(request, spiffeId),
+          proof,
+          alongside: { ...redemption, compares },
+        });
       });
     }
     const { spiffeId, certificate } = await requireProofOrExpired(caller, {
@@ -105,9 +122,28 @@ export function createIssueHandler(
     });
     limits.issue({ spiffeId: spiffeId.uri });
     requireRenewable(spiffeId, wantedIdentity(request, ca.trustDomain));
-    const of = await ca.issuanceOf(certificate, spiffeId);
+    // What is proven so far is proven without the store; an expired certificate is not, and those of the mesh itself wait.
+    const canWait = caller.kind !== 'workload' || spiffeId.namespace === SYSTEM_NAMESPACE;
+    const renewAnyway = (): Promise<Issued> =>
+      withoutStore.renew({ ...wantedOf(request, spiffeId), certificate });
+    if (!canWait && withoutStore.isNeeded()) return renewAnyway();
+    try {
+      return await renew(request, { spiffeId, certificate }, address);
+    } catch (error) {
+      if (canWait || !withoutStore.isNeeded(error)) throw error;
+      return renewAnyway();
+    }
+  };
+
+  const renew = async (
+    request: IssueRequest,
+    { spiffeId, certificate }: ProvenCaller,
+    address: string,
+  ): Promise<Issued> => {
+    const inLog = await ca.issuanceOf(certificate, spiffeId);
+    const of = inLog ?? withoutStore.find(certificate);
     if (of === undefined) warnOfUnlogged(spiffeId, certificate);
-    const next = wanted(spiffeId);
+    const next = wantedOf(request, spiffeId);
     if (spiffeId.namespace === SYSTEM_NAMESPACE) {
       const bound = { certificate, issuance: of, renewalMs: operatorRenewalMs };
       const mostMs = operatorLifetimeMs({ ...bound, nowMs: clock.epochMs() });
@@ -133,15 +169,6 @@ export function createIssueHandler(
         { event: 'renewal-not-in-log', serial, spiffeId: uri },
         `${uri} renews the certificate ${serial}, which is not in the issuance log`,
       );
-    }
-
-    function wanted(id: SpiffeId): Wanted {
-      const { lifetimes } = configs.current().config;
-      const { usualMs, longestMs } = lifetimeOf(lifetimes, id, leafLifetimeMs);
-      // What an operator gets has a bound of its own.
-      const mostMs = id.namespace === SYSTEM_NAMESPACE ? MAX_LEAF_LIFETIME_MS : longestMs;
-      const lifetimeMs = Math.min(wantedLifetimeMs(request, usualMs), mostMs);
-      return { publicKey: openCsr(request.csr).publicKey, spiffeId: id, lifetimeMs };
     }
   };
 

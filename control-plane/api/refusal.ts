@@ -40,6 +40,7 @@ const TOLD_AS: Readonly<Record<Exclude<Known['code'], Refusal>, Refusal>> = {
   'config-version-unknown': 'not-found',
   'federation-unknown': 'not-found',
   'identity-unknown': 'not-found',
+  'journal-unusable': 'internal',
   'key-mismatch': 'internal',
   'question-malformed': 'request-malformed',
   'readmitted-just-now': 'unavailable',

@@ -14,6 +14,7 @@ export type CaErrorCode =
   | 'root-unusable' // A root that is to be added does not do; the sentence says why.
   | 'root-in-use' // The root is the mesh's own.
   | 'root-unknown' // No such root was added.
+  | 'journal-unusable' // Certificates that were issued without the store cannot be kept, or brought into the log.
   | 'authority-busy'; // Others changed the authority all the time; a retry helps.
 
 /** Thrown by `control-plane/ca`. */

@@ -71,6 +71,12 @@ export interface CertificateAuthority extends Issuances {
    * @throws PkiError `authority-expired`, `csr-key-unsupported`; StoreError
    */
   issue(options: IssueOptions): Promise<Issued | undefined>;
+  /**
+   * Signs, and writes nothing: where the store is gone, and the caller keeps the entry until it is back.
+   *
+   * @throws PkiError `authority-expired`, `csr-key-unsupported`
+   */
+  sign(options: Omit<IssueOptions, 'alongside'>): Issued;
   /** Says when the issuer or the root nears its end; not ok when one has expired. */
   health(): CaHealth;
   /** To be called now and then by the leader: makes the next issuer at half of life. */
@@ -122,6 +128,13 @@ export async function openCertificateAuthority(
     current: () => authorities.current(),
     bundle: () => authorities.current().bundle,
     issuerNotAfterMs: () => authorities.current().issuer.certificate.validToDate.getTime(),
+
+    sign(wanted) {
+      const present = authorities.current();
+      const { leaf, issuance } = sign(present, wanted);
+      const chain = [leaf, ...issuersOf(present)] as const;
+      return { chain, bundle: present.bundle, issuance, authorities: present };
+    },
 
     async issue(wanted) {
       const { compares = [], operations = [] } = wanted.alongside ?? {};

@@ -88,6 +88,10 @@ export const controlPlaneSettings = {
       advanced: true,
     },
   ),
+  issueWithoutStore: switchSetting({
+    description:
+      'renew certificates also while the store is gone, and write them to the issuance log when it is back',
+  }),
   operatorRenewal: setting(
     durationSeconds({ min: 0, max: MAX_OPERATOR_RENEWAL_SECONDS }).default(
       DEFAULT_OPERATOR_RENEWAL_SECONDS,

@@ -62,6 +62,11 @@ export interface Revocations {
   readmit(spiffeId: SpiffeId): Promise<RevocationRecord>;
   /** Those that have an effect, newest first. */
   list(): Promise<readonly RevocationRecord[]>;
+  /**
+   * Takes a certificate out of use that was issued without the store, when its identity, the certificate or the token that it
+   * goes back to was revoked meanwhile. It has to be in the log by now.
+   */
+  revokeIfRevoked(issuance: Issuance): Promise<void>;
   /** See `requireUnrevoked`. */
   admit(applicant: Applicant): Promise<readonly Compare[]>;
   /** Forgets what concerns only certificates that cannot come back; for the leader. */
@@ -158,6 +163,21 @@ export function createRevocations(options: RevocationsOptions): Revocations {
         const missed = renewed.filter((issuance) => !known.has(issuance.serial));
         if (missed.length === 0) return revoked;
         revoked.push(...(await revokeSerials(missed)));
+      }
+    },
+
+    async revokeIfRevoked(issuance) {
+      const { renewedFrom, tokenId, issuedMs } = issuance;
+      const identity = await store.get(identityKey(parseSpiffeId(issuance.spiffeId)));
+      const ancestors = [
+        ...(renewedFrom === undefined ? [] : [serialKey(renewedFrom)]),
+        ...(tokenId === undefined ? [] : [revokedTokenKey(tokenId)]),
+      ];
+      const entries = await Promise.all(ancestors.map((key) => store.get(key)));
+      const { readmittedMs = Infinity } = identity === undefined ? {} : decodeRevocation(identity);
+      const isOfRevoked = identity !== undefined && issuedMs <= readmittedMs;
+      if (isOfRevoked || entries.some((entry) => entry !== undefined)) {
+        await revokeSerials([issuance]);
       }
     },
 

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Logger } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
 import { SOFTWARE_VERSION } from '../../common/version.ts';
@@ -6,8 +5,6 @@ import { createSettledDate } from '../../common/dates.ts';
 import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
-import { probeDirectory } from '../../common/atomic-file.ts';
-import { makeDirectory } from '../../common/make-directory.ts';
 import { drain, type DrainOutcome } from '../../common/lifecycle.ts';
 import { guardedClock, type CountingGuard } from '../../common/guard.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
@@ -53,6 +50,8 @@ import { startAtZero } from './known-series.ts';
 import { startMaintenance } from './maintenance.ts';
 import { createReadiness } from './readiness.ts';
 import { warnOfRestore } from './restore.ts';
+import { openPlainStore } from './open-plain-store.ts';
+import { continueWithoutStore } from './without-store.ts';
 import { followRootChanges } from './root-changes.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from '../metrics.ts';
 import { keepAdminFile, openServerCertificate } from '../ca/own/certificates.ts';
@@ -67,7 +66,6 @@ import { countAddresses, proveAddresses } from './addresses.ts';
 import { openRegistry } from '../registry/registry.ts';
 import { openSightings, SIGHTINGS_DELAY_MS } from '../registry/sightings.ts';
 import { createRevocations } from '../revocation/revocations.ts';
-import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
 import type { SnapshotStore } from '../store/store.ts';
 import { watchWrites } from '../store/writable-store.ts';
 import { countTokens, createTokens } from '../tokens/tokens.ts';
@@ -132,15 +130,11 @@ export async function startControlPlane(
     parts.adopt(part, (opened) => opened.close());
 
   const { dataDir, trustDomain } = settings;
-  // The credential of the operator is there, wherever the store is; a store in it makes it, and says what prevents that.
-  if (given.sharedStore !== undefined) makeDirectory(dataDir, 0o700);
-  const storePath = path.join(dataDir, 'hauberk.db');
-  const plainStore =
-    given.sharedStore ?? use(await openSqliteStore({ path: storePath, clock, logger }));
+  const opened = await openPlainStore(dataDir, { clock, logger, shared: given.sharedStore });
+  const plainStore = use(opened).store;
   const dataKey = await openVault(plainStore, unlockKey);
   const openStore = dataKey === undefined ? plainStore : sealedStore(plainStore, dataKey);
-  const probe = (): Promise<void> => probeDirectory(dataDir);
-  const writable = use(watchWrites(openStore, { clock, logger, probe }));
+  const writable = use(watchWrites(openStore, { clock, logger, probe: opened.probe }));
   const { store } = writable;
   if (dataKey === undefined) {
     logger.warn(
@@ -213,6 +207,8 @@ export async function startControlPlane(
   const revocations = createRevocations({ store, ca, tokens, clock, mutex });
   const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock, controlPlanes) };
   const operatorUses = use(await openOperatorUses({ store, ...room }));
+  const kept = { ca, store, writable, revocations, clock, logger };
+  const withoutStore = use(await continueWithoutStore(settings, kept));
   const common = { ca, tokens, registry, configs, revocations, view, operatorUses, ...room };
   const federations = use(
     await openFederations({
@@ -270,6 +266,7 @@ export async function startControlPlane(
       register: serviceRegistrar({
         issue: createIssueHandler({
           ...common,
+          withoutStore,
           leafLifetimeMs: settings.certificateLifetime * 1000,
           renewAfterExpiryMs,
           operatorRenewalMs: settings.operatorRenewal * 1000,
@@ -339,7 +336,7 @@ export async function startControlPlane(
   });
 
   let draining = false;
-  const ready = createReadiness({ ca, writable, isDraining: () => draining });
+  const ready = createReadiness({ ca, writable, withoutStore, isDraining: () => draining });
   const http = use(
     await startTelemetryServer({
       ...settings.httpListen,
@@ -368,7 +365,7 @@ export async function startControlPlane(
       `--admin ${admin.path}`,
   );
 
-  const opened = parts.move();
+  const all = parts.move();
   return {
     grpcPort: listener.port,
     httpPort: http.port,
@@ -392,9 +389,9 @@ export async function startControlPlane(
         deadlineMs: settings.drainTimeout * 1000,
         ...(forced === undefined ? {} : { forced }),
       });
-      await opened.disposeAsync();
+      await all.disposeAsync();
       return outcome;
     },
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

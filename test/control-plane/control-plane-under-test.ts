@@ -72,6 +72,9 @@ export interface ControlPlaneUnderTestOptions {
   readonly clock?: Clock;
   /** Where the dashboard is served; by default nowhere. */
   readonly dashboard?: DashboardSettings;
+  readonly issueWithoutStore?: boolean;
+  /** Of an earlier one, which has ended. */
+  readonly dataDir?: string;
   /** A store for several, with its clock and the log of all. */
   readonly shared?: SharedStore;
 }
@@ -107,7 +110,7 @@ export async function startControlPlaneUnderTest(
   const { leafLifetimeSeconds = 3600, renewAfterExpiry = 0, meshConfig, clock: ownClock } = options;
   const { operatorRenewal = 30 * 24 * 60 * 60 } = options;
   const directory = await temporaryDirectory();
-  const dataDir = join(directory.path, 'data');
+  const dataDir = options.dataDir ?? join(directory.path, 'data');
   const { shared } = options;
   const clock = shared?.clock ?? createManualClock(Date.now() - (options.startedAgoMs ?? 0));
   const log = shared?.log ?? createLogRecorder();
@@ -122,6 +125,7 @@ export async function startControlPlaneUnderTest(
     operatorRenewal,
     writeToken: [],
     ...options.dashboard,
+    issueWithoutStore: options.issueWithoutStore ?? false,
     meshConfig,
     issuerCert: undefined,
     issuerKey: undefined,

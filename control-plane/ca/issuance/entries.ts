@@ -1,7 +1,6 @@
-import type { X509Certificate } from 'node:crypto';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { CLOCK_SKEW_MS } from '../../../common/pki/lifetimes.ts';
-import { serialOf } from '../../../common/pki/revocation.ts';
+import { serialOf, type JudgedCertificate } from '../../../common/pki/revocation.ts';
 import { SYSTEM_NAMESPACE, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { recordCodec } from '../../store/record-codec.ts';
 import type { Entry, Operation, RangeOptions, Store } from '../../store/store.ts';
@@ -23,7 +22,7 @@ export interface Issuances {
   /** The entry of a serial number, of any identity. Reads the keys of the whole log. */
   issuanceBySerial(serial: string): Promise<Issuance | undefined>;
   /** The entry of a certificate; undefined for those that are older than the log. */
-  issuanceOf(certificate: X509Certificate, spiffeId: SpiffeId): Promise<Issuance | undefined>;
+  issuanceOf(certificate: JudgedCertificate, spiffeId: SpiffeId): Promise<Issuance | undefined>;
 }
 
 /** An answer with so many entries (about 1.5 MB) still fits into gRPC's 4 MB. */
@@ -54,6 +53,9 @@ const TIME_DIGITS = 15;
 
 const orderOf = ({ issuedMs, serial }: Issuance): string =>
   `${String(issuedMs).padStart(TIME_DIGITS, '0')}-${serial}`;
+
+/** Where an entry is in the log. */
+export const issuanceKey = (issuance: Issuance): string => BY_TIME + orderOf(issuance);
 
 const { encode, decode } = recordCodec('an issuance', issuanceRecord);
 

@@ -37,6 +37,7 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
     renewAfterExpiry: 0,
     operatorRenewal: 0,
     writeToken: [],
+    issueWithoutStore: false,
     meshConfig: undefined,
     issuerCert: undefined,
     issuerKey: undefined,
