@@ -14,7 +14,11 @@ import { createChannel, type ControlPlaneChannel } from '../../common/rpc/channe
 import { openCertificateAuthority } from '../../control-plane/ca/certificate-authority.ts';
 import { decodeIssuer } from '../../control-plane/ca/authorities/stored-authority.ts';
 import type { DashboardSettings } from '../../control-plane/server/dashboard.ts';
-import { startControlPlane, type ControlPlane } from '../../control-plane/server/server.ts';
+import {
+  startControlPlane,
+  type ControlPlane,
+  type Settings,
+} from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
 import type { SnapshotStore, Store } from '../../control-plane/store/store.ts';
 import {
@@ -38,6 +42,8 @@ export interface ControlPlaneUnderTest {
   readonly clock: ManualClock;
   readonly log: LogRecorder;
   readonly dataDir: string;
+  /** What it was started with, to start another one at this port. */
+  settings(grpcPort: number): Settings;
   readonly operator: AdminCredential;
   readonly admin: AdminClient;
   /** A connection that ends with the test. */
@@ -86,12 +92,20 @@ export interface SharedStore {
   readonly log: LogRecorder;
 }
 
-/** Opens a store that several control planes use; it ends after they have, with the test. */
-export async function openSharedStore(t: ExecutionContext): Promise<SharedStore> {
+/**
+ * Opens a store that several control planes use; it ends after they have, with the test.
+ *
+ * @param storeClock instead of the one that the test moves
+ */
+export async function openSharedStore(
+  t: ExecutionContext,
+  storeClock?: Clock,
+): Promise<SharedStore> {
   const directory = await temporaryDirectory();
   const [clock, log] = [createManualClock(Date.now()), createLogRecorder()];
   const { logger } = log;
-  const store = await openSqliteStore({ path: join(directory.path, 'x.db'), clock, logger });
+  const file = join(directory.path, 'x.db');
+  const store = await openSqliteStore({ path: file, clock: storeClock ?? clock, logger });
   t.teardown(async () => {
     await store.close();
     await directory[Symbol.asyncDispose]();
@@ -162,6 +176,7 @@ export async function startControlPlaneUnderTest(
     clock,
     log,
     dataDir,
+    settings: (port) => ({ ...settings, grpcListen: { host: '127.0.0.1', port } }),
     issuer,
     operator,
     admin,

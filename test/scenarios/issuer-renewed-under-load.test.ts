@@ -68,7 +68,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
       renewAfterExpiry: 0,
       operatorRenewal: 0,
       writeToken: [],
-    issueWithoutStore: false,
+      issueWithoutStore: false,
       meshConfig: undefined,
       issuerCert: undefined,
       issuerKey: undefined,

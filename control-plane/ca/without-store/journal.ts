@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { lockDirectory, type DirectoryLock } from '../../../common/directory-lock.ts';
 import { storedDate } from '../../../common/dates.ts';
 import { describeError, systemErrorCode } from '../../../common/errors.ts';
+import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { makeDirectory } from '../../../common/make-directory.ts';
 import { CaError } from '../ca-error.ts';
@@ -36,7 +37,7 @@ export interface Journal extends Closeable {
 
 /**
  * Opens the journal of a data directory, for this process alone. A line that a crash has left half-written belongs to
- * a certificate that nobody has got: it is cut off.
+ * a certificate that was not handed out: it is cut off.
  *
  * @throws CaError `journal-unusable`: another process has it, it cannot be read, or it is damaged
  */
@@ -82,7 +83,7 @@ function journalOn({ file, lock, entries, size: sizeAtStart }: OpenJournal): Jou
   let turn: Promise<void> = Promise.resolve();
   const inTurn = (change: () => Promise<void>): Promise<void> => {
     const changed = turn.then(change);
-    turn = changed.catch(() => undefined);
+    turn = changed.catch(ignoreError);
     return changed;
   };
   return {

@@ -7,11 +7,7 @@ import { peerSpiffeId } from '../../../../common/pki/peer.ts';
 import { issuancesIn } from '../../../../control-plane/ca/issuance/entries.ts';
 import { BRING_IN_INTERVAL_MS } from '../../../../control-plane/ca/without-store/issue-without-store.ts';
 import { StoreError } from '../../../../control-plane/store/store-error.ts';
-import {
-  forwarded,
-  type SnapshotStore,
-  type Store,
-} from '../../../../control-plane/store/store.ts';
+import { forwarded, type Store } from '../../../../control-plane/store/store.ts';
 import { eventually } from '../../../helpers/deadline.ts';
 import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
 import {
@@ -45,7 +41,7 @@ function losable(shared: SharedStore): { shared: SharedStore; gone: boolean } {
   ] as const;
   const lost = Object.fromEntries(methods.map((name) => [name, whenThere(name)]));
   const wrapped = { ...forwarded(store), ...lost, snapshot: () => store.snapshot() };
-  const self = { shared: { ...shared, store: wrapped as SnapshotStore }, gone: false };
+  const self = { shared: { ...shared, store: wrapped }, gone: false };
   return self;
 }
 
