@@ -57,7 +57,8 @@ timeout --kill-after=5 300 setpriv --pdeathsig KILL unshare --mount --pid --fork
   for device in null:3 zero:5 full:7 random:8 urandom:9; do
     mknod -m 666 "dev/${device%:*}" c 1 "${device#*:}"
   done
-  mkdir dev/pts dev/shm && mknod -m 666 dev/tty c 5 0
+  mkdir dev/pts dev/shm dev/mqueue dev/hugepages && mknod -m 666 dev/tty c 5 0
+  mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts && ln -s pts/ptmx dev/ptmx
   mount -t proc proc proc && mount -t sysfs sysfs sys && mount -t tmpfs tmpfs run
   mount -t cgroup2 cgroup2 sys/fs/cgroup
   mkdir old && pivot_root . old
