@@ -7,6 +7,7 @@ import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand, type CommandContext } from '../common/config/run-command.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
 import { catchUnguarded, createGuard } from '../common/guard.ts';
+import { holdProcess } from '../common/hold-process.ts';
 import { tellReady } from '../common/service-manager.ts';
 import { aborted, listenForShutdown } from '../common/shutdown.ts';
 import { createLogger } from '../common/logging/logger.ts';
@@ -109,7 +110,9 @@ async function serve(
     const onReload = (given: () => void): void => void (reload = given);
     const dependencies = { clock: systemClock, logger, guard, onReload };
     const unlockKey = unlockKeyOf({ unlockKeyFile, unlockPassphrase });
+    using held = holdProcess();
     const controlPlane = await startLockable(rest, dependencies, unlockKey);
+    held[Symbol.dispose]();
     net.serving();
     tellReady({ env: process.env, logger });
     try {
@@ -144,12 +147,21 @@ const SETTINGS_CODES: ReadonlySet<CaErrorCode> = new Set([
 ]);
 
 /** A data directory that cannot be used is a matter of configuration. */
-function translate(error: unknown, { dataDir }: Pick<ControlPlaneSettings, 'dataDir'>): unknown {
+function translate(
+  error: unknown,
+  { dataDir, store }: Pick<ControlPlaneSettings, 'dataDir'> & Partial<ControlPlaneSettings>,
+): unknown {
   if (error instanceof KeysError || (error instanceof CaError && SETTINGS_CODES.has(error.code))) {
     return new ConfigError('setting-invalid', error.message, { hint: error.hint, cause: error });
   }
   if (error instanceof MeshConfigError) {
     return new ConfigError('file-malformed', error.message, { cause: error });
+  }
+  if (error instanceof StoreError && store?.kind === 'etcd') {
+    // It may come back; what is wrong with the settings does not become right by itself.
+    return error.code === 'denied' || error.code === 'incompatible'
+      ? new ConfigError('setting-invalid', error.message, { hint: error.hint, cause: error })
+      : error;
   }
   if (error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')) {
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;

@@ -22,6 +22,7 @@ import {
   MAX_LEAF_LIFETIME_MS,
   MIN_LEAF_LIFETIME_MS,
 } from '../../common/pki/lifetimes.ts';
+import { storeLocation, storePrefix } from './store-location.ts';
 import { parseTokenFileOrder } from './token-file.ts';
 
 const listenAddress: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw, 0));
@@ -44,6 +45,42 @@ export const controlPlaneSettings = {
   dataDir: setting(filePath, {
     description: 'directory of the store, the root certificate and the credential of the operator',
     placeholder: 'DIR',
+  }),
+  store: setting(storeLocation.optional(), {
+    description:
+      'where the state is kept: sqlite:FILE, or etcd://HOST:PORT,HOST:PORT, which several control planes can share; by default hauberk.db in the data directory',
+    placeholder: 'STORE',
+  }),
+  storeCa: setting(filePath.optional(), {
+    description:
+      'certificates of the authorities that sign those of etcd, in PEM, read again when they change; by default those that Node.js knows',
+    placeholder: 'FILE',
+    advanced: true,
+  }),
+  storeCert: setting(filePath.optional(), {
+    description: 'certificate that etcd is shown, in PEM; read again when it changes',
+    placeholder: 'FILE',
+    advanced: true,
+  }),
+  storeKey: setting(filePath.optional(), {
+    description: 'private key of that certificate, in PEM; read again when it changes',
+    placeholder: 'FILE',
+    advanced: true,
+  }),
+  storeUser: setting(text.optional(), {
+    description: 'user of etcd, where it has users',
+    placeholder: 'NAME',
+    advanced: true,
+  }),
+  storePasswordFile: setting(filePath.optional(), {
+    description: 'file with the password of that user; read again when etcd asks for it',
+    placeholder: 'FILE',
+    advanced: true,
+  }),
+  storePrefix: setting(storePrefix.default('/hauberk/'), {
+    description: 'what all keys in etcd begin with; meshes that share a cluster differ in it',
+    placeholder: 'PREFIX/',
+    advanced: true,
   }),
   grpcListen: setting(listenAddress.default({ host: '::', port: 15_012 }), {
     description: 'where sidecars and operators connect; port 0 lets the system choose',

@@ -26,6 +26,13 @@ export type VaultRecord = Readonly<z.infer<typeof vaultRecord>>;
 
 const vaults = recordCodec('what the keys are locked with', vaultRecord);
 
+/** A vault that is open. */
+export interface OpenVault {
+  readonly dataKey: Buffer;
+  /** Of the vault in the store: another one means another data key. */
+  readonly modRevision: number;
+}
+
 const KEY_BYTES = 32;
 const SALT_BYTES = 32;
 
@@ -38,23 +45,42 @@ const scryptAsync = promisify<string, Buffer, number, ScryptOptions, Buffer>(scr
  * Finds the data key. A store that is not encrypted yet is encrypted now, in one transaction, when there
  * is something to lock it with.
  *
+ * @param mustSeal the store remembers what was in it, so that a key must not get there unencrypted
  * @returns undefined when the keys are not encrypted
- * @throws KeysError `keys-locked`, `unlock-key-wrong`; StoreError
+ * @throws KeysError `keys-locked`, `unlock-key-wrong`, `unlock-key-missing`; StoreError
  */
 export async function openVault(
   store: Store,
   unlockKey: UnlockKey | undefined,
-): Promise<Buffer | undefined> {
+  { mustSeal = false } = {},
+): Promise<OpenVault | undefined> {
   const entry = await store.get(VAULT_KEY);
   if (entry === undefined) {
-    return unlockKey === undefined ? undefined : sealEverything(store, undefined, unlockKey);
+    if (unlockKey !== undefined) return sealFirst(store, unlockKey);
+    if (!mustSeal) return undefined;
+    const sentence =
+      'a store in etcd holds the private keys of the mesh encrypted only, and nothing is given to encrypt them with';
+    const hint =
+      'give --unlock-key-file or HAUBERK_UNLOCK_PASSPHRASE, the same to every control plane';
+    throw new KeysError('unlock-key-missing', sentence, { hint });
   }
   if (unlockKey === undefined) {
     throw new KeysError('keys-locked', 'the private keys of the mesh are encrypted and locked', {
       hint: 'run `hauberk ca unlock`, or start with --unlock-key-file',
     });
   }
-  return unwrapDataKey(vaults.decode(entry), unlockKey);
+  const dataKey = await unwrapDataKey(vaults.decode(entry), unlockKey);
+  return { dataKey, modRevision: entry.modRevision };
+}
+
+/** Another control plane may begin the same store at this moment, with the same key or not. */
+async function sealFirst(store: Store, unlockKey: UnlockKey): Promise<OpenVault | undefined> {
+  try {
+    return await sealEverything(store, undefined, unlockKey);
+  } catch (error) {
+    if ((await store.get(VAULT_KEY)) === undefined) throw error;
+    return openVault(store, unlockKey);
+  }
 }
 
 /** The vault of a store; undefined when its keys are not encrypted. @throws StoreError */
@@ -94,7 +120,7 @@ export async function sealEverything(
   store: Store,
   dataKey: Buffer | undefined,
   unlockKey: UnlockKey,
-): Promise<Buffer> {
+): Promise<OpenVault> {
   const [{ entries }, vault] = [await store.range(SECRET_PREFIX), await store.get(VAULT_KEY)];
   const nextKey = randomBytes(KEY_BYTES);
   const salt = randomBytes(SALT_BYTES);
@@ -110,7 +136,7 @@ export async function sealEverything(
     return { kind: 'put', key, value: seal(nextKey, key, plain) };
   });
   operations.push({ kind: 'put', key: VAULT_KEY, value: vaults.encode(record) });
-  const { succeeded } = await store.transact(
+  const { succeeded, revision } = await store.transact(
     [
       { key: VAULT_KEY, modRevision: vault?.modRevision ?? 0 },
       ...entries.map(({ key, modRevision }) => ({ key, modRevision })),
@@ -118,7 +144,7 @@ export async function sealEverything(
     operations,
   );
   if (!succeeded) throw new KeysError('keys-damaged', 'the keys changed while they were encrypted');
-  return nextKey;
+  return { dataKey: nextKey, modRevision: revision };
 }
 
 function wrappingKey(unlockKey: UnlockKey, salt: Buffer): Promise<Buffer> {

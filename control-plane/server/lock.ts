@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { Registry as MetricsRegistry } from 'prom-client';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
 import { describeError } from '../../common/errors.ts';
@@ -15,7 +14,8 @@ import {
 import { KeysError } from '../keys/keys-error.ts';
 import { openVault, sealEverything } from '../keys/vault.ts';
 import { startControlPlane, type ControlPlaneDependencies, type Settings } from './server.ts';
-import { openSqliteStore } from '../store/sqlite/sqlite-store.ts';
+import { openStorage } from './storage/open-storage.ts';
+import type { Storage } from './storage/storage.ts';
 import { createKeyedMutex } from '../keyed-mutex.ts';
 
 /** A control plane that may be locked and unlocked while it runs. */
@@ -56,11 +56,19 @@ interface Phase {
  */
 export async function startLockable(
   settings: Settings,
-  dependencies: ControlPlaneDependencies,
+  shared: ControlPlaneDependencies,
   unlockKey: UnlockKey | undefined,
 ): Promise<LockableControlPlane> {
-  const { logger } = dependencies;
+  const { logger, guard } = shared;
   const mutex = createKeyedMutex();
+  const dependencies = {
+    ...shared,
+    onRekeyed: () =>
+      guard.promise(
+        'store',
+        mutex.run('phase', () => lockAfterRekey()),
+      ),
+  };
   let key = unlockKey;
   let phase = await start(settings, dependencies, key);
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
@@ -101,23 +109,30 @@ export async function startLockable(
     await restart(next);
     logger.warn({ event: `keys-${phase.state}` }, `the keys of the mesh are now ${phase.state}`);
   };
-  const rekey = async (next: UnlockKey): Promise<void> => {
+  /** Another control plane has encrypted the keys with a key that is not known here. */
+  const lockAfterRekey = async (): Promise<void> => {
+    if (phase.state === 'unlocked') await enter(undefined);
+  };
+  const rekey = async (next: UnlockKey): Promise<string | undefined> => {
     await phase.drainAndClose();
-    const outcome = await withStore(settings, dependencies, async (store) =>
-      sealEverything(store, await openVault(store, key), next),
-    ).then(
-      () => ({ key: next }),
+    const outcome = await withStore(settings, dependencies, async ({ store, history }) => {
+      const vault = await openVault(store, key);
+      const { modRevision } = await sealEverything(store, vault?.dataKey, next);
+      return history?.(modRevision);
+    }).then(
+      (note) => ({ key: next, note }),
       (error: unknown) => ({ key, error }),
     );
     await restart(outcome.key);
     if ('error' in outcome) throw outcome.error;
+    return outcome.note;
   };
   const change = async ({ command, unlockKey: given }: ControlRequest): Promise<string> => {
     switch (command) {
       case 'unlock':
         if (phase.state === 'unlocked') return 'the keys are unlocked already';
         // Tried before anything ends: a wrong one must change nothing.
-        await withStore(settings, dependencies, (store) => openVault(store, given));
+        await withStore(settings, dependencies, ({ store }) => openVault(store, given));
         await enter(given);
         return 'the keys are unlocked';
       case 'lock':
@@ -139,8 +154,12 @@ export async function startLockable(
             hint: 'run `hauberk ca unlock` first',
           });
         }
-        await rekey(given);
-        return 'the keys are encrypted with the new passphrase or key file; the next start needs it';
+        return [
+          'the keys are encrypted with the new passphrase or key file; the next start needs it',
+          (await rekey(given)) ?? [],
+        ]
+          .flat()
+          .join('; ');
     }
   };
   const handle = async (request: ControlRequest): Promise<ControlAnswer> => {
@@ -245,14 +264,14 @@ function dashboardPlace(
 }
 
 async function withStore<T>(
-  { dataDir }: Settings,
-  { clock, logger }: ControlPlaneDependencies,
-  job: (store: Awaited<ReturnType<typeof openSqliteStore>>) => Promise<T>,
+  settings: Settings,
+  dependencies: ControlPlaneDependencies,
+  job: (storage: Storage) => Promise<T>,
 ): Promise<T> {
-  const store = await openSqliteStore({ path: path.join(dataDir, 'hauberk.db'), clock, logger });
+  const storage = await openStorage(settings, dependencies);
   try {
-    return await job(store);
+    return await job(storage);
   } finally {
-    await store.close();
+    await storage.close();
   }
 }

@@ -37,8 +37,7 @@ import { openFederations } from '../federation/federations.ts';
 import { fetchBundle } from '../federation/fetch-bundle.ts';
 import { encodeBackup } from '../keys/backup-file.ts';
 import { openIssuanceLog } from '../ca/issuance/log.ts';
-import { sealedStore } from '../keys/sealed-store.ts';
-import { openVault, readVault } from '../keys/vault.ts';
+import { readVault } from '../keys/vault.ts';
 import { fencedStore } from '../leader/fenced-store.ts';
 import { openControlPlanes } from '../leader/control-planes.ts';
 import { openLeader } from '../leader/leader.ts';
@@ -50,9 +49,10 @@ import { startAtZero } from './known-series.ts';
 import { startMaintenance } from './maintenance.ts';
 import { createReadiness } from './readiness.ts';
 import { warnOfRestore } from './restore.ts';
-import { openPlainStore } from './open-plain-store.ts';
 import { continueWithoutStore } from './without-store.ts';
 import { followRootChanges } from './root-changes.ts';
+import { openStorage } from './storage/open-storage.ts';
+import { unlockStore } from './storage/unlock-store.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from '../metrics.ts';
 import { keepAdminFile, openServerCertificate } from '../ca/own/certificates.ts';
 import { openOperatorUses, pruneOperatorUses } from '../operators/operator-uses.ts';
@@ -83,6 +83,8 @@ export interface ControlPlaneDependencies {
   readonly guard: CountingGuard;
   /** Is told how to read again, at once, what is followed. */
   readonly onReload?: (reload: () => void) => void;
+  /** Is told when another control plane has encrypted the keys with another key: this one can do nothing more. */
+  readonly onRekeyed?: () => void;
   /** Instead of the file in the data directory, and for several control planes; it stays open when this one ends. */
   readonly sharedStore?: SnapshotStore;
 }
@@ -130,11 +132,11 @@ export async function startControlPlane(
     parts.adopt(part, (opened) => opened.close());
 
   const { dataDir, trustDomain } = settings;
-  const opened = await openPlainStore(dataDir, { clock, logger, shared: given.sharedStore });
-  const plainStore = use(opened).store;
-  const dataKey = await openVault(plainStore, unlockKey);
-  const openStore = dataKey === undefined ? plainStore : sealedStore(plainStore, dataKey);
-  const writable = use(watchWrites(openStore, { clock, logger, probe: opened.probe }));
+  const storage = use(await openStorage(settings, { clock, logger }, given.sharedStore));
+  const plainStore = storage.store;
+  const unlocked = use(await unlockStore(storage, unlockKey, () => given.onRekeyed?.()));
+  const { dataKey } = unlocked;
+  const writable = use(watchWrites(unlocked.store, { clock, logger, probe: storage.probe }));
   const { store } = writable;
   if (dataKey === undefined) {
     logger.warn(
@@ -145,7 +147,7 @@ export async function startControlPlane(
   }
   await warnOfRestore(store, { clock, logger });
   const id = makeControlPlaneId();
-  const exclusive = given.sharedStore === undefined;
+  const { exclusive } = storage;
   const leader = use(await openLeader({ store, clock, logger, guard, id, exclusive }));
   const leading = fencedStore(store, leader);
   const source = { store, trustDomain, nowMs: clock.epochMs() };
@@ -373,9 +375,10 @@ export async function startControlPlane(
     dashboardPort: dashboard.port,
     adminFile: admin.path,
     async backup() {
-      const vault = await readVault(plainStore);
-      const snapshot = await plainStore.snapshot();
-      const lock = dataKey === undefined || vault === undefined ? undefined : { dataKey, vault };
+      const wrapped = await readVault(plainStore);
+      const snapshot = await storage.snapshot();
+      const lock =
+        dataKey === undefined || wrapped === undefined ? undefined : { dataKey, vault: wrapped };
       return encodeBackup(snapshot, clock.epochMs(), lock);
     },
     async drainAndClose(forced) {

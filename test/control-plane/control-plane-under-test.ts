@@ -26,6 +26,7 @@ import {
   type IssueRequest,
   type IssueResponse,
 } from '../../proto/gen/hauberk/v1/identity.ts';
+import { DEFAULT_STORE } from '../helpers/default-store.ts';
 import { createLogRecorder, type LogRecorder } from '../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
@@ -130,6 +131,7 @@ export async function startControlPlaneUnderTest(
   const log = shared?.log ?? createLogRecorder();
   const settings = {
     dataDir,
+    ...DEFAULT_STORE,
     grpcListen: { host: '127.0.0.1', port: 0 },
     httpListen: { host: '127.0.0.1', port: 0 },
     advertise: [],

@@ -15,6 +15,7 @@ import { parsePemChain } from '../../common/pki/pem.ts';
 import { openAuthoritySource } from '../../control-plane/ca/authorities/source.ts';
 import { startControlPlane } from '../../control-plane/server/server.ts';
 import { openSqliteStore } from '../../control-plane/store/sqlite/sqlite-store.ts';
+import { DEFAULT_STORE } from '../helpers/default-store.ts';
 import { eventually } from '../helpers/deadline.ts';
 import { startHauberk } from '../helpers/hauberk-process.ts';
 import { startHttpApp } from '../helpers/http-app.ts';
@@ -60,6 +61,7 @@ test('the issuer is replaced under load, and nobody notices', async (t) => {
   const controlPlane = await startControlPlane(
     {
       dataDir,
+      ...DEFAULT_STORE,
       grpcListen: local,
       httpListen: local,
       advertise: [],

@@ -14,7 +14,7 @@ import {
   unreachable,
   type EtcdFailure,
 } from './etcd-error.ts';
-import type { Member, Members } from './members.ts';
+import type { EtcdTls, Member, Members } from './members.ts';
 
 /**
  * After so long without an answer the next member is asked: several round trips and syncs of a busy disk, and
@@ -89,6 +89,8 @@ export class EtcdClient implements Closeable {
         return await this.#try(member, method, request, await this.#metadata(member));
       } catch (error) {
         this.assertOpen();
+        // Its connection was replaced: what was under way is asked for again at the new one.
+        if (!this.#members.has(member)) continue;
         const failure = readFailure(error);
         if (isTokenExpired(failure) && tokens < MAX_TOKENS) {
           tokens += 1;
@@ -139,6 +141,11 @@ export class EtcdClient implements Closeable {
   /** Throws `closed` after `close()`. */
   assertOpen(): void {
     if (this.closed.aborted) throw new StoreError('closed', 'the store in etcd was closed');
+  }
+
+  /** From now on every connection is made with these files. */
+  reload(tls: EtcdTls | undefined): void {
+    this.#members.reload(tls);
   }
 
   /** Ends calls and streams. */

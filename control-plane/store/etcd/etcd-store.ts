@@ -58,12 +58,20 @@ export interface EtcdStoreOptions {
   readonly revisionOffset?: number;
 }
 
+/** The store in etcd. */
+export interface EtcdStore extends Store {
+  /** From now on every connection is made with these files. Throws when they cannot be used; nothing changes then. */
+  reload(tls: EtcdTls | undefined): void;
+  /** etcd's own number for a revision of the store, for commands of etcd. */
+  toEtcdRevision(revision: number): number;
+}
+
 /**
  * Opens the store in etcd, or begins one where there is nothing.
  *
  * @throws StoreError `unavailable` when no majority answers within CALL_MS; `denied`, `incompatible`
  */
-export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<EtcdStore> {
   const { addresses, tls, user, prefix, clock, logger } = options;
   const members = new Members(addresses, tls);
   const client = new EtcdClient({ members, user, clock });
@@ -78,7 +86,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   }
   const line = { event: 'store-opened', members: client.names, prefix };
   logger.info(line, 'store is open');
-  return new EtcdStore({ client, space, receipts, clock, logger });
+  return new OpenedEtcdStore({ client, space, receipts, clock, logger });
 }
 
 interface EtcdStoreParts {
@@ -89,7 +97,7 @@ interface EtcdStoreParts {
   readonly logger: Logger;
 }
 
-class EtcdStore implements Store {
+class OpenedEtcdStore implements EtcdStore {
   readonly #parts: EtcdStoreParts;
   readonly #watches = new Set<EtcdWatch>();
 
@@ -173,6 +181,14 @@ class EtcdStore implements Store {
     const { client } = this.#open();
     const id = parseLease(lease);
     if (id !== undefined) await revokeLease(client, id);
+  }
+
+  reload(tls: EtcdTls | undefined): void {
+    this.#parts.client.reload(tls);
+  }
+
+  toEtcdRevision(revision: number): number {
+    return this.#parts.space.fromRevision(revision);
   }
 
   async close(): Promise<void> {

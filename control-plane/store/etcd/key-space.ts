@@ -1,9 +1,6 @@
 import { Event_EventType, type Event, type KeyValue } from '../../../proto/gen/etcdserverpb/rpc.ts';
 import { isSecret, type Entry, type StoreEvent } from '../store.ts';
 
-/** The longest prefix, in bytes: it is repeated in every condition and operation of a transaction. */
-export const MAX_PREFIX_BYTES = 256;
-
 /** A key, or a prefix, as etcd wants it: everything from `key` up to `rangeEnd`, which is not in it. */
 export interface EtcdRange {
   readonly key: Buffer;

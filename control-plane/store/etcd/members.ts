@@ -48,13 +48,24 @@ const CHANNEL_OPTIONS: ChannelOptions = {
  * use fails, the next one is used. Their order is the operator's, who may name a near one first.
  */
 export class Members implements Closeable {
-  readonly #members: readonly Member[];
+  readonly #addresses: readonly HostPort[];
   readonly #moves = new Listeners<[Member]>();
+  #members: readonly Member[];
   #index = 0;
 
   /** @param tls undefined: in plaintext */
   constructor(addresses: readonly HostPort[], tls: EtcdTls | undefined) {
+    this.#addresses = addresses;
     this.#members = addresses.map((address) => connect(address, tls));
+  }
+
+  /** From now on every connection is made with these files; those that are there end. */
+  reload(tls: EtcdTls | undefined): void {
+    const before = this.#members;
+    // Throws when they cannot be used: then those of before stay.
+    this.#members = this.#addresses.map((address) => connect(address, tls));
+    for (const member of before) this.#moves.tell(member);
+    for (const { client } of before) client.close();
   }
 
   get count(): number {
@@ -71,6 +82,11 @@ export class Members implements Closeable {
     const member = this.#members[this.#index];
     if (member === undefined) throw new TypeError('etcd has no members');
     return member;
+  }
+
+  /** False for a member whose connection was replaced by `reload`. */
+  has(member: Member): boolean {
+    return this.#members.includes(member);
   }
 
   /** Calls back with a member that is not in use any more; returns the function that ends it. */

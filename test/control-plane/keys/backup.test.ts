@@ -66,7 +66,7 @@ test('a backup of encrypted keys opens with what unlocks them, and one of plain 
   t.is((await decodeBackup(plain, undefined)).createdMs, 1);
 
   const key: UnlockKey = { kind: 'key', key: randomBytes(32) };
-  const dataKey = await openVault(store, key);
+  const dataKey = (await openVault(store, key))?.dataKey;
   const vault = await readVault(store);
   if (dataKey === undefined || vault === undefined) return t.fail('expected a vault');
   const snapshot = await store.snapshot();

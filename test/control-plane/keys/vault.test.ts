@@ -7,6 +7,7 @@ import { systemClock } from '../../../common/clock.ts';
 import type { UnlockKey } from '../../../common/config/unlock-key.ts';
 import { KeysError } from '../../../control-plane/keys/keys-error.ts';
 import { seal, unseal } from '../../../control-plane/keys/seal.ts';
+import { fencedByVault, followVault } from '../../../control-plane/keys/vault-fence.ts';
 import { sealedStore } from '../../../control-plane/keys/sealed-store.ts';
 import { openVault, sealEverything } from '../../../control-plane/keys/vault.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
@@ -61,7 +62,7 @@ for (const unlockKey of [KEY, PASSPHRASE]) {
     await put(store, 'ca/root', SECRET);
     await put(store, 'tokens/x', 'public');
     t.true((await onDisk(directory.path)).includes(SECRET), 'the test would see it');
-    const dataKey = await openVault(store, unlockKey);
+    const dataKey = (await openVault(store, unlockKey))?.dataKey;
     if (dataKey === undefined) return t.fail('expected a key');
     t.false((await onDisk(directory.path)).includes(SECRET));
 
@@ -72,7 +73,7 @@ for (const unlockKey of [KEY, PASSPHRASE]) {
     t.false((await onDisk(directory.path)).includes('another-secret'));
     t.is((await sealed.range('ca/')).entries[0]?.value.toString(), 'another-secret');
 
-    t.deepEqual(await openVault(store, unlockKey), dataKey);
+    t.deepEqual((await openVault(store, unlockKey))?.dataKey, dataKey);
     const locked = await t.throwsAsync(openVault(store, undefined), { instanceOf: KeysError });
     t.is(locked?.code, 'keys-locked');
     for (const wrong of [
@@ -92,11 +93,11 @@ test('after a rekey the old way in, and the old data key, open nothing', async (
   await using directory = await temporaryDirectory();
   const store = await open(directory.path);
   await put(store, 'ca/root', SECRET);
-  const old = await openVault(store, KEY);
+  const old = (await openVault(store, KEY))?.dataKey;
   const next: UnlockKey = { kind: 'key', key: randomBytes(32) };
   await sealEverything(store, old, next);
   await t.throwsAsync(openVault(store, KEY), { instanceOf: KeysError });
-  const dataKey = await openVault(store, next);
+  const dataKey = (await openVault(store, next))?.dataKey;
   if (old === undefined || dataKey === undefined) return t.fail('expected keys');
   t.is((await sealedStore(store, dataKey).get('ca/root'))?.value.toString(), SECRET);
   await t.throwsAsync(sealedStore(store, old).get('ca/root'), { instanceOf: KeysError });
@@ -122,5 +123,30 @@ test('a private key that was replaced is nowhere on the disk any more', async (t
   const [secret, plain] = ['secret ca/issuer', 'put mesh/x'];
   t.deepEqual(heard, [secret, plain, secret, secret, plain], 'no watch is told a secret');
   await watch.close();
+  await store.close();
+});
+
+test('what a control plane would write with the key from before a rekey is not written', async (t) => {
+  await using directory = await temporaryDirectory();
+  const store = await open(directory.path);
+  await put(store, 'ca/root', SECRET);
+  const vault = await openVault(store, KEY);
+  if (vault === undefined) return t.fail('expected a vault');
+  const behind = sealedStore(fencedByVault(store, vault.modRevision), vault.dataKey);
+  await put(behind, 'ca/issuer', 'one');
+  const refused = await behind.transact([{ key: 'ca/issuer', modRevision: 0 }], []);
+  t.false(refused.succeeded, 'a condition of the caller is answered as always');
+  const told: string[] = [];
+  const follow = (revision: number) =>
+    followVault(store, revision, () => void told.push('rekeyed'));
+  const following = await follow(vault.modRevision);
+  const next: UnlockKey = { kind: 'key', key: randomBytes(32) };
+  const { dataKey } = await sealEverything(store, vault.dataKey, next);
+  t.deepEqual(told, ['rekeyed']);
+  await t.throwsAsync(put(behind, 'ca/issuer', 'two'), { code: 'keys-rekeyed' });
+  await t.throwsAsync(follow(vault.modRevision), { code: 'keys-rekeyed' });
+  await t.notThrowsAsync(put(behind, 'mesh/x', 'what is no secret'));
+  t.is((await sealedStore(store, dataKey).get('ca/issuer'))?.value.toString(), 'one');
+  await following.close();
   await store.close();
 });

@@ -9,6 +9,7 @@ import type { UnlockKey } from '../../../common/config/unlock-key.ts';
 import { toPem } from '../../../common/pki/pem.ts';
 import { askControlSocket, type ControlRequest } from '../../../common/rpc/control-socket.ts';
 import { startLockable } from '../../../control-plane/server/lock.ts';
+import { DEFAULT_STORE } from '../../helpers/default-store.ts';
 import { within } from '../../helpers/deadline.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
@@ -29,6 +30,7 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
   const local = { host: '127.0.0.1', port: 0 };
   const settings = {
     dataDir,
+    ...DEFAULT_STORE,
     grpcListen: local,
     httpListen: local,
     advertise: [],

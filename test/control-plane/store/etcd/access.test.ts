@@ -58,6 +58,26 @@ test('without a client certificate, or in plaintext, nothing is let in', async (
   }
 });
 
+test('files of TLS that change are used for every connection from then on, and nothing is lost', async (t) => {
+  const { cluster, tls } = await secured(t);
+  const { tls: others } = await secured(t);
+  const store = await openForTest(t, cluster, { tls });
+  const { revision } = await putKey(store, 'k/1');
+  const watch = await recordWatch(t, store, 'k/', revision + 1);
+  const writing = Array.from({ length: 20 }, (_, index) => putKey(store, `k/${index}`));
+  store.reload({ ...tls });
+  const revisions = (await Promise.all(writing)).map((result) => result.revision);
+  await watch.settled('k/end');
+  t.deepEqual(
+    watch.batches.map((batch) => batch.revision),
+    revisions.toSorted((a, b) => a - b),
+  );
+  t.throws(() => store.reload({ ...tls, key: 'no key' }), { message: /PEM|no start line|DECODER/ });
+  t.true((await putKey(store, 'k/1')).succeeded, 'those of before stay in use');
+  store.reload({ ...tls, cert: others.cert, key: others.key });
+  await t.throwsAsync(putKey(store, 'k/1'), { code: 'unavailable' });
+});
+
 /** A cluster with a user whose role reads and writes what is under `/hauberk/`. */
 async function withUsers(t: ExecutionContext): Promise<EtcdCluster> {
   let enabled = false;

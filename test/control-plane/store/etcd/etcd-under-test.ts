@@ -4,6 +4,7 @@ import { pino, type Logger } from 'pino';
 import { systemClock } from '../../../../common/clock.ts';
 import {
   openEtcdStore,
+  type EtcdStore,
   type EtcdStoreOptions,
 } from '../../../../control-plane/store/etcd/etcd-store.ts';
 import type { Store } from '../../../../control-plane/store/store.ts';
@@ -21,7 +22,7 @@ export async function openForTest(
   scope: Scope,
   cluster: Pick<EtcdCluster, 'addresses'>,
   options: Partial<EtcdStoreOptions> = {},
-): Promise<Store> {
+): Promise<EtcdStore> {
   const store = await openEtcdStore({
     addresses: cluster.addresses,
     tls: undefined,
@@ -65,7 +66,7 @@ function etcdStores(cluster: () => Promise<EtcdCluster>): StoreFactory {
     await takeTurn(t, turns);
     const etcd = await cluster();
     t.teardown(() => etcd.etcdctl('del', '--prefix', prefix));
-    let store = await openForTest(t, etcd, { prefix });
+    let store: Store = await openForTest(t, etcd, { prefix });
     return {
       store,
       async reopen() {
