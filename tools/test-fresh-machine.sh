@@ -81,8 +81,8 @@ both_commands() {
 installed_package() {
   local report
   report=$($limit bash -c "$(declare -f isolated within); within \"\$@\"" bash "$1" "$user" '
-    cd ~/hauberk && npm run --silent dist -- --only npm >/dev/null
-    npm install --global --prefix ~/prefix --prefer-offline --no-audit --no-fund dist/hauberk-*.tgz >/dev/null 2>~/install.err
+    cd ~/hauberk && npm run --silent dist -- --only npm >&2
+    npm install --global --prefix ~/prefix --prefer-offline --no-audit --no-fund ./dist/hauberk-*.tgz >/dev/null 2>~/install.err || { cat ~/install.err; exit 1; } >&2
     if [ -s ~/install.err ]; then echo "npm install complained:"; cat ~/install.err; exit 1; fi >&2
     cd / && ~/prefix/bin/hauberk demo --once --json')
   echo "$2, npm install --global: $(totals "$report")"
