@@ -3,7 +3,7 @@ import { descriptorOf, type Getsockopt, loadGetsockopt } from './socket-option.t
 
 /** How the peer of a connection has ended it, as the system knows. */
 export type PeerEnd =
-  | 'ended' // It has sent a FIN: it sends nothing more, and may still read.
+  | 'ended' // It has sent a FIN: it sends nothing more, and may still read. Where we have sent one too, it may be an RST.
   | 'reset'; // It has sent an RST.
 
 /** linux/in.h, linux/tcp.h: of `struct tcp_info` the first byte is the state. */
@@ -34,7 +34,8 @@ export function peerEnd(socket: Socket): PeerEnd | undefined {
   if (fd === undefined) return undefined;
   stateBytes.writeInt32LE(state.length);
   if (getsockopt(fd, SOL_TCP, TCP_INFO, state, stateBytes) !== 0) return undefined;
-  if (state[0] === TCP_CLOSE) return 'reset';
+  // A connection that both sides have ended in order is in the same state, with what was not read in its buffer.
+  if (state[0] === TCP_CLOSE) return socket.writableEnded ? 'ended' : 'reset';
   return state[0] === TCP_CLOSE_WAIT ? 'ended' : undefined;
 }
 
