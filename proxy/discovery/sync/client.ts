@@ -96,9 +96,11 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
       onEnded(ended, error) {
         controlPlanes.failed(address, error);
         connection.ended(ended, error);
-        // What the stream that it was to replace has said meanwhile was not heard.
-        if (conversations.isHeard(ended.conversation) && connection.stream !== undefined)
-          connection.replace();
+        // What the stream that it was to replace has said meanwhile was not heard, nor will be what it says.
+        const left = connection.stream;
+        if (left === undefined || !conversations.isPast(left.conversation)) return;
+        if (conversations.isHeard(ended.conversation)) connection.replace();
+        else connection.ended(left, error);
       },
       answerTimeoutMs: controlPlanes.timeoutMs(address),
       clock,
@@ -167,7 +169,11 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   /** Asks for what is wanted and was not asked for, once the stream has answered what it was asked before. */
   function ask(stream: SyncStream): void {
     const { conversation } = stream;
-    if (conversation.isOutgrown) return connection.replace();
+    if (conversation.isOutgrown) {
+      // One that is under way to replace it is not given up for another: when it is there, it is asked itself.
+      if (connection.state.kind === 'live') connection.replace();
+      return;
+    }
     const change = conversation.nextChange();
     if (change !== undefined) stream.send(change);
   }

@@ -45,6 +45,11 @@ export class Conversations {
     return number === this.#heard;
   }
 
+  /** True for one whose messages count no more. */
+  isPast({ number }: Conversation): boolean {
+    return number < this.#heard;
+  }
+
   /** A message has come: this one is heard, unless a newer one is. */
   hear({ number }: Conversation): boolean {
     this.#heard = Math.max(this.#heard, number);
@@ -83,8 +88,10 @@ export class Conversations {
       },
       take(update) {
         if (knowsInterests === undefined) takeFirst(update);
-        view.apply(update);
-        for (const scope of update.complete ?? []) {
+        // A snapshot that was on its way has what was dropped since, of which nothing more is told.
+        const complete = update.complete?.filter((scope) => named.has(scope));
+        view.apply({ ...update, complete });
+        for (const scope of complete ?? []) {
           unanswered.delete(scope);
           unconfirmed.delete(scope);
         }
@@ -92,7 +99,9 @@ export class Conversations {
       nextChange() {
         const next = interest.wanted;
         if (knowsInterests !== true || next === undefined || unanswered.size > 0) return undefined;
-        const [added, dropped] = [next.difference(named), named.difference(next)];
+        // Everything named was answered; what the view has lost since, because it was dropped on another stream, is asked again.
+        const added = new Set([...next].filter((one) => !named.has(one) || !view.isComplete(one)));
+        const dropped = named.difference(next);
         if (added.size + dropped.size === 0) return undefined;
         named = new Set(next);
         for (const scope of added) unanswered.add(scope);

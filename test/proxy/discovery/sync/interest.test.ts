@@ -13,7 +13,7 @@ import type {
   SyncResponse,
 } from '../../../../proto/gen/hauberk/v1/discovery.ts';
 import type { SyncClient } from '../../../../proxy/discovery/sync/client.ts';
-import { eventually } from '../../../helpers/deadline.ts';
+import { eventually, within } from '../../../helpers/deadline.ts';
 import {
   acknowledges,
   api,
@@ -256,4 +256,96 @@ test('one that needs more than a stream may name asks for everything', async (t)
   await second.until('an acknowledgement of 6', acknowledges(6));
   world.interest.set('gateway', []);
   t.deepEqual((await world.controlPlane.nextStream()).hello.interest, toInterestMessage([API]));
+});
+
+test('a snapshot that was on its way makes nothing known that was given up meanwhile', async (t) => {
+  await using world = await syncUnderTest();
+  world.interest.set('upstreams', [API]);
+  world.interest.set('addresses', ['address 10.0.0.9']);
+  const client = await world.client();
+  const stream = await world.controlPlane.nextStream();
+  stream.send(answering(snapshot(5, []), [API, 'address 10.0.0.9']));
+  await stream.until('an acknowledgement of 5', acknowledges(5));
+  world.interest.set('addresses', []);
+  await nextChange(stream);
+  stream.send(answering(snapshot(6, [api('a')]), [API, 'address 10.0.0.9']));
+  await stream.until('an acknowledgement of 6', acknowledges(6));
+  knows(t, client, ['a']);
+  t.false(client.view.isComplete('address 10.0.0.9'), 'nobody tells of who comes there');
+});
+
+test('what was given up, and is wanted again while a stream replaces another, is asked of the new one', async (t) => {
+  await using world = await syncUnderTest();
+  world.interest.set('upstreams', [API]);
+  world.interest.set('routes', [DB]);
+  const client = await world.client();
+  const first = await world.controlPlane.nextStream();
+  first.send(answering(snapshot(5, [db('d')]), [API, DB]));
+  await first.until('an acknowledgement of 5', acknowledges(5));
+  world.identity.replace(world.identity.current(), 'leaf');
+  const second = await world.controlPlane.nextStream();
+  t.deepEqual(second.hello.interest, toInterestMessage([API, DB]));
+  world.interest.set('routes', []);
+  await nextChange(first);
+  world.interest.set('routes', [DB]);
+  await nextChange(first, 1);
+  t.false(client.view.isComplete(DB));
+
+  second.send(answering(delta(6, []), []));
+  t.deepEqual((await nextChange(second)).added, toInterestMessage([DB]));
+  second.send(answering(delta(6, [db('d')]), [DB]));
+  await eventually('the database', () => (client.view.isComplete(DB) ? true : undefined));
+  knows(t, client, ['d']);
+});
+
+test('a stream that asks for everything is not given up because the one before it goes on', async (t) => {
+  await using world = await syncUnderTest();
+  world.interest.set('upstreams', [API]);
+  const client = await world.client();
+  const first = await world.controlPlane.nextStream();
+  first.send(answering(snapshot(5, []), [API]));
+  await first.until('an acknowledgement of 5', acknowledges(5));
+  const many = Array.from({ length: MAX_SCOPES }, (_, at) =>
+    serviceScope({ namespace: 'shop', service: `s${at}` }),
+  );
+  world.interest.set('gateway', many);
+  const second = await world.controlPlane.nextStream();
+  let hasEnded = false;
+  void second.ended.then(() => (hasEnded = true));
+  first.send(delta(6, [api('a')]));
+  await first.until('an acknowledgement of 6', acknowledges(6));
+  second.send(snapshot(7, [api('b')]));
+  await second.until('an acknowledgement of 7', acknowledges(7));
+  t.false(hasEnded);
+  knows(t, client, ['b']);
+});
+
+test('a stream that is not heard any more does not stay the only one', async (t) => {
+  await using world = await syncUnderTest();
+  const inForce = Promise.withResolvers<void>();
+  const second = { hasRoots: Promise.withResolvers<void>(), isNext: false };
+  world.interest.set('upstreams', [API]);
+  const client = await world.client({
+    async onBundle() {
+      if (!second.isNext) return;
+      second.isNext = false;
+      second.hasRoots.resolve();
+      await inForce.promise;
+    },
+  });
+  const first = await world.controlPlane.nextStream();
+  first.send(answering(snapshot(5, [api('a')]), [API]));
+  await first.until('an acknowledgement of 5', acknowledges(5));
+  second.isNext = true;
+  world.identity.replace(world.identity.current(), 'leaf');
+  // It is heard, but given up before it is there, and so is the next one.
+  (await world.controlPlane.nextStream()).send(answering(snapshot(6, [api('b')]), [API]));
+  await within('its roots', second.hasRoots.promise);
+  world.identity.replace(world.identity.current(), 'leaf');
+  (await world.controlPlane.nextStream()).fail();
+  const fourth = await world.controlPlane.nextStream();
+  inForce.resolve();
+  fourth.send(answering(snapshot(8, [api('c')]), [API]));
+  await fourth.until('an acknowledgement of 8', acknowledges(8));
+  knows(t, client, ['c']);
 });
