@@ -1,6 +1,7 @@
 import type { Clock, EpochMs } from '../../common/clock.ts';
 import type { ServiceEdge, WatchTrafficResponse } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
+import { rowsOf } from '../../common/wire/traffic/edge-sums.ts';
 import { EdgeSums, type EdgeLevels } from './edge-table.ts';
 
 /** How long one entry of the history is. */
@@ -9,12 +10,17 @@ export const SLOT_MS = 10_000;
 /** What is remembered: longer history is Prometheus's. */
 export const HISTORY_MS = 60 * 60 * 1000;
 
-/** Ends of edges in all slots together: some 30 MB. A mesh of a hundred busy edges keeps its whole hour. */
-export const MAX_REMEMBERED = 60_000;
+/**
+ * Ends of edges in all slots together, with their reasons and statuses: some 60 MB. A mesh of a hundred busy edges keeps
+ * its whole hour.
+ */
+export const MAX_REMEMBERED = 240_000;
 
 interface Slot {
   readonly fromMs: EpochMs;
   readonly edges: readonly ServiceEdge[];
+  /** What it takes to remember them. */
+  readonly rows: number;
 }
 
 /**
@@ -72,18 +78,19 @@ export class TrafficHistory {
     this.#current = { fromMs: nextMs, sums: new EdgeSums() };
     if (ended !== undefined && ended.sums.size > 0) {
       const edges = [...this.#levels.busy(ended.sums)];
-      this.#slots.push({ fromMs: ended.fromMs, edges });
-      this.#remembered += edges.length;
+      const rows = edges.reduce((sum, { traffic }) => sum + (traffic ? rowsOf(traffic) : 0), 0);
+      this.#slots.push({ fromMs: ended.fromMs, edges, rows });
+      this.#remembered += rows;
     }
     // A clock that was set back leaves slots of the future: they are as good as old.
     const isKept = ({ fromMs }: Slot): boolean => fromMs > nextMs - HISTORY_MS && fromMs <= nextMs;
     if (this.#slots.some((slot) => !isKept(slot))) {
       this.#slots = this.#slots.filter(isKept);
-      this.#remembered = this.#slots.reduce((sum, { edges }) => sum + edges.length, 0);
+      this.#remembered = this.#slots.reduce((sum, { rows }) => sum + rows, 0);
     }
     while (this.#remembered > this.#maxRemembered && this.#slots.length > 1) {
       const oldest = this.#slots.shift();
-      this.#remembered -= oldest?.edges.length ?? 0;
+      this.#remembered -= oldest?.rows ?? 0;
       this.#cutMs = oldest?.fromMs;
     }
     if (this.#cutMs !== undefined && this.#cutMs <= nextMs - HISTORY_MS) this.#cutMs = undefined;

@@ -1,13 +1,14 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { callEach } from '../../common/listeners.ts';
-import { edgeKey, isIdle, trafficSince } from '../../common/wire/traffic/edge-sums.ts';
+import { TokenBucket } from '../../common/rate-limit.ts';
+import { edgeKey, isIdle, rowsOf, trafficSince } from '../../common/wire/traffic/edge-sums.ts';
 import { MAX_REPORTED_EDGES } from '../../common/wire/traffic/read-report.ts';
 import { isConcerned, serviceOf } from '../../common/wire/traffic/tap-filter.ts';
 import type { TrafficReport, Watch } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
 import { AskedSidecars, WATCH_LIFETIME_MS, type AskedSidecar } from './asked-sidecars.ts';
-import { EdgeLevels } from './edge-table.ts';
+import { EdgeLevels, RowBudget } from './edge-table.ts';
 import { TrafficHistory } from './history.ts';
 import { MAX_EVENTS_PER_SECOND, readTapQuestion, readWatchQuestion } from './questions.ts';
 import { TapWatcher } from './tap-watcher.ts';
@@ -17,6 +18,12 @@ import { TrafficWatcher } from './traffic-watcher.ts';
 
 /** Pages and commands that are open at a time; each costs a sum over all that is reported. */
 const MAX_WATCHERS = 32;
+
+/** A sidecar reports twice a second, and events four times; after it could not for a while, all at once. */
+const REPORT_RATE = { burst: 60, perSecond: 10 };
+
+/** What sidecars have told last, with reasons and statuses: ten thousand of them with twenty edges each. */
+const MAX_TOLD_ROWS = 1_000_000;
 
 /** What passes the sidecars that are connected to this control plane. */
 export interface LocalTraffic extends TrafficSource, Closeable {
@@ -31,14 +38,20 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
   const taps = new Set<TapWatcher>();
   const levels = new EdgeLevels();
   const history = new TrafficHistory(clock, levels);
+  const rows = new RowBudget(MAX_TOLD_ROWS);
   let isTruncated = false;
   const sidecars = new AskedSidecars({
     clock,
     wishOf,
     forgotten({ spiffeId, edges }) {
-      for (const edge of edges.values()) levels.left(spiffeId, edge);
+      for (const edge of edges.values()) edgeLeft(spiffeId, edge);
     },
   });
+
+  function edgeLeft(spiffeId: string, edge: EdgeTraffic): void {
+    levels.left(spiffeId, edge);
+    rows.change(spiffeId, rowsOf(edge), 0);
+  }
 
   function wishOf({ spiffeId }: AttachedSidecar): Watch | undefined {
     const service = serviceOf(spiffeId);
@@ -74,12 +87,25 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
     callEach(watchers, (watcher) => watcher.passed(spiffeId, sum));
   }
 
+  /** Remembers what a sidecar says of an edge; false when there is no room for it. */
+  function isTold(
+    { spiffeId, edges }: AskedSidecar,
+    before: EdgeTraffic | undefined,
+    edge: EdgeTraffic,
+  ): boolean {
+    if (before === undefined && edges.size >= MAX_REPORTED_EDGES) return false;
+    const [rowsBefore, rowsNow] = [before === undefined ? 0 : rowsOf(before), rowsOf(edge)];
+    if (!rows.change(spiffeId, rowsBefore, rowsNow)) return false;
+    if (levels.changed(spiffeId, before, edge)) return true;
+    rows.change(spiffeId, rowsNow, rowsBefore);
+    return false;
+  }
+
   function edgeReported(sidecar: AskedSidecar, edge: EdgeTraffic, isFirst: boolean): void {
     const key = edgeKey(edge);
     const { edges, spiffeId } = sidecar;
     const before = edges.get(key);
-    const hasRoom = before !== undefined || edges.size < MAX_REPORTED_EDGES;
-    if (!hasRoom || !levels.changed(spiffeId, before, edge)) {
+    if (!isTold(sidecar, before, edge)) {
       isTruncated = true;
       return;
     }
@@ -95,7 +121,7 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
     const keys = new Set(present.map(edgeKey));
     for (const [key, edge] of edges) {
       if (keys.has(key)) continue;
-      levels.left(spiffeId, edge);
+      edgeLeft(spiffeId, edge);
       edges.delete(key);
     }
   }
@@ -123,14 +149,21 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
   return {
     attach(attached) {
       const sidecar = sidecars.add(attached);
+      const reports = new TokenBucket(clock, REPORT_RATE);
+      const tapReports = new TokenBucket(clock, REPORT_RATE);
       const isAsked = (): boolean => sidecars.isCurrent(sidecar) && wishOf(sidecar) !== undefined;
       return {
         // What comes late, after the last watcher has left or on an older stream, is for no watcher any more.
         reported(report) {
-          if (isAsked()) reported(sidecar, report);
+          if (!isAsked()) return;
+          if (reports.take()) reported(sidecar, report);
+          else isTruncated = true;
         },
         tapped(report) {
-          if (isAsked()) callEach(taps, (tap) => tap.seen(sidecar, report));
+          if (!isAsked()) return;
+          const dropped = report.dropped + report.events.length;
+          const told = tapReports.take() ? report : { events: [], dropped };
+          callEach(taps, (tap) => tap.seen(sidecar, told));
         },
         close: () => sidecars.remove(sidecar),
       };

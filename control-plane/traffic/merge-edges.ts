@@ -1,4 +1,4 @@
-import { addTraffic, noTraffic } from '../../common/wire/traffic/edge-sums.ts';
+import { addTraffic, boundedCount, noTraffic } from '../../common/wire/traffic/edge-sums.ts';
 import type { ServiceEdge, WatchTrafficResponse } from '../../proto/gen/hauberk/v1/admin.ts';
 import { serviceEdgeKey } from './edge-table.ts';
 
@@ -70,6 +70,6 @@ function addEdges(a: ServiceEdge, b: ServiceEdge): ServiceEdge {
     spiffeId: a.spiffeId,
     instances: a.instances + b.instances,
     traffic: a.traffic && b.traffic ? addTraffic(a.traffic, b.traffic) : (a.traffic ?? b.traffic),
-    connectionsTotal: a.connectionsTotal + b.connectionsTotal,
+    connectionsTotal: boundedCount(a.connectionsTotal + b.connectionsTotal),
   };
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { MonotonicClock } from '../../common/clock.ts';
+import { boundedCount } from '../../common/wire/traffic/edge-sums.ts';
 import type {
   TapRequest,
   TapResponse,
@@ -67,10 +68,15 @@ export function createMeshTraffic(options: MeshTrafficOptions): TrafficSource {
     tap(request, observer, origin) {
       const { filter } = request;
       const line = { operator: origin, filter };
-      logger.info({ event: 'tap-started', ...line }, `a tap was started by ${origin}`);
+      const started = (): void =>
+        logger.info({ event: 'tap-started', ...line }, `a tap was started by ${origin}`);
       const ended = (): void =>
         logger.info({ event: 'tap-ended', ...line }, `the tap by ${origin} has ended`);
-      if (request.local) return closing(local.tap(request, observer, origin), { close: ended });
+      if (request.local) {
+        const own = local.tap(request, observer, origin);
+        started();
+        return closing(own, { close: ended });
+      }
       const sidecars = new Map<string, number>();
       let missed = 0;
       const tell = (id: string, response: TapResponse): void => {
@@ -80,7 +86,7 @@ export function createMeshTraffic(options: MeshTrafficOptions): TrafficSource {
           return;
         }
         const sum = [...sidecars.values()].reduce((total, count) => total + count, 0);
-        const dropped = response.dropped + missed;
+        const dropped = boundedCount(response.dropped + missed);
         missed = 0;
         observer.next({
           ...response,
@@ -94,6 +100,7 @@ export function createMeshTraffic(options: MeshTrafficOptions): TrafficSource {
         next: (response) => tell(HERE, response),
       };
       const own = local.tap(request, here, origin);
+      started();
       // Nothing is told here before its first interval is over.
       const others = new AskedSiblings<TapResponse>({
         clock,

@@ -1,7 +1,8 @@
 import type { MonotonicClock } from '../../common/clock.ts';
 import { TokenBucket } from '../../common/rate-limit.ts';
 import { repeat, type Repeated } from '../../common/repeat.ts';
-import { fitsTap, serviceOf } from '../../common/wire/traffic/tap-filter.ts';
+import { boundedCount } from '../../common/wire/traffic/edge-sums.ts';
+import { fitsTap, isConcerned, serviceOf } from '../../common/wire/traffic/tap-filter.ts';
 import type { TappedEvent, TapResponse } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { TapQuestion } from './questions.ts';
@@ -41,14 +42,14 @@ export class TapWatcher implements Look {
   /** A sidecar has seen something, for this one or another. */
   seen({ spiffeId, instanceId }: AttachedSidecar, { events, dropped }: TapReport): void {
     const service = serviceOf(spiffeId);
-    if (service === undefined) return;
+    if (service === undefined || !isConcerned(this.question.filter, service)) return;
     // Which of them would have fitted is not known.
-    this.#dropped += dropped;
+    this.#dropped = boundedCount(this.#dropped + dropped);
     for (const event of events) {
       if (!fitsTap(this.question.filter, service, event)) continue;
       if (this.#events.length < this.question.eventsPerSecond && this.#room.take()) {
         this.#events.push({ spiffeId, instanceId, event });
-      } else this.#dropped += 1;
+      } else this.#dropped = boundedCount(this.#dropped + 1);
     }
   }
 

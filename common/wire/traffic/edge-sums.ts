@@ -33,6 +33,30 @@ export function noTraffic({ inbound, peer, port, plaintext }: EdgeName): EdgeTra
   };
 }
 
+/** More reasons, or statuses, than an edge has: what comes beyond is told together. */
+const MAX_ROWS = 64;
+const REST = 'other';
+
+/** What is encoded as `uint32`. */
+const MAX_OPEN = 2 ** 32 - 1;
+
+/** Sums of what sidecars say: none is more than can be told on, nor less than nothing. */
+export function boundedCount(count: number): number {
+  return Math.min(Math.max(count, 0), Number.MAX_SAFE_INTEGER);
+}
+
+/** Of connections that are open, likewise. */
+export function boundedOpen(count: number): number {
+  return Math.min(Math.max(count, 0), MAX_OPEN);
+}
+
+/** How much there is to remember of an edge: itself, and each of its reasons and statuses. */
+export function rowsOf(traffic: EdgeTraffic): number {
+  const { connectionsFailed, connectionsBroken, requests, requestsDenied } = traffic;
+  const lists = [connectionsFailed, connectionsBroken, requests, requestsDenied];
+  return lists.reduce((sum, { length }) => sum + length, 1);
+}
+
 /** Both together; what they are about is that of the first. */
 export function addTraffic(a: EdgeTraffic, b: EdgeTraffic): EdgeTraffic {
   return combine(a, b, 1);
@@ -66,16 +90,25 @@ function combine(a: EdgeTraffic, b: EdgeTraffic, sign: 1 | -1): EdgeTraffic {
     peer: a.peer,
     port: a.port,
     plaintext: a.plaintext,
-    connectionsOpened: a.connectionsOpened + sign * b.connectionsOpened,
-    connectionsOpen: a.connectionsOpen + sign * b.connectionsOpen,
+    connectionsOpened: combineCounts(a.connectionsOpened, b.connectionsOpened, sign),
+    connectionsOpen: Math.min(a.connectionsOpen + sign * b.connectionsOpen, MAX_OPEN),
     connectionsFailed: addReasons(a.connectionsFailed, b.connectionsFailed, sign),
     connectionsBroken: addReasons(a.connectionsBroken, b.connectionsBroken, sign),
-    bytesSent: a.bytesSent + sign * b.bytesSent,
-    bytesReceived: a.bytesReceived + sign * b.bytesReceived,
+    bytesSent: combineCounts(a.bytesSent, b.bytesSent, sign),
+    bytesReceived: combineCounts(a.bytesReceived, b.bytesReceived, sign),
     requests: addRequests(a.requests, b.requests, sign),
     requestsDenied: addReasons(a.requestsDenied, b.requestsDenied, sign),
     requestDurations: addDurations(a.requestDurations, b.requestDurations, sign),
   };
+}
+
+function combineCounts(a: number, b: number, sign: 1 | -1): number {
+  return Math.min(a + sign * b, Number.MAX_SAFE_INTEGER);
+}
+
+/** Whether a row has to share the last one: only sums grow, and a difference has to be exact. */
+function isBeyond(rows: ReadonlyMap<string, unknown>, key: string, sign: 1 | -1): boolean {
+  return sign === 1 && rows.size >= MAX_ROWS && !rows.has(key);
 }
 
 function addReasons(
@@ -85,7 +118,10 @@ function addReasons(
 ): readonly ReasonCount[] {
   if (b.length === 0) return a;
   const counts = new Map(a.map(({ reason, count }) => [reason, count]));
-  for (const { reason, count } of b) counts.set(reason, (counts.get(reason) ?? 0) + sign * count);
+  for (const { reason, count } of b) {
+    const key = isBeyond(counts, reason, sign) ? REST : reason;
+    counts.set(key, combineCounts(counts.get(key) ?? 0, count, sign));
+  }
   return [...counts].flatMap(([reason, count]) => (count === 0 ? [] : [{ reason, count }]));
 }
 
@@ -96,10 +132,12 @@ function addRequests(
 ): readonly RequestCount[] {
   if (b.length === 0) return a;
   const rows = new Map(a.map((row) => [`${row.protocol} ${row.status}`, row]));
-  for (const { protocol, status, count } of b) {
+  for (const row of b) {
+    const isRest = isBeyond(rows, `${row.protocol} ${row.status}`, sign);
+    const { protocol, status } = isRest ? { protocol: REST, status: REST } : row;
     const key = `${protocol} ${status}`;
-    const known = rows.get(key)?.count ?? 0;
-    rows.set(key, { protocol, status, count: known + sign * count });
+    const count = combineCounts(rows.get(key)?.count ?? 0, row.count, sign);
+    rows.set(key, { protocol, status, count });
   }
   return [...rows.values()].filter(({ count }) => count !== 0);
 }
@@ -113,7 +151,7 @@ function addDurations(
   const { bounds, counts, sum } = a ?? noDurations();
   return {
     bounds,
-    counts: counts.map((count, at) => count + sign * (b.counts[at] ?? 0)),
+    counts: counts.map((count, at) => combineCounts(count, b.counts[at] ?? 0, sign)),
     sum: sum + sign * b.sum,
   };
 }
