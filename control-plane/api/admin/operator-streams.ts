@@ -65,15 +65,16 @@ export function createOperatorStreams(options: OperatorStreamsOptions): Operator
           const require = local ? requireAdminOrSibling : requireAdmin;
           const caller = await require(callerOf(call, clock.epochMs()), options);
           const { certificate, spiffeId } = caller;
-          const address = peerAddress(call);
-          operatorUses.used(serialOf(certificate), { address, call: nameOf(call.getPath()) });
+          const [serial, address] = [serialOf(certificate), peerAddress(call)];
+          operatorUses.used(serial, { address, call: nameOf(call.getPath()) });
           limits.operator(spiffeId.uri);
           if (call.cancelled) return;
           const observer = {
             isReady: () => !call.writableNeedDrain,
             next: (told: Parameters<typeof call.write>[0]) => void call.write(told),
           };
-          const origin = `${spiffeId.uri} at ${address}`;
+          // Operators have one name; which of them it is, the serial number says.
+          const origin = `${spiffeId.uri} (${serial}) at ${address}`;
           const look = open(call.request, observer, origin);
           const stream = new OpenStream(caller, look, {
             left: () => streams.delete(stream),

@@ -47,8 +47,8 @@ function collect<Told>(
 
 const watch = (t: ExecutionContext, cp: ControlPlaneUnderTest, request = ALL) =>
   collect<WatchTrafficResponse>(t, (signal) => cp.admin.watchTraffic(request, signal));
-const tap = (t: ExecutionContext, cp: ControlPlaneUnderTest) =>
-  collect<TapResponse>(t, (signal) => cp.admin.tap(TAP, signal));
+const tap = (t: ExecutionContext, cp: ControlPlaneUnderTest, request = TAP) =>
+  collect<TapResponse>(t, (signal) => cp.admin.tap(request, signal));
 
 async function join(
   cp: ControlPlaneUnderTest,
@@ -119,7 +119,9 @@ test('an operator who taps sees events, and the log says who it was', async (t) 
     lines.map(({ event }) => event),
     ['tap-started', 'tap-ended'],
   );
-  t.regex(String(lines[0]?.['operator']), /ns\/hauberk\/sa\/admin at 127\.0\.0\.1/);
+  const serial = cp.operator.chain[0]?.serialNumber.toLowerCase() ?? '';
+  const admin = 'spiffe://mesh.local/ns/hauberk/sa/admin';
+  t.is(lines[0]?.['operator'], `${admin} (${serial}) at 127.0.0.1`, 'which of the operators');
 });
 
 for (const [who, reason] of [
@@ -159,9 +161,15 @@ test('a credential that is revoked ends what it has opened', async (t) => {
 
 test('a question that makes no sense is refused', async (t) => {
   const cp = await startControlPlaneUnderTest(t);
-  const look = watch(t, cp, { ...ALL, intervalMs: 1 });
-  const error = (await within('it is refused', look.ended)) as RpcError;
-  t.is(error.code, 'request-malformed');
+  for (const look of [
+    watch(t, cp, { ...ALL, intervalMs: 1 }),
+    tap(t, cp, { ...TAP, eventsPerSecond: 1_000_000 }),
+  ]) {
+    const error = (await within('it is refused', look.ended)) as RpcError;
+    t.is(error.code, 'request-malformed');
+  }
+  const started = cp.log.lines.filter(({ event }) => event === 'tap-started');
+  t.deepEqual(started, [], 'no tap that was refused is said to have begun');
 });
 
 test('a watcher at one control plane sees the sidecars of all', async (t) => {
