@@ -1,8 +1,8 @@
 import { html, nothing, svg, type TemplateResult } from '/lib/lit-html/lit-html.js';
 import { repeat } from '/lib/lit-html/directives/repeat.js';
-import { formatRate } from '../data/rates.ts';
-import { type Graph, type GraphEdge, type GraphNode, sumOf } from './graph.ts';
-import type { Area, Layout, Place, Point } from './layout.ts';
+import { formatMs, formatRate } from '../data/rates.ts';
+import { type EdgeSum, type Graph, type GraphEdge, type GraphNode, sumOf } from './graph.ts';
+import type { Area, EdgePath, Layout, Place, Point } from './layout.ts';
 
 /** What the picture shows besides the graph, and what it tells. */
 export interface GraphViewOptions {
@@ -28,21 +28,11 @@ export function graphView(graph: Graph, layout: Layout, options: GraphViewOption
       <marker
         id="arrow"
         viewBox="0 0 8 8"
-        refX="7"
+        refX="8"
         refY="4"
-        markerWidth="7"
-        markerHeight="7"
-        orient="auto-start-reverse"
-      >
-        <path d="M0 0 8 4 0 8z" />
-      </marker>
-      <marker
-        id="arrow-loud"
-        viewBox="0 0 8 8"
-        refX="7"
-        refY="4"
-        markerWidth="5"
-        markerHeight="5"
+        markerUnits="userSpaceOnUse"
+        markerWidth="11"
+        markerHeight="11"
         orient="auto-start-reverse"
       >
         <path d="M0 0 8 4 0 8z" />
@@ -52,7 +42,7 @@ export function graphView(graph: Graph, layout: Layout, options: GraphViewOption
     ${repeat(
       graph.edges,
       ({ key }) => key,
-      (edge) => edgeView(edge, layout.edges.get(edge.key) ?? [], options),
+      (edge) => edgeView(edge, layout.edges.get(edge.key), options),
     )}
     ${repeat(
       graph.nodes,
@@ -108,7 +98,7 @@ function healthOf({
   kind,
   services,
 }: GraphNode): readonly ['good' | 'warn' | 'bad' | 'none', string] {
-  if (kind === 'outside') return ['none', 'outside of the mesh'];
+  if (kind === 'outside') return ['none', 'outside the mesh'];
   const instances = services.reduce((total, one) => total + one.instances, 0);
   const connected = services.reduce((total, one) => total + one.connected, 0);
   const conflicts = services.reduce((total, one) => total + one.conflicts, 0);
@@ -122,18 +112,17 @@ function healthOf({
 
 function edgeView(
   { key, from, to, figures }: GraphEdge,
-  points: readonly Point[],
+  path: EdgePath | undefined,
   { selected, onSelect }: GraphViewOptions,
 ): TemplateResult | typeof nothing {
-  const middle = points[Math.floor(points.length / 2)];
-  if (middle === undefined) return nothing;
+  if (path === undefined) return nothing;
+  const { label } = path;
   const sum = sumOf(figures);
   const state = stateOf(sum);
-  const rate = formatRate(sum.perSecond);
-  const failing = sum.failuresPerSecond > 0 ? `, ${formatRate(sum.failuresPerSecond)} failing` : '';
-  const text = sum.perSecond === 0 ? `${sum.connectionsOpen} open` : rate;
-  const width = text.length * 6.4 + 26;
-  const d = curve(points);
+  const text = shortFigures(sum);
+  const width = text.length * 6.1 + 28;
+  const left = label.x - width / 2;
+  const d = curve(path.points);
   return svg`<g
     class="edge"
     data-state=${state}
@@ -141,23 +130,41 @@ function edgeView(
     role="button"
     tabindex="0"
     aria-pressed=${key === selected}
-    aria-label="${from} to ${to}: ${text} ${sum.unit}${failing}, ${sum.plaintext ? 'unencrypted' : 'encrypted'}"
+    aria-label="${from} to ${to}: ${spokenFigures(sum)}, ${sum.plaintext ? 'unencrypted' : 'encrypted'}"
     @click=${() => onSelect(key)}
     @keydown=${onActivate(() => onSelect(key))}
   >
     <path class="reach" d=${d} />
-    <path class="line" d=${d} stroke-width=${widthOf(sum.perSecond)} marker-end=${sum.plaintext ? 'url(#arrow-loud)' : 'url(#arrow)'} />
-    <rect class="plate" x=${middle.x - width / 2} y=${middle.y - 10} width=${width} height="20" rx="10" />
-    ${sum.plaintext ? openLock(middle.x - width / 2 + 12, middle.y) : lock(middle.x - width / 2 + 12, middle.y)}
-    <text class="rate" x=${middle.x - width / 2 + 21} y=${middle.y + 3.8}>${text}</text>
+    <path class="line" d=${d} stroke-width=${widthOf(sum.perSecond)} marker-end="url(#arrow)" />
+    <rect class="plate" x=${left} y=${label.y - 10} width=${width} height="20" rx="10" />
+    ${sum.plaintext ? openLock(left + 12, label.y) : lock(left + 12, label.y)}
+    <text class="rate" x=${left + 21} y=${label.y + 3.8}>${text}</text>
   </g>`;
+}
+
+/** What there is room for on the line: how much passes and how long it takes, or how much fails. */
+function shortFigures({ perSecond, failuresPerSecond, connectionsOpen, p99Ms }: EdgeSum): string {
+  const passing = perSecond > 0 ? [formatRate(perSecond)] : [];
+  if (failuresPerSecond > 0)
+    return [...passing, `${formatRate(failuresPerSecond)} failing`].join(' ');
+  if (perSecond > 0)
+    return [...passing, ...(p99Ms === undefined ? [] : [formatMs(p99Ms)])].join(' ');
+  return connectionsOpen > 0 ? `${connectionsOpen} open` : 'quiet';
+}
+
+/** The same for who hears it, with what the numbers are of: what is seen must be in it (WCAG 2.2 criterion 2.5.3). */
+function spokenFigures(sum: EdgeSum): string {
+  const { perSecond, unit, failuresPerSecond, p99Ms } = sum;
+  if (perSecond === 0 && failuresPerSecond === 0) return shortFigures(sum);
+  const hasTime = p99Ms !== undefined && failuresPerSecond === 0;
+  return `${shortFigures(sum)} (${unit}${hasTime ? ', 99 of 100 within' : ''})`;
 }
 
 function stateOf({
   plaintext,
   failuresPerSecond,
   perSecond,
-}: ReturnType<typeof sumOf>): 'loud' | 'bad' | 'idle' | 'good' {
+}: EdgeSum): 'loud' | 'bad' | 'idle' | 'good' {
   if (plaintext) return 'loud';
   if (failuresPerSecond > 0) return 'bad';
   return perSecond === 0 ? 'idle' : 'good';

@@ -15,6 +15,12 @@ export interface Point {
   readonly y: number;
 }
 
+/** The way of an edge, and where there is room for its figures. */
+export interface EdgePath {
+  readonly points: readonly Point[];
+  readonly label: Point;
+}
+
 /** A namespace that its services are drawn within. */
 export interface Area extends Place {
   readonly namespace: string;
@@ -25,17 +31,19 @@ export interface Layout {
   readonly width: number;
   readonly height: number;
   readonly nodes: ReadonlyMap<string, Place>;
-  readonly edges: ReadonlyMap<string, readonly Point[]>;
+  readonly edges: ReadonlyMap<string, EdgePath>;
   readonly areas: readonly Area[];
 }
 
 const NODE_HEIGHT = 50;
-const MIN_WIDTH = 120;
+const MIN_WIDTH = 136;
 const MAX_WIDTH = 230;
 /** Of a letter in the label, about. */
 const LETTER_WIDTH = 7.6;
 const GAP = 22;
-const RANK_GAP = 110;
+const RANK_GAP = 44;
+/** Of the figures of an edge, whatever they are: the picture does not move when they grow. */
+const LABEL_SIZE = { width: 124, height: 20 };
 const MARGIN = 16;
 const AREA_PADDING = 14;
 const AREA_TITLE = 22;
@@ -110,13 +118,21 @@ function placeFlow(
       dagre.setParent(node.key, `area ${node.namespace}`);
     }
   }
-  for (const { from, to } of edges) dagre.setEdge(from, to, {});
+  for (const { from, to } of edges) {
+    dagre.setEdge(from, to, { ...LABEL_SIZE, labelpos: 'c' });
+  }
   if (busy.length > 0) layOut(dagre);
   const nodes = new Map(busy.map(({ key }) => [key, placeOf(dagre.node(key))]));
   const paths = new Map(
     edges.map(({ key, from, to }) => {
-      const { points = [] } = dagre.edge(from, to) as { readonly points?: readonly Point[] };
-      return [key, points];
+      const {
+        points = [],
+        x = 0,
+        y = 0,
+      } = dagre.edge(from, to) as Partial<Point> & {
+        readonly points?: readonly Point[];
+      };
+      return [key, { points, label: { x, y } }];
     }),
   );
   const areas = isGrouped

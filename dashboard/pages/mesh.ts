@@ -246,5 +246,6 @@ function summary({ services, controlPlanes }: MeshAnswer): string {
   const connected = services.reduce((total, one) => total + one.connected, 0);
   const planes =
     controlPlanes.length === 1 ? 'one control plane' : `${controlPlanes.length} control planes`;
-  return `${services.length} services, ${connected} of ${sidecars} sidecars connected, ${planes}`;
+  const many = services.length === 1 ? 'one service' : `${services.length} services`;
+  return `${many}, ${connected} of ${sidecars} sidecars connected, ${planes}`;
 }

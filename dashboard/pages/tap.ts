@@ -30,6 +30,8 @@ class TapPage implements Page {
   #last: TapAnswer | undefined;
   #dropped = 0;
   #isPaused = false;
+  /** Each connection is told of when it has ended; its opening says little more. */
+  #showsOpenings = false;
   #error: unknown;
   #unfollow: () => void = () => {};
 
@@ -61,7 +63,10 @@ class TapPage implements Page {
     this.#last = answer;
     this.#dropped += answer.dropped;
     if (!this.#isPaused) {
-      this.#lines = [...answer.lines.toReversed(), ...this.#lines].slice(0, MAX_LINES);
+      const lines = this.#showsOpenings
+        ? answer.lines
+        : answer.lines.filter(({ kind }) => kind !== 'opened');
+      this.#lines = [...lines.toReversed(), ...this.#lines].slice(0, MAX_LINES);
     }
     this.#context.redraw();
   }
@@ -78,22 +83,28 @@ class TapPage implements Page {
       ${card('Filter', html`<div class="body">${this.#form()}</div>`)}
       ${card('What passes', this.#table(), {
         beside: html`<span class="aside"
-            >${last === undefined ? 'asking the sidecars' : `${last.sidecars} sidecars tell`}${
-              this.#dropped > 0 ? `, ${count(this.#dropped)} left out` : ''
+            >${last === undefined ? 'asking the sidecars' : sidecarsTell(last)}${
+              this.#dropped > 0 ? `; ${count(this.#dropped)} were too many: narrow the filter` : ''
             }</span
           >
-          <button
-            class="button"
-            aria-pressed=${this.#isPaused ? 'true' : 'false'}
-            @click=${() => {
-              this.#isPaused = !this.#isPaused;
-              this.#context.redraw();
-            }}
-          >
-            Pause
-          </button>`,
+          ${this.#switch('Openings', this.#showsOpenings, () => {
+            this.#showsOpenings = !this.#showsOpenings;
+          })}
+          ${this.#switch('Pause', this.#isPaused, () => {
+            this.#isPaused = !this.#isPaused;
+          })}`,
       })}
     `;
+  }
+
+  #switch(label: string, isOn: boolean, turn: () => void): TemplateResult {
+    const onClick = (): void => {
+      turn();
+      this.#context.redraw();
+    };
+    return html`<button class="button" aria-pressed=${isOn ? 'true' : 'false'} @click=${onClick}>
+      ${label}
+    </button>`;
   }
 
   #form(): TemplateResult {
@@ -134,7 +145,7 @@ class TapPage implements Page {
         { name: 'From', cell: ({ from }) => from },
         { name: 'To', cell: ({ to, port }) => `${to}:${port}` },
         { name: 'What', cell: what },
-        { name: 'Ended', cell: (line) => tag(kindOf(line), line.status || line.kind) },
+        { name: 'Ended', cell: (line) => tag(kindOf(line), endOf(line)) },
         {
           name: 'Took',
           kind: 'number',
@@ -143,7 +154,8 @@ class TapPage implements Page {
         {
           name: 'Bytes',
           kind: 'number',
-          cell: (line) => count(line.bytesSent + line.bytesReceived),
+          cell: ({ kind, bytesSent, bytesReceived }) =>
+            kind === 'opened' ? '' : count(bytesSent + bytesReceived),
         },
         { name: 'Seen by', cell: ({ seenBy }) => seenBy },
       ],
@@ -156,6 +168,15 @@ class TapPage implements Page {
 function what({ kind, method, path, protocol }: TapLine): TemplateResult {
   if (!kind.startsWith('request')) return html`connection ${kind}`;
   return html`<code>${method} ${path}</code> ${protocol}`;
+}
+
+function sidecarsTell({ sidecars }: TapAnswer): string {
+  return sidecars === 1 ? 'one sidecar tells' : `${sidecars} sidecars tell`;
+}
+
+/** The code of an answer of HTTP, or the word for how it ended. */
+function endOf({ kind, protocol, httpStatus, status }: TapLine): string {
+  return httpStatus > 0 && protocol !== 'grpc' ? String(httpStatus) : status || kind;
 }
 
 function kindOf({ kind, status }: TapLine): 'good' | 'bad' | '' {

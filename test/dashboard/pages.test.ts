@@ -85,6 +85,66 @@ pageTest(
 );
 
 pageTest(
+  'mesh: what passes is told as it passes, with its lock, its failures and the rule that decides',
+  '/mesh',
+  async (t, { page }) => {
+    const edge = (name: RegExp) => page.getByRole('button', { name });
+    const calls = edge(
+      /^shop\/web to shop\/api: [\d.]+\/s [\d.]+ m?s \(requests, 99 of 100 within\), encrypted/,
+    );
+    await calls.waitFor();
+    await edge(/^shop\/api to data\/db: [\d.]+\/s .*requests.*, encrypted/).waitFor();
+    const refused = edge(
+      /^data\/reports to shop\/api: .*[\d.]+\/s failing \(connections\), encrypted/,
+    );
+    await refused.waitFor();
+    t.is(await page.locator('.edge').count(), 3);
+    t.regex((await refused.textContent()) ?? '', /[\d.]+\/s failing/);
+
+    await refused.focus();
+    await page.keyboard.press('Enter');
+    const panel = page.getByRole('complementary');
+    await panel.getByText('the rule front allows other callers only').first().waitFor();
+    t.regex(await panel.innerText(), /mutual TLS[\s\S]*Requests\s+0\/s[\s\S]*denied-caller/);
+    await calls.focus();
+    await page.keyboard.press('Enter');
+    await panel.getByText(/p99 [\d.]+ m?s/).waitFor();
+    await panel.getByText('allowed', { exact: true }).first().waitFor();
+
+    await page.getByRole('button', { name: 'In trouble' }).click();
+    await calls.waitFor({ state: 'detached' });
+    t.is(await refused.count(), 1);
+    await page.getByRole('button', { name: 'In trouble' }).click();
+    await page.getByRole('button', { name: 'By namespace' }).click();
+    await edge(/^shop\/ to data\/: .*requests.*, encrypted/).waitFor();
+  },
+);
+
+pageTest(
+  'tap: requests and refusals as they happen, by the filter that is given',
+  '/tap',
+  async (t, { page }) => {
+    const lines = page
+      .getByRole('region', { name: 'Connections and requests' })
+      .locator('tbody tr');
+    const line = (text: RegExp) => lines.filter({ hasText: text }).first();
+    await line(/web\.shop\s*api\.shop:8080\s*GET \/ http1\s*200/).waitFor();
+    await line(/reports\.data\s*api\.shop:8080\s*connection denied\s*denied-caller/).waitFor();
+    t.is(await lines.filter({ hasText: 'connection opened' }).count(), 0);
+    await page.getByRole('button', { name: 'Openings' }).click();
+    await line(/connection opened/).waitFor();
+
+    await page.getByLabel('From').fill('api.shop');
+    await page.getByLabel('Port').fill('5432');
+    await page.getByRole('button', { name: 'Tap', exact: true }).click();
+    await line(/api\.shop\s*db\.data:5432\s*GET \/ http1\s*200/).waitFor();
+    t.is(await lines.filter({ hasText: ':8080' }).count(), 0);
+    t.regex(page.url(), /\/tap\?from=api\.shop&port=5432$/);
+    await page.getByText(/2 sidecars tell/).waitFor();
+  },
+);
+
+pageTest(
   'service: its sidecars, with certificate, ports and view',
   '/services/shop/api',
   async (t, { page }) => {
@@ -174,12 +234,19 @@ test('the link works once, and the address keeps no code', async (t) => {
   await page.getByText('this sign-in link was used already').waitFor();
 });
 
-for (const path of ['/mesh', '/mesh?view=list', '/services/shop/api', '/certificates', '/policy']) {
+for (const [path, content] of [
+  ['/mesh', '.edge'],
+  ['/mesh?view=list', 'tbody tr'],
+  ['/services/shop/api', 'meter'],
+  ['/certificates', 'tbody tr'],
+  ['/policy', '.card'],
+  ['/tap', 'tbody tr'],
+] as const) {
   pageTest(
     `${path}: axe finds nothing, light and dark, and nothing sticks out of 360 and 2,560 px`,
     path,
     async (t, { page }) => {
-      await page.locator('.card').first().waitFor();
+      await page.locator(content).first().waitFor();
       await page.getByText('Loading').waitFor({ state: 'detached' });
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme });

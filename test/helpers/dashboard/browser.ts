@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import type { Scope } from '../scope.ts';
@@ -10,12 +12,27 @@ export interface TestPage {
   readonly complaints: readonly string[];
 }
 
-/** Starts the machine's Chromium, without a window, until the scope ends. */
-export async function startBrowser(scope: Scope): Promise<Browser> {
+/** A machine that starts a mesh beside it takes its time. */
+const START_MS = 90_000;
+
+/**
+ * Starts the machine's Chromium, without a window, until the scope ends.
+ *
+ * @param options.through a command that runs the command after it, as in a network namespace
+ */
+export async function startBrowser(
+  scope: Scope,
+  { through = [] }: { readonly through?: readonly string[] } = {},
+): Promise<Browser> {
+  const directory = await mkdtemp(join(tmpdir(), 'hauberk-browser-'));
+  scope.teardown(() => rm(directory, { recursive: true, force: true }));
+  const program = join(directory, 'chromium');
+  const words = [...through, chromiumPath()].map((word) => `'${word}'`).join(' ');
+  await writeFile(program, `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o700 });
   const browser = await chromium.launch({
-    executablePath: chromiumPath(),
+    executablePath: program,
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
-    timeout: 90_000,
+    timeout: START_MS,
   });
   scope.teardown(() => browser.close());
   return browser;
