@@ -14,7 +14,7 @@ import { chooseFreePorts, quickStartBlocks, withPorts } from './quick-start.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-const SOURCES = '{bench,cli,common,control-plane,examples,keeper,proto,proxy,test,tools}';
+const SOURCES = '{bench,cli,common,control-plane,dashboard,examples,keeper,proto,proxy,test,tools}';
 
 requires('curl')('the quick start of the README leads to a call through the mesh', async (t) => {
   await using temporary = await temporaryDirectory();
