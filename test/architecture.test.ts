@@ -67,7 +67,7 @@ const ARCHITECTURE: Architecture = {
       ['main.ts'],
       ['dispatch.ts'],
       ['commands/'],
-      ['demo/', 'compose/', 'verify/', 'completion/', 'manual/', 'traffic/', 'check/'],
+      ['demo/', 'compose/', 'verify/', 'completion/', 'manual/', 'traffic/', 'check/', 'status/'],
       ['client*', 'output/', 'admin-settings.ts'],
       ['credential.ts', 'cli-context.ts', 'described-command.ts', 'prompt.ts'],
     ],

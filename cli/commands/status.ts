@@ -1,200 +1,153 @@
-import { formatHostPort } from '../../common/listen.ts';
-import { NO_REPORT } from '../../common/wire/report.ts';
-import type { WorkloadInfo } from '../client.ts';
-import { formatSpan, toTimestamp } from '../output/relative-time.ts';
-import { formatTable } from '../output/table.ts';
+import { setting, listSetting, switchSetting } from '../../common/config/settings.ts';
+import { choice, durationSeconds, integer, label } from '../../common/config/values.ts';
+import { listenForInterrupt } from '../../common/interrupt.ts';
+import type { AdminClient } from '../client.ts';
+import { widthOf } from '../output/fit-table.ts';
+import { clipLines, createLiveView } from '../output/live-view.ts';
+import { controlPlaneDocument, controlPlaneTable } from '../status/control-plane-report.ts';
+import { detailTables } from '../status/detail-tables.ts';
+import {
+  selectSidecars,
+  SIDECAR_ORDERS,
+  type SidecarSelection,
+} from '../status/select-sidecars.ts';
+import { sidecarDocument } from '../status/sidecar-document.ts';
+import { sidecarTable } from '../status/sidecar-table.ts';
+import { watch } from '../status/watch.ts';
+import { adminCommand, askControlPlane } from './admin-command.ts';
+import { caller } from './authz-settings.ts';
 import { federatedDocument, federationComplaints } from './bundle-report.ts';
-import { adminCommand } from './admin-command.ts';
-import { controlPlaneDocument, controlPlaneTable } from './control-plane-report.ts';
-
-const HEADER = [
-  'SERVICE',
-  'NAMESPACE',
-  'INSTANCE',
-  'ADDRESS',
-  'CONNECTED',
-  'CERTIFICATE',
-  'TIME LEFT',
-  'CONNECTIONS',
-  'TUNNELS',
-  'PLAINTEXT',
-];
-
-/** Enough of a serial number to tell two apart. */
-const SERIAL_DIGITS = 12;
 
 const NOT_ENCRYPTED =
   'the private keys of the mesh are not encrypted: see `hauberk ca rekey --help`\n';
+
+type MeshStatus = Awaited<ReturnType<AdminClient['status']>>;
 
 /** `hauberk status` */
 export const run = adminCommand(
   {
     name: 'hauberk status',
     summary:
-      'Lists the sidecars that the control plane knows: identity, address, whether they are connected, certificate and the time it has left, connections carried, connections in plaintext, and failures of connections to servers outside.',
+      'Lists the sidecars that the control plane knows: identity, address, exposed ports, whether they are connected, certificate and the time it has left, connections carried, connections in plaintext, versions, and failures of connections to servers outside. A narrow terminal shows fewer columns.',
+    settings: {
+      sort: setting(choice(SIDECAR_ORDERS).default('service'), {
+        description: `what the rows are sorted by: ${SIDECAR_ORDERS.join(', ')}`,
+        placeholder: 'COLUMN',
+      }),
+      namespace: setting(label.optional(), {
+        description: 'only sidecars of this namespace',
+        placeholder: 'NAME',
+      }),
+      service: listSetting(caller, {
+        description: 'only sidecars of this service; again for another one',
+        placeholder: 'SERVICE[.NAMESPACE]',
+      }),
+      watch: switchSetting({ description: 'show it again and again, until Ctrl+C' }),
+      interval: setting(durationSeconds({ min: 1, max: 3600 }).default(2), {
+        description: 'with --watch: time between two pictures',
+        placeholder: 'TIME',
+        defaultText: '2s',
+      }),
+      count: setting(integer({ min: 1, max: 1_000_000 }).optional(), {
+        description: 'with --watch: number of pictures after which it ends',
+        placeholder: 'NUMBER',
+      }),
+    },
     examples: [
       { purpose: 'the whole mesh', line: 'hauberk status' },
+      {
+        purpose: 'one namespace, live, with those that are away first',
+        line: 'hauberk status --watch --namespace shop --sort connected',
+      },
       {
         purpose: 'certificates that end within ten minutes',
         line: "hauberk status --json | jq '.sidecars[] | select(.certificate.secondsLeft < 600)'",
       },
     ],
   },
-  async (client, { json }, context) => {
-    const { workloads, keysEncrypted, federated, controlPlanes } = await client.status();
-    const nowMs = context.clock.epochMs();
-    if (json) {
-      const sidecars = workloads.map((one) => sidecarDocument(one, nowMs));
-      return {
-        sidecars,
-        keysEncrypted,
-        federated: federated.map(federatedDocument),
-        controlPlanes: controlPlanes.map(controlPlaneDocument),
-      };
+  async (client, settings, context) => {
+    const { json, interval, count = Infinity } = settings;
+    const { stdout, stderr, clock } = context;
+    const { trustDomain } = client;
+    // The control plane knows sidecars of its own trust domain alone.
+    const services = settings.service.map((one) =>
+      one.trustDomain === undefined || one.trustDomain === trustDomain ? one : NOBODY,
+    );
+    const selection = { services, namespace: settings.namespace, sort: settings.sort };
+    if (!settings.watch) {
+      const status = await client.status();
+      const nowMs = clock.epochMs();
+      if (json) return statusDocument(status, selection, nowMs);
+      stderr.write(complaints(status, selection, nowMs));
+      return statusText(status, selection, { nowMs, width: widthOf(stdout) });
     }
-    if (!keysEncrypted) context.stderr.write(NOT_ENCRYPTED);
-    context.stderr.write(federationComplaints(federated, nowMs));
-    if (workloads.length === 0) context.stderr.write('no sidecar has joined yet\n');
-    return [
-      controlPlaneTable(controlPlanes, nowMs),
-      formatTable(
-        HEADER,
-        workloads.map((one) => sidecarRow(one, nowMs)),
-      ),
-      ...DETAILS.map((detail) => detailTable(detail, workloads)),
-    ].join('');
+    using interrupt = listenForInterrupt();
+    const view = createLiveView(stdout);
+    const show = (status: MeshStatus, failure: string | undefined): void => {
+      const nowMs = clock.epochMs();
+      if (json) {
+        if (failure === undefined) {
+          stdout.write(`${JSON.stringify(statusDocument(status, selection, nowMs))}\n`);
+        } else stderr.write(`${failure}; trying again\n`);
+        return;
+      }
+      const failed = failure === undefined ? '' : `${failure}; trying again\n`;
+      const text = statusText(status, selection, { nowMs, width: widthOf(stdout) });
+      view.show(clipLines(failed + complaints(status, selection, nowMs) + text, view.height));
+    };
+    const { signal } = interrupt;
+    // With a connection for each picture: another control plane may be there to ask, and the credential may have been renewed.
+    const look = (): Promise<MeshStatus> => askControlPlane(settings, (asked) => asked.status());
+    await watch(look, show, { intervalMs: interval * 1_000, count, signal });
+    return '';
   },
 );
 
-function sidecarRow(sidecar: WorkloadInfo, nowMs: number): (string | number)[] {
-  const { connectedSinceMs, certificateNotAfterMs, plaintext = NO_REPORT.plaintext } = sidecar;
+/** No sidecar has this name. */
+const NOBODY = { service: '', namespace: undefined };
+
+/** What an operator should see first, in lines; empty when nothing is. */
+function complaints(
+  { workloads, keysEncrypted, federated }: MeshStatus,
+  selection: SidecarSelection,
+  nowMs: number,
+): string {
   return [
-    sidecar.service,
-    sidecar.namespace,
-    sidecar.instanceId,
-    formatPlace(sidecar),
-    sidecar.connected ? formatSpan(nowMs - (connectedSinceMs ?? nowMs)) : 'no',
-    sidecar.certificateSerial.slice(0, SERIAL_DIGITS),
-    certificateNotAfterMs === 0 ? '' : timeLeft(certificateNotAfterMs, nowMs),
-    sidecar.openConnections,
-    sidecar.openTunnels,
-    plaintext.connections,
-  ];
+    keysEncrypted ? '' : NOT_ENCRYPTED,
+    federationComplaints(federated, nowMs),
+    nobodySentence(workloads.length, selectSidecars(workloads, selection).length),
+  ].join('');
 }
 
-/** The preferred address, and how many more there are; without a port that of a gateway, which peers do not call. */
-function formatPlace({ addresses, hbonePort }: WorkloadInfo): string {
-  const [preferred = '', ...others] = addresses;
-  const place = hbonePort === 0 ? preferred : formatHostPort(preferred, hbonePort);
-  return others.length === 0 ? place : `${place} +${others.length}`;
+function nobodySentence(known: number, selected: number): string {
+  if (selected > 0) return '';
+  if (known === 0) return 'no sidecar has joined yet\n';
+  return `none of the ${known} sidecars fits --service and --namespace\n`;
 }
 
-/** A table about some of the sidecars: each row begins with whose it is. */
-interface Detail {
-  readonly header: readonly string[];
-  readonly rowsOf: (sidecar: WorkloadInfo) => readonly (readonly (string | number)[])[];
+function statusText(
+  { workloads, controlPlanes }: MeshStatus,
+  selection: SidecarSelection,
+  { nowMs, width }: { readonly nowMs: number; readonly width: number | undefined },
+): string {
+  const sidecars = selectSidecars(workloads, selection);
+  return [
+    controlPlaneTable(controlPlanes, nowMs),
+    sidecarTable(sidecars, nowMs, width),
+    detailTables(sidecars),
+  ].join('');
 }
 
-/** Enough of the ports to see which they are. */
-const PORTS_SHOWN = 8;
-
-const DETAILS: readonly Detail[] = [
-  {
-    // Addresses that two claim, and who of them keeps what is called there.
-    header: ['CONFLICT AT', 'PORTS', 'HELD BY'],
-    rowsOf: ({ contests }) =>
-      contests.map(({ address, holder, ports }) => [address, formatPorts(ports), holder]),
-  },
-  {
-    // What still passes without encryption, for an operator who wants to end it.
-    header: ['PLAINTEXT', 'ADDRESS', 'PORT', 'CONNECTIONS'],
-    rowsOf: ({ plaintext = NO_REPORT.plaintext }) =>
-      plaintext.mostUsed.map(({ inbound, address, port, connections }) => [
-        inbound ? 'from' : 'to',
-        address,
-        port,
-        connections,
-      ]),
-  },
-  {
-    // The connections to servers outside, and what prevents them.
-    header: ['OUTSIDE', 'CONDITION', 'WHY'],
-    rowsOf: ({ egress }) =>
-      egress.map(({ host, port, condition, why }) => [formatHostPort(host, port), condition, why]),
-  },
-  {
-    // The upstreams that no sidecar serves: of services that are still to come, or typing errors.
-    header: ['UPSTREAM', 'CONDITION'],
-    rowsOf: ({ missingUpstreams }) =>
-      missingUpstreams.map((upstream) => [upstream, 'no sidecar exposes it']),
-  },
-];
-
-/** The table with an empty line before it; empty when there is nothing to tell. */
-function detailTable({ header, rowsOf }: Detail, sidecars: readonly WorkloadInfo[]): string {
-  const rows: (string | number)[][] = [];
-  for (const sidecar of sidecars) {
-    const { service, namespace } = sidecar;
-    for (const row of rowsOf(sidecar)) rows.push([service, namespace, ...row]);
-  }
-  return rows.length === 0 ? '' : `\n${formatTable(['SERVICE', 'NAMESPACE', ...header], rows)}`;
-}
-
-function formatPorts(ports: readonly number[]): string {
-  if (ports.length === 0) return 'all';
-  const more = ports.length > PORTS_SHOWN ? ', …' : '';
-  return ports.slice(0, PORTS_SHOWN).join(', ') + more;
-}
-
-function timeLeft(notAfterMs: number, nowMs: number): string {
-  return notAfterMs > nowMs ? formatSpan(notAfterMs - nowMs) : 'expired';
-}
-
-/** A sidecar as `--json` prints it; docs/json-output.md describes it. */
-function sidecarDocument(sidecar: WorkloadInfo, nowMs: number) {
-  const { connectedSinceMs, certificateSerial, certificateNotAfterMs } = sidecar;
-  const { plaintext = NO_REPORT.plaintext } = sidecar;
-  const hasCertificate = certificateSerial !== '' && certificateNotAfterMs !== 0;
+/** What `--json` prints; docs/json-output.md describes it. */
+function statusDocument(
+  { workloads, keysEncrypted, federated, controlPlanes }: MeshStatus,
+  selection: SidecarSelection,
+  nowMs: number,
+): object {
   return {
-    namespace: sidecar.namespace,
-    service: sidecar.service,
-    instance: sidecar.instanceId,
-    address: sidecar.addresses[0] ?? '',
-    addresses: sidecar.addresses,
-    provenAddresses: sidecar.provenAddresses,
-    conflicts: sidecar.contests,
-    port: sidecar.hbonePort,
-    exposedPorts: sidecar.ports,
-    exposesAnyPort: sidecar.anyPort,
-    allow:
-      sidecar.localAllow?.allowances.map(({ port, service, namespace }) => ({
-        port,
-        caller: `${service}.${namespace}`,
-      })) ?? null,
-    connected: sidecar.connected,
-    connectedSince: connectedSinceMs === undefined ? null : toTimestamp(connectedSinceMs),
-    certificate: hasCertificate
-      ? {
-          serial: certificateSerial,
-          notAfter: toTimestamp(certificateNotAfterMs),
-          secondsLeft: Math.floor((certificateNotAfterMs - nowMs) / 1_000),
-        }
-      : null,
-    openConnections: sidecar.openConnections,
-    openTunnels: sidecar.openTunnels,
-    totalConnections: sidecar.totalConnections,
-    plaintext: {
-      connections: plaintext.connections,
-      flows: plaintext.flows,
-      mostUsed: plaintext.mostUsed.map(({ inbound, address, port, connections }) => ({
-        direction: inbound ? 'inbound' : 'outbound',
-        address,
-        port,
-        connections,
-      })),
-    },
-    egress: sidecar.egress,
-    missingUpstreams: sidecar.missingUpstreams,
-    version: sidecar.softwareVersion,
+    sidecars: selectSidecars(workloads, selection).map((one) => sidecarDocument(one, nowMs)),
+    keysEncrypted,
+    federated: federated.map(federatedDocument),
+    controlPlanes: controlPlanes.map(controlPlaneDocument),
   };
 }

@@ -1,10 +1,10 @@
-import { createLogUpdate } from 'log-update';
 import { setting } from '../../common/config/settings.ts';
 import { choice, durationSeconds, integer } from '../../common/config/values.ts';
 import { listenForInterrupt } from '../../common/interrupt.ts';
 import { pairEdges } from '../../common/wire/traffic/edge-pairs.ts';
 import type { WatchTrafficResponse } from '../../proto/gen/hauberk/v1/admin.ts';
 import { fitTable, widthOf } from '../output/fit-table.ts';
+import { createLiveView } from '../output/live-view.ts';
 import { missingSentences } from '../traffic/collect.ts';
 import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../traffic/edge-report.ts';
 import { adminCommand, type AdminContext } from './admin-command.ts';
@@ -38,11 +38,8 @@ const ORDERS = {
 
 type Order = keyof typeof ORDERS;
 
-/** Where the output is no terminal. */
-const DEFAULT_ROWS = 20;
-
-/** Lines of a terminal that are no rows: the line above, the header, and that of the cursor. */
-const OTHER_LINES = 4;
+/** Lines of a picture that are no rows: the line above, the header, and what may be missing. */
+const OTHER_LINES = 3;
 
 /** `hauberk top` */
 export const run = adminCommand(
@@ -99,25 +96,22 @@ export const run = adminCommand(
   },
 );
 
-/** On a terminal a picture takes the place of the one before; elsewhere each is written. */
+/** Writes pictures of the rows that the terminal has room for. */
 function createView({
   stdout,
 }: AdminContext): (rows: readonly EdgeRow[], response: WatchTrafficResponse, sort: Order) => void {
-  const isLive = 'isTTY' in stdout && stdout.isTTY === true;
-  const height = 'rows' in stdout && typeof stdout.rows === 'number' ? stdout.rows : DEFAULT_ROWS;
-  const update = isLive ? createLogUpdate(stdout as NodeJS.WriteStream) : undefined;
+  const view = createLiveView(stdout);
   return (rows, response, sort) => {
-    const most = Math.max(1, height - OTHER_LINES);
-    const shown = isLive ? rows.slice(0, most) : rows;
+    const shown = rows.slice(0, Math.max(1, view.height - OTHER_LINES));
     const more = rows.length - shown.length;
-    const text = [
-      `${rows.length} edges, ${response.reporting} of ${response.sidecars} sidecars report, by ${sort}`,
-      ...(more > 0 ? [` (${more} more)`] : []),
-      '\n',
-      missingSentences(response),
-      fitTable(COLUMNS, shown, widthOf(stdout)),
-    ].join('');
-    if (update === undefined) stdout.write(`${text}\n`);
-    else update(text);
+    view.show(
+      [
+        `${rows.length} edges, ${response.reporting} of ${response.sidecars} sidecars report, by ${sort}`,
+        ...(more > 0 ? [` (${more} more)`] : []),
+        '\n',
+        missingSentences(response),
+        fitTable(COLUMNS, shown, widthOf(stdout)),
+      ].join(''),
+    );
   };
 }

@@ -46,7 +46,7 @@ test.serial('token, status and certs tell what is so', async (t) => {
   const status = await mesh.admin(['status']);
   t.regex(
     status.stdout,
-    /^SERVICE +NAMESPACE .*\nweb +shop +\S+ +127\.0\.0\.1:\d+ +\d[\dms ]* .* 5\dm \d+s +0 +0 +0\n$/,
+    /^SERVICE +NAMESPACE .*\nweb +shop +\S+ +127\.0\.0\.1:\d+ +\d[\dms ]* .* 5\dm \d+s +0 +0 +0 +\d+ +\d+ +\S+\n$/,
   );
 
   const { certificates } = await json('certs', '--service', 'web');

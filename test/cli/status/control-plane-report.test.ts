@@ -3,7 +3,7 @@ import test from 'ava';
 import {
   controlPlaneDocument,
   controlPlaneTable,
-} from '../../../cli/commands/control-plane-report.ts';
+} from '../../../cli/status/control-plane-report.ts';
 import type { ControlPlane } from '../../../proto/gen/hauberk/v1/admin.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1, 12);
