@@ -42,7 +42,8 @@ export function readServicePort(text: string): ServicePortArgument | undefined {
   return { ...name, port: parsePort(text.slice(at + 1)) };
 }
 
-function readName(text: string): NameArgument | undefined {
+/** Reads `SERVICE[.NAMESPACE]` or a SPIFFE ID; undefined for anything else. */
+export function readName(text: string): NameArgument | undefined {
   const [, trustDomain, fullNamespace, fullService] =
     /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(text) ?? [];
   const [service = '', namespace, ...more] =

@@ -1,26 +1,20 @@
 import { enforcersAt } from '../../common/authorization/enforcers-at.ts';
-import { describeAccess } from '../../common/authorization/describe-access.ts';
-import { isPerRequest } from '../../common/authorization/explain-access.ts';
 import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
 import { switchSetting } from '../../common/config/settings.ts';
-import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
 import { adminCommand } from './admin-command.ts';
-import { endpointDocument, verdictDocument } from './authz-endpoints.ts';
+import {
+  knownIdentities,
+  reachabilityDocument,
+  reachabilityRows,
+  restSentence,
+} from './authz-reachability.ts';
 import { formatIdentity, identityOf, NAMESPACE, readServicePort } from './authz-settings.ts';
 import { neverSeen, seenIdentities } from './unseen-names.ts';
 
 const HEADER = ['CALLER', 'KNOWN', 'WHY'];
-
-/** What is to be said of those who are not in the list. */
-const REST = {
-  allowed: 'every other workload of the mesh may also',
-  refused: 'no other caller may',
-  differs: 'at some of its sidecars every other workload of the mesh may also',
-  unknown: 'unless --allow of a sidecar says otherwise, every other workload of the mesh may also',
-} as const;
 
 /** `hauberk authz who-can-reach SERVICE[.NAMESPACE]:PORT` */
 export const run = adminCommand(
@@ -59,50 +53,17 @@ export const run = adminCommand(
       throw new ConfigError('value-malformed', unseen.sentence, { hint });
     }
     const workloads = await client.listWorkloads();
-    const known = new Map(
-      workloads.map((one) => [
-        `${one.service}.${one.namespace}`,
-        { trustDomain, namespace: one.namespace, service: one.service },
-      ]),
+    const known = knownIdentities(workloads, trustDomain);
+    const reachability = whoCanReach(
+      policy,
+      { destination, port: typed.port },
+      { known, enforcers: enforcersAt(workloads, destination, typed.port) },
     );
-    const destinationPort = { destination, port: typed.port };
-    const enforcers = enforcersAt(workloads, destination, typed.port);
-    const reachability = whoCanReach(policy, destinationPort, {
-      known: [...known.values()],
-      enforcers,
-    });
-    const { callers, openNames, everyOther, everyOtherPerRequest } = reachability;
-    const rows = callers.map(({ identity, access }) => {
-      const name = formatIdentity(identity, trustDomain);
-      return {
-        caller: name,
-        known: known.has(name),
-        allowed: verdictDocument(access.verdict),
-        perRequest: isPerRequest(access),
-        why: describeAccess(access),
-        endpoints: access.endpoints.map(endpointDocument),
-      };
-    });
-    if (json) {
-      const others = verdictDocument(everyOther);
-      return formatJson({
-        version,
-        callers: rows,
-        openNames,
-        everyOther: others,
-        everyOtherPerRequest,
-      });
-    }
-    const lines = [
-      ...rows.map(({ caller, known: isKnown, why }) => [caller, isKnown ? 'yes' : 'no', why]),
-      ...openNames.map(({ name, rule, perRequest }) => {
-        const why = `the rule ${rule} allows such names`;
-        return [name, '-', perRequest ? `${why} some requests` : why];
-      }),
-    ];
+    const context = { known, trustDomain };
+    if (json) return { version, ...reachabilityDocument(reachability, context) };
+    const lines = reachabilityRows(reachability, context);
     const place = `${formatIdentity(destination, trustDomain)}:${typed.port}`;
     const table = lines.length === 0 ? '' : formatTable(HEADER, lines);
-    const some = everyOtherPerRequest ? ' with some requests' : '';
-    return `${table}${REST[everyOther]} reach ${place}${some}, by version ${version} of the mesh configuration\n`;
+    return `${table}${restSentence(reachability, place)}, by version ${version} of the mesh configuration\n`;
   },
 );

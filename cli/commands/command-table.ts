@@ -47,6 +47,12 @@ export const COMMANDS: readonly Command[] = [
   operate('token list', 'list join tokens', token, 'listTokens'),
   operate('token revoke', 'revoke a join token', token, 'revokeToken'),
   operate('status', 'list sidecars and their certificates', () => import('./status.ts'), 'run'),
+  operate(
+    'describe',
+    'describe a service: instances, callers, access, routes',
+    () => import('./describe.ts'),
+    'run',
+  ),
   operate('dashboard', 'sign a browser in to the dashboard', () => import('./dashboard.ts'), 'run'),
   operate(
     'edges',

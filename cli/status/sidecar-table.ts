@@ -19,7 +19,21 @@ export function sidecarTable(
   return fitTable(sidecarColumns(nowMs), sidecars, width);
 }
 
-function sidecarColumns(nowMs: number): readonly Column<WorkloadInfo>[] {
+/** The same for sidecars of one service, whose name stands above: their instances tell them apart. */
+export function instanceTable(
+  sidecars: readonly WorkloadInfo[],
+  nowMs: number,
+  width: number | undefined,
+): string {
+  const [, , instance, ...columns] = sidecarColumns(nowMs);
+  return fitTable([{ ...instance, rank: 0 }, ...columns], sidecars, width);
+}
+
+type SidecarColumn = Column<WorkloadInfo>;
+
+function sidecarColumns(
+  nowMs: number,
+): readonly [SidecarColumn, SidecarColumn, SidecarColumn, ...SidecarColumn[]] {
   return [
     { header: 'SERVICE', cell: ({ service }) => service, rank: 0 },
     { header: 'NAMESPACE', cell: ({ namespace }) => namespace, rank: 0 },
