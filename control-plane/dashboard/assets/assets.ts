@@ -51,16 +51,16 @@ export interface Assets {
  * browser are those of the source: there is no build.
  */
 export function openAssets(): Assets {
-  let files: Promise<ReadonlyMap<string, string>> | undefined;
-  const loaded = new Map<string, Promise<Asset>>();
+  let files: ReadonlyMap<string, string> | undefined;
+  const loaded = new Map<string, Asset>();
   return {
     async get(pathname) {
-      files ??= listFiles();
-      const file = (await files).get(pathname);
+      const file = (files ??= await listFiles()).get(pathname);
       if (file === undefined) return undefined;
-      const asset = loaded.get(pathname) ?? load(file);
+      // What could not be read is tried again: there may have been no descriptor.
+      const asset = loaded.get(pathname) ?? (await load(file));
       loaded.set(pathname, asset);
-      return await asset;
+      return asset;
     },
   };
 }

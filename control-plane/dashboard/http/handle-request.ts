@@ -61,6 +61,8 @@ export function createRequestHandler(
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { assets, links, sessions, context, live, clock, logger } = options;
   const mayLog = createLogLimit(clock);
+  // Of its own: no stream of refusals hides a failure.
+  const mayLogFailure = createLogLimit(clock);
 
   const secretsOf = ({ headers }: IncomingMessage): Partial<SessionSecrets> => {
     const id = readCookie(headers.cookie, cookieName(headers.host ?? '', options.own()));
@@ -154,7 +156,8 @@ export function createRequestHandler(
     const own = options.own();
     const from = originOf(request);
     requireOwnHost(from, own);
-    const url = new URL(request.url ?? '/', 'http://dashboard.invalid');
+    const url = URL.parse(request.url ?? '/', 'http://dashboard.invalid');
+    if (url === null) throw unknownPath();
     const { method = '' } = request;
     const isApi = url.pathname.startsWith(API);
     if (method === 'GET' || method === 'HEAD') {
@@ -164,6 +167,7 @@ export function createRequestHandler(
       const name = url.pathname.slice(API.length);
       const question = Object.fromEntries(url.searchParams);
       if (name !== 'live') return await ask({ session, name, question }, response);
+      options.limit();
       const isOver = (): boolean => isSessionOver(sessions, secretsOf(request));
       const origin = `the dashboard, ${request.socket.remoteAddress ?? ''} (${session.serial})`;
       live.follow(question, origin, () => ({
@@ -198,8 +202,9 @@ export function createRequestHandler(
       options.refused(error instanceof DashboardError ? error.code : 'failed');
       const line = { event: 'dashboard-refused', reason: refused.code };
       const sentence = `the dashboard refused a request: ${describeError(error)}`;
-      if (status === 500) logger.error({ ...line, err: error }, 'the dashboard failed');
-      else if (mayLog()) {
+      if (status === 500) {
+        if (mayLogFailure()) logger.error({ ...line, err: error }, 'the dashboard failed');
+      } else if (mayLog()) {
         logger.warn({ ...line, client: request.socket.remoteAddress }, sentence);
       }
       if (response.headersSent) response.destroy();

@@ -17,10 +17,13 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   }
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Its end would be that of the connection, and with it of the answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES)
+    if (bytes > MAX_BODY_BYTES) {
+      request.resume();
       throw malformed(`expected a body of at most ${MAX_BODY_BYTES} bytes`);
+    }
     chunks.push(chunk);
   }
   try {

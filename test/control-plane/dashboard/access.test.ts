@@ -217,6 +217,35 @@ test('nothing but the files of the dashboard is served', async (t) => {
   t.is((await askDashboard(origin, '/mesh', { method: 'PUT' })).status, 405);
 });
 
+test('a target that is no URL is not found, and is no failure of the dashboard', async (t) => {
+  const { origin, log } = await rig(t);
+  for (const path of ['//', '//[', '/api//', '//:x/api/mesh']) {
+    const { status } = await askDashboard(origin, path);
+    t.true(status === 404 || status === 401, `${path}: ${status}`);
+  }
+  t.deepEqual(
+    log.lines.filter(({ msg }) => msg === 'the dashboard failed'),
+    [],
+  );
+});
+
+test('what is too large is refused in a sentence', async (t) => {
+  const { origin, signIn } = await rig(t);
+  const headers = { ...(await signIn()), origin, 'content-type': 'application/json' };
+  const body = JSON.stringify({ document: '#'.repeat(1_000_000) });
+  const {
+    status,
+    code,
+    body: answer,
+  } = await askDashboard(origin, '/api/dry-run', {
+    method: 'POST',
+    headers,
+    body,
+  });
+  t.deepEqual([status, code], [400, 'request-malformed']);
+  t.regex(answer, /a body of at most 786432 bytes/);
+});
+
 test('beyond loopback it is served with a certificate only', async (t) => {
   const dashboardListen = { host: '0.0.0.0', port: 0 };
   const error = await t.throwsAsync(
