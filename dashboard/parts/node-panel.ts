@@ -58,7 +58,7 @@ export function nodePanel(
             </ul>`
         : nothing
     }
-    ${kind === 'outside' ? html`<p>It is not in the mesh: no identity was proven.</p>` : nothing}
+    ${kind === 'outside' ? html`<p>${outsideSentence(key)}</p>` : nothing}
     ${edgeList(
       'Is called by',
       graph.edges.filter(({ to }) => to === key),
@@ -72,6 +72,12 @@ export function nodePanel(
       onSelect,
     )}
   </div>`;
+}
+
+function outsideSentence(key: string): string {
+  return key.startsWith('spiffe://')
+    ? 'It has proven an identity of another trust domain.'
+    : 'It is not in the mesh: no identity was proven.';
 }
 
 function edgeList(

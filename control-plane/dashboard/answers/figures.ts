@@ -1,6 +1,6 @@
 /** One end of an edge of the graph: a service, or what is not in the mesh. */
 export interface EdgeEnd {
-  /** `NAMESPACE/SERVICE`, or for what is outside of the mesh its address or its host and port. */
+  /** `NAMESPACE/SERVICE`; outside of the mesh an address, a host and port, or a SPIFFE ID of another trust domain. */
   readonly name: string;
   readonly kind: 'service' | 'outside';
 }

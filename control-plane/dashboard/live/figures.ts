@@ -1,4 +1,7 @@
+import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
+import { serviceOf } from '../../../common/wire/traffic/tap-filter.ts';
 import type { ServiceEdge, WatchTrafficResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { ServiceName } from '../../../proto/gen/hauberk/v1/identity.ts';
 import type { Durations, EdgeTraffic } from '../../../proto/gen/hauberk/v1/traffic.ts';
 import type { EdgeEnd, EdgeFigures, FiguresAnswer } from '../answers/figures.ts';
 
@@ -58,7 +61,9 @@ function either(one: EdgeFigures, other: EdgeFigures): EdgeFigures {
 
 function figuresOf(spiffeId: string, traffic: EdgeTraffic, seconds: number): EdgeFigures {
   const { inbound, peer, port, plaintext, connectionsOpen, requests } = traffic;
-  const [own, other] = [toEnd(spiffeId), toEnd(peer)];
+  const { trustDomain, namespace, service } = parseSpiffeId(spiffeId);
+  const own: EdgeEnd = { name: `${namespace}/${service}`, kind: 'service' };
+  const other = toEnd(peer, trustDomain);
   const failedRequests = requests.filter(({ status }) => isFailure(status));
   const reasons = [
     ...traffic.connectionsFailed,
@@ -90,11 +95,21 @@ function isFailure(status: string): boolean {
   return status !== 'OK' && status !== 'NOT_FOUND' && status !== 'CANCELLED';
 }
 
-/** `NAMESPACE/SERVICE` for a workload, of this mesh or another one; anything else is outside. */
-function toEnd(peer: string): EdgeEnd {
-  const [, namespace, service] = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(peer) ?? [];
-  if (namespace !== undefined) return { name: `${namespace}/${service}`, kind: 'service' };
+/**
+ * `NAMESPACE/SERVICE` for a workload of this mesh; anything else is outside. A workload of another trust domain keeps
+ * its SPIFFE ID, since it is another one than that of the same name here.
+ */
+function toEnd(peer: string, trustDomain: string): EdgeEnd {
+  const service = serviceHere(peer, trustDomain);
+  if (service !== undefined) {
+    return { name: `${service.namespace}/${service.service}`, kind: 'service' };
+  }
   return { name: peer.replace(/^tls:\/\//, ''), kind: 'outside' };
+}
+
+/** The service that a peer is; undefined for what is none of this trust domain. */
+export function serviceHere(peer: string, trustDomain: string): ServiceName | undefined {
+  return peer.startsWith(`spiffe://${trustDomain}/`) ? serviceOf(peer) : undefined;
 }
 
 /** Within a bucket durations are taken to lie evenly, as PromQL's `histogram_quantile` does. */

@@ -1,6 +1,7 @@
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { TapResponse, TappedEvent } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { TapAnswer, TapLine } from '../answers/tap.ts';
+import { serviceHere } from './figures.ts';
 
 /** What a tap has seen, as the page shows it. */
 export function toTapAnswer({ events, dropped, sidecars, unreached }: TapResponse): TapAnswer {
@@ -14,11 +15,10 @@ export function toTapAnswer({ events, dropped, sidecars, unreached }: TapRespons
 
 function toLine({ spiffeId, instanceId, event }: TappedEvent): TapLine[] {
   if (event === undefined) return [];
-  const { namespace, service } = parseSpiffeId(spiffeId);
+  const { trustDomain, namespace, service } = parseSpiffeId(spiffeId);
   const own = `${service}.${namespace}`;
-  const [, peerNamespace, peerService] =
-    /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(event.peer) ?? [];
-  const peer = peerService === undefined ? event.peer : `${peerService}.${peerNamespace}`;
+  const other = serviceHere(event.peer, trustDomain);
+  const peer = other === undefined ? event.peer : `${other.service}.${other.namespace}`;
   const { inbound, ...seen } = event;
   const [from, to] = inbound ? [peer, own] : [own, peer];
   return [{ ...seen, from, to, seenBy: own, instanceId }];
