@@ -199,7 +199,7 @@ ${policy.document}</pre>`
     this.#context.redraw();
   }
 
-  #dryRun({ document, inForce, file }: PolicyAnswer): TemplateResult {
+  #dryRun({ document, file }: PolicyAnswer): TemplateResult {
     const draft = this.#draft ?? document;
     const onInput = (event: InputEvent): void => {
       if (event.target instanceof HTMLTextAreaElement) this.#draft = event.target.value;
@@ -223,7 +223,7 @@ ${policy.document}</pre>`
             ? html`<button
                 class="button"
                 data-kind="danger"
-                @click=${() => this.#apply(draft, inForce, tried)}
+                @click=${() => this.#apply(draft, tried)}
               >
                 Apply it …
               </button>`
@@ -235,15 +235,21 @@ ${policy.document}</pre>`
   }
 
   async #try(document: string): Promise<void> {
+    this.#draft = document;
+    let tried: DryRunAnswer | Error;
     try {
-      this.#tried = await dryRun(document);
+      tried = await dryRun(document);
     } catch (error) {
-      this.#tried = error instanceof Error ? error : new Error(String(error));
+      tried = error instanceof Error ? error : new Error(String(error));
     }
+    // What is shown, and applied, is of the text that stands there: it may have been changed meanwhile.
+    if (this.#draft !== document) return;
+    this.#tried = tried;
     this.#context.redraw();
   }
 
-  #apply(document: string, baseVersion: number, { decisions }: DryRunAnswer): void {
+  /** In place of the version that it was tried against: what others have applied since is not undone unseen. */
+  #apply(document: string, { decisions, inForce: baseVersion }: DryRunAnswer): void {
     const refused = decisions.filter(({ after }) => after === 'refused');
     this.#context.confirm({
       title: `Apply it as version ${baseVersion + 1}?`,

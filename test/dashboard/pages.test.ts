@@ -3,11 +3,13 @@
  * that it can be used by keyboard and screen reader, on a phone and on a wall, and that it asks nobody else.
  */
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Browser, Page } from 'playwright-core';
 import { openPage, startBrowser, type TestPage } from '../helpers/dashboard/browser.ts';
-import { type LiveMesh, startLiveMesh } from '../helpers/dashboard/live-mesh.ts';
+import { type LiveMesh, MESH_CONFIG, startLiveMesh } from '../helpers/dashboard/live-mesh.ts';
 import { requires } from '../helpers/requirements.ts';
 import { fileScope } from '../helpers/scope.ts';
 
@@ -218,6 +220,29 @@ pageTest(
   },
   { allowChanges: true },
 );
+
+test('what another operator has applied since a configuration was tried is not undone by applying it', async (t) => {
+  t.timeout(170_000);
+  const [live, browser] = await shared();
+  const { page } = await openPage(t, browser);
+  await page.goto(await live.link(true));
+  await page.waitForSelector('nav');
+  await page.goto(`${live.origin}/policy`);
+  await page.getByText('+    - name: front').waitFor();
+  await page.getByLabel('A configuration to try').fill(`${MESH_CONFIG}# mine\n`);
+  await page.getByRole('button', { name: 'Try it' }).click();
+  const apply = page.getByRole('button', { name: 'Apply it …' });
+  await apply.waitFor();
+
+  const theirs = join(live.mesh.directory, 'theirs.yaml');
+  await writeFile(theirs, `${MESH_CONFIG}# theirs\n`);
+  t.is((await live.mesh.admin(['apply', '-f', theirs])).code, 0);
+  await page.getByText('+# theirs').waitFor();
+  await apply.click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Apply it' }).click();
+  await dialog.getByText('version 2 is in force, not 1').waitFor();
+});
 
 test('the link works once, and the address keeps no code', async (t) => {
   t.timeout(170_000);
