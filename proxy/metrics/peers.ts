@@ -33,8 +33,11 @@ export interface PeerTraffic {
  */
 export const MAX_PEER_LABELS = 1000;
 
-/** Ports that are told apart, of all peers together: a peer can call as many as there are. */
+/** Ports that are told apart, of all peers together. */
 const MAX_ROWS = 4_000;
+
+/** Of one of them: it can call as many ports as there are, and would leave none for the others. */
+const MAX_PORTS_OF_PEER = 100;
 
 /** The label of all peers beyond the bound. */
 const OTHER_PEER = 'other';
@@ -78,16 +81,17 @@ export class PeerTable {
 
   #add(direction: Direction, peerUri: string, wantedPort: number): PeerTraffic {
     const peer = this.#hasRoomFor(peerUri) ? peerUri : OTHER_PEER;
-    const port = this.#rows.size < this.#maxRows ? wantedPort : NO_PORT;
+    const peerKey = `${direction} ${peer}`;
+    const siblings = this.#byPeer.get(peerKey) ?? [];
+    const hasRoom = this.#rows.size < this.#maxRows && siblings.length < MAX_PORTS_OF_PEER;
+    const port = hasRoom ? wantedPort : NO_PORT;
     const key = rowKey(direction, peer, port);
     const existing = this.#rows.get(key);
     if (existing !== undefined) return existing;
     const row = newRow({ direction, peer, port });
     this.#rows.set(key, row);
-    const peerKey = `${direction} ${peer}`;
-    const siblings = this.#byPeer.get(peerKey);
-    if (siblings === undefined) this.#byPeer.set(peerKey, [row]);
-    else siblings.push(row);
+    siblings.push(row);
+    this.#byPeer.set(peerKey, siblings);
     return row;
   }
 
@@ -140,8 +144,10 @@ function addCounts<Reason>(to: Map<Reason, number>, from: ReadonlyMap<Reason, nu
 
 /** The port of `HOST:PORT`, also where that is a server outside (`tls://HOST:PORT`); 0 when there is none. */
 export function portOf(place: string): number {
-  const port = Number(place.slice(place.lastIndexOf(':') + 1));
-  return Number.isInteger(port) && port <= 65_535 ? port : NO_PORT;
+  // A peer writes what it likes, as -5 or 1e3, which is no port.
+  const [, digits = ''] = /:(\d{1,5})$/.exec(place) ?? [];
+  const port = Number(digits);
+  return port <= 65_535 ? port : NO_PORT;
 }
 
 /** The connections of a row that have ended. */

@@ -3,6 +3,7 @@ import test from 'ava';
 import { Registry } from 'prom-client';
 import { PeerTable, portOf } from '../../../proxy/metrics/peers.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
+import { SyncRequest } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { edgesOf } from '../../../proxy/traffic/edges.ts';
 import { API } from '../../helpers/edge-traffic.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
@@ -73,6 +74,24 @@ test('ports beyond the bound share a row', (t) => {
   );
 });
 
+test('a peer that tries all ports leaves room for those of others', (t) => {
+  const table = new PeerTable(10);
+  for (let port = 1; port <= 10_000; port += 1) table.of('inbound', 'spiffe://evil', port);
+  t.is(table.of('inbound', 'spiffe://evil', 20_000).port, 0);
+  t.is(table.of('inbound', API, 80).port, 80);
+});
+
+test('what a peer writes for a port can be reported, whatever it is', (t) => {
+  const metrics = createProxyMetrics(new Registry());
+  for (const authority of ['10.0.0.1:-5', '10.0.0.1:4294967296', '10.0.0.1:1.5', ':']) {
+    metrics.connectionFailed('inbound', API, 'malformed-authority', portOf(authority));
+  }
+  const value = { edges: edgesOf(metrics.peers(), []), first: true, truncated: false };
+  const message = { $case: 'trafficReport', value } as const;
+  const sent = SyncRequest.decode(SyncRequest.encode({ message }).finish());
+  t.deepEqual(sent, { message });
+});
+
 test('plaintext is an edge of its own', (t) => {
   const flow = { inbound: false, address: '10.0.0.9', port: 5_432, connections: 3 };
   const [edge] = edgesOf([], [flow]);
@@ -86,6 +105,11 @@ for (const [place, port] of [
   ['unknown', 0],
   [API, 0],
   ['x:99999999', 0],
+  ['x:65536', 0],
+  ['10.0.0.1:-5', 0],
+  ['10.0.0.1:1e3', 0],
+  ['10.0.0.1:0x50', 0],
+  ['10.0.0.1: 80', 0],
   ['', 0],
 ] as const) {
   test(`the port of ${JSON.stringify(place)} is ${port}`, (t) => t.is(portOf(place), port));
