@@ -19,8 +19,9 @@ import { TrafficWatcher } from './traffic-watcher.ts';
 /** Pages and commands that are open at a time; each costs a sum over all that is reported. */
 const MAX_WATCHERS = 32;
 
-/** A sidecar reports twice a second, and events four times; after it could not for a while, all at once. */
+/** A sidecar reports twice a second, and events in up to 16 messages; after it could not for a while, all at once. */
 const REPORT_RATE = { burst: 60, perSecond: 10 };
+const TAP_REPORT_RATE = { burst: 120, perSecond: 20 };
 
 /** What sidecars have told last, with reasons and statuses: ten thousand of them with twenty edges each. */
 const MAX_TOLD_ROWS = 1_000_000;
@@ -150,7 +151,7 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
     attach(attached) {
       const sidecar = sidecars.add(attached);
       const reports = new TokenBucket(clock, REPORT_RATE);
-      const tapReports = new TokenBucket(clock, REPORT_RATE);
+      const tapReports = new TokenBucket(clock, TAP_REPORT_RATE);
       const isAsked = (): boolean => sidecars.isCurrent(sidecar) && wishOf(sidecar) !== undefined;
       return {
         // What comes late, after the last watcher has left or on an older stream, is for no watcher any more.

@@ -33,6 +33,9 @@ const MAX_LIFETIME_MS = 120_000;
 /** How late an event is told. */
 const TAP_INTERVAL_MS = 250;
 
+/** With the longest paths and names 250 KB: a control plane ends a stream with a message of more than 320. */
+const EVENTS_OF_A_MESSAGE = 150;
+
 const NO_TAP: TapWish = { filters: [], eventsPerSecond: 0 };
 
 /** What a reporter is made from. */
@@ -106,7 +109,13 @@ export class TrafficReporter implements Closeable {
   #tellTapped(): void {
     const report = this.#traffic.tapped();
     if (report === undefined) return;
-    this.#stream?.send({ message: { $case: 'tapReport', value: report } });
+    const { events } = report;
+    let { dropped } = report;
+    for (let at = 0; at === 0 || at < events.length; at += EVENTS_OF_A_MESSAGE) {
+      const value = { events: events.slice(at, at + EVENTS_OF_A_MESSAGE), dropped };
+      this.#stream?.send({ message: { $case: 'tapReport', value } });
+      dropped = 0;
+    }
   }
 
   async #report(intervalMs: number): Promise<void> {

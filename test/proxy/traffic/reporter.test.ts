@@ -1,7 +1,7 @@
 /** A sidecar reports while it is asked to, to whom asks, and stops by itself when it is not asked again. */
 import test from 'ava';
 import { TAP_ALL } from '../../../common/wire/traffic/tap-filter.ts';
-import type { SyncRequest, Watch } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import { SyncRequest, type Watch } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { EdgeTraffic } from '../../../proto/gen/hauberk/v1/traffic.ts';
 import { TrafficReporter } from '../../../proxy/traffic/reporter.ts';
 import type { TapWish } from '../../../proxy/traffic/tap.ts';
@@ -23,6 +23,7 @@ function start() {
     edges: [toApi({ connectionsOpened: 1 })] as EdgeTraffic[],
     wishes: [] as TapWish[],
     asked: 0,
+    tapped: { events: [tapEvent()], dropped: 1 },
   };
   const reporter = new TrafficReporter({
     clock,
@@ -33,7 +34,7 @@ function start() {
         return structuredClone(state.edges);
       },
       tap: (wish) => void state.wishes.push(wish),
-      tapped: () => ({ events: [tapEvent()], dropped: 1 }),
+      tapped: () => state.tapped,
     },
   });
   const stream = () => {
@@ -143,4 +144,23 @@ test('a sidecar with too many edges tells of the busiest, and says that some are
   t.is(message.value.edges.length, 500);
   t.true(message.value.truncated);
   t.true(message.value.edges.every(({ port }) => port >= 100));
+});
+
+test('many events with long paths are sent in messages that a control plane takes', async (t) => {
+  const { clock, state, reporter, stream } = start();
+  const { sent, send } = stream();
+  const event = tapEvent({ path: '/'.padEnd(1_024, 'x'), peer: 'spiffe://'.padEnd(512, 'x') });
+  state.tapped = { events: Array.from({ length: 500 }, () => event), dropped: 7 };
+  const taps = { taps: [TAP_ALL], tapEventsPerSecond: 1_000 };
+  await reporter.asked({ ...EACH_SECOND, ...taps, trafficIntervalMs: 0 }, { send });
+  await clock.advance(250);
+  const told = sent.flatMap((message) => (message.$case === 'tapReport' ? [message.value] : []));
+  t.is(told.flatMap(({ events }) => events).length, 500);
+  t.deepEqual(
+    told.map(({ dropped }) => dropped),
+    [7, 0, 0, 0],
+  );
+  const sizes = sent.map((message) => SyncRequest.encode({ message }).finish().length);
+  t.true(Math.max(...sizes) < 320 * 1_024, String(sizes));
+  reporter.close();
 });
