@@ -61,7 +61,8 @@ async function isProgram(file: string): Promise<boolean> {
 }
 
 async function isInUse(port: number): Promise<boolean> {
-  const server = createServer().listen(port);
+  // What connects in the meantime would keep it from closing.
+  const server = createServer((socket) => socket.destroy()).listen(port);
   try {
     await once(server, 'listening');
   } catch {

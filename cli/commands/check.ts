@@ -57,7 +57,7 @@ const spec: CommandSpec<typeof settings> = {
 const INTERVAL_MS = 1_000;
 
 /** Those that the programs listen on unless they are told otherwise. */
-const PORTS = [15_008, 15_012, 15_014, 15_020];
+const PORTS = [15_008, 15_012, 15_014, 15_020, 15_080];
 
 interface Outcome {
   readonly findings: readonly Finding[];
