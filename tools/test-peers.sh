@@ -73,6 +73,8 @@ for peer in h2spec:test/proxy/http2/h2spec.test.ts h2spec:test/proxy/http/http2/
     echo "left out: ${peer#*:}, because $missing could not be fetched"
   fi
 done
+# An engine that no file uses would be ended while it is made ready.
+[[ ${files[*]} == *test/compose/* ]] || engine=()
 if ((${#files[@]} > 0)); then
   node tools/test-main.ts "${engine[@]}" --concurrency=1 "${files[@]}"
 fi
