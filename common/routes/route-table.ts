@@ -2,7 +2,7 @@ import { isSamePort, type Routes } from './backend-policy.ts';
 import { fitsMatch, type RoutedRequest } from './fits-match.ts';
 import { requestPath } from './path-match.ts';
 import { orderMatches } from './precedence.ts';
-import type { Route, RouteMatch, RouteRule, ServicePort } from './route.ts';
+import type { Route, RouteMatch, RouteRule, ServicePort, WeightedBackend } from './route.ts';
 
 /** Which rule a request is for. */
 export type RouteChoice =
@@ -40,7 +40,8 @@ export function routeTable({ routes }: Routes, parent: ServicePort): RouteTable 
   if (ours.length === 0) return undefined;
   const entries = ours.flatMap((route) =>
     route.rules.flatMap((given, at) => {
-      const found = { kind: 'matched', route, rule: withBackends(given, parent) } as const;
+      const rule = { ...given, backends: backendsOf(given, parent) };
+      const found = { kind: 'matched', route, rule } as const;
       return given.matches.map((match): RouteEntry => ({ ...found, match, position: at + 1 }));
     }),
   );
@@ -69,7 +70,11 @@ export function matchRoute(
   return NO_MATCH;
 }
 
-function withBackends(rule: RouteRule, parent: ServicePort): RouteRule {
-  if (rule.backends.length > 0 || rule.filters.redirect !== undefined) return rule;
-  return { ...rule, backends: [{ ...parent, weight: 1 }] };
+/** Where a rule sends the requests to a parent; nowhere for a redirect. */
+export function backendsOf(
+  { backends, filters }: Pick<RouteRule, 'backends' | 'filters'>,
+  parent: ServicePort,
+): readonly WeightedBackend[] {
+  if (backends.length > 0 || filters.redirect !== undefined) return backends;
+  return [{ ...parent, weight: 1 }];
 }

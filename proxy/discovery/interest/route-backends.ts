@@ -1,4 +1,5 @@
 import type { Routes } from '../../../common/routes/backend-policy.ts';
+import { backendsOf } from '../../../common/routes/route-table.ts';
 import { serviceScope, type Scope, type ServiceName } from '../../../common/wire/interest.ts';
 
 /** The services that requests to a service may be sent to by the routes of the mesh: backends, and mirrors. */
@@ -8,9 +9,13 @@ export function routeBackends(
 ): Scope[] {
   const backends = new Set<Scope>();
   for (const { parents, rules } of routes) {
-    if (!parents.some(isCalled)) continue;
-    for (const { backends: weighted, filters } of rules)
-      for (const backend of [...weighted, ...filters.mirrors]) backends.add(serviceScope(backend));
+    const called = parents.filter(isCalled);
+    if (called.length === 0) continue;
+    for (const rule of rules) {
+      const weighted = called.flatMap((parent) => backendsOf(rule, parent));
+      for (const backend of [...weighted, ...rule.filters.mirrors])
+        backends.add(serviceScope(backend));
+    }
   }
   return [...backends];
 }

@@ -3,9 +3,10 @@ import test from 'ava';
 import { createGuard } from '../../../../common/guard.ts';
 import { spiffeId } from '../../../../common/pki/spiffe-id.ts';
 import { NO_ROUTES, type Routes } from '../../../../common/routes/backend-policy.ts';
+import { addressScope } from '../../../../common/wire/interest.ts';
 import { Interest } from '../../../../proxy/discovery/interest/interest.ts';
 import { MeshNeeds, ROUTES_DEADLINE_MS } from '../../../../proxy/discovery/interest/mesh-needs.ts';
-import { createMeshView } from '../../../../proxy/discovery/mutable-view.ts';
+import { createMeshView, type ViewUpdate } from '../../../../proxy/discovery/mutable-view.ts';
 import { createPolicySource } from '../../../../proxy/policy/policy-source.ts';
 import { routeOf, ruleOf } from '../../../common/routes/sample-routes.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
@@ -27,6 +28,22 @@ const policyOf = (configVersion: number, routes: Routes, fallback: 'mesh' | 'non
   egress: { listed: false, allowances: [], destinations: [] },
   routes,
 });
+
+/** The answer that a sidecar of another namespace is there. */
+function metAt(address: string, service: string): ViewUpdate {
+  const endpoint = {
+    instanceId: `${service}-1`,
+    spiffeId: spiffeId({ trustDomain: 'mesh.local', namespace: 'far', service }),
+    addresses: [address],
+    proven: [address],
+    contests: [],
+    hbonePort: 15_008,
+    ports: [],
+    anyPort: true,
+  } as const;
+  const complete = [addressScope(address)];
+  return { kind: 'delta', version: 2, upserted: [endpoint], removed: [], complete };
+}
 
 function underTest({ transparent = false, upstreams = ['api'] } = {}) {
   const clock = createManualClock();
@@ -72,25 +89,22 @@ test('a transparent sidecar needs its namespace, and backends of the services th
   view.apply({ kind: 'snapshot', version: 1, endpoints: [], complete: [] });
   needs.set(policyOf(1, routes));
   t.deepEqual([...(interest.wanted ?? [])], ['service shop/web', 'namespace shop']);
-  view.apply({
-    kind: 'delta',
-    version: 2,
-    upserted: [
-      {
-        instanceId: 'api-1',
-        spiffeId: spiffeId({ trustDomain: 'mesh.local', namespace: 'far', service: 'api' }),
-        addresses: ['10.0.0.2'],
-        proven: ['10.0.0.2'],
-        contests: [],
-        hbonePort: 15_008,
-        ports: [],
-        anyPort: true,
-      },
-    ],
-    removed: [],
-    complete: ['address 10.0.0.2'],
-  });
+  view.apply(metAt('10.0.0.2', 'api'));
   t.true(interest.wanted?.has('service far/next'));
+});
+
+test('a route without backends leads to all of the service itself, wherever one of it was met', (t) => {
+  const { interest, needs, view } = underTest({ transparent: true, upstreams: [] });
+  const parents = ['api', 'db'].map((service) => ({ namespace: 'far', service, port: 8080 }));
+  const redirect = { mirrors: [], redirect: { statusCode: 302 } } as const;
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [], complete: [] });
+  needs.set(policyOf(1, { ...NO_ROUTES, routes: [routeOf([ruleOf('all', [{}])], { parents })] }));
+  view.apply(metAt('10.0.0.2', 'api'));
+  t.true(interest.wanted?.has('service far/api'));
+  t.false(interest.wanted?.has('service far/db'), 'of which none was met');
+  const rules = [ruleOf('all', [{}], { filters: redirect })];
+  needs.set(policyOf(2, { ...NO_ROUTES, routes: [routeOf(rules, { parents })] }));
+  t.false(interest.wanted?.has('service far/api'));
 });
 
 test('what a policy forbids is in force at once, and its routes when their endpoints are known', async (t) => {
