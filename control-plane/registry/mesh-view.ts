@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { createSettledDate } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Clock, MonotonicClock } from '../../common/clock.ts';
+import { DepartedAddresses } from '../../common/departed-addresses.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import type { AddressRules } from '../../common/mesh-config/addresses.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
@@ -62,7 +63,9 @@ export interface MeshView extends Closeable {
   readonly endpoints: ReadonlyMap<string, MeshEndpoint>;
   /** Finds endpoints by what sidecars are interested in. */
   readonly index: Pick<EndpointIndex, 'in' | 'scopesOf'>;
-  readonly addresses: Pick<AddressBook, 'next' | 'turnOf' | 'retainedBy' | 'isRetained'>;
+  readonly addresses: Pick<AddressBook, 'next' | 'turnOf' | 'retainedBy'>;
+  /** True for an address at which a sidecar was lately, wherever that is now, and is no more. */
+  wasAt(address: string): boolean;
   /** The roots to trust. */
   bundle(): TrustBundle;
   /** Whose claim to an address is accepted without a proof, and where proofs may be looked for. */
@@ -102,6 +105,8 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
   const { endpoints } = index;
   const tellConflicts = createConflictLog(clock, logger);
   const history = new ChangeHistory(revision);
+  // More than what is retained: nothing is for one that moved, or was revoked, or lost together with its control plane.
+  const departed = new DepartedAddresses(clock);
   const listeners = new Listeners<[ViewTouch]>();
   /** Those who wait until the view is complete up to a revision. */
   const waiting = new Map<() => void, number>();
@@ -113,6 +118,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
       const is = endpointOf(sidecars.get(instanceId), book);
       if (is === undefined && was === undefined) return [];
       tellConflicts(was, is);
+      departed.add(was?.proven.filter((address) => is?.proven.includes(address) !== true) ?? []);
       const change = { instanceId, was: index.scopesOf(instanceId) };
       if (is === undefined) index.delete(instanceId);
       else index.put(is);
@@ -240,6 +246,7 @@ export async function openMeshView({ store, clock, logger }: MeshViewOptions): P
     endpoints,
     index,
     addresses: book,
+    wasAt: (address) => book.isRetained(address) || departed.wasAt(address),
     bundle: presentBundle,
     addressRules: () => config.config.addresses,
     revocations: presentRevocations,

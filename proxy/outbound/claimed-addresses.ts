@@ -1,7 +1,7 @@
 import type { MonotonicClock } from '../../common/clock.ts';
+import { DEPARTED_MS } from '../../common/departed-addresses.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import { DEPARTED_MS } from '../discovery/departed.ts';
 import type { Endpoint } from '../../common/wire/endpoint.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { NotAcceptedError } from '../tunnel/tunnel-error.ts';

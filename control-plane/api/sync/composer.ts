@@ -1,5 +1,5 @@
 import type { RevocationList } from '../../../common/pki/revocation.ts';
-import type { Scope } from '../../../common/wire/interest.ts';
+import { addressOf, type Scope } from '../../../common/wire/interest.ts';
 import type { TouchedSince } from '../../registry/change-history.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
 import {
@@ -7,7 +7,6 @@ import {
   encodeEndpoint,
   encodeMessage,
   encodeSnapshotTopics,
-  type MessageParts,
 } from './messages.ts';
 
 /** What a sidecar is told of. */
@@ -80,14 +79,17 @@ export class MessageComposer {
         removed.push(instanceId);
     }
     for (const scope of unanswered ?? []) for (const id of index.in(scope)) upserted.add(id);
+    // A sidecar that comes back may have forgotten where others were.
+    const asked = unanswered?.size === 0 ? scopes : unanswered;
     const make = (): Buffer =>
-      this.#make({
+      encodeMessage({
         kind: 'delta',
         // Another control plane may have told of a later one, since when nothing has changed.
         version: Math.max(from, this.#view.version),
         endpoints: this.#encode(upserted),
         removed,
         complete: unanswered && [...unanswered],
+        departed: this.#departedAmong(asked ?? []),
         topics: this.#topicsOf(touched),
       });
     // Answers are for one sidecar; without them many are told the same.
@@ -105,19 +107,27 @@ export class MessageComposer {
     }
     const topics = (this.#snapshotTopics ??= encodeSnapshotTopics(this.#view.topics()));
     const { version } = this.#view;
-    const snapshot = { kind: 'snapshot', version, removed: [], topics } as const;
+    const departed = this.#departedAmong(scopes ?? []);
+    const snapshot = { kind: 'snapshot', version, removed: [], departed, topics } as const;
     if (scopes === undefined) {
       return this.#keep(`${NO_VERSION}`, () =>
-        this.#make({ ...snapshot, endpoints: this.#encode(endpoints.keys()), complete: undefined }),
+        encodeMessage({
+          ...snapshot,
+          endpoints: this.#encode(endpoints.keys()),
+          complete: undefined,
+        }),
       );
     }
     const fitting = new Set<string>();
     for (const scope of scopes) for (const id of index.in(scope)) fitting.add(id);
-    return this.#make({ ...snapshot, endpoints: this.#encode(fitting), complete: [...scopes] });
+    return encodeMessage({ ...snapshot, endpoints: this.#encode(fitting), complete: [...scopes] });
   }
 
-  #make(parts: MessageParts): Buffer {
-    return encodeMessage(parts, this.#view.addresses);
+  #departedAmong(scopes: Iterable<Scope>): string[] {
+    return [...scopes].flatMap((scope) => {
+      const address = addressOf(scope);
+      return address !== undefined && this.#view.wasAt(address) ? [address] : [];
+    });
   }
 
   #encode(instanceIds: Iterable<string>): Uint8Array[] {

@@ -2,7 +2,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { EpochMs } from '../../../common/clock.ts';
 import { toBundleMessage } from '../../../common/wire/bundle.ts';
 import { toEndpointMessage } from '../../../common/wire/endpoint.ts';
-import { addressOf, toInterestMessage, type Scope } from '../../../common/wire/interest.ts';
+import { toInterestMessage, type Scope } from '../../../common/wire/interest.ts';
 import { toPolicyMessage } from '../../../common/wire/policy.ts';
 import {
   Delta,
@@ -13,7 +13,7 @@ import {
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { MeshEndpoint } from '../../registry/addresses/address-book.ts';
 import type { ViewTopic } from '../../registry/change-history.ts';
-import type { MeshTopics, MeshView } from '../../registry/mesh-view.ts';
+import type { MeshTopics } from '../../registry/mesh-view.ts';
 
 // A message is put together from parts that were encoded before, each once for all sidecars: fields of a
 // message may stand in any order, and those of a repeated field add up.
@@ -32,19 +32,20 @@ export interface MessageParts {
   readonly removed: readonly string[];
   /** What the endpoints are all of; undefined: what an interest has nothing to do with. */
   readonly complete: readonly Scope[] | undefined;
+  /** Addresses at which a sidecar was lately. */
+  readonly departed: readonly string[];
   /** Encoded by `encodeSnapshotTopics` or `encodeDeltaTopics`. */
   readonly topics: Uint8Array;
 }
 
 /** The message in the bytes that travel. */
-export function encodeMessage(parts: MessageParts, addresses: MeshView['addresses']): Buffer {
-  const { kind, version, endpoints, removed, complete, topics } = parts;
+export function encodeMessage(parts: MessageParts): Buffer {
+  const { kind, version, endpoints, removed, complete, departed, topics } = parts;
   const writer = new BinaryWriter().uint32(VERSION_TAG).uint64(version);
   writer.uint32(CHANGE_TAGS[kind]).fork();
   for (const endpoint of endpoints) writer.raw(endpoint);
   writer.raw(topics);
   const about = complete && { complete: toInterestMessage(complete) };
-  const departed = complete === undefined ? [] : departedOf(complete, addresses);
   if (kind === 'snapshot') Snapshot.encode(snapshotOf({ ...about, departed }), writer);
   else Delta.encode(deltaOf({ ...about, departed, removed }), writer);
   return Buffer.from(writer.join().finish());
@@ -84,13 +85,6 @@ export function encodeServerTime(epochMs: EpochMs): Buffer {
 export function encodeWatch(watch: Watch): Buffer {
   const change = { $case: 'watch', value: watch } as const;
   return Buffer.from(SyncResponse.encode({ version: 0, change }).finish());
-}
-
-function departedOf(complete: readonly Scope[], addresses: MeshView['addresses']): string[] {
-  return complete.flatMap((scope) => {
-    const address = addressOf(scope);
-    return address !== undefined && addresses.isRetained(address) ? [address] : [];
-  });
 }
 
 function toTopicMessages({ bundle, federated, revocations, policy }: MeshTopics) {

@@ -4,11 +4,15 @@ import type { EpochMs } from '../../../../common/clock.ts';
 import { parseSpiffeId } from '../../../../common/pki/spiffe-id.ts';
 import { toScopes, type Scope } from '../../../../common/wire/interest.ts';
 import type { Interest } from '../../../../proto/gen/hauberk/v1/discovery.ts';
+import { DEPARTED_MS } from '../../../../common/departed-addresses.ts';
+import { SESSION_TTL_MS } from '../../../../control-plane/registry/session-lease.ts';
 import { LOST_TTL_MS } from '../../../../control-plane/registry/registry.ts';
 import {
   encodeRevocation,
   identityKey,
 } from '../../../../control-plane/revocation/revocation-record.ts';
+import { eventually } from '../../../helpers/deadline.ts';
+import { rig } from '../../registry/registry-under-test.ts';
 import { subscriber, underTest } from './hub-under-test.ts';
 
 const uri = (service: string, namespace = 'shop'): string =>
@@ -184,8 +188,57 @@ test('an address that a sidecar has left lately is told to have been one of the 
     stream.send,
   );
   t.deepEqual(stream.told, [`snapshot ${view.version}: `]);
+  t.deepEqual(departedOf(stream), ['10.0.0.2']);
+});
+
+/** The addresses of which the last message says that a sidecar was there. */
+function departedOf(stream: ReturnType<typeof subscriber>): readonly string[] {
   const last = stream.decoded.at(-1)?.change;
-  t.deepEqual(last?.$case === 'snapshot' && last.value.departed, ['10.0.0.2']);
+  return last?.$case === 'snapshot' || last?.$case === 'delta' ? last.value.departed : [];
+}
+
+const AT_2 = scopes({ addresses: ['10.0.0.2'] });
+
+test('so is one that a sidecar gave up when it moved, and one of a sidecar that was revoked, for ten minutes', async (t) => {
+  const { clock, hub, join, pass } = await underTest(t);
+  await join('db-1', { ...DB, seen: '10.0.0.2' });
+  const evil = await join('evil-1', { ...API, addresses: ['10.0.0.3'], seen: '10.0.0.3' });
+  await pass();
+  const stream = subscriber();
+  const subscription = hub.subscribe({ version: 0, scopes: [] }, stream.send);
+  await join('db-1', { ...DB, addresses: ['10.0.0.4'], seen: '10.0.0.4' });
+  await evil.goodbye('revoked');
+  await pass();
+  const asked = scopes({ addresses: ['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5'] });
+  subscription.change(change(asked));
+  t.deepEqual(departedOf(stream), ['10.0.0.2', '10.0.0.3']);
+  await clock.advance(DEPARTED_MS);
+  subscription.change(change(AT_2));
+  t.deepEqual(departedOf(stream), []);
+});
+
+test('so is one of a sidecar that was lost together with its control plane', async (t) => {
+  const { clock, start } = await rig(t);
+  const before = await start();
+  await before.connect({ ...DB, seen: '10.0.0.2' });
+  await before.end();
+  const { view } = await start();
+  t.is(view.endpoints.size, 1);
+  await eventually('its lease to end', async () => {
+    await clock.advance(SESSION_TTL_MS);
+    return view.endpoints.size === 0 || undefined;
+  });
+  t.true(view.wasAt('10.0.0.2'));
+  t.false(view.wasAt('10.0.0.3'));
+});
+
+test('a sidecar that comes back is told again, as it may have forgotten', async (t) => {
+  const { hub, view, join, pass } = await underTest(t);
+  await (await join('db-1', { ...DB, seen: '10.0.0.2' })).goodbye();
+  await pass();
+  const stream = subscriber();
+  hub.subscribe({ version: view.version, scopes: AT_2 }, stream.send);
+  t.deepEqual([stream.told, departedOf(stream)], [[`delta ${view.version}: `], ['10.0.0.2']]);
 });
 
 test('of ten thousand streams a change reaches those that it concerns, and the others cost nothing', async (t) => {
