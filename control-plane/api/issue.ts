@@ -150,11 +150,12 @@ export function createIssueHandler(
       next.lifetimeMs = Math.min(next.lifetimeMs, mostMs);
       operatorUses.used(serialOf(certificate), { address, call: 'Identity.Issue' });
     }
+    const proof = { kind: 'renewal', from: serialOf(certificate), of } as const;
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const { tokenId } = of ?? {};
       const compares = await revocations.admit({ spiffeId, certificate, tokenId });
       const alongside = { compares, operations: [] };
-      const issued = await ca.issue({ ...next, proof: { kind: 'renewal', of }, alongside });
+      const issued = await ca.issue({ ...next, proof, alongside });
       if (issued !== undefined) return issued;
     }
     throw new RequestError('unavailable', 'the revocations of this identity keep changing', {

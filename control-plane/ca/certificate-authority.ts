@@ -185,7 +185,7 @@ function ancestryOf(proof: Proof): Pick<Issuance, 'tokenId' | 'renewedFrom' | 'f
     case 'renewal':
       return {
         tokenId: proof.of?.tokenId,
-        renewedFrom: proof.of?.serial,
+        renewedFrom: proof.from,
         firstIssuedMs: proof.of?.proof === 'self' ? proof.of.issuedMs : proof.of?.firstIssuedMs,
       };
     case 'self':

@@ -121,6 +121,22 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     return records;
   };
 
+  /** With all that was renewed with one of them, also where the log does not say which token that goes back to. */
+  const revokeWithRenewals = async (
+    issuances: readonly Issuance[],
+    of: Parameters<CertificateAuthority['issuancesOf']>[0],
+  ): Promise<RevocationRecord[]> => {
+    const revoked = await revokeSerials(issuances);
+    for (;;) {
+      const known = new Set(revoked.flatMap(({ serial }) => serial ?? []));
+      // A renewal that was under way is in the log now; from here on it is refused.
+      const renewed = withRenewals(known, await ca.issuancesOf(of));
+      const missed = renewed.filter(({ serial }) => !known.has(serial));
+      if (missed.length === 0) return revoked;
+      revoked.push(...(await revokeSerials(missed)));
+    }
+  };
+
   return {
     async revokeIdentity(spiffeId) {
       requireRevocable(spiffeId, ca.trustDomain);
@@ -155,20 +171,13 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       if (spiffeId.service !== 'admin' || spiffeId.namespace !== SYSTEM_NAMESPACE) {
         requireRevocable(spiffeId, ca.trustDomain);
       }
-      const revoked = await revokeSerials([found]);
-      for (;;) {
-        // A renewal that was under way is in the log now; from here on it is refused.
-        const renewed = withRenewals(serial, await ca.issuancesOf(spiffeId));
-        const known = new Set(revoked.map((record) => record.serial));
-        const missed = renewed.filter((issuance) => !known.has(issuance.serial));
-        if (missed.length === 0) return revoked;
-        revoked.push(...(await revokeSerials(missed)));
-      }
+      return revokeWithRenewals([found], spiffeId);
     },
 
     async revokeIfRevoked(issuance) {
       const { renewedFrom, tokenId, issuedMs } = issuance;
-      const identity = await store.get(identityKey(parseSpiffeId(issuance.spiffeId)));
+      const spiffeId = parseSpiffeId(issuance.spiffeId);
+      const identity = await store.get(identityKey(spiffeId));
       const ancestors = [
         ...(renewedFrom === undefined ? [] : [serialKey(renewedFrom)]),
         ...(tokenId === undefined ? [] : [revokedTokenKey(tokenId)]),
@@ -177,7 +186,8 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       const { readmittedMs = Infinity } = identity === undefined ? {} : decodeRevocation(identity);
       const isOfRevoked = identity !== undefined && issuedMs <= readmittedMs;
       if (isOfRevoked || entries.some((entry) => entry !== undefined)) {
-        await revokeSerials([issuance]);
+        // Another control plane may have renewed it before it was in the log here.
+        await revokeWithRenewals([issuance], spiffeId);
       }
     },
 
@@ -186,9 +196,9 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       const token = await tokens.revoke(id);
       const value = encodeRevokedToken({ expiresMs });
       await store.transact([], [{ kind: 'put', key: revokedTokenKey(id), value }]);
-      const issued = await ca.issuancesOf({ namespace: token.namespace, service: token.service });
-      const revoked = await revokeSerials(issued.filter(({ tokenId }) => tokenId === id));
-      return { token, revoked };
+      const of = { namespace: token.namespace, service: token.service };
+      const issued = (await ca.issuancesOf(of)).filter(({ tokenId }) => tokenId === id);
+      return { token, revoked: await revokeWithRenewals(issued, of) };
     },
 
     readmit: (spiffeId) =>
@@ -251,14 +261,17 @@ function requireRevocable({ uri, namespace, ...id }: SpiffeId, trustDomain: stri
 }
 
 /**
- * All certificates that were renewed with this one, or with one of those, and so on.
+ * All certificates that were renewed with one of these, or with one of those, and so on.
  *
  * @param issuances of one identity, in any order
  */
-function withRenewals(serial: string, issuances: readonly Issuance[]): readonly Issuance[] {
+function withRenewals(
+  serials: Iterable<string>,
+  issuances: readonly Issuance[],
+): readonly Issuance[] {
   const bySource = Map.groupBy(issuances, ({ renewedFrom }) => renewedFrom);
   const found: Issuance[] = [];
-  const queue = [serial];
+  const queue = [...serials];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     for (const issuance of bySource.get(next) ?? []) {
       found.push(issuance);

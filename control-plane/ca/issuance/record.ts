@@ -11,7 +11,9 @@ export type Proof =
   | { readonly kind: 'token'; readonly tokenId: string }
   | {
       readonly kind: 'renewal';
-      /** The log's entry of the certificate that is renewed, when it has one. */
+      /** Serial number of the certificate that is renewed. */
+      readonly from: string;
+      /** Its entry, as far as it is known here: another control plane may still have to bring it into the log. */
       readonly of?: Issuance | undefined;
     }
   | { readonly kind: 'self' };

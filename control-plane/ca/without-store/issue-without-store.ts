@@ -63,6 +63,8 @@ export function openWithoutStore(options: WithoutStoreOptions): WithoutStore {
   const log = issuancesIn(store);
   let isTold = false;
 
+  const find: WithoutStore['find'] = (certificate) =>
+    journal.entries.find(({ issuance }) => issuance.serial === serialOf(certificate))?.issuance;
   /** What the log knows of the certificate that it was renewed from. */
   const withAncestry = async ({ issuance, parent }: JournalEntry): Promise<Issuance> => {
     const spiffeId = parseSpiffeId(issuance.spiffeId);
@@ -112,24 +114,20 @@ export function openWithoutStore(options: WithoutStoreOptions): WithoutStore {
     },
     isNeeded: (error) => allowed && (error === undefined ? isGone() : isPassing(error)),
     async renew({ publicKey, spiffeId, lifetimeMs, certificate }) {
-      const parent = journal.entries.find(
-        ({ issuance }) => issuance.serial === serialOf(certificate),
-      );
-      const proof = { kind: 'renewal', of: parent?.issuance } as const;
-      const signed = ca.sign({ publicKey, spiffeId, lifetimeMs, proof });
-      const issuance = { ...signed.issuance, renewedFrom: serialOf(certificate) };
+      const serial = serialOf(certificate);
+      const proof = { kind: 'renewal', from: serial, of: find(certificate) } as const;
+      const issued = ca.sign({ publicKey, spiffeId, lifetimeMs, proof });
       const validFromMs = certificate.validFromDate.getTime() as EpochMs;
-      await journal.append({ issuance, parent: { serial: serialOf(certificate), validFromMs } });
+      await journal.append({ issuance: issued.issuance, parent: { serial, validFromMs } });
       if (!isTold) {
         isTold = true;
         const sentence =
           'the store is gone, and certificates are renewed without it; the issuance log takes them in when it is back';
         logger.warn({ event: 'issuing-without-store' }, sentence);
       }
-      return { ...signed, issuance };
+      return issued;
     },
-    find: (certificate) =>
-      journal.entries.find(({ issuance }) => issuance.serial === serialOf(certificate))?.issuance,
+    find,
     async close() {
       await turns.close();
       await journal.close();

@@ -54,7 +54,7 @@ async function issue(ca: CertificateAuthority, lifetimeMs = 3_600_000): Promise<
     publicKey,
     spiffeId: web,
     lifetimeMs,
-    proof: { kind: 'renewal' },
+    proof: { kind: 'renewal', from: 'ab' },
   });
   if (issued === undefined) throw new Error('expected a certificate');
   return issued;
