@@ -27,6 +27,7 @@ const PORT = 2379;
  * @throws ConfigError for what is wrong with an address
  */
 export function parseStoreLocation(text: string): StoreLocation | undefined {
+  refuseUser(text);
   const [, path] = /^sqlite:([^\0]+)$/s.exec(text) ?? [];
   if (path !== undefined) return { kind: 'sqlite', path };
   const [, scheme, list = ''] = /^(etcd|etcd\+plaintext):\/\/([^/]+)\/?$/.exec(text) ?? [];
@@ -37,6 +38,14 @@ export function parseStoreLocation(text: string): StoreLocation | undefined {
     throw new ConfigError('value-malformed', `expected each member of etcd once, got ${list}`);
   }
   return { kind: 'etcd', addresses, plaintext: scheme !== 'etcd' };
+}
+
+/** As in URLs of other programs. The sentence must not repeat it: it goes to the log. */
+function refuseUser(text: string): void {
+  if (!/^(?!sqlite:)[a-z+]+:\/\/.*@/is.test(text)) return;
+  throw new ConfigError('value-malformed', 'expected no user and password in the address of etcd', {
+    hint: 'name them with --store-user and --store-password-file',
+  });
 }
 
 /** The port is etcd's own when none is given. */
