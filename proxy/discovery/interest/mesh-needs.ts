@@ -4,7 +4,7 @@ import type { MeshPolicy } from '../../../common/authorization/policy.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { NO_ROUTES } from '../../../common/routes/backend-policy.ts';
 import type { SpiffeId } from '../../../common/pki/spiffe-id.ts';
-import { serviceScope, type ServiceName } from '../../../common/wire/interest.ts';
+import { serviceScope, type Scope, type ServiceName } from '../../../common/wire/interest.ts';
 import type { MutablePolicySource } from '../../policy/policy-source.ts';
 import type { MeshView } from '../mesh-view.ts';
 import type { Interest } from './interest.ts';
@@ -62,23 +62,18 @@ export class MeshNeeds implements Pick<MutablePolicySource, 'mesh' | 'set'>, Clo
   }
 
   set(mesh: MeshPolicy): void {
-    const { policies, view, clock, guard, interest } = this.#options;
+    const { policies, view, clock, guard } = this.#options;
     const before = policies.mesh?.routes;
     this.#newest = mesh;
     this.#name();
-    const needed = () => interest.get('routes');
+    const needed = () => this.#backendsOf(mesh);
     // Without routes of before, requests would be carried as bytes, for as long as their connection lasts.
     const waiting = before && whenComplete(needed, view, clock, ROUTES_DEADLINE_MS);
-    if (waiting === undefined) {
-      this.#settled = undefined;
-      return policies.set(mesh);
-    }
+    if (waiting === undefined) return this.#putInForce(mesh);
     const { configVersion } = policies.mesh ?? mesh;
     policies.set({ ...mesh, configVersion, routes: before ?? NO_ROUTES });
     const settled = waiting.then(() => {
-      if (this.#settled !== settled) return;
-      this.#settled = undefined;
-      policies.set(mesh);
+      if (this.#settled === settled) this.#putInForce(mesh);
     });
     this.#settled = settled;
     guard.promise('policy', settled);
@@ -88,15 +83,22 @@ export class MeshNeeds implements Pick<MutablePolicySource, 'mesh' | 'set'>, Clo
     this.#stop();
   }
 
+  #putInForce(mesh: MeshPolicy): void {
+    this.#settled = undefined;
+    this.#options.policies.set(mesh);
+    this.#name();
+  }
+
   #name(): void {
-    const { interest, self, transparent } = this.#options;
-    const { routes } = this.#newest ?? { routes: NO_ROUTES };
+    const { interest, self, transparent, policies } = this.#options;
     if (transparent) interest.set('reachable', reachableScopes(self, this.#newest?.policy));
-    if (routes.routes.length === 0 && interest.get('routes').size === 0) return;
-    interest.set(
-      'routes',
-      routeBackends(routes, (parent) => this.#isCalled(parent)),
-    );
+    // Requests follow the routes in force until the newest are, and must find their backends.
+    const backends = [this.#newest, policies.mesh].flatMap((one) => this.#backendsOf(one));
+    if (backends.length + interest.get('routes').size > 0) interest.set('routes', backends);
+  }
+
+  #backendsOf(mesh: MeshPolicy | undefined): Scope[] {
+    return routeBackends(mesh?.routes ?? NO_ROUTES, (parent) => this.#isCalled(parent));
   }
 
   #isCalled(parent: ServiceName): boolean {

@@ -108,7 +108,7 @@ test('a route without backends leads to all of the service itself, wherever one 
 });
 
 test('what a policy forbids is in force at once, and its routes when their endpoints are known', async (t) => {
-  const { policies, needs, view } = underTest();
+  const { interest, policies, needs, view } = underTest();
   view.apply({ kind: 'snapshot', version: 1, endpoints: [], complete: ['service shop/a'] });
   needs.set(policyOf(1, routesTo('a')));
   t.is(needs.settled, undefined);
@@ -116,6 +116,7 @@ test('what a policy forbids is in force at once, and its routes when their endpo
   t.is(policies.mesh?.policy.fallback, 'none');
   t.is(policies.mesh?.routes.routes[0]?.rules[0]?.backends[0]?.service, 'a');
   t.is(needs.mesh?.routes.routes[0]?.rules[0]?.backends[0]?.service, 'b', 'this is what is saved');
+  t.true(interest.wanted?.has('service shop/a'), 'requests are sent there still');
 
   const { settled } = needs;
   const answer = { kind: 'delta', version: 1, upserted: [], removed: [] } as const;
@@ -123,6 +124,7 @@ test('what a policy forbids is in force at once, and its routes when their endpo
   await settled;
   t.is(policies.mesh?.routes.routes[0]?.rules[0]?.backends[0]?.service, 'b');
   t.is(needs.settled, undefined);
+  t.deepEqual([...interest.get('routes')], ['service shop/b']);
 });
 
 test('without an answer routes are in force a second later; of several the newest is', async (t) => {
