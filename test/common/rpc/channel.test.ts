@@ -9,6 +9,7 @@ import { createChannel, type ChannelSettings } from '../../../common/rpc/channel
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import { IdentityClient, type IssueResponse } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { within } from '../../helpers/deadline.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { serverIdentity, startTestControlPlane } from '../../helpers/test-control-plane.ts';
 
@@ -95,13 +96,10 @@ test('a server whose certificate has expired is not trusted', async (t) => {
 });
 
 test('nobody at the port is unreachable, and says where', async (t) => {
-  const controlPlane = await startTestControlPlane({ authority });
-  await controlPlane.stop();
-  const error = await t.throwsAsync(callIssue(settings(controlPlane.port)), {
-    instanceOf: RpcError,
-  });
+  const port = await freePort();
+  const error = await t.throwsAsync(callIssue(settings(port)), { instanceOf: RpcError });
   t.is(error.code, 'unreachable');
-  const at = `127.0.0.1:${controlPlane.port}`;
+  const at = `127.0.0.1:${port}`;
   t.is(error.message, `the control plane at ${at} cannot be reached (connect ECONNREFUSED ${at})`);
 });
 
