@@ -35,6 +35,7 @@ COPY proto/gen proto/gen
 COPY common common
 COPY control-plane control-plane
 COPY dashboard dashboard
+COPY docs/errors.md docs/
 COPY proxy proxy
 COPY keeper keeper
 COPY cli cli

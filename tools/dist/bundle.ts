@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { findAssetFiles, readAssetFile } from '../../control-plane/dashboard/assets/asset-files.ts';
 
 /** Hauberk and all packages that it loads in one file of JavaScript. */
 export interface Bundle {
@@ -30,14 +31,15 @@ export async function bundle(root: string): Promise<Bundle> {
     charset: 'utf8',
     legalComments: 'none',
     banner: { js: BANNER },
-    plugins: [seeRequire],
+    plugins: [holdAssets, seeRequire],
     logLevel: 'silent',
   });
   const [problem] = result.warnings;
   if (problem !== undefined) {
     throw new Error(`esbuild: ${problem.text} in ${problem.location?.file ?? 'the bundle'}`);
   }
-  const packages = Object.keys(result.metafile.inputs).flatMap(
+  const held = (await findAssetFiles()).values().map((file) => relative(root, file));
+  const packages = [...Object.keys(result.metafile.inputs), ...held].flatMap(
     (file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [],
   );
   return {
@@ -45,6 +47,28 @@ export async function bundle(root: string): Promise<Bundle> {
     packages: [...new Set(packages)].toSorted(),
   };
 }
+
+/** In the one file are the files of the dashboard too, as the browser gets them. */
+const holdAssets: Plugin = {
+  name: 'hold-assets',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/control-plane\/dashboard\/assets\/asset-files\.ts$/ }, async () => {
+      const files = [...(await findAssetFiles())].toSorted(([a], [b]) => (a < b ? -1 : 1));
+      const held = await Promise.all(
+        files.map(async ([pathname, file]) => [
+          pathname,
+          (await readAssetFile(file)).toString('base64'),
+        ]),
+      );
+      const contents = `
+        const HELD = new Map(${JSON.stringify(held)});
+        export const findAssetFiles = async () => new Map(HELD.keys().map((name) => [name, name]));
+        export const readAssetFile = async (name) => Buffer.from(HELD.get(name), 'base64');
+      `;
+      return { contents, loader: 'js' };
+    });
+  },
+};
 
 const CREATED = 'createRequire(import.meta.url)';
 
