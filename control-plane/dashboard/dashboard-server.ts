@@ -14,6 +14,7 @@ import type { TrafficSource } from '../traffic/traffic.ts';
 import type { SignInLinks } from './access/sign-in-links.ts';
 import type { Session, Sessions } from './access/sessions.ts';
 import { openAssets } from './assets/assets.ts';
+import type { EventLog } from './events/event-log.ts';
 import { createRequestHandler } from './http/handle-request.ts';
 import { createFeed } from './live/feed.ts';
 import { createLive, feedTopic } from './live/live.ts';
@@ -38,6 +39,7 @@ export interface DashboardServerOptions {
   readonly sessions: Sessions;
   readonly context: QueryContext;
   readonly traffic: TrafficSource;
+  readonly events: Pick<EventLog, 'answer'>;
   readonly used: (
     session: Session,
     use: { readonly address: string; readonly call: string },
@@ -70,7 +72,7 @@ const SOCKET_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 256;
 
 /** Changes of the mesh are seen as they happen, and read once for all who look. */
-const MESH_INTERVAL_MS = 1_000;
+const INTERVAL_MS = 1_000;
 
 /** Serves the dashboard until it is closed. @throws ListenError */
 export async function startDashboardServer(
@@ -106,12 +108,18 @@ export async function startDashboardServer(
     });
     secure.on('tlsClientError', (_error, socket) => void socket.destroy());
   }
-  const mesh = { read: () => meshAnswer(context), intervalMs: MESH_INTERVAL_MS, clock, guard };
+  const reading = { intervalMs: INTERVAL_MS, clock, guard };
+  const mesh = createFeed({ ...reading, read: () => meshAnswer(context) });
+  const events = createFeed({
+    ...reading,
+    read: () => Promise.resolve(options.events.answer()),
+  });
   const handle = createRequestHandler({
     ...options,
     assets: openAssets(),
     live: createLive({
-      mesh: feedTopic(createFeed(mesh)),
+      mesh: feedTopic(mesh),
+      events: feedTopic(events),
       figures: figuresTopic(options.traffic),
       tap: tapTopic(options.traffic),
     }),

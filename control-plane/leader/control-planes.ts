@@ -148,11 +148,24 @@ export async function openControlPlanes(options: ControlPlanesOptions): Promise<
     if (record === undefined) others.delete(other);
     else others.set(other, record);
   };
+  const tellOfOthers = (before: ReadonlySet<string>): void => {
+    const now = new Set(others.keys());
+    for (const other of now.difference(before)) {
+      const line = { event: 'control-plane-came', controlPlaneId: other };
+      logger.info(line, `the control plane ${other} has come`);
+    }
+    for (const other of before.difference(now)) {
+      const line = { event: 'control-plane-gone', controlPlaneId: other };
+      logger.warn(line, `the control plane ${other} has ended, or does not reach the store`);
+    }
+  };
   for (const entry of entries) take(entry.key, codec.decodeIfSound(entry));
   const watch = await store.watch(CONTROL_PLANES_PREFIX, revision + 1, ({ events }) => {
+    const before = new Set(others.keys());
     for (const event of events) {
       take(keyOf(event), event.kind === 'put' ? codec.decodeIfSound(event.entry) : undefined);
     }
+    tellOfOthers(before);
   });
   let ticks: ReturnType<typeof repeat> | undefined;
   return {

@@ -11,6 +11,7 @@ import { formatHostPort, ListenError } from '../../common/listen.ts';
 import { LINK_LIFETIME_MS, SignInLinks } from '../dashboard/access/sign-in-links.ts';
 import { type Session, type SessionGrant, Sessions } from '../dashboard/access/sessions.ts';
 import { type DashboardCredential, startDashboardServer } from '../dashboard/dashboard-server.ts';
+import type { EventLog } from '../dashboard/events/event-log.ts';
 import type { OperatorActions } from '../dashboard/operator-actions.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { OperatorUses } from '../operators/operator-uses.ts';
@@ -85,6 +86,7 @@ export interface ServeDashboardOptions {
   readonly signIn: OpenableSignIn;
   readonly actions: OperatorActions;
   readonly traffic: TrafficSource;
+  readonly events: Pick<EventLog, 'answer'>;
   readonly trustDomain: string;
   readonly configs: Pick<MeshConfigStore, 'current'>;
   readonly view: Pick<MeshView, 'revocations'>;

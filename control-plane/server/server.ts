@@ -33,6 +33,7 @@ import {
   upstreamPaths,
 } from '../ca/upstream/upstream-files.ts';
 import type { ControlPlaneSettings } from '../config/config.ts';
+import { EventLog } from '../dashboard/events/event-log.ts';
 import { openFederations } from '../federation/federations.ts';
 import { fetchBundle } from '../federation/fetch-bundle.ts';
 import { encodeBackup } from '../keys/backup-file.ts';
@@ -125,8 +126,10 @@ export async function startControlPlane(
   given: ControlPlaneDependencies,
   unlockKey?: UnlockKey,
 ): Promise<ControlPlane> {
-  const { logger, guard } = given;
+  const { guard } = given;
   const clock = guardedClock(given.clock, guard);
+  const events = new EventLog(clock);
+  const logger = events.recording(given.logger);
   await using parts = new AsyncDisposableStack();
   const use = <T extends { close(): void | Promise<void> }>(part: T): T =>
     parts.adopt(part, (opened) => opened.close());
@@ -212,17 +215,8 @@ export async function startControlPlane(
   const kept = { ca, store, writable, revocations, clock, logger };
   const withoutStore = use(await continueWithoutStore(settings, kept));
   const common = { ca, tokens, registry, configs, revocations, view, operatorUses, ...room };
-  const federations = use(
-    await openFederations({
-      ...common,
-      trustDomain,
-      store,
-      leader,
-      leading,
-      mutex,
-      fetch: fetchBundle,
-    }),
-  );
+  const federating = { ...common, trustDomain, store, leader, leading, mutex };
+  const federations = use(await openFederations({ ...federating, fetch: fetchBundle }));
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
   const localTraffic = use(createLocalTraffic(clock));
   const catchUp = createCatchUp({ store, view, clock });
@@ -355,6 +349,7 @@ export async function startControlPlane(
       settings,
       signIn,
       traffic,
+      events,
       actions: adminHandlers,
       trustDomain,
     }),

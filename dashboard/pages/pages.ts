@@ -1,5 +1,6 @@
 import type { OpenPage, Page, PageContext } from '../parts/page.ts';
 import { openCertificates } from './certificates.ts';
+import { openEvents } from './events.ts';
 import { openMesh } from './mesh.ts';
 import { openPolicy } from './policy.ts';
 import { openService } from './service.ts';
@@ -11,6 +12,7 @@ export const PAGES: readonly { readonly name: string; readonly title: string }[]
   { name: 'certificates', title: 'Certificates' },
   { name: 'policy', title: 'Policy' },
   { name: 'tap', title: 'Tap' },
+  { name: 'events', title: 'Events' },
 ];
 
 const OPENERS: Readonly<Record<string, OpenPage>> = {
@@ -19,6 +21,7 @@ const OPENERS: Readonly<Record<string, OpenPage>> = {
   certificates: openCertificates,
   policy: openPolicy,
   tap: openTap,
+  events: openEvents,
 };
 
 /** Opens the page by the first part of its path; the mesh for any other. */

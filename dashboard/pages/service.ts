@@ -1,10 +1,12 @@
 import { html, nothing, type TemplateResult } from '/lib/lit-html/lit-html.js';
 import type { ServiceAnswer } from '../../control-plane/dashboard/answers/answers.ts';
+import type { EdgeFigures, FiguresAnswer } from '../../control-plane/dashboard/answers/figures.ts';
 import type { Workload } from '../../proto/gen/hauberk/v1/admin.ts';
 import { ask, change } from '../data/api.ts';
 import { Resource } from '../parts/loaded.ts';
 import type { OpenPage, Page, PageContext } from '../parts/page.ts';
 import { notice } from '../parts/notice.ts';
+import { Reasons } from '../parts/reasons.ts';
 import { count, moment, remainingLife, short, tag } from '../parts/small.ts';
 import { card, table } from '../parts/table.ts';
 
@@ -13,10 +15,13 @@ export const openService: OpenPage = (context) => new ServicePage(context);
 
 class ServicePage implements Page {
   readonly title: string;
+  readonly topics = 'mesh,figures';
   readonly #context: PageContext;
   readonly #namespace: string;
   readonly #service: string;
   readonly #answer: Resource<ServiceAnswer>;
+  readonly #reasons: Reasons;
+  #figures: FiguresAnswer | undefined;
 
   constructor(context: PageContext) {
     const [namespace = '', service = ''] = context.path;
@@ -24,6 +29,7 @@ class ServicePage implements Page {
     this.#namespace = namespace;
     this.#service = service;
     this.title = `${service}.${namespace}`;
+    this.#reasons = new Reasons(() => context.redraw());
     this.#answer = new Resource(
       () => ask('service', { namespace, service }),
       (answer) => {
@@ -33,8 +39,9 @@ class ServicePage implements Page {
     );
   }
 
-  onEvent(): void {
-    this.#answer.reload();
+  onEvent(topic: string, value: unknown): void {
+    if (topic === 'figures') this.#figures = value as FiguresAnswer;
+    else this.#answer.reload();
   }
 
   template(): TemplateResult {
@@ -85,7 +92,7 @@ class ServicePage implements Page {
         )}
       </dl>
       <div class="grid">
-        ${instances.map((one) => this.#instance(one, viewVersion))}
+        ${this.#failures()} ${instances.map((one) => this.#instance(one, viewVersion))}
         ${card(
           'Routes',
           routes.length === 0
@@ -98,6 +105,29 @@ class ServicePage implements Page {
         ${this.#context.session.mayChange ? this.#revokeCard(instances) : nothing}
       </div>
     `;
+  }
+
+  /** What fails now, of what it calls and what calls it, and what to do. */
+  #failures(): TemplateResult | typeof nothing {
+    const name = `${this.#namespace}/${this.#service}`;
+    const failing = (this.#figures?.edges ?? []).filter(
+      ({ from, to, reasons }) => (from.name === name || to.name === name) && reasons.length > 0,
+    );
+    if (failing.length === 0) return nothing;
+    return card(
+      'Failing now',
+      table<EdgeFigures>(
+        'What fails now',
+        [
+          { name: 'From', cell: ({ from }) => from.name },
+          { name: 'To', cell: ({ to, port }) => `${to.name}${port === 0 ? '' : `:${port}`}` },
+          { name: 'Why, and what to do', cell: ({ reasons }) => this.#reasons.list(reasons) },
+        ],
+        failing,
+        '',
+      ),
+      { wide: true },
+    );
   }
 
   #revokeCard([first]: readonly Workload[]): TemplateResult | typeof nothing {

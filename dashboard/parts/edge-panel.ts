@@ -7,26 +7,32 @@ import type { PageContext } from './page.ts';
 import { explanation } from './explain.ts';
 import { errorNotice, notice } from './notice.ts';
 import { formatByteRate, formatMs, formatRate } from '../data/rates.ts';
+import { Reasons } from './reasons.ts';
 import { tag } from './small.ts';
 
 /** What passes along an edge, and why it may. */
 export class EdgePanel {
   readonly #context: PageContext;
+  readonly #reasons: Reasons;
   readonly #explained = new Map<string, ExplainAnswer | Error | 'asked'>();
 
   constructor(context: PageContext) {
     this.#context = context;
+    this.#reasons = new Reasons(() => context.redraw());
   }
 
-  template({ figures }: GraphEdge): TemplateResult {
-    return html`<div class="body stack">${figures.map((one) => this.#port(one))}</div>`;
+  template({ key, figures }: GraphEdge): TemplateResult {
+    return html`<div class="body stack">${figures.map((one) => this.#port(one, key))}</div>`;
   }
 
-  #port(edge: EdgeFigures): TemplateResult {
+  /** @param title what is said above it already */
+  #port(edge: EdgeFigures, title: string): TemplateResult {
     const { from, to, port, plaintext } = edge;
+    const names = `${from.name} → ${to.name}`;
+    const place = port === 0 ? 'any port' : `port ${port}`;
     return html`
-      <section class="stack" aria-label="Port ${port}">
-        <h3>${from.name} → ${to.name}${port === 0 ? '' : ` port ${port}`}</h3>
+      <section class="stack" aria-label="${names}, ${place}">
+        <h3>${names === title ? nothing : html`${names}, `}${place}</h3>
         ${
           plaintext
             ? notice(
@@ -36,29 +42,33 @@ export class EdgePanel {
             : html`<p>${tag('good', 'mutual TLS')}</p>`
         }
         <dl class="facts">
-          <dt>Requests</dt>
-          <dd>${formatRate(edge.requestsPerSecond)}</dd>
+          ${
+            edge.requestsPerSecond > 0
+              ? html`<dt>Requests</dt>
+                  <dd>
+                    ${formatRate(edge.requestsPerSecond)}, p50 ${formatMs(edge.p50Ms)}, p99
+                    ${formatMs(edge.p99Ms)}
+                  </dd>`
+              : nothing
+          }
           <dt>Connections</dt>
           <dd>${formatRate(edge.connectionsPerSecond)}, ${edge.connectionsOpen} open</dd>
-          <dt>Failing</dt>
-          <dd>
-            ${edge.failuresPerSecond > 0 ? tag('bad', formatRate(edge.failuresPerSecond)) : 'nothing'}
-          </dd>
-          <dt>Latency</dt>
-          <dd>p50 ${formatMs(edge.p50Ms)}, p99 ${formatMs(edge.p99Ms)}</dd>
-          <dt>Bytes</dt>
-          <dd>${formatByteRate(edge.bytesPerSecond)}</dd>
+          ${
+            plaintext
+              ? nothing
+              : html`<dt>Failing</dt>
+                  <dd>
+                    ${
+                      edge.failuresPerSecond > 0
+                        ? tag('bad', formatRate(edge.failuresPerSecond))
+                        : 'nothing'
+                    }
+                  </dd>
+                  <dt>Bytes</dt>
+                  <dd>${formatByteRate(edge.bytesPerSecond)}</dd>`
+          }
         </dl>
-        ${
-          edge.reasons.length === 0
-            ? nothing
-            : html`<ul class="names">
-                ${edge.reasons.map(
-                  ({ reason, perSecond }) =>
-                    html`<li>${tag('bad', reason)} ${formatRate(perSecond)}</li>`,
-                )}
-              </ul>`
-        }
+        ${edge.reasons.length === 0 ? nothing : this.#reasons.list(edge.reasons)}
         ${from.kind === 'service' && to.kind === 'service' && port > 0 ? this.#why(edge) : nothing}
       </section>
     `;

@@ -107,10 +107,13 @@ pageTest(
     await page.keyboard.press('Enter');
     const panel = page.getByRole('complementary');
     await panel.getByText('the rule front allows other callers only').first().waitFor();
-    t.regex(await panel.innerText(), /mutual TLS[\s\S]*Requests\s+0\/s[\s\S]*denied-caller/);
+    t.regex(
+      await panel.innerText(),
+      /mutual TLS[\s\S]*Connections\s+0\/s[\s\S]*denied-caller[\s\S]*To do: name it there/,
+    );
     await calls.focus();
     await page.keyboard.press('Enter');
-    await panel.getByText(/p99 [\d.]+ m?s/).waitFor();
+    await panel.getByText(/p99\s+[\d.]+ m?s/).waitFor();
     await panel.getByText('allowed', { exact: true }).first().waitFor();
 
     await page.getByRole('button', { name: 'In trouble' }).click();
@@ -160,6 +163,17 @@ pageTest(
     t.regex(text, /5\d min \d+ s left/);
     t.is(await page.locator('meter').count(), 2);
     t.is(await page.getByRole('button', { name: /Revoke/ }).count(), 0, 'it may only look');
+  },
+);
+
+pageTest(
+  'service: what fails now, with what docs/errors.md says to do',
+  '/services/shop/api',
+  async (t, { page }) => {
+    const failing = page.getByRole('region', { name: 'What fails now' });
+    await failing.getByText('denied-caller').waitFor();
+    await failing.getByText(/To do: name it there, if it should be allowed/).waitFor();
+    t.regex(await failing.innerText(), /data\/reports\s+shop\/api:8080/);
   },
 );
 
@@ -244,6 +258,36 @@ test('what another operator has applied since a configuration was tried is not u
   await dialog.getByText('version 2 is in force, not 1').waitFor();
 });
 
+pageTest(
+  'events: what happened, the newest first, by kind and by word, with what to do',
+  '/events',
+  async (t, { page, mesh }) => {
+    const rows = page.getByRole('region', { name: 'Events' }).locator('tbody tr');
+    const row = (text: string | RegExp) => rows.filter({ hasText: text }).first();
+    await row('version 1 of the mesh configuration is in force').waitFor();
+    await row(/the sidecar .* of spiffe:\/\/mesh\.local\/ns\/shop\/sa\/web/).waitFor();
+
+    const stranger = await mesh.mesh.launch({
+      service: 'stranger',
+      token: await mesh.mesh.token(['--namespace', 'other']),
+    });
+    await stranger.exited;
+    const refused = row('refused a certificate');
+    await refused.getByText('token-wrong-identity').first().waitFor();
+    await refused.getByText(/To do: compare --namespace and --service/).waitFor();
+
+    await page.getByRole('button', { name: 'configuration' }).click();
+    await refused.waitFor({ state: 'detached' });
+    t.true((await rows.count()) > 0);
+    await page.getByRole('button', { name: 'configuration' }).click();
+    await page.getByRole('button', { name: 'Only trouble' }).click();
+    await row('is in force').waitFor({ state: 'detached' });
+    await refused.waitFor();
+    await page.getByLabel('Filter').fill('nothing is called like this');
+    await page.getByText('No event fits.').waitFor();
+  },
+);
+
 test('the link works once, and the address keeps no code', async (t) => {
   t.timeout(170_000);
   const [mesh, browser] = await shared();
@@ -266,6 +310,7 @@ for (const [path, content] of [
   ['/certificates', 'tbody tr'],
   ['/policy', '.card'],
   ['/tap', 'tbody tr'],
+  ['/events', 'tbody tr'],
 ] as const) {
   pageTest(
     `${path}: axe finds nothing, light and dark, and nothing sticks out of 360 and 2,560 px`,
