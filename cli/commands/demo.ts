@@ -22,7 +22,8 @@ const spec: CommandSpec<typeof settings> = {
   summary:
     'Runs a mesh on this machine, without Docker or root: a control plane, three sidecars, an ' +
     'application with two instances and a client, all real processes on loopback. Certificates live ' +
-    `${CERTIFICATE_SECONDS} seconds, so that you can watch them rotate under load. Ctrl+C ends it.`,
+    `${CERTIFICATE_SECONDS} seconds, so that you can watch them rotate under load, in the terminal and, by the ` +
+    'address that it prints, in a browser. Ctrl+C ends it.',
   settings,
   notes: [
     'Exit code 0 only when requests were carried, none failed, and none could be read on the wire.',
@@ -37,7 +38,11 @@ export async function run(context: CliContext): Promise<number> {
     const screen = !json && stdout instanceof WriteStream ? stdout : undefined;
     if (!json && screen === undefined) stdout.write('A mesh is running; this takes a moment.\n');
     const { signal } = interrupt;
-    const report = await runDemo({ once, screen, clock, signal, env: nodeEnvironment(env) });
+    const onDashboard = (address: string): void => {
+      if (!json && screen === undefined) stdout.write(`See it in a browser: ${address}\n`);
+    };
+    const options = { once, screen, onDashboard, clock, signal, env: nodeEnvironment(env) };
+    const report = await runDemo(options);
     stdout.write(json ? formatJson(report) : summary(report));
     return hasSucceeded(report) ? EXIT_CODE.ok : EXIT_CODE.failed;
   });

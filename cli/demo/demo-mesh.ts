@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Closeable } from '../../common/lifecycle.ts';
-import { connectAdmin } from '../client.ts';
+import { type AdminClient, connectAdmin } from '../client.ts';
 import { readAdminCredential } from '../credential.ts';
+import { dashboardUrl } from '../output/dashboard-url.ts';
 import { startChild, type Child, type ChildEnvironment, type ChildProgram } from './child.ts';
 import { DemoError } from './demo-error.ts';
 import { CONTROL_PLANE_FOLDER, openDemoFolder } from './demo-folder.ts';
@@ -36,6 +37,8 @@ export interface DemoMesh extends Closeable {
   readonly totals: ClientTotals;
   /** Tunnels that were made: successful handshakes of both ends, counted once. */
   handshakes(): Promise<number>;
+  /** An address that signs one browser in, once, within five minutes; undefined where no dashboard is wanted. */
+  dashboardLink(): Promise<string | undefined>;
   /** Ends the load, with no request in flight. */
   finishLoad(): Promise<void>;
   /** Ends all processes and removes all files. */
@@ -45,6 +48,8 @@ export interface DemoMesh extends Closeable {
 /** What a mesh of the demo is made of. */
 export interface DemoMeshOptions {
   readonly env: ChildEnvironment;
+  /** The mesh is shown in a browser too. */
+  readonly dashboard: boolean;
   /** Ends the start; a mesh that is up goes on. */
   readonly signal: AbortSignal;
 }
@@ -70,7 +75,7 @@ export async function startDemoMesh(options: DemoMeshOptions): Promise<DemoMesh>
   }
 }
 
-async function startParts({ env, signal }: DemoMeshOptions): Promise<DemoMesh> {
+async function startParts({ env, dashboard, signal }: DemoMeshOptions): Promise<DemoMesh> {
   await using opened = new AsyncDisposableStack();
   const folder = opened.adopt(await openDemoFolder(tmpdir()), (made) => made.remove());
   const directory = folder.path;
@@ -90,8 +95,9 @@ async function startParts({ env, signal }: DemoMeshOptions): Promise<DemoMesh> {
 
   const canary = `canary-${randomBytes(12).toString('hex')}`;
   const dataDirectory = path.join(directory, CONTROL_PLANE_FOLDER);
-  const controlPlanePort = await startControlPlane(dataDirectory, start);
-  const tokenFile = await makeToken(directory, dataDirectory, controlPlanePort);
+  const controlPlanePort = await startControlPlane({ dataDirectory, dashboard, start });
+  const askAsOperator = operatorOf(dataDirectory, controlPlanePort);
+  const tokenFile = await makeToken(directory, askAsOperator);
   const shared = { start, controlPlanePort, tokenFile };
   const sidecar = (name: string, service: string, args: readonly string[]) => {
     const stateDirectory = path.join(directory, name);
@@ -134,18 +140,34 @@ async function startParts({ env, signal }: DemoMeshOptions): Promise<DemoMesh> {
       return totals;
     },
     handshakes: () => countHandshakes(web.metricsPort),
+    dashboardLink: async () =>
+      dashboard
+        ? dashboardUrl(await askAsOperator((admin) => admin.createDashboardLink(TO_LOOK)))
+        : undefined,
     finishLoad,
     close: () => parts.disposeAsync(),
   };
 }
 
-async function startControlPlane(dataDirectory: string, start: StartChild): Promise<number> {
+/** What the browser of the link may do. */
+const TO_LOOK = { allowChanges: false };
+
+async function startControlPlane({
+  dataDirectory,
+  dashboard,
+  start,
+}: {
+  readonly dataDirectory: string;
+  readonly dashboard: boolean;
+  readonly start: StartChild;
+}): Promise<number> {
   const controlPlane = start('control plane', {
     command: [
       'control-plane',
       `--data-dir=${dataDirectory}`,
       '--grpc-listen=127.0.0.1:0',
       '--http-listen=127.0.0.1:0',
+      `--dashboard-listen=${dashboard ? '127.0.0.1:0' : 'off'}`,
       `--certificate-lifetime=${CERTIFICATE_SECONDS}s`,
     ],
   });
@@ -155,23 +177,28 @@ async function startControlPlane(dataDirectory: string, start: StartChild): Prom
   return Number(line['port']);
 }
 
-async function makeToken(
-  directory: string,
-  dataDirectory: string,
-  controlPlanePort: number,
-): Promise<string> {
-  const credential = readAdminCredential(path.join(dataDirectory, 'admin.pem'));
-  const address = { host: '127.0.0.1', port: controlPlanePort };
-  const admin = connectAdmin({ address, credential });
-  try {
-    const scope = { namespace: 'demo', service: undefined, ttlSeconds: 60 };
-    const { joinToken } = await admin.createToken({ ...scope, uses: 1 + API_INSTANCES });
-    const file = path.join(directory, 'token');
-    await writeFile(file, joinToken, { mode: 0o600 });
-    return file;
-  } finally {
-    await admin.close();
-  }
+type AskAsOperator = <Answer>(call: (client: AdminClient) => Promise<Answer>) => Promise<Answer>;
+
+/** Calls the control plane as its operator, each time over a connection of its own. */
+function operatorOf(dataDirectory: string, port: number): AskAsOperator {
+  return async (call) => {
+    const credential = readAdminCredential(path.join(dataDirectory, 'admin.pem'));
+    const client = connectAdmin({ address: { host: '127.0.0.1', port }, credential });
+    try {
+      return await call(client);
+    } finally {
+      await client.close();
+    }
+  };
+}
+
+async function makeToken(directory: string, askAsOperator: AskAsOperator): Promise<string> {
+  const scope = { namespace: 'demo', service: undefined, ttlSeconds: 60 };
+  const uses = 1 + API_INSTANCES;
+  const { joinToken } = await askAsOperator((admin) => admin.createToken({ ...scope, uses }));
+  const file = path.join(directory, 'token');
+  await writeFile(file, joinToken, { mode: 0o600 });
+  return file;
 }
 
 const HANDSHAKES = /^hauberk_handshake_seconds_count\{direction="outbound"\} (\d+)$/m;

@@ -8,14 +8,27 @@ const WIRE_SAMPLE_BYTES = 24;
 /** The type byte of a TLS record that carries application data (RFC 8446 section 5.1). */
 const TLS_APPLICATION_DATA = 23;
 
-/** One frame of the live view, as lines of text. */
-export function renderDemo(mesh: DemoMesh, report: DemoReport, nowMs: number): string {
+/**
+ * One frame of the live view, as lines of text.
+ *
+ * @param dashboard the address that signs a browser in; undefined where none is served any more
+ */
+export function renderDemo(
+  mesh: DemoMesh,
+  report: DemoReport,
+  nowMs: number,
+  dashboard: string | undefined,
+): string {
   const title = styleText('bold', 'Hauberk demo');
   const failures = report.failures === 0 ? 'green' : 'red';
   const onWire = report.plaintextOnWire === 0 ? 'green' : 'red';
   return [
     `${title}   client ── HTTP ──> sidecar of web ══ mutual TLS ══> sidecars of api ── HTTP ──> api`,
     '',
+    ...(dashboard === undefined
+      ? []
+      : // On a line of its own: it fits into 80 columns, and can be copied.
+        ['See the mesh in your browser:', styleText('underline', dashboard), '']),
     [
       `requests ${styleText('bold', report.requests.toLocaleString('en'))}`,
       `failures ${styleText(failures, String(report.failures))}`,

@@ -14,6 +14,8 @@ export interface DemoOptions {
   readonly once: boolean;
   /** Where the live view goes; without it nothing is shown. */
   readonly screen: WriteStream | undefined;
+  /** Is told, once, where a browser sees the mesh, as long as the demo runs; a demo that ends by itself has no dashboard. */
+  readonly onDashboard: (address: string) => void;
   readonly clock: Clock;
   /** The environment of the mesh's processes. */
   readonly env: ChildEnvironment;
@@ -36,24 +38,45 @@ const ONCE_DEADLINE_MS = 50_000;
 export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const { once, screen, clock, signal } = options;
   const deadlineMs = clock.monotonicMs() + ONCE_DEADLINE_MS;
-  const mesh = await startDemoMesh(options);
+  const mesh = await startDemoMesh({ ...options, dashboard: !once });
   try {
+    const link = await freshLinks(mesh, clock);
+    if (link.current !== undefined) options.onDashboard(link.current);
     const show = screen === undefined ? undefined : createLogUpdate(screen);
     const late = (): DemoMesh['sidecars'] =>
       mesh.sidecars.filter(({ rotations }) => rotations < ROTATIONS_TO_SEE);
     while (!signal.aborted && !(once && late().length === 0)) {
-      show?.(renderDemo(mesh, await demoReport(mesh), clock.epochMs()));
+      if (show !== undefined) await link.renew();
+      show?.(renderDemo(mesh, await demoReport(mesh), clock.epochMs(), link.current));
       if (once && clock.monotonicMs() > deadlineMs) throw notInTime(late());
       await sleep(clock, FRAME_MS, signal).catch(ignoreError);
     }
     await mesh.finishLoad();
     const report = await demoReport(mesh);
-    show?.(renderDemo(mesh, report, clock.epochMs()));
+    show?.(renderDemo(mesh, report, clock.epochMs(), undefined));
     show?.done();
     return report;
   } finally {
     await mesh.close();
   }
+}
+
+/** A link signs in once, and for five minutes: a browser that is opened later, or again, finds one that works. */
+const LINK_MS = 60_000;
+
+async function freshLinks(mesh: DemoMesh, clock: Clock) {
+  let madeMs = clock.monotonicMs();
+  let current = await mesh.dashboardLink();
+  return {
+    get current() {
+      return current;
+    },
+    async renew(): Promise<void> {
+      if (clock.monotonicMs() - madeMs < LINK_MS) return;
+      madeMs = clock.monotonicMs();
+      current = await mesh.dashboardLink();
+    },
+  };
 }
 
 function notInTime(late: DemoMesh['sidecars']): DemoError {

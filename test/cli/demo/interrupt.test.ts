@@ -83,6 +83,7 @@ for (const [what, command, exitCodes] of [
   onPty(`Ctrl+C ends ${what}`, async (t) => {
     const demo = await onTerminal(t, command);
     await demo.shows(SERVES);
+    await demo.shows(/See the mesh in your browser:\s+http:\/\/127\.0\.0\.1:\d+\/sign-in#\S/);
     t.is(
       (await readdir(demo.temporary)).filter((name) => name.startsWith('hauberk-demo-')).length,
       1,

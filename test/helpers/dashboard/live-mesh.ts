@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { connectAdmin } from '../../../cli/client.ts';
-import { dashboardUrl } from '../../../cli/commands/dashboard.ts';
 import { readAdminCredential } from '../../../cli/credential.ts';
+import { dashboardUrl } from '../../../cli/output/dashboard-url.ts';
 import { startHttpApp } from '../http-app.ts';
 import { startHttpLoad } from '../http-load.ts';
 import { type Mesh, startMesh } from '../mesh.ts';
