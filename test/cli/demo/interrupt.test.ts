@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { ignoreError } from '../../../common/ignored.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
 import { startHauberk } from '../../helpers/hauberk-process.ts';
 import { requires } from '../../helpers/requirements.ts';
@@ -33,6 +34,8 @@ async function onTerminal(t: ExecutionContext, command: string) {
     },
   );
   t.teardown(() => void terminal.kill('SIGKILL'));
+  // A key that is pressed when the command has just ended reaches nobody.
+  terminal.stdin.on('error', ignoreError);
   let screen = '';
   const drawn = new EventTarget();
   terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
