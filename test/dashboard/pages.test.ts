@@ -281,7 +281,7 @@ pageTest(
     t.true((await rows.count()) > 0);
     await page.getByRole('button', { name: 'configuration' }).click();
     await page.getByRole('button', { name: 'Only trouble' }).click();
-    await row('is in force').waitFor({ state: 'detached' });
+    await row('of the mesh configuration is in force').waitFor({ state: 'detached' });
     await refused.waitFor();
     await page.getByLabel('Filter').fill('nothing is called like this');
     await page.getByText('No event fits.').waitFor();
