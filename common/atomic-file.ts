@@ -36,8 +36,8 @@ export async function writeFileAtomically(
   await syncDirectory(dirname(path));
 }
 
-// Without it the rename itself may be lost in a power cut.
-async function syncDirectory(path: string): Promise<void> {
+/** Makes what was created or renamed in a folder durable: without it, a power cut may take it back. */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, constants.O_RDONLY);
   try {
     await directory.sync();

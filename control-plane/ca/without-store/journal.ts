@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { syncDirectory } from '../../../common/atomic-file.ts';
 import { lockDirectory, type DirectoryLock } from '../../../common/directory-lock.ts';
 import { storedDate } from '../../../common/dates.ts';
 import { describeError, systemErrorCode } from '../../../common/errors.ts';
@@ -134,14 +135,4 @@ function unusable(path: string, why: string, cause?: unknown): CaError {
     hint: 'give each control plane a data directory of its own; a damaged journal is evidence, move it aside and keep it',
     cause,
   });
-}
-
-// Without it the file itself may be lost in a power cut.
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY);
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
