@@ -1,10 +1,11 @@
 import type { Clock } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { TokenBucket } from '../../common/rate-limit.ts';
-import { MAX_PATH_CHARACTERS, MAX_REPORTED_EVENTS } from '../../common/wire/traffic/read-report.ts';
+import { MAX_PATH_CHARACTERS } from '../../common/wire/traffic/read-report.ts';
 import { fitsTap } from '../../common/wire/traffic/tap-filter.ts';
 import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { TapEvent, TapFilter } from '../../proto/gen/hauberk/v1/traffic.ts';
+import { TappedEvents } from './tapped-events.ts';
 
 /** What of connections and requests is to be told of, as they pass. */
 export interface TapWish {
@@ -20,8 +21,7 @@ export class Tap {
   #filters: readonly TapFilter[] = [];
   #room: TokenBucket | undefined;
   #perSecond = 0;
-  #events: TapEvent[] = [];
-  #dropped = 0;
+  readonly #seen = new TappedEvents();
 
   constructor({ self, clock }: { readonly self: SpiffeId; readonly clock: Clock }) {
     this.#self = self;
@@ -38,8 +38,7 @@ export class Tap {
     this.#filters = filters;
     if (filters.length === 0) {
       this.#room = undefined;
-      this.#events = [];
-      this.#dropped = 0;
+      this.#seen.clear();
     } else if (this.#room === undefined || this.#perSecond !== eventsPerSecond) {
       this.#perSecond = eventsPerSecond;
       this.#room = new TokenBucket(this.#clock, {
@@ -54,18 +53,13 @@ export class Tap {
     if (!this.isOn) return;
     const told = { ...event, atMs: this.#clock.epochMs() };
     if (!this.#filters.some((filter) => fitsTap(filter, this.#self, told))) return;
-    if (this.#events.length < MAX_REPORTED_EVENTS && this.#room?.take() === true) {
-      this.#events.push(told);
-    } else this.#dropped += 1;
+    const hasRoom = this.#room?.take() === true;
+    this.#seen.add(hasRoom ? { events: [told], dropped: 0 } : { events: [], dropped: 1 });
   }
 
   /** What was seen since this was called before; undefined for nothing. */
   take(): TapReport | undefined {
-    if (this.#events.length === 0 && this.#dropped === 0) return undefined;
-    const report = { events: this.#events, dropped: this.#dropped };
-    this.#events = [];
-    this.#dropped = 0;
-    return report;
+    return this.#seen.take();
   }
 }
 

@@ -7,7 +7,7 @@ import { createWorkerTotals } from '../workers/worker-totals.ts';
 import { registerWorkerMetrics } from '../workers/metrics.ts';
 import type { WorkerStart } from '../workers/messages.ts';
 import { reserveListeners } from '../workers/reserve-listeners.ts';
-import { TappedByWorkers } from '../workers/tapped-by-workers.ts';
+import { TappedEvents } from '../traffic/tapped-events.ts';
 import { reservePorts } from '../workers/reserve-ports.ts';
 
 /** A worker that is busy is asked again at the next scrape; until then, what it told last counts. */
@@ -41,7 +41,7 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
     listeners,
     ownPorts: [...ownPorts],
   });
-  const tapped = new TappedByWorkers();
+  const tapped = new TappedEvents();
   const count = config.workers;
   const supervisor = new Supervisor({
     count,
