@@ -62,21 +62,28 @@ process.on('exit', () => {
   for (const hauberk of running) hauberk.signal('SIGKILL');
 });
 
-/** Starts `hauberk` with the given arguments. */
-export function startHauberk(
+function spawnHauberk(
   args: readonly string[],
-  { env = {}, cwd, through = [] }: HauberkProcessOptions = {},
-): HauberkProcess {
+  { env = {}, cwd, through = [] }: HauberkProcessOptions,
+) {
   const hauberk =
     installed === undefined
       ? [process.execPath, '--disable-warning=ExperimentalWarning', entryPoint]
       : [installed];
   const [program = '', ...programArgs] = [...through, ...hauberk, ...args];
-  const child = spawn(program, programArgs, {
+  return spawn(program, programArgs, {
     env: { ...OWN_ENVIRONMENT, ...env },
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+/** Starts `hauberk` with the given arguments. */
+export function startHauberk(
+  args: readonly string[],
+  options: HauberkProcessOptions = {},
+): HauberkProcess {
+  const child = spawnHauberk(args, options);
   const log: LogLine[] = [];
   const waiting = new Set<(line: LogLine) => void>();
   let text = '';
@@ -147,18 +154,9 @@ export interface HauberkCommandOptions extends HauberkProcessOptions {
 /** Runs a `hauberk` command to its end. */
 export async function runHauberk(
   args: readonly string[],
-  { deadlineMs, env = {}, cwd, through = [] }: HauberkCommandOptions = {},
+  { deadlineMs, ...options }: HauberkCommandOptions = {},
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
-  const hauberk =
-    installed === undefined
-      ? [process.execPath, '--disable-warning=ExperimentalWarning', entryPoint]
-      : [installed];
-  const [program = '', ...programArgs] = [...through, ...hauberk, ...args];
-  const child = spawn(program, programArgs, {
-    env: { ...OWN_ENVIRONMENT, ...env },
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawnHauberk(args, options);
   const ended = Promise.all([
     child.stdout.setEncoding('utf8').toArray(),
     child.stderr.setEncoding('utf8').toArray(),
