@@ -1,4 +1,5 @@
 import {
+  byWordsBefore,
   spellings,
   type CompletedCommand,
   type FlagValue,
@@ -10,9 +11,8 @@ export function bashCompletion(
   commands: readonly CompletedCommand[],
   next: readonly NextWord[],
 ): string {
-  const befores = [...new Set(next.map(({ before }) => before))];
-  const families = befores.map((before) => {
-    const words = next.filter((one) => one.before === before).map(({ word }) => word);
+  const families = byWordsBefore(next).map(([before, following]) => {
+    const words = following.map(({ word }) => word);
     return `    '${before}') choices+=' ${words.join(' ')}' ;;`;
   });
   return `# bash completion of hauberk

@@ -77,6 +77,13 @@ export function nextWords(commands: readonly DescribedCommand[]): readonly NextW
   return [...next.values()];
 }
 
+/** What may follow the words of a line, by those words. */
+export function byWordsBefore(
+  next: readonly NextWord[],
+): readonly (readonly [before: string, next: readonly NextWord[]])[] {
+  return [...Map.groupBy(next, ({ before }) => before)];
+}
+
 /** `--file`, `-f` */
 export function spellings({ flag, letter }: CompletedFlag): readonly string[] {
   return letter === undefined ? [flag] : [flag, `-${letter}`];

@@ -1,4 +1,5 @@
 import {
+  byWordsBefore,
   spellings,
   type CompletedCommand,
   type CompletedFlag,
@@ -10,10 +11,8 @@ export function zshCompletion(
   commands: readonly CompletedCommand[],
   next: readonly NextWord[],
 ): string {
-  const befores = [...new Set(next.map(({ before }) => before))];
-  const families = befores.map((before) => {
-    const words = next.filter((one) => one.before === before);
-    const choices = words.map(({ word, purpose }) => `      ${described(word, purpose)}`);
+  const families = byWordsBefore(next).map(([before, following]) => {
+    const choices = following.map(({ word, purpose }) => `      ${described(word, purpose)}`);
     return [`    '${before}') choices+=(`, ...choices, '    ) ;;'].join('\n');
   });
   return `#compdef hauberk
