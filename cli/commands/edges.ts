@@ -1,11 +1,9 @@
 import { styleText } from 'node:util';
-import { listenForInterrupt } from '../../common/interrupt.ts';
 import { pairEdges } from '../../common/wire/traffic/edge-pairs.ts';
 import { fitTable, widthOf } from '../output/fit-table.ts';
-import { collectTraffic, missingSentences } from '../traffic/collect.ts';
 import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../traffic/edge-report.ts';
 import { adminCommand } from './admin-command.ts';
-import { servicesOf, TRAFFIC_SETTINGS, WINDOW } from './traffic-settings.ts';
+import { collectWindow, WINDOW_SETTINGS } from './traffic-settings.ts';
 
 const { from, to, secured, open, total, requests, success, failures } = EDGE_COLUMNS;
 const COLUMNS = [from, to, secured, open, total, requests, success, failures];
@@ -16,7 +14,7 @@ export const run = adminCommand(
     name: 'hauberk edges',
     summary:
       'Lists who calls whom in the mesh, at which port, and whether that is encrypted: what still passes in plaintext comes first. Sidecars tell of it while the command runs.',
-    settings: { ...TRAFFIC_SETTINGS, window: WINDOW },
+    settings: WINDOW_SETTINGS,
     examples: [
       { purpose: 'the whole mesh', line: 'hauberk edges' },
       { purpose: 'what concerns two services', line: 'hauberk edges --service web --service api' },
@@ -26,15 +24,11 @@ export const run = adminCommand(
       },
     ],
   },
-  async (client, { json, window: windowSeconds, ...settings }, context) => {
-    using interrupt = listenForInterrupt();
-    const services = servicesOf(settings.service, settings.namespace);
-    const question = { services, windowSeconds };
-    const collected = await collectTraffic(client, question, interrupt.signal);
+  async (client, { json, ...settings }, context) => {
+    const collected = await collectWindow(client, settings, context.stderr);
     if (collected === undefined) return '';
-    const { edges, seconds, newest } = collected;
+    const { edges, seconds } = collected;
     const rows = edgeRows(pairEdges(edges), seconds, client.trustDomain).toSorted(plaintextFirst);
-    context.stderr.write(missingSentences(newest));
     const plain = rows.filter(({ edge }) => edge.plaintext).length;
     if (json) return { edges: rows.map(edgeDocument), seconds };
     if (rows.length === 0) {

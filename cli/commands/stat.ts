@@ -1,11 +1,9 @@
-import { listenForInterrupt } from '../../common/interrupt.ts';
 import { fitTable, widthOf, type Column } from '../output/fit-table.ts';
-import { collectTraffic, missingSentences } from '../traffic/collect.ts';
 import { formatBytes, formatRate, formatSeconds, formatShare } from '../traffic/figures.ts';
 import { mainFailure } from '../traffic/edge-report.ts';
 import { serviceDocument, serviceRows, type ServiceRow } from '../traffic/service-report.ts';
 import { adminCommand } from './admin-command.ts';
-import { servicesOf, TRAFFIC_SETTINGS, WINDOW } from './traffic-settings.ts';
+import { collectWindow, WINDOW_SETTINGS } from './traffic-settings.ts';
 
 const COLUMNS: readonly Column<ServiceRow>[] = [
   { header: 'SERVICE', cell: ({ name }) => name, rank: 0 },
@@ -28,7 +26,7 @@ export const run = adminCommand(
     name: 'hauberk stat',
     summary:
       'Shows what each service is asked, and how that goes: requests, share of success, latency, connections and bytes. Sidecars tell of it while the command runs.',
-    settings: { ...TRAFFIC_SETTINGS, window: WINDOW },
+    settings: WINDOW_SETTINGS,
     examples: [
       { purpose: 'all services', line: 'hauberk stat' },
       {
@@ -37,15 +35,11 @@ export const run = adminCommand(
       },
     ],
   },
-  async (client, { json, window: windowSeconds, ...settings }, context) => {
-    using interrupt = listenForInterrupt();
-    const services = servicesOf(settings.service, settings.namespace);
-    const question = { services, windowSeconds };
-    const collected = await collectTraffic(client, question, interrupt.signal);
+  async (client, { json, ...settings }, context) => {
+    const collected = await collectWindow(client, settings, context.stderr);
     if (collected === undefined) return '';
-    const { edges, seconds, newest } = collected;
+    const { edges, seconds } = collected;
     const rows = serviceRows(edges, seconds, client.trustDomain);
-    context.stderr.write(missingSentences(newest));
     if (json) return { services: rows.map(serviceDocument), seconds };
     if (rows.length === 0)
       context.stderr.write('no service was called since its sidecar started\n');

@@ -1,6 +1,10 @@
-import { listSetting, setting } from '../../common/config/settings.ts';
+import type { TextOutput } from '../../common/config/run-command.ts';
+import { listSetting, setting, type SettingsOf } from '../../common/config/settings.ts';
 import { durationSeconds } from '../../common/config/values.ts';
+import { listenForInterrupt } from '../../common/interrupt.ts';
 import type { ServiceName } from '../../proto/gen/hauberk/v1/identity.ts';
+import type { AdminClient } from '../client.ts';
+import { collectTraffic, missingSentences, type CollectedTraffic } from '../traffic/collect.ts';
 import { caller, NAMESPACE, type NameArgument } from './authz-settings.ts';
 
 /** Whose traffic a command is about, and over how long. */
@@ -18,6 +22,22 @@ export const WINDOW = setting(durationSeconds({ min: 1, max: 300 }).default(3), 
   placeholder: 'TIME',
   defaultText: '3s',
 });
+
+/** What a command that shows a window of time is told. */
+export const WINDOW_SETTINGS = { ...TRAFFIC_SETTINGS, window: WINDOW };
+
+/** Collects what those settings ask for, until it is there or Ctrl+C is pressed, and says who did not report. */
+export async function collectWindow(
+  client: AdminClient,
+  { service, namespace, window: windowSeconds }: SettingsOf<typeof WINDOW_SETTINGS>,
+  stderr: TextOutput,
+): Promise<CollectedTraffic | undefined> {
+  using interrupt = listenForInterrupt();
+  const question = { services: servicesOf(service, namespace), windowSeconds };
+  const collected = await collectTraffic(client, question, interrupt.signal);
+  if (collected !== undefined) stderr.write(missingSentences(collected.newest));
+  return collected;
+}
 
 /** Names as they were typed, in full. */
 export function servicesOf(names: readonly NameArgument[], namespace: string): ServiceName[] {
