@@ -12,16 +12,7 @@ user=1000
 limit='timeout --kill-after=10 300'
 certificates=/etc/ssl/certs/ca-certificates.crt
 
-fail() {
-  echo "test-fresh-machine.sh: $1" >&2
-  exit 1
-}
-[[ $(id -u) == 0 ]] || fail 'expected to be root, who may make the root of a system; run it with sudo'
-command -v mmdebstrap >/dev/null || fail 'there is no mmdebstrap; install the package mmdebstrap'
-own=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-  awk -v suite="$own" '$2 == suite && $3 == "main" { print $1; exit }')
-[[ -n $mirror ]] || fail "apt has no source for main of ${own:-this system}, so there is no mirror to make a root from"
+. tools/debian-root.sh
 
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf --one-file-system "$folder"' EXIT
