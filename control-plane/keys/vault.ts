@@ -113,15 +113,15 @@ const WORDS = { passphrase: 'passphrase', key: 'key file' } as const;
  * Seals everything again, with a new data key, for another way to unlock it: a holder of an old copy and
  * knew how to open it learns nothing about what is sealed from now on.
  *
- * @param dataKey what everything is sealed with now; undefined: nothing is
- * @throws KeysError, StoreError `unavailable` when something changed meanwhile
+ * @param vault what everything is sealed with now; undefined: nothing is, and there is no vault
+ * @throws KeysError, also when something changed meanwhile; StoreError
  */
 export async function sealEverything(
   store: Store,
-  dataKey: Buffer | undefined,
+  vault: OpenVault | undefined,
   unlockKey: UnlockKey,
 ): Promise<OpenVault> {
-  const [{ entries }, vault] = [await store.range(SECRET_PREFIX), await store.get(VAULT_KEY)];
+  const { entries } = await store.range(SECRET_PREFIX);
   const nextKey = randomBytes(KEY_BYTES);
   const salt = randomBytes(SALT_BYTES);
   const wrapped = seal(await wrappingKey(unlockKey, salt), VAULT_KEY, nextKey);
@@ -132,12 +132,13 @@ export async function sealEverything(
     wrapped: wrapped.toString('base64'),
   };
   const operations: Operation[] = entries.map(({ key, value }) => {
-    const plain = dataKey === undefined ? value : unseal(dataKey, key, value);
+    const plain = vault === undefined ? value : unseal(vault.dataKey, key, value);
     return { kind: 'put', key, value: seal(nextKey, key, plain) };
   });
   operations.push({ kind: 'put', key: VAULT_KEY, value: vaults.encode(record) });
   const { succeeded, revision } = await store.transact(
     [
+      // The one that was opened: that of a control plane which was faster must not be replaced, nor its key lost.
       { key: VAULT_KEY, modRevision: vault?.modRevision ?? 0 },
       ...entries.map(({ key, modRevision }) => ({ key, modRevision })),
     ],

@@ -61,12 +61,14 @@ export async function startLockable(
 ): Promise<LockableControlPlane> {
   const { logger, guard } = shared;
   const mutex = createKeyedMutex();
+  const { promise: started, resolve: hasStarted } = Promise.withResolvers<void>();
   const dependencies = {
     ...shared,
     onRekeyed: () =>
       guard.promise(
         'store',
-        mutex.run('phase', () => lockAfterRekey()),
+        // There is no phase to end before the first one has begun.
+        started.then(() => mutex.run('phase', () => lockAfterRekey())),
       ),
   };
   let key = unlockKey;
@@ -117,7 +119,7 @@ export async function startLockable(
     await phase.drainAndClose();
     const outcome = await withStore(settings, dependencies, async ({ store, history }) => {
       const vault = await openVault(store, key);
-      const { modRevision } = await sealEverything(store, vault?.dataKey, next);
+      const { modRevision } = await sealEverything(store, vault, next);
       return history?.(modRevision);
     }).then(
       (note) => ({ key: next, note }),
@@ -170,6 +172,7 @@ export async function startLockable(
   const socket = await serveControlSocket(settings.dataDir, (request) =>
     mutex.run('phase', () => handle(request)),
   );
+  hasStarted();
   return {
     get state() {
       return phase.state;

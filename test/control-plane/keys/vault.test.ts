@@ -9,9 +9,9 @@ import { KeysError } from '../../../control-plane/keys/keys-error.ts';
 import { seal, unseal } from '../../../control-plane/keys/seal.ts';
 import { fencedByVault, followVault } from '../../../control-plane/keys/vault-fence.ts';
 import { sealedStore } from '../../../control-plane/keys/sealed-store.ts';
-import { openVault, sealEverything } from '../../../control-plane/keys/vault.ts';
+import { openVault, sealEverything, type OpenVault } from '../../../control-plane/keys/vault.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
-import { keyOf, type Store } from '../../../control-plane/store/store.ts';
+import { forwarded, keyOf, type Store } from '../../../control-plane/store/store.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
@@ -93,14 +93,35 @@ test('after a rekey the old way in, and the old data key, open nothing', async (
   await using directory = await temporaryDirectory();
   const store = await open(directory.path);
   await put(store, 'ca/root', SECRET);
-  const old = (await openVault(store, KEY))?.dataKey;
+  const vault = await openVault(store, KEY);
+  const old = vault?.dataKey;
   const next: UnlockKey = { kind: 'key', key: randomBytes(32) };
-  await sealEverything(store, old, next);
+  await sealEverything(store, vault, next);
   await t.throwsAsync(openVault(store, KEY), { instanceOf: KeysError });
   const dataKey = (await openVault(store, next))?.dataKey;
   if (old === undefined || dataKey === undefined) return t.fail('expected keys');
   t.is((await sealedStore(store, dataKey).get('ca/root'))?.value.toString(), SECRET);
   await t.throwsAsync(sealedStore(store, old).get('ca/root'), { instanceOf: KeysError });
+  await store.close();
+});
+
+test('of several that begin at the same moment one makes the key, and the others have that one', async (t) => {
+  await using directory = await temporaryDirectory();
+  const store = await open(directory.path);
+  let faster: Promise<OpenVault | undefined> | undefined;
+  const overtaken: Store = {
+    ...forwarded(store),
+    // The other one is done in between, after this one has seen that there is nothing.
+    async range(...args) {
+      const found = await store.range(...args);
+      await (faster ??= openVault(store, KEY));
+      return found;
+    },
+  };
+  const late = await openVault(overtaken, KEY);
+  t.not(faster, undefined, 'it was overtaken');
+  t.deepEqual(late, await faster);
+  t.deepEqual(await openVault(store, KEY), late);
   await store.close();
 });
 
@@ -141,7 +162,7 @@ test('what a control plane would write with the key from before a rekey is not w
     followVault(store, revision, () => void told.push('rekeyed'));
   const following = await follow(vault.modRevision);
   const next: UnlockKey = { kind: 'key', key: randomBytes(32) };
-  const { dataKey } = await sealEverything(store, vault.dataKey, next);
+  const { dataKey } = await sealEverything(store, vault, next);
   t.deepEqual(told, ['rekeyed']);
   await t.throwsAsync(put(behind, 'ca/issuer', 'two'), { code: 'keys-rekeyed' });
   await t.throwsAsync(follow(vault.modRevision), { code: 'keys-rekeyed' });
