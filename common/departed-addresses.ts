@@ -13,6 +13,13 @@ export const DEPARTED_MS = 10 * 60_000;
  */
 export const MAX_DEPARTED = 65_536;
 
+/** What is remembered, for another process. */
+export interface Departures {
+  readonly addresses: readonly string[];
+  /** There were more: every address counts as departed. */
+  readonly areMore: boolean;
+}
+
 /** Remembers for DEPARTED_MS at which addresses, in canonical form, an endpoint was proven to be. */
 export class DepartedAddresses {
   readonly #clock: MonotonicClock;
@@ -40,11 +47,28 @@ export class DepartedAddresses {
     }
   }
 
+  /** What is remembered now: who takes it over remembers it for as long again. */
+  saved(): Departures {
+    const addresses = [...this.#departedMs.keys()].filter((address) => this.#isRemembered(address));
+    return { addresses, areMore: this.#isFull() };
+  }
+
+  takeOver({ addresses, areMore }: Departures): void {
+    this.add(addresses);
+    if (areMore) this.#overflowMs = this.#clock.monotonicMs();
+  }
+
   /** True for an address at which one was lately. */
   wasAt(address: string): boolean {
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#overflowMs < DEPARTED_MS) return true;
+    return this.#isFull() || this.#isRemembered(address);
+  }
+
+  #isFull(): boolean {
+    return this.#clock.monotonicMs() - this.#overflowMs < DEPARTED_MS;
+  }
+
+  #isRemembered(address: string): boolean {
     const goneMs = this.#departedMs.get(address);
-    return goneMs !== undefined && nowMs - goneMs < DEPARTED_MS;
+    return goneMs !== undefined && this.#clock.monotonicMs() - goneMs < DEPARTED_MS;
   }
 }

@@ -8,7 +8,7 @@ import {
   type DrainOutcome,
 } from '../../common/lifecycle.ts';
 import type { Traffic } from '../discovery/report.ts';
-import { rememberDeparted } from '../discovery/departed.ts';
+import type { Departed } from '../discovery/departed.ts';
 import type { Needs } from '../discovery/interest/needs.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { PlaintextFlows } from '../metrics/plaintext-flows.ts';
@@ -68,6 +68,8 @@ export interface DataPathOptions {
   readonly config: ProxyConfig;
   readonly runtime: Runtime;
   readonly view: MeshView;
+  /** Has followed the view from its beginning. */
+  readonly departed: Departed;
   /** Says what the view has to have. */
   readonly needs: Needs;
   readonly registry: Registry;
@@ -90,7 +92,7 @@ export async function openDataPath({
 }: Omit<DataPathOptions, 'gateway'> & {
   readonly gateway: Pick<GatewayProgram, 'open'> | undefined;
 }): Promise<DataPath> {
-  const { config, runtime, view, needs, registry, tap } = options;
+  const { config, runtime, view, departed, needs, registry, tap } = options;
   const { clock, logger, guard, memory } = runtime;
   const workload = await withClientAddresses(options.workload, config, runtime);
   const { metrics, network } = workload;
@@ -120,7 +122,6 @@ export async function openDataPath({
   if (inbound !== undefined) parts.ownDrained(inbound);
   const tracer = await openTracer({ config, runtime, registry, isGateway });
   if (tracer !== undefined) parts.own(tracer);
-  const departed = parts.own(rememberDeparted(view, clock));
   const mayLog = createLogLimit(clock);
   const outward = { workload, config, runtime, view, mayLog, registry, tracer };
   const outbound = await openOutbound(outward, parts);

@@ -22,6 +22,7 @@ import { openSavedView } from '../discovery/saved-view.ts';
 import { addressesAmong, FollowedAddresses } from '../discovery/interest/followed-addresses.ts';
 import { Interest } from '../discovery/interest/interest.ts';
 import { MeshNeeds } from '../discovery/interest/mesh-needs.ts';
+import { rememberDeparted } from '../discovery/departed.ts';
 import { createMeshView } from '../discovery/mutable-view.ts';
 import { createSyncClient } from '../discovery/sync/client.ts';
 import { createIdentityManager } from '../identity/manager.ts';
@@ -131,6 +132,7 @@ export async function startProxy(
   metrics.policy(() => policies.mesh?.configVersion ?? -1);
   // Before the listeners open: what was revoked in the last run stays refused, control plane or not.
   const view = createMeshView();
+  const departed = adopt(rememberDeparted(view, clock));
   const interest = new Interest();
   const { transparent } = config;
   const upstreams = config.upstream.map((one) => ({
@@ -158,7 +160,7 @@ export async function startProxy(
   const met = transparent ? addressesAmong(view.complete ?? []) : [];
   const followed = new FollowedAddresses(interest, clock, met);
   const needs = createNeeds({ interest, addresses: adopt(followed), view, clock });
-  const shared = { workload, config, runtime, view, needs, registry, tap };
+  const shared = { workload, config, runtime, view, departed, needs, registry, tap };
   const carried = { ...shared, gateway: given.gateway };
   const path = adopt(await openCarrier(carried));
   carrier.path = path;

@@ -13,6 +13,7 @@ import { repeat } from '../../common/repeat.ts';
 import { settleWhenQuiet } from '../../common/settle.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import { localAllowances } from '../config/sidecar.ts';
+import { rememberDeparted, type Departed } from '../discovery/departed.ts';
 import type { Traffic } from '../discovery/report.ts';
 import { createMeshView, type MutableMeshView } from '../discovery/mutable-view.ts';
 import { createIdentitySource, type MutableIdentitySource } from '../identity/mutable-source.ts';
@@ -93,7 +94,7 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const memory = shareOfTunnelMemory(config.workers);
     const { signal } = new AbortController();
     const runtime = { clock, logger, guard, random, signal, memory };
-    const { identities: identity, policies, registry, view } = known;
+    const { identities: identity, policies, registry, view, departed } = known;
     const tap = new Tap({ self: identity.current().spiffeId, clock });
     const metrics = createMetrics({ registry, config, clock, logger, guard: counting, tap });
     const given = { identity, policies, metrics, network: HOST_NETWORK };
@@ -103,7 +104,8 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     const address = (met: string) =>
       counting.promise('workers', send({ kind: 'met', address: met }));
     const needs = { gatewayServices, address };
-    path = await openDataPath({ workload, config, runtime, view, needs, registry, tap, gateway });
+    const mesh = { view, departed, needs };
+    path = await openDataPath({ workload, config, runtime, ...mesh, registry, tap, gateway });
     await send({ kind: 'opened', hbonePort: path.hbonePort });
     reportTraffic(path);
     return path;
@@ -213,9 +215,11 @@ interface Knowledge {
   readonly identities: MutableIdentitySource;
   readonly policies: MutablePolicySource;
   readonly view: MutableMeshView;
+  readonly departed: Departed;
 }
 
-function learn({ config, identity, policy, view: known }: WorkerStart, clock: Clock): Knowledge {
+function learn(start: WorkerStart, clock: Clock): Knowledge {
+  const { config, identity, policy, view: known, departed: before } = start;
   const registry = new Registry();
   registerProcessMetrics(registry);
   const identities = createIdentitySource(fromIdentityMessage(identity, clock));
@@ -224,7 +228,9 @@ function learn({ config, identity, policy, view: known }: WorkerStart, clock: Cl
   if (policy !== undefined) policies.set(policy);
   const view = createMeshView();
   view.apply({ kind: 'snapshot', ...known });
-  return { registry, identities, policies, view };
+  // Before the first change that the primary tells.
+  const departed = rememberDeparted(view, clock, { before });
+  return { registry, identities, policies, view, departed };
 }
 
 type MeshUpdate = Extract<ToWorker, { readonly kind: 'identity' | 'policy' | 'view' }>;

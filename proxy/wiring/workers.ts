@@ -21,7 +21,7 @@ const METRICS_DEADLINE_MS = 2_000;
  * Throws ListenError, and WorkersError `worker-failed`.
  */
 export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
-  const { workload, runtime, view, needs, registry, gateway } = options;
+  const { workload, runtime, view, departed, needs, registry, gateway } = options;
   const { policies, identity: source, ownPorts } = workload;
   const { clock, logger, guard, random } = runtime;
   // A worker has no business with what only enrolment needs.
@@ -38,6 +38,7 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
       endpoints: view.endpoints(),
       complete: view.complete && [...view.complete],
     },
+    departed: departed.saved(),
     listeners,
     ownPorts: [...ownPorts],
   });

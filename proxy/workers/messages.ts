@@ -1,4 +1,5 @@
 import type { DrainOutcome } from '../../common/lifecycle.ts';
+import type { Departures } from '../../common/departed-addresses.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
@@ -26,6 +27,8 @@ export interface WorkerStart {
     /** What they are all of; undefined: of the mesh. */
     readonly complete: readonly Scope[] | undefined;
   };
+  /** Where the mesh was lately: a worker that takes the place of another one calls nothing of it in plaintext. */
+  readonly departed: Departures;
   /** Of a gateway: what it opens to the outside. */
   readonly listeners: readonly LoadedListener[] | undefined;
   /** Ports of the sidecar that the primary listens on. */

@@ -73,7 +73,7 @@ test('what was known before it began to follow counts, too', (t) => {
 test('what does not fit any more is never taken for a stranger: all count as departed meanwhile', async (t) => {
   const clock = createManualClock();
   const view = createMeshView();
-  const departed = rememberDeparted(view, clock, 4);
+  const departed = rememberDeparted(view, clock, { maxAddresses: 4 });
   const endpoints = Array.from({ length: 3 }, (_, at) => {
     const addresses: Endpoint['addresses'] = [`10.0.1.${at}`, `10.0.2.${at}`];
     return { ...api, instanceId: `api-${at}`, addresses, proven: addresses };
@@ -95,11 +95,36 @@ test('what does not fit any more is never taken for a stranger: all count as dep
 
 test('one that comes and goes again and again takes one place', (t) => {
   const view = createMeshView();
-  const departed = rememberDeparted(view, createManualClock(), 2);
+  const departed = rememberDeparted(view, createManualClock(), { maxAddresses: 2 });
   for (let version = 1; version < 20; version += 2) {
     view.apply({ kind: 'snapshot', version, endpoints: [api] });
     view.apply({ kind: 'snapshot', version: version + 1, endpoints: [] });
   }
   t.true(departed.wasAt('10.0.0.2'));
   t.false(departed.wasAt('192.0.2.1'));
+});
+
+test('another process takes over what is remembered, and nothing that is forgotten', async (t) => {
+  const clock = createManualClock();
+  const view = createMeshView();
+  const departed = rememberDeparted(view, clock);
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [api] });
+  view.apply({ kind: 'snapshot', version: 2, endpoints: [] });
+  const later = rememberDeparted(createMeshView(), clock, { before: departed.saved() });
+  t.true(later.wasAt('10.0.0.2'));
+  t.false(later.wasAt('10.0.0.3'));
+
+  await clock.advance(DEPARTED_MS);
+  t.deepEqual(departed.saved(), { addresses: [], areMore: false });
+  t.false(rememberDeparted(view, clock, { before: departed.saved() }).wasAt('10.0.0.2'));
+});
+
+test('where one process could not remember all, no address is outside for the next one', (t) => {
+  const clock = createManualClock();
+  const view = createMeshView();
+  const departed = rememberDeparted(view, clock, { maxAddresses: 1 });
+  view.apply({ kind: 'snapshot', version: 1, endpoints: [api] });
+  view.apply({ kind: 'snapshot', version: 2, endpoints: [] });
+  const later = rememberDeparted(createMeshView(), clock, { before: departed.saved() });
+  t.true(later.wasAt('10.9.9.9'));
 });

@@ -14,6 +14,7 @@ import { readSettings } from '../../../common/config/read-settings.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK, type Network } from '../../../common/network.ts';
 import { localAllowances, PROXY_SETTINGS } from '../../../proxy/config/sidecar.ts';
+import { rememberDeparted } from '../../../proxy/discovery/departed.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
 import { createProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts';
 import { createPolicySource } from '../../../proxy/policy/policy-source.ts';
@@ -87,6 +88,7 @@ async function start(
     config,
     runtime,
     view,
+    departed: rememberDeparted(view, clock),
     needs: { gatewayServices: () => Promise.resolve(), address: () => {} },
     registry,
     tap: new Tap({ self: workload.id, clock }),
