@@ -19,6 +19,8 @@ export type Update =
 /** A sidecar's end of a Sync stream. */
 export interface SyncStreamUnderTest {
   say(message: NonNullable<SyncRequest['message']>): void;
+  /** Says what a newer sidecar says: nothing of it is known to this version. */
+  sayUnknown(): void;
   /** The next message that was not taken yet. */
   next(): Promise<Update>;
   /** What the control plane has asked to be told of traffic, the newest last. */
@@ -70,6 +72,7 @@ export function openSyncStream(
   });
   return {
     say: (message) => void call.write({ message }),
+    sayUnknown: () => void call.write({ message: undefined }),
     watches,
     get waiting() {
       return updates.length;

@@ -41,6 +41,17 @@ async function join(
 /** Pushes wait for each other; this lets the next one go. */
 const flush = (cp: ControlPlaneUnderTest): Promise<void> => cp.clock.advance(PUSH_INTERVAL_MS);
 
+test('a kind of message that only a newer sidecar knows is ignored, and the stream goes on', async (t) => {
+  const { cp, web, api } = await startMesh(t);
+  const { stream } = await join(cp, web, { instanceId: 'web-1' });
+  stream.sayUnknown();
+  await flush(cp);
+  await join(cp, api, { instanceId: 'api-1', addresses: ['10.0.0.2'] });
+  await flush(cp);
+  const told = await stream.next();
+  t.is(told.kind, 'delta');
+});
+
 test('a sidecar gets a snapshot, then deltas', async (t) => {
   const { cp, web, api } = await startMesh(t);
   const { stream, first } = await join(cp, web, { instanceId: 'web-1' });
