@@ -1,6 +1,11 @@
 import type { ServiceName } from '../../../proto/gen/hauberk/v1/identity.ts';
 import type { TapEvent, TapFilter } from '../../../proto/gen/hauberk/v1/traffic.ts';
 
+/** A service with the mesh that it is of. */
+export interface MeshService extends ServiceName {
+  readonly trustDomain: string;
+}
+
 /** A filter that everything fits. */
 export const TAP_ALL: TapFilter = {
   from: undefined,
@@ -23,13 +28,16 @@ export function isConcerned({ from, to }: TapFilter, self: ServiceName): boolean
   return isSame(from ?? to ?? self, self);
 }
 
-/** Whether an event that a sidecar of the service has seen fits the filter. */
-export function fitsTap(filter: TapFilter, self: ServiceName, event: TapEvent): boolean {
+/**
+ * Whether an event that a sidecar of the service has seen fits the filter. The filter names services of the mesh: one of
+ * the same name in another trust domain is another.
+ */
+export function fitsTap(filter: TapFilter, self: MeshService, event: TapEvent): boolean {
   if (!isConcerned(filter, self)) return false;
   const { from, to } = filter;
   if (from !== undefined && event.inbound) return false;
   if (from === undefined && to !== undefined && !event.inbound) return false;
-  if (from !== undefined && to !== undefined && !isPeer(to, event.peer)) return false;
+  if (from !== undefined && to !== undefined && event.peer !== uriOf(to, self)) return false;
   if (filter.port !== 0 && filter.port !== event.port) return false;
   if (!event.peer.startsWith(filter.peer)) return false;
   if (filter.method !== '' && filter.method !== event.method) return false;
@@ -38,14 +46,17 @@ export function fitsTap(filter: TapFilter, self: ServiceName, event: TapEvent): 
 }
 
 /** The service that a peer is; undefined for what is no SPIFFE ID of a workload. */
-export function serviceOf(peer: string): ServiceName | undefined {
-  const [, namespace, service] = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(peer) ?? [];
-  return namespace === undefined || service === undefined ? undefined : { namespace, service };
+export function serviceOf(peer: string): MeshService | undefined {
+  const [, trustDomain, namespace, service] =
+    /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(peer) ?? [];
+  if (trustDomain === undefined || namespace === undefined || service === undefined)
+    return undefined;
+  return { trustDomain, namespace, service };
 }
 
-function isPeer(wanted: ServiceName, peer: string): boolean {
-  const service = serviceOf(peer);
-  return service !== undefined && isSame(wanted, service);
+/** The SPIFFE ID of a service in the trust domain of another one. */
+function uriOf({ namespace, service }: ServiceName, { trustDomain }: MeshService): string {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${service}`;
 }
 
 function isSame(a: ServiceName, b: ServiceName): boolean {

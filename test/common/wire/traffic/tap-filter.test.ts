@@ -4,8 +4,9 @@ import { fitsTap, isConcerned, TAP_ALL } from '../../../../common/wire/traffic/t
 import type { TapEvent, TapFilter } from '../../../../proto/gen/hauberk/v1/traffic.ts';
 import { API, tapEvent, WEB } from '../../../helpers/edge-traffic.ts';
 
-const web = { namespace: 'shop', service: 'web' };
-const api = { namespace: 'shop', service: 'api' };
+const trustDomain = 'mesh.local';
+const web = { trustDomain, namespace: 'shop', service: 'web' };
+const api = { trustDomain, namespace: 'shop', service: 'api' };
 const db = { namespace: 'shop', service: 'db' };
 const seenByWeb = tapEvent();
 const seenByApi = tapEvent({ inbound: true, peer: WEB });
@@ -33,6 +34,12 @@ test('a service of the same name in another namespace is another', (t) => {
   t.false(isConcerned({ ...TAP_ALL, from: web }, { namespace: 'bank', service: 'web' }));
   const elsewhere = tapEvent({ peer: 'spiffe://mesh.local/ns/bank/sa/api' });
   t.false(fitsTap({ ...TAP_ALL, from: web, to: api }, web, elsewhere));
+});
+
+test('a service of the same name in another trust domain is another', (t) => {
+  const partner = tapEvent({ peer: 'spiffe://partner.example/ns/shop/sa/api' });
+  t.false(fitsTap({ ...TAP_ALL, from: web, to: api }, web, partner));
+  t.true(fitsTap({ ...TAP_ALL, from: web }, web, partner), 'but it is called by web');
 });
 
 const fits = (filter: Partial<TapFilter>, event: Partial<TapEvent> = {}): boolean =>
