@@ -60,7 +60,7 @@ class App {
     if (session === undefined) return;
     this.#page?.close?.();
     this.#unfollow();
-    const [, name = '', ...path] = location.pathname.split('/').map(decodeURIComponent);
+    const [, name = '', ...path] = location.pathname.split('/').map(decoded);
     const page = openPage(name, {
       session,
       clock: this.#clock,
@@ -153,6 +153,15 @@ class App {
     return html`<li>
       <a href="/${name}" aria-current=${isHere ? 'page' : nothing}>${title}</a>
     </li>`;
+  }
+}
+
+/** A part of a path that was typed by hand may be no encoded text: then it stands for itself. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
   }
 }
 
