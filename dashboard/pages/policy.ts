@@ -15,6 +15,7 @@ import { explanation } from '../parts/explain.ts';
 import { errorNotice, notice } from '../parts/notice.ts';
 import { moment, tag } from '../parts/small.ts';
 import { card, table } from '../parts/table.ts';
+import { textField } from '../parts/text-field.ts';
 
 /** The configuration of the mesh: what is in force, what it was, what decides, what would change. */
 export const openPolicy: OpenPage = (context) => new PolicyPage(context);
@@ -142,14 +143,7 @@ ${policy.document}</pre>`
 
   #explainForm(): TemplateResult {
     const field = (name: string, label: string, placeholder: string): TemplateResult =>
-      html`<label class="field"
-        ><span>${label}</span>
-        <input
-          type="text"
-          name=${name}
-          placeholder=${placeholder}
-          .value=${this.#asked[name] ?? ''}
-      /></label>`;
+      textField({ name, label, placeholder, value: this.#asked[name] ?? '' });
     const onSubmit = (event: SubmitEvent): void => {
       event.preventDefault();
       if (!(event.target instanceof HTMLFormElement)) return;

@@ -7,6 +7,7 @@ import { errorNotice, notice } from '../parts/notice.ts';
 import type { OpenPage, Page, PageContext } from '../parts/page.ts';
 import { count, tag } from '../parts/small.ts';
 import { card, table } from '../parts/table.ts';
+import { textField } from '../parts/text-field.ts';
 
 /** What a person can look through; older lines go. */
 const MAX_LINES = 300;
@@ -122,16 +123,8 @@ class TapPage implements Page {
       this.#context.redraw();
     };
     return html`<form class="row" @submit=${onSubmit} aria-label="What is tapped">
-      ${FIELDS.map(
-        ([name, label, placeholder]) =>
-          html`<label class="field"
-            ><span>${label}</span>
-            <input
-              type="text"
-              name=${name}
-              placeholder=${placeholder}
-              .value=${this.#asked[name] ?? ''}
-          /></label>`,
+      ${FIELDS.map(([name, label, placeholder]) =>
+        textField({ name, label, placeholder, value: this.#asked[name] ?? '' }),
       )}
       <button class="button" data-kind="main">Tap</button>
     </form>`;
