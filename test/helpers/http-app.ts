@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { freePort } from './free-port.ts';
 import type { Scope } from './scope.ts';
 
 /** An application that speaks plaintext HTTP on loopback. */
@@ -38,7 +39,8 @@ export async function startHttpApp(scope: Scope, name: string): Promise<HttpApp>
     request.on('end', () => response.end(hash.digest('hex')));
   });
   server.keepAliveTimeout = 120_000;
-  server.listen(0, '127.0.0.1');
+  // Not a port of the system's: once it is closed, nobody else may answer there.
+  server.listen(await freePort(), '127.0.0.1');
   await once(server, 'listening');
   const close = async (): Promise<void> => {
     server.closeAllConnections();

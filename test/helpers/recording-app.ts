@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { freePort } from './free-port.ts';
 import type { Scope } from './scope.ts';
 
 /** A request as an application of a test got it. */
@@ -48,7 +49,8 @@ export async function startRecordingApp(
     });
   });
   server.keepAliveTimeout = 120_000;
-  server.listen(0, '127.0.0.1');
+  // Not a port of the system's: once it is closed, nobody else may answer there.
+  server.listen(await freePort(), '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const close = async (): Promise<void> => {

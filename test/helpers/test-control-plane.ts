@@ -26,6 +26,7 @@ import {
   type IssueResponse,
 } from '../../proto/gen/hauberk/v1/identity.ts';
 import { within } from './deadline.ts';
+import { freePort } from './free-port.ts';
 import { createTestAuthority, type TestAuthority } from './test-authority.ts';
 
 /** One Issue call, as the control plane of a test saw it. */
@@ -52,6 +53,7 @@ export interface SeenStream {
 /** What a test wants to be different. */
 export interface TestControlPlaneOptions {
   readonly authority?: TestAuthority;
+  /** By default one that no other test has. */
   readonly port?: number;
   /** What its certificate says, and which key goes with it. */
   readonly identity?: ServerIdentity;
@@ -142,8 +144,10 @@ export async function startTestControlPlane(
       call.on('error', () => {});
     },
   });
+  // Where it has stopped nobody else may answer: not a port of the system's.
+  const own = options.port ?? (await freePort());
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) =>
+    server.bindAsync(`127.0.0.1:${own}`, credentials, (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     );
   });

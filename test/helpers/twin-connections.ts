@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import { freePort } from './free-port.ts';
 import type { Scope } from './scope.ts';
 
 /** Two local addresses of a listener on all of them. */
@@ -10,10 +11,7 @@ const LOCAL = ['127.0.0.1', '127.0.0.2'];
  * whoever tells connections apart by where they come from does not.
  */
 export async function connectTwins(scope: Scope, port: number): Promise<[net.Socket, net.Socket]> {
-  const probe = net.createServer().listen(0, '127.0.0.3');
-  await once(probe, 'listening');
-  const { port: localPort } = probe.address() as net.AddressInfo;
-  await once(probe.close(), 'close');
+  const localPort = await freePort();
   const sockets = LOCAL.map((host) =>
     net.connect({ host, port, localAddress: '127.0.0.3', localPort }),
   );

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import test from 'ava';
 import { checkHost } from '../../../cli/check/check-host.ts';
 import { readHostFacts, type HostFacts } from '../../../cli/check/host-facts.ts';
+import { freePort } from '../../helpers/free-port.ts';
 
 const FIT: HostFacts = {
   platform: 'linux',
@@ -30,9 +31,9 @@ test('each thing that is missing is said', (t) => {
 });
 
 test('a port that is in use is found, and one that is not', async (t) => {
-  const server = createServer().listen(0);
+  const port = await freePort();
+  const server = createServer().listen(port);
   await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
   t.deepEqual((await readHostFacts('', [port])).portsInUse, [port]);
   await once(server.close(), 'close');
   t.deepEqual((await readHostFacts('', [port])).portsInUse, []);

@@ -12,6 +12,7 @@ import type { SettingsTable } from '../../../common/config/settings.ts';
 import { controlPlaneSettings } from '../../../control-plane/config/config.ts';
 import { PROXY_SETTINGS } from '../../../proxy/config/sidecar.ts';
 import { INIT_NETNS_SETTINGS } from '../../../proxy/interception/init-netns.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { injectProject, PROJECTS, servicesOf } from './compose-projects.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -74,12 +75,7 @@ for (const { status, healthy } of [
 }
 
 test('the health check fails when nobody listens', async (t) => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  t.not(await runCheck(port), 0);
+  t.not(await runCheck(await freePort()), 0);
 });
 
 async function runCheck(port: number): Promise<unknown> {

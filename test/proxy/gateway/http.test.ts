@@ -4,6 +4,7 @@ import http from 'node:http';
 import net from 'node:net';
 import test from 'ava';
 import { within } from '../../helpers/deadline.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { sendRaw } from '../../helpers/raw-connection.ts';
 import { fileScope } from '../../helpers/scope.ts';
 import { type EchoApp, type SeenRequest, startEchoApp } from './echo-app.ts';
@@ -66,13 +67,9 @@ test.before(async () => {
   app = await startEchoApp(scope, 'app', answer);
   const api = await startEchoApp(scope, 'api');
   const wild = await startEchoApp(scope, 'wild');
-  const nobody = net.createServer().listen(0, '127.0.0.1');
-  await once(nobody, 'listening');
-  const { port: gone } = nobody.address() as net.AddressInfo;
-  await once(nobody.close(), 'close');
   gateway = await openGatewayUnderTest(scope, {
     listeners: LISTENERS,
-    services: { app: app.port, api: api.port, wild: wild.port, gone },
+    services: { app: app.port, api: api.port, wild: wild.port, gone: await freePort() },
   });
 });
 

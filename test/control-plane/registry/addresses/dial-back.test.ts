@@ -14,6 +14,7 @@ import { secureContextOptions } from '../../../../common/pki/tls-options.ts';
 import { createDialBack } from '../../../../control-plane/registry/addresses/dial-back.ts';
 import { costlyChain } from '../../../helpers/costly-chain.ts';
 import { eventually, within } from '../../../helpers/deadline.ts';
+import { freePort } from '../../../helpers/free-port.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { createTestAuthority, type TestWorkload } from '../../../helpers/test-authority.ts';
 
@@ -116,10 +117,7 @@ test('a server of another protocol is not it', async (t) => {
 });
 
 test('where nobody listens it is not', async (t) => {
-  const server = createTcpServer();
-  const port = await listening(t, server);
-  await new Promise((resolve) => server.close(resolve));
-  t.false(await dialer().find(port));
+  t.false(await dialer().find(await freePort()));
 });
 
 test('a server that says nothing is given up', async (t) => {
