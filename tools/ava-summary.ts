@@ -4,6 +4,8 @@ import { stripVTControlCharacters } from 'node:util';
 export interface Summary {
   readonly passed: number;
   readonly failed: number;
+  /** Titles of tests that failed by what they assert; other failures have none. */
+  readonly failures: readonly string[];
   /** Titles of tests that were left out, each with its reason. */
   readonly skipped: readonly string[];
 }
@@ -15,6 +17,9 @@ const PASSED = /^\s*(\d+) tests? passed$/;
 const FAILURE =
   /^\s*(\d+) (?:tests? failed|uncaught exceptions?|unhandled rejections?|tests? remained pending|test files? .*)/;
 
+/** A test that failed, and how long it took or what it threw. */
+const FAILED_TEST = /^\s*[✘×] \[fail\]: (.*)$/;
+
 /**
  * Reads what AVA printed. Its exit code has the last word: a run that failed in a way that this does
  * not know counts as one failure.
@@ -23,11 +28,14 @@ export function readSummary(output: string, exitCode: number | null): Summary {
   const lines = stripVTControlCharacters(output).split('\n');
   const count = (pattern: RegExp): number =>
     lines.reduce((sum, line) => sum + Number(pattern.exec(line)?.[1] ?? 0), 0);
+  const titles = (pattern: RegExp): string[] =>
+    lines.flatMap((line) => pattern.exec(line)?.[1] ?? []);
   const failed = count(FAILURE);
   return {
     // AVA leaves this count out when something failed.
     passed: count(PASSED) || lines.filter((line) => /^\s*[✔√] /.test(line)).length,
     failed: exitCode === 0 ? failed : Math.max(failed, 1),
-    skipped: lines.flatMap((line) => /^\s*- \[skip\]:? (.*)$/.exec(line)?.[1] ?? []),
+    failures: titles(FAILED_TEST),
+    skipped: titles(/^\s*- \[skip\]:? (.*)$/),
   };
 }
