@@ -141,7 +141,10 @@ export async function verifyChain(
 ): Promise<ChainReport> {
   const { base, links: stored, record } = await readChain(store);
   const end = stored.at(-1)?.revision ?? base.revision;
-  const isSealed = ({ createRevision }: Entry): boolean => !growing || createRevision <= end;
+  const named = new Set(stored.flatMap((link) => link.entries));
+  // By its name also: a log that was copied from another store has later revisions than its links.
+  const isSealed = ({ key, createRevision }: Entry): boolean =>
+    !growing || createRevision <= end || named.has(BY_TIME + orderIn(key));
   const log = (await store.range(BY_TIME)).entries.filter(isSealed);
   const copies = (await store.range(BY_IDENTITY)).entries.filter(isSealed);
   // Forgotten meanwhile by the leader: what was read does not belong together.
@@ -213,9 +216,14 @@ function entriesByKey(entries: readonly Entry[]): Map<string, Entry> {
   return new Map(
     entries.map((entry) => {
       const { key } = entry;
-      return [key.startsWith(BY_TIME) ? key : key.slice(key.lastIndexOf('/') + 1), entry];
+      return [key.startsWith(BY_TIME) ? key : orderIn(key), entry];
     }),
   );
+}
+
+/** What the keys of an entry in the log and in the index end with. */
+function orderIn(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
 }
 
 function matches(place: ChainPosition, noted: Pick<ChainPosition, 'sequence' | 'hash'>): boolean {

@@ -18,6 +18,7 @@ import {
   putBase,
   putLink,
   sealEntries,
+  type ChainLink,
   type ChainPosition,
   verifyChain,
   type ChainReport,
@@ -65,32 +66,43 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
   const { store, leader, clock, logger, guard, renewAfterExpiryMs = 0 } = options;
   const retentionMs = Math.max(RETENTION_MS, renewAfterExpiryMs);
   const { key, isNew } = await openLogKey(store);
-  let head: ChainPosition = await readHead(store);
   let sealing: Promise<void> = Promise.resolve();
   let waiting = false;
-  const { entries, revision } = await store.range(BY_TIME);
-  /** In the order in which they were written. */
-  let unsealed = [...entries].sort((a, b) => a.createRevision - b.createRevision);
+  const { revision, ...found } = await readLog(store);
+  let { head } = found;
+  /** By key, in the order in which they were written. */
+  const { unsealed } = found;
 
-  const take = (link: ChainPosition): void => {
-    if (link.sequence <= head.sequence) return;
-    head = link;
-    unsealed = unsealed.filter(({ createRevision }) => createRevision > link.revision);
+  const take = (link: ChainLink): void => {
+    for (const name of link.entries) unsealed.delete(name);
+    if (link.sequence > head.sequence) head = link;
+  };
+  /** Takes what other control planes have sealed, which the watch may bring later. */
+  const catchUp = async (): Promise<void> => {
+    for (;;) {
+      const next = await store.get(linkKey(head.sequence + 1));
+      if (next === undefined) return;
+      take(decodeLink(next));
+    }
   };
   const sealOnce = async (): Promise<void> => {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const after = head;
-      unsealed = unsealed.filter(({ createRevision }) => createRevision > after.revision);
-      const batch = nextBatch(unsealed);
-      if (batch.length === 0) return;
-      const link = sealEntries(after, batch);
-      const compare = { key: linkKey(link.sequence), modRevision: 0 };
       const { base, unchanged } = await readBase(store);
+      if (base.sequence > head.sequence) {
+        // Forgotten while this process was stopped.
+        head = base;
+        await catchUp();
+      }
+      const batch = nextBatch([...unsealed.values()]);
+      if (batch.length === 0) return;
+      const link = sealEntries(head, batch);
+      const compare = { key: linkKey(link.sequence), modRevision: 0 };
       const { succeeded } = await store.transact(
         [compare, unchanged],
         [putLink(link), putHead(key, base, link)],
       );
-      take(succeeded ? link : await readHead(store));
+      if (succeeded) take(link);
+      else await catchUp();
       if (succeeded) tries = -1;
     }
   };
@@ -98,7 +110,7 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
   const compareEnds = async (): Promise<void> => {
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const { record, base, end } = await readEnds(store);
-      take(end);
+      await catchUp();
       const isFirst = isNew && record === undefined;
       const findings = isFirst ? [] : headFindings(key, record, { base, head: end });
       if (!isFirst && findings.length === 0) return;
@@ -145,9 +157,11 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
   await seal();
   const watch = await store.watch(BY_TIME, revision + 1, ({ events }) => {
     for (const event of events) {
+      // Not one that is sealed: that may have been told earlier. What is new has a later revision than all that is.
       if (event.kind === 'put' && event.entry.createRevision > head.revision) {
-        unsealed.push(event.entry);
+        unsealed.set(event.entry.key, event.entry);
       }
+      if (event.kind === 'delete') unsealed.delete(event.key);
     }
     sealWhenLeading();
   });
@@ -206,17 +220,43 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
         ],
       );
       if (succeeded) tries = -1;
-      else take(await readHead(store));
+      else await catchUp();
     }
   }
 }
 
-/** So many as a link seals; entries of one revision are never torn apart, as the next link begins after it. */
+/**
+ * What is there at a start: what no link names is not sealed. Revisions do not tell, because a log that was copied from
+ * another store has other ones than its links.
+ */
+async function readLog(store: Store): Promise<{
+  readonly head: ChainPosition;
+  readonly unsealed: Map<string, Entry>;
+  /** At which the entries were read. */
+  readonly revision: number;
+}> {
+  for (;;) {
+    const { base } = await readBase(store);
+    const { entries, revision } = await store.range(BY_TIME);
+    const links = (await store.range(CHAIN_PREFIX)).entries.map(decodeLink);
+    // The leader forgets the oldest entries together with their link: then the two do not belong together.
+    if ((await readBase(store)).base.sequence !== base.sequence) continue;
+    const inOrder = entries.toSorted((a, b) => a.createRevision - b.createRevision);
+    const unsealed = new Map(inOrder.map((entry) => [entry.key, entry]));
+    for (const name of links.flatMap((link) => link.entries)) unsealed.delete(name);
+    return { head: links.at(-1) ?? base, unsealed, revision };
+  }
+}
+
+/**
+ * So many as a link seals. Entries of one revision stay together, as control planes take what a link's revision covers
+ * for sealed; but for those of a copied log, of which more than a link seals may share one.
+ */
 function nextBatch(unsealed: readonly Entry[]): readonly Entry[] {
   const batch = unsealed.slice(0, LINK_ENTRIES);
   const next = unsealed[LINK_ENTRIES];
-  const isTorn = (entry: Entry): boolean => entry.createRevision === next?.createRevision;
-  return next === undefined ? batch : batch.filter((entry) => !isTorn(entry));
+  const whole = batch.filter(({ createRevision }) => createRevision !== next?.createRevision);
+  return whole.length > 0 ? whole : batch;
 }
 
 /** The end that this control plane knows is not there any more. */

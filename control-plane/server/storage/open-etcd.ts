@@ -74,7 +74,9 @@ async function snapshotOf(
   try {
     await using parts = new AsyncDisposableStack();
     const file = path.join(folder, 'hauberk.db');
-    const copy = await openSqliteStore({ path: file, clock, logger });
+    // Sidecars, and links of the issuance log, have revisions of before.
+    const { revision: revisionOffset } = await store.range('', { limit: 1 });
+    const copy = await openSqliteStore({ path: file, clock, logger, revisionOffset });
     parts.adopt(copy, (opened) => opened.close());
     await copyEntries(store, copy);
     return await copy.snapshot();

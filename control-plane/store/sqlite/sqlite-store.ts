@@ -42,6 +42,8 @@ export interface SqliteStoreOptions {
   readonly logger: Logger;
   /** How much of the past is kept for watches; default CHANGE_LOG_LIMITS. */
   readonly changeLogLimits?: ChangeLogLimits;
+  /** What the revisions of a new store begin after; default 0. */
+  readonly revisionOffset?: number;
   /** The file grows to about this and is then `full`; default: as long as the disk has space. */
   readonly maxBytes?: number;
 }
@@ -73,11 +75,20 @@ class SqliteStore implements SnapshotStore {
   #closed = false;
 
   constructor(database: DatabaseSync, options: SqliteStoreOptions) {
-    const { path, clock, logger, changeLogLimits = CHANGE_LOG_LIMITS } = options;
+    const {
+      path,
+      clock,
+      logger,
+      changeLogLimits = CHANGE_LOG_LIMITS,
+      revisionOffset = 0,
+    } = options;
     this.#path = path;
     this.#logger = logger;
     this.#database = database;
     this.#tables = openTables(database, changeLogLimits);
+    if (this.#tables.readState().revision === 0) {
+      this.#tables.writeState({ revision: revisionOffset, compactedRevision: revisionOffset });
+    }
     this.#watches = new WatchHub(logger);
     this.#queue = new WriteQueue({
       database,
