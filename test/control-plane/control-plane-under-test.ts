@@ -27,6 +27,7 @@ import {
   type IssueResponse,
 } from '../../proto/gen/hauberk/v1/identity.ts';
 import { DEFAULT_STORE } from '../helpers/default-store.ts';
+import { freePort } from '../helpers/free-port.ts';
 import { createLogRecorder, type LogRecorder } from '../helpers/log-recorder.ts';
 import { createManualClock, type ManualClock } from '../helpers/manual-clock.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
@@ -132,7 +133,8 @@ export async function startControlPlaneUnderTest(
   const settings = {
     dataDir,
     ...DEFAULT_STORE,
-    grpcListen: { host: '127.0.0.1', port: 0 },
+    // It may be started again there.
+    grpcListen: { host: '127.0.0.1', port: await freePort() },
     httpListen: { host: '127.0.0.1', port: 0 },
     advertise: [],
     trustDomain: 'mesh.local',
