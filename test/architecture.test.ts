@@ -47,7 +47,7 @@ const ARCHITECTURE: Architecture = {
     'control-plane': [
       ['main.ts'],
       ['server/'],
-      ['api/', 'dashboard/', 'store/sqlite/', 'store/etcd/'],
+      ['api/', 'dashboard/', 'prometheus/', 'store/sqlite/', 'store/etcd/'],
       ['registry/', 'traffic/'],
       ['revocation/', 'federation/', 'operators/', 'ca/upstream/'],
       ['ca/rotation/'],

@@ -49,6 +49,8 @@ export interface TelemetryServerOptions {
 export interface TelemetryServer extends Closeable {
   /** The port that it got. */
   readonly port: number;
+  /** The IP address that it listens on. */
+  readonly address: string;
   /** Refuses new connections, ends idle ones and waits for answers under way. */
   close(): Promise<void>;
 }
@@ -119,6 +121,7 @@ export async function startTelemetryServer(
   let closing: Promise<void> | undefined;
   return {
     port,
+    address,
     close: () => (closing ??= closeServer(server, answers, clock)),
   };
 }

@@ -27,6 +27,8 @@ const controlPlaneRecord = z.object({
   addresses: z.array(z.string()).readonly(),
   softwareVersion: z.string(),
   startedMs: storedDate,
+  /** Where its metrics are served, as HOST:PORT; missing in what an older version wrote. */
+  metrics: z.string().optional(),
   /** Of the mesh, as it has told it to its sidecars. */
   viewVersion: z.number(),
   /** How many are connected to it. */

@@ -42,7 +42,7 @@ function toKnown(
   }: Pick<KnownEverywhereOptions, 'stored' | 'controlPlanes'> & { readonly connected: boolean },
 ): KnownSidecar {
   const { controlPlane, connectedSinceMs, lastSeenMs, bundleVersion, ...rest } = sighting;
-  const { certificateSerial, certificateNotAfterMs, connected: _, ...record } = rest;
+  const { certificateSerial, certificateNotAfterMs, connected: _, left = false, ...record } = rest;
   const { instanceId } = record;
   const present = stored.get(instanceId);
   return {
@@ -56,5 +56,6 @@ function toKnown(
     acknowledgedVersion: connected ? controlPlanes.acknowledgedAt(controlPlane, instanceId) : 0,
     bundleVersion,
     provenSerial: certificateSerial,
+    left: left && !connected,
   };
 }

@@ -19,6 +19,8 @@ export interface KnownSidecar {
   readonly bundleVersion: number;
   /** Of the certificate with which it connected last, which TLS has proved; empty when unknown. */
   readonly provenSerial: string;
+  /** It said Goodbye, or its certificate was revoked: it is not expected back. */
+  readonly left: boolean;
 }
 
 /** Bounds the memory: under 10 MB. */
@@ -38,6 +40,7 @@ const NEVER_SEEN = {
   acknowledgedVersion: 0,
   bundleVersion: 0,
   provenSerial: '',
+  left: false,
 };
 
 /** The sidecars that this control plane has seen: kept in memory, for an hour after a sidecar has gone. */
@@ -75,6 +78,7 @@ export class KnownSidecars {
       controlPlane: this.#id,
       // It may have come back with an older state: what it trusts is for it to say.
       bundleVersion: 0,
+      left: false,
       provenSerial: report.certificateSerial,
       connectedSinceMs: nowMs,
       lastSeenMs: nowMs,
@@ -108,6 +112,7 @@ export class KnownSidecars {
     if (known === undefined) return;
     const { record, connected, connectedSinceMs, lastSeenMs, bundleVersion, report } = known;
     const { spiffeId, addresses, hbonePort, ports, anyPort, softwareVersion } = record;
+    const { metrics, role } = record;
     this.#sightings.put({
       instanceId,
       spiffeId,
@@ -116,6 +121,9 @@ export class KnownSidecars {
       ports,
       anyPort,
       softwareVersion,
+      metrics,
+      role,
+      left: known.left || undefined,
       controlPlane: this.#id,
       connected,
       connectedSinceMs,

@@ -276,7 +276,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         }),
       lost() {
         if (!isCurrent(connection) || closed) return;
-        update({ connected: false });
+        update({ connected: false, left: connection.left });
         connections.delete(instanceId);
         unpause(connection);
         if (connection.left) {

@@ -32,6 +32,10 @@ const sidecarRecord = z.object({
   allow: z
     .array(z.object({ port: z.number(), namespace: z.string(), service: z.string() }))
     .optional(),
+  /** Where its metrics are served; without an address, at each of its own. */
+  metrics: z.object({ address: z.string(), port: z.number() }).optional(),
+  /** `sidecar` or `gateway`; left out when it did not tell. */
+  role: z.string().optional(),
 });
 
 /** Who a sidecar is and where; what its Hello said, checked, and its identity. */

@@ -23,6 +23,12 @@ const sightingRecord = z.object({
   /** Of the certificate with which it connected last, which TLS has proved. */
   certificateSerial: z.string(),
   certificateNotAfterMs: z.number(),
+  /** Where its metrics are served; without an address, at each of its own. */
+  metrics: z.object({ address: z.string(), port: z.number() }).optional(),
+  /** `sidecar` or `gateway`; left out when it did not tell. */
+  role: z.string().optional(),
+  /** It said Goodbye, or its certificate was revoked: it is not expected back. */
+  left: z.boolean().optional(),
 });
 
 /**

@@ -16,9 +16,30 @@ export function announcedAddresses(
 ): readonly string[] {
   if (given.length > 0) return given.map(({ host, port }) => formatHostPort(host, port));
   const { host, port } = listening;
-  const isAny = host === '0.0.0.0' || host === '::';
-  const hosts = isAny ? ownAddresses() : [host];
+  const hosts = isEveryAddress(host) ? ownAddresses() : [host];
   return hosts.slice(0, MAX_ADDRESSES).map((one) => formatHostPort(one, port));
+}
+
+/**
+ * Where Prometheus reaches the metrics of this control plane, as HOST:PORT: where sidecars reach it, unless metrics
+ * are served elsewhere. On loopback alone where it has no other address.
+ */
+export function announcedMetrics(
+  { advertise, httpListen: { host } }: AnnouncedSettings,
+  port: number,
+): string {
+  if (!isEveryAddress(host)) return formatHostPort(host, port);
+  return formatHostPort(advertise[0]?.host ?? ownAddresses()[0] ?? '127.0.0.1', port);
+}
+
+/** What was said of where this control plane is reached. */
+export interface AnnouncedSettings {
+  readonly advertise: readonly HostPort[];
+  readonly httpListen: HostPort;
+}
+
+function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
 }
 
 function ownAddresses(): readonly string[] {
@@ -34,6 +55,5 @@ function ownAddresses(): readonly string[] {
 /** Something that can be dialled on this machine. */
 export function reachable(host: string, port: number): string {
   // Every address is also that of IPv4's loopback, with IPv6 or without.
-  const isAny = host === '0.0.0.0' || host === '::';
-  return formatHostPort(isAny ? '127.0.0.1' : host, port);
+  return formatHostPort(isEveryAddress(host) ? '127.0.0.1' : host, port);
 }

@@ -9,7 +9,6 @@ import { drain, type DrainOutcome } from '../../common/lifecycle.ts';
 import { guardedClock, type CountingGuard } from '../../common/guard.ts';
 import { registerInternalErrors } from '../../common/metrics/internal-errors.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
-import { startTelemetryServer } from '../../common/metrics/telemetry-server.ts';
 import { createAdminHandlers } from '../api/admin/admin.ts';
 import { createCallerLimits } from '../api/caller-limits.ts';
 import { openGrpcListener } from '../api/grpc-listener.ts';
@@ -44,7 +43,7 @@ import { openControlPlanes } from '../leader/control-planes.ts';
 import { openLeader } from '../leader/leader.ts';
 import { makeControlPlaneId } from '../leader/control-plane-id.ts';
 import { serveBundle } from './bundle-endpoint.ts';
-import { announcedAddresses, reachable } from './announced-addresses.ts';
+import { announcedAddresses, announcedMetrics, reachable } from './announced-addresses.ts';
 import { createDashboardSignIn, serveDashboard, type DashboardSettings } from './dashboard.ts';
 import { startAtZero } from './known-series.ts';
 import { startMaintenance } from './maintenance.ts';
@@ -52,6 +51,7 @@ import { createReadiness } from './readiness.ts';
 import { warnOfRestore } from './restore.ts';
 import { continueWithoutStore } from './without-store.ts';
 import { followRootChanges } from './root-changes.ts';
+import { serveTelemetry } from './telemetry.ts';
 import { openStorage } from './storage/open-storage.ts';
 import { unlockStore } from './storage/unlock-store.ts';
 import { createControlPlaneMetrics, registerControlPlaneGauges } from '../metrics.ts';
@@ -276,14 +276,6 @@ export async function startControlPlane(
       metrics,
     }),
   );
-  await controlPlanes.announce(() => ({
-    addresses: announcedAddresses(settings.advertise, {
-      ...settings.grpcListen,
-      port: listener.port,
-    }),
-    viewVersion: view.version,
-    ...registry.acknowledged(),
-  }));
   const { identity } = certificate;
   const proving = use(proveAddresses({ ...common, identity }));
   const served = use(await serveBundle({ ...common, settings, identity }));
@@ -334,15 +326,24 @@ export async function startControlPlane(
   let draining = false;
   const ready = createReadiness({ ca, writable, withoutStore, isDraining: () => draining });
   const http = use(
-    await startTelemetryServer({
-      ...settings.httpListen,
-      name: 'http',
-      registry: metricsRegistry,
-      logger,
-      health: () => ({ ok: true, reasons: [] }),
+    await serveTelemetry({
+      ...common,
+      listen: settings.httpListen,
+      metricsRegistry,
+      trustDomain,
       ready,
+      controlPlanes,
     }),
   );
+  await controlPlanes.announce(() => ({
+    metrics: announcedMetrics(settings, http.port),
+    addresses: announcedAddresses(settings.advertise, {
+      ...settings.grpcListen,
+      port: listener.port,
+    }),
+    viewVersion: view.version,
+    ...registry.acknowledged(),
+  }));
   const dashboard = use(
     await serveDashboard({
       ...common,

@@ -8,7 +8,10 @@ import { localPolicy } from '../../common/authorization/local-policy.ts';
 import type { Closeable, DrainOutcome } from '../../common/lifecycle.ts';
 import { HOST_NETWORK } from '../../common/network.ts';
 import { registerProcessMetrics } from '../../common/metrics/process-metrics.ts';
-import { startTelemetryServer } from '../../common/metrics/telemetry-server.ts';
+import {
+  startTelemetryServer,
+  type TelemetryServer,
+} from '../../common/metrics/telemetry-server.ts';
 import { openControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
 import { settleWhenQuiet } from '../../common/settle.ts';
 import { spiffeId, type SpiffeId } from '../../common/pki/spiffe-id.ts';
@@ -40,7 +43,7 @@ import type { GatewayProgram } from './gateway-program.ts';
 import { TUNNEL_MEMORY } from '../tunnel/tunnel-memory.ts';
 import { TrafficReporter } from '../traffic/reporter.ts';
 import { Tap } from '../traffic/tap.ts';
-import type { AdvertisedAddresses } from '../discovery/sync/settings.ts';
+import type { AdvertisedAddresses, SyncClientSettings } from '../discovery/sync/settings.ts';
 
 /** What a sidecar is made from. */
 export interface ProxyDependencies {
@@ -175,6 +178,8 @@ export async function startProxy(
       instanceId: identity.instanceId,
       softwareVersion: SOFTWARE_VERSION,
       allow,
+      metrics: metricsListener(telemetry),
+      role: given.gateway === undefined ? 'sidecar' : 'gateway',
       hello: () => advertisedAddresses(workload, config, path.hbonePort),
       report: () => sidecarReport(source, path.traffic(), clock),
       onBundle: (bundle) => identity.acceptBundle(bundle),
@@ -274,4 +279,10 @@ function advertisedAddresses(
     ports: config.expose.map((exposed) => exposed.port),
     anyPort: transparent,
   };
+}
+
+/** As the control plane is told of it: a listener on every address is wherever the sidecar is. */
+function metricsListener({ address, port }: TelemetryServer): SyncClientSettings['metrics'] {
+  const isEverywhere = address === '0.0.0.0' || address === '::';
+  return { address: isEverywhere ? '' : address, port };
 }

@@ -26,7 +26,7 @@ requires('promtool')('the alert rules fire when they should', (t) => {
   t.is(code, 0, output);
 });
 
-test('the alert rules use metrics that exist, and docs/metrics.md lists them', (t) => {
+test('the alert rules use metrics that exist, and docs/prometheus.md lists them', (t) => {
   const rules = readFileSync(RULES, 'utf8');
   const known = new Set(
     ['Sidecar', 'Workers', 'Gateway', 'Control plane', 'Both'].flatMap((heading) =>
@@ -40,7 +40,7 @@ test('the alert rules use metrics that exist, and docs/metrics.md lists them', (
     [],
   );
   const alerts = [...rules.matchAll(/alert: (\w+)/g)].map(([, name = '']) => name);
-  const listed = tableOf('metrics.md', 'Alerts').map(([name = '']) => name);
+  const listed = tableOf('prometheus.md', 'Alerts').map(([name = '']) => name);
   t.deepEqual(alerts.toSorted(), listed.toSorted());
 });
 

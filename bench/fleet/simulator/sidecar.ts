@@ -143,6 +143,8 @@ export class SimulatedSidecar {
           interestVersion: this.#interest === undefined ? 0 : this.#version,
           softwareVersion: '1.0.0',
           localAllow: { allowances: [] },
+          metrics: undefined,
+          role: 'sidecar',
         },
       },
     };

@@ -1,7 +1,11 @@
 import { canonicalAddress, isDiallable } from '../../../common/ip-address.ts';
 import { isLabel } from '../../../common/names.ts';
 import type { SpiffeId } from '../../../common/pki/spiffe-id.ts';
-import type { Hello, LocalAllow } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type {
+  Hello,
+  LocalAllow,
+  MetricsListener,
+} from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { SidecarRecord } from '../../registry/sidecar-record.ts';
 import { RequestError } from '../request-error.ts';
 
@@ -16,6 +20,9 @@ const MAX_PORTS = 256;
 
 /** Bounds what is kept of a sidecar; `hauberk status` has to show it. */
 const MAX_ALLOWANCES = 1_000;
+
+/** Anything else is of a version that knows more, and is not told. */
+const ROLES: ReadonlySet<string> = new Set(['sidecar', 'gateway']);
 
 /** A host with more is a router; bounds every message. */
 const MAX_ADDRESSES = 64;
@@ -59,6 +66,8 @@ export function readHello(
     anyPort,
     softwareVersion,
     ...readAllow(hello.localAllow),
+    ...readMetrics(hello.metrics),
+    ...(ROLES.has(hello.role) && { role: hello.role }),
   };
 }
 
@@ -72,6 +81,16 @@ function readAllow(message: LocalAllow | undefined): Pick<SidecarRecord, 'allow'
     return { port, namespace, service };
   });
   return { allow };
+}
+
+/** Where Prometheus may be sent is decided later; an address that cannot be dialled is as good as not told. */
+function readMetrics(message: MetricsListener | undefined): Pick<SidecarRecord, 'metrics'> {
+  if (message === undefined || !isPort(message.port, 1)) return {};
+  const { address, port } = message;
+  if (address === '') return { metrics: { address, port } };
+  const canonical = canonicalAddress(address);
+  if (canonical === undefined || !isDiallable(canonical)) return {};
+  return { metrics: { address: canonical, port } };
 }
 
 function isPort(port: number, lowest: 0 | 1): boolean {

@@ -26,17 +26,20 @@ export const FROM_NOTHING: Conversation['start'] = {
 
 /** The first message of a stream. */
 export function helloMessage(
-  sidecar: Pick<SyncClientSettings, 'instanceId' | 'softwareVersion' | 'allow'>,
+  sidecar: Pick<
+    SyncClientSettings,
+    'instanceId' | 'softwareVersion' | 'allow' | 'metrics' | 'role'
+  >,
   { addresses, hbonePort, ports, anyPort }: AdvertisedAddresses,
   start: Conversation['start'],
 ): SyncRequest {
-  const { instanceId, softwareVersion } = sidecar;
+  const { instanceId, softwareVersion, metrics, role = '' } = sidecar;
   const localAllow = { allowances: sidecar.allow };
   const place = { addresses, hbonePort, ports, anyPort };
   return {
     message: {
       $case: 'hello',
-      value: { instanceId, softwareVersion, ...place, localAllow, ...start },
+      value: { instanceId, softwareVersion, ...place, localAllow, metrics, role, ...start },
     },
   };
 }

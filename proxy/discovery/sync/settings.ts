@@ -1,6 +1,11 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Hello, LocalAllowance, Watch } from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type {
+  Hello,
+  LocalAllowance,
+  MetricsListener,
+  Watch,
+} from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { Clock, EpochMs } from '../../../common/clock.ts';
 import type { TrustBundle } from '../../../common/pki/trust-bundle.ts';
 import type { ControlPlaneTargets } from '../../../common/rpc/control-plane-targets.ts';
@@ -37,6 +42,10 @@ export interface SyncClientSettings {
   readonly softwareVersion: string;
   /** What it was told of who may reach its ports; announced, so that operators can ask. */
   readonly allow: readonly LocalAllowance[];
+  /** Where its metrics are served, so that Prometheus finds them; absent: it does not tell. */
+  readonly metrics?: MetricsListener | undefined;
+  /** What it is to the mesh; absent: it does not tell. */
+  readonly role?: 'sidecar' | 'gateway';
   /** Asked at each connection, and every few seconds: what is different is announced soon. */
   readonly hello: () => AdvertisedAddresses;
   /** Asked every few seconds; told to the control plane when it is different. */

@@ -5,6 +5,7 @@
 import test from 'ava';
 import { LOST_TTL_MS } from '../../../control-plane/registry/registry.ts';
 import { SESSION_TTL_MS } from '../../../control-plane/registry/session-lease.ts';
+import { SIGHTINGS_DELAY_MS } from '../../../control-plane/registry/sightings.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { rig, type Life } from './registry-under-test.ts';
 
@@ -123,4 +124,37 @@ test('another identity is refused an instance id that the other control plane ha
   const other = { spiffeId: 'spiffe://mesh.local/ns/shop/sa/api' };
   await t.throwsAsync(b.connect(other), { code: 'instance-taken' });
   t.is(a.registry.connected, 1);
+});
+
+test('where metrics are, and that a sidecar has left, is known at the other control plane', async (t) => {
+  const { clock, start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  const metrics = { address: '', port: 15_020 };
+  const lasting = await a.connect({ instanceId: 'web-1', metrics, role: 'gateway' });
+  const leaving = await a.connect({ instanceId: 'web-2', metrics });
+  const seenAtB = async (isThere: (known: ReturnType<typeof list>) => boolean) => {
+    await clock.advance(SIGHTINGS_DELAY_MS);
+    return await eventually('b to know', () => (isThere(list()) ? list() : undefined));
+  };
+  const list = () =>
+    b.registry.list().map(({ record, left }) => {
+      const { instanceId, role } = record;
+      return { instanceId, role, metrics: record.metrics, left };
+    });
+  t.deepEqual(await seenAtB((known) => known.every(({ metrics: told }) => told !== undefined)), [
+    { instanceId: 'web-1', role: 'gateway', metrics, left: false },
+    { instanceId: 'web-2', role: undefined, metrics, left: false },
+  ]);
+  await leaving.goodbye();
+  leaving.lost();
+  lasting.lost();
+  const after = await seenAtB((known) => known.some(({ left }) => left));
+  t.deepEqual(
+    after.map(({ instanceId, left }) => [instanceId, left]),
+    [
+      ['web-1', false],
+      ['web-2', true],
+    ],
+  );
 });

@@ -82,6 +82,8 @@ const sync: Call = async (context, caller) => {
         anyPort: false,
         softwareVersion: '',
         localAllow: undefined,
+        metrics: undefined,
+        role: '',
         interest: undefined,
         interestVersion: 0,
         resumeVersion: 0,

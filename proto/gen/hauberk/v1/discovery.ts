@@ -94,6 +94,19 @@ export interface Hello {
    * none. `resume_version` is that of a view of everything, and all that an older control plane looks at.
    */
   readonly interestVersion: number;
+  /** Where its metrics are served. Absent: a sidecar that does not tell. */
+  readonly metrics:
+    | MetricsListener
+    | undefined;
+  /** "sidecar" or "gateway"; empty: a sidecar that does not tell. */
+  readonly role: string;
+}
+
+/** MetricsListener is where a program serves its metrics. */
+export interface MetricsListener {
+  /** IP address; empty: every address of its host. */
+  readonly address: string;
+  readonly port: number;
 }
 
 /** Interest names endpoints: all that fit one of its entries. */
@@ -879,6 +892,8 @@ function createBaseHello(): Hello {
     localAllow: undefined,
     interest: undefined,
     interestVersion: 0,
+    metrics: undefined,
+    role: "",
   };
 }
 
@@ -917,6 +932,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.interestVersion !== 0) {
       writer.uint32(80).uint64(message.interestVersion);
+    }
+    if (message.metrics !== undefined) {
+      MetricsListener.encode(message.metrics, writer.uint32(90).fork()).join();
+    }
+    if (message.role !== "") {
+      writer.uint32(98).string(message.role);
     }
     return writer;
   },
@@ -1022,6 +1043,79 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.interestVersion = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.metrics = MetricsListener.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMetricsListener(): MetricsListener {
+  return { address: "", port: 0 };
+}
+
+export const MetricsListener: MessageFns<MetricsListener> = {
+  encode(message: MetricsListener, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricsListener {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricsListener() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
             continue;
           }
         }

@@ -44,6 +44,8 @@ export const hello = (values: Partial<Hello> = {}): NonNullable<SyncRequest['mes
     anyPort: false,
     resumeVersion: 0,
     softwareVersion: '1.2.3',
+    metrics: undefined,
+    role: '',
     localAllow: undefined,
     interest: undefined,
     interestVersion: 0,
