@@ -25,6 +25,11 @@ export interface ControlPlaneMetrics {
   readonly dashboardConnectionsRefused: Counter<'reason'>;
   /** Requests to the dashboard, by reason. */
   readonly dashboardRefused: Counter<'reason'>;
+  readonly logLines: Counter<'level'>;
+  /** Followed files that could not be used, by what they are for. */
+  readonly reloadsRefused: Counter<'file'>;
+  /** Of the last check of the issuance log. */
+  readonly issuanceLogFindings: Gauge;
 }
 
 /** Numbers that are looked up at a scrape. */
@@ -45,6 +50,11 @@ export const CONTROL_PLANE_GAUGES = {
     '0 while the file of --mesh-config is wrong and an earlier version is in force, otherwise 1.',
   hauberk_issuer_not_after_timestamp_seconds:
     'When the issuer that signs certificates expires, in seconds since the epoch.',
+  hauberk_root_not_after_timestamp_seconds:
+    'When the root of the mesh expires, in seconds since the epoch.',
+  hauberk_sidecars_lost:
+    'Sidecars of the whole mesh that were lost within the hour and are not back.',
+  hauberk_services_lost: 'Services of which a sidecar was lost, and none is connected.',
   hauberk_root_rotation_waiting:
     'Sidecars and certificates that the rotation of the root waits for.',
 } as const;
@@ -139,6 +149,21 @@ export function createControlPlaneMetrics(registry: Registry): ControlPlaneMetri
       'Requests to the dashboard that were refused, by reason.',
       'reason',
     ),
+    logLines: counter(
+      'hauberk_log_lines_total',
+      'Warnings and errors that were logged, whatever the level of the log.',
+      'level',
+    ),
+    reloadsRefused: counter(
+      'hauberk_reloads_refused_total',
+      'Files that were read again and cannot be used, by what they are for.',
+      'file',
+    ),
+    issuanceLogFindings: new Gauge({
+      name: 'hauberk_issuance_log_findings',
+      help: 'What the last check of the issuance log found wrong; 0 before the first check.',
+      registers,
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import { REFUSALS } from '../../common/rpc/rpc-error.ts';
 import { HANDSHAKE_FAILURES } from '../api/handshake-failure.ts';
 import { DASHBOARD_REFUSALS } from '../dashboard/dashboard-error.ts';
 import { DIAL_OUTCOMES } from '../registry/addresses/prover.ts';
+import { COUNTED_LEVELS, FOLLOWED_FILES } from './log-counters.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 
 /**
@@ -19,6 +20,8 @@ export const KNOWN_SERIES = {
   bundleConnectionsRefused: { reason: HTTP_REFUSALS },
   dashboardConnectionsRefused: { reason: HTTP_REFUSALS },
   dashboardRefused: { reason: DASHBOARD_REFUSALS },
+  logLines: { level: COUNTED_LEVELS },
+  reloadsRefused: { file: FOLLOWED_FILES },
 } as const satisfies Partial<
   Record<keyof ControlPlaneMetrics, Readonly<Record<string, readonly string[]>>>
 >;

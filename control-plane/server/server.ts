@@ -45,7 +45,9 @@ import { makeControlPlaneId } from '../leader/control-plane-id.ts';
 import { serveBundle } from './bundle-endpoint.ts';
 import { announcedAddresses, announcedMetrics, reachable } from './announced-addresses.ts';
 import { createDashboardSignIn, serveDashboard, type DashboardSettings } from './dashboard.ts';
+import { registerGauges } from './gauges.ts';
 import { startAtZero } from './known-series.ts';
+import { countingLogger } from './log-counters.ts';
 import { startMaintenance } from './maintenance.ts';
 import { createReadiness } from './readiness.ts';
 import { warnOfRestore } from './restore.ts';
@@ -54,7 +56,7 @@ import { followRootChanges } from './root-changes.ts';
 import { serveTelemetry } from './telemetry.ts';
 import { openStorage } from './storage/open-storage.ts';
 import { unlockStore } from './storage/unlock-store.ts';
-import { createControlPlaneMetrics, registerControlPlaneGauges } from '../metrics.ts';
+import { createControlPlaneMetrics } from '../metrics.ts';
 import { keepAdminFile, openServerCertificate } from '../ca/own/certificates.ts';
 import { openOperatorUses, pruneOperatorUses } from '../operators/operator-uses.ts';
 import { followConfigFile } from '../policy/config-file.ts';
@@ -63,13 +65,13 @@ import { openMeshConfigStore } from '../policy/mesh-config-store.ts';
 import { createCatchUp } from '../registry/catch-up.ts';
 import { openMeshView } from '../registry/mesh-view.ts';
 import { isCertificateRevoked, toSidecarState } from '../registry/rotation-state.ts';
-import { countAddresses, proveAddresses } from './addresses.ts';
+import { proveAddresses } from './addresses.ts';
 import { openRegistry } from '../registry/registry.ts';
 import { openSightings, SIGHTINGS_DELAY_MS } from '../registry/sightings.ts';
 import { createRevocations } from '../revocation/revocations.ts';
 import type { SnapshotStore } from '../store/store.ts';
 import { watchWrites } from '../store/writable-store.ts';
-import { countTokens, createTokens } from '../tokens/tokens.ts';
+import { createTokens } from '../tokens/tokens.ts';
 import { keepTokenFiles } from '../tokens/token-files.ts';
 import type { TokenRoots } from '../tokens/redemption.ts';
 import { createLocalTraffic } from '../traffic/local-traffic.ts';
@@ -129,7 +131,12 @@ export async function startControlPlane(
   const { guard } = given;
   const clock = guardedClock(given.clock, guard);
   const events = new EventLog(clock);
-  const logger = events.recording(given.logger);
+  const metricsRegistry = new MetricsRegistry();
+  registerProcessMetrics(metricsRegistry);
+  registerInternalErrors(metricsRegistry, guard);
+  const metrics = createControlPlaneMetrics(metricsRegistry);
+  startAtZero(metrics);
+  const logger = countingLogger(events.recording(given.logger), metrics);
   await using parts = new AsyncDisposableStack();
   const use = <T extends { close(): void | Promise<void> }>(part: T): T =>
     parts.adopt(part, (opened) => opened.close());
@@ -204,11 +211,6 @@ export async function startControlPlane(
     }),
   );
 
-  const metricsRegistry = new MetricsRegistry();
-  registerProcessMetrics(metricsRegistry);
-  registerInternalErrors(metricsRegistry, guard);
-  const metrics = createControlPlaneMetrics(metricsRegistry);
-  startAtZero(metrics);
   const revocations = createRevocations({ store, ca, tokens, clock, mutex });
   const room = { clock, logger, guard, metrics, limits: createCallerLimits(clock, controlPlanes) };
   const operatorUses = use(await openOperatorUses({ store, ...room }));
@@ -304,23 +306,12 @@ export async function startControlPlane(
       },
     ),
   );
-  registerControlPlaneGauges(metricsRegistry, {
-    tokens: async () => countTokens(await tokens.list(), clock.epochMs()),
-    rotationPhase: () => rotation.status()?.rotation.phase ?? 'stable',
-    numbers: {
-      hauberk_sidecars_connected: () => registry.connected,
-      hauberk_sync_streams_of_everything: () => hub.universalCount,
-      hauberk_sync_scopes: () => hub.scopeCount,
-      hauberk_grpc_connections_open: () => listener.connections,
-      hauberk_view_version: () => view.version,
-      hauberk_endpoints_damped: () => registry.damped,
-      hauberk_addresses_unproven: () => countAddresses(view.endpoints.values()).unproven,
-      hauberk_address_conflicts: () => countAddresses(view.endpoints.values()).conflicts,
-      hauberk_mesh_config_version: () => configs.current().version,
-      hauberk_mesh_config_valid: () => ((configFile?.valid ?? true) ? 1 : 0),
-      hauberk_issuer_not_after_timestamp_seconds: () => ca.issuerNotAfterMs() / 1000,
-      hauberk_root_rotation_waiting: () => rotation.status()?.progress.blockers.length ?? 0,
-    },
+  registerGauges(metricsRegistry, {
+    ...common,
+    hub,
+    rotation,
+    listener,
+    configFile,
   });
 
   let draining = false;

@@ -13,11 +13,14 @@ export function sectionOf(page: string, heading: string): string {
   return lines.slice(0, end < 0 ? undefined : end).join('\n');
 }
 
-/** The rows of the first table in a section, without its head; cells without code marks. */
-export function tableOf(page: string, heading: string): string[][] {
-  const [, , ...rows] = sectionOf(page, heading)
-    .split('\n')
-    .filter((line) => line.startsWith('|'));
+/**
+ * The rows of a table in a section, without its head; cells without code marks.
+ *
+ * @param at 0 for the first table of the section
+ */
+export function tableOf(page: string, heading: string, at = 0): string[][] {
+  const tables = sectionOf(page, heading).match(/(?:^\|.*$\n?)+/gm) ?? [];
+  const [, , ...rows] = (tables[at] ?? '').trim().split('\n');
   return rows.map((row) =>
     row
       .split(/(?<!\\)\|/)

@@ -9,6 +9,7 @@ import type { MeshView } from '../../registry/mesh-view.ts';
 import { listKnownIdentities } from '../../registry/known-identities.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { TrafficSource } from '../../traffic/traffic.ts';
+import type { ControlPlaneMetrics } from '../../metrics.ts';
 import { createAuthorityHandlers, type AuthorityHandlersOptions } from './authority.ts';
 import { createBundleHandlers, toFederatedDomain, type BundleHandlersOptions } from './bundle.ts';
 import { listControlPlanes, type ControlPlanesQuestion } from './control-planes.ts';
@@ -32,6 +33,7 @@ export interface AdminHandlersOptions
     ControlPlanesQuestion,
     Omit<RevocationHandlersOptions, 'knownIdentities'>,
     Omit<ForOperatorsOptions, 'trustDomain'> {
+  readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused' | 'issuanceLogFindings'>;
   readonly ca: CertificateAuthority;
   readonly registry: Registry;
   readonly issuanceLog: Pick<IssuanceLog, 'verify'>;
@@ -84,6 +86,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     verifyCertificates: forOperators(async ({ sequence, hash }) => {
       const noted = hash === '' ? undefined : { sequence, hash };
       const { entries, links, head, findings } = await issuanceLog.verify(noted);
+      options.metrics.issuanceLogFindings.set(findings.length);
       return {
         entries,
         links,
