@@ -44,6 +44,9 @@ const OTHER_PEER = 'other';
 
 /** No port: not known, or one too many. */
 const NO_PORT = 0;
+const MAX_PORT = 65_535;
+const MAX_PORT_DIGITS = 5;
+const DIGIT_ZERO = 0x30;
 
 /**
  * Keeps the traffic of all peers, with a bounded number of labels. Ports are for those who watch; metrics have the
@@ -144,10 +147,17 @@ function addCounts<Reason>(to: Map<Reason, number>, from: ReadonlyMap<Reason, nu
 
 /** The port of `HOST:PORT`, also where that is a server outside (`tls://HOST:PORT`); 0 when there is none. */
 export function portOf(place: string): number {
-  // A peer writes what it likes, as -5 or 1e3, which is no port.
-  const [, digits = ''] = /:(\d{1,5})$/.exec(place) ?? [];
-  const port = Number(digits);
-  return port <= 65_535 ? port : NO_PORT;
+  const start = place.lastIndexOf(':') + 1;
+  const digits = place.length - start;
+  if (start === 0 || digits === 0 || digits > MAX_PORT_DIGITS) return NO_PORT;
+  let port = 0;
+  for (let at = start; at < place.length; at += 1) {
+    const digit = place.charCodeAt(at) - DIGIT_ZERO;
+    // A peer writes what it likes, as -5 or 1e3, which is no port.
+    if (digit < 0 || digit > 9) return NO_PORT;
+    port = port * 10 + digit;
+  }
+  return port <= MAX_PORT ? port : NO_PORT;
 }
 
 /** The connections of a row that have ended. */

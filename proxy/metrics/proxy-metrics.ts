@@ -2,11 +2,12 @@ import type { Registry } from 'prom-client';
 import type { KnownValues } from '../../common/metrics/known-series.ts';
 import type { Report } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { RelayCounters, RelayObserver } from '../stream/relay.ts';
-import { counter, gauge, histogram, type Sample } from './collectors.ts';
+import { counter, countedHistogram, gauge, histogram, type Sample } from './collectors.ts';
 import { closedCount, increment, MAX_PEER_LABELS, PeerTable, portOf } from './peers.ts';
 import type { ConnectionEnd, Direction, PeerTraffic } from './peers.ts';
+import { BucketCounts } from './requests/bucket-counts.ts';
 import { createRequestMetrics, type RequestMetrics } from './requests/request-metrics.ts';
-import { PROXY_METRICS } from './table.ts';
+import { PROXY_METRICS, type MetricRow } from './table.ts';
 
 export type { Direction } from './peers.ts';
 
@@ -127,8 +128,8 @@ export function createProxyMetrics(
   const requests = createRequestMetrics(registry, peers);
   registerTunnelMetrics(registry, tunnels, known);
   registerPassthroughMetrics(registry, passthroughs);
-  const durations = histogram(registry, PROXY_METRICS.connectionDuration);
-  const connects = histogram(registry, PROXY_METRICS.connectSeconds);
+  const durations = secondsByDirection(registry, PROXY_METRICS.connectionDuration);
+  const connects = secondsByDirection(registry, PROXY_METRICS.connectSeconds);
   const handshakes = histogram(registry, PROXY_METRICS.handshakeSeconds);
   const streams = histogram(registry, PROXY_METRICS.tunnelStreams);
   counter(registry, PROXY_METRICS.tlsContextsRefused, (add) => add({}, tlsContextsRefused));
@@ -180,19 +181,13 @@ export function createProxyMetrics(
     connectionOpened(direction, peerUri, place = peerUri): ConnectionMetrics {
       const row = peers.of(direction, peerUri, portOf(place));
       row.opened += 1;
-      return {
-        counters: row.counters,
-        closed(outcome, durationSeconds) {
-          increment(row.closed, outcome);
-          durations.observe({ direction }, durationSeconds);
-        },
-      };
+      return new CountedConnection(row, durations[direction]);
     },
     connectionFailed(direction, peerUri, reason, port = portOf(peerUri)) {
       increment(peers.of(direction, peerUri, port).failed, reason);
     },
     policyAudited: (peerUri, rule) => increment(peers.of('inbound', peerUri).audited, rule),
-    connected: (direction, seconds) => connects.observe({ direction }, seconds),
+    connected: (direction, seconds) => connects[direction].add(seconds),
     tunnelOpened(direction) {
       tunnels[direction].opened += 1;
     },
@@ -247,6 +242,42 @@ export function createProxyMetrics(
       return { openConnections, openTunnels, totalConnections };
     },
   };
+}
+
+/** A connection, in the row of its peer. */
+class CountedConnection implements ConnectionMetrics {
+  readonly #row: PeerTraffic;
+  readonly #durations: BucketCounts;
+
+  constructor(row: PeerTraffic, durations: BucketCounts) {
+    this.#row = row;
+    this.#durations = durations;
+  }
+
+  get counters(): RelayCounters {
+    return this.#row.counters;
+  }
+
+  closed(outcome: ConnectionEnd, durationSeconds: number): void {
+    increment(this.#row.closed, outcome);
+    this.#durations.add(durationSeconds);
+  }
+}
+
+/** Every connection adds to them, so they are plain numbers until a scrape. */
+function secondsByDirection(
+  registry: Registry,
+  row: MetricRow,
+): Readonly<Record<Direction, BucketCounts>> {
+  const counts = {
+    inbound: new BucketCounts(row.buckets ?? []),
+    outbound: new BucketCounts(row.buckets ?? []),
+  };
+  countedHistogram(registry, row, function* () {
+    for (const [direction, ofDirection] of Object.entries(counts))
+      yield [{ direction }, ofDirection];
+  });
+  return counts;
 }
 
 interface OpenedAndEnded {

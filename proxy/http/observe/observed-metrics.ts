@@ -1,7 +1,8 @@
 import type { MonotonicClock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
-import { portOf } from '../../metrics/peers.ts';
-import type { ProxyMetrics } from '../../metrics/proxy-metrics.ts';
+import { portOf, type ConnectionEnd } from '../../metrics/peers.ts';
+import type { ConnectionMetrics, ProxyMetrics } from '../../metrics/proxy-metrics.ts';
+import type { RelayCounters } from '../../stream/relay.ts';
 import { ConnectionObserver } from './connection-observer.ts';
 import { KeptMemory } from './kept-bytes.ts';
 
@@ -29,15 +30,28 @@ export function withRequestsObserved(
       const port = portOf(place ?? peer);
       if (opaque.has(port)) return connection;
       const observer = new ConnectionObserver({ direction, peer, port }, dependencies);
-      return {
-        counters: connection.counters,
-        observer,
-        closed(outcome, seconds) {
-          // One that goes on in another tunnel is looked at there.
-          if (outcome !== 'untouched') observer.closed();
-          connection.closed(outcome, seconds);
-        },
-      };
+      return new ObservedConnectionMetrics(connection, observer);
     },
   };
+}
+
+/** A connection that is looked at. */
+class ObservedConnectionMetrics implements ConnectionMetrics {
+  readonly observer: ConnectionObserver;
+  readonly #connection: ConnectionMetrics;
+
+  constructor(connection: ConnectionMetrics, observer: ConnectionObserver) {
+    this.#connection = connection;
+    this.observer = observer;
+  }
+
+  get counters(): RelayCounters {
+    return this.#connection.counters;
+  }
+
+  closed(outcome: ConnectionEnd, seconds: number): void {
+    // One that goes on in another tunnel is looked at there.
+    if (outcome !== 'untouched') this.observer.closed();
+    this.#connection.closed(outcome, seconds);
+  }
 }
