@@ -34,6 +34,14 @@ export function serveConnect(
 
 /** Reads the fields of a request (RFC 9113 sections 8.3.1 and 8.5). */
 export function readRequest(fields: readonly HeaderField[]): ConnectHead {
+  const [first, second, third] = fields;
+  // Nearly all of them: nothing but the two that a CONNECT has.
+  if (third === undefined && isMethodConnect(first) && second?.[0] === ':authority') {
+    const [, authority] = second;
+    return authority !== '' && isFieldValue(authority)
+      ? { kind: 'connect', authority }
+      : { kind: 'malformed' };
+  }
   const pseudo = splitPseudo(fields, [':method', ':scheme', ':authority', ':path']);
   const method = pseudo?.get(':method');
   if (pseudo === undefined || !method) return { kind: 'malformed' };
@@ -46,8 +54,15 @@ export function readRequest(fields: readonly HeaderField[]): ConnectHead {
   return { kind: 'connect', authority };
 }
 
+function isMethodConnect(field: HeaderField | undefined): boolean {
+  return field?.[0] === ':method' && field[1] === 'CONNECT';
+}
+
 /** Reads the status of a response (RFC 9113 section 8.3.2); undefined when it is malformed. */
 export function readStatus(fields: readonly HeaderField[]): number | undefined {
+  const [first, second] = fields;
+  // What nearly every CONNECT is answered with.
+  if (second === undefined && first?.[0] === ':status' && first[1] === '200') return 200;
   const status = splitPseudo(fields, [':status'])?.get(':status');
   return status !== undefined && STATUS.test(status) ? Number(status) : undefined;
 }

@@ -13,6 +13,9 @@ const MAX_SIZE_UPDATES = 2;
 /** A longer integer is larger than anything that makes sense here (RFC 7541 section 5.1). */
 const MAX_INTEGER_BYTES = 4;
 
+/** A longer block is a request with fields of its own, and comes once. */
+const MAX_KNOWN_BYTES = 128;
+
 /** Bounds of what one header block may decode to. */
 export interface HeaderLimits {
   /** The sum of the fields' sizes, as SETTINGS_MAX_HEADER_LIST_SIZE counts them. */
@@ -39,6 +42,10 @@ export class HpackDecoder {
   isCut = false;
   #block: Uint8Array = new Uint8Array();
   #at = 0;
+  /** The block being decoded reads or changes the table. */
+  #usesTable = false;
+  /** The last block that did neither, and what it means whenever it comes: most CONNECTs and their answers are alike. */
+  #known: { readonly block: Uint8Array; readonly fields: readonly HeaderField[] } | undefined;
 
   constructor(limits: HeaderLimits) {
     this.#limits = limits;
@@ -48,10 +55,20 @@ export class HpackDecoder {
    * @returns the fields in their order, with bytes as latin1 characters
    * @throws ConnectionError `COMPRESSION_ERROR`, or `ENHANCE_YOUR_CALM` beyond the limits
    */
-  decode(block: Uint8Array): HeaderField[] {
+  decode(block: Uint8Array): readonly HeaderField[] {
+    this.isCut = false;
+    if (this.#known !== undefined && isSame(this.#known.block, block)) return this.#known.fields;
+    this.#usesTable = false;
+    const fields = this.#decode(block);
+    if (!this.#usesTable && !this.isCut && block.length <= MAX_KNOWN_BYTES) {
+      this.#known = { block: Uint8Array.from(block), fields };
+    }
+    return fields;
+  }
+
+  #decode(block: Uint8Array): HeaderField[] {
     this.#block = block;
     this.#at = 0;
-    this.isCut = false;
     const fields: HeaderField[] = [];
     let listBytes = 0;
     let sizeUpdates = 0;
@@ -84,11 +101,14 @@ export class HpackDecoder {
     const index = this.#integer(isIndexed ? 6 : 4);
     const name = index === 0 ? this.#string() : this.#lookUp(index)[0];
     const field: HeaderField = [name, this.#string()];
-    if (isIndexed) this.#table.insert(field);
+    if (!isIndexed) return field;
+    this.#usesTable = true;
+    this.#table.insert(field);
     return field;
   }
 
   #resizeTable(fieldsBefore: number, count: number): void {
+    this.#usesTable = true;
     const size = this.#integer(5);
     if (fieldsBefore > 0) throw malformed('a table size update after a field');
     if (count > MAX_SIZE_UPDATES) throw malformed(`${count} table size updates`);
@@ -98,6 +118,7 @@ export class HpackDecoder {
 
   /** Both tables share one range of indices (RFC 7541 section 2.3.3). */
   #lookUp(index: number): HeaderField {
+    if (index > STATIC_TABLE.length) this.#usesTable = true;
     const field =
       index <= STATIC_TABLE.length
         ? STATIC_TABLE[index - 1]
@@ -145,4 +166,11 @@ function latin1(bytes: Uint8Array): string {
 
 function malformed(got: string): ConnectionError {
   return new ConnectionError('COMPRESSION_ERROR', `expected an HPACK header block, got ${got}`);
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  // Unequal ones differ near their end, where an authority has its port.
+  for (let at = one.length - 1; at >= 0; at -= 1) if (one[at] !== other[at]) return false;
+  return true;
 }

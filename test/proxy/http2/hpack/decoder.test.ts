@@ -85,3 +85,20 @@ test('what we encode is decoded, and leaves no entry in the table', (t) => {
   t.deepEqual(decoder.decode(Buffer.concat([NO_TABLE, encodeHeaders(fields)])), fields);
   t.throws(() => decoder.decode(hex('be')));
 });
+
+test('a block that comes again means the same, whatever the table has learnt in between', (t) => {
+  const decoder = new HpackDecoder(LIMITS);
+  const literal = hex('02 07 43 4f 4e 4e 45 43 54');
+  const connect: HeaderField[] = [[':method', 'CONNECT']];
+  t.deepEqual(decoder.decode(literal), connect);
+  t.deepEqual(decoder.decode(hex('40 01 61 01 62')), [['a', 'b']]);
+  t.deepEqual(decoder.decode(literal), connect);
+});
+
+test('a block that asks the table is decoded each time', (t) => {
+  const decoder = new HpackDecoder(LIMITS);
+  decoder.decode(hex('40 01 61 01 62'));
+  t.deepEqual(decoder.decode(hex('be')), [['a', 'b']]);
+  decoder.decode(hex('40 01 63 01 64'));
+  t.deepEqual(decoder.decode(hex('be')), [['c', 'd']]);
+});
