@@ -35,6 +35,8 @@ export class RouteSet {
   readonly #dependencies: RouteSetDependencies;
   readonly #backends = new Map<string, Backend>();
   readonly #services = new Map<string, Service>();
+  /** Called, and without a route now: what each connection asks is looked for once. */
+  readonly #unrouted = new Set<string>();
   readonly #stops: readonly (() => void)[];
   #routes: Routes;
 
@@ -57,8 +59,12 @@ export class RouteSet {
     const name = formatServicePort(target);
     const known = this.#services.get(name);
     if (known !== undefined) return known.hasRoutes ? known : undefined;
+    if (this.#unrouted.has(name)) return undefined;
     const table = this.#compile(target);
-    if (table === undefined) return undefined;
+    if (table === undefined) {
+      this.#unrouted.add(name);
+      return undefined;
+    }
     const service = new Service(target, table, () => withoutRoutes(this.#backendAt(target)));
     this.#services.set(name, service);
     return service;
@@ -71,6 +77,7 @@ export class RouteSet {
 
   #replace(routes: Routes): void {
     this.#routes = routes;
+    this.#unrouted.clear();
     for (const backend of this.#backends.values()) {
       backend.setPolicy(backendPolicyFor(routes, backend.target));
     }
