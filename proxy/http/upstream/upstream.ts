@@ -45,8 +45,15 @@ const CONNECT_TIMEOUT_MS = 10_000;
  */
 const IDLE_MS = 15_000;
 
-/** Connections of HTTP/1 that are kept for the next request; more of them carry requests. */
+/** Connections of HTTP/1 that are kept for so long; where more are idle, those unused the longest end sooner. */
 const MAX_IDLE = 64;
+
+/**
+ * What is idle beyond that was in use a moment ago: answers come in bursts, and with hundreds of clients most connections
+ * are idle between two. To end those at once would be a new connection for each of the next requests, which costs more
+ * than the request. A server that has a process for each connection gets them back soon.
+ */
+const SURPLUS_IDLE_MS = 2_000;
 
 /** Requests on one connection of HTTP/2 before another one is opened, which may lead to another endpoint. */
 const BUSY_REQUESTS = 16;
@@ -241,9 +248,7 @@ export class Upstream {
     connection.isKept = true;
     connection.idleSinceMs = this.#options.clock.monotonicMs();
     this.#idle.push(connection);
-    const [oldest] = this.#idle;
-    if (this.#idle.length > MAX_IDLE && oldest !== undefined) this.#end(oldest);
-    this.#idleTimer ??= this.#options.clock.after(IDLE_MS, this.#onIdle);
+    this.#idleTimer ??= this.#options.clock.after(SURPLUS_IDLE_MS, this.#onIdle);
   }
 
   readonly #onIdle = (): void => {
@@ -253,9 +258,11 @@ export class Upstream {
     for (;;) {
       const [oldest] = this.#idle;
       if (oldest === undefined) return;
-      const leftMs = oldest.idleSinceMs + IDLE_MS - nowMs;
+      const idleMs = this.#idle.length > MAX_IDLE ? SURPLUS_IDLE_MS : IDLE_MS;
+      const leftMs = oldest.idleSinceMs + idleMs - nowMs;
       if (leftMs > 0) {
-        this.#idleTimer = clock.after(leftMs, this.#onIdle);
+        // There may be a surplus by then.
+        this.#idleTimer = clock.after(Math.min(leftMs, SURPLUS_IDLE_MS), this.#onIdle);
         return;
       }
       this.#end(oldest);

@@ -181,7 +181,7 @@ test('a connection that does not come in time is given up', async (t) => {
   t.regex(String(one.error), /no connection after 10 s/);
 });
 
-test('what is kept is let go of after a time, and there is not too much of it', async (t) => {
+test('what is kept is let go of after a time, and sooner where there is much of it', async (t) => {
   const { ask, dials, connections, settle, clock } = world();
   const all = Array.from({ length: 70 }, ask);
   for (const dial of dials) dial.connect();
@@ -190,12 +190,34 @@ test('what is kept is let go of after a time, and there is not too much of it', 
     connections[at]?.free();
     connection?.release();
   }
-  t.is(connections.filter(({ isClosed }) => isClosed).length, 6);
-  await clock.advance(14_999);
-  t.is(connections.filter(({ isClosed }) => isClosed).length, 6);
+  const ended = (): number => connections.filter(({ isClosed }) => isClosed).length;
+  await clock.advance(1_999);
+  t.is(ended(), 0, 'the next requests may come at once');
   await clock.advance(1);
-  t.true(connections.every(({ isClosed }) => isClosed));
+  t.is(ended(), 6, 'what is beyond 64');
+  t.true(
+    connections.slice(0, 6).every(({ isClosed }) => isClosed),
+    'unused the longest',
+  );
+  await clock.advance(12_999);
+  t.is(ended(), 6);
+  await clock.advance(1);
+  t.is(ended(), 70);
   t.deepEqual(clock.pending, [], 'nothing is waited for');
+});
+
+test('hundreds of requests whose answers come in bursts have no connection made again', async (t) => {
+  const { ask, dials, connections, settle, clock } = world();
+  for (let burst = 0; burst < 5; burst += 1) {
+    const all = Array.from({ length: 256 }, ask);
+    for (const dial of dials) dial.connect();
+    await settle();
+    for (const connection of connections) connection.free();
+    for (const { connection } of all) connection?.release();
+    await clock.advance(100);
+  }
+  t.is(dials.length, 256);
+  t.true(connections.every(({ isClosed }) => !isClosed));
 });
 
 test('HTTP/2: requests share a connection, and another one is made when it is busy', async (t) => {
