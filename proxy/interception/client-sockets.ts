@@ -118,6 +118,30 @@ export async function tryClientSockets(
 
 const NEVER = new AbortController().signal;
 
+/** Where the application of an exposed port listens, as `--expose` says. */
+interface ExposedTarget {
+  readonly port: number;
+  readonly target: { readonly host: string };
+}
+
+/**
+ * Expects applications on this host: one elsewhere would answer the client itself, which knows nothing of the
+ * connection. What is no IP address could lead anywhere.
+ *
+ * @throws InterceptionError `client-address-refused`
+ */
+export function refuseDistantApplications(
+  exposed: readonly ExposedTarget[],
+  isOwnAddress: (address: string) => boolean,
+): void {
+  const distant = exposed.find(({ target: { host } }) => !isOwnAddress(host));
+  if (distant === undefined) return;
+  const { port, target } = distant;
+  const sentence = `--client-address preserve: --expose ${port} leads to ${target.host}, which is no IP address of this host, and an application elsewhere would answer its clients past this sidecar`;
+  const hint = 'run the sidecar on the host of the application, or leave --client-address out';
+  throw new InterceptionError('client-address-refused', sentence, { hint });
+}
+
 function refused(): InterceptionError {
   const sentence =
     '--client-address preserve: the system does not let this sidecar call in the name of clients';

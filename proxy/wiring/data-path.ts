@@ -27,7 +27,11 @@ import type { WatchedTraffic } from '../traffic/reporter.ts';
 import type { Tap } from '../traffic/tap.ts';
 import { createInbound } from '../inbound/inbound.ts';
 import { createSourceAddresses, type SourceOf } from '../inbound/source-address.ts';
-import { tryClientSockets, withClientSockets } from '../interception/client-sockets.ts';
+import {
+  refuseDistantApplications,
+  tryClientSockets,
+  withClientSockets,
+} from '../interception/client-sockets.ts';
 import { listenTunnels } from '../tunnel/acceptor.ts';
 import type { TunnelListener } from '../tunnel/tunnel.ts';
 
@@ -180,12 +184,14 @@ async function captureTraffic(options: CaptureOptions, parts: Parts): Promise<vo
 /** Where applications are called in the name of clients, its sockets can do that. Throws InterceptionError. */
 async function withClientAddresses(
   workload: Workload,
-  { clientAddress }: Pick<ProxyConfig, 'clientAddress'>,
+  { clientAddress, expose }: Pick<ProxyConfig, 'clientAddress' | 'expose'>,
   { clock }: Runtime,
 ): Promise<Workload> {
   if (clientAddress === 'own') return workload;
+  const { addresses } = workload;
+  refuseDistantApplications(expose, (address) => addresses.localFor(address) !== undefined);
   const network = await withClientSockets(workload.network);
-  await tryClientSockets(network, workload.addresses.reachable(), clock);
+  await tryClientSockets(network, addresses.reachable(), clock);
   return { ...workload, network };
 }
 

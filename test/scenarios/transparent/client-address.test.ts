@@ -4,6 +4,7 @@
  *
  *     api     preserves the addresses of its clients
  *     many    the same, in two processes
+ *     inner   the same, for an application that it calls at its loopback
  *     plain   does not
  *     liar    says to be where the stranger is
  */
@@ -30,6 +31,7 @@ function start() {
   return startTransparentMesh(scope, {
     api: [PRESERVE, INGRESS],
     many: [PRESERVE, INGRESS, '--workers=2'],
+    inner: [PRESERVE, '--expose=8080=127.0.0.1:8080'],
     plain: [INGRESS],
     liar: [`--advertise=${STRANGER}`],
   });
@@ -60,6 +62,11 @@ for (const name of ['api', 'many'] as const) {
     t.true(opened.sum('hauberk_connections_opened_total', { direction: 'inbound' }) >= 2);
   });
 }
+
+test.serial('an application at the loopback of its host sees them too', async (t) => {
+  const { hosts } = await mesh();
+  t.is(await seenBy(hosts.plain, hosts.inner.ipv4), hosts.plain.ipv4);
+});
 
 test.serial('a member is seen where it is, not where it says to be', async (t) => {
   const { hosts } = await mesh();
@@ -107,9 +114,19 @@ test.serial('a client that comes again and again always gets its answer', async 
   t.is(stdout, `${STRANGER} `.repeat(300));
 });
 
-for (const [title, member, capability, sentence, hint] of [
-  ['the capability', 'api', undefined, /does not let this sidecar call in the name/, /NET_RAW/],
-  ['the rules', 'plain', 'net_raw', /do not bring answers to clients of IPv4 back/, /init-netns/],
+const ELSEWHERE = `--expose=8085=${STRANGER}:8080`;
+
+for (const [title, member, capability, others, sentence, hint] of [
+  ['the capability', 'api', undefined, [], /does not let this sidecar call in the/, /NET_RAW/],
+  ['the rules', 'plain', 'net_raw', [], /not bring answers to clients of IPv4 back/, /init-netns/],
+  [
+    'an application on its host',
+    'api',
+    'net_raw',
+    ['--expose=8080=127.0.0.1:8080', ELSEWHERE],
+    /--expose 8085 leads to 10\.77\.0\.2, which is no IP address of this host/,
+    /run the sidecar on the host of the application/,
+  ],
 ] as const) {
   test.serial(`without ${title} it does not start, and says why`, async (t) => {
     const { hosts, network, admin } = await mesh();
@@ -122,7 +139,7 @@ for (const [title, member, capability, sentence, hint] of [
     const control = `--control-plane=${network.hosts.control.ipv4}:15012`;
     const excluded = '--exclude-port=25008';
     const { code, stdout, stderr } = await runHauberk(
-      ['proxy', ...flags, ...ports, control, excluded, directory],
+      ['proxy', ...flags, ...others, ...ports, control, excluded, directory],
       {
         env: { HAUBERK_TOKEN: token.trim() },
         through: [...hosts[member].through, ...asUser('15337', capability)],
