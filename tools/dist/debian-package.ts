@@ -110,7 +110,7 @@ async function writeControl(tree: string, release: Release, architecture: string
     'Maintainer: The Hauberk maintainers <hauberk@localhost>',
     `Installed-Size: ${kibibytes}`,
     `Depends: ${DEPENDS}`,
-    'Recommends: nftables',
+    'Recommends: nftables, iproute2',
     'Section: net',
     'Priority: optional',
     `Description: ${manifest.description}`,

@@ -3,7 +3,7 @@
 //   npm run dist [-- --folder DIR] [--target TARGET] [--only KIND]
 //
 // DIST_SIGNING_KEY is a file with a private key of Ed25519, which signs the checksums.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeChecksums } from './checksums.ts';
@@ -16,6 +16,9 @@ import { HOST, parseTarget, type Target } from './target.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+/** Goes with the executable, as the licenses of what is in it demand. */
+const LICENSES = 'THIRD-PARTY-LICENSES';
+
 /** Makes a file; undefined where the target has none of the kind. */
 type Make = (release: Release, target: Target) => Promise<string | undefined>;
 
@@ -23,6 +26,10 @@ type Make = (release: Release, target: Target) => Promise<string | undefined>;
 const KINDS: Readonly<Record<string, Make>> = {
   npm: makeNpmPackage,
   sbom: makeSbom,
+  licenses: async ({ folder: to, licenses }) => {
+    await writeFile(join(to, LICENSES), licenses);
+    return LICENSES;
+  },
   executable: executableOf,
   deb: async (release, target) =>
     await makeDebianPackage(release, target, await executableOf(release, target)),
