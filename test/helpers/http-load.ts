@@ -32,12 +32,14 @@ export interface HttpLoadOptions {
   readonly keepAlive?: boolean;
   /** How long each of them rests between two requests: for loads that run long beside other tests. */
   readonly paceMs?: number;
+  /** `GET` unless it is given; a `POST` has no body. */
+  readonly method?: 'GET' | 'POST';
 }
 
 /** Sends requests without a pause until it is stopped, at the latest when the test ends. */
 export function startHttpLoad(
   scope: Scope,
-  { port, concurrency = 4, keepAlive = true, paceMs = 0 }: HttpLoadOptions,
+  { port, concurrency = 4, keepAlive = true, paceMs = 0, method = 'GET' }: HttpLoadOptions,
 ): HttpLoad {
   const agent = new http.Agent({ keepAlive, maxSockets: concurrency });
   const bodies = new Map<string, number>();
@@ -50,7 +52,7 @@ export function startHttpLoad(
   const worker = async (): Promise<void> => {
     while (!stopped) {
       try {
-        const body = await get(agent, port, '/');
+        const body = await send(agent, port, { method, path: '/' });
         bodies.set(body, (bodies.get(body) ?? 0) + 1);
       } catch (error) {
         failed += 1;
@@ -94,13 +96,17 @@ export function startHttpLoad(
 
 /** Sends one GET on a connection of its own and resolves with the body; rejects unless it is a 200. */
 export function getOnce(port: number, path = '/'): Promise<string> {
-  return get(new http.Agent(), port, path);
+  return send(new http.Agent(), port, { method: 'GET', path });
 }
 
-async function get(agent: http.Agent, port: number, path: string): Promise<string> {
+async function send(
+  agent: http.Agent,
+  port: number,
+  asked: { readonly method: string; readonly path: string },
+): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const request = http.get(
-    { agent, host: '127.0.0.1', port, path, timeout: 30_000 },
+  const request = http.request(
+    { agent, host: '127.0.0.1', port, ...asked, timeout: 30_000 },
     (response) => {
       response.setEncoding('utf8');
       response.toArray().then((chunks) => {
@@ -111,5 +117,6 @@ async function get(agent: http.Agent, port: number, path: string): Promise<strin
   );
   request.on('timeout', () => request.destroy(new Error('no answer in 30 s')));
   request.on('error', reject);
+  request.end();
   return await promise;
 }

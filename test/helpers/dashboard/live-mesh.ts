@@ -11,6 +11,8 @@ import type { Scope } from '../scope.ts';
 /** A mesh of real processes with traffic in it, and a dashboard. */
 export interface LiveMesh {
   readonly mesh: Mesh;
+  /** The local port of web that leads to api. */
+  readonly apiPort: number;
   /** Where the dashboard is. */
   readonly origin: string;
   /** A link to sign in with. */
@@ -78,6 +80,7 @@ export async function startLiveMesh(scope: Scope): Promise<LiveMesh> {
   scope.teardown(() => admin.close());
   return {
     mesh,
+    apiPort: web.upstreamPorts[0] ?? 0,
     origin: `http://127.0.0.1:${port}`,
     link: async (allowChanges = false) =>
       dashboardUrl(await admin.createDashboardLink({ allowChanges })),
