@@ -20,6 +20,12 @@ const PROGRAMS: readonly Command[] = [
     run: async (context) => (await import('../control-plane/main.ts')).runRestore(context),
   },
   {
+    words: 'store migrate',
+    purpose: 'move the state of the mesh from SQLite to etcd, or back',
+    group: 'Operate',
+    run: async (context) => (await import('../control-plane/main.ts')).runMigrate(context),
+  },
+  {
     words: 'proxy init-netns',
     purpose: 'redirect the traffic of a network namespace to its sidecar',
     group: 'Run',

@@ -2,7 +2,7 @@ import { systemClock } from '../common/clock.ts';
 import type { CommandSpec } from '../common/config/settings.ts';
 import { ConfigError } from '../common/config/config-error.ts';
 import { EXIT_CODE } from '../common/config/exit-code.ts';
-import { systemErrorCode } from '../common/errors.ts';
+import { systemErrorCode, type HauberkError } from '../common/errors.ts';
 import { requireDescriptors } from '../common/config/require-descriptors.ts';
 import { runCommand, type CommandContext } from '../common/config/run-command.ts';
 import { logSettingWarnings, type SettingWarning } from '../common/config/setting-warnings.ts';
@@ -17,11 +17,13 @@ import { CaError, type CaErrorCode } from './ca/ca-error.ts';
 import { KeysError } from './keys/keys-error.ts';
 import {
   controlPlaneSettings,
+  migrateSettings,
   restoreSettings,
   type ControlPlaneSettings,
 } from './config/config.ts';
 import { startLockable } from './server/lock.ts';
 import { restoreBackup, restoreNotes } from './server/restore.ts';
+import { migrateStore } from './server/storage/migrate/migrate-store.ts';
 import { StoreError } from './store/store-error.ts';
 
 const SPEC: CommandSpec<typeof controlPlaneSettings> = {
@@ -84,6 +86,53 @@ export async function runRestore(context: CommandContext): Promise<number> {
       throw translate(error, given);
     }
   });
+}
+
+const MIGRATE_SPEC: CommandSpec<typeof migrateSettings> = {
+  name: 'hauberk store migrate',
+  summary:
+    'Moves the state of a mesh from SQLite to etcd, or back, while no control plane runs. Everything is compared before the first one is given up; sidecars notice nothing.',
+  settings: migrateSettings,
+  examples: [
+    {
+      purpose: 'from one control plane to several',
+      line: 'hauberk store migrate --from sqlite:/var/lib/hauberk/hauberk.db --to etcd://10.0.0.1,10.0.0.2,10.0.0.3 --store-ca etcd-ca.pem --unlock-key-file unlock.key',
+    },
+  ],
+  notes: [
+    'No control plane starts on the former store any more, nor on the new one before all is there. A migration that was interrupted is run again, with the same flags.',
+    'Run it as the user of the control plane: a file that it makes belongs to who runs it.',
+  ],
+};
+
+/** Moves a store; resolves with the exit code. */
+export async function runMigrate(context: CommandContext): Promise<number> {
+  return await runCommand(MIGRATE_SPEC, context, async (given) => {
+    const { from, to } = given;
+    try {
+      const logger = createLogger({ name: 'migrate', level: 'error' });
+      const options = { from, to, etcd: given, unlockKey: unlockKeyOf(given), clock: systemClock };
+      const migrated = await migrateStore({ ...options, logger });
+      const sealed = migrated.sealed ? ' The private keys are encrypted from now on.' : '';
+      context.stdout.write(
+        `moved ${migrated.keys} keys from ${migrated.from} to ${migrated.to}, and compared all of them.${sealed}\n` +
+          'Start the control planes on it; none starts on the former store any more.\n',
+      );
+      return EXIT_CODE.ok;
+    } catch (error) {
+      throw isOfTheSettings(error) ? asConfigError(error) : error;
+    }
+  });
+}
+
+/** What does not become right by itself. */
+function isOfTheSettings(error: unknown): error is HauberkError {
+  const codes: readonly string[] = ['locked', 'moved', 'incompatible', 'denied'];
+  return error instanceof KeysError || (error instanceof StoreError && codes.includes(error.code));
+}
+
+function asConfigError(error: HauberkError): ConfigError {
+  return new ConfigError('setting-invalid', error.message, { hint: error.hint, cause: error });
 }
 
 async function serve(
@@ -152,16 +201,15 @@ function translate(
   { dataDir, store }: Pick<ControlPlaneSettings, 'dataDir'> & Partial<ControlPlaneSettings>,
 ): unknown {
   if (error instanceof KeysError || (error instanceof CaError && SETTINGS_CODES.has(error.code))) {
-    return new ConfigError('setting-invalid', error.message, { hint: error.hint, cause: error });
+    return asConfigError(error);
   }
+  if (error instanceof StoreError && error.code === 'moved') return asConfigError(error);
   if (error instanceof MeshConfigError) {
     return new ConfigError('file-malformed', error.message, { cause: error });
   }
   if (error instanceof StoreError && store?.kind === 'etcd') {
     // It may come back; what is wrong with the settings does not become right by itself.
-    return error.code === 'denied' || error.code === 'incompatible'
-      ? new ConfigError('setting-invalid', error.message, { hint: error.hint, cause: error })
-      : error;
+    return isOfTheSettings(error) ? asConfigError(error) : error;
   }
   if (error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')) {
     const message = `the data directory ${dataDir} cannot be used: ${error.message}`;

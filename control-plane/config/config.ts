@@ -208,6 +208,26 @@ export const controlPlaneSettings = {
 /** The settings, checked. */
 export type ControlPlaneSettings = SettingsOf<typeof controlPlaneSettings>;
 
+/** Everything that `hauberk store migrate` can be told. */
+export const migrateSettings = {
+  from: setting(storeLocation, {
+    description: 'the store that has the state: sqlite:FILE, or etcd://HOST:PORT,HOST:PORT',
+    placeholder: 'STORE',
+  }),
+  to: setting(storeLocation, {
+    description: 'the store that is to have it, of the other kind; nothing must be there yet',
+    placeholder: 'STORE',
+  }),
+  storeCa: controlPlaneSettings.storeCa,
+  storeCert: controlPlaneSettings.storeCert,
+  storeKey: controlPlaneSettings.storeKey,
+  storeUser: controlPlaneSettings.storeUser,
+  storePasswordFile: controlPlaneSettings.storePasswordFile,
+  storePrefix: controlPlaneSettings.storePrefix,
+  unlockKeyFile: controlPlaneSettings.unlockKeyFile,
+  unlockPassphrase: controlPlaneSettings.unlockPassphrase,
+} satisfies SettingsTable;
+
 /** Everything that `hauberk restore` can be told. */
 export const restoreSettings = {
   dataDir: setting(filePath, {

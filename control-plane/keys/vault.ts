@@ -3,7 +3,13 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { UnlockKey } from '../../common/config/unlock-key.ts';
 import { recordCodec } from '../store/record-codec.ts';
-import { SECRET_PREFIX, VAULT_KEY, type Operation, type Store } from '../store/store.ts';
+import {
+  SECRET_PREFIX,
+  VAULT_KEY,
+  type Entry,
+  type Operation,
+  type Store,
+} from '../store/store.ts';
 import { KeysError } from './keys-error.ts';
 import { seal, unseal } from './seal.ts';
 
@@ -33,6 +39,8 @@ export interface OpenVault {
   readonly modRevision: number;
 }
 
+type PutOperation = Extract<Operation, { kind: 'put' }>;
+
 const KEY_BYTES = 32;
 const SALT_BYTES = 32;
 
@@ -57,12 +65,8 @@ export async function openVault(
   const entry = await store.get(VAULT_KEY);
   if (entry === undefined) {
     if (unlockKey !== undefined) return sealFirst(store, unlockKey);
-    if (!mustSeal) return undefined;
-    const sentence =
-      'a store in etcd holds the private keys of the mesh encrypted only, and nothing is given to encrypt them with';
-    const hint =
-      'give --unlock-key-file or HAUBERK_UNLOCK_PASSPHRASE, the same to every control plane';
-    throw new KeysError('unlock-key-missing', sentence, { hint });
+    if (mustSeal) throw unlockKeyMissing();
+    return undefined;
   }
   if (unlockKey === undefined) {
     throw new KeysError('keys-locked', 'the private keys of the mesh are encrypted and locked', {
@@ -71,6 +75,15 @@ export async function openVault(
   }
   const dataKey = await unwrapDataKey(vaults.decode(entry), unlockKey);
   return { dataKey, modRevision: entry.modRevision };
+}
+
+/** Nothing is there to encrypt the keys with, and they must not be there unencrypted. */
+export function unlockKeyMissing(): KeysError {
+  const sentence =
+    'a store in etcd holds the private keys of the mesh encrypted only, and nothing is given to encrypt them with';
+  const hint =
+    'give --unlock-key-file or HAUBERK_UNLOCK_PASSPHRASE, the same to every control plane';
+  return new KeysError('unlock-key-missing', sentence, { hint });
 }
 
 /** Another control plane may begin the same store at this moment, with the same key or not. */
@@ -84,7 +97,7 @@ async function sealFirst(store: Store, unlockKey: UnlockKey): Promise<OpenVault 
 }
 
 /** The vault of a store; undefined when its keys are not encrypted. @throws StoreError */
-export async function readVault(store: Store): Promise<VaultRecord | undefined> {
+export async function readVault(store: Pick<Store, 'get'>): Promise<VaultRecord | undefined> {
   const entry = await store.get(VAULT_KEY);
   return entry === undefined ? undefined : vaults.decode(entry);
 }
@@ -122,20 +135,7 @@ export async function sealEverything(
   unlockKey: UnlockKey,
 ): Promise<OpenVault> {
   const { entries } = await store.range(SECRET_PREFIX);
-  const nextKey = randomBytes(KEY_BYTES);
-  const salt = randomBytes(SALT_BYTES);
-  const wrapped = seal(await wrappingKey(unlockKey, salt), VAULT_KEY, nextKey);
-  const record: VaultRecord = {
-    format: 1,
-    kind: unlockKey.kind,
-    salt: salt.toString('base64'),
-    wrapped: wrapped.toString('base64'),
-  };
-  const operations: Operation[] = entries.map(({ key, value }) => {
-    const plain = vault === undefined ? value : unseal(vault.dataKey, key, value);
-    return { kind: 'put', key, value: seal(nextKey, key, plain) };
-  });
-  operations.push({ kind: 'put', key: VAULT_KEY, value: vaults.encode(record) });
+  const { dataKey, operations } = await sealAll(entries, vault?.dataKey, unlockKey);
   const { succeeded, revision } = await store.transact(
     [
       // The one that was opened: that of a control plane which was faster must not be replaced, nor its key lost.
@@ -145,7 +145,35 @@ export async function sealEverything(
     operations,
   );
   if (!succeeded) throw new KeysError('keys-damaged', 'the keys changed while they were encrypted');
-  return { dataKey: nextKey, modRevision: revision };
+  return { dataKey, modRevision: revision };
+}
+
+/**
+ * Seals entries with a new data key.
+ *
+ * @param presentKey what they are sealed with; undefined when they are not
+ * @returns the changes that write them, and the vault
+ */
+export async function sealAll(
+  entries: readonly Pick<Entry, 'key' | 'value'>[],
+  presentKey: Buffer | undefined,
+  unlockKey: UnlockKey,
+): Promise<{ readonly dataKey: Buffer; readonly operations: readonly PutOperation[] }> {
+  const nextKey = randomBytes(KEY_BYTES);
+  const salt = randomBytes(SALT_BYTES);
+  const wrapped = seal(await wrappingKey(unlockKey, salt), VAULT_KEY, nextKey);
+  const record: VaultRecord = {
+    format: 1,
+    kind: unlockKey.kind,
+    salt: salt.toString('base64'),
+    wrapped: wrapped.toString('base64'),
+  };
+  const operations = entries.map(({ key, value }): PutOperation => {
+    const plain = presentKey === undefined ? value : unseal(presentKey, key, value);
+    return { kind: 'put', key, value: seal(nextKey, key, plain) };
+  });
+  operations.push({ kind: 'put', key: VAULT_KEY, value: vaults.encode(record) });
+  return { dataKey: nextKey, operations };
 }
 
 function wrappingKey(unlockKey: UnlockKey, salt: Buffer): Promise<Buffer> {

@@ -54,6 +54,7 @@ import { warnOfRestore } from './restore.ts';
 import { continueWithoutStore } from './without-store.ts';
 import { followRootChanges } from './root-changes.ts';
 import { serveTelemetry } from './telemetry.ts';
+import { requireNoMigration } from './storage/migrate/migration-record.ts';
 import { openStorage } from './storage/open-storage.ts';
 import { unlockStore } from './storage/unlock-store.ts';
 import { createControlPlaneMetrics } from '../metrics.ts';
@@ -335,6 +336,8 @@ export async function startControlPlane(
     viewVersion: view.version,
     ...registry.acknowledged(),
   }));
+  // Again: who moves the store writes that down first, and looks for control planes then.
+  await requireNoMigration(plainStore);
   const dashboard = use(
     await serveDashboard({
       ...common,

@@ -7,6 +7,7 @@ export type StoreErrorCode =
   | 'corrupt' // What is stored is damaged; a person has to restore it.
   | 'incompatible' // It was written by a newer Hauberk, or by another program.
   | 'locked' // Another process uses it.
+  | 'moved' // Its state was moved to another store, or is not all here yet.
   | 'denied' // It does not let this control plane in.
   | 'compacted' // The changes that a watch asked for are no longer kept.
   | 'lease-not-found' // The lease expired, was revoked, or never existed.

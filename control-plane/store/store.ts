@@ -12,6 +12,9 @@ export const VAULT_KEY = 'vault';
 /** When the store was restored from a backup, in milliseconds since the epoch; missing when it never was. */
 export const RESTORED_KEY = 'restored';
 
+/** Where the state of this store is being moved to, was moved to, or comes from; missing in one that is in use. */
+export const MIGRATION_KEY = 'migration';
+
 /** Whether a key is secret. */
 export function isSecret(key: string): boolean {
   return key.startsWith(SECRET_PREFIX) || key === VAULT_KEY;

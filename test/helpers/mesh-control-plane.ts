@@ -12,7 +12,8 @@ export interface ControlPlane {
   readonly dataDirectory: string;
   restart(signal?: NodeJS.Signals): Promise<void>;
   kill(): Promise<void>;
-  start(): Promise<void>;
+  /** @param args what it is started with from now on, beside its ports and its data directory */
+  start(args?: readonly string[]): Promise<void>;
   metrics(): Promise<MetricSamples>;
 }
 
@@ -20,8 +21,9 @@ export interface ControlPlane {
 export async function launchControlPlane(
   start: (args: readonly string[]) => HauberkProcess,
   dataDirectory: string,
-  args: readonly string[],
+  firstArgs: readonly string[],
 ): Promise<ControlPlane> {
+  let args = firstArgs;
   const launch = async (grpcPort: number, httpPort: number) => {
     const process = start([
       'control-plane',
@@ -50,7 +52,8 @@ export async function launchControlPlane(
     grpcPort,
     httpPort,
     dataDirectory,
-    async start() {
+    async start(next = args) {
+      args = next;
       current = await launch(grpcPort, httpPort);
       running = true;
     },

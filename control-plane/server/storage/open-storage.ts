@@ -5,15 +5,31 @@ import { openSqliteStore } from '../../store/sqlite/sqlite-store.ts';
 import { VAULT_KEY, type SnapshotStore } from '../../store/store.ts';
 import { refuseEtcdSettings } from './etcd-access.ts';
 import { openEtcd } from './open-etcd.ts';
+import { requireNoMigration } from './migrate/migration-record.ts';
 import type { Storage, StorageOptions, StorageSettings } from './storage.ts';
 
 /**
  * Opens the store that the settings name: by default the file in the data directory.
  *
  * @param shared instead of it, for several control planes of one process; it stays open
- * @throws ConfigError, StoreError
+ * @throws ConfigError; StoreError, also `moved`
  */
 export async function openStorage(
+  settings: StorageSettings,
+  options: StorageOptions,
+  shared?: SnapshotStore,
+): Promise<Storage> {
+  const storage = await openAny(settings, options, shared);
+  try {
+    await requireNoMigration(storage.store);
+    return storage;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+async function openAny(
   settings: StorageSettings,
   { clock, logger }: StorageOptions,
   shared?: SnapshotStore,

@@ -54,8 +54,10 @@ export interface EtcdStoreOptions {
   readonly prefix: string;
   readonly clock: MonotonicClock;
   readonly logger: Logger;
-  /** What the revisions of a new store are ahead of etcd's; default 0. */
+  /** What the revisions of a store that is new, or empty, are ahead of etcd's; default 0. */
   readonly revisionOffset?: number;
+  /** Where there is no store, none is begun. */
+  readonly mustExist?: boolean;
 }
 
 /** The store in etcd. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SOFTWARE_VERSION } from '../../../common/version.ts';
+import type { RequestOp } from '../../../proto/gen/etcdserverpb/rpc.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdClient } from './client.ts';
 import { ONE_KEY, prefixRange, type KeySpace } from './key-space.ts';
@@ -21,25 +22,36 @@ const schemaRecord = z.object({
   revisionOffset: z.int().nonnegative(),
 });
 
+type SchemaRecord = z.infer<typeof schemaRecord>;
+
 /** What takes up a store. */
 export interface SchemaOptions {
   readonly client: EtcdClient;
   readonly space: KeySpace;
   readonly receipts: Receipts;
-  /** For a store that is new; see `KeySpace`. */
+  /** For a store that is new, or has nothing in it; see `KeySpace`. */
   readonly revisionOffset?: number;
+  /** Where there is no store, none is begun. */
+  readonly mustExist?: boolean;
 }
 
 /**
  * Looks what is under the prefix, and begins a store where there is nothing.
  *
- * @throws StoreError `incompatible` when it is of another program or of a newer Hauberk
+ * @throws StoreError `incompatible` when it is of another program or of a newer Hauberk; `unavailable` when there is
+ *   none, and it must exist
  */
 export async function openSchema(options: SchemaOptions): Promise<void> {
-  const { client, space } = options;
+  const { client, space, revisionOffset = 0, mustExist = false } = options;
   const key = Buffer.from(`${space.prefix}schema`);
   const found = await readRange(client, { key, ...ONE_KEY });
   const [entry] = found.kvs;
+  if (entry === undefined && mustExist) {
+    const hint = 'name the etcd and the --store-prefix that the control planes use';
+    throw new StoreError('unavailable', `there is no store under ${space.prefix} in etcd`, {
+      hint,
+    });
+  }
   if (entry === undefined) return begin(options, key);
   const record = readRecord(space.prefix, entry.value);
   if (record.version > SCHEMA_VERSION) {
@@ -47,21 +59,40 @@ export async function openSchema(options: SchemaOptions): Promise<void> {
     const hint = `run Hauberk ${record.neededVersion} or later, or restore a backup from before the upgrade`;
     throw new StoreError('incompatible', sentence, { hint });
   }
-  space.revisionOffset = record.revisionOffset;
+  const { modRevision } = entry;
+  const raised =
+    revisionOffset > record.revisionOffset &&
+    (await replace(options, { key, modRevision }, { ...record, revisionOffset }));
+  space.revisionOffset = raised ? revisionOffset : record.revisionOffset;
+}
+
+/** Only while nothing is in the store: no sidecar knows a revision of it then. */
+async function replace(
+  { space, receipts }: SchemaOptions,
+  { key, modRevision }: { readonly key: Buffer; readonly modRevision: number },
+  record: SchemaRecord,
+): Promise<boolean> {
+  const unchanged = modCompare({ key, ...ONE_KEY }, modRevision);
+  const empty = modCompare(space.rangeOf(''), 0);
+  const { succeeded } = await receipts.transact([unchanged, empty], [putRecord(key, record)]);
+  return succeeded;
+}
+
+function putRecord(key: Buffer, record: SchemaRecord): RequestOp {
+  const value = Buffer.from(JSON.stringify(record));
+  return { request: { $case: 'requestPut', value: { key, value, lease: 0 } } };
 }
 
 async function begin(options: SchemaOptions, key: Buffer): Promise<void> {
   const { client, space, receipts, revisionOffset = 0 } = options;
-  const record: z.infer<typeof schemaRecord> = {
+  const record: SchemaRecord = {
     hauberk: 'store',
     version: SCHEMA_VERSION,
     neededVersion: SOFTWARE_VERSION,
     revisionOffset,
   };
-  const value = Buffer.from(JSON.stringify(record));
-  const put = { $case: 'requestPut', value: { key, value, lease: 0 } } as const;
   const nothing = modCompare(prefixRange(Buffer.from(space.prefix)), 0);
-  const { succeeded } = await receipts.transact([nothing], [{ request: put }]);
+  const { succeeded } = await receipts.transact([nothing], [putRecord(key, record)]);
   if (succeeded) {
     space.revisionOffset = revisionOffset;
     return;
@@ -72,7 +103,7 @@ async function begin(options: SchemaOptions, key: Buffer): Promise<void> {
   await openSchema(options);
 }
 
-function readRecord(prefix: string, value: Buffer): z.infer<typeof schemaRecord> {
+function readRecord(prefix: string, value: Buffer): SchemaRecord {
   try {
     return schemaRecord.parse(JSON.parse(value.toString()));
   } catch {

@@ -64,9 +64,10 @@ export function requireNoStore(path: string): void {
   if (existsSync(path)) throw thereAlready(path);
 }
 
-function thereAlready(path: string): StoreError {
+/** The error for a store where none must be. */
+export function thereAlready(path: string): StoreError {
   return new StoreError('locked', `there is a store already: ${path}`, {
-    hint: 'restore into an empty data directory',
+    hint: 'name a place where none is, such as an empty data directory',
   });
 }
 
