@@ -10,7 +10,11 @@ import { peerSpiffeId } from '../../common/pki/peer.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import { readBundle } from '../../common/wire/bundle.ts';
-import { createChannel, type ChannelSettings } from '../../common/rpc/channel.ts';
+import {
+  createChannel,
+  type ChannelSettings,
+  type ControlPlaneChannel,
+} from '../../common/rpc/channel.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { IdentityService, type IssueResponse } from '../../proto/gen/hauberk/v1/identity.ts';
 import { withSkew } from './skew.ts';
@@ -21,6 +25,8 @@ export interface IssueSettings {
   readonly spiffeId: SpiffeId;
   /** Where to, whom to trust there, and the certificate to renew, if any. */
   readonly channel: ChannelSettings;
+  /** Such a connection, when it is open already; it stays open. */
+  readonly over?: Pick<ControlPlaneChannel, 'call'>;
   /** For first contact. */
   readonly token?: string;
   /** Lifetime to ask for; the control plane decides. */
@@ -54,8 +60,21 @@ export async function issue(settings: IssueSettings): Promise<WorkloadIdentity> 
 }
 
 async function call(settings: IssueSettings, privateKey: KeyObject): Promise<IssueResponse> {
-  const { signal, spiffeId, timeoutMs, token, lifetimeMs } = settings;
+  if (settings.over !== undefined) return await callOver(settings.over, settings, privateKey);
   const channel = createChannel(settings.channel);
+  try {
+    return await callOver(channel, settings, privateKey);
+  } finally {
+    channel.close();
+  }
+}
+
+async function callOver(
+  channel: Pick<ControlPlaneChannel, 'call'>,
+  settings: IssueSettings,
+  privateKey: KeyObject,
+): Promise<IssueResponse> {
+  const { signal, spiffeId, timeoutMs, token, lifetimeMs } = settings;
   const request = {
     csr: createCsr(privateKey),
     joinToken: token ?? '',
@@ -67,8 +86,6 @@ async function call(settings: IssueSettings, privateKey: KeyObject): Promise<Iss
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     throw await withSkew(error, settings.channel, settings.clock.epochMs());
-  } finally {
-    channel.close();
   }
 }
 

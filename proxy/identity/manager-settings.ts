@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ControlPlaneTargets } from '../../common/rpc/control-plane-targets.ts';
+import type { OpenConnection } from './open-connection.ts';
 import type { TokenSource } from './token-source.ts';
 
 /** What is counted here. */
@@ -15,6 +16,8 @@ export interface IdentityMetrics {
 export interface IdentityManagerSettings {
   readonly spiffeId: SpiffeId;
   readonly controlPlanes: ControlPlaneTargets;
+  /** A connection that is open anyway: renewals go over it. */
+  readonly openConnection?: (() => OpenConnection | undefined) | undefined;
   /** Join token; not needed while the state directory holds a valid certificate. */
   readonly tokens?: TokenSource | undefined;
   readonly stateDirectory: string;

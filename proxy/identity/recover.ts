@@ -4,6 +4,7 @@ import { describeError } from '../../common/errors.ts';
 import { callAny } from '../../common/rpc/control-plane-targets.ts';
 import { isPassing, RpcError } from '../../common/rpc/rpc-error.ts';
 import { issue } from './issue.ts';
+import { renewOverOpen } from './renew-over-open.ts';
 import type { IdentityManagerSettings } from './manager-settings.ts';
 import type { WorkloadIdentity } from './source.ts';
 
@@ -12,15 +13,20 @@ const TRY_TIMEOUT_MS = 5_000;
 const BACKOFF = { baseMs: 500, capMs: 5_000 };
 const LOG_INTERVAL_MS = 5_000;
 
-/** Asks one control plane after the other for a new certificate with the one that there is, expired or not. */
-export function renewWith(
+/**
+ * Asks for a new certificate with the one that there is, expired or not: over the connection that is open, or else one
+ * control plane after the other.
+ */
+export async function renewWith(
   settings: IdentityManagerSettings,
   current: WorkloadIdentity,
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<WorkloadIdentity> {
   const { clock, controlPlanes, lifetimeMs, spiffeId } = settings;
   const { roots, trustDomain } = current.bundle;
-  return callAny(controlPlanes, (address, mostMs) => {
+  const next = await renewOverOpen(settings, current, { timeoutMs, signal });
+  if (next !== undefined) return next;
+  return await callAny(controlPlanes, (address, mostMs) => {
     const channel = { address, trustDomain, roots, identity: current };
     const within = { timeoutMs: Math.min(timeoutMs, mostMs), clock, signal };
     return issue({ spiffeId, channel, lifetimeMs, ...within });

@@ -27,7 +27,7 @@ import { Interest } from '../discovery/interest/interest.ts';
 import { MeshNeeds } from '../discovery/interest/mesh-needs.ts';
 import { rememberDeparted } from '../discovery/departed.ts';
 import { createMeshView } from '../discovery/mutable-view.ts';
-import { createSyncClient } from '../discovery/sync/client.ts';
+import { createSyncClient, type SyncClient } from '../discovery/sync/client.ts';
 import { createIdentityManager } from '../identity/manager.ts';
 import { withRevocations } from '../identity/revoking-source.ts';
 import { createSkewWatch } from '../identity/skew.ts';
@@ -115,6 +115,7 @@ export async function startProxy(
 
   const { certificateLifetime } = config;
   const addresses = config.controlPlane;
+  const connected: { sync?: Pick<SyncClient, 'openConnection'> } = {};
   const controlPlanes = adopt(await openControlPlaneTargets({ addresses, clock, random }));
   const identity = adopt(
     await createIdentityManager({
@@ -124,6 +125,7 @@ export async function startProxy(
       signal,
       spiffeId: self,
       controlPlanes,
+      openConnection: () => connected.sync?.openConnection,
       tokens,
       stateDirectory: config.stateDir,
       lifetimeMs: certificateLifetime === undefined ? undefined : certificateLifetime * 1000,
@@ -186,7 +188,7 @@ export async function startProxy(
       onTaken: () => identity.revocation.accepted(),
       onServerTime: skew.told,
       onWatch: (watch, stream) => guard.promise('discovery', reporter.asked(watch, stream)),
-      onLost: (error) => identity.refused(error),
+      onEnded: (error) => identity.refused(error),
       async inForce() {
         await meshNeeds.settled;
         await path.workers?.inForce();
@@ -195,6 +197,7 @@ export async function startProxy(
       saved,
     }),
   );
+  connected.sync = sync;
   const { instanceId } = identity;
   adopt(logOwnConflicts({ view, self, instanceId, clock, logger }));
   metrics.controlPlane(() => sync.connected);

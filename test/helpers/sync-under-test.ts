@@ -1,3 +1,4 @@
+import { createIssuer } from '../../common/pki/authority.ts';
 import { momentOf } from '../../common/dates.ts';
 import { systemClock } from '../../common/clock.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
@@ -61,8 +62,8 @@ export interface SyncUnderTest extends AsyncDisposable {
 }
 
 /** An identity with a leaf of its own. */
-export function newIdentity(): ReturnType<MutableIdentitySource['current']> {
-  const { privateKey, chain } = authority.workload('shop', 'web');
+export function newIdentity(issuing = authority): ReturnType<MutableIdentitySource['current']> {
+  const { privateKey, chain } = issuing.workload('shop', 'web');
   const id = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
   const { bundle } = authority;
   const received = momentOf(systemClock);
@@ -117,6 +118,13 @@ export async function syncUnderTest(): Promise<SyncUnderTest> {
     },
     [Symbol.asyncDispose]: () => cleanup.disposeAsync(),
   };
+}
+
+/** The same below another issuer: the stream moves to it at once. */
+export function newIdentityOfNextIssuer(): ReturnType<typeof newIdentity> {
+  const { root, bundle } = authority;
+  const next = { trustDomain: bundle.trustDomain, nowMs: Date.now() };
+  return newIdentity(createTestAuthority({ issuer: createIssuer(root, next) }));
 }
 
 /** An endpoint of the service `api`. */

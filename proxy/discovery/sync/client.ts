@@ -1,6 +1,7 @@
 import { formatHostPort } from '../../../common/listen.ts';
 import { isDeepStrictEqual } from 'node:util';
-import type { EpochMs } from '../../../common/clock.ts';
+import type { EpochMs, Timer } from '../../../common/clock.ts';
+import { afterByEither } from '../../../common/dates.ts';
 import { describeError } from '../../../common/errors.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { readBundle } from '../../../common/wire/bundle.ts';
@@ -14,12 +15,16 @@ import type {
   SyncResponse,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1/identity.ts';
+import type { OpenConnection } from '../../identity/open-connection.ts';
+import { hurryDelayMs } from '../../identity/schedule.ts';
 import type { MeshView } from '../mesh-view.ts';
 import type { ViewUpdate } from '../mutable-view.ts';
 import { createSyncConnection } from './connection.ts';
 import { Conversations, type Conversation } from './conversation.ts';
+import { isOfOneIssuer, isRevoked, moveDelayMs } from './follow-renewal.ts';
 import { acknowledgementMessage, GOODBYE, helloMessage, readResponse } from './messages.ts';
 import { retryMs } from './retry.ts';
+import type { SyncCredentials } from './credentials.ts';
 import type { AdvertisedAddresses, SyncClientSettings } from './settings.ts';
 import { openSyncStream, type SyncStream } from './stream.ts';
 
@@ -31,6 +36,8 @@ export interface SyncClient extends Closeable {
   readonly connected: boolean;
   /** Resolves when a control plane has answered for the first time, or none could be reached. */
   readonly tried: Promise<void>;
+  /** The connection of the stream, for other calls to the control plane; undefined while there is no stream. */
+  readonly openConnection: OpenConnection | undefined;
   /**
    * Withdraws this sidecar's endpoint, because it drains: peers stop to open tunnels to it. The
    * stream goes on, and so does the view. Resolves when that was sent, or cannot be.
@@ -68,12 +75,13 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     resumeVersion: () => saved.resumeVersion,
   });
   let taking = false;
+  /** Until the stream moves to a connection with the certificate in use. */
+  let moving: Timer | undefined;
   /** The highest version that a message had since the last snapshot. */
   let newestVersion = view.version;
   const { promise: tried, resolve: setTried } = Promise.withResolvers<void>();
 
   function open(): SyncStream {
-    const { bundle, chain, privateKey } = identity.current();
     const advertised = draining ? NOWHERE : settings.hello();
     announced = advertised;
     const address = controlPlanes.pick();
@@ -83,9 +91,8 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
         ...(controlPlanes.count > 1 && QUICK_KEEPALIVE),
         address,
         trustDomain,
-        roots: bundle.roots,
-        identity: { privateKey, chain },
       },
+      credentials: identity.current(),
       conversation,
       hello: helloMessage(settings, advertised, conversation.start),
       onResponse: handle,
@@ -95,7 +102,10 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
       },
       onEnded(ended, error) {
         controlPlanes.failed(address, error);
+        // What an earlier certificate was refused for says nothing about the one in use.
+        if (isInUse(ended)) settings.onEnded?.(error);
         connection.ended(ended, error);
+        follow();
         // What the stream that it was to replace has said meanwhile was not heard, nor will be what it says.
         const left = connection.stream;
         if (left === undefined || !conversations.isPast(left.conversation)) return;
@@ -226,10 +236,10 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     // This one may have said hello before the drain began.
     if (draining) stream.send(GOODBYE);
     report(stream);
+    follow();
   }
 
   function onLost(error: RpcError, retryInMs: number): void {
-    settings.onLost?.(error);
     if (!controlPlanes.hasOther()) setTried();
     const nowMs = clock.monotonicMs();
     const known = lost?.reason === error.code;
@@ -263,6 +273,30 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     if (!isDeepStrictEqual(controlPlanes.pick(), stream.target)) connection.replace();
   }
 
+  function isInUse({ credentials }: SyncStream): boolean {
+    return credentials.chain[0].raw.equals(identity.current().chain[0].raw);
+  }
+
+  /** Moves the stream to a connection with the certificate in use, when it is not on one: at some time before its own ends. */
+  function follow(delay = moveDelayMs): void {
+    moving?.cancel();
+    moving = undefined;
+    const { stream } = connection;
+    if (stream === undefined || isInUse(stream)) return;
+    moving = afterByEither(clock, delay(stream.credentials, random, clock), () => {
+      // One that is under way is heard of when it has answered, or failed.
+      if (connection.state.kind === 'live') connection.replace();
+    });
+  }
+
+  function renewed(current: SyncCredentials): void {
+    const { stream } = connection;
+    // Which root is in use the control plane sees by what streams were opened with.
+    const mayWait = stream !== undefined && isOfOneIssuer(stream.credentials, current);
+    if (!mayWait) connection.replace();
+    follow();
+  }
+
   const connection = createSyncConnection({
     clock,
     open,
@@ -276,8 +310,12 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     if (!draining && !isDeepStrictEqual(settings.hello(), announced)) move();
   });
   const stops = [
-    identity.onChange((_current, change) => {
-      if (change === 'leaf') connection.replace();
+    identity.onChange((current, change) => {
+      if (change === 'leaf') renewed(current);
+      // Roots are acknowledged, and revocations told, for the certificate that a stream was opened with.
+      else if (moving !== undefined && (change === 'bundle' || isRevoked(current))) {
+        follow(hurryDelayMs);
+      }
     }),
     interest.onChange(() => {
       if (!taking && connection.stream !== undefined) ask(connection.stream);
@@ -287,6 +325,13 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
   return {
     view,
     tried,
+    get openConnection() {
+      const { stream } = connection;
+      if (stream === undefined) return undefined;
+      const { target, channel, credentials } = stream;
+      const { bundle, chain } = credentials;
+      return { target, channel, leaf: chain[0], roots: bundle.roots };
+    },
     get connected() {
       return connection.stream !== undefined;
     },
@@ -303,6 +348,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
     async close() {
       for (const stop of stops) stop();
       reports.stop();
+      moving?.cancel();
       connection.close();
       await saved.close();
     },

@@ -1,4 +1,3 @@
-import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type {
   Hello,
@@ -13,15 +12,8 @@ import type { RpcError } from '../../../common/rpc/rpc-error.ts';
 import type { SidecarReport } from '../../../common/wire/report.ts';
 import type { InterestSource } from '../interest/interest.ts';
 import type { KeptView } from '../saved-view.ts';
+import type { SyncCredentials } from './credentials.ts';
 import type { SyncStream } from './stream.ts';
-
-/** What a connection to the control plane is made with. */
-export interface SyncCredentials {
-  readonly privateKey: KeyObject;
-  /** Leaf first. */
-  readonly chain: readonly X509Certificate[];
-  readonly bundle: TrustBundle;
-}
 
 /** Where the credentials come from; an `IdentitySource` is one. */
 export interface SyncIdentity {
@@ -58,8 +50,8 @@ export interface SyncClientSettings {
   readonly onServerTime?: ((serverMs: EpochMs) => void) | undefined;
   /** The control plane asks for reports of what passes, on this stream. */
   readonly onWatch?: ((watch: Watch, stream: Pick<SyncStream, 'send'>) => void) | undefined;
-  /** There is no stream, and why; again at each try. */
-  readonly onLost?: ((error: RpcError) => void) | undefined;
+  /** A stream with the certificate in use ended, or was refused, and why. */
+  readonly onEnded?: ((error: RpcError) => void) | undefined;
   /** Resolves when what was learnt is in force in other processes too; asked before it is acknowledged. */
   readonly inForce?: (() => Promise<void>) | undefined;
   /** What it asks to be told of. */

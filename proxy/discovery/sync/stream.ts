@@ -2,7 +2,11 @@ import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { MonotonicClock } from '../../../common/clock.ts';
 import type { HostPort } from '../../../common/config/address.ts';
 import { ignoreError } from '../../../common/ignored.ts';
-import { createChannel, type ChannelSettings } from '../../../common/rpc/channel.ts';
+import {
+  createChannel,
+  type ChannelSettings,
+  type ControlPlaneChannel,
+} from '../../../common/rpc/channel.ts';
 import { RpcError } from '../../../common/rpc/rpc-error.ts';
 import {
   DiscoveryClient,
@@ -10,10 +14,12 @@ import {
   type SyncResponse,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { Conversation } from './conversation.ts';
+import type { SyncCredentials } from './credentials.ts';
 
 /** What one stream needs. */
 export interface SyncStreamSettings {
-  readonly channel: ChannelSettings;
+  readonly channel: Omit<ChannelSettings, 'roots' | 'identity'>;
+  readonly credentials: SyncCredentials;
   readonly hello: SyncRequest;
   /** What is said on it of endpoints. */
   readonly conversation: Conversation;
@@ -32,6 +38,10 @@ export interface SyncStreamSettings {
 export interface SyncStream {
   /** The control plane at the other end. */
   readonly target: HostPort;
+  /** What its connection was made with. */
+  readonly credentials: SyncCredentials;
+  /** Its connection, for other calls. */
+  readonly channel: Pick<ControlPlaneChannel, 'call'>;
   /** Its first message has been handled. */
   readonly answered: boolean;
   readonly conversation: Conversation;
@@ -43,8 +53,10 @@ export interface SyncStream {
 
 /** Opens a stream and says hello. Failures come by `onEnded`. */
 export function openSyncStream(settings: SyncStreamSettings): SyncStream {
-  const { clock, conversation, hello, onAnswered, onEnded, onResponse } = settings;
-  const channel = createChannel(settings.channel);
+  const { clock, conversation, credentials, hello, onAnswered, onEnded, onResponse } = settings;
+  const { bundle, chain, privateKey } = credentials;
+  const identity = { privateKey, chain };
+  const channel = createChannel({ ...settings.channel, roots: bundle.roots, identity });
   const call: ClientDuplexStream<SyncRequest, SyncResponse> = channel
     .client(DiscoveryClient)
     .sync();
@@ -56,6 +68,8 @@ export function openSyncStream(settings: SyncStreamSettings): SyncStream {
 
   const stream: SyncStream = {
     target: settings.channel.address,
+    credentials,
+    channel,
     get answered() {
       return answered;
     },

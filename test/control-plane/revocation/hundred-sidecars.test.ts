@@ -5,6 +5,8 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { systemClock } from '../../../common/clock.ts';
+import { momentOf } from '../../../common/dates.ts';
+import { peerSpiffeId } from '../../../common/pki/peer.ts';
 import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { createSyncClient } from '../../../proxy/discovery/sync/client.ts';
 import { createMeshView } from '../../../proxy/discovery/mutable-view.ts';
@@ -27,10 +29,20 @@ test('a revocation, and a policy, reach a hundred sidecars within a second', asy
   // After the sidecars have let go of it: the last one that is registered runs first.
   t.teardown(() => directory[Symbol.asyncDispose]());
   const client = await cp.enrol('shop', 'client');
+  const [leaf] = client.chain;
+  if (leaf === undefined) throw new Error('expected a certificate');
+  const credentials = {
+    ...client,
+    chain: [leaf, ...client.chain.slice(1)] as const,
+    spiffeId: peerSpiffeId(leaf),
+    bundle: { trustDomain, version: 1, roots },
+    received: momentOf(systemClock),
+    lifetimeMs: 3_600_000,
+  };
   const clients = await Promise.all(
     Array.from({ length: SIDECARS }, async (_, at) => {
       const identity = {
-        current: () => ({ ...client, bundle: { trustDomain, version: 1, roots } }),
+        current: () => credentials,
         onChange: () => () => undefined,
       };
       const self = parseSpiffeId('spiffe://mesh.local/ns/shop/sa/client');
@@ -39,7 +51,7 @@ test('a revocation, and a policy, reach a hundred sidecars within a second', asy
         view: createMeshView(),
         policies,
         stateDirectory: join(directory.path, `${at}`),
-        bundle: () => identity.current().bundle,
+        bundle: () => credentials.bundle,
         clock: systemClock,
         logger,
       });

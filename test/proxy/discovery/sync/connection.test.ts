@@ -6,6 +6,7 @@ import { createSyncConnection } from '../../../../proxy/discovery/sync/connectio
 import { Conversations } from '../../../../proxy/discovery/sync/conversation.ts';
 import type { SyncStream } from '../../../../proxy/discovery/sync/stream.ts';
 import { createManualClock } from '../../../helpers/manual-clock.ts';
+import { newIdentity } from '../../../helpers/sync-under-test.ts';
 
 test('a stream that cannot even be opened is tried again, and said to be lost', async (t) => {
   const clock = createManualClock();
@@ -18,6 +19,8 @@ test('a stream that cannot even be opened is tried again, and said to be lost', 
   }).begin();
   const stream: SyncStream = {
     target,
+    credentials: newIdentity(),
+    channel: { call: () => Promise.reject(new Error('expected no call')) },
     answered: false,
     conversation,
     send: () => {},

@@ -19,6 +19,7 @@ import {
   api,
   authority,
   delta,
+  newIdentityOfNextIssuer,
   snapshot,
   syncUnderTest,
 } from '../../../helpers/sync-under-test.ts';
@@ -182,7 +183,7 @@ test('what was asked of the stream before is asked of the one that replaces it',
   const first = await world.controlPlane.nextStream();
   first.send(answering(snapshot(5, [api('a')]), [API]));
   await first.until('an acknowledgement of 5', acknowledges(5));
-  world.identity.replace(world.identity.current(), 'leaf');
+  world.identity.replace(newIdentityOfNextIssuer(), 'leaf');
   const second = await world.controlPlane.nextStream();
   world.interest.set('routes', [DB]);
   await nextChange(first);
@@ -194,7 +195,7 @@ test('what was asked of the stream before is asked of the one that replaces it',
   t.true(client.view.isComplete(DB), 'it is known meanwhile');
   knows(t, client, ['a', 'd']);
   // A third one must not count on what the second has not told.
-  world.identity.replace(world.identity.current(), 'leaf');
+  world.identity.replace(newIdentityOfNextIssuer(), 'leaf');
   t.deepEqual((await world.controlPlane.nextStream()).hello.interest, toInterestMessage([API]));
 });
 
@@ -207,7 +208,7 @@ test('what an older stream says when another one is heard counts for nothing', a
   first.send(answering(snapshot(5, [api('a')]), [API]));
   inForce.resolve();
   await first.until('an acknowledgement of 5', acknowledges(5));
-  world.identity.replace(world.identity.current(), 'leaf');
+  world.identity.replace(newIdentityOfNextIssuer(), 'leaf');
   const second = await world.controlPlane.nextStream();
   // Of a control plane that is behind: it goes on from there.
   second.send(answering(snapshot(4, [api('z')]), [API]));
@@ -282,7 +283,7 @@ test('what was given up, and is wanted again while a stream replaces another, is
   const first = await world.controlPlane.nextStream();
   first.send(answering(snapshot(5, [db('d')]), [API, DB]));
   await first.until('an acknowledgement of 5', acknowledges(5));
-  world.identity.replace(world.identity.current(), 'leaf');
+  world.identity.replace(newIdentityOfNextIssuer(), 'leaf');
   const second = await world.controlPlane.nextStream();
   t.deepEqual(second.hello.interest, toInterestMessage([API, DB]));
   world.interest.set('routes', []);
@@ -337,11 +338,11 @@ test('a stream that is not heard any more does not stay the only one', async (t)
   first.send(answering(snapshot(5, [api('a')]), [API]));
   await first.until('an acknowledgement of 5', acknowledges(5));
   second.isNext = true;
-  world.identity.replace(world.identity.current(), 'leaf');
+  world.identity.replace(newIdentityOfNextIssuer(), 'leaf');
   // It is heard, but given up before it is there, and so is the next one.
   (await world.controlPlane.nextStream()).send(answering(snapshot(6, [api('b')]), [API]));
   await within('its roots', second.hasRoots.promise);
-  world.identity.replace(world.identity.current(), 'leaf');
+  world.identity.replace(newIdentityOfNextIssuer(), 'leaf');
   (await world.controlPlane.nextStream()).fail();
   const fourth = await world.controlPlane.nextStream();
   inForce.resolve();

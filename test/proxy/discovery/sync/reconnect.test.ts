@@ -8,7 +8,7 @@ import {
   api,
   authority,
   delta,
-  newIdentity,
+  newIdentityOfNextIssuer,
   snapshot,
   syncUnderTest,
 } from '../../../helpers/sync-under-test.ts';
@@ -85,7 +85,7 @@ test('the view of another mesh, or a broken one, is not used', async (t) => {
   t.is(world.log.of('view-not-restored').length, 1);
 });
 
-test('a new leaf gets a connection of its own before the old one is let go', async (t) => {
+test('a leaf of another issuer gets a connection of its own before the old one is let go', async (t) => {
   await using world = await syncUnderTest();
   const client = await world.client();
   const old = await world.controlPlane.nextStream();
@@ -94,7 +94,7 @@ test('a new leaf gets a connection of its own before the old one is let go', asy
   let oldEnded = false;
   void old.ended.then(() => (oldEnded = true));
 
-  const renewed = newIdentity();
+  const renewed = newIdentityOfNextIssuer();
   world.identity.replace(renewed, 'leaf');
   const next = await world.controlPlane.nextStream();
   const { caller } = next;
@@ -134,7 +134,7 @@ test('a control plane that ends the old stream at once costs nothing', async (t)
   const old = await world.controlPlane.nextStream();
   old.send(snapshot(7, [api('a')]));
   await old.until('an acknowledgement of 7', acknowledges(7));
-  world.identity.replace(newIdentity(), 'leaf');
+  world.identity.replace(newIdentityOfNextIssuer(), 'leaf');
   const next = await world.controlPlane.nextStream();
   old.fail();
   next.send(delta(8, [api('b')]));
