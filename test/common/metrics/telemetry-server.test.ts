@@ -11,6 +11,7 @@ import { registerProcessMetrics } from '../../../common/metrics/process-metrics.
 import { SOFTWARE_VERSION } from '../../../common/version.ts';
 import { startTelemetryServer } from '../../../common/metrics/telemetry-server.ts';
 import type { TelemetryServerOptions } from '../../../common/metrics/telemetry-server.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { requires } from '../../helpers/requirements.ts';
 
 const well = () => ({ ok: true, reasons: [] });
@@ -155,7 +156,7 @@ test('closing ends silent and idle connections and waits for an answer under way
       response.end('done');
     },
   };
-  const { get, server } = await start(t, { routes });
+  const { get, server } = await start(t, { routes, port: await freePort() });
   const silent = await open(server.port);
   const ended = once(silent, 'close');
   const answer = get('/slow').then((response) => response.text());
