@@ -133,9 +133,9 @@ export async function startControlPlaneUnderTest(
   const settings = {
     dataDir,
     ...DEFAULT_STORE,
-    // It may be started again there.
+    // It may be started again there, and nobody may answer when it has ended.
     grpcListen: { host: '127.0.0.1', port: await freePort() },
-    httpListen: { host: '127.0.0.1', port: 0 },
+    httpListen: { host: '127.0.0.1', port: await freePort() },
     advertise: [],
     trustDomain: 'mesh.local',
     certificateLifetime: leafLifetimeSeconds,

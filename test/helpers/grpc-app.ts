@@ -1,4 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
+import { freePort } from './free-port.ts';
 import type { Scope } from './scope.ts';
 
 const bytes = (value: Buffer): Buffer => value;
@@ -58,7 +59,9 @@ export async function startGrpcApp(
   };
   server.addService(SERVICE, implementation);
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) =>
+  // Not a port of the system's: once it is closed, nobody else may answer there.
+  const own = `127.0.0.1:${await freePort()}`;
+  server.bindAsync(own, grpc.ServerCredentials.createInsecure(), (error, port) =>
     error === null ? resolve(port) : reject(error),
   );
   const stop = (): void => server.forceShutdown();

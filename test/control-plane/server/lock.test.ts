@@ -11,6 +11,7 @@ import { askControlSocket, type ControlRequest } from '../../../common/rpc/contr
 import { startLockable } from '../../../control-plane/server/lock.ts';
 import { DEFAULT_STORE } from '../../helpers/default-store.ts';
 import { within } from '../../helpers/deadline.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -27,12 +28,13 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
   await mend();
   await writeFile(bundleKey ?? '', privateKey.export({ type: 'pkcs8', format: 'pem' }));
   const { logger, of } = createLogRecorder();
-  const local = { host: '127.0.0.1', port: 0 };
+  // It listens there again and again, between which nobody else may.
+  const local = async () => ({ host: '127.0.0.1', port: await freePort() });
   const settings = {
     dataDir,
     ...DEFAULT_STORE,
-    grpcListen: local,
-    httpListen: local,
+    grpcListen: await local(),
+    httpListen: await local(),
     advertise: [],
     trustDomain: 'mesh.local',
     certificateLifetime: 3600,
@@ -43,7 +45,7 @@ async function rig(t: ExecutionContext, unlockKey: UnlockKey | undefined) {
     meshConfig: undefined,
     issuerCert: undefined,
     issuerKey: undefined,
-    bundleListen: local,
+    bundleListen: await local(),
     bundleCert,
     bundleKey,
     drainTimeout: 0,

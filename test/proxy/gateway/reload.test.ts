@@ -8,6 +8,7 @@ import test from 'ava';
 import { systemClock } from '../../../common/clock.ts';
 import { drain } from '../../../common/lifecycle.ts';
 import { eventually, within } from '../../helpers/deadline.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { getOnce, startHttpLoad } from '../../helpers/http-load.ts';
 import { startHttpApp } from '../../helpers/http-app.ts';
 import { echo, startTcpApp } from '../../helpers/tcp-app.ts';
@@ -119,13 +120,13 @@ test('a file that cannot be used changes nothing, and is used once it is correct
 
 test('connections go on when the file has another place for new ones, or none', async (t) => {
   const app = await startTcpApp(t, echo);
-  const tcp = (name: string): string =>
-    `  - {name: ${name}, listen: '127.0.0.1:0', protocol: TCP, backend: 'echo:7'}\n`;
+  const tcp = (name: string, port = 0): string =>
+    `  - {name: ${name}, listen: '127.0.0.1:${port}', protocol: TCP, backend: 'echo:7'}\n`;
+  const port = await freePort();
   const gateway = await openGatewayUnderTest(t, {
-    listeners: tcp('old') + tcp('stays'),
+    listeners: tcp('old', port) + tcp('stays'),
     services: { echo: app.port },
   });
-  const port = gateway.port('old');
   const socket = await connectTcp(t, port);
   socket.write('one');
   t.is(await readText(socket, 3), 'one');

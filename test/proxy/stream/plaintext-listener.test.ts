@@ -6,6 +6,7 @@ import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { listenPlaintext } from '../../../proxy/stream/plaintext-listener.ts';
 import { within } from '../../helpers/deadline.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { createLogRecorder } from '../../helpers/log-recorder.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { connectTcp } from '../../helpers/tcp-client.ts';
@@ -20,7 +21,7 @@ async function listening(t: Scope, serve: (socket: Socket) => Promise<void>) {
     {
       name: 'test',
       host: '127.0.0.1',
-      port: 0,
+      port: await freePort(),
       network: HOST_NETWORK,
       logger,
       guard,

@@ -31,6 +31,7 @@ import type {
   IncomingStream,
   TunnelListener,
 } from '../../../proxy/tunnel/tunnel.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import type {
   TestAuthority,
   TestWorkload,
@@ -131,7 +132,7 @@ export function createEngine(
     dial: createDial({ ...shared, limits }),
     async listen(onStream, more = {}) {
       const listener = await listenTunnels(
-        { ...shared, host: '127.0.0.1', port: 0, limits: { ...limits, ...more } },
+        { ...shared, host: '127.0.0.1', port: await freePort(), limits: { ...limits, ...more } },
         onStream,
       );
       t.teardown(() => listener.close());

@@ -9,6 +9,7 @@ import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import test from 'ava';
 import { eventually, within } from '../../helpers/deadline.ts';
+import { freePort } from '../../helpers/free-port.ts';
 import { startGateway } from '../../helpers/mesh-gateway.ts';
 import { startMesh } from '../../helpers/mesh.ts';
 import type { Scope } from '../../helpers/scope.ts';
@@ -45,7 +46,9 @@ const server = http2.createServer((request, response) => response.end('well'));
 server.listen(Number(process.argv[1]), '127.0.0.1', () => console.log(server.address().port));
 `;
 
-async function startH2c(scope: Scope, port = 0) {
+async function startH2c(scope: Scope, at?: number) {
+  // It is started again where it was.
+  const port = at ?? (await freePort());
   const child = spawn(process.execPath, ['--input-type=module', '--eval', H2C, String(port)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
