@@ -2,7 +2,8 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { recordCodec } from '../../store/record-codec.ts';
 import type { Entry, Operation, Store } from '../../store/store.ts';
-import { CHAIN_HEAD_KEY, type ChainPosition } from './chain.ts';
+import { CHAIN_HEAD_KEY, linkKey, type ChainPosition } from './chain.ts';
+import { readEnds } from './ends.ts';
 
 /*
  * Where the chain over the issuance log begins and ends, beside it, so that its newest links cannot be
@@ -32,22 +33,38 @@ const findingsCodec = recordCodec('what was found', findingsRecord);
 /** A link, without what it seals. */
 type Place = Pick<ChainPosition, 'sequence' | 'hash'>;
 
-/** The key of the log; made when there is none. @throws StoreError */
-export async function openLogKey(
-  store: Store,
-): Promise<{ readonly key: Buffer; readonly isNew: boolean }> {
+/** The key of the log, and the end of the chain that was written down with it when it was made here. */
+export interface LogKey {
+  readonly key: Buffer;
+  readonly firstEnd: Place | undefined;
+}
+
+/**
+ * Gives the key of the log; made when there is none, together with the first record of the ends: another control plane
+ * that starts, or this one after a crash, must not find a key without a record, which is what tampering looks like.
+ *
+ * @throws StoreError
+ */
+export async function openLogKey(store: Store): Promise<LogKey> {
   for (;;) {
     const entry = await store.get(LOG_KEY);
-    if (entry !== undefined)
-      return { key: Buffer.from(entry.value.toString(), 'base64'), isNew: false };
+    if (entry !== undefined) {
+      return { key: Buffer.from(entry.value.toString(), 'base64'), firstEnd: undefined };
+    }
+    const { record, base, end } = await readEnds(store);
     const key = randomBytes(KEY_BYTES);
-    const put: Operation = {
-      kind: 'put',
-      key: LOG_KEY,
-      value: Buffer.from(key.toString('base64')),
-    };
-    const { succeeded } = await store.transact([{ key: LOG_KEY, modRevision: 0 }], [put]);
-    if (succeeded) return { key, isNew: true };
+    const value = Buffer.from(key.toString('base64'));
+    // A record that is there without a key stays, and is found to be of another log.
+    const first = record === undefined ? [putHead(key, base, end)] : [];
+    const { succeeded } = await store.transact(
+      [
+        { key: LOG_KEY, modRevision: 0 },
+        { key: CHAIN_HEAD_KEY, modRevision: record?.modRevision ?? 0 },
+        { key: linkKey(end.sequence + 1), modRevision: 0 },
+      ],
+      [{ kind: 'put', key: LOG_KEY, value }, ...first],
+    );
+    if (succeeded) return { key, firstEnd: record === undefined ? end : undefined };
   }
 }
 

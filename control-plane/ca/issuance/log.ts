@@ -6,12 +6,10 @@ import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import type { FencedStore } from '../../leader/fenced-store.ts';
 import type { Leader } from '../../leader/leader.ts';
-import type { Compare, Entry, Store } from '../../store/store.ts';
+import type { Entry, Store } from '../../store/store.ts';
 import {
-  CHAIN_BASE_KEY,
   CHAIN_HEAD_KEY,
   CHAIN_PREFIX,
-  decodeBase,
   decodeLink,
   LINK_ENTRIES,
   linkKey,
@@ -23,6 +21,7 @@ import {
   verifyChain,
   type ChainReport,
 } from './chain.ts';
+import { readBase, readEnds } from './ends.ts';
 import { earlierFindings, headFindings, noteFindings, openLogKey, putHead } from './head.ts';
 import { BY_TIME, forgetEntry, isForgettable, RETENTION_MS } from './entries.ts';
 
@@ -65,7 +64,13 @@ const MAX_TRIES = 16;
 export async function openIssuanceLog(options: IssuanceLogOptions): Promise<IssuanceLog> {
   const { store, leader, clock, logger, guard, renewAfterExpiryMs = 0 } = options;
   const retentionMs = Math.max(RETENTION_MS, renewAfterExpiryMs);
-  const { key, isNew } = await openLogKey(store);
+  const { key, firstEnd } = await openLogKey(store);
+  if (firstEnd !== undefined && firstEnd.sequence > 0) {
+    logger.warn(
+      { event: 'issuance-log-key-made' },
+      `from now on the end of the issuance log is sealed with a key; link ${firstEnd.sequence} is the end that was found`,
+    );
+  }
   let sealing: Promise<void> = Promise.resolve();
   let waiting = false;
   const { revision, ...found } = await readLog(store);
@@ -111,24 +116,15 @@ export async function openIssuanceLog(options: IssuanceLogOptions): Promise<Issu
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const { record, base, end } = await readEnds(store);
       await catchUp();
-      const isFirst = isNew && record === undefined;
-      const findings = isFirst ? [] : headFindings(key, record, { base, head: end });
-      if (!isFirst && findings.length === 0) return;
+      const findings = headFindings(key, record, { base, head: end });
+      if (findings.length === 0) return;
       const compare = { key: CHAIN_HEAD_KEY, modRevision: record?.modRevision ?? 0 };
       // Another control plane that starts at the same time may have found it first.
       const { succeeded } = await store.transact([compare], [putHead(key, base, end)]);
       if (!succeeded) continue;
-      if (isFirst && end.sequence > 0) {
-        logger.warn(
-          { event: 'issuance-log-key-made' },
-          `from now on the end of the issuance log is sealed with a key; link ${end.sequence} is the end that was found`,
-        );
-      }
-      if (findings.length > 0) {
-        const line = { event: 'issuance-log-damaged', findings };
-        logger.error(line, `the issuance log was changed from outside: ${findings.join('; ')}`);
-        await noteFindings(store, findings, clock.epochMs());
-      }
+      const line = { event: 'issuance-log-damaged', findings };
+      logger.error(line, `the issuance log was changed from outside: ${findings.join('; ')}`);
+      await noteFindings(store, findings, clock.epochMs());
       return;
     }
   };
@@ -262,32 +258,4 @@ function nextBatch(unsealed: readonly Entry[]): readonly Entry[] {
 /** The end that this control plane knows is not there any more. */
 function cutMeanwhile(found: ChainPosition, known: ChainPosition): string {
   return `the log ends with link ${found.sequence}, and this control plane knows link ${known.sequence}`;
-}
-
-async function readBase(
-  store: Store,
-): Promise<{ readonly base: ChainPosition; readonly unchanged: Compare }> {
-  const entry = await store.get(CHAIN_BASE_KEY);
-  const unchanged = { key: CHAIN_BASE_KEY, modRevision: entry?.modRevision ?? 0 };
-  return { base: decodeBase(entry), unchanged };
-}
-
-async function readHead(store: Store): Promise<ChainPosition> {
-  const [last] = (await store.range(CHAIN_PREFIX, { limit: 1, order: 'descending' })).entries;
-  return last === undefined ? decodeBase(await store.get(CHAIN_BASE_KEY)) : decodeLink(last);
-}
-
-/** Both ends, and what was written down of them, as of one moment: each change of an end writes the record. */
-async function readEnds(store: Store): Promise<{
-  readonly record: Entry | undefined;
-  readonly base: ChainPosition;
-  readonly end: ChainPosition;
-}> {
-  for (;;) {
-    const record = await store.get(CHAIN_HEAD_KEY);
-    const { base } = await readBase(store);
-    const end = await readHead(store);
-    const after = await store.get(CHAIN_HEAD_KEY);
-    if (after?.modRevision === record?.modRevision) return { record, base, end };
-  }
 }

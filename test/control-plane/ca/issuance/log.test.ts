@@ -35,9 +35,9 @@ async function world() {
   const path = join(directory.path, 'hauberk.db');
   const store = await openSqliteStore({ path, clock: systemClock, logger });
   const clock = createManualClock(1_000_000);
-  const openLog = (renewAfterExpiryMs = 0, isLeader = true) =>
+  const openLog = (renewAfterExpiryMs = 0, isLeader = true, through: Store = store) =>
     openIssuanceLog({
-      store,
+      store: through,
       leader: { isLeader, onChange: () => () => {} },
       clock,
       logger,
@@ -72,6 +72,20 @@ test('what is written is sealed in its order, and stays so over a restart', asyn
   t.regex(wrong.findings[0] ?? '', /not the one that was noted/);
   await again.close();
 });
+
+/** The store, with transactions of one's own. */
+function interposed(store: Store, transact: Store['transact']): Store {
+  return {
+    transact,
+    get: (key) => store.get(key),
+    range: (...range) => store.range(...range),
+    watch: (...watch) => store.watch(...watch),
+    grantLease: (...lease) => store.grantLease(...lease),
+    keepLeaseAlive: (...lease) => store.keepLeaseAlive(...lease),
+    revokeLease: (...lease) => store.revokeLease(...lease),
+    close: () => store.close(),
+  };
+}
 
 const TAMPERING: Record<string, (keys: readonly string[], value: Buffer) => Operation[]> = {
   'an entry was changed': ([key = ''], value) => [
@@ -271,6 +285,27 @@ test('a log of an old version gets its key, and says so', async (t) => {
   t.deepEqual((await next.verify()).findings, []);
   t.is(log.of('issuance-log-key-made').length, 1);
   await next.close();
+});
+
+test('a control plane that starts at each moment of the first start of another finds no damage', async (t) => {
+  for (let moment = 0; ; moment += 1) {
+    const { store, openLog, log, close } = await world();
+    const others: Awaited<ReturnType<typeof openLog>>[] = [];
+    let transactions = 0;
+    const transact: Store['transact'] = async (...transaction) => {
+      const result = await store.transact(...transaction);
+      if (transactions === moment) others.push(await openLog());
+      transactions += 1;
+      return result;
+    };
+    const first = await openLog(0, true, interposed(store, transact));
+    await issue(store, 3, 1_000_000);
+    for (const each of [first, ...others]) t.deepEqual((await each.verify()).findings, []);
+    t.deepEqual(log.of('issuance-log-damaged'), []);
+    for (const each of [first, ...others]) await each.close();
+    await close();
+    if (others.length === 0) return t.true(moment > 0, 'the first start writes to the store');
+  }
 });
 
 test('many control planes write and seal one log: one order, no hole, no serial twice', async (t) => {
