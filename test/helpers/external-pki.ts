@@ -1,5 +1,5 @@
-import type { ExecutionContext } from 'ava';
 import { createOpenssl, type Openssl } from './openssl.ts';
+import type { Scope } from './scope.ts';
 
 /** What a test wants to be different about a certificate of the external PKI. */
 export interface ExternalOptions {
@@ -27,8 +27,8 @@ export interface ExternalPki {
 const P256 = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 
 /** Makes a PKI with one root, `root`. */
-export async function createExternalPki(t: ExecutionContext): Promise<ExternalPki> {
-  const openssl = await createOpenssl(t);
+export async function createExternalPki(scope: Scope): Promise<ExternalPki> {
+  const openssl = await createOpenssl(scope);
   const pki: ExternalPki = {
     openssl,
     async authority(name, options) {

@@ -5,7 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startEtcdForControlPlanes } from '../control-plane/server/etcd/etcd-control-planes.ts';
+import { startEtcdForControlPlanes } from '../helpers/etcd/etcd-control-planes.ts';
 import { eventually } from '../helpers/deadline.ts';
 import { runHauberk, startHauberk, type HauberkProcess } from '../helpers/hauberk-process.ts';
 import { startHttpApp } from '../helpers/http-app.ts';

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,8 @@ export interface EtcdCluster {
   resume(member: number): void;
   /** Starts a member that was killed, with what it has on its disk. */
   start(member: number): void;
+  /** Of its process while there is one: a member ends by itself when it cannot write. */
+  pid(member: number): number | undefined;
   /** Resolves when a majority answers. */
   ready(): Promise<void>;
 }
@@ -35,12 +38,31 @@ export interface EtcdClusterOptions {
   /** For `etcdctl`, when the cluster has users. */
   readonly user?: () => string | undefined;
   readonly args?: readonly string[];
+  /** On loopback when left out. */
+  readonly places?: EtcdPlaces;
+  /** A folder for what each member says; nowhere when left out. */
+  readonly logs?: string | undefined;
 }
+
+/** The network namespaces of a cluster. */
+export interface EtcdPlaces {
+  readonly members: readonly EtcdPlace[];
+  /** Where `etcdctl` runs: a command that runs the command after it. */
+  readonly through: readonly string[];
+}
+
+/** Where a member runs: its address, and a command that runs the command after it there. */
+export interface EtcdPlace {
+  readonly address: string;
+  readonly through: readonly string[];
+}
+
+const LOOPBACK: EtcdPlace = { address: '127.0.0.1', through: [] };
 
 /** Starts the members; resolves when they serve. */
 export async function startEtcdCluster(
   scope: Scope,
-  { members, files, user, args = [] }: EtcdClusterOptions,
+  { members, files, user, args = [], places, logs }: EtcdClusterOptions,
 ): Promise<EtcdCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'hauberk-etcd-'));
   const plans: MemberPlan[] = [];
@@ -48,36 +70,40 @@ export async function startEtcdCluster(
     plans.push({
       name: `m${index}`,
       folder: join(folder, `m${index}`),
+      place: places?.members[index] ?? LOOPBACK,
       clientPort: await freePort(),
       peerPort: await freePort(),
     });
   }
   const scheme = files === undefined ? 'http' : 'https';
-  const cluster = plans.map(({ name, peerPort }) => `${name}=http://127.0.0.1:${peerPort}`);
+  const cluster = plans.map(
+    ({ name, place, peerPort }) => `${name}=http://${place.address}:${peerPort}`,
+  );
   const running = new Map<number, ChildProcess>();
   const start = (member: number): void => {
     const plan = plans[member];
     if (plan === undefined) throw new RangeError(`there is no member ${member}`);
-    const child = spawn(
-      'etcd',
-      [...memberArgs(plan, scheme, cluster), ...tlsArgs(files), ...args],
-      {
-        stdio: 'ignore',
-      },
-    );
+    const command = ['etcd', ...memberArgs(plan, scheme, cluster), ...tlsArgs(files), ...args];
+    const [program = '', ...rest] = [...plan.place.through, ...command];
+    const output = logs === undefined ? 'ignore' : openSync(join(logs, `${plan.name}.log`), 'a');
+    const child = spawn(program, rest, { stdio: ['ignore', output, output] });
+    if (output !== 'ignore') closeSync(output);
     running.set(member, child);
   };
   const kill = async (member: number): Promise<void> => {
     const child = running.get(member);
     if (child === undefined) return;
     running.delete(member);
-    const exited = child.exitCode === null ? once(child, 'exit') : undefined;
+    const exited =
+      child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined;
     child.kill('SIGKILL');
     if (exited !== undefined) await within(`etcd member ${member} ends`, exited);
   };
-  const endpoints = plans.map(({ clientPort }) => `${scheme}://127.0.0.1:${clientPort}`);
+  const endpoints = plans.map(
+    ({ place, clientPort }) => `${scheme}://${place.address}:${clientPort}`,
+  );
   const etcdctl: EtcdCluster['etcdctl'] = (...command) =>
-    runEtcdctl({ endpoints, files, user: user?.() }, command);
+    runEtcdctl({ endpoints, files, user: user?.(), through: places?.through ?? [] }, command);
   const ready = async (): Promise<void> => {
     await eventually('etcd answers', () =>
       etcdctl('get', 'is-it-ready').then(
@@ -93,11 +119,15 @@ export async function startEtcdCluster(
   });
   await ready();
   return {
-    addresses: plans.map(({ clientPort }) => ({ host: '127.0.0.1', port: clientPort })),
+    addresses: plans.map(({ place, clientPort }) => ({ host: place.address, port: clientPort })),
     etcdctl,
     kill,
     start,
     ready,
+    pid(member) {
+      const child = running.get(member);
+      return child?.exitCode === null && child.signalCode === null ? child.pid : undefined;
+    },
     pause: (member) => void running.get(member)?.kill('SIGSTOP'),
     resume: (member) => void running.get(member)?.kill('SIGCONT'),
     leader: () =>
@@ -114,6 +144,7 @@ export async function startEtcdCluster(
 interface MemberPlan {
   readonly name: string;
   readonly folder: string;
+  readonly place: EtcdPlace;
   readonly clientPort: number;
   readonly peerPort: number;
 }
@@ -124,12 +155,12 @@ interface EndpointStatus {
 }
 
 function memberArgs(
-  { name, folder, clientPort, peerPort }: MemberPlan,
+  { name, folder, place, clientPort, peerPort }: MemberPlan,
   scheme: string,
   cluster: readonly string[],
 ): string[] {
-  const client = `${scheme}://127.0.0.1:${clientPort}`;
-  const peer = `http://127.0.0.1:${peerPort}`;
+  const client = `${scheme}://${place.address}:${clientPort}`;
+  const peer = `http://${place.address}:${peerPort}`;
   return [
     `--name=${name}`,
     `--data-dir=${folder}`,

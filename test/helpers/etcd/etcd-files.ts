@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
 import { createExternalPki, type ExternalPki } from '../external-pki.ts';
+import type { Scope } from '../scope.ts';
 import type { EtcdFiles } from './etcdctl.ts';
 
-/** Certificates for a cluster on loopback and its clients, made with openssl. */
+/** Certificates for a cluster and its clients, made with openssl. */
 export interface EtcdPki {
   readonly pki: ExternalPki;
   readonly files: EtcdFiles;
@@ -13,11 +13,8 @@ const LEAF = { signer: 'root', basicConstraints: 'CA:FALSE' } as const;
 const KEY_USAGE = 'keyUsage=critical,digitalSignature';
 
 /** @param serverName what the certificate of the members is for, as in a SAN of OpenSSL */
-export async function createEtcdFiles(
-  t: ExecutionContext,
-  serverName = 'IP:127.0.0.1',
-): Promise<EtcdPki> {
-  const pki = await createExternalPki(t);
+export async function createEtcdFiles(scope: Scope, serverName = 'IP:127.0.0.1'): Promise<EtcdPki> {
+  const pki = await createExternalPki(scope);
   const server = `subjectAltName=${serverName}`;
   await pki.authority('server', {
     ...LEAF,

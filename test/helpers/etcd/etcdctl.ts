@@ -18,11 +18,13 @@ export interface EtcdctlTarget {
   readonly files: EtcdFiles | undefined;
   /** As NAME:PASSWORD. */
   readonly user: string | undefined;
+  /** A command that runs the command after it: in a network namespace from which the members are reached. */
+  readonly through?: readonly string[];
 }
 
 /** Runs etcdctl as an operator does; rejects when it fails. */
 export async function runEtcdctl(
-  { endpoints, files, user }: EtcdctlTarget,
+  { endpoints, files, user, through = [] }: EtcdctlTarget,
   command: readonly string[],
 ): Promise<string> {
   const args = [`--endpoints=${endpoints.join(',')}`, '--command-timeout=5s'];
@@ -31,6 +33,7 @@ export async function runEtcdctl(
   }
   if (user !== undefined) args.push(`--user=${user}`);
   const env = { PATH: process.env['PATH'], ETCDCTL_API: '3' };
-  const { stdout } = await run('etcdctl', [...args, ...command], { env });
+  const [program = '', ...rest] = [...through, 'etcdctl', ...args, ...command];
+  const { stdout } = await run(program, rest, { env });
   return stdout;
 }

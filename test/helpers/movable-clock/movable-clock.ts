@@ -28,13 +28,13 @@ export async function movableClock(scope: Scope): Promise<MovableClock> {
       NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import=${PRELOAD}`,
       MOVABLE_CLOCK: file,
     },
-    async step({ pid }, ms) {
+    async step(process, ms) {
       offsetMs += ms;
       writeFileSync(`${file}.new`, String(offsetMs));
       renameSync(`${file}.new`, file);
       const taken = (): boolean => {
         try {
-          return readFileSync(`${file}.${pid}`, 'utf8') === String(offsetMs);
+          return readFileSync(`${file}.${process.pid}`, 'utf8') === String(offsetMs);
         } catch {
           return false;
         }

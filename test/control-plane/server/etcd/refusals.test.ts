@@ -7,7 +7,10 @@ import type { ExecutionContext } from 'ava';
 import { within } from '../../../helpers/deadline.ts';
 import { createExternalPki } from '../../../helpers/external-pki.ts';
 import { requires } from '../../../helpers/requirements.ts';
-import { startEtcdForControlPlanes, type EtcdControlPlanes } from './etcd-control-planes.ts';
+import {
+  startEtcdForControlPlanes,
+  type EtcdControlPlanes,
+} from '../../../helpers/etcd/etcd-control-planes.ts';
 
 const test = requires('etcd', 'etcdctl', 'openssl');
 

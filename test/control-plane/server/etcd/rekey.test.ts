@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runHauberk } from '../../../helpers/hauberk-process.ts';
 import { requires } from '../../../helpers/requirements.ts';
-import { startEtcdForControlPlanes } from './etcd-control-planes.ts';
+import { startEtcdForControlPlanes } from '../../../helpers/etcd/etcd-control-planes.ts';
 
 const test = requires('etcd', 'etcdctl', 'openssl');
 

@@ -6,7 +6,10 @@ import type { ExecutionContext } from 'ava';
 import { eventually } from '../../../helpers/deadline.ts';
 import { runHauberk, type HauberkProcess } from '../../../helpers/hauberk-process.ts';
 import { requires } from '../../../helpers/requirements.ts';
-import { startEtcdForControlPlanes, type EtcdControlPlanes } from './etcd-control-planes.ts';
+import {
+  startEtcdForControlPlanes,
+  type EtcdControlPlanes,
+} from '../../../helpers/etcd/etcd-control-planes.ts';
 
 const test = requires('etcd', 'etcdctl', 'openssl');
 

@@ -1,36 +1,40 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
-import { startEtcdCluster, type EtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
-import { createEtcdFiles } from '../../../helpers/etcd/etcd-files.ts';
-import { startHauberk, type HauberkProcess } from '../../../helpers/hauberk-process.ts';
-import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
+import type { Scope } from '../scope.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { startEtcdCluster, type EtcdCluster, type EtcdClusterOptions } from './etcd-cluster.ts';
+import { createEtcdFiles } from './etcd-files.ts';
 
-/** A cluster as an operator would have it, with TLS and a user, and control planes that use it. */
-export interface EtcdControlPlanes {
+/** A cluster with TLS and a user, and what control planes have to be told to use it. */
+export interface SecuredEtcd {
+  /** For the files of those who use it; gone with the scope. */
   readonly directory: string;
   readonly cluster: EtcdCluster;
   /** The flags that name the store. */
   readonly store: readonly string[];
   /** Those that name what its keys are encrypted with. */
   readonly unlock: readonly string[];
-  /** Starts a control plane with a data directory of this name. */
-  start(name: string, args?: readonly string[]): HauberkProcess;
-  dataDir(name: string): string;
 }
 
-/** Starts the cluster. */
-export async function startEtcdForControlPlanes(
-  t: ExecutionContext,
-  members: 1 | 3,
-): Promise<EtcdControlPlanes> {
+/** Starts it: on loopback, or in network namespaces. */
+export async function startSecuredEtcd(
+  scope: Scope,
+  { members, places, logs }: Pick<EtcdClusterOptions, 'members' | 'places' | 'logs'>,
+): Promise<SecuredEtcd> {
   const { path: directory, [Symbol.asyncDispose]: remove } = await temporaryDirectory();
-  t.teardown(remove);
-  const { files } = await createEtcdFiles(t);
+  scope.teardown(remove);
+  const addresses = places?.members.map(({ address }) => address) ?? ['127.0.0.1'];
+  const { files } = await createEtcdFiles(scope, addresses.map((one) => `IP:${one}`).join(','));
   let enabled = false;
   const user = (): string | undefined => (enabled ? 'root:rootpw' : undefined);
-  const cluster = await startEtcdCluster(t, { members, files, user });
+  const cluster = await startEtcdCluster(scope, {
+    members,
+    files,
+    user,
+    logs,
+    ...(places === undefined ? {} : { places }),
+  });
   const { etcdctl } = cluster;
   await etcdctl('user', 'add', 'root:rootpw');
   await etcdctl('user', 'grant-role', 'root', 'root');
@@ -52,18 +56,5 @@ export async function startEtcdForControlPlanes(
     `--store-password-file=${join(directory, 'password')}`,
   ];
   const unlock = [`--unlock-key-file=${join(directory, 'unlock')}`];
-  const dataDir = (name: string): string => join(directory, name);
-  return {
-    directory,
-    cluster,
-    store,
-    unlock,
-    dataDir,
-    start(name, args = [...store, ...unlock]) {
-      const listen = ['--grpc-listen=127.0.0.1:0', '--http-listen=127.0.0.1:0'];
-      const cp = startHauberk(['control-plane', `--data-dir=${dataDir(name)}`, ...listen, ...args]);
-      t.teardown(() => cp.end('SIGKILL'));
-      return cp;
-    },
-  };
+  return { directory, cluster, store, unlock };
 }
