@@ -20,6 +20,9 @@ import { grantLease, keepLeaseAlive } from './leases.ts';
 const LEASE_SECONDS = 60 * 60;
 const KEEP_ALIVE_MS = (LEASE_SECONDS * 1000) / 4;
 
+/** Operations of one transaction. */
+const SPOILED_AT_ONCE = 100;
+
 /** Tries with another receipt, when the one that was used was gone. */
 const MAX_RECEIPTS = 3;
 
@@ -57,12 +60,18 @@ export interface ReceiptsOptions {
  *                                            └──> it fails, the receipt is as before: its own conditions do not hold
  *
  * As many receipts are kept as there were transactions at the same time, under a lease of this process.
+ *
+ * A transaction that was given up may still be under way, and must not be made after a later one of this process. So
+ * its receipt is written before anything else is: then it is not as the transaction before left it any more, and never
+ * will be, as it is neither used again nor deleted.
  */
 export class Receipts implements Closeable {
   readonly #options: ReceiptsOptions;
   readonly #prefix: string;
   readonly #keepingAlive: Repeated;
   #free: Receipt[] = [];
+  /** Of transactions that were given up, and may be under way. */
+  readonly #doubtful = new Set<Receipt>();
   #made = 0;
   #lease: Promise<number> | undefined;
   #leaseId: number | undefined;
@@ -73,12 +82,15 @@ export class Receipts implements Closeable {
     this.#keepingAlive = repeat(options.clock, KEEP_ALIVE_MS, () => this.#keepAlive());
   }
 
-  /** @throws StoreError; `unavailable` may mean that it was made, or will be */
+  /**
+   * @throws StoreError; `unavailable` may mean that it was made, or will be, but not after what is asked for later
+   */
   async transact(
     compare: readonly Compare[],
     success: readonly RequestOp[],
   ): Promise<TransactionOutcome> {
     for (let tries = 1; ; tries += 1) {
+      await this.#spoilDoubtful();
       const receipt = this.#free.pop() ?? (await this.#make());
       const outcome = await this.#transactWith(receipt, compare, success);
       if (outcome !== undefined) return outcome;
@@ -98,7 +110,7 @@ export class Receipts implements Closeable {
   ): Promise<TransactionOutcome | undefined> {
     const { key, lease } = receipt;
     const value = randomBytes(12);
-    const response = await this.#call(lease, {
+    const response = await this.#call(receipt, {
       compare: [...compare, modCompare({ ...ONE_KEY, key }, receipt.modRevision)],
       success: [...success, { request: { $case: 'requestPut', value: { key, value, lease } } }],
       failure: [{ request: { $case: 'requestRange', value: { ...WHOLE, ...ONE_KEY, key } } }],
@@ -118,19 +130,47 @@ export class Receipts implements Closeable {
 
   /** Undefined when the lease of the receipts has ended, and with it all of them. */
   async #call(
-    lease: number,
+    receipt: Receipt,
     request: Parameters<typeof KVService.txn.requestSerialize>[0],
   ): Promise<TxnResponse | undefined> {
     const { client } = this.#options;
     try {
       return await client.call(KVService.txn, request);
     } catch (error) {
-      if (!(error instanceof StoreError) || error.code !== 'lease-not-found') throw error;
-      // The lease of one of its keys has, or ours.
-      if (await keepLeaseAlive(client, lease)) throw error;
-      this.#forget(lease);
-      return undefined;
+      if (error instanceof StoreError && error.code === 'lease-not-found') {
+        // The lease of one of its keys has, or ours.
+        if (await keepLeaseAlive(client, receipt.lease)) throw error;
+        this.#forget(receipt.lease);
+        return undefined;
+      }
+      this.#doubtful.add(receipt);
+      throw error;
     }
+  }
+
+  /** Makes sure that no transaction that was given up is made from now on. @throws StoreError */
+  async #spoilDoubtful(): Promise<void> {
+    const doubtful = [...this.#doubtful].slice(0, SPOILED_AT_ONCE);
+    if (doubtful.length === 0) return;
+    const success = doubtful.map(({ key, lease }): RequestOp => {
+      const value = { key, value: Buffer.alloc(0), lease };
+      return { request: { $case: 'requestPut', value } };
+    });
+    try {
+      await this.#options.client.call(KVService.txn, { compare: [], success, failure: [] });
+    } catch (error) {
+      // A transaction that puts a key on a lease which has ended is not made either.
+      const ended = error instanceof StoreError && error.code === 'lease-not-found';
+      if (!ended) throw error;
+      for (const lease of new Set(doubtful.map((one) => one.lease))) {
+        if (await keepLeaseAlive(this.#options.client, lease)) continue;
+        this.#forget(lease);
+        for (const one of doubtful) if (one.lease === lease) this.#doubtful.delete(one);
+      }
+      return this.#spoilDoubtful();
+    }
+    for (const one of doubtful) this.#doubtful.delete(one);
+    return this.#spoilDoubtful();
   }
 
   async #make(): Promise<Receipt> {

@@ -86,6 +86,39 @@ test('a request that is late cannot be made any more once its answer was given',
   t.is(entry?.modRevision, second.revision);
 });
 
+test('a request that was given up cannot be made any more once a later one was', async (t) => {
+  const { addresses } = await startEtcdCluster(t, { members: 1 });
+  const [member] = addresses;
+  if (member === undefined) throw new Error('the cluster has no member');
+  const [slow, cut] = [await startRelay(t, member), await startRelay(t, member)];
+  const store = await openForTest(t, { addresses: [slow.address, cut.address] });
+  const other = await openForTest(t, { addresses });
+  const { revision } = await putKey(store, 'key', 'before');
+  const watch = await recordWatch(t, other, 'key', revision + 1);
+  slow.requests('hold');
+  cut.cut(true);
+  const first = t.throwsAsync(store.transact([], [put('key', 'first')]), { code: 'unavailable' });
+  await eventually('the request is held', () => slow.held > 0 || undefined);
+  // Not that it was given up.
+  slow.requests('drop');
+  await first;
+  cut.cut(false);
+  const second = await eventually('the other way is open', () =>
+    store.transact([], [put('key', 'second')]).catch(() => undefined),
+  );
+  const { answered } = slow;
+  slow.requests('pass');
+  await eventually('the member has answered it', () => slow.answered > answered || undefined);
+  t.is((await other.get('key'))?.modRevision, second.revision);
+  const third = await store.transact(
+    [{ key: 'key', modRevision: second.revision }],
+    [put('key', 'third')],
+  );
+  t.true(third.succeeded);
+  await watch.settled('key-end');
+  t.deepEqual(watch.lines, [`${second.revision} +key=second`, `${third.revision} +key=third`]);
+});
+
 test('a lease whose grant was not answered is granted once', async (t) => {
   const { relay, store, other } = await rig(t);
   relay.answers('hold');
