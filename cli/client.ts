@@ -136,11 +136,8 @@ function adminCalls(call: Call, trustDomain: string) {
   const idOf = ({ namespace, service }: { namespace: string; service: string }): string =>
     spiffeId({ trustDomain, namespace, service }).uri;
   const status = async () => {
-    const { workloads, keysEncrypted, federated, controlPlanes } = await call(
-      AdminService.listWorkloads,
-      {},
-    );
-    return { workloads: workloads.map(named), keysEncrypted, federated, controlPlanes };
+    const { workloads, ...rest } = await call(AdminService.listWorkloads, {});
+    return { workloads: workloads.map(named), ...rest };
   };
   return {
     /** The mesh's. */
@@ -215,6 +212,11 @@ function adminCalls(call: Call, trustDomain: string) {
       outcome(await call(AdminService.rollbackMeshConfig, { version })),
     /** Newest first, without documents. */
     listMeshConfigs: async () => (await call(AdminService.listMeshConfigs, {})).configs,
+    /** What a sidecar believes, asked of the sidecar itself. */
+    sidecarState: async (instanceId: string) =>
+      required((await call(AdminService.getSidecarState, { instanceId, local: false })).state),
+    /** Has sidecars look for the peers that they know. */
+    checkPeers: () => call(AdminService.checkPeers, { local: false }),
     getAuthority: async () => required((await call(AdminService.getAuthority, {})).authority),
     rotateRoot: async (request: RotateRootRequest) =>
       required((await call(AdminService.rotateRoot, request)).authority),

@@ -49,6 +49,7 @@ export const REFUSAL_STATUS = {
   'config-from-file': status.FAILED_PRECONDITION,
   'dashboard-not-served': status.FAILED_PRECONDITION,
   'rate-limited': status.RESOURCE_EXHAUSTED,
+  'sidecar-unavailable': status.FAILED_PRECONDITION,
   unavailable: status.UNAVAILABLE,
   internal: status.INTERNAL,
 } as const satisfies Record<string, status>;

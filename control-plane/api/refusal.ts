@@ -7,6 +7,7 @@ import { isRefusal, REFUSAL_STATUS, type Refusal } from '../../common/rpc/rpc-er
 import { CaError } from '../ca/ca-error.ts';
 import { FederationError } from '../federation/federation-error.ts';
 import { MeshConfigStoreError } from '../policy/mesh-config-error.ts';
+import { QuestionError } from '../questions/question-error.ts';
 import { RegistryError } from '../registry/registry-error.ts';
 import { OperatorError } from '../operators/operator-error.ts';
 import { RevocationError } from '../revocation/revocation-error.ts';
@@ -27,6 +28,7 @@ const KNOWN = [
   RevocationError,
   OperatorError,
   TrafficError,
+  QuestionError,
 ] as const;
 
 type Known = InstanceType<(typeof KNOWN)[number]>;
@@ -43,12 +45,17 @@ const TOLD_AS: Readonly<Record<Exclude<Known['code'], Refusal>, Refusal>> = {
   'journal-unusable': 'internal',
   'key-mismatch': 'internal',
   'question-malformed': 'request-malformed',
+  'questions-too-many': 'rate-limited',
   'readmitted-just-now': 'unavailable',
   'registry-busy': 'unavailable',
   'revocation-busy': 'unavailable',
   'revocation-invalid': 'request-malformed',
   'revocation-not-found': 'not-found',
   'root-unknown': 'not-found',
+  'sidecar-away': 'sidecar-unavailable',
+  'sidecar-silent': 'sidecar-unavailable',
+  'sidecar-too-old': 'sidecar-unavailable',
+  'sidecar-unknown': 'not-found',
   'token-busy': 'unavailable',
   'token-invalid': 'request-malformed',
   'token-not-found': 'not-found',

@@ -15,9 +15,9 @@ import { openGrpcListener } from '../api/grpc-listener.ts';
 import { createIssueHandler } from '../api/issue.ts';
 import { serviceRegistrar } from '../api/services.ts';
 import { createOperatorStreams } from '../api/admin/operator-streams.ts';
-import { createSiblingTraffic } from '../api/sibling-traffic.ts';
 import { createAdmission } from '../api/sync/admission.ts';
 import { createSyncHub } from '../api/sync/hub.ts';
+import { SyncLag } from '../api/sync/lag.ts';
 import { createSyncHandler } from '../api/sync/sync.ts';
 import { tokenRootsOf } from '../ca/authorities/authorities.ts';
 import { followAuthorities } from '../ca/authorities/follow-authorities.ts';
@@ -67,6 +67,7 @@ import { createCatchUp } from '../registry/catch-up.ts';
 import { openMeshView } from '../registry/mesh-view.ts';
 import { isCertificateRevoked, toSidecarState } from '../registry/rotation-state.ts';
 import { proveAddresses } from './addresses.ts';
+import { askEverywhere, askHere } from './asked-sidecars.ts';
 import { openRegistry } from '../registry/registry.ts';
 import { openSightings, SIGHTINGS_DELAY_MS } from '../registry/sightings.ts';
 import { createRevocations } from '../revocation/revocations.ts';
@@ -75,8 +76,6 @@ import { watchWrites } from '../store/writable-store.ts';
 import { createTokens } from '../tokens/tokens.ts';
 import { keepTokenFiles } from '../tokens/token-files.ts';
 import type { TokenRoots } from '../tokens/redemption.ts';
-import { createLocalTraffic } from '../traffic/local-traffic.ts';
-import { createMeshTraffic } from '../traffic/mesh-traffic.ts';
 import { createKeyedMutex } from '../keyed-mutex.ts';
 
 /** What a control plane needs besides its settings. */
@@ -221,10 +220,11 @@ export async function startControlPlane(
   const federating = { ...common, trustDomain, store, leader, leading, mutex };
   const federations = use(await openFederations({ ...federating, fetch: fetchBundle }));
   const hub = use(createSyncHub({ view, clock, pushSeconds: metrics.pushSeconds }));
-  const localTraffic = use(createLocalTraffic(clock));
+  const here = use(askHere(clock));
   const catchUp = createCatchUp({ store, view, clock });
   const admission = createAdmission({ clock, logger, metrics });
-  const streams = { hub, catchUp, admission, traffic: localTraffic };
+  const lag = new SyncLag(clock);
+  const streams = { hub, catchUp, admission, lag, ...here };
   const sync = use(createSyncHandler({ ...common, ...streams, trustDomain }));
   const operatorStreams = use(createOperatorStreams({ ...common, trustDomain }));
 
@@ -236,12 +236,9 @@ export async function startControlPlane(
   // Before a client can connect, so that a token which is refused is not in its file any more.
   const tokenFiles = use(await keepTokenFiles(settings.writeToken, common));
   let present = certificate.identity;
-  const traffic = createMeshTraffic({
-    ...room,
-    local: localTraffic,
-    siblings: () => controlPlanes.list().slice(1),
-    ask: createSiblingTraffic({ trustDomain, bundle: view.bundle, identity: () => present }),
-  });
+  const siblings = () => controlPlanes.list().slice(1);
+  const identityNow = () => present;
+  const asked = askEverywhere({ ...common, here, siblings, trustDomain, identity: identityNow });
   const signIn = createDashboardSignIn(clock);
   const adminHandlers = createAdminHandlers({
     ...common,
@@ -251,7 +248,8 @@ export async function startControlPlane(
     federations,
     controlPlanes,
     leader,
-    traffic,
+    ...asked,
+    lag,
     operatorStreams,
     issuanceLog,
     keysEncrypted: dataKey !== undefined,
@@ -343,7 +341,7 @@ export async function startControlPlane(
       ...common,
       settings,
       signIn,
-      traffic,
+      ...asked,
       events,
       actions: adminHandlers,
       trustDomain,

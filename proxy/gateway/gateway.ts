@@ -1,5 +1,6 @@
 import type { FollowedFile } from '../../common/followed-file.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { ListenerState } from '../../proto/gen/hauberk/v1/question.ts';
 import { createListenerSet, type ListenerSetOptions } from './listeners/listener-set.ts';
 import { followFile } from './file/follow-file.ts';
 import { keepValid } from './file/keep-valid.ts';
@@ -14,6 +15,8 @@ export interface GatewayOptions extends ListenerSetOptions {
 export interface Gateway extends Closeable, Drainable {
   /** Reads the file and what it names again; one that cannot be used changes nothing. */
   reload(): Promise<void>;
+  /** The listeners that are open. */
+  listeners(): ListenerState[];
 }
 
 /** Opens the listeners of the file, and follows its changes. Throws ConfigError and ListenError. */
@@ -30,6 +33,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   }
   return {
     reload: () => followed.reload(),
+    listeners: () => listeners.listeners(),
     refuse() {
       followed.stop();
       listeners.refuse();

@@ -28,6 +28,10 @@ export class MemoryBudget {
     this.#limitBytes = limitBytes;
   }
 
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
   get totalBytes(): number {
     return this.#totalBytes;
   }

@@ -95,6 +95,19 @@ export function createSkewWatch(logger: Logger, clock: Clock, identity: () => Da
   };
 }
 
+/**
+ * A span in whole seconds that stays as it was while it changes by less than one: so that what is told only when it is
+ * different is not told again because of milliseconds.
+ */
+export function createWholeSeconds(currentMs: () => number): () => number {
+  let told = 0;
+  return () => {
+    const now = currentMs();
+    if (Math.abs(now - told) >= 1_000) told = Math.round(now / 1_000) * 1_000;
+    return told;
+  };
+}
+
 function tellSkew(logger: Logger, skewMs: number, { lifetimeMs }: Pick<Dated, 'lifetimeMs'>): void {
   const problem = problemOf(skewMs, lifetimeMs);
   if (problem !== undefined) logger.error({ event: 'clock-skew', skewMs }, problem);

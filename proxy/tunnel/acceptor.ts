@@ -307,6 +307,8 @@ export async function listenTunnels(
     get openTunnels() {
       return tunnels.size;
     },
+    maxTunnels: limits.maxTunnels,
+    tunnels: () => tunnels.states(),
     refuse() {
       if (tcpServer.listening) tcpServer.close();
       pending.clear();

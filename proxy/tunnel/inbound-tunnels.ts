@@ -5,6 +5,7 @@ import { KeyedBuckets } from '../../common/keyed-buckets.ts';
 import { callEach } from '../../common/listeners.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
+import type { TunnelState } from '../../proto/gen/hauberk/v1/question.ts';
 import { remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, PeerTrust, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
@@ -63,6 +64,17 @@ export class InboundTunnels {
 
   get size(): number {
     return this.#tunnels.size;
+  }
+
+  states(): TunnelState[] {
+    return Array.from(this.#tunnels, ({ peer, address, openStreams, accepting }) => ({
+      inbound: true,
+      peer: peer.spiffeId.uri,
+      address: address ?? '',
+      streams: openStreams,
+      peerNotAfterMs: peer.expiresMs,
+      accepting,
+    }));
   }
 
   /** Why the peer may not have another tunnel; undefined when it may. Counts as a try. */

@@ -5,6 +5,7 @@ import { afterByEither } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
 import type { Guard } from '../../common/guard.ts';
 import { mayReject } from '../../common/ignored.ts';
+import type { TunnelState } from '../../proto/gen/hauberk/v1/question.ts';
 import { remainingMs } from '../identity/schedule.ts';
 import type { IdentitySource, WorkloadIdentity } from '../identity/source.ts';
 import { ExpiryWatch } from './expiry-watch.ts';
@@ -80,6 +81,18 @@ export class PeerTunnels {
 
   get size(): number {
     return this.#tunnels.size;
+  }
+
+  states(): TunnelState[] {
+    const { address } = this.#options.target;
+    return Array.from(this.#tunnels, ({ tunnel: { peer, openStreams, accepting } }) => ({
+      inbound: false,
+      peer: peer.spiffeId.uri,
+      address,
+      streams: openStreams,
+      peerNotAfterMs: peer.expiresMs,
+      accepting,
+    }));
   }
 
   /** The least loaded tunnel that takes streams, but not `except`; dials when there is none. */

@@ -47,6 +47,16 @@ export class ServerTunnel {
     return this.#connection.openStreams;
   }
 
+  /** The peer's IP address. */
+  get address(): string | undefined {
+    return this.#options.address;
+  }
+
+  /** False once the peer was asked to open no more streams. */
+  get accepting(): boolean {
+    return this.#isDrainKnown === undefined && !this.#connection.lost;
+  }
+
   get closed(): Promise<TunnelEnd> {
     return this.#connection.closing;
   }

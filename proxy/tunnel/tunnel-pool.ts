@@ -4,6 +4,7 @@ import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { callEach } from '../../common/listeners.ts';
 import { repeat } from '../../common/repeat.ts';
+import type { TunnelState } from '../../proto/gen/hauberk/v1/question.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import { PeerTunnels } from './peer-tunnels.ts';
 import { DEFAULT_POOL_LIMITS } from './pool-limits.ts';
@@ -40,6 +41,8 @@ export interface TunnelPool extends Closeable, Drainable {
   forget(target: DialTarget): void;
   /** Streams that are open to the target: its load, for the balancer. */
   openStreams(target: DialTarget): number;
+  /** Each tunnel, as it stands. */
+  tunnels(): TunnelState[];
 }
 
 /** What a pool is made of. */
@@ -133,6 +136,7 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
     forget(target) {
       peers.get(keyOf(target))?.forget();
     },
+    tunnels: () => [...peers.values()].flatMap((peer) => peer.states()),
     openStreams: (target) => peers.get(keyOf(target))?.openStreams ?? 0,
     refuse() {
       refusing = true;

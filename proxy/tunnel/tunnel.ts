@@ -1,5 +1,6 @@
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { TunnelState } from '../../proto/gen/hauberk/v1/question.ts';
 import type { ByteStream } from '../stream/byte-stream.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 
@@ -84,4 +85,8 @@ export interface TunnelListener extends Closeable, Drainable {
   /** Where it listens: the real port, when it was asked for port 0. */
   readonly port: number;
   readonly openTunnels: number;
+  /** Most tunnels at a time. */
+  readonly maxTunnels: number;
+  /** Each of them, as it stands. */
+  tunnels(): TunnelState[];
 }

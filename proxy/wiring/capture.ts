@@ -115,17 +115,21 @@ export async function openCapture(options: CaptureOptions, parts: Parts): Promis
   };
   // Outgoing first: an application that is called may have to call.
   const [first, ...others] = outboundAddresses(config.outboundListen);
-  parts.listener(await listenOutboundCapture(first, outbound));
+  const about = { kind: 'outbound-capture', target: '' };
+  parts.listener(await listenOutboundCapture(first, outbound), about);
   for (const address of others) {
     try {
-      parts.listener(await listenOutboundCapture(address, outbound));
+      parts.listener(await listenOutboundCapture(address, outbound), about);
     } catch (error) {
       // Containers often have no IPv6; what cannot be there cannot be redirected to it.
       if (!(error instanceof ListenError) || error.code !== 'address-not-available') throw error;
     }
   }
   const { host, port } = config.inboundListen;
-  parts.listener(await listenInboundCapture({ address: host, port }, inbound));
+  parts.listener(await listenInboundCapture({ address: host, port }, inbound), {
+    kind: 'inbound-capture',
+    target: '',
+  });
 }
 
 /** Every policy for an address is a route that this sidecar has: every application here may connect there. */

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import { sleep } from '../../common/clock.ts';
 import {
   drain,
@@ -7,13 +8,15 @@ import {
   type DrainBounds,
   type DrainOutcome,
 } from '../../common/lifecycle.ts';
+import { formatHostPort } from '../../common/listen.ts';
+import type { LimitState, ListenerState } from '../../proto/gen/hauberk/v1/question.ts';
 import type { Traffic } from '../discovery/report.ts';
 import type { Departed } from '../discovery/departed.ts';
 import type { Needs } from '../discovery/interest/needs.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { PlaintextFlows } from '../metrics/plaintext-flows.ts';
 import { openCapture, type CaptureOptions } from './capture.ts';
-import type { GatewayProgram } from './gateway-program.ts';
+import type { GatewayListeners, GatewayProgram } from './gateway-program.ts';
 import { listenEgress } from '../egress/egress-listener.ts';
 import { openOutbound } from './outbound.ts';
 import type { Parts, Runtime } from './runtime.ts';
@@ -22,6 +25,7 @@ import { createEgress } from '../egress/egress.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
 import type { Workload } from '../workload/workload.ts';
+import type { CarrierState } from '../questions/sidecar-state.ts';
 import { edgesOf } from '../traffic/edges.ts';
 import type { WatchedTraffic } from '../traffic/reporter.ts';
 import type { Tap } from '../traffic/tap.ts';
@@ -47,6 +51,8 @@ export interface DataPath extends Closeable {
   force(): void;
   /** What was carried so far. */
   traffic(): Traffic;
+  /** What it has open, and how much of its limits is used. */
+  state(): CarrierState | Promise<CarrierState>;
   /** The same by its edges, for those who watch. */
   readonly watched: WatchedTraffic;
   close(): Promise<void>;
@@ -107,14 +113,16 @@ export async function openDataPath({
   await using opening = new AsyncDisposableStack();
   const stack = opening.use(new AsyncDisposableStack());
   const drained: Drainable[] = [];
+  const listeners: ListenerState[] = [];
   const parts: Parts = {
     own: (part) => stack.adopt(part, () => part.close()),
     ownDrained(part) {
       drained.push(part);
       return parts.own(part);
     },
-    listener(listener) {
+    listener(listener, about) {
       workload.ownPorts.add(parts.ownDrained(listener).address.port);
+      listeners.push({ ...about, ...listener.address });
     },
   };
   const flows = new PlaintextFlows();
@@ -123,7 +131,11 @@ export async function openDataPath({
   const inbound = isGateway
     ? undefined
     : await openInbound({ workload, sourceOf }, config, runtime, parts);
-  if (inbound !== undefined) parts.ownDrained(inbound);
+  if (inbound !== undefined) {
+    parts.ownDrained(inbound);
+    const { host: address } = config.hboneListen;
+    listeners.push({ kind: 'hbone', address, port: inbound.port, target: '' });
+  }
   const tracer = await openTracer({ config, runtime, registry, isGateway });
   if (tracer !== undefined) parts.own(tracer);
   const mayLog = createLogLimit(clock);
@@ -131,10 +143,15 @@ export async function openDataPath({
   const outbound = await openOutbound(outward, parts);
   const egress = parts.own(createEgress({ workload, clock, guard, logger, mayLog }));
   for (const one of config.egress) {
-    parts.listener(await listenEgress(one, { egress, metrics, network, logger, guard }));
+    const opened = await listenEgress(one, { egress, metrics, network, logger, guard });
+    parts.listener(opened, {
+      kind: 'egress',
+      target: formatHostPort(one.target.host, one.target.port),
+    });
   }
   const targets = config.egress.map(({ target }) => target);
   egress.conditions.carries('listeners', targets);
+  let gateway: GatewayListeners | undefined;
   opening.move();
   return {
     hbonePort: inbound?.port ?? CALLS_ONLY,
@@ -147,7 +164,7 @@ export async function openDataPath({
         await captureTraffic({ ...shared, sourceOf, serveRouted, departed, flows }, parts);
       }
       if (program !== undefined)
-        parts.ownDrained(await program.open({ ...shared, registry, tracer }));
+        gateway = parts.ownDrained(await program.open({ ...shared, registry, tracer }));
     },
     async drain(bounds) {
       const outcomes = await Promise.all(drained.map((part) => drain(part, bounds)));
@@ -162,6 +179,15 @@ export async function openDataPath({
       egress: egress.conditions.summary(),
       missingUpstreams: outbound.missing(),
     }),
+    state: () => ({
+      listeners: [...listeners, ...(gateway?.listeners() ?? [])],
+      tunnels: [...(inbound?.tunnels() ?? []), ...outbound.connector.pool.tunnels()],
+      limits: [
+        limit('descriptors', PROCESS_DESCRIPTORS.used, PROCESS_DESCRIPTORS.capacity),
+        limit('waiting-bytes', memory.totalBytes, memory.limitBytes),
+        ...(inbound ? [limit('inbound-tunnels', inbound.openTunnels, inbound.maxTunnels)] : []),
+      ],
+    }),
     watched: {
       edges: () => edgesOf(metrics.peers(), flows.all()),
       tap: (wish) => tap.want(wish),
@@ -169,6 +195,10 @@ export async function openDataPath({
     },
     close: () => stack.disposeAsync(),
   };
+}
+
+function limit(name: string, used: number, capacity: number): LimitState {
+  return { name, used, capacity };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { ListenerState } from '../../proto/gen/hauberk/v1/question.ts';
 import type { ProxyConfig } from '../config/sidecar.ts';
 import type { Needs } from '../discovery/interest/needs.ts';
 import type { Egress } from '../egress/egress.ts';
@@ -10,7 +11,10 @@ import type { Workload } from '../workload/workload.ts';
 import type { Runtime } from './runtime.ts';
 
 /** The listeners of a gateway to the outside. */
-export interface GatewayListeners extends Closeable, Drainable {}
+export interface GatewayListeners extends Closeable, Drainable {
+  /** Those that are open. */
+  listeners(): ListenerState[];
+}
 
 /** What the listeners of a gateway are made from. */
 export interface GatewayListenersOptions {

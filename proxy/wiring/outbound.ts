@@ -55,7 +55,9 @@ export async function openOutbound(options: OutboundOptions, parts: Parts): Prom
   const serveRouted = openRoutes({ workload, runtime, connector, registry, tracer }, parts);
   const carrying = { connector, trustDomain, metrics, network, clock, logger, mayLog, guard };
   for (const upstream of upstreams) {
-    parts.listener(await listenUpstream(upstream, { ...carrying, serveRouted }));
+    const { service, namespace: of, port } = upstream.target;
+    const about = { kind: 'upstream', target: `${service}.${of}:${port}` };
+    parts.listener(await listenUpstream(upstream, { ...carrying, serveRouted }), about);
   }
   parts.own(warmUpstreams(upstreams, connector));
   let missing: MissingUpstreams | undefined;

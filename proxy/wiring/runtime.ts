@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
+import type { ListenerState } from '../../proto/gen/hauberk/v1/question.ts';
 import type { MemoryBudget } from '../http2/memory-budget.ts';
 import type { PlaintextListener } from '../stream/plaintext-listener.ts';
 
@@ -25,6 +26,6 @@ export interface Parts {
   own<Part extends Closeable>(part: Part): Part;
   /** As `own`, and drains it before. */
   ownDrained<Part extends Closeable & Drainable>(part: Part): Part;
-  /** As `ownDrained`; its port is one of the workload's own. */
-  listener(listener: PlaintextListener): void;
+  /** As `ownDrained`; its port is one of the workload's own. `kind` and `target` are told of it. */
+  listener(listener: PlaintextListener, about: Pick<ListenerState, 'kind' | 'target'>): void;
 }

@@ -30,7 +30,7 @@ import { createMeshView } from '../discovery/mutable-view.ts';
 import { createSyncClient, type SyncClient } from '../discovery/sync/client.ts';
 import { createIdentityManager } from '../identity/manager.ts';
 import { withRevocations } from '../identity/revoking-source.ts';
-import { createSkewWatch } from '../identity/skew.ts';
+import { createSkewWatch, createWholeSeconds } from '../identity/skew.ts';
 import type { IdentitySource } from '../identity/source.ts';
 import type { TokenSource } from '../identity/token-source.ts';
 import { KNOWN_SERIES } from './known-series.ts';
@@ -40,6 +40,10 @@ import { createPolicySource } from '../policy/policy-source.ts';
 import { createWorkload, type Workload } from '../workload/workload.ts';
 import { openDataPath, type DataPath, type DataPathOptions } from './data-path.ts';
 import type { GatewayProgram } from './gateway-program.ts';
+import { Answerer } from '../questions/answerer.ts';
+import { reachPeers } from '../questions/reach-peers.ts';
+import { sidecarState, type CarrierState } from '../questions/sidecar-state.ts';
+import { createDial } from '../tunnel/dial.ts';
 import { TUNNEL_MEMORY } from '../tunnel/tunnel-memory.ts';
 import { TrafficReporter } from '../traffic/reporter.ts';
 import { Tap } from '../traffic/tap.ts';
@@ -157,6 +161,7 @@ export async function startProxy(
   const source = adopt(withRevocations(identity.source, saved.revocations, saved.federation));
   readiness.watch(source, identity.revocation);
   const skew = createSkewWatch(logger, clock, source.current);
+  const clockAhead = createWholeSeconds(() => -skew.skewMs());
   metrics.certificate(() => certificateGauge(source.current(), skew));
   const ownPorts = [telemetry.port];
   const forWorkload = { identity: source, policies, metrics, network: HOST_NETWORK };
@@ -170,6 +175,23 @@ export async function startProxy(
   const path = adopt(await openCarrier(carried));
   carrier.path = path;
   const reporter = adopt(new TrafficReporter({ clock, logger, traffic: path.watched }));
+  const startedMs = clock.monotonicMs();
+  const { network } = workload;
+  const dial = createDial({ identity: source, metrics, network, clock, logger });
+  const peers = { view, dial, clock, random, instanceId: identity.instanceId };
+  const listens = { kind: 'metrics', address: config.metricsListen.host, port: telemetry.port };
+  const carrierState = async (): Promise<CarrierState> => {
+    const state = await path.state();
+    return { ...state, listeners: [...state.listeners, { ...listens, target: '' }] };
+  };
+  const believed = { config, allow, identity: source, view, policies, clock, startedMs };
+  const answerer = new Answerer({
+    clock,
+    answers: {
+      state: () => sidecarState({ ...believed, carrier: carrierState }),
+      peers: () => reachPeers(peers),
+    },
+  });
   const sync = adopt(
     createSyncClient({
       clock,
@@ -183,11 +205,16 @@ export async function startProxy(
       metrics: metricsListener(telemetry),
       role: given.gateway === undefined ? 'sidecar' : 'gateway',
       hello: () => advertisedAddresses(workload, config, path.hbonePort),
-      report: () => sidecarReport(source, path.traffic(), clock),
+      report: () => ({
+        ...sidecarReport(source, path.traffic(), clock),
+        clockAheadMs: clockAhead(),
+      }),
       onBundle: (bundle) => identity.acceptBundle(bundle),
       onTaken: () => identity.revocation.accepted(),
       onServerTime: skew.told,
       onWatch: (watch, stream) => guard.promise('discovery', reporter.asked(watch, stream)),
+      onQuestion: (question, stream) =>
+        guard.promise('discovery', answerer.asked(question, stream)),
       onEnded: (error) => identity.refused(error),
       async inForce() {
         await meshNeeds.settled;

@@ -130,6 +130,11 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
     await send({ kind: 'edges', id, edges: (await path?.watched.edges()) ?? [] });
   }
 
+  async function reportState(id: number): Promise<void> {
+    const nothing = { listeners: [], tunnels: [], limits: [] };
+    await send({ kind: 'state', id, state: (await path?.state()) ?? nothing });
+  }
+
   /** Tells at once what was seen: the primary asks for it often. */
   async function reportTapped(): Promise<void> {
     const report = path?.watched.tapped();
@@ -197,6 +202,8 @@ export function createWorker(dependencies: WorkerDependencies): RunningWorker {
         return guard?.promise('workers', reportMetrics(message.id, knowledge.registry));
       case 'edges':
         return guard?.promise('workers', reportEdges(message.id));
+      case 'state':
+        return guard?.promise('workers', reportState(message.id));
       case 'tap':
         return path?.watched.tap(message.wish);
       case 'tapped':

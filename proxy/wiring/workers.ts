@@ -7,6 +7,7 @@ import { createWorkerTotals } from '../workers/worker-totals.ts';
 import { registerWorkerMetrics } from '../workers/metrics.ts';
 import type { WorkerStart } from '../workers/messages.ts';
 import { reserveListeners } from '../workers/reserve-listeners.ts';
+import { joinCarriers } from '../questions/sidecar-state.ts';
 import { TappedEvents } from '../traffic/tapped-events.ts';
 import { reservePorts } from '../workers/reserve-ports.ts';
 
@@ -71,6 +72,11 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
       supervisor.broadcast({ kind: 'view', version: view.version, change }),
     ),
   ];
+  const refresh = async (kind: 'metrics' | 'edges' | 'state'): Promise<void> => {
+    await Promise.all(
+      supervisor.workers.map((worker) => worker.refresh(kind, clock, METRICS_DEADLINE_MS)),
+    );
+  };
   const close = async (): Promise<void> => {
     for (const stop of stops) stop();
     await supervisor.close();
@@ -98,11 +104,13 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
     drain: (bounds) => supervisor.drain(bounds),
     force: () => supervisor.killAll(),
     traffic: () => totals.traffic(supervisor.workers),
+    async state() {
+      await refresh('state');
+      return joinCarriers(supervisor.workers.map((worker) => worker.state));
+    },
     watched: {
       async edges() {
-        await Promise.all(
-          supervisor.workers.map((worker) => worker.refresh('edges', clock, METRICS_DEADLINE_MS)),
-        );
+        await refresh('edges');
         return totals.edges(supervisor.workers);
       },
       tap: ({ filters, eventsPerSecond }) =>
@@ -119,9 +127,7 @@ export async function openWorkers(options: DataPathOptions): Promise<DataPath> {
     close,
     workers: {
       async scrape(own) {
-        await Promise.all(
-          supervisor.workers.map((worker) => worker.refresh('metrics', clock, METRICS_DEADLINE_MS)),
-        );
+        await refresh('metrics');
         return await totals.text(await own.getMetricsAsJSON(), supervisor.workers);
       },
       inForce: () => supervisor.confirmed(),

@@ -9,6 +9,7 @@ import type { MeshChange } from '../discovery/mesh-view.ts';
 import type { LoadedListener } from '../gateway/file/load.ts';
 import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
+import type { CarrierState } from '../questions/sidecar-state.ts';
 import type { TapWish } from '../traffic/tap.ts';
 import type { SampleFamily } from './merge-metrics.ts';
 import type { ErrorMessage } from './error-message.ts';
@@ -50,6 +51,8 @@ export type ToWorker =
   | { readonly kind: 'metrics'; readonly id: number }
   /** Tell what was counted of each edge. */
   | { readonly kind: 'edges'; readonly id: number }
+  /** Tell what is open, and how much of the limits is used. */
+  | { readonly kind: 'state'; readonly id: number }
   /** Keep what fits, from now on. */
   | { readonly kind: 'tap'; readonly wish: TapWish }
   /** Tell what was kept. */
@@ -74,6 +77,7 @@ export type FromWorker =
       readonly traffic: Traffic;
     }
   | { readonly kind: 'edges'; readonly id: number; readonly edges: readonly EdgeTraffic[] }
+  | { readonly kind: 'state'; readonly id: number; readonly state: CarrierState }
   | { readonly kind: 'tapped'; readonly report: TapReport }
   | { readonly kind: 'traffic'; readonly traffic: Traffic }
   /** Its application calls this address. */

@@ -4,6 +4,7 @@ import type { DrainOutcome } from '../../common/lifecycle.ts';
 import { NO_REPORT } from '../../common/wire/report.ts';
 import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { EdgeTraffic } from '../../proto/gen/hauberk/v1/traffic.ts';
+import type { CarrierState } from '../questions/sidecar-state.ts';
 import type { Traffic } from '../discovery/report.ts';
 import { fromErrorMessage } from './error-message.ts';
 import type { SampleFamily } from './merge-metrics.ts';
@@ -19,6 +20,9 @@ export interface WorkerTelling {
   readonly onTapped: (report: TapReport) => void;
 }
 
+/** What is asked with an id, and answered with it. */
+type WorkerQuestion = 'confirm' | 'metrics' | 'edges' | 'state';
+
 /** One worker process, from its start to its end, as the primary sees it. */
 export class WorkerHandle {
   readonly number: number;
@@ -32,6 +36,7 @@ export class WorkerHandle {
   families: readonly SampleFamily[] = [];
   traffic: Traffic = NO_REPORT;
   edges: readonly EdgeTraffic[] = [];
+  state: CarrierState = { listeners: [], tunnels: [], limits: [] };
   drained: DrainOutcome | undefined;
   isOpen = false;
   isReady = false;
@@ -85,11 +90,11 @@ export class WorkerHandle {
   }
 
   /** Resolves with whether it has answered: false when it ended instead. */
-  ask(kind: 'confirm' | 'metrics' | 'edges'): Promise<boolean> {
+  ask(kind: WorkerQuestion): Promise<boolean> {
     return new Promise((resolve) => this.#ask(kind, resolve));
   }
 
-  #ask(kind: 'confirm' | 'metrics' | 'edges', answered: (answered: boolean) => void): void {
+  #ask(kind: WorkerQuestion, answered: (answered: boolean) => void): void {
     this.#lastId += 1;
     this.#asked.set(this.#lastId, answered);
     this.send({ kind, id: this.#lastId });
@@ -103,9 +108,9 @@ export class WorkerHandle {
     });
   }
 
-  /** Brings `families` and `traffic`, or `edges`, up to date, when it answers in time. */
+  /** Brings `families` and `traffic`, `edges`, or `state` up to date, when it answers in time. */
   async refresh(
-    kind: 'metrics' | 'edges',
+    kind: 'metrics' | 'edges' | 'state',
     clock: MonotonicClock,
     deadlineMs: number,
   ): Promise<void> {
@@ -140,6 +145,9 @@ export class WorkerHandle {
         return this.#answered(message.id);
       case 'edges':
         this.edges = message.edges;
+        return this.#answered(message.id);
+      case 'state':
+        this.state = message.state;
         return this.#answered(message.id);
       case 'tapped':
         return this.#onTapped(message.report);

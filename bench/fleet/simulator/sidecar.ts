@@ -142,6 +142,7 @@ export class SimulatedSidecar {
           interest: this.#interest,
           interestVersion: this.#interest === undefined ? 0 : this.#version,
           softwareVersion: '1.0.0',
+          questionLevel: 0,
           localAllow: { allowances: [] },
           metrics: undefined,
           role: 'sidecar',

@@ -10,12 +10,14 @@ import { listKnownIdentities } from '../../registry/known-identities.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { TrafficSource } from '../../traffic/traffic.ts';
 import type { ControlPlaneMetrics } from '../../metrics.ts';
+import type { SyncLag } from '../sync/lag.ts';
 import { createAuthorityHandlers, type AuthorityHandlersOptions } from './authority.ts';
 import { createBundleHandlers, toFederatedDomain, type BundleHandlersOptions } from './bundle.ts';
 import { listControlPlanes, type ControlPlanesQuestion } from './control-planes.ts';
 import { createDashboardHandlers, type DashboardHandlersOptions } from './dashboard.ts';
 import { createMeshConfigHandlers, type MeshConfigHandlersOptions } from './mesh-config.ts';
 import type { OperatorStreams } from './operator-streams.ts';
+import { createQuestionHandlers, type QuestionHandlersOptions } from './questions.ts';
 import { createRevocationHandlers, type RevocationHandlersOptions } from './revocations.ts';
 import {
   createForOperators,
@@ -32,6 +34,7 @@ export interface AdminHandlersOptions
     MeshConfigHandlersOptions,
     ControlPlanesQuestion,
     Omit<RevocationHandlersOptions, 'knownIdentities'>,
+    QuestionHandlersOptions,
     Omit<ForOperatorsOptions, 'trustDomain'> {
   readonly metrics: Pick<ControlPlaneMetrics, 'callsRefused' | 'issuanceLogFindings'>;
   readonly ca: CertificateAuthority;
@@ -42,14 +45,15 @@ export interface AdminHandlersOptions
   readonly view: Pick<MeshView, 'revocations' | 'endpoints'>;
   readonly traffic: TrafficSource;
   readonly operatorStreams: Pick<OperatorStreams, 'serve'>;
+  readonly lag: Pick<SyncLag, 'isBehind'>;
 }
 
 /** `Admin`: tokens, sidecars and the issuance log, for operators. */
 export function createAdminHandlers(options: AdminHandlersOptions): AdminHandlers {
   const { ca, tokens, registry, issuanceLog, keysEncrypted, view, logger } = options;
-  const { traffic, operatorStreams } = options;
+  const { traffic, operatorStreams, lag } = options;
   const knownIdentities = (): Promise<readonly string[]> => listKnownIdentities(options);
-  const { forOperators, forCaller } = createForOperators({
+  const { forOperators, forOperatorsOrSiblings, forCaller } = createForOperators({
     ...options,
     trustDomain: ca.trustDomain,
   });
@@ -76,9 +80,11 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
       }),
     })),
     listWorkloads: forOperators(() => ({
-      workloads: registry
-        .list()
-        .map((known) => toWorkload(known, view.endpoints.get(known.record.instanceId))),
+      workloads: registry.list().map((known) => {
+        const { instanceId } = known.record;
+        return toWorkload(known, view.endpoints.get(instanceId), lag.isBehind(instanceId));
+      }),
+      nowMs: options.clock.epochMs(),
       keysEncrypted,
       federated: options.federations.list().map(toFederatedDomain),
       controlPlanes: listControlPlanes(options),
@@ -110,6 +116,7 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
     ...createBundleHandlers(options, forOperators),
     watchTraffic: operatorStreams.serve((request, observer) => traffic.watch(request, observer)),
     tap: operatorStreams.serve((request, observer, by) => traffic.tap(request, observer, by)),
+    ...createQuestionHandlers(options, forOperatorsOrSiblings),
     ...createDashboardHandlers(options, forCaller),
   };
   return handlers;
@@ -118,16 +125,22 @@ export function createAdminHandlers(options: AdminHandlersOptions): AdminHandler
 const UNPROVEN: AddressStatus = { proven: [], contests: [] };
 
 /** A sidecar with the status of its addresses, when it is an endpoint. */
-function toWorkload(sidecar: KnownSidecar, status: AddressStatus = UNPROVEN): Workload {
+function toWorkload(
+  sidecar: KnownSidecar,
+  status: AddressStatus | undefined,
+  viewBehind: boolean,
+): Workload {
   const { record, report, connected, connectedSinceMs } = sidecar;
   const { allow, ...position } = record;
+  const { proven, contests } = status ?? UNPROVEN;
   return {
     ...sidecar,
     ...position,
     ...report,
     connectedSinceMs: connected ? connectedSinceMs : undefined,
     localAllow: allow && { allowances: allow },
-    provenAddresses: status.proven,
-    contests: status.contests,
+    provenAddresses: proven,
+    contests,
+    viewBehind,
   };
 }

@@ -1,4 +1,4 @@
-import type { handleUnaryCall } from '@grpc/grpc-js';
+import type { handleUnaryCall, sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../common/clock.ts';
 import type { Guard } from '../../../common/guard.ts';
@@ -9,7 +9,12 @@ import type { AdminServer, AdminService } from '../../../proto/gen/hauberk/v1/ad
 import type { OperatorUses } from '../../operators/operator-uses.ts';
 import type { ControlPlaneMetrics } from '../../metrics.ts';
 import type { CallerLimits } from '../caller-limits.ts';
-import { type OperatorTrust, type ProvenCaller, requireAdmin } from '../caller.ts';
+import {
+  type OperatorTrust,
+  type ProvenCaller,
+  requireAdmin,
+  requireAdminOrSibling,
+} from '../caller.ts';
 import { peerAddress } from '../peer-address.ts';
 import { toRefusal } from '../refusal.ts';
 
@@ -34,7 +39,7 @@ export type AdminHandlers = {
 };
 
 /** Makes a handler that serves operators only. */
-export type ForOperators = <Request, Response>(
+export type ForOperators<Needed = unknown> = <Request extends Needed, Response>(
   action: OperatorAction<Request, Response>,
 ) => OperatorHandler<Request, Response>;
 
@@ -56,14 +61,21 @@ export interface ForOperatorsOptions extends OperatorTrust {
 /** Creates the guard: every refused caller and every failure is counted and logged. */
 export function createForOperators(options: ForOperatorsOptions): {
   readonly forOperators: ForOperators;
+  /** Also serves another control plane of the mesh, when the request has `local`. */
+  readonly forOperatorsOrSiblings: ForOperators<{ readonly local: boolean }>;
   readonly forCaller: ForCaller;
 } {
   const { clock, limits, logger, guard, metrics, operatorUses } = options;
   const mayLog = createLogLimit(clock);
-  const forCaller: ForCaller = (action) => (call, callback) => {
+  const serve = <Request, Response>(
+    call: ServerUnaryCall<Request, Response>,
+    callback: sendUnaryData<Response>,
+    action: (request: Request, caller: ProvenCaller) => Promise<Response> | Response,
+    require = requireAdmin,
+  ): void => {
     guard.run('api', async () => {
       try {
-        const caller = await requireAdmin(callerOf(call, clock.epochMs()), options);
+        const caller = await require(callerOf(call, clock.epochMs()), options);
         const { spiffeId, certificate } = caller;
         const origin = { address: peerAddress(call), call: nameOf(call.getPath()) };
         operatorUses.used(serialOf(certificate), origin);
@@ -79,7 +91,18 @@ export function createForOperators(options: ForOperatorsOptions): {
       }
     });
   };
-  return { forCaller, forOperators: (action) => Object.assign(forCaller(action), { action }) };
+  const forCaller: ForCaller = (action) => (call, callback) => serve(call, callback, action);
+  return {
+    forCaller,
+    forOperators: (action) => Object.assign(forCaller(action), { action }),
+    forOperatorsOrSiblings<Request extends { readonly local: boolean }, Response>(
+      action: OperatorAction<Request, Response>,
+    ) {
+      const handle: handleUnaryCall<Request, Response> = (call, callback) =>
+        serve(call, callback, action, call.request.local ? requireAdminOrSibling : requireAdmin);
+      return Object.assign(handle, { action });
+    },
+  };
 }
 
 /** Of the path of a call: `Admin.CreateToken`, of `/hauberk.v1.Admin/CreateToken`. */

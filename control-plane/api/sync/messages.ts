@@ -7,6 +7,7 @@ import { toPolicyMessage } from '../../../common/wire/policy.ts';
 import {
   Delta,
   Endpoint,
+  type Question,
   Snapshot,
   SyncResponse,
   type Watch,
@@ -84,6 +85,12 @@ export function encodeServerTime(epochMs: EpochMs): Buffer {
 /** Asks for reports of what passes. */
 export function encodeWatch(watch: Watch): Buffer {
   const change = { $case: 'watch', value: watch } as const;
+  return Buffer.from(SyncResponse.encode({ version: 0, change }).finish());
+}
+
+/** Asks the sidecar something, once. */
+export function encodeQuestion(question: Question): Buffer {
+  const change = { $case: 'question', value: question } as const;
   return Buffer.from(SyncResponse.encode({ version: 0, change }).finish());
 }
 

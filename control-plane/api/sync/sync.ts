@@ -29,6 +29,7 @@ import type { CatchUp } from '../../registry/catch-up.ts';
 import type { SidecarRecord } from '../../registry/sidecar-record.ts';
 import { certificateRevoked } from '../../revocation/admission.ts';
 import type { LocalTraffic } from '../../traffic/local-traffic.ts';
+import type { LocalQuestions, QuestionAttachment } from '../../questions/local-questions.ts';
 import type { Attachment } from '../../traffic/traffic.ts';
 import type { CallerLimits } from '../caller-limits.ts';
 import { requireWorkload, type ProvenCaller } from '../caller.ts';
@@ -39,7 +40,8 @@ import { RateLimited, RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
 import type { ScopeChange, SyncHub } from './hub.ts';
 import { readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
-import { encodeServerTime, encodeWatch } from './messages.ts';
+import type { StreamLag, SyncLag } from './lag.ts';
+import { encodeQuestion, encodeServerTime, encodeWatch } from './messages.ts';
 
 /** What the streams need. */
 export interface SyncHandlerOptions {
@@ -48,6 +50,8 @@ export interface SyncHandlerOptions {
   readonly view: MeshView;
   readonly hub: SyncHub;
   readonly traffic: Pick<LocalTraffic, 'attach'>;
+  readonly questions: Pick<LocalQuestions, 'attach'>;
+  readonly lag: Pick<SyncLag, 'open'>;
   /** Waits until the view is as far as that of a sidecar which was told of it elsewhere. */
   readonly catchUp: CatchUp;
   readonly admission: Admission;
@@ -192,14 +196,17 @@ interface StreamEvents {
 function openStream(
   call: Call,
   { spiffeId, certificate }: ProvenCaller,
-  { registry, hub, catchUp, admission, traffic, limits, clock, guard, metrics }: SyncHandlerOptions,
+  options: SyncHandlerOptions,
   { onRefused, onFinished, onLeft, onSeen, onMoved }: StreamEvents,
 ): Stream {
+  const { registry, hub, catchUp, admission, limits, clock, guard, metrics } = options;
   const messages = new TokenBucket(clock, MESSAGE_RATE);
   const notAfterMs = certificate.validToDate.getTime();
   let registration: Promise<Registration> | undefined;
   let subscription: ReturnType<SyncHub['subscribe']> | undefined;
   let attachment: Attachment | undefined;
+  let questions: QuestionAttachment | undefined;
+  let lag: StreamLag | undefined;
   let ended = false;
   let instanceId = '';
   /** What it said of its interest while it was being registered. */
@@ -220,6 +227,8 @@ function openStream(
     expiryTimer.cancel();
     subscription?.close();
     attachment?.close();
+    questions?.close();
+    lag?.close();
     // Also when it ends while it is being registered: then the registration is given up at once.
     const lost = registration?.then(
       (registered) => registered.lost(),
@@ -276,15 +285,20 @@ function openStream(
     if (seen.othersMove) await sleep(clock, HELLO_AGAIN_MS);
     if ((await catchUp(start.version)) === 'behind') throw behind();
     if (ended) return;
+    const lagging = (lag = options.lag.open(instanceId));
     subscription = hub.subscribe(start, (message, done) => {
+      lagging.sent();
       call.write(message, done);
     });
     for (const change of early.splice(0)) subscription.change(change);
     tell(encodeServerTime(clock.epochMs()));
-    attachment = traffic.attach({
-      instanceId,
-      spiffeId: spiffeId.uri,
-      ask: (watch) => tell(encodeWatch(watch)),
+    const about = { instanceId, spiffeId: spiffeId.uri };
+    const { questionLevel } = hello;
+    attachment = options.traffic.attach({ ...about, ask: (watch) => tell(encodeWatch(watch)) });
+    questions = options.questions.attach({
+      ...about,
+      questionLevel,
+      ask: (question) => tell(encodeQuestion(question)),
     });
   };
   const changeInterest = (message: InterestChange): void => {
@@ -304,7 +318,10 @@ function openStream(
     if (registration === undefined) throw malformed('Hello first, got another message');
     const registered = await registration;
     switch (message?.$case) {
+      case 'answer':
+        return questions?.answered(message.value);
       case 'acknowledgement':
+        lag?.acknowledged();
         return registered.acknowledge(message.value.version, message.value.bundleVersion);
       case 'report':
         return registered.report(readReport(message.value));

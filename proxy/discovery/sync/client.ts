@@ -125,6 +125,7 @@ export function createSyncClient(settings: SyncClientSettings): SyncClient {
       return settings.onServerTime?.(epochMs);
     }
     if (change?.$case === 'watch') return settings.onWatch?.(change.value, stream);
+    if (change?.$case === 'question') return settings.onQuestion?.(change.value, stream);
     const { conversation } = stream;
     const update = readResponse(response, { logger, trustDomain });
     // What an older stream says late must not take back a change of the policy, or a readmission.

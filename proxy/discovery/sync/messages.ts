@@ -12,6 +12,7 @@ import type {
 import type { TrustBundle as BundleMessage } from '../../../proto/gen/hauberk/v1/identity.ts';
 import { readFederated, type RootsByDomain } from '../federation.ts';
 import { readEndpoint, type Endpoint } from '../../../common/wire/endpoint.ts';
+import { QUESTION_LEVEL } from '../../../common/wire/sidecar-state.ts';
 import { toScopes } from '../../../common/wire/interest.ts';
 import type { ViewUpdate } from '../mutable-view.ts';
 import type { Conversation } from './conversation.ts';
@@ -39,7 +40,16 @@ export function helloMessage(
   return {
     message: {
       $case: 'hello',
-      value: { instanceId, softwareVersion, ...place, localAllow, metrics, role, ...start },
+      value: {
+        instanceId,
+        softwareVersion,
+        questionLevel: QUESTION_LEVEL,
+        ...place,
+        localAllow,
+        metrics,
+        role,
+        ...start,
+      },
     },
   };
 }

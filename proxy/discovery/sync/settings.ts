@@ -3,6 +3,7 @@ import type {
   Hello,
   LocalAllowance,
   MetricsListener,
+  Question,
   Watch,
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { Clock, EpochMs } from '../../../common/clock.ts';
@@ -50,6 +51,9 @@ export interface SyncClientSettings {
   readonly onServerTime?: ((serverMs: EpochMs) => void) | undefined;
   /** The control plane asks for reports of what passes, on this stream. */
   readonly onWatch?: ((watch: Watch, stream: Pick<SyncStream, 'send'>) => void) | undefined;
+  /** The control plane asks something, to be answered on this stream. */
+  readonly onQuestion?:
+    ((question: Question, stream: Pick<SyncStream, 'send'>) => void) | undefined;
   /** A stream with the certificate in use ended, or was refused, and why. */
   readonly onEnded?: ((error: RpcError) => void) | undefined;
   /** Resolves when what was learnt is in force in other processes too; asked before it is acknowledged. */

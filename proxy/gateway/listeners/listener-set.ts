@@ -6,6 +6,7 @@ import type { Guard } from '../../../common/guard.ts';
 import type { Closeable, Drainable } from '../../../common/lifecycle.ts';
 import type { Network } from '../../../common/network.ts';
 import type { ListenerHandler } from '../handler.ts';
+import type { ListenerState } from '../../../proto/gen/hauberk/v1/question.ts';
 import { createHandler } from './create-handler.ts';
 import type { RequestLog } from '../http/access-log.ts';
 import { Upstreams } from '../http/upstreams.ts';
@@ -53,6 +54,8 @@ export interface ListenerSet extends Closeable, Drainable {
    * @returns whether anything is different now
    */
   apply(listeners: readonly LoadedListener[]): Promise<boolean>;
+  /** Those that are open. */
+  listeners(): ListenerState[];
   close(): void;
 }
 
@@ -80,6 +83,15 @@ class OpenListenerSet implements ListenerSet {
     this.#options = options;
     this.#upstreams = new Upstreams(options);
     options.metrics.certificates(() => this.#certificates());
+  }
+
+  listeners(): ListenerState[] {
+    return this.#listeners.map(({ config: { name, listen } }) => ({
+      kind: 'gateway',
+      address: listen.host,
+      port: listen.port,
+      target: name,
+    }));
   }
 
   refuse(): void {

@@ -31,6 +31,7 @@ const web: WorkloadInfo = {
   softwareVersion: '1.0.0',
   localAllow: undefined,
   missingUpstreams: [],
+  viewBehind: false,
 };
 
 const CONTROL_PLANE: ControlPlane = {

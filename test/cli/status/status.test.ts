@@ -33,6 +33,7 @@ const web: WorkloadInfo = {
   softwareVersion: '0.10.0',
   localAllow: undefined,
   missingUpstreams: [],
+  viewBehind: false,
 };
 const away: WorkloadInfo = {
   ...web,

@@ -86,6 +86,7 @@ const sync: Call = async (context, caller) => {
         role: '',
         interest: undefined,
         interestVersion: 0,
+        questionLevel: 0,
         resumeVersion: 0,
       };
       call.write({ message: { $case: 'hello', value: hello } });

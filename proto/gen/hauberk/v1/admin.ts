@@ -20,8 +20,9 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { AddressContest, EgressState, LocalAllow, PlaintextTraffic } from "./discovery.ts";
+import { AddressContest, EgressState, LocalAllow, PlaintextTraffic, SidecarState } from "./discovery.ts";
 import { ServiceName } from "./identity.ts";
+import { PeerReached } from "./question.ts";
 import { EdgeTraffic, TapEvent, TapFilter } from "./traffic.ts";
 
 export const protobufPackage = "hauberk.v1";
@@ -106,6 +107,41 @@ export interface TappedEvent {
   readonly event: TapEvent | undefined;
 }
 
+export interface GetSidecarStateRequest {
+  readonly instanceId: string;
+  /** Only if it is connected to the control plane that is asked. The control planes ask each other so. */
+  readonly local: boolean;
+}
+
+export interface GetSidecarStateResponse {
+  readonly state: SidecarState | undefined;
+}
+
+export interface CheckPeersRequest {
+  /** As of GetSidecarStateRequest. */
+  readonly local: boolean;
+}
+
+export interface CheckPeersResponse {
+  /** What was not reached, and by whom; one line for each pair of services and reason. */
+  readonly unreachedPeers: readonly UnreachedPeer[];
+  /** Pairs of a sidecar and an endpoint that were tried. */
+  readonly tried: number;
+  /** Sidecars that were asked, and those of them that have not answered. */
+  readonly asked: number;
+  readonly silent: number;
+  /** Sidecars of a version that cannot be asked. */
+  readonly unable: number;
+  readonly unreached: readonly UnreachedControlPlane[];
+}
+
+/** UnreachedPeer is an endpoint that a sidecar did not find where it advertises to be. */
+export interface UnreachedPeer {
+  /** SPIFFE ID of the sidecar that has dialled. */
+  readonly from: string;
+  readonly peer: PeerReached | undefined;
+}
+
 export interface CreateDashboardLinkRequest {
   /** The browser may also change things, and is asked for a confirmation each time. */
   readonly allowChanges: boolean;
@@ -181,6 +217,8 @@ export interface ListWorkloadsResponse {
   readonly federated: readonly FederatedDomain[];
   /** Those that use the same store; the one that answers comes first. */
   readonly controlPlanes: readonly ControlPlane[];
+  /** The clock of the one that answers, in milliseconds since the epoch; 0 from one that does not tell. */
+  readonly nowMs: number;
 }
 
 /** ControlPlane is one of the control planes of the mesh. */
@@ -238,7 +276,15 @@ export interface Workload {
   /** Upstreams that no sidecar has exposed since it started, as SERVICE.NAMESPACE:PORT. */
   readonly missingUpstreams: readonly string[];
   /** Id of the control plane that it is connected to; absent for none. What it reports is known only there. */
-  readonly controlPlane?: string | undefined;
+  readonly controlPlane?:
+    | string
+    | undefined;
+  /** How far its clock is ahead of the control plane's; absent when it does not tell. */
+  readonly clockAheadMs?:
+    | number
+    | undefined;
+  /** It has not acknowledged, in time, what it was sent. */
+  readonly viewBehind: boolean;
 }
 
 export interface ListIdentitiesRequest {
@@ -1193,6 +1239,313 @@ export const TappedEvent: MessageFns<TappedEvent> = {
   },
 };
 
+function createBaseGetSidecarStateRequest(): GetSidecarStateRequest {
+  return { instanceId: "", local: false };
+}
+
+export const GetSidecarStateRequest: MessageFns<GetSidecarStateRequest> = {
+  encode(message: GetSidecarStateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instanceId !== "") {
+      writer.uint32(10).string(message.instanceId);
+    }
+    if (message.local !== false) {
+      writer.uint32(16).bool(message.local);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetSidecarStateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetSidecarStateRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.local = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetSidecarStateResponse(): GetSidecarStateResponse {
+  return { state: undefined };
+}
+
+export const GetSidecarStateResponse: MessageFns<GetSidecarStateResponse> = {
+  encode(message: GetSidecarStateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.state !== undefined) {
+      SidecarState.encode(message.state, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetSidecarStateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetSidecarStateResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.state = SidecarState.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCheckPeersRequest(): CheckPeersRequest {
+  return { local: false };
+}
+
+export const CheckPeersRequest: MessageFns<CheckPeersRequest> = {
+  encode(message: CheckPeersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.local !== false) {
+      writer.uint32(8).bool(message.local);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckPeersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckPeersRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.local = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCheckPeersResponse(): CheckPeersResponse {
+  return { unreachedPeers: [], tried: 0, asked: 0, silent: 0, unable: 0, unreached: [] };
+}
+
+export const CheckPeersResponse: MessageFns<CheckPeersResponse> = {
+  encode(message: CheckPeersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.unreachedPeers) {
+      UnreachedPeer.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.tried !== 0) {
+      writer.uint32(16).uint32(message.tried);
+    }
+    if (message.asked !== 0) {
+      writer.uint32(24).uint32(message.asked);
+    }
+    if (message.silent !== 0) {
+      writer.uint32(32).uint32(message.silent);
+    }
+    if (message.unable !== 0) {
+      writer.uint32(40).uint32(message.unable);
+    }
+    for (const v of message.unreached) {
+      UnreachedControlPlane.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckPeersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckPeersResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.unreachedPeers.push(UnreachedPeer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tried = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.asked = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.silent = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.unable = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.unreached.push(UnreachedControlPlane.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUnreachedPeer(): UnreachedPeer {
+  return { from: "", peer: undefined };
+}
+
+export const UnreachedPeer: MessageFns<UnreachedPeer> = {
+  encode(message: UnreachedPeer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.from !== "") {
+      writer.uint32(10).string(message.from);
+    }
+    if (message.peer !== undefined) {
+      PeerReached.encode(message.peer, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UnreachedPeer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnreachedPeer() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.from = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peer = PeerReached.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseCreateDashboardLinkRequest(): CreateDashboardLinkRequest {
   return { allowChanges: false };
 }
@@ -1817,7 +2170,7 @@ export const ListWorkloadsRequest: MessageFns<ListWorkloadsRequest> = {
 };
 
 function createBaseListWorkloadsResponse(): ListWorkloadsResponse {
-  return { workloads: [], keysEncrypted: false, federated: [], controlPlanes: [] };
+  return { workloads: [], keysEncrypted: false, federated: [], controlPlanes: [], nowMs: 0 };
 }
 
 export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
@@ -1833,6 +2186,9 @@ export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
     }
     for (const v of message.controlPlanes) {
       ControlPlane.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.nowMs !== 0) {
+      writer.uint32(88).uint64(message.nowMs);
     }
     return writer;
   },
@@ -1880,6 +2236,14 @@ export const ListWorkloadsResponse: MessageFns<ListWorkloadsResponse> = {
             }
 
             message.controlPlanes.push(ControlPlane.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.nowMs = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -2053,6 +2417,8 @@ function createBaseWorkload(): Workload {
     contests: [],
     missingUpstreams: [],
     controlPlane: undefined,
+    clockAheadMs: undefined,
+    viewBehind: false,
   };
 }
 
@@ -2133,6 +2499,12 @@ export const Workload: MessageFns<Workload> = {
     }
     if (message.controlPlane !== undefined) {
       writer.uint32(194).string(message.controlPlane);
+    }
+    if (message.clockAheadMs !== undefined) {
+      writer.uint32(200).sint64(message.clockAheadMs);
+    }
+    if (message.viewBehind !== false) {
+      writer.uint32(208).bool(message.viewBehind);
     }
     return writer;
   },
@@ -2350,6 +2722,22 @@ export const Workload: MessageFns<Workload> = {
             }
 
             message.controlPlane = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.clockAheadMs = longToNumber(reader.sint64());
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.viewBehind = reader.bool();
             continue;
           }
         }
@@ -5870,6 +6258,28 @@ export const AdminService = {
     responseSerialize: (value: TapResponse): Buffer => Buffer.from(TapResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TapResponse => TapResponse.decode(value),
   },
+  /** What a sidecar believes, asked of the sidecar itself. */
+  getSidecarState: {
+    path: "/hauberk.v1.Admin/GetSidecarState" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSidecarStateRequest): Buffer =>
+      Buffer.from(GetSidecarStateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSidecarStateRequest => GetSidecarStateRequest.decode(value),
+    responseSerialize: (value: GetSidecarStateResponse): Buffer =>
+      Buffer.from(GetSidecarStateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSidecarStateResponse => GetSidecarStateResponse.decode(value),
+  },
+  /** Which sidecars are reached by those that know them, tried by the sidecars themselves. */
+  checkPeers: {
+    path: "/hauberk.v1.Admin/CheckPeers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckPeersRequest): Buffer => Buffer.from(CheckPeersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckPeersRequest => CheckPeersRequest.decode(value),
+    responseSerialize: (value: CheckPeersResponse): Buffer => Buffer.from(CheckPeersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckPeersResponse => CheckPeersResponse.decode(value),
+  },
   /** A link with which one browser signs in to the dashboard, once. */
   createDashboardLink: {
     path: "/hauberk.v1.Admin/CreateDashboardLink" as const,
@@ -5931,6 +6341,10 @@ export interface AdminServer extends UntypedServiceImplementation {
   watchTraffic: handleServerStreamingCall<WatchTrafficRequest, WatchTrafficResponse>;
   /** Connections and requests as they happen, as long as the call lasts. */
   tap: handleServerStreamingCall<TapRequest, TapResponse>;
+  /** What a sidecar believes, asked of the sidecar itself. */
+  getSidecarState: handleUnaryCall<GetSidecarStateRequest, GetSidecarStateResponse>;
+  /** Which sidecars are reached by those that know them, tried by the sidecars themselves. */
+  checkPeers: handleUnaryCall<CheckPeersRequest, CheckPeersResponse>;
   /** A link with which one browser signs in to the dashboard, once. */
   createDashboardLink: handleUnaryCall<CreateDashboardLinkRequest, CreateDashboardLinkResponse>;
 }
@@ -6341,6 +6755,38 @@ export interface AdminClient extends Client {
   /** Connections and requests as they happen, as long as the call lasts. */
   tap(request: TapRequest, options?: Partial<CallOptions>): ClientReadableStream<TapResponse>;
   tap(request: TapRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<TapResponse>;
+  /** What a sidecar believes, asked of the sidecar itself. */
+  getSidecarState(
+    request: GetSidecarStateRequest,
+    callback: (error: ServiceError | null, response: GetSidecarStateResponse) => void,
+  ): ClientUnaryCall;
+  getSidecarState(
+    request: GetSidecarStateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetSidecarStateResponse) => void,
+  ): ClientUnaryCall;
+  getSidecarState(
+    request: GetSidecarStateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetSidecarStateResponse) => void,
+  ): ClientUnaryCall;
+  /** Which sidecars are reached by those that know them, tried by the sidecars themselves. */
+  checkPeers(
+    request: CheckPeersRequest,
+    callback: (error: ServiceError | null, response: CheckPeersResponse) => void,
+  ): ClientUnaryCall;
+  checkPeers(
+    request: CheckPeersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckPeersResponse) => void,
+  ): ClientUnaryCall;
+  checkPeers(
+    request: CheckPeersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckPeersResponse) => void,
+  ): ClientUnaryCall;
   /** A link with which one browser signs in to the dashboard, once. */
   createDashboardLink(
     request: CreateDashboardLinkRequest,

@@ -18,6 +18,17 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { ServiceName, TrustBundle } from "./identity.ts";
+import {
+  CertificateState,
+  ExposedPort,
+  LimitState,
+  ListenerState,
+  PeersAnswer,
+  PeersQuestion,
+  StateQuestion,
+  TunnelState,
+  ViewState,
+} from "./question.ts";
 import { EdgeTraffic, TapEvent, TapFilter } from "./traffic.ts";
 
 export const protobufPackage = "hauberk.v1";
@@ -33,7 +44,52 @@ export interface SyncRequest {
     | { readonly $case: "interestChange"; readonly value: InterestChange }
     | { readonly $case: "trafficReport"; readonly value: TrafficReport }
     | { readonly $case: "tapReport"; readonly value: TapReport }
+    | { readonly $case: "answer"; readonly value: Answer }
     | undefined;
+}
+
+/** Answer answers a Question. */
+export interface Answer {
+  /** Of the question. */
+  readonly id: number;
+  /** Absent: the sidecar does not know the question. */
+  readonly answer: { readonly $case: "state"; readonly value: SidecarState } | {
+    readonly $case: "peers";
+    readonly value: PeersAnswer;
+  } | undefined;
+}
+
+/**
+ * SidecarState is what a sidecar believes, without a secret in it. It is bounded: `omitted` says what there was no
+ * room for.
+ */
+export interface SidecarState {
+  /** The sidecar's clock, in milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly softwareVersion: string;
+  readonly runningMs: number;
+  /** Processes that carry its connections. */
+  readonly workers: number;
+  readonly view: ViewState | undefined;
+  readonly certificate: CertificateState | undefined;
+  readonly listeners: readonly ListenerState[];
+  readonly exposed: readonly ExposedPort[];
+  /** Peers may reach every port of its addresses. */
+  readonly anyPort: boolean;
+  readonly allow: readonly LocalAllowance[];
+  readonly endpoints: readonly Endpoint[];
+  readonly tunnels: readonly TunnelState[];
+  readonly limits: readonly LimitState[];
+  /** Absent: it has none and refuses every caller. Values of header fields and of query parameters are not told. */
+  readonly policy: Policy | undefined;
+  readonly omitted: readonly OmittedPart[];
+}
+
+/** OmittedPart says how many of a part of a state are not told. */
+export interface OmittedPart {
+  /** "endpoints", "tunnels" and so on. */
+  readonly part: string;
+  readonly count: number;
 }
 
 /**
@@ -100,6 +156,8 @@ export interface Hello {
     | undefined;
   /** "sidecar" or "gateway"; empty: a sidecar that does not tell. */
   readonly role: string;
+  /** Questions that it answers: 1, what it believes and which peers it reaches. 0: none. */
+  readonly questionLevel: number;
 }
 
 /** MetricsListener is where a program serves its metrics. */
@@ -165,6 +223,8 @@ export interface Report {
   readonly egress: readonly EgressState[];
   /** Upstreams that no sidecar has exposed since this one started, as SERVICE.NAMESPACE:PORT. */
   readonly missingUpstreams: readonly string[];
+  /** How far its clock is ahead of the control plane's, in whole seconds. Absent: it does not tell. */
+  readonly clockAheadMs?: number | undefined;
 }
 
 /** EgressState is what stands in the way to a server outside. */
@@ -212,7 +272,22 @@ export interface SyncResponse {
   /** Changes nothing; its `version` means nothing. */
   { readonly $case: "serverTime"; readonly value: ServerTime } | //
   /** Changes nothing of the view; its `version` means nothing. */
-  { readonly $case: "watch"; readonly value: Watch } | undefined;
+  { readonly $case: "watch"; readonly value: Watch } | //
+  /** Changes nothing; its `version` means nothing. */
+  { readonly $case: "question"; readonly value: Question } | undefined;
+}
+
+/**
+ * Question asks the sidecar something once, and is answered by an Answer. A sidecar that knows no questions says
+ * nothing: its Hello has told so.
+ */
+export interface Question {
+  /** Another one for each question of a stream. */
+  readonly id: number;
+  readonly question: { readonly $case: "state"; readonly value: StateQuestion } | {
+    readonly $case: "peers";
+    readonly value: PeersQuestion;
+  } | undefined;
 }
 
 /**
@@ -669,6 +744,9 @@ export const SyncRequest: MessageFns<SyncRequest> = {
       case "tapReport":
         TapReport.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
+      case "answer":
+        Answer.encode(message.message.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -740,6 +818,357 @@ export const SyncRequest: MessageFns<SyncRequest> = {
             }
 
             message.message = { $case: "tapReport", value: TapReport.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = { $case: "answer", value: Answer.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAnswer(): Answer {
+  return { id: 0, answer: undefined };
+}
+
+export const Answer: MessageFns<Answer> = {
+  encode(message: Answer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint32(message.id);
+    }
+    switch (message.answer?.$case) {
+      case "state":
+        SidecarState.encode(message.answer.value, writer.uint32(18).fork()).join();
+        break;
+      case "peers":
+        PeersAnswer.encode(message.answer.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Answer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnswer() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.answer = { $case: "state", value: SidecarState.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.answer = { $case: "peers", value: PeersAnswer.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSidecarState(): SidecarState {
+  return {
+    atMs: 0,
+    softwareVersion: "",
+    runningMs: 0,
+    workers: 0,
+    view: undefined,
+    certificate: undefined,
+    listeners: [],
+    exposed: [],
+    anyPort: false,
+    allow: [],
+    endpoints: [],
+    tunnels: [],
+    limits: [],
+    policy: undefined,
+    omitted: [],
+  };
+}
+
+export const SidecarState: MessageFns<SidecarState> = {
+  encode(message: SidecarState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.atMs !== 0) {
+      writer.uint32(8).uint64(message.atMs);
+    }
+    if (message.softwareVersion !== "") {
+      writer.uint32(18).string(message.softwareVersion);
+    }
+    if (message.runningMs !== 0) {
+      writer.uint32(24).uint64(message.runningMs);
+    }
+    if (message.workers !== 0) {
+      writer.uint32(32).uint32(message.workers);
+    }
+    if (message.view !== undefined) {
+      ViewState.encode(message.view, writer.uint32(42).fork()).join();
+    }
+    if (message.certificate !== undefined) {
+      CertificateState.encode(message.certificate, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.listeners) {
+      ListenerState.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.exposed) {
+      ExposedPort.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.anyPort !== false) {
+      writer.uint32(72).bool(message.anyPort);
+    }
+    for (const v of message.allow) {
+      LocalAllowance.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.endpoints) {
+      Endpoint.encode(v!, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.tunnels) {
+      TunnelState.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.limits) {
+      LimitState.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.policy !== undefined) {
+      Policy.encode(message.policy, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.omitted) {
+      OmittedPart.encode(v!, writer.uint32(122).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SidecarState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSidecarState() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.softwareVersion = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.runningMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.workers = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.view = ViewState.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.certificate = CertificateState.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.listeners.push(ListenerState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.exposed.push(ExposedPort.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.anyPort = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.allow.push(LocalAllowance.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.endpoints.push(Endpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.tunnels.push(TunnelState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.limits.push(LimitState.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.policy = Policy.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.omitted.push(OmittedPart.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOmittedPart(): OmittedPart {
+  return { part: "", count: 0 };
+}
+
+export const OmittedPart: MessageFns<OmittedPart> = {
+  encode(message: OmittedPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.part !== "") {
+      writer.uint32(10).string(message.part);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OmittedPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOmittedPart() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.part = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
             continue;
           }
         }
@@ -894,6 +1323,7 @@ function createBaseHello(): Hello {
     interestVersion: 0,
     metrics: undefined,
     role: "",
+    questionLevel: 0,
   };
 }
 
@@ -938,6 +1368,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.role !== "") {
       writer.uint32(98).string(message.role);
+    }
+    if (message.questionLevel !== 0) {
+      writer.uint32(104).uint32(message.questionLevel);
     }
     return writer;
   },
@@ -1059,6 +1492,14 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.role = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.questionLevel = reader.uint32();
             continue;
           }
         }
@@ -1437,6 +1878,7 @@ function createBaseReport(): Report {
     plaintext: undefined,
     egress: [],
     missingUpstreams: [],
+    clockAheadMs: undefined,
   };
 }
 
@@ -1465,6 +1907,9 @@ export const Report: MessageFns<Report> = {
     }
     for (const v of message.missingUpstreams) {
       writer.uint32(66).string(v!);
+    }
+    if (message.clockAheadMs !== undefined) {
+      writer.uint32(72).sint64(message.clockAheadMs);
     }
     return writer;
   },
@@ -1544,6 +1989,14 @@ export const Report: MessageFns<Report> = {
             }
 
             message.missingUpstreams.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.clockAheadMs = longToNumber(reader.sint64());
             continue;
           }
         }
@@ -1842,6 +2295,9 @@ export const SyncResponse: MessageFns<SyncResponse> = {
       case "watch":
         Watch.encode(message.change.value, writer.uint32(42).fork()).join();
         break;
+      case "question":
+        Question.encode(message.change.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1897,6 +2353,84 @@ export const SyncResponse: MessageFns<SyncResponse> = {
             }
 
             message.change = { $case: "watch", value: Watch.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.change = { $case: "question", value: Question.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseQuestion(): Question {
+  return { id: 0, question: undefined };
+}
+
+export const Question: MessageFns<Question> = {
+  encode(message: Question, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).uint32(message.id);
+    }
+    switch (message.question?.$case) {
+      case "state":
+        StateQuestion.encode(message.question.value, writer.uint32(18).fork()).join();
+        break;
+      case "peers":
+        PeersQuestion.encode(message.question.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Question {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQuestion() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.question = { $case: "state", value: StateQuestion.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.question = { $case: "peers", value: PeersQuestion.decode(reader, reader.uint32()) };
             continue;
           }
         }

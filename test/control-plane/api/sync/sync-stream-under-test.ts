@@ -6,6 +6,7 @@ import {
   type Hello,
   type Snapshot,
   type SyncRequest,
+  type Question,
   type Watch,
 } from '../../../../proto/gen/hauberk/v1/discovery.ts';
 import { within } from '../../../helpers/deadline.ts';
@@ -25,6 +26,8 @@ export interface SyncStreamUnderTest {
   next(): Promise<Update>;
   /** What the control plane has asked to be told of traffic, the newest last. */
   readonly watches: readonly Watch[];
+  /** What the control plane has asked, the newest last. */
+  readonly questions: readonly Question[];
   /** How many messages came and were not taken. */
   readonly waiting: number;
   /** Resolves with the reason for which the control plane ended the stream. */
@@ -49,6 +52,7 @@ export const hello = (values: Partial<Hello> = {}): NonNullable<SyncRequest['mes
     localAllow: undefined,
     interest: undefined,
     interestVersion: 0,
+    questionLevel: 0,
     ...values,
   },
 });
@@ -62,11 +66,13 @@ export function openSyncStream(
   const call = channel.client(DiscoveryClient).sync();
   const updates: Update[] = [];
   const watches: Watch[] = [];
+  const questions: Question[] = [];
   const news = new EventEmitter();
   call.on('data', ({ version, change }) => {
     if (change?.$case === 'snapshot') updates.push({ kind: 'snapshot', version, ...change.value });
     if (change?.$case === 'delta') updates.push({ kind: 'delta', version, ...change.value });
     if (change?.$case === 'watch') watches.push(change.value);
+    if (change?.$case === 'question') questions.push(change.value);
     news.emit('update');
   });
   const refused = new Promise<RpcError>((resolve) => {
@@ -76,6 +82,7 @@ export function openSyncStream(
     say: (message) => void call.write({ message }),
     sayUnknown: () => void call.write({ message: undefined }),
     watches,
+    questions,
     get waiting() {
       return updates.length;
     },

@@ -33,6 +33,7 @@ test('says who it is, takes a snapshot and deltas, and acknowledges each', async
     interest: { services: [], namespaces: [], addresses: [] },
     interestVersion: 0,
     softwareVersion: '1.2.3',
+    questionLevel: 1,
     resumeVersion: 0,
     ...PLACE,
     localAllow: { allowances: [] },
