@@ -53,6 +53,12 @@ export const COMMANDS: readonly Command[] = [
     () => import('./describe.ts'),
     'run',
   ),
+  operate(
+    'proxy-config',
+    'show what a sidecar believes: endpoints, policy, tunnels',
+    () => import('./proxy-config.ts'),
+    'run',
+  ),
   operate('dashboard', 'sign a browser in to the dashboard', () => import('./dashboard.ts'), 'run'),
   operate(
     'edges',

@@ -34,6 +34,8 @@ test('says who it is, takes a snapshot and deltas, and acknowledges each', async
     interestVersion: 0,
     softwareVersion: '1.2.3',
     questionLevel: 1,
+    metrics: undefined,
+    role: '',
     resumeVersion: 0,
     ...PLACE,
     localAllow: { allowances: [] },
