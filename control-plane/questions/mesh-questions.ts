@@ -80,14 +80,10 @@ export function createMeshQuestions(options: MeshQuestionsOptions): MeshQuestion
         unable: sum(({ unable }) => unable),
         unreached: all.flatMap(({ unreached }) => unreached),
       };
-      const { asked, tried } = answer;
-      const line = {
-        event: 'peers-checked',
-        asked,
-        tried,
-        unreached: answer.unreachedPeers.length,
-      };
-      logger.info(line, `an operator had ${asked} sidecars look for the peers that they know`);
+      const { asked: askedCount, tried: triedCount, unreachedPeers } = answer;
+      const counts = { askedCount, triedCount, unreachedCount: unreachedPeers.length };
+      const sentence = `an operator had ${askedCount} sidecars look for the peers that they know`;
+      logger.info({ event: 'peers-checked', ...counts }, sentence);
       return answer;
     },
   };

@@ -145,7 +145,7 @@ test('peers that are not reached are told, and only addresses that they advertis
     unreached: [],
   });
   const line = cp.log.lines.find(({ event }) => event === 'peers-checked');
-  t.like(line, { asked: 1, tried: 2, unreached: 1 });
+  t.like(line, { askedCount: 1, triedCount: 2, unreachedCount: 1 });
 });
 
 test('three sidecars of a service are asked, and one that does not answer is counted', async (t) => {
