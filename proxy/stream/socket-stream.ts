@@ -37,6 +37,8 @@ export class SocketStream implements ByteStream {
   #receiver: StreamReceiver | undefined;
   #isPaused = false;
   #readsNoMore = false;
+  /** Both directions had ended, and the descriptor was closed. */
+  #hasClosed = false;
   /** By an error or by us: whatever comes is no orderly end. */
   #isBroken = false;
   #hasToldEnd = false;
@@ -108,7 +110,20 @@ export class SocketStream implements ByteStream {
   end(): void {
     // Whatever is being written, the order stays: the FIN comes last.
     this.#writer.flush();
-    this.socket.end();
+    if (this.#mayCloseAtOnce) {
+      this.#hasClosed = true;
+      this.socket.destroy();
+    } else this.socket.end();
+  }
+
+  /**
+   * The peer has ended, and the system has all that was written: closing the descriptor sends the FIN. A shutdown before
+   * that would be a call of the system more for each connection, and a turn of the event loop. TLS ends with an alert.
+   */
+  get #mayCloseAtOnce(): boolean {
+    const { socket } = this;
+    if (!socket.readableEnded || socket.writableLength > 0 || 'encrypted' in socket) return false;
+    return !this.isClosed && !socket.connecting && !socket.writableEnded && !this.#isReadingOn;
   }
 
   close(): void {
@@ -174,7 +189,7 @@ export class SocketStream implements ByteStream {
     this.#client?.close();
     const hasRead = readableEnded || this.#readsNoMore;
     // A FIN was read, and everything was written with a FIN after it.
-    const hasEnded = !this.#isBroken && hasRead && writableFinished;
+    const hasEnded = !this.#isBroken && hasRead && (writableFinished || this.#hasClosed);
     this.#tellEnd(hasEnded ? 'ended' : 'reset');
   };
 
