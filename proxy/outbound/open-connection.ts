@@ -34,9 +34,11 @@ export async function openConnection(
     const { stream, endpoint, authority } = await connectToService(target, connector, signal);
     metrics.connected('outbound', seconds());
     const peer = endpoint.spiffeId.uri;
-    const { counters, closed } = metrics.connectionOpened('outbound', peer, authority);
+    const connection = metrics.connectionOpened('outbound', peer, authority);
     return {
-      stream: countedStream(stream, counters, (outcome) => closed(outcome, seconds())),
+      stream: countedStream(stream, connection.counters, (outcome) =>
+        connection.closed(outcome, seconds()),
+      ),
       peer,
       isLeaving: () => !connector.view.has(endpoint.instanceId),
     };

@@ -112,9 +112,11 @@ async function dial(
   try {
     const { stream, authority } = await connectToEndpoint(endpoint, port, connector, signal);
     metrics.connected('outbound', seconds());
-    const { counters, closed } = metrics.connectionOpened('outbound', peer, authority);
+    const connection = metrics.connectionOpened('outbound', peer, authority);
     return {
-      stream: countedStream(stream, counters, (outcome) => closed(outcome, seconds())),
+      stream: countedStream(stream, connection.counters, (outcome) =>
+        connection.closed(outcome, seconds()),
+      ),
       peer,
     };
   } catch (error) {
