@@ -5,6 +5,7 @@ import { writeFileAtomically } from '../../common/atomic-file.ts';
 import type { MeshPolicy } from '../../common/authorization/policy.ts';
 import { storedDate } from '../../common/dates.ts';
 import { systemErrorCode, HauberkError } from '../../common/errors.ts';
+import { checkDigest, withDigest } from '../../common/file-digest.ts';
 import { pemChain } from '../../common/pki/pem-fields.ts';
 import { makeDirectory } from '../../common/make-directory.ts';
 import type { Revocation } from '../../common/pki/revocation.ts';
@@ -87,7 +88,8 @@ export async function saveView(
     federated: [...view.federated],
   });
   makeDirectory(stateDirectory, 0o700);
-  await writeFileAtomically(join(stateDirectory, FILE_NAME), JSON.stringify(saved), FILE_MODE);
+  const text = JSON.stringify(withDigest(saved));
+  await writeFileAtomically(join(stateDirectory, FILE_NAME), text, FILE_MODE);
 }
 
 /**
@@ -102,6 +104,7 @@ export async function loadView(
   const path = join(stateDirectory, FILE_NAME);
   try {
     const saved: unknown = JSON.parse(await readFile(path, 'utf8'));
+    checkDigest(saved);
     const { roots } = savedRoots.parse(saved);
     if (new Set(roots).isDisjointFrom(new Set(digests(bundle)))) return undefined;
     const view = savedView(bundle.trustDomain).parse(saved);

@@ -6,6 +6,7 @@ import { writeFileAtomically, probeDirectory } from '../../common/atomic-file.ts
 import type { Clock } from '../../common/clock.ts';
 import { storedDate, storedMoment } from '../../common/dates.ts';
 import { describeError, systemErrorCode, translating } from '../../common/errors.ts';
+import { checkDigest, withDigest } from '../../common/file-digest.ts';
 import {
   isLockWithoutRoom,
   lockDirectory,
@@ -92,7 +93,7 @@ export async function openStateDirectory(path: string, clock: Clock): Promise<St
       writing(file, () => {
         const receivedMs = identity.received.epochMs;
         const stored = { format: 1 as const, instanceId, ...identity, receivedMs };
-        const text = JSON.stringify(z.encode(storedSchema, stored), null, 2);
+        const text = JSON.stringify(withDigest(z.encode(storedSchema, stored)), null, 2);
         return writeFileAtomically(file, `${text}\n`, FILE_MODE);
       }),
     async setAside(nowMs) {
@@ -122,7 +123,9 @@ export function lockState(path: string): DirectoryLock {
 
 function parsed(file: string, text: string, clock: Clock): StoredState {
   try {
-    const stored = storedSchema.parse(JSON.parse(text));
+    const written: unknown = JSON.parse(text);
+    checkDigest(written);
+    const stored = storedSchema.parse(written);
     const { instanceId, privateKey, bundle, receivedMs, lifetimeMs } = stored;
     const [leaf, ...issuers] = stored.chain;
     if (leaf?.checkPrivateKey(privateKey) !== true) {

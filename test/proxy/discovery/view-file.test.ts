@@ -79,6 +79,29 @@ test('a view that an older version saved is read, and saved again as it is', asy
   t.deepEqual(await loadView(directory.path, bundle), view);
 });
 
+test('a view with a byte that the disk has changed is not used', async (t) => {
+  await using directory = await temporaryDirectory();
+  const file = join(directory.path, 'view.json');
+  await writeFile(file, JSON.stringify(old));
+  const view = await loadView(directory.path, bundle);
+  if (view === undefined) return t.fail();
+  await saveView(directory.path, view, bundle);
+  t.is((await loadView(directory.path, bundle))?.version, 7);
+  const saved = await readFile(file, 'utf8');
+  // It could be read: another address, and another caller who is denied.
+  for (const [is, becomes] of [
+    ['10.0.0.7', '10.0.0.6'],
+    ['"deny"', '"allow"'],
+  ] as const) {
+    t.true(saved.includes(is));
+    await writeFile(file, saved.replace(is, becomes));
+    const { code } = await t.throwsAsync(loadView(directory.path, bundle), {
+      instanceOf: DiscoveryError,
+    });
+    t.is(code, 'view-file');
+  }
+});
+
 test('routes and rules about requests are saved, and read back as they were', async (t) => {
   await using directory = await temporaryDirectory();
   const file = join(directory.path, 'view.json');

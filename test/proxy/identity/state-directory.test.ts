@@ -99,6 +99,42 @@ test('whatever is not a whole state is corrupt, and its contents are not quoted'
   t.truthy(await state.load(web));
 });
 
+test('a state with a byte that the disk has changed is corrupt, wherever it is', async (t) => {
+  await using directory = await temporaryDirectory();
+  const state = await openStateDirectory(directory.path, systemClock);
+  const file = join(directory.path, 'identity.json');
+  await state.save(newState());
+  const whole = await readFile(file);
+  const text = (loaded: StoredState | undefined): string =>
+    JSON.stringify([loaded?.instanceId, loaded?.identity.chain, loaded?.identity.bundle.roots]);
+  const before = text(await state.load(web));
+  let found = 0;
+  for (let at = 0; at < whole.length; at += 7) {
+    const damaged = Buffer.from(whole);
+    damaged.writeUInt8(whole.readUInt8(at) ^ 0x01, at);
+    await writeFile(file, damaged);
+    try {
+      // What stands between the values may be changed and mean the same.
+      t.is(text(await state.load(web)), before, `byte ${at}`);
+    } catch (error) {
+      t.is((error as IdentityError).code, 'state-corrupt');
+      found += 1;
+    }
+  }
+  t.true(found > (whole.length / 7) * 0.9);
+});
+
+test('a state of an older version, which has no digest, is read', async (t) => {
+  await using directory = await temporaryDirectory();
+  const state = await openStateDirectory(directory.path, systemClock);
+  const file = join(directory.path, 'identity.json');
+  await state.save(newState());
+  const { digest, ...old } = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  t.regex(String(digest), /^[0-9a-f]{64}$/);
+  await writeFile(file, JSON.stringify(old));
+  t.is((await state.load(web))?.instanceId, 'instance-1');
+});
+
 test('a state that cannot be used is kept under another name', async (t) => {
   await using directory = await temporaryDirectory();
   const state = await openStateDirectory(directory.path, systemClock);
