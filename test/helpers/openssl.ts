@@ -22,7 +22,7 @@ export interface Openssl {
 }
 
 /** A run takes milliseconds; one that waits for a terminal would wait forever. */
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 
 /** Readies openssl for one test. */
 export async function createOpenssl(t: Pick<ExecutionContext, 'teardown'>): Promise<Openssl> {
