@@ -14,6 +14,7 @@ export interface SystemPackage {
 export const REQUIREMENTS = {
   openssl: { package: 'openssl' },
   strip: { package: 'binutils' },
+  'aarch64-linux-gnu-strip': { package: 'binutils-aarch64-linux-gnu' },
   'dpkg-deb': { package: 'dpkg' },
   'systemd-notify': { package: 'systemd' },
   perl: { package: 'perl-base' },
