@@ -1,3 +1,4 @@
+import { portRivals } from './check/check-ports.ts';
 import type { ComposeError } from './compose-error.ts';
 import type { Project, Service } from './read/project.ts';
 import { isBlindToNetwork } from './plan/application-health.ts';
@@ -78,6 +79,7 @@ function notesOn(
   const permissive = annotations.permissive ?? project.annotations.permissive ?? false;
   const datagrams = ports.some(({ value }) => value.protocol !== 'tcp');
   const excluded = annotations['exclude-ports'] ?? [];
+  const rivals = portRivals(project, service);
   return [
     permissive && 'accepts plaintext on every port',
     isBlindToNetwork(healthTest) &&
@@ -86,6 +88,8 @@ function notesOn(
     ingress.length > 0 &&
       !preservesClients(service) &&
       'sees its own address as that of all clients: client-address: preserve keeps theirs',
+    rivals.length > 0 &&
+      `publishes a port of the host as ${rivals.join(', ')} does: not both can run`,
     datagrams && 'its UDP ports stay as they are: the mesh carries TCP',
     filled.length > 0 && `decided by ${filled.join(', ')}: inject again when that changes`,
     excluded.length > 0 && `ports ${excluded.join(', ')} stay out of the mesh`,

@@ -6,17 +6,24 @@ import { treat } from '../plan/treatment.ts';
 /** Ports that the sidecar itself listens on, in the application's network namespace. */
 const SIDECAR_PORTS = [15_000, 15_001, 15_006, 15_008, 15_020];
 
-/** Finds ports that the sidecar or another service has already, or that cannot be told. */
+/** Finds ports that the sidecar has already, or that cannot be told. */
 export function findPortClashes(project: Project): readonly ComposeError[] {
   const services = [...project.services.values()];
   const own = services.filter((service) => treat(project, service).kind !== 'left-out');
-  return [
-    ...own.flatMap(meshedPorts),
-    ...own.flatMap((service) => toldPorts(project, service)),
-    ...services.flatMap((service, index) =>
-      services.slice(0, index).flatMap((other) => hostPorts(service, other)),
-    ),
-  ];
+  return [...own.flatMap(meshedPorts), ...own.flatMap((service) => toldPorts(project, service))];
+}
+
+/**
+ * The services that publish a port of the host that this one publishes too. Not both can run, but a project may have
+ * more services than anybody starts at once.
+ */
+export function portRivals(project: Project, service: Service): readonly string[] {
+  return [...project.services.values()]
+    .filter((other) => other !== service && runTogether(service, other))
+    .filter((other) =>
+      service.ports.some((one) => other.ports.some((port) => clash(one.value, port.value))),
+    )
+    .map(({ name }) => name);
 }
 
 function meshedPorts(service: Service): readonly ComposeError[] {
@@ -55,17 +62,6 @@ function variablePorts(service: string, ports: Service['ports']): readonly Compo
       const hint = 'write the number, or list the ports in x-hauberk: {ingress: [...]}';
       return new ComposeError('value-variable', sentence, { location, service, hint });
     });
-}
-
-function hostPorts(service: Service, other: Service): readonly ComposeError[] {
-  if (!runTogether(service, other)) return [];
-  return service.ports.flatMap(({ value, location }) => {
-    const taken = other.ports.find((port) => clash(value, port.value));
-    if (taken === undefined) return [];
-    const sentence = `it publishes a port of the host that service ${other.name} publishes in line ${taken.location.line}`;
-    const hint = 'give one of them another port';
-    return [new ComposeError('port-clash', sentence, { location, service: service.name, hint })];
-  });
 }
 
 /** Services with different profiles are alternatives as a rule; Compose finds out when they are not. */

@@ -38,7 +38,7 @@ const MAX_ALIASES = 10_000;
 const KEPT_TAGS = /:(?:map|seq|str|null|bool)$/;
 
 /**
- * Reads a Compose file: YAML whose top level is a mapping.
+ * Reads a Compose file: YAML whose top level is a mapping, or that is empty.
  *
  * @throws ComposeError `yaml-malformed` or `not-compose`
  */
@@ -68,6 +68,8 @@ export function parseComposeFile(
     throw new ComposeError('yaml-malformed', sentence, { location: location(problem.pos[0]) });
   }
   refuseEndlessAliases(document, location(0));
+  // One of several may be empty: projects keep it for others to fill.
+  document.contents ??= document.createNode({});
   const root = document.contents;
   if (!isMap(root)) {
     const sentence = 'a Compose file was expected, which is a mapping with the key "services"';

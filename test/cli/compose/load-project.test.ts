@@ -103,6 +103,21 @@ test('a file that is named leaves its override out, as with Compose, and that is
   t.deepEqual(load({ '/p/compose.yaml': WEB }, { named: ['compose.yaml'] }).project.notes, []);
 });
 
+test('one of several files may be empty, as projects leave one to be filled by others', (t) => {
+  const contents = {
+    '/p/a.yaml': WEB,
+    '/p/b.yaml': '# Add your services here.\n',
+    '/p/c.yaml': '',
+  };
+  const named = ['a.yaml', 'b.yaml', 'c.yaml'];
+  t.is(servicesOf(output(contents, { named }))['web']?.['image'], 'web:1');
+  t.regex(
+    refusal(contents, { named: ['b.yaml'] }),
+    /which has the services under the key "services"/,
+  );
+  t.regex(refusal({ ...contents, '/p/b.yaml': 'null\n' }, { named }), /which is a mapping/);
+});
+
 test('COMPOSE_FILE names the files, also in .env', (t) => {
   const contents = { '/p/a.yaml': WEB, '/p/b.yaml': 'services:\n  web: { image: "web:b" }\n' };
   for (const [files, environment] of [

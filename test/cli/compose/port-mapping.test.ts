@@ -1,4 +1,5 @@
 import test from 'ava';
+import { injectText } from './compose-projects.ts';
 import { clash, parsePortMapping, parsePorts } from '../../../cli/compose/read/port-mapping.ts';
 
 const tcp = { protocol: 'tcp', hostAddress: undefined, published: undefined };
@@ -34,6 +35,24 @@ for (const text of ['', 'http', '0', '65536', '80:', '90-80', 'a:80', '80:80/', 
     t.is(parsePortMapping(text), undefined);
   });
 }
+
+test('services for one port of the host are injected, as there may be more than run, and that is noted', (t) => {
+  const { services, output } = injectText(`services:
+    web: { image: web, ports: ["127.0.0.1:80:80"] }
+    other: { image: other, ports: ["80:8080"] }
+    third: { image: third, ports: ["127.0.0.2:81:80", "80:80/udp"] }
+    never: { image: never, ports: ["80:80"], profiles: [never] }`);
+  t.truthy(output);
+  const notes = services.map((service) =>
+    service.notes.filter((note) => note.includes('of the host')),
+  );
+  t.deepEqual(notes, [
+    ['publishes a port of the host as other does: not both can run'],
+    ['publishes a port of the host as web does: not both can run'],
+    [],
+    [],
+  ]);
+});
 
 test('ports of the host clash when one address can have both', (t) => {
   const clashes = (left: string, right: string): boolean => {

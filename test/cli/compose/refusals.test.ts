@@ -170,12 +170,6 @@ const CASES: readonly {
     allowed: service('expose: ["15002-15005"]'),
   },
   {
-    what: 'two services on one port of the host',
-    refused: two('ports: ["127.0.0.1:80:80"]', 'ports: ["80:8080"]'),
-    says: 'compose.yaml:7: service api: it publishes a port of the host that service web publishes in line 4; give one of them another port',
-    allowed: two('ports: ["127.0.0.1:80:80"]', 'ports: ["127.0.0.2:80:8080", "80:80/udp"]'),
-  },
-  {
     what: 'a circle of dependencies',
     refused: two('depends_on: [api]', 'depends_on: [web]'),
     says: 'compose.yaml:7: service api: services wait for each other in a circle: web -> api -> web; remove one of these depends_on, links, volumes_from or network_mode entries',
