@@ -50,7 +50,8 @@ files=()
 # One engine for both, where none answers; starting one takes root.
 with_engine=() engine=()
 if docker version >/dev/null 2>&1 || { ((EUID == 0)) && command -v dockerd slirp4netns mmdebstrap >/dev/null; }; then
-  with_engine=(docker-compose-v2:test/compose/verbs.test.ts docker-compose-v2:test/compose/stacks.test.ts)
+  with_engine=(docker-compose-v2:test/compose/verbs.test.ts docker-compose-v2:test/compose/watch.test.ts
+    docker-compose-v2:test/compose/stacks.test.ts)
   engine=(--engine)
 else
   echo 'left out: test/compose, because no Docker engine answers or can be started'

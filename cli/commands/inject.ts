@@ -103,7 +103,7 @@ export function run(context: CliContext): Promise<number> {
       if (!(error instanceof ComposeError)) throw error;
       injection = { output: undefined, services: [], problems: [error] };
     }
-    if (check) stdout.write(json ? toJson(injection) : toTable(injection));
+    if (check) stdout.write(json ? toJson(injection) : toTable(injection, given.composeV1));
     for (const problem of injection.problems) say(describeError(problem));
     if (injection.output === undefined) return EXIT_CODE.usage;
     if (check) return EXIT_CODE.ok;
@@ -134,14 +134,28 @@ async function writeOutput(path: string, contents: string): Promise<void> {
 const HEADER = ['SERVICE', 'ACTION', 'IDENTITY', 'REPLICAS', 'INGRESS', 'NOTES'];
 
 /** What the commands of Compose do otherwise on the file that is written. */
-const OTHER_COMMANDS = `
-Commands of Compose that are different on the injected file (docs/inject.md):
-  port NAME PORT       -> port NAME-pod PORT
-  scale, up --scale    -> deploy.replicas in the original file, and hauberk inject again
-  stop, kill NAME-pod  -> restart NAME-pod brings it back, with what shares its network
-`;
+const OTHER_COMMANDS = [
+  'port NAME PORT       -> port NAME-pod PORT',
+  'scale, up --scale    -> deploy.replicas in the original file, and hauberk inject again',
+];
+const OTHER_COMMANDS_V2 = [
+  'stop, kill NAME-pod  -> restart NAME-pod brings it back, with what shares its network',
+];
+const OTHER_COMMANDS_V1 = [
+  'run NAME             -> exec NAME; or stop NAME before',
+  'pull                 -> name the applications',
+  'restart              -> stop, then start',
+  'restart NAME-pod     -> restart NAME after it, as after stop and kill',
+];
 
-function toTable({ services, output }: Injection): string {
+function otherCommands(composeV1: boolean): string {
+  const lines = [...OTHER_COMMANDS, ...(composeV1 ? OTHER_COMMANDS_V1 : OTHER_COMMANDS_V2)];
+  return `
+Commands of Compose that are different on the injected file (docs/inject.md):
+${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+function toTable({ services, output }: Injection, composeV1: boolean): string {
   if (services.length === 0) {
     return output === undefined ? '' : 'hauberk inject wrote this file: nothing would change\n';
   }
@@ -154,7 +168,7 @@ function toTable({ services, output }: Injection): string {
     action === 'refuse' ? 'see below' : notes.join('; '),
   ]);
   const isMeshed = output !== undefined && services.some(({ action }) => action === 'mesh');
-  return `${formatTable(HEADER, rows)}${isMeshed ? OTHER_COMMANDS : ''}`;
+  return `${formatTable(HEADER, rows)}${isMeshed ? otherCommands(composeV1) : ''}`;
 }
 
 function toJson({ services, problems }: Injection): string {

@@ -22,6 +22,9 @@ export interface ComposeProject {
   leftovers(): Promise<string>;
 }
 
+/** Compose v2, as `npm run test:peers` builds it, and 1.29, as the distribution has it. */
+export type ComposeProgram = 'docker-compose-v2' | 'docker-compose';
+
 /** What is different from project to project. */
 export interface ComposeProjectOptions {
   readonly folder: string;
@@ -31,8 +34,8 @@ export interface ComposeProjectOptions {
   readonly port: number;
   /** The folder that it is copied from; by default the project `shop`. */
   readonly from?: string;
-  /** The program of Compose v2, where it shall be that and no keeper; otherwise the one of the engine. */
-  readonly v2?: string;
+  /** The program of Compose, where it shall be that and no keeper; otherwise the one of the engine. */
+  readonly program?: ComposeProgram;
 }
 
 /** A restart goes from container to container, on machines that have other things to do. */
@@ -44,7 +47,7 @@ const SHOP = join(import.meta.dirname, 'shop');
 export async function createProject(
   scope: Scope,
   engine: DockerEngine,
-  { folder, name, meshed, port, v2, from = SHOP }: ComposeProjectOptions,
+  { folder, name, meshed, port, program, from = SHOP }: ComposeProjectOptions,
 ): Promise<ComposeProject> {
   await cp(from, folder, { recursive: true });
   const socket = engine.env['DOCKER_HOST']?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
@@ -56,16 +59,17 @@ export async function createProject(
       file,
       `--project=${name}`,
       `--image=${TEST_IMAGE}`,
-      ...(v2 === undefined ? ['--keeper', '--compose-v1'] : []),
+      ...(program === 'docker-compose-v2' ? [] : ['--compose-v1']),
+      ...(program === undefined ? ['--keeper'] : []),
     ]);
     if (code !== 0) throw new Error(`inject failed with ${code}: ${stderr}`);
     await writeFile(file, stdout);
   }
   const project = ['--project-directory', folder, '--file', file, '--project-name', name];
   const compose = (...args: readonly string[]): Promise<string> =>
-    v2 === undefined
+    program === undefined
       ? engine.compose(...project, ...args)
-      : run([v2, ...project, ...args], { env: engine.env, deadlineMs: DEADLINE_MS });
+      : run([program, ...project, ...args], { env: engine.env, deadlineMs: DEADLINE_MS });
   const label = `label=com.docker.compose.project=${name}`;
   const list = async (kind: string, ...all: readonly string[]): Promise<string> =>
     (await engine.docker(kind, 'ls', ...all, '--quiet', '--filter', label)).trim();

@@ -76,7 +76,7 @@ const STACK_LIST: readonly Stack[] = [
 const CLIENT_OF_THE_HOST = /\d+\.\d+\.\d+\.1 - - \[/;
 
 for (const { name, port, callers, command, prints } of STACK_LIST) {
-  const options = { from: path.join(STACKS, name), callers, port, v2: V2 };
+  const options = { from: path.join(STACKS, name), callers, port, program: V2 } as const;
 
   test.serial(`${name}: without a mesh everything can be read`, async (t) => {
     t.timeout(TIMEOUT_MS);

@@ -53,7 +53,13 @@ test.serial('the project is brought up', async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'hauberk-verbs-'));
   scope.teardown(() => rm(folder, { recursive: true, force: true }));
   const name = `hauberkverbs${randomBytes(4).toString('hex')}`;
-  project = await createProject(scope, engine, { folder, name, meshed: true, port: PORT, v2: V2 });
+  project = await createProject(scope, engine, {
+    folder,
+    name,
+    meshed: true,
+    port: PORT,
+    program: V2,
+  });
   await project.compose('config', '--quiet');
   const run = randomBytes(8).toString('hex');
   caller = startCaller(scope, engine, { apps: path.join(folder, 'apps'), port: PORT, run });

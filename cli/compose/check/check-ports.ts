@@ -15,7 +15,7 @@ export function findPortClashes(project: Project): readonly ComposeError[] {
 
 /**
  * The services that publish a port of the host that this one publishes too. Not both can run, but a project may have
- * more services than anybody starts at once.
+ * more services than are started at once.
  */
 export function portRivals(project: Project, service: Service): readonly string[] {
   return [...project.services.values()]

@@ -49,7 +49,7 @@ export function instancesOf({ name, replicas }: Service): readonly string[] {
 
 /**
  * The name that Compose gives to the container of an instance without the mesh. Compose 1 does not tell a file
- * which project it is used for.
+ * which project it is used for, but where a variable does.
  */
 export function defaultContainerName(
   service: Service,
@@ -59,6 +59,6 @@ export function defaultContainerName(
   const { name } = service;
   const number = instancesOf(service).indexOf(instance) + 1;
   return composeV1
-    ? `${namespace}_${name}_${number}`
+    ? `\${COMPOSE_PROJECT_NAME:-${namespace}}_${name}_${number}`
     : `\${COMPOSE_PROJECT_NAME}-${name}-${number}`;
 }

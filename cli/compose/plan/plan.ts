@@ -87,7 +87,7 @@ function planInstance(
     set: {
       network_mode: `service:${podName(instance)}`,
       // As without the mesh; and Compose refuses to scale what has a name, into containers that no caller reaches.
-      ...(composeV1 || containerName !== undefined ? {} : { container_name: defaultName }),
+      ...(containerName === undefined ? { container_name: defaultName } : {}),
       depends_on: dependencies(project, service, sidecarName(instance), options),
       ...(movesSysctls && keepsSysctls ? { sysctls: sysctls.others } : {}),
       [MARKER]: 'app',

@@ -93,6 +93,12 @@ test('--check tells of every service what would become of it', async (t) => {
   );
   // What the commands of Compose do otherwise.
   t.regex(commands, /port NAME PORT +-> port NAME-pod PORT/);
+  t.notRegex(commands, /restart +-> stop, then start/);
+  const v1 = await run(file, '--check', '--compose-v1');
+  t.regex(
+    v1.stdout,
+    /port NAME PORT +-> port NAME-pod PORT[^]*\n {2}restart +-> stop, then start\n/,
+  );
 });
 
 test('--check says what is refused and why, for people and for programs', async (t) => {

@@ -7,6 +7,7 @@ import {
   injectProject,
   projectPath,
   PROJECTS,
+  injectText,
   servicesOf,
   type Services,
   withoutNetworkCheck,
@@ -140,3 +141,17 @@ test('where applications see their clients, the sidecar has one capability and t
   t.is(other?.['cap_add'], undefined);
   t.is(other?.['user'], '15337:15337');
 });
+
+for (const { composeV1, name } of [
+  { composeV1: false, name: '${COMPOSE_PROJECT_NAME}-api-2' },
+  { composeV1: true, name: '${COMPOSE_PROJECT_NAME:-demo}_api_2' },
+]) {
+  test(`containers are called as by Compose ${composeV1 ? '1.29' : '2'}, which scales none that has a name`, (t) => {
+    const text =
+      'services: { api: { image: api, scale: 2 }, db: { image: db, container_name: own } }';
+    const services = servicesOf(injectText(text, 'compose.yaml', { composeV1 }).output ?? '');
+    t.is(services['api-2']?.['container_name'], name);
+    t.true(JSON.stringify(services['api-2-pod']?.['networks']).includes(`"${name}"`));
+    t.is(services['db']?.['container_name'], 'own');
+  });
+}
