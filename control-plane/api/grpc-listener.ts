@@ -13,6 +13,7 @@ import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import { clientNetwork } from '../../common/ip-address.ts';
 import { formatHostPort, listen } from '../../common/listen.ts';
 import { createLogLimit } from '../../common/rate-limit.ts';
+import { acceptOnly } from '../../common/tls/accept-only.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
 import { firstByte } from '../../common/tls/first-byte.ts';
 import { PendingHandshakes } from '../../common/tls/pending-handshakes.ts';
@@ -289,7 +290,7 @@ function createTlsServer(
     credentials._getSecureContextOptions() ?? {},
     (context): TlsServer =>
       createServer(
-        { ...credentials._getConstructorOptions(), ...context, ALPNProtocols: ['h2'] },
+        { ...credentials._getConstructorOptions(), ...context, ...acceptOnly('h2') },
         accept,
       ),
   );

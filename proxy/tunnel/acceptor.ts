@@ -10,6 +10,7 @@ import { describeError, systemErrorCode } from '../../common/errors.ts';
 import { ignoreError } from '../../common/ignored.ts';
 import { createRefusalLines } from '../../common/logging/refusal-lines.ts';
 import type { Network } from '../../common/network.ts';
+import { acceptOnly } from '../../common/tls/accept-only.ts';
 import { Alerts, type AlertName } from '../../common/tls/alerts.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
 import { firstByte } from '../../common/tls/first-byte.ts';
@@ -108,7 +109,7 @@ export async function listenTunnels(
   const tlsServer = withBoundedNames(acceptingContextOptions(shown), (context) =>
     createTlsServer({
       ...context,
-      ALPNProtocols: [HBONE_ALPN],
+      ...acceptOnly(HBONE_ALPN),
       requestCert: true,
       // Judged by checkPeer, which can say why.
       rejectUnauthorized: false,
