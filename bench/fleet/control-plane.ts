@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectAdmin, type AdminClient } from '../../cli/client.ts';
 import { readAdminCredential } from '../../cli/credential.ts';
@@ -9,6 +9,7 @@ import { cpuMs, residentBytes } from '../measure/process-usage.ts';
 /** What users run: it chooses Node.js and its flags. */
 const LAUNCHER = join(import.meta.dirname, '../../cli/hauberk');
 const START_DEADLINE_MS = 60_000;
+const SNAPSHOT_DEADLINE_MS = 120_000;
 
 /** The control plane of a fleet. */
 export interface FleetControlPlane extends AsyncDisposable {
@@ -20,6 +21,8 @@ export interface FleetControlPlane extends AsyncDisposable {
   residentBytes(): number;
   /** What its metrics say. */
   metric(name: string): Promise<number>;
+  /** Writes a heap snapshot into the directory for them. */
+  writeHeap(): Promise<void>;
   /** Kills it, and starts it again with its data. */
   restart(): Promise<void>;
 }
@@ -29,6 +32,8 @@ export interface FleetControlPlaneOptions {
   readonly directory: string;
   readonly openFiles: number;
   readonly profile: string | undefined;
+  /** Where `writeHeap` writes; without it nowhere. */
+  readonly heap: string | undefined;
 }
 
 /** Starts a control plane. */
@@ -49,6 +54,20 @@ export async function startFleetControlPlane(
       const response = await fetch(`http://127.0.0.1:${running.httpPort}/metrics`);
       const text = await response.text();
       return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+    },
+    async writeHeap() {
+      const { heap } = options;
+      if (heap === undefined) return;
+      const written = (): number => (existsSync(heap) ? readdirSync(heap).length : 0);
+      const before = written();
+      running.process.signal('SIGUSR2');
+      await eventually('the heap snapshot', async () => written() > before, SNAPSHOT_DEADLINE_MS);
+      // The file is there before it is whole; the process answers when it is.
+      await eventually(
+        'the control plane answers again',
+        async () => await isReady(running),
+        SNAPSHOT_DEADLINE_MS,
+      );
     },
     async restart() {
       await running.operator.close();
@@ -71,12 +90,14 @@ interface Running {
 }
 
 async function start(
-  { directory, openFiles, profile }: FleetControlPlaneOptions,
+  { directory, openFiles, profile, heap }: FleetControlPlaneOptions,
   dataDirectory: string,
   grpcPort: number,
 ): Promise<Running> {
-  const nodeOptions =
-    profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profile}` };
+  const nodeOptions = [
+    ...(profile === undefined ? [] : [`--cpu-prof --cpu-prof-dir=${profile}`]),
+    ...(heap === undefined ? [] : [`--heapsnapshot-signal=SIGUSR2 --diagnostic-dir=${heap}`]),
+  ].join(' ');
   const process = startProcess({
     name: 'control-plane',
     program: LAUNCHER,
@@ -85,9 +106,10 @@ async function start(
       `--data-dir=${dataDirectory}`,
       `--grpc-listen=127.0.0.1:${grpcPort}`,
       '--http-listen=127.0.0.1:0',
+      '--dashboard-listen=127.0.0.1:0',
       '--drain-timeout=1s',
     ],
-    env: nodeOptions,
+    env: nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions },
     openFiles,
     logFile: join(directory, 'control-plane.log'),
   });
@@ -97,7 +119,7 @@ async function start(
     const adminFile = join(dataDirectory, 'admin.pem');
     await eventually(
       'the control plane is ready',
-      async () => existsSync(adminFile) && (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok,
+      async () => existsSync(adminFile) && (await isReady({ httpPort })),
       START_DEADLINE_MS,
     );
     const credential = readAdminCredential(adminFile);
@@ -107,6 +129,10 @@ async function start(
     await process.end();
     throw error;
   }
+}
+
+async function isReady({ httpPort }: Pick<Running, 'httpPort'>): Promise<boolean> {
+  return (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok;
 }
 
 async function portOf(process: BenchProcess, listener: string): Promise<number> {

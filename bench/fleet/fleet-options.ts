@@ -6,6 +6,7 @@ export const FLEET_PHASES = [
   'change',
   'revocation',
   'policy',
+  'dashboard',
   'rotation',
   'restart',
   'renewal',
@@ -34,6 +35,8 @@ export interface FleetOptions {
   readonly only: readonly FleetPhase[];
   /** Where the control plane writes its CPU profile. */
   readonly profile: string | undefined;
+  /** Where it writes what is on its heap when all are connected. */
+  readonly heap: string | undefined;
   readonly json: string | undefined;
   /** Writes docs/fleet.md. */
   readonly page: boolean;
@@ -64,6 +67,7 @@ Options:
   --only PHASE         besides enrolling and connecting only this: ${FLEET_PHASES.join(', ')};
                        repeat for more
   --profile DIR        run the control plane under the profiler of Node.js, which writes there
+  --heap DIR           write a heap snapshot of the control plane there when all are connected
   --json FILE          write the results there
   --page               write the figures into docs/fleet.md
   --from FILE          measure nothing: print the results in that file, with --page write the page
@@ -108,6 +112,7 @@ export function readFleetOptions(argv: readonly string[]): FleetRequest {
       ),
       only: values.only.map((phase) => oneOf('only', phase, FLEET_PHASES)),
       profile: values.profile,
+      heap: values.heap,
       json: values.json,
       page: values.page,
     },
@@ -127,6 +132,7 @@ function parse(argv: readonly string[]) {
         simulators: { type: 'string' },
         only: { type: 'string', multiple: true, default: [] },
         profile: { type: 'string' },
+        heap: { type: 'string' },
         json: { type: 'string' },
         page: { type: 'boolean', default: false },
         from: { type: 'string' },

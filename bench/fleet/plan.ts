@@ -7,6 +7,9 @@ export const FLEET_NAMESPACE = 'fleet';
 /** What every service calls, besides its own choice: a change there is the dearest that there is. */
 export const POPULAR = 'svc-0';
 
+/** The service that all call would have hundreds: what reports is bounded, and most services have few. */
+const MOST_CALLERS = 20;
+
 /** One service, before it has a token. */
 export type FleetService = Omit<ServicePlan, 'token'>;
 
@@ -21,11 +24,18 @@ export function planServices({
 }: Pick<FleetOptions, 'sidecars' | 'services' | 'calls'>): FleetService[] {
   const name = (at: number): string => `svc-${at % services}`;
   let first = 0;
-  return Array.from({ length: services }, (_, at) => {
+  const planned = Array.from({ length: services }, (_, at) => {
     const instances = Math.floor(sidecars / services) + (at < sidecars % services ? 1 : 0);
     const service = { name: name(at), first, instances, calls: callsOf(at) };
     first += instances;
     return service;
+  });
+  const callers = new Map<string, string[]>(planned.map((service) => [service.name, []]));
+  for (const service of planned)
+    for (const one of service.calls) callers.get(one)?.push(service.name);
+  return planned.map((service) => {
+    const of = (callers.get(service.name) ?? []).slice(0, MOST_CALLERS);
+    return Object.assign(service, { callers: of });
   });
 
   function callsOf(at: number): string[] {

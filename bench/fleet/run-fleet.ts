@@ -8,6 +8,7 @@ import type { FleetFigure, FleetResults } from './fleet-results.ts';
 import { FLEET_NAMESPACE, planServices, planSimulators } from './plan.ts';
 import { bringUp } from './phases/bring-up.ts';
 import { measureChange } from './phases/change.ts';
+import { measureDashboard } from './phases/dashboard.ts';
 import { fleetConfig, measurePolicy, measureRevocation } from './phases/policy.ts';
 import { measureRenewal } from './phases/renewal.ts';
 import { measureRestart } from './phases/restart.ts';
@@ -38,6 +39,7 @@ const PHASES: Readonly<Record<FleetPhase, (setting: FleetSetting) => Promise<Pha
   change: measureChange,
   revocation: measureRevocation,
   policy: measurePolicy,
+  dashboard: measureDashboard,
   rotation: measureRotation,
   restart: measureRestart,
   renewal: measureRenewal,
@@ -52,8 +54,9 @@ export async function runFleet(run: FleetRun): Promise<FleetResults> {
   parts.defer(() => rm(directory, { recursive: true, force: true }));
   const openFiles = options.sidecars + OTHER_FILES;
   progress('starting the control plane');
-  const { profile, connections, interest } = options;
-  const controlPlane = parts.use(await startFleetControlPlane({ directory, openFiles, profile }));
+  const { profile, heap, connections, interest } = options;
+  const starting = { directory, openFiles, profile, heap };
+  const controlPlane = parts.use(await startFleetControlPlane(starting));
   const baseline = await settled(controlPlane);
   const services = planServices(options);
   const tokens = await createTokens(
@@ -88,6 +91,10 @@ export async function runFleet(run: FleetRun): Promise<FleetResults> {
     shortfalls.push(...outcome.shortfalls);
   };
   take(await bringUp(setting));
+  if (heap !== undefined) {
+    begin('writing what is on the heap');
+    await controlPlane.writeHeap();
+  }
   for (const phase of FLEET_PHASES) {
     if (options.only.length === 0 || options.only.includes(phase))
       take(await PHASES[phase](setting));

@@ -1,3 +1,4 @@
+import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 import type { Delta, Endpoint, SyncResponse } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import { machineMs } from '../machine-clock.ts';
 import { SimulatedConnection } from './connection.ts';
@@ -111,7 +112,9 @@ export class SimulatedFleet {
   }
 
   #add(service: ServicePlan): void {
-    const { connections, namespace } = this.#plan;
+    const { connections, namespace, trustDomain } = this.#plan;
+    const idOf = (name: string): string => spiffeId({ trustDomain, namespace, service: name }).uri;
+    const edges = { calls: service.calls.map(idOf), callers: service.callers.map(idOf) };
     const services = service.calls.map((name) => ({ namespace, service: name }));
     const interest =
       this.#plan.interest === 'all' ? undefined : { services, namespaces: [], addresses: [] };
@@ -130,7 +133,7 @@ export class SimulatedFleet {
         connection = new SimulatedConnection(this.#plan, service);
         this.#connections.push(connection);
       }
-      const place = { ...placeOf(service, at), interest };
+      const place = { ...placeOf(service, at), interest, edges };
       this.#sidecars.set(place.instanceId, new SimulatedSidecar(place, connection, events));
     }
   }

@@ -9,6 +9,8 @@ export interface ServicePlan {
   readonly instances: number;
   /** Names of the services that it calls. */
   readonly calls: readonly string[];
+  /** Names of those that call it, for the traffic that it reports. */
+  readonly callers: readonly string[];
 }
 
 /** Everything that a simulator has to know before it begins. */

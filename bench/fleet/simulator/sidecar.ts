@@ -10,6 +10,7 @@ import {
 } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { SimulatedConnection } from './connection.ts';
 import { openCall, retryAfterMs, type MessageStream } from './grpc.ts';
+import { SimulatedTraffic, type SimulatedEdges } from './traffic.ts';
 
 /** What all sidecars of a simulator share. */
 export interface SidecarEvents {
@@ -34,6 +35,7 @@ export class SimulatedSidecar {
   readonly connection: SimulatedConnection;
   readonly #events: SidecarEvents;
   readonly #interest: Interest | undefined;
+  readonly #traffic: SimulatedTraffic;
   #port: number;
   #version = 0;
   #bundleVersion = 0;
@@ -48,6 +50,8 @@ export class SimulatedSidecar {
       readonly port: number;
       /** What it asks to be told of; undefined: everything. */
       readonly interest: Interest | undefined;
+      /** What it reports of while an operator looks. */
+      readonly edges: SimulatedEdges;
     },
     connection: SimulatedConnection,
     events: SidecarEvents,
@@ -56,6 +60,7 @@ export class SimulatedSidecar {
     this.address = place.address;
     this.#port = place.port;
     this.#interest = place.interest;
+    this.#traffic = new SimulatedTraffic(place.edges);
     this.connection = connection;
     this.#events = events;
   }
@@ -106,6 +111,7 @@ export class SimulatedSidecar {
         if (!answered) reject(error);
         else if (this.#stream === stream) {
           this.#stream = undefined;
+          this.#traffic.stop();
           this.#retry(error);
         }
       },
@@ -152,6 +158,7 @@ export class SimulatedSidecar {
   }
 
   #take(stream: MessageStream, { change, version }: SyncResponse): void {
+    if (change?.$case === 'watch') this.#traffic.asked(change.value, stream);
     if (change?.$case !== 'snapshot' && change?.$case !== 'delta') return;
     this.#version = Math.max(this.#version, version);
     const bundleVersion = change.value.bundle?.version ?? 0;

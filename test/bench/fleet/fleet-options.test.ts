@@ -47,7 +47,7 @@ const WRONG = [
   [['--connections=some'], 'expected one of shared, own for --connections, got some'],
   [
     ['--only=everything'],
-    'expected one of change, revocation, policy, rotation, restart, renewal for --only, got everything',
+    'expected one of change, revocation, policy, dashboard, rotation, restart, renewal for --only, got everything',
   ],
   [
     ['--sidecars=5000', '--services=4'],

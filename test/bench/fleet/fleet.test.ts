@@ -36,6 +36,7 @@ requires('prlimit').serial(
     t.is(valueOf('an endpoint of a service that all call: sidecars that need it'), 40);
     t.is(valueOf('a revocation: sidecars that need it'), 50);
     t.is(valueOf('a policy of 50 rules: sidecars that need it'), 50);
+    t.is(valueOf('sidecars that report'), 50);
     t.true(valueOf('the former root is dropped after') > 0);
     t.true(valueOf('all are back after') > 0);
     t.true(valueOf('renewals') > 0);
