@@ -56,20 +56,25 @@ export function localAddressOf(call: ServerCall): string | undefined {
 }
 
 /** What the handshake of a connection has proved. */
-export function callerAt(socket: TLSSocket): Caller {
-  const known = PROVED.get(socket);
+export function callerAt(socket: ProvedSocket): Caller {
+  const known = socket[PROVED];
   if (known !== undefined) return known;
   const caller = readCaller(socket);
   // A handshake proves something once: before it is through there is nothing to remember.
-  if (caller.kind !== 'anonymous') PROVED.set(socket, caller);
+  if (caller.kind !== 'anonymous') socket[PROVED] = caller;
   return caller;
 }
 
 /**
  * Taking the certificate out of a connection and reading it costs more than the rest of a small call, and a
- * connection has many calls. A renegotiation, which would change it, does not exist in TLS 1.3.
+ * connection has many calls. A renegotiation, which would change it, does not exist in TLS 1.3. It is kept at the socket itself:
+ * what node:http2 hands out as the socket of a session is a proxy for it, and so another object.
  */
-const PROVED = new WeakMap<TLSSocket, Caller>();
+const PROVED = Symbol('what the handshake has proved');
+
+interface ProvedSocket extends TLSSocket {
+  [PROVED]?: Caller;
+}
 
 function readCaller(socket: TLSSocket): Caller {
   // Node hands out certificates that it did not verify, too: `authorized` alone tells them apart.
