@@ -100,8 +100,8 @@ export async function openAuthorities(options: OpenAuthoritiesOptions): Promise<
       ],
     );
   } else if (stored !== trustDomain) {
-    const sentence = `the data directory belongs to the trust domain ${stored}, not ${trustDomain}`;
-    const hint = `start with --trust-domain ${stored}, or with another data directory`;
+    const sentence = `the store belongs to the trust domain ${stored}, not ${trustDomain}`;
+    const hint = `start with --trust-domain ${stored}, or with another data directory or --store`;
     throw new CaError('trust-domain-changed', sentence, { hint });
   }
   return readAuthorities(store);

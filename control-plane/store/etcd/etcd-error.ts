@@ -145,11 +145,22 @@ export function unreachable(
   );
   // One that can be reached waits for the others.
   const why = answered ? 'no majority of its members answers' : all.at(-1)?.detail;
+  const untrusted = all.find(({ detail }) => OF_CERTIFICATES.test(detail));
+  if (!answered && untrusted !== undefined) {
+    // Node.js adds advice of its own.
+    const [reason = ''] = untrusted.detail.split(';');
+    return new StoreError('unavailable', `etcd (${names}) cannot be used over TLS: ${reason}`, {
+      hint: 'check that --store-ca has the authority of its certificate, --store names it as that certificate does, and --store-cert is one that it accepts',
+    });
+  }
   const sentence = `etcd (${names}) did not answer for ${seconds} s: ${why ?? 'it is not known why'}`;
   return new StoreError('unavailable', sentence, {
-    hint: 'check that a majority of its members runs, and that this host reaches one of them; the control plane then continues by itself',
+    hint: 'check that a majority of its members runs, that this host reaches one of them, and that they speak TLS if --store begins with etcd://, and only then; a control plane that runs continues by itself',
   });
 }
+
+/** What Node.js says of certificates of others, and the alert for ours. */
+const OF_CERTIFICATES = /certificate|self-signed|altnames/i;
 
 /** What a stream ended with that was not an error of gRPC: as one, by etcd's words. */
 export function endOfStream(reason: string): Error {

@@ -43,7 +43,7 @@ test('what does not belong to the mesh in the store is refused', async (t) => {
   );
   t.regex(
     await refusal(t, etcd, [...store, ...unlock, '--trust-domain=other.example']),
-    /other\.example/,
+    /: the store belongs to the trust domain mesh\.local, not other\.example; start with --trust-domain mesh\.local/,
   );
   const pki = await createExternalPki(t);
   await pki.authority('issuer', { signer: 'root', basicConstraints: 'CA:TRUE,pathlen:0' });
@@ -53,7 +53,10 @@ test('what does not belong to the mesh in the store is refused', async (t) => {
     const [flag = '', file = ''] = text.split('=');
     return `--${flag}=${join(directory, file)}`;
   });
-  t.regex(await refusal(t, etcd, [...store, ...unlock, ...issuer]), /root/);
+  t.regex(
+    await refusal(t, etcd, [...store, ...unlock, ...issuer]),
+    /: expected an issuer below the root of the mesh, \w+, got one below \w+; make the issuer below that root/,
+  );
   const second = etcd.start('second');
   await second.logged('ready');
   t.pass('the same mesh is let in');
@@ -79,6 +82,49 @@ test('an etcd that does not let it in, or has no majority, is said at the start'
   t.regex(
     await refusal(t, etcd, [...store, ...unlock], 3),
     /: etcd \(.*\) did not answer for 8 s: no majority of its members answers; check that a majority/,
+  );
+});
+
+test('what another program, or a newer Hauberk, has under the prefix is left alone', async (t) => {
+  const etcd = await startEtcdForControlPlanes(t, 1);
+  const { store, unlock, cluster } = etcd;
+  const start = [...store, ...unlock];
+  await cluster.etcdctl('put', '/hauberk/registry/pods', 'x');
+  t.regex(
+    await refusal(t, etcd, start),
+    /: what is under \/hauberk\/ in etcd was written by another program; choose another --store-prefix for the mesh$/,
+  );
+  await cluster.etcdctl('del', '/hauberk/registry/pods');
+  const schema = { hauberk: 'store', version: 2, neededVersion: '7.1.0', revisionOffset: 0 };
+  await cluster.etcdctl('put', '/hauberk/schema', JSON.stringify(schema));
+  t.regex(
+    await refusal(t, etcd, start),
+    /: the store under \/hauberk\/ in etcd has schema version 2, but this Hauberk \S+ knows versions up to 1; run Hauberk 7\.1\.0 or later, or restore a backup from before the upgrade$/,
+  );
+  const untouched = await cluster.etcdctl('get', '--prefix', '--print-value-only', '/hauberk/');
+  t.is(untouched.trim(), JSON.stringify(schema));
+  await cluster.etcdctl('del', '/hauberk/schema');
+  await etcd.start('first').logged('ready');
+});
+
+test('an etcd whose certificate, or whose protocol, is another one is said at the start', async (t) => {
+  const etcd = await startEtcdForControlPlanes(t, 1);
+  const { store, unlock } = etcd;
+  const withoutCa = store.filter((flag) => !flag.startsWith('--store-ca='));
+  t.regex(
+    await refusal(t, etcd, [...withoutCa, ...unlock], 3),
+    /: etcd \(.*\) cannot be used over TLS: unable to verify the first certificate; check that --store-ca/,
+  );
+  const withoutCertificate = store.filter((flag) => !/^--store-(cert|key)=/.test(flag));
+  t.regex(
+    await refusal(t, etcd, [...withoutCertificate, ...unlock], 3),
+    /: etcd \(.*\) cannot be used over TLS: .*bad certificate; check that --store-ca/,
+  );
+  const [location = ''] = store;
+  const plaintext = [location.replace('etcd:', 'etcd+plaintext:')];
+  t.regex(
+    await refusal(t, etcd, [...plaintext, ...unlock], 3),
+    /: etcd \(.*\) did not answer for 8 s: .*; check that .* they speak TLS if --store begins with etcd:/,
   );
 });
 
