@@ -49,6 +49,13 @@ export class TokenBucket {
     return true;
   }
 
+  /** Takes as many as there are, up to so many. @returns how many */
+  takeUpTo(most: number): number {
+    const taken = Math.min(most, Math.floor(this.left));
+    this.#tokens -= taken;
+    return taken;
+  }
+
   /** Gives some back; it is never more than full. */
   give(tokens: number): void {
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + tokens);

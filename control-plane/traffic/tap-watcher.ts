@@ -2,6 +2,7 @@ import type { MonotonicClock } from '../../common/clock.ts';
 import { TokenBucket } from '../../common/rate-limit.ts';
 import { repeat, type Repeated } from '../../common/repeat.ts';
 import { boundedCount } from '../../common/wire/traffic/edge-sums.ts';
+import { FairEvents } from '../../common/wire/traffic/fair-events.ts';
 import { fitsTap, isConcerned, serviceOf } from '../../common/wire/traffic/tap-filter.ts';
 import type { TappedEvent, TapResponse } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
@@ -26,8 +27,7 @@ export class TapWatcher implements Look {
   readonly #options: TapWatcherOptions;
   readonly #room: TokenBucket;
   readonly #ticks: Repeated;
-  #events: TappedEvent[] = [];
-  #dropped = 0;
+  readonly #seen: FairEvents<TappedEvent>;
   #told: number | undefined;
 
   constructor(options: TapWatcherOptions) {
@@ -35,6 +35,7 @@ export class TapWatcher implements Look {
     this.question = question;
     this.#options = options;
     const perSecond = question.eventsPerSecond;
+    this.#seen = new FairEvents(perSecond);
     this.#room = new TokenBucket(clock, { burst: perSecond, perSecond });
     this.#ticks = repeat(clock, TELL_EVERY_MS, () => this.#tell());
   }
@@ -44,12 +45,11 @@ export class TapWatcher implements Look {
     const service = serviceOf(spiffeId);
     if (service === undefined || !isConcerned(this.question.filter, service)) return;
     // Which of them would have fitted is not known.
-    this.#dropped = boundedCount(this.#dropped + dropped);
+    this.#seen.drop(dropped);
     for (const event of events) {
       if (!fitsTap(this.question.filter, service, event)) continue;
-      if (this.#events.length < this.question.eventsPerSecond && this.#room.take()) {
-        this.#events.push({ spiffeId, instanceId, event });
-      } else this.#dropped = boundedCount(this.#dropped + 1);
+      // By whose connections they are, so that the busiest pair of services hides no other.
+      this.#seen.add(`${spiffeId} ${event.peer}`, { spiffeId, instanceId, event });
     }
   }
 
@@ -60,12 +60,10 @@ export class TapWatcher implements Look {
   #tell(): void {
     const { observer, countAsked } = this.#options;
     const sidecars = countAsked();
-    const isNews = this.#events.length > 0 || this.#dropped > 0 || sidecars !== this.#told;
+    const isNews = !this.#seen.isEmpty || sidecars !== this.#told;
     if (!isNews || observer.isReady?.() === false) return;
-    const [events, dropped] = [this.#events, this.#dropped];
-    this.#events = [];
-    this.#dropped = 0;
+    const { events, dropped } = this.#seen.take(this.#room.takeUpTo(this.#seen.size));
     this.#told = sidecars;
-    observer.next({ events, dropped, sidecars, unreached: [] });
+    observer.next({ events, dropped: boundedCount(dropped), sidecars, unreached: [] });
   }
 }

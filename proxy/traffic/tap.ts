@@ -1,11 +1,11 @@
 import type { Clock } from '../../common/clock.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import { TokenBucket } from '../../common/rate-limit.ts';
-import { MAX_PATH_CHARACTERS } from '../../common/wire/traffic/read-report.ts';
+import { FairEvents } from '../../common/wire/traffic/fair-events.ts';
+import { MAX_PATH_CHARACTERS, MAX_REPORTED_EVENTS } from '../../common/wire/traffic/read-report.ts';
 import { fitsTap } from '../../common/wire/traffic/tap-filter.ts';
 import type { TapReport } from '../../proto/gen/hauberk/v1/discovery.ts';
 import type { TapEvent, TapFilter } from '../../proto/gen/hauberk/v1/traffic.ts';
-import { TappedEvents } from './tapped-events.ts';
 
 /** What of connections and requests is to be told of, as they pass. */
 export interface TapWish {
@@ -21,7 +21,7 @@ export class Tap {
   #filters: readonly TapFilter[] = [];
   #room: TokenBucket | undefined;
   #perSecond = 0;
-  readonly #seen = new TappedEvents();
+  readonly #seen = new FairEvents<TapEvent>(MAX_REPORTED_EVENTS);
 
   constructor({ self, clock }: { readonly self: SpiffeId; readonly clock: Clock }) {
     this.#self = self;
@@ -53,13 +53,14 @@ export class Tap {
     if (!this.isOn) return;
     const told = { ...event, atMs: this.#clock.epochMs() };
     if (!this.#filters.some((filter) => fitsTap(filter, this.#self, told))) return;
-    const hasRoom = this.#room?.take() === true;
-    this.#seen.add(hasRoom ? { events: [told], dropped: 0 } : { events: [], dropped: 1 });
+    // A peer with many connections has no more of the room than one with few.
+    this.#seen.add(told.peer, told);
   }
 
   /** What was seen since this was called before; undefined for nothing. */
   take(): TapReport | undefined {
-    return this.#seen.take();
+    if (this.#seen.isEmpty) return undefined;
+    return this.#seen.take(this.#room?.takeUpTo(this.#seen.size) ?? 0);
   }
 }
 
