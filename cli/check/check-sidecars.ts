@@ -1,7 +1,13 @@
+import { CLOCK_SKEW_MS } from '../../common/pki/lifetimes.ts';
 import { isLoopback } from '../../common/ip-address.ts';
 import type { WorkloadInfo } from '../client.ts';
+import { formatSpan } from '../output/relative-time.ts';
+import { checkPeers } from './check-peers.ts';
 import { count, failed, listNames, ok, warning, type Finding } from './finding.ts';
 import { nameOf, type MeshFacts } from './mesh-facts.ts';
+
+/** Smaller differences are normal. */
+const CLOCK_WARNING_MS = 60_000;
 
 /** Who is there, with what certificate, version and trust bundle, and whether peers find it. */
 export function checkSidecars(facts: MeshFacts): readonly Finding[] {
@@ -13,9 +19,12 @@ export function checkSidecars(facts: MeshFacts): readonly Finding[] {
     connections(facts),
     versions(facts),
     certificates(facts),
+    clocks(facts),
+    views(facts),
     bundles(facts),
     addresses(facts),
     conflicts(facts),
+    ...checkPeers(facts),
   ];
 }
 
@@ -54,6 +63,38 @@ function certificates({ workloads, nowMs }: MeshFacts): Finding {
     'certificates',
     sentence,
     'look into their logs for renewal-failed (docs/errors.md)',
+  );
+}
+
+/** Certificates are judged by clocks: minutes break nothing, more refuses peers. */
+function clocks({ workloads, clockAheadMs }: MeshFacts): Finding {
+  const off = workloads
+    .filter(({ connected }) => connected)
+    .map((workload) => ({ name: nameOf(workload), aheadMs: workload.clockAheadMs ?? 0 }))
+    .concat(clockAheadMs === undefined ? [] : [{ name: 'this host', aheadMs: clockAheadMs }])
+    .filter(({ aheadMs }) => Math.abs(aheadMs) > CLOCK_WARNING_MS)
+    .toSorted((a, b) => Math.abs(b.aheadMs) - Math.abs(a.aheadMs));
+  const [worst] = off;
+  if (worst === undefined) return ok('clocks', 'no clock is off by more than a minute');
+  const all = off.map(({ name, aheadMs }) => {
+    const direction = aheadMs > 0 ? 'ahead' : 'behind';
+    return `${name} ${formatSpan(Math.abs(aheadMs))} ${direction}`;
+  });
+  const sentence = `${count(off.length, 'clock')} off from the control plane's: ${listNames(all)}`;
+  const remedy = 'set them right, by NTP: timedatectl set-ntp true';
+  const isHarmful = Math.abs(worst.aheadMs) >= CLOCK_SKEW_MS;
+  return isHarmful ? failed('clocks', sentence, remedy) : warning('clocks', sentence, remedy);
+}
+
+/** A sidecar that does not take in what it is told calls endpoints that are gone, and allows what it must not. */
+function views({ workloads }: MeshFacts): Finding {
+  const behind = workloads.filter(({ connected, viewBehind }) => connected && viewBehind);
+  if (behind.length === 0) return ok('view', 'every sidecar has taken in what it was told');
+  const sentence = `${count(behind.length, 'sidecar')} have not taken in for 10 s what they were told: ${names(behind)}`;
+  return failed(
+    'view',
+    sentence,
+    'look into their logs for policy-refused or not-in-force, and at their CPU; restart them',
   );
 }
 

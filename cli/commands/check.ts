@@ -11,6 +11,8 @@ import {
 import { durationSeconds } from '../../common/config/values.ts';
 import { HauberkError } from '../../common/errors.ts';
 import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
+import { RpcError } from '../../common/rpc/rpc-error.ts';
+import type { CheckPeersResponse } from '../../proto/gen/hauberk/v1/admin.ts';
 import { ADMIN_SETTINGS } from '../admin-settings.ts';
 import { checkHost } from '../check/check-host.ts';
 import { checkMesh } from '../check/check-mesh.ts';
@@ -18,6 +20,7 @@ import { failed, type Finding } from '../check/finding.ts';
 import { readHostFacts } from '../check/host-facts.ts';
 import type { MeshFacts } from '../check/mesh-facts.ts';
 import { formatFindings } from '../check/report.ts';
+import type { AdminClient } from '../client.ts';
 import type { CliContext } from '../cli-context.ts';
 import { readAdminCredential } from '../credential.ts';
 import { formatJson } from '../output/json.ts';
@@ -38,7 +41,7 @@ const settings = {
 const spec: CommandSpec<typeof settings> = {
   name: 'hauberk check',
   summary:
-    'Checks the mesh: control planes, root and issuer, sidecars with their certificates, versions and addresses, names that fit no workload, and what still passes in plaintext. Each check is one line, with what to do about it where something is to be done.',
+    'Checks the mesh: control planes, root and issuer, sidecars with their certificates, versions, clocks and addresses, whether they reach the peers that they know, names that fit no workload, and what still passes in plaintext. Each check is one line, with what to do about it where something is to be done.',
   settings,
   examples: [
     { purpose: 'the mesh', line: 'hauberk check' },
@@ -49,6 +52,7 @@ const spec: CommandSpec<typeof settings> = {
     },
   ],
   notes: [
+    'Sidecars dial the peers that they know, at the addresses that those advertise, once in ten seconds at most.',
     'Exit code 0: nothing has failed, though there may be something to look at. 1: a check has failed. 3: no control plane was reached.',
   ],
 };
@@ -116,8 +120,9 @@ async function askFacts(
   chain: readonly X509Certificate[],
 ): Promise<MeshFacts> {
   return await askControlPlane(given, async (client) => {
-    const [status, authority, { document }, seen] = await Promise.all([
+    const [status, peers, authority, { document }, seen] = await Promise.all([
       client.status(),
+      askPeers(client),
       client.getAuthority(),
       client.getMeshConfig(),
       seenIdentities(client),
@@ -125,9 +130,21 @@ async function askFacts(
     return {
       ...status,
       authority,
+      peers,
       nowMs: clock.epochMs(),
+      clockAheadMs: status.nowMs === 0 ? undefined : clock.epochMs() - status.nowMs,
       credentialNotAfterMs: Math.min(...chain.map((one) => one.validToDate.getTime())),
       unseenNames: unseenNames(readStoredMeshConfig(document, 'mesh.yaml'), seen),
     };
   });
+}
+
+/** Undefined when the control plane is of a version that does not know the question. */
+async function askPeers(client: AdminClient): Promise<CheckPeersResponse | undefined> {
+  try {
+    return await client.checkPeers();
+  } catch (error) {
+    if (error instanceof RpcError && error.code === 'protocol') return undefined;
+    throw error;
+  }
 }

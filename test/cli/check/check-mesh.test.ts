@@ -1,5 +1,6 @@
 // What `hauberk check` says of each state that a mesh can be in, beside the mesh in which all is well.
 import test from 'ava';
+import type { CheckPeersResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { checkMesh } from '../../../cli/check/check-mesh.ts';
 import type { CheckState } from '../../../cli/check/finding.ts';
 import type { MeshFacts } from '../../../cli/check/mesh-facts.ts';
@@ -46,8 +47,19 @@ const CONTROL_PLANE: ControlPlane = {
 };
 const FOLLOWER = { ...CONTROL_PLANE, id: 'two', leads: false };
 
+const PEERS = {
+  unreachedPeers: [],
+  tried: 4,
+  asked: 2,
+  silent: 0,
+  unable: 0,
+  unreached: [],
+};
+
 const WELL: MeshFacts = {
   nowMs: NOW_MS,
+  clockAheadMs: 20,
+  peers: PEERS,
   credentialNotAfterMs: NOW_MS + 30 * DAY_MS,
   workloads: [web, { ...web, service: 'api', instanceId: 'a1', addresses: ['10.0.0.2'] }],
   controlPlanes: [CONTROL_PLANE],
@@ -63,6 +75,16 @@ const WELL: MeshFacts = {
   },
   keysEncrypted: true,
   unseenNames: [],
+};
+
+const withPeers = (change: Partial<CheckPeersResponse>): Partial<MeshFacts> => ({
+  peers: { ...PEERS, ...change },
+});
+
+const unreached = (reason: string): Partial<MeshFacts> => {
+  const spiffeId = 'spiffe://mesh.local/ns/shop/sa/api';
+  const peer = { instanceId: 'a1', spiffeId, address: '10.0.0.2', hbonePort: 15_008, reason };
+  return withPeers({ unreachedPeers: [{ from: web.spiffeId, peer }] });
 };
 
 const withWeb = (change: Partial<WorkloadInfo>): Partial<MeshFacts> => ({
@@ -85,6 +107,30 @@ const CASES: readonly (readonly [Partial<MeshFacts>, string, CheckState, RegExp]
     /of version 0\.9\.0, the control plane of 1\.0\.0/,
   ],
   [withWeb({ certificateNotAfterMs: NOW_MS }), 'certificates', 'failed', /have expired: web\.shop/],
+  [
+    withWeb({ clockAheadMs: 120_000 }),
+    'clocks',
+    'warning',
+    /^1 clock off from the control plane's: web\.shop \(w1\) 2m ahead$/,
+  ],
+  [withWeb({ clockAheadMs: -400_000 }), 'clocks', 'failed', /web\.shop \(w1\) 6m 40s behind$/],
+  [{ clockAheadMs: 90_000 }, 'clocks', 'warning', /this host 1m 30s ahead$/],
+  [withWeb({ viewBehind: true }), 'view', 'failed', /^1 sidecar have not taken in.*web\.shop/],
+  [
+    unreached('timeout'),
+    'peers',
+    'failed',
+    /^web\.shop does not reach api\.shop at 10\.0\.0\.2:15008: timeout$/,
+  ],
+  [unreached('wrong-identity'), 'peers', 'failed', /: wrong-identity$/],
+  [withPeers({ silent: 1 }), 'peers', 'warning', /^1 sidecar of 2 have not said in time/],
+  [
+    withPeers({ unreached: [{ id: 'two', why: 'it is gone' }] }),
+    'peers',
+    'warning',
+    /^the sidecars of the control plane two were not asked: it is gone$/,
+  ],
+  [{ peers: undefined }, 'peers', 'warning', /^this control plane cannot/],
   [
     withWeb({ bundleVersion: 2 }),
     'trust-bundle',

@@ -1,5 +1,6 @@
 // `hauberk check` on a mesh of real processes, and where there is none.
 import test from 'ava';
+import { freePort } from '../../helpers/free-port.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { startMesh } from '../../helpers/mesh.ts';
 import { runHauberk } from '../../helpers/hauberk-process.ts';
@@ -43,6 +44,29 @@ test('an upstream that nobody serves is something to look at until somebody does
   const waiting = mesh.admin(['check', '--wait', '1m']);
   await mesh.controlPlane.start();
   t.is((await waiting).code, 0);
+});
+
+test('a peer that is not where it advertises to be is named, with what to do', async (t) => {
+  const mesh = await startMesh(t);
+  await mesh.sidecar({ service: 'api', expose: ['8080'] });
+  await mesh.sidecar({ service: 'web', upstreams: ['api:8080', 'lost:8080'] });
+  const peersOf = async () => {
+    const { code, stdout } = await mesh.admin(['check', '--json'], { deadlineMs: 60_000 });
+    return { code, peers: findings(stdout).filter(({ check }) => check === 'peers') };
+  };
+  const well = await peersOf();
+  t.is(well.code, 0);
+  t.like(well.peers, [{ state: 'ok' }]);
+  t.regex(well.peers[0]?.sentence ?? '', /^\d sidecars reached all [1-9]\d* peers that they know$/);
+
+  const nowhere = `127.0.0.1:${await freePort()}`;
+  await mesh.sidecar({ service: 'lost', expose: ['8080'], args: [`--advertise=${nowhere}`] });
+  const lost = await eventually('it is looked for again', async () => {
+    const found = await peersOf();
+    return found.code === 1 ? found : undefined;
+  });
+  const sentence = `web.default does not reach lost.default at ${nowhere}: unreachable`;
+  t.true(lost.peers.some((one) => one.state === 'failed' && one.sentence === sentence));
 });
 
 test('a host is checked without a mesh', async (t) => {
