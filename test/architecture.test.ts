@@ -47,8 +47,8 @@ const ARCHITECTURE: Architecture = {
     'control-plane': [
       ['main.ts'],
       ['server/'],
-      ['api/', 'dashboard/', 'prometheus/', 'store/sqlite/', 'store/etcd/'],
-      ['questions/'],
+      ['api/', 'dashboard/', 'store/sqlite/', 'store/etcd/'],
+      ['prometheus/', 'questions/'],
       ['registry/', 'traffic/'],
       ['revocation/', 'federation/', 'operators/', 'ca/upstream/'],
       ['ca/rotation/'],

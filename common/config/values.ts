@@ -73,6 +73,13 @@ export const ipAddress = valueType('an IP address', (raw) => (isIP(raw) === 0 ? 
 /** `host:port` to connect to. */
 export const hostPort: ValueType<HostPort> = valueType('HOST:PORT', (raw) => parseHostPort(raw));
 
+/** `http://HOST:PORT`, with a path where the server is below one; without a user, a query and a fragment. */
+export const httpUrl: ValueType<string> = valueType('a URL with http or https', (raw) => {
+  const url = URL.parse(raw);
+  const isPlain = url !== null && url.username === '' && url.search === '' && url.hash === '';
+  return isPlain && /^https?:$/.test(url.protocol) ? url.href : undefined;
+});
+
 /** `LISTEN=SERVICE[.NAMESPACE]:PORT`. */
 export const upstream: ValueType<Upstream> = valueType('an upstream', parseUpstream);
 

@@ -11,6 +11,7 @@ import {
   choice,
   durationSeconds,
   filePath,
+  httpUrl,
   text,
   trustDomain,
   valueType,
@@ -192,6 +193,11 @@ export const controlPlaneSettings = {
   dashboardKey: setting(filePath.optional(), {
     description: 'private key of that certificate, in PEM, read again when it changes',
     placeholder: 'FILE',
+  }),
+  prometheus: setting(httpUrl.optional(), {
+    description:
+      'Prometheus that scrapes the mesh, as in http://127.0.0.1:9090: the dashboard shows its longer history',
+    placeholder: 'URL',
   }),
   drainTimeout: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
     description: 'how long a shutdown waits for running calls',

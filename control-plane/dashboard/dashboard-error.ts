@@ -11,6 +11,7 @@ export const DASHBOARD_REFUSALS = [
   'request-malformed',
   'not-found',
   'rate-limited',
+  'prometheus-unavailable',
   'failed',
 ] as const;
 
@@ -31,5 +32,6 @@ export const REFUSAL_STATUS: Readonly<Record<DashboardRefusal, number>> = {
   'request-malformed': 400,
   'not-found': 404,
   'rate-limited': 429,
+  'prometheus-unavailable': 502,
   failed: 409,
 };

@@ -13,9 +13,11 @@ import { type Session, type SessionGrant, Sessions } from '../dashboard/access/s
 import { type DashboardCredential, startDashboardServer } from '../dashboard/dashboard-server.ts';
 import type { EventLog } from '../dashboard/events/event-log.ts';
 import type { OperatorActions } from '../dashboard/operator-actions.ts';
+import type { ControlPlanes } from '../leader/control-planes.ts';
 import type { ControlPlaneMetrics } from '../metrics.ts';
 import type { OperatorUses } from '../operators/operator-uses.ts';
 import type { MeshConfigStore } from '../policy/mesh-config-store.ts';
+import { createPrometheusHistory } from '../prometheus/history.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { TrafficSource } from '../traffic/traffic.ts';
 import {
@@ -32,6 +34,8 @@ export interface DashboardSettings {
   readonly dashboardListen?: HostPort | 'off' | undefined;
   readonly dashboardCert?: string | undefined;
   readonly dashboardKey?: string | undefined;
+  /** The URL of a Prometheus that scrapes the mesh. */
+  readonly prometheus?: string | undefined;
 }
 
 /** A link to sign in with. */
@@ -91,6 +95,7 @@ export interface ServeDashboardOptions {
   readonly configs: Pick<MeshConfigStore, 'current'>;
   readonly view: Pick<MeshView, 'revocations'>;
   readonly operatorUses: Pick<OperatorUses, 'used'>;
+  readonly controlPlanes: Pick<ControlPlanes, 'count'>;
   readonly limits: { operator(spiffeId: string): void };
   readonly clock: Clock;
   readonly logger: Logger;
@@ -114,7 +119,7 @@ export interface ServedDashboard extends Closeable {
  */
 export async function serveDashboard(options: ServeDashboardOptions): Promise<ServedDashboard> {
   const { settings, signIn, clock, logger, trustDomain, actions, configs } = options;
-  const { dashboardListen: listen = 'off', dashboardCert, dashboardKey } = settings;
+  const { dashboardListen: listen = 'off', dashboardCert, dashboardKey, prometheus } = settings;
   const files = credentialFiles('dashboard', dashboardCert, dashboardKey);
   const nowhere = { port: undefined, close: () => Promise.resolve() };
   if (listen === 'off') {
@@ -137,7 +142,18 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
         certificate.validToDate.getTime() <= clock.epochMs() ||
         options.view.revocations().find(operator, certificate) !== undefined,
     }),
-    context: { actions, clock, trustDomain, config: () => configs.current().config },
+    context: {
+      actions,
+      clock,
+      trustDomain,
+      config: () => configs.current().config,
+      traffic: options.traffic,
+      prometheus:
+        prometheus === undefined
+          ? undefined
+          : createPrometheusHistory({ url: prometheus, trustDomain, clock }),
+      isAlone: () => options.controlPlanes.count === 1,
+    },
     used: ({ serial }: Session, at: { readonly address: string; readonly call: string }) =>
       options.operatorUses.used(serial, at),
     limit: () => options.limits.operator(operator),

@@ -345,6 +345,7 @@ export async function startControlPlane(
       events,
       actions: adminHandlers,
       trustDomain,
+      controlPlanes,
     }),
   );
   PROCESS_DESCRIPTORS.calibrate();

@@ -58,3 +58,12 @@ export function formatDate(momentMs: number): string {
   const date = new Date(momentMs);
   return `${date.toLocaleDateString('sv-SE')} ${date.toLocaleTimeString('sv-SE')}`;
 }
+
+const DAY_SECONDS = 86_400;
+
+/** A moment on the axis of a chart: `18:30`, or `11-29` where several days are shown. */
+export function formatTick(momentSeconds: number, shownSeconds: number): string {
+  const date = new Date(momentSeconds * 1_000);
+  if (shownSeconds > DAY_SECONDS) return date.toLocaleDateString('sv-SE').slice('2026-'.length);
+  return date.toLocaleTimeString('sv-SE').slice(0, '18:30'.length);
+}

@@ -60,6 +60,10 @@ class MeshPage implements Page {
     if (topic === 'figures') this.#figures = value as FiguresAnswer;
   }
 
+  close(): void {
+    this.#edgePanel.close();
+  }
+
   template(): TemplateResult {
     return html`
       <div class="page-head">

@@ -3,6 +3,7 @@ import type { ServiceAnswer } from '../../control-plane/dashboard/answers/answer
 import type { EdgeFigures, FiguresAnswer } from '../../control-plane/dashboard/answers/figures.ts';
 import type { Workload } from '../../proto/gen/hauberk/v1/admin.ts';
 import { ask, change } from '../data/api.ts';
+import { HistoryPanel } from '../parts/history.ts';
 import { Resource } from '../parts/loaded.ts';
 import type { OpenPage, Page, PageContext } from '../parts/page.ts';
 import { notice } from '../parts/notice.ts';
@@ -21,6 +22,7 @@ class ServicePage implements Page {
   readonly #service: string;
   readonly #answer: Resource<ServiceAnswer>;
   readonly #reasons: Reasons;
+  readonly #history: HistoryPanel;
   #figures: FiguresAnswer | undefined;
 
   constructor(context: PageContext) {
@@ -30,6 +32,7 @@ class ServicePage implements Page {
     this.#service = service;
     this.title = `${service}.${namespace}`;
     this.#reasons = new Reasons(() => context.redraw());
+    this.#history = new HistoryPanel(context, { namespace, service });
     this.#answer = new Resource(
       () => ask('service', { namespace, service }),
       (answer) => {
@@ -42,6 +45,10 @@ class ServicePage implements Page {
   onEvent(topic: string, value: unknown): void {
     if (topic === 'figures') this.#figures = value as FiguresAnswer;
     else this.#answer.reload();
+  }
+
+  close(): void {
+    this.#history.close();
   }
 
   template(): TemplateResult {
@@ -92,7 +99,15 @@ class ServicePage implements Page {
         )}
       </dl>
       <div class="grid">
-        ${this.#failures()} ${instances.map((one) => this.#instance(one, viewVersion))}
+        ${this.#failures()}
+        ${card(
+          'Calls to it, over time',
+          html`<div class="body">${this.#history.template()}</div>`,
+          {
+            wide: true,
+          },
+        )}
+        ${instances.map((one) => this.#instance(one, viewVersion))}
         ${card(
           'Routes',
           routes.length === 0

@@ -3,6 +3,7 @@ import type { ExplainAnswer } from '../../control-plane/dashboard/answers/answer
 import type { EdgeFigures } from '../../control-plane/dashboard/answers/figures.ts';
 import { ask } from '../data/api.ts';
 import type { GraphEdge } from '../graph/graph.ts';
+import { HistoryPanel } from './history.ts';
 import type { PageContext } from './page.ts';
 import { explanation } from './explain.ts';
 import { errorNotice, notice } from './notice.ts';
@@ -14,6 +15,7 @@ import { tag } from './small.ts';
 export class EdgePanel {
   readonly #context: PageContext;
   readonly #reasons: Reasons;
+  #history: { readonly key: string; readonly panel: HistoryPanel } | undefined;
   readonly #explained = new Map<string, ExplainAnswer | Error | 'asked'>();
 
   constructor(context: PageContext) {
@@ -21,8 +23,37 @@ export class EdgePanel {
     this.#reasons = new Reasons(() => context.redraw());
   }
 
+  close(): void {
+    this.#history?.panel.close();
+    this.#history = undefined;
+  }
+
   template({ key, figures }: GraphEdge): TemplateResult {
-    return html`<div class="body stack">${figures.map((one) => this.#port(one, key))}</div>`;
+    return html`<div class="body stack">
+      ${figures.map((one) => this.#port(one, key))} ${this.#over(figures)}
+    </div>`;
+  }
+
+  /** What has passed over time, of one service to another one: at all ports, since those are in no metric. */
+  #over(figures: readonly EdgeFigures[]): TemplateResult | typeof nothing {
+    const pairs = new Map(figures.map((one) => [`${one.from.name} ${one.to.name}`, one] as const));
+    const [[key, pair] = []] = pairs;
+    const isPair = pairs.size === 1 && pair?.from.kind === 'service' && pair.to.kind === 'service';
+    if (key === undefined || pair === undefined || !isPair) {
+      this.close();
+      return nothing;
+    }
+    if (this.#history?.key !== key) {
+      this.close();
+      const [fromNamespace, fromService] = pair.from.name.split('/');
+      const [namespace, service] = pair.to.name.split('/');
+      const question = { fromNamespace, fromService, namespace, service };
+      this.#history = { key, panel: new HistoryPanel(this.#context, question) };
+    }
+    return html`<section class="stack" aria-label="History">
+      <h3>At all ports, over time</h3>
+      ${this.#history.panel.template()}
+    </section>`;
   }
 
   /** @param title what is said above it already */

@@ -21,6 +21,7 @@ import {
   egress,
   expose,
   filePath,
+  httpUrl,
   hostPort,
   integer,
   ipAddress,
@@ -45,13 +46,6 @@ const advertised: ValueType<{ readonly address: string; readonly port: number | 
     const { host: address, ...rest } = parseHostPort(raw);
     return ipAddress.safeParse(address).success ? { address, ...rest } : undefined;
   });
-
-/** `http://HOST:PORT`, with a path where the collector is below one. */
-const httpUrl: ValueType<string> = valueType('a URL with http or https', (raw) => {
-  const url = URL.parse(raw);
-  const isPlain = url !== null && url.username === '' && url.search === '' && url.hash === '';
-  return isPlain && /^https?:$/.test(url.protocol) ? url.href : undefined;
-});
 
 /** 0 to 100, with a fraction. */
 const percent: ValueType<number> = valueType('a number from 0 to 100', (raw) => {

@@ -8,12 +8,14 @@ import type {
   Token,
   Workload,
 } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { HistoryAnswer } from './history.ts';
 
 /** What the browser may ask, and what it is answered: `GET /api/NAME`, and what it sends to change things. */
 export interface Answers {
   readonly session: SessionAnswer;
   readonly mesh: MeshAnswer;
   readonly service: ServiceAnswer;
+  readonly history: HistoryAnswer;
   readonly certificates: CertificatesAnswer;
   readonly authority: AuthorityAnswer;
   readonly log: LogAnswer;

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { isLabel } from '../../../common/names.ts';
+import type { ServiceName } from '../../../proto/gen/hauberk/v1/identity.ts';
+import { SPANS, type Span } from '../../prometheus/history.ts';
 import type { Answers, DryRunAnswer } from '../answers/answers.ts';
 import { DashboardError } from '../dashboard-error.ts';
 import { accessAnswer, authorityAnswer, certificatesAnswer, logAnswer } from './certificates.ts';
 import { explainAnswer } from './explain.ts';
+import { historyAnswer } from './history.ts';
 import { meshAnswer, serviceAnswer } from './mesh.ts';
 import { dryRunAnswer, policyAnswer } from './policy.ts';
 import type { QueryContext } from './query-context.ts';
@@ -20,6 +23,13 @@ const MAX_SEARCH_CHARACTERS = 300;
 const nothing = z.object({});
 const searched = z.object({ text: z.string().max(MAX_SEARCH_CHARACTERS).default('') });
 const service = z.object({ namespace: label, service: label });
+const history = z.object({
+  namespace: label,
+  service: label,
+  fromNamespace: label.optional(),
+  fromService: label.optional(),
+  span: z.enum(Object.keys(SPANS) as [Span, ...Span[]]).default('1h'),
+});
 const version = z.object({ version: z.coerce.number().int().min(0).optional() });
 const explained = z.object({
   fromNamespace: label,
@@ -50,6 +60,9 @@ export const QUERIES: {
 } = {
   mesh: query(nothing, meshAnswer),
   service: query(service, serviceAnswer),
+  history: query(history, (context, { namespace, service: to, span, ...from }) =>
+    historyAnswer(context, { to: { namespace, service: to }, from: callerOf(from), span }),
+  ),
   certificates: query(searched, certificatesAnswer),
   authority: query(nothing, authorityAnswer),
   log: query(nothing, logAnswer),
@@ -66,6 +79,15 @@ export const QUERIES: {
     }),
   ),
 };
+
+function callerOf(from: {
+  readonly fromNamespace?: string | undefined;
+  readonly fromService?: string | undefined;
+}): ServiceName | undefined {
+  const { fromNamespace: namespace, fromService } = from;
+  if (namespace === undefined || fromService === undefined) return undefined;
+  return { namespace, service: fromService };
+}
 
 /** Asked with POST because of its size: it changes nothing. */
 export const dryRun: Query<DryRunAnswer> = query(z.object({ document: z.string() }), dryRunAnswer);

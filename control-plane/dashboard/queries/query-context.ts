@@ -1,5 +1,7 @@
 import type { WallClock } from '../../../common/clock.ts';
 import type { MeshConfig } from '../../../common/mesh-config/mesh-config.ts';
+import type { HistorySource } from '../../prometheus/history.ts';
+import type { TrafficSource } from '../../traffic/traffic.ts';
 import type { OperatorActions } from '../operator-actions.ts';
 
 /** What answering takes. */
@@ -9,6 +11,11 @@ export interface QueryContext {
   readonly trustDomain: string;
   /** The mesh configuration that is in force. */
   readonly config: () => MeshConfig;
+  readonly traffic: TrafficSource;
+  /** Longer history than the control plane remembers itself; undefined where it is not told of a Prometheus. */
+  readonly prometheus: HistorySource | undefined;
+  /** There is no other control plane now. */
+  readonly isAlone: () => boolean;
 }
 
 /** A part of an answer of this control plane itself, which the types of messages cannot promise. */

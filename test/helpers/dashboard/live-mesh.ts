@@ -43,8 +43,13 @@ const PACE_MS = 40;
  *     web.shop ──> api.shop (2) ──> db.data
  *        reports.data ──refused──> api.shop
  */
-export async function startLiveMesh(scope: Scope): Promise<LiveMesh> {
-  const mesh = await startMesh(scope, { controlPlaneArgs: ['--dashboard-listen=127.0.0.1:0'] });
+export async function startLiveMesh(
+  scope: Scope,
+  controlPlaneArgs: readonly string[] = [],
+): Promise<LiveMesh> {
+  const mesh = await startMesh(scope, {
+    controlPlaneArgs: ['--dashboard-listen=127.0.0.1:0', ...controlPlaneArgs],
+  });
   const port = await mesh.controlPlane.process.port('dashboard');
   const config = path.join(mesh.directory, 'mesh.yaml');
   await writeFile(config, MESH_CONFIG);

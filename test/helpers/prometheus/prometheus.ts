@@ -45,26 +45,28 @@ export interface Prometheus {
  * something has to last, and the address of the control plane.
  *
  * @param controlPlane HOST:PORT of its metrics
+ * @param port to listen on, where a program was told of it before; otherwise a free one
  */
 export async function startShippedPrometheus(
   scope: Scope,
   controlPlane: string,
+  port?: number,
 ): Promise<Prometheus> {
   const shipped = await readFile(path.join(OPERATIONS, 'prometheus.yml'), 'utf8');
   const config = shipped
     .replaceAll(/_interval: \w+/g, '_interval: 500ms')
     .replaceAll('control.example:15014', controlPlane);
-  return await startPrometheus(scope, config);
+  return await startPrometheus(scope, config, port);
 }
 
 /** Starts Prometheus with a configuration, and beside it our rules as `prometheus-rules.yml`. */
-export async function startPrometheus(scope: Scope, config: string): Promise<Prometheus> {
+async function startPrometheus(scope: Scope, config: string, port?: number): Promise<Prometheus> {
   const directory = await temporaryDirectory();
   const rules = await readFile(path.join(OPERATIONS, 'prometheus-rules.yml'), 'utf8');
   const quick = rules.replaceAll(/for: \w+/g, 'for: 1s');
   await writeFile(path.join(directory.path, 'prometheus-rules.yml'), quick);
   await writeFile(path.join(directory.path, 'prometheus.yml'), config);
-  const origin = `http://127.0.0.1:${await freePort()}`;
+  const origin = `http://127.0.0.1:${port ?? (await freePort())}`;
   const args = [
     `--config.file=${path.join(directory.path, 'prometheus.yml')}`,
     `--storage.tsdb.path=${path.join(directory.path, 'data')}`,
