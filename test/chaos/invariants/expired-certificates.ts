@@ -12,21 +12,33 @@ export interface CertificateUse {
 /** A connection is broken off by a timer, on a machine that is busy. */
 export const EXPIRY_SLACK_MS = 3_000;
 
+/** Judges certificates in use. */
+export interface ExpiredCertificates {
+  used(use: CertificateUse): void;
+  /** Uses that were in time: without any the others would prove nothing. */
+  readonly inTime: number;
+}
+
 /**
- * Judges certificates in use: no certificate carries anything after its expiry, neither over a new connection nor over
- * one that was made before.
+ * No certificate carries anything after its expiry, neither over a new connection nor over one that was made before.
  *
  * @param isClockRight false for a target whose clock was set since the certificate was issued
  */
 export function checkExpired(
   isClockRight: (target: string) => boolean,
   breaks: Break,
-): (use: CertificateUse) => void {
-  return ({ target, notAfterMs, sentMs, how }) => {
-    const lateMs = sentMs - notAfterMs;
-    if (lateMs <= EXPIRY_SLACK_MS || !isClockRight(target)) return;
-    breaks(
-      `${target} answered over ${how} ${Math.round(lateMs / 1_000)} s after its certificate expired`,
-    );
+): ExpiredCertificates {
+  let inTime = 0;
+  return {
+    used({ target, notAfterMs, sentMs, how }) {
+      const lateMs = sentMs - notAfterMs;
+      if (lateMs <= 0) inTime += 1;
+      if (lateMs <= EXPIRY_SLACK_MS || !isClockRight(target)) return;
+      const late = `${Math.round(lateMs / 1_000)} s after its certificate expired`;
+      breaks(`${target} answered over ${how} ${late}`);
+    },
+    get inTime() {
+      return inTime;
+    },
   };
 }

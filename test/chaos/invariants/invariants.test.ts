@@ -77,16 +77,17 @@ test('a connection that a rule or a revocation forbids', (t) => {
 
 test('a certificate in use after its expiry, at a host whose clock is right', (t) => {
   const { sentences, breaks } = broken();
-  const used = checkExpired((target) => target === 'orders-0', breaks);
+  const expired = checkExpired((target) => target === 'orders-0', breaks);
   const use = { target: 'orders-0', notAfterMs: 10_000, how: 'a new connection' } as const;
-  used({ ...use, sentMs: 9_000 });
-  used({ ...use, sentMs: 10_000 + EXPIRY_SLACK_MS });
-  used({ ...use, target: 'orders-1', sentMs: 90_000 });
+  expired.used({ ...use, sentMs: 9_000 });
+  expired.used({ ...use, sentMs: 10_000 + EXPIRY_SLACK_MS });
+  expired.used({ ...use, target: 'orders-1', sentMs: 90_000 });
   t.deepEqual(sentences, []);
-  used({ ...use, sentMs: 15_000 });
+  expired.used({ ...use, sentMs: 15_000 });
   t.deepEqual(sentences, [
     'orders-0 answered over a new connection 5 s after its certificate expired',
   ]);
+  t.is(expired.inTime, 1);
 });
 
 test('an issuance log that is damaged, shrinks, forgets, or has a serial twice', (t) => {

@@ -19,6 +19,7 @@ const REPORT: ChaosReport = {
   violations: [],
   writes: { acknowledged: 100, failed: 3 },
   refusedAttacks: 12,
+  usesInTime: 80,
   packets: { seen: 1_000, lost: 0 },
   certificates: 9,
   exits: [],
@@ -28,7 +29,7 @@ test('a run in which all held', (t) => {
   t.is(
     renderReport(REPORT),
     `seed 4: 2 faults in 1 rounds, 90.3 s, the longest heal took 2.3 s
-  100 writes acknowledged, 3 failed; 12 attacks refused; 9 certificates; 1000 packets seen, 0 lost
+  100 writes acknowledged, 3 failed; 12 attacks refused, 80 uses of stolen certificates in time; 9 certificates; 1000 packets seen, 0 lost
   held   no-plaintext
   held   no-forbidden-connection
   held   no-expired-certificate

@@ -24,8 +24,8 @@ export function renderReport(report: ChaosReport): string {
     healed.length === 0 ? '' : `, the longest heal took ${seconds(Math.max(...healed))}`;
   const lines = [
     `seed ${report.seed}: ${faults.length} faults in ${rounds.length} rounds, ${seconds(report.tookMs)}${longest}`,
-    `  ${writes.acknowledged} writes acknowledged, ${writes.failed} failed; ${report.refusedAttacks} attacks refused; ` +
-      `${report.certificates} certificates; ${packets.seen} packets seen, ${packets.lost} lost`,
+    `  ${writes.acknowledged} writes acknowledged, ${writes.failed} failed; ${report.refusedAttacks} attacks refused, ` +
+      `${report.usesInTime} uses of stolen certificates in time; ${report.certificates} certificates; ${packets.seen} packets seen, ${packets.lost} lost`,
     ...(exits.length === 0 ? [] : [`  ended by themselves: ${exits.join(', ')}`]),
   ];
   for (const invariant of INVARIANTS) {

@@ -28,6 +28,8 @@ export interface ChaosReport {
   readonly writes: { readonly acknowledged: number; readonly failed: number };
   /** Connections with stolen keys that were refused. */
   readonly refusedAttacks: number;
+  /** Requests that were answered over connections with stolen certificates before their expiry. */
+  readonly usesInTime: number;
   readonly packets: { readonly seen: number; readonly lost: number };
   /** In the issuance log at the end. */
   readonly certificates: number;

@@ -36,6 +36,7 @@ export interface Watch {
 export interface WatchTotals {
   readonly writes: { readonly acknowledged: number; readonly failed: number };
   readonly refusedAttacks: number;
+  readonly usesInTime: number;
   readonly packets: { readonly seen: number; readonly lost: number };
   readonly certificates: number;
 }
@@ -64,7 +65,7 @@ export async function startWatch(
   const writes = checkWrites(breaker('no-lost-write'));
   const rules = [{ writer: 'intruder-0', host: 'vault-0' }, { writer: OUTCAST }];
   const forbidden = checkForbidden(rules, breaker('no-forbidden-connection'));
-  const used = checkExpired(isClockRight, breaker('no-expired-certificate'));
+  const expired = checkExpired(isClockRight, breaker('no-expired-certificate'));
   const issuance = checkIssuanceLog(breaker('whole-issuance-log'));
   const log = createLogReader(mesh, issuance);
   const records = RECORDERS.map((host) => ({ host, next: followRecord(mesh.recordFile(host)) }));
@@ -84,7 +85,7 @@ export async function startWatch(
     writes.check();
   };
   return {
-    attacks: createAttacks(mesh, { tried: forbidden.tried, used }),
+    attacks: createAttacks(mesh, { tried: forbidden.tried, used: expired.used }),
     log,
     counts: { acknowledged, recorded },
     said(writer, outcome) {
@@ -111,9 +112,13 @@ export async function startWatch(
       const { dropped } = await capture.end();
       if (plaintext.packets === 0)
         breaks('no-plaintext', 'the capture saw nothing, and proves nothing');
+      if (expired.inTime === 0) {
+        breaks('no-expired-certificate', 'no stolen certificate was accepted while it was valid');
+      }
       return {
         writes: { acknowledged: writes.acknowledged, failed: writes.failed },
         refusedAttacks: forbidden.refused,
+        usesInTime: expired.inTime,
         packets: { seen: plaintext.packets, lost: dropped },
         certificates: issuance.entries,
       };
