@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import test from 'ava';
 import { isBlindToNetwork, testInNetwork } from '../../../cli/compose/plan/application-health.ts';
-import { injectText } from './compose-projects.ts';
+import { injected, injectText, servicesOf } from './compose-projects.ts';
 import { createNetwork, SYSTEM_ENV, type Namespace } from '../../helpers/netns/network.ts';
 import { requires } from '../../helpers/requirements.ts';
 import { fileScope } from '../../helpers/scope.ts';
@@ -63,6 +63,26 @@ test('every form that a shell runs is changed, and no other', (t) => {
     t.is(testInNetwork(none), undefined);
     t.false(isBlindToNetwork(none));
   }
+});
+
+test('a health check that is switched off stays off, and the times of one are kept', (t) => {
+  const check = (healthcheck: string): unknown =>
+    servicesOf(injected(`services: { db: { image: db, healthcheck: ${healthcheck} } }`))['db']?.[
+      'healthcheck'
+    ];
+  t.deepEqual(check('{ disable: true }'), { disable: true });
+  t.deepEqual(check('{ test: [NONE] }'), { test: ['NONE'] });
+  t.deepEqual(check('{ test: [CMD, pg_isready], retries: 9 }'), {
+    test: ['CMD', 'pg_isready'],
+    retries: 9,
+  });
+  // The test of the image.
+  t.deepEqual(check('{ interval: 7s }'), { interval: '7s' });
+  const changed = check(
+    '{ test: [CMD-SHELL, "pg_isready -U $$USER"], interval: 7s, start_period: 1m }',
+  );
+  t.like(changed, { interval: '7s', start_period: '1m' });
+  t.regex(JSON.stringify(changed), /"CMD-SHELL","\{ read .*; pg_isready -U \$\$USER"\]/);
 });
 
 test('Compose fills in what it did before', (t) => {

@@ -104,6 +104,8 @@ for (const { name, server, code, reason, says } of REFUSED) {
     const error = await failure(t, web.dial(target));
     t.is(error.code, code);
     t.regex(error.message, says);
+    // At loopback another one answers where the one that was asked for is on another host.
+    t.is(error.hint?.includes('--advertise') ?? false, code === 'wrong-identity');
     const labels = { direction: 'outbound', reason };
     t.is(await sample(web.registry, 'hauberk_handshakes_refused_total', labels), 1);
     t.is(web.metrics.totals().openTunnels, 0);
