@@ -1,17 +1,15 @@
 /**
- * What services do that a proxy could get wrong, with programs of others on both ends: PHP behind nginx, events that come
- * one by one, and an upload of 1 GiB that must not be held in memory.
+ * What services do that a proxy could get wrong, with programs of others on both ends: events that come one by
+ * one, and an upload of 1 GiB that must not be held in memory.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import http from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { eventually, within } from '../helpers/deadline.ts';
-import { freePort } from '../helpers/free-port.ts';
-import { startNginx } from '../helpers/nginx.ts';
 import { requires } from '../helpers/requirements.ts';
 import type { Scope } from '../helpers/scope.ts';
 import { temporaryDirectory } from '../helpers/temporary-directory.ts';
@@ -38,89 +36,6 @@ async function serve(scope: Scope, listener: http.RequestListener): Promise<numb
   });
   return (server.address() as AddressInfo).port;
 }
-
-const SCRIPT = `<?php
-header('X-Method: ' . $_SERVER['REQUEST_METHOD']);
-header('X-Bytes: caf' . chr(233));
-setcookie('a', '1'); setcookie('b', '2');
-if (isset($_GET['flush'])) { echo 'first'; ob_flush(); flush(); echo 'second'; }
-else echo $_SERVER['REQUEST_METHOD'], ' ', $_POST['name'] ?? '-', ' ', isset($_FILES['file']) ? $_FILES['file']['size'] : '-';
-`;
-
-async function startPhp(scope: Scope): Promise<number> {
-  const directory = await temporaryDirectory();
-  await writeFile(path.join(directory.path, 'index.php'), SCRIPT);
-  const fastcgi = await freePort();
-  const php = spawn('php-cgi', ['-b', `127.0.0.1:${fastcgi}`, '-d', 'cgi.force_redirect=0'], {
-    env: { PATH: process.env['PATH'], PHP_FCGI_CHILDREN: '0' },
-    stdio: 'ignore',
-  });
-  const ended = once(php, 'close');
-  scope.teardown(async () => {
-    php.kill('SIGKILL');
-    await ended;
-    await directory[Symbol.asyncDispose]();
-  });
-  await eventually('PHP listens', async () => {
-    const socket = connect({ port: fastcgi, host: '127.0.0.1' });
-    const isOpen = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
-    });
-    socket.destroy();
-    return isOpen || undefined;
-  });
-  return await startNginx(
-    scope,
-    `server {
-      listen 127.0.0.1:PORT;
-      client_max_body_size 0;
-      location / {
-        fastcgi_pass 127.0.0.1:${fastcgi};
-        fastcgi_param SCRIPT_FILENAME ${directory.path}/index.php;
-        fastcgi_param REQUEST_METHOD $request_method;
-        fastcgi_param QUERY_STRING $query_string;
-        fastcgi_param CONTENT_TYPE $content_type;
-        fastcgi_param CONTENT_LENGTH $content_length;
-      }
-    }`,
-  );
-}
-
-requires(
-  'curl',
-  'nginx',
-  'php-cgi',
-)('PHP behind nginx answers as it does directly', async (t) => {
-  const port = await startPhp(t);
-  const front = await inFrontOf(t, port);
-  const ask = async (base: string, ...args: readonly string[]): Promise<string> => {
-    const { stdout } = await run(
-      'curl',
-      ['-s', '-i', '-m', '20', ...args, `${base}/?${args.includes('-N') ? 'flush' : ''}`],
-      { encoding: 'latin1' },
-    );
-    // Letters of names and the version are not PHP's.
-    const [head = '', body = ''] = stdout.split('\r\n\r\n').slice(-2);
-    const fields = head
-      .split('\r\n')
-      .slice(1)
-      .map((line) => line.toLowerCase());
-    const kept = fields.filter((line) => /^(x-|set-cookie|content-type)/.test(line));
-    return [...kept, body].join('\n');
-  };
-  for (const args of [
-    [],
-    ['-d', 'name=hello'],
-    ['-d', 'name=chunks', '-H', 'Transfer-Encoding: chunked'],
-    ['-F', 'name=form', '-F', 'file=@/etc/passwd'],
-    ['-X', 'DELETE'],
-    ['-N'],
-  ]) {
-    const directly = await ask(`http://127.0.0.1:${port}`, ...args);
-    t.regex(directly, /caf\xe9/, 'as it should be');
-    for (const version of VERSIONS) t.is(await ask(front, version, ...args), directly, args.join());
-  }
-});
 
 requires('curl')('events of a server come one by one, while the request goes on', async (t) => {
   const responses: http.ServerResponse[] = [];

@@ -45,7 +45,8 @@ export async function startNginx(scope: Scope, http: string): Promise<number> {
   return port;
 }
 
-async function accepts(port: number): Promise<true | undefined> {
+/** True when a local port accepts a connection; undefined when it does not. */
+export async function accepts(port: number): Promise<true | undefined> {
   const socket = connect({ port, host: '127.0.0.1' });
   try {
     await once(socket, 'connect');

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** What brings a program to a Debian or Ubuntu machine. */
@@ -8,6 +8,8 @@ export interface SystemPackage {
   readonly service?: string;
   /** Looked for instead of a program, where what is needed is none. */
   readonly file?: string;
+  /** The distribution puts the version behind the name of the program. */
+  readonly isVersioned?: boolean;
 }
 
 /** What tests may need of the machine. The one list: `npm run test:all` installs from it. */
@@ -34,7 +36,7 @@ export const REQUIREMENTS = {
   // Brings nginx along, which is an application and a peer of the bench.
   nginx: { package: 'libnginx-mod-stream', service: 'nginx' },
   apache2: { package: 'apache2-bin' },
-  'php-cgi': { package: 'php-cgi' },
+  'php-fpm': { package: 'php-fpm', isVersioned: true },
   haproxy: { package: 'haproxy', service: 'haproxy' },
   chromium: { package: 'chromium' },
   wrk: { package: 'wrk' },
@@ -60,16 +62,45 @@ export type Requirement = keyof typeof REQUIREMENTS;
 
 /** Whether the program can be run here, or the file is there. */
 export function isPresent(program: string): boolean {
-  const { file } = (REQUIREMENTS as Readonly<Record<string, SystemPackage>>)[program] ?? {};
-  if (file !== undefined) return existsSync(file);
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+  const { file } = describe(program);
+  return file === undefined ? find(program) !== undefined : existsSync(file);
+}
+
+/** The path of a program that is present. */
+export function programPath(program: Requirement): string {
+  const found = find(program);
+  if (found === undefined) throw new Error(`expected ${program} on the PATH, and it is not there`);
+  return found;
+}
+
+function describe(program: string): Partial<SystemPackage> {
+  return (REQUIREMENTS as Readonly<Record<string, SystemPackage>>)[program] ?? {};
+}
+
+function find(program: string): string | undefined {
+  const { isVersioned = false } = describe(program);
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     // npm puts the programs of packages in front; one of them is called nft and is another.
-    if (folder.endsWith('node_modules/.bin')) return false;
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+    if (folder.endsWith('node_modules/.bin')) continue;
+    const names = isVersioned ? versions(folder, program) : [program];
+    const found = names.map((name) => join(folder, name)).find(isExecutable);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function versions(folder: string, program: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter(
+    (name) => name.startsWith(program) && /^[\d.]*$/.test(name.slice(program.length)),
+  );
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
