@@ -3,14 +3,14 @@ import type { StreamClose } from '../../stream/byte-stream.ts';
 import type { BodyReceiver, ExchangeFailure, ServerExchange } from '../exchange.ts';
 import { responseTrailers } from '../fields/trailers.ts';
 import type { Field, ResponseHead } from '../message.ts';
-import type { Upstream, UpstreamConnection } from '../upstream/upstream.ts';
-import type { DeadlineQueue, Deadlines, Expiring } from './deadlines.ts';
+import type { Deadlines } from './deadlines.ts';
 import type { ForwardLimits } from './forward-limits.ts';
-import type { FailedTry, ForwardRoute, ForwardTarget } from './forward-route.ts';
+import type { ForwardRoute } from './forward-route.ts';
 import { answerOwn, breakOff, passesResetOn, refusalAnswer, type OwnAnswer } from './own-answer.ts';
 import { refusal, type Refusal, serviceBrokeOff } from './refusal.ts';
 import { RequestBody } from './request-body.ts';
-import { Try, type TryOwner } from './try.ts';
+import { type DeadlineOwner, RequestDeadline } from './request-deadline.ts';
+import { Tries, type TriesOwner } from './tries.ts';
 
 /** What forwarding requests takes. */
 export interface ForwardDependencies {
@@ -34,14 +34,11 @@ export interface ForwardDependencies {
  *     answer before the body   -> the body goes on, as long as the service reads it and in `requestMs`
  *     101                      -> both directions go on as bytes
  */
-export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
+export class ForwardedRequest implements BodyReceiver, TriesOwner, DeadlineOwner {
   readonly exchange: ServerExchange;
   readonly limits: ForwardLimits;
-  readonly startedMs: MonotonicMs;
   /** When the answer began; undefined before. */
   respondedMs: MonotonicMs | undefined;
-  sinceMs: MonotonicMs;
-  queuePlace = -1;
   /** Of the answer that the client got, or would have got; 0 when it gave up before. */
   status = 0;
   /** What came after the answer. */
@@ -53,29 +50,22 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   /** True when a service's answer was broken off in its middle. */
   isCutShort = false;
   responseBytes = 0;
-  tries = 0;
-  /** Who was asked last. */
-  peer: string | undefined;
   readonly #dependencies: ForwardDependencies;
+  readonly #deadline: RequestDeadline;
   #route: ForwardRoute | undefined;
-  #upstream: Upstream | undefined;
   readonly #body: RequestBody;
-  #target: ForwardTarget | undefined;
-  #try: Try | undefined;
+  /** Undefined until it is forwarded. */
+  #tries: Tries | undefined;
   /** Of the answer's body, what the client's connection has sent. */
   #takenBytes = 0;
   #responseEnded = false;
   #isOver = false;
-  /** Whatever moves puts the deadline off. */
-  #isIdleWatched = false;
-  #queue: DeadlineQueue | undefined;
 
   constructor(exchange: ServerExchange, limits: ForwardLimits, dependencies: ForwardDependencies) {
     this.exchange = exchange;
     this.limits = limits;
     this.#dependencies = dependencies;
-    this.startedMs = dependencies.deadlines.nowMs();
-    this.sinceMs = this.startedMs;
+    this.#deadline = new RequestDeadline(dependencies.deadlines, this);
     this.#body = new RequestBody(exchange);
   }
 
@@ -83,13 +73,16 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   forward(route: ForwardRoute): void {
     const { exchange, limits } = this;
     this.#route = route;
+    const { after } = this.#dependencies;
+    const tries = new Tries({ owner: this, exchange, route, body: this.#body, after });
+    this.#tries = tries;
     exchange.attach(this);
     if (exchange.isClosed) return exchange.start();
     if (!this.#isUpgrade && (exchange.request.contentLength ?? 0) > limits.bodyBytes) {
       this.#refuse(refusal('body-too-large'));
     } else {
-      this.#wait(this.#isSent ? limits.responseMs : limits.requestMs);
-      this.#next();
+      this.#deadline.wait(this.#isSent ? limits.responseMs : limits.requestMs);
+      tries.next();
     }
     if (!this.#isOver) exchange.start();
   }
@@ -116,8 +109,22 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   /** Ends the try that is under way, or that waits for a connection: its route decides what comes after it. */
   giveUpTry(): void {
     if (this.#hasBegun) return this.#refuse(refusal('service-late'));
-    this.#cancel();
-    this.#after({ kind: 'late' });
+    this.#tries?.cancel();
+    this.#tries?.after({ kind: 'late' });
+  }
+
+  get startedMs(): MonotonicMs {
+    return this.#deadline.startedMs;
+  }
+
+  /** Requests to services that were made of it. */
+  get tries(): number {
+    return this.#tries?.count ?? 0;
+  }
+
+  /** Who was asked last. */
+  get peer(): string | undefined {
+    return this.#tries?.peer;
   }
 
   get requestBytes(): number {
@@ -139,9 +146,9 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
 
   data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     this.#body.receivedBytes += chunk.length;
-    const current = this.#try?.isOpen === true ? this.#try : undefined;
+    const current = this.#tries?.open;
     if (this.#hasBegun) {
-      this.#moved();
+      this.#deadline.moved();
       if (current !== undefined) return current.writeBody(chunk, more, isOwned);
       // It is of no use any more: an answer of ours has been given, or the service is gone.
       this.#body.giveBack();
@@ -168,20 +175,20 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     if (this.#body.hasEnded) return;
     if (this.#isUpgrade && !this.#hasBegun) return this.#giveUp();
     this.#body.ended(trailers, this.#route?.identityFields);
-    const current = this.#try;
-    if (current?.isOpen !== true) return;
+    const current = this.#tries?.open;
+    if (current === undefined) return;
     this.#body.endAt(current);
-    if (!this.#hasBegun) this.#wait(this.limits.responseMs);
+    if (!this.#hasBegun) this.#deadline.wait(this.limits.responseMs);
   }
 
   written(bytes: number): void {
-    this.#moved();
+    this.#deadline.moved();
     this.#takenBytes += bytes;
-    this.#try?.consumed(bytes);
+    this.#tries?.current?.consumed(bytes);
   }
 
   spare(bytes: number): void {
-    this.#try?.holdSpare(bytes);
+    this.#tries?.current?.holdSpare(bytes);
   }
 
   closed(how: StreamClose): void {
@@ -200,49 +207,10 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.#over();
   }
 
-  #next(): void {
-    const route = this.#route;
-    if (route === undefined || this.#isOver) return;
-    const target = route.next();
-    if ('reason' in target) return this.#refuse(target);
-    this.#target = target;
-    this.#upstream = target.upstream;
-    const connection = target.upstream.place(this);
-    if (connection !== undefined) this.placed(connection);
-  }
+  // What its tries tell.
 
-  placed(connection: UpstreamConnection): void {
-    const target = this.#target;
-    this.#upstream = undefined;
-    if (target === undefined || this.#isOver) return;
-    this.peer = connection.peer;
-    const current = new Try(this, connection);
-    if (!current.send(target.head, this.exchange.isWhole)) {
-      // It has ended in this very moment.
-      this.#upstream = target.upstream;
-      const other = target.upstream.place(this);
-      if (other !== undefined) this.placed(other);
-      return;
-    }
-    this.tries += 1;
-    this.#try = current;
-    if (this.exchange.isWhole || this.#isUpgrade) return;
-    this.#body.sendTo(current, this.#route?.keepsBody === true);
-    if (this.#body.hasEnded && this.tries === 1) this.#wait(this.limits.responseMs);
-  }
-
-  failed(error: unknown): void {
-    this.#upstream = undefined;
-    this.#after({ kind: 'unsent', error });
-  }
-
-  #after(failed: FailedTry): void {
-    const route = this.#route;
-    if (route === undefined || this.#isOver) return;
-    const after = route.afterTry(failed, this.#body.isRepeatable);
-    if (after.kind === 'refuse') return this.#refuse(after.refusal);
-    if (after.afterMs === 0) this.#next();
-    else this.#dependencies.after(after.afterMs, () => this.#next());
+  bodyPassedOn(): void {
+    this.#deadline.wait(this.limits.responseMs);
   }
 
   // What the service says, by the try that is current.
@@ -255,8 +223,8 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   responded(head: ResponseHead, isWhole: boolean): void {
     const passed = this.#route?.passes(head, this.#body.isRepeatable);
     if (passed === undefined) {
-      this.#dropTry();
-      return this.#after({ kind: 'answered', head });
+      this.#tries?.drop();
+      return this.#tries?.after({ kind: 'answered', head });
     }
     this.status = head.status;
     this.#begin();
@@ -264,8 +232,9 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.exchange.respond(passed, isWhole);
     if (this.#isOver) return;
     // What came before the service has agreed is for it alone.
-    if (this.#isUpgrade && head.status === 101 && this.#try !== undefined) {
-      this.#body.sendTo(this.#try, false);
+    const current = this.#tries?.current;
+    if (this.#isUpgrade && head.status === 101 && current !== undefined) {
+      this.#body.sendTo(current, false);
     } else if (this.#isUpgrade) this.#body.giveBack();
     this.#body.forget();
     if (isWhole) this.#completed();
@@ -273,7 +242,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
 
   received(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
     this.responseBytes += chunk.length;
-    this.#moved();
+    this.#deadline.moved();
     return this.exchange.write(chunk, more, isOwned);
   }
 
@@ -285,7 +254,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   }
 
   sent(bytes: number): void {
-    if (this.#hasBegun) this.#moved();
+    if (this.#hasBegun) this.#deadline.moved();
     this.#body.sent(bytes);
   }
 
@@ -294,7 +263,7 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   }
 
   broke(failure: ExchangeFailure | undefined, how: StreamClose): void {
-    const brokenBy = this.#try?.connection.brokenBy;
+    const brokenBy = this.#tries?.current?.connection.brokenBy;
     if (this.#isOver) return;
     if (this.#responseEnded) {
       this.#body.giveBack();
@@ -304,25 +273,24 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     }
     const broken = failure ?? { kind: 'lost' as const, sentence: `it was closed (${how})` };
     if (this.#hasBegun) this.#refuse(serviceBrokeOff(broken, brokenBy));
-    else this.#after({ kind: 'failed', failure: broken, brokenBy });
+    else this.#tries?.after({ kind: 'failed', failure: broken, brokenBy });
   }
 
   /** The answer is complete; the request need not be. */
   #completed(): void {
     if (this.#isOver || this.#body.hasEnded || this.status === 101) return;
-    this.#isIdleWatched = false;
-    if (this.#body.isHeldBack) {
-      this.#dropTry();
-      return this.exchange.close();
-    }
-    this.#wait(this.limits.requestMs);
+    this.#deadline.wait(this.limits.requestMs);
+    if (!this.#body.isHeldBack) return;
+    this.#tries?.drop();
+    this.exchange.close();
   }
 
   #refuse(why: Refusal): void {
     if (this.#isOver) return;
     this.refusal = why;
     this.#dependencies.refused?.(this, why);
-    this.#cancel();
+    this.#tries?.stop();
+    this.#tries?.cancel();
     const { answer } = why;
     if (this.#hasBegun || passesResetOn(this.exchange.request, why)) {
       this.isCutShort = this.#hasBegun && !this.#responseEnded;
@@ -345,13 +313,11 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
   }
 
   #begin(): void {
-    this.respondedMs = this.#dependencies.deadlines.nowMs();
-    this.#wait(this.limits.idleMs);
-    this.#isIdleWatched = true;
+    this.respondedMs = this.#deadline.nowMs();
+    this.#deadline.watchIdle(this.limits.idleMs);
   }
 
   expired(): void {
-    this.#queue = undefined;
     const isAnswered = this.#responseEnded && this.refusal === undefined && this.status !== 101;
     if (isAnswered && !this.#body.hasEnded) {
       // The answer is there; the rest of the body is not waited for any longer.
@@ -363,36 +329,15 @@ export class ForwardedRequest implements BodyReceiver, TryOwner, Expiring {
     this.#refuse(refusal(isWaiting ? 'service-late' : 'too-late'));
   }
 
-  #moved(): void {
-    if (this.#isIdleWatched) this.sinceMs = this.#dependencies.deadlines.nowMs();
-  }
-
-  #wait(lengthMs: number): void {
-    this.#queue?.delete(this);
-    this.#queue = this.#dependencies.deadlines.of(lengthMs);
-    this.#queue?.add(this);
-  }
-
-  #dropTry(): void {
-    const current = this.#try;
-    this.#try = undefined;
-    current?.reset();
-  }
-
-  #cancel(): void {
-    this.#upstream?.cancel(this);
-    this.#upstream = undefined;
-    this.#dropTry();
-  }
-
   #over(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#queue?.delete(this);
+    this.#deadline.cancel();
+    this.#tries?.stop();
     if (this.#responseEnded && this.#body.hasEnded) {
       // The service's request ends by itself. What the client did not take is out of memory.
-      this.#try?.consumed(this.responseBytes - this.#takenBytes);
-    } else this.#cancel();
+      this.#tries?.current?.consumed(this.responseBytes - this.#takenBytes);
+    } else this.#tries?.cancel();
     this.#body.forget();
     this.#body.giveBack();
     this.#dependencies.done(this);

@@ -1,10 +1,10 @@
 import type { StreamClose } from '../../stream/byte-stream.ts';
 import type { ClientExchange, ExchangeFailure, ResponseReceiver } from '../exchange.ts';
 import type { Field, RequestHead, ResponseHead } from '../message.ts';
-import type { PlaceWaiter, UpstreamConnection } from '../upstream/upstream.ts';
+import type { UpstreamConnection } from '../upstream/upstream.ts';
 
 /** What a try belongs to, which hears of it while it is the current one. */
-export interface TryOwner extends PlaceWaiter {
+export interface TryOwner {
   informed(head: ResponseHead): void;
   responded(head: ResponseHead, isWhole: boolean): void;
   received(chunk: Buffer, more: boolean, isOwned: boolean): boolean;

@@ -1,5 +1,6 @@
 /** One request of a client joined with requests to services: what each end sees of what the other does. */
 import test from 'ava';
+import { refusal } from '../../../../proxy/http/forward/refusal.ts';
 import type { Field } from '../../../../proxy/http/message.ts';
 import { responseHead } from './fake-exchanges.ts';
 import { forwardWorld, lastOf } from './forwarding.ts';
@@ -122,6 +123,22 @@ for (const [kind, method, isAgain] of [
     t.is(client.consumedBytes, 2, 'each byte was given back once');
     again.answer('well');
     t.is(client.response?.head.status, 200);
+  });
+}
+
+for (const isRefused of [false, true]) {
+  const what = isRefused ? 'is refused meanwhile is not sent again' : 'is waited for is sent again';
+  test(`after the pause before a retry a request that ${what}`, async (t) => {
+    const { reach, connections, clock } = forwardWorld({ retryAfterMs: 100 });
+    const { client, service, connection, request } = await reach(POST, false);
+    client.data('half');
+    service.fail('lost');
+    connection.end();
+    if (isRefused) request.giveUp(refusal('service-late'));
+    t.is(client.response?.head.status, isRefused ? 504 : undefined);
+    await clock.advance(100);
+    t.is(connections.length, isRefused ? 1 : 2);
+    t.is(request.tries, isRefused ? 1 : 2);
   });
 }
 

@@ -1,5 +1,6 @@
 import { createGuard } from '../../../../common/guard.ts';
 import type { ForwardLimits } from '../../../../proxy/http/forward/forward-limits.ts';
+import type { ForwardRoute } from '../../../../proxy/http/forward/forward-route.ts';
 import { ForwardedRequest } from '../../../../proxy/http/forward/forwarded-request.ts';
 import { Deadlines } from '../../../../proxy/http/forward/deadlines.ts';
 import { DirectRoute } from '../../../../proxy/http/forward/direct-route.ts';
@@ -17,6 +18,8 @@ export interface WorldOptions {
   readonly limits?: Partial<ForwardLimits>;
   /** Rejects what is dialled. */
   readonly failure?: Error;
+  /** Sends again what has failed, after a pause; without it a route decides that has none. */
+  readonly retryAfterMs?: number;
 }
 
 const LIMITS: ForwardLimits = {
@@ -27,7 +30,8 @@ const LIMITS: ForwardLimits = {
 };
 
 /** A place to forward requests, whose client and whose service are the test. */
-export function forwardWorld({ isShared = false, limits = {}, failure }: WorldOptions = {}) {
+export function forwardWorld(options: WorldOptions = {}) {
+  const { isShared = false, limits = {}, failure, retryAfterMs } = options;
   const clock = createManualClock();
   const guard = createGuard({ clock, logger: createLogRecorder().logger });
   const connections: FakeConnection[] = [];
@@ -60,7 +64,14 @@ export function forwardWorld({ isShared = false, limits = {}, failure }: WorldOp
     };
     const request = new ForwardedRequest(client, { ...LIMITS, ...limits }, dependencies);
     const toRefusal = (error: unknown) => refusal('connect-failed', error);
-    request.forward(new DirectRoute({ upstream, head: client.request }, toRefusal));
+    const direct = new DirectRoute({ upstream, head: client.request }, toRefusal);
+    const patient: ForwardRoute = {
+      keepsBody: true,
+      next: () => direct.next(),
+      passes: (head) => head,
+      afterTry: () => ({ kind: 'again', afterMs: retryAfterMs ?? 0 }),
+    };
+    request.forward(retryAfterMs === undefined ? direct : patient);
     return { client, request };
   };
   /** Connections are made in a turn of their own. */
