@@ -33,69 +33,100 @@ export interface SharedRead {
 
 /** For one socket that is about to be connected. */
 export function sharedRead(): SharedRead {
-  let receiver: ReadReceiver | undefined;
+  return new BufferRead();
+}
+
+class BufferRead implements SharedRead {
+  readonly onread: net.OnReadOpts;
+  #receiver: ReadReceiver | undefined;
   /** Came before there was a receiver. */
-  let early: Buffer[] = [];
-  const callback = (bytes: number): boolean => {
+  #early: Buffer[] | undefined;
+
+  constructor() {
+    this.onread = { buffer: BUFFER, callback: (bytes) => this.#read(bytes) };
+  }
+
+  of<S extends net.Socket>(socket: S): SocketReader<S> {
+    return {
+      socket,
+      isShared: true,
+      readInto: (receiver) => {
+        this.#receiver = receiver;
+        if (receiver === undefined || this.#early === undefined) return;
+        process.nextTick(() => this.#handOver(socket));
+      },
+    };
+  }
+
+  #read(bytes: number): boolean {
     const chunk = BUFFER.subarray(0, bytes);
-    if (receiver === undefined || early.length > 0) {
-      early.push(Buffer.from(chunk));
+    if (this.#receiver === undefined || this.#early !== undefined) {
+      (this.#early ??= []).push(Buffer.from(chunk));
       // Reads no more until there is a receiver.
       return false;
     }
-    receiver(chunk);
+    this.#receiver(chunk);
     return true;
-  };
-  return {
-    onread: { buffer: BUFFER, callback },
-    of: (socket) => ({
-      socket,
-      isShared: true,
-      readInto(next) {
-        receiver = next;
-        if (next === undefined || early.length === 0) return;
-        process.nextTick(() => {
-          const chunks = early;
-          early = [];
-          for (const chunk of chunks) receiver?.(chunk);
-          // The receiver may have had enough.
-          if (!socket.isPaused()) socket.resume();
-        });
-      },
-    }),
-  };
+  }
+
+  #handOver(socket: net.Socket): void {
+    const chunks = this.#early ?? [];
+    this.#early = undefined;
+    for (const chunk of chunks) this.#receiver?.(chunk);
+    // The receiver may have had enough.
+    if (!socket.isPaused()) socket.resume();
+  }
 }
 
 /** Reads a socket that was connected or accepted without `sharedRead`, into the shared buffer as well. */
 export function readerOf<S extends net.Socket>(socket: S): SocketReader<S> {
-  let receiver: ReadReceiver | undefined;
-  let shared: SocketReader<S> | undefined;
-  const onData = (chunk: Buffer): void => {
-    receiver?.(chunk);
-    share();
-  };
+  return new PlainReader(socket);
+}
+
+class PlainReader<S extends net.Socket> implements SocketReader<S> {
+  readonly socket: S;
+  #receiver: ReadReceiver | undefined;
+  #shared: SocketReader<S> | undefined;
+  /** Hears 'data', while that is how bytes come. */
+  #onData: ReadReceiver | undefined;
+
+  constructor(socket: S) {
+    this.socket = socket;
+  }
+
+  get isShared(): boolean {
+    return this.#shared !== undefined;
+  }
+
+  readInto(receiver: ReadReceiver | undefined): void {
+    if (this.#shared !== undefined) return this.#shared.readInto(receiver);
+    this.#receiver = receiver;
+    this.#share();
+    if (this.#shared === undefined) this.#listen(receiver !== undefined);
+  }
+
+  #listen(isWanted: boolean): void {
+    if (!isWanted) {
+      if (this.#onData !== undefined) this.socket.off('data', this.#onData);
+      this.#onData = undefined;
+    } else if (this.#onData === undefined) {
+      this.#onData = (chunk) => {
+        this.#receiver?.(chunk);
+        this.#share();
+      };
+      this.socket.on('data', this.#onData);
+    }
+  }
+
   /** What Node.js has read already comes out as 'data'; as soon as that is over, it goes on with the buffer. */
-  const share = (): void => {
-    if (shared !== undefined || receiver === undefined || hasRead(socket)) return;
+  #share(): void {
+    if (this.#shared !== undefined || this.#receiver === undefined || hasRead(this.socket)) return;
     const read = sharedRead();
-    if (!useBuffer(socket, read.onread)) return;
-    socket.off('data', onData);
-    shared = read.of(socket);
-    shared.readInto(receiver);
-  };
-  return {
-    socket,
-    get isShared() {
-      return shared !== undefined;
-    },
-    readInto(next) {
-      if (shared !== undefined) return shared.readInto(next);
-      if (receiver === undefined && next !== undefined) socket.on('data', onData);
-      else if (next === undefined) socket.off('data', onData);
-      receiver = next;
-      share();
-    },
-  };
+    if (!useBuffer(this.socket, read.onread)) return;
+    this.#listen(false);
+    this.#shared = read.of(this.socket);
+    this.#shared.readInto(this.#receiver);
+  }
 }
 
 /** True while bytes, or the end, wait in the socket to be handed out. */

@@ -5,7 +5,7 @@ import { FailedWrite } from './failed-write.ts';
 import { LeavingClient } from './leaving-client.ts';
 import { resetSocket } from './reset-socket.ts';
 import { readerOf, type SocketReader } from './socket-reader.ts';
-import { SocketWriter } from './socket-writer.ts';
+import { type BytesObserver, SocketWriter } from './socket-writer.ts';
 
 /** How to break off what is below a socket. */
 type Reset = () => void;
@@ -27,7 +27,7 @@ export function socketStream(socket: Socket, options?: SocketStreamOptions): Soc
 }
 
 /** A FIN, or what TLS has for one, is the end of a direction; an RST, or an alert, is a reset. */
-export class SocketStream implements ByteStream {
+export class SocketStream implements ByteStream, BytesObserver {
   readonly socket: Socket;
   readonly #reader: SocketReader;
   readonly #writer: SocketWriter;
@@ -49,10 +49,7 @@ export class SocketStream implements ByteStream {
     this.socket = socket;
     this.#reader = reader;
     this.#reset = reset;
-    this.#writer = new SocketWriter(socket, {
-      written: (bytes) => this.#receiver?.written(bytes),
-      spare: (bytes) => this.#receiver?.spare(bytes),
-    });
+    this.#writer = new SocketWriter(socket, this);
     if (clientClock === undefined) this.#failedWrite = new FailedWrite(socket, this);
     else this.#client = new LeavingClient(socket, clientClock, this);
     socket.on('error', this.#onError);
@@ -144,7 +141,15 @@ export class SocketStream implements ByteStream {
     else resetSocket(this.socket);
   }
 
-  // What those who watch the socket tell.
+  // What its writer tells, and those who watch the socket.
+
+  written(bytes: number): void {
+    this.#receiver?.written(bytes);
+  }
+
+  spare(bytes: number): void {
+    this.#receiver?.spare(bytes);
+  }
 
   writeFailed(): void {
     this.#writer.discard();

@@ -117,13 +117,14 @@ export class SocketWriter {
   #gather(): void {
     if (this.#isGathering) return;
     this.#isGathering = true;
-    atEndOfTurn(this.#onEndOfTurn);
+    atEndOfTurn(this);
   }
 
-  readonly #onEndOfTurn = (): void => {
+  /** What was gathered in this turn goes, unless a write is under way. */
+  endTurn(): void {
     this.#isGathering = false;
     if (this.#writingBytes === 0) this.flush();
-  };
+  }
 
   /** Writes, and waits until the system has taken it: most often it has already. */
   #send(chunks: readonly Buffer[], pieces: readonly Piece[], bytes: number): void {
@@ -172,15 +173,15 @@ function giveBack(buffer: Buffer): void {
   if (pool !== undefined && pool.idle.length < pool.most) pool.idle.push(buffer);
 }
 
-let tasks: (() => void)[] = [];
+let gathering: SocketWriter[] = [];
 
-/** Runs tasks when the present turn of the event loop ends: all of them in one callback. */
-function atEndOfTurn(task: () => void): void {
-  if (tasks.push(task) === 1) setImmediate(runTasks);
+/** Has those who gather write when the present turn of the event loop ends: all of them in one callback. */
+function atEndOfTurn(writer: SocketWriter): void {
+  if (gathering.push(writer) === 1) setImmediate(endTurns);
 }
 
-function runTasks(): void {
-  const due = tasks;
-  tasks = [];
-  callEach(due, (task) => task());
+function endTurns(): void {
+  const due = gathering;
+  gathering = [];
+  callEach(due, (writer) => writer.endTurn());
 }

@@ -80,7 +80,9 @@ export class TunnelConnection implements ConnectionHandler {
     this.#side = side;
     this.http2 = new Http2Connection({
       role: options.direction === 'outbound' ? 'client' : 'server',
-      transport: new SocketTransport(options.reader.socket, options.reader.readInto),
+      transport: new SocketTransport(options.reader.socket, (receiver) =>
+        options.reader.readInto(receiver),
+      ),
       handler: this,
       limits: options.http2,
       budget: options.memory,

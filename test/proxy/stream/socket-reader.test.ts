@@ -15,9 +15,9 @@ test('bytes that come before anybody is there wait for him, and keep their order
   await once(server, 'listening');
   t.teardown(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const { onread, of } = sharedRead();
-  const socket = connect({ port, host: '127.0.0.1', onread });
-  const reader = of(socket);
+  const shared = sharedRead();
+  const socket = connect({ port, host: '127.0.0.1', onread: shared.onread });
+  const reader = shared.of(socket);
   t.teardown(() => socket.destroy());
   t.true(reader.isShared);
   await within('the connection', once(socket, 'connect'));
