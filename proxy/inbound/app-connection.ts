@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../../common/cancellation.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import type { Network } from '../../common/network.ts';
@@ -19,7 +20,7 @@ export function connectToApp(
     network,
     clock,
   }: { readonly network: Pick<Network, 'connect'>; readonly clock: MonotonicClock },
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<SocketStream> {
   const options = { network, share: undefined, timeoutMs: CONNECT_TIMEOUT_MS, clock };
   return connectPlaintext({ ...target, ...options }, signal);

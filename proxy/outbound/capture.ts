@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
+import type { CancelSignal } from '../../common/cancellation.ts';
 import type { Guard } from '../../common/guard.ts';
 import { ignoreError } from '../../common/ignored.ts';
 import { formatHostPort } from '../../common/listen.ts';
@@ -106,7 +107,7 @@ async function serve(
       if (routed !== undefined) return await routed;
       const isSure = others.every((other) => other.spiffeId.uri === spiffeId.uri);
       const peer = isSure ? spiffeId.uri : 'unknown';
-      const connect = (signal: AbortSignal) => connectTo(destination, dependencies, signal);
+      const connect = (signal: CancelSignal) => connectTo(destination, dependencies, signal);
       return await carry(socket, { peer, port, connect }, dependencies);
     }
     case 'originate':
@@ -160,7 +161,7 @@ async function findWay(
 async function connectTo(
   destination: Destination,
   dependencies: OutboundCaptureDependencies,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<Connected> {
   const { claimed, connector } = dependencies;
   try {

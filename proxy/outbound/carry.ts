@@ -1,5 +1,6 @@
 import type net from 'node:net';
 import type { Logger } from 'pino';
+import { Cancellation, type CancelSignal } from '../../common/cancellation.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
@@ -14,7 +15,7 @@ export interface CarryRequest {
   /** The port that is called. */
   readonly port: number;
   /** Opens a stream to the peer. Throws HauberkError. */
-  readonly connect: (signal: AbortSignal) => Promise<Connected>;
+  readonly connect: (signal: CancelSignal) => Promise<Connected>;
   /** Breaks off what is below the connection, where it is TLS. */
   readonly reset?: (() => void) | undefined;
 }
@@ -74,20 +75,19 @@ async function patiently(
   connect: CarryRequest['connect'],
   clock: MonotonicClock,
 ): Promise<Connected> {
-  const giveUp = new AbortController();
+  const giveUp = new Cancellation();
+  // An error is followed by it.
   const onGone = (): void => giveUp.abort(GONE);
   socket.once('close', onGone);
-  socket.once('error', onGone);
   const deadline = clock.after(CONNECT_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
   if (socket.destroyed) onGone();
   try {
-    return await connect(giveUp.signal);
+    return await connect(giveUp);
   } catch (error) {
-    throw isAborted(error) && giveUp.signal.reason !== GONE ? TOO_LATE : error;
+    throw isAborted(error) && giveUp.reason !== GONE ? TOO_LATE : error;
   } finally {
     deadline.cancel();
     socket.removeListener('close', onGone);
-    socket.removeListener('error', onGone);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { CancelSignal } from '../../common/cancellation.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import { leastLoadedOfTwo } from '../../common/least-loaded.ts';
 import { servesPort, servesPortAt, type Endpoint } from '../../common/wire/endpoint.ts';
@@ -58,18 +59,20 @@ const MAX_ATTEMPTS = 4;
 export async function connectToService(
   target: ServicePort,
   dependencies: ConnectorDependencies,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<Connected> {
   const { namespace, service, port } = target;
-  const name = nameOf(target);
-  const upstreams = (): UpstreamAddress[] =>
-    dependencies.view
-      .endpointsOf(namespace, service)
-      .filter((endpoint) => servesPort(endpoint, port))
-      .flatMap((endpoint) => endpoint.addresses.map((address) => ({ endpoint, address, port })));
-  const connected = await connectToAny(name, upstreams, dependencies, signal);
+  const upstreams = (): UpstreamAddress[] => {
+    const all: UpstreamAddress[] = [];
+    for (const endpoint of dependencies.view.endpointsOf(namespace, service)) {
+      if (!servesPort(endpoint, port)) continue;
+      for (const address of endpoint.addresses) all.push({ endpoint, address, port });
+    }
+    return all;
+  };
+  const connected = await connectToAny(() => nameOf(target), upstreams, dependencies, signal);
   if (connected !== undefined) return connected;
-  throw new OutboundError('no-endpoint', `no sidecar exposes ${name}`, {
+  throw new OutboundError('no-endpoint', `no sidecar exposes ${nameOf(target)}`, {
     hint: `start a sidecar for it with --expose ${port}, and see \`hauberk status\``,
   });
 }
@@ -84,7 +87,7 @@ export async function connectToService(
 export async function connectToAddress(
   { address, port }: Destination,
   dependencies: ConnectorDependencies,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<Connected> {
   const name = formatAuthority({ address, port });
   const { view } = dependencies;
@@ -93,7 +96,7 @@ export async function connectToAddress(
       .filter((endpoint) => servesPortAt(endpoint, address, port))
       .map((endpoint) => ({ endpoint, address, port }));
   const connect = (upstreams: () => readonly UpstreamAddress[]): Promise<Connected | undefined> =>
-    connectToAny(name, upstreams, dependencies, signal);
+    connectToAny(() => name, upstreams, dependencies, signal);
   let connected: Connected | undefined;
   try {
     connected = await connect(() => toUpstreams(view.endpointsAt(address)));
@@ -116,12 +119,17 @@ export async function connectToEndpoint(
   endpoint: Endpoint,
   port: number,
   dependencies: ConnectorDependencies,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<Connected> {
   const { namespace, service } = endpoint.spiffeId;
   const name = nameOf({ namespace, service, port });
   const upstreams = endpoint.addresses.map((address) => ({ endpoint, address, port }));
-  const connected = await connectToAny(name, () => upstreams, dependencies, signal);
+  const connected = await connectToAny(
+    () => name,
+    () => upstreams,
+    dependencies,
+    signal,
+  );
   if (connected !== undefined) return connected;
   throw new OutboundError('no-endpoint', `an endpoint of ${name} has no address`);
 }
@@ -135,29 +143,23 @@ interface UpstreamAddress {
 
 /** @returns undefined when there is no upstream at all */
 async function connectToAny(
-  name: string,
+  name: () => string,
   upstreams: () => readonly UpstreamAddress[],
   { pool, health, random, logger, mayLog }: ConnectorDependencies,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<Connected | undefined> {
-  const tried = new Set<string>();
+  /** Most often the first one answers. */
+  let tried: Set<string> | undefined;
   let failure: TunnelError | undefined;
-  while (tried.size < MAX_ATTEMPTS) {
-    const untried = new Map<Endpoint, UpstreamAddress>();
-    for (const upstream of upstreams()) {
-      // The preferred address of each endpoint comes first, and what was tried is not tried again.
-      if (!tried.has(keyOf(upstream)) && !untried.has(upstream.endpoint))
-        untried.set(upstream.endpoint, upstream);
-    }
-    const endpoint = chooseEndpoint({
-      endpoints: [...untried.keys()],
-      isHealthy: ({ instanceId }) => health.isHealthy(instanceId),
-      load: (candidate) => pool.openStreams(dialTarget(candidate, untried.get(candidate)?.address)),
+  while ((tried?.size ?? 0) < MAX_ATTEMPTS) {
+    const upstream = chooseEndpoint({
+      endpoints: preferredAddresses(upstreams(), tried),
+      isHealthy: ({ endpoint }) => health.isHealthy(endpoint.instanceId),
+      load: ({ endpoint, address }) => pool.openStreams(dialTarget(endpoint, address)),
       random,
     });
-    const upstream = endpoint === undefined ? undefined : untried.get(endpoint);
-    if (endpoint === undefined || upstream === undefined) break;
-    tried.add(keyOf(upstream));
+    if (upstream === undefined) break;
+    const { endpoint } = upstream;
     const authority = formatAuthority(upstream);
     try {
       const { stream } = await pool.open(dialTarget(endpoint, upstream.address), authority, signal);
@@ -167,15 +169,30 @@ async function connectToAny(
       if (!(error instanceof TunnelError)) throw error;
       failure = error;
       if (!isWorthAnotherTry(error)) break;
+      (tried ??= new Set()).add(keyOf(upstream));
       if (blamesEndpoint(error)) health.failed(endpoint.instanceId);
       if (!mayLog()) continue;
       const { instanceId } = endpoint;
-      const sentence = `${name} could not be reached at ${authority}: ${describeError(error)}`;
+      const sentence = `${name()} could not be reached at ${authority}: ${describeError(error)}`;
       logger.warn({ event: 'endpoint-failed', instanceId, reason: error.code }, sentence);
     }
   }
   if (failure !== undefined) throw failure;
   return undefined;
+}
+
+/** Each endpoint once, at its preferred address, which comes first, but for what was tried. */
+function preferredAddresses(
+  upstreams: readonly UpstreamAddress[],
+  tried: ReadonlySet<string> | undefined,
+): UpstreamAddress[] {
+  const preferred: UpstreamAddress[] = [];
+  for (const upstream of upstreams) {
+    // Those of one endpoint come one behind the other.
+    if (preferred.at(-1)?.endpoint === upstream.endpoint) continue;
+    if (tried?.has(keyOf(upstream)) !== true) preferred.push(upstream);
+  }
+  return preferred;
 }
 
 /** Where the pool dials for an endpoint, at the preferred address if none is named, and who must answer there. */
@@ -208,13 +225,13 @@ function nameOf({ namespace, service, port }: ServicePort): string {
   return `${service}.${namespace}:${port}`;
 }
 
-/** What a choice is made from. */
-interface Candidates {
+/** What a choice is made from: endpoints, or what they are known by. */
+interface Candidates<Candidate> {
   /** Endpoints that serve the wanted port and were not tried yet for this connection. */
-  readonly endpoints: readonly Endpoint[];
-  readonly isHealthy: (endpoint: Endpoint) => boolean;
+  readonly endpoints: readonly Candidate[];
+  readonly isHealthy: (candidate: Candidate) => boolean;
   /** Open streams to the endpoint. */
-  readonly load: (endpoint: Endpoint) => number;
+  readonly load: (candidate: Candidate) => number;
   /** A number in [0, 1). */
   readonly random: () => number;
 }
@@ -225,8 +242,13 @@ interface Candidates {
  *
  * @returns undefined when there are no endpoints
  */
-export function chooseEndpoint(candidates: Candidates): Endpoint | undefined {
-  const healthy = candidates.endpoints.filter(candidates.isHealthy);
-  const pool = healthy.length > 0 ? healthy : candidates.endpoints;
-  return leastLoadedOfTwo(pool, candidates.load, candidates.random);
+export function chooseEndpoint<Candidate>({
+  endpoints,
+  isHealthy,
+  load,
+  random,
+}: Candidates<Candidate>): Candidate | undefined {
+  if (endpoints.length < 2) return endpoints[0];
+  const healthy = endpoints.filter(isHealthy);
+  return leastLoadedOfTwo(healthy.length > 0 ? healthy : endpoints, load, random);
 }

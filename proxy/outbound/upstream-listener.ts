@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { APPLICATION_SHARE } from '../../common/budget/shared-budget.ts';
+import type { CancelSignal } from '../../common/cancellation.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Network } from '../../common/network.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
@@ -43,7 +44,7 @@ export async function listenUpstream(
   const request = {
     peer: spiffeId({ trustDomain, namespace, service }).uri,
     port: target.port,
-    connect: (signal: AbortSignal) => connectToService(target, connector, signal),
+    connect: (signal: CancelSignal) => connectToService(target, connector, signal),
   };
   const { address: host, port } = listen;
   const announcement = (at: string): string => `${service}.${namespace}:${target.port} is at ${at}`;

@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { descriptorError, PROCESS_DESCRIPTORS } from '../../common/budget/descriptors.ts';
 import type { BudgetShare } from '../../common/budget/shared-budget.ts';
+import type { CancelSignal } from '../../common/cancellation.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Network } from '../../common/network.ts';
 import { sharedRead } from './socket-reader.ts';
@@ -33,7 +34,7 @@ const KEEP_ALIVE_MS = 60_000;
  */
 export async function connectPlaintext(
   target: PlaintextTarget,
-  signal: AbortSignal,
+  signal: CancelSignal,
 ): Promise<SocketStream> {
   const shared = sharedRead();
   return new SocketStream(shared.of(await connectSocket(target, signal, shared.onread)));
@@ -46,33 +47,32 @@ export async function connectPlaintext(
  */
 export async function connectSocket(
   { address, port, from, network, timeoutMs, clock, share }: PlaintextTarget,
-  signal: AbortSignal,
+  signal: CancelSignal,
   onread?: net.OnReadOpts,
 ): Promise<net.Socket> {
-  signal.throwIfAborted();
+  if (signal.aborted) throw signal.reason as Error;
   const denied = share && PROCESS_DESCRIPTORS.take(share);
   if (denied !== undefined) throw descriptorError(denied, PROCESS_DESCRIPTORS);
   const { promise, resolve, reject } = Promise.withResolvers<net.Socket>();
-  const options = {
+  const options: net.TcpNetConnectOpts = {
     host: address,
     port,
-    ...(from === undefined ? {} : { localAddress: from }),
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   };
+  if (from !== undefined) options.localAddress = from;
+  if (onread !== undefined) options.onread = onread;
   const open = (): net.Socket =>
-    onread === undefined
-      ? network.connect(options)
-      : network.connect({ ...options, onread }).pause();
+    onread === undefined ? network.connect(options) : network.connect(options).pause();
   const socket = share === undefined ? open() : PROCESS_DESCRIPTORS.open(share, open);
-  const onAbort = (): void => reject(signal.reason as Error);
+  const onAbort = (): void => reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  const sentence = `${address} did not accept a connection in ${timeoutMs} ms`;
   // Not the socket's own timer: Node.js goes on refreshing that one at every read and write, for the
   // life of the connection. A signal for each connection would cost more than connecting.
   const deadline = clock.after(timeoutMs, () => {
+    const sentence = `${address} did not accept a connection in ${timeoutMs} ms`;
     reject(new DOMException(sentence, 'TimeoutError'));
   });
   socket.once('connect', () => resolve(socket));

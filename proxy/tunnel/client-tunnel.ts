@@ -1,8 +1,9 @@
+import type { CancelSignal } from '../../common/cancellation.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import { readStatus } from '../http2/connect-requests.ts';
 import type { ByteStream } from '../stream/byte-stream.ts';
 import type { Http2Stream } from '../http2/stream.ts';
-import type { StreamEnd } from '../http2/stream-observer.ts';
+import type { StreamEnd, StreamObserver } from '../http2/stream-observer.ts';
 import type { HeaderField } from '../http2/hpack/static-table.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { TunnelConnection, type TunnelConnectionOptions } from './tunnel-connection.ts';
@@ -60,10 +61,15 @@ export class ClientTunnel implements Tunnel {
     return !isRetired && openStreams < Math.min(this.#maxStreams, http2.peer.maxConcurrentStreams);
   }
 
-  async open(authority: string, signal?: AbortSignal): Promise<ByteStream> {
-    if (signal?.aborted === true) throw abortedError(signal);
-    if (!this.accepting) throw notAcceptingError();
-    return await this.#answered(authority, signal);
+  open(authority: string, signal?: CancelSignal): Promise<ByteStream> {
+    if (signal?.aborted === true) return Promise.reject(abortedError(signal));
+    if (!this.accepting) return Promise.reject(notAcceptingError());
+    const opening = new Opening(signal);
+    const stream = this.#connection.http2.connect(authority, opening);
+    if (stream === undefined) return Promise.reject(notAcceptingError());
+    this.#connection.streamsCarried += 1;
+    if (this.#connection.streamsCarried >= MAX_STREAMS_CARRIED) this.drain('drained');
+    return opening.answerOf(stream);
   }
 
   drain(reason: TunnelEnd): void {
@@ -73,39 +79,67 @@ export class ClientTunnel implements Tunnel {
   destroy(reason: TunnelEnd): void {
     this.#connection.destroy(reason);
   }
+}
 
-  /** Resolves at a 200; every other end of the wait throws, and leaves nothing of the stream. */
-  #answered(authority: string, signal: AbortSignal | undefined): Promise<Http2Stream> {
-    const { promise, resolve, reject } = Promise.withResolvers<Http2Stream>();
-    const { http2 } = this.#connection;
-    const stream = http2.connect(authority, {
-      headers(fields: readonly HeaderField[], endStream: boolean) {
-        const status = readStatus(fields);
-        const isInterim = status !== undefined && status >= 100 && status < 200;
-        // Interim answers say nothing (RFC 9110 section 15.2), and another follows.
-        if (isInterim && !endStream) return false;
-        if (status === 200) settle(() => resolve(opened));
-        else settle(() => reject(answerError(status)));
-        return true;
-      },
-      ended: (end: StreamEnd) => settle(() => reject(endError(end))),
-    });
-    if (stream === undefined) return Promise.reject(notAcceptingError());
-    const opened = stream;
-    const settle = (answer: () => void): void => {
-      signal?.removeEventListener('abort', onAbort);
-      answer();
-    };
-    const onAbort = (): void => {
-      reject(abortedError(signal));
-      opened.reset(ERROR_CODE.CANCEL);
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#connection.streamsCarried += 1;
-    if (this.#connection.streamsCarried >= MAX_STREAMS_CARRIED) this.drain('drained');
-    promise.catch(() => opened.reset(ERROR_CODE.CANCEL));
-    return promise;
+/** Waits for the answer to a CONNECT: it is a 200, or nothing is left of the stream. */
+class Opening implements StreamObserver {
+  readonly #signal: CancelSignal | undefined;
+  #stream: Http2Stream | undefined;
+  #waiting: PromiseWithResolvers<Http2Stream> | undefined;
+
+  constructor(signal: CancelSignal | undefined) {
+    this.#signal = signal;
   }
+
+  /** Resolves at a 200; every other end of the wait rejects with TunnelError. */
+  answerOf(stream: Http2Stream): Promise<Http2Stream> {
+    this.#stream = stream;
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    const waiting = Promise.withResolvers<Http2Stream>();
+    this.#waiting = waiting;
+    // Where sending the request was the end of the connection.
+    if (stream.closedAs !== undefined) this.ended(stream.closedAs);
+    return waiting.promise;
+  }
+
+  headers(fields: readonly HeaderField[], endStream: boolean): boolean {
+    const status = readStatus(fields);
+    const isInterim = status !== undefined && status >= 100 && status < 200;
+    // Interim answers say nothing (RFC 9110 section 15.2), and another follows.
+    if (isInterim && !endStream) return false;
+    if (status === 200) this.#accepted();
+    else this.#fail(answerError(status));
+    return true;
+  }
+
+  ended(end: StreamEnd): void {
+    this.#fail(endError(end));
+  }
+
+  #accepted(): void {
+    if (this.#stream !== undefined) this.#settled()?.resolve(this.#stream);
+  }
+
+  /** What comes with the answer in one read comes before the reset, which may not be needed then. */
+  #fail(error: TunnelError): void {
+    const waiting = this.#settled();
+    if (waiting === undefined) return;
+    waiting.reject(error);
+    queueMicrotask(() => this.#stream?.reset(ERROR_CODE.CANCEL));
+  }
+
+  /** Who waits, once. */
+  #settled(): PromiseWithResolvers<Http2Stream> | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    return waiting;
+  }
+
+  readonly #onAbort = (): void => {
+    this.#settled()?.reject(abortedError(this.#signal));
+    this.#stream?.reset(ERROR_CODE.CANCEL);
+  };
 }
 
 function endError(end: StreamEnd): TunnelError {
@@ -126,7 +160,7 @@ function notAcceptingError(): TunnelError {
   return new TunnelError('refused-stream', 'the tunnel takes no more streams');
 }
 
-function abortedError(signal: AbortSignal | undefined): TunnelError {
+function abortedError(signal: CancelSignal | undefined): TunnelError {
   return new TunnelError('aborted', 'the connection was cancelled before the peer had answered', {
     cause: signal?.reason,
   });

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { fullJitterMs } from '../../common/backoff.ts';
+import type { CancelSignal } from '../../common/cancellation.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { afterByEither } from '../../common/dates.ts';
 import { describeError } from '../../common/errors.ts';
@@ -95,17 +96,21 @@ export class PeerTunnels {
     }));
   }
 
-  /** The least loaded tunnel that takes streams, but not `except`; dials when there is none. */
-  async acquire(except: Tunnel | undefined, signal: AbortSignal | undefined): Promise<Tunnel> {
+  /** The least loaded tunnel that takes streams, but not `except`; undefined when there is none. */
+  available(except?: Tunnel): Tunnel | undefined {
+    this.#lastUsedMs = this.#options.clock.monotonicMs();
+    const pooled = this.#leastLoaded(except);
+    if (pooled !== undefined) pooled.lastUsedMs = this.#lastUsedMs;
+    return pooled?.tunnel;
+  }
+
+  /** As `available`; dials when there is none. */
+  async acquire(except: Tunnel | undefined, signal: CancelSignal | undefined): Promise<Tunnel> {
     this.#waiters += 1;
     try {
       for (;;) {
-        this.#lastUsedMs = this.#options.clock.monotonicMs();
-        const pooled = this.#leastLoaded(except);
-        if (pooled !== undefined) {
-          pooled.lastUsedMs = this.#lastUsedMs;
-          return pooled.tunnel;
-        }
+        const tunnel = this.available(except);
+        if (tunnel !== undefined) return tunnel;
         if (this.#mode === 'closed') {
           const { uri } = this.#options.target.expect;
           throw new TunnelError('aborted', `no tunnel to ${uri}: this sidecar is closing`);
@@ -317,7 +322,7 @@ export class PeerTunnels {
 }
 
 /** Gives the wait up when the signal says so; the work itself goes on for the others who wait. */
-async function abortable(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+async function abortable(work: Promise<unknown>, signal: CancelSignal | undefined): Promise<void> {
   if (signal === undefined) return void (await work);
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => {

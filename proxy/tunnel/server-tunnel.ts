@@ -1,3 +1,4 @@
+import { Cancellation, type CancelSignal } from '../../common/cancellation.ts';
 import type { TokenBucket } from '../../common/rate-limit.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import type { Http2Stream } from '../http2/stream.ts';
@@ -107,6 +108,9 @@ export class ServerTunnel {
   }
 }
 
+/** Made once: what it says is the same each time. */
+const GIVEN_UP = new Error('the peer has given the stream up');
+
 /** What an incoming stream is made of; `onCancelled` is called when the peer gives it up undecided. */
 interface PendingStreamOptions {
   readonly stream: Http2Stream;
@@ -125,7 +129,7 @@ class PendingStream implements IncomingStream, StreamObserver {
   readonly #stream: Http2Stream;
   readonly #http2: Http2Connection;
   readonly #onCancelled: () => void;
-  #abort: AbortController | undefined;
+  #abort: Cancellation | undefined;
   #state: 'undecided' | 'decided' | 'cancelled' = 'undecided';
 
   constructor({ stream, http2, peer, address, authority, onCancelled }: PendingStreamOptions) {
@@ -138,10 +142,10 @@ class PendingStream implements IncomingStream, StreamObserver {
     stream.observe(this);
   }
 
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.#state === 'cancelled') this.#abort.abort();
-    return this.#abort.signal;
+  get signal(): CancelSignal {
+    this.#abort ??= new Cancellation();
+    if (this.#state === 'cancelled') this.#abort.abort(GIVEN_UP);
+    return this.#abort;
   }
 
   accept(): ByteStream {
@@ -163,7 +167,7 @@ class PendingStream implements IncomingStream, StreamObserver {
     this.#state = 'cancelled';
     // What came with the request will not be read.
     this.#stream.reset(ERROR_CODE.CANCEL);
-    this.#abort?.abort();
+    this.#abort?.abort(GIVEN_UP);
     this.#onCancelled();
   }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { CancelSignal } from '../../common/cancellation.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Guard } from '../../common/guard.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
@@ -29,7 +30,7 @@ export interface TunnelPool extends Closeable, Drainable {
    *
    * Throws TunnelError; no byte of the connection was taken then.
    */
-  open(target: DialTarget, authority: string, signal?: AbortSignal): Promise<OpenedStream>;
+  open(target: DialTarget, authority: string, signal?: CancelSignal): Promise<OpenedStream>;
   /** Resolves when there is a tunnel to the target: it is there. Throws TunnelError. */
   ready(target: DialTarget, signal?: AbortSignal): Promise<void>;
   /**
@@ -114,7 +115,9 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
       let tries = 1;
       for (;;) {
         if (refusing) throw new TunnelError('aborted', 'this sidecar opens no more connections');
-        const tunnel = await peerOf(target).acquire(failed, signal);
+        const peer = peerOf(target);
+        // Most often there is one, and nothing to wait for.
+        const tunnel = peer.available(failed) ?? (await peer.acquire(failed, signal));
         // Every waiter for a new tunnel gets it at once: the first ones may have filled it.
         if (!tunnel.accepting) continue;
         try {

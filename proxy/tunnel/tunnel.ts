@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../../common/cancellation.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { TunnelState } from '../../proto/gen/hauberk/v1/question.ts';
@@ -38,7 +39,7 @@ export interface Tunnel {
    * Opens a stream to `authority` (`ip:port`, RFC 9113 section 8.5) and resolves when the peer has
    * answered 200. Throws TunnelError; no byte of the connection was taken then.
    */
-  open(authority: string, signal?: AbortSignal): Promise<ByteStream>;
+  open(authority: string, signal?: CancelSignal): Promise<ByteStream>;
   /** Takes no new streams and closes when the last one has ended. */
   drain(reason: TunnelEnd): void;
   /** Closes at once; open streams are reset. */
@@ -75,7 +76,7 @@ export interface IncomingStream {
   /** The `:authority` as it came: not validated. */
   readonly authority: string;
   /** Aborted when the peer gives up before the decision. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   accept(): ByteStream;
   refuse(status: RefusalStatus): void;
 }

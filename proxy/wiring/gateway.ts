@@ -3,6 +3,7 @@ import {
   type EgressDestination,
   type EgressTarget,
 } from '../../common/authorization/egress.ts';
+import type { CancelSignal } from '../../common/cancellation.ts';
 import { plainLines } from '../../common/logging/plain-lines.ts';
 import type { ServiceName } from '../../common/wire/interest.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
@@ -126,7 +127,7 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
     reset,
     peer: spiffeId({ trustDomain, ...target }).uri,
     port: target.port,
-    connect: (signal: AbortSignal) => connectToService(target, connector, signal),
+    connect: (signal: CancelSignal) => connectToService(target, connector, signal),
   });
   const carrying = { clock, logger, mayLog, metrics };
   const opening = { connector, clock, metrics, trustDomain };
