@@ -2,6 +2,7 @@
 import { bulkLoad } from './bulk.ts';
 import { idleLoad } from './idle.ts';
 import type { LoadOrder } from './messages.ts';
+import { openLoopLoad } from './open-loop.ts';
 import { slowLoad } from './slow.ts';
 import { timelineLoad } from './timeline.ts';
 
@@ -24,6 +25,10 @@ switch (order.kind) {
     break;
   case 'timeline':
     await print(await timelineLoad(order));
+    process.exit(0);
+    break;
+  case 'open-loop':
+    await print(await openLoopLoad(order));
     process.exit(0);
     break;
   case 'idle':

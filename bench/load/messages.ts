@@ -56,5 +56,27 @@ export interface TimelineOutcome {
   readonly slices: readonly (readonly number[])[];
 }
 
+/** Requests at a fixed rate, whatever becomes of those before. */
+export interface OpenLoopOrder {
+  readonly kind: 'open-loop';
+  readonly port: number;
+  readonly connections: number;
+  readonly requestsPerSecond: number;
+  readonly seconds: number;
+}
+
+/** How long requests took from the moment that they were due. */
+export interface OpenLoopOutcome {
+  readonly failures: number;
+  /** Answered in the time that was measured. */
+  readonly requests: number;
+  /** Answered before that, to warm up. */
+  readonly unmeasured: number;
+  /** Microseconds. */
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+}
+
 /** What a load program is told, as JSON in its one argument. */
-export type LoadOrder = BulkOrder | IdleOrder | SlowOrder | TimelineOrder;
+export type LoadOrder = BulkOrder | IdleOrder | OpenLoopOrder | SlowOrder | TimelineOrder;

@@ -7,6 +7,8 @@ import type {
   BulkOrder,
   BulkOutcome,
   LoadOrder,
+  OpenLoopOrder,
+  OpenLoopOutcome,
   TimelineOrder,
   TimelineOutcome,
 } from '../load/messages.ts';
@@ -17,6 +19,7 @@ const DEADLINE_MS = 120_000;
 /** Runs a load program to its end. @throws BenchError `load-failed`, `not-in-time` */
 export function runLoad(order: BulkOrder, placement: Placement): Promise<BulkOutcome>;
 export function runLoad(order: TimelineOrder, placement: Placement): Promise<TimelineOutcome>;
+export function runLoad(order: OpenLoopOrder, placement: Placement): Promise<OpenLoopOutcome>;
 export async function runLoad(order: LoadOrder, placement: Placement): Promise<unknown> {
   await using load = startLoad(order, placement);
   return await load.outcome();

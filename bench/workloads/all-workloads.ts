@@ -5,6 +5,7 @@ import { GATEWAY } from './gateway.ts';
 import { IDLE } from './idle.ts';
 import { KEEP_ALIVE } from './keep-alive.ts';
 import { MIXED } from './mixed.ts';
+import { OPEN_LOOP } from './open-loop.ts';
 import { ROTATION } from './rotation.ts';
 import { ROUTE } from './route.ts';
 import { SLOW_READER } from './slow-reader.ts';
@@ -18,6 +19,7 @@ import type { Workload } from './workload.ts';
 /** All that is measured, in the order of the report. */
 export const WORKLOADS: readonly Workload[] = [
   ...KEEP_ALIVE,
+  ...OPEN_LOOP,
   ...CONNECTION_PER_REQUEST,
   ...BULK,
   MIXED,

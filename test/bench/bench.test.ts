@@ -39,6 +39,26 @@ requires('nginx', 'wrk', 'taskset').serial(
 );
 
 requires('nginx', 'wrk', 'taskset').serial(
+  'requests at a fixed rate are measured from when they were due',
+  async (t) => {
+    await using temporary = await temporaryDirectory();
+    const file = join(temporary.path, 'results.json');
+    const only = ['--only=open-loop-2000', '--peers=nginx'];
+    const brief = ['--rounds=1', '--seconds=0.5', `--json=${file}`];
+    const { code, stderr } = await bench([...only, ...brief], temporary.path);
+    t.is(code, 0, stderr);
+    const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    t.is(samples.length, 2);
+    for (const { peer, values, failure } of samples) {
+      t.is(failure, undefined, peer);
+      t.true((values['p50'] ?? 0) > 0, peer);
+      t.true((values['p999'] ?? 0) >= (values['p99'] ?? 0), peer);
+      t.is(values['errors'], 0, peer);
+    }
+  },
+);
+
+requires('nginx', 'wrk', 'taskset').serial(
   'sidecars with workers are measured with all of their processes',
   async (t) => {
     await using temporary = await temporaryDirectory();

@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { OpenLoopOrder, OpenLoopOutcome } from './messages.ts';
+
+const REQUEST = 'GET / HTTP/1.1\r\nHost: app\r\n\r\n';
+/** Before anything is measured: connections, compiled code. */
+const WARM_UP_MS = 500;
+/** After the last request was due; what is not answered then has failed. */
+const LINGER_MS = 2_000;
+
+/**
+ * Sends requests at a fixed rate, each when it is due, on the connection whose turn it is. Where the one before is not
+ * answered yet, it waits, and its time counts from when it was due: a load that waits for answers before it asks again
+ * would measure the slow moments once, however many callers they would have hit (coordinated omission).
+ */
+export async function openLoopLoad(order: OpenLoopOrder): Promise<OpenLoopOutcome> {
+  const { port, connections, requestsPerSecond, seconds } = order;
+  const callers = await Promise.all(Array.from({ length: connections }, () => open(port)));
+  const everyMs = 1000 / requestsPerSecond;
+  const startMs = performance.now();
+  const measuredFromMs = startMs + WARM_UP_MS;
+  const endMs = measuredFromMs + seconds * 1000;
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  let sent = 0;
+  // In whole milliseconds, which is what a timer can keep: one that spins would take the cores of those who are measured.
+  const dueAt = (request: number): number => startMs + Math.ceil(request * everyMs);
+  const sendDue = (): void => {
+    const nowMs = performance.now();
+    for (; dueAt(sent) <= Math.min(nowMs, endMs); sent += 1) {
+      callers[sent % connections]?.ask(dueAt(sent));
+    }
+    if (nowMs < endMs) setTimeout(sendDue, Math.max(dueAt(sent) - nowMs, 0));
+    else resolve();
+  };
+  sendDue();
+  await over;
+  const deadlineMs = performance.now() + LINGER_MS;
+  while (callers.some((caller) => caller.isWaiting) && performance.now() < deadlineMs) {
+    await new Promise((next) => setTimeout(next, 10));
+  }
+  const answered = callers.flatMap((caller) => caller.answered);
+  const latenciesUs = answered
+    .filter(({ dueMs }) => dueMs >= measuredFromMs)
+    .map(({ dueMs, atMs }) => Math.round((atMs - dueMs) * 1000))
+    .sort((a, b) => a - b);
+  const at = (share: number): number =>
+    latenciesUs[Math.min(latenciesUs.length - 1, Math.floor(latenciesUs.length * share))] ??
+    Number.NaN;
+  return {
+    failures: callers.reduce((sum, { failures }) => sum + failures, 0),
+    requests: latenciesUs.length,
+    unmeasured: answered.length - latenciesUs.length,
+    p50Us: at(0.5),
+    p99Us: at(0.99),
+    p999Us: at(0.999),
+  };
+}
+
+async function open(port: number): Promise<Caller> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  await once(socket, 'connect');
+  return new Caller(socket);
+}
+
+/** One connection, with the requests that are due on it. */
+class Caller {
+  readonly answered: { readonly dueMs: number; readonly atMs: number }[] = [];
+  readonly #socket: Socket;
+  /** When those were due that are not answered; the first one is under way. */
+  readonly #due: number[] = [];
+  #isBroken = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('close', () => (this.#isBroken = true));
+    // Answers are one small segment: each piece of data is one of them.
+    socket.on('data', () => {
+      const dueMs = this.#due.shift();
+      if (dueMs !== undefined) this.answered.push({ dueMs, atMs: performance.now() });
+      if (this.#due.length > 0) socket.write(REQUEST);
+    });
+  }
+
+  ask(dueMs: number): void {
+    if (this.#due.push(dueMs) === 1) this.#socket.write(REQUEST);
+  }
+
+  get isWaiting(): boolean {
+    return this.#due.length > 0 && !this.#isBroken;
+  }
+
+  get failures(): number {
+    return this.#due.length;
+  }
+}
