@@ -45,7 +45,7 @@ Exit code: 0 when it was measured, 1 when not, or when --check found a ratio far
 const DEFAULTS = {
   quick: { rounds: 2, seconds: 2 },
   full: { rounds: 3, seconds: 4 },
-  check: { rounds: 3, seconds: 1.5 },
+  check: { rounds: 5, seconds: 1.5 },
 } as const;
 
 /** More would not end today. */

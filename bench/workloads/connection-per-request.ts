@@ -56,5 +56,6 @@ function connectionPerRequest(
 /** New connections, one after the other and many at once. */
 export const CONNECTION_PER_REQUEST: readonly Workload[] = [
   connectionPerRequest(1, ['full']),
-  connectionPerRequest(32, ['quick', 'full', 'check'], ratioAtLeast(4), ratioAtMost(0.7)),
+  // The alarm is 1.25 of what it is.
+  connectionPerRequest(32, ['quick', 'full', 'check'], ratioAtLeast(4), ratioAtMost(0.34)),
 ];

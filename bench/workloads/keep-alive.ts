@@ -115,7 +115,8 @@ function keepAlive(
 export const KEEP_ALIVE: readonly Workload[] = [
   keepAlive(1, ['quick', 'full', 'check'], {
     p50: ratioAtMost(1.15),
-    alarms: { p50: ratioAtMost(2.3) },
+    // 1.25 of what it is, on a quiet machine and on one that others use alike.
+    alarms: { p50: ratioAtMost(2.3), cpu: ratioAtMost(2.2) },
   }),
   keepAlive(8, ['full'], {}),
   keepAlive(32, ['quick', 'full'], { requests: ratioAtLeast(1.3) }),
@@ -123,7 +124,8 @@ export const KEEP_ALIVE: readonly Workload[] = [
     requests: ratioAtLeast(2),
     p99: ratioAtMost(0.2),
     cpu: ratioAtMost(0.5),
-    alarms: { cpu: ratioAtMost(1) },
+    // 1.25 of what it is while other programs use both cores; on a quiet machine more requests share a write, and it is 0.6.
+    alarms: { cpu: ratioAtMost(1.3) },
   }),
   keepAlive(1_000, ['quick', 'full'], { requests: ratioAtLeast(2), p99: ratioAtMost(0.2) }),
 ];

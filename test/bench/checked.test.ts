@@ -12,3 +12,15 @@ test('the short run of CI measures sidecars and a gateway, and each of its workl
     );
   }
 });
+
+test('it can fail by the processor time of a request, a connection and a GiB, and by memory', (t) => {
+  const judged = WORKLOADS.filter(({ inRuns }) => inRuns.includes('check')).flatMap(({ metrics }) =>
+    metrics.filter(({ alarm }) => alarm !== undefined).map(({ title }) => title),
+  );
+  for (const what of ['CPU a request', 'CPU a connection', 'CPU a GiB', 'RSS']) {
+    t.true(
+      judged.some((title) => title.startsWith(what)),
+      what,
+    );
+  }
+});
