@@ -139,6 +139,13 @@ test('what is not well in time', async (t) => {
   t.is(await waitUntilHealed([well, from(5_000)], clock, breaks), 5_000);
   t.deepEqual(sentences, []);
   now = 0;
+  const suspended = async (): Promise<string | undefined> => {
+    now += now === 0 ? HEAL_WITHIN_MS * 3 : 0;
+    return now < HEAL_WITHIN_MS * 3 + 1 ? 'the machine was suspended' : undefined;
+  };
+  t.is(await waitUntilHealed([suspended], clock, breaks), 10_500, 'its time does not count');
+  t.deepEqual(sentences, []);
+  now = 0;
   t.is(await waitUntilHealed([well, from(HEAL_WITHIN_MS * 2)], clock, breaks), undefined);
   t.deepEqual(sentences, ['30 s after the last fault this is not well: web-0 is not ready']);
 });
