@@ -81,6 +81,12 @@ export const COMMANDS: readonly Command[] = [
     'run',
   ),
   operate(
+    'bug-report',
+    'write an archive to look into a problem with, without secrets',
+    () => import('./bug-report.ts'),
+    'run',
+  ),
+  operate(
     'verify',
     'prove that two services are encrypted on the wire',
     () => import('./verify.ts'),

@@ -1,0 +1,60 @@
+/** What is left out of a bug report. */
+import test from 'ava';
+import {
+  cleanEnvironment,
+  cleanMeshConfig,
+  createCleaner,
+  ownLines,
+} from '../../../cli/bug-report/clean.ts';
+
+const clean = createCleaner({
+  HAUBERK_UNLOCK_PASSPHRASE: 'SECRET-1',
+  MY_API_KEY: 'SECRET-2',
+  HAUBERK_TOKEN_FILE: '/run/token',
+  HOME: '/root',
+});
+
+for (const text of [
+  'opened with SECRET-1',
+  'called with "SECRET-2"',
+  'http://user:SECRET@host:80/a',
+  'etcd://SECRET@host',
+  'Authorization: Bearer SECRET.SECRET',
+  'proxy-authorization: Basic SECRET==',
+  '{"password":"SECRET \\"SECRET"}',
+  'DB_PASSWORD=SECRET',
+  "api_key: 'SECRET'",
+  'set-cookie: session=SECRET; path=/',
+  `hbk-1-${'SECRET'.toLowerCase().repeat(12)}-x-y`,
+  '-----BEGIN PRIVATE KEY-----\nSECRET\n-----END PRIVATE KEY-----',
+]) {
+  test(`there is no secret left of ${JSON.stringify(text)}`, (t) => {
+    t.notRegex(clean(text), /secret[-.=\d]|^.*SECRET/i);
+  });
+}
+
+test('what is no secret stays', (t) => {
+  const text = 'GET http://api.shop:8080/orders from /run/token in /root: 503 (timeout)';
+  t.is(clean(text), text);
+});
+
+test('of the environment only variables of Hauberk are told, and no secret', (t) => {
+  const told = cleanEnvironment({ HAUBERK_TOKEN: 'SECRET', HAUBERK_SERVICE: 'web', OTHER: 'x' });
+  t.deepEqual(told, { HAUBERK_TOKEN: '(hidden)', HAUBERK_SERVICE: 'web' });
+});
+
+test('a configuration has no comments and no values of header fields', (t) => {
+  const told = cleanMeshConfig(
+    '# SECRET\nroutes:\n  headers: [{ name: x-key, value: SECRET }]\n  path: { type: Exact, value: /a }\n',
+  );
+  t.false(told.includes('SECRET'));
+  t.true(told.includes('x-key') && told.includes('/a'));
+});
+
+test('lines of applications are left out', (t) => {
+  const own = 'web-sidecar-1  | {"level":"info","time":"x","name":"proxy","msg":"ready"}\n';
+  t.is(
+    ownLines(`web-1  | user SECRET signed in\n${own}api | {"level":"info","name":"app"}\n`),
+    own,
+  );
+});
