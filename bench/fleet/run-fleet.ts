@@ -96,8 +96,7 @@ export async function runFleet(run: FleetRun): Promise<FleetResults> {
     await controlPlane.writeHeap();
   }
   for (const phase of FLEET_PHASES) {
-    if (options.only.length === 0 || options.only.includes(phase))
-      take(await PHASES[phase](setting));
+    if (isWanted(phase, options)) take(await PHASES[phase](setting));
   }
   return {
     format: 1,
@@ -115,6 +114,14 @@ export async function runFleet(run: FleetRun): Promise<FleetResults> {
     figures,
     shortfalls,
   };
+}
+
+/** What a page of the dashboard costs grows with the sidecars: above this it takes all of a control plane's core. */
+const MOST_FOR_DASHBOARD = 2_000;
+
+function isWanted(phase: FleetPhase, { only, sidecars }: FleetOptions): boolean {
+  if (only.length > 0) return only.includes(phase);
+  return phase !== 'dashboard' || sidecars <= MOST_FOR_DASHBOARD;
 }
 
 async function settled(controlPlane: FleetControlPlane): Promise<number> {
