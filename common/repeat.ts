@@ -10,12 +10,12 @@ export interface Repeated extends Closeable {
 }
 
 /**
- * Does the work after each pause, the first time after one. The pause begins when the work has ended, however it has:
+ * Does the work after each pause, the first time after one; a pause may differ from the one before. It begins when the work has ended, however it has:
  * what it throws is for the guard of the clock, and the next run still comes.
  */
 export function repeat(
   clock: MonotonicClock,
-  pauseMs: number,
+  pauseMs: number | (() => number),
   work: () => void | Promise<void>,
 ): Repeated {
   let closed = false;
@@ -29,7 +29,7 @@ export function repeat(
     }
   };
   const schedule = (): void => {
-    timer = clock.after(pauseMs, () => {
+    timer = clock.after(typeof pauseMs === 'number' ? pauseMs : pauseMs(), () => {
       running = run();
       return running;
     });
@@ -46,5 +46,17 @@ export function repeat(
       // The guard has told of it.
       await Promise.allSettled([running]);
     },
+  };
+}
+
+/**
+ * Pauses of which the first is a part only, from 0 to 1 of it: thousands that begin at one moment must not go on at one.
+ */
+export function staggered(pauseMs: () => number, random: () => number): () => number {
+  let part = random();
+  return () => {
+    const ms = Math.round(pauseMs() * part);
+    part = 1;
+    return ms;
   };
 }

@@ -52,6 +52,11 @@ export class AskedSidecars implements Closeable {
     this.#forgotten = forgotten;
   }
 
+  /** How many sidecars there are, asked or not. */
+  get count(): number {
+    return this.#sidecars.size;
+  }
+
   /** Those that are asked. */
   asked(): Iterable<AskedSidecar> {
     return this.#asked.keys();

@@ -23,6 +23,12 @@ const MAX_WATCHERS = 32;
 const REPORT_RATE = { burst: 60, perSecond: 10 };
 const TAP_REPORT_RATE = { burst: 120, perSecond: 20 };
 
+/**
+ * What all sidecars together report in a second, which takes a quarter of a core: where there are more of them, each
+ * reports less often than those who watch would like.
+ */
+const MAX_REPORTS_PER_SECOND = 1_000;
+
 /** What sidecars have told last, with reasons and statuses: ten thousand of them with twenty edges each. */
 const MAX_TOLD_ROWS = 1_000_000;
 
@@ -64,7 +70,8 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
     if (intervals.length === 0 && wanted.length === 0) return undefined;
     const rates = wanted.map(({ question }) => question.eventsPerSecond);
     return {
-      trafficIntervalMs: intervals.length === 0 ? 0 : Math.min(...intervals),
+      trafficIntervalMs:
+        intervals.length === 0 ? 0 : Math.max(Math.min(...intervals), shortestIntervalMs()),
       taps: wanted.map(({ question }) => question.filter),
       tapEventsPerSecond: Math.min(
         rates.reduce((sum, rate) => sum + rate, 0),
@@ -72,6 +79,10 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
       ),
       lifetimeMs: WATCH_LIFETIME_MS,
     };
+  }
+
+  function shortestIntervalMs(): number {
+    return Math.floor(sidecars.count / MAX_REPORTS_PER_SECOND) * 1_000;
   }
 
   function requireRoom(): void {
@@ -186,8 +197,8 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
           reporting: wanted.filter(({ hasReported }) => hasReported).length,
         };
       };
-      const watcher = new TrafficWatcher({ question, observer, clock, levels, told });
-      return admit(watchers, watcher);
+      const shared = { clock, levels, told, shortestIntervalMs };
+      return admit(watchers, new TrafficWatcher({ question, observer, ...shared }));
     },
     tap(request, observer) {
       requireRoom();

@@ -16,6 +16,8 @@ export interface TrafficWatcherOptions {
   readonly clock: Clock;
   readonly levels: EdgeLevels;
   readonly told: () => Told;
+  /** A pause that is shorter would tell what only some of the sidecars have reported. */
+  readonly shortestIntervalMs: () => number;
 }
 
 /** Sums up what passes for one who watches, and tells it after each interval. */
@@ -28,11 +30,15 @@ export class TrafficWatcher implements Look {
   #isTruncated = false;
 
   constructor(options: TrafficWatcherOptions) {
-    const { question, clock } = options;
+    const { question, clock, shortestIntervalMs } = options;
     this.question = question;
     this.#options = options;
     this.#fromMs = clock.epochMs();
-    this.#ticks = repeat(clock, question.intervalMs, () => this.#tell());
+    this.#ticks = repeat(
+      clock,
+      () => Math.max(question.intervalMs, shortestIntervalMs()),
+      () => this.#tell(),
+    );
   }
 
   /** Something has passed at a sidecar. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { MonotonicClock, Timer } from '../../common/clock.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
-import { repeat, type Repeated } from '../../common/repeat.ts';
+import { repeat, staggered, type Repeated } from '../../common/repeat.ts';
 import { edgeKey } from '../../common/wire/traffic/edge-sums.ts';
 import { MAX_REPORTED_EDGES } from '../../common/wire/traffic/read-report.ts';
 import type { SyncRequest, TapReport, Watch } from '../../proto/gen/hauberk/v1/discovery.ts';
@@ -43,6 +43,8 @@ export interface ReporterOptions {
   readonly clock: MonotonicClock;
   readonly logger: Pick<Logger, 'debug'>;
   readonly traffic: WatchedTraffic;
+  /** From 0 to 1, for first pauses that differ among the sidecars that were asked at one moment. */
+  readonly random?: () => number;
 }
 
 /** Tells a control plane what passes, as long as that asks for it, and nothing otherwise. */
@@ -50,6 +52,7 @@ export class TrafficReporter implements Closeable {
   readonly #clock: MonotonicClock;
   readonly #logger: Pick<Logger, 'debug'>;
   readonly #traffic: WatchedTraffic;
+  readonly #random: () => number;
   #stream: ReportStream | undefined;
   #intervalMs = 0;
   #reports: Repeated | undefined;
@@ -58,10 +61,11 @@ export class TrafficReporter implements Closeable {
   /** What was told of each edge last; undefined before the first report. */
   #told: Map<string, EdgeTraffic> | undefined;
 
-  constructor({ clock, logger, traffic }: ReporterOptions) {
+  constructor({ clock, logger, traffic, random = Math.random }: ReporterOptions) {
     this.#clock = clock;
     this.#logger = logger;
     this.#traffic = traffic;
+    this.#random = random;
   }
 
   /** A control plane asks on this stream; the newest question counts. Resolves when the first report is sent. */
@@ -90,8 +94,7 @@ export class TrafficReporter implements Closeable {
   #stop(): void {
     if (this.#stream !== undefined) this.#say('nothing');
     this.#tap(NO_TAP);
-    this.#reports?.stop();
-    this.#reports = undefined;
+    this.#stopReports();
     this.#intervalMs = 0;
     this.#told = undefined;
     this.#stream = undefined;
@@ -119,14 +122,24 @@ export class TrafficReporter implements Closeable {
   }
 
   async #report(intervalMs: number): Promise<void> {
-    if (intervalMs !== this.#intervalMs) {
-      this.#reports?.stop();
-      this.#reports =
-        intervalMs === 0 ? undefined : repeat(this.#clock, intervalMs, () => this.#tell());
-      this.#intervalMs = intervalMs;
+    // A longer interval counts from the next report on: one that changes again and again would keep it from coming.
+    if (intervalMs < this.#intervalMs) this.#stopReports();
+    this.#intervalMs = intervalMs;
+    if (intervalMs === 0) {
+      this.#told = undefined;
+      return;
     }
-    if (intervalMs === 0) this.#told = undefined;
-    else if (this.#told === undefined) await this.#tell();
+    this.#reports ??= repeat(
+      this.#clock,
+      staggered(() => this.#intervalMs, this.#random),
+      () => this.#tell(),
+    );
+    if (this.#told === undefined) await this.#tell();
+  }
+
+  #stopReports(): void {
+    this.#reports?.stop();
+    this.#reports = undefined;
   }
 
   async #tell(): Promise<void> {

@@ -1,5 +1,5 @@
 import { systemClock } from '../../../common/clock.ts';
-import { repeat, type Repeated } from '../../../common/repeat.ts';
+import { repeat, staggered, type Repeated } from '../../../common/repeat.ts';
 import { SyncRequest, type Watch } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { EdgeTraffic } from '../../../proto/gen/hauberk/v1/traffic.ts';
 import type { MessageStream } from './grpc.ts';
@@ -39,7 +39,8 @@ export class SimulatedTraffic {
     this.#stream = stream;
     this.#intervalMs = intervalMs;
     this.#report(stream, true);
-    this.#reports = repeat(systemClock, intervalMs, () => this.#report(stream, false));
+    const pauseMs = staggered(() => intervalMs, Math.random);
+    this.#reports = repeat(systemClock, pauseMs, () => this.#report(stream, false));
   }
 
   stop(): void {

@@ -120,6 +120,20 @@ test('only sidecars of the services that are asked for are asked, as often as th
   t.is(api.asked.at(-1)?.trafficIntervalMs, 1_000);
 });
 
+test('the more sidecars there are, the less often each is asked to report', async (t) => {
+  const { clock, sidecar, watch } = start(t);
+  const all = Array.from({ length: 3_000 }, (_, at) => sidecar(`web-${at}`));
+  const look = watch({ intervalMs: 2_000 });
+  t.is(all[0]?.asked.at(-1)?.trafficIntervalMs, 3_000);
+  await clock.advance(2_999);
+  t.is(look.told.length, 0, 'what only some of them have reported is not told');
+  await clock.advance(1);
+  t.is(look.told.length, 1);
+  for (const { close } of all.slice(1_000)) close();
+  await clock.advance(RENEW_MS);
+  t.is(all[0]?.asked.at(-1)?.trafficIntervalMs, 2_000);
+});
+
 test('figures are those of the interval: nothing of before the look, and nothing twice', async (t) => {
   const { clock, sidecar, watch } = start(t);
   const web = sidecar();

@@ -17,7 +17,7 @@ const EACH_SECOND: Watch = {
 };
 const STOP: Watch = { ...EACH_SECOND, trafficIntervalMs: 0, lifetimeMs: 0 };
 
-function start() {
+function start(random: () => number = () => 1) {
   const clock = createManualClock();
   const state = {
     edges: [toApi({ connectionsOpened: 1 })] as EdgeTraffic[],
@@ -28,6 +28,7 @@ function start() {
   const reporter = new TrafficReporter({
     clock,
     logger: createLogRecorder().logger,
+    random,
     traffic: {
       edges() {
         state.asked += 1;
@@ -74,6 +75,32 @@ test('first all edges at once, then each interval those that have changed', asyn
       value: { edges: [toApi({ connectionsOpened: 2 })], first: false, truncated: false },
     },
   ]);
+});
+
+test('those that were asked at one moment go on at different ones', async (t) => {
+  const { clock, state, reporter, stream } = start(() => 0.25);
+  await reporter.asked({ ...EACH_SECOND, trafficIntervalMs: 8_000 }, stream());
+  const counted = async (ms: number): Promise<number> => {
+    await clock.advance(ms);
+    return state.asked;
+  };
+  t.is(await counted(1_999), 1);
+  t.is(await counted(1), 2);
+  t.is(await counted(7_999), 2);
+  t.is(await counted(1), 3);
+});
+
+test('an interval that grows again and again keeps no report from coming, and a shorter one counts at once', async (t) => {
+  const { clock, state, reporter, stream } = start();
+  const to = stream();
+  for (const trafficIntervalMs of [2_000, 3_000, 4_000]) {
+    await reporter.asked({ ...EACH_SECOND, trafficIntervalMs }, to);
+    await clock.advance(900);
+  }
+  t.is(state.asked, 2);
+  await reporter.asked(EACH_SECOND, to);
+  await clock.advance(1_000);
+  t.is(state.asked, 3);
 });
 
 test('a sidecar with nothing to tell says so once, so that it is known to answer', async (t) => {
