@@ -9,12 +9,12 @@ const SECRET_NAME = /TOKEN|PASS|SECRET|KEY|CREDENTIAL|AUTH|COOKIE/i;
 const MIN_SECRET_CHARACTERS = 6;
 
 const PATTERNS = [
-  // RFC 3986 section 3.2.1: user and password in front of a host.
-  { pattern: /\/\/[^\s/@"']+@/g, substitute: `//${HIDDEN}@` },
+  // RFC 3986 section 3.2.1: user and password in front of a host, also where a `@` in them was not encoded.
+  { pattern: /\/\/[^\s/"]{1,1024}@/g, substitute: `//${HIDDEN}@` },
   { pattern: /\b(Bearer|Basic|Digest)\s+[\w.~+/=-]+/gi, substitute: `$1 ${HIDDEN}` },
   {
     pattern:
-      /([\w-]*(?:password|passphrase|passwd|secret|api[-_]?key|authorization|cookie)[\w-]*\\?["']?\s*[:=]\s*)(\\?"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;}]+)/gi,
+      /((?:password|passphrase|passwd|secret|api[-_]?key|authorization|cookie)[\w-]{0,64}\\?["']?\s{0,8}[:=]\s*)(\\?"(?:[^"\\]|\\.)*"|'[^']*'|[^\s,;}]+)/gi,
     substitute: `$1${HIDDEN}`,
   },
 ] as const;
@@ -61,12 +61,38 @@ export function cleanEnvironment(
   );
 }
 
-/** Of the output of a log reader the lines that a program of Hauberk has written: applications write what they like. */
+const OWN_NAMES: ReadonlySet<unknown> = new Set(['proxy', 'gateway', 'control-plane', 'keeper']);
+
+/**
+ * Of the output of a log reader the lines that a program of Hauberk has written, without the values of query parameters:
+ * applications write what they like.
+ */
 export function ownLines(text: string): string {
-  const lines = text
-    .split('\n')
-    .filter((line) =>
-      /\{.*"level":"[a-z]+".*"name":"(?:proxy|gateway|control-plane|keeper)"/.test(line),
-    );
-  return lines.map((line) => `${line}\n`).join('');
+  const lines = text.split('\n').filter(isOwnLine);
+  return lines.map((line) => `${withoutQueries(line)}\n`).join('');
+}
+
+/** A log reader writes where it comes from in front of it. */
+function isOwnLine(line: string): boolean {
+  const begin = line.indexOf('{"level":"');
+  if (begin < 0) return false;
+  try {
+    const { name } = JSON.parse(line.slice(begin)) as { readonly name?: unknown };
+    return OWN_NAMES.has(name);
+  } catch {
+    return false;
+  }
+}
+
+/** A gateway writes down what was asked for as it came. */
+function withoutQueries(line: string): string {
+  return line.replace(
+    /\?[^\s"\\]+/g,
+    (query) => `?${query.slice(1).split('&').map(hidePair).join('&')}`,
+  );
+}
+
+function hidePair(pair: string): string {
+  const end = pair.indexOf('=');
+  return end < 0 ? HIDDEN : `${pair.slice(0, end)}=${HIDDEN}`;
 }

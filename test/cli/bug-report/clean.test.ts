@@ -19,6 +19,8 @@ for (const text of [
   'called with "SECRET-2"',
   'http://user:SECRET@host:80/a',
   'etcd://SECRET@host',
+  'http://user:SECRET@SECRET@host:80/a',
+  "http://user:SECRET'SECRET@host/a",
   'Authorization: Bearer SECRET.SECRET',
   'proxy-authorization: Basic SECRET==',
   '{"password":"SECRET \\"SECRET"}',
@@ -57,4 +59,25 @@ test('lines of applications are left out', (t) => {
     ownLines(`web-1  | user SECRET signed in\n${own}api | {"level":"info","name":"app"}\n`),
     own,
   );
+});
+
+test('what was asked of a gateway is told without the values of its query', (t) => {
+  const line = (target: string): string =>
+    `gw-1  | {"level":"info","name":"gateway","event":"request","target":"${target}","msg":"GET ${target}"}\n`;
+  t.is(
+    ownLines(line('/login?code=SECRET&user=SECRET') + line('/invite?SECRET') + line('/a')),
+    line('/login?code=(hidden)&user=(hidden)') + line('/invite?(hidden)') + line('/a'),
+  );
+});
+
+test('a line of an application that only quotes one of ours is left out', (t) => {
+  t.is(ownLines('{"msg":{"level":"info","name":"proxy"},"SECRET":1}\n'), '');
+  t.is(ownLines('{"level":"info","name":"app","said":{"name":"proxy"},"x":"SECRET"}\n'), '');
+});
+
+test('a line of an application that is made to be slow to read takes no longer than others', (t) => {
+  // Each pair of its beginnings would be tried with each other one: some 10^12 steps.
+  const hostile = '{"level":"a""name":'.repeat(20_000);
+  t.is(ownLines(`${hostile}\n`), '');
+  t.is(clean('password'.repeat(40_000)).length, 320_000);
 });
