@@ -76,7 +76,8 @@ export const hostPort: ValueType<HostPort> = valueType('HOST:PORT', (raw) => par
 /** `http://HOST:PORT`, with a path where the server is below one; without a user, a query and a fragment. */
 export const httpUrl: ValueType<string> = valueType('a URL with http or https', (raw) => {
   const url = URL.parse(raw);
-  const isPlain = url !== null && url.username === '' && url.search === '' && url.hash === '';
+  const extras = url === null ? [] : [url.username, url.password, url.search, url.hash];
+  const isPlain = url !== null && extras.every((extra) => extra === '');
   return isPlain && /^https?:$/.test(url.protocol) ? url.href : undefined;
 });
 
