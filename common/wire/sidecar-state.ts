@@ -12,6 +12,9 @@ import { ListenerState, RootState, TunnelState } from '../../proto/gen/hauberk/v
 /** Questions that this version answers, as a Hello says it. */
 export const QUESTION_LEVEL = 1;
 
+/** Endpoints that a sidecar tells of when it is asked which it reaches; one that knows more picks some of them. */
+export const MAX_REACHED_PEERS = 32;
+
 /** What is told instead of the value of a header field or of a query parameter. */
 export const HIDDEN = '(hidden)';
 

@@ -1,3 +1,4 @@
+import { MAX_REACHED_PEERS } from '../../common/wire/sidecar-state.ts';
 import type { CheckPeersResponse, UnreachedPeer } from '../../proto/gen/hauberk/v1/admin.ts';
 import type { PeerReached } from '../../proto/gen/hauberk/v1/question.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
@@ -40,9 +41,13 @@ export async function checkPeers({
     const endpoint = view.endpoints.get(instanceId);
     return endpoint?.spiffeId === spiffeId && endpoint.addresses.includes(address);
   };
-  const peers = heard.flatMap(({ from, peers: told }) =>
-    told.filter(isRegistered).map((peer) => ({ from, peer })),
-  );
+  // The first of each, then the second of each: one that tells of many hides nothing of what the others tell.
+  const peers = heard
+    .flatMap(({ from, peers: told }) =>
+      eachOnce(told.filter(isRegistered)).map((peer, at) => ({ from, peer, at })),
+    )
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ from, peer }) => ({ from, peer }));
   return {
     unreachedPeers: once(peers.filter(({ peer }) => peer.reason !== '')).slice(0, MAX_TOLD),
     tried: peers.length,
@@ -62,6 +67,13 @@ function choose(all: readonly AskableSidecar[]): AskableSidecar[] {
       return count <= MAX_OF_SERVICE;
     })
     .slice(0, MAX_ASKED);
+}
+
+/** What a sidecar tells of each peer first; it dials no more of them. */
+function eachOnce(told: readonly PeerReached[]): readonly PeerReached[] {
+  const first = new Map<string, PeerReached>();
+  for (const peer of told) if (!first.has(peer.instanceId)) first.set(peer.instanceId, peer);
+  return [...first.values()].slice(0, MAX_REACHED_PEERS);
 }
 
 /** Instances of one caller mostly say the same. */

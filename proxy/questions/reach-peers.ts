@@ -1,14 +1,12 @@
 import { errorCode, HauberkError } from '../../common/errors.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import type { Endpoint } from '../../common/wire/endpoint.ts';
+import { MAX_REACHED_PEERS } from '../../common/wire/sidecar-state.ts';
 import type { PeerReached, PeersAnswer } from '../../proto/gen/hauberk/v1/question.ts';
 import type { MeshView } from '../discovery/mesh-view.ts';
 import { dialTarget } from '../outbound/connector.ts';
 import type { Dial } from '../tunnel/tunnel.ts';
 import { NotAcceptedError } from '../tunnel/tunnel-error.ts';
-
-/** Endpoints of one answer. A sidecar that knows more picks some of them. */
-const MAX_PEERS = 32;
 
 /** Addresses of one endpoint: the preferred ones. */
 const MAX_ADDRESSES = 3;
@@ -42,7 +40,7 @@ export async function reachPeers(options: ReachPeersOptions): Promise<PeersAnswe
   const chosen = all
     .map((endpoint) => ({ endpoint, order: random() }))
     .toSorted((a, b) => a.order - b.order)
-    .slice(0, MAX_PEERS)
+    .slice(0, MAX_REACHED_PEERS)
     .map(({ endpoint }) => endpoint);
   const peers: PeerReached[] = [];
   const waiting = chosen.values();

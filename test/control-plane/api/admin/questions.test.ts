@@ -191,3 +191,25 @@ test('sidecars of another control plane are asked through it', async (t) => {
     /the control plane \S+, to which the sidecar api-1 is connected/,
   );
 });
+
+test('one sidecar tells of a peer once, however often and in how many words it does', async (t) => {
+  const cp = await startControlPlaneUnderTest(t);
+  const loud = await join(cp, 'loud', { addresses: ['10.0.0.2'] });
+  const quiet = await join(cp, 'quiet', { addresses: ['10.0.0.3'] });
+  await join(cp, 'api', { questionLevel: 0 });
+  const word = (at: number): string => `x${'-'.repeat(at % 30)}${'y'.repeat(Math.floor(at / 30))}`;
+  const flood = Array.from({ length: 300 }, (_, at) => peer('api', word(at)));
+  const [told] = await Promise.all([
+    cp.admin.checkPeers(),
+    answer(loud, { $case: 'peers', value: { peers: flood, omitted: 0 } }),
+    answer(quiet, { $case: 'peers', value: { peers: [peer('api', 'timeout')], omitted: 0 } }),
+  ]);
+  t.deepEqual(
+    told.unreachedPeers.map(({ from, peer: one }) => [from, one?.reason]),
+    [
+      [ID_OF('loud'), 'x'],
+      [ID_OF('quiet'), 'timeout'],
+    ],
+  );
+  t.is(told.tried, 2);
+});
