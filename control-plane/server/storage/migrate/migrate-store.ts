@@ -52,6 +52,7 @@ export async function migrateStore(options: MigrateOptions): Promise<Migrated> {
     one.close(),
   );
   await writeEntries(target.store, plan.entries, target.write);
+  await target.settle();
   await compareCopy(target.store, plan);
   await source.leave();
   await target.complete();

@@ -1,4 +1,4 @@
-import { linkSync } from 'node:fs';
+import { existsSync, linkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { syncDirectory } from '../../../../common/atomic-file.ts';
@@ -24,6 +24,8 @@ export interface Target extends Closeable {
   readonly store: Store;
   /** Writes in one transaction. @throws StoreError `locked` when another migration has begun in between */
   write(operations: readonly Operation[]): Promise<void>;
+  /** What was written is where it stays: what is read from now on is read from there. @throws StoreError `full` */
+  settle(): Promise<void>;
   /** From now on it is in use. @throws StoreError */
   complete(): Promise<void>;
   close(): Promise<void>;
@@ -59,6 +61,14 @@ async function openFile(
     for (const end of ['', '-wal', '-shm']) await rm(unfinished + end, { force: true });
   };
   const open = () => openSqliteStore({ path: unfinished, clock, logger, revisionOffset });
+  /** SQLite says nothing when there is no room to bring what it has written from its log into the file. */
+  const closeWhole = async (): Promise<void> => {
+    await store.close();
+    if (!existsSync(`${unfinished}-wal`)) return;
+    throw new StoreError('full', `${unfinished} could not be written to its end`, {
+      hint: 'make room on its file system, twice as much as the store has, and run it again',
+    });
+  };
   let store = await open();
   const found = await store.range('', { limit: 1 });
   if (found.entries.length > 0 || found.revision !== revisionOffset) {
@@ -68,12 +78,18 @@ async function openFile(
     store = await open();
   }
   return {
-    store,
+    get store() {
+      return store;
+    },
     async write(operations) {
       await store.transact([], operations);
     },
+    async settle() {
+      await closeWhole();
+      store = await open();
+    },
     async complete() {
-      await store.close();
+      await closeWhole();
       try {
         // Unlike a rename, it replaces nothing.
         linkSync(unfinished, path);
@@ -128,6 +144,7 @@ async function openInEtcd(
   return {
     store,
     write,
+    settle: () => Promise.resolve(),
     complete: () => write([{ kind: 'delete', key: MIGRATION_KEY }]),
     close: () => owned.disposeAsync(),
   };

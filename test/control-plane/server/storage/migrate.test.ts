@@ -1,7 +1,7 @@
 // The state of a mesh is moved between SQLite and etcd: whole, compared, and never in use at both places.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { systemClock } from '../../../../common/clock.ts';
@@ -19,12 +19,14 @@ import type { Storage } from '../../../../control-plane/server/storage/storage.t
 import { openSqliteStore } from '../../../../control-plane/store/sqlite/sqlite-store.ts';
 import type { Store } from '../../../../control-plane/store/store.ts';
 import { startEtcdCluster, type EtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
+import { runHauberk } from '../../../helpers/hauberk-process.ts';
 import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { requires } from '../../../helpers/requirements.ts';
 import { temporaryDirectory } from '../../../helpers/temporary-directory.ts';
 import { openForTest } from '../../store/etcd/etcd-under-test.ts';
 
 const test = requires('etcd', 'etcdctl');
+const mountingTest = requires('etcd', 'etcdctl', 'network-namespaces');
 
 const { logger } = createLogRecorder();
 const unlockKey = { kind: 'key', key: randomBytes(32) } as const;
@@ -315,4 +317,31 @@ test('a store that a control plane has begun and not used is taken, and counts o
   const { store, close } = await open(etcd);
   t.true((await store.range('')).revision > revision);
   await close();
+});
+
+/** Runs a command with a disk of its own at a directory, of 1.6 MB. */
+const onSmallDisk = (directory: string): readonly string[] => {
+  const script = 'mount -t tmpfs -o size=1600k tmpfs "$0" && exec "$@"';
+  return ['unshare', '--mount', 'sh', '-c', script, directory];
+};
+
+mountingTest('a file that is not whole, as its disk is full, is not taken for one', async (t) => {
+  const { etcd, file, migrate, open, directory } = await rig(t);
+  const source = await openSqliteStore({ path: file('a.db').path, clock: systemClock, logger });
+  // SQLite has it in its log, with room for that, before it has to be in the file as well.
+  for (const key of ['ca/1', 'ca/2', 'ca/3']) {
+    await source.transact([], [{ kind: 'put', key, value: randomBytes(300_000) }]);
+  }
+  await source.close();
+  await migrate(file('a.db'), etcd);
+  const small = join(directory, 'small');
+  await mkdir(small);
+  const members = etcd.addresses.map(({ host, port }) => `${host}:${port}`).join(',');
+  const flags = ['--from', `etcd+plaintext://${members}`, '--to', `sqlite:${small}/b.db`];
+  const through = onSmallDisk(small);
+  const { code, stderr } = await runHauberk(['store', 'migrate', ...flags], { through });
+  t.not(code, 0);
+  t.regex(stderr, /b\.db\.migrating could not be written to its end.*make room/s);
+  await (await open(etcd)).close();
+  t.pass('the source is used as before');
 });
