@@ -8,6 +8,7 @@ export type BenchErrorCode =
   | 'process-ended'
   | 'not-in-time'
   | 'load-failed'
+  | 'tunnel-failed'
   | 'results-unreadable';
 
 /** Thrown by the bench. */

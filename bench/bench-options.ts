@@ -26,7 +26,7 @@ Measures Hauberk side by side with other sidecars on this machine: the same appl
 cores and load, in interleaved rounds. Linux; everything on loopback; leaves nothing behind.
 
 Options:
-  --full            all workloads, three rounds, and --page; about two hours
+  --full            all workloads, three rounds, the bound too, and --page; about two hours
   --check           a short run that fails only where speed is far off
   --only WORKLOAD   this workload, or those that begin so; repeat for more
   --peers A,B       only these peers beside Hauberk

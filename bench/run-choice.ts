@@ -45,9 +45,11 @@ export async function choosePeers(
       hint: `take one of ${PEERS.map(({ id }) => id).join(', ')}`,
     });
   }
-  const wanted = PEERS.filter(
-    ({ id, kind }) => ids.length === 0 || ids.includes(id) || kind === 'ours',
-  );
+  const wanted = PEERS.filter(({ id, kind }) => {
+    if (kind === 'ours' || ids.includes(id)) return true;
+    // What is no choice of users takes the time of a full run only.
+    return ids.length === 0 && (kind !== 'bound' || options.kind === 'full');
+  });
   const here: PresentPeer[] = [];
   const missing: Peer[] = [];
   for (const peer of wanted) {

@@ -87,7 +87,7 @@ const ARCHITECTURE: Architecture = {
       ['run*'],
       ['workloads/', 'report/'],
       ['peers/', 'measure/'],
-      ['lab/', 'results/'],
+      ['lab/', 'results/', 'bound/'],
       ['load/', 'bench-*'],
     ],
   },

@@ -1,3 +1,4 @@
+import { boundPeer } from './bound.ts';
 import { caddyPeer } from './caddy.ts';
 import { directPeer } from './direct.ts';
 import { envoyHbonePeer, envoyPeer, envoyTcpPeer } from './envoy.ts';
@@ -19,5 +20,6 @@ export const PEERS: readonly Peer[] = [
   envoyHbonePeer,
   envoyPeer,
   caddyPeer,
+  boundPeer,
   directPeer,
 ];

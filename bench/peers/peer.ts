@@ -9,9 +9,10 @@ import type { Placement } from '../lab/placement.ts';
  * - `ours`: Hauberk
  * - `one-to-one`: a TLS connection for each TCP connection
  * - `multiplexing`: many TCP connections on one TLS connection, as Hauberk does
+ * - `bound`: an engine of the bench that carries bytes and does nothing else: no choice of users, never the best peer
  * - `none`: no sidecars at all, to see what the load and the application take by themselves
  */
-export type PeerKind = 'ours' | 'one-to-one' | 'multiplexing' | 'none';
+export type PeerKind = 'ours' | 'one-to-one' | 'multiplexing' | 'bound' | 'none';
 
 /**
  * What a peer is measured as:

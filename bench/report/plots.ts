@@ -94,8 +94,9 @@ function pointsOf(
     .filter((row) => row.workload.id.startsWith(prefix) && row.metric.key === key)
     .flatMap((row) =>
       peers
-        // No proxy can be as fast as none: it would make the others' differences small.
-        .filter(({ kind }) => kind !== 'none')
+        // The pictures show what there is to choose from. No proxy can be as fast as none, which would make the others'
+        // differences small.
+        .filter(({ kind }) => kind !== 'none' && kind !== 'bound')
         .flatMap(({ id, title }) => {
           const y = row.cells.get(id)?.median;
           return y === undefined ? [] : [{ peer: title, x: x(row), y }];

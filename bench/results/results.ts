@@ -39,7 +39,7 @@ const workloadSchema = z.object({
 const peerSchema = z.object({
   id: z.string(),
   title: z.string(),
-  kind: z.enum(['ours', 'one-to-one', 'multiplexing', 'none']),
+  kind: z.enum(['ours', 'one-to-one', 'multiplexing', 'bound', 'none']),
   version: z.string(),
   note: z.string().optional(),
 });

@@ -7,7 +7,7 @@ export const START_UP: Workload = {
   description:
     "The caller's sidecar is ended and started again, with what it kept on disk: until a request over it is answered.",
   pair: 'own',
-  kinds: ['ours', 'one-to-one', 'multiplexing'],
+  kinds: ['ours', 'one-to-one', 'multiplexing', 'bound'],
   inRuns: ['quick', 'full'],
   metrics: [{ key: 'ready', title: 'to the first answer', unit: 'ms', better: 'lower' }],
   measure: async ({ pair }) => ({ ready: await pair.restartCaller() }),

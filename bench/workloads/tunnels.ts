@@ -21,7 +21,7 @@ export const TUNNELS: Workload = {
   description:
     "Full mutual TLS 1.3 handshakes with the callee's sidecar, made by `openssl s_time` without resumption. Proxies that multiplex make few of them; the others make one for each connection that they cannot resume.",
   pair: 'shared',
-  kinds: ['ours', 'one-to-one', 'multiplexing'],
+  kinds: ['ours', 'one-to-one', 'multiplexing', 'bound'],
   inRuns: ['quick', 'full'],
   metrics: [
     { key: 'handshakes', title: 'handshakes', unit: '/s', better: 'higher' },

@@ -29,6 +29,7 @@ export function benchResults({ metrics, samples }: BenchResultsOptions): BenchRe
       { id: 'nginx', title: 'nginx stream', kind: 'one-to-one', version: '1' },
       { id: 'haproxy', title: 'HAProxy', kind: 'one-to-one', version: '1' },
       { id: 'envoy-hbone', title: 'Envoy HBONE', kind: 'multiplexing', version: '1' },
+      { id: 'bound', title: 'bound on this runtime', kind: 'bound', version: '26' },
       { id: 'direct', title: 'no sidecars', kind: 'none', version: '' },
     ],
     missing: [],

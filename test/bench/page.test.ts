@@ -69,6 +69,22 @@ test('the page gets figures and pictures, and keeps what people wrote', async (t
   t.is(await readFile(page, 'utf8'), written, 'the same results make the same page');
 });
 
+test('the bound has a column on the page, and no line in the pictures', async (t) => {
+  await using docs = await temporaryDirectory();
+  await copyFile(PAGE, join(docs.path, 'performance.md'));
+  const fastest = SAMPLES.map((sample) => ({
+    ...sample,
+    peer: sample.peer === 'hauberk' ? 'bound' : sample.peer,
+  }));
+  const results = { ...RESULTS, samples: [...SAMPLES, ...fastest] };
+  await writePage(docs.path, results, toRows(results));
+  const written = await readFile(join(docs.path, 'performance.md'), 'utf8');
+  t.regex(written, /\| unit +\| Hauberk +\| nginx stream +\| bound on this runtime +\|/);
+  t.regex(written, /keep-alive, 256 connections +\| requests, \/s +\| 40 000 +\| nginx stream: /);
+  const picture = await readFile(join(docs.path, 'performance', 'requests.svg'), 'utf8');
+  t.false(picture.includes('bound'));
+});
+
 test('a page without a place for figures is left alone', (t) => {
   t.throws(() => replaceFigures('# Performance\n', 'x'), { code: 'results-unreadable' });
 });

@@ -37,6 +37,26 @@ test('each kind of peer is compared with by itself, and targets with the best of
   t.false(row.met);
 });
 
+test('the bound has figures of its own, and nothing is judged by it', (t) => {
+  const target = ratioAtLeast(2);
+  const samples = [
+    sample('hauberk', 1, { speed: 300 }),
+    sample('bound', 1, { speed: 400 }),
+    sample('nginx', 1, { speed: 100 }),
+  ];
+  const row = only(measured({ ...SPEED, target }, samples));
+  t.is(row.cells.get('bound')?.median, 400);
+  t.like(row.best, { peer: { id: 'nginx' }, ratio: 3 });
+  t.true(row.met);
+  const alone = only(measured({ ...SPEED, target }, samples.slice(0, 2)));
+  t.deepEqual(
+    [alone.best, alone.oneToOne, alone.multiplexing, alone.met],
+    Array(4).fill(undefined),
+  );
+  const named = only(measured({ ...SPEED, target: ratioAtLeast(0.5, 'bound') }, samples));
+  t.is(named.targeted, undefined, 'a target cannot name it either');
+});
+
 test('where less is better, the best is the one with the least', (t) => {
   const row = only(
     measured({ ...DELAY, target: ratioAtMost(0.5) }, [
