@@ -1,5 +1,6 @@
 import { html, nothing, svg, type TemplateResult } from '/lib/lit-html/lit-html.js';
 import { repeat } from '/lib/lit-html/directives/repeat.js';
+import { leadsTo } from './arrow-keys.ts';
 import { formatMs, formatRate } from '../data/rates.ts';
 import { type EdgeSum, type Graph, type GraphEdge, type GraphNode, sumOf } from './graph.ts';
 import type { Area, EdgePath, Layout, Place, Point } from './layout.ts';
@@ -10,46 +11,66 @@ export interface GraphViewOptions {
   /** Key of the node or the edge that is looked at. */
   readonly selected: string | undefined;
   readonly onSelect: (key: string) => void;
+  /** Key of the one that the tabulator leads to: hundreds would be in the way of what comes after the picture. */
+  readonly entry: string | undefined;
+  /** Another one has the focus. */
+  readonly onEntry: (key: string) => void;
 }
 
-/** The picture. Nodes and edges are buttons: they can be reached by keyboard, and say what they are. */
+/**
+ * The picture. Nodes and edges are buttons, and say what they are: the tabulator leads to one of them, and arrows from
+ * there to the others.
+ */
 export function graphView(graph: Graph, layout: Layout, options: GraphViewOptions): TemplateResult {
-  const { zoom } = options;
+  const { zoom, onEntry } = options;
   const { width, height } = layout;
-  return html`<svg
-    class="graph"
-    width=${Math.ceil(width * zoom)}
-    height=${Math.ceil(height * zoom)}
-    viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}"
-    role="group"
-    aria-label="Services and what passes between them"
+  // The listeners are of what is around it: browsers lead the tabulator to a picture that listens for focus.
+  return html`<div
+    class="scene"
+    tabindex="0"
+    role="region"
+    aria-label="The mesh"
+    @focusin=${({ target }: FocusEvent) => {
+      const key = keyOf(target);
+      if (key !== undefined && key !== options.entry) onEntry(key);
+    }}
+    @keydown=${(event: KeyboardEvent) => move(event, layout)}
   >
-    <defs>
-      <marker
-        id="arrow"
-        viewBox="0 0 8 8"
-        refX="8"
-        refY="4"
-        markerUnits="userSpaceOnUse"
-        markerWidth="11"
-        markerHeight="11"
-        orient="auto-start-reverse"
-      >
-        <path d="M0 0 8 4 0 8z" />
-      </marker>
-    </defs>
-    ${repeat(layout.areas, ({ namespace }) => namespace, areaView)}
-    ${repeat(
-      graph.edges,
-      ({ key }) => key,
-      (edge) => edgeView(edge, layout.edges.get(edge.key), options),
-    )}
-    ${repeat(
-      graph.nodes,
-      ({ key }) => key,
-      (node) => nodeView(node, layout.nodes.get(node.key), options),
-    )}
-  </svg>`;
+    <svg
+      class="graph"
+      width=${Math.ceil(width * zoom)}
+      height=${Math.ceil(height * zoom)}
+      viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}"
+      role="group"
+      aria-label="Services and what passes between them; arrow keys lead from one to the next"
+    >
+      <defs>
+        <marker
+          id="arrow"
+          viewBox="0 0 8 8"
+          refX="8"
+          refY="4"
+          markerUnits="userSpaceOnUse"
+          markerWidth="11"
+          markerHeight="11"
+          orient="auto-start-reverse"
+        >
+          <path d="M0 0 8 4 0 8z" />
+        </marker>
+      </defs>
+      ${repeat(layout.areas, ({ namespace }) => namespace, areaView)}
+      ${repeat(
+        graph.edges,
+        ({ key }) => key,
+        (edge) => edgeView(edge, layout.edges.get(edge.key), options),
+      )}
+      ${repeat(
+        graph.nodes,
+        ({ key }) => key,
+        (node) => nodeView(node, layout.nodes.get(node.key), options),
+      )}
+    </svg>
+  </div>`;
 }
 
 function areaView({ namespace, x, y, width, height }: Area): TemplateResult {
@@ -63,7 +84,7 @@ function areaView({ namespace, x, y, width, height }: Area): TemplateResult {
 function nodeView(
   node: GraphNode,
   place: Place | undefined,
-  { selected, onSelect }: GraphViewOptions,
+  { selected, onSelect, entry }: GraphViewOptions,
 ): TemplateResult | typeof nothing {
   if (place === undefined) return nothing;
   const { key, kind, label, services } = node;
@@ -75,11 +96,12 @@ function nodeView(
   const plaintext = services.reduce((total, one) => total + one.plaintext, 0);
   return svg`<g
     class="node"
+    data-key=${key}
     data-kind=${kind}
     data-health=${health}
     data-selected=${key === selected}
     role="button"
-    tabindex="0"
+    tabindex=${key === entry ? 0 : -1}
     aria-pressed=${key === selected}
     aria-label="${label}: ${words}${plaintext > 0 ? ', some of it unencrypted' : ''}"
     @click=${() => onSelect(key)}
@@ -104,7 +126,7 @@ function healthOf({
   const conflicts = services.reduce((total, one) => total + one.conflicts, 0);
   const what =
     kind === 'namespace'
-      ? `${services.length} services, ${connected}/${instances} sidecars`
+      ? `${services.length} service${services.length === 1 ? '' : 's'}, ${connected}/${instances} sidecars`
       : `${connected} of ${instances} sidecar${instances === 1 ? '' : 's'}`;
   if (connected === 0) return ['bad', what];
   return [connected < instances || conflicts > 0 ? 'warn' : 'good', what];
@@ -113,7 +135,7 @@ function healthOf({
 function edgeView(
   { key, from, to, figures }: GraphEdge,
   path: EdgePath | undefined,
-  { selected, onSelect }: GraphViewOptions,
+  { selected, onSelect, entry }: GraphViewOptions,
 ): TemplateResult | typeof nothing {
   if (path === undefined) return nothing;
   const { label } = path;
@@ -125,10 +147,11 @@ function edgeView(
   const d = curve(path.points);
   return svg`<g
     class="edge"
+    data-key=${key}
     data-state=${state}
     data-selected=${key === selected}
     role="button"
-    tabindex="0"
+    tabindex=${key === entry ? 0 : -1}
     aria-pressed=${key === selected}
     aria-label="${from} to ${to}: ${spokenFigures(sum)}, ${sum.plaintext ? 'unencrypted' : 'encrypted'}"
     @click=${() => onSelect(key)}
@@ -194,6 +217,26 @@ function curve(points: readonly Point[]): string {
     else parts.push(`Q${point.x} ${point.y} ${(point.x + next.x) / 2} ${(point.y + next.y) / 2}`);
   }
   return parts.join('');
+}
+
+/** The node or the edge that this is a part of. */
+function keyOf(target: EventTarget | null): string | undefined {
+  const item = target instanceof Element ? target.closest('[data-key]') : null;
+  return item?.getAttribute('data-key') ?? undefined;
+}
+
+/** Moves the focus, when a key of the picture was pressed. */
+function move(event: KeyboardEvent, layout: Layout): void {
+  const from = keyOf(event.target);
+  const to = from === undefined ? undefined : leadsTo(event.key, from, layout);
+  if (to === undefined) return;
+  event.preventDefault();
+  document.querySelector<SVGElement>(itemOf(to))?.focus();
+}
+
+/** A selector for the node or the edge of this key. */
+export function itemOf(key: string): string {
+  return `.graph [data-key="${CSS.escape(key)}"]`;
 }
 
 /** Enter and space do what a click does. */

@@ -44,11 +44,9 @@ export function toGraph(
   figures: readonly EdgeFigures[],
   { text, focus, folded, troubled }: GraphFilter,
 ): Graph {
-  const wanted = text.trim().toLowerCase();
   const edges = figures.filter((edge) => !troubled || isTroubled(edge));
   const near = focus === undefined ? undefined : neighbours(edges, focus);
-  const fits = (name: string): boolean =>
-    name.toLowerCase().includes(wanted) && (near?.has(name) ?? true);
+  const fits = (name: string): boolean => isNamed(name, text) && (near?.has(name) ?? true);
   const touched = new Set(edges.flatMap(({ from, to }) => [from.name, to.name]));
 
   const nodes = new Map<string, GraphNode>();
@@ -85,6 +83,11 @@ export function toGraph(
   const byKey = (a: { readonly key: string }, b: { readonly key: string }): number =>
     a.key < b.key ? -1 : 1;
   return { nodes: [...nodes.values()].sort(byKey), edges: [...drawn.values()].sort(byKey) };
+}
+
+/** Whether the text is in the name. */
+export function isNamed(name: string, text: string): boolean {
+  return name.toLowerCase().includes(text.trim().toLowerCase());
 }
 
 /** Whether it is to be looked at. */

@@ -38,6 +38,8 @@ export interface Layout {
 const NODE_HEIGHT = 50;
 const MIN_WIDTH = 136;
 const MAX_WIDTH = 230;
+/** Of a namespace, which says how many services and sidecars it has. */
+const NAMESPACE_WIDTH = 210;
 /** Of a letter in the label, about. */
 const LETTER_WIDTH = 7.6;
 const GAP = 22;
@@ -90,7 +92,8 @@ function place(graph: Graph, before: Layout | undefined): Layout {
 
 function sizeOf({ label, kind }: GraphNode): { readonly width: number; readonly height: number } {
   const wanted = label.length * LETTER_WIDTH + (kind === 'outside' ? 36 : 44);
-  return { width: Math.min(Math.max(wanted, MIN_WIDTH), MAX_WIDTH), height: NODE_HEIGHT };
+  const least = kind === 'namespace' ? NAMESPACE_WIDTH : MIN_WIDTH;
+  return { width: Math.min(Math.max(wanted, least), MAX_WIDTH), height: NODE_HEIGHT };
 }
 
 function placeFlow(

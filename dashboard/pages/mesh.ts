@@ -3,8 +3,8 @@ import type { MeshAnswer, ServiceNode } from '../../control-plane/dashboard/answ
 import type { FiguresAnswer } from '../../control-plane/dashboard/answers/figures.ts';
 import { ask } from '../data/api.ts';
 import { Resource } from '../parts/loaded.ts';
-import { type Graph, toGraph } from '../graph/graph.ts';
-import { graphView } from '../graph/graph-view.ts';
+import { type Graph, isNamed, toGraph } from '../graph/graph.ts';
+import { graphView, itemOf } from '../graph/graph-view.ts';
 import { GraphLayout } from '../graph/layout.ts';
 import type { OpenPage, Page, PageContext } from '../parts/page.ts';
 import { meshNotices } from '../parts/mesh-notices.ts';
@@ -15,9 +15,14 @@ import { nodePanel } from '../parts/node-panel.ts';
 /** With more services than this, a picture begins with namespaces. */
 const MANY_SERVICES = 60;
 
+/** Where the focus goes when there is nothing nearer. */
+const FILTER = '.toolbar input';
+
 const ZOOM_STEP = 1.25;
 const MIN_ZOOM = 0.2;
 const MAX_ZOOM = 2.5;
+/** Smaller, nobody can read it: who wants all of a large picture at once says so. */
+const READABLE_ZOOM = 0.7;
 
 /** The mesh as it is now. */
 export const openMesh: OpenPage = (context) => new MeshPage(context);
@@ -37,8 +42,10 @@ class MeshPage implements Page {
   /** Undefined until a person has said otherwise. */
   #folded: ReadonlySet<string> | undefined;
   #selected: string | undefined;
-  /** Undefined: as large as fits. */
-  #zoom: number | undefined;
+  /** Undefined until a person has said otherwise: as large as fits, if it can be read then. */
+  #zoom: number | 'fit' | undefined;
+  /** What of the picture had the focus last. */
+  #entry: string | undefined;
 
   constructor(context: PageContext) {
     this.#context = context;
@@ -76,7 +83,7 @@ class MeshPage implements Page {
 
   #show(mesh: MeshAnswer): TemplateResult {
     const edges = this.#figures?.edges ?? [];
-    const folded = this.#folded ?? foldedByDefault(mesh.services);
+    const folded = this.#foldedOf(mesh.services);
     const filter = {
       text: this.#text,
       focus: this.#focus,
@@ -84,15 +91,16 @@ class MeshPage implements Page {
       folded: this.#focus === undefined ? folded : new Set<string>(),
     };
     const graph = toGraph(mesh.services, edges, filter);
+    const panel = this.#panel(graph);
     return html`
       ${meshNotices(mesh, this.#figures)} ${this.#toolbar(mesh.services, folded)}
-      <div class="mesh" data-panel=${this.#selected === undefined ? 'closed' : 'open'}>
+      <div class="mesh" data-panel=${panel === nothing ? 'closed' : 'open'}>
         ${
           this.#asList
             ? html`<div class="card canvas">${serviceTable(graph, edges, this.#context)}</div>`
             : this.#picture(graph)
         }
-        ${this.#panel(graph)}
+        ${panel}
       </div>
     `;
   }
@@ -108,23 +116,31 @@ class MeshPage implements Page {
       </p>`;
     }
     const layout = this.#layout.of(graph);
-    const zoom = this.#zoom ?? fitting(layout.width);
+    const fits = fitting(layout.width);
+    const zoom = this.#zoom === 'fit' ? fits : (this.#zoom ?? Math.max(fits, READABLE_ZOOM));
+    const isDrawn = (key: string): boolean => layout.nodes.has(key) || layout.edges.has(key);
+    const entry = [this.#entry, this.#selected, graph.nodes[0]?.key].find(
+      (key) => key !== undefined && isDrawn(key),
+    );
     const change = (factor: number): void => {
       this.#zoom = Math.min(Math.max(zoom * factor, MIN_ZOOM), MAX_ZOOM);
       this.#context.redraw();
     };
     const fit = (): void => {
-      this.#zoom = undefined;
+      this.#zoom = 'fit';
       this.#context.redraw();
     };
     return html`<div class="card canvas">
-      <div class="scene" tabindex="0" role="region" aria-label="The mesh">
-        ${graphView(graph, layout, {
-          zoom,
-          selected: this.#selected,
-          onSelect: (key) => this.#select(key),
-        })}
-      </div>
+      ${graphView(graph, layout, {
+        zoom,
+        selected: this.#selected,
+        onSelect: (key) => this.#select(key),
+        entry,
+        onEntry: (key) => {
+          this.#entry = key;
+          this.#context.redraw();
+        },
+      })}
       <div class="zoom" role="group" aria-label="Size of the picture">
         <button class="button" aria-label="Larger" @click=${() => change(ZOOM_STEP)}>+</button>
         <button class="button" aria-label="Smaller" @click=${() => change(1 / ZOOM_STEP)}>−</button>
@@ -135,7 +151,24 @@ class MeshPage implements Page {
 
   #select(key: string): void {
     this.#selected = this.#selected === key ? undefined : key;
+    if (this.#selected === undefined) this.#context.redraw();
+    else this.#redrawAndFocus('.panel h2');
+  }
+
+  /** What had the focus may be gone then: without another place for it, a person at a keyboard begins anew. */
+  #redrawAndFocus(...selectors: readonly string[]): void {
     this.#context.redraw();
+    // After the page was drawn: calls for one frame are made in their order.
+    requestAnimationFrame(() => {
+      const found = selectors.flatMap(
+        (selector) => document.querySelector<HTMLElement | SVGElement>(selector) ?? [],
+      );
+      found[0]?.focus();
+    });
+  }
+
+  #foldedOf(services: readonly ServiceNode[]): ReadonlySet<string> {
+    return this.#folded ?? foldedByDefault(services, this.#text);
   }
 
   #toolbar(services: readonly ServiceNode[], folded: ReadonlySet<string>): TemplateResult {
@@ -162,8 +195,9 @@ class MeshPage implements Page {
               class="button"
               aria-pressed="true"
               @click=${() => {
+                const item = this.#focus === undefined ? [] : [itemOf(this.#focus)];
                 this.#focus = undefined;
-                redraw();
+                this.#redrawAndFocus(...item, FILTER);
               }}
             >
               Only ${this.#focus} ✕
@@ -193,8 +227,9 @@ class MeshPage implements Page {
     const node = graph.nodes.find(({ key }) => key === this.#selected);
     if (edge === undefined && node === undefined) return nothing;
     const close = (): void => {
+      const item = this.#selected === undefined ? [] : [itemOf(this.#selected)];
       this.#selected = undefined;
-      this.#context.redraw();
+      this.#redrawAndFocus(...item, FILTER);
     };
     const content =
       edge === undefined
@@ -204,22 +239,28 @@ class MeshPage implements Page {
             onFocus: (key) => {
               this.#focus = key;
               this.#selected = undefined;
-              this.#context.redraw();
+              this.#redrawAndFocus(itemOf(key), FILTER);
             },
             onUnfold: (namespace) => {
               const services = this.#mesh.value?.services ?? [];
-              const folded = new Set(this.#folded ?? foldedByDefault(services));
+              const folded = new Set(this.#foldedOf(services));
               folded.delete(namespace);
               this.#folded = folded;
               this.#selected = undefined;
-              this.#context.redraw();
+              this.#redrawAndFocus(`.graph .node[data-key^="${CSS.escape(namespace)}/"]`, FILTER);
             },
             onSelect: (key) => this.#select(key),
           })
         : this.#edgePanel.template(edge);
-    return html`<aside class="card panel" aria-label="What is selected">
+    return html`<aside
+      class="card panel"
+      aria-label="What is selected"
+      @keydown=${({ key }: KeyboardEvent) => {
+        if (key === 'Escape') close();
+      }}
+    >
       <header>
-        <h2>${edge?.key ?? node?.label}</h2>
+        <h2 tabindex="-1">${edge?.key ?? node?.label}</h2>
         <span class="spring"></span>
         <button class="button" aria-label="Close" @click=${close}>✕</button>
       </header>
@@ -234,9 +275,11 @@ function toggle(label: string, isOn: boolean, onToggle: () => void): TemplateRes
   </button>`;
 }
 
-function foldedByDefault(services: readonly ServiceNode[]): ReadonlySet<string> {
+/** Of what fits the filter. */
+function foldedByDefault(services: readonly ServiceNode[], text: string): ReadonlySet<string> {
+  const wanted = services.filter((one) => isNamed(`${one.namespace}/${one.service}`, text));
   const namespaces = new Set(services.map(({ namespace }) => namespace));
-  return services.length > MANY_SERVICES && namespaces.size > 1 ? namespaces : new Set();
+  return wanted.length > MANY_SERVICES && namespaces.size > 1 ? namespaces : new Set();
 }
 
 /** As large as the window has room for, and not larger than life. */

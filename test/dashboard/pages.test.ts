@@ -2,12 +2,11 @@
  * The pages of the dashboard in the machine's Chromium, with a mesh of real processes behind them: what each shows,
  * that it can be used by keyboard and screen reader, on a phone and on a wall, and that it asks nobody else.
  */
-import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Browser, Page } from 'playwright-core';
+import { axeFindings } from '../helpers/dashboard/axe.ts';
 import { openPage, startBrowser, type TestPage } from '../helpers/dashboard/browser.ts';
 import { type LiveMesh, MESH_CONFIG, startLiveMesh } from '../helpers/dashboard/live-mesh.ts';
 import { requires } from '../helpers/requirements.ts';
@@ -20,23 +19,6 @@ const scope = fileScope();
 let starting: Promise<readonly [LiveMesh, Browser]> | undefined;
 const shared = (): Promise<readonly [LiveMesh, Browser]> =>
   (starting ??= Promise.all([startLiveMesh(scope), startBrowser(scope)]));
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-interface AxeResults {
-  readonly violations: readonly {
-    readonly id: string;
-    readonly nodes: readonly { html: string }[];
-  }[];
-}
-
-/** What axe finds against WCAG 2.2 AA, a line each. */
-async function axeFindings(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const run = '(async () => JSON.stringify(await axe.run()))()';
-  const { violations } = JSON.parse(await page.evaluate<string>(run)) as AxeResults;
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
-}
 
 /** A page of the mesh that is open. */
 type Opened = TestPage & { readonly mesh: LiveMesh };
