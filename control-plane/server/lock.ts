@@ -13,6 +13,7 @@ import {
 } from '../../common/rpc/control-socket.ts';
 import { KeysError } from '../keys/keys-error.ts';
 import { openVault, sealEverything } from '../keys/vault.ts';
+import type { StoreError } from '../store/store-error.ts';
 import { startControlPlane, type ControlPlaneDependencies, type Settings } from './server.ts';
 import { openStorage } from './storage/open-storage.ts';
 import type { Storage } from './storage/storage.ts';
@@ -21,7 +22,7 @@ import { createKeyedMutex } from '../keyed-mutex.ts';
 /** A control plane that may be locked and unlocked while it runs. */
 export interface LockableControlPlane extends AsyncDisposable {
   readonly state: 'locked' | 'unlocked';
-  /** Rejects when a change of phase could not be ended in any way: nothing is served any more. */
+  /** Rejects when a change of phase could not be ended in any way, or the store was moved: nothing is served any more. */
   readonly failed: Promise<never>;
   drainAndClose(forced?: AbortSignal): Promise<DrainOutcome>;
 }
@@ -70,6 +71,11 @@ export async function startLockable(
         // There is no phase to end before the first one has begun.
         started.then(() => mutex.run('phase', () => lockAfterRekey())),
       ),
+    onMoved: (why: StoreError) =>
+      guard.promise(
+        'store',
+        started.then(() => mutex.run('phase', () => endAfterMove(why))),
+      ),
   };
   let key = unlockKey;
   let phase = await start(settings, dependencies, key);
@@ -114,6 +120,12 @@ export async function startLockable(
   /** Another control plane has encrypted the keys with a key that is not known here. */
   const lockAfterRekey = async (): Promise<void> => {
     if (phase.state === 'unlocked') await enter(undefined);
+  };
+  /** Nothing is left to do here, with any key. */
+  const endAfterMove = async (why: StoreError): Promise<void> => {
+    await phase.drainAndClose();
+    phase = ended(phase);
+    fail(why);
   };
   const rekey = async (next: UnlockKey): Promise<string | undefined> => {
     await phase.drainAndClose();

@@ -54,7 +54,7 @@ import { warnOfRestore } from './restore.ts';
 import { continueWithoutStore } from './without-store.ts';
 import { followRootChanges } from './root-changes.ts';
 import { serveTelemetry } from './telemetry.ts';
-import { requireNoMigration } from './storage/migrate/migration-record.ts';
+import { followMigration } from './storage/migrate/follow-migration.ts';
 import { openStorage } from './storage/open-storage.ts';
 import { unlockStore } from './storage/unlock-store.ts';
 import { createControlPlaneMetrics } from '../metrics.ts';
@@ -71,6 +71,7 @@ import { askEverywhere, askHere } from './asked-sidecars.ts';
 import { openRegistry } from '../registry/registry.ts';
 import { openSightings, SIGHTINGS_DELAY_MS } from '../registry/sightings.ts';
 import { createRevocations } from '../revocation/revocations.ts';
+import type { StoreError } from '../store/store-error.ts';
 import type { SnapshotStore } from '../store/store.ts';
 import { watchWrites } from '../store/writable-store.ts';
 import { createTokens } from '../tokens/tokens.ts';
@@ -88,6 +89,8 @@ export interface ControlPlaneDependencies {
   readonly onReload?: (reload: () => void) => void;
   /** Is told when another control plane has encrypted the keys with another key: this one can do nothing more. */
   readonly onRekeyed?: () => void;
+  /** Is told when the store is moved elsewhere: this one must write nothing more. */
+  readonly onMoved?: (why: StoreError) => void;
   /** Instead of the file in the data directory, and for several control planes; it stays open when this one ends. */
   readonly sharedStore?: SnapshotStore;
 }
@@ -335,7 +338,7 @@ export async function startControlPlane(
     ...registry.acknowledged(),
   }));
   // Again: who moves the store writes that down first, and looks for control planes then.
-  await requireNoMigration(plainStore);
+  use(await followMigration(plainStore, (why) => given.onMoved?.(why)));
   const dashboard = use(
     await serveDashboard({
       ...common,
