@@ -16,7 +16,7 @@ import {
   type TransactionResult,
 } from '../../../store/store.ts';
 import { inBatches, unchanged } from '../copy-store.ts';
-import { decodeMigration, putMigration } from './migration-record.ts';
+import { decodeMigration, movedError, putMigration } from './migration-record.ts';
 import { nameOfPlace, openEtcdPlace, requireNoControlPlane, type PlaceOptions } from './place.ts';
 
 /** A store that a migration writes: no control plane can use it before it is complete. */
@@ -36,7 +36,8 @@ export interface Target extends Closeable {
  *
  * @param source its name
  * @param revisionOffset what the revisions begin after: later than what was told of the source
- * @throws StoreError `locked` when it holds anything else, or is in use; `unavailable`, `denied`, …
+ * @throws StoreError `locked` when it holds anything else, or is in use; `moved` when a migration of another source has
+ *   not ended; `unavailable`, `denied`, …
  */
 export function openTarget(
   location: StoreLocation,
@@ -119,7 +120,10 @@ async function openInEtcd(
   await requireNoControlPlane(store, name);
   const { entries, revision } = await store.range('');
   const entry = entries.find(({ key }) => key === MIGRATION_KEY);
-  const isUnfinished = decodeMigration(entry)?.state === 'arriving';
+  const found = decodeMigration(entry);
+  const isUnfinished = found?.state === 'arriving';
+  // Its source may have been given up: nothing but this has its state where it can be used then.
+  if (isUnfinished && found.other !== source) throw movedError(found);
   if ((entries.length > 0 && !isUnfinished) || revision < revisionOffset) {
     throw new StoreError('locked', `${name} holds data already`, {
       hint: `choose another --store-prefix; or, if it is not needed any more, delete it with \`etcdctl del --prefix ${storePrefix}\``,

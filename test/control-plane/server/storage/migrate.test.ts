@@ -246,7 +246,13 @@ test('what has ended between the two stores is brought to its end by another run
   await filled(t, source);
   await migrate(source, etcd);
   // As if it had been killed after the source has left, and before the target was complete.
-  await cluster.etcdctl('put', '/hauberk/data/migration', record('arriving', 'sqlite:x'));
+  const arriving = record('arriving', `sqlite:${source.path}`);
+  await cluster.etcdctl('put', '/hauberk/data/migration', arriving);
+  await filled(t, file('another.db'));
+  await t.throwsAsync(migrate(file('another.db'), etcd), {
+    code: 'moved',
+    message: /^the store is not complete: a migration from sqlite:.*source\.db into it has begun/,
+  });
   for (const store of [source, etcd]) await t.throwsAsync(open(store), { code: 'moved' });
   await t.throwsAsync(migrate(source, { ...etcd, addresses: [{ host: 'localhost', port: 1 }] }), {
     code: 'moved',
