@@ -24,6 +24,9 @@ const MAX_PART_CHARACTERS = 2_000_000;
 const PROGRAM_TIMEOUT_MS = 20_000;
 const PROGRAM_BYTES = 64 * 1024 * 1024;
 
+/** The control plane asks so many sidecars at a time, and refuses what is beyond. */
+const AT_A_TIME = 8;
+
 const run = promisify(execFile);
 
 /** Gets all parts, cleaned and cut; what fails is named and costs nothing else. */
@@ -33,8 +36,9 @@ export async function collectParts(
 ): Promise<{ readonly files: ArchivedFile[]; readonly missing: MissingPart[] }> {
   const files: ArchivedFile[] = [];
   const missing: MissingPart[] = [];
-  await Promise.all(
-    parts.map(async ({ name, get }) => {
+  const waiting = parts.values();
+  const work = async (): Promise<void> => {
+    for (const { name, get } of waiting) {
       try {
         const got = await get();
         const text = clean(typeof got === 'string' ? got : `${JSON.stringify(got, null, 2)}\n`);
@@ -46,8 +50,9 @@ export async function collectParts(
       } catch (error) {
         missing.push({ name, why: clean(describeError(error)) });
       }
-    }),
-  );
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, work));
   return {
     files: files.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     missing: missing.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
