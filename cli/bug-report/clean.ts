@@ -23,7 +23,7 @@ const PATTERNS = [
 export function createCleaner(env: Readonly<Record<string, string | undefined>>) {
   const values = Object.entries(env)
     .filter(([name]) => SECRET_NAME.test(name) && !name.endsWith('_FILE'))
-    .map(([, value = '']) => value)
+    .flatMap(([, value = '']) => [value, JSON.stringify(value).slice(1, -1)])
     .filter(({ length }) => length >= MIN_SECRET_CHARACTERS)
     .toSorted((a, b) => b.length - a.length);
   return (text: string): string => {

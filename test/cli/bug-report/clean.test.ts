@@ -10,6 +10,7 @@ import {
 const clean = createCleaner({
   HAUBERK_UNLOCK_PASSPHRASE: 'SECRET-1',
   MY_API_KEY: 'SECRET-2',
+  MY_SECRET: 'SECRET"\\SECRET',
   HAUBERK_TOKEN_FILE: '/run/token',
   HOME: '/root',
 });
@@ -17,6 +18,7 @@ const clean = createCleaner({
 for (const text of [
   'opened with SECRET-1',
   'called with "SECRET-2"',
+  JSON.stringify({ said: 'it is SECRET"\\SECRET' }),
   'http://user:SECRET@host:80/a',
   'etcd://SECRET@host',
   'http://user:SECRET@SECRET@host:80/a',
