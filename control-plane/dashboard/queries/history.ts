@@ -62,7 +62,7 @@ function refuse(error: unknown): never {
 }
 
 async function remembered(
-  { traffic, isAlone }: QueryContext,
+  { traffic, isAlone, clock }: QueryContext,
   { from, to, span }: HistoryQuestion,
 ): Promise<History> {
   const slots = new Map<number, WatchTrafficResponse>();
@@ -77,10 +77,13 @@ async function remembered(
       slots.set(response.fromMs, known === undefined ? response : mergeTold(known, [response]));
     },
   });
+  // In a large mesh what passes now is told more seldom.
+  const patience = clock.after(SIBLINGS_MS, resolve);
   try {
     // What is remembered here was told before `watch` returned.
     if (!local) await told;
   } finally {
+    patience.cancel();
     look.close();
   }
   const ordered = [...slots].sort(([a], [b]) => a - b);

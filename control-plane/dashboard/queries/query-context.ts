@@ -1,4 +1,4 @@
-import type { WallClock } from '../../../common/clock.ts';
+import type { Clock } from '../../../common/clock.ts';
 import type { MeshConfig } from '../../../common/mesh-config/mesh-config.ts';
 import type { HistorySource } from '../../prometheus/history.ts';
 import type { TrafficSource } from '../../traffic/traffic.ts';
@@ -7,7 +7,7 @@ import type { OperatorActions } from '../operator-actions.ts';
 /** What answering takes. */
 export interface QueryContext {
   readonly actions: OperatorActions;
-  readonly clock: WallClock;
+  readonly clock: Clock;
   readonly trustDomain: string;
   /** The mesh configuration that is in force. */
   readonly config: () => MeshConfig;

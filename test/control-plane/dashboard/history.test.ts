@@ -7,6 +7,7 @@ import type { QueryContext } from '../../../control-plane/dashboard/queries/quer
 import type { TrafficSource } from '../../../control-plane/traffic/traffic.ts';
 import type { ServiceEdge } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { API, WEB } from '../../helpers/edge-traffic.ts';
+import { within } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 import { freePort } from '../../helpers/free-port.ts';
 import { askDashboard, signedIn, signInWith } from '../../helpers/dashboard/dashboard-client.ts';
@@ -95,6 +96,24 @@ test('what several control planes remember is summed, by services and not by end
   const answer = await historyAnswer(context as unknown as QueryContext, { from, to, span: '1h' });
   t.like(answer, { times: [10, 20], requests: [4, 2], failures: [0, 0], p99Ms: [null, null] });
   t.is(closed, 1);
+});
+
+test('history is not waited for longer where what passes now is told seldom', async (t) => {
+  const clock = createManualClock();
+  const watching = Promise.withResolvers<void>();
+  const traffic: TrafficSource = {
+    watch() {
+      watching.resolve();
+      return { close: () => undefined };
+    },
+    tap: () => t.fail(),
+  };
+  const context = { clock, traffic, prometheus: undefined, isAlone: () => false };
+  const to = { namespace: 'shop', service: 'api' };
+  const answer = historyAnswer(context as unknown as QueryContext, { to, span: '1h' });
+  await watching.promise;
+  await clock.advance(500);
+  t.deepEqual((await within('the answer', answer)).times, []);
 });
 
 const NOTHING_TOLD = { truncated: false, sidecars: 1, reporting: 1, unreached: [] };
