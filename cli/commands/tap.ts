@@ -116,18 +116,13 @@ function filterOf({ from, to, namespace, path, method, peer, status }: TapSettin
 
 /** Says on standard error what is missing: who looks, what was dropped, who cannot be asked. */
 function createNotes({ stderr }: AdminContext): (response: TapResponse) => void {
-  let told = -1;
+  let told = '';
   let unreached = '';
   return (response) => {
-    const { sidecars, dropped } = response;
-    if (sidecars !== told) {
-      told = sidecars;
-      const sentence =
-        sidecars === 0
-          ? 'no sidecar that is connected fits; waiting for one'
-          : `${sidecars} ${sidecars === 1 ? 'sidecar looks' : 'sidecars look'}; Ctrl+C ends it`;
-      stderr.write(`${sentence}\n`);
-    }
+    const { dropped } = response;
+    const looking = lookingSentence(response);
+    if (looking !== told) stderr.write(looking);
+    told = looking;
     if (dropped > 0) stderr.write(`${dropped} more were left out: see --rate\n`);
     const missing = response.unreached
       .map(({ id, why }) => `the sidecars of the control plane ${id} are missing: ${why}\n`)
@@ -135,4 +130,14 @@ function createNotes({ stderr }: AdminContext): (response: TapResponse) => void 
     if (missing !== unreached) stderr.write(missing);
     unreached = missing;
   };
+}
+
+/** Who looks, and who cannot. */
+function lookingSentence({ sidecars, unable }: TapResponse): string {
+  if (sidecars === 0) return 'no sidecar that is connected fits; waiting for one\n';
+  const able = sidecars - unable;
+  const looking = `${able} ${able === 1 ? 'sidecar looks' : 'sidecars look'}; Ctrl+C ends it\n`;
+  return unable === 0
+    ? looking
+    : `${unable} of ${sidecars} sidecars cannot tell what passes them: they are of an older version; upgrade them\n${looking}`;
 }

@@ -88,7 +88,7 @@ export function missingSentences(response: WatchTrafficResponse): string {
   const silent = sidecars - reporting;
   return [
     silent > 0
-      ? `${silent} of ${sidecars} sidecars do not report what passes them: they are of an older version, or do not answer\n`
+      ? `${silent} of ${sidecars} sidecars do not report what passes them: they are of an older version, or do not answer; hauberk check names the versions\n`
       : '',
     truncated ? 'there are more edges than are told apart, and some are missing\n' : '',
     ...unreached.map(

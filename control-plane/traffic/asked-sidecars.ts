@@ -21,6 +21,8 @@ export interface AskedSidecar extends AttachedSidecar {
   readonly edges: Map<string, EdgeTraffic>;
   /** It has answered what it is asked now. */
   hasReported: boolean;
+  /** It has told something at some time, so that its version can. */
+  canTell: boolean;
 }
 
 /** The sidecars of this control plane, each asked for what those who watch want of it, and for nothing otherwise. */
@@ -76,7 +78,12 @@ export class AskedSidecars implements Closeable {
       if (isSame) before.edges.clear();
       this.remove(before);
     }
-    const sidecar: AskedSidecar = { ...attached, edges, hasReported: false };
+    const sidecar: AskedSidecar = {
+      ...attached,
+      edges,
+      hasReported: false,
+      canTell: attached.questionLevel > 0,
+    };
     this.#sidecars.set(attached.instanceId, sidecar);
     this.#ask(sidecar);
     return sidecar;

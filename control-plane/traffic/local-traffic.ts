@@ -140,6 +140,7 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
 
   function reported(sidecar: AskedSidecar, { edges, first, truncated }: TrafficReport): void {
     sidecar.hasReported = true;
+    sidecar.canTell = true;
     if (truncated) isTruncated = true;
     if (first) forgetOthers(sidecar, edges);
     for (const edge of edges) edgeReported(sidecar, edge, first);
@@ -173,6 +174,7 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
         },
         tapped(report) {
           if (!isAsked()) return;
+          sidecar.canTell = true;
           const dropped = report.dropped + report.events.length;
           const told = tapReports.take() ? report : { events: [], dropped };
           callEach(taps, (tap) => tap.seen(sidecar, told));
@@ -203,11 +205,14 @@ export function createLocalTraffic(clock: Clock): LocalTraffic {
     tap(request, observer) {
       requireRoom();
       const question = readTapQuestion(request);
-      const countAsked = (): number =>
-        [...sidecars.asked()].filter(({ spiffeId }) => {
+      const countAsked = () => {
+        const asked = [...sidecars.asked()].filter(({ spiffeId }) => {
           const service = serviceOf(spiffeId);
           return service !== undefined && isConcerned(question.filter, service);
-        }).length;
+        });
+        const unable = asked.filter(({ canTell }) => !canTell).length;
+        return { sidecars: asked.length, unable };
+      };
       return admit(taps, new TapWatcher({ question, observer, clock, countAsked }));
     },
     close() {

@@ -77,21 +77,23 @@ export function createMeshTraffic(options: MeshTrafficOptions): TrafficSource {
         started();
         return closing(own, { close: ended });
       }
-      const sidecars = new Map<string, number>();
+      const asked = new Map<string, Pick<TapResponse, 'sidecars' | 'unable'>>();
       let missed = 0;
       const tell = (id: string, response: TapResponse): void => {
-        sidecars.set(id, response.sidecars);
+        const { sidecars: many, unable: old } = response;
+        asked.set(id, { sidecars: many, unable: old });
         if (observer.isReady?.() === false) {
           missed += response.dropped + response.events.length;
           return;
         }
-        const sum = [...sidecars.values()].reduce((total, count) => total + count, 0);
+        const all = [...asked.values()];
         const dropped = boundedCount(response.dropped + missed);
         missed = 0;
         observer.next({
           ...response,
           dropped,
-          sidecars: sum,
+          sidecars: all.reduce((total, { sidecars }) => total + sidecars, 0),
+          unable: all.reduce((total, { unable }) => total + unable, 0),
           unreached: others.unreached(),
         });
       };
@@ -107,7 +109,7 @@ export function createMeshTraffic(options: MeshTrafficOptions): TrafficSource {
         list,
         ask: (sibling, call) => ask.tap(sibling, { ...request, local: true }, call),
         next: ({ id }, response) => tell(id, response),
-        lost: ({ id }) => void sidecars.delete(id),
+        lost: ({ id }) => void asked.delete(id),
       });
       return closing(own, others, { close: ended });
     },

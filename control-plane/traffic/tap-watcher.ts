@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { TokenBucket } from '../../common/rate-limit.ts';
 import { repeat, type Repeated } from '../../common/repeat.ts';
@@ -12,13 +13,15 @@ import type { AttachedSidecar, Look, Observer } from './traffic.ts';
 /** How late an event is told: not to be noticed, and long enough for many to go together. */
 const TELL_EVERY_MS = 250;
 
+type Asked = Pick<TapResponse, 'sidecars' | 'unable'>;
+
 /** What a watcher of events is made from. */
 export interface TapWatcherOptions {
   readonly question: TapQuestion;
   readonly observer: Observer<TapResponse>;
   readonly clock: MonotonicClock;
-  /** How many sidecars are asked for it. */
-  readonly countAsked: () => number;
+  /** How many sidecars are asked for it, and how many of them cannot tell. */
+  readonly countAsked: () => Asked;
 }
 
 /** Gathers events for one who taps, as many as are wanted, and counts the others. */
@@ -28,7 +31,7 @@ export class TapWatcher implements Look {
   readonly #room: TokenBucket;
   readonly #ticks: Repeated;
   readonly #seen: FairEvents<TappedEvent>;
-  #told: number | undefined;
+  #told: Asked | undefined;
 
   constructor(options: TapWatcherOptions) {
     const { question, clock } = options;
@@ -59,11 +62,11 @@ export class TapWatcher implements Look {
 
   #tell(): void {
     const { observer, countAsked } = this.#options;
-    const sidecars = countAsked();
-    const isNews = !this.#seen.isEmpty || sidecars !== this.#told;
+    const asked = countAsked();
+    const isNews = !this.#seen.isEmpty || !isDeepStrictEqual(asked, this.#told);
     if (!isNews || observer.isReady?.() === false) return;
     const { events, dropped } = this.#seen.take(this.#room.takeUpTo(this.#seen.size));
-    this.#told = sidecars;
-    observer.next({ events, dropped: boundedCount(dropped), sidecars, unreached: [] });
+    this.#told = asked;
+    observer.next({ ...asked, events, dropped: boundedCount(dropped), unreached: [] });
   }
 }

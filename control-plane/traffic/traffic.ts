@@ -42,6 +42,8 @@ export interface TrafficSource {
 export interface AttachedSidecar {
   readonly instanceId: string;
   readonly spiffeId: string;
+  /** Of its Hello: one with 0 is older than the reports too, unless it has sent one. */
+  readonly questionLevel: number;
   /** Asks for reports; one that cannot be sent is followed by another in a few seconds. */
   readonly ask: (watch: Watch) => void;
 }

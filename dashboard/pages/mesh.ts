@@ -35,6 +35,8 @@ class MeshPage implements Page {
   readonly #layout = new GraphLayout();
   readonly #edgePanel: EdgePanel;
   #figures: FiguresAnswer | undefined;
+  /** How many sidecars have not reported: of one that has only just come that says nothing yet. */
+  #silent = 0;
   #text = '';
   #focus: string | undefined;
   #troubled = false;
@@ -64,7 +66,10 @@ class MeshPage implements Page {
 
   onEvent(topic: string, value: unknown): void {
     if (topic === 'mesh') this.#mesh.set(value as MeshAnswer);
-    if (topic === 'figures') this.#figures = value as FiguresAnswer;
+    if (topic !== 'figures') return;
+    const before = this.#figures;
+    this.#figures = value as FiguresAnswer;
+    this.#silent = Math.min(silentIn(this.#figures), before === undefined ? 0 : silentIn(before));
   }
 
   close(): void {
@@ -93,7 +98,7 @@ class MeshPage implements Page {
     const graph = toGraph(mesh.services, edges, filter);
     const panel = this.#panel(graph);
     return html`
-      ${meshNotices(mesh, this.#figures)} ${this.#toolbar(mesh.services, folded)}
+      ${meshNotices(mesh, this.#figures, this.#silent)} ${this.#toolbar(mesh.services, folded)}
       <div class="mesh" data-panel=${panel === nothing ? 'closed' : 'open'}>
         ${
           this.#asList
@@ -286,6 +291,10 @@ function foldedByDefault(services: readonly ServiceNode[], text: string): Readon
 function fitting(width: number): number {
   const room = document.querySelector('.canvas')?.clientWidth ?? innerWidth;
   return Math.min(Math.max((room - 24) / width, MIN_ZOOM), 1.1);
+}
+
+function silentIn({ sidecars, reporting }: FiguresAnswer): number {
+  return sidecars - reporting;
 }
 
 function summary({ services, controlPlanes }: MeshAnswer): string {

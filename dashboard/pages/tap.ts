@@ -80,6 +80,7 @@ class TapPage implements Page {
         <p>connections and requests as they happen; never a query, a field or a body</p>
       </div>
       ${this.#error === undefined ? nothing : errorNotice(this.#error)}
+      ${last === undefined || last.unable === 0 ? nothing : notice('warn', unableSentence(last))}
       ${last?.unreached.map((sentence) => notice('warn', sentence)) ?? nothing}
       ${card('Filter', html`<div class="body">${this.#form()}</div>`)}
       ${card('What passes', this.#table(), {
@@ -163,8 +164,13 @@ function what({ kind, method, path, protocol }: TapLine): TemplateResult {
   return html`<code>${method} ${path}</code> ${protocol}`;
 }
 
-function sidecarsTell({ sidecars }: TapAnswer): string {
-  return sidecars === 1 ? 'one sidecar tells' : `${sidecars} sidecars tell`;
+function sidecarsTell({ sidecars, unable }: TapAnswer): string {
+  const able = sidecars - unable;
+  return able === 1 ? 'one sidecar tells' : `${able} sidecars tell`;
+}
+
+function unableSentence({ sidecars, unable }: TapAnswer): string {
+  return `${unable} of ${sidecars} sidecars cannot tell what passes them: they are of an older version. Upgrade them.`;
 }
 
 /** The code of an answer of HTTP, or the word for how it ended. */

@@ -4,10 +4,15 @@ import type { FiguresAnswer } from '../../control-plane/dashboard/answers/figure
 import { notice } from './notice.ts';
 import { count, servicePath } from './small.ts';
 
-/** What a person should know before looking closer; what passes unencrypted comes first. */
+/**
+ * What a person should know before looking closer; what passes unencrypted comes first.
+ *
+ * @param silent how many sidecars do not report what passes them
+ */
 export function meshNotices(
   { services, federated, keysEncrypted }: MeshAnswer,
   figures: FiguresAnswer | undefined,
+  silent: number,
 ): TemplateResult {
   const open = services.filter(({ plaintext }) => plaintext > 0);
   const total = open.reduce((sum, { plaintext }) => sum + plaintext, 0);
@@ -41,6 +46,16 @@ export function meshNotices(
         `The bundle of ${trustDomain} cannot be fetched: ${failure ?? 'no reason is known'}.`,
       ),
     )}
+    ${
+      silent === 0
+        ? nothing
+        : notice(
+            'warn',
+            html`${silent} of ${figures?.sidecars ?? 0} sidecars do not report what passes them:
+              they are of an older version, or do not answer. <code>hauberk check</code> names the
+              versions.`,
+          )
+    }
     ${figures?.unreached.map((sentence) => notice('warn', sentence)) ?? nothing}
     ${
       figures?.truncated === true

@@ -292,12 +292,11 @@ function openStream(
     });
     for (const change of early.splice(0)) subscription.change(change);
     tell(encodeServerTime(clock.epochMs()));
-    const about = { instanceId, spiffeId: spiffeId.uri };
     const { questionLevel } = hello;
+    const about = { instanceId, spiffeId: spiffeId.uri, questionLevel };
     attachment = options.traffic.attach({ ...about, ask: (watch) => tell(encodeWatch(watch)) });
     questions = options.questions.attach({
       ...about,
-      questionLevel,
       ask: (question) => tell(encodeQuestion(question)),
     });
   };

@@ -15,6 +15,8 @@ export interface TapAnswer {
   readonly lines: readonly TapLine[];
   /** Left out, because there were too many. */
   readonly dropped: number;
+  /** That were asked, and those of an older version, which cannot tell. */
   readonly sidecars: number;
+  readonly unable: number;
   readonly unreached: readonly string[];
 }

@@ -4,11 +4,13 @@ import type { TapAnswer, TapLine } from '../answers/tap.ts';
 import { serviceHere } from './figures.ts';
 
 /** What a tap has seen, as the page shows it. */
-export function toTapAnswer({ events, dropped, sidecars, unreached }: TapResponse): TapAnswer {
+export function toTapAnswer(response: TapResponse): TapAnswer {
+  const { events, dropped, sidecars, unable, unreached } = response;
   return {
     lines: events.flatMap(toLine),
     dropped,
     sidecars,
+    unable,
     unreached: unreached.map(({ id, why }) => `The sidecars of ${id} are missing here: ${why}`),
   };
 }

@@ -34,7 +34,7 @@ test('in a tap it has its whole name', (t) => {
     instanceId: 'api-1',
     event: tapEvent({ inbound: true, peer }),
   }));
-  const { lines } = toTapAnswer({ events, dropped: 0, sidecars: 1, unreached: [] });
+  const { lines } = toTapAnswer({ events, dropped: 0, sidecars: 1, unable: 0, unreached: [] });
   t.deepEqual(
     lines.map(({ from, to }) => [from, to]),
     [

@@ -43,7 +43,7 @@ function start(t: ExecutionContext): Watched {
       return tapped;
     },
     sidecar(instanceId, spiffeId = EVIL) {
-      const attachment = traffic.attach({ instanceId, spiffeId, ask() {} });
+      const attachment = traffic.attach({ instanceId, spiffeId, questionLevel: 1, ask() {} });
       attachment.reported({ edges: [], first: true, truncated: false });
       return attachment;
     },

@@ -30,7 +30,11 @@ interface UnderTest {
   readonly clock: ManualClock;
   readonly traffic: LocalTraffic;
   /** A sidecar, with what it was asked. */
-  sidecar(instanceId?: string, spiffeId?: string): { readonly asked: Watch[] } & Attachment;
+  sidecar(
+    instanceId?: string,
+    spiffeId?: string,
+    questionLevel?: number,
+  ): { readonly asked: Watch[] } & Attachment;
   watch(request?: Partial<WatchTrafficRequest>): {
     readonly told: WatchTrafficResponse[];
     close(): void;
@@ -45,10 +49,10 @@ function start(t: ExecutionContext): UnderTest {
   return {
     clock,
     traffic,
-    sidecar(instanceId = 'web-1', spiffeId = WEB) {
+    sidecar(instanceId = 'web-1', spiffeId = WEB, questionLevel = 1) {
       const asked: Watch[] = [];
       const ask = (watch: Watch): void => void asked.push(watch);
-      return { asked, ...traffic.attach({ instanceId, spiffeId, ask }) };
+      return { asked, ...traffic.attach({ instanceId, spiffeId, questionLevel, ask }) };
     },
     watch(request = {}) {
       const told: WatchTrafficResponse[] = [];
@@ -330,6 +334,7 @@ test('a tap asks whom it concerns, and tells what fits', async (t) => {
       events: [{ spiffeId: WEB, instanceId: 'web-1', event: tapEvent() }],
       dropped: 3,
       sidecars: 1,
+      unable: 0,
       unreached: [],
     },
   ]);
@@ -348,4 +353,18 @@ test('a tap tells so many a second, and counts the others', async (t) => {
   await clock.advance(250);
   t.is(told[0]?.events.length, 10);
   t.is(told[0]?.dropped, 15);
+});
+
+test('a sidecar of an older version is asked and cannot tell, unless it does', async (t) => {
+  const { clock, sidecar, tap } = start(t);
+  sidecar('web-1');
+  const old = sidecar('web-0', WEB, 0);
+  const look = tap();
+  await clock.advance(250);
+  t.like(look.told, [{ sidecars: 2, unable: 1 }]);
+  await clock.advance(5_000);
+  t.is(look.told.length, 1, 'it is said once');
+  old.tapped({ events: [], dropped: 0 });
+  await clock.advance(250);
+  t.like(look.told.at(-1), { sidecars: 2, unable: 0 });
 });

@@ -98,6 +98,8 @@ export interface TapResponse {
   /** Sidecars that were asked. */
   readonly sidecars: number;
   readonly unreached: readonly UnreachedControlPlane[];
+  /** Of those asked, the ones of an older version, which cannot tell. */
+  readonly unable: number;
 }
 
 /** TappedEvent is what a sidecar has seen, and which sidecar. */
@@ -1093,7 +1095,7 @@ export const TapRequest: MessageFns<TapRequest> = {
 };
 
 function createBaseTapResponse(): TapResponse {
-  return { events: [], dropped: 0, sidecars: 0, unreached: [] };
+  return { events: [], dropped: 0, sidecars: 0, unreached: [], unable: 0 };
 }
 
 export const TapResponse: MessageFns<TapResponse> = {
@@ -1109,6 +1111,9 @@ export const TapResponse: MessageFns<TapResponse> = {
     }
     for (const v of message.unreached) {
       UnreachedControlPlane.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.unable !== 0) {
+      writer.uint32(40).uint32(message.unable);
     }
     return writer;
   },
@@ -1156,6 +1161,14 @@ export const TapResponse: MessageFns<TapResponse> = {
             }
 
             message.unreached.push(UnreachedControlPlane.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.unable = reader.uint32();
             continue;
           }
         }
