@@ -41,6 +41,7 @@ import { toRefusal } from '../refusal.ts';
 import type { ScopeChange, SyncHub } from './hub.ts';
 import { readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
 import type { StreamLag, SyncLag } from './lag.ts';
+import { messageCost } from './message-cost.ts';
 import { encodeQuestion, encodeServerTime, encodeWatch } from './messages.ts';
 
 /** What the streams need. */
@@ -308,8 +309,11 @@ function openStream(
     else if (early.push(change) > MAX_EARLY_CHANGES) throw malformed('the answer to be waited for');
     if (subscription !== undefined && subscription.scopeCount > MAX_SCOPES) throw tooMany();
   };
-  const receive = async ({ message }: SyncRequest): Promise<void> => {
-    if (!messages.take()) throw new RateLimited('messages in one second', messages.retryAfterMs);
+  const receive = async (request: SyncRequest): Promise<void> => {
+    const { message } = request;
+    const cost = messageCost(request);
+    if (messages.takeUpTo(cost) < cost)
+      throw new RateLimited('messages in one second', messages.retryAfterMs);
     if (message?.$case === 'hello') {
       if (registration !== undefined) throw malformed('one Hello, got another');
       return admit(message.value);
