@@ -247,8 +247,10 @@ ${policy.document}</pre>`
     const refused = decisions.filter(({ after }) => after === 'refused');
     this.#context.confirm({
       title: `Apply it as version ${baseVersion + 1}?`,
-      what: html`Every sidecar of the mesh decides by it within moments. ${decisions.length}
-      decisions change; ${refused.length} connections that are allowed now will be
+      what: html`Every sidecar of the mesh decides by it within moments.
+      ${decisions.length === 1 ? 'One decision changes' : `${decisions.length} decisions change`};
+      ${refused.length === 1 ? 'one connection that is' : `${refused.length} connections that are`}
+      allowed now will be
       refused${
         refused.length === 0
           ? ''

@@ -241,6 +241,56 @@ test('what another operator has applied since a configuration was tried is not u
 });
 
 pageTest(
+  'policy with --allow-changes: what is tried changes nothing, what is applied does what was said, and is undone',
+  '/policy',
+  async (t, { page, mesh }) => {
+    const mayReportsCall = async (): Promise<boolean> => {
+      const query = ['authz', 'explain', '--from=reports.data', '--to=api.shop:8080', '--json'];
+      const { stdout } = await mesh.mesh.admin(query);
+      return (JSON.parse(stdout) as { allowed: boolean }).allowed;
+    };
+    const inForce = async (): Promise<number> => {
+      const heading = page.getByRole('heading', { name: /^In force: version \d+/ });
+      return Number(/\d+/.exec(await heading.innerText())?.[0]);
+    };
+    const version = await inForce();
+    const draft = page.getByLabel('A configuration to try');
+    const tryIt = page.getByRole('button', { name: 'Try it' });
+    const apply = page.getByRole('button', { name: 'Apply it …' });
+    await tryIt.click();
+    await page.getByText('None would change.').waitFor();
+    t.is(await apply.count(), 0, 'what is in force already');
+
+    await draft.fill(MESH_CONFIG.replace('[web.shop]', '[web.shop, reports.data]'));
+    await tryIt.click();
+    const changed = page.getByRole('region', { name: 'Decisions that would change' });
+    await changed.locator('tbody tr', { hasText: 'reports.data' }).waitFor();
+    t.is(await changed.locator('tbody tr').count(), 1);
+    t.regex(await changed.innerText(), /api\.shop:8080\s+refused\s+allowed/);
+    t.false(await mayReportsCall(), 'it was only tried');
+    await draft.press('End');
+    await draft.pressSequentially(' ');
+    await apply.waitFor({ state: 'detached' });
+    await tryIt.click();
+    await apply.click();
+    const dialog = page.getByRole('dialog');
+    t.regex(await dialog.innerText(), /One decision changes;\s+0 connections that are\s+allowed/);
+    await dialog.getByRole('button', { name: 'Apply it' }).click();
+    await page.getByText(`In force: version ${version + 1}`).waitFor();
+    t.true(await mayReportsCall());
+
+    const before = page
+      .getByRole('row')
+      .filter({ has: page.getByText(`${version}`, { exact: true }) });
+    await before.getByRole('button', { name: 'Roll back to it' }).click();
+    await dialog.getByRole('button', { name: `Roll back to ${version}` }).click();
+    await page.getByText(`In force: version ${version + 2}`).waitFor();
+    t.false(await mayReportsCall());
+  },
+  { allowChanges: true },
+);
+
+pageTest(
   'events: what happened, the newest first, by kind and by word, with what to do',
   '/events',
   async (t, { page, mesh }) => {
