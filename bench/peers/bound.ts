@@ -3,7 +3,14 @@ import type { BoundOrder } from '../bound/order.ts';
 import type { BenchCommand } from '../lab/bench-process.ts';
 import type { Peer } from './peer.ts';
 
-/** What the launcher of Hauberk gives it: sources whose types are stripped, and one arena of malloc. V8 is at its defaults. */
+/** What `cli/hauberk` gives to Node.js, so that only the engines differ: V8 sized alike, */
+export const V8_FLAGS: readonly string[] = [
+  '--initial-old-space-size=96',
+  '--max-semi-space-size=4',
+  '--no-allocation-site-pretenuring',
+  '--no-maglev',
+];
+/** kept compiled code, and one arena of malloc. */
 const ENVIRONMENT = {
   NODE_COMPILE_CACHE: join(import.meta.dirname, '../../node_modules/.cache/hauberk'),
   MALLOC_ARENA_MAX: '1',
@@ -50,7 +57,7 @@ function command(order: BoundOrder): BenchCommand {
   return {
     name: order.role,
     program: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', MAIN, JSON.stringify(order)],
+    args: ['--disable-warning=ExperimentalWarning', ...V8_FLAGS, MAIN, JSON.stringify(order)],
     env: ENVIRONMENT,
   };
 }

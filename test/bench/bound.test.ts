@@ -2,11 +2,13 @@
  * The bound is two processes of the bench that carry connections as sidecars would. They must bring the right bytes,
  * each direction ends by itself, and a connection that breaks breaks no other. It takes part where it is asked for.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { readBenchOptions } from '../../bench/bench-options.ts';
 import { startProcess, type BenchProcess } from '../../bench/lab/bench-process.ts';
 import { makeCertificates, type PairCertificates } from '../../bench/lab/certificates.ts';
-import { boundPeer } from '../../bench/peers/bound.ts';
+import { boundPeer, V8_FLAGS } from '../../bench/peers/bound.ts';
 import type { PeerContext } from '../../bench/peers/peer.ts';
 import { choosePeers } from '../../bench/run-choice.ts';
 import { startBulkClient, startBulkServer } from '../helpers/bulk-transfer.ts';
@@ -147,6 +149,15 @@ test.serial(
     t.is(app.sockets.size, 0);
   },
 );
+
+test('V8 is sized as it is for Hauberk', (t) => {
+  const launcher = readFileSync(join(import.meta.dirname, '../../cli/hauberk'), 'utf8');
+  const flags = /^flags='(.*)'$/m.exec(launcher)?.[1]?.split(' ');
+  t.deepEqual(
+    flags?.filter((flag) => flag !== '--expose-gc'),
+    [...V8_FLAGS],
+  );
+});
 
 test('it takes part in full runs and where it is named, and in no other', async (t) => {
   const isChosen = async (...args: readonly string[]): Promise<boolean> => {
