@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 /** Below the ports that the system gives to those who want any, so that nobody gets it from there meanwhile. */
 const FIRST_PORT = 20_000;
@@ -29,13 +29,18 @@ async function isReserved(port: number): Promise<boolean> {
   }
 }
 
+/**
+ * Whether nobody answers there. Listening for a moment would tell as well, but a program that is started in that moment
+ * holds the socket until it has closed what it inherited, and the port is in use meanwhile.
+ */
 async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
+  const socket = connect(port, '127.0.0.1');
   try {
-    await once(server, 'listening');
-  } catch {
+    await once(socket, 'connect');
     return false;
+  } catch {
+    return true;
+  } finally {
+    socket.destroy();
   }
-  await once(server.close(), 'close');
-  return true;
 }
