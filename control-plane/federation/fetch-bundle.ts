@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { request, type RequestOptions } from 'node:https';
 import { TLSSocket } from 'node:tls';
+import { answerOf } from '../../common/bounded-answer.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { parseSpiffeBundle, type SpiffeBundle } from '../../common/pki/spiffe-bundle.ts';
@@ -48,7 +49,6 @@ export async function fetchBundle(options: FetchBundleOptions): Promise<SpiffeBu
 }
 
 function get({ url, endpoint, clock, signal }: FetchBundleOptions): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
   const trust: RequestOptions =
     endpoint === undefined
       ? {}
@@ -62,30 +62,7 @@ function get({ url, endpoint, clock, signal }: FetchBundleOptions): Promise<stri
   call.on('socket', (socket) => {
     if (socket instanceof TLSSocket) new RecordWatch(clock).dial(socket);
   });
-  const timer = clock.after(TIMEOUT_MS, () => {
-    call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
-  });
-  call.on('error', reject);
-  call.on('response', (response) => {
-    response.on('error', reject);
-    if (response.statusCode !== 200) {
-      call.destroy(new Error(`expected the status 200, got ${response.statusCode}`));
-      return;
-    }
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    response.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > MAX_BYTES) call.destroy(new Error(`expected at most ${MAX_BYTES} bytes`));
-      else chunks.push(chunk);
-    });
-    response.on('end', () => resolve(Buffer.concat(chunks).toString()));
-  });
-  call.end();
-  return promise.finally(() => {
-    timer.cancel();
-    call.destroy();
-  });
+  return answerOf(call, { clock, timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES });
 }
 
 /** Exactly one URI, and the expected one; in the form that node:tls takes. */

@@ -1,5 +1,6 @@
-import http from 'node:http';
+import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { answerOf } from '../../common/bounded-answer.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, HauberkError } from '../../common/errors.ts';
 import { z } from 'zod';
@@ -85,35 +86,19 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The body, also of a refusal that is told in JSON. */
 function get(url: URL, clock: MonotonicClock): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
   const { request } = url.protocol === 'https:' ? https : http;
   const call = request(url, { headers: { accept: 'application/json' }, agent: false });
-  const timer = clock.after(TIMEOUT_MS, () => {
-    call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
+  return answerOf(call, {
+    clock,
+    timeoutMs: TIMEOUT_MS,
+    maxBytes: MAX_BYTES,
+    isWanted: isReadable,
   });
-  call.on('error', reject);
-  call.on('response', (response) => {
-    response.on('error', reject);
-    const { statusCode = 0, headers } = response;
-    const isJson = headers['content-type']?.startsWith('application/json') === true;
-    if (statusCode !== 200 && !(isJson && statusCode >= 400)) {
-      call.destroy(new Error(`expected the status 200, got ${statusCode}`));
-      return;
-    }
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    response.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > MAX_BYTES) call.destroy(new Error(`expected at most ${MAX_BYTES} bytes`));
-      else chunks.push(chunk);
-    });
-    response.on('end', () => resolve(Buffer.concat(chunks).toString()));
-  });
-  call.end();
-  return promise.finally(() => {
-    timer.cancel();
-    call.destroy();
-  });
+}
+
+/** Prometheus tells why it refuses a query in JSON. */
+function isReadable({ statusCode = 0, headers }: IncomingMessage): boolean {
+  const isJson = headers['content-type']?.startsWith('application/json') === true;
+  return statusCode === 200 || (isJson && statusCode >= 400);
 }
