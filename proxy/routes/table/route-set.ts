@@ -27,6 +27,9 @@ export interface RoutedService {
   readonly table: CompiledTable;
 }
 
+/** Beyond so many they are looked for again: an application that calls every port there is takes no more memory. */
+const MAX_UNROUTED = 1_000;
+
 /**
  * The routes in force, and the backends that they lead to. A change of the routes is in force for the next request. Backends
  * outlive it with what is known of them: their connections, what is under way, which endpoints are put aside.
@@ -62,6 +65,7 @@ export class RouteSet {
     if (this.#unrouted.has(name)) return undefined;
     const table = this.#compile(target);
     if (table === undefined) {
+      if (this.#unrouted.size >= MAX_UNROUTED) this.#unrouted.clear();
       this.#unrouted.add(name);
       return undefined;
     }
