@@ -1,30 +1,43 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Summary } from './ava-summary.ts';
 
 /** A change that breaks something breaks it in few files or in many; chance breaks one, seldom two. */
 const MOST_FILES = 2;
 
+/** A run of AVA that has ended, and the files that it was of. */
+export interface EndedRun {
+  readonly summary: Summary;
+  readonly files: readonly string[];
+}
+
 /**
  * The test files to run again, by themselves, to tell a test that failed by chance from a change that is wrong; none
- * where it was more than that. `root` is the folder of the checkout.
+ * where it was more than that.
  */
-export function filesToTryAgain(
-  { failed, failures }: Summary,
-  root: string,
-): readonly string[] | undefined {
+export function filesToTryAgain(runs: readonly EndedRun[]): readonly string[] | undefined {
   // Whatever else fails (a time-out, a process that ended) ends tests that have no title here.
-  if (failures.length === 0 || failures.length !== failed) return undefined;
-  const files = failures.map((title) => fileOf(title, root));
-  if (!files.every((file) => file !== undefined)) return undefined;
+  if (runs.some(({ summary }) => summary.failures.length !== summary.failed)) return undefined;
+  const files = runs.flatMap(({ summary, files: ran }) =>
+    summary.failures.map((title) => fileOf(title, ran)),
+  );
+  if (files.length === 0 || !files.every((file) => file !== undefined)) return undefined;
   const distinct = [...new Set(files)];
   return distinct.length <= MOST_FILES ? distinct : undefined;
 }
 
-/** Titles of a run of everything begin with the path of their file: `proxy › routes › http1 › its title`. */
-function fileOf(title: string, root: string): string | undefined {
+/**
+ * Titles begin with the path of their file below the folder that all files of the run share: in test/,
+ * `proxy › routes › http1 › its title`.
+ */
+function fileOf(title: string, ran: readonly string[]): string | undefined {
+  const folder = sharedFolder(ran);
   const parts = title.split(' › ');
   return parts
-    .map((_, at) => `test/${parts.slice(0, at).join('/')}.test.ts`)
-    .find((path) => existsSync(join(root, path)));
+    .map((_, at) => `${[...folder, ...parts.slice(0, at)].join('/')}.test.ts`)
+    .find((path) => ran.includes(path));
+}
+
+function sharedFolder(files: readonly string[]): readonly string[] {
+  const [first = [], ...others] = files.map((file) => file.split('/').slice(0, -1));
+  const end = first.findIndex((part, at) => others.some((other) => other[at] !== part));
+  return end === -1 ? first : first.slice(0, end);
 }

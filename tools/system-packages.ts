@@ -5,19 +5,25 @@ import { isPresent, REQUIREMENTS, type SystemPackage } from '../test/helpers/sys
 /** Debian asks this script before a package starts a service; 101 means no. */
 const POLICY = '/usr/sbin/policy-rc.d';
 
+/**
+ * Installs what is missing, with apt-get.
+ *
+ * @returns what went wrong, in one sentence, or undefined
+ */
+export function installMissingPackages(): string | undefined {
+  const missing = missingPackages();
+  return missing.length > 0 ? installPackages(missing) : undefined;
+}
+
 /** The packages of the programs that are not here. */
-export function missingPackages(): SystemPackage[] {
+function missingPackages(): SystemPackage[] {
   return Object.entries(REQUIREMENTS)
     .filter(([program]) => !isPresent(program))
     .map(([, description]) => description);
 }
 
-/**
- * Installs packages with apt-get, starting and enabling no service.
- *
- * @returns what went wrong, in one sentence, or undefined
- */
-export function installPackages(packages: readonly SystemPackage[]): string | undefined {
+/** Installs packages without starting or enabling a service. */
+function installPackages(packages: readonly SystemPackage[]): string | undefined {
   const names = packages.map((one) => one.package);
   const list = names.join(' ');
   if (!isPresent('apt-get') || process.getuid?.() !== 0) {

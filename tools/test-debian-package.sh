@@ -41,7 +41,7 @@ ExecStopPost=/bin/systemctl poweroff --force --force
 UNIT
 # A systemd of its own in namespaces of its own, with no network but loopback. All ends with it.
 # shellcheck disable=SC2016
-timeout --kill-after=5 300 setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --cgroup --net --uts --ipc sh -ec '
+timeout --foreground --kill-after=5 300 setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --cgroup --net --uts --ipc sh -ec '
   mount --make-rprivate / && mount --rbind "$1" "$1" && cd "$1"
   # Devices of its own: systemd sets the modes of those that it finds.
   mount -t tmpfs -o mode=755 tmpfs dev

@@ -9,7 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # suite=npm: the newest npm that runs on the Node.js of that release.
 machines=(bookworm=npm@10 trixie=npm@11)
 user=1000
-limit='timeout --kill-after=10 300'
+# CI runs this beside its tests, with what CPU time they leave.
+limit='timeout --foreground --kill-after=10 900'
 certificates=/etc/ssl/certs/ca-certificates.crt
 
 . tools/debian-root.sh

