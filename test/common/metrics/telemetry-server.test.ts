@@ -28,7 +28,7 @@ async function start(t: ExecutionContext, overrides: Partial<TelemetryServerOpti
   const get = (path: string, init: RequestInit = {}) =>
     fetch(`http://127.0.0.1:${server.port}${path}`, {
       ...init,
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(45_000),
     });
   return { server, get, registry, lines };
 }

@@ -68,7 +68,7 @@ for (const [title, reason, certificate] of CASES) {
           network: HOST_NETWORK,
           clock: systemClock,
         },
-        AbortSignal.timeout(10_000),
+        AbortSignal.timeout(45_000),
       );
       const error = await t.throwsAsync(dialling, { instanceOf: EgressError });
       t.is(error?.code, reason, error?.message);

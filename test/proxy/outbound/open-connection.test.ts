@@ -74,7 +74,7 @@ function listenTo(connection: ByteStream): string[] {
 test('a connection is counted until its stream has ended, with its bytes', async (t) => {
   const stream = new FakeStream();
   const { open, metrics } = outboundTo(() => stream);
-  const { stream: connection, peer } = await open(AbortSignal.timeout(10_000));
+  const { stream: connection, peer } = await open(AbortSignal.timeout(45_000));
   t.is(peer, 'spiffe://mesh.local/ns/shop/sa/api');
   const heard = listenTo(connection);
   connection.write(Buffer.from('ask'));
@@ -92,7 +92,7 @@ test('a connection is counted until its stream has ended, with its bytes', async
 
 test('a tunnel that is lost before the first byte is an error, and counted', async (t) => {
   const { open, metrics } = outboundTo(() => new FakeStream((one) => one.closeAs('lost')));
-  const { stream: connection } = await open(AbortSignal.timeout(10_000));
+  const { stream: connection } = await open(AbortSignal.timeout(45_000));
   t.deepEqual(listenTo(connection), ['closed lost']);
   const counted = await metrics();
   t.is(counted.sum('hauberk_connections_closed_total', { reason: 'tunnel-lost' }), 1);
@@ -102,7 +102,7 @@ test('a tunnel that is lost before the first byte is an error, and counted', asy
 test('a connection that its program breaks off is counted as such', async (t) => {
   const stream = new FakeStream();
   const { open, metrics } = outboundTo(() => stream);
-  const { stream: connection } = await open(AbortSignal.timeout(10_000));
+  const { stream: connection } = await open(AbortSignal.timeout(45_000));
   connection.reset();
   t.deepEqual(stream.calls, ['reset']);
   const counted = await metrics();
