@@ -2,6 +2,7 @@ import { startStep, type EndedStep, type RunningStep, type Step } from './step.t
 
 /** What the steps are run with. */
 export interface RunOptions {
+  readonly env: NodeJS.ProcessEnv;
   /** Gets lines and parts of lines: the output of the steps, and how each ended. */
   readonly print: (text: string) => void;
   /** Ends all of it. */
@@ -18,7 +19,7 @@ const COUNTS = /^(\d+) passed, (\d+) failed$/gm;
  */
 export async function runSteps(
   steps: readonly Step[],
-  { print, signal }: RunOptions,
+  { env, print, signal }: RunOptions,
 ): Promise<boolean> {
   const running = new Set<RunningStep>();
   let isOver = false;
@@ -33,7 +34,7 @@ export async function runSteps(
     if (isOver) return undefined;
     const { command, isBeside = false } = step;
     if (!isBeside) print(`\n== ${command}\n`);
-    const started = startStep(step, isBeside ? () => {} : print);
+    const started = startStep(step, { env, show: isBeside ? () => {} : print });
     running.add(started);
     const ended = await started.ended;
     running.delete(started);

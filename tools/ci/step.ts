@@ -34,12 +34,19 @@ export interface RunningStep {
 /** Enough to go on within the deadlines of what it waits for, and little to those beside it. */
 const NICENESS_BESIDE = 5;
 
-/** Starts a step; `show` gets what it prints, as it comes. */
-export function startStep({ command, isBeside }: Step, show: (text: string) => void): RunningStep {
+/** What a step is started with. */
+export interface StepOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Gets what it prints, as it comes. */
+  readonly show: (text: string) => void;
+}
+
+/** Starts a step. */
+export function startStep({ command, isBeside }: Step, { env, show }: StepOptions): RunningStep {
   const words = command.split(' ');
   const [program = '', ...args] = isBeside ? ['nice', `-n${NICENESS_BESIDE}`, ...words] : words;
   const startedMs = performance.now();
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   if (isBeside) lowerGroup(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

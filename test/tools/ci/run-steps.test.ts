@@ -7,7 +7,11 @@ import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
 
 async function run(steps: readonly Step[], signal = new AbortController().signal) {
   let printed = '';
-  const passed = await runSteps(steps, { print: (text) => (printed += text), signal });
+  const passed = await runSteps(steps, {
+    env: process.env,
+    print: (text) => (printed += text),
+    signal,
+  });
   return { passed, printed, last: printed.trim().split('\n').at(-1) };
 }
 
