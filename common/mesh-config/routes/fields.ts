@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { readEgressHost } from '../../authorization/egress-pattern.ts';
 import { type Bounds, valueType } from '../../config/values.ts';
+import { GRPC_STATUSES } from '../../routes/grpc-statuses.ts';
 import { labelField, portField } from '../fields.ts';
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
@@ -90,28 +91,8 @@ export const hostnameField = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const GRPC_CODES = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-] as const;
-
 /** A gRPC code by its name, as its number. */
 export const grpcCodeField = z
-  .enum(GRPC_CODES, 'expected the name of a gRPC code as in UNAVAILABLE')
+  .enum(GRPC_STATUSES, 'expected the name of a gRPC code as in UNAVAILABLE')
   .refine((name) => name !== 'OK', 'expected the name of an error as in UNAVAILABLE')
-  .transform((name): number => GRPC_CODES.indexOf(name));
+  .transform((name): number => GRPC_STATUSES.indexOf(name));

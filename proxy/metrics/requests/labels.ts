@@ -1,3 +1,5 @@
+import type { GrpcStatus } from '../../../common/routes/grpc-statuses.ts';
+
 /** How a request was carried; label `protocol`. A call of gRPC is one of HTTP/2, and counted as `grpc` only. */
 export type RequestProtocol = 'http1' | 'http2' | 'grpc';
 
@@ -17,30 +19,6 @@ export const METHODS = [
 
 /** One of `METHODS`. */
 export type MethodLabel = (typeof METHODS)[number];
-
-/** The status codes of gRPC, by number. */
-export const GRPC_STATUSES = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-] as const;
-
-/** One of `GRPC_STATUSES`. */
-export type GrpcStatus = (typeof GRPC_STATUSES)[number];
 
 /** Classes of the status codes of HTTP (RFC 9110 section 15). */
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;

@@ -1,4 +1,5 @@
 import type { MonotonicMs, Timer } from '../../../common/clock.ts';
+import { GRPC_STATUSES } from '../../../common/routes/grpc-statuses.ts';
 import {
   formatServicePort,
   type RouteRule,
@@ -11,7 +12,7 @@ import { isGrpc } from '../../http/forward/own-answer.ts';
 import type { ServerExchange } from '../../http/exchange.ts';
 import type { Refusal } from '../../http/forward/refusal.ts';
 import type { Field, RequestHead } from '../../http/message.ts';
-import { GRPC_STATUSES, methodLabel, statusLabel } from '../../metrics/requests/labels.ts';
+import { methodLabel, statusLabel } from '../../metrics/requests/labels.ts';
 import type { RequestSpan } from '../../tracing/tracer.ts';
 import { openSession, readToken } from '../balance/session.ts';
 import { chooseByWeight } from '../balance/weighted-choice.ts';

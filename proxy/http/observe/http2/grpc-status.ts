@@ -1,4 +1,4 @@
-import { GRPC_STATUSES, type GrpcStatus } from '../../../metrics/requests/labels.ts';
+import { GRPC_STATUSES, type GrpcStatus } from '../../../../common/routes/grpc-statuses.ts';
 import { ERROR_CODE } from '../../../http2/protocol.ts';
 
 /** The status that a `grpc-status` field carries; a client takes a number that it does not know for UNKNOWN. */
