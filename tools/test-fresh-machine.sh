@@ -26,7 +26,7 @@ isolated() {
 
 make_root() {
   TMPDIR=$folder isolated mmdebstrap --quiet --variant=apt --mode=root --dpkgopt=force-unsafe-io \
-    --dpkgopt=path-exclude='/usr/share/doc/*' --aptopt='Acquire::Languages "none"' \
+    --aptopt='Acquire::Languages "none"' \
     --include=nodejs,npm,git,ca-certificates "$1" "$2" "$mirror"
   # The registry may be behind a certificate that only this machine knows.
   cp "$certificates" "$2$certificates"

@@ -13,10 +13,8 @@ export const BASE_IMAGE = 'node:26-slim';
 /** What node:26-slim has besides Debian's essential packages. */
 const PACKAGES = ['ca-certificates', 'libatomic1'];
 
-/** What nobody reads in a test. */
-const LEFT_OUT = ['doc', 'man', 'locale'].map(
-  (folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`,
-);
+/** What nobody reads in a test. Left out while packages are unpacked, it takes half as much CPU time again. */
+const UNREAD = ['doc', 'man', 'locale'].map((folder) => `"$1"/usr/share/${folder}/*`);
 
 /** A minute on a machine that does nothing else. */
 const DEADLINE_MS = 6 * 60_000;
@@ -51,7 +49,7 @@ export async function makeBaseImage(
         '--pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc mmdebstrap',
       ),
       ...words('--quiet --variant=apt --mode=root --format=tar --dpkgopt=force-unsafe-io'),
-      ...LEFT_OUT,
+      `--customize-hook=rm -rf ${UNREAD.join(' ')}`,
       '--aptopt=Acquire::Languages "none"',
       `--include=${PACKAGES.join(',')}`,
       `--customize-hook=copy-in ${local} /usr`,
