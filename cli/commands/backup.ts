@@ -5,7 +5,7 @@ import { runCommand } from '../../common/config/run-command.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { askControlSocket } from '../../common/rpc/control-socket.ts';
 import type { CliContext } from '../cli-context.ts';
-import { DATA_DIR } from './ca-keys.ts';
+import { DATA_DIR } from './ca/keys.ts';
 
 const settings = { dataDir: DATA_DIR };
 

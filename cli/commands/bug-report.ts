@@ -14,7 +14,7 @@ import type { AdminClient, WorkloadInfo } from '../client.ts';
 import { sidecarDocument } from '../status/sidecar-document.ts';
 import { collectTraffic } from '../traffic/collect.ts';
 import { adminCommand, type AdminContext } from './admin-command.ts';
-import { SECTIONS, stateDocument } from './proxy-config-report.ts';
+import { SECTIONS, stateDocument } from './proxy-config/report.ts';
 
 /** Each is asked, and answers with up to 320 KB. */
 const MAX_SIDECARS = 50;

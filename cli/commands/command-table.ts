@@ -21,15 +21,15 @@ function command(group: Command['group']) {
 const run = command('Run');
 const operate = command('Operate');
 
-const authority = () => import('./ca.ts');
-const bundle = () => import('./bundle.ts');
+const authority = () => import('./ca/authority.ts');
+const bundle = () => import('./bundle/bundle.ts');
 const certificates = () => import('./certs.ts');
-const keys = () => import('./ca-keys.ts');
+const keys = () => import('./ca/keys.ts');
 const meshConfig = () => import('./mesh-config.ts');
 const revocation = () => import('./revocation.ts');
 const token = () => import('./token.ts');
-const explain = () => import('./authz-explain.ts');
-const whoCanReach = () => import('./authz-who-can-reach.ts');
+const explain = () => import('./authz/explain.ts');
+const whoCanReach = () => import('./authz/who-can-reach.ts');
 
 /**
  * The commands that ask a running mesh. The ones that run it are the main file's business. Each is loaded
@@ -56,24 +56,29 @@ export const COMMANDS: readonly Command[] = [
   operate(
     'proxy-config',
     'show what a sidecar believes: endpoints, policy, tunnels',
-    () => import('./proxy-config.ts'),
+    () => import('./proxy-config/proxy-config.ts'),
     'run',
   ),
   operate('dashboard', 'sign a browser in to the dashboard', () => import('./dashboard.ts'), 'run'),
   operate(
     'edges',
     'list who calls whom, and what is not encrypted',
-    () => import('./edges.ts'),
+    () => import('./traffic/edges.ts'),
     'run',
   ),
   operate(
     'stat',
     'show how services answer: success and latency',
-    () => import('./stat.ts'),
+    () => import('./traffic/stat.ts'),
     'run',
   ),
-  operate('top', 'show the busiest edges, live', () => import('./top.ts'), 'run'),
-  operate('tap', 'show connections and requests as they happen', () => import('./tap.ts'), 'run'),
+  operate('top', 'show the busiest edges, live', () => import('./traffic/top.ts'), 'run'),
+  operate(
+    'tap',
+    'show connections and requests as they happen',
+    () => import('./traffic/tap.ts'),
+    'run',
+  ),
   operate(
     'check',
     'check the mesh, or a host before an installation',
@@ -92,7 +97,7 @@ export const COMMANDS: readonly Command[] = [
     () => import('./verify.ts'),
     'run',
   ),
-  operate('routes', 'list the routes of HTTP requests', () => import('./routes.ts'), 'run'),
+  operate('routes', 'list the routes of HTTP requests', () => import('./routes/routes.ts'), 'run'),
   operate('apply', 'apply a configuration of the mesh', meshConfig, 'apply'),
   operate('rollback', 'roll back to an earlier configuration of the mesh', meshConfig, 'rollback'),
   operate(
@@ -101,7 +106,7 @@ export const COMMANDS: readonly Command[] = [
     authority,
     'authorityStatus',
   ),
-  operate('ca rotate', 'replace the root', () => import('./ca-rotate.ts'), 'run'),
+  operate('ca rotate', 'replace the root', () => import('./ca/rotate.ts'), 'run'),
   operate('ca abort', 'abort a rotation of the root', authority, 'abortRotation'),
   operate(
     'ca csr',

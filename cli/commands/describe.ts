@@ -23,10 +23,10 @@ import {
   reachabilityDocument,
   reachabilityRows,
   restSentence,
-} from './authz-reachability.ts';
-import { formatIdentity, identityOf, NAMESPACE, readName } from './authz-settings.ts';
-import { routeDocument, routeTable } from './routes-report.ts';
-import { WINDOW } from './traffic-settings.ts';
+} from './authz/reachability.ts';
+import { formatIdentity, identityOf, NAMESPACE, readName } from './name-arguments.ts';
+import { routeDocument, routeTable } from './routes/report.ts';
+import { WINDOW } from './traffic/settings.ts';
 import { neverSeen, seenIdentities } from './unseen-names.ts';
 
 const { from, to, secured, open, total, requests, success, failures, p99 } = EDGE_COLUMNS;

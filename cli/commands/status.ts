@@ -15,8 +15,8 @@ import { sidecarDocument } from '../status/sidecar-document.ts';
 import { sidecarTable } from '../status/sidecar-table.ts';
 import { watch } from '../status/watch.ts';
 import { adminCommand, askControlPlane } from './admin-command.ts';
-import { caller } from './authz-settings.ts';
-import { federatedDocument, federationComplaints } from './bundle-report.ts';
+import { caller } from './name-arguments.ts';
+import { federatedDocument, federationComplaints } from './bundle/report.ts';
 
 const NOT_ENCRYPTED =
   'the private keys of the mesh are not encrypted: see `hauberk ca rekey --help`\n';

@@ -1,11 +1,11 @@
-import { describeMatch } from '../../common/routes/describe-match.ts';
+import { describeMatch } from '../../../common/routes/describe-match.ts';
 import {
   formatServicePort,
   type Route,
   type RouteRule,
   type ServicePort,
-} from '../../common/routes/route.ts';
-import { formatTable } from '../output/table.ts';
+} from '../../../common/routes/route.ts';
+import { formatTable } from '../../output/table.ts';
 
 const HEADER = ['ROUTE', 'KIND', 'FOR', 'RULE', 'REQUESTS', 'BACKENDS', 'BESIDES'];
 

@@ -1,13 +1,13 @@
-import { type CommandSpec, setting, switchSetting } from '../../common/config/settings.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { runCommand } from '../../common/config/run-command.ts';
-import { durationSeconds } from '../../common/config/values.ts';
-import { ADMIN_SETTINGS } from '../admin-settings.ts';
-import type { CliContext } from '../cli-context.ts';
-import type { Authority } from '../../proto/gen/hauberk/v1/admin.ts';
-import { askControlPlane } from './admin-command.ts';
-import { authorityDocument } from './ca-report.ts';
-import { watchRotation } from './ca-watch.ts';
+import { type CommandSpec, setting, switchSetting } from '../../../common/config/settings.ts';
+import { ConfigError } from '../../../common/config/config-error.ts';
+import { runCommand } from '../../../common/config/run-command.ts';
+import { durationSeconds } from '../../../common/config/values.ts';
+import { ADMIN_SETTINGS } from '../../admin-settings.ts';
+import type { CliContext } from '../../cli-context.ts';
+import type { Authority } from '../../../proto/gen/hauberk/v1/admin.ts';
+import { askControlPlane } from '../admin-command.ts';
+import { authorityDocument } from './report.ts';
+import { watchRotation } from './watch.ts';
 
 const WEEK_SECONDS = 7 * 86_400;
 /** Sidecars renew within five seconds, and half of the grace is for that. */

@@ -1,11 +1,11 @@
-import type { TextOutput } from '../../common/config/run-command.ts';
-import { listSetting, setting, type SettingsOf } from '../../common/config/settings.ts';
-import { durationSeconds } from '../../common/config/values.ts';
-import { listenForInterrupt } from '../../common/interrupt.ts';
-import type { ServiceName } from '../../proto/gen/hauberk/v1/identity.ts';
-import type { AdminClient } from '../client.ts';
-import { collectTraffic, missingSentences, type CollectedTraffic } from '../traffic/collect.ts';
-import { caller, NAMESPACE, type NameArgument } from './authz-settings.ts';
+import type { TextOutput } from '../../../common/config/run-command.ts';
+import { listSetting, setting, type SettingsOf } from '../../../common/config/settings.ts';
+import { durationSeconds } from '../../../common/config/values.ts';
+import { listenForInterrupt } from '../../../common/interrupt.ts';
+import type { ServiceName } from '../../../proto/gen/hauberk/v1/identity.ts';
+import type { AdminClient } from '../../client.ts';
+import { collectTraffic, missingSentences, type CollectedTraffic } from '../../traffic/collect.ts';
+import { caller, NAMESPACE, type NameArgument } from '../name-arguments.ts';
 
 /** Whose traffic a command is about, and over how long. */
 export const TRAFFIC_SETTINGS = {

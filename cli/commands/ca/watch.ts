@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeError } from '../../common/errors.ts';
-import type { CliContext } from '../cli-context.ts';
-import type { Authority, RootRotation } from '../../proto/gen/hauberk/v1/admin.ts';
-import { authorityDocument, rotationDigest, rotationReport } from './ca-report.ts';
+import { describeError } from '../../../common/errors.ts';
+import type { CliContext } from '../../cli-context.ts';
+import type { Authority, RootRotation } from '../../../proto/gen/hauberk/v1/admin.ts';
+import { authorityDocument, rotationDigest, rotationReport } from './report.ts';
 
 /** Where and how progress is shown. */
 export interface WatchOptions extends Pick<CliContext, 'stdout' | 'stderr' | 'clock'> {

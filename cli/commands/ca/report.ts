@@ -1,7 +1,11 @@
-import { parseSpiffeId } from '../../common/pki/spiffe-id.ts';
-import type { Authority, RootRotation, RotationBlocker } from '../../proto/gen/hauberk/v1/admin.ts';
-import { formatMoment, toTimestamp } from '../output/relative-time.ts';
-import { formatTable } from '../output/table.ts';
+import { parseSpiffeId } from '../../../common/pki/spiffe-id.ts';
+import type {
+  Authority,
+  RootRotation,
+  RotationBlocker,
+} from '../../../proto/gen/hauberk/v1/admin.ts';
+import { formatMoment, toTimestamp } from '../../output/relative-time.ts';
+import { formatTable } from '../../output/table.ts';
 
 /** Root, issuer, and how far a rotation is, for people. */
 export function authorityReport(authority: Authority, nowMs: number): string {

@@ -1,27 +1,27 @@
-import { enforcersAt } from '../../common/authorization/enforcers-at.ts';
-import type { AccessRequest } from '../../common/authorization/decide.ts';
-import { describeAccess } from '../../common/authorization/describe-access.ts';
+import { enforcersAt } from '../../../common/authorization/enforcers-at.ts';
+import type { AccessRequest } from '../../../common/authorization/decide.ts';
+import { describeAccess } from '../../../common/authorization/describe-access.ts';
 import {
   type AccessExplanation,
   explainAccess,
   isPerRequest,
-} from '../../common/authorization/explain-access.ts';
-import { explainRequest } from '../../common/authorization/explain-request.ts';
-import { setting } from '../../common/config/settings.ts';
-import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import { routeTable } from '../../common/routes/route-table.ts';
-import type { ServicePort } from '../../common/routes/route.ts';
-import { adminCommand } from './admin-command.ts';
-import { endpointDocument, endpointTable, verdictDocument } from './authz-endpoints.ts';
+} from '../../../common/authorization/explain-access.ts';
+import { explainRequest } from '../../../common/authorization/explain-request.ts';
+import { setting } from '../../../common/config/settings.ts';
+import { readStoredMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
+import { routeTable } from '../../../common/routes/route-table.ts';
+import type { ServicePort } from '../../../common/routes/route.ts';
+import { adminCommand } from '../admin-command.ts';
+import { endpointDocument, endpointTable, verdictDocument } from './endpoints.ts';
 import {
   askedRequest,
   REQUEST_SETTINGS,
   requestDocument,
   requestText,
   requestVerdict,
-} from './authz-request.ts';
-import { caller, servicePort, formatIdentity, identityOf, NAMESPACE } from './authz-settings.ts';
-import { neverSeen, seenIdentities } from './unseen-names.ts';
+} from './request.ts';
+import { caller, servicePort, formatIdentity, identityOf, NAMESPACE } from '../name-arguments.ts';
+import { neverSeen, seenIdentities } from '../unseen-names.ts';
 
 /** `hauberk authz explain` */
 export const run = adminCommand(

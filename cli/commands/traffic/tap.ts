@@ -1,11 +1,11 @@
-import { listSetting, setting } from '../../common/config/settings.ts';
-import { integer, text, valueType, type ValueType } from '../../common/config/values.ts';
-import { listenForInterrupt } from '../../common/interrupt.ts';
-import type { TapResponse, TappedEvent } from '../../proto/gen/hauberk/v1/admin.ts';
-import type { TapFilter } from '../../proto/gen/hauberk/v1/traffic.ts';
-import { eventDocument, eventLine } from '../traffic/event-report.ts';
-import { adminCommand, type AdminContext } from './admin-command.ts';
-import { caller, NAMESPACE, readServicePort, type NameArgument } from './authz-settings.ts';
+import { listSetting, setting } from '../../../common/config/settings.ts';
+import { integer, text, valueType, type ValueType } from '../../../common/config/values.ts';
+import { listenForInterrupt } from '../../../common/interrupt.ts';
+import type { TapResponse, TappedEvent } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { TapFilter } from '../../../proto/gen/hauberk/v1/traffic.ts';
+import { eventDocument, eventLine } from '../../traffic/event-report.ts';
+import { adminCommand, type AdminContext } from '../admin-command.ts';
+import { caller, NAMESPACE, readServicePort, type NameArgument } from '../name-arguments.ts';
 
 type Target = NameArgument & { readonly port?: number };
 

@@ -1,11 +1,15 @@
-import { formatHostPort } from '../../common/listen.ts';
-import { readPolicy } from '../../common/wire/policy.ts';
-import { serviceOf } from '../../common/wire/traffic/tap-filter.ts';
-import type { Endpoint, PolicyRule, SidecarState } from '../../proto/gen/hauberk/v1/discovery.ts';
-import { formatMoment, formatSpan, toTimestamp } from '../output/relative-time.ts';
-import { formatTable } from '../output/table.ts';
-import { shortName } from '../traffic/names.ts';
-import { routeTable } from './routes-report.ts';
+import { formatHostPort } from '../../../common/listen.ts';
+import { readPolicy } from '../../../common/wire/policy.ts';
+import { serviceOf } from '../../../common/wire/traffic/tap-filter.ts';
+import type {
+  Endpoint,
+  PolicyRule,
+  SidecarState,
+} from '../../../proto/gen/hauberk/v1/discovery.ts';
+import { formatMoment, formatSpan, toTimestamp } from '../../output/relative-time.ts';
+import { formatTable } from '../../output/table.ts';
+import { shortName } from '../../traffic/names.ts';
+import { routeTable } from '../routes/report.ts';
 
 /** Parts of what a sidecar believes, in the order in which they are shown. */
 export const SECTIONS = [

@@ -6,13 +6,17 @@ import {
   setting,
   type SettingsOf,
   type SettingsTable,
-} from '../../common/config/settings.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { runCommand, type TextOutput } from '../../common/config/run-command.ts';
-import { readUnlockKeyFile, toPassphrase, type UnlockKey } from '../../common/config/unlock-key.ts';
-import { filePath, text } from '../../common/config/values.ts';
-import { askControlSocket, type ControlRequest } from '../../common/rpc/control-socket.ts';
-import type { CliContext } from '../cli-context.ts';
+} from '../../../common/config/settings.ts';
+import { ConfigError } from '../../../common/config/config-error.ts';
+import { runCommand, type TextOutput } from '../../../common/config/run-command.ts';
+import {
+  readUnlockKeyFile,
+  toPassphrase,
+  type UnlockKey,
+} from '../../../common/config/unlock-key.ts';
+import { filePath, text } from '../../../common/config/values.ts';
+import { askControlSocket, type ControlRequest } from '../../../common/rpc/control-socket.ts';
+import type { CliContext } from '../../cli-context.ts';
 
 /** Where the control plane is that a command controls by its socket. */
 export const DATA_DIR = setting(filePath.default('./hauberk-data'), {

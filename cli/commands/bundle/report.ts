@@ -1,7 +1,7 @@
-import type { FederatedDomain } from '../../proto/gen/hauberk/v1/admin.ts';
-import type { BundleInfo } from '../client.ts';
-import { formatMoment, formatSpan, toTimestamp } from '../output/relative-time.ts';
-import { formatTable } from '../output/table.ts';
+import type { FederatedDomain } from '../../../proto/gen/hauberk/v1/admin.ts';
+import type { BundleInfo } from '../../client.ts';
+import { formatMoment, formatSpan, toTimestamp } from '../../output/relative-time.ts';
+import { formatTable } from '../../output/table.ts';
 
 /** The bundle for people. */
 export function bundleReport({ roots, federated }: BundleInfo, nowMs: number): string {

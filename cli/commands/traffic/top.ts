@@ -1,14 +1,14 @@
-import { setting } from '../../common/config/settings.ts';
-import { choice, durationSeconds, integer } from '../../common/config/values.ts';
-import { listenForInterrupt } from '../../common/interrupt.ts';
-import { pairEdges } from '../../common/wire/traffic/edge-pairs.ts';
-import type { WatchTrafficResponse } from '../../proto/gen/hauberk/v1/admin.ts';
-import { fitTable, widthOf } from '../output/fit-table.ts';
-import { createLiveView } from '../output/live-view.ts';
-import { missingSentences } from '../traffic/collect.ts';
-import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../traffic/edge-report.ts';
-import { adminCommand, type AdminContext } from './admin-command.ts';
-import { servicesOf, TRAFFIC_SETTINGS } from './traffic-settings.ts';
+import { setting } from '../../../common/config/settings.ts';
+import { choice, durationSeconds, integer } from '../../../common/config/values.ts';
+import { listenForInterrupt } from '../../../common/interrupt.ts';
+import { pairEdges } from '../../../common/wire/traffic/edge-pairs.ts';
+import type { WatchTrafficResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
+import { fitTable, widthOf } from '../../output/fit-table.ts';
+import { createLiveView } from '../../output/live-view.ts';
+import { missingSentences } from '../../traffic/collect.ts';
+import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../../traffic/edge-report.ts';
+import { adminCommand, type AdminContext } from '../admin-command.ts';
+import { servicesOf, TRAFFIC_SETTINGS } from './settings.ts';
 
 const { from, to, secured, requests, success, failures } = EDGE_COLUMNS;
 const { p50, p99, open, connections, sent, received } = EDGE_COLUMNS;

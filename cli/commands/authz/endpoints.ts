@@ -1,10 +1,10 @@
 import type {
   AccessExplanation,
   EnforcerDecision,
-} from '../../common/authorization/explain-access.ts';
-import { formatHostPort } from '../../common/listen.ts';
-import type { WorkloadInfo } from '../client.ts';
-import { formatTable } from '../output/table.ts';
+} from '../../../common/authorization/explain-access.ts';
+import { formatHostPort } from '../../../common/listen.ts';
+import type { WorkloadInfo } from '../../client.ts';
+import { formatTable } from '../../output/table.ts';
 
 /** A verdict as `--json` prints it: null where it is not the same everywhere, or not known. */
 export function verdictDocument(verdict: AccessExplanation['verdict']): boolean | null {

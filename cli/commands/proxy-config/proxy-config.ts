@@ -1,10 +1,10 @@
-import { ConfigError } from '../../common/config/config-error.ts';
-import { listSetting } from '../../common/config/settings.ts';
-import { choice } from '../../common/config/values.ts';
-import type { AdminClient, WorkloadInfo } from '../client.ts';
-import { adminCommand } from './admin-command.ts';
-import { readName } from './authz-settings.ts';
-import { SECTIONS, stateDocument, stateText } from './proxy-config-report.ts';
+import { ConfigError } from '../../../common/config/config-error.ts';
+import { listSetting } from '../../../common/config/settings.ts';
+import { choice } from '../../../common/config/values.ts';
+import type { AdminClient, WorkloadInfo } from '../../client.ts';
+import { adminCommand } from '../admin-command.ts';
+import { readName } from '../name-arguments.ts';
+import { SECTIONS, stateDocument, stateText } from './report.ts';
 
 /** `hauberk proxy-config INSTANCE` */
 export const run = adminCommand(

@@ -1,15 +1,15 @@
-import { ConfigError } from '../../common/config/config-error.ts';
-import { setting } from '../../common/config/settings.ts';
-import { filePath, text, trustDomain } from '../../common/config/values.ts';
-import { adminCommand } from './admin-command.ts';
+import { ConfigError } from '../../../common/config/config-error.ts';
+import { setting } from '../../../common/config/settings.ts';
+import { filePath, text, trustDomain } from '../../../common/config/values.ts';
+import { adminCommand } from '../admin-command.ts';
 import {
   bundleDocument,
   bundleReport,
   federatedDocument,
   federatedReport,
   federationComplaints,
-} from './bundle-report.ts';
-import { readOperatorFile } from './operator-file.ts';
+} from './report.ts';
+import { readOperatorFile } from '../operator-file.ts';
 
 /** `hauberk bundle list` */
 export const listBundle = adminCommand(

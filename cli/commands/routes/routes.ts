@@ -1,7 +1,7 @@
-import { enforcersAt } from '../../common/authorization/enforcers-at.ts';
-import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import { adminCommand } from './admin-command.ts';
-import { routeDocument, routeTable, type CountEndpoints } from './routes-report.ts';
+import { enforcersAt } from '../../../common/authorization/enforcers-at.ts';
+import { readStoredMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
+import { adminCommand } from '../admin-command.ts';
+import { routeDocument, routeTable, type CountEndpoints } from './report.ts';
 
 /** `hauberk routes` */
 export const run = adminCommand(

@@ -1,16 +1,16 @@
-import { describeAccess } from '../../common/authorization/describe-access.ts';
-import type { AccessExplanation } from '../../common/authorization/explain-access.ts';
+import { describeAccess } from '../../../common/authorization/describe-access.ts';
+import type { AccessExplanation } from '../../../common/authorization/explain-access.ts';
 import type {
   BackendAccess,
   RequestExplanation,
-} from '../../common/authorization/explain-request.ts';
-import { listSetting, setting } from '../../common/config/settings.ts';
-import { valueType } from '../../common/config/values.ts';
-import { describeMatch } from '../../common/routes/describe-match.ts';
-import type { RoutedRequest } from '../../common/routes/fits-match.ts';
-import { formatServicePort } from '../../common/routes/route.ts';
-import { formatTable } from '../output/table.ts';
-import { endpointDocument, verdictDocument } from './authz-endpoints.ts';
+} from '../../../common/authorization/explain-request.ts';
+import { listSetting, setting } from '../../../common/config/settings.ts';
+import { valueType } from '../../../common/config/values.ts';
+import { describeMatch } from '../../../common/routes/describe-match.ts';
+import type { RoutedRequest } from '../../../common/routes/fits-match.ts';
+import { formatServicePort } from '../../../common/routes/route.ts';
+import { formatTable } from '../../output/table.ts';
+import { endpointDocument, verdictDocument } from './endpoints.ts';
 
 /** What says that a request is asked about, and which. */
 export const REQUEST_SETTINGS = {

@@ -1,9 +1,9 @@
-import { fitTable, widthOf, type Column } from '../output/fit-table.ts';
-import { formatBytes, formatRate, formatSeconds, formatShare } from '../traffic/figures.ts';
-import { mainFailure } from '../traffic/edge-report.ts';
-import { serviceDocument, serviceRows, type ServiceRow } from '../traffic/service-report.ts';
-import { adminCommand } from './admin-command.ts';
-import { collectWindow, WINDOW_SETTINGS } from './traffic-settings.ts';
+import { fitTable, widthOf, type Column } from '../../output/fit-table.ts';
+import { formatBytes, formatRate, formatSeconds, formatShare } from '../../traffic/figures.ts';
+import { mainFailure } from '../../traffic/edge-report.ts';
+import { serviceDocument, serviceRows, type ServiceRow } from '../../traffic/service-report.ts';
+import { adminCommand } from '../admin-command.ts';
+import { collectWindow, WINDOW_SETTINGS } from './settings.ts';
 
 const COLUMNS: readonly Column<ServiceRow>[] = [
   { header: 'SERVICE', cell: ({ name }) => name, rank: 0 },

@@ -1,18 +1,18 @@
-import { enforcersAt } from '../../common/authorization/enforcers-at.ts';
-import { whoCanReach } from '../../common/authorization/who-can-reach.ts';
-import { ConfigError } from '../../common/config/config-error.ts';
-import { readStoredMeshConfig } from '../../common/mesh-config/read-mesh-config.ts';
-import { switchSetting } from '../../common/config/settings.ts';
-import { formatTable } from '../output/table.ts';
-import { adminCommand } from './admin-command.ts';
+import { enforcersAt } from '../../../common/authorization/enforcers-at.ts';
+import { whoCanReach } from '../../../common/authorization/who-can-reach.ts';
+import { ConfigError } from '../../../common/config/config-error.ts';
+import { readStoredMeshConfig } from '../../../common/mesh-config/read-mesh-config.ts';
+import { switchSetting } from '../../../common/config/settings.ts';
+import { formatTable } from '../../output/table.ts';
+import { adminCommand } from '../admin-command.ts';
 import {
   knownIdentities,
   reachabilityDocument,
   reachabilityRows,
   restSentence,
-} from './authz-reachability.ts';
-import { formatIdentity, identityOf, NAMESPACE, readServicePort } from './authz-settings.ts';
-import { neverSeen, seenIdentities } from './unseen-names.ts';
+} from './reachability.ts';
+import { formatIdentity, identityOf, NAMESPACE, readServicePort } from '../name-arguments.ts';
+import { neverSeen, seenIdentities } from '../unseen-names.ts';
 
 const HEADER = ['CALLER', 'KNOWN', 'WHY'];
 
