@@ -1,3 +1,4 @@
+import { OpenStreams } from './open-streams.ts';
 import { MAX_STREAM_ID } from './protocol.ts';
 import type { Http2Stream } from './stream.ts';
 
@@ -15,7 +16,7 @@ const MAX_REMEMBERED = 1_000;
 
 /** The streams of a connection, by id (RFC 9113 section 5.1.1: odd ones are the client's). */
 export class StreamTable {
-  readonly #open = new Map<number, Http2Stream>();
+  readonly #open = new OpenStreams();
   readonly #reset = new Set<number>();
   readonly #localParity: 0 | 1;
   #nextLocalId: number;
@@ -50,7 +51,7 @@ export class StreamTable {
   }
 
   add(stream: Http2Stream): void {
-    this.#open.set(stream.id, stream);
+    this.#open.add(stream);
   }
 
   get(id: number): Http2Stream | undefined {
@@ -58,7 +59,7 @@ export class StreamTable {
   }
 
   all(): Http2Stream[] {
-    return [...this.#open.values()];
+    return this.#open.all();
   }
 
   /** Takes out a stream that is closed; `byReset` when frames of it may still arrive. */
