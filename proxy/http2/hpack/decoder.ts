@@ -16,6 +16,15 @@ const MAX_INTEGER_BYTES = 4;
 /** A longer block is a request with fields of its own, and comes once. */
 const MAX_KNOWN_BYTES = 128;
 
+/** A value that comes again and again, as the name of a server or today's date, is shorter encoded. */
+const MAX_REPEATED_BYTES = 64;
+
+/** A literal field as it was encoded behind its name, and what it means. */
+interface RepeatedField {
+  readonly encoded: Uint8Array;
+  readonly field: HeaderField;
+}
+
 /** Bounds of what one header block may decode to. */
 export interface HeaderLimits {
   /** The sum of the fields' sizes, as SETTINGS_MAX_HEADER_LIST_SIZE counts them. */
@@ -46,6 +55,13 @@ export class HpackDecoder {
   #usesTable = false;
   /** The last block that did neither, and what it means whenever it comes: most CONNECTs and their answers are alike. */
   #known: { readonly block: Uint8Array; readonly fields: readonly HeaderField[] } | undefined;
+
+  /**
+   * The last literal of each name of the static table that went into the dynamic one, and the last of all with another
+   * name. Some servers, nginx for one, put the same fields into it with every response and never refer to them: each would
+   * be read and kept again.
+   */
+  readonly #repeated: (RepeatedField | undefined)[] = [];
 
   constructor(limits: HeaderLimits) {
     this.#limits = limits;
@@ -99,11 +115,35 @@ export class HpackDecoder {
     if ((first & 0x80) !== 0) return this.#lookUp(this.#integer(7));
     const isIndexed = (first & 0x40) !== 0;
     const index = this.#integer(isIndexed ? 6 : 4);
-    const name = index === 0 ? this.#string() : this.#lookUp(index)[0];
-    const field: HeaderField = [name, this.#string()];
-    if (!isIndexed) return field;
+    if (!isIndexed) return this.#literal(index);
     this.#usesTable = true;
+    const field = this.#repeatedLiteral(index) ?? this.#newLiteral(index);
     this.#table.insert(field);
+    return field;
+  }
+
+  #literal(index: number): HeaderField {
+    const name = index === 0 ? this.#string() : this.#lookUp(index)[0];
+    return [name, this.#string()];
+  }
+
+  #repeatedLiteral(index: number): HeaderField | undefined {
+    const repeated = this.#repeated[index];
+    if (repeated === undefined || !isAt(this.#block, this.#at, repeated.encoded)) return undefined;
+    this.#at += repeated.encoded.length;
+    return repeated.field;
+  }
+
+  #newLiteral(index: number): HeaderField {
+    const from = this.#at;
+    const field = this.#literal(index);
+    const isNameFixed = index <= STATIC_TABLE.length;
+    if (isNameFixed && this.#at - from <= MAX_REPEATED_BYTES) {
+      this.#repeated[index] = {
+        encoded: new Uint8Array(this.#block.subarray(from, this.#at)),
+        field,
+      };
+    }
     return field;
   }
 
@@ -158,6 +198,14 @@ export class HpackDecoder {
     this.#at = end;
     return isHuffman ? decodeHuffman(bytes) : latin1(bytes);
   }
+}
+
+/** True when the bytes stand there. */
+function isAt(block: Uint8Array, at: number, bytes: Uint8Array): boolean {
+  for (let index = 0; index < bytes.length; index += 1) {
+    if (block[at + index] !== bytes[index]) return false;
+  }
+  return true;
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -102,3 +102,42 @@ test('a block that asks the table is decoded each time', (t) => {
   decoder.decode(hex('40 01 63 01 64'));
   t.deepEqual(decoder.decode(hex('be')), [['c', 'd']]);
 });
+
+/** `server: ab`, `date: b`, each a literal that goes into the table. */
+const SERVER = '76 02 61 62';
+const DATE = '61 01 62';
+
+test('a literal that comes again is not made again, and goes into the table each time', (t) => {
+  const decoder = new HpackDecoder(LIMITS);
+  const first = decoder.decode(hex(SERVER + DATE));
+  const second = decoder.decode(hex(SERVER + DATE));
+  t.deepEqual(second, [
+    ['server', 'ab'],
+    ['date', 'b'],
+  ]);
+  t.is(second[0], first[0]);
+  t.is(second[1], first[1]);
+  // The newest entry is index 62.
+  t.deepEqual(decoder.decode(hex('be bf c0 c1')), [
+    ['date', 'b'],
+    ['server', 'ab'],
+    ['date', 'b'],
+    ['server', 'ab'],
+  ]);
+});
+
+test('a literal of the same name with another value is read, whatever its beginning is', (t) => {
+  const decoder = new HpackDecoder(LIMITS);
+  const values = ['76 02 61 62', '76 01 61', '76 03 61 62 63', '76 81 1f', '76 01 61'].map(
+    (block) => decoder.decode(hex(block))[0]?.[1],
+  );
+  t.deepEqual(values, ['ab', 'a', 'abc', 'a', 'a']);
+  // The same value with another name, which is written out, or comes from the table.
+  for (const name of ['x', 'y']) {
+    const letter = Buffer.from(name).toString('hex');
+    t.deepEqual(decoder.decode(hex(`40 01 ${letter} 01 61`)), [[name, 'a']]);
+    t.deepEqual(decoder.decode(hex('7e 01 61')), [[name, 'a']]);
+  }
+  const cut = (): unknown => decoder.decode(hex('76 01'));
+  t.like(t.throws(cut), { code: 'COMPRESSION_ERROR' });
+});
