@@ -34,6 +34,8 @@ const MAX_BACKLOG_BYTES = HIGH_WATER_BYTES + 1024 * 1024;
  *
  *     quiet: flushed at the end of the callback      one request, no wait
  *     busy:  flushed at the end of the turn          many requests, one write
+ *
+ * What comes in a turn in which something was flushed waits for the write, or for the end of the turn.
  */
 export class Outbox {
   readonly frames: FrameBuffer;
@@ -105,6 +107,10 @@ export class Outbox {
     this.#isWriting = true;
     this.#writing = this.frames.take();
     this.#transport.write(this.#writing, this.#onWritten);
+    if (this.#isWriting || this.#isBusy) return;
+    // Taken at once, as a stream of a tunnel does, which does not mean that nothing else comes in this turn.
+    this.#isScheduled = true;
+    setImmediate(this.#flush);
   };
 
   readonly #onWritten = (): void => {

@@ -66,6 +66,45 @@ test('what is sent in one turn leaves in one write, and what comes meanwhile in 
   );
 });
 
+test('a transport that takes all at once gets one write for a quiet callback, and one for the rest of the turn', async (t) => {
+  const writes: number[] = [];
+  const outbox = new Outbox({
+    transport: {
+      isWritable: true,
+      open() {},
+      write(bytes, written) {
+        writes.push(parseFrames(bytes).length);
+        written();
+      },
+      end() {},
+      destroy() {},
+    },
+    mayServe: () => true,
+    onOverflow: () => t.fail(),
+  });
+  /** Callbacks of one turn of the event loop, with what each has scheduled in between. */
+  const turnOf = async (callbacks: number): Promise<void> => {
+    for (let count = 0; count < callbacks; count += 1) {
+      outbox.frames.ping(ANSWER, true);
+      await Promise.resolve();
+    }
+  };
+  await turnOf(1);
+  t.deepEqual(writes, [1], 'nothing to wait for');
+  await settled();
+  await turnOf(4);
+  t.deepEqual(writes, [1, 1]);
+  await settled();
+  t.deepEqual(writes, [1, 1, 3]);
+  await turnOf(3);
+  await settled();
+  t.deepEqual(writes, [1, 1, 3, 3], 'busy: the end of the turn is waited for');
+  await turnOf(1);
+  await settled();
+  await turnOf(1);
+  t.deepEqual(writes, [1, 1, 3, 3, 1, 1], 'quiet again');
+});
+
 test('senders take turns: a small one beside large ones is served in the first round', async (t) => {
   const { transport, outbox, sender } = outboxUnderTest();
   const large = [1, 3, 5].map((id) => sender(id, 1024 * 1024));
