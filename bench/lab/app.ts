@@ -28,6 +28,8 @@ export interface App {
 export const HELD_PATH = '/held';
 /** Plain requests. */
 export const PLAIN_PATH = '/';
+/** The same, to a service that speaks HTTP/1.1 where a gateway may choose. */
+export const HTTP1_SERVICE_PATH = '/http1';
 /** A file to download, and the place to upload to. */
 export const BULK_PATH = '/bulk';
 /** A file of `PIECE_BYTES`. */

@@ -25,11 +25,11 @@ export interface EnvoyListener {
   readonly more?: EnvoyPart;
 }
 
-/** A whole configuration: listeners, one cluster, the admin port with the metrics. */
+/** A whole configuration: listeners, clusters, the admin port with the metrics. */
 export function envoyConfig(
   adminPort: number,
   listeners: readonly EnvoyListener[],
-  cluster: EnvoyCluster,
+  ...clusters: readonly EnvoyCluster[]
 ): string {
   return JSON.stringify({
     admin: { address: address(adminPort) },
@@ -40,29 +40,27 @@ export function envoyConfig(
         tcp_backlog_size: 4096,
         filter_chains: [{ filters: [filter], ...more }],
       })),
-      clusters: [
-        {
-          name: cluster.name,
-          type: 'STATIC',
-          connect_timeout: '10s',
-          circuit_breakers: {
-            thresholds: [
-              {
-                max_connections: NO_LIMIT,
-                max_pending_requests: NO_LIMIT,
-                max_requests: NO_LIMIT,
-              },
-            ],
-          },
-          load_assignment: {
-            cluster_name: cluster.name,
-            endpoints: [{ lb_endpoints: [{ endpoint: { address: address(cluster.port) } }] }],
-          },
-          ...cluster.more,
-        },
-      ],
+      clusters: clusters.map(clusterPart),
     },
   });
+}
+
+function clusterPart({ name, port, more }: EnvoyCluster): EnvoyPart {
+  return {
+    name,
+    type: 'STATIC',
+    connect_timeout: '10s',
+    circuit_breakers: {
+      thresholds: [
+        { max_connections: NO_LIMIT, max_pending_requests: NO_LIMIT, max_requests: NO_LIMIT },
+      ],
+    },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+    },
+    ...more,
+  };
 }
 
 function address(port: number): EnvoyPart {

@@ -8,6 +8,7 @@ import {
   httpMetrics,
   measureHttp,
   SMALL,
+  SMALL_HTTP1_SERVICE,
   UPLOADS,
 } from './http-exchanges.ts';
 import type { RunKind, Workload } from './workload.ts';
@@ -33,10 +34,12 @@ function gateway(
     pair: 'shared',
     role: 'gateway',
     inRuns,
-    metrics: httpMetrics(exchange, 'the gateway', exchange === SMALL ? targets : {}),
+    metrics: httpMetrics(exchange, 'the gateway', HAVE_TARGETS.has(exchange) ? targets : {}),
     measure: (context) => measureHttp(context, front, exchange, connections),
   };
 }
+
+const HAVE_TARGETS: ReadonlySet<HttpExchange> = new Set([SMALL, SMALL_HTTP1_SERVICE]);
 
 /** To nginx, which CI measures beside us: about twice what was reached. */
 const CPU_ALARM = ratioAtMost(4);
@@ -54,6 +57,9 @@ export const GATEWAY: readonly Workload[] = [
   ),
   ...FRONTS.filter(({ id }) => id === 'http1' || id === 'http2-tls').flatMap((front) =>
     [ANSWERS, UPLOADS].map((exchange) => gateway(front, exchange, FEW, ['full'])),
+  ),
+  ...FRONTS.filter(({ id }) => id === 'http1').flatMap((front) =>
+    CONNECTIONS.map((connections) => gateway(front, SMALL_HTTP1_SERVICE, connections, ['full'])),
   ),
   ...FRONTS.filter(({ id }) => id === 'http2').flatMap((front) =>
     CONNECTIONS.map((connections) => gateway(front, GRPC, connections, ['full'])),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   GRPC_MESSAGE,
   GRPC_PATH,
+  HTTP1_SERVICE_PATH,
   PIECE_BYTES,
   PIECE_PATH,
   PLAIN_PATH,
@@ -50,6 +51,13 @@ export const SMALL: HttpExchange = {
   title: 'small answers',
   description: 'Small answers',
   path: PLAIN_PATH,
+};
+/** The same, where the service speaks HTTP/1.1. */
+export const SMALL_HTTP1_SERVICE: HttpExchange = {
+  suffix: '-http1-service',
+  title: 'small answers of a service that speaks HTTP/1.1',
+  description: 'Small answers of a service that speaks HTTP/1.1 (all peers do so in this row)',
+  path: HTTP1_SERVICE_PATH,
 };
 /** Large answers. */
 export const ANSWERS: HttpExchange = {

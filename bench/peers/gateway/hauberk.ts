@@ -1,10 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { HTTP1_SERVICE_PATH } from '../../lab/app.ts';
 import { CALLEE_NAME } from '../../lab/certificates.ts';
 import { startHauberkMesh } from '../hauberk-mesh.ts';
 import type { PairPlan, PeerContext } from '../peer.ts';
 
-/** `hauberk gateway` before the sidecar of the application. */
+/** `hauberk gateway` before the sidecar of the application: HTTP/2 to it, and HTTP/1.1 where that is asked for. */
 export async function planHauberkGateway(context: PeerContext): Promise<PairPlan> {
   const { app, directory, ports } = context;
   const file = join(directory, 'gateway.yaml');
@@ -25,8 +26,8 @@ export async function planHauberkGateway(context: PeerContext): Promise<PairPlan
 
 function listeners({ ports, certificates: { callee } }: PeerContext) {
   const routes = [
-    { pathPrefix: '/bench.Echo', backend: `${CALLEE_NAME}:8081`, appProtocol: 'h2c' },
-    { backend: `${CALLEE_NAME}:8080` },
+    { pathPrefix: HTTP1_SERVICE_PATH, backend: `${CALLEE_NAME}:8080` },
+    { backend: `${CALLEE_NAME}:8081`, appProtocol: 'h2c' },
   ];
   const listen = (port: number): string => `127.0.0.1:${port}`;
   const certificates = [{ certificate: callee.chain, key: callee.key }];
