@@ -11,6 +11,8 @@ grpc_python=grpcio==1.85.3
 docker_compose=github.com/docker/compose/v2@v2.40.3
 cache=$PWD/node_modules/.cache/hauberk-peers
 limit='timeout --foreground 900'
+# What tests call needs neither inlining nor a debugger nor C: it takes a third less to compile.
+export CGO_ENABLED=0 GOFLAGS="${GOFLAGS-} '-gcflags=all=-l -dwarf=false' -ldflags=-w"
 
 fetch_h2spec() {
   GOBIN=$cache/bin $limit go install "$h2spec"
