@@ -8,10 +8,11 @@
 ARG BASE=node:26-slim
 
 FROM ${BASE} AS build
-# nft writes the rules of transparent interception, ip (--client-address preserve) its routes; binutils has strip.
+# nft writes the rules of transparent interception, ip (--client-address preserve) its routes; binutils has strip; gcc is
+# for one small program.
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-    binutils ca-certificates iproute2 libatomic1 nftables \
+    binutils ca-certificates gcc iproute2 libatomic1 libc6-dev nftables \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/*
 WORKDIR /build
 # Of the packages that Hauberk is developed with, only the one that makes one file of all the others. `npm ci` takes no
@@ -31,11 +32,13 @@ COPY keeper keeper
 COPY cli cli
 COPY tools/dist tools/dist
 RUN node --disable-warning=ExperimentalWarning tools/dist/main.ts --folder /made --only executable --only licenses
-# bash runs the health check and the pods' commands; setpriv lets go of privileges, for the pods to sleep.
-RUN tools/dist/image-root.sh /image bash ip nft setpriv sleep test \
+# bash runs the health check and the pods' commands; setpriv lets go of privileges, for the pods to sleep; cp and
+# mv are for the program that pods hand out to applications.
+RUN tools/dist/image-root.sh /image bash cp ip mv nft setpriv sleep test \
  && install -D /made/hauberk-*-linux-* /image/usr/local/bin/hauberk \
  && install -D --mode=0644 /made/THIRD-PARTY-LICENSES LICENSE -t /image/usr/share/doc/hauberk \
- && install -D cli/health-check /image/opt/hauberk/cli/health-check \
+ && install -D cli/health-check cli/share-in-network -t /image/opt/hauberk/cli \
+ && gcc -Wall -Werror -Os -s -static -o /image/opt/hauberk/cli/in-network cli/in-network.c \
  && chroot /image /usr/local/bin/hauberk version && chroot /image ip -V && chroot /image nft --version \
  && install -d -m 0700 /state/hauberk
 

@@ -19,6 +19,7 @@ import type { Files } from '../compose/source/files.ts';
 import { loadProject } from '../compose/source/load-project.ts';
 import { formatJson } from '../output/json.ts';
 import { formatTable } from '../output/table.ts';
+import { imageTests } from './image-tests.ts';
 import { readOperatorFile } from './operator-file.ts';
 
 const settings = {
@@ -97,16 +98,19 @@ export function run(context: CliContext): Promise<number> {
         project,
         ...(output === undefined ? {} : { outputFolder: dirname(resolve(output)) }),
         ...given,
+        imageTest: imageTests(environment),
         readText: FILES.read,
       });
     } catch (error) {
       if (!(error instanceof ComposeError)) throw error;
-      injection = { output: undefined, services: [], problems: [error] };
+      injection = { output: undefined, services: [], unknownImages: [], problems: [error] };
     }
     if (check) stdout.write(json ? toJson(injection) : toTable(injection, given.composeV1));
     for (const problem of injection.problems) say(describeError(problem));
     if (injection.output === undefined) return EXIT_CODE.usage;
     if (check) return EXIT_CODE.ok;
+    const { unknownImages } = injection;
+    if (unknownImages.length > 0) say(`note: ${unknownHealth(unknownImages)}`);
     if (output === undefined) stdout.write(injection.output);
     else await writeOutput(output, injection.output);
     return EXIT_CODE.ok;
@@ -118,6 +122,11 @@ const FILES: Files = {
   isFile: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
   readStandardInput: () => readFileSync(0, 'utf8'),
 };
+
+function unknownHealth(images: readonly string[]): string {
+  const names = images.join(', ');
+  return `no image here to be asked for a health check of its own, which would not notice that its pod has ended: ${names}; pull or build them, then inject again (docs/inject.md)`;
+}
 
 /** Readable for every user, as is usual for Compose files: it has no secret. */
 const OUTPUT_MODE = 0o644;

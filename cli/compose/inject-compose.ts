@@ -8,6 +8,7 @@ import type { ComposeFile } from './source/compose-file.ts';
 import type { LoadedProject } from './source/load-project.ts';
 import { applyTags } from './source/merge-files.ts';
 import { rebasePaths } from './source/rebase-paths.ts';
+import { applicationHealth, type ImageTest } from './plan/application-health.ts';
 import { planMesh } from './plan/plan.ts';
 import { readProject } from './read/read-project.ts';
 import { reportServices, type ServiceReport } from './report.ts';
@@ -28,6 +29,7 @@ export interface InjectRequest {
   readonly keeper: boolean;
   /** Whether the file is for Compose 1, whose schema has less. */
   readonly composeV1: boolean;
+  readonly imageTest: ImageTest;
   /** Reads a file that the project extends. */
   readonly readText: ReadText;
 }
@@ -37,6 +39,8 @@ export interface Injection {
   /** The complete file; undefined when there are problems. */
   readonly output: string | undefined;
   readonly services: readonly ServiceReport[];
+  /** Images that may have a health check, which is not known. */
+  readonly unknownImages: readonly string[];
   readonly problems: readonly ComposeError[];
 }
 
@@ -53,7 +57,12 @@ export function injectCompose(request: InjectRequest): Injection {
   // `hauberk inject` wrote it.
   if (fieldsOf(file.document, file.root).has(MARKER)) {
     const problems = findAddedServices(file);
-    return { output: problems.length === 0 ? file.text : undefined, services: [], problems };
+    return {
+      output: problems.length === 0 ? file.text : undefined,
+      services: [],
+      unknownImages: [],
+      problems,
+    };
   }
   requireServices(file);
   const unknown = [
@@ -71,20 +80,26 @@ export function injectCompose(request: InjectRequest): Injection {
     ...findTakenNames(project),
     ...findPortClashes(project),
   ].sort((one, other) => one.location.line - other.location.line);
-  const services = reportServices(project, problems);
+  const { keeper, composeV1, imageTest } = request;
+  const health = applicationHealth(project, { imageTest, composeV1 });
+  const unknownImages = [...new Set(health.unknown.values())].toSorted();
+  const services = reportServices(project, { problems, health });
   if (problems.length === 0 && services.every(({ action }) => action !== 'mesh')) {
     const field = fieldsOf(file.document, file.root).get('services');
     const location = file.locationOf(field?.keyNode);
     const sentence = 'the file has no service to add to the mesh';
     problems.push(new ComposeError('not-compose', sentence, { location }));
   }
-  if (problems.length > 0) return { output: undefined, services, problems };
+  if (problems.length > 0) return { output: undefined, services, unknownImages, problems };
   moveTo(request);
-  const { keeper, composeV1 } = request;
   const image = request.image ?? project.annotations.image ?? DEFAULT_IMAGE;
   return {
-    output: writeLayout(file, planMesh(project, { image, keeper, composeV1 })),
+    output: writeLayout(
+      file,
+      planMesh(project, { image, keeper, composeV1, healthTests: health.tests }),
+    ),
     services,
+    unknownImages,
     problems,
   };
 }

@@ -1,7 +1,7 @@
 import { portRivals } from './check/check-ports.ts';
 import type { ComposeError } from './compose-error.ts';
 import type { Project, Service } from './read/project.ts';
-import { isBlindToNetwork } from './plan/application-health.ts';
+import type { ApplicationHealth } from './plan/application-health.ts';
 import { preservesClients } from './plan/sidecar-service.ts';
 import { treat } from './plan/treatment.ts';
 
@@ -18,23 +18,29 @@ export interface ServiceReport {
   readonly notes: readonly string[];
 }
 
+/** What is known besides the project. */
+export interface ReportContext {
+  readonly problems: readonly ComposeError[];
+  readonly health: ApplicationHealth;
+}
+
 /** Tells of every service what would be done with it, and why. */
 export function reportServices(
   project: Project,
-  problems: readonly ComposeError[],
+  { problems, health }: ReportContext,
 ): readonly ServiceReport[] {
   const reports = [...project.services.values()].map((service) => {
     const wrong = problems.filter((problem) => problem.service === service.name);
     return wrong.length > 0
       ? refused(service.name, wrong, service.replicas)
-      : accepted(project, service);
+      : accepted(project, service, health);
   });
   const unread = Map.groupBy(problems, ({ service }) => service ?? '');
   for (const name of ['', ...project.services.keys()]) unread.delete(name);
   return [...reports, ...Array.from(unread, ([name, wrong]) => refused(name, wrong, 1))];
 }
 
-function accepted(project: Project, service: Service): ServiceReport {
+function accepted(project: Project, service: Service, health: ApplicationHealth): ServiceReport {
   const treatment = treat(project, service);
   const { name, replicas } = service;
   const own = { service: name, identity: null, replicas, ingress: [] };
@@ -46,7 +52,7 @@ function accepted(project: Project, service: Service): ServiceReport {
         action: 'mesh',
         identity,
         ingress,
-        notes: notesOn(project, service, ingress),
+        notes: notesOn(project, service, { ingress, health }),
       };
     }
     case 'joins':
@@ -72,9 +78,9 @@ function refused(
 function notesOn(
   project: Project,
   service: Service,
-  ingress: readonly number[],
+  { ingress, health }: { readonly ingress: readonly number[]; readonly health: ApplicationHealth },
 ): readonly string[] {
-  const { annotations, ports, controlsNetwork, filledIn, healthTest } = service;
+  const { annotations, ports, controlsNetwork, filledIn } = service;
   const filled = [...filledIn].map(([name, value]) => `${name}=${value}`);
   const permissive = annotations.permissive ?? project.annotations.permissive ?? false;
   const datagrams = ports.some(({ value }) => value.protocol !== 'tcp');
@@ -82,8 +88,8 @@ function notesOn(
   const rivals = portRivals(project, service);
   return [
     permissive && 'accepts plaintext on every port',
-    isBlindToNetwork(healthTest) &&
-      'its health check does not notice that its pod alone was restarted: CMD-SHELL would, or add --keeper',
+    health.unknown.has(service.name) &&
+      'its image may have a health check, which is not known here: pull or build it, then inject',
     controlsNetwork && 'is privileged enough to change the rules that keep it in the mesh',
     ingress.length > 0 &&
       !preservesClients(service) &&

@@ -43,6 +43,11 @@ const DEADLINE_MS = 5 * 60_000;
 
 const SHOP = join(import.meta.dirname, 'shop');
 
+function dockerVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  const own = Object.entries(env).filter(([key]) => key.startsWith('DOCKER_'));
+  return Object.fromEntries(own.map(([key, value = '']) => [key, value]));
+}
+
 /** Copies a project; it is down again when the scope ends. */
 export async function createProject(
   scope: Scope,
@@ -54,14 +59,16 @@ export async function createProject(
   await writeFile(join(folder, '.env'), `WEB_PORT=${port}\nHAUBERK_ENGINE_SOCKET=${socket}\n`);
   const file = join(folder, 'compose.yaml');
   if (meshed) {
-    const { code, stdout, stderr } = await runHauberk([
+    const argv = [
       'inject',
       file,
       `--project=${name}`,
       `--image=${TEST_IMAGE}`,
       ...(program === 'docker-compose-v2' ? [] : ['--compose-v1']),
       ...(program === undefined ? ['--keeper'] : []),
-    ]);
+    ];
+    // The engine is asked for the health checks of images.
+    const { code, stdout, stderr } = await runHauberk(argv, { env: dockerVariables(engine.env) });
     if (code !== 0) throw new Error(`inject failed with ${code}: ${stderr}`);
     await writeFile(file, stdout);
   }

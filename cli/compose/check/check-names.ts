@@ -2,6 +2,7 @@ import { ComposeError } from '../compose-error.ts';
 import {
   CONTROL_PLANE,
   DATA_VOLUME,
+  HEALTH_VOLUME,
   instancesOf,
   KEEPER,
   podName,
@@ -68,7 +69,8 @@ function namesNeeded(project: Project): {
       services.set(sidecarName(instance), `the sidecar of ${service.name}`);
       volumes.set(stateVolume(instance), service);
     }
-    volumes.set(tokenVolume(treatment.identity), service).set(DATA_VOLUME, service);
+    for (const name of [tokenVolume(treatment.identity), DATA_VOLUME, HEALTH_VOLUME])
+      volumes.set(name, service);
   }
   return { services, volumes };
 }

@@ -1,36 +1,67 @@
+import { HEALTH_DIRECTORY } from './layout-names.ts';
+import { treat } from './treatment.ts';
+import type { Project } from '../read/project.ts';
 import { isPlainList, type Plain } from '../yaml/yaml-fields.ts';
 
-/**
- * Succeeds where the network namespace has a route, or an address of IPv6 besides that of its loopback. One whose owner
- * has ended has neither. Only what every shell has, and no variable, which Compose would fill in.
- */
-const IN_A_NETWORK =
-  '{ read -r line && read -r line; } </proc/net/route || { read -r line && read -r line; } </proc/net/if_inet6 || exit 1';
+/** The test of an image's health check, `[]` when it has none; undefined when the image is not known here. */
+export type ImageTest = (image: string) => readonly string[] | undefined;
 
-/** What a list begins with that has its command at the end: `[sh, -c, COMMAND]`. */
-const SHELL = /^(?:.*\/)?(?:ba|da|a)?sh$/;
-
-/**
- * The test of an application's health check that fails, too, when the application was left behind in the namespace of a pod
- * that has ended, where it can be reached by nothing but its own test.
- *
- * @returns undefined when the test stays as it is, since no shell runs it: the image may have none
- */
-export function testInNetwork(test: Plain | undefined): Plain | undefined {
-  if (typeof test === 'string') return withCheck(test);
-  const words = isPlainList(test) ? test.filter((word) => typeof word === 'string') : [];
-  const [kind, program = '', option, line] = words;
-  if (kind === 'CMD-SHELL' && words.length === 2) return ['CMD-SHELL', withCheck(program)];
-  const isShell = kind === 'CMD' && words.length === 4 && SHELL.test(program) && option === '-c';
-  return isShell && line !== undefined ? [kind, program, option, withCheck(line)] : undefined;
+/** What becomes of the health checks of applications. */
+export interface ApplicationHealth {
+  /** By service: what becomes the `test` of its health check. Those that are not in it stay as they are. */
+  readonly tests: ReadonlyMap<string, Plain>;
+  /** By service: the image that may have a health check, which is not known. */
+  readonly unknown: ReadonlyMap<string, string>;
 }
 
-/** Whether it is a test that looks at nothing but the application. */
-export function isBlindToNetwork(test: Plain | undefined): boolean {
-  const runs = isPlainList(test) && test[0] !== 'NONE';
-  return runs && testInNetwork(test) === undefined;
+/** It succeeds in a namespace with a network, and runs the command behind it there (cli/in-network.c). */
+const IN_NETWORK = `${HEALTH_DIRECTORY}/in-network`;
+
+/**
+ * Makes the health checks fail, too, of applications that were left behind in the namespace of a pod that has ended, where
+ * they can be reached by nothing but their own tests. A test of the image is written out, as only what is written can be
+ * changed.
+ */
+export function applicationHealth(
+  project: Project,
+  { imageTest, composeV1 }: { readonly imageTest: ImageTest; readonly composeV1: boolean },
+): ApplicationHealth {
+  const tests = new Map<string, Plain>();
+  const unknown = new Map<string, string>();
+  const change = (service: string, test: Plain): void => {
+    const changed = testInNetwork(test);
+    if (changed !== undefined) tests.set(service, changed);
+  };
+  for (const service of project.services.values()) {
+    if (treat(project, service).kind === 'left-out') continue;
+    const { health, name } = service;
+    if (health.kind === 'none') continue;
+    if (health.kind === 'test') {
+      change(name, health.test);
+      continue;
+    }
+    const image = health.image ?? `${project.namespace}${composeV1 ? '_' : '-'}${name}`;
+    const test = imageTest(image);
+    if (test === undefined) unknown.set(name, image);
+    // Compose would fill them in.
+    else
+      change(
+        name,
+        test.map((word) => word.replaceAll('$', '$$$$')),
+      );
+  }
+  return { tests, unknown };
+}
+
+/** @returns undefined when there is nothing to change in it */
+function testInNetwork(test: Plain): Plain | undefined {
+  if (typeof test === 'string') return withCheck(test);
+  if (!isPlainList(test)) return undefined;
+  const [kind, first, ...others] = test;
+  if (kind === 'CMD' && first !== undefined) return [kind, IN_NETWORK, first, ...others];
+  return kind === 'CMD-SHELL' && typeof first === 'string' ? [kind, withCheck(first)] : undefined;
 }
 
 function withCheck(line: string): string {
-  return `${IN_A_NETWORK}; ${line}`;
+  return `${IN_NETWORK} || exit 1; ${line}`;
 }

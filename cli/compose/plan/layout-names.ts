@@ -30,6 +30,12 @@ export function stateVolume(instance: string): string {
   return `hauberk-state-${instance}`;
 }
 
+/** The volume through which applications get what their health checks look for a network with. */
+export const HEALTH_VOLUME = 'hauberk-health';
+
+/** Where pods and applications have it. */
+export const HEALTH_DIRECTORY = '/opt/hauberk-health';
+
 /** The volume through which the control plane hands an identity's join token to its sidecars. */
 export function tokenVolume(identity: string): string {
   return `hauberk-token-${identity}`;

@@ -12,7 +12,7 @@ export interface AddedService {
 export interface InstancePlan {
   readonly name: string;
   readonly set: PlainMap;
-  /** What becomes `test` of its health check; undefined when that stays as it is. */
+  /** What becomes `test` of its health check, which needs a volume; undefined when that stays as it is. */
   readonly healthTest: Plain | undefined;
   readonly remove: readonly string[];
   /** Pod and sidecar, if it is meshed. */
@@ -38,4 +38,6 @@ export interface PlanOptions {
   readonly keeper: boolean;
   /** Whether the file is for Compose 1, whose schema has less. */
   readonly composeV1: boolean;
+  /** By service: what becomes the `test` of its health check, where that changes. */
+  readonly healthTests: ReadonlyMap<string, Plain>;
 }

@@ -1,8 +1,8 @@
-import { testInNetwork } from './application-health.ts';
 import { planControlPlane, planKeeper } from './shared-services.ts';
 import {
   DATA_VOLUME,
   defaultContainerName,
+  HEALTH_VOLUME,
   instancesOf,
   MARKER,
   podName,
@@ -66,6 +66,7 @@ export function planMesh(project: Project, options: PlanOptions): Plan {
     volumes[tokenVolume(treatment.identity)] = TOKEN_VOLUME;
     for (const instance of instances) volumes[stateVolume(instance)] = {};
   }
+  if (options.healthTests.size > 0) volumes[HEALTH_VOLUME] = {};
   const shared = [planControlPlane(project, options)];
   if (options.keeper) shared.push(planKeeper(options));
   return { services, shared, volumes, marker: { layout: 1, services: [...services.keys()] } };
@@ -92,7 +93,7 @@ function planInstance(
       ...(movesSysctls && keepsSysctls ? { sysctls: sysctls.others } : {}),
       [MARKER]: 'app',
     },
-    healthTest: testInNetwork(service.healthTest),
+    healthTest: options.healthTests.get(service.name),
     remove: [
       ...NETWORK_KEYS,
       ...(movesSysctls && !keepsSysctls ? ['sysctls'] : []),
@@ -105,10 +106,20 @@ function planInstance(
         links: writeLinks(project, service.links),
         after: podsBefore(project, service),
         takes: MOVED_KEYS.filter((key) => keys.has(key)),
+        sharesHealth: hasHealthTest(project, service, options),
       }),
       planSidecar(project, service, instance, options),
     ],
   };
+}
+
+/** Whether a health check looks for the network of this service: its own, or that of one that joins it. */
+function hasHealthTest(project: Project, owner: Service, { healthTests }: PlanOptions): boolean {
+  return [...project.services.values()].some((service) => {
+    if (!healthTests.has(service.name)) return false;
+    const treatment = treat(project, service);
+    return service === owner || (treatment.kind === 'joins' && treatment.service === owner.name);
+  });
 }
 
 /** A service without a sidecar of its own: only what it says of meshed ones changes. */
@@ -127,7 +138,7 @@ function planOther(project: Project, service: Service, options: PlanOptions): In
   }
   if (linksMove) set['links'] = writeLinks(project, service.links);
   if (joined !== undefined) set[MARKER] = 'app';
-  const healthTest = joined === undefined ? undefined : testInNetwork(service.healthTest);
+  const healthTest = options.healthTests.get(service.name);
   return { name: service.name, set, healthTest, remove: [], added: [] };
 }
 

@@ -1,6 +1,13 @@
 import { ownImage, preservesClients } from './sidecar-service.ts';
 import { commandHealthCheck } from './health-check.ts';
-import { instancesOf, MARKER, PART_LABEL, podName } from './layout-names.ts';
+import {
+  HEALTH_DIRECTORY,
+  HEALTH_VOLUME,
+  instancesOf,
+  MARKER,
+  PART_LABEL,
+  podName,
+} from './layout-names.ts';
 import type { AddedService } from './layout.ts';
 import { startAfter } from '../read/read-references.ts';
 import type { Attachment, Service } from '../read/project.ts';
@@ -16,6 +23,8 @@ export interface PodOptions {
   readonly after: readonly string[];
   /** Keys that it takes over from the application as they are. */
   readonly takes: readonly string[];
+  /** Whether it hands out what health checks look for its network with. */
+  readonly sharesHealth: boolean;
 }
 
 const READY_FILE = '/run/ready';
@@ -33,6 +42,9 @@ const CLIENT_SYSCTLS: PlainMap = {
   'net.ipv4.fwmark_reflect': '1',
 };
 
+/** Puts in-network (cli/in-network.c) into a folder that applications see; at every start, since the image may be another. */
+const SHARE = '/opt/hauberk/cli/share-in-network';
+
 /** The user nobody, without any capability, until the end. */
 const SLEEP =
   'exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all sleep infinity';
@@ -48,6 +60,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
   const clients = preserves ? ' --client-address preserve' : '';
   const rules = `hauberk proxy init-netns${excluded.join('')}${clients}`;
   const netSysctls = { ...sysctls.net, ...(preserves ? CLIENT_SYSCTLS : {}) };
+  const share = options.sharesHealth ? ` && ${SHARE} ${HEALTH_DIRECTORY}` : '';
   const name = podName(instance);
   return {
     name,
@@ -55,7 +68,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
     values: {
       ...ownImage(options.image),
       entrypoint: ['sh', '-c'],
-      command: [`${CLOSE} && ${rules} && : > ${READY_FILE} && ${SLEEP}`],
+      command: [`${CLOSE} && ${rules}${share} && : > ${READY_FILE} && ${SLEEP}`],
       user: '0:0',
       // Its first process gives up every privilege, which an init would keep; it has no children, and
       // nothing to put in order when it ends.
@@ -78,6 +91,7 @@ export function planPod(service: Service, instance: string, options: PodOptions)
       ...startAfter(options.after),
       ...(options.links.length === 0 ? {} : { links: options.links }),
       ...(Object.keys(netSysctls).length === 0 ? {} : { sysctls: netSysctls }),
+      ...(options.sharesHealth ? { volumes: [`${HEALTH_VOLUME}:${HEALTH_DIRECTORY}`] } : {}),
       labels: { [PART_LABEL]: 'pod' },
       [MARKER]: 'pod',
     },

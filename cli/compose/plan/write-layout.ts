@@ -1,6 +1,17 @@
-import { isMap, isScalar, type Document, type Node, Pair, Scalar, visit, YAMLMap } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  type Document,
+  type Node,
+  Pair,
+  Scalar,
+  visit,
+  YAMLMap,
+  type YAMLSeq,
+} from 'yaml';
 import type { AddedService, InstancePlan, Plan } from './layout.ts';
-import { MARKER } from './layout-names.ts';
+import { HEALTH_DIRECTORY, HEALTH_VOLUME, MARKER } from './layout-names.ts';
 import type { ComposeFile } from '../source/compose-file.ts';
 import { detach, spellOut } from '../yaml/shared-nodes.ts';
 import { fieldsOf, type Plain } from '../yaml/yaml-fields.ts';
@@ -78,7 +89,7 @@ function prepare(document: Document, services: YAMLMap, plan: Plan): void {
 }
 
 function changedKeys({ set, healthTest, remove }: InstancePlan): readonly string[] {
-  const health = healthTest === undefined ? [] : ['healthcheck'];
+  const health = healthTest === undefined ? [] : ['healthcheck', 'volumes'];
   return [...health, ...Object.keys(set), ...remove.map((key) => key.split('.')[0] ?? key)];
 }
 
@@ -103,19 +114,27 @@ function writeInstance(
     const field = takeField(service, key);
     if (field !== undefined) taken.set(key, field);
   }
-  for (const [key, value] of Object.entries(instance.set)) setField(service, key, nodeOf(value));
   if (instance.healthTest !== undefined) setHealthTest(document, service, instance.healthTest);
+  for (const [key, value] of Object.entries(instance.set)) setField(service, key, nodeOf(value));
   return [pair, ...instance.added.map((added) => addedPair(added, taken))];
 }
 
-/** Only the test: what else is in it stays as it is written. */
+/** Only the test, and the volume that it needs: what else is there stays as it is written. */
 function setHealthTest(document: Document, service: YAMLMap, test: Plain): void {
-  const healthcheck = fieldsOf(document, service).get('healthcheck');
-  if (healthcheck === undefined) return;
-  const copy = copyOf(document, healthcheck.value);
-  if (!isMap(copy)) return;
-  setField(copy, 'test', nodeOf(test));
-  setField(service, 'healthcheck', copy);
+  const fields = fieldsOf(document, service);
+  const written = fields.get('healthcheck');
+  const copy = written === undefined ? undefined : copyOf(document, written.value);
+  const healthcheck = isMap(copy) ? copy : new YAMLMap();
+  const changed = nodeOf(test);
+  const original = fieldsOf(document, healthcheck).get('test')?.value;
+  if (isSeq(changed) && isSeq(original)) changed.flow = original.flow ?? false;
+  setField(healthcheck, 'test', changed);
+  setField(service, 'healthcheck', healthcheck);
+  const mounted = fields.get('volumes');
+  const list = mounted === undefined ? undefined : copyOf(document, mounted.value);
+  const volumes = isSeq(list) ? list : (nodeOf([]) as YAMLSeq);
+  volumes.items.push(nodeOf(`${HEALTH_VOLUME}:${HEALTH_DIRECTORY}:ro`));
+  setField(service, 'volumes', volumes);
 }
 
 function removeReplicas(document: Document, service: YAMLMap): void {

@@ -51,14 +51,22 @@ export interface Service {
   readonly sysctls: { readonly net: PlainMap; readonly others: PlainMap };
   /** Keys that its own mapping or one that it merges in has. */
   readonly keys: ReadonlySet<string>;
-  /** `healthcheck.test` as it is written, if there is one. */
-  readonly healthTest: Plain | undefined;
+  readonly health: HealthSource;
   readonly user: Located<string> | undefined;
   /** Whether it could undo the interception: privileged, or may change the rules of the network. */
   readonly controlsNetwork: boolean;
   /** The variables that decided how it is meshed, with what they came to. */
   readonly filledIn: ReadonlyMap<string, string>;
 }
+
+/** Where the test of a service's health check comes from. */
+export type HealthSource =
+  /** It is switched off. */
+  | { readonly kind: 'none' }
+  /** `healthcheck.test`, as it is written. */
+  | { readonly kind: 'test'; readonly test: Plain }
+  /** The image, if that has one; undefined for one that Compose builds and names. */
+  | { readonly kind: 'image'; readonly image: string | undefined };
 
 /** A reference other than `depends_on` and `links`. */
 export interface OtherReference {

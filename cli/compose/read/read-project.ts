@@ -102,7 +102,7 @@ function leftOut(fields: ServiceFields, annotations: Service['annotations']): Se
     containerName: fields.text('container_name')?.value,
     sysctls: readSysctls(fields),
     keys: new Set(fields.fields.keys()),
-    healthTest: readHealthTest(fields),
+    health: readHealth(fields),
     user: readUser(fields),
     controlsNetwork: controlsNetwork(fields),
     filledIn: fields.filledIn,
@@ -126,9 +126,15 @@ function readReplicas(fields: ServiceFields): Pick<Service, 'replicas' | 'replic
   throw fields.error('replicas', sentence, replicasLocation);
 }
 
-function readHealthTest(fields: ServiceFields): Service['healthTest'] {
+/** What is not said of the mesh is left to Compose: a variable in it decides nothing. */
+function readHealth(fields: ServiceFields): Service['health'] {
   const healthcheck = fields.plain('healthcheck');
-  return isPlainMap(healthcheck) ? healthcheck['test'] : undefined;
+  const { test, disable } = isPlainMap(healthcheck) ? healthcheck : {};
+  const disabled = fields.peek(disable ?? false);
+  if (disabled === true || disabled === 'true') return { kind: 'none' };
+  if (test !== undefined && test !== null && test !== '') return { kind: 'test', test };
+  const image = fields.text('image')?.value;
+  return { kind: 'image', image: image && fields.peek(image) };
 }
 
 function readUser(fields: ServiceFields): Service['user'] {

@@ -79,6 +79,13 @@ export class ServiceFields {
     return fillPlain(value, this.#variables, this.filledIn);
   }
 
+  /** The same of what decides nothing. */
+  peek(value: string): string;
+  peek(value: Plain): Plain;
+  peek(value: Plain): Plain {
+    return fillPlain(value, this.#variables);
+  }
+
   /** Text as Compose would see it. @throws ComposeError `value-variable` when a variable in it is not set */
   fillText(key: string, written: string, location: SourceLocation): string {
     const { missing } = fillIn(written, this.#variables);

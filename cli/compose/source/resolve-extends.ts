@@ -21,6 +21,10 @@ const DECISIVE_KEYS = new Set([
   'scale',
   'profiles',
   'container_name',
+  // Its test is changed, or that of the image.
+  'healthcheck',
+  'image',
+  'build',
   'sysctls',
   ANNOTATION,
 ]);

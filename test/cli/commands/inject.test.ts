@@ -10,13 +10,27 @@ const PROJECT =
   'name: Shop\nservices:\n  web: { image: web, ports: ["8080:80"] }\n  api: { image: api }\n';
 const WRONG = 'services:\n  web: { image: web, network_mode: host }\n  api: { image: api }\n';
 
-async function run(
-  ...argv: readonly string[]
-): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+/** In place of the Docker client of this machine: one that knows all images, which have no health check. */
+const DOCKER = await temporaryDirectory();
+await writeFile(join(DOCKER.path, 'docker'), "#!/bin/sh\necho '{}'\n", { mode: 0o755 });
+test.after.always(() => DOCKER[Symbol.asyncDispose]());
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(...argv: readonly string[]): Promise<Outcome> {
+  return runWith(DOCKER.path, ...argv);
+}
+
+/** @param path where the Docker client is looked for */
+async function runWith(path: string, ...argv: readonly string[]): Promise<Outcome> {
   const texts = { stdout: '', stderr: '' };
   const code = await inject({
     argv,
-    env: {},
+    env: { PATH: path },
     clock: createManualClock(),
     stdout: { write: (text) => void (texts.stdout += text) },
     stderr: { write: (text) => void (texts.stderr += text) },
@@ -54,6 +68,16 @@ test('--output writes a file that comes back as it is', async (t) => {
   t.deepEqual(await run(output), { code: 0, stdout: written, stderr: '' });
   const { stdout } = await run(output, '--check');
   t.is(stdout, 'hauberk inject wrote this file: nothing would change\n');
+});
+
+test('images that are not here are named, in a note beside what is written', async (t) => {
+  await using folder = await temporaryDirectory();
+  const file = join(folder.path, 'compose.yaml');
+  await writeFile(file, PROJECT);
+  const { code, stdout, stderr } = await runWith('/nowhere', file);
+  t.is(code, 0);
+  t.regex(stderr, /^hauberk inject: note: no image here to be asked .*: api, web; pull or build/);
+  t.is(stdout, (await run(file)).stdout);
 });
 
 test('when anything is wrong nothing is written, and the exit code is 2', async (t) => {

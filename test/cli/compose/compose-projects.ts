@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { injectCompose, type Injection } from '../../../cli/compose/inject-compose.ts';
+import type { ImageTest } from '../../../cli/compose/plan/application-health.ts';
 import { loadProject } from '../../../cli/compose/source/load-project.ts';
 
 /** Where the projects stand, each with what inject makes of it. */
@@ -36,20 +37,29 @@ export interface TextOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly keeper?: boolean;
   readonly composeV1?: boolean;
+  /** By default all images are known, and have no health check. */
+  readonly imageTest?: ImageTest;
 }
 
 /** Injects a text as if it stood in a file of the project "demo". */
 export function injectText(
   text: string,
   path = 'compose.yaml',
-  { environment = {}, keeper = false, composeV1 = false }: TextOptions = {},
+  { environment = {}, keeper = false, composeV1 = false, imageTest = () => [] }: TextOptions = {},
 ): Injection {
   const read = (file: string): string =>
     file === resolve(path) ? text : readFileSync(file, 'utf8');
   const files = { read, isFile: (): boolean => false, readStandardInput: (): string => text };
   const request = { folder: process.cwd(), environment, envFiles: [], name: 'demo', files };
   const project = loadProject({ ...request, named: [path] });
-  return injectCompose({ project, image: undefined, keeper, composeV1, readText: read });
+  return injectCompose({
+    project,
+    image: undefined,
+    keeper,
+    composeV1,
+    imageTest,
+    readText: read,
+  });
 }
 
 /** What inject makes of a text that it accepts. @throws Error that lists the problems */
@@ -59,9 +69,16 @@ export function injected(text: string, path?: string): string {
   throw new Error(`refused: ${problems.map(({ message }) => message).join('; ')}`);
 }
 
-/** A field as it was before a health check that a shell runs began to look for a network. */
+/** A field of a service as it was before its health check began to look for a network. */
 export function withoutNetworkCheck(value: unknown): unknown {
   if (value === undefined) return undefined;
-  const text = JSON.stringify(value).replaceAll(/\{ read -r .*? \|\| exit 1; /g, '');
+  const mounts = (one: unknown): boolean => /hauberk-health[":]/.test(JSON.stringify(one));
+  if (Array.isArray(value) && value.some(mounts)) {
+    const others = value.filter((one) => !mounts(one));
+    return others.length === 0 ? undefined : others;
+  }
+  const text = JSON.stringify(value)
+    .replaceAll('/opt/hauberk-health/in-network || exit 1; ', '')
+    .replaceAll('"/opt/hauberk-health/in-network",', '');
   return JSON.parse(text) as unknown;
 }

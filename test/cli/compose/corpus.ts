@@ -18,7 +18,7 @@ export const BESIDE: Readonly<Record<string, string>> = {
   'web.conf': '\n',
   'key.pem': '\n',
   'base.yaml':
-    'services:\n  plain: { image: base, environment: { A: "1" }, env_file: web.env }\n  published: { image: base, ports: ["80:80"], volumes: ["./data:/data"] }\n  further: { extends: { file: deeper/base.yaml, service: root }, expose: ["1"] }\n',
+    'services:\n  plain: { environment: { A: "1" }, env_file: web.env }\n  published: { image: base, ports: ["80:80"], volumes: ["./data:/data"] }\n  further: { extends: { file: deeper/base.yaml, service: root }, expose: ["1"] }\n  listening: { ports: [{ name: trapper, target: 10051, published: "${TRAPPER_PORT:-10051}" }], networks: { default: { aliases: [listening] }, store: } }\n',
   'deeper/base.yaml':
     'services:\n  root: { image: root, networks: [default], env_file: root.env }\n',
   'deeper/root.env': 'ROOT=1\n',
@@ -69,8 +69,14 @@ export function injectCorpus(text: string): string {
     name: undefined,
     files: { read, isFile: (path) => contents.has(path), readStandardInput: () => '' },
   });
-  const request = { project, image: undefined, keeper: false, composeV1: false, readText: read };
-  const { output, problems } = injectCompose(request);
+  const { output, problems } = injectCompose({
+    project,
+    image: undefined,
+    keeper: false,
+    composeV1: false,
+    imageTest: () => [],
+    readText: read,
+  });
   if (output !== undefined) return output;
   throw new Error(problems.map(describeError).join('; '));
 }

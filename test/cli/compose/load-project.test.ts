@@ -46,6 +46,7 @@ function inject(
     image: undefined,
     keeper: false,
     composeV1: false,
+    imageTest: () => [],
     readText: read,
   });
 }
