@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { buildCertificate, subjectKeyOf, type SubjectKey } from './certificate-builder.ts';
 import { authorityName } from './distinguished-name.ts';
 import { authorityExtensions } from './extensions.ts';
@@ -117,11 +117,12 @@ function certify(
   { trustDomain, nowMs }: AuthorityOptions,
   notAfterMs: number,
 ): X509Certificate {
-  return buildCertificate({
+  const { der } = buildCertificate({
     signer,
     subject: name,
     spki,
     validity: { notBeforeMs: nowMs - AUTHORITY_BACKDATE_MS, notAfterMs },
     extensions: authorityExtensions({ trustDomain, keyId, pathLength, signerKeyId: signer.keyId }),
   });
+  return new X509Certificate(der);
 }

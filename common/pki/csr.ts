@@ -1,6 +1,6 @@
 import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { translating } from '../errors.ts';
-import { subjectKeyOf } from './certificate-builder.ts';
+import { subjectKeyIn, subjectKeyOf, type SubjectKey } from './certificate-builder.ts';
 import {
   bitString,
   bitStringBytes,
@@ -25,6 +25,8 @@ import { algorithmIdentifier, algorithmOfKey, algorithmOfSpki } from './signatur
 /** All that is taken from a request; whatever name it asks for has no say. */
 export interface OpenedCsr {
   readonly publicKey: KeyObject;
+  /** The same key, ready for a certificate. */
+  readonly subjectKey: SubjectKey;
   readonly algorithm: KeyAlgorithm;
 }
 
@@ -107,7 +109,7 @@ export function openCsr(der: Uint8Array): OpenedCsr {
   if (!verify(algorithm.hash, encode(request.info), publicKey, signature)) {
     throw badSignature('expected a signature by the private key of the request, got another');
   }
-  return { publicKey, algorithm: algorithm.name };
+  return { publicKey, subjectKey: subjectKeyIn(spki, algorithm), algorithm: algorithm.name };
 }
 
 function parse(der: Uint8Array): DerNode {

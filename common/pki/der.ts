@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type forge from 'node-forge';
+import { encodeDer } from './encode-der.ts';
 
 /** A node of an ASN.1 tree. Primitive values are binary strings: one character a byte. */
 export type DerNode = forge.asn1.Asn1;
@@ -82,7 +83,7 @@ export function time(epochMs: number): DerNode {
 
 /** The bytes of a tree. */
 export function encode(node: DerNode): Buffer {
-  return Buffer.from(asn1.toDer(node).getBytes(), 'latin1');
+  return encodeDer(node);
 }
 
 /** Parses bytes of our own making, or that OpenSSL has parsed already. Throws a plain Error. */

@@ -1,7 +1,12 @@
-import type { KeyObject, X509Certificate } from 'node:crypto';
+import { type KeyObject, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { clampToAuthority, type Authority } from './authority.ts';
-import { buildCertificate, subjectKeyOf } from './certificate-builder.ts';
+import {
+  buildCertificate,
+  type SignedCertificate,
+  type SubjectKey,
+  subjectKeyOf,
+} from './certificate-builder.ts';
 import { distinguishedName } from './distinguished-name.ts';
 import {
   authorityKeyIdentifier,
@@ -18,7 +23,7 @@ import type { SpiffeId } from './spiffe-id.ts';
 
 /** What a leaf says. */
 export interface LeafOptions {
-  readonly publicKey: KeyObject;
+  readonly publicKey: KeyObject | SubjectKey;
   readonly spiffeId: SpiffeId;
   /** Now, in milliseconds since the epoch; the lifetime counts from here. */
   readonly nowMs: number;
@@ -43,8 +48,13 @@ const HOST_NAME =
  *   `certificate-malformed` for a DNS name or an address that is none
  */
 export function issueLeaf(issuer: Authority, options: LeafOptions): X509Certificate {
+  return new X509Certificate(signLeaf(issuer, options).der);
+}
+
+/** The same without reading what was made, which takes longer than making it. Throws as `issueLeaf` does. */
+export function signLeaf(issuer: Authority, options: LeafOptions): SignedCertificate {
   const { publicKey, spiffeId, nowMs, lifetimeMs, backdateMs = CLOCK_SKEW_MS } = options;
-  const { spki, keyId } = subjectKeyOf(publicKey);
+  const { spki, keyId } = 'keyId' in publicKey ? publicKey : subjectKeyOf(publicKey);
   return buildCertificate({
     signer: issuer,
     subject: distinguishedName({

@@ -94,7 +94,7 @@ export function createIssueHandler(
     // What an operator gets has a bound of its own.
     const mostMs = id.namespace === SYSTEM_NAMESPACE ? MAX_LEAF_LIFETIME_MS : longestMs;
     const lifetimeMs = Math.min(wantedLifetimeMs(request, usualMs), mostMs);
-    return { publicKey: openCsr(request.csr).publicKey, spiffeId: id, lifetimeMs };
+    return { publicKey: openCsr(request.csr).subjectKey, spiffeId: id, lifetimeMs };
   };
 
   const issue = async (request: IssueRequest, caller: Caller, address: string): Promise<Issued> => {
@@ -179,7 +179,7 @@ export function createIssueHandler(
     guard.run('api', async () => {
       try {
         const caller = callerOf(call, clock.epochMs());
-        const { chain, bundle, issuance } = await issue(request, caller, peerAddress(call));
+        const { leaf, issuers, bundle, issuance } = await issue(request, caller, peerAddress(call));
         metrics.certificatesIssued.inc({ proof: issuance.proof });
         const { serial, spiffeId, notAfterMs, proof, tokenId } = issuance;
         logger.info(
@@ -187,7 +187,7 @@ export function createIssueHandler(
           `issued a certificate to ${spiffeId}`,
         );
         callback(null, {
-          chain: chain.map(({ raw }) => raw),
+          chain: [leaf, ...issuers.map(({ raw }) => raw)],
           bundle: toBundleMessage(bundle),
           serverTimeMs: issuance.issuedMs,
         });

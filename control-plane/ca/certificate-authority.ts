@@ -1,9 +1,10 @@
-import type { KeyObject, X509Certificate } from 'node:crypto';
+import { hash, type KeyObject, type X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { WallClock, EpochMs } from '../../common/clock.ts';
 import { describeError } from '../../common/errors.ts';
 import { rootDigest } from '../../common/pki/digest.ts';
-import { issueLeaf } from '../../common/pki/leaf.ts';
+import type { SubjectKey } from '../../common/pki/certificate-builder.ts';
+import { signLeaf } from '../../common/pki/leaf.ts';
 import type { SpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { TrustBundle } from '../../common/pki/trust-bundle.ts';
 import type { FencedStore } from '../leader/fenced-store.ts';
@@ -12,7 +13,7 @@ import { issuersOf, type Authorities, CA_KEYS } from './authorities/authorities.
 import { caHealth, type CaHealth, authorityAge } from './authorities/health.ts';
 import { openAuthoritySource, pruneRetired, type AuthoritySource } from './authorities/source.ts';
 import { issuancesIn, recordIssuance, type Issuances } from './issuance/entries.ts';
-import { fingerprintOf, type Issuance, type Proof } from './issuance/record.ts';
+import type { Issuance, Proof } from './issuance/record.ts';
 import { createIssuer } from '../../common/pki/authority.ts';
 import { encodeIssuer } from './authorities/stored-authority.ts';
 
@@ -28,7 +29,7 @@ export interface CertificateAuthorityOptions {
 
 /** What to issue, on what proof. */
 export interface IssueOptions {
-  readonly publicKey: KeyObject;
+  readonly publicKey: KeyObject | SubjectKey;
   readonly spiffeId: SpiffeId;
   readonly lifetimeMs: number;
   readonly proof: Proof;
@@ -42,12 +43,10 @@ export interface IssueOptions {
 
 /** A certificate that is in the log already. */
 export interface Issued {
-  /** Leaf first, then the issuer, then what may be between it and the root; without the root. */
-  readonly chain: readonly [
-    leaf: X509Certificate,
-    issuer: X509Certificate,
-    ...further: X509Certificate[],
-  ];
+  /** In DER. */
+  readonly leaf: Buffer;
+  /** The issuer first, then what may be between it and the root; without the root. */
+  readonly issuers: readonly [X509Certificate, ...X509Certificate[]];
   readonly bundle: TrustBundle;
   readonly issuance: Issuance;
   /** What the authority consisted of when it signed. */
@@ -99,7 +98,7 @@ export async function openCertificateAuthority(
   const sign = ({ issuer, root }: Authorities, wanted: IssueOptions) => {
     const { publicKey, spiffeId, lifetimeMs, proof, backdateMs } = wanted;
     const issuedMs = clock.epochMs();
-    const leaf = issueLeaf(issuer, {
+    const { der, serial, notAfterMs } = signLeaf(issuer, {
       publicKey,
       spiffeId,
       lifetimeMs,
@@ -107,16 +106,16 @@ export async function openCertificateAuthority(
       ...(backdateMs === undefined ? {} : { backdateMs }),
     });
     const issuance: Issuance = {
-      serial: leaf.serialNumber.toLowerCase(),
+      serial,
       spiffeId: spiffeId.uri,
       issuedMs,
-      notAfterMs: leaf.validToDate.getTime() as EpochMs,
+      notAfterMs: notAfterMs as EpochMs,
       proof: proof.kind,
       ...ancestryOf(proof),
       root: rootDigest(root.certificate),
-      fingerprint: fingerprintOf(leaf),
+      fingerprint: hash('sha256', der, 'hex'),
     };
-    return { leaf, issuance };
+    return { leaf: der, issuance };
   };
 
   const ca: CertificateAuthority = {
@@ -132,8 +131,7 @@ export async function openCertificateAuthority(
     sign(wanted) {
       const present = authorities.current();
       const { leaf, issuance } = sign(present, wanted);
-      const chain = [leaf, ...issuersOf(present)] as const;
-      return { chain, bundle: present.bundle, issuance, authorities: present };
+      return issuedBy(present, leaf, issuance);
     },
 
     async issue(wanted) {
@@ -147,11 +145,7 @@ export async function openCertificateAuthority(
           [...compares, present.sameIssuer],
           [...operations, ...recordIssuance(issuance, wanted.spiffeId)],
         );
-        if (succeeded) {
-          const { bundle } = present;
-          const chain = [leaf, ...issuersOf(present)] as const;
-          return { chain, bundle, issuance, authorities: present };
-        }
+        if (succeeded) return issuedBy(present, leaf, issuance);
         const { sameIssuer } = await authorities.reload();
         if (sameIssuer.modRevision === present.sameIssuer.modRevision) return undefined;
       }
@@ -175,6 +169,11 @@ export async function openCertificateAuthority(
     },
   };
   return ca;
+}
+
+function issuedBy(authorities: Authorities, leaf: Buffer, issuance: Issuance): Issued {
+  const { bundle } = authorities;
+  return { leaf, issuers: issuersOf(authorities), bundle, issuance, authorities };
 }
 
 /** What a certificate goes back to. */

@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { Authority } from '../../common/pki/authority.ts';
 import { buildCertificate, subjectKeyOf } from '../../common/pki/certificate-builder.ts';
 import { bitString, sequence, tagged, taggedBytes, type DerNode } from '../../common/pki/der.ts';
@@ -49,7 +49,7 @@ export function oddCertificate(
   const privateKey = generatePrivateKey();
   const subjectKey = subjectKeyOf(createPublicKey(privateKey));
   const names = extension(EXTENSION_OIDS.subjectAltName, sequence(...altNames));
-  const leaf = buildCertificate({
+  const { der } = buildCertificate({
     signer: issuer,
     subject: distinguishedName({ organization: 'odd', commonName }),
     spki: subjectKey.spki,
@@ -63,6 +63,7 @@ export function oddCertificate(
       ...(altNames.length === 0 ? [] : [names]),
     ],
   });
+  const leaf = new X509Certificate(der);
   return { privateKey, leaf, chain: [leaf, issuer.certificate] };
 }
 

@@ -13,7 +13,7 @@ import type { CertificateAuthority, Issued } from '../certificate-authority.ts';
 import { startSelfRenewal, type SelfRenewal } from './self-renewal.ts';
 import { writeFileAtomically } from '../../../common/atomic-file.ts';
 import { toPem } from '../../../common/pki/pem.ts';
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -45,7 +45,7 @@ export async function openServerCertificate(options: OwnCertificatesOptions): Pr
 }> {
   const { ca } = options;
   const make = async (): Promise<ServerIdentity> => {
-    const { privateKey, chain, authorities } = await issueOwnCredential(ca, {
+    const { privateKey, leaf, authorities } = await issueOwnCredential(ca, {
       spiffeId: controlPlaneId(ca.trustDomain),
       lifetimeMs: SERVER_LIFETIME_MS,
     });
@@ -53,7 +53,7 @@ export async function openServerCertificate(options: OwnCertificatesOptions): Pr
     return {
       privateKey,
       // The root goes along: a sidecar that enrols knows only its digest.
-      chain: [chain[0], issuer.certificate, ...issuer.intermediates, root.certificate],
+      chain: [leaf, issuer.certificate, ...issuer.intermediates, root.certificate],
       crossSignatures: crossSignaturesOf(authorities),
       formerRoots: formerRootsOf(authorities),
       roots: callerRootsOf(authorities),
@@ -112,13 +112,18 @@ const PUBLIC = 0o644;
 async function writeAdminFile(file: string, credential: OwnCredential): Promise<void> {
   const key = credential.privateKey.export({ type: 'pkcs8', format: 'pem' });
   const roots = ownRootsOf(credential.authorities);
-  const certificates = toPem([...credential.chain, ...roots.map(({ certificate }) => certificate)]);
+  const certificates = toPem([
+    credential.leaf,
+    ...credential.issuers,
+    ...roots.map(({ certificate }) => certificate),
+  ]);
   await writeFileAtomically(file, key + certificates, PRIVATE);
 }
 
 /** A certificate that the control plane issues without being asked, with its key. */
-interface OwnCredential extends Pick<Issued, 'chain' | 'authorities' | 'bundle'> {
+interface OwnCredential extends Pick<Issued, 'issuers' | 'authorities' | 'bundle'> {
   readonly privateKey: KeyObject;
+  readonly leaf: X509Certificate;
 }
 
 /** Makes a key, and a certificate for it that is in the log like every other. */
@@ -132,5 +137,5 @@ async function issueOwnCredential(
   const issued = await ca.issue({ ...options, publicKey, proof, backdateMs: BACKDATE_MS });
   // Without conditions a transaction cannot fail.
   if (issued === undefined) throw new TypeError('expected a certificate without conditions');
-  return { privateKey, ...issued };
+  return { ...issued, privateKey, leaf: new X509Certificate(issued.leaf) };
 }

@@ -1,4 +1,4 @@
-import type { KeyObject, X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { EpochMs, MonotonicClock } from '../../../common/clock.ts';
 import { describeError } from '../../../common/errors.ts';
@@ -8,7 +8,7 @@ import { parseSpiffeId, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { repeat } from '../../../common/repeat.ts';
 import { StoreError } from '../../store/store-error.ts';
 import type { Store } from '../../store/store.ts';
-import type { CertificateAuthority, Issued } from '../certificate-authority.ts';
+import type { CertificateAuthority, Issued, IssueOptions } from '../certificate-authority.ts';
 import { issuanceKey, issuancesIn, recordIssuance } from '../issuance/entries.ts';
 import type { Issuance } from '../issuance/record.ts';
 import type { Journal, JournalEntry } from './journal.ts';
@@ -33,7 +33,7 @@ export interface WithoutStoreOptions {
 
 /** A certificate that is to be renewed, which was proven and is not revoked as far as is known here. */
 export interface Renewal {
-  readonly publicKey: KeyObject;
+  readonly publicKey: IssueOptions['publicKey'];
   readonly spiffeId: SpiffeId;
   readonly lifetimeMs: number;
   readonly certificate: X509Certificate;

@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
@@ -49,7 +49,10 @@ async function rig(t: ExecutionContext): Promise<Rig> {
 const web = spiffeId({ trustDomain: 'mesh.local', namespace: 'shop', service: 'web' });
 const publicKey = createPublicKey(generatePrivateKey());
 
-async function issue(ca: CertificateAuthority, lifetimeMs = 3_600_000): Promise<Issued> {
+async function issue(
+  ca: CertificateAuthority,
+  lifetimeMs = 3_600_000,
+): Promise<Issued & { chain: readonly [X509Certificate, X509Certificate, ...X509Certificate[]] }> {
   const issued = await ca.issue({
     publicKey,
     spiffeId: web,
@@ -57,7 +60,7 @@ async function issue(ca: CertificateAuthority, lifetimeMs = 3_600_000): Promise<
     proof: { kind: 'renewal', from: 'ab' },
   });
   if (issued === undefined) throw new Error('expected a certificate');
-  return issued;
+  return { ...issued, chain: [new X509Certificate(issued.leaf), ...issued.issuers] };
 }
 
 test('two that start at once have one root, and so has a later one', async (t) => {
