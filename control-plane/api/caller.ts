@@ -105,15 +105,23 @@ async function requireOwn(
 ): Promise<ProvenCaller> {
   const proven = requireProof(caller, trust);
   const { spiffeId, certificate } = proven;
-  if (!allowed.includes(spiffeId.uri)) {
-    const message = `only ${allowed[0]} may do this, and the caller is ${spiffeId.uri}`;
-    const hint = "use the admin.pem of the control plane's data directory";
-    throw new RequestError('identity-mismatch', message, { hint });
-  }
+  requireNamed(proven, allowed);
   const issuance = await trust.ca.issuanceOf(certificate, spiffeId);
   if (issuance !== undefined && isRecordOf(issuance, certificate)) return proven;
   const sentence = `the issuance log does not have this certificate of ${spiffeId.uri}`;
   throw new RequestError('certificate-untrusted', sentence, { hint: PRESENT_ADMIN_FILE });
+}
+
+/** One who was let in as an operator or another control plane, when it is an operator. @throws RequestError */
+export function requireOperator(proven: ProvenCaller, { trustDomain }: OperatorTrust): void {
+  requireNamed(proven, [adminId(trustDomain).uri]);
+}
+
+function requireNamed({ spiffeId }: ProvenCaller, allowed: readonly [string, ...string[]]): void {
+  if (allowed.includes(spiffeId.uri)) return;
+  const message = `only ${allowed[0]} may do this, and the caller is ${spiffeId.uri}`;
+  const hint = "use the admin.pem of the control plane's data directory";
+  throw new RequestError('identity-mismatch', message, { hint });
 }
 
 const PRESENT_ADMIN_FILE =

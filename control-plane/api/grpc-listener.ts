@@ -16,6 +16,7 @@ import { createLogLimit } from '../../common/rate-limit.ts';
 import { acceptOnly } from '../../common/tls/accept-only.ts';
 import { withBoundedNames } from '../../common/tls/authority-names.ts';
 import { firstByte } from '../../common/tls/first-byte.ts';
+import { HandshakeTurns } from '../../common/tls/handshake-turns.ts';
 import { PendingHandshakes } from '../../common/tls/pending-handshakes.ts';
 import { RecordWatch } from '../../common/tls/record-watch.ts';
 import { callerAt } from '../../common/rpc/peer.ts';
@@ -104,7 +105,7 @@ const IDLE_MS = 60_000;
  * times out stay open (Node only emits the error), and nothing bounds the number of connections. So
  * the TLS server is ours, and grpc-js gets connections that are through with it:
  *
- *     TCP ──> TLS 1.3, ALPN h2, 5 s ──> grpc-js: HTTP/2 with the limits below ──> handlers
+ *     TCP ──> its turn ──> TLS 1.3, ALPN h2, 5 s ──> grpc-js: HTTP/2 with the limits below ──> handlers
  *
  * What node:http2 does by itself: 128 headers of 64 KiB together for a stream (the stream is reset
  * with ENHANCE_YOUR_CALM), and floods of frames that carry nothing end the connection.
@@ -151,6 +152,7 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     Math.min(MAX_PENDING_HANDSHAKES, affordable),
     clock,
   );
+  const turns = new HandshakeTurns(clock);
   const records = new RecordWatch(clock);
   // Of whom much is held, by descriptors or not, is not at the cost of others.
   const places = new SharedBudget(maxConnections);
@@ -161,6 +163,12 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     if (denied !== undefined) places.give(share);
     return denied;
   };
+  const giveUp = (raw: Socket, reason: HandshakeFailure, client: string | undefined): void => {
+    // Else it was evicted, which has been counted.
+    const isOurs = pending.release(raw) !== undefined || !raw.destroyed;
+    raw.destroy();
+    if (isOurs) refused(reason, client);
+  };
   const awaitHandshake = async (raw: Socket): Promise<void> => {
     raw.on('error', ignoreError);
     const client = raw.remoteAddress;
@@ -169,13 +177,15 @@ export async function openGrpcListener(options: GrpcListenerOptions): Promise<Gr
     const came = await firstByte(raw, { clock, timeoutMs: HANDSHAKE_TIMEOUT_MS });
     if (came === 'came' && !raw.destroyed) {
       pending.begin(raw);
-      tlsServer.emit('connection', raw);
+      const turn = await turns.wait(raw, clientNetwork(client ?? ''));
+      if (turn === 'begin' && !raw.destroyed) {
+        tlsServer.emit('connection', raw);
+        return;
+      }
+      if (turn === 'late') giveUp(raw, 'too-many-handshakes', client);
       return;
     }
-    // Else it was evicted, which has been counted.
-    const isOurs = pending.release(raw) !== undefined || !raw.destroyed;
-    raw.destroy();
-    if (isOurs) refused(came === 'late' ? 'timeout' : 'closed-early', client);
+    giveUp(raw, came === 'late' ? 'timeout' : 'closed-early', client);
   };
   const accept = (socket: TLSSocket): void => {
     const client = socket.remoteAddress;

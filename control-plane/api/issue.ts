@@ -174,11 +174,13 @@ export function createIssueHandler(
   };
 
   return (call, callback) => {
-    const { request } = call;
     const endTimer = metrics.issueSeconds.startTimer();
     guard.run('api', async () => {
+      let claimed = '';
       try {
         const caller = callerOf(call, clock.epochMs());
+        const { request } = call;
+        claimed = request.spiffeId.slice(0, MAX_LOGGED);
         const { leaf, issuers, bundle, issuance } = await issue(request, caller, peerAddress(call));
         metrics.certificatesIssued.inc({ proof: issuance.proof });
         const { serial, spiffeId, notAfterMs, proof, tokenId } = issuance;
@@ -194,8 +196,7 @@ export function createIssueHandler(
       } catch (thrown) {
         const { reason, error } = toRefusal(thrown, clock.epochMs());
         metrics.issueRefused.inc({ reason });
-        const [client, spiffeId] = [call.getPeer(), request.spiffeId.slice(0, MAX_LOGGED)];
-        const line = { event: 'issue-refused', reason, client, spiffeId };
+        const line = { event: 'issue-refused', reason, client: call.getPeer(), spiffeId: claimed };
         if (reason === 'internal') logger.error({ ...line, err: thrown }, 'issuing failed');
         else if (mayLog()) logger.warn(line, `refused a certificate: ${error.message}`);
         callback(error);

@@ -7,6 +7,7 @@ import {
   type IssueResponse,
 } from '../../proto/gen/hauberk/v1/identity.ts';
 import type { AdminHandlers } from './admin/for-operators.ts';
+import { readLate } from './late-request.ts';
 
 /** The handlers of all services. */
 export interface Handlers {
@@ -16,13 +17,16 @@ export interface Handlers {
   readonly admin: AdminHandlers;
 }
 
+/** Whom it is charged to stands in it. A CSR has 2 KiB at most, a SPIFFE ID as many, a join token 200 bytes. */
+const MAX_ISSUE_BYTES = 8 * 1024;
+
 const encodedSync = { ...DiscoveryService.sync, responseSerialize: (message: Buffer) => message };
 
 /** Adds the services to a gRPC server. */
 export function serviceRegistrar({ issue, sync, admin }: Handlers): (server: Server) => void {
   return (server) => {
-    server.addService(IdentityService, { issue });
+    server.addService(...readLate(IdentityService, { issue }, MAX_ISSUE_BYTES));
     server.addService({ sync: encodedSync }, { sync });
-    server.addService(AdminService, { ...admin });
+    server.addService(...readLate(AdminService, { ...admin }));
   };
 }

@@ -14,6 +14,7 @@ import {
   type ProvenCaller,
   requireAdmin,
   requireAdminOrSibling,
+  requireOperator,
 } from '../caller.ts';
 import { peerAddress } from '../peer-address.ts';
 import { toRefusal } from '../refusal.ts';
@@ -71,16 +72,20 @@ export function createForOperators(options: ForOperatorsOptions): {
     call: ServerUnaryCall<Request, Response>,
     callback: sendUnaryData<Response>,
     action: (request: Request, caller: ProvenCaller) => Promise<Response> | Response,
-    require = requireAdmin,
+    isLocal?: (request: Request) => boolean,
   ): void => {
     guard.run('api', async () => {
       try {
+        const require = isLocal === undefined ? requireAdmin : requireAdminOrSibling;
         const caller = await require(callerOf(call, clock.epochMs()), options);
         const { spiffeId, certificate } = caller;
         const origin = { address: peerAddress(call), call: nameOf(call.getPath()) };
         operatorUses.used(serialOf(certificate), origin);
         limits.operator(spiffeId.uri);
-        callback(null, await action(call.request, caller));
+        // Read only now: it is charged.
+        const { request } = call;
+        if (isLocal?.(request) === false) requireOperator(caller, options);
+        callback(null, await action(request, caller));
       } catch (thrown) {
         const { reason, error } = toRefusal(thrown, clock.epochMs());
         metrics.callsRefused.inc({ service: 'admin', reason });
@@ -99,7 +104,7 @@ export function createForOperators(options: ForOperatorsOptions): {
       action: OperatorAction<Request, Response>,
     ) {
       const handle: handleUnaryCall<Request, Response> = (call, callback) =>
-        serve(call, callback, action, call.request.local ? requireAdminOrSibling : requireAdmin);
+        serve(call, callback, action, ({ local }) => local);
       return Object.assign(handle, { action });
     },
   };

@@ -8,7 +8,7 @@ import { callerOf } from '../../../common/rpc/peer.ts';
 import type { MeshView } from '../../registry/mesh-view.ts';
 import { certificateRevoked } from '../../revocation/admission.ts';
 import type { Look, Observer } from '../../traffic/traffic.ts';
-import { requireAdmin, requireAdminOrSibling, type ProvenCaller } from '../caller.ts';
+import { requireAdminOrSibling, requireOperator, type ProvenCaller } from '../caller.ts';
 import { peerAddress } from '../peer-address.ts';
 import { RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
@@ -61,13 +61,14 @@ export function createOperatorStreams(options: OperatorStreamsOptions): Operator
       const begin = async (): Promise<void> => {
         try {
           if (isClosed) throw goingAway();
-          const { local } = call.request;
-          const require = local ? requireAdminOrSibling : requireAdmin;
-          const caller = await require(callerOf(call, clock.epochMs()), options);
+          const caller = await requireAdminOrSibling(callerOf(call, clock.epochMs()), options);
           const { certificate, spiffeId } = caller;
           const [serial, address] = [serialOf(certificate), peerAddress(call)];
           operatorUses.used(serial, { address, call: nameOf(call.getPath()) });
           limits.operator(spiffeId.uri);
+          // Read only now: it is charged.
+          const { request } = call;
+          if (!request.local) requireOperator(caller, options);
           if (call.cancelled) return;
           const observer = {
             isReady: () => !call.writableNeedDrain,
@@ -75,7 +76,7 @@ export function createOperatorStreams(options: OperatorStreamsOptions): Operator
           };
           // Operators have one name; which of them it is, the serial number says.
           const origin = `${spiffeId.uri} (${serial}) at ${address}`;
-          const look = open(call.request, observer, origin);
+          const look = open(request, observer, origin);
           const stream = new OpenStream(caller, look, {
             left: () => streams.delete(stream),
             finished: (planned) => finish(call, planned),
