@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** How long each measurement takes that is a matter of time. */
   readonly seconds: number;
+  /** Begins no further workload after so long. */
+  readonly minutes: number;
   /** Shows where our own time goes, and measures no other proxy. */
   readonly profile: boolean;
   /** Writes docs/performance.md with its pictures. */
@@ -32,6 +34,7 @@ Options:
   --peers A,B       only these peers beside Hauberk
   --rounds N        rounds
   --seconds N       how long to measure each time
+  --minutes N       begin no further workload after so long; the page says what is missing
   --profile         run Hauberk alone under a profiler, and print its hottest functions
   --json FILE       write the results there
   --page            write the figures into docs/performance.md, and its pictures
@@ -51,6 +54,7 @@ const DEFAULTS = {
 /** More would not end today. */
 const MAX_ROUNDS = 100;
 const MAX_SECONDS = 60;
+const MAX_MINUTES = 24 * 60;
 
 /** What the command line says: what to measure, or one of two texts. */
 export type BenchRequest =
@@ -79,6 +83,7 @@ export function readBenchOptions(argv: readonly string[]): BenchRequest {
       peers: (values.peers ?? '').split(',').filter((id) => id !== ''),
       rounds: number('rounds', values.rounds, defaults.rounds, MAX_ROUNDS),
       seconds: number('seconds', values.seconds, defaults.seconds, MAX_SECONDS),
+      minutes: number('minutes', values.minutes, MAX_MINUTES, MAX_MINUTES),
       profile: values.profile,
       page: values.page || values.full,
       json: values.json,
@@ -97,6 +102,7 @@ function parse(argv: readonly string[]) {
         peers: { type: 'string' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },
+        minutes: { type: 'string' },
         page: { type: 'boolean', default: false },
         from: { type: 'string' },
         profile: { type: 'boolean', default: false },

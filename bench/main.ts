@@ -8,7 +8,7 @@ import { BENCH_HELP, readBenchOptions, type BenchOptions } from './bench-options
 import { passToAll } from './lab/bench-process.ts';
 import { PEERS } from './peers/all-peers.ts';
 import { resultNotes } from './report/notes.ts';
-import { renderTable } from './report/table.ts';
+import { renderSlopes, renderTable } from './report/table.ts';
 import { resultsSchema, type BenchResults } from './results/results.ts';
 import { isFarOff, toRows, type Row } from './results/rows.ts';
 import { runBench } from './run-bench.ts';
@@ -71,6 +71,7 @@ function farOff(rows: readonly Row[]): Row[] {
 async function show(results: BenchResults, page: boolean): Promise<Row[]> {
   const rows = toRows(results);
   write(renderTable(rows, results));
+  write(renderSlopes(rows, results));
   for (const note of resultNotes(results, rows)) write(`- ${note}\n`);
   if (page) {
     // What draws the pictures takes a second to load, which other commands do not wait for.

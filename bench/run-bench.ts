@@ -24,7 +24,9 @@ export interface BenchRun {
   readonly bulkBytes?: number;
 }
 
-/** Measures everything that was asked for. @throws BenchError */
+const MS_PER_MINUTE = 60_000;
+
+/** Measures everything that was asked for, as far as the time goes. @throws BenchError */
 export async function runBench(run: BenchRun): Promise<BenchResults> {
   const { options, command, progress, signal, bulkBytes } = run;
   const workloads = chooseWorkloads(options);
@@ -45,14 +47,21 @@ export async function runBench(run: BenchRun): Promise<BenchResults> {
   const shelf = parts.adopt(new PairShelf(setting), (pairs) => pairs.close());
   const startedAt = new Date().toISOString();
   const samples: Sample[] = [];
+  const endMs = performance.now() + options.minutes * MS_PER_MINUTE;
+  const left: string[] = [];
   for (let round = 1; round <= options.rounds; round += 1) {
     for (const workload of workloads) {
+      if (performance.now() > endMs) {
+        left.push(`${workload.title} in round ${round}`);
+        continue;
+      }
       for (const { peer } of rotated(here, round)) {
         signal.throwIfAborted();
         if (workload.kinds?.includes(peer.kind) === false) continue;
         if (peer.plans[workload.role ?? 'sidecars'] === undefined) continue;
         progress(`round ${round} of ${options.rounds}: ${workload.title}: ${peer.title}`);
-        samples.push(await measureOnce({ workload, peer, round, shelf, setting, options }));
+        const measurement = { workload, peer, round, samples, shelf, setting, options };
+        samples.push(await measureOnce(measurement));
       }
     }
   }
@@ -65,7 +74,12 @@ export async function runBench(run: BenchRun): Promise<BenchResults> {
     seconds: options.seconds,
     peers: here.map(({ measured }) => measured),
     missing: missing.map(({ title, install }) => ({ title, install })),
-    limits: [...placement.limits],
+    limits: [
+      ...placement.limits,
+      ...(left.length === 0
+        ? []
+        : [`the run had ${options.minutes} minutes, too few for: ${left.join('; ')}`]),
+    ],
     workloads: workloads.map(({ id, title, description, metrics }) => {
       return { id, title, description, metrics: metrics.slice() };
     }),

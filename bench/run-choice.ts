@@ -6,7 +6,7 @@ import type { MeasuredPeer } from './results/results.ts';
 import { WORKLOADS } from './workloads/all-workloads.ts';
 import type { Workload } from './workloads/workload.ts';
 
-/** The workloads that were asked for. @throws BenchError `option-invalid` */
+/** The workloads that were asked for, and those that they need. @throws BenchError `option-invalid` */
 export function chooseWorkloads({ only, kind }: BenchOptions): Workload[] {
   if (only.length === 0) return WORKLOADS.filter(({ inRuns }) => inRuns.includes(kind));
   const ids = WORKLOADS.map(({ id }) => id);
@@ -16,7 +16,9 @@ export function chooseWorkloads({ only, kind }: BenchOptions): Workload[] {
       hint: `take one of ${ids.join(', ')}`,
     });
   }
-  return WORKLOADS.filter(({ id }) => only.some((wanted) => isMeant(id, wanted, ids)));
+  const asked = WORKLOADS.filter(({ id }) => only.some((wanted) => isMeant(id, wanted, ids)));
+  const needed = new Set(asked.map(({ needs }) => needs));
+  return WORKLOADS.filter((workload) => asked.includes(workload) || needed.has(workload.id));
 }
 
 /** A whole ID means that one, anything else all that begin so. */

@@ -41,7 +41,7 @@ export class PairShelf {
   async #openWarm(peer: Peer, role: PeerRole): Promise<Pair> {
     const pair = await openPair(peer, role, this.#setting);
     const { placement } = this.#setting;
-    const load = { port: pair.port, path: PLAIN_PATH, connections: WARM_UP_CONNECTIONS, placement };
+    const load = { to: pair.to, path: PLAIN_PATH, connections: WARM_UP_CONNECTIONS, placement };
     await using wrk = startWrk({ ...load, held: false });
     await Promise.race([pause(WARM_UP_MS), wrk.failed]);
     return pair;
@@ -71,6 +71,8 @@ export interface Measurement {
   readonly workload: Workload;
   readonly peer: Peer;
   readonly round: number;
+  /** What was measured before. */
+  readonly samples: readonly Sample[];
   readonly shelf: PairShelf;
   readonly setting: PairSetting;
   readonly options: BenchOptions;
@@ -81,7 +83,7 @@ const SETTLE_MS = 200;
 
 /** Measures one workload on one pair. A failure is a sample too, without values. */
 export async function measureOnce(measurement: Measurement): Promise<Sample> {
-  const { workload, peer, round, shelf, setting, options } = measurement;
+  const { workload, peer, round, samples, shelf, setting, options } = measurement;
   const base = { workload: workload.id, peer: peer.id, round };
   const { role = 'sidecars' } = workload;
   let own: Pair | undefined;
@@ -96,7 +98,7 @@ export async function measureOnce(measurement: Measurement): Promise<Sample> {
     const others = watchOthers();
     const { seconds } = options;
     const { directory } = setting;
-    const values = await workload.measure({ pair, app, placement, seconds, directory });
+    const values = await workload.measure({ pair, app, placement, seconds, samples, directory });
     return { ...base, values: onlyNumbers(values), othersBusy: others() };
   } catch (error) {
     await shelf.discard(peer, role);

@@ -43,6 +43,7 @@ export async function runProfile(options: BenchOptions): Promise<string> {
         app,
         placement,
         seconds: options.seconds,
+        samples: [],
         directory,
       });
       toUs = monotonicUs();

@@ -11,6 +11,8 @@ export interface BenchCommand {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
+  /** Words that run the command behind them somewhere else, as in another network namespace. */
+  readonly through?: readonly string[];
   /** Cores that it may run on, as taskset(1) takes them; all of them when left out. */
   readonly cores?: string;
   /** Open files that it may have; as many as the bench when left out. */
@@ -154,9 +156,11 @@ export function endedEarly(name: string, code: number, output: string): BenchErr
   return new BenchError('process-ended', `${name} ended too early, with ${code}: ${said}`);
 }
 
-/** prlimit and taskset become the program: its process ID stays that of the child. */
-function commandLine({ program, args, cores, openFiles }: BenchCommand): [string, string[]] {
+/** nsenter, setpriv, prlimit and taskset become the program: its process ID stays that of the child. */
+function commandLine(command: BenchCommand): [string, string[]] {
+  const { program, args, through = [], cores, openFiles } = command;
   const words = [
+    ...through,
     ...(openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}:${openFiles}`]),
     ...(cores === undefined ? [] : ['taskset', '-c', cores]),
     program,

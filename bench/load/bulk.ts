@@ -6,7 +6,6 @@ import type { BulkOrder, BulkOutcome } from './messages.ts';
 const SINK = Buffer.allocUnsafeSlow(256 * 1024);
 const SOURCE = Buffer.allocUnsafeSlow(256 * 1024).fill(0x5a);
 const HEAD_END = '\r\n\r\n';
-const ADDRESS = { host: '127.0.0.1', noDelay: true } as const;
 
 /** Moves bytes, a connection for each transfer. Rejects when one is cut short. */
 export async function bulkLoad(order: BulkOrder): Promise<BulkOutcome> {
@@ -27,7 +26,7 @@ export async function bulkLoad(order: BulkOrder): Promise<BulkOutcome> {
   return { bytes: transfers * order.bytes, transfers, elapsedMs };
 }
 
-async function download({ port, path, bytes }: BulkOrder): Promise<void> {
+async function download({ to: { host, port }, path, bytes }: BulkOrder): Promise<void> {
   let got = 0;
   let expected = Number.POSITIVE_INFINITY;
   const onread = {
@@ -41,7 +40,7 @@ async function download({ port, path, bytes }: BulkOrder): Promise<void> {
       return true;
     },
   };
-  const socket = connect({ ...ADDRESS, port, onread });
+  const socket = connect({ host, port, noDelay: true, onread });
   socket.on('error', () => undefined);
   socket.write(`GET ${path} HTTP/1.1\r\nHost: app\r\n\r\n`);
   await closed(socket);
@@ -52,8 +51,8 @@ async function download({ port, path, bytes }: BulkOrder): Promise<void> {
  * The application may answer before it has read everything, so a second request follows on the same
  * connection: its answer comes when the body before it has arrived.
  */
-async function upload({ port, path, bytes }: BulkOrder): Promise<void> {
-  const socket = connect({ ...ADDRESS, port });
+async function upload({ to: { host, port }, path, bytes }: BulkOrder): Promise<void> {
+  const socket = connect({ host, port, noDelay: true });
   socket.on('error', () => undefined);
   let answers = '';
   socket.on('data', (chunk: Buffer) => (answers += chunk.toString('latin1')));

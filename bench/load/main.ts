@@ -1,6 +1,6 @@
 // The programs that make load, each in a process of its own: one order as JSON in one argument.
+import { once } from 'node:events';
 import { bulkLoad } from './bulk.ts';
-import { idleLoad } from './idle.ts';
 import type { LoadOrder } from './messages.ts';
 import { openLoopLoad } from './open-loop.ts';
 import { slowLoad } from './slow.ts';
@@ -27,14 +27,17 @@ switch (order.kind) {
     await print(await timelineLoad(order));
     process.exit(0);
     break;
-  case 'open-loop':
-    await print(await openLoopLoad(order));
+  case 'open-loop': {
+    const load = await openLoopLoad(order);
+    if (order.held) {
+      const told = once(process.stdin, 'data');
+      await print(HELD);
+      await told;
+    }
+    await print(await load.run());
     process.exit(0);
     break;
-  case 'idle':
-    await idleLoad(order);
-    await print(HELD);
-    break;
+  }
   case 'slow':
     await slowLoad(order);
     await print(HELD);

@@ -1,7 +1,15 @@
+/** What callers call, and from where. */
+export interface Destination {
+  readonly host: string;
+  readonly port: number;
+  /** Words that run the command behind them in the callers' network namespace; none where it is the bench's own. */
+  readonly through: readonly string[];
+}
+
 /** 64 MiB or so in one direction, again and again. */
 export interface BulkOrder {
   readonly kind: 'bulk';
-  readonly port: number;
+  readonly to: Destination;
   readonly path: string;
   readonly direction: 'download' | 'upload';
   /** Of one transfer. */
@@ -21,17 +29,10 @@ export interface BulkOutcome {
   readonly elapsedMs: number;
 }
 
-/** Connections that do nothing after one request each. */
-export interface IdleOrder {
-  readonly kind: 'idle';
-  readonly port: number;
-  readonly connections: number;
-}
-
 /** Readers that ask for much and read little. */
 export interface SlowOrder {
   readonly kind: 'slow';
-  readonly port: number;
+  readonly to: Destination;
   readonly path: string;
   readonly readers: number;
   /** What each reads in a second. */
@@ -41,7 +42,7 @@ export interface SlowOrder {
 /** Requests one after the other on each connection, every latency with its moment. */
 export interface TimelineOrder {
   readonly kind: 'timeline';
-  readonly port: number;
+  readonly to: Destination;
   readonly connections: number;
   readonly seconds: number;
 }
@@ -59,7 +60,9 @@ export interface TimelineOutcome {
 /** Requests at a fixed rate, whatever becomes of those before. */
 export interface OpenLoopOrder {
   readonly kind: 'open-loop';
-  readonly port: number;
+  /** Holds the connections when they are open, says so, and begins when it is told to. */
+  readonly held: boolean;
+  readonly to: Destination;
   readonly connections: number;
   readonly requestsPerSecond: number;
   readonly seconds: number;
@@ -79,4 +82,4 @@ export interface OpenLoopOutcome {
 }
 
 /** What a load program is told, as JSON in its one argument. */
-export type LoadOrder = BulkOrder | IdleOrder | OpenLoopOrder | SlowOrder | TimelineOrder;
+export type LoadOrder = BulkOrder | OpenLoopOrder | SlowOrder | TimelineOrder;

@@ -1,21 +1,45 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { OpenLoopOrder, OpenLoopOutcome } from './messages.ts';
+import type { Destination, OpenLoopOrder, OpenLoopOutcome } from './messages.ts';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: app\r\n\r\n';
-/** Before anything is measured: connections, compiled code. */
+/** Connections that are being opened at a time: what a sidecar's backlog takes without a retry. */
+const AT_ONCE = 100;
+/** Before anything is measured: compiled code. */
 const WARM_UP_MS = 500;
 /** After the last request was due; what is not answered then has failed. */
 const LINGER_MS = 2_000;
+
+/** Connections on which requests can be made at a fixed rate. */
+export interface OpenLoop {
+  /** @throws Error when a connection was closed while none made a request. */
+  run(): Promise<OpenLoopOutcome>;
+}
+
+/** Opens connections and makes one request on each, so that they are open from end to end. */
+export async function openLoopLoad(order: OpenLoopOrder): Promise<OpenLoop> {
+  const callers: Caller[] = [];
+  let left = order.connections;
+  const open = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      callers.push(await openCaller(order.to));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, open));
+  return { run: () => runLoop(order, callers) };
+}
 
 /**
  * Sends requests at a fixed rate, each when it is due, on the connection whose turn it is. Where the one before is not
  * answered yet, it waits, and its time counts from when it was due: a load that waits for answers before it asks again
  * would measure the slow moments once, however many callers they would have hit (coordinated omission).
  */
-export async function openLoopLoad(order: OpenLoopOrder): Promise<OpenLoopOutcome> {
-  const { port, connections, requestsPerSecond, seconds } = order;
-  const callers = await Promise.all(Array.from({ length: connections }, () => open(port)));
+async function runLoop(
+  { requestsPerSecond, seconds }: OpenLoopOrder,
+  callers: readonly Caller[],
+): Promise<OpenLoopOutcome> {
+  if (callers.some(({ isBroken }) => isBroken)) throw new Error('an idle connection was closed');
   const everyMs = 1000 / requestsPerSecond;
   const startMs = performance.now();
   const measuredFromMs = startMs + WARM_UP_MS;
@@ -27,7 +51,7 @@ export async function openLoopLoad(order: OpenLoopOrder): Promise<OpenLoopOutcom
   const sendDue = (): void => {
     const nowMs = performance.now();
     for (; dueAt(sent) <= Math.min(nowMs, endMs); sent += 1) {
-      callers[sent % connections]?.ask(dueAt(sent));
+      callers[sent % callers.length]?.ask(dueAt(sent));
     }
     if (nowMs < endMs) setTimeout(sendDue, Math.max(dueAt(sent) - nowMs, 0));
     else resolve();
@@ -38,6 +62,10 @@ export async function openLoopLoad(order: OpenLoopOrder): Promise<OpenLoopOutcom
   while (callers.some((caller) => caller.isWaiting) && performance.now() < deadlineMs) {
     await new Promise((next) => setTimeout(next, 10));
   }
+  return outcomeOf(callers, measuredFromMs);
+}
+
+function outcomeOf(callers: readonly Caller[], measuredFromMs: number): OpenLoopOutcome {
   const answered = callers.flatMap((caller) => caller.answered);
   const latenciesUs = answered
     .filter(({ dueMs }) => dueMs >= measuredFromMs)
@@ -56,24 +84,25 @@ export async function openLoopLoad(order: OpenLoopOrder): Promise<OpenLoopOutcom
   };
 }
 
-async function open(port: number): Promise<Caller> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-  await once(socket, 'connect');
+async function openCaller({ host, port }: Destination): Promise<Caller> {
+  const socket = connect({ host, port, noDelay: true });
+  socket.write(REQUEST);
+  await once(socket, 'data');
   return new Caller(socket);
 }
 
 /** One connection, with the requests that are due on it. */
 class Caller {
   readonly answered: { readonly dueMs: number; readonly atMs: number }[] = [];
+  isBroken = false;
   readonly #socket: Socket;
   /** When those were due that are not answered; the first one is under way. */
   readonly #due: number[] = [];
-  #isBroken = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('error', () => undefined);
-    socket.on('close', () => (this.#isBroken = true));
+    socket.on('close', () => (this.isBroken = true));
     // Answers are one small segment: each piece of data is one of them.
     socket.on('data', () => {
       const dueMs = this.#due.shift();
@@ -87,7 +116,7 @@ class Caller {
   }
 
   get isWaiting(): boolean {
-    return this.#due.length > 0 && !this.#isBroken;
+    return this.#due.length > 0 && !this.isBroken;
   }
 
   get failures(): number {

@@ -7,11 +7,11 @@ const READ_EVERY_MS = 100;
 
 /** Readers that never catch up with what they asked for. Resolves when all of them have begun. */
 export async function slowLoad(order: SlowOrder): Promise<void> {
-  const { port, path, readers, bytesPerSecond } = order;
+  const { to, path, readers, bytesPerSecond } = order;
   const share = Math.ceil((bytesPerSecond * READ_EVERY_MS) / 1000);
   await Promise.all(
     Array.from({ length: readers }, async () => {
-      const socket = connect({ port, host: '127.0.0.1' });
+      const socket = connect({ host: to.host, port: to.port });
       socket.on('error', () => undefined);
       socket.write(`GET ${path} HTTP/1.1\r\nHost: app\r\n\r\n`);
       await once(socket, 'readable');

@@ -6,7 +6,7 @@ const SLICE_MS = 100;
 
 /** Makes requests one after the other on each connection and keeps every latency with its moment. */
 export async function timelineLoad(order: TimelineOrder): Promise<TimelineOutcome> {
-  const { port, connections, seconds } = order;
+  const { to, connections, seconds } = order;
   const startMs = Date.now();
   const endMs = startMs + seconds * 1000;
   const slices: number[][] = [];
@@ -17,7 +17,7 @@ export async function timelineLoad(order: TimelineOrder): Promise<TimelineOutcom
   };
   const run = async (): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const socket: Socket = connect({ host: to.host, port: to.port, noDelay: true });
     let sentAt = 0;
     const send = (): void => {
       sentAt = performance.now();

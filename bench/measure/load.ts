@@ -27,8 +27,10 @@ export async function runLoad(order: LoadOrder, placement: Placement): Promise<u
 
 /** A load program at work. */
 export interface RunningLoad extends AsyncDisposable {
-  /** What it prints when it is done, or when it holds what it was told to hold. */
+  /** What it prints next: what it came to, or before that that it holds what it was told to hold. */
   outcome(): Promise<unknown>;
+  /** Tells one that holds its connections to begin. */
+  go(): void;
 }
 
 /** Starts a load program; disposing of it ends its connections. */
@@ -37,22 +39,37 @@ export function startLoad(order: LoadOrder, placement: Placement): RunningLoad {
     name: `load-${order.kind}`,
     program: globalThis.process.execPath,
     args: ['--disable-warning=ExperimentalWarning', MAIN, JSON.stringify(order)],
+    through: order.to.through,
     cores: placement.loadCores,
     openFiles: placement.openFiles,
   });
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const answers: PromiseWithResolvers<unknown>[] = [];
+  const answer = (at: number): PromiseWithResolvers<unknown> => {
+    const made = (answers[at] ??= Promise.withResolvers<unknown>());
+    // A load without a waiter may fail without an effect.
+    made.promise.catch(() => undefined);
+    return made;
+  };
+  let printed = 0;
+  let read = 0;
   process.onLine((line) => {
     // One that was killed may have left half a line.
-    if (line.startsWith('{') && line.endsWith('}')) resolve(JSON.parse(line));
+    if (!line.startsWith('{') || !line.endsWith('}')) return;
+    answer(printed).resolve(JSON.parse(line));
+    printed += 1;
   });
   void process.ended.then((code) => {
     const said = process.output().slice(-400);
-    reject(new BenchError('load-failed', `the ${order.kind} load ended with ${code}: ${said}`));
+    const sentence = `the ${order.kind} load ended with ${code}: ${said}`;
+    answer(printed).reject(new BenchError('load-failed', sentence));
   });
-  // A load without a waiter may fail without an effect.
-  promise.catch(() => undefined);
   return {
-    outcome: () => within(`the ${order.kind} load is done`, promise, DEADLINE_MS),
+    outcome() {
+      const { promise } = answer(read);
+      read += 1;
+      return within(`the ${order.kind} load is done`, promise, DEADLINE_MS);
+    },
+    go: () => process.send('go'),
     async [Symbol.asyncDispose]() {
       process.signal('SIGKILL');
       await process.ended;

@@ -37,6 +37,18 @@ export function residentBytes(pids: readonly number[]): number {
     .reduce((sum, bytes) => sum + bytes, 0);
 }
 
+/** Reads what is of no other process out of /proc/PID/smaps_rollup, in bytes. */
+export function parsePrivateBytes(smaps: string): number {
+  const kilobytes = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(smaps)?.[1] ?? Number.NaN);
+  return (kilobytes('Private_Clean') + kilobytes('Private_Dirty')) * 1024;
+}
+
+/** Bytes of memory that a process shares with no other. */
+export function privateBytes(pid: number): number {
+  return parsePrivateBytes(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'));
+}
+
 /** Milliseconds that all cores together were busy so far, in any process (proc(5), /proc/stat). */
 export function parseMachineBusyMs(stat: string): number {
   const [, ...fields] = (stat.split('\n', 1)[0] ?? '').trim().split(/\s+/);

@@ -4,13 +4,14 @@ import { startProcess, type BenchProcess } from '../lab/bench-process.ts';
 import { within } from '../lab/deadline.ts';
 import { findProgram } from '../lab/programs.ts';
 import type { Placement } from '../lab/placement.ts';
+import type { Destination } from '../load/messages.ts';
 
 /** How a distribution's wrk is called to the bench's measurements. */
 export const WRK_PACKAGE = 'apt-get install wrk';
 
 /** What wrk is to do. */
 export interface WrkOrder {
-  readonly port: number;
+  readonly to: Destination;
   readonly path: string;
   readonly connections: number;
   /** The first request of each connection is held at the gate: leave those out of the latencies. */
@@ -57,7 +58,7 @@ export function startWrk(order: WrkOrder): WrkRun {
       hint: WRK_PACKAGE,
     });
   }
-  const { connections, held, port, path, placement } = order;
+  const { connections, held, to, path, placement } = order;
   const process = startProcess({
     name: 'wrk',
     program,
@@ -68,10 +69,11 @@ export function startWrk(order: WrkOrder): WrkRun {
       `--timeout=${TIMEOUT_SECONDS}s`,
       `--script=${SCRIPT}`,
       ...(order.closing === true ? ['-H', 'Connection: close'] : []),
-      `http://127.0.0.1:${port}${path}`,
+      `http://${to.host}:${to.port}${path}`,
     ],
     // What a script is told on the command line does not reach its `done`.
     env: { BENCH_CONNECTIONS: String(connections), BENCH_HELD: String(held ? connections : 0) },
+    through: to.through,
     cores: placement.loadCores,
     openFiles: placement.openFiles,
   });

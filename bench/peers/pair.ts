@@ -9,13 +9,14 @@ import { eventually } from '../lab/deadline.ts';
 import { freePort } from '../lab/free-port.ts';
 import { findProgram } from '../lab/programs.ts';
 import type { Placement } from '../lab/placement.ts';
+import type { Destination } from '../load/messages.ts';
 import type { ClientFiles, HauberkOptions, PairPlan, PairPorts, Peer, PeerRole } from './peer.ts';
 
 /** A running pair of sidecars. */
 export interface Pair {
   readonly peer: Peer;
-  /** Where a caller connects to reach the application. */
-  readonly port: number;
+  /** What a caller calls to reach the application. */
+  readonly to: Destination;
   /** All of its ports; those that its role has no use for are closed. */
   readonly ports: PairPorts;
   /** Process IDs of what is measured, workers included: both sidecars, or the gateway; none when there are none. */
@@ -97,7 +98,7 @@ export async function startPair(
   const opened = parts.move();
   return {
     peer,
-    port: ports.plaintext,
+    to: onLoopback(ports.plaintext),
     ports,
     get pids() {
       const measured = plan.measured === 'caller' ? [caller.pid] : [caller.pid, callee.pid];
@@ -121,7 +122,7 @@ export async function startPair(
 export function directPair(peer: Peer, { app, certificates }: PairSetting): Pair {
   return {
     peer,
-    port: app.httpPort,
+    to: onLoopback(app.httpPort),
     ports: NO_PORTS,
     pids: [],
     metrics: [],
@@ -130,6 +131,10 @@ export function directPair(peer: Peer, { app, certificates }: PairSetting): Pair
     restartCaller: () => Promise.resolve(0),
     close: () => Promise.resolve(),
   };
+}
+
+function onLoopback(port: number): Destination {
+  return { host: '127.0.0.1', port, through: [] };
 }
 
 const NO_PORTS: PairPorts = {

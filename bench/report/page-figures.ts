@@ -1,9 +1,12 @@
 import { formatTarget } from '../results/metric.ts';
+import { slopesOf } from '../results/growth.ts';
 import type { BenchResults } from '../results/results.ts';
 import type { Row } from '../results/rows.ts';
 import { formatFigure, formatRatio } from './format-figure.ts';
+import { describeRun, escapeMarkdown, markdownTable, markdownVerdict } from './markdown.ts';
 import { resultNotes } from './notes.ts';
 import type { Plot } from './plots.ts';
+import { slopeCells, slopeHead } from './table.ts';
 
 /** The part of the page that a run writes, in Markdown. */
 export function renderFigures(
@@ -16,6 +19,7 @@ export function renderFigures(
     '### Targets',
     targetTable(rows),
     ...plots.map(({ file, alternative }) => `![${alternative}](performance/${file})`),
+    ...growthSection(results, rows),
     '### All figures',
     ...results.workloads.map((workload) =>
       workloadSection(
@@ -25,27 +29,43 @@ export function renderFigures(
     ),
     '### To know beside them',
     resultNotes(results, rows)
-      .map((note) => `- ${escape(note)}`)
+      .map((note) => `- ${escapeMarkdown(note)}`)
       .join('\n'),
   ];
   return sections.filter((section) => section !== '').join('\n\n');
 }
 
-function intro({ machine, peers, startedAt, rounds, seconds, command }: BenchResults): string {
+function intro(results: BenchResults): string {
+  const { machine, peers, rounds, seconds } = results;
   const versions = peers
     .filter(({ version }) => version !== '')
     .map(({ title, version }) => `${title} ${version}`)
     .join(', ');
   return [
-    `Made on ${startedAt.slice(0, 10)} with \`${command}\` on ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node.js ${machine.node}; ${machine.placement}.`,
-    `${rounds} interleaved rounds of ${seconds} s; each figure is the median of the rounds.`,
+    `${describeRun(results)}; ${machine.placement}.`,
+    `${rounds} interleaved ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s; each figure is the median of the rounds.`,
     `${versions}.`,
   ].join(' ');
 }
 
+/** A line for each slope; columns of peers that have none are left out. */
+function growthSection({ peers }: BenchResults, rows: readonly Row[]): string[] {
+  const slopes = slopesOf(rows);
+  if (slopes.length === 0) return [];
+  const grown = peers.filter(({ id }) => slopes.some(({ byPeer }) => byPeer.has(id)));
+  return [
+    '### Growth',
+    'The slope of the line with the least squares through the figures below.',
+    markdownTable(
+      slopeHead(grown),
+      slopes.map((slope) => slopeCells(slope, grown)),
+    ),
+  ];
+}
+
 function targetTable(rows: readonly Row[]): string {
-  const judged = rows.filter(({ metric }) => metric.target !== undefined);
-  return table(
+  const judged = rows.filter((row) => row.metric.target !== undefined && isMeasured(row));
+  return markdownTable(
     ['workload', 'figure', 'Hauberk', 'peer', 'ratio', 'target', 'met'],
     judged.map((row) => {
       const { workload, metric, cells, targeted, met } = row;
@@ -58,10 +78,15 @@ function targetTable(rows: readonly Row[]): string {
         targeted === undefined ? '' : `${targeted.peer.title}: ${theirs ?? '-'}`,
         ratio,
         metric.target === undefined ? '' : formatTarget(metric.target),
-        met === undefined ? '' : met ? 'yes' : '**no**',
+        markdownVerdict(met),
       ];
     }),
   );
+}
+
+/** Whether any peer has a figure: a run whose time is up leaves some out. */
+function isMeasured({ cells }: Row): boolean {
+  return [...cells.values()].some(({ median }) => median !== undefined);
 }
 
 function workloadSection({ peers }: BenchResults, rows: readonly Row[]): string {
@@ -74,6 +99,7 @@ function workloadSection({ peers }: BenchResults, rows: readonly Row[]): string 
       return cell?.median !== undefined || cell?.failure !== undefined;
     }),
   );
+  if (measured.length === 0) return '';
   const head = ['', 'unit', ...measured.map((peer) => peer.title), 'to best 1:1', 'to best mux'];
   const body = rows.map(({ metric, cells, oneToOne, multiplexing }) => [
     metric.title,
@@ -86,18 +112,5 @@ function workloadSection({ peers }: BenchResults, rows: readonly Row[]): string 
     formatRatio(oneToOne?.ratio),
     formatRatio(multiplexing?.ratio),
   ]);
-  return `#### ${title[0]?.toUpperCase() ?? ''}${title.slice(1)}\n\n${description}\n\n${table(head, body)}`;
-}
-
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map(escape).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...body.map(line)].join('\n');
-}
-
-/** What programs say about their failures must not become Markdown. */
-function escape(text: string): string {
-  return text
-    .replaceAll('|', '\\|')
-    .replace(/<(?=[a-z/!])/gi, '&lt;')
-    .replaceAll('\n', ' ');
+  return `#### ${title[0]?.toUpperCase() ?? ''}${title.slice(1)}\n\n${description}\n\n${markdownTable(head, body)}`;
 }

@@ -1,18 +1,9 @@
-import Table from 'cli-table3';
 import { formatTarget } from '../results/metric.ts';
-import type { BenchResults } from '../results/results.ts';
+import { type Slope, slopesOf } from '../results/growth.ts';
+import type { BenchResults, MeasuredPeer } from '../results/results.ts';
 import type { Row } from '../results/rows.ts';
 import { formatFigure, formatRatio } from './format-figure.ts';
-
-/** No lines, so that many rows fit on a terminal. */
-const NONE = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) => [
-  [side, ''],
-  [`${side}-mid`, ''],
-  [`${side}-left`, ''],
-  [`${side}-right`, ''],
-]);
-const PLAIN = { ...(Object.fromEntries(NONE) as Record<string, string>), middle: '  ' };
-const STYLE = { 'padding-left': 0, 'padding-right': 0, head: [], border: [] };
+import { plainTable } from './plain-table.ts';
 
 /** The header of the columns that compare. */
 const COMPARED = ['best 1:1', 'best mux', 'target', 'met'] as const;
@@ -42,14 +33,38 @@ export function headerCells({ peers }: BenchResults): string[] {
   return ['workload', 'figure', 'unit', ...peers.map(({ title }) => title), ...COMPARED];
 }
 
-/** The table for a terminal. A workload's name is in its first row only. */
+/** The table for a terminal. */
 export function renderTable(rows: readonly Row[], results: BenchResults): string {
-  const table = new Table({ chars: PLAIN, head: headerCells(results), style: STYLE });
-  let last = '';
-  for (const row of rows) {
-    const [title = '', ...rest] = rowCells(row, results);
-    table.push([title === last ? '' : title, ...rest]);
-    last = title;
-  }
-  return `${table.toString()}\n`;
+  return plainTable(
+    headerCells(results),
+    rows.map((row) => rowCells(row, results)),
+  );
+}
+
+/** How figures grow, for a terminal; empty when nothing that grows was measured. */
+export function renderSlopes(rows: readonly Row[], results: BenchResults): string {
+  const slopes = slopesOf(rows);
+  if (slopes.length === 0) return '';
+  return `\n${plainTable(
+    slopeHead(results.peers),
+    slopes.map((slope) => slopeCells(slope, results.peers)),
+  )}`;
+}
+
+/** The header to `slopeCells`. */
+export function slopeHead(peers: readonly MeasuredPeer[]): string[] {
+  return ['growth with', 'figure', 'unit', ...peers.map(({ title }) => title)];
+}
+
+/** The cells of a slope, as text: what grows, figure, unit, a cell for each peer. */
+export function slopeCells(
+  { growth, figure, byPeer }: Slope,
+  peers: readonly MeasuredPeer[],
+): string[] {
+  return [
+    growth.of,
+    figure.title,
+    figure.unit,
+    ...peers.map(({ id }) => (byPeer.has(id) ? formatFigure(byPeer.get(id)) : '')),
+  ];
 }

@@ -45,9 +45,12 @@ export async function writePage(
   const plots = makePlots(rows, results);
   for (const plot of plots) await writeFile(join(folder, plot.file), await renderPlot(plot));
   const page = replaceFigures(await readFile(path, 'utf8'), renderFigures(results, rows, plots));
+  await writeFormatted(path, page);
+  await writeFormatted(join(folder, 'results.json'), JSON.stringify(results));
+}
+
+/** Writes a file as `npm run format` would have it. */
+export async function writeFormatted(path: string, text: string): Promise<void> {
   const style = await resolveConfig(path);
-  await writeFile(path, await format(page, { ...style, filepath: path }));
-  const json = JSON.stringify(results);
-  const file = join(folder, 'results.json');
-  await writeFile(file, await format(json, { ...style, filepath: file }));
+  await writeFile(path, await format(text, { ...style, filepath: path }));
 }

@@ -14,14 +14,14 @@ export interface Metric {
 }
 
 /**
- * What is to be reached: a ratio to the best native peer of the same row or to the one it names, or a figure by itself, in
- * the row's unit.
+ * What is to be reached: a ratio to the best of the yardsticks in the same row or to the peer it names, or a figure by
+ * itself, in the row's unit.
  */
 export interface Target {
   readonly of: 'ratio' | 'value';
   readonly is: 'at-least' | 'at-most';
   readonly limit: number;
-  /** The peer that a ratio is to; the best native one when left out. */
+  /** The peer that a ratio is to; the best of the yardsticks when left out. */
   readonly to?: string | undefined;
 }
 
@@ -33,6 +33,11 @@ export function ratioAtLeast(limit: number, to?: string): Target {
 /** A ratio to the best peer, or to this one, that is not to be exceeded. */
 export function ratioAtMost(limit: number, to?: string): Target {
   return { of: 'ratio', is: 'at-most', limit, ...(to !== undefined && { to }) };
+}
+
+/** A figure that is to be reached. */
+export function valueAtLeast(limit: number): Target {
+  return { of: 'value', is: 'at-least', limit };
 }
 
 /** A figure that is not to be exceeded. */

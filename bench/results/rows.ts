@@ -1,5 +1,11 @@
 import { isMet, type Target } from './metric.ts';
-import type { BenchResults, MeasuredMetric, MeasuredPeer, MeasuredWorkload } from './results.ts';
+import type {
+  BenchResults,
+  MeasuredMetric,
+  MeasuredPeer,
+  MeasuredWorkload,
+  Sample,
+} from './results.ts';
 import { median, spread } from './statistics.ts';
 
 /** What one peer came to in one row. */
@@ -30,7 +36,7 @@ export interface Row {
   readonly multiplexing?: Comparison;
   /** Against the best of all native peers. */
   readonly best?: Comparison;
-  /** What the target is judged by: against the peer that it names, or the best. */
+  /** What the target is judged by: against the peer that it names, or the best of the yardsticks. */
   readonly targeted?: Comparison;
   /** Whether the target is met; undefined when there is none, or nothing to judge by. */
   readonly met?: boolean;
@@ -49,6 +55,26 @@ export function isFarOff(row: Row): boolean {
   if (alarm === undefined) return false;
   const judged = judgedValue(row, alarm, row.best);
   return judged !== undefined && !isMet(alarm, judged);
+}
+
+/**
+ * The most that one of the yardsticks did in a row, by the median of the rounds so far; undefined when none was measured.
+ */
+export function bestCapacity(
+  samples: readonly Sample[],
+  workload: string,
+  key: string,
+): number | undefined {
+  const figures = YARDSTICKS.map((id) =>
+    median(
+      samples.flatMap((sample) => {
+        const value = sample.values[key];
+        const isOf = sample.workload === workload && sample.peer === id;
+        return isOf && typeof value === 'number' ? [value] : [];
+      }),
+    ),
+  ).filter((figure) => !Number.isNaN(figure));
+  return figures.length === 0 ? undefined : Math.max(...figures);
 }
 
 function toRow(results: BenchResults, workload: MeasuredWorkload, metric: MeasuredMetric): Row {
@@ -75,10 +101,10 @@ function toRow(results: BenchResults, workload: MeasuredWorkload, metric: Measur
   }
   const compare = (
     kinds: readonly MeasuredPeer['kind'][],
-    named?: string,
+    among?: readonly string[],
   ): Comparison | undefined => {
     const us = results.peers.find(({ kind }) => kind === 'ours');
-    const candidates = results.peers.filter(({ id }) => named === undefined || id === named);
+    const candidates = results.peers.filter(({ id }) => among?.includes(id) !== false);
     const them = bestOf(candidates, kinds, metric, cells);
     if (us === undefined || them === undefined) return undefined;
     const theirs = rounds(them);
@@ -93,7 +119,7 @@ function toRow(results: BenchResults, workload: MeasuredWorkload, metric: Measur
   const native = ['one-to-one', 'multiplexing'] as const;
   const best = compare(native);
   const named = metric.target?.to;
-  const targeted = named === undefined ? best : compare(native, named);
+  const targeted = compare(native, named === undefined ? YARDSTICKS : [named]);
   const row: Row = {
     workload,
     metric,
@@ -114,6 +140,9 @@ function judgedValue(row: Row, target: Target, to: Comparison | undefined): numb
 }
 
 const OURS = 'hauberk';
+
+/** What targets are judged by, the best of them in each row; the others are there to be compared with. */
+export const YARDSTICKS: readonly string[] = ['nginx', 'haproxy', 'envoy-hbone', 'ztunnel'];
 
 function bestOf(
   peers: readonly MeasuredPeer[],

@@ -68,7 +68,7 @@ export const ROTATION: Workload = {
       if (line.includes('"event":"renewed"')) moments.push(Date.now());
     });
     const timeline = await runLoad(
-      { kind: 'timeline', port: pair.port, connections: CONNECTIONS, seconds: SECONDS },
+      { kind: 'timeline', to: pair.to, connections: CONNECTIONS, seconds: SECONDS },
       placement,
     );
     const { around, quiet } = splitTimeline(timeline, moments);

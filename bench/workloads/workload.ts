@@ -3,6 +3,7 @@ import type { Placement } from '../lab/placement.ts';
 import type { Pair } from '../peers/pair.ts';
 import type { HauberkOptions, PeerKind, PeerRole } from '../peers/peer.ts';
 import type { Metric } from '../results/metric.ts';
+import type { Sample } from '../results/results.ts';
 
 /** One thing to measure, on any pair. */
 export interface Workload {
@@ -25,6 +26,8 @@ export interface Workload {
   readonly kinds?: readonly PeerKind[];
   /** Whether the metrics are read once a second meanwhile: yes, unless this says no. */
   readonly scraped?: boolean;
+  /** The workload that has to be measured before it, with all peers. */
+  readonly needs?: string;
   /** When it is run unless `--only` names it. */
   readonly inRuns: readonly RunKind[];
   /** Measures once. Rejects when something failed: a figure of a load that failed is none. */
@@ -41,6 +44,8 @@ export interface WorkloadContext {
   readonly placement: Placement;
   /** How long to measure, where that is a matter of time. */
   readonly seconds: number;
+  /** What the run has measured before. */
+  readonly samples: readonly Sample[];
   /** For files of the load. */
   readonly directory: string;
 }

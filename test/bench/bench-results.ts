@@ -28,6 +28,7 @@ export function benchResults({ metrics, samples }: BenchResultsOptions): BenchRe
       { id: 'hauberk', title: 'Hauberk', kind: 'ours', version: '1' },
       { id: 'nginx', title: 'nginx stream', kind: 'one-to-one', version: '1' },
       { id: 'haproxy', title: 'HAProxy', kind: 'one-to-one', version: '1' },
+      { id: 'stunnel', title: 'stunnel', kind: 'one-to-one', version: '1' },
       { id: 'envoy-hbone', title: 'Envoy HBONE', kind: 'multiplexing', version: '1' },
       { id: 'bound', title: 'bound on this runtime', kind: 'bound', version: '26' },
       { id: 'direct', title: 'no sidecars', kind: 'none', version: '' },

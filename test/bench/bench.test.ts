@@ -59,6 +59,56 @@ requires('nginx', 'wrk', 'taskset').serial(
 );
 
 requires('nginx', 'wrk', 'taskset').serial(
+  'the rate of an open loop is half of what the best peer carried in the same run',
+  async (t) => {
+    await using temporary = await temporaryDirectory();
+    const file = join(temporary.path, 'results.json');
+    const only = ['--only=open-loop-half', '--peers=nginx'];
+    const brief = ['--rounds=1', '--seconds=0.5', `--json=${file}`];
+    const { code, stderr } = await bench([...only, ...brief], temporary.path);
+    t.is(code, 0, stderr);
+    const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const of = (workload: string) => samples.filter((sample) => sample.workload === workload);
+    const capacity = of('keep-alive-32').find(({ peer }) => peer === 'nginx')?.values['requests'];
+    t.is(of('open-loop-half').length, 2);
+    for (const { peer, values, failure } of of('open-loop-half')) {
+      t.is(failure, undefined, peer);
+      t.is(values['rate'], Math.round((capacity ?? Number.NaN) / 2), peer);
+    }
+  },
+);
+
+requires('nginx', 'wrk', 'taskset').serial(
+  'idle connections are held, and carry requests after that',
+  async (t) => {
+    await using temporary = await temporaryDirectory();
+    const file = join(temporary.path, 'results.json');
+    const only = ['--only=idle-10', '--only=idle-100', '--peers=nginx'];
+    const brief = ['--rounds=1', '--seconds=0.5', `--json=${file}`];
+    const { code, stdout, stderr } = await bench([...only, ...brief], temporary.path);
+    t.is(code, 0, stderr);
+    t.regex(stdout, /growth with +figure +unit +Hauberk +nginx/);
+    const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    t.is(samples.length, 4);
+    for (const { peer, values, failure } of samples) {
+      t.is(failure, undefined, peer);
+      t.true((values['both'] ?? 0) > 0, peer);
+      t.true((values['cpu'] ?? 0) > 0, peer);
+      t.true((values['p99'] ?? 0) > 0, peer);
+      t.is(values['errors'], 0, peer);
+    }
+  },
+);
+
+test('a run whose time is up says what it has not measured', async (t) => {
+  await using temporary = await temporaryDirectory();
+  const only = ['--only=idle-10', '--peers=nginx', '--rounds=1', '--minutes=1e-9'];
+  const { code, stdout, stderr } = await bench(only, temporary.path);
+  t.is(code, 0, stderr);
+  t.regex(stdout, /the run had 1e-9 minutes, too few for: 10 idle connections in round 1/);
+});
+
+requires('nginx', 'wrk', 'taskset').serial(
   'sidecars with workers are measured with all of their processes',
   async (t) => {
     await using temporary = await temporaryDirectory();

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { ratioAtLeast, ratioAtMost, valueAtMost, type Metric } from '../../bench/results/metric.ts';
 import type { BenchResults, Sample } from '../../bench/results/results.ts';
-import { isFarOff, toRows } from '../../bench/results/rows.ts';
+import { bestCapacity, isFarOff, toRows } from '../../bench/results/rows.ts';
 import { benchResults } from './bench-results.ts';
 
 const SPEED: Metric = { key: 'speed', title: 'speed', unit: '/s', better: 'higher' };
@@ -55,6 +55,35 @@ test('the bound has figures of its own, and nothing is judged by it', (t) => {
   );
   const named = only(measured({ ...SPEED, target: ratioAtLeast(0.5, 'bound') }, samples));
   t.is(named.targeted, undefined, 'a target cannot name it either');
+});
+
+test('a target is judged by the yardsticks alone, not by a peer that nobody names', (t) => {
+  const row = only(
+    measured({ ...SPEED, target: ratioAtLeast(2) }, [
+      sample('hauberk', 1, { speed: 300 }),
+      sample('nginx', 1, { speed: 100 }),
+      sample('stunnel', 1, { speed: 200 }),
+    ]),
+  );
+  t.like(row.best, { peer: { id: 'stunnel' }, ratio: 1.5 });
+  t.like(row.targeted, { peer: { id: 'nginx' }, ratio: 3 });
+  t.true(row.met);
+});
+
+test('a capacity is that of the best yardstick, by the median of the rounds so far', (t) => {
+  const samples = [
+    sample('nginx', 1, { speed: 100 }),
+    sample('nginx', 2, { speed: 900 }),
+    sample('nginx', 3, { speed: 300 }),
+    sample('haproxy', 1, { speed: 200 }),
+    sample('hauberk', 1, { speed: 5_000 }),
+    sample('bound', 1, { speed: 5_000 }),
+    sample('direct', 1, { speed: 9_000 }),
+    { ...sample('envoy-hbone', 1, {}), failure: 'it ended' },
+    { ...sample('haproxy', 2, { speed: 9_000 }), workload: 'other' },
+  ];
+  t.is(bestCapacity(samples, 'work', 'speed'), 300);
+  t.is(bestCapacity(samples.slice(4), 'work', 'speed'), undefined);
 });
 
 test('where less is better, the best is the one with the least', (t) => {

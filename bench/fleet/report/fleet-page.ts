@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { format, resolveConfig } from 'prettier';
 import * as z from 'zod';
 import { formatFigure } from '../../report/format-figure.ts';
-import { replaceBetween } from '../../report/write-page.ts';
+import { describeRun, markdownTable, markdownVerdict } from '../../report/markdown.ts';
+import { replaceBetween, writeFormatted } from '../../report/write-page.ts';
 import { fleetResultsSchema, isFigureMet, type FleetResults } from '../fleet-results.ts';
-import { describeFleet, formatFleetTarget } from './fleet-table.ts';
+import { describeFleet, FLEET_HEAD, formatFleetTarget } from './fleet-table.ts';
 
 /** Between these lines the page is written by the command; the rest is written by people. */
 export const FLEET_BEGIN = '<!-- figures: written by npm run fleet -- --page -->';
@@ -35,22 +35,16 @@ export function renderFleetFigures(runs: readonly FleetResults[]): string {
 }
 
 function section(run: FleetResults): string {
-  const { machine, figures, shortfalls, startedAt, command } = run;
-  const rows = figures.map((figure) => {
+  const rows = run.figures.map((figure) => {
     const { phase, title, value, unit } = figure;
-    const met = isFigureMet(figure);
-    const verdict = met === undefined ? '' : met ? 'yes' : '**no**';
-    return [phase, title, formatFigure(value), unit, formatFleetTarget(figure), verdict];
+    const target = formatFleetTarget(figure);
+    return [phase, title, formatFigure(value), unit, target, markdownVerdict(isFigureMet(figure))];
   });
-  const head = ['phase', 'figure', 'value', 'unit', 'target', 'met'];
-  const lines = [head, head.map(() => '---'), ...rows];
-  const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-  const where = `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node.js ${machine.node}`;
-  const notes = shortfalls.map((sentence) => `- ${sentence}`).join('\n');
+  const notes = run.shortfalls.map((sentence) => `- ${sentence}`).join('\n');
   return [
     `### ${describeFleet(run)}`,
-    `Made on ${startedAt.slice(0, 10)} with \`${command}\` on ${where}; simulators and control plane share the cores.`,
-    table,
+    `${describeRun(run)}; simulators and control plane share the cores.`,
+    markdownTable(FLEET_HEAD, rows),
     notes,
   ]
     .filter((part) => part !== '')
@@ -65,8 +59,7 @@ export async function writeFleetPage(docs: string, results: FleetResults): Promi
   const path = join(docs, 'fleet.md');
   const marks = { begin: FLEET_BEGIN, end: FLEET_END };
   const page = replaceBetween(await readFile(path, 'utf8'), marks, renderFleetFigures(runs));
-  const style = await resolveConfig(path);
-  await writeFile(path, await format(page, { ...style, filepath: path }));
+  await writeFormatted(path, page);
   await mkdir(join(docs, 'performance'), { recursive: true });
-  await writeFile(file, await format(JSON.stringify(runs), { ...style, filepath: file }));
+  await writeFormatted(file, JSON.stringify(runs));
 }

@@ -1,16 +1,9 @@
-import Table from 'cli-table3';
 import { formatFigure } from '../../report/format-figure.ts';
+import { plainTable } from '../../report/plain-table.ts';
 import { isFigureMet, type FleetFigure, type FleetResults } from '../fleet-results.ts';
 
-/** No lines, so that many rows fit on a terminal. */
-const NONE = ['top', 'bottom', 'left', 'right', 'mid'].flatMap((side) => [
-  [side, ''],
-  [`${side}-mid`, ''],
-  [`${side}-left`, ''],
-  [`${side}-right`, ''],
-]);
-const PLAIN = { ...(Object.fromEntries(NONE) as Record<string, string>), middle: '  ' };
-const STYLE = { 'padding-left': 0, 'padding-right': 0, head: [], border: [] };
+/** The header of the table. */
+export const FLEET_HEAD = ['phase', 'figure', 'value', 'unit', 'target', 'met'];
 
 /** A target as people write it. */
 export function formatFleetTarget({ target }: FleetFigure): string {
@@ -28,22 +21,12 @@ export function describeFleet({ fleet }: Pick<FleetResults, 'fleet'>): string {
 
 /** The table for a terminal, and what fell short below it. */
 export function renderFleetTable(results: FleetResults): string {
-  const head = ['phase', 'figure', 'value', 'unit', 'target', 'met'];
-  const table = new Table({ chars: PLAIN, head, style: STYLE });
-  let last = '';
-  for (const figure of results.figures) {
+  const rows = results.figures.map((figure) => {
     const { phase, title, value, unit } = figure;
     const met = isFigureMet(figure);
-    table.push([
-      phase === last ? '' : phase,
-      title,
-      formatFigure(value),
-      unit,
-      formatFleetTarget(figure),
-      met === undefined ? '' : met ? 'yes' : 'NO',
-    ]);
-    last = phase;
-  }
+    const verdict = met === undefined ? '' : met ? 'yes' : 'NO';
+    return [phase, title, formatFigure(value), unit, formatFleetTarget(figure), verdict];
+  });
   const notes = results.shortfalls.map((sentence) => `- ${sentence}\n`).join('');
-  return `${describeFleet(results)}\n\n${table.toString()}\n${notes}`;
+  return `${describeFleet(results)}\n\n${plainTable(FLEET_HEAD, rows)}\n${notes}`;
 }
