@@ -87,8 +87,8 @@ const ARCHITECTURE: Architecture = {
       ['run*'],
       ['workloads/', 'report/'],
       ['peers/', 'measure/'],
-      ['lab/', 'results/', 'bound/'],
-      ['load/', 'bench-*'],
+      ['lab/', 'results/', 'bound/', 'fleet/simulator/'],
+      ['load/', 'bench-*', 'fleet/machine-clock.ts'],
     ],
   },
   reserved: {

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { BenchError } from '../bench-error.ts';
+import type { Connections, InterestKind } from './simulator/orders.ts';
 
 /** What a fleet run measures, in this order. */
 export const FLEET_PHASES = [
@@ -14,12 +15,6 @@ export const FLEET_PHASES = [
 
 /** One of them. */
 export type FleetPhase = (typeof FLEET_PHASES)[number];
-
-/** Whether sidecars have a TLS connection each, or the instances of a service share some. */
-export type Connections = 'shared' | 'own';
-
-/** Whether sidecars ask to be told of the services that they call, or of everything, as old ones do. */
-export type InterestKind = 'calls' | 'all';
 
 /** What a fleet run was asked for. */
 export interface FleetOptions {

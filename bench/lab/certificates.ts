@@ -28,7 +28,8 @@ export interface PairCertificates {
   readonly callee: CredentialFiles;
 }
 
-const TRUST_DOMAIN = 'mesh.local';
+/** Of all peers; the default of a control plane. */
+export const TRUST_DOMAIN = 'mesh.local';
 /** The name that the callee's certificate has. */
 export const CALLEE_NAME = 'api';
 

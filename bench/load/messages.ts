@@ -62,10 +62,22 @@ export interface OpenLoopOrder {
   readonly kind: 'open-loop';
   /** Holds the connections when they are open, says so, and begins when it is told to. */
   readonly held: boolean;
+  /** Without it connections are made directly. */
+  readonly tunnels?: TunnelsOrder;
   readonly to: Destination;
   readonly connections: number;
   readonly requestsPerSecond: number;
   readonly seconds: number;
+}
+
+/** How connections go through tunnels that the load makes itself. */
+export interface TunnelsOrder {
+  readonly tunnels: number;
+  readonly authority: string;
+  /** PEM files. */
+  readonly chain: string;
+  readonly key: string;
+  readonly trusted: string;
 }
 
 /** How long requests took from the moment that they were due. */

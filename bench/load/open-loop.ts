@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Destination, OpenLoopOrder, OpenLoopOutcome } from './messages.ts';
+import { openTunnels } from './tunnelled.ts';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: app\r\n\r\n';
 /** Connections that are being opened at a time: what a sidecar's backlog takes without a retry. */
@@ -18,12 +20,17 @@ export interface OpenLoop {
 
 /** Opens connections and makes one request on each, so that they are open from end to end. */
 export async function openLoopLoad(order: OpenLoopOrder): Promise<OpenLoop> {
+  const { to, tunnels } = order;
+  const opening = tunnels === undefined ? () => openDirectly(to) : await openTunnels(to, tunnels);
   const callers: Caller[] = [];
   let left = order.connections;
   const open = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      callers.push(await openCaller(order.to));
+      const stream = await opening();
+      stream.write(REQUEST);
+      await once(stream, 'data');
+      callers.push(new Caller(stream));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, open));
@@ -84,35 +91,32 @@ function outcomeOf(callers: readonly Caller[], measuredFromMs: number): OpenLoop
   };
 }
 
-async function openCaller({ host, port }: Destination): Promise<Caller> {
-  const socket = connect({ host, port, noDelay: true });
-  socket.write(REQUEST);
-  await once(socket, 'data');
-  return new Caller(socket);
+function openDirectly({ host, port }: Destination): Duplex {
+  return connect({ host, port, noDelay: true });
 }
 
 /** One connection, with the requests that are due on it. */
 class Caller {
   readonly answered: { readonly dueMs: number; readonly atMs: number }[] = [];
   isBroken = false;
-  readonly #socket: Socket;
+  readonly #stream: Duplex;
   /** When those were due that are not answered; the first one is under way. */
   readonly #due: number[] = [];
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('error', () => undefined);
-    socket.on('close', () => (this.isBroken = true));
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+    stream.on('error', () => undefined);
+    stream.on('close', () => (this.isBroken = true));
     // Answers are one small segment: each piece of data is one of them.
-    socket.on('data', () => {
+    stream.on('data', () => {
       const dueMs = this.#due.shift();
       if (dueMs !== undefined) this.answered.push({ dueMs, atMs: performance.now() });
-      if (this.#due.length > 0) socket.write(REQUEST);
+      if (this.#due.length > 0) stream.write(REQUEST);
     });
   }
 
   ask(dueMs: number): void {
-    if (this.#due.push(dueMs) === 1) this.#socket.write(REQUEST);
+    if (this.#due.push(dueMs) === 1) this.#stream.write(REQUEST);
   }
 
   get isWaiting(): boolean {

@@ -1,8 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runProgram, startProcess, type BenchCommand } from '../lab/bench-process.ts';
-import { CALLEE_NAME } from '../lab/certificates.ts';
+import {
+  runProgram,
+  startProcess,
+  type BenchCommand,
+  type BenchProcess,
+} from '../lab/bench-process.ts';
+import { CALLEE_NAME, TRUST_DOMAIN } from '../lab/certificates.ts';
 import type { HauberkOptions, PeerContext } from './peer.ts';
+import { startSimulatedServices } from './simulated-services.ts';
 
 /** What users run: it chooses Node.js and its flags. */
 const LAUNCHER = join(import.meta.dirname, '../../cli/hauberk');
@@ -17,6 +23,8 @@ export interface HauberkMesh {
   callee(exposed: Readonly<Record<number, number>>): BenchCommand;
   /** Puts a configuration of the mesh in force. */
   apply(config: string): Promise<void>;
+  /** Registers services with these names besides, as if each had a sidecar. */
+  register(names: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,6 +48,7 @@ export async function startHauberkMesh(context: PeerContext): Promise<HauberkMes
         ...Object.entries(exposed).map(([port, local]) => `--expose=${port}=127.0.0.1:${local}`),
       ]),
     apply: controlPlane.apply,
+    register: controlPlane.register,
     close: controlPlane.close,
   };
 }
@@ -70,6 +79,7 @@ interface BenchControlPlane {
   /** What a member needs to join. */
   memberArgs(name: string): string[];
   apply(config: string): Promise<void>;
+  register(names: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -90,7 +100,8 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
   });
   try {
     const [line] = await started.line(/"listener":"grpc".*"port":\d+/);
-    const address = `127.0.0.1:${/"port":(\d+)/.exec(line)?.[1] ?? ''}`;
+    const port = Number(/"port":(\d+)/.exec(line)?.[1]);
+    const address = `127.0.0.1:${port}`;
     const operate = (...args: readonly string[]): Promise<string> => {
       const admin = [`--control-plane=${address}`, `--admin=${join(dataDirectory, 'admin.pem')}`];
       return runProgram(hauberk('operator', [...args, ...admin]), COMMAND_DEADLINE_MS);
@@ -103,7 +114,9 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
       '--ttl=1d',
     );
     const tokenFile = join(directory, 'token');
-    writeFileSync(tokenFile, /hbk-1-\S+/.exec(output)?.[0] ?? '', { mode: 0o600 });
+    const token = /hbk-1-\S+/.exec(output)?.[0] ?? '';
+    writeFileSync(tokenFile, token, { mode: 0o600 });
+    let services: BenchProcess | undefined;
     return {
       memberArgs: (name) => [
         `--namespace=${NAMESPACE}`,
@@ -117,7 +130,22 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
         writeFileSync(file, config);
         await operate('apply', '-f', file);
       },
-      close: () => started.end(),
+      async register(names) {
+        services = await startSimulatedServices({
+          host: '127.0.0.1',
+          port,
+          trustDomain: TRUST_DOMAIN,
+          namespace: NAMESPACE,
+          names,
+          token,
+          openFiles: placement.openFiles,
+          cores: placement.loadCores,
+        });
+      },
+      async close() {
+        await services?.end();
+        await started.end();
+      },
     };
   } catch (error) {
     await started.end();

@@ -5,7 +5,7 @@ import { CALLEE_NAME } from '../lab/certificates.ts';
 import { planHauberkGateway } from './gateway/hauberk.ts';
 import { planHauberkRoute } from './gateway/hauberk-route.ts';
 import { startHauberkMesh } from './hauberk-mesh.ts';
-import type { ClientFiles, PairPlan, Peer, PeerContext } from './peer.ts';
+import type { ClientFiles, HauberkOptions, PairPlan, Peer, PeerContext } from './peer.ts';
 
 const SERVICE_PORT = 8080;
 
@@ -23,9 +23,17 @@ export const hauberkPeer: Peer = {
 async function planSidecars(context: PeerContext): Promise<PairPlan> {
   const { app, ports } = context;
   const mesh = await startHauberkMesh(context);
+  const others = otherServices(context.hauberk);
+  try {
+    if (others.length > 0) await mesh.register(others);
+  } catch (error) {
+    await mesh.close();
+    throw error;
+  }
   return {
     caller: mesh.member('caller', 'proxy', [
       '--service=web',
+      ...others.map((name) => `--upstream=127.0.0.1:0=${name}:${SERVICE_PORT}`),
       `--metrics-listen=127.0.0.1:${ports.callerMetrics}`,
       '--hbone-listen=127.0.0.1:0',
       `--upstream=127.0.0.1:${ports.plaintext}=${CALLEE_NAME}:${SERVICE_PORT}`,
@@ -37,6 +45,11 @@ async function planSidecars(context: PeerContext): Promise<PairPlan> {
     client: () => clientOf(context.directory),
     close: mesh.close,
   };
+}
+
+/** Names of the services that the caller calls besides the application. */
+function otherServices({ services = 1 }: HauberkOptions): string[] {
+  return Array.from({ length: services - 1 }, (_, at) => `service-${at + 1}`);
 }
 
 /** The caller's own certificate, out of its state directory. */

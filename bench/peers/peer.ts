@@ -77,6 +77,8 @@ export interface HauberkOptions {
   readonly httpMetrics?: 'on' | 'off';
   /** Worker processes of each of the two sidecars, which may then use more cores. */
   readonly workers?: number;
+  /** Services that the caller's sidecar calls, each with a port and an endpoint; one of them is the application. */
+  readonly services?: number;
   /** Runs both sidecars under Node.js's profiler, which leaves `caller.cpuprofile` and `callee.cpuprofile` there. */
   readonly profileDirectory?: string;
 }

@@ -2,6 +2,7 @@ import { ACCESS_LOG } from './access-log.ts';
 import { BULK } from './bulk.ts';
 import { CONNECTION_PER_REQUEST } from './connection-per-request.ts';
 import { GATEWAY } from './gateway.ts';
+import { GROWTH } from './growth.ts';
 import { IDLE } from './idle.ts';
 import { KEEP_ALIVE } from './keep-alive.ts';
 import { MIXED } from './mixed.ts';
@@ -29,6 +30,7 @@ export const WORKLOADS: readonly Workload[] = [
   ACCESS_LOG,
   UNSEEN_REQUESTS,
   ...IDLE,
+  ...GROWTH,
   START_UP,
   ROTATION,
   ...WORKERS,

@@ -100,6 +100,33 @@ requires('nginx', 'wrk', 'taskset').serial(
   },
 );
 
+for (const [id, what] of [
+  ['peers-10', 'peers'],
+  ['services-10', 'services'],
+] as const) {
+  requires('nginx', 'taskset').serial(
+    `${what} are made, and what they take is measured`,
+    async (t) => {
+      await using temporary = await temporaryDirectory();
+      const file = join(temporary.path, 'results.json');
+      const brief = ['--rounds=1', '--seconds=0.5', `--json=${file}`];
+      const { code, stderr } = await bench(
+        [`--only=${id}`, '--peers=nginx', ...brief],
+        temporary.path,
+      );
+      t.is(code, 0, stderr);
+      const { samples } = resultsSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+      t.is(samples.length, 1, `nobody else has ${what} of this kind`);
+      const [sample] = samples;
+      t.is(sample?.failure, undefined);
+      t.true((sample?.values['memory'] ?? 0) > 0);
+      t.true((sample?.values['cpu'] ?? 0) > 0);
+      t.true((sample?.values['p99'] ?? 0) > 0);
+      t.deepEqual(readdirSync(temporary.path), ['results.json'], 'nothing is left behind');
+    },
+  );
+}
+
 test('a run whose time is up says what it has not measured', async (t) => {
   await using temporary = await temporaryDirectory();
   const only = ['--only=idle-10', '--peers=nginx', '--rounds=1', '--minutes=1e-9'];

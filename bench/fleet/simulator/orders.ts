@@ -1,4 +1,8 @@
-import type { Connections, InterestKind } from '../fleet-options.ts';
+/** Whether sidecars have a TLS connection each, or the instances of a service share some. */
+export type Connections = 'shared' | 'own';
+
+/** Whether sidecars ask to be told of the services that they call, or of everything, as old ones do. */
+export type InterestKind = 'calls' | 'all';
 
 /** One service of the fleet, as far as one simulator has it. */
 export interface ServicePlan {
