@@ -12,7 +12,7 @@ const BYTES_PER_SECOND = 64 * 1024;
 const FAST_CONNECTIONS = 32;
 /** Until windows and buffers of those who do not read are full. */
 const FILL_MS = 1_000;
-/** Nobody is to notice; the rest is left to noise. */
+/** The fast ones are not to lose any; the rest is left to noise. */
 const UNNOTICED_PERCENT = 90;
 const MEGABYTE = 1e6;
 
