@@ -6,6 +6,7 @@ import { nodeEnvironment } from '../common/node-environment.ts';
 import { BenchError } from './bench-error.ts';
 import { BENCH_HELP, readBenchOptions, type BenchOptions } from './bench-options.ts';
 import { passToAll } from './lab/bench-process.ts';
+import { nameProgram } from './lab/programs.ts';
 import { PEERS } from './peers/all-peers.ts';
 import { resultNotes } from './report/notes.ts';
 import { renderSlopes, renderTable } from './report/table.ts';
@@ -99,6 +100,8 @@ function list(): string {
 }
 
 passToAll(nodeEnvironment(process.env));
+const { ZTUNNEL } = process.env;
+if (ZTUNNEL !== undefined) nameProgram('ztunnel', ZTUNNEL);
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => interrupted.abort(new BenchError('process-ended', `ended by ${name}`)));

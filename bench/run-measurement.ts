@@ -94,11 +94,18 @@ export async function measureOnce(measurement: Measurement): Promise<Sample> {
         : (own = await openPair(peer, role, setting, workload));
     await pause(SETTLE_MS);
     using _scraper = startScraper(workload.scraped === false ? [] : pair.metrics);
-    const { app, placement } = setting;
+    const { placement } = setting;
     const others = watchOthers();
     const { seconds } = options;
     const { directory } = setting;
-    const values = await workload.measure({ pair, app, placement, seconds, samples, directory });
+    const values = await workload.measure({
+      pair,
+      app: pair.app,
+      placement,
+      seconds,
+      samples,
+      directory,
+    });
     return { ...base, values: onlyNumbers(values), othersBusy: others() };
   } catch (error) {
     await shelf.discard(peer, role);

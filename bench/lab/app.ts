@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { BenchError } from '../bench-error.ts';
 import { startProcess } from './bench-process.ts';
@@ -8,9 +10,12 @@ import { freePort } from './free-port.ts';
 import { startGate, type Gate } from './gate.ts';
 import { findProgram } from './programs.ts';
 import type { Placement } from './placement.ts';
+import type { Site } from './topology.ts';
 
 /** The application behind the callee's sidecar. */
 export interface App {
+  /** The address that it listens at. */
+  readonly host: string;
   /** nginx, which answers each request with one line. */
   readonly httpPort: number;
   /** The same over HTTP/2 without TLS, for clients that know that it is spoken. */
@@ -52,11 +57,14 @@ export interface AppOptions {
   readonly directory: string;
   readonly placement: Placement;
   readonly bulkBytes?: number | undefined;
+  /** A host of its own; loopback when left out. */
+  readonly site?: Site;
 }
 
-/** Starts the application on loopback. */
+/** Starts the application. */
 export async function startApp(options: AppOptions): Promise<App> {
-  const { directory, placement, bulkBytes = DEFAULT_BULK_BYTES } = options;
+  const { directory, placement, bulkBytes = DEFAULT_BULK_BYTES, site } = options;
+  const host = site?.address ?? '127.0.0.1';
   const nginx = findProgram('nginx');
   if (nginx === undefined) {
     throw new BenchError(
@@ -68,34 +76,32 @@ export async function startApp(options: AppOptions): Promise<App> {
     );
   }
   await using parts = new AsyncDisposableStack();
-  const gate = parts.adopt(await startGate(), (opened) => opened.close());
   const httpPort = await freePort();
   const http2Port = await freePort();
-  const statusPort = await freePort();
   const home = join(directory, 'app');
   mkdirSync(home);
+  const gate = parts.adopt(await startGate(join(home, 'gate')), (opened) => opened.close());
   // Random, so that nothing on the way could shrink it.
   writeFileSync(join(home, BULK_PATH), randomBytes(bulkBytes));
   writeFileSync(join(home, PIECE_PATH), randomBytes(PIECE_BYTES));
   writeFileSync(join(home, 'grpc-message'), GRPC_MESSAGE);
   const config = join(home, 'nginx.conf');
-  writeFileSync(
-    config,
-    nginxConfig({ home, httpPort, http2Port, statusPort, gatePort: gate.port }),
-  );
+  writeFileSync(config, nginxConfig({ home, host, httpPort, http2Port }));
   const { openFiles, loadCores: cores } = placement;
   const process = startProcess({
     name: 'app',
     program: nginx,
     args: ['-c', config],
+    ...(site && { through: site.through }),
     openFiles,
     cores,
   });
   parts.adopt(process, (started) => started.end());
-  const requests = (): Promise<number> => countRequests(statusPort);
+  const requests = (): Promise<number> => countRequests(join(home, 'status'));
   await eventually('nginx answers', () => requests().then(isNumber, isFailure), READY_DEADLINE_MS);
   const opened = parts.move();
   return {
+    host,
     httpPort,
     http2Port,
     bulkBytes,
@@ -113,17 +119,16 @@ export function parseStubStatus(text: string): number {
   return Number(/^ \d+ \d+ (\d+) $/m.exec(text)?.[1] ?? Number.NaN);
 }
 
-async function countRequests(port: number): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${port}/`);
-  return parseStubStatus(await response.text());
+async function countRequests(socketPath: string): Promise<number> {
+  const [response] = (await once(get({ socketPath }), 'response')) as [IncomingMessage];
+  return parseStubStatus((await response.setEncoding('utf8').toArray()).join(''));
 }
 
 interface NginxOptions {
   readonly home: string;
+  readonly host: string;
   readonly httpPort: number;
   readonly http2Port: number;
-  readonly statusPort: number;
-  readonly gatePort: number;
 }
 
 /** Reads the whole body of a request, and asks for the answer without it. */
@@ -131,7 +136,7 @@ const TAKEN =
   'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Content-Length ""; proxy_pass_request_body off; proxy_method GET;';
 
 function nginxConfig(options: NginxOptions): string {
-  const { home, httpPort, http2Port, statusPort, gatePort } = options;
+  const { home, host, httpPort, http2Port } = options;
   return `daemon off;
 master_process off;
 worker_processes 1;
@@ -152,13 +157,13 @@ http {
   scgi_temp_path ${home}/scgi;
   open_file_cache max=16;
   client_body_buffer_size 2m;
-  upstream taken { server 127.0.0.1:${statusPort}; keepalive 300; }
+  upstream taken { server unix:${home}/status; keepalive 300; }
   server {
-    listen 127.0.0.1:${httpPort} backlog=4096;
-    listen 127.0.0.1:${http2Port} http2 backlog=4096;
+    listen ${host}:${httpPort} backlog=4096;
+    listen ${host}:${http2Port} http2 backlog=4096;
     location = ${HELD_PATH} {
       if ($connection_requests = 1) {
-        proxy_pass http://127.0.0.1:${gatePort};
+        proxy_pass http://unix:${home}/gate:;
         break;
       }
       return 200 "hello from the application behind the sidecar\\n";
@@ -175,7 +180,7 @@ http {
     }
   }
   server {
-    listen 127.0.0.1:${statusPort};
+    listen unix:${home}/status;
     location / { stub_status; }
     location = ${UPLOAD_PATH} { return 200 "taken\\n"; }
     location = ${GRPC_PATH} { alias ${home}/grpc-message; default_type application/grpc; }

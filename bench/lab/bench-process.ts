@@ -13,6 +13,8 @@ export interface BenchCommand {
   readonly args: readonly string[];
   /** Words that run the command behind them somewhere else, as in another network namespace. */
   readonly through?: readonly string[];
+  /** Words that make it another user's, after its cores and files are set. */
+  readonly as?: readonly string[];
   /** Cores that it may run on, as taskset(1) takes them; all of them when left out. */
   readonly cores?: string;
   /** Open files that it may have; as many as the bench when left out. */
@@ -158,11 +160,12 @@ export function endedEarly(name: string, code: number, output: string): BenchErr
 
 /** nsenter, setpriv, prlimit and taskset become the program: its process ID stays that of the child. */
 function commandLine(command: BenchCommand): [string, string[]] {
-  const { program, args, through = [], cores, openFiles } = command;
+  const { program, args, through = [], as = [], cores, openFiles } = command;
   const words = [
     ...through,
     ...(openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}:${openFiles}`]),
     ...(cores === undefined ? [] : ['taskset', '-c', cores]),
+    ...as,
     program,
     ...args,
   ];

@@ -1,6 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { BenchError } from '../bench-error.ts';
 import { pause } from './deadline.ts';
 
@@ -9,7 +8,8 @@ import { pause } from './deadline.ts';
  * once. What is measured after that is keep-alive traffic alone, without the handshakes before it.
  */
 export interface Gate {
-  readonly port: number;
+  /** Of its Unix socket, which the application reaches from any network namespace. */
+  readonly path: string;
   /**
    * Expects so many first requests, and holds them for `holdMs` after the last one, which makes them
    * the slowest of the run: readers of the latencies leave them out by that.
@@ -24,7 +24,7 @@ export interface Gate {
 const ARRIVAL_DEADLINE_MS = 15_000;
 
 /** Starts the gate in this process, which has nothing else to do while others are measured. */
-export async function startGate(): Promise<Gate> {
+export async function startGate(path: string): Promise<Gate> {
   let held: ServerResponse[] = [];
   let missing = 0;
   let arrived: () => void = () => undefined;
@@ -38,7 +38,7 @@ export async function startGate(): Promise<Gate> {
     if (missing === 0) arrived();
   });
   server.keepAliveTimeout = 120_000;
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 });
+  server.listen({ path, backlog: 4096 });
   await once(server, 'listening');
   const open = (): void => {
     for (const response of held) response.end('open\n');
@@ -46,7 +46,7 @@ export async function startGate(): Promise<Gate> {
     missing = 0;
   };
   return {
-    port: (server.address() as AddressInfo).port,
+    path,
     async arm(expected, holdMs) {
       open();
       missing = expected;

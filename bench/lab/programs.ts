@@ -17,10 +17,18 @@ const FOLDERS = [
   join(homedir(), '.local/bin'),
 ];
 
+const named = new Map<string, string>();
+
+/** Says where a program is that stands in no folder of programs. */
+export function nameProgram(name: string, path: string): void {
+  named.set(name, path);
+}
+
 /** The path of a program; undefined when the machine does not have it. A path stands for itself. */
 export function findProgram(name: string): string | undefined {
   if (name.includes('/')) return name;
-  return FOLDERS.map((folder) => join(folder, name)).find((path) => {
+  const paths = FOLDERS.map((folder) => join(folder, name));
+  return [named.get(name) ?? [], paths].flat().find((path) => {
     try {
       accessSync(path, constants.X_OK);
       return true;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { bulkLoad } from './bulk.ts';
 import type { LoadOrder } from './messages.ts';
 import { openLoopLoad } from './open-loop.ts';
+import { probeLoad } from './probe.ts';
 import { slowLoad } from './slow.ts';
 import { timelineLoad } from './timeline.ts';
 
@@ -14,6 +15,7 @@ function print(outcome: unknown): Promise<void> {
 }
 
 const HELD = { held: true };
+const ANSWERED = { answered: true };
 const [, , json = ''] = process.argv;
 const order = JSON.parse(json) as LoadOrder;
 // Those that hold connections end when their parent closes their standard input.
@@ -38,6 +40,11 @@ switch (order.kind) {
     process.exit(0);
     break;
   }
+  case 'probe':
+    await probeLoad(order.to);
+    await print(ANSWERED);
+    process.exit(0);
+    break;
   case 'slow':
     await slowLoad(order);
     await print(HELD);

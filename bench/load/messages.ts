@@ -93,5 +93,11 @@ export interface OpenLoopOutcome {
   readonly p999Us: number;
 }
 
+/** Requests until one is answered. */
+export interface ProbeOrder {
+  readonly kind: 'probe';
+  readonly to: Destination;
+}
+
 /** What a load program is told, as JSON in its one argument. */
-export type LoadOrder = BulkOrder | OpenLoopOrder | SlowOrder | TimelineOrder;
+export type LoadOrder = BulkOrder | OpenLoopOrder | ProbeOrder | SlowOrder | TimelineOrder;

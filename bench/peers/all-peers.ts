@@ -8,6 +8,7 @@ import { hauberkPeer } from './hauberk.ts';
 import { nginxPeer } from './nginx.ts';
 import type { Peer } from './peer.ts';
 import { stunnelPeer } from './stunnel.ts';
+import { ztunnelPeer } from './transparent/ztunnel.ts';
 
 /** All proxies that are measured, in the order of the columns. */
 export const PEERS: readonly Peer[] = [
@@ -18,6 +19,7 @@ export const PEERS: readonly Peer[] = [
   ghostunnelPeer,
   envoyTcpPeer,
   envoyHbonePeer,
+  ztunnelPeer,
   envoyPeer,
   caddyPeer,
   boundPeer,

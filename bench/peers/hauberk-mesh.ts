@@ -14,6 +14,7 @@ import { startSimulatedServices } from './simulated-services.ts';
 const LAUNCHER = join(import.meta.dirname, '../../cli/hauberk');
 const COMMAND_DEADLINE_MS = 30_000;
 const NAMESPACE = 'bench';
+const LOOPBACK = { address: '127.0.0.1', through: [] } as const;
 
 /** A control plane, which is not measured, and how its members are started. */
 export interface HauberkMesh {
@@ -33,7 +34,7 @@ export async function startHauberkMesh(context: PeerContext): Promise<HauberkMes
   const { ports, hauberk: options } = context;
   const controlPlane = await startControlPlane(context);
   const member: HauberkMesh['member'] = (name, command, args) =>
-    hauberk(
+    hauberkCommand(
       name,
       [command, ...controlPlane.memberArgs(name), ...args, ...extraArgs(options)],
       profilerArgs(name, options),
@@ -66,7 +67,8 @@ function profilerArgs(name: string, { profileDirectory }: HauberkOptions): strin
   return ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}.cpuprofile`];
 }
 
-function hauberk(
+/** A command of `hauberk`. */
+export function hauberkCommand(
   name: string,
   args: readonly string[],
   nodeArgs: readonly string[] = [],
@@ -86,25 +88,30 @@ interface BenchControlPlane {
 async function startControlPlane(context: PeerContext): Promise<BenchControlPlane> {
   const { directory, placement } = context;
   const { leafLifetimeSeconds = 3600 } = context.hauberk;
+  const { address: host, through } = context.topology?.control ?? LOOPBACK;
   const dataDirectory = join(directory, 'control-plane');
   const started = startProcess({
-    ...hauberk('control-plane', [
+    ...hauberkCommand('control-plane', [
       'control-plane',
       `--data-dir=${dataDirectory}`,
-      '--grpc-listen=127.0.0.1:0',
+      `--grpc-listen=${host}:0`,
       '--http-listen=127.0.0.1:0',
       `--certificate-lifetime=${leafLifetimeSeconds}s`,
     ]),
+    through,
     cores: placement.loadCores,
     logFile: join(directory, 'control-plane.log'),
   });
   try {
     const [line] = await started.line(/"listener":"grpc".*"port":\d+/);
     const port = Number(/"port":(\d+)/.exec(line)?.[1]);
-    const address = `127.0.0.1:${port}`;
+    const address = `${host}:${port}`;
     const operate = (...args: readonly string[]): Promise<string> => {
       const admin = [`--control-plane=${address}`, `--admin=${join(dataDirectory, 'admin.pem')}`];
-      return runProgram(hauberk('operator', [...args, ...admin]), COMMAND_DEADLINE_MS);
+      return runProgram(
+        { ...hauberkCommand('operator', [...args, ...admin]), through },
+        COMMAND_DEADLINE_MS,
+      );
     };
     const output = await operate(
       'token',
@@ -132,7 +139,7 @@ async function startControlPlane(context: PeerContext): Promise<BenchControlPlan
       },
       async register(names) {
         services = await startSimulatedServices({
-          host: '127.0.0.1',
+          host,
           port,
           trustDomain: TRUST_DOMAIN,
           namespace: NAMESPACE,

@@ -5,6 +5,7 @@ import { CALLEE_NAME } from '../lab/certificates.ts';
 import { planHauberkGateway } from './gateway/hauberk.ts';
 import { planHauberkRoute } from './gateway/hauberk-route.ts';
 import { startHauberkMesh } from './hauberk-mesh.ts';
+import { planTransparentHauberk } from './transparent/hauberk.ts';
 import type { ClientFiles, HauberkOptions, PairPlan, Peer, PeerContext } from './peer.ts';
 
 const SERVICE_PORT = 8080;
@@ -17,7 +18,12 @@ export const hauberkPeer: Peer = {
   program: 'hauberk',
   install: 'npm ci',
   version: () => Promise.resolve(SOFTWARE_VERSION),
-  plans: { sidecars: planSidecars, gateway: planHauberkGateway, route: planHauberkRoute },
+  plans: {
+    sidecars: planSidecars,
+    transparent: planTransparentHauberk,
+    gateway: planHauberkGateway,
+    route: planHauberkRoute,
+  },
 };
 
 async function planSidecars(context: PeerContext): Promise<PairPlan> {

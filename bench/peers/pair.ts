@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { App } from '../lab/app.ts';
+import { BenchError } from '../bench-error.ts';
+import { startApp, type App } from '../lab/app.ts';
 import { startProcess, type BenchProcess } from '../lab/bench-process.ts';
 import { withChildren } from '../lab/children.ts';
 import type { PairCertificates } from '../lab/certificates.ts';
@@ -9,12 +9,16 @@ import { eventually } from '../lab/deadline.ts';
 import { freePort } from '../lab/free-port.ts';
 import { findProgram } from '../lab/programs.ts';
 import type { Placement } from '../lab/placement.ts';
-import type { Destination } from '../load/messages.ts';
+import { configure, startTopology, type Site, type Topology } from '../lab/topology.ts';
+import type { Destination, ProbeOrder } from '../load/messages.ts';
+import { isAnswered } from '../load/probe.ts';
 import type { ClientFiles, HauberkOptions, PairPlan, PairPorts, Peer, PeerRole } from './peer.ts';
 
 /** A running pair of sidecars. */
 export interface Pair {
   readonly peer: Peer;
+  /** The application behind it. */
+  readonly app: App;
   /** What a caller calls to reach the application. */
   readonly to: Destination;
   /** All of its ports; those that its role has no use for are closed. */
@@ -42,7 +46,9 @@ export interface PairSetting {
 
 /** A first start with enrolment takes about a second; on a busy machine many. */
 const READY_DEADLINE_MS = 60_000;
-const ANSWER_DEADLINE_MS = 1_000;
+const LOAD_MAIN = join(import.meta.dirname, '../load/main.ts');
+/** Where sidecars that intercept take tunnels. */
+const HBONE_PORT = 15_008;
 
 let started = 0;
 
@@ -69,7 +75,19 @@ export async function startPair(
   };
   await using parts = new AsyncDisposableStack();
   const { certificates } = setting;
-  const plan = await planned({ ...setting, directory, ports, hauberk });
+  const hosts =
+    role === 'transparent' ? parts.adopt(await startTopology(), (all) => all.close()) : undefined;
+  const app = hosts === undefined ? setting.app : await startAppOn(hosts, setting, directory);
+  if (hosts !== undefined) parts.defer(() => app.close());
+  const to = hosts === undefined ? onLoopback(ports.plaintext) : appOn(hosts, app);
+  const plan = await planned({
+    ...setting,
+    app,
+    directory,
+    ports,
+    ...(hosts && { topology: hosts }),
+    hauberk,
+  });
   parts.defer(async () => await plan.close?.());
   const listeners: ((line: string) => void)[] = [];
   const start = (command: PairPlan['caller']): BenchProcess => {
@@ -90,15 +108,17 @@ export async function startPair(
     return process;
   };
   const ready = (...processes: readonly BenchProcess[]): Promise<void> =>
-    untilAnswered(peer.title, ports.plaintext, processes);
+    untilAnswered(peer.title, to, processes);
   const callee = parts.adopt(start(plan.callee), (process) => process.end());
   let caller = start(plan.caller);
   parts.defer(() => caller.end());
   await ready(callee, caller);
+  if (hosts !== undefined) await requireTunnel(peer.title, hosts.callee);
   const opened = parts.move();
   return {
     peer,
-    to: onLoopback(ports.plaintext),
+    app,
+    to,
     ports,
     get pids() {
       const measured = plan.measured === 'caller' ? [caller.pid] : [caller.pid, callee.pid];
@@ -122,6 +142,7 @@ export async function startPair(
 export function directPair(peer: Peer, { app, certificates }: PairSetting): Pair {
   return {
     peer,
+    app,
     to: onLoopback(app.httpPort),
     ports: NO_PORTS,
     pids: [],
@@ -151,9 +172,30 @@ function clientFiles({ trusted, caller: { chain, key } }: PairCertificates): Cli
   return { chain, key, trusted };
 }
 
+/** The application on the callee's host, with what the run's other one has. */
+function startAppOn(
+  { callee: site }: Topology,
+  { placement, app: { bulkBytes } }: PairSetting,
+  directory: string,
+): Promise<App> {
+  return startApp({ directory, placement, bulkBytes, site });
+}
+
+/** The application as callers on the other host see it. */
+function appOn({ caller }: Topology, { host, httpPort: port }: App): Destination {
+  return { host, port, through: caller.through };
+}
+
+/** A request may be answered without sidecars too: where both intercept, nothing but a tunnel is meant. */
+async function requireTunnel(title: string, callee: Site): Promise<void> {
+  const established = `ss -tnH state established 'sport = :${HBONE_PORT}'`;
+  if ((await configure(callee, established)).trim() !== '') return;
+  throw new BenchError('load-failed', `${title} carried a request without a tunnel`);
+}
+
 async function untilAnswered(
   title: string,
-  port: number,
+  to: Destination,
   processes: readonly BenchProcess[],
 ): Promise<void> {
   const { promise: ended, reject } = Promise.withResolvers<never>();
@@ -164,11 +206,11 @@ async function untilAnswered(
       if (!isOver) reject(new Error(`${process.name} of ${title} ended with ${code}: ${said}`));
     });
   }
-  const answered = eventually(
-    `${title} carries a request`,
-    async () => isOver || (await isAnswered(port)),
-    READY_DEADLINE_MS,
-  );
+  const what = `${title} carries a request`;
+  const answered =
+    to.through.length === 0
+      ? eventually(what, async () => isOver || (await isAnswered(to)), READY_DEADLINE_MS)
+      : probe(to);
   try {
     await Promise.race([answered, ended]);
   } finally {
@@ -176,18 +218,18 @@ async function untilAnswered(
   }
 }
 
-/** Whether a request over a new connection is answered. */
-function isAnswered(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const socket = connect({ port, host: '127.0.0.1' });
-  socket.setTimeout(ANSWER_DEADLINE_MS, () => socket.destroy());
-  socket.on('error', () => undefined);
-  socket.on('close', () => resolve(false));
-  socket.on('data', (chunk: Buffer) => {
-    // A gateway that knows no endpoint yet answers by itself.
-    resolve(chunk.toString('latin1').startsWith('HTTP/1.1 200 '));
-    socket.destroy();
+/** Asks from the callers' network namespace. @throws BenchError `not-in-time` */
+async function probe(to: Destination): Promise<void> {
+  const order: ProbeOrder = { kind: 'probe', to };
+  const asking = startProcess({
+    name: 'probe',
+    program: process.execPath,
+    args: ['--disable-warning=ExperimentalWarning', LOAD_MAIN, JSON.stringify(order)],
+    through: to.through,
   });
-  socket.write('GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n');
-  return promise;
+  try {
+    await asking.line(/"answered"/, READY_DEADLINE_MS);
+  } finally {
+    await asking.end();
+  }
 }

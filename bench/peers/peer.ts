@@ -2,6 +2,7 @@ import type { App } from '../lab/app.ts';
 import type { BenchCommand } from '../lab/bench-process.ts';
 import type { PairCertificates } from '../lab/certificates.ts';
 import type { Placement } from '../lab/placement.ts';
+import type { Topology } from '../lab/topology.ts';
 
 /**
  * How a pair carries connections between its two sidecars:
@@ -19,9 +20,10 @@ export type PeerKind = 'ours' | 'one-to-one' | 'multiplexing' | 'bound' | 'none'
  *
  * - `sidecars`: a pair, plaintext on both ends and mutual TLS between
  * - `gateway`: HTTP from outside, led over mutual TLS to the service; what ends the TLS there is not measured
+ * - `transparent`: a pair on two hosts, which intercepts what the applications do
  * - `route`: the caller's sidecar, which leads each request of its application to the service, as a gateway does
  */
-export type PeerRole = 'sidecars' | 'gateway' | 'route';
+export type PeerRole = 'sidecars' | 'transparent' | 'gateway' | 'route';
 
 /** A way to put mutual TLS between two processes. */
 export interface Peer {
@@ -48,6 +50,8 @@ export interface PeerContext {
   readonly placement: Placement;
   readonly certificates: PairCertificates;
   readonly ports: PairPorts;
+  /** The hosts of a transparent pair; everything else is on loopback. */
+  readonly topology?: Topology;
   /** What a workload wants of Hauberk alone. */
   readonly hauberk: HauberkOptions;
 }

@@ -12,6 +12,7 @@ import { ROUTE } from './route.ts';
 import { SLOW_READER } from './slow-reader.ts';
 import { START_UP } from './start-up.ts';
 import { TELEMETRY } from './telemetry.ts';
+import { TRANSPARENT } from './transparent.ts';
 import { TUNNELS } from './tunnels.ts';
 import { UNSEEN_REQUESTS } from './unseen-requests.ts';
 import { WORKERS } from './workers.ts';
@@ -34,6 +35,7 @@ export const WORKLOADS: readonly Workload[] = [
   START_UP,
   ROTATION,
   ...WORKERS,
+  ...TRANSPARENT,
   ...GATEWAY,
   ...ROUTE,
 ];
