@@ -40,7 +40,8 @@ export interface Observer {
 /** Starts it; resolves when it takes orders. */
 export async function startObserver(scope: Scope, host: Host): Promise<Observer> {
   const ready = new EventEmitter();
-  const answers = new Map<number, (got: Got) => void>();
+  const answers = new Map<number, PromiseWithResolvers<Got>>();
+  let ended: Error | undefined;
   const held = new Map<number, (sentMs: number) => void>();
   const program = startProgram(host, ['observer'], (line) => {
     if (line === 'ready') {
@@ -49,10 +50,16 @@ export async function startObserver(scope: Scope, host: Host): Promise<Observer>
     }
     const said = JSON.parse(line) as ObserverAnswer;
     if ('answer' in said) {
-      answers.get(said.id)?.({ status: said.answer, body: said.body ?? '' });
+      answers.get(said.id)?.resolve({ status: said.answer, body: said.body ?? '' });
       answers.delete(said.id);
     } else if ('aliveSinceMs' in said) held.get(said.id)?.(said.aliveSinceMs);
     else held.delete(said.id);
+  });
+  // Without it nothing is seen: a run that went on would tell that all is well, or nothing at all.
+  void program.exited.then((how) => {
+    ended = new Error(`the observer ended (${how}): ${program.output().trim()}`);
+    for (const { reject } of answers.values()) reject(ended);
+    answers.clear();
   });
   scope.teardown(async () => {
     program.signal('SIGKILL');
@@ -61,11 +68,12 @@ export async function startObserver(scope: Scope, host: Host): Promise<Observer>
   await within('the observer takes orders', once(ready, 'ready'));
   let lastId = 0;
   const order = (make: (id: number) => ObserverOrder): Promise<Got> => {
+    if (ended !== undefined) return Promise.reject(ended);
     lastId += 1;
-    const { promise, resolve } = Promise.withResolvers<Got>();
-    answers.set(lastId, resolve);
+    const answer = Promise.withResolvers<Got>();
+    answers.set(lastId, answer);
     program.send(JSON.stringify(make(lastId)));
-    return promise;
+    return answer.promise;
   };
   return {
     get: (url) => order((id) => ({ kind: 'get', id, url })),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { Mesh } from '../mesh/mesh.ts';
 import type { Credential } from '../mesh/observer.ts';
 
@@ -7,10 +8,11 @@ import type { Credential } from '../mesh/observer.ts';
 export function stateOf(mesh: Mesh, name: string): Credential | undefined {
   try {
     const text = readFileSync(join(mesh.stateDirectory(name), 'identity.json'), 'utf8');
-    const { privateKey, chain } = JSON.parse(text) as Record<string, string>;
-    return privateKey === undefined || chain === undefined
-      ? undefined
-      : { key: privateKey, cert: chain };
+    const { privateKey: key, chain: cert } = JSON.parse(text) as Record<string, string>;
+    if (key === undefined || cert === undefined) return undefined;
+    // A fault may have changed a byte of it: no TLS can be made with that.
+    createSecureContext({ key, cert });
+    return { key, cert };
   } catch {
     return undefined;
   }

@@ -1,3 +1,5 @@
+import { describeError } from '../../../common/errors.ts';
+import { within } from '../../helpers/deadline.ts';
 import { parseMetrics } from '../../helpers/metric-samples.ts';
 import type { HealthCheck } from '../invariants/healing.ts';
 import { readinessOf, type Mesh } from '../mesh/mesh.ts';
@@ -20,6 +22,9 @@ export const ALLOWED = [
   'intruder-0 to orders',
 ] as const;
 
+/** Programs that are asked give up within seconds. What does not is ill, and is named. */
+const MAX_LOOK_MS = 10_000;
+
 /** The checks for one wait: writes count that were acknowledged since they were made. */
 export function healthChecks(mesh: Mesh, counts: LoadCounts): HealthCheck[] {
   const acknowledged = new Map(counts.acknowledged);
@@ -34,17 +39,27 @@ export function healthChecks(mesh: Mesh, counts: LoadCounts): HealthCheck[] {
       (now.get(key) ?? 0) > (before.get(key) ?? 0) ? undefined : `${what} ${key}`;
   };
   return [
-    () => checkEtcd(mesh),
-    ...CONTROL_PLANES.map((name) => async () => {
-      const { status, body } = await mesh.observer.get(
-        `http://${mesh.host(name).ipv4}:15014/readyz`,
-      );
-      return status === '200' ? undefined : `${name} is not ready (${status}): ${body.trim()}`;
-    }),
-    ...MESHED.map((name) => () => checkSidecar(mesh, name)),
+    bounded('etcd', () => checkEtcd(mesh)),
+    ...CONTROL_PLANES.map((name) => bounded(name, () => checkControlPlane(mesh, name))),
+    ...MESHED.map((name) => bounded(name, () => checkSidecar(mesh, name))),
     ...ALLOWED.map((path) => grows('no write from', counts.acknowledged, acknowledged, path)),
     ...RECORDERS.map((host) => grows('nothing was recorded by', counts.recorded, recorded, host)),
   ];
+}
+
+function bounded(name: string, look: HealthCheck): HealthCheck {
+  return async () => {
+    try {
+      return await within(`${name} was asked for its health`, look(), MAX_LOOK_MS);
+    } catch (error) {
+      return describeError(error);
+    }
+  };
+}
+
+async function checkControlPlane(mesh: Mesh, name: string): Promise<string | undefined> {
+  const { status, body } = await mesh.observer.get(`http://${mesh.host(name).ipv4}:15014/readyz`);
+  return status === '200' ? undefined : `${name} is not ready (${status}): ${body.trim()}`;
 }
 
 async function checkEtcd({ cluster }: Mesh): Promise<string | undefined> {
