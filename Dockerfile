@@ -50,6 +50,8 @@ COPY --from=build /image /
 # The rules of init-netns know the sidecar by this user. A volume that is mounted over one of these
 # folders for the first time takes over its owner.
 COPY --from=build --chown=15337:15337 /state /var/lib
+# As cli/hauberk sets it, which says why.
+ENV MALLOC_ARENA_MAX=1
 USER 15337:15337
 WORKDIR /var/lib/hauberk
 EXPOSE 15012 15014 15008 15020 15080

@@ -4,6 +4,7 @@ import { COMMANDS, type Command } from './commands/command-table.ts';
 import { completionCommand } from './commands/completion.ts';
 import { manualCommand } from './commands/manual.ts';
 import { dispatch } from './dispatch.ts';
+import { ignoreLostOutput } from './output/lost-output.ts';
 
 /** Loaded only when they are run: the other commands need none of it. */
 const PROGRAMS: readonly Command[] = [
@@ -59,13 +60,7 @@ const context: CliContext = {
   clock: systemClock,
 };
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader has seen enough, as in `hauberk certs | head -1`, or the terminal was closed.
-  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
-});
-process.stderr.on('error', () => {
-  // No output is left to write to; the exit code still says it.
-});
+ignoreLostOutput(process);
 
 const working = [...PROGRAMS, ...COMMANDS];
 const commands = [...working, manualCommand(working)];

@@ -1,7 +1,9 @@
 import { flushCompileCache } from 'node:module';
 import { isDeepStrictEqual } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import type { MonotonicClock } from './clock.ts';
 import type { Closeable } from './lifecycle.ts';
+import { findTrimMalloc } from './malloc-trim.ts';
 
 /** What a process settles with. */
 export interface SettleOptions {
@@ -31,7 +33,7 @@ const WORTH_BYTES = 16 * 1024 * 1024;
  * In a process that does little, or nothing more after a burst, it never does.
  */
 export function settleWhenQuiet(options: SettleOptions): Closeable {
-  const { clock, done, release = releaseMemory } = options;
+  const { clock, done, release = createRelease() } = options;
   const { residentBytes = () => process.memoryUsage.rss() } = options;
   /** What had been done, and what the process had, after the last release. */
   let settled: { readonly done: unknown; readonly bytes: number } | undefined;
@@ -54,9 +56,30 @@ export function settleWhenQuiet(options: SettleOptions): Closeable {
   return { close: () => timer.cancel() };
 }
 
+/**
+ * A function that gives back what can be. The first time that is also what only the start needed: V8 keeps the code of
+ * a function that does not run for six major collections, and a quiet process makes none.
+ */
+export function createRelease(trimMalloc = findTrimMalloc()): () => void {
+  let isFirst = true;
+  return () => {
+    // Writes what was compiled, for the next start even if this process is killed, and releases it.
+    flushCompileCache();
+    if (isFirst) setFlagsFromString(FORGET_UNUSED_CODE);
+    collect();
+    if (isFirst) setFlagsFromString(KEEP_CODE);
+    isFirst = false;
+    // What the heap referred to outside of it is free now, but still malloc's.
+    trimMalloc?.();
+  };
+}
+
+/** Code that has not run since the last collection. */
+const FORGET_UNUSED_CODE = '--bytecode-old-age=1';
+/** V8's default. */
+const KEEP_CODE = '--bytecode-old-age=6';
+
 /** `gc` is there with `--expose-gc`, which cli/hauberk gives. */
-function releaseMemory(): void {
-  // Writes what was compiled, for the next start even if this process is killed, and releases it.
-  flushCompileCache();
+function collect(): void {
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }

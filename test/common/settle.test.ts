@@ -1,5 +1,6 @@
+import { cachedDataVersionTag } from 'node:v8';
 import test from 'ava';
-import { settleWhenQuiet } from '../../common/settle.ts';
+import { createRelease, settleWhenQuiet } from '../../common/settle.ts';
 import { createManualClock } from '../helpers/manual-clock.ts';
 
 function setUp() {
@@ -63,4 +64,20 @@ test('not after it was closed', async (t) => {
   await settling.close();
   await clock.advance(60_000);
   t.is(state.released, 0);
+});
+
+test('what is released includes what malloc keeps, and V8 is as before', (t) => {
+  const before = cachedDataVersionTag();
+  let trimmed = 0;
+  const release = createRelease(() => void (trimmed += 1));
+  release();
+  t.is(trimmed, 1);
+  // With other flags no compiled code would be accepted any more.
+  t.is(cachedDataVersionTag(), before);
+  release();
+  t.is(trimmed, 2);
+});
+
+test('without a malloc that can be trimmed the rest is released', (t) => {
+  t.notThrows(createRelease(undefined));
 });

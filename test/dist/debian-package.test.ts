@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { makeDebianPackage } from '../../tools/dist/debian-package.ts';
 import { prepareRelease } from '../../tools/dist/release.ts';
 import { requires } from '../helpers/requirements.ts';
@@ -74,4 +74,14 @@ for (const target of ['linux-x64', 'linux-arm64'] as const) {
 requires('dpkg-deb')('there is none for macOS', async (t) => {
   const release = await prepareRelease(ROOT, '/nowhere');
   t.is(await makeDebianPackage(release, 'darwin-arm64', 'hauberk'), undefined);
+});
+
+test('its units start programs with the memory that cli/hauberk gives them', async (t) => {
+  const launcher = await readFile(join(ROOT, 'cli/hauberk'), 'utf8');
+  const [, arenas = ''] =
+    /export MALLOC_ARENA_MAX="\$\{MALLOC_ARENA_MAX:-(\d+)\}"/.exec(launcher) ?? [];
+  for (const name of ['control-plane', 'gateway@', 'proxy@']) {
+    const unit = await readFile(join(ROOT, `tools/dist/debian/hauberk-${name}.service`), 'utf8');
+    t.regex(unit, new RegExp(`^Environment=MALLOC_ARENA_MAX=${arenas}$`, 'm'), name);
+  }
 });

@@ -46,6 +46,9 @@ testExecutable.serial('its compiled code is accepted', async (t) => {
   const said = await run(program, ['version'], { env: {}, cwd: '/' });
   t.is(said.stdout, `hauberk ${release.manifest.version} (Node.js ${process.versions.node})\n`);
   t.is(said.stderr, '');
+  const helped = await run(program, ['proxy', '--help'], { env: {}, cwd: '/' });
+  t.regex(helped.stdout, /^Usage: hauberk proxy/);
+  t.is(helped.stderr, '', 'nor that of the part of a sidecar');
 });
 
 testExecutable.serial('it runs the demo, all of whose processes are this file', async (t) => {
@@ -82,6 +85,6 @@ requires('aarch64-linux-gnu-strip').serial(
     // The header of ELF: 64 bits, little-endian, and the machine (AArch64).
     t.is(file.subarray(0, 6).toString('latin1'), '\x7fELF\x02\x01');
     t.is(file.readUInt16LE(18), 0xb7);
-    t.true(file.includes(release.bundle.code.slice(-200)), 'the bundle is in it');
+    t.true(file.includes(release.bundle.parts.sidecar.slice(-200)), 'the bundle is in it');
   },
 );

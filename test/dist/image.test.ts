@@ -35,6 +35,7 @@ docker.serial('it is smaller than 150 MB, not root, and has a health check', asy
   t.true(bytes < MOST_BYTES, `it has ${bytes} bytes`);
   t.is(await inspect('{{.Config.User}}'), '15337:15337');
   t.is(await inspect('{{join .Config.Healthcheck.Test " "}}'), 'CMD /opt/hauberk/cli/health-check');
+  t.true((await inspect('{{join .Config.Env " "}}')).split(' ').includes('MALLOC_ARENA_MAX=1'));
 });
 
 docker.serial('it has the programs that are called, and no others', async (t) => {

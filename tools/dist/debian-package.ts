@@ -83,7 +83,7 @@ async function fill(tree: string, release: Release, executable: string): Promise
 /** What the program writes about itself. The bundle is asked, since an executable of another machine cannot be. */
 async function writeGenerated(tree: string, staging: string, release: Release): Promise<void> {
   const script = join(staging, 'hauberk.mjs');
-  await writeFile(script, release.bundle.code);
+  await writeFile(script, release.bundle.parts.everything);
   const ask = (...args: string[]): string => run(process.execPath, [script, ...args]);
   const manual = join(tree, 'usr/share/man/man1');
   ask('manual', manual);

@@ -6,9 +6,13 @@ import { HOST, nodeOf, stripperOf, type Target } from './target.ts';
 
 /** What is only for warnings about Node.js's own features that are used on purpose. */
 const QUIET = '--disable-warning=ExperimentalWarning';
+/** Parts are modules that the executable compiles itself: tools/dist/start/executable.ts. */
+const MODULES = '--experimental-vm-modules';
+/** Writes what V8 has made of a part. */
+const COMPILE = join(import.meta.dirname, 'compile.ts');
 
 /**
- * Makes one file of Node.js and the bundle: a single executable application of Node.js, with the flags that the launcher
+ * Makes one file of Node.js and the parts of the bundle: a single executable application of Node.js, with the flags that the launcher
  * gives. For the own platform it has the compiled code as well; V8 takes that only from its like.
  *
  * @returns the name of the file in the folder of the release
@@ -23,9 +27,22 @@ export async function makeExecutable(release: Release, target: Target): Promise<
   const staging = await mkdtemp(join(folder, 'executable-'));
   try {
     const file = (part: string): string => join(staging, part);
-    await writeFile(file('hauberk.js'), bundle.code);
+    await writeFile(file('hauberk.js'), bundle.start.executable);
     await stripped(await nodeOf(target, root), file('node'), target);
-    const flags = [QUIET, ...(await launcherFlags(root))];
+    const flags = [QUIET, MODULES, ...(await launcherFlags(root))];
+    // V8 takes compiled code that was made with other flags for foreign. With a seed the code is the same each
+    // time; it is not one of those flags.
+    const onNode = (...args: string[]): string =>
+      run(process.execPath, [...flags, '--random-seed=1', ...args], { cwd: staging });
+    const assets: string[] = [];
+    for (const [part, code] of Object.entries(bundle.parts)) {
+      const source = `${part}.js`;
+      await writeFile(file(source), code);
+      assets.push(source);
+      if (target !== HOST) continue;
+      onNode(COMPILE, source, `${source}.compiled`);
+      assets.push(`${source}.compiled`);
+    }
     const config = {
       // Its name is in what is made, and the folder is another one each time.
       main: 'hauberk.js',
@@ -35,13 +52,10 @@ export async function makeExecutable(release: Release, target: Target): Promise<
       disableExperimentalSEAWarning: true,
       useCodeCache: target === HOST,
       execArgv: flags,
+      assets: Object.fromEntries(assets.map((asset) => [asset, asset])),
     };
     await writeFile(file('sea.json'), JSON.stringify(config));
-    // V8 takes compiled code that was made with other flags for foreign. With a seed the code is the same each
-    // time; it is not one of those flags.
-    run(process.execPath, [...flags, '--random-seed=1', '--build-sea', 'sea.json'], {
-      cwd: staging,
-    });
+    onNode('--build-sea', 'sea.json');
     if (target === 'darwin-arm64') run('codesign', ['--force', '--sign', '-', config.output]);
   } finally {
     await rm(staging, { recursive: true });

@@ -29,7 +29,11 @@ export async function makeNpmPackage(release: Release): Promise<string> {
   await rm(staging, { recursive: true, force: true });
   await mkdir(join(staging, 'cli'), { recursive: true });
   for (const file of FILES) await cp(join(root, file), join(staging, file), { recursive: true });
-  await writeFile(join(staging, 'hauberk.js'), bundle.code);
+  await writeFile(join(staging, 'hauberk.js'), bundle.start.package);
+  await mkdir(join(staging, 'lib'));
+  for (const [part, code] of Object.entries(bundle.parts)) {
+    await writeFile(join(staging, 'lib', `${part}.js`), code);
+  }
   await writeFile(join(staging, 'THIRD-PARTY-LICENSES'), licenses);
   const own = Object.fromEntries(FIELDS.map((field) => [field, manifest[field]]));
   const { optionalDependencies } = manifest;

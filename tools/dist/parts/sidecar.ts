@@ -1,0 +1,26 @@
+/** `hauberk proxy` and its workers, with nothing of the other commands: there is one beside each service. */
+import type { CliContext } from '../../../cli/cli-context.ts';
+import { dispatch } from '../../../cli/dispatch.ts';
+import { ignoreLostOutput } from '../../../cli/output/lost-output.ts';
+import { systemClock } from '../../../common/clock.ts';
+import { takeFiles } from './take-files.ts';
+
+async function command(): Promise<void> {
+  const { run } = await import('../../../proxy/main.ts');
+  const { env, stdout, stderr } = process;
+  const context: CliContext = {
+    argv: process.argv.slice(2),
+    env,
+    stdout,
+    stderr,
+    clock: systemClock,
+  };
+  ignoreLostOutput(process);
+  const proxy = { words: 'proxy', purpose: 'run a sidecar', group: 'Run', run } as const;
+  process.exitCode = await dispatch([proxy], context);
+}
+
+const files = takeFiles(process.argv, {
+  'proxy/workers/main.ts': () => import('../../../proxy/workers/main.ts'),
+});
+for (const load of files.length > 0 ? files : [command]) await load();
