@@ -51,3 +51,8 @@ export function isLoopback(address: string): boolean {
   if (isIP(address) === 4) return address.startsWith('127.');
   return ipaddr.process(address).range() === 'loopback';
 }
+
+/** The same of a host that may be a name, of which `localhost` alone is known to stay here (RFC 6761, section 6.3). */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || (isIP(host) !== 0 && isLoopback(host));
+}

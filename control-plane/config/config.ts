@@ -32,6 +32,11 @@ const listenOrOff: ValueType<HostPort | 'off'> = valueType('HOST:PORT or off', (
   raw === 'off' ? raw : parseHostPort(raw, 0),
 );
 
+/** A colon would end it (RFC 7617, section 2). */
+const userName: ValueType<string> = valueType('a name without a colon', (raw) =>
+  /^[^:\p{Cc}]+$/u.test(raw) ? raw : undefined,
+);
+
 /** Nothing here takes long to end: sidecars reconnect. */
 const MAX_DRAIN_SECONDS = 600;
 
@@ -198,6 +203,38 @@ export const controlPlaneSettings = {
     description:
       'Prometheus that scrapes the mesh, as in http://127.0.0.1:9090: the dashboard shows its longer history',
     placeholder: 'URL',
+  }),
+  prometheusUser: setting(userName.optional(), {
+    description: 'user of Prometheus, where it asks for one (basic_auth)',
+    placeholder: 'NAME',
+    advanced: true,
+  }),
+  prometheusPasswordFile: setting(filePath.optional(), {
+    description: 'file with the password of that user; read again for each question',
+    placeholder: 'FILE',
+    advanced: true,
+  }),
+  prometheusTokenFile: setting(filePath.optional(), {
+    description:
+      'file with a bearer token for Prometheus, instead of a user; read again for each question',
+    placeholder: 'FILE',
+    advanced: true,
+  }),
+  prometheusCa: setting(filePath.optional(), {
+    description:
+      'certificates of the authorities that sign that of Prometheus, in PEM, read again for each question; by default those that Node.js knows',
+    placeholder: 'FILE',
+    advanced: true,
+  }),
+  prometheusCert: setting(filePath.optional(), {
+    description: 'certificate that Prometheus is shown, in PEM; read again for each question',
+    placeholder: 'FILE',
+    advanced: true,
+  }),
+  prometheusKey: setting(filePath.optional(), {
+    description: 'private key of that certificate, in PEM; read again for each question',
+    placeholder: 'FILE',
+    advanced: true,
   }),
   drainTimeout: setting(durationSeconds({ min: 0, max: MAX_DRAIN_SECONDS }).default(10), {
     description: 'how long a shutdown waits for running calls',

@@ -1,7 +1,8 @@
 import type { Clock } from '../../common/clock.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ServiceName } from '../../proto/gen/hauberk/v1/identity.ts';
-import { queryRange, type RangeValues } from './query-range.ts';
+import type { PrometheusEndpoint } from './endpoint.ts';
+import { openPrometheus, type RangeValues } from './query-range.ts';
 
 /** How long history is shown, with the distance of its points: some 120 of each. */
 export const SPANS = {
@@ -41,8 +42,7 @@ export interface HistorySource {
 
 /** What reading history of Prometheus takes. */
 export interface PrometheusHistoryOptions {
-  /** Where Prometheus is. */
-  readonly url: string;
+  readonly endpoint: PrometheusEndpoint;
   readonly trustDomain: string;
   readonly clock: Clock;
 }
@@ -58,7 +58,7 @@ const FAILED = 'status!~"[1-4]xx|OK|NOT_FOUND|CANCELLED"';
  * labels that `/prometheus/targets` gives.
  */
 export function createPrometheusHistory(options: PrometheusHistoryOptions): HistorySource {
-  const { url, trustDomain, clock } = options;
+  const { endpoint, trustDomain, clock } = options;
   return {
     async ask({ to, from, span }) {
       const { seconds, stepSeconds } = SPANS[span];
@@ -66,13 +66,11 @@ export function createPrometheusHistory(options: PrometheusHistoryOptions): Hist
       const toSeconds = Math.floor(clock.epochMs() / 1_000 / stepSeconds) * stepSeconds;
       const fromSeconds = toSeconds - seconds;
       const window = `[${Math.max(stepSeconds, MIN_WINDOW_SECONDS)}s]`;
+      // What six queries are asked with is read once.
+      const ask = openPrometheus(endpoint, clock);
       const ends = endsOf({ to, from, trustDomain });
       const range = (query: (labels: string) => string): Promise<RangeValues> =>
-        queryRange(
-          url,
-          { query: ends.map(query).join(' or '), fromSeconds, toSeconds, stepSeconds },
-          clock,
-        );
+        ask({ query: ends.map(query).join(' or '), fromSeconds, toSeconds, stepSeconds });
       const rate = (metric: string, more = '') =>
         range((labels) => `sum(rate(${metric}{${labels}${more}}${window}))`);
       const quantile = (value: number) =>

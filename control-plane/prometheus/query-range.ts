@@ -1,12 +1,12 @@
-import http, { type IncomingMessage } from 'node:http';
+import http, { type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
+import { type ConnectionOptions, TLSSocket } from 'node:tls';
+import { z } from 'zod';
 import { answerOf } from '../../common/bounded-answer.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
-import { describeError, HauberkError } from '../../common/errors.ts';
-import { z } from 'zod';
-
-/** Prometheus did not answer a question as it should. */
-export class PrometheusError extends HauberkError<'prometheus-unavailable'> {}
+import { RecordWatch } from '../../common/tls/record-watch.ts';
+import type { PrometheusAccess, PrometheusEndpoint } from './endpoint.ts';
+import { accessRefused, noHistory } from './prometheus-error.ts';
 
 /** A question for values over time; it has to have one series for an answer, or none. */
 export interface RangeQuestion {
@@ -35,18 +35,34 @@ const success = z.object({
   }),
 });
 
+/** Answers one question. Rejects with PrometheusError. */
+export type AskPrometheus = (question: RangeQuestion) => Promise<RangeValues>;
+
 /**
- * Asks Prometheus by its HTTP API (`/api/v1/query_range`). Redirects are not followed: they would let another host than
- * the named one answer.
+ * Asks Prometheus by its HTTP API (`/api/v1/query_range`), with what is now in its files. Redirects are not followed:
+ * they would let another host than the named one answer, and see what it is asked with.
  *
- * @param base where Prometheus is, with a path where it is below one
  * @throws PrometheusError
  */
-export async function queryRange(
-  base: string,
-  { query, fromSeconds, toSeconds, stepSeconds }: RangeQuestion,
-  clock: MonotonicClock,
-): Promise<RangeValues> {
+export function openPrometheus(endpoint: PrometheusEndpoint, clock: MonotonicClock): AskPrometheus {
+  const { url } = endpoint;
+  try {
+    const access = endpoint.access();
+    return (question) => queryRange({ url, access, question, clock });
+  } catch (cause) {
+    throw noHistory(url, cause);
+  }
+}
+
+interface Query {
+  readonly url: string;
+  readonly access: PrometheusAccess;
+  readonly question: RangeQuestion;
+  readonly clock: MonotonicClock;
+}
+
+async function queryRange({ url: base, access, question, clock }: Query): Promise<RangeValues> {
+  const { query, fromSeconds, toSeconds, stepSeconds } = question;
   const url = new URL(`${base.replace(/\/$/, '')}/api/v1/query_range`);
   url.search = new URLSearchParams({
     query,
@@ -56,13 +72,9 @@ export async function queryRange(
     timeout: `${TIMEOUT_MS}ms`,
   }).toString();
   try {
-    return readAnswer(await get(url, clock));
+    return readAnswer(await get(url, access, clock));
   } catch (cause) {
-    throw new PrometheusError(
-      'prometheus-unavailable',
-      `Prometheus at ${base} has no history to give: ${describeError(cause)}`,
-      { cause, hint: 'see that it runs, and that --prometheus leads to it' },
-    );
+    throw noHistory(base, cause);
   }
 }
 
@@ -86,19 +98,34 @@ function parseJson(text: string): unknown {
   }
 }
 
-function get(url: URL, clock: MonotonicClock): Promise<string> {
+async function get(url: URL, access: PrometheusAccess, clock: MonotonicClock): Promise<string> {
+  const { authorization, secureContext } = access;
+  const headers = { accept: 'application/json', ...(authorization && { authorization }) };
+  // Without an agent nothing is resumed: a resumed session is not verified again.
   const { request } = url.protocol === 'https:' ? https : http;
-  const call = request(url, { headers: { accept: 'application/json' }, agent: false });
-  return answerOf(call, {
-    clock,
-    timeoutMs: TIMEOUT_MS,
-    maxBytes: MAX_BYTES,
-    isWanted: isReadable,
+  const options: RequestOptions & ConnectionOptions = { headers, agent: false, secureContext };
+  const call = request(url, options);
+  call.on('socket', (socket) => {
+    if (socket instanceof TLSSocket) new RecordWatch(clock).dial(socket);
   });
+  let status = 0;
+  const isWanted = (response: IncomingMessage): boolean => {
+    status = response.statusCode ?? 0;
+    return isReadable(response);
+  };
+  try {
+    return await answerOf(call, { clock, timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES, isWanted });
+  } catch (error) {
+    throw isAboutAccess(status) ? accessRefused(status, authorization) : error;
+  }
 }
 
 /** Prometheus tells why it refuses a query in JSON. */
 function isReadable({ statusCode = 0, headers }: IncomingMessage): boolean {
   const isJson = headers['content-type']?.startsWith('application/json') === true;
-  return statusCode === 200 || (isJson && statusCode >= 400);
+  return statusCode === 200 || (isJson && statusCode >= 400 && !isAboutAccess(statusCode));
+}
+
+function isAboutAccess(status: number): boolean {
+  return status === 401 || status === 403;
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import type { HostPort } from '../../common/config/address.ts';
 import type { Guard } from '../../common/guard.ts';
-import { isLoopback } from '../../common/ip-address.ts';
+import { isLoopbackHost } from '../../common/ip-address.ts';
 import { adminId } from '../../common/pki/spiffe-id.ts';
 import type { Closeable } from '../../common/lifecycle.ts';
 import { formatHostPort, ListenError } from '../../common/listen.ts';
@@ -27,15 +27,14 @@ import {
   readCredential,
   tryCredential,
 } from './credential-files.ts';
+import { prometheusEndpoint, type PrometheusSettings } from './prometheus-endpoint.ts';
 
 /** Where the dashboard is to be served, and with what. */
-export interface DashboardSettings {
+export interface DashboardSettings extends PrometheusSettings {
   /** `off`, or absent: nowhere. */
   readonly dashboardListen?: HostPort | 'off' | undefined;
   readonly dashboardCert?: string | undefined;
   readonly dashboardKey?: string | undefined;
-  /** The URL of a Prometheus that scrapes the mesh. */
-  readonly prometheus?: string | undefined;
 }
 
 /** A link to sign in with. */
@@ -119,7 +118,8 @@ export interface ServedDashboard extends Closeable {
  */
 export async function serveDashboard(options: ServeDashboardOptions): Promise<ServedDashboard> {
   const { settings, signIn, clock, logger, trustDomain, actions, configs } = options;
-  const { dashboardListen: listen = 'off', dashboardCert, dashboardKey, prometheus } = settings;
+  const { dashboardListen: listen = 'off', dashboardCert, dashboardKey } = settings;
+  const prometheus = prometheusEndpoint(settings);
   const files = credentialFiles('dashboard', dashboardCert, dashboardKey);
   const nowhere = { port: undefined, close: () => Promise.resolve() };
   if (listen === 'off') {
@@ -151,7 +151,7 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
       prometheus:
         prometheus === undefined
           ? undefined
-          : createPrometheusHistory({ url: prometheus, trustDomain, clock }),
+          : createPrometheusHistory({ endpoint: prometheus, trustDomain, clock }),
       isAlone: () => options.controlPlanes.count === 1,
     },
     used: ({ serial }: Session, at: { readonly address: string; readonly call: string }) =>
@@ -184,10 +184,6 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
     signIn.shut(error.message);
     return nowhere;
   }
-}
-
-function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || isLoopback(host);
 }
 
 function withoutCertificate({ host, port }: HostPort): ConfigError {

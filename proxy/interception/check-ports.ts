@@ -1,8 +1,7 @@
-import { isIP } from 'node:net';
 import type { HostPort } from '../../common/config/address.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
 import { flagName } from '../../common/config/settings.ts';
-import { isLoopback } from '../../common/ip-address.ts';
+import { isLoopbackHost } from '../../common/ip-address.ts';
 import { SIDECAR_PORTS } from './sidecar-ports.ts';
 
 /** Where a sidecar listens, and what its rules leave alone. */
@@ -30,7 +29,7 @@ export function checkCapturingPorts(listeners: CapturingListeners): void {
     requirePort('hboneListen', listeners.hboneListen, hbone, 'leave alone');
   }
   const { host, port } = metricsListen;
-  const isLocal = host === 'localhost' || (isIP(host) !== 0 && isLoopback(host));
+  const isLocal = isLoopbackHost(host);
   if (!excludePort.includes(port) && !isLocal) {
     requirePort('metricsListen', metricsListen, metrics, 'leave alone');
   }

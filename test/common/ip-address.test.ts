@@ -4,6 +4,7 @@ import {
   clientNetwork,
   isDiallable,
   isLoopback,
+  isLoopbackHost,
   isReachableFromElsewhere,
 } from '../../common/ip-address.ts';
 
@@ -54,4 +55,11 @@ test('one client is an IPv4 address, or a /64', (t) => {
   ] as const) {
     t.is(clientNetwork(address), client);
   }
+});
+
+test('of a host that may be a name, localhost and addresses of this host are loopback', (t) => {
+  for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])
+    t.true(isLoopbackHost(host), host);
+  for (const host of ['127.0.0.1.example', 'localhost.example', 'etcd', '10.0.0.1', '::', ''])
+    t.false(isLoopbackHost(host), host);
 });

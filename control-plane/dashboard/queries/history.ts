@@ -1,7 +1,7 @@
 import type { ServiceName } from '../../../proto/gen/hauberk/v1/identity.ts';
 import type { WatchTrafficResponse } from '../../../proto/gen/hauberk/v1/admin.ts';
 import { type History, type HistoryQuestion, SPANS, type Span } from '../../prometheus/history.ts';
-import { PrometheusError } from '../../prometheus/query-range.ts';
+import { PrometheusError } from '../../prometheus/prometheus-error.ts';
 import { mergeTold } from '../../traffic/merge-edges.ts';
 import type { EdgeFigures } from '../answers/figures.ts';
 import type { HistoryAnswer } from '../answers/history.ts';

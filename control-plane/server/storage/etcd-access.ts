@@ -2,6 +2,7 @@ import { ConfigError } from '../../../common/config/config-error.ts';
 import { flagName } from '../../../common/config/settings.ts';
 import { readTextFile } from '../../../common/config/text-file.ts';
 import type { ControlPlaneSettings } from '../../config/config.ts';
+import { requirePair } from '../../config/paired-settings.ts';
 import type { StoreLocation } from '../../config/store-location.ts';
 import type { EtcdUser } from '../../store/etcd/auth-token.ts';
 import type { EtcdTls } from '../../store/etcd/members.ts';
@@ -75,13 +76,4 @@ function refuse(settings: EtcdSettings, names: readonly EtcdSetting[], why: stri
   throw new ConfigError('setting-invalid', `${flagName(given)} ${why}`, {
     hint: 'leave it out, or name an etcd with --store etcd://HOST:PORT',
   });
-}
-
-function requirePair(settings: EtcdSettings, one: EtcdSetting, other: EtcdSetting): void {
-  const [isOne, isOther] = [settings[one] !== undefined, settings[other] !== undefined];
-  if (isOne === isOther) return;
-  const [given, missing] = isOne ? [one, other] : [other, one];
-  const sentence = `${flagName(given)} needs ${flagName(missing)} beside it`;
-  const hint = `give ${flagName(missing)}, or neither of them`;
-  throw new ConfigError('setting-missing', sentence, { hint });
 }

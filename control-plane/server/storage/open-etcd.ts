@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describeError } from '../../../common/errors.ts';
 import { followFiles } from '../../../common/followed-file.ts';
-import { isLoopback } from '../../../common/ip-address.ts';
+import { isLoopbackHost } from '../../../common/ip-address.ts';
 import type { StoreLocation } from '../../config/store-location.ts';
 import { openEtcdStore } from '../../store/etcd/etcd-store.ts';
 import { openSqliteStore } from '../../store/sqlite/sqlite-store.ts';
@@ -23,7 +23,7 @@ export async function openEtcd(
 ): Promise<Storage> {
   const { addresses, plaintext } = location;
   const tls = readEtcdTls(settings, location);
-  if (plaintext && !addresses.every(({ host }) => host === 'localhost' || isLoopback(host))) {
+  if (plaintext && !addresses.every(({ host }) => isLoopbackHost(host))) {
     const sentence =
       'what is written to etcd crosses the network in plaintext; use etcd:// and TLS, unless something else protects it';
     logger.warn({ event: 'etcd-in-plaintext' }, sentence);

@@ -247,12 +247,13 @@ test('what is too large is refused in a sentence', async (t) => {
 });
 
 test('beyond loopback it is served with a certificate only', async (t) => {
-  const dashboardListen = { host: '0.0.0.0', port: 0 };
-  const error = await t.throwsAsync(
-    startControlPlaneUnderTest(t, { dashboard: { dashboardListen } }),
-    { instanceOf: ConfigError },
-  );
-  t.regex(error.message, /needs TLS/);
+  for (const host of ['0.0.0.0', 'control-plane.example']) {
+    const dashboard = { dashboardListen: { host, port: 0 } };
+    const error = await t.throwsAsync(startControlPlaneUnderTest(t, { dashboard }), {
+      instanceOf: ConfigError,
+    });
+    t.regex(error.message, /needs TLS/);
+  }
 
   const authority = createTestAuthority();
   const { chain, privateKey } = authority.workload('shop', 'web');
@@ -261,6 +262,7 @@ test('beyond loopback it is served with a certificate only', async (t) => {
   const [dashboardCert, dashboardKey] = [join(directory.path, 'c'), join(directory.path, 'k')];
   await writeFile(dashboardCert, toPem(chain));
   await writeFile(dashboardKey, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  const dashboardListen = { host: '0.0.0.0', port: 0 };
   const dashboard = { dashboardListen, dashboardCert, dashboardKey };
   const { controlPlane, admin } = await startControlPlaneUnderTest(t, { dashboard });
   const origin = `https://127.0.0.1:${controlPlane.dashboardPort}`;

@@ -8,7 +8,7 @@ import {
   createPrometheusHistory,
   type HistoryQuestion,
 } from '../../../control-plane/prometheus/history.ts';
-import { PrometheusError } from '../../../control-plane/prometheus/query-range.ts';
+import { PrometheusError } from '../../../control-plane/prometheus/prometheus-error.ts';
 import { eventually } from '../../helpers/deadline.ts';
 import { createManualClock } from '../../helpers/manual-clock.ts';
 
@@ -20,7 +20,7 @@ const QUESTION: HistoryQuestion = {
 const NOW_MS = 1_800_000_000_000 as EpochMs;
 
 /** A server in the place of Prometheus. */
-async function rig(t: ExecutionContext, answer: http.RequestListener) {
+async function rig(t: ExecutionContext, answer: http.RequestListener, authorization?: string) {
   const asked: URL[] = [];
   const server = http.createServer((request, response) => {
     asked.push(new URL(request.url ?? '', 'http://prometheus'));
@@ -38,7 +38,11 @@ async function rig(t: ExecutionContext, answer: http.RequestListener) {
   return {
     asked,
     clock,
-    history: createPrometheusHistory({ url, trustDomain: 'mesh.local', clock }),
+    history: createPrometheusHistory({
+      endpoint: { url, access: () => ({ authorization }) },
+      trustDomain: 'mesh.local',
+      clock,
+    }),
   };
 }
 
@@ -87,6 +91,29 @@ test('of a service that Prometheus does not know nothing is known', async (t) =>
   const { requests, failures } = await history.ask({ ...QUESTION, from: undefined, span: '30d' });
   t.is(requests.length, 121);
   t.true([...requests, ...failures].every((value) => value === undefined));
+});
+
+test('a token goes to the named server alone, and a refusal repeats nothing of what was said', async (t) => {
+  const seen: (string | undefined)[] = [];
+  const { history, asked } = await rig(
+    t,
+    ({ headers, url = '' }, response) => {
+      seen.push(headers.authorization);
+      if (url.startsWith('/prom/')) response.writeHead(307, { location: '/other' }).end();
+      else json(response, matrix());
+    },
+    'Bearer abc',
+  );
+  await t.throwsAsync(history.ask(QUESTION), { message: /expected the status 200, got 307/ });
+  t.true(asked.every(({ pathname }) => pathname.startsWith('/prom/')));
+  t.deepEqual(new Set(seen), new Set(['Bearer abc']));
+
+  for (const status of [401, 403]) {
+    const echo = { status: 'error', error: 'you said Bearer abc' };
+    const refusing = await rig(t, (_, response) => json(response, echo, status), 'Bearer abc');
+    const error = await t.throwsAsync(refusing.history.ask(QUESTION));
+    t.regex(error?.message ?? '', new RegExp(`it refuses the credentials \\(${status}\\)$`));
+  }
 });
 
 const WRONG: Readonly<Record<string, readonly [http.RequestListener, RegExp]>> = {
