@@ -16,6 +16,7 @@ import { IdentityError, type IdentityErrorCode } from './identity/identity-error
 import { fixedToken, tokenInFile, type TokenSource } from './identity/token-source.ts';
 import { checkCapturingPorts } from './interception/check-ports.ts';
 export { initNetns } from './interception/init-netns.ts';
+export { tryInterception } from './interception/try-interception.ts';
 import { watchNetwork } from './interception/lost-network.ts';
 import type { GatewayProgram } from './wiring/gateway-program.ts';
 

@@ -6,7 +6,8 @@ const FEW_DESCRIPTORS = 4_096;
 
 /** Whether this host can run the programs, and intercept transparently. */
 export function checkHost(facts: HostFacts): readonly Finding[] {
-  return [platform(facts), descriptors(facts), ports(facts), nft(facts), capability(facts)];
+  const judges = [platform, descriptors, ports, nft, kernel, destination, capability];
+  return judges.map((judge) => judge(facts));
 }
 
 function platform({ platform: system }: HostFacts): Finding {
@@ -43,13 +44,40 @@ function ports({ portsInUse }: HostFacts): Finding {
   );
 }
 
-function nft({ hasNft, platform: system }: HostFacts): Finding {
-  if (system !== 'linux' || hasNft) return ok('nft', 'nft is installed, for --transparent');
+function nft({ platform: system, interception }: HostFacts): Finding {
+  if (system !== 'linux' || interception.rules?.code !== 'nft-missing')
+    return ok('nft', 'nft is installed, for --transparent');
   return failed(
     'nft',
     'nft is not installed, which --transparent needs',
     'install the package nftables',
   );
+}
+
+/** Whether the rules were shown to the kernel, and what it said. */
+function kernel({ platform: system, interception: { rules } }: HostFacts): Finding {
+  if (system !== 'linux' || rules?.code === 'nft-missing')
+    return ok(
+      'kernel',
+      'the rules of --transparent were not tried: there is no nft to try them with',
+    );
+  if (rules === undefined)
+    return ok(
+      'kernel',
+      'the kernel takes the rules of --transparent; none of them is in force yet',
+    );
+  const remedy =
+    rules.hint ?? 'see what nft says to: hauberk proxy init-netns --dry-run | nft -c -f -';
+  return rules.code === 'nft-refused'
+    ? warning('kernel', rules.message, remedy)
+    : failed('kernel', `--transparent cannot be used: ${rules.message}`, remedy);
+}
+
+function destination({ platform: system, interception: { destinations } }: HostFacts): Finding {
+  if (system !== 'linux' || destinations === undefined)
+    return ok('destination', 'a sidecar can ask where a redirected connection wanted to go');
+  const remedy = destinations.hint ?? 'use --upstream and --expose instead of --transparent';
+  return failed('destination', destinations.message, remedy);
 }
 
 function capability({ mayChangeNetwork }: HostFacts): Finding {

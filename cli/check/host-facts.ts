@@ -1,14 +1,29 @@
-import { constants } from 'node:fs';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import path from 'node:path';
+
+/** What stands against transparent interception, as the program that would do it says. */
+export interface InterceptionFacts {
+  /** Whether this process may lay the rules; absent where that was not found out. */
+  readonly mayLayRules?: boolean;
+  /** Why the rules would not be in force; absent when the kernel takes them. */
+  readonly rules?: Obstacle;
+  /** Why a sidecar would not learn where a connection wanted to go; absent when it would. */
+  readonly destinations?: Obstacle;
+}
+
+interface Obstacle {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
 
 /** What this host has, as the checks judge it. */
 export interface HostFacts {
   readonly platform: string;
-  readonly hasNft: boolean;
-  /** Whether this process may change the network of its namespace. */
+  /** What the kernel says to the rules of --transparent. */
+  readonly interception: InterceptionFacts;
+  /** Whether this process may change the network that it is in. */
   readonly mayChangeNetwork: boolean;
   /** How many descriptors a process may have; undefined where the system does not tell. */
   readonly maxDescriptors: number | undefined;
@@ -19,22 +34,20 @@ export interface HostFacts {
 /** The bit of CAP_NET_ADMIN in /proc/PID/status (capabilities(7)). */
 const NET_ADMIN = 1n << 12n;
 
-/** Looks; changes nothing. */
-export async function readHostFacts(
-  searchPath: string,
-  ports: readonly number[],
-): Promise<HostFacts> {
+/** Looks, and shows rules to the kernel; changes nothing. */
+export async function readHostFacts(ports: readonly number[]): Promise<HostFacts> {
   const status = await readOrEmpty('/proc/self/status');
   const limits = await readOrEmpty('/proc/self/limits');
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
   const hard = /^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1];
-  const folders = [...searchPath.split(path.delimiter), '/usr/sbin', '/sbin'];
-  const found = await Promise.all(folders.map((folder) => isProgram(path.join(folder, 'nft'))));
+  const { tryInterception } = await import('../../proxy/main.ts');
+  const interception = await tryInterception();
   const used = await Promise.all(ports.map(isInUse));
   return {
     platform: process.platform,
-    hasNft: found.includes(true),
-    mayChangeNetwork: (BigInt(`0x${effective}`) & NET_ADMIN) !== 0n,
+    interception,
+    // Root of a user namespace has the capability, and not over the network of the host.
+    mayChangeNetwork: interception.mayLayRules ?? (BigInt(`0x${effective}`) & NET_ADMIN) !== 0n,
     maxDescriptors: hard === undefined ? undefined : Number(hard),
     portsInUse: ports.filter((_, at) => used[at]),
   };
@@ -46,17 +59,6 @@ async function readOrEmpty(file: string): Promise<string> {
   } catch {
     // Other systems than Linux have no such file.
     return '';
-  }
-}
-
-async function isProgram(file: string): Promise<boolean> {
-  // npm puts a program of the same name in front, which is another one.
-  if (file.includes('node_modules')) return false;
-  try {
-    await access(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 

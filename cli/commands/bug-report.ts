@@ -204,7 +204,7 @@ function hostParts({ env }: AdminContext): Part[] {
     { name: 'host/environment.json', get: async () => cleanEnvironment(env) },
     {
       name: 'host/check.json',
-      get: async () => checkHost(await readHostFacts(env['PATH'] ?? '', [])),
+      get: async () => checkHost(await readHostFacts([])),
     },
   ];
 }

@@ -73,7 +73,7 @@ export function run(context: CliContext): Promise<number> {
   return runCommand(spec, context, async (given) => {
     const { stdout, clock } = context;
     const look = async (): Promise<Outcome> =>
-      given.host ? await lookAtHost(context) : await lookAtMesh(given, context);
+      given.host ? await lookAtHost() : await lookAtMesh(given, context);
     const deadlineMs = clock.monotonicMs() + given.wait * 1_000;
     let outcome = await look();
     while (outcome.exitCode !== EXIT_CODE.ok && clock.monotonicMs() < deadlineMs) {
@@ -86,8 +86,8 @@ export function run(context: CliContext): Promise<number> {
   });
 }
 
-async function lookAtHost({ env }: CliContext): Promise<Outcome> {
-  const findings = checkHost(await readHostFacts(env['PATH'] ?? '', PORTS));
+async function lookAtHost(): Promise<Outcome> {
+  const findings = checkHost(await readHostFacts(PORTS));
   return { findings, exitCode: exitCodeFor(findings) };
 }
 

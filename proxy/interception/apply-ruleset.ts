@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { systemErrorCode } from '../../common/errors.ts';
 import { ignoreError } from '../../common/ignored.ts';
 import { InterceptionError } from './interception-error.ts';
+import { explainRefusal } from './explain-refusal.ts';
 
 /**
  * Where systems keep nft. Not the PATH of the caller: what runs as root is not looked for in the
@@ -28,7 +29,21 @@ export async function applyRuleset(
   rules: string,
   folders: readonly string[] = SYSTEM_FOLDERS,
 ): Promise<void> {
-  const nft = spawn('nft', ['-f', '-'], {
+  await runNft({ command: ['nft', '-f', '-'], rules, folders });
+}
+
+/** What nft is run with. */
+export interface NftRun {
+  /** Ends in nft and its arguments. */
+  readonly command: readonly [string, ...string[]];
+  readonly rules: string;
+  readonly folders: readonly string[];
+}
+
+/** Runs nft with rules on its standard input. @throws InterceptionError as `applyRuleset` */
+export async function runNft({ command, rules, folders }: NftRun): Promise<void> {
+  const [program, ...args] = command;
+  const nft = spawn(program, args, {
     stdio: ['pipe', 'ignore', 'pipe'],
     // The complaints of nft are read below, in English.
     env: { PATH: folders.join(':'), LC_ALL: 'C' },
@@ -42,33 +57,13 @@ export async function applyRuleset(
     if (code === 0) return;
   } catch (cause) {
     if (systemErrorCode(cause) !== 'ENOENT') {
-      throw new InterceptionError('nft-failed', 'the program nft could not be started', { cause });
+      const sentence = `the program ${program} could not be started`;
+      throw new InterceptionError('nft-failed', sentence, { cause });
     }
-    throw new InterceptionError('nft-missing', 'the program nft is not installed', {
-      hint: 'install the package nftables',
+    throw new InterceptionError('nft-missing', `the program ${program} is not installed`, {
+      hint: program === 'nft' ? 'install the package nftables' : 'install the package util-linux',
       cause,
     });
   }
-  throw explain((await complaint).join(''));
-}
-
-/** Says in one sentence what nft means. */
-function explain(complaint: string): InterceptionError {
-  if (/operation not permitted|permission denied|must be root/i.test(complaint)) {
-    const sentence = 'the system does not let this process change the rules of its network';
-    return new InterceptionError('nft-refused', sentence, {
-      hint: 'run it as root, and in a container add the capability NET_ADMIN (cap_add: [NET_ADMIN])',
-    });
-  }
-  if (/not supported|no such file or directory/i.test(complaint)) {
-    const sentence = `the kernel lacks what the rules need: ${firstLine(complaint)}`;
-    return new InterceptionError('nft-unsupported', sentence, {
-      hint: 'load the modules nf_tables, nft_chain_nat, nft_redir and nft_fib_inet on the host',
-    });
-  }
-  return new InterceptionError('nft-failed', `nft refused the rules: ${firstLine(complaint)}`);
-}
-
-function firstLine(text: string): string {
-  return text.trim().split('\n')[0]?.slice(0, 200) || 'it gives no reason';
+  throw explainRefusal((await complaint).join(''));
 }

@@ -1,4 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import test from 'ava';
 import { applyRuleset, SYSTEM_FOLDERS } from '../../../proxy/interception/apply-ruleset.ts';
 import { InterceptionError } from '../../../proxy/interception/interception-error.ts';
@@ -138,4 +141,30 @@ test('without nft the sentence says what to install', async (t) => {
   t.is(error.code, 'nft-missing');
   t.is(error.message, 'the program nft is not installed');
   t.is(error.hint, 'install the package nftables');
+});
+
+requires('nft')('a rule that the kernel lacks is named, with what to load', async (t) => {
+  // Nothing of ours is missing in a kernel that tests run on.
+  const folder = await mkdtemp(path.join(tmpdir(), 'hauberk-nft-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  for (const [rule, hint] of [
+    ['meta l4proto tcp redirect to :15001', /modprobe nft_redir; .* without CONFIG_NFT_REDIR$/],
+    ['fib daddr type local return', /modprobe nft_fib_inet;/],
+    ['type nat hook output priority -110; policy accept;', /modprobe nft_chain_nat;/],
+    ['table inet hauberk {', /^load the modules nf_tables,/],
+  ] as const) {
+    const complaint = `/dev/stdin:31:3-5: Error: Could not process rule: No such file or directory\n\t\t${rule}\n\t\t^^^\n`;
+    await writeFile(
+      path.join(folder, 'nft'),
+      `#!/bin/sh\ncat >&2 <<'END'\n${complaint}END\nexit 1\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const refused = applyRuleset(rules, [folder, ...SYSTEM_FOLDERS]);
+    const error = await t.throwsAsync(refused, { instanceOf: InterceptionError });
+    t.is(error.code, 'nft-unsupported');
+    t.is(error.message, `the kernel lacks what the rules need: ${rule}`);
+    t.regex(error.hint ?? '', hint);
+  }
 });
