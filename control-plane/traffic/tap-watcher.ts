@@ -51,8 +51,9 @@ export class TapWatcher implements Look {
     this.#seen.drop(dropped);
     for (const event of events) {
       if (!fitsTap(this.question.filter, service, event)) continue;
-      // By whose connections they are, so that the busiest pair of services hides no other.
-      this.#seen.add(`${spiffeId} ${event.peer}`, { spiffeId, instanceId, event });
+      // The busiest pair of services hides no other, and peers that a sidecar makes up hide only its own.
+      const charge = { owner: spiffeId, key: event.peer };
+      this.#seen.add(charge, { spiffeId, instanceId, event });
     }
   }
 

@@ -54,7 +54,7 @@ export class Tap {
     const told = { ...event, atMs: this.#clock.epochMs() };
     if (!this.#filters.some((filter) => fitsTap(filter, this.#self, told))) return;
     // A peer with many connections has no more of the room than one with few.
-    this.#seen.add(told.peer, told);
+    this.#seen.add({ owner: this.#self.uri, key: told.peer }, told);
   }
 
   /** What was seen since this was called before; undefined for nothing. */

@@ -135,3 +135,20 @@ test('reports without a pause are left out, and those of others are not', async 
   await second();
   t.is(watched[2]?.edges.find(({ spiffeId }) => spiffeId === EVIL)?.connectionsTotal, 1_001);
 });
+
+test('peers that it makes up hide no events of others', async (t) => {
+  const { tap, sidecar, second } = start(t);
+  const tapped = tap(TAP_ALL);
+  const [evil, web] = [sidecar('evil-1'), sidecar('web-1', WEB)];
+  for (let at = 0; at < 40; at += 1) {
+    const events = Array.from({ length: 100 }, (_, made) =>
+      tapEvent({ peer: `spiffe://mesh.local/ns/made/sa/up-${at}-${made}` }),
+    );
+    evil.tapped({ events, dropped: 0 });
+    web.tapped({ events: [tapEvent({ peer: API })], dropped: 0 });
+    if (at % 8 === 7) await second();
+  }
+  await second();
+  const told = tapped.flatMap(({ events }) => events);
+  t.is(told.filter(({ spiffeId }) => spiffeId === WEB).length, 40);
+});
