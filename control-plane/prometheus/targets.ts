@@ -1,7 +1,8 @@
-import { isLoopback, isReachableFromElsewhere } from '../../common/ip-address.ts';
+import { clientNetwork, isLoopback, isReachableFromElsewhere } from '../../common/ip-address.ts';
 import { formatHostPort } from '../../common/listen.ts';
 import { controlPlaneId, parseSpiffeId } from '../../common/pki/spiffe-id.ts';
 import type { ControlPlaneRecord } from '../leader/control-planes.ts';
+import { MAX_INSTANCES } from '../registry/instance-limits.ts';
 import type { KnownSidecar } from '../registry/known-sidecars.ts';
 
 /** What Prometheus is told of one program, as its HTTP service discovery has it (`http_sd_config`). */
@@ -20,20 +21,30 @@ export interface TargetsQuestion {
   readonly sidecars: readonly KnownSidecar[];
   /** The addresses at which a sidecar is proven to be, the preferred one first. */
   readonly proven: (sidecar: KnownSidecar) => readonly string[];
-  /** Whether the control plane itself would dial an address because a sidecar names it. */
-  readonly mayDial: (address: string, seen: string | undefined) => boolean;
   /** An address of the host of the control plane that is asked. */
   readonly isOwn: (address: string) => boolean;
   /** The question came over loopback: who asks is on the host of the control plane. */
   readonly isLocal: boolean;
 }
 
+/** More sidecars of one service on one host than that are made up, or one of them knows the metrics of all. */
+const MAX_OF_ONE_HOST = 64;
+
+/** A sidecar that may become a target. */
+interface Candidate {
+  readonly sidecar: KnownSidecar;
+  readonly address: string;
+  readonly target: string;
+}
+
 /**
  * Where the metrics of the mesh are: of every control plane, and of every sidecar and gateway that is connected or was
  * lost within the hour; one that said Goodbye is not missed.
  *
- * A sidecar can send Prometheus only to where it is proven to be, or where the control plane would dial it. Loopback is
- * another host for each that asks, so that it is told only to a Prometheus on this host, of programs on this host.
+ * A sidecar can send Prometheus only to where it is proven to be, or where its stream comes from. Loopback is another
+ * host for each that asks, so that it is told only to a Prometheus on this host, of programs on this host. No address
+ * and port is told twice, since two answers of one program would be counted as those of two, and what one identity adds
+ * is bounded.
  */
 export function findTargets(question: TargetsQuestion): readonly TargetGroup[] {
   const { controlPlanes, sidecars, trustDomain } = question;
@@ -42,31 +53,65 @@ export function findTargets(question: TargetsQuestion): readonly TargetGroup[] {
     if (metrics === undefined || (isOnLoopback(metrics) && !isHere(id, question))) return [];
     return [{ targets: [metrics], labels: { role: 'control-plane', namespace, service } }];
   });
-  const others = sidecars.flatMap((sidecar): [string, TargetGroup][] => {
-    const target = sidecar.left ? undefined : targetOf(sidecar, question);
-    if (target === undefined) return [];
-    const { instanceId, spiffeId, role = 'sidecar' } = sidecar.record;
-    const identity = parseSpiffeId(spiffeId);
-    const labels = { role, namespace: identity.namespace, service: identity.service };
-    const instance = `${identity.service}.${identity.namespace}/${instanceId}`;
-    return [[instance, { targets: [target], labels: { ...labels, instance } }]];
+  const candidates = sidecars.flatMap((sidecar): Candidate[] => {
+    const { metrics } = sidecar.record;
+    const address = sidecar.left ? undefined : addressOf(sidecar, question);
+    if (address === undefined || metrics === undefined) return [];
+    return [{ sidecar, address, target: formatHostPort(address, metrics.port) }];
   });
+  const taken = new Set(found.map(({ targets: [target] }) => target));
+  const others = withinBounds(candidates, taken).map(toGroup);
   // The same answer for the same mesh: what is logged or compared does not change by itself.
   return [...found, ...others.sort(byName).map(([, group]) => group)];
 }
 
-function targetOf(sidecar: KnownSidecar, question: TargetsQuestion): string | undefined {
-  const { metrics, addresses } = sidecar.record;
+/** One of those that name the same place: the one that is connected, of those the one that was first. */
+function withinBounds(
+  candidates: readonly Candidate[],
+  taken: ReadonlySet<string>,
+): readonly Candidate[] {
+  const targets = new Set(taken);
+  const counts = new Map<string, number>();
+  const isRoom = (key: string, most: number): boolean => (counts.get(key) ?? 0) < most;
+  const count = (key: string): unknown => counts.set(key, (counts.get(key) ?? 0) + 1);
+  return candidates.toSorted(byStanding).filter(({ sidecar, address, target }) => {
+    const { spiffeId } = sidecar.record;
+    const onHost = `${spiffeId} ${clientNetwork(address)}`;
+    const fits = isRoom(spiffeId, MAX_INSTANCES) && isRoom(onHost, MAX_OF_ONE_HOST);
+    if (!fits || targets.has(target)) return false;
+    targets.add(target);
+    count(spiffeId);
+    count(onHost);
+    return true;
+  });
+}
+
+function byStanding({ sidecar: a }: Candidate, { sidecar: b }: Candidate): number {
+  if (a.connected !== b.connected) return a.connected ? -1 : 1;
+  // Of those that are lost, the last one was there after the others.
+  const since = a.connected ? a.connectedSinceMs - b.connectedSinceMs : b.lastSeenMs - a.lastSeenMs;
+  return since || (a.record.instanceId < b.record.instanceId ? -1 : 1);
+}
+
+function toGroup({ sidecar, target }: Candidate): [instance: string, TargetGroup] {
+  const { instanceId, spiffeId, role = 'sidecar' } = sidecar.record;
+  const identity = parseSpiffeId(spiffeId);
+  const labels = { role, namespace: identity.namespace, service: identity.service };
+  const instance = `${identity.service}.${identity.namespace}/${instanceId}`;
+  return [instance, { targets: [target], labels: { ...labels, instance } }];
+}
+
+function addressOf(sidecar: KnownSidecar, question: TargetsQuestion): string | undefined {
+  const { metrics } = sidecar.record;
   if (metrics === undefined) return undefined;
   const seen = seenAt(sidecar);
   const proven = new Set([...question.proven(sidecar), ...(seen === undefined ? [] : [seen])]);
-  const named = metrics.address === '' ? [...proven, ...addresses] : [metrics.address];
-  const address = named.find((one) =>
+  const named = metrics.address === '' ? [...proven] : [metrics.address];
+  return named.find((one) =>
     isReachableFromElsewhere(one)
-      ? proven.has(one) || question.mayDial(one, seen)
+      ? proven.has(one)
       : isLoopback(one) && isSidecarHere(sidecar, question),
   );
-  return address === undefined ? undefined : formatHostPort(address, metrics.port);
 }
 
 function isHere(controlPlane: string | undefined, { id, isLocal }: TargetsQuestion): boolean {

@@ -12,7 +12,6 @@ import type { HostPort } from '../../common/config/address.ts';
 import type { ControlPlanes } from '../leader/control-planes.ts';
 import { findTargets } from '../prometheus/targets.ts';
 import { isOverLoopback } from '../registry/addresses/host-addresses.ts';
-import { mayDialBack, ownNetworks } from '../registry/addresses/may-dial.ts';
 import type { MeshView } from '../registry/mesh-view.ts';
 import type { Registry } from '../registry/registry.ts';
 
@@ -26,7 +25,7 @@ export interface TelemetryOptions {
   readonly ready: () => Health;
   readonly trustDomain: string;
   readonly registry: Pick<Registry, 'list'>;
-  readonly view: Pick<MeshView, 'addressRules' | 'endpoints' | 'sidecars'>;
+  readonly view: Pick<MeshView, 'endpoints'>;
   readonly controlPlanes: Pick<ControlPlanes, 'id' | 'list'>;
   readonly logger: Logger;
 }
@@ -52,7 +51,6 @@ function targetsRoute({
   controlPlanes,
 }: TelemetryOptions): TelemetryRoute {
   return (request, response) => {
-    const [own, rules] = [ownNetworks(), view.addressRules()];
     const ownAddresses = hostAddresses();
     const groups = findTargets({
       trustDomain,
@@ -62,7 +60,6 @@ function targetsRoute({
       proven: ({ record }) =>
         view.endpoints.get(record.instanceId)?.proven ??
         (record.proofs ?? []).map(({ address }) => address),
-      mayDial: (address, seen) => mayDialBack({ address, seen, rules, own }),
       isOwn: (address) => ownAddresses.has(address),
       isLocal: isOverLoopback(request.socket.remoteAddress ?? ''),
     });
