@@ -72,6 +72,15 @@ export function ownLines(text: string): string {
   return lines.map((line) => `${withoutQueries(line)}\n`).join('');
 }
 
+/** As programs of Hauberk, and many others, write to a terminal: `[12:00:01.250] INFO: listening`, in colours. */
+const FOR_A_TERMINAL =
+  /\[\d\d:\d\d:\d\d\.\d{3}\] (?:\u001b\[\d+m)?(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b/;
+
+/** How many lines are for a terminal: they do not say which program has written them. */
+export function countTerminalLines(text: string): number {
+  return text.split('\n').filter((line) => FOR_A_TERMINAL.test(line)).length;
+}
+
 /** A log reader writes where it comes from in front of it. */
 function isOwnLine(line: string): boolean {
   const begin = line.indexOf('{"level":"');

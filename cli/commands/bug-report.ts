@@ -1,19 +1,31 @@
 import { writeFile } from 'node:fs/promises';
+import { systemClock } from '../../common/clock.ts';
 import { ConfigError } from '../../common/config/config-error.ts';
-import { listSetting, setting } from '../../common/config/settings.ts';
+import { EXIT_CODE } from '../../common/config/exit-code.ts';
+import { runCommand } from '../../common/config/run-command.ts';
+import { listSetting, setting, type SettingsOf } from '../../common/config/settings.ts';
 import { filePath, text } from '../../common/config/values.ts';
 import { systemErrorCode } from '../../common/errors.ts';
 import { RpcError } from '../../common/rpc/rpc-error.ts';
 import { SOFTWARE_VERSION } from '../../common/version.ts';
 import { packArchive } from '../bug-report/archive.ts';
-import { cleanEnvironment, cleanMeshConfig, createCleaner, ownLines } from '../bug-report/clean.ts';
+import {
+  cleanEnvironment,
+  cleanMeshConfig,
+  countTerminalLines,
+  createCleaner,
+  ownLines,
+} from '../bug-report/clean.ts';
 import { collectParts, hostFacts, outputOf, type Part } from '../bug-report/collect.ts';
 import { checkHost } from '../check/check-host.ts';
 import { readHostFacts } from '../check/host-facts.ts';
-import type { AdminClient, WorkloadInfo } from '../client.ts';
+import { ADMIN_SETTINGS } from '../admin-settings.ts';
+import type { CliContext } from '../cli-context.ts';
+import { type AdminClient, connectAnyAdmin, type WorkloadInfo } from '../client.ts';
+import { type AdminCredential, readAdminCredential } from '../credential.ts';
+import { formatJson } from '../output/json.ts';
 import { sidecarDocument } from '../status/sidecar-document.ts';
 import { collectTraffic } from '../traffic/collect.ts';
-import { adminCommand, type AdminContext } from './admin-command.ts';
 import { SECTIONS, stateDocument } from './proxy-config/report.ts';
 
 /** Each is asked, and answers with up to 320 KB. */
@@ -29,82 +41,64 @@ const METRICS_TIMEOUT_MS = 10_000;
 /** It says how a mesh is built. */
 const FILE_MODE = 0o600;
 
-/** `hauberk bug-report` */
-export const run = adminCommand(
-  {
-    name: 'hauberk bug-report',
-    summary:
-      'Writes one archive with what is needed to look into a problem: versions, state of the mesh, its configuration, what sidecars believe, what passes, certificates issued, facts of this host, and logs and metrics where it is told where they are. Secrets are left out, and what could not be had is named in it.',
-    settings: {
-      output: setting(filePath.optional(), {
-        description: 'the archive to write; it must not exist yet',
-        placeholder: 'FILE.tar.gz',
-      }),
-      instance: listSetting(text, {
-        description: `instance id of a sidecar to ask; again for another one (by default the first ${MAX_SIDECARS})`,
-        placeholder: 'ID',
-      }),
-      project: listSetting(text, {
-        description: 'Compose project whose logs to add, those of Hauberk alone',
-        placeholder: 'NAME',
-      }),
-      unit: listSetting(text, {
-        description: 'unit of systemd whose journal to add, the lines of Hauberk alone',
-        placeholder: 'NAME',
-      }),
-      metrics: listSetting(text, {
-        description: 'where metrics are served, as in 127.0.0.1:15014; again for another one',
-        placeholder: 'HOST:PORT',
-      }),
-    },
-    examples: [
-      { purpose: 'the mesh and this host', line: 'hauberk bug-report' },
-      {
-        purpose: 'with logs of a Compose project and metrics of the control plane',
-        line: 'hauberk bug-report --project shop --metrics 127.0.0.1:15014 --output shop.tar.gz',
-      },
-    ],
-    notes: [
-      'Left out: private keys, join tokens, operator credentials, passwords in URLs and variables, values of header fields and query parameters, comments of the mesh configuration, and all lines of logs that applications have written. Names of services, addresses and identities are in it.',
-    ],
+const SPEC = {
+  name: 'hauberk bug-report',
+  summary:
+    'Writes one archive with what is needed to look into a problem: versions, state of the mesh, its configuration, what sidecars believe, what passes, certificates issued, facts of this host, and logs and metrics where it is told where they are. Secrets are left out, and what could not be had is named in it.',
+  settings: {
+    output: setting(filePath.optional(), {
+      description: 'the archive to write; it must not exist yet',
+      placeholder: 'FILE.tar.gz',
+    }),
+    instance: listSetting(text, {
+      description: `instance id of a sidecar to ask; again for another one (by default the first ${MAX_SIDECARS})`,
+      placeholder: 'ID',
+    }),
+    project: listSetting(text, {
+      description: 'Compose project whose logs to add, those of Hauberk alone',
+      placeholder: 'NAME',
+    }),
+    unit: listSetting(text, {
+      description: 'unit of systemd whose journal to add, the lines of Hauberk alone',
+      placeholder: 'NAME',
+    }),
+    metrics: listSetting(text, {
+      description: 'where metrics are served, as in 127.0.0.1:15014; again for another one',
+      placeholder: 'HOST:PORT',
+    }),
+    ...ADMIN_SETTINGS,
   },
-  async (client, settings, context) => {
-    const { clock, env } = context;
+  examples: [
+    { purpose: 'the mesh and this host', line: 'hauberk bug-report' },
+    {
+      purpose: 'with logs of a Compose project and metrics of the control plane',
+      line: 'hauberk bug-report --project shop --metrics 127.0.0.1:15014 --output shop.tar.gz',
+    },
+  ],
+  notes: [
+    'Left out: private keys, join tokens, operator credentials, passwords in URLs and variables, values of header fields and query parameters, comments of the mesh configuration, and all lines of logs that applications have written. Names of services, addresses and identities are in it.',
+  ],
+};
+
+/** `hauberk bug-report` */
+export function run(context: CliContext): Promise<number> {
+  return runCommand(SPEC, context, async (given) => {
+    const { clock, env, stdout, stderr } = context;
     const nowMs = clock.epochMs();
     const stamp = new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, '');
     const folder = `hauberk-bug-report-${stamp}`;
-    const { output = `${folder}.tar.gz`, json } = settings;
-    const clean = createCleaner(env);
-    const known = await knownSidecars(client);
-    const asked = await collectParts(
-      [
-        ...meshParts(client, nowMs),
-        ...sidecarParts(client, known, settings.instance),
-        ...hostParts(context),
-        ...settings.metrics.map(metricsPart),
-        ...settings.project.map((name) =>
-          logPart(`compose-${name}`, 'docker', [
-            'compose',
-            '-p',
-            name,
-            'logs',
-            '--no-color',
-            '--tail',
-            MAX_LOG_LINES,
-          ]),
-        ),
-        ...settings.unit.map((name) =>
-          logPart(`journal-${name}`, 'journalctl', [
-            '-u',
-            name,
-            '-n',
-            MAX_LOG_LINES,
-            '-o',
-            'short-iso',
-          ]),
-        ),
-      ],
-      clean,
+    const { output = `${folder}.tar.gz`, json } = given;
+    const asked = await withMesh(given, async (mesh) =>
+      collectParts(
+        [
+          ...(await mesh(nowMs)),
+          ...hostParts(context),
+          ...given.metrics.map(metricsPart),
+          ...given.project.map(projectPart),
+          ...given.unit.map(unitPart),
+        ],
+        createCleaner(env),
+      ),
     );
     const { files, missing } = asked;
     const manifest = { at: new Date(nowMs).toISOString(), version: SOFTWARE_VERSION, missing };
@@ -117,11 +111,41 @@ export const run = adminCommand(
       const sentence = `--output: ${output} cannot be written (${code})`;
       throw new ConfigError('setting-invalid', sentence, { cause });
     }
-    if (json) return { file: output, bytes: archive.length, files: files.length + 1, missing };
-    for (const { name, why } of missing) context.stderr.write(`without ${name}: ${why}\n`);
-    return `${output}: ${files.length + 1} files, ${archive.length} bytes; look through it before you pass it on\n`;
-  },
-);
+    const count = files.length + 1;
+    if (json) {
+      stdout.write(formatJson({ file: output, bytes: archive.length, files: count, missing }));
+      return EXIT_CODE.ok;
+    }
+    for (const { name, why } of missing) stderr.write(`without ${name}: ${why}\n`);
+    const advice = 'look through it before you pass it on';
+    stdout.write(`${output}: ${count} files, ${archive.length} bytes; ${advice}\n`);
+    return EXIT_CODE.ok;
+  });
+}
+
+type Given = SettingsOf<typeof SPEC.settings>;
+
+/** Whoever has a problem may have no credential at hand: the host has something to tell, too. */
+async function withMesh<Answer>(
+  given: Given,
+  collect: (mesh: (nowMs: number) => Promise<Part[]>) => Promise<Answer>,
+): Promise<Answer> {
+  let credential: AdminCredential;
+  try {
+    credential = readAdminCredential(given.admin);
+  } catch (error) {
+    return await collect(async () => [{ name: 'mesh', get: () => Promise.reject(error) }]);
+  }
+  const client = await connectAnyAdmin(given.controlPlane, { clock: systemClock, credential });
+  try {
+    return await collect(async (nowMs) => [
+      ...meshParts(client, nowMs),
+      ...sidecarParts(client, await knownSidecars(client), given.instance),
+    ]);
+  } finally {
+    await client.close();
+  }
+}
 
 /** None when the control plane does not answer: that is told of `mesh/status.json`. */
 async function knownSidecars(client: AdminClient): Promise<readonly WorkloadInfo[]> {
@@ -198,7 +222,7 @@ function sidecarParts(
   return [...parts, { name: 'sidecars', get: () => Promise.reject(new Error(sentence)) }];
 }
 
-function hostParts({ env }: AdminContext): Part[] {
+function hostParts({ env }: CliContext): Part[] {
   return [
     { name: 'host/facts.json', get: async () => hostFacts() },
     { name: 'host/environment.json', get: async () => cleanEnvironment(env) },
@@ -221,9 +245,26 @@ function metricsPart(place: string): Part {
   };
 }
 
+function projectPart(name: string): Part {
+  const args = ['-p', name, 'logs', '--no-color', '--tail', MAX_LOG_LINES];
+  return logPart(`compose-${name}`, 'docker', ['compose', ...args]);
+}
+
+function unitPart(name: string): Part {
+  const args = ['-u', name, '-n', MAX_LOG_LINES, '-o', 'short-iso'];
+  return logPart(`journal-${name}`, 'journalctl', args);
+}
+
 function logPart(name: string, program: string, args: readonly string[]): Part {
   return {
     name: `logs/${name.replace(/[^\w.-]/g, '_').slice(0, 40)}.txt`,
-    get: async () => ownLines(await outputOf(program, args)),
+    async get() {
+      const text = await outputOf(program, args);
+      const [own, count] = [ownLines(text), countTerminalLines(text)];
+      if (count === 0) return own;
+      const sentence = `${count} lines are left out that are for a terminal, which applications write, too; without one (tty: true in Compose) they are JSON`;
+      if (own === '') throw new Error(sentence);
+      return `# ${sentence}\n${own}`;
+    },
   };
 }

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { runHauberk } from '../helpers/hauberk-process.ts';
 import { startMesh } from '../helpers/mesh.ts';
+import { temporaryDirectory } from '../helpers/temporary-directory.ts';
 
 const run = promisify(execFile);
 
@@ -100,4 +101,22 @@ test('a bug report has what is needed, and no secret', async (t) => {
   t.is(gone.code, 0, gone.stderr);
   const reasons = JSON.parse(gone.stdout).missing;
   t.true(reasons.some(({ name }: { name: string }) => name === 'mesh/status.json'));
+});
+
+test('without a credential there is what the host has to tell, and what to do about the rest', async (t) => {
+  const directory = await temporaryDirectory();
+  t.teardown(() => directory[Symbol.asyncDispose]());
+  const output = path.join(directory.path, 'report.tar.gz');
+  const admin = path.join(directory.path, 'none.pem');
+  const args = ['bug-report', `--admin=${admin}`, `--output=${output}`];
+  const { code, stdout, stderr } = await runHauberk(args, { deadlineMs: 60_000 });
+  t.is(code, 0, stderr);
+  t.regex(stdout, /report\.tar\.gz: 4 files/);
+  t.is(
+    stderr,
+    `without mesh: there is no admin credential at ${admin}; run this on the host of the control plane, as its user, or give --admin FILE\n`,
+  );
+  const { stdout: list } = await run('tar', ['tzf', output]);
+  for (const name of ['manifest.json', 'host/facts.json', 'host/check.json'])
+    t.true(list.includes(name), list);
 });

@@ -3,6 +3,7 @@ import test from 'ava';
 import {
   cleanEnvironment,
   cleanMeshConfig,
+  countTerminalLines,
   createCleaner,
   ownLines,
 } from '../../../cli/bug-report/clean.ts';
@@ -82,4 +83,16 @@ test('a line of an application that is made to be slow to read takes no longer t
   const hostile = '{"level":"a""name":'.repeat(20_000);
   t.is(ownLines(`${hostile}\n`), '');
   t.is(clean('password'.repeat(40_000)).length, 320_000);
+});
+
+test('lines for a terminal do not say who has written them: they are counted and left out', (t) => {
+  const text = [
+    'web-1  | [12:00:01.250] \u001b[32mINFO\u001b[39m: \u001b[36mlistening\u001b[39m',
+    'web-1  |     event: "listening"',
+    'api-1  | [12:00:01.250] INFO (17): password is hunter2',
+    'api-1  | at [12:00] there was INFO',
+    '{"level":"info","name":"proxy","msg":"ready"}',
+  ].join('\n');
+  t.is(countTerminalLines(text), 2);
+  t.is(ownLines(text), '{"level":"info","name":"proxy","msg":"ready"}\n');
 });
