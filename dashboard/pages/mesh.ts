@@ -23,6 +23,11 @@ const MIN_ZOOM = 0.2;
 const MAX_ZOOM = 2.5;
 /** Smaller, nobody can read it: who wants all of a large picture at once says so. */
 const READABLE_ZOOM = 0.7;
+const LIFE_SIZE = 1.1;
+/** Larger, it is no clearer. */
+const WALL_ZOOM = 2;
+/** What stands above and below the picture. */
+const AROUND_PX = 320;
 
 /** The mesh as it is now. */
 export const openMesh: OpenPage = (context) => new MeshPage(context);
@@ -121,7 +126,7 @@ class MeshPage implements Page {
       </p>`;
     }
     const layout = this.#layout.of(graph);
-    const fits = fitting(layout.width);
+    const fits = fitting(layout);
     const zoom = this.#zoom === 'fit' ? fits : (this.#zoom ?? Math.max(fits, READABLE_ZOOM));
     const isDrawn = (key: string): boolean => layout.nodes.has(key) || layout.edges.has(key);
     const entry = [this.#entry, this.#selected, graph.nodes[0]?.key].find(
@@ -287,10 +292,12 @@ function foldedByDefault(services: readonly ServiceNode[], text: string): Readon
   return wanted.length > MANY_SERVICES && namespaces.size > 1 ? namespaces : new Set();
 }
 
-/** As large as the window has room for, and not larger than life. */
-function fitting(width: number): number {
+/** As large as the window has room for: about life-size on a desk, up to twice that on a wall. */
+function fitting({ width, height }: { readonly width: number; readonly height: number }): number {
   const room = document.querySelector('.canvas')?.clientWidth ?? innerWidth;
-  return Math.min(Math.max((room - 24) / width, MIN_ZOOM), 1.1);
+  const wide = (room - 24) / width;
+  const tall = (innerHeight - AROUND_PX) / height;
+  return Math.max(Math.min(wide, Math.max(tall, LIFE_SIZE), WALL_ZOOM), MIN_ZOOM);
 }
 
 function silentIn({ sidecars, reporting }: FiguresAnswer): number {

@@ -8,7 +8,7 @@ import { Resource } from '../parts/loaded.ts';
 import type { OpenPage, Page, PageContext } from '../parts/page.ts';
 import { notice } from '../parts/notice.ts';
 import { Reasons } from '../parts/reasons.ts';
-import { count, moment, remainingLife, short, tag } from '../parts/small.ts';
+import { count, counted, moment, remainingLife, short, tag } from '../parts/small.ts';
 import { card, table } from '../parts/table.ts';
 
 /** One service: its sidecars with all that they tell. */
@@ -198,7 +198,9 @@ class ServicePage implements Page {
           <dt>Trust bundle</dt>
           <dd>version ${one.bundleVersion}</dd>
           <dt>Now</dt>
-          <dd>${count(one.openConnections)} connections, ${count(one.openTunnels)} tunnels</dd>
+          <dd>
+            ${counted(one.openConnections, 'connection')}, ${counted(one.openTunnels, 'tunnel')}
+          </dd>
           <dt>Software</dt>
           <dd>${one.softwareVersion || 'unknown'}</dd>
         </dl>

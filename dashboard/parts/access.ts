@@ -24,7 +24,7 @@ export function accessCards(
   return html`
     ${card('Join tokens', tokenTable(tokens, actions), { wide: true })}
     ${card('Revocations', revocationTable(revocations, actions))}
-    ${card('Operators', operatorTable(operators, actions.context))}
+    ${card('Operators', operatorTable(operators, actions.context), { wide: true })}
   `;
 }
 

@@ -48,6 +48,11 @@ export function count(value: number): string {
   return value.toLocaleString('en');
 }
 
+/** `1 tunnel`, `2 tunnels` */
+export function counted(value: number, what: string): string {
+  return `${count(value)} ${what}${value === 1 ? '' : 's'}`;
+}
+
 /** A path of the service's page. */
 export function servicePath({
   namespace,

@@ -65,6 +65,19 @@ const HEIGHT: Readonly<Record<Panel['kind'], number>> = { stat: 4, timeseries: 8
 /** The data source that Grafana is provisioned with; people choose another one above the panels. */
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 
+/** To the other dashboards, as a menu. */
+const LINK = {
+  type: 'dashboards',
+  tags: ['hauberk'],
+  title: 'Hauberk',
+  tooltip: '',
+  icon: 'external link',
+  asDropdown: true,
+  targetBlank: false,
+  includeVars: false,
+  keepTime: true,
+};
+
 /** The dashboard as Grafana reads it. */
 export function toGrafana(dashboard: Dashboard): object {
   const { name, title, rows } = dashboard;
@@ -77,7 +90,8 @@ export function toGrafana(dashboard: Dashboard): object {
     refresh: '30s',
     time: { from: 'now-1h', to: 'now' },
     templating: { list: variablesOf(dashboard) },
-    links: [{ type: 'dashboards', tags: ['hauberk'], title: 'Hauberk', keepTime: true }],
+    links: [LINK],
+    annotations: { list: [] },
     panels: layOut(rows),
   };
 }
@@ -104,7 +118,8 @@ function layOut(rows: readonly Row[]): object[] {
   let y = 0;
   let id = 0;
   return rows.flatMap(({ title, panels }) => {
-    const heading = { id: ++id, type: 'row', title, gridPos: { x: 0, y, w: COLUMNS, h: 1 } };
+    const gridPos = { x: 0, y, w: COLUMNS, h: 1 };
+    const heading = { id: ++id, type: 'row', title, collapsed: false, panels: [], gridPos };
     y += 1;
     const w = Math.floor(COLUMNS / panels.length);
     const h = Math.max(...panels.map(({ kind }) => HEIGHT[kind]));
@@ -148,7 +163,10 @@ function toTarget(kind: Panel['kind'], [expr, legend = '__auto']: Query, at: num
 }
 
 const OPTIONS: Readonly<Record<Panel['kind'], object>> = {
-  timeseries: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi' } },
+  timeseries: {
+    legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] },
+    tooltip: { mode: 'multi', sort: 'desc' },
+  },
   stat: { colorMode: 'value', graphMode: 'none', reduceOptions: { calcs: ['lastNotNull'] } },
   table: { showHeader: true, cellHeight: 'sm' },
 };
