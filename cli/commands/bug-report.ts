@@ -125,7 +125,7 @@ export function run(context: CliContext): Promise<number> {
 
 type Given = SettingsOf<typeof SPEC.settings>;
 
-/** Whoever has a problem may have no credential at hand: the host has something to tell, too. */
+/** An operator with a problem may have no credential at hand: the host has something to tell, too. */
 async function withMesh<Answer>(
   given: Given,
   collect: (mesh: (nowMs: number) => Promise<Part[]>) => Promise<Answer>,
@@ -134,6 +134,7 @@ async function withMesh<Answer>(
   try {
     credential = readAdminCredential(given.admin);
   } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
     return await collect(async () => [{ name: 'mesh', get: () => Promise.reject(error) }]);
   }
   const client = await connectAnyAdmin(given.controlPlane, { clock: systemClock, credential });
@@ -259,8 +260,8 @@ function logPart(name: string, program: string, args: readonly string[]): Part {
   return {
     name: `logs/${name.replace(/[^\w.-]/g, '_').slice(0, 40)}.txt`,
     async get() {
-      const text = await outputOf(program, args);
-      const [own, count] = [ownLines(text), countTerminalLines(text)];
+      const written = await outputOf(program, args);
+      const [own, count] = [ownLines(written), countTerminalLines(written)];
       if (count === 0) return own;
       const sentence = `${count} lines are left out that are for a terminal, which applications write, too; without one (tty: true in Compose) they are JSON`;
       if (own === '') throw new Error(sentence);
