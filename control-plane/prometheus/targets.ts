@@ -74,7 +74,7 @@ function withinBounds(
   const counts = new Map<string, number>();
   const isRoom = (key: string, most: number): boolean => (counts.get(key) ?? 0) < most;
   const count = (key: string): unknown => counts.set(key, (counts.get(key) ?? 0) + 1);
-  return candidates.toSorted(byStanding).filter(({ sidecar, address, target }) => {
+  return candidates.toSorted(byPrecedence).filter(({ sidecar, address, target }) => {
     const { spiffeId } = sidecar.record;
     const onHost = `${spiffeId} ${clientNetwork(address)}`;
     const fits = isRoom(spiffeId, MAX_INSTANCES) && isRoom(onHost, MAX_OF_ONE_HOST);
@@ -86,7 +86,7 @@ function withinBounds(
   });
 }
 
-function byStanding({ sidecar: a }: Candidate, { sidecar: b }: Candidate): number {
+function byPrecedence({ sidecar: a }: Candidate, { sidecar: b }: Candidate): number {
   if (a.connected !== b.connected) return a.connected ? -1 : 1;
   // Of those that are lost, the last one was there after the others.
   const since = a.connected ? a.connectedSinceMs - b.connectedSinceMs : b.lastSeenMs - a.lastSeenMs;
