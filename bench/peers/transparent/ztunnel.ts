@@ -14,7 +14,7 @@ const CA_PORT = 15_012;
 const TRUST_DOMAIN = 'cluster.local';
 const NAMESPACE = 'bench';
 const CALLER_NAME = 'web';
-/** On all packets that ztunnel sends, and where it takes what is redirected. */
+/** On what ztunnel sends to the other side; and where it takes what is redirected. */
 const MARK = 1337;
 const OUTBOUND_PORT = 15_001;
 const INBOUND_PORT = 15_006;
@@ -54,7 +54,7 @@ async function planZtunnel(context: PeerContext): Promise<PairPlan> {
   });
   try {
     await authority.line(/ is listening$/);
-    for (const site of [caller, callee]) await configure(site, interception());
+    for (const site of [caller, callee]) await configure(site, interception(control));
   } catch (error) {
     await authority.end();
     throw error;
@@ -101,6 +101,7 @@ function ztunnelEnvironment(options: ZtunnelOptions): Record<string, string> {
     ENABLE_ORIG_SRC: 'false',
     IPV6_ENABLED: 'false',
     DNS_PROXY_ADDR: '127.0.0.1:15053',
+    PACKET_MARK: String(MARK),
     ZTUNNEL_WORKER_THREADS: '1',
     RUST_LOG: 'off',
   };
@@ -123,13 +124,15 @@ export function localXds(sites: Readonly<Record<string, Pick<Site, 'address'>>>)
   return `${JSON.stringify({ workloads, services: [], policies: [] }, null, 2)}\n`;
 }
 
-/** What Istio's rules redirect, in the words of nftables: all that leaves the host, and all that comes but tunnels. */
-function interception(): string {
+/** What Istio's rules redirect, in the words of nftables: all that leaves the host but for
+ * the authority, and all that comes but tunnels. */
+function interception({ address }: Site): string {
   return `nft -f - <<'RULES'
 table inet istio {
   chain output {
     type nat hook output priority -100; policy accept;
     meta mark ${MARK} return
+    ip daddr ${address} return
     fib daddr type local return
     meta l4proto tcp redirect to :${OUTBOUND_PORT}
   }
