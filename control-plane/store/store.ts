@@ -151,6 +151,9 @@ export async function writeInBatches(
   }
 }
 
+/** What tells whether an entry is still as it was read. */
+export type Unchanged = Pick<Entry, 'key' | 'modRevision'>;
+
 /**
  * Deletes entries that are as they were read. One that was changed since stays: it may be needed again.
  *
@@ -158,9 +161,9 @@ export async function writeInBatches(
  */
 export async function deleteUnchanged(
   store: Pick<Store, 'transact'>,
-  entries: readonly Entry[],
+  entries: readonly Unchanged[],
 ): Promise<void> {
-  const forget = (some: readonly Entry[]): Promise<TransactionResult> =>
+  const forget = (some: readonly Unchanged[]): Promise<TransactionResult> =>
     store.transact(
       some.map(({ key, modRevision }) => ({ key, modRevision })),
       some.map(({ key }) => ({ kind: 'delete', key })),

@@ -256,6 +256,9 @@ function openStream(
     call.write(message);
   };
 
+  // Not within `register`, whose Hello would live as long as the stream then.
+  const onReplaced = (): void => finish(replaced(instanceId));
+
   const admit = async (hello: Hello): Promise<void> => {
     const giveBack = admission.enter();
     try {
@@ -278,7 +281,7 @@ function openStream(
       record,
       certificateSerial: certificate.serialNumber.toLowerCase(),
       certificateNotAfterMs: notAfterMs,
-      onReplaced: () => finish(replaced(hello.instanceId)),
+      onReplaced,
     });
     helloTimer.cancel();
     await registration;

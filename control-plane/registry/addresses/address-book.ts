@@ -31,13 +31,14 @@ export class AddressBook {
 
   /** Takes the claims of a sidecar; tells whose status may be another one now. */
   putSidecar(record: SidecarRecord, rules: AddressRules): ReadonlySet<string> {
-    const { instanceId, addresses, proofs = [], hbonePort } = record;
+    const { instanceId, spiffeId, addresses, proofs = [], hbonePort, ports, anyPort } = record;
+    const claimed = { id: instanceId, spiffeId, hbonePort, ports, anyPort };
     // One that only calls is nowhere, as far as others are concerned.
     const claims = (hbonePort === 0 ? [] : addresses).map((address): [string, AddressClaim] => {
       const known = proofs.find((proof) => proof.address === address);
       const proof = proofOf(record, address, known?.dial, rules);
       this.#last = Math.max(this.#last, known?.turn ?? 0, known?.dial ?? 0);
-      return [address, { ...record, id: instanceId, turn: known?.turn, proof }];
+      return [address, { ...claimed, turn: known?.turn, proof }];
     });
     return this.#put(instanceId, claims);
   }
