@@ -3,7 +3,8 @@ import { Registry } from 'prom-client';
 import {
   createAdmission,
   MAX_ADMITTING,
-  RETURNS_PER_SECOND,
+  RETURNING_SHARE,
+  USUAL_MS,
 } from '../../../../control-plane/api/sync/admission.ts';
 import { RateLimited } from '../../../../control-plane/api/request-error.ts';
 import { createControlPlaneMetrics } from '../../../../control-plane/metrics.ts';
@@ -42,7 +43,7 @@ test('those that are sent away come again one after the other, and not for ever 
   const { clock, log, registry, waitMs } = admissionUnderTest();
   for (let at = 0; at < MAX_ADMITTING; at += 1) waitMs();
   const waits = Array.from({ length: 2_000 }, waitMs);
-  const span = (2_000 / RETURNS_PER_SECOND) * 1_000;
+  const span = 2_000 * (USUAL_MS / RETURNING_SHARE);
   for (const quarter of [0, 1, 2, 3]) {
     const from = (quarter * span) / 4;
     const share = waits.filter((ms) => ms >= from && ms < from + span / 4).length;
@@ -54,4 +55,45 @@ test('those that are sent away come again one after the other, and not for ever 
   t.true(Math.max(...Array.from({ length: 50_000 }, waitMs)) <= 90_000);
   await clock.advance(10 * 60_000);
   t.true(waitMs() < 100, 'what was long ago does not count');
+});
+
+test('those that are sent away come again as fast as others were registered before', async (t) => {
+  /** When the last of a hundred is asked back, after streams that were registered so many at a time. */
+  const lastReturnMs = async (eachMs: number, atOnce: number): Promise<number> => {
+    const { admission, clock, waitMs } = admissionUnderTest();
+    const leaves = Array.from({ length: MAX_ADMITTING }, () => admission.enter());
+    for (let round = 0; round < 512 / atOnce; round += 1) {
+      await clock.advance(eachMs * atOnce);
+      for (const leave of leaves.splice(0, atOnce)) {
+        leave();
+        leaves.push(admission.enter());
+      }
+    }
+    return Math.max(...Array.from({ length: 100 }, waitMs));
+  };
+  // Each is spread over half of its wait more.
+  const isAt = (ms: number, eachMs: number): boolean => {
+    const expectedMs = (100 * eachMs) / RETURNING_SHARE;
+    return ms >= expectedMs * 0.9 && ms <= expectedMs * 1.6;
+  };
+  t.true(isAt(await lastReturnMs(1, 1), 1));
+  t.true(isAt(await lastReturnMs(10, 1), 10));
+  t.true(isAt(await lastReturnMs(2, 128), 2), 'those that are written together count together');
+  t.true(
+    isAt(await lastReturnMs(10_000, 1), 20),
+    'a machine that stood still is not slow for ever',
+  );
+});
+
+test('few streams that took long say nothing of how fast many are', async (t) => {
+  const { admission, clock, waitMs } = admissionUnderTest();
+  for (let at = 0; at < 1_000; at += 1) {
+    const leave = admission.enter();
+    await clock.advance(100);
+    leave();
+  }
+  for (let at = 0; at < MAX_ADMITTING; at += 1) waitMs();
+  t.true(
+    Math.max(...Array.from({ length: 100 }, waitMs)) <= (100 * USUAL_MS * 1.6) / RETURNING_SHARE,
+  );
 });
