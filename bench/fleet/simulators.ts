@@ -69,7 +69,9 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     pids: all.map(({ pid }) => pid),
     enrol: async () => sumCalls(await order<CallsOutcome>({ kind: 'enrol' })),
     connect: async (deadlineMs) =>
-      sumCalls(await order<CallsOutcome>({ kind: 'connect', deadlineMs })),
+      sumCalls(
+        await order<CallsOutcome>({ kind: 'connect', deadlineMs }, deadlineMs + ANSWER_DEADLINE_MS),
+      ),
     renew: async () => sumCalls(await order<CallsOutcome>({ kind: 'renew' })),
     replace: async () => sumCalls(await order<CallsOutcome>({ kind: 'replace' })),
     async traffic() {

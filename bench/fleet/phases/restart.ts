@@ -4,7 +4,7 @@ import { pause } from '../../lab/deadline.ts';
 import { quantile } from '../fleet-results.ts';
 import { failed, figure, untilQuiet, type FleetSetting, type PhaseOutcome } from './phase.ts';
 
-const DEADLINE_MS = 180_000;
+const DEADLINE_MS = 300_000;
 const MOST_SECONDS = 60;
 const IDLE_MS = 2_000;
 const KIB = 1024;

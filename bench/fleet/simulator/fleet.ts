@@ -13,6 +13,7 @@ import type {
 } from './orders.ts';
 import { placeOf } from './place.ts';
 import { SimulatedSidecar, type SidecarEvents } from './sidecar.ts';
+import { tryAgain } from './try-again.ts';
 
 /** Of a connection that is shared: the control plane takes 32, and some are for calls and for streams that follow others. */
 const STREAMS_OF_ONE = 24;
@@ -48,7 +49,8 @@ export class SimulatedFleet {
   }
 
   enrol(): Promise<CallsOutcome> {
-    return inFlight(this.#connections, AT_ONCE, (one) => one.enrol(), this.#onProgress);
+    const enrol = (one: SimulatedConnection): Promise<void> => tryAgain(() => one.enrol());
+    return inFlight(this.#connections, AT_ONCE, enrol, this.#onProgress);
   }
 
   /** Resolves when all are connected, or at the deadline; who fails tries again as sidecars do. */
@@ -70,7 +72,7 @@ export class SimulatedFleet {
   replace(): Promise<CallsOutcome> {
     const byConnection = Map.groupBy(this.#sidecars.values(), ({ connection }) => connection);
     const turn = async (connection: SimulatedConnection): Promise<void> => {
-      await connection.renew();
+      await tryAgain(() => connection.renew());
       const before = connection.turn();
       for (const sidecar of byConnection.get(connection) ?? []) await sidecar.connect();
       before?.close();
