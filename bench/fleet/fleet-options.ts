@@ -60,7 +60,7 @@ Options:
                        sidecars of before are; calls when left out
   --simulators N       processes that simulate the sidecars; 2 when left out
   --only PHASE         besides enrolling and connecting only this: ${FLEET_PHASES.join(', ')};
-                       repeat for more; dashboard is left out above 2000 sidecars unless it is named
+                       repeat for more; dashboard is left out above 5000 sidecars unless it is named
   --profile DIR        run the control plane under the profiler of Node.js, which writes there
   --heap DIR           write a heap snapshot of the control plane there when all are connected
   --json FILE          write the results there
