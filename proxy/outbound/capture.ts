@@ -12,7 +12,8 @@ import { LiveConnections } from '../policy/live-connections.ts';
 import type { PolicySource } from '../policy/policy-source.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
-import { TunnelError } from '../tunnel/tunnel-error.ts';
+import type { EarlyData } from '../tunnel/tunnel.ts';
+import { isUnserved, TunnelError } from '../tunnel/tunnel-error.ts';
 import {
   judgePassthrough,
   routeCaptured,
@@ -107,7 +108,8 @@ async function serve(
       if (routed !== undefined) return await routed;
       const isSure = others.every((other) => other.spiffeId.uri === spiffeId.uri);
       const peer = isSure ? spiffeId.uri : 'unknown';
-      const connect = (signal: CancelSignal) => connectTo(destination, dependencies, signal);
+      const connect = (signal: CancelSignal, early: EarlyData) =>
+        connectTo(destination, dependencies, signal, early);
       return await carry(socket, { peer, port, connect }, dependencies);
     }
     case 'originate':
@@ -162,10 +164,11 @@ async function connectTo(
   destination: Destination,
   dependencies: OutboundCaptureDependencies,
   signal: CancelSignal,
+  early: EarlyData,
 ): Promise<Connected> {
   const { claimed, connector } = dependencies;
   try {
-    const connected = await connectToAddress(destination, connector, signal);
+    const connected = await connectToAddress(destination, connector, signal, early);
     claimed.connected(destination.address, true);
     return connected;
   } catch (error) {
@@ -176,8 +179,7 @@ async function connectTo(
 
 /** True when it was the peer itself that refused. */
 function isAnswer(error: unknown): boolean {
-  const answers: readonly string[] = ['denied', 'not-exposed', 'app-unreachable', 'refused-stream'];
-  return error instanceof TunnelError && answers.includes(error.code);
+  return error instanceof TunnelError && isUnserved(error);
 }
 
 const SENTENCES: Readonly<Record<RouteRefusal, string>> = {

@@ -4,7 +4,9 @@ import { Cancellation, type CancelSignal } from '../../common/cancellation.ts';
 import type { MonotonicClock } from '../../common/clock.ts';
 import { describeError, errorCode } from '../../common/errors.ts';
 import type { ProxyMetrics } from '../metrics/proxy-metrics.ts';
+import type { EarlyData } from '../tunnel/tunnel.ts';
 import type { Connected } from './connector.ts';
+import { EarlyBytes } from './early-bytes.ts';
 import { relay } from '../stream/relay.ts';
 import { socketStream } from '../stream/socket-stream.ts';
 
@@ -14,8 +16,8 @@ export interface CarryRequest {
   readonly peer: string;
   /** The port that is called. */
   readonly port: number;
-  /** Opens a stream to the peer. Throws HauberkError. */
-  readonly connect: (signal: CancelSignal) => Promise<Connected>;
+  /** Opens a stream to the peer, and sends what is early along. Throws HauberkError. */
+  readonly connect: (signal: CancelSignal, early: EarlyData) => Promise<Connected>;
   /** Breaks off what is below the connection, where it is TLS. */
   readonly reset?: (() => void) | undefined;
 }
@@ -49,10 +51,12 @@ export async function carry(
   try {
     for (let restarts = 0; ; restarts += 1) {
       // Of its own: what waiting takes is not kept for the life of the connection.
-      const { stream, endpoint, authority } = await patiently(socket, connect, clock);
+      const early = new EarlyBytes(app);
+      const { stream, endpoint, authority } = await patiently({ socket, connect, early, clock });
+      const sent = early.accepted(stream);
       metrics.connected('outbound', (clock.monotonicMs() - startedMs) / 1000);
       const connection = metrics.connectionOpened('outbound', endpoint.spiffeId.uri, authority);
-      const outcome = await relay(app, stream, connection.counters, connection.observer);
+      const outcome = await relay(app, stream, connection.counters, connection.observer, sent);
       connection.closed(outcome, (clock.monotonicMs() - startedMs) / 1000);
       if (outcome !== 'untouched') return;
       if (restarts >= MAX_RESTARTS) break;
@@ -69,12 +73,15 @@ export async function carry(
   }
 }
 
+/** A connection that no peer has accepted yet. */
+interface Opening extends Pick<CarryRequest, 'connect'> {
+  readonly socket: net.Socket;
+  readonly early: EarlyBytes;
+  readonly clock: MonotonicClock;
+}
+
 /** Opens a stream, unless the application goes away first, or time runs out: then it throws TOO_LATE. */
-async function patiently(
-  socket: net.Socket,
-  connect: CarryRequest['connect'],
-  clock: MonotonicClock,
-): Promise<Connected> {
+async function patiently({ socket, connect, early, clock }: Opening): Promise<Connected> {
   const giveUp = new Cancellation();
   // An error is followed by it.
   const onGone = (): void => giveUp.abort(GONE);
@@ -82,8 +89,9 @@ async function patiently(
   const deadline = clock.after(CONNECT_DEADLINE_MS, () => giveUp.abort(TOO_LATE));
   if (socket.destroyed) onGone();
   try {
-    return await connect(giveUp);
+    return await connect(giveUp, early);
   } catch (error) {
+    early.close();
     throw isAborted(error) && giveUp.reason !== GONE ? TOO_LATE : error;
   } finally {
     deadline.cancel();

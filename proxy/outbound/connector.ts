@@ -8,7 +8,7 @@ import { formatAuthority, type Destination } from '../tunnel/authority.ts';
 import { TunnelError } from '../tunnel/tunnel-error.ts';
 import type { TunnelPool } from '../tunnel/tunnel-pool.ts';
 import type { ByteStream } from '../stream/byte-stream.ts';
-import type { DialTarget } from '../tunnel/tunnel.ts';
+import type { DialTarget, EarlyData } from '../tunnel/tunnel.ts';
 import type { EndpointHealth } from './endpoint-health.ts';
 
 /** Why a service cannot be reached before any peer was asked. */
@@ -60,6 +60,7 @@ export async function connectToService(
   target: ServicePort,
   dependencies: ConnectorDependencies,
   signal: CancelSignal,
+  early?: EarlyData,
 ): Promise<Connected> {
   const { namespace, service, port } = target;
   const upstreams = (): UpstreamAddress[] => {
@@ -70,7 +71,8 @@ export async function connectToService(
     }
     return all;
   };
-  const connected = await connectToAny(() => nameOf(target), upstreams, dependencies, signal);
+  const wanted = { name: () => nameOf(target), upstreams };
+  const connected = await connectToAny(wanted, dependencies, signal, early);
   if (connected !== undefined) return connected;
   throw new OutboundError('no-endpoint', `no sidecar exposes ${nameOf(target)}`, {
     hint: `start a sidecar for it with --expose ${port}, and see \`hauberk status\``,
@@ -88,6 +90,7 @@ export async function connectToAddress(
   { address, port }: Destination,
   dependencies: ConnectorDependencies,
   signal: CancelSignal,
+  early?: EarlyData,
 ): Promise<Connected> {
   const name = formatAuthority({ address, port });
   const { view } = dependencies;
@@ -96,7 +99,7 @@ export async function connectToAddress(
       .filter((endpoint) => servesPortAt(endpoint, address, port))
       .map((endpoint) => ({ endpoint, address, port }));
   const connect = (upstreams: () => readonly UpstreamAddress[]): Promise<Connected | undefined> =>
-    connectToAny(() => name, upstreams, dependencies, signal);
+    connectToAny({ name: () => name, upstreams }, dependencies, signal, early);
   let connected: Connected | undefined;
   try {
     connected = await connect(() => toUpstreams(view.endpointsAt(address)));
@@ -124,12 +127,8 @@ export async function connectToEndpoint(
   const { namespace, service } = endpoint.spiffeId;
   const name = nameOf({ namespace, service, port });
   const upstreams = endpoint.addresses.map((address) => ({ endpoint, address, port }));
-  const connected = await connectToAny(
-    () => name,
-    () => upstreams,
-    dependencies,
-    signal,
-  );
+  const wanted = { name: () => name, upstreams: () => upstreams };
+  const connected = await connectToAny(wanted, dependencies, signal);
   if (connected !== undefined) return connected;
   throw new OutboundError('no-endpoint', `an endpoint of ${name} has no address`);
 }
@@ -141,17 +140,24 @@ interface UpstreamAddress {
   readonly port: number;
 }
 
+/** Where a connection may go. */
+interface Wanted {
+  /** For the log. */
+  readonly name: () => string;
+  readonly upstreams: () => readonly UpstreamAddress[];
+}
+
 /** @returns undefined when there is no upstream at all */
 async function connectToAny(
-  name: () => string,
-  upstreams: () => readonly UpstreamAddress[],
+  { name, upstreams }: Wanted,
   { pool, health, random, logger, mayLog }: ConnectorDependencies,
   signal: CancelSignal,
+  early?: EarlyData,
 ): Promise<Connected | undefined> {
   /** Most often the first one answers. */
   let tried: Set<string> | undefined;
   let failure: TunnelError | undefined;
-  while ((tried?.size ?? 0) < MAX_ATTEMPTS) {
+  while (early?.isSpent !== true && (tried?.size ?? 0) < MAX_ATTEMPTS) {
     const upstream = chooseEndpoint({
       endpoints: preferredAddresses(upstreams(), tried),
       isHealthy: ({ endpoint }) => health.isHealthy(endpoint.instanceId),
@@ -162,7 +168,8 @@ async function connectToAny(
     const { endpoint } = upstream;
     const authority = formatAuthority(upstream);
     try {
-      const { stream } = await pool.open(dialTarget(endpoint, upstream.address), authority, signal);
+      const at = dialTarget(endpoint, upstream.address);
+      const { stream } = await pool.open(at, authority, signal, early);
       health.succeeded(endpoint.instanceId);
       return { stream, endpoint, authority };
     } catch (error) {

@@ -6,6 +6,7 @@ import type { Network } from '../../common/network.ts';
 import { spiffeId } from '../../common/pki/spiffe-id.ts';
 import { listenPlaintext, type PlaintextListener } from '../stream/plaintext-listener.ts';
 import type { Destination } from '../tunnel/authority.ts';
+import type { EarlyData } from '../tunnel/tunnel.ts';
 import { carry, type CarryDependencies } from './carry.ts';
 import { connectToService, type ConnectorDependencies, type ServicePort } from './connector.ts';
 
@@ -44,7 +45,8 @@ export async function listenUpstream(
   const request = {
     peer: spiffeId({ trustDomain, namespace, service }).uri,
     port: target.port,
-    connect: (signal: CancelSignal) => connectToService(target, connector, signal),
+    connect: (signal: CancelSignal, early: EarlyData) =>
+      connectToService(target, connector, signal, early),
   };
   const { address: host, port } = listen;
   const announcement = (at: string): string => `${service}.${namespace}:${target.port} is at ${at}`;

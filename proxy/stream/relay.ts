@@ -20,6 +20,13 @@ export interface RelayObserver {
   end(side: keyof RelayCounters): void;
 }
 
+/** What the application has sent, and is on its way to the peer, before the relay begins. */
+export interface SentBytes {
+  readonly bytes: Buffer;
+  /** The application has ended its direction behind them. The peer has not been told. */
+  readonly hasEnded: boolean;
+}
+
 /** How a relay ended. */
 export type RelayOutcome =
   | 'complete' // Both directions ended with a FIN.
@@ -50,8 +57,17 @@ export function relay(
   peer: ByteStream,
   counters: RelayCounters,
   observer?: RelayObserver,
+  sent?: SentBytes,
 ): Promise<RelayOutcome> {
-  return new Relay(app, peer, counters, observer).done;
+  return new Relay({ app, peer, counters, observer, sent }).done;
+}
+
+interface RelayParts {
+  readonly app: ByteStream;
+  readonly peer: ByteStream;
+  readonly counters: RelayCounters;
+  readonly observer: RelayObserver | undefined;
+  readonly sent: SentBytes | undefined;
 }
 
 class Relay {
@@ -68,12 +84,7 @@ class Relay {
   #appEnded = false;
   #peerEnded = false;
 
-  constructor(
-    app: ByteStream,
-    peer: ByteStream,
-    counters: RelayCounters,
-    observer: RelayObserver | undefined,
-  ) {
+  constructor({ app, peer, counters, observer, sent }: RelayParts) {
     const { promise, resolve } = Promise.withResolvers<RelayOutcome>();
     this.done = promise;
     this.counters = counters;
@@ -81,11 +92,15 @@ class Relay {
     this.#resolve = resolve;
     this.#app = app;
     this.#peer = peer;
-    app.attach(new Direction(this, 'bytesFromApp', peer));
+    const fromApp = new Direction(this, 'bytesFromApp', peer);
+    app.attach(fromApp);
     peer.attach(new Direction(this, 'bytesToApp', app));
+    if (sent !== undefined) fromApp.passed(sent.bytes);
     // First: when it is lost already, not a byte of the application may be read.
     peer.start();
-    if (!this.#isSettled) app.start();
+    if (this.#isSettled) return;
+    if (sent?.hasEnded === true) fromApp.end();
+    app.start();
   }
 
   closed(which: keyof RelayCounters, how: StreamClose): void {
@@ -152,14 +167,19 @@ class Direction implements StreamReceiver {
   }
 
   data(chunk: Buffer, more: boolean, isOwned: boolean): boolean {
+    // Before it is written: an owned chunk is the stream's then, and writing may bring the next one.
+    this.passed(chunk);
+    return this.#to.write(chunk, more, isOwned);
+  }
+
+  /** A chunk goes this way, or has gone. */
+  passed(chunk: Buffer): void {
     const { observer } = this.#relay;
     this.#relay.isTouched = true;
     this.#relay.counters[this.#counter] += chunk.length;
-    // Before it is written: an owned chunk is the stream's then, and writing may bring the next one.
     if (observer !== undefined && !observer.data(this.#counter, chunk)) {
       this.#relay.observer = undefined;
     }
-    return this.#to.write(chunk, more, isOwned);
   }
 
   end(): void {

@@ -35,6 +35,7 @@ export class SocketStream implements ByteStream, BytesObserver {
   readonly #client: LeavingClient | undefined;
   readonly #failedWrite: FailedWrite | undefined;
   #receiver: StreamReceiver | undefined;
+  #isStarted = false;
   #isPaused = false;
   #readsNoMore = false;
   /** Both directions had ended, and the descriptor was closed. */
@@ -66,11 +67,15 @@ export class SocketStream implements ByteStream, BytesObserver {
 
   attach(receiver: StreamReceiver): void {
     this.#receiver = receiver;
+    this.#hasToldEnd = false;
   }
 
   start(): void {
     const { socket } = this;
     if (this.isClosed) return this.#tellEnd('reset');
+    // The receiver before was not detached: nothing was read in between.
+    if (this.#isStarted) return this.consumed();
+    this.#isStarted = true;
     socket.allowHalfOpen = true;
     socket.setNoDelay(true);
     this.#reader.readInto(this.#onData);
@@ -83,6 +88,7 @@ export class SocketStream implements ByteStream, BytesObserver {
   detach(): void {
     const { socket } = this;
     socket.pause();
+    this.#isStarted = false;
     this.#receiver = undefined;
     this.#reader.readInto(undefined);
     socket.off('end', this.#onEnd);

@@ -1,4 +1,5 @@
 import type { CancelSignal } from '../../common/cancellation.ts';
+import type { MonotonicClock } from '../../common/clock.ts';
 import { ERROR_CODE } from '../http2/protocol.ts';
 import { readStatus } from '../http2/connect-requests.ts';
 import type { ByteStream } from '../stream/byte-stream.ts';
@@ -8,7 +9,7 @@ import type { HeaderField } from '../http2/hpack/static-table.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
 import { TunnelConnection, type TunnelConnectionOptions } from './tunnel-connection.ts';
 import { TunnelError } from './tunnel-error.ts';
-import type { Tunnel, TunnelEnd } from './tunnel.ts';
+import type { EarlyData, Tunnel, TunnelEnd } from './tunnel.ts';
 
 /**
  * Stream ids end at 2^31, which is 2^30 streams of ours: after some three days at 4,000 connections
@@ -16,13 +17,22 @@ import type { Tunnel, TunnelEnd } from './tunnel.ts';
  */
 const MAX_STREAMS_CARRIED = 2 ** 30 - 2 ** 20;
 
+/**
+ * Bytes go along with a CONNECT only where the peer has accepted one so lately. Those that are under way when a tunnel is
+ * lost cannot be sent again, and that it is lost is most often noticed after a silence.
+ */
+const TRUSTED_MS = 1_000;
+
 /** The dialling side of a tunnel. */
 export class ClientTunnel implements Tunnel {
   readonly #connection: TunnelConnection;
   readonly #maxStreams: number;
+  readonly #clock: MonotonicClock;
+  #acceptedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: TunnelConnectionOptions) {
     this.#maxStreams = options.limits.maxStreamsPerTunnel;
+    this.#clock = options.clock;
     this.#connection = new TunnelConnection(options, {
       // The connection lets no peer open streams here.
       connect: (stream) => stream.reset(ERROR_CODE.REFUSED_STREAM),
@@ -61,15 +71,21 @@ export class ClientTunnel implements Tunnel {
     return !isRetired && openStreams < Math.min(this.#maxStreams, http2.peer.maxConcurrentStreams);
   }
 
-  open(authority: string, signal?: CancelSignal): Promise<ByteStream> {
+  open(authority: string, signal?: CancelSignal, early?: EarlyData): Promise<ByteStream> {
     if (signal?.aborted === true) return Promise.reject(abortedError(signal));
     if (!this.accepting) return Promise.reject(notAcceptingError());
-    const opening = new Opening(signal);
+    const isTrusted = this.#clock.monotonicMs() - this.#acceptedAtMs < TRUSTED_MS;
+    const opening = new Opening(this, signal, isTrusted ? early : undefined);
     const stream = this.#connection.http2.connect(authority, opening);
     if (stream === undefined) return Promise.reject(notAcceptingError());
     this.#connection.streamsCarried += 1;
     if (this.#connection.streamsCarried >= MAX_STREAMS_CARRIED) this.drain('drained');
     return opening.answerOf(stream);
+  }
+
+  /** The peer has accepted a stream. */
+  hasAccepted(): void {
+    this.#acceptedAtMs = this.#clock.monotonicMs();
   }
 
   drain(reason: TunnelEnd): void {
@@ -83,12 +99,20 @@ export class ClientTunnel implements Tunnel {
 
 /** Waits for the answer to a CONNECT: it is a 200, or nothing is left of the stream. */
 class Opening implements StreamObserver {
+  readonly #tunnel: ClientTunnel;
   readonly #signal: CancelSignal | undefined;
+  readonly #early: EarlyData | undefined;
   #stream: Http2Stream | undefined;
   #waiting: PromiseWithResolvers<Http2Stream> | undefined;
 
-  constructor(signal: CancelSignal | undefined) {
+  constructor(
+    tunnel: ClientTunnel,
+    signal: CancelSignal | undefined,
+    early: EarlyData | undefined,
+  ) {
+    this.#tunnel = tunnel;
     this.#signal = signal;
+    this.#early = early;
   }
 
   /** Resolves at a 200; every other end of the wait rejects with TunnelError. */
@@ -99,6 +123,7 @@ class Opening implements StreamObserver {
     this.#waiting = waiting;
     // Where sending the request was the end of the connection.
     if (stream.closedAs !== undefined) this.ended(stream.closedAs);
+    else this.#early?.sendOn(stream);
     return waiting.promise;
   }
 
@@ -117,6 +142,7 @@ class Opening implements StreamObserver {
   }
 
   #accepted(): void {
+    this.#tunnel.hasAccepted();
     if (this.#stream !== undefined) this.#settled()?.resolve(this.#stream);
   }
 
@@ -124,6 +150,7 @@ class Opening implements StreamObserver {
   #fail(error: TunnelError): void {
     const waiting = this.#settled();
     if (waiting === undefined) return;
+    this.#early?.refused(error);
     waiting.reject(error);
     queueMicrotask(() => this.#stream?.reset(ERROR_CODE.CANCEL));
   }
@@ -137,7 +164,9 @@ class Opening implements StreamObserver {
   }
 
   readonly #onAbort = (): void => {
-    this.#settled()?.reject(abortedError(this.#signal));
+    const error = abortedError(this.#signal);
+    this.#early?.refused(error);
+    this.#settled()?.reject(error);
     this.#stream?.reset(ERROR_CODE.CANCEL);
   };
 }

@@ -18,6 +18,18 @@ export type TunnelErrorCode =
 /** Thrown by the tunnel engine and its pool. */
 export class TunnelError extends HauberkError<TunnelErrorCode> {}
 
+const UNSERVED: ReadonlySet<TunnelErrorCode> = new Set([
+  'denied',
+  'not-exposed',
+  'app-unreachable',
+  'refused-stream',
+]);
+
+/** True when the peer has said that it does not serve the stream: its application got no byte of it. */
+export function isUnserved({ code }: TunnelError): boolean {
+  return UNSERVED.has(code);
+}
+
 /**
  * `handshake`, after the peer had proven the identity that was asked for: it is there, and accepts no
  * connection.

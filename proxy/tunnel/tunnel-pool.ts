@@ -12,7 +12,7 @@ import { DEFAULT_POOL_LIMITS } from './pool-limits.ts';
 import type { PoolLimits } from './pool-limits.ts';
 import { TunnelError } from './tunnel-error.ts';
 import type { ByteStream } from '../stream/byte-stream.ts';
-import type { Dial, DialTarget, Tunnel } from './tunnel.ts';
+import type { Dial, DialTarget, EarlyData, Tunnel } from './tunnel.ts';
 
 /** A stream, and the tunnel that carries it. */
 export interface OpenedStream {
@@ -25,12 +25,17 @@ export interface TunnelPool extends Closeable, Drainable {
   /**
    * Opens a stream to `authority` through the least loaded tunnel to the target, dialling one when
    * there is none. A stream that the peer refused before it looked at it is tried again on another
-   * tunnel, a few times; one whose tunnel died before the answer, once. The wait for a silent peer
-   * ends by the signal only.
+   * tunnel, a few times; one whose tunnel died before the answer, once, unless `early` is spent. The wait for a
+   * silent peer ends by the signal only.
    *
-   * Throws TunnelError; no byte of the connection was taken then.
+   * Throws TunnelError; no byte of the connection was taken then but those of `early`.
    */
-  open(target: DialTarget, authority: string, signal?: CancelSignal): Promise<OpenedStream>;
+  open(
+    target: DialTarget,
+    authority: string,
+    signal?: CancelSignal,
+    early?: EarlyData,
+  ): Promise<OpenedStream>;
   /** Resolves when there is a tunnel to the target: it is there. Throws TunnelError. */
   ready(target: DialTarget, signal?: AbortSignal): Promise<void>;
   /**
@@ -110,7 +115,7 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
   }
 
   return {
-    async open(target, authority, signal): Promise<OpenedStream> {
+    async open(target, authority, signal, early): Promise<OpenedStream> {
       let failed: Tunnel | undefined;
       let tries = 1;
       for (;;) {
@@ -121,9 +126,9 @@ export function createTunnelPool(options: TunnelPoolOptions): TunnelPool {
         // Every waiter for a new tunnel gets it at once: the first ones may have filled it.
         if (!tunnel.accepting) continue;
         try {
-          return { stream: await tunnel.open(authority, signal), tunnel };
+          return { stream: await tunnel.open(authority, signal, early), tunnel };
         } catch (error) {
-          if (tries >= maxTries(error)) throw error;
+          if (early?.isSpent === true || tries >= maxTries(error)) throw error;
           tries += 1;
           failed = tunnel;
         }

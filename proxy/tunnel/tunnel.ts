@@ -4,6 +4,7 @@ import type { Closeable, Drainable } from '../../common/lifecycle.ts';
 import type { TunnelState } from '../../proto/gen/hauberk/v1/question.ts';
 import type { ByteStream } from '../stream/byte-stream.ts';
 import type { AuthenticatedPeer } from './authenticated-peer.ts';
+import type { TunnelError } from './tunnel-error.ts';
 
 /**
  * The narrow waist of the data path: HBONE, as ztunnel speaks it (HTTP/2 CONNECT, RFC 9113 section
@@ -37,9 +38,9 @@ export interface Tunnel {
   readonly accepting: boolean;
   /**
    * Opens a stream to `authority` (`ip:port`, RFC 9113 section 8.5) and resolves when the peer has
-   * answered 200. Throws TunnelError; no byte of the connection was taken then.
+   * answered 200. Throws TunnelError; no byte of the connection was taken then but those of `early`.
    */
-  open(authority: string, signal?: CancelSignal): Promise<ByteStream>;
+  open(authority: string, signal?: CancelSignal, early?: EarlyData): Promise<ByteStream>;
   /** Takes no new streams and closes when the last one has ended. */
   drain(reason: TunnelEnd): void;
   /** Closes at once; open streams are reset. */
@@ -51,6 +52,16 @@ export interface Tunnel {
   readonly retired: Promise<void>;
   /** Resolves when the connection is gone. */
   readonly closed: Promise<TunnelEnd>;
+}
+
+/** What may go along with a CONNECT, before its answer (RFC 9113 section 8.5). */
+export interface EarlyData {
+  /** True when bytes were sent that a peer may have taken: they must not be sent to another one. */
+  readonly isSpent: boolean;
+  /** Writes to the stream what there is, and what comes. */
+  sendOn(stream: Pick<ByteStream, 'write'>): void;
+  /** The peer has not accepted that stream. */
+  refused(error: TunnelError): void;
 }
 
 /** Where to dial, and who must answer. */

@@ -23,6 +23,7 @@ import { createGatewayMetrics } from '../gateway/metrics.ts';
 import { carry } from '../outbound/carry.ts';
 import { connectToService, type ServicePort } from '../outbound/connector.ts';
 import { openConnection } from '../outbound/open-connection.ts';
+import type { EarlyData } from '../tunnel/tunnel.ts';
 import type { Workload } from '../workload/workload.ts';
 import type {
   GatewayListenersOptions,
@@ -127,7 +128,8 @@ function listenerSetOptions(options: GatewayListenersOptions): ListenerSetOption
     reset,
     peer: spiffeId({ trustDomain, ...target }).uri,
     port: target.port,
-    connect: (signal: CancelSignal) => connectToService(target, connector, signal),
+    connect: (signal: CancelSignal, early: EarlyData) =>
+      connectToService(target, connector, signal, early),
   });
   const carrying = { clock, logger, mayLog, metrics };
   const opening = { connector, clock, metrics, trustDomain };
