@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BenchError } from './bench-error.ts';
 
@@ -17,6 +18,8 @@ export interface BenchOptions {
   readonly profile: boolean;
   /** Writes docs/performance.md with its pictures. */
   readonly page: boolean;
+  /** The `hauberk` whose sidecars are measured; that of these sources when left out. */
+  readonly program: string | undefined;
   /** Where the results go as JSON. */
   readonly json: string | undefined;
 }
@@ -35,6 +38,7 @@ Options:
   --rounds N        rounds
   --seconds N       how long to measure each time
   --minutes N       begin no further workload after so long; the page says what is missing
+  --program FILE    measure this hauberk and not that of the sources, such as the one file of npm run dist
   --profile         run Hauberk alone under a profiler, and print its hottest functions
   --json FILE       write the results there
   --page            write the figures into docs/performance.md, and its pictures
@@ -86,6 +90,7 @@ export function readBenchOptions(argv: readonly string[]): BenchRequest {
       minutes: number('minutes', values.minutes, MAX_MINUTES, MAX_MINUTES),
       profile: values.profile,
       page: values.page || values.full,
+      program: values.program === undefined ? undefined : resolve(values.program),
       json: values.json,
     },
   };
@@ -105,6 +110,7 @@ function parse(argv: readonly string[]) {
         minutes: { type: 'string' },
         page: { type: 'boolean', default: false },
         from: { type: 'string' },
+        program: { type: 'string' },
         profile: { type: 'boolean', default: false },
         json: { type: 'string' },
         list: { type: 'boolean', default: false },

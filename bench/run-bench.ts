@@ -43,6 +43,7 @@ export async function runBench(run: BenchRun): Promise<BenchResults> {
     app,
     placement,
     certificates,
+    program: options.program,
   };
   const shelf = parts.adopt(new PairShelf(setting), (pairs) => pairs.close());
   const startedAt = new Date().toISOString();

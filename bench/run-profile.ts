@@ -32,7 +32,8 @@ export async function runProfile(options: BenchOptions): Promise<string> {
   const texts: string[] = [];
   for (const workload of workloads) {
     const profiles = await mkdtemp(join(directory, 'profile-'));
-    const setting = { directory, app, placement, certificates };
+    const { program } = options;
+    const setting = { directory, app, placement, certificates, program };
     const hauberk = { ...workload.hauberk, profileDirectory: profiles };
     const pair = await startPair(hauberkPeer, workload.role ?? 'sidecars', setting, hauberk);
     const fromUs = monotonicUs();

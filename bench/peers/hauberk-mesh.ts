@@ -31,13 +31,16 @@ export interface HauberkMesh {
 
 /** Starts a control plane. */
 export async function startHauberkMesh(context: PeerContext): Promise<HauberkMesh> {
-  const { ports, hauberk: options } = context;
+  const { ports, hauberk: options, program } = context;
   const controlPlane = await startControlPlane(context);
   const member: HauberkMesh['member'] = (name, command, args) =>
     hauberkCommand(
       name,
       [command, ...controlPlane.memberArgs(name), ...args, ...extraArgs(options)],
-      profilerArgs(name, options),
+      {
+        nodeArgs: profilerArgs(name, options),
+        program,
+      },
     );
   return {
     member,
@@ -67,14 +70,19 @@ function profilerArgs(name: string, { profileDirectory }: HauberkOptions): strin
   return ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}.cpuprofile`];
 }
 
+interface HauberkRun {
+  readonly nodeArgs?: readonly string[];
+  readonly program?: string | undefined;
+}
+
 /** A command of `hauberk`. */
 export function hauberkCommand(
   name: string,
   args: readonly string[],
-  nodeArgs: readonly string[] = [],
+  { nodeArgs = [], program = LAUNCHER }: HauberkRun = {},
 ): BenchCommand {
   const env = nodeArgs.length === 0 ? {} : { NODE_OPTIONS: nodeArgs.join(' ') };
-  return { name, program: LAUNCHER, args, env };
+  return { name, program, args, env };
 }
 
 interface BenchControlPlane {

@@ -42,6 +42,8 @@ export interface PairSetting {
   readonly app: App;
   readonly placement: Placement;
   readonly certificates: PairCertificates;
+  /** The `hauberk` that is measured, where it is not that of these sources. */
+  readonly program?: string | undefined;
 }
 
 /** A first start with enrolment takes about a second; on a busy machine many. */

@@ -52,6 +52,8 @@ export interface PeerContext {
   readonly ports: PairPorts;
   /** The hosts of a transparent pair; everything else is on loopback. */
   readonly topology?: Topology;
+  /** The `hauberk` that is measured, where it is not that of these sources. */
+  readonly program?: string | undefined;
   /** What a workload wants of Hauberk alone. */
   readonly hauberk: HauberkOptions;
 }

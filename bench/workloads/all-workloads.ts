@@ -1,4 +1,5 @@
 import { ACCESS_LOG } from './access-log.ts';
+import { AFTER_LOAD } from './after-load.ts';
 import { BULK } from './bulk.ts';
 import { CONNECTION_PER_REQUEST } from './connection-per-request.ts';
 import { GATEWAY } from './gateway.ts';
@@ -32,6 +33,7 @@ export const WORKLOADS: readonly Workload[] = [
   UNSEEN_REQUESTS,
   ...IDLE,
   ...GROWTH,
+  AFTER_LOAD,
   START_UP,
   ROTATION,
   ...WORKERS,

@@ -1,3 +1,4 @@
+import { cpuMs } from '../measure/process-usage.ts';
 import { valueAtMost } from '../results/metric.ts';
 import type { Workload } from './workload.ts';
 
@@ -18,6 +19,10 @@ export const START_UP: Workload = {
       better: 'lower',
       target: valueAtMost(180),
     },
+    { key: 'cpu', title: 'CPU until then', unit: 'ms', better: 'lower' },
   ],
-  measure: async ({ pair }) => ({ ready: await pair.restartCaller() }),
+  async measure({ pair }) {
+    const ready = await pair.restartCaller();
+    return { ready, cpu: cpuMs(pair.pids.slice(0, 1)) };
+  },
 };
