@@ -7,7 +7,8 @@ import { nodeEnvironment } from '../../common/node-environment.ts';
 import type { CliContext } from '../cli-context.ts';
 import { hasSucceeded, type DemoReport } from '../demo/demo-report.ts';
 import { CERTIFICATE_SECONDS } from '../demo/demo-mesh.ts';
-import { runDemo } from '../demo/run-demo.ts';
+import { exportOf } from '../demo/demo-view.ts';
+import { runDemo, type DemoOptions } from '../demo/run-demo.ts';
 import { formatJson } from '../output/json.ts';
 
 const settings = {
@@ -38,8 +39,10 @@ export async function run(context: CliContext): Promise<number> {
     const screen = !json && stdout instanceof WriteStream ? stdout : undefined;
     if (!json && screen === undefined) stdout.write('A mesh is running; this takes a moment.\n');
     const { signal } = interrupt;
-    const onDashboard = (address: string): void => {
-      if (!json && screen === undefined) stdout.write(`See it in a browser: ${address}\n`);
+    const onDashboard: DemoOptions['onDashboard'] = (address, operatorEnv) => {
+      if (json || screen !== undefined) return;
+      stdout.write(`See it in a browser: ${address}\n`);
+      stdout.write(`Or with hauberk top, edges, tap and check, after: ${exportOf(operatorEnv)}\n`);
     };
     const options = { once, screen, onDashboard, clock, signal, env: nodeEnvironment(env) };
     const report = await runDemo(options);

@@ -37,6 +37,8 @@ export interface DemoMesh extends Closeable {
   readonly totals: ClientTotals;
   /** Tunnels that were made: successful handshakes of both ends, counted once. */
   handshakes(): Promise<number>;
+  /** Variables with which the commands of an operator find the mesh. */
+  readonly operatorEnv: Readonly<Record<string, string>>;
   /** An address that signs one browser in, once, within five minutes; undefined where no dashboard is wanted. */
   dashboardLink(): Promise<string | undefined>;
   /** Ends the load, with no request in flight. */
@@ -140,6 +142,10 @@ async function startParts({ env, dashboard, signal }: DemoMeshOptions): Promise<
       return totals;
     },
     handshakes: () => countHandshakes(web.metricsPort),
+    operatorEnv: {
+      HAUBERK_CONTROL_PLANE: `127.0.0.1:${controlPlanePort}`,
+      HAUBERK_ADMIN: path.join(dataDirectory, ADMIN_FILE),
+    },
     dashboardLink: async () =>
       dashboard
         ? dashboardUrl(await askAsOperator((admin) => admin.createDashboardLink(TO_LOOK)))
@@ -148,6 +154,9 @@ async function startParts({ env, dashboard, signal }: DemoMeshOptions): Promise<
     close: () => parts.disposeAsync(),
   };
 }
+
+/** The operator's credential, in the data directory. */
+const ADMIN_FILE = 'admin.pem';
 
 /** What the browser of the link may do. */
 const TO_LOOK = { allowChanges: false };
@@ -182,7 +191,7 @@ type AskAsOperator = <Answer>(call: (client: AdminClient) => Promise<Answer>) =>
 /** Calls the control plane as its operator, each time over a connection of its own. */
 function operatorOf(dataDirectory: string, port: number): AskAsOperator {
   return async (call) => {
-    const credential = readAdminCredential(path.join(dataDirectory, 'admin.pem'));
+    const credential = readAdminCredential(path.join(dataDirectory, ADMIN_FILE));
     const client = connectAdmin({ address: { host: '127.0.0.1', port }, credential });
     try {
       return await call(client);

@@ -28,7 +28,13 @@ export function renderDemo(
     ...(dashboard === undefined
       ? []
       : // On a line of its own: it fits into 80 columns, and can be copied.
-        ['See the mesh in your browser:', styleText('underline', dashboard), '']),
+        [
+          'See the mesh in your browser:',
+          styleText('underline', dashboard),
+          'or in another terminal, with hauberk top, edges, tap and check, after',
+          exportOf(mesh.operatorEnv),
+          '',
+        ]),
     [
       `requests ${styleText('bold', report.requests.toLocaleString('en'))}`,
       `failures ${styleText(failures, String(report.failures))}`,
@@ -46,6 +52,12 @@ export function renderDemo(
       `${(report.bytesOnWire / 1e6).toFixed(1)} MB on the wire`,
     '',
   ].join('\n');
+}
+
+/** A line for a shell. */
+export function exportOf(variables: Readonly<Record<string, string>>): string {
+  const all = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  return `export ${all.join(' ')}`;
 }
 
 function renderSidecars({ sidecars }: DemoMesh, nowMs: number): string {

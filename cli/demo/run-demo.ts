@@ -14,8 +14,11 @@ export interface DemoOptions {
   readonly once: boolean;
   /** Where the live view goes; without it nothing is shown. */
   readonly screen: WriteStream | undefined;
-  /** Is told, once, where a browser sees the mesh, as long as the demo runs; a demo that ends by itself has no dashboard. */
-  readonly onDashboard: (address: string) => void;
+  /**
+   * Is told, once, where a browser sees the mesh, as long as the demo runs, and the variables with which commands do; a
+   * demo that ends by itself has no dashboard.
+   */
+  readonly onDashboard: (address: string, operatorEnv: DemoMesh['operatorEnv']) => void;
   readonly clock: Clock;
   /** The environment of the mesh's processes. */
   readonly env: ChildEnvironment;
@@ -41,7 +44,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoReport> {
   const mesh = await startDemoMesh({ ...options, dashboard: !once });
   try {
     const link = await freshLinks(mesh, clock);
-    if (link.current !== undefined) options.onDashboard(link.current);
+    if (link.current !== undefined) options.onDashboard(link.current, mesh.operatorEnv);
     const show = screen === undefined ? undefined : createLogUpdate(screen);
     const late = (): DemoMesh['sidecars'] =>
       mesh.sidecars.filter(({ rotations }) => rotations < ROTATIONS_TO_SEE);

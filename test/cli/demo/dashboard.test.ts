@@ -33,6 +33,15 @@ test('the demo prints the address of its dashboard, and serves it until it ends'
       ['web', 1],
     ],
   );
+  const [, controlPlane = '', admin = ''] = await eventually(
+    'the variables for commands are printed',
+    () => /HAUBERK_CONTROL_PLANE=(\S+) HAUBERK_ADMIN=(\S+)$/m.exec(demo.output()) ?? undefined,
+  );
+  const status = startHauberk(['status', '--json'], {
+    env: { HAUBERK_CONTROL_PLANE: controlPlane, HAUBERK_ADMIN: admin },
+  });
+  t.is(await status.exited, 0, status.output());
+  t.true(status.output().includes('"api"'));
   t.is(await demo.end('SIGINT'), 0);
   await t.throwsAsync(askDashboard(origin, '/'), { code: 'ECONNREFUSED' });
 });
