@@ -13,7 +13,7 @@ const CHOICES = [
   [['proxy', '--help'], 'sidecar'],
   [['--load=proxy/workers/main.ts'], 'sidecar'],
   [['proxy', 'init-netns'], 'everything'],
-  [['gateway'], 'everything'],
+  [['gateway'], 'sidecar'],
   [['control-plane'], 'everything'],
   [['--load=cli/main.ts', 'proxy'], 'everything'],
   [['--load=proxy/workers'], 'everything'],

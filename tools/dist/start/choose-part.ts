@@ -8,5 +8,6 @@ export type Part = (typeof PARTS)[number];
 /** The part for the arguments of a process: what a sidecar never runs is not in its memory then. */
 export function choosePart([, , first, second]: readonly string[]): Part {
   if (first === `${LOAD_FLAG}proxy/workers/main.ts`) return 'sidecar';
-  return first === 'proxy' && second !== 'init-netns' ? 'sidecar' : 'everything';
+  const isSidecar = first === 'gateway' || (first === 'proxy' && second !== 'init-netns');
+  return isSidecar ? 'sidecar' : 'everything';
 }
