@@ -74,7 +74,7 @@ test('a host is checked without a mesh', async (t) => {
   const found = findings(stdout);
   t.deepEqual(
     found.map(({ check }) => check),
-    ['platform', 'descriptors', 'ports', 'nft', 'net-admin'],
+    ['platform', 'descriptors', 'ports', 'nft', 'kernel', 'destination', 'net-admin'],
   );
   t.is(code, found.some(({ state }) => state === 'failed') ? 1 : 0);
 });
