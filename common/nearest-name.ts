@@ -25,6 +25,10 @@ export function didYouMean(
   known: Iterable<string>,
   maxNames = MAX_NAMES,
 ): string | undefined {
-  const names = nearestNames(name, known).slice(0, maxNames);
-  return names.length === 0 ? undefined : `did you mean ${names.join(' or ')}?`;
+  return offer(nearestNames(name, known), maxNames);
+}
+
+/** The sentence that offers names, without a full stop; undefined without any. */
+export function offer(names: readonly string[], maxNames = MAX_NAMES): string | undefined {
+  return names.length === 0 ? undefined : `did you mean ${names.slice(0, maxNames).join(' or ')}?`;
 }

@@ -5,7 +5,7 @@ import {
   type NamePattern,
 } from '../../common/authorization/name-pattern.ts';
 import type { MeshConfig } from '../../common/mesh-config/mesh-config.ts';
-import { didYouMean } from '../../common/nearest-name.ts';
+import { didYouMean, offer } from '../../common/nearest-name.ts';
 import { namedServices } from '../../common/routes/named-services.ts';
 import type { AdminClient } from '../client.ts';
 
@@ -30,7 +30,10 @@ export function neverSeen(identity: Identity, seen: SeenIdentities): Unseen | un
   if (identity.trustDomain !== seen.trustDomain || seen.all.some((one) => isSame(one, identity))) {
     return undefined;
   }
-  return unseen(dotted(identity), seen);
+  const { sentence, hint } = unseen(dotted(identity), seen);
+  // That a service is of another namespace is what is most often forgotten.
+  const namesakes = seen.all.filter(({ service }) => service === identity.service).map(dotted);
+  return { sentence, hint: offer(namesakes) ?? hint };
 }
 
 /** What is said of a name that fits nothing. */
@@ -70,7 +73,8 @@ function unseen(name: string, { all }: SeenIdentities): Unseen {
   return { sentence, hint: didYouMean(name, all.map(dotted)) };
 }
 
-function toLine({ sentence, hint }: Unseen): string {
+/** The sentence, with the question behind it. */
+export function toLine({ sentence, hint }: Unseen): string {
   return hint === undefined ? sentence : `${sentence}; ${hint}`;
 }
 

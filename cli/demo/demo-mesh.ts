@@ -145,6 +145,7 @@ async function startParts({ env, dashboard, signal }: DemoMeshOptions): Promise<
     operatorEnv: {
       HAUBERK_CONTROL_PLANE: `127.0.0.1:${controlPlanePort}`,
       HAUBERK_ADMIN: path.join(dataDirectory, ADMIN_FILE),
+      HAUBERK_NAMESPACE: NAMESPACE,
     },
     dashboardLink: async () =>
       dashboard
@@ -155,6 +156,8 @@ async function startParts({ env, dashboard, signal }: DemoMeshOptions): Promise<
   };
 }
 
+/** Of all services. */
+const NAMESPACE = 'demo';
 /** The operator's credential, in the data directory. */
 const ADMIN_FILE = 'admin.pem';
 
@@ -202,7 +205,7 @@ function operatorOf(dataDirectory: string, port: number): AskAsOperator {
 }
 
 async function makeToken(directory: string, askAsOperator: AskAsOperator): Promise<string> {
-  const scope = { namespace: 'demo', service: undefined, ttlSeconds: 60 };
+  const scope = { namespace: NAMESPACE, service: undefined, ttlSeconds: 60 };
   const uses = 1 + API_INSTANCES;
   const { joinToken } = await askAsOperator((admin) => admin.createToken({ ...scope, uses }));
   const file = path.join(directory, 'token');

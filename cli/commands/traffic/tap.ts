@@ -4,8 +4,10 @@ import { listenForInterrupt } from '../../../common/interrupt.ts';
 import type { TapResponse, TappedEvent } from '../../../proto/gen/hauberk/v1/admin.ts';
 import type { TapFilter } from '../../../proto/gen/hauberk/v1/traffic.ts';
 import { eventDocument, eventLine } from '../../traffic/event-report.ts';
+import type { AdminClient } from '../../client.ts';
 import { adminCommand, type AdminContext } from '../admin-command.ts';
 import { caller, NAMESPACE, readServicePort, type NameArgument } from '../name-arguments.ts';
+import { neverSeen, seenIdentities, toLine } from '../unseen-names.ts';
 
 type Target = NameArgument & { readonly port?: number };
 
@@ -74,6 +76,7 @@ export const run = adminCommand(
     const request = { filter: filterOf(settings), eventsPerSecond, local: false };
     let shown = 0;
     const tell = createNotes(context);
+    context.stderr.write(await unseenSentences(client, request.filter));
     for await (const response of client.tap(request, interrupt.signal)) {
       tell(response);
       for (const tapped of response.events.slice(0, count - shown)) {
@@ -112,6 +115,18 @@ function filterOf({ from, to, namespace, path, method, peer, status }: TapSettin
     status: [...status],
     method: method?.toUpperCase() ?? '',
   };
+}
+
+/** A name that the mesh has never seen is likely a typing error: it would be waited for, for ever. */
+async function unseenSentences(
+  client: AdminClient,
+  { from, to }: Pick<TapFilter, 'from' | 'to'>,
+): Promise<string> {
+  const seen = await seenIdentities(client);
+  return [from, to]
+    .map((name) => name && neverSeen({ ...name, trustDomain: client.trustDomain }, seen))
+    .map((told) => (told === undefined ? '' : `${toLine(told)}\n`))
+    .join('');
 }
 
 /** Says on standard error what is missing: who looks, what was dropped, who cannot be asked. */

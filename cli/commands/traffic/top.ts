@@ -7,6 +7,7 @@ import { fitTable, widthOf } from '../../output/fit-table.ts';
 import { createLiveView } from '../../output/live-view.ts';
 import { missingSentences } from '../../traffic/collect.ts';
 import { edgeDocument, EDGE_COLUMNS, edgeRows, type EdgeRow } from '../../traffic/edge-report.ts';
+import { count as countOf } from '../../check/finding.ts';
 import { adminCommand, type AdminContext } from '../admin-command.ts';
 import { servicesOf, TRAFFIC_SETTINGS } from './settings.ts';
 
@@ -106,7 +107,7 @@ function createView({
     const more = rows.length - shown.length;
     view.show(
       [
-        `${rows.length} edges, ${response.reporting} of ${response.sidecars} sidecars report, by ${sort}`,
+        `${countOf(rows.length, 'edge')}, ${response.reporting} of ${response.sidecars} sidecars report, by ${sort}`,
         ...(more > 0 ? [` (${more} more)`] : []),
         '\n',
         missingSentences(response),

@@ -76,6 +76,8 @@ test('a service is described by what is known and what passes', async (t) => {
   const wrong = await mesh.admin(['describe', 'apl']);
   t.is(wrong.code, 2);
   t.regex(wrong.stderr, /never seen a workload that apl\.default names; did you mean api\.default/);
+  const elsewhere = await mesh.admin(['describe', 'api', '--namespace', 'shop']);
+  t.regex(elsewhere.stderr, /a workload that api\.shop names; did you mean api\.default\?\n$/);
   const malformed = await mesh.admin(['describe', 'api:8080']);
   t.regex(malformed.stderr, /expected SERVICE\[\.NAMESPACE\], got "api:8080"; as in api\.shop\n$/);
   t.deepEqual((await load.stop()).failures, []);

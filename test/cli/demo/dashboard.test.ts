@@ -35,7 +35,10 @@ test('the demo prints the address of its dashboard, and serves it until it ends'
   );
   const [, controlPlane = '', admin = ''] = await eventually(
     'the variables for commands are printed',
-    () => /HAUBERK_CONTROL_PLANE=(\S+) HAUBERK_ADMIN=(\S+)$/m.exec(demo.output()) ?? undefined,
+    () =>
+      /HAUBERK_CONTROL_PLANE=(\S+) HAUBERK_ADMIN=(\S+) HAUBERK_NAMESPACE=demo$/m.exec(
+        demo.output(),
+      ) ?? undefined,
   );
   const status = startHauberk(['status', '--json'], {
     env: { HAUBERK_CONTROL_PLANE: controlPlane, HAUBERK_ADMIN: admin },

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import test from 'ava';
 import { startHttpApp } from '../../helpers/http-app.ts';
+import { eventually } from '../../helpers/deadline.ts';
 import { startHauberk } from '../../helpers/hauberk-process.ts';
 import { startHttpLoad } from '../../helpers/http-load.ts';
 import { startMesh } from '../../helpers/mesh.ts';
@@ -77,6 +78,15 @@ test('a watcher that is killed leaves nothing behind, and mistakes are one sente
   await asked('reports');
   await top.end('SIGKILL');
   await asked('nothing');
+
+  const elsewhere = ['tap', '--from=web.shop', `--control-plane=${address}`, `--admin=${admin}`];
+  const waiting = startHauberk(elsewhere, {});
+  t.teardown(() => waiting.end('SIGKILL'));
+  await eventually(
+    'what it waits for is said to be a mistake',
+    () => /web\.shop names; did you mean web\.default\?\n/.test(waiting.output()) || undefined,
+  );
+  await waiting.end('SIGKILL');
 
   for (const [args, sentence] of [
     [['tap', '--path=x'], /expected a path that begins with \/, got "x"/],
