@@ -54,10 +54,14 @@ export function renderDemo(
   ].join('\n');
 }
 
-/** A line for a shell. */
+/** A line for a shell, also where the temporary folder has a space in its name. */
 export function exportOf(variables: Readonly<Record<string, string>>): string {
-  const all = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  const all = Object.entries(variables).map(([name, value]) => `${name}=${inShell(value)}`);
   return `export ${all.join(' ')}`;
+}
+
+function inShell(value: string): string {
+  return /^[\w./:-]+$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 function renderSidecars({ sidecars }: DemoMesh, nowMs: number): string {
