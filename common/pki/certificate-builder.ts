@@ -21,6 +21,8 @@ export interface CertificateContents {
   readonly spki: Uint8Array;
   readonly validity: Validity;
   readonly extensions: readonly DerNode[];
+  /** Random when it is left out. */
+  readonly serial?: Buffer;
 }
 
 /** RFC 5280 section 4.1.2.2 allows 20 bytes; 16 are 126 random bits, far from any collision. */
@@ -41,7 +43,7 @@ export interface SignedCertificate {
  */
 export function buildCertificate(contents: CertificateContents): SignedCertificate {
   const { signer, subject, spki, validity, extensions } = contents;
-  const serial = randomSerial();
+  const { serial = randomSerial() } = contents;
   const tbs = sequence(
     tagged(0, integer(Uint8Array.of(VERSION_3))),
     integer(serial),
@@ -62,7 +64,7 @@ export function buildCertificate(contents: CertificateContents): SignedCertifica
 }
 
 /** The first byte is 0x40 to 0x7f: positive, never zero, and minimal as DER wants it. */
-function randomSerial(): Buffer {
+export function randomSerial(): Buffer {
   const serial = randomBytes(SERIAL_BYTES);
   serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
   return serial;

@@ -1,5 +1,5 @@
 import type { Closeable } from '../../../common/lifecycle.ts';
-import { CLOCK_SKEW_MS } from '../../../common/pki/lifetimes.ts';
+import { issuedMsOf } from '../../../common/pki/leaf.ts';
 import { serialOf, type JudgedCertificate } from '../../../common/pki/revocation.ts';
 import { SYSTEM_NAMESPACE, type SpiffeId } from '../../../common/pki/spiffe-id.ts';
 import { recordCodec } from '../../store/record-codec.ts';
@@ -51,8 +51,10 @@ const identityPrefix = ({ namespace, service }: Scope): string =>
 /** Digits of a time in a key: enough until the year 33658, so that byte order is time order. */
 const TIME_DIGITS = 15;
 
-const orderOf = ({ issuedMs, serial }: Issuance): string =>
-  `${String(issuedMs).padStart(TIME_DIGITS, '0')}-${serial}`;
+const timeText = (issuedMs: number): string => String(issuedMs).padStart(TIME_DIGITS, '0');
+
+const orderOf = ({ issuedMs, serial }: Pick<Issuance, 'serial'> & { issuedMs: number }): string =>
+  `${timeText(issuedMs)}-${serial}`;
 
 /** Where an entry is in the log. */
 export const issuanceKey = (issuance: Issuance): string => BY_TIME + orderOf(issuance);
@@ -94,13 +96,16 @@ export function issuancesIn(store: Store): Issuances {
       });
     },
     issuanceBySerial: (serial) => find(BY_TIME, serial),
-    issuanceOf(certificate, spiffeId) {
-      // A workload's is found by its second: NotBefore is backdated by a fixed time, in whole seconds.
-      // Those of the mesh itself are few.
-      const issuedMs = certificate.validFromDate.getTime() + CLOCK_SKEW_MS;
-      const second = String(issuedMs).padStart(TIME_DIGITS, '0').slice(0, -3);
-      const isOwn = spiffeId.namespace === SYSTEM_NAMESPACE;
-      return find(identityPrefix(spiffeId) + (isOwn ? '' : second), serialOf(certificate));
+    async issuanceOf(certificate, spiffeId) {
+      const [of, serial] = [identityPrefix(spiffeId), serialOf(certificate)];
+      // Those of the mesh itself are few, and backdated otherwise.
+      if (spiffeId.namespace === SYSTEM_NAMESPACE) return find(of, serial);
+      // An identity may have got a thousand certificates within a second: of a service with as many instances.
+      const issuedMs = issuedMsOf(certificate);
+      const exact = await store.get(of + orderOf({ issuedMs, serial }));
+      if (exact !== undefined) return decode(exact);
+      // One of an older version: NotBefore, in whole seconds, is what tells when it was issued.
+      return find(of + timeText(issuedMs).slice(0, -3), serial);
     },
   };
 }

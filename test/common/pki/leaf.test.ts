@@ -2,13 +2,14 @@ import { createPublicKey, generateKeyPairSync, type X509Certificate } from 'node
 import test from 'ava';
 import { createIssuer, createRoot } from '../../../common/pki/authority.ts';
 import { generatePrivateKey } from '../../../common/pki/key.ts';
-import { issueLeaf, type LeafOptions } from '../../../common/pki/leaf.ts';
+import { issueLeaf, issuedMsOf, type LeafOptions } from '../../../common/pki/leaf.ts';
 import {
   CLOCK_SKEW_MS,
   MAX_LEAF_LIFETIME_MS,
   MIN_LEAF_LIFETIME_MS,
 } from '../../../common/pki/lifetimes.ts';
 import { PkiError } from '../../../common/pki/pki-error.ts';
+import type { JudgedCertificate } from '../../../common/pki/revocation.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
 
 const NOW_MS = Date.UTC(2030, 5, 1, 12);
@@ -143,12 +144,26 @@ test('serial numbers are positive, 16 bytes, and use all of their random bits', 
   const serials = Array.from({ length: 256 }, () => BigInt(`0x${issue().serialNumber}`));
   t.is(new Set(serials).size, serials.length);
   let [everSet, everClear] = [0n, 0n];
-  const all = (1n << 128n) - 1n;
+  const all = (1n << 112n) - 1n;
   for (const serial of serials) {
-    everSet |= serial;
-    everClear |= ~serial & all;
+    t.is(serial & 0xffffn, 0n, 'at the beginning of a second');
+    everSet |= serial >> 16n;
+    everClear |= ~(serial >> 16n) & all;
   }
-  // The first bit is always 0 and the second always 1; the other 126 take both values.
+  // The first bit is always 0 and the second always 1; the other 110 take both values.
   t.is(everSet, all >> 1n);
-  t.is(everClear, all ^ (1n << 126n));
+  t.is(everClear, all ^ (1n << 110n));
 });
+
+test('a serial number says in which millisecond of its second a leaf was issued', (t) => {
+  for (const ms of [0, 1, 255, 256, 999]) {
+    const nowMs = NOW_MS + ms;
+    t.is(issuedMsOf(issue({ nowMs })), nowMs);
+  }
+  const random = { ...pick(issue()), serialNumber: 'FF'.repeat(16) };
+  t.is(Math.floor(issuedMsOf(random) / 1000), NOW_MS / 1000, 'one of an older version');
+});
+
+function pick({ serialNumber, validFromDate }: X509Certificate): JudgedCertificate {
+  return { serialNumber, validFromDate };
+}
