@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { X509Certificate, type KeyObject } from 'node:crypto';
 import type { ClientHttp2Session } from 'node:http2';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { systemClock } from '../../../common/clock.ts';
@@ -32,8 +32,8 @@ export class SimulatedConnection {
   readonly service: ServicePlan;
   readonly #plan: SimulatorPlan;
   readonly #uri: string;
-  #context: SecureContext | undefined;
-  #next: SecureContext | undefined;
+  #identity: Issued | undefined;
+  #next: Issued | undefined;
   #session: ClientHttp2Session | undefined;
   #opening: Promise<ClientHttp2Session> | undefined;
   #keyAt = 0;
@@ -66,7 +66,7 @@ export class SimulatedConnection {
       timeoutMs: TRY_TIMEOUT_MS,
     });
     try {
-      this.#context = await this.#issue(session, token);
+      this.#identity = await this.#issue(session, token);
     } finally {
       session.close();
     }
@@ -87,7 +87,7 @@ export class SimulatedConnection {
   /** Makes the next call of `open` connect with the next certificate. @returns the connection before */
   turn(): ClientHttp2Session | undefined {
     const before = this.#session;
-    this.#context = this.#next ?? this.#context;
+    this.#identity = this.#next ?? this.#identity;
     this.#next = undefined;
     this.#session = undefined;
     return before;
@@ -101,13 +101,13 @@ export class SimulatedConnection {
 
   async #connect(): Promise<ClientHttp2Session> {
     const { host, port, trustDomain } = this.#plan;
-    const context = this.#context;
-    if (context === undefined) throw new RpcError('credentials-invalid', 'it is not enrolled');
+    if (this.#identity === undefined)
+      throw new RpcError('credentials-invalid', 'it is not enrolled');
     const session = await openSession({
       host,
       port,
       trustDomain,
-      context,
+      context: contextOf(this.#identity),
       timeoutMs: CALL_TIMEOUT_MS,
     });
     this.#session = session;
@@ -119,7 +119,7 @@ export class SimulatedConnection {
     return session;
   }
 
-  async #issue(session: ClientHttp2Session, joinToken: string): Promise<SecureContext> {
+  async #issue(session: ClientHttp2Session, joinToken: string): Promise<Issued> {
     const key = KEYS[(this.#keyAt += 1) % KEYS.length];
     if (key === undefined) throw new TypeError('expected a key');
     const { csr, privateKey } = key;
@@ -127,8 +127,19 @@ export class SimulatedConnection {
     const { path } = IdentityService.issue;
     const bytes = IssueRequest.encode(request).finish();
     const answer = IssueResponse.decode(await callOnce(session, path, bytes, CALL_TIMEOUT_MS));
-    const chain = answer.chain.map((der) => new X509Certificate(der));
-    const roots = (answer.bundle?.roots ?? []).map((der) => new X509Certificate(der));
-    return createSecureContext(secureContextOptions({ privateKey, chain, roots }));
+    return { privateKey, answer };
   }
+}
+
+/** A certificate, as it came, and its key. */
+interface Issued {
+  readonly privateKey: KeyObject;
+  readonly answer: IssueResponse;
+}
+
+/** Made when a connection needs it: a real sidecar does this on its own host. */
+function contextOf({ privateKey, answer }: Issued): SecureContext {
+  const chain = answer.chain.map((der) => new X509Certificate(der));
+  const roots = (answer.bundle?.roots ?? []).map((der) => new X509Certificate(der));
+  return createSecureContext(secureContextOptions({ privateKey, chain, roots }));
 }
