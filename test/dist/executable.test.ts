@@ -35,6 +35,11 @@ const digest = async (file: string): Promise<string> =>
 const testExecutable = requires('strip');
 
 testExecutable.serial('it is one file, the same when it is made again', async (t) => {
+  await using cache = await temporaryDirectory();
+  const { NODE_COMPILE_CACHE: before = '' } = process.env;
+  t.teardown(() => void (process.env['NODE_COMPILE_CACHE'] = before));
+  // Empty the first time, and full the second.
+  process.env['NODE_COMPILE_CACHE'] = cache.path;
   await makeExecutable(release, parseTarget(HOST));
   const first = await digest(program);
   await makeExecutable(await prepareRelease(ROOT, made.path), parseTarget(HOST));

@@ -31,9 +31,10 @@ export async function makeExecutable(release: Release, target: Target): Promise<
     await stripped(await nodeOf(target, root), file('node'), target);
     const flags = [QUIET, MODULES, ...(await launcherFlags(root))];
     // V8 takes compiled code that was made with other flags for foreign. With a seed the code is the same each
-    // time; it is not one of those flags.
+    // time; it is not one of those flags. Nor is it the same when Node.js takes its own modules from a compile
+    // cache, as the environment may have it: it gets none.
     const onNode = (...args: string[]): string =>
-      run(process.execPath, [...flags, '--random-seed=1', ...args], { cwd: staging });
+      run(process.execPath, [...flags, '--random-seed=1', ...args], { cwd: staging, env: {} });
     const assets: string[] = [];
     for (const [part, code] of Object.entries(bundle.parts)) {
       const source = `${part}.js`;
