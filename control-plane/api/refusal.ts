@@ -40,6 +40,7 @@ const TOLD_AS: Readonly<Record<Exclude<Known['code'], Refusal>, Refusal>> = {
   'authority-expired': 'unavailable',
   'certificate-malformed': 'internal',
   'config-version-unknown': 'not-found',
+  'connection-ended': 'unavailable',
   'federation-unknown': 'not-found',
   'identity-unknown': 'not-found',
   'journal-unusable': 'internal',

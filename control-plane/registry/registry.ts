@@ -18,8 +18,8 @@ import { MAX_INSTANCES, requireRoom, withBoundedAllowances } from './instance-li
 import { KnownSidecars, type KnownSidecar } from './known-sidecars.ts';
 import type { Sightings } from './sightings.ts';
 import type { MeshView } from './mesh-view.ts';
-import { RegistryError } from './registry-error.ts';
-import { openSessionLease, type SessionLease } from './session-lease.ts';
+import { connectionEnded, instanceTaken, RegistryError } from './registry-error.ts';
+import { openSessionLease, SESSION_TTL_MS, type SessionLease } from './session-lease.ts';
 import {
   decodeSidecar,
   encodeSidecar,
@@ -56,6 +56,8 @@ export interface Arrival {
   readonly certificateNotAfterMs: number;
   /** Called when the same sidecar has connected again: this connection is of no use any more. */
   readonly onReplaced: () => void;
+  /** True once its connection has ended. What waited for the store meanwhile must not take it from where it is now. */
+  readonly hasEnded: () => boolean;
 }
 
 /** The registration of a connected sidecar. */
@@ -67,7 +69,10 @@ export interface Registration {
    * nothing is held for it. Resolves when that is stored.
    */
   goodbye(reason?: 'drains' | 'revoked'): Promise<void>;
-  /** The connection has ended; the endpoint stays for LOST_TTL_MS, unless there was a Goodbye. */
+  /**
+   * The connection has ended; the endpoint stays for LOST_TTL_MS, unless there was a Goodbye. Where the store was gone
+   * then, it stays for SESSION_TTL_MS from when that is back: all of them come back at once, as after a restart.
+   */
   lost(): void;
 }
 
@@ -82,7 +87,7 @@ export interface Registry extends Closeable {
   /**
    * Stores who has connected, and where, before it resolves.
    *
-   * @throws RegistryError `instance-taken`, `too-many-instances`, `registry-busy`; StoreError
+   * @throws RegistryError `instance-taken`, `too-many-instances`, `registry-busy`, `connection-ended`; StoreError
    */
   connect(arrival: Arrival): Promise<Registration>;
   /** Says whether a dial to an address of a connected sidecar found it there. @throws StoreError */
@@ -144,7 +149,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     const key = sidecarKey(record.instanceId);
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const entry = await store.get(key);
-      if (entry !== undefined) requireSameIdentity(decodeSidecar(entry), record);
+      if (entry !== undefined && decodeSidecar(entry).spiffeId !== record.spiffeId) {
+        throw instanceTaken(record.instanceId);
+      }
       if (!claim && entry !== undefined && !isOwn(entry)) return undefined;
       const bound = await lease();
       const value = encodeSidecar(record);
@@ -186,19 +193,19 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   };
 
   /** Leaves the endpoint to a lease of its own; tried again until it works or the sidecar is back. */
-  const abandon = (record: SidecarRecord): Promise<void> =>
+  const abandon = (record: SidecarRecord, ttlMs = LOST_TTL_MS): Promise<void> =>
     mutex.run(sidecarKey(record.instanceId), async () => {
       if (closed || connections.has(record.instanceId)) return;
       try {
         const entry = await store.get(sidecarKey(record.instanceId));
         // It may be connected to another control plane by now.
         if (entry === undefined || !isOwn(entry)) return;
-        const lost = await store.grantLease(LOST_TTL_MS);
+        const lost = await store.grantLease(ttlMs);
         await write(record, () => Promise.resolve(lost), { alongside: await hold(record) });
       } catch (error) {
         if (closed) return;
         logFailure(record)(error);
-        clock.after(RETRY_MS, () => abandon(record));
+        clock.after(RETRY_MS, () => abandon(record, SESSION_TTL_MS));
       }
     });
 
@@ -326,7 +333,11 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
         const pauseMs = isNews(bounded, present) ? damping.pauseMs(bounded) : 0;
         const record =
           pauseMs === 0 ? withKnownProofs(bounded, present, view) : withoutEndpoint(bounded);
-        const modRevision = (await write(record, async () => session.id, { claim: true })) ?? 0;
+        const lease = async (): Promise<string> => {
+          if (arrival.hasEnded()) throw connectionEnded(instanceId);
+          return session.id;
+        };
+        const modRevision = (await write(record, lease, { claim: true })) ?? 0;
         const made = { record, modRevision, left: false, pause: undefined };
         const connection: Connection = { ...arrival, ...made };
         const before = connections.get(instanceId);
@@ -377,12 +388,4 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
 /** One whose endpoint is not announced yet needs what is held for it. */
 function forgetRetained(record: SidecarRecord): readonly Operation[] {
   return isEndpoint(record) ? [{ kind: 'delete', key: retainedKey(record) }] : [];
-}
-
-function requireSameIdentity(stored: SidecarRecord, record: SidecarRecord): void {
-  if (stored.spiffeId === record.spiffeId) return;
-  // Whose it is, is not told: the caller may be guessing ids.
-  const sentence = `the instance id ${record.instanceId} belongs to a sidecar with another identity`;
-  const hint = 'give each sidecar a state directory of its own';
-  throw new RegistryError('instance-taken', sentence, { hint });
 }

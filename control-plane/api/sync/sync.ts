@@ -34,9 +34,10 @@ import type { Attachment } from '../../traffic/traffic.ts';
 import type { CallerLimits } from '../caller-limits.ts';
 import { requireWorkload, type ProvenCaller } from '../caller.ts';
 import type { Admission } from './admission.ts';
+import { behind, certificateExpired, goingAway, malformed, moved, replaced } from './endings.ts';
 import { readHello } from './hello.ts';
 import { peerAddress } from '../peer-address.ts';
-import { RateLimited, RequestError } from '../request-error.ts';
+import { RateLimited, type RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
 import type { ScopeChange, SyncHub } from './hub.ts';
 import { readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
@@ -258,6 +259,7 @@ function openStream(
 
   // Not within `register`, whose Hello would live as long as the stream then.
   const onReplaced = (): void => finish(replaced(instanceId));
+  const hasEnded = (): boolean => ended;
 
   const admit = async (hello: Hello): Promise<void> => {
     const giveBack = admission.enter();
@@ -282,6 +284,7 @@ function openStream(
       certificateSerial: certificate.serialNumber.toLowerCase(),
       certificateNotAfterMs: notAfterMs,
       onReplaced,
+      hasEnded,
     });
     helloTimer.cancel();
     await registration;
@@ -366,35 +369,4 @@ function openStream(
       else leaving.then(refuse, refuse);
     },
   };
-}
-
-function malformed(expected: string): RequestError {
-  return new RequestError('request-malformed', `expected ${expected}`);
-}
-
-function certificateExpired(): RequestError {
-  const sentence = 'the certificate that opened this stream has expired';
-  const hint = 'open a stream with the next certificate';
-  return new RequestError('certificate-expired', sentence, { hint });
-}
-
-function replaced(instanceId: string): RequestError {
-  return new RequestError('instance-replaced', `the sidecar ${instanceId} has connected again`, {
-    hint: 'give each sidecar a state directory of its own',
-  });
-}
-
-function moved(): RequestError {
-  const sentence =
-    'sidecars of other hosts have come, which reach this host under another address; connect again';
-  return new RequestError('unavailable', sentence);
-}
-
-function behind(): RequestError {
-  const sentence = 'this control plane does not know yet what another one has told; connect again';
-  return new RequestError('unavailable', sentence);
-}
-
-function goingAway(): RequestError {
-  return new RequestError('unavailable', 'the control plane is shutting down; connect again');
 }

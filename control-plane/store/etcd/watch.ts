@@ -16,6 +16,9 @@ import { streamChanges } from './watch-stream.ts';
 /** Before a watch is begun again: the first time at once, nearly, because another member is there. */
 const RETRY = { baseMs: 50, capMs: 1_000 };
 
+/** While etcd is away every watch is begun again some times a second: one line of each, and one every so often. */
+const LOG_INTERVAL_MS = 30_000;
+
 /** For so long a transaction waits until the watches have told of it; then its answer is not held back. */
 const TOLD_WITHIN_MS = 1_000;
 
@@ -118,6 +121,7 @@ export class EtcdWatch implements Closeable {
     const { client, clock, logger, prefix } = this.#options;
     const { signal } = this.#ending;
     let failures = 0;
+    let loggedMs = -Infinity;
     while (!signal.aborted) {
       try {
         await streamChanges({
@@ -136,10 +140,13 @@ export class EtcdWatch implements Closeable {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
+        const nowMs = clock.monotonicMs();
         // A member that restarts, or an election, is no trouble.
+        const isTrouble = failures > 3 && nowMs - loggedMs >= LOG_INTERVAL_MS;
+        if (isTrouble) loggedMs = nowMs;
         const line = { event: 'watch-interrupted', prefix, attempt: failures, err: error };
         const sentence = `changes of the store are not followed just now: ${describeError(error)}`;
-        logger[failures > 3 ? 'warn' : 'debug'](line, sentence);
+        logger[isTrouble ? 'warn' : 'debug'](line, sentence);
         await sleep(clock, fullJitterMs(failures, RETRY), signal).catch(ignoreError);
       }
     }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { mayReject } from '../../../common/ignored.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { openCertificateAuthority } from '../../../control-plane/ca/certificate-authority.ts';
 import { makeControlPlaneId } from '../../../control-plane/leader/control-plane-id.ts';
@@ -14,6 +15,7 @@ import {
 import { openSightings } from '../../../control-plane/registry/sightings.ts';
 import type { SidecarRecord } from '../../../control-plane/registry/sidecar-record.ts';
 import { openSqliteStore } from '../../../control-plane/store/sqlite/sqlite-store.ts';
+import { StoreError } from '../../../control-plane/store/store-error.ts';
 import type { Store } from '../../../control-plane/store/store.ts';
 import { createKeyedMutex } from '../../../control-plane/keyed-mutex.ts';
 import { createLogRecorder, type LogRecorder } from '../../helpers/log-recorder.ts';
@@ -25,9 +27,22 @@ export interface Life {
   readonly store: Store;
   readonly view: MeshView;
   readonly registry: Registry;
-  connect(record?: Partial<SidecarRecord>, onReplaced?: () => void): Promise<Registration>;
+  connect(
+    record?: Partial<SidecarRecord>,
+    connection?: Partial<Pick<Arrival, 'onReplaced' | 'hasEnded'>>,
+  ): Promise<Registration>;
+  /** From now on what the registry asks the store waits. */
+  holdStore(): Hold;
   /** Ends like a process that is killed: nothing is said to the store. */
   end(): Promise<void>;
+}
+
+/** A store that does not answer. */
+export interface Hold {
+  /** Whatever waits, and whatever is asked then, fails. */
+  fail(): void;
+  /** It answers again. */
+  end(): void;
 }
 
 /** Lives on the same store. */
@@ -70,8 +85,9 @@ export async function rig(t: ExecutionContext): Promise<Rig> {
       };
       const controlPlanes = await openControlPlanes(alone);
       const sightings = await openSightings({ store, clock, logger, guard, controlPlanes });
+      const held = holdable(store);
       const registry = await openRegistry({
-        store,
+        store: held.store,
         view,
         clock,
         logger,
@@ -84,8 +100,8 @@ export async function rig(t: ExecutionContext): Promise<Rig> {
         store,
         view,
         registry,
-        connect: (record, onReplaced = () => undefined) =>
-          registry.connect(arrival(record, onReplaced)),
+        connect: (record, connection) => registry.connect({ ...arrival(record), ...connection }),
+        holdStore: held.hold,
         async end() {
           registry.close();
           await view.close();
@@ -98,7 +114,7 @@ export async function rig(t: ExecutionContext): Promise<Rig> {
   };
 }
 
-const arrival = (record: Partial<SidecarRecord> = {}, onReplaced: () => void): Arrival => ({
+const arrival = (record: Partial<SidecarRecord> = {}): Arrival => ({
   record: {
     instanceId: 'web-1',
     spiffeId: 'spiffe://mesh.local/ns/shop/sa/web',
@@ -111,5 +127,36 @@ const arrival = (record: Partial<SidecarRecord> = {}, onReplaced: () => void): A
   },
   certificateSerial: 'abc',
   certificateNotAfterMs: 0,
-  onReplaced,
+  onReplaced: () => undefined,
+  hasEnded: () => false,
 });
+
+const HELD: ReadonlySet<string | symbol> = new Set<keyof Store>(['get', 'transact', 'grantLease']);
+
+function holdable(store: Store): { readonly store: Store; readonly hold: () => Hold } {
+  let answering: Promise<void> | undefined;
+  const held = new Proxy(store, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      if (!HELD.has(name)) return value.bind(target) as unknown;
+      return async (...args: readonly unknown[]): Promise<unknown> => {
+        await answering;
+        return await (value.apply(target, args) as Promise<unknown>);
+      };
+    },
+  });
+  const hold = (): Hold => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    answering = promise;
+    mayReject(promise);
+    return {
+      fail: () => reject(new StoreError('unavailable', 'the store does not answer')),
+      end() {
+        resolve();
+        answering = undefined;
+      },
+    };
+  };
+  return { store: held, hold };
+}

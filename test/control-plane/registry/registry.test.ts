@@ -91,9 +91,7 @@ test('what the older of two connections says counts no more', async (t) => {
   const { clock, start } = await rig(t);
   const life = await start();
   let replaced = 0;
-  const older = await life.connect({}, () => {
-    replaced += 1;
-  });
+  const older = await life.connect({}, { onReplaced: () => void (replaced += 1) });
   await life.connect({ addresses: ['10.0.0.2'] });
   t.is(replaced, 1);
   await older.goodbye();
@@ -112,7 +110,7 @@ test('two that come with the same id at once: one wins, and the other is told', 
   const onReplaced = (): void => {
     replaced += 1;
   };
-  await Promise.all([life.connect({}, onReplaced), life.connect({}, onReplaced)]);
+  await Promise.all([life.connect({}, { onReplaced }), life.connect({}, { onReplaced })]);
   t.is(replaced, 1);
   t.is(life.registry.connected, 1);
 });

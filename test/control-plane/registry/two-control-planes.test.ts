@@ -3,6 +3,7 @@
  * the one that it has left does late.
  */
 import test from 'ava';
+import { RegistryError } from '../../../control-plane/registry/registry-error.ts';
 import { LOST_TTL_MS } from '../../../control-plane/registry/registry.ts';
 import { SESSION_TTL_MS } from '../../../control-plane/registry/session-lease.ts';
 import { SIGHTINGS_DELAY_MS } from '../../../control-plane/registry/sightings.ts';
@@ -18,9 +19,7 @@ test('an endpoint is in the view of both control planes, and moves without a cha
   const a = await start();
   const b = await start(a);
   let replaced = 0;
-  await a.connect({}, () => {
-    replaced += 1;
-  });
+  await a.connect({}, { onReplaced: () => void (replaced += 1) });
   await eventually('b to see it', () => ids(b)[0]);
   let changes = 0;
   for (const { view } of [a, b]) {
@@ -157,4 +156,45 @@ test('where metrics are, and that a sidecar has left, is known at the other cont
       ['web-2', true],
     ],
   );
+});
+
+test('a connection that has ended before the store answered takes the sidecar from nobody', async (t) => {
+  const { clock, start } = await rig(t);
+  const a = await start();
+  const b = await start(a);
+  const held = a.holdStore();
+  let ended = false;
+  const late = a.connect({}, { hasEnded: () => ended });
+  ended = true;
+  let replaced = 0;
+  await b.connect({}, { onReplaced: () => void (replaced += 1) });
+  const lease = await leaseOf(b);
+  held.end();
+  const refused = await t.throwsAsync(late, { instanceOf: RegistryError });
+  t.is((refused as RegistryError | undefined)?.code, 'connection-ended');
+  t.is(await leaseOf(b), lease);
+  await clock.advance(LOST_TTL_MS * 2);
+  t.is(replaced, 0);
+  t.deepEqual([ids(a), ids(b)], [['web-1'], ['web-1']]);
+  t.deepEqual([a.registry.connected, b.registry.connected], [0, 1]);
+});
+
+test('a sidecar that was lost while the store was gone has as long to come back as after a restart', async (t) => {
+  const { clock, start } = await rig(t);
+  const a = await start();
+  const registration = await a.connect();
+  const held = a.holdStore();
+  registration.lost();
+  held.fail();
+  await clock.advance(LOST_TTL_MS * 2);
+  t.deepEqual(ids(a), ['web-1'], 'nothing can be written');
+  held.end();
+  const lease = await leaseOf(a);
+  await clock.advance(1_000);
+  await eventually('the store to be told', async () => (await leaseOf(a)) !== lease || undefined);
+  await clock.advance(SESSION_TTL_MS - 1_000);
+  t.deepEqual(ids(a), ['web-1']);
+  await clock.advance(2_000);
+  await eventually('its end', () => ids(a).length === 0 || undefined);
+  t.pass();
 });

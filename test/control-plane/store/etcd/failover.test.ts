@@ -1,8 +1,10 @@
 // Three members, of which one goes: the store goes on within seconds, no change that was acknowledged is lost, none is
 // made twice, and a watch tells each of them once. Without a majority it says so, and goes on when there is one again.
 import type { ExecutionContext } from 'ava';
+import type { EtcdStoreOptions } from '../../../../control-plane/store/etcd/etcd-store.ts';
 import type { Store } from '../../../../control-plane/store/store.ts';
 import { startEtcdCluster, type EtcdCluster } from '../../../helpers/etcd/etcd-cluster.ts';
+import { createLogRecorder } from '../../../helpers/log-recorder.ts';
 import { requires } from '../../../helpers/requirements.ts';
 import { put, putKey } from '../contract/operations.ts';
 import { recordWatch, type WatchRecorder } from '../contract/watch-recorder.ts';
@@ -29,12 +31,13 @@ function countUp(store: Store, isOver: () => boolean): Promise<number> {
 async function rig(
   t: ExecutionContext,
   first: (cluster: EtcdCluster) => Promise<number>,
+  options: Partial<EtcdStoreOptions> = {},
 ): Promise<{ cluster: EtcdCluster; used: number; store: Store; watch: WatchRecorder }> {
   const cluster = await startEtcdCluster(t, { members: 3 });
   const used = await first(cluster);
   const { addresses } = cluster;
   const inOrder = [...addresses.slice(used), ...addresses.slice(0, used)];
-  const store = await openForTest(t, { addresses: inOrder });
+  const store = await openForTest(t, { addresses: inOrder }, options);
   const { revision } = await store.range('counter');
   return { cluster, used, store, watch: await recordWatch(t, store, 'counter', revision + 1) };
 }
@@ -89,7 +92,8 @@ test('the member in use is stopped and answers nothing: calls and watches move t
 });
 
 test('without a majority every call says so; with one again all goes on by itself', async (t) => {
-  const { cluster, used, store, watch } = await rig(t, leads);
+  const { logger, of } = createLogRecorder();
+  const { cluster, used, store, watch } = await rig(t, leads, { logger });
   await putKey(store, 'counter', '1');
   const others = [0, 1, 2].filter((member) => member !== used);
   await Promise.all(others.map((member) => cluster.kill(member)));
@@ -108,4 +112,8 @@ test('without a majority every call says so; with one again all goes on by itsel
   await putKey(store, 'counter', '3');
   await watch.until('what was written since', () => watch.lines.at(-1)?.endsWith('=3') === true);
   t.regex(watch.lines.join(' '), /^\d+ \+counter=1 (\d+ \+counter=2 )?\d+ \+counter=3$/);
+  const interruptions = of('watch-interrupted');
+  t.true(interruptions.length > 3);
+  const warnings = interruptions.filter(({ level }) => level > 20);
+  t.is(warnings.length, 1, 'it says so once, and not with each of its tries');
 });
