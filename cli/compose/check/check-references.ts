@@ -16,8 +16,7 @@ function referencesOf(service: Service): readonly Reference[] {
   const { dependsOn, links, otherReferences, networkMode } = service;
   const target = networkModeTarget(service);
   return [
-    ...dependsOn.map(({ value: { service: name, options }, location }) => {
-      const optional = options['required'] === false || options['required'] === 'false';
+    ...dependsOn.map(({ value: { service: name, optional }, location }) => {
       return { key: 'depends_on', service: name, location, optional };
     }),
     ...links.map(({ value, location }) => ({ key: 'links', service: value.service, location })),

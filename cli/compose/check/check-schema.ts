@@ -14,9 +14,16 @@ import schema from './compose-spec.json' with { type: 'json' };
 export function findSchemaErrors(file: ComposeFile, variables: Variables): readonly ComposeError[] {
   const validate = compiled();
   if (validate(typedOf(file.document, file.root, variables))) return [];
+  const errors = (validate.errors ?? []).map((error) => ({
+    error,
+    place: placeOf(error).join('/'),
+    isReal: isReal(file, error),
+  }));
   const byPlace = new Map<string, ErrorObject>();
-  for (const error of (validate.errors ?? []).filter((one) => isReal(file, one))) {
-    const place = placeOf(error).join('/');
+  for (const { error, place, isReal: counts } of errors) {
+    // Where a variable inside keeps a form from fitting, that another form does not fit either says nothing.
+    const isOtherForm = OTHER_FORM.has(error.keyword) && errors.some((one) => isLeft(one, place));
+    if (!counts || isOtherForm) continue;
     const told = byPlace.get(place);
     if (told === undefined || rank(error) < rank(told)) byPlace.set(place, error);
   }
@@ -27,6 +34,14 @@ export function findSchemaErrors(file: ComposeFile, variables: Variables): reado
       .filter(([place]) => !places.some((other) => other.startsWith(`${place}/`)))
       .map(([, error]) => toComposeError(file, error))
   );
+}
+
+/** What says that a value has none of the forms that are allowed. */
+const OTHER_FORM: ReadonlySet<string> = new Set(['type', 'oneOf', 'anyOf']);
+
+/** Whether it is about a part of that place, and left to Compose. */
+function isLeft(one: { readonly place: string; readonly isReal: boolean }, place: string): boolean {
+  return !one.isReal && one.place.startsWith(`${place}/`);
 }
 
 let validator: ValidateFunction | undefined;

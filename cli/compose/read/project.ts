@@ -12,8 +12,12 @@ export interface Located<Value> {
 /** An entry of `depends_on`. */
 export interface Dependency {
   readonly service: string;
-  /** The long form, with `condition` at least. */
+  /** The long form as it is written, with `condition` at least. */
   readonly options: PlainMap;
+  /** Whether the project is good without that service. */
+  readonly optional: boolean;
+  /** Whether it waits until that service is healthy. */
+  readonly healthy: boolean;
 }
 
 /** An entry of `links`. */

@@ -1,4 +1,5 @@
 import type { Dependency, Link, OtherReference, Located } from './project.ts';
+import { booleanOf } from './boolean.ts';
 import type { ServiceFields } from './service-fields.ts';
 import { isPlainMap, type PlainMap } from '../yaml/yaml-fields.ts';
 
@@ -16,10 +17,16 @@ export function readDependsOn(fields: ServiceFields): readonly Located<Dependenc
   return fields.entries('depends_on').map(({ key, value, location }) => {
     if (key === undefined && typeof value === 'string') {
       const service = fields.fillText('depends_on', value, location);
-      return { value: { service, options: STARTED }, location };
+      return {
+        value: { service, options: STARTED, optional: false, healthy: false },
+        location,
+      };
     }
     if (key !== undefined && isPlainMap(value)) {
-      return { value: { service: key, options: { ...STARTED, ...value } }, location };
+      const options: PlainMap = { ...STARTED, ...value };
+      const optional = booleanOf(fields.fill(options['required'] ?? true)) === false;
+      const healthy = fields.fill(options['condition'] ?? null) === 'service_healthy';
+      return { value: { service: key, options, optional, healthy }, location };
     }
     const sentence =
       'depends_on must be a list of services, or a mapping with a condition for each';

@@ -56,6 +56,21 @@ const CASES: readonly {
     allowed: service('environment: {A: b}'),
   },
   {
+    what: 'a form of a value that neither has a variable nor fits',
+    refused: two('depends_on: {api: {condition: service_started, required: maybe}}', ''),
+    says: 'compose.yaml:4: service web: depends_on.api.required must be boolean, says the Compose specification',
+    allowed: two(
+      'depends_on: {api: {condition: service_started, required: "${A:-true}", restart: "${B:-no}"}}',
+      'networks: {default: {priority: "${P:-1}"}}',
+    ),
+  },
+  {
+    what: 'a service that is missing, where a variable says that it is required',
+    refused: service('depends_on: {db: {condition: service_started, required: "${A:-yes}"}}'),
+    says: 'compose.yaml:4: service web: depends_on names "db", which is not a service of this file',
+    allowed: service('depends_on: {db: {condition: service_started, required: "${A:-no}"}}'),
+  },
+  {
     what: 'an unknown key that is merged in',
     refused: `x-base: &base\n  imagee: a\n${service('<<: *base')}`,
     says: 'compose.yaml:2: service web: the key "imagee" is not one of the Compose specification; did you mean image?',
