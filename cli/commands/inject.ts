@@ -13,8 +13,10 @@ import { filePath, label, text } from '../../common/config/values.ts';
 import { writeFileAtomically } from '../../common/atomic-file.ts';
 import { describeError, systemErrorCode } from '../../common/errors.ts';
 import type { CliContext } from '../cli-context.ts';
+import { imageCommand } from '../compose/check/check-health.ts';
 import { ComposeError } from '../compose/compose-error.ts';
 import { injectCompose, type Injection } from '../compose/inject-compose.ts';
+import type { Service } from '../compose/read/project.ts';
 import type { Files } from '../compose/source/files.ts';
 import { loadProject } from '../compose/source/load-project.ts';
 import { formatJson } from '../output/json.ts';
@@ -103,14 +105,14 @@ export function run(context: CliContext): Promise<number> {
       });
     } catch (error) {
       if (!(error instanceof ComposeError)) throw error;
-      injection = { output: undefined, services: [], unknownImages: [], problems: [error] };
+      injection = { output: undefined, services: [], switchedOff: [], problems: [error] };
     }
     if (check) stdout.write(json ? toJson(injection) : toTable(injection, given.composeV1));
     for (const problem of injection.problems) say(describeError(problem));
     if (injection.output === undefined) return EXIT_CODE.usage;
     if (check) return EXIT_CODE.ok;
-    const { unknownImages } = injection;
-    if (unknownImages.length > 0) say(`note: ${unknownHealth(unknownImages)}`);
+    const { switchedOff } = injection;
+    if (switchedOff.length > 0) say(`note: ${switchedOffHealth(switchedOff)}`);
     if (output === undefined) stdout.write(injection.output);
     else await writeOutput(output, injection.output);
     return EXIT_CODE.ok;
@@ -123,9 +125,9 @@ const FILES: Files = {
   readStandardInput: () => readFileSync(0, 'utf8'),
 };
 
-function unknownHealth(images: readonly string[]): string {
-  const names = images.join(', ');
-  return `no image here to be asked for a health check of its own, which would not notice that its pod has ended: ${names}; pull or build them, then inject again (docs/inject.md)`;
+function switchedOffHealth(services: readonly Service[]): string {
+  const names = services.map(({ name }) => name).join(', ');
+  return `the images of ${names} are not known here, so that a health check of their own is switched off; to have it, run \`${imageCommand(...services)}\` and inject again (docs/inject.md)`;
 }
 
 /** Readable for every user, as is usual for Compose files: it has no secret. */

@@ -13,6 +13,7 @@ export type ComposeErrorCode =
   | 'network-mode'
   | 'name-taken'
   | 'port-clash'
+  | 'image-unknown'
   | 'replicas'
   | 'sidecar-user'
   | 'include'

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { findSchemaErrors } from './check/check-schema.ts';
 import { findTakenNames } from './check/check-names.ts';
+import { findUnknownHealth } from './check/check-health.ts';
 import { findPortClashes } from './check/check-ports.ts';
 import { findCycles, findUnknownReferences } from './check/check-references.ts';
 import { findUnmeshable } from './check/check-services.ts';
@@ -10,6 +12,8 @@ import { applyTags } from './source/merge-files.ts';
 import { rebasePaths } from './source/rebase-paths.ts';
 import { applicationHealth, type ImageTest } from './plan/application-health.ts';
 import { planMesh } from './plan/plan.ts';
+import type { BuildSource } from './read/dockerfile.ts';
+import type { Service } from './read/project.ts';
 import { readProject } from './read/read-project.ts';
 import { reportServices, type ServiceReport } from './report.ts';
 import { type ReadText, resolveExtends } from './source/resolve-extends.ts';
@@ -39,8 +43,8 @@ export interface Injection {
   /** The complete file; undefined when there are problems. */
   readonly output: string | undefined;
   readonly services: readonly ServiceReport[];
-  /** Images that may have a health check, which is not known. */
-  readonly unknownImages: readonly string[];
+  /** Services whose health check, if their image has one, is switched off, since the image is not known here. */
+  readonly switchedOff: readonly Service[];
   readonly problems: readonly ComposeError[];
 }
 
@@ -60,7 +64,7 @@ export function injectCompose(request: InjectRequest): Injection {
     return {
       output: problems.length === 0 ? file.text : undefined,
       services: [],
-      unknownImages: [],
+      switchedOff: [],
       problems,
     };
   }
@@ -71,6 +75,10 @@ export function injectCompose(request: InjectRequest): Injection {
   ];
   applyTags(file);
   const { project, problems: unread } = readProject(file, name, variables);
+  const { keeper, composeV1, imageTest } = request;
+  const dockerfile = (build: BuildSource): string | undefined =>
+    build.inline ?? readIfThere(resolve(folder, build.context, build.dockerfile), readText);
+  const health = applicationHealth(project, { imageTest, dockerfile, composeV1 });
   const problems = [
     ...unknown,
     ...unread,
@@ -79,10 +87,11 @@ export function injectCompose(request: InjectRequest): Injection {
     ...findCycles(project),
     ...findTakenNames(project),
     ...findPortClashes(project),
+    ...findUnknownHealth(project, health),
   ].sort((one, other) => one.location.line - other.location.line);
-  const { keeper, composeV1, imageTest } = request;
-  const health = applicationHealth(project, { imageTest, composeV1 });
-  const unknownImages = [...new Set(health.unknown.values())].toSorted();
+  const switchedOff = [...project.services.values()].filter(
+    ({ name: service }) => health.get(service)?.kind === 'off',
+  );
   const services = reportServices(project, { problems, health });
   if (problems.length === 0 && services.every(({ action }) => action !== 'mesh')) {
     const field = fieldsOf(file.document, file.root).get('services');
@@ -90,16 +99,13 @@ export function injectCompose(request: InjectRequest): Injection {
     const sentence = 'the file has no service to add to the mesh';
     problems.push(new ComposeError('not-compose', sentence, { location }));
   }
-  if (problems.length > 0) return { output: undefined, services, unknownImages, problems };
+  if (problems.length > 0) return { output: undefined, services, switchedOff, problems };
   moveTo(request);
   const image = request.image ?? project.annotations.image ?? DEFAULT_IMAGE;
   return {
-    output: writeLayout(
-      file,
-      planMesh(project, { image, keeper, composeV1, healthTests: health.tests }),
-    ),
+    output: writeLayout(file, planMesh(project, { image, keeper, composeV1, health })),
     services,
-    unknownImages,
+    switchedOff,
     problems,
   };
 }
@@ -110,6 +116,15 @@ function moveTo({ project, outputFolder }: InjectRequest): void {
   if (outputFolder === undefined || outputFolder === folder) return;
   rebasePaths(file.document, file.root, { from: folder, to: outputFolder, variables });
   if (isNamedByFolder) setField(file.root, 'name', nodeOf(name));
+}
+
+/** A build may be from another place, or there may be none of what it needs. */
+function readIfThere(path: string, readText: ReadText): string | undefined {
+  try {
+    return readText(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function requireServices(file: ComposeFile): void {

@@ -1,3 +1,4 @@
+import { imageCommand } from './check/check-health.ts';
 import { portRivals } from './check/check-ports.ts';
 import type { ComposeError } from './compose-error.ts';
 import type { Project, Service } from './read/project.ts';
@@ -88,8 +89,8 @@ function notesOn(
   const rivals = portRivals(project, service);
   return [
     permissive && 'accepts plaintext on every port',
-    health.unknown.has(service.name) &&
-      'its image may have a health check, which is not known here: pull or build it, then inject',
+    health.get(service.name)?.kind === 'off' &&
+      `a health check of its image is switched off, as the image is not known here: ${imageCommand(service)}, then inject`,
     controlsNetwork && 'is privileged enough to change the rules that keep it in the mesh',
     ingress.length > 0 &&
       !preservesClients(service) &&

@@ -1,4 +1,5 @@
-import type { Plain, PlainMap } from '../yaml/yaml-fields.ts';
+import type { ApplicationHealth, HealthChange } from './application-health.ts';
+import type { PlainMap } from '../yaml/yaml-fields.ts';
 
 /** A service to add. */
 export interface AddedService {
@@ -12,8 +13,8 @@ export interface AddedService {
 export interface InstancePlan {
   readonly name: string;
   readonly set: PlainMap;
-  /** What becomes `test` of its health check, which needs a volume; undefined when that stays as it is. */
-  readonly healthTest: Plain | undefined;
+  /** What becomes of its health check, a new test of which needs a volume; undefined when it stays as it is. */
+  readonly health: HealthChange | undefined;
   readonly remove: readonly string[];
   /** Pod and sidecar, if it is meshed. */
   readonly added: readonly AddedService[];
@@ -38,6 +39,5 @@ export interface PlanOptions {
   readonly keeper: boolean;
   /** Whether the file is for Compose 1, whose schema has less. */
   readonly composeV1: boolean;
-  /** By service: what becomes the `test` of its health check, where that changes. */
-  readonly healthTests: ReadonlyMap<string, Plain>;
+  readonly health: ApplicationHealth;
 }

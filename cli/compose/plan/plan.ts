@@ -66,7 +66,7 @@ export function planMesh(project: Project, options: PlanOptions): Plan {
     volumes[tokenVolume(treatment.identity)] = TOKEN_VOLUME;
     for (const instance of instances) volumes[stateVolume(instance)] = {};
   }
-  if (options.healthTests.size > 0) volumes[HEALTH_VOLUME] = {};
+  if ([...options.health.values()].some(({ kind }) => kind === 'test')) volumes[HEALTH_VOLUME] = {};
   const shared = [planControlPlane(project, options)];
   if (options.keeper) shared.push(planKeeper(options));
   return { services, shared, volumes, marker: { layout: 1, services: [...services.keys()] } };
@@ -93,7 +93,7 @@ function planInstance(
       ...(movesSysctls && keepsSysctls ? { sysctls: sysctls.others } : {}),
       [MARKER]: 'app',
     },
-    healthTest: options.healthTests.get(service.name),
+    health: options.health.get(service.name),
     remove: [
       ...NETWORK_KEYS,
       ...(movesSysctls && !keepsSysctls ? ['sysctls'] : []),
@@ -114,9 +114,9 @@ function planInstance(
 }
 
 /** Whether a health check looks for the network of this service: its own, or that of one that joins it. */
-function hasHealthTest(project: Project, owner: Service, { healthTests }: PlanOptions): boolean {
+function hasHealthTest(project: Project, owner: Service, { health }: PlanOptions): boolean {
   return [...project.services.values()].some((service) => {
-    if (!healthTests.has(service.name)) return false;
+    if (health.get(service.name)?.kind !== 'test') return false;
     const treatment = treat(project, service);
     return service === owner || (treatment.kind === 'joins' && treatment.service === owner.name);
   });
@@ -138,8 +138,8 @@ function planOther(project: Project, service: Service, options: PlanOptions): In
   }
   if (linksMove) set['links'] = writeLinks(project, service.links);
   if (joined !== undefined) set[MARKER] = 'app';
-  const healthTest = options.healthTests.get(service.name);
-  return { name: service.name, set, healthTest, remove: [], added: [] };
+  const health = options.health.get(service.name);
+  return { name: service.name, set, health, remove: [], added: [] };
 }
 
 /** The service of that name, if it is meshed: others reach it through its pod. */

@@ -88,9 +88,11 @@ function prepare(document: Document, services: YAMLMap, plan: Plan): void {
   for (const [service, keys] of changed) spellOut(document, service, keys);
 }
 
-function changedKeys({ set, healthTest, remove }: InstancePlan): readonly string[] {
-  const health = healthTest === undefined ? [] : ['healthcheck', 'volumes'];
-  return [...health, ...Object.keys(set), ...remove.map((key) => key.split('.')[0] ?? key)];
+const HEALTH_KEYS = { off: ['healthcheck'], test: ['healthcheck', 'volumes'] } as const;
+
+function changedKeys({ set, health, remove }: InstancePlan): readonly string[] {
+  const ofHealth = health === undefined ? [] : HEALTH_KEYS[health.kind];
+  return [...ofHealth, ...Object.keys(set), ...remove.map((key) => key.split('.')[0] ?? key)];
 }
 
 function renamed(key: Node, name: string, index: number): Node {
@@ -114,7 +116,8 @@ function writeInstance(
     const field = takeField(service, key);
     if (field !== undefined) taken.set(key, field);
   }
-  if (instance.healthTest !== undefined) setHealthTest(document, service, instance.healthTest);
+  if (instance.health?.kind === 'test') setHealthTest(document, service, instance.health.test);
+  if (instance.health?.kind === 'off') setField(service, 'healthcheck', nodeOf({ disable: true }));
   for (const [key, value] of Object.entries(instance.set)) setField(service, key, nodeOf(value));
   return [pair, ...instance.added.map((added) => addedPair(added, taken))];
 }

@@ -1,4 +1,5 @@
 import type { ProjectAnnotations, ServiceAnnotations } from './annotations.ts';
+import type { BuildSource } from './dockerfile.ts';
 import type { SourceLocation } from '../compose-error.ts';
 import type { PortMapping, PortRange } from './port-mapping.ts';
 import type { Plain, PlainMap } from '../yaml/yaml-fields.ts';
@@ -69,8 +70,19 @@ export type HealthSource =
   | { readonly kind: 'none' }
   /** `healthcheck.test`, as it is written. */
   | { readonly kind: 'test'; readonly test: Plain }
-  /** The image, if that has one; undefined for one that Compose builds and names. */
-  | { readonly kind: 'image'; readonly image: string | undefined };
+  /** The image, if that has one. */
+  | ImageHealth;
+
+/** A health check that the image may have. */
+export interface ImageHealth {
+  readonly kind: 'image';
+  /** Undefined for one that Compose builds and names. */
+  readonly image: string | undefined;
+  /** What Compose builds it from; undefined where it does not. */
+  readonly build: BuildSource | undefined;
+  /** Whether the file counts on it: `healthcheck` has more than a test, such as an interval. */
+  readonly isTuned: boolean;
+}
 
 /** A reference other than `depends_on` and `links`. */
 export interface OtherReference {

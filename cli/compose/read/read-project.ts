@@ -5,11 +5,13 @@ import {
   SERVICE_ANNOTATIONS,
   type ProjectAnnotations,
 } from './annotations.ts';
+import { booleanOf } from './boolean.ts';
 import { ComposeError } from '../compose-error.ts';
 import type { ComposeFile } from '../source/compose-file.ts';
 import type { Project, Service } from './project.ts';
 import { readAttachments, readExposed, readPorts, readSysctls } from './read-network.ts';
 import { readDependsOn, readLinks, readOtherReferences } from './read-references.ts';
+import { readHealth } from './read-health.ts';
 import { ServiceFields } from './service-fields.ts';
 import { fillPlain } from '../source/fill-plain.ts';
 import type { Variables } from '../source/variables.ts';
@@ -126,28 +128,16 @@ function readReplicas(fields: ServiceFields): Pick<Service, 'replicas' | 'replic
   throw fields.error('replicas', sentence, replicasLocation);
 }
 
-/** What is not said of the mesh is left to Compose: a variable in it decides nothing. */
-function readHealth(fields: ServiceFields): Service['health'] {
-  const healthcheck = fields.plain('healthcheck');
-  const { test, disable } = isPlainMap(healthcheck) ? healthcheck : {};
-  const disabled = fields.peek(disable ?? false);
-  if (disabled === true || disabled === 'true') return { kind: 'none' };
-  if (test !== undefined && test !== null && test !== '') return { kind: 'test', test };
-  const image = fields.text('image')?.value;
-  return { kind: 'image', image: image && fields.peek(image) };
-}
-
 function readUser(fields: ServiceFields): Service['user'] {
   const user = fields.text('user');
   return user === undefined ? undefined : { ...user, value: fields.fill(user.value) };
 }
 
 function controlsNetwork(fields: ServiceFields): boolean {
-  const privileged = fields.fill(fields.plain('privileged') ?? null);
+  const privileged = booleanOf(fields.fill(fields.plain('privileged') ?? null));
   const powers = fields.texts('cap_add').map(({ value }) => fields.fill(value).toUpperCase());
   return (
     privileged === true ||
-    privileged === 'true' ||
     powers.some((power) => ['ALL', 'NET_ADMIN', 'SYS_ADMIN'].includes(power.replace(/^CAP_/, '')))
   );
 }

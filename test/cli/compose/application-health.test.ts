@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import test from 'ava';
+import { parse } from 'yaml';
 import { injected, injectText, servicesOf } from './compose-projects.ts';
 import { createNetwork } from '../../helpers/netns/network.ts';
 import { requires } from '../../helpers/requirements.ts';
@@ -100,19 +101,84 @@ test('what has no health check, or has it switched off, stays so', (t) => {
   }
 });
 
-test('an image that is not known here is named, and its service stays as it is', (t) => {
-  const { services, unknownImages, output } = injectText(
-    'services: { db: { image: db }, web: { build: . }, api: { image: api, healthcheck: { test: x } } }',
+/** No image is known, as on a machine without an engine. */
+const NO_IMAGE = { imageTest: () => undefined };
+
+test('where the image is not known, its health check is switched off, and a note says how to have it', (t) => {
+  const { services, switchedOff, output } = injectText(
+    `services:
+  db: { image: db }
+  web: { build: ./no-such-folder }
+  api: { image: api, healthcheck: { test: x } }
+  off: { image: off, healthcheck: { disable: true } }
+  out: { image: out, x-hauberk: { inject: false } }`,
     undefined,
-    { imageTest: () => undefined },
+    NO_IMAGE,
   );
-  t.deepEqual(unknownImages, ['db', 'demo-web']);
-  t.regex(
-    services[0]?.notes.join() ?? '',
-    /image may have a health check, which is not known here/,
+  t.deepEqual(
+    switchedOff.map(({ name }) => name),
+    ['db', 'web'],
   );
+  const written = servicesOf(output ?? '');
+  for (const [index, command] of ['docker compose pull db', 'docker compose build web'].entries()) {
+    const { service = '', notes } = services[index] ?? { notes: [] };
+    t.true(notes.join().includes(`is not known here: ${command}, then inject`), notes.join());
+    t.deepEqual(written[service]?.['healthcheck'], { disable: true });
+    t.is(written[service]?.['volumes'], undefined);
+  }
   t.notRegex(services[2]?.notes.join() ?? '', /not known/);
-  t.false('healthcheck' in (servicesOf(output ?? '')['db'] ?? {}));
+  t.deepEqual(written['off']?.['healthcheck'], { disable: true });
+  t.false('healthcheck' in (written['out'] ?? {}));
+  t.true('hauberk-health' in (parse(output ?? '') as { readonly volumes: object }).volumes);
+});
+
+test('a health check that the file counts on is not switched off: that is refused', (t) => {
+  const waits =
+    'web: { image: web, depends_on: { db: { condition: "${WAIT:-service_healthy}" } } }';
+  const problems = (services: string, options: object = NO_IMAGE): readonly string[] =>
+    injectText(`services: { ${services} }`, undefined, options).problems.map(
+      ({ code, message, hint }) => `${code} ${message}; ${hint}`,
+    );
+  t.deepEqual(problems(`db: { image: "db:1" }, ${waits}`), [
+    'image-unknown compose.yaml:1: service db: web waits until it is healthy, which the image db:1 decides, and that is not known here; run `docker compose pull db` and inject again, or write the test under healthcheck',
+  ]);
+  t.regex(problems(`db: { build: ./nowhere }, ${waits}`).join(), /the image demo-db .*build db`/);
+  t.regex(
+    problems('db: { image: db, healthcheck: { interval: 1s } }').join(),
+    /its healthcheck has no test, so that the image db decides, and that is not known here/,
+  );
+  t.deepEqual(problems(`db: { image: db, healthcheck: { test: x } }, ${waits}`), []);
+  t.deepEqual(problems(`db: { image: db }, ${waits}`, { imageTest: () => ['CMD', 'x'] }), []);
+  t.deepEqual(
+    problems(`db: { image: db }, ${waits}`, {
+      ...NO_IMAGE,
+      environment: { WAIT: 'service_started' },
+    }),
+    [],
+  );
+  t.deepEqual(problems(`db: { image: db, x-hauberk: { inject: false } }, ${waits}`), []);
+});
+
+test('the health check of a Dockerfile is known before anything is built', (t) => {
+  const build = (dockerfile: string, more = ''): unknown => {
+    const text = JSON.stringify(dockerfile);
+    const { output } = injectText(
+      `services: { web: { build: { dockerfile_inline: ${text}${more} } } }`,
+      undefined,
+      { imageTest: (image) => (image === 'base:2' ? ['CMD', 'of-base'] : undefined) },
+    );
+    return servicesOf(output ?? '')['web']?.['healthcheck'];
+  };
+  t.deepEqual(build('FROM base:1\nHEALTHCHECK CMD ["look", "$HOME"]'), {
+    test: ['CMD', IN_NETWORK, 'look', '$$HOME'],
+  });
+  t.deepEqual(build('FROM base:2'), { test: ['CMD', IN_NETWORK, 'of-base'] });
+  t.deepEqual(build('ARG V=1\nFROM base:$V', ', args: { V: "2" }'), {
+    test: ['CMD', IN_NETWORK, 'of-base'],
+  });
+  t.is(build('FROM base:2\nHEALTHCHECK NONE'), undefined);
+  t.is(build('FROM scratch'), undefined);
+  t.deepEqual(build('FROM base:1'), { disable: true });
 });
 
 test('volumes that services share stay as they are for the others', (t) => {
