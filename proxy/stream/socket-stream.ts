@@ -37,6 +37,8 @@ export class SocketStream implements ByteStream, BytesObserver {
   #receiver: StreamReceiver | undefined;
   #isStarted = false;
   #isPaused = false;
+  /** Handed over, and not consumed yet. */
+  #unreadBytes = 0;
   #readsNoMore = false;
   /** Both directions had ended, and the descriptor was closed. */
   #hasClosed = false;
@@ -74,7 +76,7 @@ export class SocketStream implements ByteStream, BytesObserver {
     const { socket } = this;
     if (this.isClosed) return this.#tellEnd('reset');
     // The receiver before was not detached: nothing was read in between.
-    if (this.#isStarted) return this.consumed();
+    if (this.#isStarted) return this.#readOn();
     this.#isStarted = true;
     socket.allowHalfOpen = true;
     socket.setNoDelay(true);
@@ -96,7 +98,12 @@ export class SocketStream implements ByteStream, BytesObserver {
     this.#client?.close();
   }
 
-  consumed(): void {
+  consumed(bytes: number): void {
+    this.#unreadBytes -= bytes;
+    this.#readOn();
+  }
+
+  #readOn(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.socket.resume();
@@ -177,7 +184,10 @@ export class SocketStream implements ByteStream, BytesObserver {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#failedWrite?.read();
+    this.#unreadBytes += chunk.length;
     if (this.#receiver?.data(chunk, false, !this.#reader.isShared) !== false) return;
+    // All of it was consumed within the call, as the end of a message can bring about: nothing would resume it.
+    if (this.#unreadBytes <= 0) return;
     this.#isPaused = true;
     this.socket.pause();
     this.#client?.paused();

@@ -113,6 +113,19 @@ for (const [kind, open] of Object.entries(STREAMS)) {
     },
   );
 
+  each(
+    'a reader that says it is enough and has taken all by then is not stopped',
+    async (t, pair) => {
+      const one = new Listener(pair.one);
+      const other = new Listener(pair.other, { saysEnough: true });
+      const sentBytes = writeUntilFull(one, 4 * 1024 * 1024);
+      await until('all of it', () => other.bytes === sentBytes);
+      pair.one.write(Buffer.from('and more'));
+      await until('what follows', () => other.bytes === sentBytes + 8);
+      t.deepEqual([one.closes, other.closes], [[], []]);
+    },
+  );
+
   each('an end behind bytes that wait comes after them', async (t, pair) => {
     const one = new Listener(pair.one);
     const other = new Listener(pair.other, { isStalled: true });

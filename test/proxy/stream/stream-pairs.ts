@@ -31,11 +31,14 @@ export class Listener implements StreamReceiver {
   ends = 0;
   writtenBytes = 0;
   isStalled: boolean;
+  readonly #saysEnough: boolean;
   #heldBytes = 0;
 
-  constructor(stream: ByteStream, { isStalled = false } = {}) {
+  /** @param options.saysEnough has it return false for bytes that it has taken within the call */
+  constructor(stream: ByteStream, { isStalled = false, saysEnough = false } = {}) {
     this.stream = stream;
     this.isStalled = isStalled;
+    this.#saysEnough = saysEnough;
     stream.attach(this);
     stream.start();
   }
@@ -49,7 +52,7 @@ export class Listener implements StreamReceiver {
     this.bytes += chunk.length;
     if (this.isStalled) this.#heldBytes += chunk.length;
     else this.stream.consumed(chunk.length);
-    return !this.isStalled;
+    return !this.isStalled && !this.#saysEnough;
   }
 
   end(): void {
