@@ -90,7 +90,8 @@ export class MessageWriter {
     this.#isWriting = true;
     const isChunked = this.#framing === 'chunked';
     if (isChunked) this.#text += `${length.toString(16)}\r\n`;
-    if (length + this.#pieceBytes <= GATHER_BYTES) this.#gather(chunk);
+    // Where more follows in this turn the stream gathers, in memory that it has: larger writes, copied once.
+    if (!more && length + this.#pieceBytes <= GATHER_BYTES) this.#gather(chunk);
     else this.#pass(chunk, more, isOwned, isChunked);
     if (isChunked) this.#text += CRLF;
     // Nothing follows: the receiver need not wait for the end of the turn.
