@@ -58,7 +58,7 @@ export function graphView(graph: Graph, layout: Layout, options: GraphViewOption
           <path d="M0 0 8 4 0 8z" />
         </marker>
       </defs>
-      ${repeat(layout.areas, ({ namespace }) => namespace, areaView)}
+      ${repeat(layout.areas, ({ title }) => title, areaView)}
       ${repeat(
         graph.edges,
         ({ key }) => key,
@@ -73,11 +73,11 @@ export function graphView(graph: Graph, layout: Layout, options: GraphViewOption
   </div>`;
 }
 
-function areaView({ namespace, x, y, width, height }: Area): TemplateResult {
+function areaView({ title, x, y, width, height }: Area): TemplateResult {
   const [left, top] = [x - width / 2, y - height / 2];
   return svg`<g class="area" aria-hidden="true">
     <rect x=${left} y=${top} width=${width} height=${height} rx="10" />
-    <text x=${left + 12} y=${top + 15}>${namespace}</text>
+    <text x=${left + 12} y=${top + 15}>${title}</text>
   </g>`;
 }
 

@@ -21,9 +21,10 @@ export interface EdgePath {
   readonly label: Point;
 }
 
-/** A namespace that its services are drawn within. */
+/** A namespace that its services are drawn within; those without traffic are in one of their own. */
 export interface Area extends Place {
-  readonly namespace: string;
+  /** Each has another one. */
+  readonly title: string;
 }
 
 /** Where everything is. */
@@ -79,7 +80,13 @@ function place(graph: Graph, before: Layout | undefined): Layout {
   const busy = graph.nodes.filter(({ key }) => touched.has(key));
   const quiet = graph.nodes.filter(({ key }) => !touched.has(key));
   const flow = placeFlow(graph, busy, before);
-  const rows = placeQuiet(quiet, busy.length === 0 ? MARGIN : flow.height + GAP);
+  const rows =
+    busy.length === 0
+      ? placeQuiet(quiet, { top: MARGIN, title: (namespace) => namespace })
+      : placeQuiet(quiet, {
+          top: flow.height + GAP,
+          title: (namespace) => `${namespace}, no traffic`,
+        });
   const nodes = new Map([...flow.nodes, ...rows.nodes]);
   return {
     width: Math.max(flow.width, rows.width),
@@ -152,7 +159,10 @@ function placeFlow(
 }
 
 /** Services without traffic, a block for each namespace, in rows. */
-function placeQuiet(quiet: readonly GraphNode[], top: number): Layout {
+function placeQuiet(
+  quiet: readonly GraphNode[],
+  { top, title }: { readonly top: number; readonly title: (namespace: string) => string },
+): Layout {
   const nodes = new Map<string, Place>();
   const areas: Area[] = [];
   let y = top + AREA_TITLE;
@@ -170,7 +180,7 @@ function placeQuiet(quiet: readonly GraphNode[], top: number): Layout {
       width = Math.max(width, x);
     }
     const services = members.filter(({ kind }) => kind === 'service');
-    areas.push(...areaAround(namespace, services, nodes));
+    areas.push(...areaAround(title(namespace), services, nodes));
     y += NODE_HEIGHT + GAP + AREA_TITLE + AREA_PADDING;
   }
   return {
@@ -183,7 +193,7 @@ function placeQuiet(quiet: readonly GraphNode[], top: number): Layout {
 }
 
 function areaAround(
-  namespace: string,
+  title: string,
   members: readonly GraphNode[],
   places: ReadonlyMap<string, Place>,
 ): Area[] {
@@ -195,7 +205,7 @@ function areaAround(
   const bottom = Math.max(...all.map(({ y, height }) => y + height / 2)) + AREA_PADDING;
   return [
     {
-      namespace,
+      title,
       x: (left + right) / 2,
       y: (top + bottom) / 2,
       width: right - left,

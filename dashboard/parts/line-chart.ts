@@ -135,7 +135,12 @@ export class LineChart {
             label: name,
             stroke: color(variable),
             width: 1.5,
-            points: { show: false },
+            // A value without neighbours is no line.
+            points: {
+              show: false,
+              size: 4,
+              filter: (plot: UPlot, at: number) => alone(plot.data[at] ?? []),
+            },
           })),
         ],
       },
@@ -151,6 +156,12 @@ export class LineChart {
   #data(): UPlot.AlignedData {
     return [[...this.#times], ...this.#values.map((values) => [...values])];
   }
+}
+
+/** Where there are values between two gaps. */
+function alone(values: UPlot.AlignedData[number]): number[] {
+  const isGap = (at: number): boolean => (values[at] ?? null) === null;
+  return [...values.keys()].filter((at) => !isGap(at) && isGap(at - 1) && isGap(at + 1));
 }
 
 /** A variable of the style sheet that tells light and dark apart, as the colour that it is now. */

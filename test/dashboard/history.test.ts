@@ -4,6 +4,7 @@
  */
 import type { ExecutionContext } from 'ava';
 import type { Browser, Page } from 'playwright-core';
+import type { HistoryAnswer } from '../../control-plane/dashboard/answers/history.ts';
 import { freePort } from '../helpers/free-port.ts';
 import { openPage, startBrowser } from '../helpers/dashboard/browser.ts';
 import { type LiveMesh, startLiveMesh } from '../helpers/dashboard/live-mesh.ts';
@@ -34,6 +35,24 @@ async function drawn(page: Page): Promise<number> {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     let count = 0;
     for (let at = 3; at < data.length; at += 4) if (data[at] !== 0) count += 1;
+    return count;
+  })()`);
+}
+
+/** How many pixels of the first chart have the colour of its first line, nearly: edges are soft. */
+async function drawnAsLine(page: Page): Promise<number> {
+  return await page.evaluate<number>(`(() => {
+    const canvas = document.querySelector('.history canvas');
+    const probe = document.createElement('i');
+    probe.style.color = 'var(--accent)';
+    canvas.parentElement.append(probe);
+    const wanted = getComputedStyle(probe).color.match(/[0-9]+/g).map(Number);
+    probe.remove();
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      if (wanted.every((value, index) => Math.abs(data[at + index] - value) < 40)) count += 1;
+    }
     return count;
   })()`);
 }
@@ -97,5 +116,24 @@ test('without Prometheus: the hour that is remembered, and where longer history 
   await history(page).getByText('--prometheus').waitFor();
   t.is(await history(page).getByRole('button').count(), 0, 'there is one span');
   t.true((await drawn(page)) > 100, 'something is drawn');
+  t.deepEqual(complaints, []);
+});
+
+test('a value is drawn that has no other beside it, as after a control plane was started', async (t) => {
+  t.timeout(300_000);
+  const live = await startLiveMesh(t);
+  const { page, complaints } = await open(t, live, '/services/shop/api');
+  // What came last is left of what is remembered.
+  await page.route('**/api/history?*', async (route) => {
+    const response = await route.fetch();
+    const answer = (await response.json()) as HistoryAnswer;
+    const last = answer.requests.findLastIndex((value) => value !== null);
+    const requests = answer.requests.map((value, at) => (at === last ? value : null));
+    await route.fulfill({ response, json: { ...answer, requests } });
+  });
+  await history(page)
+    .getByText(/^Requests: [\d.]+\/s, at most [\d.]+\/s$/)
+    .waitFor();
+  t.true((await drawnAsLine(page)) > 0);
   t.deepEqual(complaints, []);
 });

@@ -177,6 +177,8 @@ test('all services at once: nothing moves while figures and sidecars come and go
   const together = Math.max(...Array.from(shifts.values(), ({ length }) => length));
   t.true(together >= SERVICES - 5, `${together} stay where they are to each other`);
   t.is(await focused(page), 'jobs/jobs-3');
+  const titles = await page.locator('.area text').allTextContents();
+  t.true(titles.length > 0 && new Set(titles).size === titles.length, titles.join('; '));
   await filter(page).fill('late');
   await settled(t, page, 1);
   t.deepEqual(complaints, []);
