@@ -81,15 +81,3 @@ testExecutable.serial('a sidecar of it carries connections in workers', async (t
   const { value } = (await client[Symbol.asyncIterator]().next()) as { readonly value: Buffer };
   t.is(value.toString(), 'hello');
 });
-
-requires('aarch64-linux-gnu-strip').serial(
-  'one for arm64 is made here too, for machines that this one cannot be',
-  async (t) => {
-    const name = await makeExecutable(release, 'linux-arm64');
-    const file = await readFile(join(made.path, name));
-    // The header of ELF: 64 bits, little-endian, and the machine (AArch64).
-    t.is(file.subarray(0, 6).toString('latin1'), '\x7fELF\x02\x01');
-    t.is(file.readUInt16LE(18), 0xb7);
-    t.true(file.includes(release.bundle.parts.sidecar.slice(-200)), 'the bundle is in it');
-  },
-);

@@ -12,11 +12,25 @@ export interface SystemPackage {
   readonly isVersioned?: boolean;
 }
 
+/** Where Debian puts the libraries of arm64 on other machines. */
+export const ARM64_ROOT = '/usr/aarch64-linux-gnu';
+
 /** What tests may need of the machine. The one list: `npm run test:all` installs from it. */
 export const REQUIREMENTS = {
   openssl: { package: 'openssl' },
   strip: { package: 'binutils' },
   'aarch64-linux-gnu-strip': { package: 'binutils-aarch64-linux-gnu' },
+  // What runs programs for arm64 on another machine, and the libraries that they are linked with.
+  'qemu-aarch64': { package: 'qemu-user' },
+  'libc for arm64': { package: 'libc6-arm64-cross', file: `${ARM64_ROOT}/lib/libc.so.6` },
+  'libatomic for arm64': {
+    package: 'libatomic1-arm64-cross',
+    file: `${ARM64_ROOT}/lib/libatomic.so.1`,
+  },
+  'libstdc++ for arm64': {
+    package: 'libstdc++6-arm64-cross',
+    file: `${ARM64_ROOT}/lib/libstdc++.so.6`,
+  },
   'dpkg-deb': { package: 'dpkg' },
   'systemd-notify': { package: 'systemd' },
   perl: { package: 'perl-base' },
