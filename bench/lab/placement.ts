@@ -21,6 +21,11 @@ export interface Placement {
 const WANTED_CONNECTIONS = 10_000;
 /** Files of a sidecar besides its connections: libraries, logs, listeners, and room for some programs' own reserve. */
 const OTHER_FILES = 600;
+/**
+ * Of the descriptors for connections, what a sidecar of Hauberk lets one peer have: half, when a tenth is set aside
+ * (`common/budget/shared-budget.ts`). Others hold both ends of each connection that they carry, which is as much.
+ */
+const SHARE_OF_A_PEER = 0.45;
 /** With this many cores the sidecars get two of their own. */
 const CORES_TO_SEPARATE = 4;
 
@@ -41,16 +46,20 @@ export function planCores(
 
 /** Looks at the machine. */
 export function planPlacement(): Placement {
-  const cores = planCores(availableParallelism());
-  // A proxy holds two ends of each connection that it carries.
-  const wanted = 2 * WANTED_CONNECTIONS + OTHER_FILES;
-  if (canOpen(wanted)) {
-    return { ...cores, openFiles: wanted, maxConnections: WANTED_CONNECTIONS, limits: [] };
-  }
-  const openFiles = hardLimit();
-  const maxConnections = Math.max(Math.floor((openFiles - OTHER_FILES) / 2), 1);
+  return { ...planCores(availableParallelism()), ...planFiles(canOpen, hardLimit) };
+}
+
+/** Plans the open files, of which as many are wanted as the largest workload needs, where the system has them. */
+export function planFiles(
+  mayOpen: (files: number) => boolean,
+  mostFiles: () => number,
+): Pick<Placement, 'openFiles' | 'maxConnections' | 'limits'> {
+  const wanted = Math.ceil(WANTED_CONNECTIONS / SHARE_OF_A_PEER) + OTHER_FILES;
+  if (mayOpen(wanted)) return { openFiles: wanted, maxConnections: WANTED_CONNECTIONS, limits: [] };
+  const openFiles = mostFiles();
+  const maxConnections = Math.max(Math.floor((openFiles - OTHER_FILES) * SHARE_OF_A_PEER), 1);
   const limit = `this user may open ${openFiles} files at most (ulimit -Hn): no more than ${maxConnections} connections at a time are measured`;
-  return { ...cores, openFiles, maxConnections, limits: [limit] };
+  return { openFiles, maxConnections, limits: [limit] };
 }
 
 function canOpen(files: number): boolean {

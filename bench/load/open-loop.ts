@@ -29,12 +29,22 @@ export async function openLoopLoad(order: OpenLoopOrder): Promise<OpenLoop> {
       left -= 1;
       const stream = await opening();
       stream.write(REQUEST);
-      await once(stream, 'data');
+      await firstAnswer(stream, `connection ${callers.length + 1} of ${order.connections}`);
       callers.push(new Caller(stream));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, open));
   return { run: () => runLoop(order, callers) };
+}
+
+/** @throws Error when it is closed instead */
+async function firstAnswer(stream: Duplex, which: string): Promise<void> {
+  try {
+    await once(stream, 'data');
+  } catch (cause) {
+    const got = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`expected an answer on ${which}, got ${got}: its sidecars say why`, { cause });
+  }
 }
 
 /**
