@@ -10,7 +10,8 @@ import { SocketTransport } from '../../../proxy/http2/transport/socket-transport
 import type { ByteStream, StreamClose, StreamReceiver } from '../../../proxy/stream/byte-stream.ts';
 import { connectPlaintext } from '../../../proxy/stream/connect-plaintext.ts';
 import { resetSocket } from '../../../proxy/stream/reset-socket.ts';
-import { socketStream } from '../../../proxy/stream/socket-stream.ts';
+import { readerOf } from '../../../proxy/stream/socket-reader.ts';
+import { SocketStream, socketStream } from '../../../proxy/stream/socket-stream.ts';
 import { createTestAuthority } from '../../helpers/test-authority.ts';
 import { recordingHandler, SERVER_LIMITS } from '../http2/harness.ts';
 import { transportPair } from '../http2/memory-transport.ts';
@@ -82,6 +83,23 @@ export class Listener implements StreamReceiver {
 async function sockets(t: ExecutionContext): Promise<StreamPair> {
   const { app, side } = await socketPair(t);
   return { one: socketStream(side), other: socketStream(app.pause()) };
+}
+
+/** The same where Node.js has no way to read them into a shared buffer: by 'data' (`proxy/stream/use-buffer.ts`). */
+async function socketsOfData(t: ExecutionContext): Promise<StreamPair> {
+  const { app, side } = await socketPair(t);
+  return { one: streamOfData(t, side), other: streamOfData(t, app.pause()) };
+}
+
+function streamOfData(t: ExecutionContext, socket: net.Socket): ByteStream {
+  const { _handle: handle } = socket as { _handle?: { useUserBuffer?: unknown } | null };
+  if (typeof handle?.useUserBuffer !== 'function') throw new Error('expected a way to shut');
+  handle.useUserBuffer = undefined;
+  const reader = readerOf(socket);
+  t.teardown(() => {
+    if (reader.isShared) throw new Error("expected reads by 'data', got some into a shared buffer");
+  });
+  return new SocketStream(reader);
 }
 
 /** What `accept` gave, and what we have connected, whose reads share a buffer. */
@@ -178,6 +196,7 @@ export async function tunnelled(
 /** Every implementation of a stream, by what carries it. */
 export const STREAMS: Readonly<Record<string, (t: ExecutionContext) => Promise<StreamPair>>> = {
   'a socket': sockets,
+  "a socket that is read by 'data'": socketsOfData,
   'a socket that shares its reads': connected,
   TLS: secured,
   'a stream of a tunnel': tunnelled,
