@@ -151,52 +151,6 @@ test('an endpoint that fails in a row is put aside', async (t) => {
   t.is(samples.sum('hauberk_route_endpoints_ejected'), 1);
 });
 
-test('a time-out of the route answers 504, and the service hears that it is over', async (t) => {
-  const { promise: gone, resolve } = Promise.withResolvers<void>();
-  const { port, add } = await startRoutes(t, routes([rule({ timeouts: { requestMs: 500 } })]));
-  const app = await startRecordingApp(t, 'a', (response, { url }) => {
-    if (url !== '/held') response.end('a');
-    else response.on('close', resolve);
-  });
-  add('a', app.port);
-  t.is((await ask(port)).body, 'a');
-  const answer = await ask(port, '/held');
-  t.is(answer.status, 504);
-  t.is(answer.headers['proxy-status'], 'hauberk; error=http_response_timeout');
-  await within('the request to the service ended', gone);
-});
-
-test('an answer that has begun is broken off by the time-out, and never looks whole', async (t) => {
-  const { port, add } = await startRoutes(t, routes([rule({ timeouts: { requestMs: 500 } })]));
-  const app = await startRecordingApp(t, 'a', (response, { url }) => {
-    if (url !== '/half') return void response.end('a');
-    response.write('half');
-  });
-  add('a', app.port);
-  await ask(port);
-  await t.throwsAsync(ask(port, '/half'), { code: 'ECONNRESET' });
-});
-
-test('a try that takes too long goes to another endpoint where that does no harm', async (t) => {
-  const given = {
-    timeouts: { backendRequestMs: 300 },
-    retry: { codes: [], attempts: 4, backoffMs: 1 },
-  };
-  const { port, add, metrics } = await startRoutes(t, routes([rule(given)]));
-  const slow = await startRecordingApp(t, 'slow', () => {});
-  add('slow', slow.port);
-  add('quick', (await startRecordingApp(t, 'quick')).port);
-  while (slow.begun === 0) t.is((await ask(port)).body, 'quick');
-  t.true((await metrics()).sum('hauberk_route_retries_total', { reason: 'late' }) > 0);
-  const posted = slow.begun;
-  let late = 0;
-  while (slow.begun === posted) {
-    const { status } = await ask(port, '/', { method: 'POST', body: 'x' });
-    if (status === 504) late += 1;
-  }
-  t.is(late, 1, 'a POST is not sent again');
-});
-
 test('a session stays at its endpoint, as long as that is there', async (t) => {
   const sessionPersistence = {
     type: 'Cookie',

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { Registry } from 'prom-client';
 import { APPLICATION_SHARE } from '../../../common/budget/shared-budget.ts';
-import { systemClock } from '../../../common/clock.ts';
+import { systemClock, type Clock } from '../../../common/clock.ts';
 import { createGuard } from '../../../common/guard.ts';
 import { HOST_NETWORK } from '../../../common/network.ts';
 import { spiffeId } from '../../../common/pki/spiffe-id.ts';
@@ -93,9 +93,9 @@ export function routes(
 export async function startRoutes(
   scope: Scope,
   given: Routes = routes(),
+  clock: Clock = systemClock,
 ): Promise<RoutesUnderTest> {
   const { logger, lines, of } = createLogRecorder();
-  const clock = systemClock;
   const guard = createGuard({ clock, logger });
   const memory = new MemoryBudget(64 * 1024 * 1024);
   const registry = new Registry();
