@@ -32,6 +32,7 @@ export class CompiledRoute implements HasPath {
   readonly #route: HttpRoute;
   readonly #dependencies: RouteDependencies;
   readonly #destination: HttpDestination | undefined;
+  #upstream: Upstream | undefined;
 
   constructor(route: HttpRoute, dependencies: RouteDependencies) {
     const { limits, namespace } = dependencies;
@@ -61,7 +62,9 @@ export class CompiledRoute implements HasPath {
   /** Where its requests go; undefined when it has no backend. */
   get upstream(): Upstream | undefined {
     const { upstreams } = this.#dependencies;
-    return this.#destination && upstreams.of(this.#destination, this.#route.appProtocol);
+    this.#upstream ??=
+      this.#destination && upstreams.of(this.#destination, this.#route.appProtocol);
+    return this.#upstream;
   }
 
   /** The fields that its service gets. */

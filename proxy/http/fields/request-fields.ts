@@ -11,6 +11,12 @@ export interface ForwardedClient {
   readonly certificate: string | undefined;
 }
 
+/** One for all requests. */
+const FORWARDED_PROTO: Readonly<Record<RequestHead['scheme'], Field>> = {
+  http: ['X-Forwarded-Proto', 'http'],
+  https: ['X-Forwarded-Proto', 'https'],
+};
+
 /** Between a client and the proxy that it speaks to (RFC 9110 sections 11.7 and 7.6.1). */
 const FOR_US: ReadonlySet<string> = new Set([
   'proxy-authorization',
@@ -33,7 +39,7 @@ export function requestFields(
     const [name] = field;
     if (!identity.has(name) && !isForUs(name)) passed.push(field);
   }
-  passed.push(['X-Forwarded-For', client.address], ['X-Forwarded-Proto', scheme]);
+  passed.push(['X-Forwarded-For', client.address], FORWARDED_PROTO[scheme]);
   if (client.certificate !== undefined) {
     passed.push([CLIENT_CERTIFICATE, client.certificate]);
   }
