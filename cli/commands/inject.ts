@@ -127,7 +127,7 @@ const FILES: Files = {
 
 function switchedOffHealth(services: readonly Service[]): string {
   const names = services.map(({ name }) => name).join(', ');
-  return `the images of ${names} are not known here, so that a health check of their own is switched off; to have it, run \`${imageCommand(...services)}\` and inject again (docs/inject.md)`;
+  return `no image is known here for ${names}, so that a health check in it is switched off; to have it, run \`${imageCommand(...services)}\` and inject again (docs/inject.md)`;
 }
 
 /** Readable for every user, as is usual for Compose files: it has no secret. */

@@ -56,6 +56,15 @@ testExecutable.serial('its compiled code is accepted', async (t) => {
   t.is(helped.stderr, '', 'nor that of the part of a sidecar');
 });
 
+testExecutable.serial('flags that Node.js has as well are its own', async (t) => {
+  const missing = join(made.path, 'nope.env');
+  const refused = await t.throwsAsync<Error & { code: number; stderr: string }>(
+    run(program, ['inject', '--env-file', missing], { env: {}, cwd: '/' }),
+  );
+  t.is(refused?.code, 2);
+  t.is(refused?.stderr, `hauberk inject: there is no file ${missing}\n`);
+});
+
 testExecutable.serial('it runs the demo, all of whose processes are this file', async (t) => {
   const report = await runInstalledDemo(program, '/usr/bin:/bin');
   t.true(report.requests > 0);

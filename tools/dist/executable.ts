@@ -52,7 +52,8 @@ export async function makeExecutable(release: Release, target: Target): Promise<
       mainFormat: 'module',
       disableExperimentalSEAWarning: true,
       useCodeCache: target === HOST,
-      execArgv: flags,
+      // Node.js would take --env-file for its own, wherever it stands before a --.
+      execArgv: [...flags, '--'],
       assets: Object.fromEntries(assets.map((asset) => [asset, asset])),
     };
     await writeFile(file('sea.json'), JSON.stringify(config));

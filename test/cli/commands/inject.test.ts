@@ -1,6 +1,8 @@
 // The command: where its output goes, what it says of what is wrong, and that it then writes nothing.
+import { execFile } from 'node:child_process';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { run as inject } from '../../../cli/commands/inject.ts';
 import { temporaryDirectory } from '../../helpers/temporary-directory.ts';
@@ -9,6 +11,8 @@ import { createManualClock } from '../../helpers/manual-clock.ts';
 const PROJECT =
   'name: Shop\nservices:\n  web: { image: web, ports: ["8080:80"] }\n  api: { image: api }\n';
 const WRONG = 'services:\n  web: { image: web, network_mode: host }\n  api: { image: api }\n';
+
+const LAUNCHER = join(import.meta.dirname, '../../../cli/hauberk');
 
 /** In place of the Docker client of this machine: one that knows all images, which have no health check. */
 const DOCKER = await temporaryDirectory();
@@ -78,11 +82,25 @@ test('images that are not here are named, in a note beside what is written', asy
   t.is(code, 0);
   t.regex(
     stderr,
-    /^hauberk inject: note: the images of .* are not known here, .* run `docker compose pull .*` and inject again/,
+    /^hauberk inject: note: no image is known here for .*, so that .* run `docker compose pull .*` and inject again/,
   );
   const off = / healthcheck: \{ disable: true \},/g;
   t.is(stdout.match(off)?.length, 2);
   t.is(stdout.replace(off, ''), (await run(file)).stdout);
+});
+
+test('--env-file is for inject alone, and not taken by Node.js', async (t) => {
+  await using folder = await temporaryDirectory();
+  const file = join(folder.path, 'compose.yaml');
+  const [variables, missing] = [join(folder.path, 'own.env'), join(folder.path, 'nope')];
+  await writeFile(file, 'services: { web: { image: web, ports: ["${PORT}:80"] } }');
+  await writeFile(variables, 'PORT=8123\n');
+  const launch = (path: string) =>
+    promisify(execFile)(LAUNCHER, ['inject', file, '--check', '--env-file', path]);
+  t.regex((await launch(variables)).stdout, /decided by PORT=8123/);
+  const refused = await t.throwsAsync<Error & { code: number; stderr: string }>(launch(missing));
+  t.is(refused?.code, 2);
+  t.is(refused?.stderr, `hauberk inject: there is no file ${missing}\n`);
 });
 
 test('when anything is wrong nothing is written, and the exit code is 2', async (t) => {
