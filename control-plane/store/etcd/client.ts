@@ -7,6 +7,7 @@ import { StoreError } from '../store-error.ts';
 import { attempt, openStream, type Method } from './attempt.ts';
 import { AuthToken, type EtcdUser } from './auth-token.ts';
 import {
+  closedError,
   isOfTheMember,
   isTokenExpired,
   readFailure,
@@ -140,7 +141,7 @@ export class EtcdClient implements Closeable {
 
   /** Throws `closed` after `close()`. */
   assertOpen(): void {
-    if (this.closed.aborted) throw new StoreError('closed', 'the store in etcd was closed');
+    if (this.closed.aborted) throw closedError();
   }
 
   /** From now on every connection is made with these files. */

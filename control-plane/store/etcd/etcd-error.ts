@@ -171,3 +171,8 @@ export function endOfStream(reason: string): Error {
       : status.UNAVAILABLE;
   return Object.assign(new Error(reason), { code, details: reason });
 }
+
+/** What is asked of a store that was closed. */
+export function closedError(): StoreError {
+  return new StoreError('closed', 'the store in etcd was closed');
+}

@@ -25,6 +25,7 @@ import type {
 import { KVService, type Compare as EtcdCompare } from '../../../proto/gen/etcdserverpb/rpc.ts';
 import type { EtcdUser } from './auth-token.ts';
 import { EtcdClient } from './client.ts';
+import { closedError } from './etcd-error.ts';
 import { formatLease, KeySpace, ONE_KEY, parseLease } from './key-space.ts';
 import { grantLease, keepLeaseAlive, revokeLease } from './leases.ts';
 import { Members, type EtcdTls } from './members.ts';
@@ -82,14 +83,16 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<EtcdStor
   try {
     await openSchema({ ...options, client, space, receipts });
   } catch (error) {
-    client.close();
-    await receipts.close();
+    await leave({ client, receipts, clock });
     throw error;
   }
   const line = { event: 'store-opened', members: client.names, prefix };
   logger.info(line, 'store is open');
   return new OpenedEtcdStore({ client, space, receipts, clock, logger });
 }
+
+/** A healthy etcd answers within milliseconds; the end of a control plane does not wait for one that does not answer. */
+const LEAVE_MS = 1_000;
 
 interface EtcdStoreParts {
   readonly client: EtcdClient;
@@ -102,6 +105,7 @@ interface EtcdStoreParts {
 class OpenedEtcdStore implements EtcdStore {
   readonly #parts: EtcdStoreParts;
   readonly #watches = new Set<EtcdWatch>();
+  #closed = false;
 
   constructor(parts: EtcdStoreParts) {
     this.#parts = parts;
@@ -194,11 +198,10 @@ class OpenedEtcdStore implements EtcdStore {
   }
 
   async close(): Promise<void> {
-    const { client, receipts } = this.#parts;
+    this.#closed = true;
     for (const watch of this.#watches) watch.close();
     this.#watches.clear();
-    client.close();
-    await receipts.close();
+    await leave(this.#parts);
   }
 
   /**
@@ -226,7 +229,19 @@ class OpenedEtcdStore implements EtcdStore {
   }
 
   #open(): EtcdStoreParts {
-    this.#parts.client.assertOpen();
+    if (this.#closed) throw closedError();
     return this.#parts;
   }
+}
+
+/** Takes back what this process has in etcd for itself, as far as etcd answers, and ends all calls. */
+async function leave({
+  client,
+  receipts,
+  clock,
+}: Pick<EtcdStoreParts, 'client' | 'receipts' | 'clock'>): Promise<void> {
+  const late = clock.after(LEAVE_MS, () => client.close());
+  await receipts.close();
+  late.cancel();
+  client.close();
 }

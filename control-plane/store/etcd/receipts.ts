@@ -13,10 +13,11 @@ import {
 } from '../../../proto/gen/etcdserverpb/rpc.ts';
 import { StoreError } from '../store-error.ts';
 import type { EtcdClient } from './client.ts';
+import { closedError } from './etcd-error.ts';
 import { ONE_KEY } from './key-space.ts';
-import { grantLease, keepLeaseAlive } from './leases.ts';
+import { grantLease, keepLeaseAlive, revokeLease } from './leases.ts';
 
-/** An answer that was lost is asked for within seconds; what a control plane leaves behind goes after so long. */
+/** An answer that was lost is asked for within seconds; what a control plane that was killed leaves goes after so long. */
 const LEASE_SECONDS = 60 * 60;
 const KEEP_ALIVE_MS = (LEASE_SECONDS * 1000) / 4;
 
@@ -75,6 +76,7 @@ export class Receipts implements Closeable {
   #made = 0;
   #lease: Promise<number> | undefined;
   #leaseId: number | undefined;
+  #closed = false;
 
   constructor(options: ReceiptsOptions) {
     this.#options = options;
@@ -90,6 +92,7 @@ export class Receipts implements Closeable {
     success: readonly RequestOp[],
   ): Promise<TransactionOutcome> {
     for (let tries = 1; ; tries += 1) {
+      if (this.#closed) throw closedError();
       await this.#spoilDoubtful();
       const receipt = this.#free.pop() ?? (await this.#make());
       const outcome = await this.#transactWith(receipt, compare, success);
@@ -98,8 +101,20 @@ export class Receipts implements Closeable {
     }
   }
 
-  close(): Promise<void> {
-    return this.#keepingAlive.close();
+  /**
+   * Deletes all receipts, with their lease. A transaction that is still under way is not made then: its receipt is not as
+   * it was, or the lease that it is put on is gone. Where etcd does not answer, they go when the lease ends.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#keepingAlive.close();
+    try {
+      const lease = await this.#lease;
+      if (lease !== undefined) await revokeLease(this.#options.client, lease);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
   }
 
   /** Undefined when the receipt was gone, and nothing was changed. A receipt whose call failed is not used again. */
