@@ -44,6 +44,11 @@ export class KeyedBuckets {
     return this.#bucketOf(key).take();
   }
 
+  /** Takes so many, also those that there are not yet: they are gained before the next one is. */
+  owe(key: string, many: number): void {
+    if (many > 0) this.#bucketOf(key).owe(many);
+  }
+
   #bucketOf(key: string): TokenBucket {
     const known = this.#buckets.get(key);
     if (known !== undefined) return known;

@@ -56,6 +56,11 @@ export class TokenBucket {
     return taken;
   }
 
+  /** Takes so many, also those that there are not yet. */
+  owe(tokens: number): void {
+    this.#tokens = this.left - tokens;
+  }
+
   /** Gives some back; it is never more than full. */
   give(tokens: number): void {
     this.#tokens = Math.min(this.#rate.burst, this.#tokens + tokens);

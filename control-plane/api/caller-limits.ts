@@ -41,6 +41,15 @@ const QUESTION_RATE: Rate = { burst: 4_096, perSecond: 100 };
 /** Those of all sidecars of one identity: a tenth of what a control plane can answer. */
 const IDENTITY_QUESTION_RATE: Rate = { burst: 50_000, perSecond: 2_000 };
 
+/**
+ * Messages on the Sync streams of one identity, each of which takes some twenty microseconds. A thousand of its sidecars
+ * that come at once are within it, and what they acknowledge of a mesh that changes all the time; it is half of a core.
+ */
+const MESSAGE_RATE: Rate = { burst: 100_000, perSecond: 20_000 };
+
+/** What 500 more items in a message take, in small messages. */
+const LARGE = 8;
+
 /** A person who mistypes is within it. */
 const WRONG_TOKEN_RATE: Rate = { burst: 20, perSecond: 0.5 };
 
@@ -65,6 +74,13 @@ export interface CallerLimits {
     sidecar: { readonly spiffeId: string; readonly instanceId: string },
     count: number,
   ): void;
+  /** Messages on the Sync streams of one identity. */
+  readonly messages: {
+    /** One is about to be read. @throws RequestError `rate-limited` */
+    admit(spiffeId: string): void;
+    /** What it has cost, as `messageCost` says, which may be more than was left. */
+    charge(spiffeId: string, cost: number): void;
+  };
   /** One of its endpoints comes, or moves. @throws RequestError `rate-limited` */
   endpoint(spiffeId: string): void;
   /**
@@ -92,6 +108,7 @@ export function createCallerLimits(
   const changes = new KeyedBuckets(clock, CHANGE_RATE);
   const questions = new KeyedBuckets(clock, QUESTION_RATE);
   const identityQuestions = new KeyedBuckets(clock, IDENTITY_QUESTION_RATE);
+  const messages = new KeyedBuckets(clock, MESSAGE_RATE);
   const charge = (buckets: KeyedBuckets, key: string, what: string): void => {
     if (!buckets.take(key)) throw new RateLimited(what, buckets.retryAfterMs(key));
   };
@@ -124,6 +141,13 @@ export function createCallerLimits(
         charge(questions, `${spiffeId} ${instanceId}`, `questions of the sidecar ${instanceId}`);
         charge(identityQuestions, spiffeId, `questions of ${spiffeId}`);
       }
+    },
+    messages: {
+      admit(spiffeId) {
+        if (messages.left(spiffeId) >= 1) return;
+        throw new RateLimited(`messages of ${spiffeId}`, messages.retryAfterMs(spiffeId));
+      },
+      charge: (spiffeId, cost) => messages.owe(spiffeId, 1 + (cost - 1) * LARGE),
     },
     endpoint: (spiffeId) => chargeShare(changes, spiffeId, `changes of endpoints of ${spiffeId}`),
     wrongToken(address, why) {

@@ -6,17 +6,13 @@ import { ignoreError } from '../../../common/ignored.ts';
 import type { Closeable } from '../../../common/lifecycle.ts';
 import { callEach } from '../../../common/listeners.ts';
 import type { RevocationList } from '../../../common/pki/revocation.ts';
-import { createLogLimit, TokenBucket } from '../../../common/rate-limit.ts';
+import { createLogLimit } from '../../../common/rate-limit.ts';
 import { repeat } from '../../../common/repeat.ts';
 import { callerOf, localAddressOf } from '../../../common/rpc/peer.ts';
 import { MAX_SCOPES } from '../../../common/wire/interest.ts';
 import { readReport } from '../../../common/wire/report.ts';
 import { readTapReport, readTrafficReport } from '../../../common/wire/traffic/read-report.ts';
-import type {
-  Hello,
-  InterestChange,
-  SyncRequest,
-} from '../../../proto/gen/hauberk/v1/discovery.ts';
+import type { Hello, InterestChange } from '../../../proto/gen/hauberk/v1/discovery.ts';
 import type { ControlPlaneMetrics } from '../../metrics.ts';
 import {
   HostAddresses,
@@ -37,12 +33,12 @@ import type { Admission } from './admission.ts';
 import { behind, certificateExpired, goingAway, malformed, moved, replaced } from './endings.ts';
 import { readHello } from './hello.ts';
 import { peerAddress } from '../peer-address.ts';
-import { RateLimited, type RequestError } from '../request-error.ts';
+import type { RequestError } from '../request-error.ts';
 import { toRefusal } from '../refusal.ts';
 import type { ScopeChange, SyncHub } from './hub.ts';
 import { readInterestChange, readSubscriptionStart, tooMany } from './interest.ts';
 import type { StreamLag, SyncLag } from './lag.ts';
-import { messageCost } from './message-cost.ts';
+import { createMessageReader } from './message-cost.ts';
 import { encodeQuestion, encodeServerTime, encodeWatch } from './messages.ts';
 
 /** What the streams need. */
@@ -57,7 +53,7 @@ export interface SyncHandlerOptions {
   /** Waits until the view is as far as that of a sidecar which was told of it elsewhere. */
   readonly catchUp: CatchUp;
   readonly admission: Admission;
-  readonly limits: Pick<CallerLimits, 'stream' | 'endpoint' | 'interest'>;
+  readonly limits: Pick<CallerLimits, 'stream' | 'endpoint' | 'interest' | 'messages'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guard: Pick<Guard, 'promise'>;
@@ -66,7 +62,7 @@ export interface SyncHandlerOptions {
 
 /** The handler, and the end of all its streams. */
 export interface SyncHandler extends Closeable {
-  readonly handle: handleBidiStreamingCall<SyncRequest, Buffer>;
+  readonly handle: handleBidiStreamingCall<Buffer, Buffer>;
   /** Ends all streams with `unavailable`, so that sidecars connect again, elsewhere or later. */
   close(): void;
 }
@@ -80,13 +76,10 @@ const HELLO_AGAIN_MS = 1_000;
 /** Ten bytes for each sidecar; a clock that was set is told of at once. */
 export const SERVER_TIME_INTERVAL_MS = 30_000;
 
-/** Far above an acknowledgement for each push, and a report every few seconds. */
-const MESSAGE_RATE = { burst: 200, perSecond: 200 };
-
 /** A sidecar waits for the first answer before it asks for more, but for what it has been asked meanwhile. */
 const MAX_EARLY_CHANGES = 64;
 
-type Call = ServerDuplexStream<SyncRequest, Buffer>;
+type Call = ServerDuplexStream<Buffer, Buffer>;
 
 /**
  * `Discovery.Sync`, one stream a sidecar:
@@ -202,7 +195,7 @@ function openStream(
   { onRefused, onFinished, onLeft, onSeen, onMoved }: StreamEvents,
 ): Stream {
   const { registry, hub, catchUp, admission, limits, clock, guard, metrics } = options;
-  const messages = new TokenBucket(clock, MESSAGE_RATE);
+  const read = createMessageReader({ spiffeId: spiffeId.uri, limits, clock });
   const notAfterMs = certificate.validToDate.getTime();
   let registration: Promise<Registration> | undefined;
   let subscription: ReturnType<SyncHub['subscribe']> | undefined;
@@ -315,11 +308,8 @@ function openStream(
     else if (early.push(change) > MAX_EARLY_CHANGES) throw malformed('the answer to be waited for');
     if (subscription !== undefined && subscription.scopeCount > MAX_SCOPES) throw tooMany();
   };
-  const receive = async (request: SyncRequest): Promise<void> => {
-    const { message } = request;
-    const cost = messageCost(request);
-    if (messages.takeUpTo(cost) < cost)
-      throw new RateLimited('messages in one second', messages.retryAfterMs);
+  const receive = async (bytes: Buffer): Promise<void> => {
+    const { message } = read(bytes);
     if (message?.$case === 'hello') {
       if (registration !== undefined) throw malformed('one Hello, got another');
       return admit(message.value);
@@ -347,8 +337,8 @@ function openStream(
         return;
     }
   };
-  call.on('data', (request: SyncRequest) => {
-    if (!ended) receive(request).catch(end);
+  call.on('data', (bytes: Buffer) => {
+    if (!ended) receive(bytes).catch(end);
   });
   call.on('end', () => {
     leave();

@@ -118,6 +118,28 @@ test('endpoints that come or move are bounded for an identity, whatever they are
   t.false(isLimited(() => limits.endpoint(webId)));
 });
 
+test('messages of all sidecars of an identity are bounded by what they cost, and those of others are not', async (t) => {
+  const clock = createManualClock();
+  const limits = createCallerLimits(clock);
+  const { messages } = limits;
+  for (let at = 0; at < 40; at += 1) {
+    t.false(isLimited(() => messages.admit(webId)));
+    messages.charge(webId, 321);
+  }
+  t.true(
+    isLimited(() => messages.admit(webId)),
+    'forty of 160,000 items',
+  );
+  t.false(isLimited(() => messages.admit(API)));
+  await clock.advance(1_000);
+  t.false(isLimited(() => messages.admit(webId)));
+  for (let at = 0; at < 10_000; at += 1) messages.charge(API, 1);
+  t.false(
+    isLimited(() => messages.admit(API)),
+    'ten acknowledgements of a thousand sidecars',
+  );
+});
+
 test('what a caller may write is divided between the control planes that are there', (t) => {
   const controlPlanes = { count: 2 };
   const limits = createCallerLimits(createManualClock(), controlPlanes);

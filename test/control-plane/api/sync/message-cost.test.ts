@@ -1,8 +1,14 @@
 /** One sidecar cannot keep a control plane busy with messages of which reading takes long. */
 import test from 'ava';
-import { messageCost } from '../../../../control-plane/api/sync/message-cost.ts';
+import { RateLimited, RequestError } from '../../../../control-plane/api/request-error.ts';
+import {
+  createMessageReader,
+  messageCost,
+} from '../../../../control-plane/api/sync/message-cost.ts';
+import { SyncRequest } from '../../../../proto/gen/hauberk/v1/discovery.ts';
 import type { PeerReached } from '../../../../proto/gen/hauberk/v1/question.ts';
 import { startControlPlaneUnderTest } from '../../control-plane-under-test.ts';
+import { createManualClock } from '../../../helpers/manual-clock.ts';
 import { hello, openSyncStream } from './sync-stream-under-test.ts';
 
 /** Two bytes on the wire. */
@@ -36,4 +42,25 @@ test('a stream with a message of very many items is ended, and one with a full r
   t.true((await cp.admin.listWorkloads()).some(({ connected }) => connected));
   stream.say(answerOf(150_000));
   t.is((await stream.refused()).code, 'rate-limited');
+});
+
+test('what an identity has had read on streams before counts on the next one, before that is read', (t) => {
+  const charged: number[] = [];
+  let isOver = false;
+  const limits = {
+    messages: {
+      admit(spiffeId: string) {
+        if (isOver) throw new RateLimited(`messages of ${spiffeId}`, 100);
+      },
+      charge: (_spiffeId: string, cost: number) => void charged.push(cost),
+    },
+  };
+  const open = () => createMessageReader({ spiffeId: 'web', limits, clock: createManualClock() });
+  const large = SyncRequest.encode({ message: answerOf(110_000) }).finish();
+  t.throws(() => open()(large), { instanceOf: RateLimited, message: /in one second/ });
+  t.deepEqual(charged, [221], 'it was refused after it was read');
+  const malformed = Buffer.from('ff', 'hex');
+  t.throws(() => open()(malformed), { instanceOf: RequestError, code: 'request-malformed' });
+  isOver = true;
+  t.throws(() => open()(malformed), { instanceOf: RateLimited, message: /messages of web/ });
 });
