@@ -49,6 +49,20 @@ for (const [kind, open] of Object.entries(STREAMS)) {
     t.is(server.served.length, 20);
   });
 
+  each(
+    'a request follows a body that was given back at its end',
+    giveBackAtEnd,
+    async (t, ends) => {
+      for (let round = 0; round < 3; round += 1) {
+        const { exchange, listener } = ends.client.ask({ method: 'POST', contentLength: 4 }, false);
+        exchange.write(Buffer.from('body'));
+        exchange.end();
+        await eventually('the response', () => listener.events.includes('ended') || undefined);
+        t.is(ends.server.served.length, round + 1);
+      }
+    },
+  );
+
   each('large bodies flow both ways at once', echoBody, async (t, { client, server }) => {
     for (const contentLength of [undefined, 256 * 65_536]) {
       const { exchange, listener } = client.ask({ method: 'POST', contentLength }, false);
@@ -186,5 +200,15 @@ function breakOff({ exchange }: Served): void {
 
 function switchProtocols({ exchange }: Served): void {
   exchange.respond(responseOf({ status: 101, reason: 'Switching Protocols' }), false);
+  exchange.start();
+}
+
+/** Says that it is enough, and then, within the same call, that all of it is out of memory. */
+function giveBackAtEnd({ exchange, listener }: Served): void {
+  listener.isStalled = true;
+  listener.end = () => {
+    exchange.consumed(listener.body.length);
+    exchange.respond(responseOf({ contentLength: 0 }), true);
+  };
   exchange.start();
 }
